@@ -1,0 +1,1 @@
+"""The second stage: identity, tags, audio features, candidates."""

@@ -1,0 +1,100 @@
+"""Every error that Smallhours raises on purpose, and what the person who meets it should do.
+
+    SmallhoursError
+    ├── SettingsError          smallhours.toml is missing, malformed or has a wrong key
+    ├── LakeError              the lake can't be read or written
+    │   ├── LakeUnwritable     no permission, or the disk is full
+    │   ├── CorruptFile        a Parquet file is truncated or not Parquet at all
+    │   └── SchemaMismatch     rows or a file do not fit the table's schema
+    ├── ServiceError           an outside system (Spotify, Last.fm, ...) did not give what was asked
+    │   ├── RetryLater         a rate limit or a passing fault: the same call may work later
+    │   │   └── QuotaExceeded  the day's quota is used up; nothing works before it renews
+    │   ├── NeedsLogin         the login expired or was revoked: only the listener can help
+    │   ├── NotFound           the service says that the thing does not exist
+    │   ├── Refused            a wrong key, a private profile, a missing scope, a closed endpoint
+    │   └── BrokenReply        the reply can't be understood
+    ├── NotEnoughData          too little history or catalog for what was asked
+    └── DegeneratePlaylist     tonight's list is not fit to replace yesterday's
+
+An error says what happened and then, in `remedy`, what to do about it. Neither part may ever
+hold a secret: no token, key or password, and no URL or header that carries one.
+"""
+
+
+class SmallhoursError(Exception):
+    """The root of the tree: `what` happened, and the `remedy`."""
+
+    def __init__(self, what: str, *, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}"
+
+
+class SettingsError(SmallhoursError):
+    """The settings file is missing, malformed, or has a wrong key or value."""
+
+
+class LakeError(SmallhoursError):
+    """The lake can't be read or written."""
+
+
+class LakeUnwritable(LakeError):
+    """The lake's folder or bucket refuses writes, or the disk is full. Nothing was lost."""
+
+
+class CorruptFile(LakeError):
+    """A file of the lake is truncated or is not Parquet."""
+
+
+class SchemaMismatch(LakeError):
+    """Rows, or a file, do not fit their table's schema."""
+
+
+class ServiceError(SmallhoursError):
+    """An outside system did not give what was asked of it."""
+
+    def __init__(self, service: str, what: str, *, remedy: str) -> None:
+        super().__init__(f"{service}: {what}", remedy=remedy)
+        self.service = service
+
+
+class RetryLater(ServiceError):
+    """A rate limit or a passing fault.
+
+    `after` is the number of seconds to wait before the same call is worth another try.
+    """
+
+    def __init__(self, service: str, what: str, *, remedy: str, after: float) -> None:
+        super().__init__(service, what, remedy=remedy)
+        self.after = after
+
+
+class QuotaExceeded(RetryLater):
+    """The service's daily quota is used up."""
+
+
+class NeedsLogin(ServiceError):
+    """The stored login no longer works; the listener has to log in again."""
+
+
+class NotFound(ServiceError):
+    """The service answered, and says that the thing does not exist."""
+
+
+class Refused(ServiceError):
+    """The service understood and will not: wrong key, private profile, missing scope."""
+
+
+class BrokenReply(ServiceError):
+    """The reply is neither what the service documents nor one of its errors."""
+
+
+class NotEnoughData(SmallhoursError):
+    """Too little history or catalog for what was asked."""
+
+
+class DegeneratePlaylist(SmallhoursError):
+    """Tonight's list is too short or too poor to replace yesterday's."""

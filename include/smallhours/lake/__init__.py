@@ -1,0 +1,1 @@
+"""The lake: plain Parquet files with schemas, merged by key and replaced atomically."""

@@ -1,0 +1,51 @@
+"""Which night a run belongs to.
+
+No stage asks the clock. A run is given its `Night`, and everything that depends on time - where
+the history ends, how old a tag is, what is random - follows from it. The same lake and the same
+night give the same playlist.
+"""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night of one listener.
+
+    Attributes:
+        date: The night's date in the listener's time zone.
+        as_of: The moment (UTC) at which history ends for this run.
+    """
+
+    date: dt.date
+    as_of: dt.datetime
+
+    def __post_init__(self) -> None:
+        """Refuse a moment without a time zone: it would be read as local somewhere."""
+        if self.as_of.tzinfo is None:
+            raise ValueError("as_of needs a time zone")
+
+    @classmethod
+    def at(cls, moment: dt.datetime, timezone: ZoneInfo) -> "Night":
+        """The night that a moment falls into; history ends at that moment."""
+        return cls(moment.astimezone(timezone).date(), moment.astimezone(dt.UTC))
+
+    @classmethod
+    def on(cls, day: dt.date, timezone: ZoneInfo) -> "Night":
+        """The night of a given date; history ends with that date."""
+        ends = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), timezone)
+        return cls(day, ends.astimezone(dt.UTC))
+
+    def seed(self, listener: str, purpose: str) -> int:
+        """A 63-bit seed that is the same for the same listener, night and purpose."""
+        text = f"{listener}\x1f{self.date.isoformat()}\x1f{purpose}"
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+    def rng(self, listener: str, purpose: str) -> np.random.Generator:
+        """A random generator seeded by `seed`."""
+        return np.random.default_rng(self.seed(listener, purpose))

@@ -1,0 +1,1 @@
+"""The fourth stage: ranking, reasons, plan and publish."""

@@ -1,0 +1,1 @@
+"""Airflow's side: connections, hooks, timetables. The only folder that imports airflow."""

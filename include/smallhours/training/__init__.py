@@ -1,0 +1,1 @@
+"""The third stage: what the listener likes, and what tags sound like."""
