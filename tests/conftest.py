@@ -5,4 +5,4 @@ import os
 # Read by Airflow when it is first imported, which may be while tests are collected.
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
-pytest_plugins: list[str] = []
+pytest_plugins = ["tests.sandbox_fixtures", "tests.household"]

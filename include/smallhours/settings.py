@@ -143,10 +143,14 @@ class Catalog(_Section):
 
     lastfm_calls_per_night: int = Field(6000, ge=1, description="Tags and neighbours, a night.")
     seed_tracks: int = Field(100, ge=1, description="Strongest tracks whose neighbours we ask for.")
-    seed_artists: int = Field(50, ge=1)
-    seed_tags: int = Field(20, ge=0)
+    seed_artists: int = Field(50, ge=1, description="Strongest artists, likewise.")
+    near_artists: int = Field(200, ge=0, description="Similar artists whose top tracks we ask for.")
+    seed_tags: int = Field(20, ge=0, description="Strongest tags whose top tracks we ask for.")
     foreign_tags: int = Field(20, ge=0, description="Unheard tags whose tracks are negatives.")
     fresh_days: int = Field(60, ge=1, description="Tags and neighbours older than this are stale.")
+    features_file: str | None = Field(
+        None, description="A CSV or Parquet file of tracks with tags and audio features."
+    )
 
 
 class Training(_Section):

@@ -41,7 +41,7 @@ class Table:
         name: Its folder.
         row: What one row is, as a noun phrase.
         partition: The columns that cut it into files, in path order; not stored in the files.
-        key: The columns that identify a row within the whole table.
+        key: The columns that identify a row within its partition.
         columns: The stored columns, in file order.
     """
 
@@ -241,10 +241,11 @@ SIMILAR = Table(
             "kind",
             TEXT,
             "`track` (similar tracks), `artist` (similar artists), "
-            "`artist_tracks` (an artist's top tracks) or `tag_tracks` (a tag's top tracks).",
+            "`artist_tracks` (an artist's top tracks), `tag_tracks` (a tag's top tracks) or "
+            "`chart` (the best-known tags).",
         ),
         Column("seed_key", TEXT, "Key of the track or artist, or the tag, that was asked about."),
-        Column("neighbour_key", TEXT, "Key of the neighbour; empty when there are none."),
+        Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
         _ARTIST,
         Column("title", TEXT, "The neighbour's title; empty for an artist."),
         Column("match", REAL, "0-1; for top tracks 1/rank."),

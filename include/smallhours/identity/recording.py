@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smallhours.catalog.text import normalise
+from smallhours.identity.text import normalise
 
 SEPARATOR = " · "
 

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.catalog.identity import SEPARATOR, base_of, identify
-from smallhours.catalog.text import normalise
+from smallhours.identity import SEPARATOR, base_of, identify, normalise
 
 # artist, title, key
 GOLDEN = [

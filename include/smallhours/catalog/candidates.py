@@ -1,0 +1,100 @@
+"""Which tracks could be recommended, and every seed that speaks for each.
+
+Pure: from the neighbours that are stored and the weights of the listener's seeds to rows of
+`candidates`. A candidate keeps all its seeds, because how many independent seeds lead to a track
+is the best single sign that it fits.
+"""
+
+import datetime as dt
+
+import pandas as pd
+
+# Neighbours of a similar artist count for their best-known tracks only.
+TRACKS_PER_NEIGHBOUR = 10
+
+
+def gather(
+    similar: pd.DataFrame,
+    *,
+    tracks: pd.Series,
+    artists: pd.Series,
+    tags: pd.Series,
+    foreign_tags: frozenset[str],
+    night: dt.date,
+) -> pd.DataFrame:
+    """Candidates for one listener: `track_key`, `route`, `seed_key`, `strength` and `seen`.
+
+    Args:
+        similar: All of `similar` that any seed may have asked for.
+        tracks: Weight of the listener's tracks by key, in (0, 1].
+        artists: Weight of the listener's artists by key, in (0, 1].
+        tags: Weight of the listener's tags, in (0, 1].
+        foreign_tags: Tags that never occur in the listener's history.
+        night: Becomes `seen`.
+    """
+    near = similar[similar["rank"] > 0]
+    kinds = dict(iter(near.groupby("kind")))
+    none = near.iloc[:0]
+    of_artists = kinds.get("artist_tracks", none)
+    of_tags = kinds.get("tag_tracks", none)
+    routes = [
+        _weighted(kinds.get("track", none), tracks, "similar_track"),
+        _via_artists(kinds.get("artist", none), of_artists, artists),
+        _weighted(_softened(of_artists), artists, "known_artist"),
+        _weighted(_softened(of_tags), tags, "tag"),
+        _background(of_tags, foreign_tags),
+    ]
+    rows = pd.concat(routes, ignore_index=True)
+    rows = rows.sort_values("strength", ascending=False, kind="stable")
+    rows = rows.drop_duplicates(["track_key", "route", "seed_key"])
+    rows = rows.sort_values(["track_key", "route", "seed_key"], ignore_index=True)
+    return rows.assign(seen=night)
+
+
+def _weighted(near: pd.DataFrame, weights: pd.Series, route: str) -> pd.DataFrame:
+    """Neighbours of the listener's own seeds: match times the seed's weight."""
+    weight = near["seed_key"].map(weights).astype(float)
+    frame = pd.DataFrame(
+        {
+            "track_key": near["neighbour_key"],
+            "route": route,
+            "seed_key": near["seed_key"],
+            "strength": near["match"] * weight,
+        }
+    )
+    return frame[weight.notna()]
+
+
+def _via_artists(
+    neighbours: pd.DataFrame, top_tracks: pd.DataFrame, weights: pd.Series
+) -> pd.DataFrame:
+    """Top tracks of artists who are similar to the listener's, each with the listener's artist."""
+    near = neighbours.assign(weight=neighbours["seed_key"].map(weights).astype(float))
+    near = near[near["weight"].notna()]
+    top = _softened(top_tracks[top_tracks["rank"] <= TRACKS_PER_NEIGHBOUR])
+    both = near.merge(top, left_on="neighbour_key", right_on="seed_key", suffixes=("", "_top"))
+    return pd.DataFrame(
+        {
+            "track_key": both["neighbour_key_top"],
+            "route": "similar_artist",
+            "seed_key": both["seed_key"],
+            "strength": both["weight"] * both["match"] * both["match_top"],
+        }
+    )
+
+
+def _background(of_tags: pd.DataFrame, foreign: frozenset[str]) -> pd.DataFrame:
+    rows = of_tags[of_tags["seed_key"].isin(foreign)]
+    return pd.DataFrame(
+        {
+            "track_key": rows["neighbour_key"],
+            "route": "background",
+            "seed_key": rows["seed_key"],
+            "strength": 0.0,
+        }
+    )
+
+
+def _softened(top_tracks: pd.DataFrame) -> pd.DataFrame:
+    """The tenth best-known track fits almost as well as the first: the square root of 1/rank."""
+    return top_tracks.assign(match=top_tracks["match"] ** 0.5)

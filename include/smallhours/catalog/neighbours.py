@@ -1,0 +1,148 @@
+"""What Last.fm says is near: similar tracks and artists, artists' and tags' top tracks.
+
+Five kinds of question, one shape of answer, one table (`similar`).
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.catalog.asking import ask_all
+from smallhours.catalog.tracks import remember_tracks
+from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import SIMILAR
+from smallhours.services.lastfm import LastfmClient
+
+NOBODY = ""
+PER_SEED = 100
+TOP_TRACKS = 30
+TAG_TRACKS = 50
+CHART_TAGS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Something whose neighbours are asked for."""
+
+    kind: str
+    key: str
+    artist: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One neighbour, as the service names it."""
+
+    artist: str
+    title: str
+    match: float
+    listeners: int | None = None
+
+
+def fetch_neighbours(
+    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], *, night: dt.date
+) -> int:
+    """Ask for the neighbours of all seeds and keep the answers; new tracks enter the catalog.
+
+    Returns:
+        How many were asked.
+
+    Raises:
+        ServiceError: after the answers before it were kept.
+    """
+    asked = 0
+    none: tuple[Neighbour, ...] = ()
+    for answers in ask_all(seeds, _asker(lastfm), missing=none):
+        keep_neighbours(lake, answers, night=night)
+        asked += len(answers)
+    return asked
+
+
+def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
+    def similar_tracks(seed: Seed) -> tuple[Neighbour, ...]:
+        found = lastfm.similar_tracks(seed.artist, seed.title, limit=PER_SEED)
+        return tuple(Neighbour(t.artist, t.title, t.match) for t in found)
+
+    def similar_artists(seed: Seed) -> tuple[Neighbour, ...]:
+        found = lastfm.similar_artists(seed.artist, limit=PER_SEED)
+        return tuple(Neighbour(a.artist, "", a.match) for a in found)
+
+    def artist_tracks(seed: Seed) -> tuple[Neighbour, ...]:
+        found = lastfm.artist_top_tracks(seed.artist, limit=TOP_TRACKS)
+        return tuple(
+            Neighbour(t.artist, t.title, 1 / n, t.listeners) for n, t in enumerate(found, 1)
+        )
+
+    def tag_tracks(seed: Seed) -> tuple[Neighbour, ...]:
+        found = lastfm.tag_top_tracks(seed.key, limit=TAG_TRACKS)
+        return tuple(Neighbour(t.artist, t.title, 1 / n) for n, t in enumerate(found, 1))
+
+    def chart(_: Seed) -> tuple[Neighbour, ...]:
+        found = lastfm.top_tags(limit=CHART_TAGS)
+        return tuple(Neighbour(t.name.lower(), "", 1 / n) for n, t in enumerate(found, 1))
+
+    by_kind = {
+        "chart": chart,
+        "track": similar_tracks,
+        "artist": similar_artists,
+        "artist_tracks": artist_tracks,
+        "tag_tracks": tag_tracks,
+    }
+    return lambda seed: by_kind[seed.kind](seed)
+
+
+def keep_neighbours(
+    lake: Lake, answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]], *, night: dt.date
+) -> None:
+    """Replace the stored neighbours of the answered seeds; remember the tracks among them."""
+    rows = [row for seed, neighbours in answers for row in _rows(seed, neighbours)]
+    if not rows:
+        return
+    frame = pd.DataFrame(rows).assign(fetched_at=night)
+    key = list(SIMILAR.key)
+    frame = frame.drop_duplicates(key, ignore_index=True)
+    stored = lake.frame(
+        SIMILAR, columns=[*key, "prefix"], where={"prefix": sorted(set(frame["prefix"]))}
+    )
+    asked = set(zip(frame["kind"], frame["seed_key"], strict=True))
+    pairs = zip(stored["kind"], stored["seed_key"], strict=True)
+    concerned = pd.Series([pair in asked for pair in pairs], index=stored.index, dtype=bool)
+    gone = stored[concerned].merge(frame[key], on=key, how="left", indicator=True)
+    gone = gone.loc[gone["_merge"] == "left_only", [*key, "prefix"]]
+    # The tracks first: should we be stopped between the two, the seeds are asked again.
+    tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners"]]
+    if not tracks.empty:
+        remember_tracks(lake, tracks, night=night)
+    lake.merge(SIMILAR, frame.drop(columns="listeners"), delete=gone)
+
+
+def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]]:
+    owner = artist_key_in(seed.key) if seed.kind == "track" else seed.key
+    base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(owner)}
+    if not neighbours:
+        return [{**base, "neighbour_key": NOBODY, "artist": "", "title": "", "match": 0.0,
+                 "rank": 0, "listeners": None}]  # fmt: skip
+    return [
+        {
+            **base,
+            "neighbour_key": _key_of(seed.kind, n),
+            "artist": n.artist,
+            "title": n.title,
+            "match": min(max(n.match, 0.0), 1.0),
+            "rank": rank,
+            "listeners": n.listeners,
+        }
+        for rank, n in enumerate(neighbours, start=1)
+    ]
+
+
+def _key_of(kind: str, neighbour: Neighbour) -> str:
+    if kind == "chart":
+        return neighbour.artist
+    if neighbour.title:
+        return identify(neighbour.artist, neighbour.title).track_key
+    return artist_key_of(neighbour.artist)

@@ -1,0 +1,72 @@
+"""What the listener cares for most: weights of tracks, artists and tags, from plays and library.
+
+Pure functions. A weight is relative to the strongest, in (0, 1].
+"""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from smallhours.identity import artist_key_in
+
+# A play counts half as much after this many days.
+HALF_LIFE_DAYS = 180.0
+# A standing signal counts as this many plays of today; the first seed weighed top against saved
+# two to one, and loving is as deliberate as saving.
+SIGNAL_PLAYS = {"top": 10.0, "saved": 5.0, "loved": 5.0}
+
+
+def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:
+    """How much each known track matters to the listener.
+
+    Args:
+        plays: `track_key` and `played_at` of all plays.
+        library: `track_key`, `signal` and `last_seen` of standing signals; withdrawn ones are
+            left out by the caller.
+        night: Plays are aged relative to it.
+
+    Returns:
+        Weight by track key, strongest first; ties in key order.
+    """
+    now = pd.Timestamp(night, tz="UTC") + pd.Timedelta(days=1)
+    age = (now - plays["played_at"]).dt.total_seconds().clip(lower=0) / 86_400
+    decayed = pd.Series(np.exp2(-age.to_numpy() / HALF_LIFE_DAYS), index=plays["track_key"])
+    signals = pd.Series(
+        library["signal"].map(SIGNAL_PLAYS).fillna(0.0).to_numpy(dtype=float),
+        index=library["track_key"],
+    )
+    total = pd.concat([decayed, signals]).groupby(level=0).sum()
+    # A hundred plays are not a hundred times the love of one.
+    return _relative(total.map(np.log1p))
+
+
+def artist_weights(tracks: pd.Series) -> pd.Series:
+    """How much each artist matters, from the weights of their tracks, strongest first."""
+    keys = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
+    total = pd.Series(tracks.to_numpy(), index=keys).groupby(level=0).sum()
+    return _relative(total.map(np.log1p))
+
+
+def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
+    """How much each tag matters: artists' weights times their tags' counts, strongest first.
+
+    Args:
+        artists: Weight by artist key.
+        artist_tags: `artist_key`, `tag` and `count` (0-100).
+    """
+    weights = (
+        artist_tags["artist_key"].map(artists).astype(float).fillna(0.0)
+        * artist_tags["count"]
+        / 100
+    )
+    total = weights.groupby(artist_tags["tag"].str.lower()).sum()
+    return _relative(total[total > 0])
+
+
+def _relative(weights: pd.Series) -> pd.Series:
+    if weights.empty:
+        return weights.astype(float)
+    ordered = weights.sort_index().sort_values(ascending=False, kind="stable")
+    relative: pd.Series = ordered / ordered.iloc[0]
+    return relative

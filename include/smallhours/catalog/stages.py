@@ -1,0 +1,278 @@
+"""The catalog stage: what there is to know about the music around the listener."""
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from smallhours.catalog import features, neighbours, tags
+from smallhours.catalog.candidates import gather
+from smallhours.catalog.neighbours import Seed
+from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.catalog.tags import last_fetched, to_ask
+from smallhours.catalog.tracks import heard_tracks, remember_tracks
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import (
+    ARTIST_TAGS,
+    AUDIO_FEATURES,
+    CANDIDATES,
+    LIBRARY,
+    PLAYS,
+    SIMILAR,
+    TRACK_TAGS,
+    TRACKS,
+    Table,
+)
+from smallhours.nights import Night
+from smallhours.services.lastfm import LastfmClient
+from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the listener cares for: weights of tracks, artists and tags, strongest first."""
+
+    tracks: pd.Series
+    artists: pd.Series
+    tags: pd.Series
+
+
+def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Enter everything that the listener played or liked into the catalog of recordings."""
+    del settings
+    heard = heard_tracks(lake, listener)
+    if heard.empty:
+        return {"tracks_heard": 0, "tracks_added": 0}
+    report = remember_tracks(lake, heard, night=night.date)
+    return {"tracks_heard": len(heard), "tracks_added": report.rows_added}
+
+
+def fetch_neighbours(
+    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Ask Last.fm what is near the listener's strongest tracks, artists and tags.
+
+    Raises:
+        ServiceError: what was answered before it is kept.
+    """
+    limits = settings.catalog
+    weights = weights_of(lake, listener, night=night)
+    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    by_track = names.set_index("track_key")
+    by_artist = names.groupby("artist_key")["artist"].first()
+    # The tags of all that was heard come first: which tags the listener likes, and which never
+    # occur, decides what else is worth asking.
+    due = _due(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
+    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
+    heard = heard[: limits.lastfm_calls_per_night]
+    asked = tags.fetch_artist_tags(lake, lastfm, heard, night=night.date)
+    weights = weights_of(lake, listener, night=night)
+    tracks = [key for key in weights.tracks.index if key in by_track.index]
+    strongest = by_track.loc[tracks[: limits.seed_tracks]]
+    seeds = [
+        Seed("track", key, artist, title)
+        for key, artist, title in zip(
+            strongest.index, strongest["artist"], strongest["title"], strict=True
+        )
+    ]
+    artists = weights.artists.head(limits.seed_artists)
+    seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
+    seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
+    seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
+    asked += _ask_neighbours(lake, lastfm, [Seed("chart", "tags", "")], settings, night)
+    seeds += [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
+    asked += _ask_neighbours(lake, lastfm, seeds, settings, night)
+    # Who is similar is known only now; their best-known tracks are the next question.
+    asked += _ask_neighbours(lake, lastfm, _near_artists(lake, artists, settings), settings, night)
+    return {"asked": asked, "lastfm_calls": lastfm.calls.total()}
+
+
+def fetch_tags(
+    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Ask Last.fm for the tags of the artists and tracks around the listener, within a budget.
+
+    Artists come first: one answer serves all their tracks. What the budget leaves out is asked
+    on the next nights.
+
+    Raises:
+        ServiceError: what was answered before it is kept.
+    """
+    budget = settings.catalog.lastfm_calls_per_night
+    weights = weights_of(lake, listener, night=night)
+    candidates = _gathered(lake, weights, settings, night)
+    best = candidates.groupby("track_key")["strength"].max()
+    wanted = pd.concat([weights.tracks, best]).groupby(level=0).max()
+    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    by_track = names.set_index("track_key")
+    by_artist = names.groupby("artist_key")["artist"].first()
+    wanted = wanted[wanted.index.isin(by_track.index)]
+    by_owner = wanted.groupby([artist_key_in(key) for key in wanted.index]).max()
+
+    artists_due = _due(lake, ARTIST_TAGS, "artist_key", by_owner, settings, night)
+    artists = artists_due[:budget]
+    tags.fetch_artist_tags(lake, lastfm, [(k, by_artist[k]) for k in artists], night=night.date)
+    tracks_due = _due(lake, TRACK_TAGS, "track_key", wanted, settings, night)
+    tracks = tracks_due[: budget - len(artists)]
+    pairs = zip(by_track.loc[tracks, "artist"], by_track.loc[tracks, "title"], strict=True)
+    tags.fetch_track_tags(
+        lake,
+        lastfm,
+        [(key, artist, title) for key, (artist, title) in zip(tracks, pairs, strict=True)],
+        night=night.date,
+    )
+    return {
+        "artists_asked": len(artists),
+        "tracks_asked": len(tracks),
+        "left_for_later": len(artists_due) + len(tracks_due) - len(artists) - len(tracks),
+        "lastfm_calls": lastfm.calls.total(),
+    }
+
+
+def fetch_audio_features(
+    listener: str, lake: Lake, reccobeats: ReccobeatsClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Ask ReccoBeats for the features of tracks whose Spotify id is known; read the data set.
+
+    Raises:
+        ServiceError: what was answered before it is kept.
+        SettingsError: `catalog.features_file` can't be read.
+    """
+    summary: Summary = {}
+    if settings.catalog.features_file:
+        read = features.import_features(
+            lake, Path(settings.catalog.features_file), night=night.date
+        )
+        summary["dataset_tracks"] = read["tracks"]
+    if not settings.services.reccobeats.enabled:
+        return {**summary, "skipped": "ReccoBeats is switched off in the settings"}
+    known = lake.frame(TRACKS, columns=["track_key", "spotify_id"]).dropna()
+    ids = known.set_index("track_key")["spotify_id"]
+    stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
+    fetched = stored[stored["source"] == features.RECCOBEATS].groupby("track_key")["fetched_at"]
+    weights = weights_of(lake, listener, night=night).tracks.reindex(ids.index).fillna(0.0)
+    due = to_ask(weights, fetched.max(), night=night.date, fresh_days=settings.catalog.fresh_days)
+    found = 0
+    for start in range(0, len(due), 400):
+        asked = due[start : start + 400]
+        answers = reccobeats.audio_features([ids[key] for key in asked])
+        by_key = {key: answers[ids[key]] for key in asked if ids[key] in answers}
+        found += features.keep_features(lake, asked, by_key, night=night.date)
+    return {
+        **summary,
+        "tracks_asked": len(due),
+        "tracks_found": found,
+        "reccobeats_calls": reccobeats.calls.total(),
+    }
+
+
+def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Write down every track that some seed speaks for, with all its seeds."""
+    weights = weights_of(lake, listener, night=night)
+    rows = _gathered(lake, weights, settings, night)
+    lake.replace(CANDIDATES, rows, partition={"listener": listener})
+    routes = rows.groupby("route")["track_key"].nunique()
+    return {
+        "candidates": int(rows["track_key"].nunique()),
+        **{f"by_{route}": int(count) for route, count in routes.items()},
+    }
+
+
+def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
+    """What the listener cares for, from all that the lake knows."""
+    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where={"listener": listener})
+    library = lake.frame(LIBRARY, where={"listener": listener})
+    newest = library.groupby("signal")["last_seen"].transform("max")
+    standing = library[(library["last_seen"] == newest) & (library["signal"] != "disliked")]
+    tracks = track_weights(plays, standing, night=night.date)
+    artists = artist_weights(tracks)
+    artist_tags = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
+    return Weights(tracks, artists, tag_weights(artists, artist_tags[artist_tags["count"] > 0]))
+
+
+def _due(
+    lake: Lake, table: Table, key: str, wanted: pd.Series, settings: Settings, night: Night
+) -> list[str]:
+    """Which of the wanted keys have no answer yet, or a stale one."""
+    return to_ask(
+        wanted,
+        last_fetched(lake, table, key),
+        night=night.date,
+        fresh_days=settings.catalog.fresh_days,
+    )
+
+
+def _ask_neighbours(
+    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], settings: Settings, night: Night
+) -> int:
+    """Ask about those seeds that were not asked about lately; returns how many."""
+    answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
+    oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
+    fresh = answered[answered["fetched_at"] >= oldest_fresh]
+    known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
+    due = [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
+    return neighbours.fetch_neighbours(lake, lastfm, due, night=night.date)
+
+
+def _near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
+    """The artists nearest to the listener's own, whose best-known tracks are worth asking for."""
+    similar = lake.frame(SIMILAR, filters=(pc.field("kind") == "artist") & (pc.field("rank") > 0))
+    votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
+    near = similar.assign(votes=votes).dropna(subset=["votes"])
+    total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
+    total = total[~total.index.isin(artists.index)].rename_axis("key").reset_index()
+    total = total.sort_values(["votes", "key"], ascending=[False, True])
+    best = total.head(settings.catalog.near_artists)
+    return [
+        Seed("artist_tracks", key, name)
+        for key, name in zip(best["key"], best["artist"], strict=True)
+    ]
+
+
+def _gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) -> pd.DataFrame:
+    return gather(
+        lake.frame(SIMILAR),
+        tracks=weights.tracks.head(settings.catalog.seed_tracks),
+        artists=weights.artists.head(settings.catalog.seed_artists),
+        tags=weights.tags.head(settings.catalog.seed_tags),
+        foreign_tags=frozenset(foreign_tags(lake, weights, settings)),
+        night=night.date,
+    )
+
+
+def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
+    """Tags that never occur in the history, best known first: where sure dislikes are found.
+
+    Those that were asked about before are kept while at least half of them hold. New ones are
+    taken from Last.fm's chart first, then from artists around the listener.
+    """
+    heard = set(weights.tags.index)
+    tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
+    ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]
+    heard.update(ours["tag"].str.lower())
+    limit = settings.catalog.foreign_tags
+    lists = lake.frame(
+        SIMILAR,
+        columns=["kind", "seed_key", "neighbour_key", "rank"],
+        filters=pc.field("kind").isin(["chart", "tag_tracks"]),
+    ).sort_values(["rank", "seed_key"])
+    asked = lists.loc[lists["kind"] == "tag_tracks", "seed_key"].unique()
+    kept = sorted(tag for tag in asked if tag not in heard)[:limit]
+    if len(kept) >= max(1, limit // 2):
+        return kept
+    chart = lists[(lists["kind"] == "chart") & (lists["rank"] > 0)]
+    around = lake.frame(ARTIST_TAGS, columns=["tag", "count"])
+    around = around[around["count"] > 0]
+    uses = around["tag"].str.lower().value_counts().rename_axis("tag").reset_index()
+    uses = uses.sort_values(["count", "tag"], ascending=[False, True])
+    known = dict.fromkeys([*kept, *chart["neighbour_key"], *uses["tag"]])
+    return [tag for tag in known if tag not in heard][:limit]

@@ -1,0 +1,75 @@
+"""The catalog of recordings: every track that was played, liked or heard of."""
+
+import datetime as dt
+
+import pandas as pd
+
+from smallhours.identity import identify
+from smallhours.lake.store import Lake, MergeReport, prefix_of
+from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
+
+COLUMNS = [column.name for column in TRACKS.columns]
+_KNOWN_IDS = ["spotify_id", "isrc", "album"]
+
+
+def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeReport:
+    """Add tracks that the catalog does not have, and ids that it lacks for those that it has.
+
+    Args:
+        lake: The lake.
+        named: `artist` and `title`, and any of `album`, `duration_ms`, `listeners`, `mbid`,
+            `isrc` and `spotify_id` with its `spotify_method`.
+        night: Becomes `first_seen` of new tracks.
+    """
+    new = _rows(named, night)
+    where = {"prefix": sorted(set(new["prefix"]))}
+    stored = lake.frame(TRACKS, columns=COLUMNS, where=where).set_index("track_key")
+    known = new["track_key"].isin(stored.index)
+    old = stored.loc[new.loc[known, "track_key"]].reset_index()
+    fresh = new[known].reset_index(drop=True)
+    # What is stored wins, but for a gap, or for a Spotify id where there was only a miss.
+    found = old["spotify_id"].isna() & fresh["spotify_id"].notna()
+    for column in ("spotify_id", "spotify_method", "spotify_score", "spotify_at"):
+        old[column] = old[column].astype(object).where(~found, fresh[column].astype(object))
+    for column in ("album", "duration_ms", "listeners", "mbid", "isrc"):
+        gap = old[column].isna() & fresh[column].notna()
+        old[column] = old[column].astype(object).where(~gap, fresh[column].astype(object))
+    rows = pd.concat([old.astype(object), new.loc[~known, COLUMNS].astype(object)])
+    rows["prefix"] = [prefix_of(key) for key in rows["artist_key"]]
+    return lake.merge(TRACKS, rows)
+
+
+def heard_tracks(lake: Lake, listener: str) -> pd.DataFrame:
+    """Names and known ids of everything in the listener's plays and library, one row a track."""
+    names = ["track_key", "artist", "title", *_KNOWN_IDS]
+    plays = lake.frame(
+        PLAYS, columns=[*names, "track_mbid", "played_at"], where={"listener": listener}
+    ).rename(columns={"track_mbid": "mbid"})
+    plays = plays.sort_values("played_at", ascending=False, kind="stable").drop(columns="played_at")
+    library = lake.frame(
+        LIBRARY,
+        columns=["track_key", "artist", "title", "spotify_id", "isrc"],
+        where={"listener": listener},
+    )
+    tracks = pd.concat([library.astype(object), plays.astype(object)])
+    # `first` takes the newest known value of each column.
+    return tracks.groupby("track_key", sort=True, as_index=False).first()
+
+
+def _rows(named: pd.DataFrame, night: dt.date) -> pd.DataFrame:
+    rows = named.reset_index(drop=True).astype(object)
+    identities = [identify(a, t) for a, t in zip(rows["artist"], rows["title"], strict=True)]
+    rows["track_key"] = [identity.track_key for identity in identities]
+    rows["artist_key"] = [identity.artist_key for identity in identities]
+    rows["version"] = [identity.label for identity in identities]
+    rows["prefix"] = [prefix_of(key) for key in rows["artist_key"]]
+    rows["first_seen"] = night
+    for column in COLUMNS:
+        if column not in rows:
+            rows[column] = None
+    has_id = rows["spotify_id"].notna()
+    rows["spotify_at"] = rows["spotify_at"].where(~has_id, night)
+    rows["spotify_method"] = rows["spotify_method"].where(
+        ~has_id | rows["spotify_method"].notna(), "history"
+    )
+    return rows.drop_duplicates("track_key", keep="first", ignore_index=True)

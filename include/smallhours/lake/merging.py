@@ -1,0 +1,108 @@
+"""What becomes of a partition's rows when new ones arrive: a pure function of both.
+
+New rows win over old ones with the same key. Everything is done on whole columns, so that a
+partition of 100,000 rows takes milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from smallhours.lake.rows import by_key
+
+
+class RepeatedKey(Exception):
+    """Two rows of a partition have the same key: the file is not one of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A partition's rows after a merge, sorted by key, and how they came about."""
+
+    rows: pa.Table
+    added: int
+    updated: int
+    unchanged: int
+    removed: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row differs from before."""
+        return bool(self.added or self.updated or self.removed)
+
+
+def merge_rows(
+    key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArray[Any]
+) -> Merged:
+    """Put new rows into old ones.
+
+    Args:
+        key: The columns that identify a row.
+        old: What is there, each key once.
+        new: What arrives, same schema, each key once.
+        dropped: For each old row, whether it goes unless it arrives again.
+
+    Raises:
+        RepeatedKey: A key is twice in `old`.
+    """
+    both = pa.concat_tables([old, new])
+    order, kept, arrived = _pairs(key, both, len(old))
+    changed = np.zeros(len(kept), dtype=bool)
+    pairs = old.take(pa.array(kept)), new.take(pa.array(arrived - len(old)))
+    for name in old.schema.names:
+        if name not in key:
+            changed |= differs(pairs[0][name].combine_chunks(), pairs[1][name].combine_chunks())
+    goes = np.concatenate([dropped, np.zeros(len(new), dtype=bool)])
+    goes[kept] = False
+    added, updated, removed = len(new) - len(kept), int(changed.sum()), int(goes.sum())
+    rows = old
+    if added or updated or removed:
+        goes[kept] = True  # in favour of the new row
+        rows = both.take(pa.array(order[~goes[order]])).combine_chunks()
+    return Merged(rows, added, updated, len(kept) - updated, removed)
+
+
+def positions_of(key: Sequence[str], old: pa.Table, keys: pa.Table) -> npt.NDArray[Any]:
+    """The positions of those old rows whose key is one of `keys`.
+
+    Raises:
+        RepeatedKey: A key is twice in `old`.
+    """
+    columns = list(key)
+    both = pa.concat_tables([old.select(columns), keys.select(columns)])
+    return _pairs(key, both, len(old))[1]
+
+
+def _pairs(
+    key: Sequence[str], both: pa.Table, olds: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """The order of all rows by key, and, pair by pair, the old and new rows that share theirs."""
+    order, twins = by_key(both, key)
+    first, second = order[twins], order[twins + 1]
+    old, new = np.minimum(first, second), np.maximum(first, second)
+    if len(new) and int(new.min()) < olds:
+        raise RepeatedKey
+    return order, old, new
+
+
+def differs(left: pa.Array, right: pa.Array) -> npt.NDArray[Any]:
+    """Row by row, whether two columns of one type differ; two nulls are the same."""
+    left_null = left.is_null().to_numpy(zero_copy_only=False)
+    right_null = right.is_null().to_numpy(zero_copy_only=False)
+    if not pt.is_list(left.type):
+        other = pc.fill_null(pc.not_equal(left, right), False).to_numpy(zero_copy_only=False)
+        return np.asarray((left_null ^ right_null) | other)
+    lengths = pc.fill_null(pc.list_value_length(left), 0).to_numpy()
+    lengths_right = pc.fill_null(pc.list_value_length(right), 0).to_numpy()
+    result = np.asarray((left_null ^ right_null) | (lengths != lengths_right))
+    same_length = pa.array(~result)
+    items = differs(left.filter(same_length).flatten(), right.filter(same_length).flatten())
+    owner = np.repeat(np.flatnonzero(~result), lengths[~result])
+    result[owner[items]] = True
+    return result

@@ -1,0 +1,149 @@
+"""One partition of a table as the bytes of one Parquet file, and back.
+
+The same rows always give the same bytes (for one release of pyarrow, whose name stands in each
+file). Pages carry checksums, so a file that was damaged on the disk is noticed and not learned
+from.
+"""
+
+import functools
+import operator
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from smallhours.errors import CorruptFile, SchemaMismatch
+from smallhours.lake.tables import Table
+
+# What brings back the rows of a table whose file was lost.
+REBUILT_BY: Mapping[str, str] = {
+    "plays": "run sync_listening, and import_history for what came from a Spotify export",
+    "library": "run sync_listening (when a signal was first seen is lost)",
+    "feedback": "run sync_listening (what can no longer be seen on Spotify is lost)",
+    "tracks": "run refresh_catalog",
+    "track_tags": "run refresh_catalog",
+    "artist_tags": "run refresh_catalog",
+    "audio_features": "run refresh_catalog, then train_models",
+    "similar": "run refresh_catalog",
+    "candidates": "run refresh_catalog",
+    "recommendations": "run write_playlist for that night",
+    "playlists": "restore it from a backup: it says which playlists are ours; without it, "
+    "write_playlist creates new ones",
+    "metrics": "run train_models (past nights' figures are lost)",
+}
+
+_FORMAT = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+
+
+def encode(rows: pa.Table) -> bytes:
+    """The rows as a Parquet file: zstd, dictionaries, statistics, checksums, nothing of pandas."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows.replace_schema_metadata(None),
+        sink,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=True,
+        write_statistics=True,
+        write_page_checksum=True,
+        store_schema=False,
+        version="2.6",
+        data_page_version="1.0",
+    )
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def with_partition(table: Table) -> pa.Schema:
+    """The stored columns and then the partition columns, which are text."""
+    schema = table.schema
+    for name in table.partition:
+        schema = schema.append(pa.field(name, pa.string(), nullable=False))
+    return schema
+
+
+def decode(
+    table: Table,
+    data: bytes,
+    address: str,
+    *,
+    partition: Mapping[str, str],
+    columns: Sequence[str] | None = None,
+    filters: pc.Expression | None = None,
+) -> pa.Table:
+    """The rows of one file.
+
+    Args:
+        table: The table that the file belongs to.
+        data: The file's bytes.
+        address: Where the file is, for error messages.
+        partition: The values of its partition columns.
+        columns: Which columns, stored or of the partition; None means the stored ones.
+        filters: Which rows.
+
+    Raises:
+        CorruptFile: The bytes are truncated, damaged, or not Parquet.
+        SchemaMismatch: A column is missing, has another type, or holds nulls where none may be.
+    """
+    schema = with_partition(table)
+    names = [c.name for c in table.columns] if columns is None else list(columns)
+    values = [pc.equal(pc.field(name), pc.scalar(partition[name])) for name in table.partition]
+    try:
+        fragment = _FORMAT.make_fragment(
+            pa.BufferReader(data), partition_expression=functools.reduce(operator.and_, values)
+        )
+        _check_file(table, fragment.physical_schema, names, address)
+        rows = fragment.to_table(schema=schema, columns=names, filter=filters, use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptFile(
+            f"{address} is truncated, damaged, or not Parquet.",
+            remedy="Move that file out of the lake's folder; to get its rows back, "
+            f"{REBUILT_BY[table.name]}.",
+        ) from error
+    for column in table.columns:
+        if column.name in names and not column.nullable and rows[column.name].null_count:
+            raise misfit(table, address, f"column '{column.name}' holds nulls")
+    return rows.select(names)
+
+
+def check_rewritable(table: Table, data: bytes, address: str) -> None:
+    """Refuse to rewrite a file with columns that would not come out again.
+
+    Raises:
+        SchemaMismatch: The file has a column that the table does not.
+    """
+    known = {c.name for c in table.columns}
+    for name in pq.read_schema(pa.BufferReader(data)).names:
+        if name not in known:
+            raise misfit(table, address, f"column '{name}' is unknown and would be lost")
+
+
+def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: str) -> None:
+    for column in table.columns:
+        if column.name not in names:
+            continue
+        if found.get_field_index(column.name) < 0:
+            raise misfit(table, address, f"column '{column.name}' is missing")
+        actual = found.field(column.name).type
+        if not _same_type(actual, column.type):
+            raise misfit(table, address, f"column '{column.name}' is {actual}, not {column.type}")
+
+
+def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether the types are the same; lists may call their items what they like."""
+    if pa.types.is_list(actual) and pa.types.is_list(expected):
+        return bool(actual.value_type == expected.value_type)
+    return bool(actual == expected)
+
+
+def misfit(table: Table, address: str, what: str) -> SchemaMismatch:
+    """The error for a file that does not fit its table."""
+    return SchemaMismatch(
+        f"{address} does not fit the table '{table.name}': {what}.",
+        remedy="It was written by another version of Smallhours or by hand: bring it to the "
+        "columns of docs/data-dictionary.md, or move it out of the lake's folder and "
+        f"{REBUILT_BY[table.name]}.",
+    )

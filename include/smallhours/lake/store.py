@@ -1,0 +1,267 @@
+"""The lake itself: read a table, merge rows into it, replace a part of it.
+
+A table is a folder of Parquet files, cut by its partition columns in the manner of Hive:
+`<url>/plays/listener=default/month=2026-10/part.parquet`, values percent-encoded. There is one
+file per partition; a partition without rows has none. A write replaces whole files, each of them
+atomically; running it again gives the same bytes.
+
+On a local disk, concurrent writers of one partition wait for each other (see
+`smallhours.lake.files` for object stores). A merge that spans several partitions is atomic for
+each of them, not for all: after a crash in between, run it again.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from smallhours.errors import SchemaMismatch
+from smallhours.lake.files import Files, open_files
+from smallhours.lake.parquet import decode, with_partition
+from smallhours.lake.partition import (
+    Change,
+    MergeReport,
+    change,
+    folder_of,
+    named,
+    path_of,
+    values_in,
+)
+from smallhours.lake.rows import Rows, Values, conform
+from smallhours.lake.tables import PREFIXES, Table
+
+__all__ = ["Lake", "MergeReport", "prefix_of"]
+
+_READERS = 8  # enough to hide a disk's or a store's latency behind another file's decoding
+
+
+class Lake:
+    """All tables of `smallhours.lake.tables`, under one folder or URL.
+
+    Args:
+        url: A local path or any URL that fsspec knows, such as `s3://bucket/prefix`.
+        storage_options: What fsspec's file system for that URL takes.
+        files: The files to use instead of those at `url`.
+
+    Raises:
+        LakeError: fsspec does not know the URL, or the library for it is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self.url = url
+        self._files = files or open_files(url, storage_options)
+
+    def check_writable(self) -> None:
+        """Try a write.
+
+        Raises:
+            LakeUnwritable: It failed; the remedy says what to do.
+        """
+        self._files.check_writable()
+
+    def read(
+        self,
+        table: Table,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        filters: pc.Expression | None = None,
+    ) -> pa.Table:
+        """Rows of a table, sorted by partition and then by key.
+
+        Args:
+            table: Which table.
+            columns: Which columns, stored or of the partition, in this order; None means all,
+                the partition columns (text) last.
+            where: Values of partition columns; files of other partitions are not opened.
+            filters: Which rows, by any columns, read or not.
+
+        Returns:
+            A table of pyarrow; without rows, but with its columns, when nothing is there.
+
+        Raises:
+            CorruptFile: A file is truncated, damaged, or not Parquet.
+            SchemaMismatch: A file does not fit the table, or it has no such column.
+            LakeError: A file can't be read.
+        """
+        schema = with_partition(table)
+        names = schema.names if columns is None else list(columns)
+        for name in names:
+            if name not in schema.names:
+                raise _no_column(table, name)
+        schema = pa.schema([schema.field(name) for name in names])
+        if filters is not None:
+            # A filter that can't be evaluated is the caller's mistake, not a corrupt file.
+            with_partition(table).empty_table().filter(filters)
+
+        def load(part: Values) -> pa.Table:
+            try:
+                data = self._files.read(path_of(table, part))
+            except FileNotFoundError:
+                return None
+            return decode(
+                table,
+                data,
+                self._address(table, part),
+                partition=named(table, part),
+                columns=names,
+                filters=filters,
+            )
+
+        parts = self._parts(table, where)
+        if len(parts) == 1:
+            loaded = [load(parts[0])]
+        else:
+            with ThreadPoolExecutor(_READERS, "lake") as pool:
+                loaded = list(pool.map(load, parts))
+        found = [each.cast(schema) for each in loaded if each is not None]
+        return pa.concat_tables(found) if found else schema.empty_table()
+
+    def frame(
+        self,
+        table: Table,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        filters: pc.Expression | None = None,
+    ) -> pd.DataFrame:
+        """The same as `read`, as a frame whose column types do not depend on its rows.
+
+        Texts are `str`, moments are in UTC, dates are `date32[day][pyarrow]` (they compare with
+        `datetime.date`), integers and flags that may be null are `Int32` and `boolean`.
+        """
+        rows = self.read(table, columns=columns, where=where, filters=filters)
+        nullable = {c.name: c.nullable for c in table.columns}
+        series = {}
+        for name in rows.schema.names:
+            kind = _pandas_type(rows.schema.field(name).type, nullable.get(name, False))
+            series[name] = rows[name].to_pandas(types_mapper=lambda _, kind=kind: kind)
+        return pd.DataFrame(series, columns=rows.schema.names)
+
+    def merge(
+        self,
+        table: Table,
+        rows: Rows,
+        *,
+        partition: Mapping[str, str] | None = None,
+        delete: Rows | None = None,
+        replace: pc.Expression | None = None,
+    ) -> MergeReport:
+        """Update rows by key, add new ones, and remove some, in one replacement per partition.
+
+        Only partitions that `rows`, `delete` or `replace` concern are read, and only those whose
+        content changes are written. A row that is both removed and in `rows` stays, as in `rows`.
+
+        Args:
+            table: Which table.
+            rows: All stored columns, and the partition columns that `partition` does not give.
+                `pd.DataFrame()` is no rows.
+            partition: Values of partition columns that are the same for all rows.
+            delete: Keys of rows to remove: the key's and the partition's columns.
+            replace: Old rows that go unless they are in `rows`, as a filter. It is applied to
+                every partition that fits `partition`, so all of those are read.
+
+        Raises:
+            SchemaMismatch: The rows were refused and nothing was written; or a file that would
+                have to be changed does not fit the table.
+            CorruptFile: A file that would have to be changed is truncated or not Parquet.
+            LakeUnwritable: A file can't be written; it holds what it held before.
+        """
+        new = conform(table, rows, partition)
+        gone = {} if delete is None else conform(table, delete, partition, keys_only=True)
+        touched = new.keys() | gone.keys()
+        if replace is not None:
+            table.schema.empty_table().filter(replace)
+            touched |= set(self._parts(table, partition))
+
+        empty = table.schema.empty_table()
+        report = MergeReport()
+        for part in sorted(touched):
+            wanted = Change(new.get(part, empty), gone.get(part), replace)
+            report += change(self._files, table, part, wanted)
+        return report
+
+    def replace(self, table: Table, rows: Rows, *, partition: Mapping[str, str]) -> MergeReport:
+        """Make the partitions that fit `partition` hold exactly these rows.
+
+        Args:
+            table: Which table.
+            rows: As in `merge`.
+            partition: Values of some or all partition columns; all rows belong to them.
+
+        Raises:
+            SchemaMismatch, CorruptFile, LakeUnwritable: As in `merge`.
+        """
+        everything = pc.scalar(True)
+        return self.merge(table, rows, partition=partition, replace=everything)
+
+    def partitions(self, table: Table) -> list[dict[str, str]]:
+        """The values of the partition columns for which there are rows, sorted."""
+        return [dict(named(table, part)) for part in self._parts(table, None)]
+
+    def path(self, table: Table, partition: Mapping[str, str]) -> str:
+        """Where the file of a partition is, or would be: a local path or a URL."""
+        return self._address(table, tuple(partition[name] for name in table.partition))
+
+    def _address(self, table: Table, part: Values) -> str:
+        return self._files.address(path_of(table, part))
+
+    def _parts(self, table: Table, where: Mapping[str, str | Sequence[str]] | None) -> list[Values]:
+        """The partitions that fit `where`; those it names in full may turn out to be absent."""
+        wanted = {name: [v] if isinstance(v, str) else list(v) for name, v in (where or {}).items()}
+        for name in wanted:
+            if name not in table.partition:
+                raise _no_column(table, name)
+        pinned = list(itertools.takewhile(wanted.__contains__, table.partition))
+        starts = sorted(set(itertools.product(*(wanted[name] for name in pinned))))
+        if len(pinned) == len(table.partition):
+            return starts
+        found = []
+        for start in starts:
+            for path in self._files.list(folder_of(table, start)):
+                part = values_in(table, path)
+                if part is not None and all(
+                    part[i] in wanted[name]
+                    for i, name in enumerate(table.partition)
+                    if name in wanted
+                ):
+                    found.append(part)
+        return sorted(found)
+
+
+def prefix_of(artist_key: str) -> str:
+    """The `prefix` of everything about an artist: `00` to `3f`, a hash of the artist's key."""
+    digest = hashlib.blake2b(artist_key.encode(), digest_size=8).digest()
+    return f"{int.from_bytes(digest) % PREFIXES:02x}"
+
+
+def _pandas_type(kind: pa.DataType, nullable: bool) -> Any:
+    if pt.is_string(kind):
+        return pd.StringDtype(na_value=np.nan)  # what `str` means as a type of pandas
+    if pt.is_date(kind):
+        return pd.ArrowDtype(kind)
+    if nullable and pt.is_boolean(kind):
+        return pd.BooleanDtype()
+    if nullable and pt.is_integer(kind):
+        return {16: pd.Int16Dtype(), 32: pd.Int32Dtype(), 64: pd.Int64Dtype()}[kind.bit_width]
+    return None
+
+
+def _no_column(table: Table, name: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"The table '{table.name}' has no such column as '{name}' to be read or selected by.",
+        remedy="Its columns are described in docs/data-dictionary.md.",
+    )

@@ -1,0 +1,49 @@
+"""Standing signals: what the listener saved, loved, or plays most, and since when.
+
+A signal that a service no longer gives is not deleted: its `last_seen` stays behind, and that it
+was withdrawn is a fact that training can use.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from smallhours.identity import identify
+from smallhours.lake.tables import LIBRARY
+
+COLUMNS = [column.name for column in LIBRARY.columns]
+KEY = list(LIBRARY.key)
+
+
+def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.DataFrame:
+    """Rows of `library` as seen on one night.
+
+    Each row needs `signal`, `artist` and `title`. Where several of the service's entries are one
+    recording (a single and its album track), the best ranked, else the first, stands for all.
+    """
+    records = [
+        {
+            **dict.fromkeys(COLUMNS),
+            "time_range": "",
+            **row,
+            "track_key": identify(row["artist"], row["title"]).track_key,
+            "first_seen": night,
+            "last_seen": night,
+        }
+        for row in rows
+    ]
+    frame = pd.DataFrame.from_records(records, columns=COLUMNS)
+    return frame.drop_duplicates(KEY, keep="first", ignore_index=True)
+
+
+def standing(stored: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Tonight's signals, each with the first night on which it stood without interruption.
+
+    A signal that was withdrawn and is back keeps its first night: it was meant then, too.
+    """
+    first = stored.set_index(KEY)["first_seen"].rename("earlier")
+    joined = seen.merge(first, left_on=KEY, right_index=True, how="left")
+    earliest = joined["earlier"].where(joined["earlier"].notna(), joined["first_seen"])
+    return joined.assign(first_seen=earliest)[COLUMNS]

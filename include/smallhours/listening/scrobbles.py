@@ -1,0 +1,144 @@
+"""How the Last.fm history is read without losing or doubling a play.
+
+The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
+scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
+arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
+and read again in halves. Each finished window is written before the next is asked for, which is
+how an interrupted crawl knows where to go on.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from smallhours.errors import BrokenReply, RetryLater
+from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
+
+LOG = logging.getLogger(__name__)
+
+PAGE = 1000
+SHORTEST_WINDOW = dt.timedelta(hours=6)
+
+
+class ScrobbleSource(Protocol):
+    """The part of the Last.fm client that is needed here."""
+
+    def recent_tracks(
+        self,
+        user: str,
+        *,
+        since: dt.datetime | None,
+        until: dt.datetime | None,
+        page: int = 1,
+        limit: int = PAGE,
+    ) -> ScrobblePage:
+        """One page of a user's scrobbles in `[since, until)`, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time, `since` inclusive and `until` exclusive, with all its scrobbles.
+
+    `unusable` counts its rows without a date or a name.
+    """
+
+    since: dt.datetime
+    until: dt.datetime
+    scrobbles: tuple[Scrobble, ...]
+    unusable: int
+
+
+def crawl(
+    lastfm: ScrobbleSource, user: str, *, since: dt.datetime | None, until: dt.datetime
+) -> Iterator[Window]:
+    """Read a user's scrobbles in `[since, until)`, window by window, oldest first.
+
+    Args:
+        lastfm: The client.
+        user: Last.fm user name.
+        since: Where to begin; None means with the oldest scrobble there is.
+        until: Where history ends for this run.
+
+    Raises:
+        RetryLater: Last.fm can't deliver a window now, however small; what was yielded is whole.
+        BrokenReply: a window keeps not adding up.
+        NotFound, Refused: no such user, a private profile, a wrong key.
+    """
+    since = since or oldest_scrobble(lastfm, user, until=until)
+    if since is None:
+        return
+    for begin, end in _years(since, until):
+        yield from _read(lastfm, user, begin, end)
+
+
+def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
+    """When the user's first scrobble before `until` was, or None if there is none."""
+    newest = lastfm.recent_tracks(user, since=None, until=until, limit=PAGE)
+    last = newest
+    if newest.pages > 1:
+        last = lastfm.recent_tracks(user, since=None, until=until, page=newest.pages, limit=PAGE)
+    return min((scrobble.played_at for scrobble in last.scrobbles), default=None)
+
+
+def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """Cut a span at each new year (UTC)."""
+    begin = since
+    while begin < until:
+        new_year = dt.datetime(begin.astimezone(dt.UTC).year + 1, 1, 1, tzinfo=dt.UTC)
+        yield begin, min(new_year, until)
+        begin = new_year
+
+
+def _read(
+    lastfm: ScrobbleSource, user: str, since: dt.datetime, until: dt.datetime
+) -> Iterator[Window]:
+    """Read one window; if that fails, read its halves."""
+    try:
+        window = _read_whole(lastfm, user, since, until)
+    except (BrokenReply, RetryLater) as error:
+        if not _worth_splitting(error) or until - since <= SHORTEST_WINDOW:
+            raise
+        LOG.info("Splitting %s to %s: %s", since.date(), until.date(), error.what)
+        middle = (since + (until - since) / 2).replace(microsecond=0)
+        yield from _read(lastfm, user, since, middle)
+        yield from _read(lastfm, user, middle, until)
+    else:
+        yield window
+
+
+def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
+    """Deep pages fail at Last.fm where shallow ones don't; a rate limit is another matter."""
+    return isinstance(error, BrokenReply) or error.after <= 0
+
+
+def _read_whole(
+    lastfm: ScrobbleSource, user: str, since: dt.datetime, until: dt.datetime
+) -> Window:
+    """Read all pages of one window and check that they add up."""
+    first = lastfm.recent_tracks(user, since=since, until=until, limit=PAGE)
+    pages = [first]
+    pages += (
+        lastfm.recent_tracks(user, since=since, until=until, page=number, limit=PAGE)
+        for number in range(2, first.pages + 1)
+    )
+    scrobbles = tuple(scrobble for page in pages for scrobble in page.scrobbles)
+    unusable = sum(page.undated_skipped + page.nameless_skipped for page in pages)
+    if len(scrobbles) + unusable != first.total:
+        raise BrokenReply(
+            "Last.fm",
+            f"{len(scrobbles) + unusable} scrobbles arrived for {since:%Y-%m-%d %H:%M} to "
+            f"{until:%Y-%m-%d %H:%M}, but it counts {first.total}.",
+            remedy="Nothing was stored for that time; the next run asks again.",
+        )
+    outside = [s for s in scrobbles if not since <= s.played_at < until]
+    if outside:
+        raise BrokenReply(
+            "Last.fm",
+            f"{len(outside)} scrobbles lie outside of {since:%Y-%m-%d} to {until:%Y-%m-%d}, "
+            "which was asked for.",
+            remedy="Nothing was stored for that time; the next run asks again.",
+        )
+    return Window(since, until, scrobbles, unusable)

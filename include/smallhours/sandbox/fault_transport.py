@@ -1,0 +1,256 @@
+"""What does a client see of a fault in transport: late, broken, refused and garbled answers?"""
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smallhours.sandbox.faults import KINDS, LONGEST_HOLD_S, Fault, book
+from smallhours.sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render_error, to_json
+from smallhours.sandbox.lastfm_request import ERRORS, canonical
+from smallhours.sandbox.state import SandboxState
+
+_TRANSPORT = tuple(name for name, kind in KINDS.items() if kind.layer == "transport")
+_ID = re.compile(r"(?<=/)[0-9A-Za-z]{22}(?=/|$)")
+_PREFIXES = (
+    ("/v1/", "spotify"),
+    ("/api/token", "accounts"),
+    ("/authorize", "accounts"),
+    ("/2.0", "lastfm"),
+    ("/reccobeats/", "reccobeats"),
+    ("/acousticbrainz/", "acousticbrainz"),
+)
+_PROXY_PAGE = (
+    b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
+    b"<body><center><h1>502 Bad Gateway</h1></center><hr><center>openresty</center></body></html>\n"
+)
+_SERVER_WORDS = {
+    500: "Internal server error",
+    502: "Bad gateway.",
+    503: "Service temporarily unavailable",
+    504: "Gateway timeout",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Target:
+    """Which call a request is.
+
+    Attributes:
+        service: one of ``faults.SERVICES``, "" for none of them.
+        routes: the names that a rule may match it by.
+        label: the name under which calls are counted.
+        as_json: whether the client reads JSON.
+    """
+
+    service: str
+    routes: tuple[str, ...]
+    label: str
+    as_json: bool
+
+
+class FaultMiddleware:
+    """Lets requests through, unless a rule about transport fires for them."""
+
+    def __init__(self, app: ASGIApp, state: SandboxState) -> None:
+        """Stand before ``app`` and obey the rules in the book of ``state``."""
+        self._app = app
+        self._state = state
+        self._book = book(state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not self._book.rules:
+            await self._app(scope, receive, send)
+            return
+        body = await _read(receive)
+        target = _target(scope, body)
+        fault = (
+            self._book.pick(_TRANSPORT, target.service, target.routes) if target.service else None
+        )
+        replay = _Replay(body, receive)
+        if fault is None:
+            await self._app(scope, replay, send)
+        else:
+            await self._fail(fault, target, scope, replay, send)
+
+    async def _fail(
+        self, fault: Fault, target: Target, scope: Scope, receive: "_Replay", send: Send
+    ) -> None:
+        if fault.kind in ("slow", "truncated_body", "empty_body", "drop_connection"):
+            answer = await _capture(self._app, scope, receive)
+            if fault.kind == "slow":
+                await receive.hold(_seconds(fault, 2.0))
+            elif fault.kind == "truncated_body":
+                answer = Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+            elif fault.kind == "empty_body":
+                answer = Answer(answer.status, answer.headers, b"")
+            else:
+                await _break_off(answer, send)
+                return
+            await _send(answer, send)
+            return
+        if fault.acted:
+            await _capture(self._app, scope, receive)
+        elif target.label:
+            counted = "spotify" if target.service == "accounts" else target.service
+            self._state.count(counted, target.label)
+        if fault.kind == "timeout":
+            await receive.hold(_seconds(fault, 30.0))
+            await _break_off(Answer(504, [], b"?"), send)
+        else:
+            await _send(_refusal(fault, target), send)
+
+
+def _seconds(fault: Fault, default: float) -> float:
+    return min(default if fault.seconds is None else fault.seconds, LONGEST_HOLD_S)
+
+
+def _refusal(fault: Fault, target: Target) -> Answer:
+    """The answer of a fault that never asks the application."""
+    match fault.kind:
+        case "html_body":
+            page = [(b"content-type", b"text/html; charset=utf-8")]
+            return Answer(fault.status or 200, page, _PROXY_PAGE)
+        case "rate_limit":
+            if target.service == "lastfm":
+                return _lastfm(29, fault.status or 429, target)
+            wait = f"{_wait(fault, 3)}".encode()
+            return _spotify(429, {"message": "API rate limit exceeded"}, (b"retry-after", wait))
+        case "quota_exceeded":
+            wait = f"{_wait(fault, 80_211)}".encode()
+            return _spotify(
+                429,
+                {"message": "Quota exceeded", "reason": "QUOTA_EXCEEDED"},
+                (b"retry-after", wait),
+            )
+        case "unauthorized_once":
+            return _spotify(401, {"message": "The access token expired"})
+        case "invalid_grant":
+            return _json(
+                400,
+                {"error": "invalid_grant", "error_description": "Refresh token revoked"},
+            )
+        case "lastfm_error":
+            code = fault.code or 8
+            return _lastfm(code, fault.status or ERRORS.get(code, ("", 400))[1], target)
+        case "server_error":
+            status = fault.status or 500
+            if target.service == "lastfm":
+                return _lastfm(8, status, target)
+            return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
+    raise AssertionError(f"{fault.kind} has no answer of its own")
+
+
+def _wait(fault: Fault, default: int) -> int:
+    return default if fault.seconds is None else round(fault.seconds)
+
+
+def _json(status: int, body: MutableMapping[str, Any], *more: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, [(b"content-type", JSON_TYPE.encode()), *more], to_json(body))
+
+
+def _spotify(status: int, error: dict[str, Any], *more: tuple[bytes, bytes]) -> Answer:
+    return _json(status, {"error": {"status": status, **error}}, *more)
+
+
+def _lastfm(code: int, status: int, target: Target) -> Answer:
+    words = ERRORS.get(code, (f"Error {code}", 400))[0]
+    kind = JSON_TYPE if target.as_json else XML_TYPE
+    body = render_error(code, words, as_json=target.as_json)
+    return Answer(status, [(b"content-type", kind.encode())], body)
+
+
+def _target(scope: Scope, body: bytes) -> Target:
+    path, verb = scope["path"], scope["method"]
+    service = next((name for prefix, name in _PREFIXES if path.startswith(prefix)), "")
+    if service == "lastfm":
+        sent = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        sent.update(parse_qsl(body.decode("latin-1")))
+        method = canonical(sent.get("method", ""))
+        return Target(service, (method,), method, sent.get("format", "").lower() == "json")
+    short = path.removeprefix("/v1") if service == "spotify" else path
+    general = _ID.sub("{id}", short)
+    names = dict.fromkeys((path, short, general))
+    routes = tuple(name for each in names for name in (f"{verb} {each}", each))
+    return Target(service, routes, f"{verb} {general}", True)
+
+
+async def _read(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+class _Replay:
+    """The request's messages once more, the body in one piece."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def hold(self, seconds: float) -> None:
+        """Wait, but no longer than the client does."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return
+
+
+async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
+    status, headers, parts = 500, list[tuple[bytes, bytes]](), list[bytes]()
+
+    async def keep(message: Message) -> None:
+        nonlocal status, headers
+        if message["type"] == "http.response.start":
+            status, headers = message["status"], list(message.get("headers", []))
+        else:
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    return Answer(status, headers, b"".join(parts))
+
+
+def _sized(answer: Answer) -> list[tuple[bytes, bytes]]:
+    size = (b"content-length", str(len(answer.body)).encode())
+    return [each for each in answer.headers if each[0].lower() != b"content-length"] + [size]
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = _sized(answer)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _break_off(answer: Answer, send: Send) -> None:
+    """Promise the whole body, send half and return: the server then closes the connection."""
+    headers = _sized(answer)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    half = answer.body[: len(answer.body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})

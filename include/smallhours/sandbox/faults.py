@@ -1,0 +1,283 @@
+"""How does the sandbox misbehave on request?
+
+A ``Fault`` is a rule: what goes wrong, for which service, route and listener, after how many calls
+and how many times. Rules are posted to ``/_sandbox/faults``. Those about transport are carried out
+by ``fault_transport``; those about content are asked for by the handlers through ``active``.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any, Literal, Self
+from weakref import WeakKeyDictionary
+
+from smallhours.sandbox.scrobble_drift import ScrobbleDrift
+from smallhours.sandbox.state import SandboxState
+
+SERVICES = ("spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz")
+LONGEST_HOLD_S = 120.0
+
+
+@dataclass(slots=True, frozen=True)
+class Kind:
+    """One way to misbehave.
+
+    Attributes:
+        summary: what the client sees, in a line.
+        layer: "transport" replaces or delays whole answers, "content" changes what they say.
+        times: how often a rule fires unless it says otherwise; 0 is until it is cleared.
+        service: the only service it makes sense for, "*" for any.
+    """
+
+    summary: str
+    layer: Literal["transport", "content"] = "transport"
+    times: int = 1
+    service: str = "*"
+
+
+KINDS: Mapping[str, Kind] = {
+    "rate_limit": Kind(
+        "429: Spotify's with Retry-After (`seconds`, 3), Last.fm's error 29 (`status` 429 or 200)"
+    ),
+    "quota_exceeded": Kind(
+        "Spotify's 429 with reason QUOTA_EXCEEDED and a Retry-After of most of a day (`seconds`)",
+        times=0,
+        service="spotify",
+    ),
+    "unauthorized_once": Kind("401 that goes away when asked again", service="spotify"),
+    "invalid_grant": Kind(
+        "the token endpoint refuses the refresh token as revoked", times=0, service="accounts"
+    ),
+    "server_error": Kind("`status` 500, 502, 503 or 504 with the service's own error body"),
+    "lastfm_error": Kind(
+        "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`",
+        service="lastfm",
+    ),
+    "timeout": Kind("no answer for `seconds` (30, at most 120), then the connection is closed"),
+    "slow": Kind("the right answer, `seconds` (2, at most 120) late"),
+    "html_body": Kind("a proxy's HTML page with `status` (200) instead of JSON or XML"),
+    "truncated_body": Kind("only the first half of the answer, with the length to match"),
+    "empty_body": Kind("the right status and no body"),
+    "drop_connection": Kind("the connection breaks in the middle of the answer"),
+    "page_drift": Kind(
+        "a new scrobble arrives before page 2 or a later one is answered",
+        "content",
+        service="lastfm",
+    ),
+    "late_scrobbles": Kind(
+        "`count` scrobbles from `days` (5) ago arrive only now", "content", service="lastfm"
+    ),
+    "deleted_scrobbles": Kind(
+        "the `count` scrobbles before `days` (5) ago are gone", "content", service="lastfm"
+    ),
+    "duplicate_rows": Kind(
+        "the `count` scrobbles before `days` (1) ago appear twice, time and all",
+        "content",
+        service="lastfm",
+    ),
+    "now_playing": Kind(
+        "a now-playing row on top of every page of recent tracks, uncounted",
+        "content",
+        times=0,
+        service="lastfm",
+    ),
+    "wrong_user": Kind(
+        "recent tracks of another listener, with their name", "content", service="lastfm"
+    ),
+    "row_1970": Kind("a scrobble dated 1 January 1970, uncounted", "content", service="lastfm"),
+    "dateless_row": Kind(
+        "a scrobble without any date that is not playing now", "content", service="lastfm"
+    ),
+    "single_object_not_list": Kind(
+        "JSON lists of one are that one object", "content", times=0, service="lastfm"
+    ),
+    "private_profile": Kind(
+        "403 with error 17 for `user`: recent listening is hidden",
+        "content",
+        times=0,
+        service="lastfm",
+    ),
+    "total_mismatch": Kind(
+        "totals say `count` more than there is", "content", times=0, service="lastfm"
+    ),
+    "null_items": Kind(
+        "the first `count` entries of a playlist have no track", "content", times=0,
+        service="spotify",
+    ),
+}  # fmt: skip
+
+
+class FaultError(ValueError):
+    """A rule that can't be understood; the message says what is wrong with it."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """A rule.
+
+    Attributes:
+        kind: a key of ``KINDS``.
+        service: glob over ``SERVICES``.
+        match: glob over the route: ``GET /v1/me/tracks``, the path alone, or a Last.fm method
+            such as ``user.getRecentTracks``; case does not matter.
+        user: glob over listener names, for the kinds that ask for one.
+        after: how many matching calls pass unharmed first.
+        times: how often it fires then; 0 is until it is cleared.
+        seconds: how long to wait, or what Retry-After says.
+        status: HTTP status, where the kind leaves a choice.
+        code: Last.fm's error number.
+        count: how many rows.
+        days: how long ago.
+        acted: carry the request out before failing it, as a lost answer would.
+        seen: matching calls so far.
+        fired: how often it fired.
+    """
+
+    kind: str
+    service: str = "*"
+    match: str = "*"
+    user: str = "*"
+    after: int = 0
+    times: int = 1
+    seconds: float | None = None
+    status: int | None = None
+    code: int | None = None
+    count: int = 1
+    days: float | None = None
+    acted: bool = False
+    seen: int = 0
+    fired: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what would never match or can't be carried out.
+
+        Raises:
+            FaultError: With what is wrong.
+        """
+        if self.kind not in KINDS:
+            raise FaultError(f"unknown fault kind {self.kind!r}; known are {', '.join(KINDS)}")
+        if self.service == "*" or (self.kind == "invalid_grant" and self.service == "spotify"):
+            self.service = KINDS[self.kind].service
+        if not any(fnmatchcase(each, self.service) for each in SERVICES):
+            raise FaultError(f"no service is called {self.service!r}; known are {SERVICES}")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise FaultError(f"status {self.status} is not an HTTP status of an answer")
+        if min(self.after, self.times, self.count) < 0 or (self.seconds or 0) < 0:
+            raise FaultError("after, times, count and seconds can't be negative")
+
+    @classmethod
+    def from_json(cls, rule: object) -> Self:
+        """Read a rule.
+
+        Raises:
+            FaultError: When it is no object, or has unknown or ill-typed keys.
+        """
+        if not isinstance(rule, dict):
+            raise FaultError("a fault is a JSON object with at least a kind")
+        known = {each.name: each for each in fields(cls) if each.name not in ("seen", "fired")}
+        unknown = sorted(set(rule) - set(known))
+        if unknown:
+            raise FaultError(f"unknown keys {', '.join(unknown)}; known are {', '.join(known)}")
+        for key, value in rule.items():
+            if not _fits(str(known[key].type), value):
+                raise FaultError(f"{key} can't be {value!r}")
+        if "kind" not in rule:
+            raise FaultError("a fault needs a kind")
+        kind = KINDS.get(rule["kind"])
+        return cls(**{"times": kind.times if kind else 1, **rule})
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule with its counters and its kind's one-line description."""
+        return {**asdict(self), "summary": KINDS[self.kind].summary}
+
+    def concerns(self, service: str, routes: Sequence[str], user: str) -> bool:
+        """Whether a call is one of those that the rule is about."""
+        return (
+            fnmatchcase(service, self.service)
+            and any(fnmatchcase(route.lower(), self.match.lower()) for route in routes)
+            and fnmatchcase(user.lower(), self.user.lower())
+        )
+
+
+def _fits(annotation: str, value: object) -> bool:
+    """Whether a JSON value fits a field, by the field's written type."""
+    if value is None:
+        return "None" in annotation
+    if "bool" in annotation:
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    if "float" in annotation:
+        return isinstance(value, int | float)
+    if "int" in annotation:
+        return isinstance(value, int)
+    return isinstance(value, str)
+
+
+@dataclass(slots=True)
+class FaultBook:
+    """The rules of one sandbox and what they have done to its listeners' histories.
+
+    Attributes:
+        rules: in the order they were given; the first that fires wins.
+        drift: by listener, scrobbles that came late or went; clearing the rules keeps it.
+    """
+
+    rules: list[Fault] = field(default_factory=list)
+    drift: dict[str, ScrobbleDrift] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def add(self, *rules: Fault) -> None:
+        """Append rules."""
+        with self.lock:
+            self.rules.extend(rules)
+
+    def clear(self) -> None:
+        """Forget every rule."""
+        with self.lock:
+            self.rules.clear()
+
+    def pick(
+        self, kinds: Sequence[str], service: str, routes: Sequence[str], user: str = ""
+    ) -> Fault | None:
+        """The first rule of these kinds that fires for a call; every match is counted."""
+        chosen: Fault | None = None
+        with self.lock:
+            for rule in self.rules:
+                if rule.kind not in kinds or not rule.concerns(service, routes, user):
+                    continue
+                rule.seen += 1
+                spent = rule.times and rule.fired >= rule.times
+                if chosen is None and rule.seen > rule.after and not spent:
+                    rule.fired += 1
+                    chosen = rule
+        return chosen
+
+
+_BOOKS: WeakKeyDictionary[SandboxState, FaultBook] = WeakKeyDictionary()
+_BOOKS_LOCK = threading.Lock()
+
+
+def book(state: SandboxState) -> FaultBook:
+    """The rules of a sandbox: one book per state, for as long as the state lives."""
+    with _BOOKS_LOCK:
+        return _BOOKS.setdefault(state, FaultBook())
+
+
+def active(
+    state: SandboxState, kind: str, *, service: str, route: str, user: str = ""
+) -> Fault | None:
+    """The rule of a kind that fires for this call, or None. Ask once per call.
+
+    Args:
+        state: the sandbox.
+        kind: a key of ``KINDS`` whose layer is "content".
+        service: one of ``SERVICES``.
+        route: ``GET /v1/playlists/ID/items``, or a Last.fm method.
+        user: the listener whose data it is.
+    """
+    rules = book(state)
+    if not rules.rules:
+        return None
+    return rules.pick((kind,), service, (route, route.rpartition(" ")[2]), user)

@@ -1,0 +1,31 @@
+"""Which ids do things have: Spotify's base 62, MusicBrainz's UUIDs, ISRCs?"""
+
+import hashlib
+import uuid
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _digest(seed: int, kind: str, key: str | int) -> bytes:
+    return hashlib.blake2b(f"{seed}|{kind}|{key}".encode(), digest_size=16).digest()
+
+
+def base62_id(seed: int, kind: str, key: str | int) -> str:
+    """Return 22 characters base 62, as Spotify's ids are: stable for (seed, kind, key)."""
+    number = int.from_bytes(_digest(seed, kind, key), "big")
+    digits = []
+    for _ in range(22):
+        number, rest = divmod(number, 62)
+        digits.append(BASE62[rest])
+    return "".join(reversed(digits))
+
+
+def mbid(seed: int, kind: str, key: str | int) -> str:
+    """Return a version 4 UUID, as MusicBrainz's ids are: stable for (seed, kind, key)."""
+    return str(uuid.UUID(bytes=_digest(seed, kind, key), version=4))
+
+
+def isrc(seed: int, key: int, year: int) -> str:
+    """Return an ISRC of the unassigned country code ZZ: prefix, two-digit year, designation."""
+    registrant = BASE62[10 + seed % 26] + BASE62[10 + key % 26] + BASE62[key // 26 % 10]
+    return f"ZZ{registrant}{year % 100:02d}{key % 100_000:05d}"

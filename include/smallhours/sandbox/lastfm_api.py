@@ -1,0 +1,131 @@
+"""How does one request to Last.fm's ``/2.0/`` become an answer?
+
+Checks come in Last.fm's order (key, then format, then method, then parameters), every call is
+counted, and answers that depend on the catalogue alone are kept as bytes.
+"""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from smallhours.sandbox.faults import active, book
+from smallhours.sandbox.lastfm_details import DETAIL_METHODS
+from smallhours.sandbox.lastfm_index import LastfmIndex
+from smallhours.sandbox.lastfm_methods import CATALOGUE_METHODS
+from smallhours.sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render, render_error
+from smallhours.sandbox.lastfm_request import LastfmError, Params, Reply, canonical, refusal
+from smallhours.sandbox.lastfm_users import USER_METHODS, UserCall
+from smallhours.sandbox.state import SandboxState
+
+LASTFM_API_KEY = "5a4d" * 8
+LASTFM_API_SECRET = "a4d5" * 8
+
+_LISTENER_METHODS = {**USER_METHODS, **DETAIL_METHODS}
+_KEPT_BYTES = 32 * 1024 * 1024
+_LONGEST_KEPT = 64 * 1024
+_KEYS = ("artist", "track", "tag", "mbid", "autocorrect", "limit", "page")
+_LONGEST_BODY = 1024 * 1024
+
+_KINDS = {
+    True: (b"content-type", JSON_TYPE.encode()),
+    False: (b"content-type", XML_TYPE.encode()),
+}
+_OPEN = (b"access-control-allow-origin", b"*")
+
+
+def lastfm_routes(state: SandboxState) -> list[Route]:
+    """The routes of the Last.fm API over ``state``: GET and POST ``/2.0/``."""
+    api = LastfmApi(state)
+    return [Route(path, api, methods=["GET", "POST"]) for path in ("/2.0/", "/2.0")]
+
+
+class LastfmApi:
+    """The Last.fm API 2.0 as an ASGI application."""
+
+    def __init__(self, state: SandboxState) -> None:
+        """Serve ``state``."""
+        self._state = state
+        self._index = LastfmIndex(state.world)
+        self._book = book(state)
+        self._kept: dict[tuple[str, ...], bytes] = {}
+        self._kept_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        sent = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        if scope["method"] == "POST":
+            sent.update(parse_qsl((await _body(receive)).decode("utf-8", "replace")))
+        status, as_json, body = self.answer(sent)
+        size = (b"content-length", str(len(body)).encode())
+        headers = [_KINDS[as_json], size, _OPEN]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def answer(self, sent: dict[str, str]) -> tuple[int, bool, bytes]:
+        """Status, whether the body is JSON, and the body, for a request's parameters."""
+        asked = sent.get("format", "xml").lower()
+        as_json = asked == "json"
+        method = canonical(sent.get("method", ""))
+        self._state.count("lastfm", method)
+        try:
+            _check_key(sent.get("api_key", ""))
+            if asked not in ("json", "xml"):
+                raise refusal(5)
+            if method in CATALOGUE_METHODS:
+                return 200, as_json, self._catalogue(method, sent, as_json=as_json)
+            if method not in _LISTENER_METHODS:
+                raise refusal(3)
+            with self._state.lock:
+                call = UserCall(self._state, self._index, Params(sent), method)
+                reply = _LISTENER_METHODS[method](call)
+            return 200, as_json, self._written(reply, method, as_json=as_json)
+        except LastfmError as error:
+            body = render_error(error.code, error.message, as_json=as_json, links=error.links)
+            return error.status, as_json, body
+
+    def _catalogue(self, method: str, sent: dict[str, str], *, as_json: bool) -> bytes:
+        key = (method, "json" if as_json else "xml", *(sent.get(name, "") for name in _KEYS))
+        body = None if self._book.rules else self._kept.get(key)
+        if body is None:
+            reply = CATALOGUE_METHODS[method](self._index, Params(sent))
+            body = self._written(reply, method, as_json=as_json)
+            if not self._book.rules and len(body) <= _LONGEST_KEPT:
+                if self._kept_bytes > _KEPT_BYTES:
+                    self._kept.clear()
+                    self._kept_bytes = 0
+                self._kept[key] = body
+                self._kept_bytes += len(body)
+        return body
+
+    def _written(self, reply: Reply, method: str, *, as_json: bool) -> bytes:
+        collapse: Any = as_json and active(
+            self._state, "single_object_not_list", service="lastfm", route=method
+        )
+        return render(
+            reply.root,
+            reply.node,
+            as_json=as_json,
+            indented=reply.indented,
+            collapse=bool(collapse),
+        )
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise refusal(6)
+    if key != LASTFM_API_KEY:
+        raise refusal(10)
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        parts.append(part)
+        length += len(part)
+        if not message.get("more_body", False) or length > _LONGEST_BODY:
+            return b"".join(parts)

@@ -1,0 +1,237 @@
+"""Which artist, track or tag does Last.fm mean by a name, and what is on top of a tag?
+
+Last.fm knows names, not releases: every track of the world that is scrobbled under one artist and
+title is one page here, represented by the most popular of them. A spelling that nobody scrobbles
+is a page of its own without tags or neighbours, unless ``autocorrect`` leads to the right one.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from smallhours.sandbox.ragged import Doubles, Ints, Ragged
+from smallhours.sandbox.world import World
+
+# The most popular artist and track of the world get this many listeners: figures of the size that
+# Last.fm shows, growing with the popularity weight.
+_TOP_LISTENERS = 2_400_000
+_PLAYS_PER_LISTENER = 11
+
+_REMASTER = re.compile(
+    r"\s*[-(\[]\s*(?:\d{4}\s+)?(?:digital(?:ly)?\s+)?remaster(?:ed)?(?:\s+version)?"
+    r"(?:\s+\d{4})?\s*[)\]]?\s*$",
+    re.IGNORECASE,
+)
+_FEATURED = re.compile(r"\s*[(\[]?\s*\b(?:feat\.?|ft\.?|featuring)\s+[^)\]]*[)\]]?", re.IGNORECASE)
+
+
+@dataclass(slots=True, frozen=True)
+class TrackPage:
+    """The page that a track's name leads to.
+
+    Attributes:
+        track: index of the track that stands for it; None for a spelling without tags.
+        artist: artist's name to show.
+        title: title to show.
+    """
+
+    track: int | None
+    artist: str
+    title: str
+
+
+def plain(text: str) -> str:
+    """``text`` without accents, case, punctuation, a leading "the", remaster and guest notes.
+
+    Versions such as "- Live" stay: correcting those away would give another recording's tags.
+    """
+    bare = _REMASTER.sub("", _FEATURED.sub("", text))
+    letters = unicodedata.normalize("NFKD", bare.casefold())
+    kept = "".join(each for each in letters if each.isalnum())
+    words = bare.casefold().split()
+    if len(words) > 1 and words[0] == "the" != words[1]:
+        kept = kept.removeprefix("the")
+    return kept or text.strip().casefold()
+
+
+class LastfmIndex:
+    """Names and rankings of one world, each part built when it is first needed."""
+
+    def __init__(self, world: World) -> None:
+        """Index ``world``, which must not change its catalogue afterwards."""
+        self.world = world
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def artist(self, name: str, mbid: str, *, autocorrect: bool) -> int | None:
+        """The artist of that MusicBrainz id or name, or None."""
+        if mbid:
+            return self.world.lookup.artist_mbid.get(mbid)
+        found = self.world.find_artist(name)
+        if found is None and autocorrect:
+            found = self._plain_artists.get(plain(name))
+        return found
+
+    def track(self, artist: str, title: str, mbid: str, *, autocorrect: bool) -> TrackPage | None:
+        """The page of that MusicBrainz id, or artist and title; None when nobody knows it."""
+        world = self.world
+        if mbid:
+            known = world.lookup.track_mbid.get(mbid)
+            return None if known is None else self.page(int(self.page_of[known]))
+        scrobbled = self._scrobbled.get((artist.strip().casefold(), title.strip().casefold()))
+        if scrobbled is not None:
+            return self.page(scrobbled)
+        found = world.find_track(artist, title)
+        if autocorrect:
+            corrected = self.artist(artist, "", autocorrect=True)
+            if found is None and corrected is not None:
+                found = self._plain_tracks.get((corrected, plain(title)))
+            return None if found is None else self.page(int(self.page_of[found]))
+        if found is None:
+            return None
+        return TrackPage(None, world.artist_name[int(world.track_artist[found])], title)
+
+    def page(self, track: int) -> TrackPage:
+        """The page that a representative track stands for."""
+        world = self.world
+        name = world.artist_name[int(world.track_artist[track])]
+        return TrackPage(track, name, world.lastfm_title(track))
+
+    @cached_property
+    def _scrobbled(self) -> dict[tuple[str, str], int]:
+        """(artist, Last.fm title), both folded, to the most popular track scrobbled so."""
+        world = self.world
+        folded = [name.strip().casefold() for name in world.artist_name]
+        artists = world.track_artist.tolist()
+        pages: dict[tuple[str, str], int] = {}
+        for track in np.argsort(-world.track_popularity, kind="stable").tolist():
+            title = world.lastfm_title(track).strip().casefold()
+            pages.setdefault((folded[artists[track]], title), track)
+        return pages
+
+    @cached_property
+    def page_of(self) -> Ints:
+        """int32 (tracks,): the track whose page each track is scrobbled to."""
+        world = self.world
+        folded = [name.strip().casefold() for name in world.artist_name]
+        return np.fromiter(
+            (
+                self._scrobbled[folded[artist], world.lastfm_title(track).strip().casefold()]
+                for track, artist in enumerate(world.track_artist.tolist())
+            ),
+            np.int32,
+            world.n_tracks,
+        )
+
+    @cached_property
+    def _plain_artists(self) -> dict[str, int]:
+        order = np.argsort(-self.world.artist_popularity, kind="stable").tolist()
+        found: dict[str, int] = {}
+        for artist in order:
+            found.setdefault(plain(self.world.artist_name[artist]), artist)
+        return found
+
+    @cached_property
+    def _plain_tracks(self) -> dict[tuple[int, str], int]:
+        found: dict[tuple[int, str], int] = {}
+        for track in self._scrobbled.values():
+            artist = int(self.world.track_artist[track])
+            found.setdefault((artist, plain(self.world.lastfm_title(track))), track)
+        return found
+
+    # -- figures --------------------------------------------------------------------------------
+
+    @cached_property
+    def artist_listeners(self) -> Ints:
+        """int32 (artists,): how many people Last.fm says have heard the artist."""
+        return _figures(self.world.artist_popularity)
+
+    @cached_property
+    def track_listeners(self) -> Ints:
+        """int32 (tracks,): how many people Last.fm says have heard the track."""
+        return _figures(self.world.track_popularity)
+
+    @staticmethod
+    def playcount(listeners: int) -> int:
+        """How many plays go with so many listeners."""
+        return listeners * _PLAYS_PER_LISTENER
+
+    # -- tags -----------------------------------------------------------------------------------
+
+    def tag_tracks(self, tag: str) -> list[int]:
+        """The pages that carry a tag, the most tagged first."""
+        rows = self._rows(tag, self._tag_tracks)
+        return list(dict.fromkeys(self.page_of[rows].tolist()))
+
+    def tag_artists(self, tag: str) -> list[int]:
+        """The artists that carry a tag, the most tagged first."""
+        return [int(each) for each in self._rows(tag, self._tag_artists)]
+
+    def tag_name(self, tag: str) -> str:
+        """The tag as Last.fm spells it, or as it was asked for."""
+        known = self.world.tag_id(tag)
+        return tag if known is None else self.world.tags[known]
+
+    @cached_property
+    def tag_reach(self) -> list[tuple[int, int]]:
+        """Per tag: taggings and people who used it, from how many artists and tracks carry it."""
+        taggings = np.zeros(len(self.world.tags))
+        for members in (self._tag_artists, self._tag_tracks):
+            # reduceat answers an empty row with the next row's first value, hence the mask.
+            sums = np.add.reduceat(np.append(members.values, 0.0), members.indptr[:-1])
+            taggings += sums * (members.lengths > 0)
+        return [(int(each), int(each / 9)) for each in taggings]
+
+    def tag_figures(self, tag: str) -> tuple[int, int]:
+        """Taggings and reach of a tag, all its spellings together; (0, 0) when unknown."""
+        figures = [self.tag_reach[each] for each in self.world.tag_ids(tag)]
+        return sum(each[0] for each in figures), sum(each[1] for each in figures)
+
+    def _rows(self, tag: str, members: Ragged) -> Ints:
+        ids = self.world.tag_ids(tag)
+        if not ids:
+            return np.zeros(0, np.int32)
+        parts = [members[each] for each in ids]
+        rows = np.concatenate([part[0] for part in parts])
+        weights = np.concatenate([part[1] for part in parts])
+        order = np.lexsort((rows, -weights))
+        return np.asarray(list(dict.fromkeys(rows[order].tolist())), dtype=np.int32)
+
+    @cached_property
+    def _tag_tracks(self) -> Ragged:
+        """A replayed log knows no track's tags: there a tag's tracks are its artists' tracks."""
+        tags = self.world.track_tags
+        if not len(tags.ids):
+            tags = _repeated(self.world.artist_tags, self.world.track_artist)
+        return self._members(tags, self.track_listeners)
+
+    @cached_property
+    def _tag_artists(self) -> Ragged:
+        return self._members(self.world.artist_tags, self.artist_listeners)
+
+    def _members(self, tags: Ragged, listeners: Ints) -> Ragged:
+        """Per tag: what carries it, weighted by its count there times how many people know it.
+
+        A count of 0 is a tag that a single person gave once; nothing ranks by it.
+        """
+        rows, counts = tags.rows, tags.values.astype(np.float64)
+        weights = counts / 100 * np.sqrt(listeners[rows])
+        used = counts > 0
+        return Ragged.from_triplets(tags.ids[used], rows[used], weights[used], len(self.world.tags))
+
+
+def _repeated(tags: Ragged, rows: Ints) -> Ragged:
+    """``tags`` with the given rows in their order, each as often as it is named."""
+    lengths = tags.lengths[rows]
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)
+    chosen = np.repeat(tags.indptr[:-1][rows], lengths) + within
+    return Ragged(indptr, tags.ids[chosen], tags.values[chosen])
+
+
+def _figures(popularity: Doubles) -> Ints:
+    top = float(popularity.max()) if len(popularity) else 1.0
+    return (3 + popularity / max(top, 1e-12) * _TOP_LISTENERS).astype(np.int32)

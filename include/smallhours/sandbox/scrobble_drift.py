@@ -1,0 +1,71 @@
+"""How does a listener's Last.fm history change behind a client's back?
+
+Scrobbles arrive late from an offline phone, are deleted on the web site, or appear twice. A
+``ScrobbleDrift`` keeps what came and went for one listener, apart from what they really played.
+"""
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smallhours.sandbox.ragged import Bools, Ints, Longs
+
+_APART_S = 240
+
+
+@dataclass(slots=True)
+class ScrobbleDrift:
+    """What came and went for one listener.
+
+    Attributes:
+        came: (unix seconds, track) of scrobbles that were added.
+        went: (unix seconds, track) of scrobbles that were deleted, with how many of each.
+    """
+
+    came: list[tuple[int, int]] = field(default_factory=list)
+    went: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def apply(self, at: Longs, track: Ints) -> tuple[Longs, Ints]:
+        """The history with what came and without what went, ascending in time."""
+        if self.came:
+            at = np.concatenate([at, np.array([when for when, _ in self.came], np.int64)])
+            track = np.concatenate([track, np.array([what for _, what in self.came], np.int32)])
+            order = np.argsort(at, kind="stable")
+            at, track = at[order], track[order]
+        if self.went:
+            kept = self._kept(at, track)
+            at, track = at[kept], track[kept]
+        return at, track
+
+    def _kept(self, at: Longs, track: Ints) -> Bools:
+        left = Counter(self.went)
+        kept = np.ones(len(at), dtype=np.bool_)
+        times = np.array(sorted({when for when, _ in left}), np.int64)
+        for row in np.flatnonzero(np.isin(at, times)).tolist():
+            key = (int(at[row]), int(track[row]))
+            if left[key] > 0:
+                left[key] -= 1
+                kept[row] = False
+        return kept
+
+    def arrive(self, before: int, count: int, seed: int, name: str, known: Ints) -> None:
+        """``count`` scrobbles of tracks in ``known`` begin at ``before`` and earlier."""
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(self.came)])
+        tracks = rng.choice(known, count) if len(known) else np.zeros(count, np.int32)
+        self.came += [(before - n * _APART_S, int(what)) for n, what in enumerate(tracks)]
+
+    def vanish(self, before: int, count: int, at: Longs, track: Ints) -> None:
+        """The last ``count`` scrobbles that began before ``before`` are deleted."""
+        for row in _last(before, count, at):
+            self.went[int(at[row]), int(track[row])] += 1
+
+    def double(self, before: int, count: int, at: Longs, track: Ints) -> None:
+        """The last ``count`` scrobbles that began before ``before`` are there twice."""
+        self.came += [(int(at[row]), int(track[row])) for row in _last(before, count, at)]
+
+
+def _last(before: int, count: int, at: Longs) -> range:
+    end = int(np.searchsorted(at, before, side="left"))
+    return range(max(0, end - count), end)

@@ -1,0 +1,328 @@
+"""How does the sandbox become a server: one application, in a thread for tests or blocking?
+
+It listens on 127.0.0.1 only; whoever reaches it may read and steer everything.
+"""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from smallhours.sandbox.acousticbrainz_api import acousticbrainz_routes
+from smallhours.sandbox.admin import admin_routes
+from smallhours.sandbox.cache import load_or_generate, load_or_replay
+from smallhours.sandbox.fault_transport import FaultMiddleware
+from smallhours.sandbox.generate import generate_world
+from smallhours.sandbox.lastfm_api import LASTFM_API_KEY, lastfm_routes
+from smallhours.sandbox.reccobeats_api import reccobeats_routes
+from smallhours.sandbox.replay import replay_world
+from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours.sandbox.spotify_api import accounts_routes, spotify_routes
+from smallhours.sandbox.state import SandboxState
+from smallhours.sandbox.world import World
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8700
+LISTENERS = ("ada", "bruno")
+_START_S = 20.0
+_STOP_S = 10.0
+
+
+class SandboxServerError(RuntimeError):
+    """The server can't start or stop; the message says why."""
+
+
+def build_app(
+    state: SandboxState,
+    *,
+    base_url: str | None = None,
+    advanced: Callable[[], None] | None = None,
+) -> Starlette:
+    """Every service of the sandbox as one ASGI application.
+
+    Args:
+        state: what it serves.
+        base_url: scheme, host and port before every absolute address in an answer; None takes
+            what the client used.
+        advanced: called after the clock was moved.
+    """
+    routes: list[BaseRoute] = [
+        *lastfm_routes(state),
+        *spotify_routes(state, base_url=base_url),
+        *accounts_routes(state),
+        *reccobeats_routes(state),
+        *acousticbrainz_routes(state),
+        *admin_routes(state, advanced=advanced),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(FaultMiddleware, state=state)],
+        exception_handlers={HTTPException: _not_served},
+    )
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = "no such route" if status == 404 else str(getattr(error, "detail", error))
+    message = f"{words}: {request.method} {request.url.path}"
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse({"error": {"status": status, "message": message}}, status)
+    return JSONResponse({"error": message}, status)
+
+
+class SandboxServer:
+    """The sandbox in a daemon thread.
+
+    Example:
+        ``with SandboxServer(SandboxState(world)) as sandbox: requests.get(sandbox.url + "/v1/me")``
+
+    Attributes:
+        state: what it serves; tests may look into it and change it under ``state.lock``.
+        url: "http://127.0.0.1:PORT" while it runs.
+    """
+
+    def __init__(
+        self,
+        state: SandboxState,
+        *,
+        port: int = 0,
+        advanced: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare to serve ``state`` on a port, 0 for any that is free."""
+        self.state = state
+        self.url = ""
+        self._port = port
+        self._advanced = advanced
+        self._app: ASGIApp | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def lastfm_url(self) -> str:
+        """The root of the Last.fm API."""
+        return f"{self.url}/2.0/"
+
+    @property
+    def spotify_url(self) -> str:
+        """The root of the Spotify Web API, with the slash that spotipy's ``prefix`` ends in."""
+        return f"{self.url}/v1/"
+
+    @property
+    def reccobeats_url(self) -> str:
+        """The root of the ReccoBeats-shaped API."""
+        return f"{self.url}/reccobeats/v1"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> Self:
+        """Listen and return once requests are accepted.
+
+        Raises:
+            SandboxServerError: When the port is taken or the server does not come up.
+        """
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, self._port))
+        except OSError as error:
+            listening.close()
+            raise SandboxServerError(
+                f"port {self._port} on {HOST} can't be used ({error}); choose another with --port"
+            ) from None
+        self.url = f"http://{HOST}:{listening.getsockname()[1]}"
+        self.serve(self.state)
+        config = uvicorn.Config(
+            self._current,
+            interface="asgi3",
+            access_log=False,
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._server, listening), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        until = time.monotonic() + _START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise SandboxServerError(f"the sandbox did not start on {self.url}")
+            time.sleep(0.005)
+        return self
+
+    def serve(self, state: SandboxState) -> None:
+        """Serve another state from now on, at the same address: far cheaper than a new server."""
+        self.state = state
+        self._app = build_app(state, base_url=self.url, advanced=self._advanced)
+
+    async def _current(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app is not None  # noqa: S101 - set before the server starts
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+        try:
+            server.run(sockets=[listening])
+        finally:
+            listening.close()
+
+    def stop(self) -> None:
+        """Finish what is being answered, for a second at most, and stop.
+
+        Raises:
+            SandboxServerError: When the thread does not end.
+        """
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            raise SandboxServerError(f"the sandbox on {self.url} does not stop")
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+@dataclass(slots=True, frozen=True)
+class SandboxOptions:
+    """What ``smallhours sandbox`` can be told.
+
+    Attributes:
+        port: on 127.0.0.1; 0 for any that is free.
+        seed: of the generated world.
+        artists: how many.
+        tracks: how many.
+        scrobbles: of the first listener, about.
+        cache: folder that keeps the generated world, so that it is made once.
+        state_file: to continue from when it exists, and to save to after every advance and at
+            the end.
+        replay: a log of real scrobbles to serve instead of a generated world.
+        artist_tags: real artist tags that go with ``replay``.
+        user: listener's name with ``replay``.
+    """
+
+    port: int = DEFAULT_PORT
+    seed: int = 1983
+    artists: int = 3_000
+    tracks: int = 40_000
+    scrobbles: int = 90_000
+    cache: Path | None = None
+    state_file: Path | None = None
+    replay: Path | None = None
+    artist_tags: Path | None = None
+    user: str = "listener"
+
+
+def open_state(options: SandboxOptions) -> SandboxState:
+    """The world that the options describe, in the state in which it was left.
+
+    Raises:
+        SandboxServerError: When there is a log to replay but no tags.
+        SandboxStateError: When the state file belongs to another world.
+        FileNotFoundError: When a file to replay is not there.
+    """
+    world = _open_world(options)
+    if options.state_file is not None and options.state_file.exists():
+        return SandboxState.load(options.state_file, world)
+    return SandboxState(world)
+
+
+def run(options: SandboxOptions, *, say: Callable[[str], Any] = print) -> None:
+    """Serve until SIGINT or SIGTERM, then save the state. To be called from the main thread.
+
+    Args:
+        options: what to serve.
+        say: told where it listens and which credentials it accepts.
+
+    Raises:
+        SandboxServerError: When the port is taken.
+        SandboxStateError: When the state file belongs to another world.
+    """
+    state = open_state(options)
+
+    def save() -> None:
+        if options.state_file is not None:
+            state.save(options.state_file)
+
+    stop = threading.Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {each: signal.signal(each, stopped) for each in (signal.SIGINT, signal.SIGTERM)}
+    server = SandboxServer(state, port=options.port, advanced=save)
+    try:
+        with server:
+            for line in introduction(server):
+                say(line)
+            while server.alive and not stop.wait(0.5):
+                pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        save()
+    say("The sandbox has stopped.")
+
+
+def introduction(server: SandboxServer) -> list[str]:
+    """Where the sandbox listens and what it lets in, in lines to print."""
+    world = server.state.world
+    clock = datetime.fromtimestamp(server.state.now, UTC)
+    names = list(world.listeners)
+    size = f"{world.n_artists:,} artists, {world.n_tracks:,} tracks"
+    return [
+        f"The sandbox listens on {server.url} (stop it with Ctrl+C).",
+        f"  {size}; its clock says {clock:%Y-%m-%d %H:%M} UTC.",
+        f"  Last.fm     {server.lastfm_url}",
+        f"              API key {LASTFM_API_KEY}, users {', '.join(names)}",
+        f"  Spotify     {server.spotify_url} and {server.url}/api/token",
+        f"              client {CLIENT_ID}, secret {CLIENT_SECRET},",
+        f"              refresh tokens {', '.join(f'refresh-{name}' for name in names)}",
+        f"  ReccoBeats  {server.reccobeats_url}",
+        f"  Steering    {server.url}/_sandbox/health, now, advance, calls, faults, playlists",
+    ]
+
+
+def _open_world(options: SandboxOptions) -> World:
+    if options.replay is not None:
+        if options.artist_tags is None:
+            raise SandboxServerError("--replay needs --artist-tags: a table of real artist tags")
+        logged = (options.replay, options.artist_tags, options.user)
+        if options.cache is None:
+            return replay_world(*logged)
+        return load_or_replay(options.cache, *logged)
+    size = (options.seed, options.artists, options.tracks, LISTENERS, options.scrobbles)
+    if options.cache is None:
+        return generate_world(*size)
+    return load_or_generate(options.cache, *size)

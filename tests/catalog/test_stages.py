@@ -1,0 +1,135 @@
+"""The catalog stage against the sandbox: known tracks, their tags, neighbours and candidates."""
+
+from typing import Any
+
+import pytest
+
+from smallhours.catalog.stages import (
+    fetch_audio_features,
+    fetch_neighbours,
+    fetch_tags,
+    gather_candidates,
+    update_tracks,
+)
+from smallhours.errors import RetryLater
+from smallhours.lake.tables import (
+    ARTIST_TAGS,
+    AUDIO_FEATURES,
+    CANDIDATES,
+    PLAYS,
+    SIMILAR,
+    TRACK_TAGS,
+    TRACKS,
+)
+from smallhours.listening.stages import sync_library, sync_scrobbles
+from smallhours.sandbox.faults import Fault, book
+from smallhours.summary import Summary
+from tests.household import Household
+
+
+def listen(household: Household) -> None:
+    about: dict[str, Any] = {"settings": household.settings, "night": household.night()}
+    sync_scrobbles("default", household.lake, household.lastfm, **about)
+    sync_library("default", household.lake, household.spotify, household.lastfm, **about)
+
+
+def refresh(household: Household) -> dict[str, Summary]:
+    about: dict[str, Any] = {"settings": household.settings, "night": household.night()}
+    who = "default", household.lake
+    return {
+        "tracks": update_tracks(*who, **about),
+        "neighbours": fetch_neighbours(*who, household.lastfm, **about),
+        "tags": fetch_tags(*who, household.lastfm, **about),
+        "features": fetch_audio_features(*who, household.reccobeats, **about),
+        "candidates": gather_candidates(*who, **about),
+    }
+
+
+@pytest.fixture
+def home(household: Household) -> Household:
+    listen(household)
+    return household
+
+
+def test_every_heard_track_is_in_the_catalog_once(home: Household) -> None:
+    refresh(home)
+    tracks = home.lake.frame(TRACKS)
+    played = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
+    assert played <= set(tracks["track_key"])
+    assert tracks["track_key"].is_unique
+
+
+def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(home: Household) -> None:
+    summary = refresh(home)["candidates"]
+    rows = home.lake.frame(CANDIDATES)
+    assert summary["candidates"] > 300
+    assert {"similar_track", "similar_artist", "known_artist", "tag"} <= set(rows["route"])
+    assert rows["strength"].between(0, 1).all()
+    assert rows.groupby("track_key")["seed_key"].nunique().max() > 5
+    assert set(rows["track_key"]) <= set(home.lake.frame(TRACKS)["track_key"])
+
+
+def test_background_tracks_come_from_tags_that_the_history_does_not_have(home: Household) -> None:
+    refresh(home)
+    rows = home.lake.frame(CANDIDATES)
+    foreign = set(rows.loc[rows["route"] == "background", "seed_key"])
+    heard = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
+    tags = home.lake.frame(TRACK_TAGS)
+    heard_tags = set(tags.loc[tags["track_key"].isin(heard), "tag"].str.lower())
+    assert foreign
+    assert not foreign & heard_tags
+
+
+def test_the_same_night_again_asks_nothing(home: Household) -> None:
+    refresh(home)
+    home.lastfm.calls.clear()
+    home.reccobeats.calls.clear()
+    refresh(home)
+    assert home.lastfm.calls.total() == 0
+    assert home.reccobeats.calls.total() == 0
+
+
+def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: Household) -> None:
+    refresh(home)
+    tags = home.lake.frame(TRACK_TAGS)
+    assert (tags["tag"] == "").any()
+    asked = set(tags["track_key"])
+    assert len(asked) > 500
+
+
+def test_the_budget_limits_a_night_and_the_next_goes_on(home: Household) -> None:
+    catalog = home.settings.catalog.model_copy(update={"lastfm_calls_per_night": 200})
+    home.settings = home.settings.model_copy(update={"catalog": catalog})
+    first = refresh(home)["tags"]
+    assert first["artists_asked"] + first["tracks_asked"] == 200
+    assert first["left_for_later"] > 0
+    second = refresh(home)["tags"]
+    assert second["left_for_later"] < first["left_for_later"]
+
+
+def test_a_rate_limit_loses_no_answer(home: Household) -> None:
+    faults = book(home.sandbox.state)
+    faults.add(Fault("rate_limit", service="lastfm", match="*.getTopTags", after=150, times=0))
+    with pytest.raises(RetryLater):
+        refresh(home)
+    kept = len(home.lake.frame(ARTIST_TAGS)["artist_key"].unique())
+    assert kept > 50
+    faults.clear()
+    before = dict(home.sandbox.state.calls)
+    refresh(home)
+    again = home.sandbox.state.calls["lastfm", "artist.getTopTags"]
+    assert again - before["lastfm", "artist.getTopTags"] + kept >= len(
+        home.lake.frame(ARTIST_TAGS)["artist_key"].unique()
+    )
+    assert len(home.lake.frame(SIMILAR)) > 0
+
+
+def test_features_are_kept_with_their_source_and_misses_too(home: Household) -> None:
+    summary = refresh(home)["features"]
+    rows = home.lake.frame(AUDIO_FEATURES)
+    assert set(rows["source"]) == {"reccobeats"}
+    assert 0 < summary["tracks_found"] < summary["tracks_asked"]
+    found = rows[rows["feature"] == "energy"]
+    assert len(found) == summary["tracks_found"]
+    assert found["value"].between(0, 1).all()
+    assert (rows["feature"] == "").sum() == summary["tracks_asked"] - summary["tracks_found"]

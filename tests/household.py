@@ -1,0 +1,89 @@
+"""A listener at home: settings, clients that talk to the sandbox, a lake of their own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.sandbox.server import SandboxServer
+from smallhours.services.budget import TokenBucket
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.lastfm import LastfmClient
+from smallhours.services.patience import Patience
+from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import SpotifyClient
+from smallhours.settings import Settings, parse_settings
+
+LASTFM_KEY = "5a4d" * 8
+NIGHT = "2026-11-02"
+FAST = 10_000.0
+
+
+def settings_for(url: str, **sections: Any) -> Settings:
+    """One listener, `default`, who is the sandbox's `ada`; sections of the file may be given."""
+    return parse_settings(
+        {
+            "listeners": {"default": {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
+            "services": {
+                "spotify": {
+                    "api_url": f"{url}/v1/",
+                    "accounts_url": f"{url}/",
+                    "calls_per_second": FAST,
+                    "calls_per_day": 1_000_000,
+                },
+                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": FAST},
+                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
+            },
+            **sections,
+        },
+        origin="the test's settings",
+    )
+
+
+@dataclass
+class Household:
+    """Everything that a stage needs, over one sandbox."""
+
+    sandbox: SandboxServer
+    settings: Settings
+    lake: Lake
+    lastfm: LastfmClient
+    spotify: SpotifyClient
+    reccobeats: ReccobeatsClient
+
+    def night(self, date: str = NIGHT) -> Night:
+        """The night of a date, for the listener."""
+        return self.settings.night("default", date)
+
+
+@pytest.fixture
+def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Household]:
+    """The listener `default` with an empty lake."""
+    settings = settings_for(sandbox.url)
+    patience = Patience(first_wait_s=0.01)
+    services = settings.services
+    lastfm = LastfmClient(
+        LASTFM_KEY,
+        api_url=services.lastfm.api_url,
+        calls_per_second=FAST,
+        timeout_s=10,
+        budget=TokenBucket(FAST, burst=100),
+        patience=patience,
+    )
+    spotify = SpotifyClient(
+        SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada"),
+        settings=services.spotify,
+        budget=TokenBucket(FAST, burst=100),
+        patience=patience,
+    )
+    reccobeats = ReccobeatsClient(
+        settings=services.reccobeats, budget=TokenBucket(FAST, burst=100), patience=patience
+    )
+    yield Household(sandbox, settings, Lake(str(tmp_path / "lake")), lastfm, spotify, reccobeats)
+    lastfm.close()
+    spotify.close()
+    reccobeats.close()

@@ -1,0 +1,125 @@
+"""The listening stage against the sandbox: what Last.fm and Spotify have is what the lake holds."""
+
+from collections import Counter
+
+import pytest
+
+from smallhours.errors import NotFound, RetryLater
+from smallhours.lake.tables import LIBRARY, PLAYS
+from smallhours.listening.stages import sync_library, sync_recent_plays, sync_scrobbles
+from smallhours.sandbox.faults import Fault, book
+from smallhours.summary import Summary
+from tests.household import Household
+
+LATER = "2026-11-03"
+
+
+def scrobbles(household: Household, date: str = "2026-11-02") -> Summary:
+    return sync_scrobbles(
+        "default",
+        household.lake,
+        household.lastfm,
+        settings=household.settings,
+        night=household.night(date),
+    )
+
+
+def at_lastfm(household: Household) -> Counter[tuple[int, str]]:
+    """The sandbox's truth: every scrobble as (unix seconds, title)."""
+    world = household.sandbox.state.world
+    log = household.sandbox.state.scrobbles("ada")
+    return Counter(
+        (int(uts), world.lastfm_title(int(track)))
+        for uts, track in zip(log.at, log.track, strict=True)
+    )
+
+
+def in_lake(household: Household) -> Counter[tuple[int, str]]:
+    plays = household.lake.frame(PLAYS, columns=["played_at", "title"])
+    uts = plays["played_at"].astype("datetime64[s, UTC]").astype("int64")
+    return Counter(zip(uts.tolist(), plays["title"].tolist(), strict=True))
+
+
+def test_the_first_sync_holds_every_scrobble_once(household: Household) -> None:
+    summary = scrobbles(household)
+    assert in_lake(household) == at_lastfm(household)
+    assert summary["plays_added"] == len(at_lastfm(household)) > 2500
+
+
+def test_the_same_night_again_changes_nothing(household: Household) -> None:
+    scrobbles(household)
+    before = in_lake(household)
+    summary = scrobbles(household)
+    assert in_lake(household) == before
+    assert (summary["plays_added"], summary["plays_removed"]) == (0, 0)
+
+
+def test_the_next_night_asks_once_and_adds_the_new_plays(household: Household) -> None:
+    scrobbles(household)
+    household.sandbox.state.advance(household.night(LATER).as_of.timestamp())
+    household.lastfm.calls.clear()
+    summary = scrobbles(household, LATER)
+    assert household.lastfm.calls.total() == 1
+    assert summary["plays_added"] > 0
+    assert in_lake(household) == at_lastfm(household)
+
+
+def test_an_interrupted_crawl_goes_on_where_it_stopped(household: Household) -> None:
+    faults = book(household.sandbox.state)
+    faults.add(Fault("lastfm_error", match="user.getRecentTracks", code=11, after=6, times=0))
+    with pytest.raises(RetryLater):
+        scrobbles(household)
+    partly = in_lake(household)
+    assert 0 < len(partly) < len(at_lastfm(household))
+    faults.clear()
+    summary = scrobbles(household)
+    assert in_lake(household) == at_lastfm(household)
+    assert summary["scrobbles_read"] < len(at_lastfm(household))
+
+
+def test_an_unknown_user_is_named_in_the_error(household: Household) -> None:
+    listener = household.settings.listener("default").model_copy(update={"lastfm_user": "nobody"})
+    household.settings = household.settings.model_copy(update={"listeners": {"default": listener}})
+    with pytest.raises(NotFound, match="nobody"):
+        scrobbles(household)
+
+
+def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: Household) -> None:
+    scrobbles(household)
+    before = len(household.lake.frame(PLAYS))
+    summary = sync_recent_plays(
+        "default",
+        household.lake,
+        household.spotify,
+        settings=household.settings,
+        night=household.night(),
+    )
+    plays = household.lake.frame(PLAYS)
+    both = plays[[list(names) == ["lastfm", "spotify"] for names in plays["sources"]]]
+    assert summary["recent_plays"] == 50
+    assert len(plays) == before + summary["plays_added"]
+    assert len(both) >= 45
+    assert both["spotify_id"].notna().all()
+
+
+def test_the_library_keeps_what_was_withdrawn_with_its_last_night(household: Household) -> None:
+    def library(date: str) -> None:
+        sync_library(
+            "default",
+            household.lake,
+            household.spotify,
+            household.lastfm,
+            settings=household.settings,
+            night=household.night(date),
+        )
+
+    library("2026-11-02")
+    saved = household.sandbox.state.world.listeners["ada"].saved
+    del saved[next(iter(saved))]
+    library(LATER)
+    rows = household.lake.frame(LIBRARY)
+    assert set(rows["signal"]) == {"top", "saved", "loved"}
+    withdrawn = rows[(rows["signal"] == "saved") & (rows["last_seen"].astype(str) == "2026-11-02")]
+    assert len(withdrawn) == 1
+    stayed = rows[(rows["signal"] == "saved") & (rows["last_seen"].astype(str) == LATER)]
+    assert set(stayed["first_seen"].astype(str)) == {"2026-11-02"}

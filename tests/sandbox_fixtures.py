@@ -1,0 +1,49 @@
+"""The outside world of every test: a small generated world, served over real HTTP.
+
+``small_world`` is made once and never changed; ``sandbox`` serves one test a fresh state over it,
+whose plays, libraries, playlists, faults and call counts are its own.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from smallhours.sandbox.generate import generate_world
+from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.state import SandboxState
+from smallhours.sandbox.world import World
+
+
+@pytest.fixture(scope="session")
+def small_world() -> World:
+    """120 artists, 1,000 tracks, 3,000 scrobbles of the first listener ("ada"); do not change."""
+    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000)
+    assert world.lookup is not None  # built once here, and shared by every state over this world
+    return world
+
+
+@pytest.fixture
+def sandbox_state(small_world: World) -> SandboxState:
+    """A state of one's own over the shared world."""
+    return SandboxState(small_world)
+
+
+@pytest.fixture(scope="session")
+def _sandbox_server(small_world: World) -> Iterator[SandboxServer]:
+    with SandboxServer(SandboxState(small_world)) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(_sandbox_server: SandboxServer, sandbox_state: SandboxState) -> SandboxServer:
+    """A running sandbox: ``sandbox.url``, ``.lastfm_url``, ``.spotify_url`` and ``.state``.
+
+    The address is the same for all tests, as starting and stopping takes longer than most of them;
+    what it serves is this test's own. A test may stop it.
+    """
+    _sandbox_server.state = sandbox_state
+    if _sandbox_server.alive:
+        _sandbox_server.serve(sandbox_state)
+    else:
+        _sandbox_server.start()
+    return _sandbox_server
