@@ -1,0 +1,272 @@
+"""How does one request reach Last.fm, and what does its failure mean?
+
+pylast 7.2 opens a new TLS connection for every call, speaks only https to a fixed path, and its
+high-level methods ask for one row more than they are told to and drop MBIDs and totals. So
+`PooledRequest` replaces the one method of pylast that transports: it keeps connections open, goes
+to any base URL and returns the XML as it came. It is the only place that touches pylast's
+internals.
+"""
+
+import logging
+import re
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn, TypeVar
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import httpx2
+import pylast
+
+from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, ServiceError
+from smallhours.services.budget import TokenBucket
+from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
+from smallhours.services.patience import (
+    AFTER_FAULTS_S,
+    USER_AGENT,
+    CallCounter,
+    PassingFault,
+    Patience,
+    persist,
+    quote,
+    retry_after,
+)
+
+SERVICE: Final = "Last.fm"
+T = TypeVar("T")
+
+CONNECTIONS = 16
+RATE_LIMIT_S = 60.0
+LONGEST_RATE_LIMIT_S = 3600.0
+
+_PASSING = {8, 11, 16}  # operation failed, offline, temporarily unavailable
+_RATE_LIMIT = 29
+_NOT_FOUND = 6
+# Error 6 also stands for our own mistakes: these must never be taken for an absence.
+_OUR_MISTAKE = re.compile(r"api.?key|required param|out of bounds|missing", re.IGNORECASE)
+_NO_PAGE = re.compile(r"\bpage\b", re.IGNORECASE)
+_NOT_XML = re.compile(
+    "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&#(?:x0*(?:1[0-9a-f]|[0-8bcef])|"
+    "0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));",
+    re.IGNORECASE,
+)
+
+
+class NoSuchPage(NotFound):
+    """The page lies beyond the last one: the list has become shorter, or is empty."""
+
+
+class PooledRequest(pylast._Request):  # noqa: SLF001 - pylast has no other way in
+    """One request of pylast's, over connections that stay open and to any base URL."""
+
+    def __init__(
+        self,
+        network: pylast.LastFMNetwork,
+        method: str,
+        params: Mapping[str, str | int],
+        *,
+        http: httpx2.Client,
+        url: str,
+    ) -> None:
+        super().__init__(network, method, params)
+        self._http = http
+        self._url = url
+
+    def _download_response(self) -> httpx2.Response:
+        """The reply as it came; `reply` is the public name."""
+        return self._http.post(self._url, data=self.params)
+
+    def reply(self) -> httpx2.Response:
+        """Send the request once.
+
+        Raises:
+            httpx2.HTTPError: when no reply came.
+        """
+        return self._download_response()
+
+
+class LastfmWire:
+    """Sends requests within the budget and turns every failure into one of our errors.
+
+    Args:
+        api_key: Sent in the body of each request; never appears in a message.
+        api_url: The root, such as `https://ws.audioscrobbler.com/2.0/`.
+        timeout_s: Seconds without a byte before a request is given up.
+        budget: How fast requests may start.
+        patience: What is tried again.
+        listener: Names the connection in messages.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_url: str,
+        timeout_s: float,
+        budget: TokenBucket,
+        patience: Patience,
+        listener: str,
+    ) -> None:
+        # Both log a line per request at INFO, which would bury a task's own log.
+        for chatty in ("httpx2", "pylast"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        self._key = api_key
+        self._url = api_url
+        self._budget = budget
+        self._patience = patience
+        self._listener = listener
+        self._network = pylast.LastFMNetwork(api_key=api_key)
+        self._http = httpx2.Client(
+            headers={"User-Agent": USER_AGENT},
+            timeout=httpx2.Timeout(timeout_s),
+            limits=httpx2.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
+            ),
+        )
+        weakref.finalize(self, self._http.close)
+        self._limited = 0  # rate limits met in a row
+        self.counter = CallCounter()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def ask(self, method: str, params: Mapping[str, str | int], parse: Callable[[Element], T]) -> T:
+        """Call a reading method and parse its reply; tried again when that may help.
+
+        Args:
+            method: Such as `track.getTopTags`.
+            params: Without key and method; sent literally.
+            parse: Makes a value of the `lfm` element, or raises BrokenReply.
+
+        Raises:
+            ServiceError: what stands in its place.
+        """
+        return persist(lambda: parse(self._once(method, params)), self._patience)
+
+    def _once(self, method: str, params: Mapping[str, str | int]) -> Element:
+        self._budget.acquire()
+        self.counter.add(method)
+        request = PooledRequest(self._network, method, params, http=self._http, url=self._url)
+        try:
+            response = request.reply()
+        except httpx2.HTTPError as error:
+            raise PassingFault(
+                SERVICE,
+                f"no reply to {method} ({type(error).__name__}).",
+                remedy="Check the internet connection; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            ) from None
+        root = parse_xml(response.content)
+        if root is not None and root.tag == "lfm" and root.get("status") == "failed":
+            self._fail(method, root.find("error"), response, user=str(params.get("user", "")))
+        self._check_status(method, response)
+        if root is None or root.tag != "lfm" or root.get("status") != "ok":
+            raise BrokenReply(
+                SERVICE, f"the reply to {method} is not its XML.", remedy=BROKEN_REMEDY
+            )
+        self._limited = 0
+        return root
+
+    def _check_status(self, method: str, response: httpx2.Response) -> None:
+        """Raise for a status that no error element explains."""
+        status = response.status_code
+        if status == httpx2.codes.TOO_MANY_REQUESTS:
+            raise self._rate_limit(response)
+        if status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            raise PassingFault(
+                SERVICE,
+                f"{method} met an error {status}.",
+                remedy="It is Last.fm's own trouble; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            )
+        if status != httpx2.codes.OK:
+            raise BrokenReply(
+                SERVICE,
+                f"{method} was answered with status {status} and no explanation.",
+                remedy="If it lasts, check `services.lastfm.api_url`, and whether a proxy or a "
+                "login page of the network stands in between.",
+            )
+
+    def _fail(
+        self, method: str, error: Element | None, response: httpx2.Response, *, user: str
+    ) -> NoReturn:
+        """Raise what an error element of Last.fm's means."""
+        if error is None or not re.fullmatch(r"[0-9]{1,4}", code_text := error.get("code", "")):
+            raise BrokenReply(SERVICE, f"{method} failed without a code.", remedy=BROKEN_REMEDY)
+        code = int(code_text)
+        said = quote(error.text or "", [self._key])
+        what = f"{method} failed with error {code} ({said})."
+        if code == _RATE_LIMIT:
+            raise self._rate_limit(response)
+        if code in _PASSING or code >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            raise PassingFault(
+                SERVICE,
+                what,
+                remedy="It is Last.fm's own trouble; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            )
+        if code == _NOT_FOUND and not _OUR_MISTAKE.search(said):
+            raise self._absent(what, said, user=user)
+        raise Refused(SERVICE, what, remedy=self._remedy(code))
+
+    def _absent(self, what: str, said: str, *, user: str) -> ServiceError:
+        if _NO_PAGE.search(said):
+            return NoSuchPage(SERVICE, what, remedy="Read the list again from its first page.")
+        if user:
+            return NotFound(
+                SERVICE,
+                f"it has no user {user!r} ({said}).",
+                remedy="Correct this listener's `lastfm_user` in smallhours.toml.",
+            )
+        return NotFound(SERVICE, what, remedy="Last.fm does not know it; nothing needs doing.")
+
+    def _rate_limit(self, response: httpx2.Response) -> RetryLater:
+        """A rate limit; the wait doubles while they keep coming, since Last.fm names none."""
+        growing = min(RATE_LIMIT_S * 2.0**self._limited, LONGEST_RATE_LIMIT_S)
+        self._limited = min(self._limited + 1, 10)
+        return RetryLater(
+            SERVICE,
+            "the rate limit is exceeded.",
+            remedy="The next try carries on from here. If it happens every night, lower "
+            "`services.lastfm.calls_per_second`, and share the API key with nobody.",
+            after=retry_after(response.headers.get("Retry-After"), default=growing),
+        )
+
+    def _remedy(self, code: int) -> str:
+        connection = f"`lastfm_{self._listener}`"
+        if code in (4, 10, 13):
+            return (
+                f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
+                f"{connection}."
+            )
+        if code == 17:
+            return (
+                "The profile is private. On Last.fm, under Settings > Privacy, switch off "
+                "'Hide recent listening information'."
+            )
+        if code == 26:
+            return (
+                "Pause the DAGs: Last.fm has suspended the API key, and more calls make it worse. "
+                f"Write to Last.fm, or put another key into the connection {connection}."
+            )
+        return "Smallhours asked for something that Last.fm no longer gives; look for an update."
+
+
+def parse_xml(body: bytes) -> Element | None:
+    """The root of an XML document, or None when it is none.
+
+    Characters that XML forbids, which titles at Last.fm do hold, are dropped.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    for attempt in (str, _without_forbidden):
+        try:
+            # Entity bombs are stopped by expat itself, from 2.4.1 on.
+            return ElementTree.fromstring(attempt(text))  # noqa: S314
+        except (ElementTree.ParseError, ValueError):
+            continue
+    return None
+
+
+def _without_forbidden(text: str) -> str:
+    return _NOT_XML.sub("", text)

@@ -1,0 +1,105 @@
+"""How does a listener log in to Spotify, the one time that a person is there?
+
+The authorization-code flow with PKCE: send the listener to `authorize_url`, receive the code on a
+loopback address, and exchange it with `exchange_code`. An app with a secret sends that too.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.http_session import new_session
+from smallhours.services.patience import Patience, persist
+from smallhours.services.spotify_auth import request_token
+from smallhours.settings import Spotify
+
+# A later addition needs the listener's consent anew, so all are asked for at once.
+SCOPES: Final = (
+    "playlist-modify-private",
+    "playlist-read-private",
+    "user-library-read",
+    "user-read-private",
+    "user-read-recently-played",
+    "user-top-read",
+)
+
+
+def new_code_verifier() -> str:
+    """A fresh PKCE secret, 86 characters (RFC 7636 §4.1); keep it until the exchange."""
+    return secrets.token_urlsafe(64)
+
+
+def code_challenge(verifier: str) -> str:
+    """What the authorization URL shows of the verifier (RFC 7636 §4.2, S256)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def authorize_url(
+    client_id: str, *, accounts_url: str, redirect_uri: str, state: str, verifier: str
+) -> str:
+    """Where the listener agrees.
+
+    Args:
+        client_id: The app's.
+        accounts_url: Spotify's accounts service.
+        redirect_uri: As registered: `http://127.0.0.1:<port>/...`; Spotify refuses `localhost`.
+        state: Random; has to come back unchanged.
+        verifier: From `new_code_verifier`.
+    """
+    query = {
+        "client_id": client_id,
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "scope": " ".join(SCOPES),
+        "state": state,
+        "code_challenge_method": "S256",
+        "code_challenge": code_challenge(verifier),
+    }
+    return f"{accounts_url.rstrip('/')}/authorize?{urlencode(query)}"
+
+
+def exchange_code(
+    code: str,
+    *,
+    client_id: str,
+    client_secret: str | None,
+    redirect_uri: str,
+    verifier: str,
+    listener: str,
+    settings: Spotify,
+    patience: Patience | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> SpotifyCredentials:
+    """Turn the code from the redirect into credentials to keep.
+
+    Raises:
+        NeedsLogin: when the code is wrong, used or older than a few minutes.
+        ServiceError: when the accounts service is out of order or refuses the app.
+    """
+    asking = SpotifyCredentials(client_id, client_secret, "", listener=listener)
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier,
+    }
+    url = settings.accounts_url.rstrip("/") + "/api/token"
+    with new_session() as session:
+        reply = persist(
+            lambda: request_token(form, asking, session, url=url, timeout_s=settings.timeout_s),
+            patience or Patience(),
+        )
+    scopes = (reply["scope"].text_or_none() or " ".join(SCOPES)).split()
+    return replace(
+        asking,
+        refresh_token=reply["refresh_token"].some_text(),
+        scopes=tuple(sorted(scopes)),
+        authorized_at=now(),
+    )

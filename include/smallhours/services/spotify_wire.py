@@ -1,0 +1,274 @@
+"""How does one request reach Spotify, and what does its failure mean?
+
+spotipy knows the endpoints and their arguments; this subclass replaces the one method of it that
+transports. Its own takes an error for an empty reply, breaks on error bodies that are no objects,
+and writes access tokens to the DEBUG log.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import requests
+import spotipy
+
+from smallhours.errors import (
+    BrokenReply,
+    NeedsLogin,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+    RetryLater,
+    ServiceError,
+)
+from smallhours.services.budget import TokenBucket
+from smallhours.services.credentials import login_remedy
+from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
+from smallhours.services.patience import (
+    AFTER_FAULTS_S,
+    CallCounter,
+    PassingFault,
+    Patience,
+    persist,
+    quote,
+    retry_after,
+)
+from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
+
+# Requests that may be sent twice. A POST appends: sent again after a lost reply, it doubles.
+REPEATABLE: Final = ("GET", "PUT")
+# The calls that share the quota at which development-mode apps were seen to be cut off.
+METERED: Final = ("GET search", "GET tracks/{id}")
+# The rate limit rolls over 30 seconds; a longer wait than this can only be the quota.
+LONGEST_RATE_LIMIT_S: Final = 3600.0
+RATE_LIMIT_S: Final = 30.0
+# The quota rolls over 24 hours, so that some of it is back before they are over.
+QUOTA_S: Final = 6 * 3600.0
+# Every other success has a body.
+SILENT: Final = ("PUT playlists/{id}",)
+_ID: Final = re.compile(r"(?<=/)[0-9A-Za-z]{16,}(?=/|$)")
+
+
+class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
+    """spotipy with our transport: within the budget, every failure one of our errors.
+
+    Args:
+        tokens: Where access tokens come from.
+        session: Carries the requests; must not retry by itself.
+        api_url: The Web API's root, with `/v1/`.
+        timeout_s: Seconds without a byte before a request is given up.
+        budget: How fast, and how often a day, requests may start.
+        patience: What is tried again.
+        listener: Names the connection in messages.
+        counter: Counts the requests.
+    """
+
+    def __init__(
+        self,
+        tokens: SpotifyTokens,
+        *,
+        session: requests.Session,
+        api_url: str,
+        timeout_s: float,
+        budget: TokenBucket,
+        patience: Patience,
+        listener: str,
+        counter: CallCounter,
+    ) -> None:
+        super().__init__(auth_manager=tokens, requests_session=session, requests_timeout=timeout_s)
+        self.prefix = api_url.rstrip("/") + "/"
+        self._tokens = tokens
+        self._budget = budget
+        self._patience = patience
+        self._listener = listener
+        self._counter = counter
+
+    def add_items(self, playlist_id: str, uris: Sequence[str]) -> Any:
+        """Append to a playlist with the body that Spotify documents; spotipy sends an array."""
+        checked = self._get_id("playlist", playlist_id)
+        return self._post(f"playlists/{checked}/items", payload={"uris": list(uris)})
+
+    def library_contains(self, uris: Sequence[str]) -> Any:
+        """Ask for these very URIs; spotipy drops those that it finds odd, and shifts the rest."""
+        return self._get("me/library/contains", uris=",".join(uris))
+
+    def _get_id(self, kind: str, identifier: str) -> str:
+        try:
+            checked: str = super()._get_id(kind, identifier)
+        except spotipy.SpotifyException:
+            raise NotFound(
+                SERVICE, f"{identifier!r} is no {kind} id.", remedy="Nothing needs doing."
+            ) from None
+        return checked
+
+    def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
+        """What every method of spotipy ends in."""
+        # Tokens have a patience of their own: their failures are not tried again here.
+        self._tokens.get_access_token()
+        return persist(
+            lambda: self._authorized(method, url, payload, params),
+            self._patience,
+            repeatable=method in REPEATABLE,
+        )
+
+    def _authorized(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
+        """Send with a valid token.
+
+        A 401 says nothing about its cause. The token is renewed once; and because Spotify has
+        been seen to refuse good tokens at random since July 2026, it is tried once more after
+        that. The same goes for one 403 that asks for Premium.
+        """
+        for refusals in range(3):
+            token = self._tokens.get_access_token()
+            response = self._send(method, url, payload, params, token)
+            unauthorized = response.status_code == requests.codes.unauthorized
+            if unauthorized and refusals == 0:
+                self._tokens.renew(token)
+                continue
+            if unauthorized and refusals == 1:
+                continue
+            if refusals == 0 and _asks_for_premium(response):
+                continue
+            break
+        return self._content(route_of(method, url), response)
+
+    def _send(
+        self, method: str, url: str, payload: Any, params: Mapping[str, Any], token: str
+    ) -> requests.Response:
+        route = route_of(method, url)
+        self._budget.acquire(metered=route in METERED)
+        self._counter.add(route)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        try:
+            return self._session.request(  # type: ignore[no-any-return]
+                method,
+                self.prefix + url,
+                headers=headers,
+                params=dict(params),
+                data=json.dumps(payload) if payload else None,
+                timeout=self.requests_timeout,
+            )
+        except requests.RequestException as error:
+            raise PassingFault(
+                SERVICE,
+                f"no reply to {route} ({type(error).__name__}).",
+                remedy="Check the internet connection; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            ) from None
+
+    def _content(self, route: str, response: requests.Response) -> Any:
+        """The parsed body of a success; null for the one write that is answered with nothing."""
+        try:
+            body = response.json()
+        except (ValueError, RecursionError):
+            body = None
+        if not response.ok:
+            raise self._error(route, response, body)
+        if body is None and (route not in SILENT or response.content.strip()):
+            raise BrokenReply(SERVICE, f"the reply to {route} is not JSON.", remedy=BROKEN_REMEDY)
+        return body
+
+    def _error(self, route: str, response: requests.Response, body: Any) -> ServiceError:
+        status = response.status_code
+        message, reason = _explanation(body)
+        if body is None and "<" not in response.text[:200] and response.text.strip() != "null":
+            message = response.text  # "User not registered ..." has been seen as plain text
+        said = quote(message, self._tokens.secrets)
+        what = f"{route} was answered with {status}" + (f" ({said})." if said else ".")
+        if status == requests.codes.too_many_requests:
+            return self._limited(what, response, message, reason)
+        if status >= requests.codes.internal_server_error:
+            return PassingFault(
+                SERVICE,
+                what,
+                remedy="It is Spotify's own trouble; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            )
+        if status == requests.codes.unauthorized:
+            return NeedsLogin(SERVICE, what, remedy=login_remedy(self._listener))
+        # A bare 404 may come from a proxy: it must not pass for an absence.
+        if not said or (status == requests.codes.not_found and not isinstance(body, dict)):
+            return BrokenReply(
+                SERVICE,
+                what,
+                remedy="If it lasts, check `services.spotify.api_url`, and whether a proxy or a "
+                "login page of the network stands in between.",
+            )
+        if status == requests.codes.forbidden:
+            return Refused(SERVICE, what, remedy=self._remedy_for_403(said.lower()))
+        unknown = status == requests.codes.not_found and "service not found" not in said.lower()
+        malformed_id = status == requests.codes.bad_request and re.search(
+            r"invalid (base62 )?id|non existing id", said, re.IGNORECASE
+        )
+        if unknown or malformed_id:
+            return NotFound(SERVICE, what, remedy="Spotify does not know it, or no longer.")
+        return Refused(
+            SERVICE,
+            what,
+            remedy="Smallhours asked for something that Spotify no longer gives; look for an "
+            "update.",
+        )
+
+    def _limited(
+        self, what: str, response: requests.Response, message: str, reason: str
+    ) -> RetryLater:
+        header = response.headers.get("Retry-After")
+        quota = "QUOTA_EXCEEDED" in (reason.upper(), message.upper())
+        after = retry_after(header, default=QUOTA_S if quota else RATE_LIMIT_S)
+        if quota or after > LONGEST_RATE_LIMIT_S:
+            return QuotaExceeded(
+                SERVICE,
+                what,
+                remedy="The day's quota is used up; all apps of one Spotify developer account "
+                "share it. The next night carries on from here.",
+                after=after,
+            )
+        return RetryLater(
+            SERVICE,
+            what,
+            remedy="The next try carries on from here. If it happens every night, lower "
+            "`services.spotify.calls_per_second`.",
+            after=after,
+        )
+
+    def _remedy_for_403(self, said: str) -> str:
+        if "scope" in said:
+            return (
+                "The login lacks a permission. Run `smallhours login spotify --listener "
+                f"{self._listener}` and agree to all that is asked."
+            )
+        if "premium" in said:
+            return (
+                "The owner of the Spotify app needs an active Premium subscription; renew it, or "
+                "let someone who has one create the app."
+            )
+        if "registered" in said or "allowlist" in said or "developer dashboard" in said:
+            return (
+                "Add the listener's Spotify account under 'User Management' of the app at "
+                "developer.spotify.com/dashboard; five accounts fit."
+            )
+        return (
+            "The playlist is not the listener's own, or Spotify has closed this to "
+            "development-mode apps. Nothing in Smallhours needs the latter; look for an update."
+        )
+
+
+def route_of(method: str, url: str) -> str:
+    """A request's method and path with ids taken out: `GET playlists/{id}/items`."""
+    return f"{method} {_ID.sub('{id}', url).strip('/')}"
+
+
+def _explanation(body: Any) -> tuple[str, str]:
+    """Message and reason of an error body, in any of the shapes that Spotify has used."""
+    if not isinstance(body, dict):
+        return "", ""
+    error = body.get("error")
+    inner = error if isinstance(error, dict) else body
+    message = inner.get("message") or (error if isinstance(error, str) else "")
+    reason = inner.get("reason") or body.get("reason")
+    return str(message or reason or ""), str(reason or "")
+
+
+def _asks_for_premium(response: requests.Response) -> bool:
+    return response.status_code == requests.codes.forbidden and "premium" in response.text.lower()

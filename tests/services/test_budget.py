@@ -1,0 +1,177 @@
+"""The budget is used fully and never exceeded: by threads, by processes, by the day."""
+
+import multiprocessing
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smallhours.errors import QuotaExceeded
+from smallhours.services.budget import TokenBucket, shared_budget
+
+
+class FakeClock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def starts(bucket: TokenBucket, clock: FakeClock, calls: int) -> list[float]:
+    moments = []
+    for _ in range(calls):
+        bucket.acquire()
+        moments.append(clock.now)
+    return moments
+
+
+def test_calls_start_evenly() -> None:
+    clock = FakeClock(now=0.0)
+    bucket = TokenBucket(4, clock=clock, sleep=clock.sleep)
+    assert starts(bucket, clock, 5) == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_burst_is_allowed_after_a_pause_and_paid_for_afterwards() -> None:
+    clock = FakeClock()
+    begin = clock.now
+    bucket = TokenBucket(2, burst=3, clock=clock, sleep=clock.sleep)
+    assert [at - begin for at in starts(bucket, clock, 5)] == [0, 0, 0, 0.5, 1.0]
+
+
+@given(
+    rate=st.floats(0.5, 50),
+    burst=st.integers(1, 5),
+    pauses=st.lists(st.floats(0, 3), min_size=2, max_size=40),
+)
+def test_no_span_of_time_holds_more_calls_than_the_budget(
+    rate: float, burst: int, pauses: list[float]
+) -> None:
+    clock = FakeClock(now=0.0)
+    bucket = TokenBucket(rate, burst, clock=clock, sleep=clock.sleep)
+    moments = []
+    for pause in pauses:
+        clock.now += pause
+        bucket.acquire()
+        moments.append(clock.now)
+    for first in range(len(moments)):
+        for last in range(first, len(moments)):
+            span = moments[last] - moments[first]
+            assert last - first + 1 <= burst + rate * span + 1e-6
+
+
+def test_several_threads_use_nearly_all_of_the_rate_and_no_more() -> None:
+    bucket = TokenBucket(200)
+
+    def call(_: int) -> float:
+        bucket.acquire()
+        time.sleep(0.02)  # what a service takes to answer: four calls' worth
+        return time.monotonic()
+
+    begin = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        ends = list(pool.map(call, range(200)))
+    rate = 199 / (max(ends) - begin - 0.02)
+    assert 180 <= rate <= 201
+
+
+def _spend(state_file: Path, log: Path, calls: int) -> None:
+    bucket = TokenBucket(200, state_file=state_file)
+    moments = []
+    for _ in range(calls):
+        bucket.acquire()
+        moments.append(time.time())
+    log.write_text("\n".join(map(str, moments)))
+
+
+def test_processes_share_one_budget_through_the_state_file(tmp_path: Path) -> None:
+    state_file = tmp_path / "budgets" / "lastfm"
+    logs = [tmp_path / "one", tmp_path / "two"]
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_spend, args=(state_file, log, 100)) for log in logs]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+        assert worker.exitcode == 0
+    moments = sorted(float(line) for log in logs for line in log.read_text().split())
+    for first in range(0, 200, 20):
+        # A sleeper may wake late, and then seem to crowd those after it: by a few calls at most.
+        assert 200 - first <= 200 * (moments[-1] - moments[first]) + 5
+
+
+def test_two_buckets_over_one_file_alternate(tmp_path: Path) -> None:
+    clock = FakeClock()
+    begin = clock.now
+    ours, theirs = (
+        TokenBucket(2, state_file=tmp_path / "s", clock=clock, sleep=clock.sleep) for _ in range(2)
+    )
+    moments = []
+    for bucket in (ours, theirs, ours, theirs):
+        bucket.acquire()
+        moments.append(clock.now - begin)
+    assert moments == [0, 0.5, 1.0, 1.5]
+
+
+def test_a_damaged_state_file_starts_afresh_after_a_second(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "s").write_bytes(b'{"next_at": 17')
+    clock = FakeClock()
+    begin = clock.now
+    bucket = TokenBucket(2, state_file=tmp_path / "s", clock=clock, sleep=clock.sleep)
+    bucket.acquire()
+    assert clock.now - begin == 1
+    assert "damaged" in caplog.text
+    bucket.acquire()
+    assert clock.now - begin == 1.5
+
+
+def test_a_clock_that_was_set_back_does_not_stall_the_night() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(2, clock=clock, sleep=clock.sleep)
+    bucket.acquire()
+    clock.now -= 86_400
+    before = clock.now
+    bucket.acquire()
+    assert clock.now == before
+
+
+def test_the_daily_limit_ends_in_an_error_that_says_when_it_renews() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(1000, service="Spotify", calls_per_day=3, clock=clock, sleep=clock.sleep)
+    for _ in range(3):
+        bucket.acquire()
+    bucket.acquire(metered=False)
+    with pytest.raises(QuotaExceeded, match="all 3 calls") as caught:
+        bucket.acquire()
+    assert 23 * 3600 < caught.value.after <= 25 * 3600
+    assert bucket.used() == 3
+    clock.now += caught.value.after
+    bucket.acquire()
+    assert bucket.used() == 1
+
+
+def test_the_daily_limit_outlives_the_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        TokenBucket(1000, calls_per_day=2, state_file=tmp_path / "s").acquire()
+    with pytest.raises(QuotaExceeded):
+        TokenBucket(1000, calls_per_day=2, state_file=tmp_path / "s").acquire()
+
+
+def test_one_process_has_one_bucket_per_service_and_rate() -> None:
+    assert shared_budget("A", 4) is shared_budget("A", 4)
+    assert shared_budget("A", 4) is not shared_budget("B", 4)
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive rate"):
+        TokenBucket(0)

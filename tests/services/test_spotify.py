@@ -1,0 +1,191 @@
+"""The Spotify client against the sandbox: what it reads and what it writes."""
+
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+
+from smallhours.errors import NotFound, Refused
+from smallhours.sandbox.server import SandboxServer
+from smallhours.services.spotify import SpotifyClient, TimeRange
+from smallhours.services.spotify_replies import Playlist
+from tests.services.spotify_client import misbehave
+
+# What is read
+
+
+def test_the_account_has_a_lasting_id(spotify: SpotifyClient, sandbox: SandboxServer) -> None:
+    ada = sandbox.state.world.listeners["ada"]
+    me = spotify.me()
+    assert (me.id, me.account_id, me.display_name) == (
+        ada.spotify_id,
+        ada.account_id,
+        ada.display_name,
+    )
+
+
+@pytest.mark.parametrize("time_range", ["short_term", "medium_term", "long_term"])
+def test_top_tracks_are_distinct_and_at_most_99(
+    spotify: SpotifyClient, time_range: TimeRange
+) -> None:
+    top = spotify.top_tracks(time_range)
+    assert 0 < len(top) <= 99
+    assert len({track.uri for track in top}) == len(top)
+    assert spotify.calls["GET me/top/tracks"] == (2 if len(top) >= 50 else 1)
+
+
+def test_saved_tracks_come_whole_and_latest_first(
+    spotify: SpotifyClient, sandbox: SandboxServer
+) -> None:
+    saved = list(spotify.saved_tracks())
+    truth = sandbox.state.world.listeners["ada"].saved
+    ids = sandbox.state.world.track_spotify_id
+    assert {(each.track.id, int(each.added_at.timestamp())) for each in saved} == {
+        (ids[track], at) for track, at in truth.items()
+    }
+    assert [s.added_at for s in saved] == sorted((s.added_at for s in saved), reverse=True)
+
+
+def test_saved_tracks_since_a_moment_ask_for_no_more_pages_than_needed(
+    spotify: SpotifyClient,
+) -> None:
+    newest = next(spotify.saved_tracks()).added_at
+    before = spotify.calls["GET me/tracks"]
+    fresh = list(spotify.saved_tracks(since=newest))
+    assert [each.added_at for each in fresh] == [newest] * len(fresh)
+    assert spotify.calls["GET me/tracks"] == before + 1
+
+
+def test_recent_plays_are_the_last_fifty_oldest_first(spotify: SpotifyClient) -> None:
+    plays = spotify.recently_played()
+    assert len(plays) == 50
+    assert [play.played_at for play in plays] == sorted(play.played_at for play in plays)
+    later = spotify.recently_played(after=plays[9].played_at)
+    assert later == plays[10:]
+    assert spotify.recently_played(after=plays[-1].played_at + timedelta(days=1)) == []
+
+
+def test_a_search_by_filters_finds_the_track_with_its_isrc(
+    spotify: SpotifyClient, sandbox: SandboxServer
+) -> None:
+    world = sandbox.state.world
+    title, artist = world.track_title[0], world.artist_name[world.track_artist[0]]
+    found = spotify.search_tracks(f'track:"{title}" artist:"{artist}"')
+    assert world.track_isrc[0] in {track.isrc for track in found}
+    assert {track.artist for track in found} == {artist}
+    assert len(found) <= 10
+
+
+def test_a_track_by_id(spotify: SpotifyClient, sandbox: SandboxServer) -> None:
+    world = sandbox.state.world
+    track = spotify.track(world.track_spotify_id[7])
+    assert track.title == world.track_title[7]
+    assert track.duration_ms == world.track_duration_ms[7]
+    assert track.isrc == world.track_isrc[7]
+
+
+@pytest.mark.parametrize("track_id", ["0" * 22, "not an id!", "spotify:local:a:b:c:9"])
+def test_an_unknown_track_is_not_found(spotify: SpotifyClient, track_id: str) -> None:
+    with pytest.raises(NotFound):
+        spotify.track(track_id)
+
+
+@pytest.mark.parametrize("limit", [0, 11])
+def test_a_search_limit_that_spotify_refuses_is_never_sent(
+    spotify: SpotifyClient, limit: int
+) -> None:
+    with pytest.raises(ValueError, match="1-10"):
+        spotify.search_tracks("x", limit=limit)
+    assert not spotify.calls
+
+
+def test_contains_answers_for_each_uri(
+    spotify: SpotifyClient, sandbox: SandboxServer, uris: list[str]
+) -> None:
+    saved = {
+        sandbox.state.world.track_spotify_id[t] for t in sandbox.state.world.listeners["ada"].saved
+    }
+    got = spotify.saved_contains(uris)
+    assert got == {uri: uri.rpartition(":")[2] in saved for uri in uris}
+    assert spotify.calls["GET me/library/contains"] == 3
+
+
+def test_contains_refuses_what_spotipy_would_drop_silently(spotify: SpotifyClient) -> None:
+    with pytest.raises(ValueError, match="no URI"):
+        spotify.saved_contains(["spotify:local:a:b:c:9"])
+
+
+# What is written
+
+
+def test_a_new_playlist_is_private_and_listed(spotify: SpotifyClient, mine: Playlist) -> None:
+    assert (mine.name, mine.description, mine.public) == ("Smallhours", "made at night", False)
+    assert mine.owner_id == spotify.me().id
+    listed = {each.id: each for each in spotify.playlists()}
+    assert listed[mine.id].total == 0
+
+
+def test_a_replaced_playlist_reads_back_in_order(
+    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+) -> None:
+    snapshot = spotify.replace_items(mine.id, uris[:100])
+    assert snapshot != mine.snapshot_id
+    assert spotify.playlist(mine.id).snapshot_id == snapshot
+    assert spotify.playlist(mine.id).total == 100
+    items = spotify.playlist_items(mine.id)
+    assert [item.uri for item in items] == uris[:100]
+    assert {item.added_by for item in items} == {spotify.me().id}
+    assert all(item.track and item.added_at and not item.is_local for item in items)
+    assert spotify.calls["GET playlists/{id}/items"] == 2
+
+
+def test_items_are_added_and_removed(
+    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+) -> None:
+    spotify.replace_items(mine.id, uris[:2])
+    snapshot = spotify.add_items(mine.id, uris[2:4])
+    spotify.remove_items(mine.id, [uris[0], uris[3]], snapshot)
+    assert [item.uri for item in spotify.playlist_items(mine.id)] == uris[1:3]
+
+
+def test_a_playlist_is_emptied_by_nothing(
+    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+) -> None:
+    spotify.replace_items(mine.id, uris[:2])
+    spotify.replace_items(mine.id, [])
+    assert spotify.playlist_items(mine.id) == []
+
+
+def test_details_change_one_by_one(spotify: SpotifyClient, mine: Playlist) -> None:
+    spotify.change_details(mine.id, description="new words")
+    got = spotify.playlist(mine.id)
+    assert (got.name, got.description, got.public) == ("Smallhours", "new words", False)
+
+
+def test_more_than_a_hundred_items_are_never_sent(
+    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+) -> None:
+    with pytest.raises(ValueError, match="at most 100"):
+        spotify.replace_items(mine.id, uris)
+
+
+def test_rows_whose_track_is_gone_stay_rows(
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: Playlist, uris: list[str]
+) -> None:
+    spotify.replace_items(mine.id, uris[:3])
+    misbehave(sandbox, kind="null_items", count=2)
+    items = spotify.playlist_items(mine.id)
+    assert [item.track is None for item in items] == [True, True, False]
+
+
+def test_someone_elses_playlist_is_refused(
+    spotify: SpotifyClient, sandbox: SandboxServer, uris: list[str]
+) -> None:
+    theirs = next(each for each in sandbox.state.playlists.values() if each.owner == "bruno")
+    with pytest.raises(Refused, match="not the listener's own"):
+        spotify.replace_items(theirs.id, uris[:1])
+
+
+def test_iterators_read_lazily(spotify: SpotifyClient) -> None:
+    list(islice(spotify.saved_tracks(), 3))
+    assert spotify.calls["GET me/tracks"] == 1
