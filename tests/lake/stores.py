@@ -1,0 +1,154 @@
+"""File systems for tests: ones that count, ones that die, and one that shows files at close."""
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fsspec
+
+from smallhours.lake.files import Disk
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing that it still wanted to do happens."""
+
+
+class DyingDisk(Disk):
+    """A disk whose process is killed at its n-th operation: halfway in, if that is a write.
+
+    From then on every operation fails, because a dead process cleans nothing up.
+    """
+
+    def __init__(self, dies_at: int) -> None:
+        self.dies_at = dies_at
+        self.done: list[str] = []
+
+    def _step(self, name: str, half: Callable[[], object] | None = None) -> None:
+        self.done.append(name)
+        if len(self.done) == self.dies_at and half is not None:
+            half()
+        if len(self.done) >= self.dies_at:
+            raise Killed
+
+    def walk(self, folder: Path) -> list[Path]:
+        self._step("walk")
+        return super().walk(folder)
+
+    def read(self, path: Path) -> bytes:
+        self._step("read")
+        return super().read(path)
+
+    def make_folder(self, folder: Path) -> None:
+        self._step("make_folder")
+        super().make_folder(folder)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._step("write", lambda: path.write_bytes(data[: len(data) // 2]))
+        super().write(path, data)
+
+    def flush(self, path: Path) -> None:
+        self._step("flush")
+        super().flush(path)
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step("rename")
+        super().rename(source, target)
+
+    def remove(self, path: Path) -> None:
+        self._step("remove")
+        super().remove(path)
+
+    @contextlib.contextmanager
+    def lock(self, path: Path) -> Iterator[None]:
+        self._step("lock")
+        with super().lock(path):
+            yield
+
+
+class FailingDisk(Disk):
+    """A disk on which one operation raises an error of the system."""
+
+    def __init__(self, operation: str, error: OSError) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        setattr(self, operation, fail)
+
+
+class CountingDisk(Disk):
+    """A disk that remembers which files were opened and which written."""
+
+    def __init__(self) -> None:
+        self.opened: list[Path] = []
+        self.written: list[Path] = []
+
+    def read(self, path: Path) -> bytes:
+        self.opened.append(path)
+        return super().read(path)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self.written.append(path)
+        super().write(path, data)
+
+
+class Bucket(fsspec.AbstractFileSystem):  # type: ignore[misc] # fsspec has no annotations
+    """An object store: a file is there when its upload was closed, not before."""
+
+    protocol = "bucket"
+    cachable = False
+    objects: ClassVar[dict[str, bytes]] = {}
+    calls: ClassVar[list[str]] = []
+    dies_at: ClassVar[int] = 0
+
+    @classmethod
+    def reset(cls, *, dies_at: int = 0) -> None:
+        cls.calls.clear()
+        cls.dies_at = dies_at
+
+    def _step(self, name: str) -> None:
+        self.calls.append(name)
+        if self.dies_at and len(self.calls) >= self.dies_at:
+            raise Killed
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> io.BytesIO:
+        path = self._strip_protocol(path)
+        if mode == "rb":
+            self._step("get")
+            if path not in self.objects:
+                raise FileNotFoundError(path)
+            return io.BytesIO(self.objects[path])
+        self._step("begin")
+        return _Upload(self, path)
+
+    def find(self, path: str, **_: Any) -> list[str]:
+        self._step("list")
+        folder = self._strip_protocol(path).rstrip("/") + "/"
+        return sorted(each for each in self.objects if each.startswith(folder))
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        path = self._strip_protocol(path)
+        return {"name": path, "size": len(self.objects[path]), "type": "file"}
+
+    def rm_file(self, path: str) -> None:
+        self._step("delete")
+        if self.objects.pop(self._strip_protocol(path), None) is None:
+            raise FileNotFoundError(path)
+
+
+class _Upload(io.BytesIO):
+    def __init__(self, bucket: Bucket, path: str) -> None:
+        super().__init__()
+        self._bucket, self._path = bucket, path
+
+    def write(self, data: Any, /) -> int:
+        self._bucket._step("send")
+        return super().write(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            data = self.getvalue()
+            super().close()
+            self._bucket._step("put")
+            self._bucket.objects[self._path] = data
