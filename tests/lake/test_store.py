@@ -12,7 +12,7 @@ import pytest
 from smallhours.errors import SchemaMismatch
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake, MergeReport, prefix_of
-from smallhours.lake.tables import LIBRARY, PLAYS, TABLES, Table
+from smallhours.lake.tables import LIBRARY, PLAYS, TABLES, TRACK_TAGS, Table
 from tests.lake.samples import MINE, play, plays
 from tests.lake.stores import CountingDisk
 
@@ -257,3 +257,20 @@ def test_prefixes_are_stable_and_even() -> None:
     assert sorted(found.index) == [f"{n:02x}" for n in range(64)]
     assert found.min() > 60
     assert found.max() < 140
+
+
+def test_a_whole_group_replaces_what_was_stored_of_it(lake: Lake) -> None:
+    rows = pd.DataFrame(
+        {
+            "track_key": ["a · x", "a · x", "a · y"],
+            "tag": ["rock", "pop", "rock"],
+            "count": [100, 50, 100],
+            "fetched_at": [dt.date(2026, 11, 2)] * 3,
+            "prefix": "00",
+        }
+    )
+    lake.merge(TRACK_TAGS, rows)
+    report = lake.merge(TRACK_TAGS, rows.iloc[:1], whole=["track_key"])
+    left = lake.frame(TRACK_TAGS, columns=["track_key", "tag"])
+    assert left.to_numpy().tolist() == [["a · x", "rock"], ["a · y", "rock"]]
+    assert report.rows_removed == 1

@@ -103,21 +103,12 @@ def keep_neighbours(
     if not rows:
         return
     frame = pd.DataFrame(rows).assign(fetched_at=night)
-    key = list(SIMILAR.key)
-    frame = frame.drop_duplicates(key, ignore_index=True)
-    stored = lake.frame(
-        SIMILAR, columns=[*key, "prefix"], where={"prefix": sorted(set(frame["prefix"]))}
-    )
-    asked = set(zip(frame["kind"], frame["seed_key"], strict=True))
-    pairs = zip(stored["kind"], stored["seed_key"], strict=True)
-    concerned = pd.Series([pair in asked for pair in pairs], index=stored.index, dtype=bool)
-    gone = stored[concerned].merge(frame[key], on=key, how="left", indicator=True)
-    gone = gone.loc[gone["_merge"] == "left_only", [*key, "prefix"]]
+    frame = frame.drop_duplicates(list(SIMILAR.key), ignore_index=True)
     # The tracks first: should we be stopped between the two, the seeds are asked again.
     tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners"]]
     if not tracks.empty:
         remember_tracks(lake, tracks, night=night)
-    lake.merge(SIMILAR, frame.drop(columns="listeners"), delete=gone)
+    lake.merge(SIMILAR, frame.drop(columns="listeners"), whole=["kind", "seed_key"])
 
 
 def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]]:

@@ -122,10 +122,4 @@ def keep_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) 
     frame = frame.assign(fetched_at=night).drop_duplicates([key, "tag"], ignore_index=True)
     artist_keys = frame[key].map(artist_key_in if key == "track_key" else str)
     frame["prefix"] = artist_keys.map(prefix_of)
-    stored = lake.frame(
-        table, columns=[key, "tag", "prefix"], where={"prefix": sorted(set(frame["prefix"]))}
-    )
-    answered = stored[stored[key].isin(set(frame[key]))]
-    gone = answered.merge(frame[[key, "tag"]], on=[key, "tag"], how="left", indicator=True)
-    gone = gone.loc[gone["_merge"] == "left_only", [key, "tag", "prefix"]]
-    lake.merge(table, frame, delete=gone)
+    lake.merge(table, frame, whole=[key])

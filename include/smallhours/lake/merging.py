@@ -79,6 +79,15 @@ def positions_of(key: Sequence[str], old: pa.Table, keys: pa.Table) -> npt.NDArr
     return _pairs(key, both, len(old))[1]
 
 
+def of_same_group(columns: Sequence[str], old: pa.Table, new: pa.Table) -> npt.NDArray[Any]:
+    """For each old row, whether a new row has the same values in these (text) columns."""
+
+    def group(rows: pa.Table) -> pa.ChunkedArray:
+        return pc.binary_join_element_wise(*(rows[name] for name in columns), "\x1f")
+
+    return np.asarray(pc.is_in(group(old), value_set=group(new).combine_chunks()))
+
+
 def _pairs(
     key: Sequence[str], both: pa.Table, olds: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:

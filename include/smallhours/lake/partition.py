@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.lake.files import Files
-from smallhours.lake.merging import RepeatedKey, merge_rows, positions_of
+from smallhours.lake.merging import RepeatedKey, merge_rows, of_same_group, positions_of
 from smallhours.lake.parquet import check_rewritable, decode, encode, misfit
 from smallhours.lake.rows import Values
 from smallhours.lake.tables import Table
@@ -54,6 +54,7 @@ class Change:
     new: pa.Table
     delete: pa.Table | None = None
     replace: pc.Expression | None = None
+    whole: tuple[str, ...] = ()
 
 
 def folder_of(table: Table, values: Values) -> str:
@@ -107,6 +108,8 @@ def change(files: Files, table: Table, values: Values, wanted: Change) -> MergeR
             if wanted.replace is not None:
                 numbered = old.append_column("__row__", pa.array(np.arange(len(old))))
                 goes[numbered.filter(wanted.replace)["__row__"].to_numpy()] = True
+            if wanted.whole:
+                goes |= of_same_group(wanted.whole, old, wanted.new)
             merged = merge_rows(table.key, old, wanted.new, goes)
         except RepeatedKey as error:
             raise misfit(table, address, "two rows have the same key") from error

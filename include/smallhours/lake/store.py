@@ -159,6 +159,7 @@ class Lake:
         partition: Mapping[str, str] | None = None,
         delete: Rows | None = None,
         replace: pc.Expression | None = None,
+        whole: Sequence[str] = (),
     ) -> MergeReport:
         """Update rows by key, add new ones, and remove some, in one replacement per partition.
 
@@ -173,6 +174,9 @@ class Lake:
             delete: Keys of rows to remove: the key's and the partition's columns.
             replace: Old rows that go unless they are in `rows`, as a filter. It is applied to
                 every partition that fits `partition`, so all of those are read.
+            whole: Text columns that group the rows; `rows` has each of its groups whole, so an
+                old row of the same group goes unless it is in `rows`. A group lies within one
+                partition.
 
         Raises:
             SchemaMismatch: The rows were refused and nothing was written; or a file that would
@@ -190,7 +194,7 @@ class Lake:
         empty = table.schema.empty_table()
         report = MergeReport()
         for part in sorted(touched):
-            wanted = Change(new.get(part, empty), gone.get(part), replace)
+            wanted = Change(new.get(part, empty), gone.get(part), replace, tuple(whole))
             report += change(self._files, table, part, wanted)
         return report
 
