@@ -14,7 +14,8 @@
     │   ├── Refused            a wrong key, a private profile, a missing scope, a closed endpoint
     │   └── BrokenReply        the reply can't be understood
     ├── NotEnoughData          too little history or catalog for what was asked
-    └── DegeneratePlaylist     tonight's list is not fit to replace yesterday's
+    ├── DegeneratePlaylist     tonight's list is not fit to replace yesterday's
+    └── NotOurs                the playlist is not, or no longer, ours to write
 
 An error says what happened and then, in `remedy`, what to do about it. Neither part may ever
 hold a secret: no token, key or password, and no URL or header that carries one.
@@ -98,3 +99,7 @@ class NotEnoughData(SmallhoursError):
 
 class DegeneratePlaylist(SmallhoursError):
     """Tonight's list is too short or too poor to replace yesterday's."""
+
+
+class NotOurs(SmallhoursError):
+    """The playlist is not, or no longer, ours to write."""

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from smallhours.errors import SettingsError
@@ -65,6 +66,12 @@ class PlaylistWishes(_Section):
     exploration: Share = Field(0.1, description="Share of slots given to less certain picks.")
     not_again_nights: int = Field(30, ge=0, description="Nights before a pick may come back.")
     blocked_artists: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_filled(self) -> Self:
+        if self.shortest > self.size:
+            raise ValueError(f"`shortest` ({self.shortest}) is more than `size` ({self.size})")
+        return self
 
 
 class Listener(_Section):

@@ -22,7 +22,7 @@ from smallhours.sandbox.replay import replay_world
 from smallhours.sandbox.world import Listener, Taste, World
 
 # Raise this with every change to what a world holds or how it is generated.
-FORMAT = 1
+FORMAT = 2
 
 _TEXTS = (
     "tags", "artist_name", "artist_mbid", "album_title", "album_released", "track_title",
@@ -76,7 +76,7 @@ def _cached(cache_dir: Path, key: str, build: Callable[[], World]) -> World:
     if path.exists():
         try:
             return read_world(path)
-        except (ValueError, KeyError, zipfile.BadZipFile):
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             # A cache is only a cache: a damaged one is built again.
             path.unlink()
     world = build()
@@ -122,7 +122,8 @@ def read_world(path: Path) -> World:
     Raises:
         ValueError: When the file is of another format version, or damaged.
     """
-    with np.load(path, allow_pickle=False) as stored:
+    # Opened here, since numpy leaves a damaged file open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     about = json.loads(arrays["about"].tobytes())
     if about["format"] != FORMAT:

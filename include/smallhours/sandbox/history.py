@@ -15,6 +15,8 @@ from smallhours.sandbox.sessions import ALBUM, MIXED, MONTH, Sessions, draw_sess
 from smallhours.sandbox.tastes import Profile
 from smallhours.sandbox.world import SCROBBLE_ENOUGH_MS, SCROBBLE_MIN_MS, PlayLog, Taste
 
+# Nobody who sleeps and works plays more than this over months.
+_SHORTEST_MEAN_DISTANCE_S = 150
 _OBSESSIONS, _OBSESSION_SHARE = 6, 0.12
 
 
@@ -82,7 +84,10 @@ def draw_history(
     """
     # How many plays get lost (skipped, overlapping, not yet released) is found out by living twice.
     wanted = 1.2 * scrobbles
+    most = (ends - begins).total_seconds() / _SHORTEST_MEAN_DISTANCE_S
     for attempt in range(6):
+        if wanted > most:
+            break
         plays = _live(rng, profile, taste, centres, catalogue, wanted, begins, ends)
         length = catalogue.duration_ms[plays.track]
         counted = (length > SCROBBLE_MIN_MS) & (

@@ -8,7 +8,9 @@ from smallhours.sandbox.similar import MAX_SIMILAR
 
 _SESSION_GAP_S = 1_800
 _BLOCK = 500
-_TAG_SHARE, _TOGETHER_SHARE = 0.6, 0.6
+# Tags count for more than the one listener's sessions: other people's, which lead to what this
+# listener does not know, are not in the log.
+_TAG_SHARE, _TOGETHER_SHARE = 0.7, 0.35
 _WEAKEST = 0.08
 # Lists of tracks are made of this many artists with this many tracks each.
 _ARTISTS_PER_TRACK, _TRACKS_PER_ARTIST = 32, 3

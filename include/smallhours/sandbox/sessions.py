@@ -15,6 +15,8 @@ MIXED, ONE_ARTIST, ALBUM = 0, 1, 2
 _MANNER_SHARE = (0.55, 0.15, 0.3)
 _MEAN_SESSION = 10.0
 _LONGEST_SESSION = 60
+# Whoever opens the sandbox finds a listener who is around: no holiday, a session every other day.
+_PRESENT_DAYS = 21
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ def draw_sessions(
     rate = np.where(weekend, 1.3, 1.0) * _yearly(rng, n_days) * _absence(rng, n_days)
     rate *= np.exp(0.35 * rng.standard_normal(n_days))
     rate *= wanted / _MEAN_SESSION / max(rate.sum(), 1e-9)
+    rate[-_PRESENT_DAYS:] = np.maximum(rate[-_PRESENT_DAYS:], 0.5)
     day = np.repeat(np.arange(n_days), rng.poisson(rate))
     count = len(day)
     hour = np.empty(count, dtype=np.int64)
@@ -98,6 +101,5 @@ def _absence(rng: np.random.Generator, n_days: int) -> Doubles:
         present[first : first + int(rng.integers(3, 16))] = 0.0
     if present.sum() == 0:
         present[:] = 1.0
-    # Whoever opens the sandbox finds a listener who is around.
-    present[-21:] = 1.0
+    present[-_PRESENT_DAYS:] = 1.0
     return present

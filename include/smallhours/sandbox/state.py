@@ -6,6 +6,7 @@ import io
 import json
 import os
 import threading
+import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -295,12 +296,19 @@ class SandboxState:
         """Continue from a saved state over the same world.
 
         Raises:
-            SandboxStateError: When the file was written over another world or by another format.
+            SandboxStateError: When the file is damaged, or was written over another world or by
+                another format.
             FileNotFoundError: When there is no such file.
         """
-        with np.load(path, allow_pickle=False) as stored:
-            account = json.loads(stored["account"].tobytes())
-            arrays = {key: stored[key] for key in stored.files if key != "account"}
+        try:
+            # Opened here, since numpy leaves a damaged file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                account = json.loads(stored["account"].tobytes())
+                arrays = {key: stored[key] for key in stored.files if key != "account"}
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise SandboxStateError(
+                f"{path} is damaged ({error}); delete it to start its world afresh"
+            ) from error
         if account["format"] != STATE_FORMAT or account["world"] != world.fingerprint():
             raise SandboxStateError(
                 f"{path} belongs to another sandbox world; delete it to start that world afresh"

@@ -1,0 +1,217 @@
+"""What is each chosen track's Spotify id?
+
+Ids that are known cost nothing; the others cost one search, or two when the first finds nothing.
+Every answer is kept in `tracks`, misses too, so that nothing is ever searched for in vain twice
+within a month. The list closes ranks: where a track can't be found, the best of the reserve takes
+its place.
+"""
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from smallhours.errors import NotEnoughData, ServiceError
+from smallhours.identity import artist_key_in
+from smallhours.lake.parquet import with_partition
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.nights import Night
+from smallhours.playlist.ledger import MAIN
+from smallhours.playlist.matching import Sought, best_match, queries
+from smallhours.playlist.selection import EXPLOIT, RESERVE, arrange
+from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+
+# `limit=1` ranks worse than `limit=5`; more than 10 is refused.
+RESULTS = 5
+# What was not on Spotify may have come since.
+MISS_STANDS_DAYS = 30
+
+NOT_FOUND = "not found on Spotify"
+TWIN = "the same Spotify track as another pick"
+KNOWN_ID = "known under another name"
+
+
+class Search(Protocol):
+    """What is asked of Spotify here."""
+
+    def search_tracks(self, query: str, limit: int = ...) -> list[SpotifyTrack]:
+        """The first tracks that Spotify finds for a query."""
+
+
+def resolve_tracks(
+    listener: str, lake: Lake, spotify: Search, *, settings: Settings, night: Night
+) -> Summary:
+    """Find the night's tracks on Spotify until the list is full, and settle the list.
+
+    A listener without a Spotify account keeps the list as it was ranked.
+
+    Raises:
+        NotEnoughData: no list was chosen for this night.
+        ServiceError: Spotify could not go on; what was found before is kept, and running this
+            again goes on from there.
+    """
+    if not settings.listener(listener).spotify:
+        return {"skipped": "no Spotify account in the settings"}
+    where = {"listener": listener, "night": night.date.isoformat()}
+    columns = [column.name for column in RECOMMENDATIONS.columns]
+    chosen = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
+    chosen = chosen[chosen["intent"] == MAIN].set_index("track_key")
+    if chosen.empty:
+        raise NotEnoughData(
+            f"No tracks were chosen for the night of {night.date}.",
+            remedy="Run rank_candidates for this night first.",
+        )
+    listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
+    spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
+
+    walk = _Walk(_read_tracks(lake, [*listed, *spare]), _heard_ids(lake, listener), night.date)
+    try:
+        settled = walk.settle(listed, spare, spotify)
+    except ServiceError:
+        _keep(lake, walk.answers)
+        raise
+    _keep(lake, walk.answers)
+    lake.merge(RECOMMENDATIONS, _settled(chosen, settled, walk.refused), partition=where)
+    return {
+        "wanted": len(listed),
+        "resolved": len(settled),
+        "known_before": len(settled) - sum(key in walk.answers for key in settled),
+        "searches": walk.searches,
+        "not_found": sum(why == NOT_FOUND for why in walk.refused.values()),
+    }
+
+
+def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
+    """For which tracks a search that found nothing is recent enough to be believed.
+
+    Args:
+        tracks: `spotify_method` and `spotify_at`.
+        night: Tonight; what is missed tonight does not count yet, so that a second run of the
+            night chooses from the same tracks as the first.
+    """
+    missed = tracks["spotify_method"] == "miss"
+    since = night - dt.timedelta(days=MISS_STANDS_DAYS)
+    at = tracks["spotify_at"]
+    return missed & (at >= since).fillna(False) & (at < night).fillna(False)
+
+
+@dataclass
+class _Walk:
+    """Goes down the chosen tracks and notes what it learns.
+
+    Attributes:
+        tracks: Rows of `tracks` by key, all columns.
+        heard_ids: Spotify ids that the listener has played or saved.
+        night: Tonight.
+        answers: Rows of `tracks` with tonight's answers, by key.
+        refused: Why tracks were passed over, by key.
+        searches: How many searches were made.
+    """
+
+    tracks: dict[str, dict[str, Any]]
+    heard_ids: frozenset[str]
+    night: dt.date
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    searches: int = 0
+
+    def settle(self, listed: Sequence[str], spare: Sequence[str], spotify: Search) -> list[str]:
+        """The tracks of the list, in order; gaps are filled from the reserve, in its order."""
+        ids: set[str] = set()
+        standins = iter(spare)
+        settled = [
+            found
+            for place in listed
+            if (found := self._first_that_resolves(place, standins, ids, spotify))
+        ]
+        return arrange(settled)
+
+    def _first_that_resolves(
+        self, key: str, standins: Iterator[str], ids: set[str], spotify: Search
+    ) -> str | None:
+        candidates = itertools.chain([key], standins)
+        return next((k for k in candidates if self._resolves(k, ids, spotify)), None)
+
+    def _resolves(self, key: str, ids: set[str], spotify: Search) -> bool:
+        spotify_id = self._spotify_id(key, spotify)
+        if spotify_id is None:
+            self.refused[key] = NOT_FOUND
+        elif spotify_id in ids:
+            self.refused[key] = TWIN
+        elif spotify_id in self.heard_ids:
+            self.refused[key] = KNOWN_ID
+        else:
+            ids.add(spotify_id)
+            return True
+        return False
+
+    def _spotify_id(self, key: str, spotify: Search) -> str | None:
+        track = self.tracks[key]
+        if track["spotify_id"] is not None:
+            return str(track["spotify_id"])
+        missed_at = track["spotify_at"] if track["spotify_method"] == "miss" else None
+        if missed_at is not None and (self.night - missed_at).days < MISS_STANDS_DAYS:
+            return None
+        sought = Sought(track["artist"], track["title"], track["duration_ms"], track["isrc"])
+        found = self._search(sought, spotify)
+        self.answers[key] = {**track, **_answer(found), "spotify_at": self.night}
+        return found[0].id if found else None
+
+    def _search(self, sought: Sought, spotify: Search) -> tuple[SpotifyTrack, float] | None:
+        for query in queries(sought):
+            self.searches += 1
+            if match := best_match(sought, spotify.search_tracks(query, limit=RESULTS)):
+                return match
+        return None
+
+
+def _answer(found: tuple[SpotifyTrack, float] | None) -> dict[str, Any]:
+    if found is None:
+        return {"spotify_id": None, "spotify_method": "miss", "spotify_score": None}
+    track, score = found
+    return {"spotify_id": track.id, "spotify_method": "search", "spotify_score": score}
+
+
+def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:
+    """The rows of the night with the list as it will be."""
+    places = {key: place for place, key in enumerate(settled, start=1)}
+    rows = chosen.assign(
+        position=pd.array([places.get(key) for key in chosen.index], dtype="Int32"),
+        why_not=[
+            "" if key in places else refused.get(key, why)
+            for key, why in zip(chosen.index, chosen["why_not"], strict=True)
+        ],
+        slot=[
+            (slot or EXPLOIT) if key in places else ""
+            for key, slot in zip(chosen.index, chosen["slot"], strict=True)
+        ],
+    )
+    return rows.rename_axis("track_key").reset_index()
+
+
+def _read_tracks(lake: Lake, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    prefixes = sorted({prefix_of(artist_key_in(key)) for key in keys})
+    rows = lake.read(TRACKS, where={"prefix": prefixes}).to_pylist()
+    wanted = set(keys)
+    return {row["track_key"]: row for row in rows if row["track_key"] in wanted}
+
+
+def _heard_ids(lake: Lake, listener: str) -> frozenset[str]:
+    own = {"listener": listener}
+    plays = lake.read(PLAYS, columns=["spotify_id"], where=own)["spotify_id"].unique()
+    library = lake.read(LIBRARY, columns=["spotify_id"], where=own)["spotify_id"].unique()
+    return frozenset(plays.to_pylist() + library.to_pylist()) - {None}
+
+
+def _keep(lake: Lake, answers: dict[str, dict[str, Any]]) -> None:
+    if not answers:
+        return
+    rows = pa.Table.from_pylist(list(answers.values()), schema=with_partition(TRACKS))
+    lake.merge(TRACKS, rows)

@@ -1,0 +1,140 @@
+"""How close is a track to what the listener plays, by its tags?
+
+A track has its own tags, or else its artist's at a lower weight. They become TF-IDF vectors of
+length one; the listener is the weighted sum of the tracks that they know; closeness is the cosine
+between the two. Everything stays sparse.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from smallhours.identity import artist_key_in
+from smallhours.training.tags import Tags
+
+# Half of all tracks have no tags of their own; their artist's say less about each of them.
+ARTIST_TAG_WEIGHT = 0.5
+# Tags that tell what somebody did with a track, not what it is like.
+SAYS_NOTHING = frozenset(
+    {
+        "albums i own",
+        "favorite",
+        "favorites",
+        "favourite",
+        "favourites",
+        "love",
+        "love at first listen",
+        "loved",
+        "my music",
+        "seen live",
+        "spotify",
+        "under 2000 listeners",
+    }
+)
+
+
+def says_something(tag: str, track_key: str) -> bool:
+    """Whether a tag tells what a track is like: no habit of the tagger, no artist's name."""
+    name = tag.lower()
+    return name not in SAYS_NOTHING and name != artist_key_in(track_key)
+
+
+def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
+    """The tags of tracks as `track_key`, `tag` (lower case) and `weight` in (0, 1]."""
+    keys: list[str] = []
+    names: list[str] = []
+    weights: list[float] = []
+    of_artist: dict[str, dict[str, float]] = {}
+    for key in tracks:
+        if own := tags.own.get(key):
+            telling = _telling(own, key, 0.01)
+        else:
+            artist = artist_key_in(key)
+            if artist not in of_artist:
+                theirs = tags.artist.get(artist, {})
+                of_artist[artist] = _telling(theirs, key, 0.01 * ARTIST_TAG_WEIGHT)
+            telling = of_artist[artist]
+        keys += [key] * len(telling)
+        names += telling.keys()
+        weights += telling.values()
+    return pd.DataFrame({"track_key": keys, "tag": names, "weight": weights})
+
+
+def _telling(counts: Mapping[str, int], track_key: str, scale: float) -> dict[str, float]:
+    """Weights by tag in lower case; of two spellings the stronger stands."""
+    weights: dict[str, float] = {}
+    for tag, count in counts.items():
+        if says_something(tag, track_key):
+            name = tag.lower()
+            weights[name] = max(weights.get(name, 0.0), count * scale)
+    return weights
+
+
+@dataclass(frozen=True, slots=True)
+class TagSpace:
+    """Tracks as unit vectors over tags.
+
+    Attributes:
+        tracks: Track keys, one a row.
+        tags: Tags, one a column, sorted.
+        vectors: CSR matrix (tracks, tags); rows have length 1.
+    """
+
+    tracks: pd.Index
+    tags: pd.Index
+    vectors: sparse.csr_matrix
+
+    @classmethod
+    def of(cls, tags: pd.DataFrame) -> "TagSpace":
+        """Build the vectors.
+
+        The weight of a tag is its own times log((1 + n) / (1 + df)) + 1, the smoothed inverse
+        document frequency of scikit-learn's TfidfTransformer.
+
+        Args:
+            tags: `track_key`, `tag` and `weight` (> 0), one row per tag of a track.
+        """
+        rows, tracks = pd.factorize(tags["track_key"], sort=True)
+        columns, names = pd.factorize(tags["tag"], sort=True)
+        shape = (len(tracks), len(names))
+        weights = tags["weight"].to_numpy(dtype=float)
+        counts = sparse.csr_matrix((weights, (rows, columns)), shape=shape)
+        frequency = np.bincount(counts.indices, minlength=shape[1])
+        idf = np.log((1 + shape[0]) / (1 + frequency)) + 1
+        vectors = counts @ sparse.diags_array(idf)
+        length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+        unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ vectors
+        return cls(pd.Index(tracks), pd.Index(names), sparse.csr_matrix(unit))
+
+    def profile(self, weights: pd.Series) -> pd.Series:
+        """The listener's share of each tag, strongest first, summing to 1.
+
+        Args:
+            weights: How much each known track counts, by track key; unknown keys are ignored.
+        """
+        taken = weights.reindex(self.tracks).fillna(0.0).to_numpy(dtype=float)
+        total = np.asarray(self.vectors.T @ taken).ravel()
+        profile = pd.Series(total, index=self.tags)
+        profile = profile[profile > 0].sort_values(ascending=False, kind="stable")
+        return profile / profile.sum() if len(profile) else profile
+
+    def shared(self, profile: pd.Series, track: str) -> list[str]:
+        """The tags that a track shares with a profile, those that bring it closest first."""
+        if track not in self.tracks:
+            return []
+        place = int(self.tracks.get_indexer(pd.Index([track]))[0])
+        row = self.vectors[[place]]
+        weights = profile.reindex(self.tags[row.indices]).fillna(0.0) * row.data
+        weights = weights[weights > 0].sort_values(ascending=False, kind="stable")
+        return [str(tag) for tag in weights.index]
+
+    def affinity(self, profile: pd.Series, tracks: pd.Index) -> pd.Series:
+        """Cosine of each track to a profile, 0-1; 0 for a track without tags."""
+        direction = profile.reindex(self.tags).fillna(0.0).to_numpy(dtype=float)
+        length = float(np.linalg.norm(direction))
+        cosine = self.vectors @ direction / length if length > 0 else np.zeros(len(self.tracks))
+        found = pd.Series(np.asarray(cosine).ravel(), index=self.tracks).reindex(tracks)
+        return found.fillna(0.0).clip(0.0, 1.0)

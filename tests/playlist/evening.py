@@ -1,0 +1,199 @@
+"""A lake as it is before the playlist stage: some history, and candidates from the sandbox."""
+
+import dataclasses
+import datetime as dt
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from smallhours.catalog.tracks import remember_tracks
+from smallhours.identity import base_of, identify
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import ARTIST_TAGS, CANDIDATES, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.listening.plays import month_of, plays_frame
+from smallhours.nights import Night
+from smallhours.sandbox.world import World
+from smallhours.settings import Settings
+from tests.household import NIGHT, settings_for
+
+KNOWN = 40
+CANDIDATE_COUNT = 120
+
+
+@dataclass
+class Evening:
+    """One listener's lake, and what went into it.
+
+    Attributes:
+        lake: A copy of one's own.
+        settings: Of the listener `default`; no service is at the addresses in them.
+        known: Keys of played tracks.
+        candidates: Keys of candidates, the strongest first.
+        names: `Artist – Title` of the known tracks, by key.
+    """
+
+    lake: Lake
+    settings: Settings
+    known: list[str]
+    candidates: list[str]
+    names: dict[str, str]
+
+    def night(self, date: str = NIGHT) -> Night:
+        """The night of a date, for the listener."""
+        return self.settings.night("default", date)
+
+    def recommendations(self, date: str = NIGHT) -> pd.DataFrame:
+        """A night's rows of `recommendations`, best first."""
+        rows = self.lake.frame(RECOMMENDATIONS, where={"listener": "default", "night": date})
+        return rows.sort_values("rank").set_index("track_key")
+
+    def listed(self, date: str = NIGHT) -> list[str]:
+        """A night's list, in order."""
+        rows = self.recommendations(date)
+        return rows[rows["position"].notna()].sort_values("position").index.tolist()
+
+
+@pytest.fixture(scope="session")
+def first_evening(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Evening:
+    """Ada's first 40 songs as history, 120 others as candidates, every artist tagged."""
+    world = small_world
+    played = list(dict.fromkeys(world.listeners["ada"].play_track.tolist()))
+    known = _distinct(world, played, KNOWN)
+    rest = [track for track in range(len(world.track_title)) if not world.track_version[track]]
+    songs = {base_of(key) for key in known}
+    others = _distinct(world, rest, CANDIDATE_COUNT + KNOWN)
+    new = {key: track for key, track in others.items() if base_of(key) not in songs}
+    new = dict(list(new.items())[:CANDIDATE_COUNT])
+
+    lake = Lake(str(tmp_path_factory.mktemp("evening")))
+    _remember(lake, world, list(known.values()), list(new.values()))
+    _tag_artists(lake, [*known, *new])
+    seeds = list(known)
+    rows = [
+        (key, "similar_track", seeds[i % len(seeds)], 0.9 * 0.98**i) for i, key in enumerate(new)
+    ]
+    write_candidates(lake, [*rows, (seeds[0], "similar_track", seeds[1], 0.95)])
+    names = {
+        key: f"{world.artist_name[world.track_artist[track]]} – {world.track_title[track]}"
+        for key, track in known.items()
+    }
+    return Evening(lake, settings_for("http://127.0.0.1:9"), seeds, list(new), names)
+
+
+@pytest.fixture
+def evening(first_evening: Evening, tmp_path: Path) -> Evening:
+    """The same evening with a lake of one's own."""
+    shutil.copytree(first_evening.lake.url, tmp_path / "lake", dirs_exist_ok=True)
+    return dataclasses.replace(first_evening, lake=Lake(str(tmp_path / "lake")))
+
+
+@pytest.fixture(scope="session")
+def found_evening(
+    first_evening: Evening, small_world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Evening:
+    """The first evening, and every candidate's Spotify id is known."""
+    lake = Lake(str(tmp_path_factory.mktemp("found") / "lake"))
+    shutil.copytree(first_evening.lake.url, lake.url)
+    world = small_world
+    tracks = {
+        identify(world.artist_name[artist], title).track_key: track
+        for track, (artist, title) in enumerate(
+            zip(world.track_artist.tolist(), world.track_title, strict=True)
+        )
+    }
+    wanted = [tracks[key] for key in first_evening.candidates]
+    named = pd.DataFrame(
+        {
+            "artist": [world.artist_name[world.track_artist[track]] for track in wanted],
+            "title": [world.track_title[track] for track in wanted],
+            "spotify_id": [world.track_spotify_id[track] for track in wanted],
+            "spotify_method": "search",
+        }
+    )
+    remember_tracks(lake, named, night=dt.date(2026, 11, 1))
+    return dataclasses.replace(first_evening, lake=lake)
+
+
+@pytest.fixture
+def found(found_evening: Evening, tmp_path: Path) -> Evening:
+    """That evening with a lake of one's own."""
+    shutil.copytree(found_evening.lake.url, tmp_path / "found", dirs_exist_ok=True)
+    return dataclasses.replace(found_evening, lake=Lake(str(tmp_path / "found")))
+
+
+def write_choice(evening: Evening, keys: list[str], date: str = NIGHT) -> None:
+    """Make these the night's list, in this order."""
+    tracks = evening.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
+    rows = tracks.set_index("track_key").loc[keys].reset_index()
+    rows = rows.assign(
+        intent="main",
+        p_like=None,
+        consensus=0.5,
+        tag_affinity=0.5,
+        popularity=0.5,
+        score=0.5,
+        rank=range(1, len(keys) + 1),
+        position=range(1, len(keys) + 1),
+        slot="exploit",
+        propensity=None,
+        why_not="",
+        reason="Because.",
+    )
+    rows["seeds"] = [[] for _ in keys]
+    evening.lake.replace(RECOMMENDATIONS, rows, partition={"listener": "default", "night": date})
+
+
+def write_candidates(lake: Lake, rows: list[tuple[str, str, str, float]]) -> None:
+    """Make these the listener's candidates: (track_key, route, seed_key, strength)."""
+    frame = pd.DataFrame(rows, columns=["track_key", "route", "seed_key", "strength"])
+    frame["seen"] = dt.date(2026, 11, 2)
+    lake.replace(CANDIDATES, frame, partition={"listener": "default"})
+
+
+def _distinct(world: World, tracks: list[int], count: int) -> dict[str, int]:
+    """The first tracks of different songs, by key."""
+    found: dict[str, int] = {}
+    songs: set[str] = set()
+    for track in tracks:
+        key = identify(world.artist_name[world.track_artist[track]], world.track_title[track])
+        if base_of(key.track_key) not in songs and len(found) < count:
+            songs.add(base_of(key.track_key))
+            found[key.track_key] = track
+    return found
+
+
+def _remember(lake: Lake, world: World, known: list[int], new: list[int]) -> None:
+    named = pd.DataFrame(
+        {
+            "artist": [world.artist_name[world.track_artist[track]] for track in [*known, *new]],
+            "title": [world.track_title[track] for track in [*known, *new]],
+            "listeners": range(1, len(known) + len(new) + 1),
+        }
+    )
+    remember_tracks(lake, named, night=dt.date(2026, 11, 1))
+    start = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
+    plays = plays_frame(
+        [
+            {"played_at": start + dt.timedelta(hours=i), "artist": row.artist, "title": row.title}
+            for i, row in enumerate(named.head(len(known)).itertuples())
+        ],
+        source="lastfm",
+    )
+    plays["month"] = month_of(plays["played_at"])
+    lake.merge(PLAYS, plays, partition={"listener": "default"})
+
+
+def _tag_artists(lake: Lake, keys: list[str]) -> None:
+    artists = sorted({key.split(" · ")[0] for key in keys})
+    rows = [
+        {"artist_key": artist, "artist": artist, "tag": tag, "count": count}
+        for place, artist in enumerate(artists)
+        for tag, count in (("shoegaze", 100), (("jazz", "dub", "folk")[place % 3], 60))
+    ]
+    frame = pd.DataFrame(rows)
+    frame["fetched_at"] = dt.date(2026, 11, 1)
+    frame["prefix"] = frame["artist_key"].map(prefix_of)
+    lake.merge(ARTIST_TAGS, frame)

@@ -1,0 +1,62 @@
+"""Which playlist is ours."""
+
+import pytest
+
+from smallhours.errors import NotOurs
+from smallhours.playlist.home import find_home
+from smallhours.playlist.marking import marker
+from smallhours.services.spotify_replies import Account, Playlist
+
+MARK = marker("default", "main")
+
+
+class Shelf:
+    """A listener's playlists as Spotify would list them."""
+
+    def __init__(self, *playlists: Playlist) -> None:
+        self._playlists = playlists
+
+    def me(self) -> Account:
+        return Account("ada", None, None)
+
+    def playlists(self) -> tuple[Playlist, ...]:
+        return self._playlists
+
+
+def named(
+    id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada"
+) -> Playlist:
+    return Playlist(id_, "Smallhours", description, owner, False, False, "snapshot", 0)
+
+
+def test_the_newest_id_of_the_ledger_is_ours() -> None:
+    shelf = Shelf(named("old"), named("new"))
+    assert find_home(shelf, ["new", "old"], MARK) == named("new")
+
+
+def test_a_name_means_nothing() -> None:
+    assert find_home(Shelf(named("x", description="")), [], MARK) is None
+
+
+def test_somebody_elses_playlist_with_our_marker_is_not_ours() -> None:
+    assert find_home(Shelf(named("x", owner="bruno")), [], MARK) is None
+
+
+def test_a_marked_playlist_that_the_ledger_missed_is_ours() -> None:
+    assert find_home(Shelf(named("other", ""), named("x")), [], MARK) == named("x")
+
+
+def test_another_intents_playlist_is_not_this_ones() -> None:
+    other = marker("default", "mornings")
+    assert find_home(Shelf(named("x", other)), [], MARK) is None
+
+
+def test_one_that_lost_its_marker_is_left_alone() -> None:
+    with pytest.raises(NotOurs, match="no longer says"):
+        find_home(Shelf(named("x", "mine")), ["x"], MARK)
+
+
+def test_one_deleted_playlist_is_none_and_two_are_a_refusal() -> None:
+    assert find_home(Shelf(), ["x"], MARK) is None
+    with pytest.raises(NotOurs, match="deleted our playlist, and then"):
+        find_home(Shelf(), ["y", "x"], MARK)
