@@ -50,6 +50,10 @@ class Lake:
         storage_options: What fsspec's file system for that URL takes.
         files: The files to use instead of those at `url`.
 
+    Attributes:
+        url: As given.
+        files: Where all of it lies; what is not a table (the models) lies there too.
+
     Raises:
         LakeError: fsspec does not know the URL, or the library for it is not installed.
     """
@@ -62,7 +66,7 @@ class Lake:
         files: Files | None = None,
     ) -> None:
         self.url = url
-        self._files = files or open_files(url, storage_options)
+        self.files = files or open_files(url, storage_options)
 
     def check_writable(self) -> None:
         """Try a write.
@@ -70,7 +74,7 @@ class Lake:
         Raises:
             LakeUnwritable: It failed; the remedy says what to do.
         """
-        self._files.check_writable()
+        self.files.check_writable()
 
     def read(
         self,
@@ -109,7 +113,7 @@ class Lake:
 
         def load(part: Values) -> pa.Table:
             try:
-                data = self._files.read(path_of(table, part))
+                data = self.files.read(path_of(table, part))
             except FileNotFoundError:
                 return None
             return decode(
@@ -195,7 +199,7 @@ class Lake:
         report = MergeReport()
         for part in sorted(touched):
             wanted = Change(new.get(part, empty), gone.get(part), replace, tuple(whole))
-            report += change(self._files, table, part, wanted)
+            report += change(self.files, table, part, wanted)
         return report
 
     def replace(self, table: Table, rows: Rows, *, partition: Mapping[str, str]) -> MergeReport:
@@ -221,7 +225,7 @@ class Lake:
         return self._address(table, tuple(partition[name] for name in table.partition))
 
     def _address(self, table: Table, part: Values) -> str:
-        return self._files.address(path_of(table, part))
+        return self.files.address(path_of(table, part))
 
     def _parts(self, table: Table, where: Mapping[str, str | Sequence[str]] | None) -> list[Values]:
         """The partitions that fit `where`; those it names in full may turn out to be absent."""
@@ -235,7 +239,7 @@ class Lake:
             return starts
         found = []
         for start in starts:
-            for path in self._files.list(folder_of(table, start)):
+            for path in self.files.list(folder_of(table, start)):
                 part = values_in(table, path)
                 if part is not None and all(
                     part[i] in wanted[name]

@@ -290,7 +290,12 @@ RECOMMENDATIONS = Table(
         Column("score", REAL, "The fused score, 0-1."),
         Column("rank", COUNT, "1 is the best of all that were considered."),
         Column("slot", TEXT, "`exploit` or `explore`; empty when not chosen."),
-        Column("propensity", REAL, "Probability with which it was drawn; null for `exploit`.", nullable=True),
+        Column(
+            "propensity",
+            REAL,
+            "Probability with which it was drawn; null for `exploit`.",
+            nullable=True,
+        ),
         Column("position", COUNT, "Place in the playlist from 1, if chosen.", nullable=True),
         Column("why_not", TEXT, "Why it was not chosen, or `reserve`; empty if it was chosen."),
         Column("reason", TEXT, "Why it was chosen, as the listener reads it."),

@@ -27,7 +27,7 @@ from smallhours.training.taste import load_taste
 MOST_RECORDED = 2_000
 # Between a quarter and a third of all tracks were not found on Spotify by others.
 LEAST_RESERVE = 10
-TAGS_ASKED = 6
+TAGS_ASKED = 12
 
 
 def rank_candidates(
@@ -153,6 +153,10 @@ def _telling_tags(
     """The tags of a track that count for it, by the model or else by the listener's profile."""
     if taste is None:
         return space.shared(profile, key)
-    best = taste.top_tags(evidence.tags.as_first_seed(key), TAGS_ASKED)
-    names = [tag.lower() for tag, counts in best if counts > 0 and says_something(tag, key)]
-    return list(dict.fromkeys(names))
+    # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
+    telling = {
+        tag.lower(): counts * space.rarity.get(tag.lower(), 1.0)
+        for tag, counts in taste.top_tags(evidence.tags.as_first_seed(key), TAGS_ASKED)
+        if counts > 0 and says_something(tag, key)
+    }
+    return sorted(telling, key=lambda tag: (-telling[tag], tag))

@@ -81,11 +81,13 @@ class TagSpace:
         tracks: Track keys, one a row.
         tags: Tags, one a column, sorted.
         vectors: CSR matrix (tracks, tags); rows have length 1.
+        rarity: Inverse document frequency of each tag, 1 for one that every track has.
     """
 
     tracks: pd.Index
     tags: pd.Index
     vectors: sparse.csr_matrix
+    rarity: pd.Series
 
     @classmethod
     def of(cls, tags: pd.DataFrame) -> "TagSpace":
@@ -107,7 +109,12 @@ class TagSpace:
         vectors = counts @ sparse.diags_array(idf)
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ vectors
-        return cls(pd.Index(tracks), pd.Index(names), sparse.csr_matrix(unit))
+        return cls(
+            pd.Index(tracks),
+            pd.Index(names),
+            sparse.csr_matrix(unit),
+            pd.Series(idf, index=pd.Index(names)),
+        )
 
     def profile(self, weights: pd.Series) -> pd.Series:
         """The listener's share of each tag, strongest first, summing to 1.

@@ -1,0 +1,183 @@
+"""What did the listener like, and what stands for dislike? The first seed's labelled set.
+
+Likes are standing signals of the library: 2 for a top track, 1 for a saved or a loved one (loved
+is ours; the first seed had no Last.fm account to ask). Dislikes are tracks of tags that never
+occur in the history, without any whose artist or tag does; nobody disliked them, and so a model
+of these labels knows strange from familiar rather than bad from good.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import CANDIDATES, LIBRARY, PLAYS
+from smallhours.nights import Night
+from smallhours.training.tags import load_tags
+
+FEWEST_LIKES = 10
+FEWEST_DISLIKES = 20
+# The first seed's own file: 200 dislikes to 337 likes. It stopped looking at 200.
+DISLIKES_PER_LIKE = 200 / 337
+MOST_DISLIKES_AT_LEAST = 200
+# Without a Spotify library, this many of the most played tracks of a year stand for likes.
+MOST_PLAYED = 300
+A_YEAR = dt.timedelta(days=365)
+STRONGEST_TAGS = 100
+
+WEIGHTS: Mapping[str, int] = {"top": 2, "saved": 1, "loved": 1, "played": 1}
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Rows to train on.
+
+    Attributes:
+        frame: `track_key`, `tags` (comma-separated), `label` (1 like, 0 dislike), `weight` (of a
+            like 2 or 1; 0 marks a dislike) and `evidence` (`top`, `saved`, `loved`, `played` or
+            `background`); likes first, each in key order.
+        likes_from: `library`, or `plays` where the library holds neither top nor saved tracks.
+        dislikes_share_no: What the dislikes have no tag in common with: `history` (every track
+            ever played or liked), or where that leaves too few `likes`, or `strongest likes`
+            (the 100 tags that most likes carry).
+        untagged: Likes that were left out because neither track nor artist has a tag.
+    """
+
+    frame: pd.DataFrame
+    likes_from: str
+    dislikes_share_no: str
+    untagged: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by evidence."""
+        return {str(name): int(n) for name, n in self.frame["evidence"].value_counts().items()}
+
+
+def label_tracks(listener: str, lake: Lake, *, night: Night) -> LabelledSet:
+    """Build the labelled set of one listener as of a night.
+
+    Raises:
+        NotEnoughData: with fewer than 10 likes or 20 dislikes that have tags.
+    """
+    plays, library = _history(listener, lake, night)
+    evidence, likes_from = _likes(plays, library, night)
+    background = _background(listener, lake, night)
+
+    known = set(plays["track_key"]) | set(library["track_key"])
+    tags = load_tags(lake, known | set(background))
+    tags_of = {key: tags.as_first_seed(key) for key in known | set(background)}
+
+    likes = [key for key in sorted(evidence) if tags_of[key]]
+    if len(likes) < FEWEST_LIKES:
+        raise NotEnoughData(
+            f"{listener} has {len(likes)} liked tracks with tags ({len(evidence)} without regard "
+            f"to tags); {FEWEST_LIKES} are the least to learn a taste from.",
+            remedy="Run sync_listening and refresh_catalog to their ends; if that is done, play "
+            "or save some more music first.",
+        )
+    artists = {artist_key_in(key) for key in known}
+    strange = [key for key in background if tags_of[key] and artist_key_in(key) not in artists]
+    pool, rule = _dislikes(strange, tags_of, known, likes)
+    if len(pool) < FEWEST_DISLIKES:
+        raise NotEnoughData(
+            f"Of {len(background)} tracks of unheard tags, {len(strange)} have tags and an artist "
+            f"that {listener} never played, and {len(pool)} share no tag with what {listener} "
+            f"likes; {FEWEST_DISLIKES} are the least to tell likes from.",
+            remedy="Raise `catalog.foreign_tags` in smallhours.toml and run refresh_catalog.",
+        )
+    most = max(MOST_DISLIKES_AT_LEAST, round(len(likes) * DISLIKES_PER_LIKE))
+    if len(pool) > most:
+        drawn = night.rng(listener, "dislikes").choice(len(pool), most, replace=False)
+        pool = [pool[at] for at in sorted(drawn)]
+
+    rows = [(key, 1, WEIGHTS[evidence[key]], evidence[key]) for key in likes]
+    rows += [(key, 0, 0, "background") for key in pool]
+    frame = pd.DataFrame(rows, columns=["track_key", "label", "weight", "evidence"])
+    frame.insert(1, "tags", [",".join(tags_of[key]) for key in frame["track_key"]])
+    return LabelledSet(frame, likes_from, rule, untagged=len(evidence) - len(likes))
+
+
+def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Plays before the night's end, and signals first seen by then."""
+    own = {"listener": listener}
+    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=own)
+    library = lake.frame(
+        LIBRARY, columns=["track_key", "signal", "first_seen", "last_seen"], where=own
+    )
+    return (
+        plays[plays["played_at"] < night.as_of],
+        library[library["first_seen"] <= night.date],
+    )
+
+
+def _background(listener: str, lake: Lake, night: Night) -> list[str]:
+    """Tracks of unheard tags, in key order."""
+    rows = lake.frame(
+        CANDIDATES, columns=["track_key", "route", "seen"], where={"listener": listener}
+    )
+    rows = rows[(rows["route"] == "background") & (rows["seen"] <= night.date)]
+    return sorted(set(rows["track_key"]))
+
+
+def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[dict[str, str], str]:
+    """The strongest evidence for each liked track, and where the likes are from."""
+    standing = library[_stands(library, night)]
+    by_signal = {
+        signal: set(rows["track_key"]) for signal, rows in standing.groupby("signal", sort=True)
+    }
+    disliked = by_signal.get("disliked", set())
+    signals = ["loved", "saved", "top"]
+    likes_from = "library"
+    if not by_signal.keys() & {"top", "saved"}:
+        by_signal["played"] = _most_played(plays, night)
+        signals = ["played", "loved"]
+        likes_from = "plays"
+    evidence: dict[str, str] = {}
+    for signal in signals:  # the strongest comes last and stands
+        evidence |= dict.fromkeys(by_signal.get(signal, set()) - disliked, signal)
+    return evidence, likes_from
+
+
+def _stands(library: pd.DataFrame, night: Night) -> pd.Series:
+    """Whether each signal was not withdrawn: the newest night of its signal has seen it."""
+    last = pd.to_datetime(library["last_seen"])
+    tonight = pd.Timestamp(night.date)
+    last = last.where(last <= tonight, tonight)
+    stands: pd.Series = last == last.groupby(library["signal"]).transform("max")
+    return stands
+
+
+def _most_played(plays: pd.DataFrame, night: Night) -> set[str]:
+    recent = plays.loc[plays["played_at"] >= night.as_of - A_YEAR, "track_key"]
+    counts = recent.value_counts().rename_axis("track_key").reset_index(name="plays")
+    counts = counts.sort_values(["plays", "track_key"], ascending=[False, True])
+    return set(counts["track_key"].head(MOST_PLAYED))
+
+
+def _dislikes(
+    strange: Sequence[str],
+    tags_of: Mapping[str, Sequence[str]],
+    known: set[str],
+    likes: Sequence[str],
+) -> tuple[list[str], str]:
+    """The tracks that share no tag with the listener, by the strictest rule that leaves enough."""
+    carried = Counter(tag.casefold() for key in likes for tag in tags_of[key])
+    strongest = sorted(carried, key=lambda tag: (-carried[tag], tag))[:STRONGEST_TAGS]
+    rules = {
+        "history": {tag.casefold() for key in known for tag in tags_of[key]},
+        "likes": set(carried),
+        "strongest likes": set(strongest),
+    }
+    left: dict[str, list[str]] = {}
+    for rule, taken in rules.items():
+        left[rule] = [k for k in strange if not any(t.casefold() in taken for t in tags_of[k])]
+        if len(left[rule]) >= FEWEST_DISLIKES:
+            break
+    rule = list(left)[-1]
+    return left[rule], rule

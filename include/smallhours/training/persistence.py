@@ -1,0 +1,105 @@
+"""How is a scikit-learn model kept as bytes, and which bytes are turned back into one?
+
+Never by pickle: unpickling runs what the file says. skops writes the model's state and rebuilds
+only types that were agreed to beforehand; anything else in a file is refused, whoever put it
+there. The same model gives the same bytes.
+"""
+
+import io
+import json
+import zipfile
+from typing import Any, NoReturn
+
+import skops.io
+
+from smallhours.errors import LakeError
+
+# What a saved model may hold beside the types of scikit-learn and NumPy that skops trusts.
+TRUSTED = frozenset(
+    {
+        "smallhours.training.bayesian_ridge.SparseBayesianRidge",
+        "smallhours.training.first_seed.FirstSeedClassifier",
+        "smallhours.training.first_seed.split_tags",
+        "smallhours.training.tag_matrix.TopTags",
+    }
+)
+_SCHEMA = "schema.json"
+# The earliest moment that a zip file can state.
+_NO_MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+class UnreadableModel(LakeError):
+    """A saved model is damaged, or holds a type that may not be loaded."""
+
+
+def dump_model(model: Any) -> bytes:
+    """A fitted estimator as bytes; equal estimators give equal bytes."""
+    return _canonical(skops.io.dumps(model))
+
+
+def load_model(data: bytes, *, where: str) -> Any:
+    """Rebuild an estimator.
+
+    Args:
+        data: What `dump_model` gave.
+        where: The file, for the message of an error.
+
+    Raises:
+        UnreadableModel: when it is damaged or holds a type that is not trusted.
+    """
+    try:
+        unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        refuse(where, f"it is damaged ({type(error).__name__})")
+    if unknown:
+        refuse(where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves")
+    return skops.io.loads(data, trusted=sorted(TRUSTED))
+
+
+def refuse(where: str, why: str) -> NoReturn:
+    """Raise UnreadableModel with the one remedy that there is."""
+    raise UnreadableModel(
+        f"The model at {where} was not loaded: {why}.",
+        remedy="Remove its folder and run train_models: models are learned anew each night.",
+    )
+
+
+def _canonical(archive: bytes) -> bytes:
+    """The same archive without what differs from run to run.
+
+    skops numbers objects by their memory address and dates the files in its archive. Objects are
+    numbered here in the order in which they appear, and files carry no date.
+    """
+    with zipfile.ZipFile(io.BytesIO(archive)) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    schema = json.loads(contents.pop(_SCHEMA))
+    names: dict[str, str] = {}
+    _renumber(schema, {}, names)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for old_name, name in names.items():
+            new.writestr(_entry(name), contents[old_name])
+        new.writestr(_entry(_SCHEMA), json.dumps(schema, indent=1))
+    return out.getvalue()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _NO_MOMENT)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:
+    """Renumber a schema in place. A tag may be called `file`; then it stands for a node."""
+    if isinstance(node, list):
+        for child in node:
+            _renumber(child, ids, names)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("__id__"), int):
+        node["__id__"] = ids.setdefault(node["__id__"], len(ids))
+    if isinstance(node.get("file"), str):
+        suffix = node["file"].rpartition(".")[2]
+        node["file"] = names.setdefault(node["file"], f"{len(names)}.{suffix}")
+    for child in node.values():
+        _renumber(child, ids, names)

@@ -1,0 +1,161 @@
+"""Where are models kept, and which version is in use?
+
+    <lake>/models/<listener or _shared>/<name>/<version>/   the model's files, card.json, card.md
+    <lake>/models/<listener or _shared>/<name>/current.json the version in use
+
+A version is named after its night and the content of its files. `current.json` is replaced last
+and in one step: until then nobody looks into the new folder, so a reader finds the old model or
+the new one, whole, on a disk and on an object store alike. A model that comes out the same as the
+one in use keeps its version.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from smallhours.lake.files import Files
+from smallhours.lake.store import Lake
+from smallhours.training.model_card import ModelCard
+from smallhours.training.persistence import refuse
+
+# Listeners' names start with a letter or a digit, so this is none.
+SHARED = "_shared"
+CARD = "card.json"
+CARD_TO_READ = "card.md"
+POINTER = "current.json"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A version of a model, as found in the lake."""
+
+    card: ModelCard
+    folder: str
+    _files: Files
+
+    @property
+    def version(self) -> str:
+        """Night and content of the version."""
+        return self.card.version
+
+    def address(self, name: str) -> str:
+        """Where a person finds one of its files."""
+        return self._files.address(f"{self.folder}/{name}")
+
+    def read(self, name: str) -> bytes:
+        """One of its files.
+
+        Raises:
+            UnreadableModel: when it is missing or is not what was saved.
+        """
+        try:
+            data = self._files.read(f"{self.folder}/{name}")
+        except FileNotFoundError:
+            refuse(self.address(name), "the file is missing")
+        if _digest(data) != self.card.files.get(name):
+            refuse(self.address(name), "it is damaged: its content is not what was saved")
+        return data
+
+
+class Registry:
+    """The models of one lake.
+
+    Args:
+        files: The lake's files.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    @classmethod
+    def of(cls, lake: Lake) -> "Registry":
+        """The registry of a lake."""
+        return cls(lake.files)
+
+    def save(self, card: ModelCard, files: Mapping[str, bytes]) -> SavedModel:
+        """Keep a model and put it in use.
+
+        Args:
+            card: Its card; version and digests are filled in.
+            files: Its files by name.
+
+        Returns:
+            The version in use: the new one, or the old one if its files are the same.
+
+        Raises:
+            LakeUnwritable: the version before stays in use.
+        """
+        home = _home(card.owner, card.name)
+        digests = {name: _digest(data) for name, data in sorted(files.items())}
+        with self._files.lock(home):
+            current = self.current(card.owner, card.name)
+            if current is not None and current.card.files == digests:
+                return current
+            content = _digest(json.dumps(digests).encode())
+            version = f"{card.night}-{content[:8]}"
+            card = replace(card, version=version, files=digests)
+            folder = f"{home}/{version}"
+            for name, data in files.items():
+                self._files.replace(f"{folder}/{name}", data)
+            self._files.replace(f"{folder}/{CARD}", card.to_json())
+            self._files.replace(f"{folder}/{CARD_TO_READ}", card.to_markdown())
+            self._use(card.owner, card.name, version)
+        return SavedModel(card, folder, self._files)
+
+    def promote(self, owner: str, name: str, version: str) -> SavedModel:
+        """Put another saved version in use.
+
+        Raises:
+            UnreadableModel: when there is no such version; nothing changes.
+        """
+        saved = self._open(owner, name, version)
+        with self._files.lock(_home(owner, name)):
+            self._use(owner, name, version)
+        return saved
+
+    def current(self, owner: str, name: str) -> SavedModel | None:
+        """The version in use, or None when none was ever saved.
+
+        Raises:
+            UnreadableModel: when the pointer or the card is damaged.
+        """
+        path = f"{_home(owner, name)}/{POINTER}"
+        try:
+            data = self._files.read(path)
+        except FileNotFoundError:
+            return None
+        try:
+            version = json.loads(data)["version"]
+        except (ValueError, KeyError, TypeError):
+            refuse(self._files.address(path), "it does not name a version")
+        return self._open(owner, name, version)
+
+    def versions(self, owner: str, name: str) -> list[str]:
+        """All saved versions, oldest night first."""
+        home = _home(owner, name)
+        found = [path.removeprefix(f"{home}/") for path in self._files.list(home)]
+        return sorted(path.removesuffix(f"/{CARD}") for path in found if path.endswith(f"/{CARD}"))
+
+    def _use(self, owner: str, name: str, version: str) -> None:
+        pointer = json.dumps({"version": version}) + "\n"
+        self._files.replace(f"{_home(owner, name)}/{POINTER}", pointer.encode())
+
+    def _open(self, owner: str, name: str, version: str) -> SavedModel:
+        folder = f"{_home(owner, name)}/{version}"
+        address = self._files.address(f"{folder}/{CARD}")
+        try:
+            card = ModelCard.from_json(self._files.read(f"{folder}/{CARD}"))
+        except FileNotFoundError:
+            refuse(address, "the version in use has no card")
+        except (ValueError, TypeError) as error:
+            refuse(address, f"its card is damaged ({type(error).__name__})")
+        return SavedModel(card, folder, self._files)
+
+
+def _home(owner: str, name: str) -> str:
+    return f"models/{owner}/{name}"
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

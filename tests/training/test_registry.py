@@ -1,0 +1,160 @@
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from smallhours.errors import LakeUnwritable
+from smallhours.lake.files import Disk, LocalFiles, open_files
+from smallhours.training.model_card import ModelCard
+from smallhours.training.persistence import UnreadableModel
+from smallhours.training.registry import Registry
+
+
+def a_card(night: str = "2026-11-21") -> ModelCard:
+    return ModelCard(
+        name="first_seed",
+        owner="ada",
+        night=night,
+        purpose="P(like).",
+        limits="anything else.",
+        features=["tags"],
+        data={"likes": 30},
+        settings={"C": 0.1},
+        seeds={"split": 42},
+        metrics={"f1": 0.99},
+    )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(open_files(str(tmp_path)))
+
+
+def test_before_the_first_save_there_is_none(registry: Registry) -> None:
+    assert registry.current("ada", "first_seed") is None
+
+
+def test_what_was_saved_is_current_and_reads_back(registry: Registry) -> None:
+    saved = registry.save(a_card(), {"model": b"weights"})
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"weights"
+    assert current.version == saved.version
+    assert current.version.startswith("2026-11-21-")
+    assert current.card.metrics == {"f1": 0.99}
+
+
+def test_listeners_do_not_see_each_others_models(registry: Registry) -> None:
+    registry.save(a_card(), {"model": b"weights"})
+    assert registry.current("ben", "first_seed") is None
+
+
+def test_an_unchanged_model_keeps_its_version(registry: Registry) -> None:
+    first = registry.save(a_card(), {"model": b"same"})
+    second = registry.save(a_card("2026-11-22"), {"model": b"same"})
+    assert second.version == first.version
+    assert registry.versions("ada", "first_seed") == [first.version]
+
+
+def test_an_older_version_can_be_put_in_use_again(registry: Registry) -> None:
+    old = registry.save(a_card(), {"model": b"old"})
+    new = registry.save(a_card("2026-11-22"), {"model": b"new"})
+    assert registry.versions("ada", "first_seed") == [old.version, new.version]
+    registry.promote("ada", "first_seed", old.version)
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"old"
+
+
+def test_only_a_saved_version_can_be_put_in_use(registry: Registry) -> None:
+    registry.save(a_card(), {"model": b"old"})
+    with pytest.raises(UnreadableModel, match="no card"):
+        registry.promote("ada", "first_seed", "2026-01-01-none")
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"old"
+
+
+class FailsAt(Disk):
+    """A disk that is full when it comes to the n-th file."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def write(self, path: Path, data: bytes) -> None:
+        if self.left == 0:
+            raise OSError(28, "No space left on device")
+        self.left -= 1
+        super().write(path, data)
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_a_save_that_fails_at_any_file_leaves_the_old_model_in_use(
+    tmp_path: Path, written: int
+) -> None:
+    registry = Registry(open_files(str(tmp_path)))
+    registry.save(a_card(), {"model": b"old"})
+    failing = Registry(LocalFiles(tmp_path, disk=FailsAt(written)))
+    # Four files: the model, the two cards, the pointer.
+    with pytest.raises(LakeUnwritable):
+        failing.save(a_card("2026-11-22"), {"model": b"new"})
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"old"
+
+
+def test_a_truncated_file_is_refused_with_a_remedy(tmp_path: Path, registry: Registry) -> None:
+    saved = registry.save(a_card(), {"model": b"weights"})
+    (tmp_path / saved.folder / "model").write_bytes(b"weig")
+    with pytest.raises(UnreadableModel, match=r"damaged.*run train_models"):
+        saved.read("model")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path, registry: Registry) -> None:
+    saved = registry.save(a_card(), {"model": b"weights"})
+    (tmp_path / saved.folder / "model").unlink()
+    with pytest.raises(UnreadableModel, match="missing"):
+        saved.read("model")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"version"'])
+def test_a_damaged_pointer_is_refused(tmp_path: Path, registry: Registry, content: bytes) -> None:
+    registry.save(a_card(), {"model": b"weights"})
+    (tmp_path / "models/ada/first_seed/current.json").write_bytes(content)
+    with pytest.raises(UnreadableModel, match="does not name a version"):
+        registry.current("ada", "first_seed")
+
+
+def test_the_same_model_and_night_give_the_same_bytes(tmp_path: Path) -> None:
+    trees = []
+    for name in ("one", "two"):
+        Registry(open_files(str(tmp_path / name))).save(a_card(), {"model": b"weights"})
+        models = tmp_path / name / "models"
+        trees.append({p.relative_to(models): p.read_bytes() for p in models.rglob("*.*")})
+    assert trees[0] == trees[1]
+
+
+def test_any_fsspec_url_will_do() -> None:
+    registry = Registry(open_files(f"memory://{uuid.uuid4()}"))
+    registry.save(a_card(), {"model": b"weights"})
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"weights"
+
+
+def test_the_card_says_what_a_person_needs_to_know(tmp_path: Path, registry: Registry) -> None:
+    saved = registry.save(a_card(), {"model": b"weights"})
+    text = (tmp_path / saved.folder / "card.md").read_text()
+    for needed in (
+        saved.version,
+        "for ada",
+        "Not for**: anything else.",
+        "| likes | 30 |",
+        "| f1 | 0.99 |",
+        "| split | 42 |",
+        "scikit-learn",
+    ):
+        assert needed in text
+    stored = json.loads((tmp_path / saved.folder / "card.json").read_text())
+    assert stored["packages"].keys() >= {"python", "numpy", "scikit-learn", "xgboost-cpu"}
