@@ -143,6 +143,17 @@ def test_if_the_likes_leave_too_few_only_their_strongest_tags_count(lake: Lake) 
     assert labelled.counts["background"] == 40
 
 
+def test_if_every_strange_track_shares_a_common_tag_the_strange_artists_stand_alone(
+    lake: Lake,
+) -> None:
+    listener_who_likes_indie(lake)
+    strange = [key for key in keys(label(lake)) if not key.startswith("indie")]
+    add_track_tags(lake, {key: {"indie": 100, "polka": 50} for key in strange})
+    labelled = label(lake)
+    assert labelled.dislikes_share_no == "nobody"
+    assert labelled.counts["background"] == 40
+
+
 def test_only_the_background_route_gives_dislikes(lake: Lake) -> None:
     listener_who_likes_indie(lake)
     add_track_tags(lake, {"near · song": {"unheard": 100}})

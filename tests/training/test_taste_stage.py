@@ -108,3 +108,10 @@ def test_a_truncated_model_is_refused_with_a_remedy(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(UnreadableModel, match="run train_models"):
         load_taste(lake, ADA)
+
+
+def test_with_too_little_to_learn_from_the_night_goes_on_and_says_why(tmp_path: Path) -> None:
+    empty = Lake(f"memory://{tmp_path}/empty")
+    summary = train_taste(ADA, empty, settings=some_settings(), night=NIGHT)
+    assert "0 liked tracks" in summary["skipped"]
+    assert load_taste(empty, ADA) is None

@@ -85,7 +85,7 @@ def reason(grounds: Grounds, history: History, profile: pd.Series) -> str:
     clauses = [nearness] if nearness else []
     if tags := [tag for tag in grounds.tags if tag != named_tag][:TAGS_NAMED]:
         clauses.append(_listed(tags))
-    if sound := _sound(grounds.features):
+    if sound := _sound(grounds.features, said=tags):
         clauses.append(sound)
     standing = f"rank {grounds.rank:,} of {grounds.considered:,}"
     if grounds.slot == EXPLORE:
@@ -176,8 +176,8 @@ def _standing_of(tag: str, profile: pd.Series) -> str:
     return f", your {_ORDINALS[strongest.index(tag.lower())]} tag"
 
 
-def _sound(features: Sequence[Feature]) -> str:
-    """The one feature that stands out most, if any does."""
+def _sound(features: Sequence[Feature], *, said: Sequence[str]) -> str:
+    """The one feature that stands out most and that no tag says already, if any does."""
     striking: list[tuple[float, str, Feature]] = []
     for feature in features:
         if feature.name in _HIGH and feature.value >= _HIGH[feature.name][0]:
@@ -186,6 +186,7 @@ def _sound(features: Sequence[Feature]) -> str:
         elif feature.name in _LOW and feature.value <= _LOW[feature.name][0]:
             bound, word = _LOW[feature.name]
             striking.append(((bound - feature.value) / bound, word, feature))
+    striking = [found for found in striking if found[1] not in said]
     if not striking:
         return ""
     _, word, feature = max(striking, key=lambda s: (s[0], s[1]))

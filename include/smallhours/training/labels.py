@@ -29,6 +29,7 @@ MOST_DISLIKES_AT_LEAST = 200
 MOST_PLAYED = 300
 A_YEAR = dt.timedelta(days=365)
 STRONGEST_TAGS = 100
+VERY_STRONGEST_TAGS = 10
 
 WEIGHTS: Mapping[str, int] = {"top": 2, "saved": 1, "loved": 1, "played": 1}
 
@@ -44,7 +45,8 @@ class LabelledSet:
         likes_from: `library`, or `plays` where the library holds neither top nor saved tracks.
         dislikes_share_no: What the dislikes have no tag in common with: `history` (every track
             ever played or liked), or where that leaves too few `likes`, or `strongest likes`
-            (the 100 tags that most likes carry).
+            (the 100 tags that most likes carry), or `very strongest likes` (10), or `nobody`: all
+            tracks of unheard tags by artists that were never heard.
         untagged: Likes that were left out because neither track nor artist has a tag.
     """
 
@@ -168,11 +170,13 @@ def _dislikes(
 ) -> tuple[list[str], str]:
     """The tracks that share no tag with the listener, by the strictest rule that leaves enough."""
     carried = Counter(tag.casefold() for key in likes for tag in tags_of[key])
-    strongest = sorted(carried, key=lambda tag: (-carried[tag], tag))[:STRONGEST_TAGS]
+    strongest = sorted(carried, key=lambda tag: (-carried[tag], tag))
     rules = {
         "history": {tag.casefold() for key in known for tag in tags_of[key]},
         "likes": set(carried),
-        "strongest likes": set(strongest),
+        "strongest likes": set(strongest[:STRONGEST_TAGS]),
+        "very strongest likes": set(strongest[:VERY_STRONGEST_TAGS]),
+        "nobody": set(),
     }
     left: dict[str, list[str]] = {}
     for rule, taken in rules.items():

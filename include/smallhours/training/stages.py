@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 
+from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, PREDICTED_FEATURES, TRACKS
