@@ -1,8 +1,6 @@
 """What every test shares: no network but loopback, and the sandbox as the outside world."""
 
-import os
-
-# Read by Airflow when it is first imported, which may be while tests are collected.
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+# First of all: it sets what Airflow reads when it is imported.
+import tests.airflow_home  # noqa: F401
 
 pytest_plugins = ["tests.sandbox_fixtures", "tests.household"]

@@ -8,9 +8,11 @@ night give the same playlist.
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Night:
         text = f"{listener}\x1f{self.date.isoformat()}\x1f{purpose}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
 
-    def rng(self, listener: str, purpose: str) -> np.random.Generator:
+    def rng(self, listener: str, purpose: str) -> "np.random.Generator":
         """A random generator seeded by `seed`."""
+        import numpy as np  # Airflow imports this module each time it parses a DAG
+
         return np.random.default_rng(self.seed(listener, purpose))

@@ -1,1 +1,52 @@
-"""Airflow's side: connections, hooks, timetables. The only folder that imports airflow."""
+"""Airflow's side: connections, tasks, assets, the timetable. The only package that imports airflow.
+
+Airflow finds the connection types through `get_provider_info`, an entry point of the distribution.
+"""
+
+from typing import Any
+
+from smallhours import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """What Airflow asks a provider package: its name, and the connection types that it brings."""
+    return {
+        "package-name": "smallhours",
+        "name": "Smallhours",
+        "description": "A personal music recommender: its Spotify and Last.fm connections.",
+        "versions": [__version__],
+        "connection-types": [
+            {
+                "connection-type": "spotify",
+                "hook-name": "Spotify",
+                "hook-class-name": "smallhours.provider.hooks.SpotifyHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "schema", "port"],
+                    "relabeling": {"login": "Client ID", "password": "Client secret"},
+                    "placeholders": {"login": "from developer.spotify.com/dashboard"},
+                },
+                "conn-fields": {
+                    "refresh_token": {
+                        "label": "Refresh token",
+                        "description": "`smallhours login spotify` fetches it.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "authorized_at": {
+                        "label": "Logged in at",
+                        "description": "Spotify ends a login six months after it.",
+                        "schema": {"type": ["string", "null"], "format": "date-time"},
+                    },
+                },
+            },
+            {
+                "connection-type": "lastfm",
+                "hook-name": "Last.fm",
+                "hook-class-name": "smallhours.provider.hooks.LastfmHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "schema", "port", "login"],
+                    "relabeling": {"password": "API key"},
+                    "placeholders": {"password": "from www.last.fm/api/accounts"},
+                },
+            },
+        ],
+    }

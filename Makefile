@@ -1,0 +1,59 @@
+# What a person does with this checkout. `make` alone says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint docs lock up clean
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed  ## Install what is needed into .venv, as the lock files say
+
+demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
+	@$(BIN)/smallhours demo
+
+test: lint  ## Run every check and every test
+	$(BIN)/python -m pytest
+
+lint: setup  ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: setup  ## Write the generated pages in docs/ anew
+	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.provider.dag_docs
+	$(BIN)/python -m smallhours.lake.dictionary --write
+
+lock: setup  ## Choose new versions of what is needed, and write the lock files
+	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt
+	$(COMPILE) --upgrade --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow
+	@$(BIN)/smallhours up
+
+clean:  ## Remove what the demo and the tools left; your data, settings and Airflow stay
+	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# Done again only when the locks change. uv comes first, by pip, with its hashes from the lock.
+$(VENV)/.locked: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'error: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || { \
+		awk '/^[^ #]/ {on = /^uv==/} on' requirements-dev.txt > $(VENV)/uv.txt; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+			-r $(VENV)/uv.txt; }
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements.txt requirements-dev.txt
+	@rm -f $(VENV)/.installed
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,37 @@
+"""Finds music around what a listener plays: neighbours, tags, audio features, candidates.
+
+It starts for a listener when `sync_listening` has read their night, and asks Last.fm and ReccoBeats
+only for what the lake does not know yet or has not asked for in a long time. The catalog is shared
+between listeners, so that one of them at a time works on it.
+"""
+
+from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
+
+from smallhours.provider.assets import AUDIO_FEATURES, CANDIDATES, LIBRARY, PLAYS, TAGS
+from smallhours.provider.forms import night_form, parsed_settings
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(
+        assets=PLAYS & LIBRARY, default_partition_mapper=IdentityMapper()
+    ),
+    params=night_form(parsed_settings()),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def refresh_catalog() -> None:
+    """From what was heard to what might be."""
+    chain(
+        stage("update_tracks"),
+        stage("fetch_neighbours"),
+        stage("fetch_tags", outlets=[TAGS]),
+        stage("fetch_audio_features", outlets=[AUDIO_FEATURES]),
+        stage("gather_candidates", outlets=[CANDIDATES]),
+    )
+
+
+refresh_catalog()

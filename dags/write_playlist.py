@@ -1,0 +1,32 @@
+"""Chooses tonight's tracks and writes them into the listener's playlist, with the reasons.
+
+It starts for a listener when their models are trained. Only the chosen tracks are looked up on
+Spotify, and only a playlist that Smallhours made is ever written. A list too short or too poor
+leaves yesterday's in place. The form takes other wishes for one list, and a dry run.
+"""
+
+from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
+
+from smallhours.provider.assets import MODELS, PLAYLIST
+from smallhours.provider.forms import parsed_settings, playlist_form
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
+    params=playlist_form(parsed_settings()),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def write_playlist() -> None:
+    """From candidates to a playlist that arrives."""
+    chain(
+        stage("rank_candidates"),
+        stage("resolve_tracks"),
+        stage("publish_playlist", outlets=[PLAYLIST]),
+    )
+
+
+write_playlist()

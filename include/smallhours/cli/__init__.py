@@ -1,0 +1,70 @@
+"""The command line: every stage as a verb, a whole night, the login, the sandbox, the demo.
+
+An error that Smallhours raises on purpose is one line on stderr and exit code 1.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from smallhours import __version__
+from smallhours.cli import demo, login, night, sandbox, up
+from smallhours.errors import SmallhoursError
+
+
+class Verbs(TyperGroup):
+    """Takes `sync_scrobbles`, as the DAGs and the code call it, for `sync-scrobbles`."""
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> typer.core.TyperCommand | None:  # type: ignore[override]
+        """Find a command by either spelling."""
+        return super().get_command(ctx, cmd_name.replace("_", "-"))  # type: ignore[return-value]
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="A personal music recommender that works while its listener sleeps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+night.register(app)
+login.register(app)
+sandbox.register(app)
+demo.register(app)
+up.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"smallhours {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done.")] = False,
+) -> None:
+    del version
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    # Airflow reads this when it is first imported, for the connections. Its own default is a
+    # folder in the person's home, which a mere look for a connection should not make.
+    os.environ.setdefault("AIRFLOW_HOME", str(Path(".airflow").resolve()))
+    try:
+        app(prog_name="smallhours")
+    except SmallhoursError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

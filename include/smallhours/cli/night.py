@@ -1,0 +1,122 @@
+"""How is one stage, or a whole night, run without a scheduler?"""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from smallhours.runs import STAGES, Run, Stage, readable
+from smallhours.settings import load_settings
+from smallhours.summary import Summary
+
+ListenerOption = Annotated[
+    str | None, typer.Option("--listener", "-l", help="Whose night; default: the first listener.")
+]
+NightOption = Annotated[
+    str | None,
+    typer.Option("--night", "-n", help="Its date, YYYY-MM-DD; default: tonight.", metavar="DATE"),
+]
+SizeOption = Annotated[
+    int | None, typer.Option("--size", min=1, max=100, help="Tracks; default: as in the settings.")
+]
+ExplorationOption = Annotated[
+    float | None,
+    typer.Option("--exploration", min=0, max=1, help="Share of less certain picks."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave Spotify as it is.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add a command per stage, and `night`."""
+    for stage in STAGES.values():
+        app.command(stage.verb.replace("_", "-"), help=stage.doc)(_command(stage))
+    app.command("night")(night)
+
+
+def night(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    size: SizeOption = None,
+    exploration: ExplorationOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Run a whole night, stage by stage, without a scheduler."""
+    wishes = {"size": size, "exploration": exploration, "dry_run": dry_run}
+    console = Console()
+    table = Table("stage", "counts", "seconds", title_justify="left")
+    with open_run(listener, night) as run:
+        for stage in STAGES.values():
+            started = time.monotonic()
+            with console.status(stage.verb):
+                summary = _call(stage, run, wishes)
+            table.add_row(stage.verb, _counts(summary), f"{time.monotonic() - started:.1f}")
+        table.title = f"{run.listener}, night {run.night.date}"
+    console.print(table)
+
+
+def open_run(listener: str | None, date: str | None) -> Run:
+    """What a stage needs, from the settings file and Airflow's connections.
+
+    Raises:
+        SettingsError: when the settings, the listener or the date are wrong.
+    """
+    settings = load_settings()
+    name = listener or next(iter(settings.listeners))
+    tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
+    return Run(name, settings.night(name, date or str(tonight.date)), settings, _Secrets())
+
+
+def _command(stage: Stage) -> Callable[..., None]:
+    """The command of one stage, with the options that it takes."""
+    if "dry_run" in stage.options:
+
+        def publish(
+            listener: ListenerOption = None,
+            night: NightOption = None,
+            dry_run: DryRunOption = False,
+        ) -> None:
+            _run_one(stage, listener, night, {"dry_run": dry_run})
+
+        return publish
+    if "size" in stage.options:
+
+        def rank(
+            listener: ListenerOption = None,
+            night: NightOption = None,
+            size: SizeOption = None,
+            exploration: ExplorationOption = None,
+        ) -> None:
+            _run_one(stage, listener, night, {"size": size, "exploration": exploration})
+
+        return rank
+
+    def plain(listener: ListenerOption = None, night: NightOption = None) -> None:
+        _run_one(stage, listener, night, {})
+
+    return plain
+
+
+def _run_one(stage: Stage, listener: str | None, night: str | None, wishes: dict[str, Any]) -> None:
+    with open_run(listener, night) as run:
+        typer.echo(_counts(_call(stage, run, wishes)))
+
+
+def _call(stage: Stage, run: Run, wishes: dict[str, Any]) -> Summary:
+    return stage(run, **{name: wishes[name] for name in stage.options if wishes[name] is not None})
+
+
+def _counts(summary: Summary) -> str:
+    return "\n".join(readable(summary))
+
+
+class _Secrets:
+    """Airflow's connections; Airflow is imported, which takes seconds, when one is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        from smallhours.provider.connections import AirflowSecrets
+
+        return getattr(AirflowSecrets(), name)

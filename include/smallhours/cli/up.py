@@ -1,0 +1,48 @@
+"""How does a listener run Airflow for their own account, on this machine?"""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smallhours.errors import SmallhoursError
+
+
+class AirflowStopped(SmallhoursError):
+    """A part of Airflow did not start, or ended."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `up`."""
+    app.command("up")(up)
+
+
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of Airflow's pages.")] = 8080,
+) -> None:
+    """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
+    from smallhours.local.airflow import Home, LocalAirflow
+    from smallhours.local.parts import PartStopped
+    from smallhours.settings import load_settings, settings_path
+
+    settings = settings_path().resolve()
+    load_settings(settings)
+    home = Home(Path(".airflow").resolve(), port, settings)
+    try:
+        with LocalAirflow(home, home.environment()) as airflow:
+            typer.echo("Starting Airflow ...")
+            airflow.prepare()
+            airflow.start()
+            airflow.wait_until_healthy(tell=lambda _waiting: None)
+            typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")
+            if home.passwords.exists():
+                typer.echo(f"The password of `admin` is in {home.passwords}.")
+            while True:
+                for part in airflow.parts:
+                    part.check()
+                time.sleep(1)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.")
+    except (PartStopped, TimeoutError) as error:
+        raise AirflowStopped(f"{error}.", remedy="Read the log, and start again.") from None

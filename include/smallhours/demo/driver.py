@@ -1,0 +1,208 @@
+"""What happens in a demo, from an empty folder to a playlist?
+
+The sandbox and Airflow are started, the first DAG is triggered, assets trigger the rest, and the
+playlist is read back from the sandbox's Spotify. Each further demo lets a day pass in the
+sandbox's world first, and runs the next night. Whatever happens, nothing is left running.
+"""
+
+import datetime as dt
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from smallhours.demo import outside, results
+from smallhours.demo.surroundings import LISTENER, Surroundings
+from smallhours.demo.watch import NightFailed, Watch
+from smallhours.errors import SmallhoursError
+from smallhours.local.airflow import CHECKOUT, LocalAirflow
+from smallhours.local.api import AirflowApi
+from smallhours.local.parts import Part, PartStopped, free_ports, stop_all
+from smallhours.runs import DAGS
+from smallhours.settings import load_settings
+
+_FOUND_S = 60.0
+
+
+def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None = None) -> int:
+    """Run one night and show its playlist.
+
+    Args:
+        folder: Where everything of the demo lies; what the last demo left there is gone on from.
+        stay: Whether to leave Airflow's pages up until Ctrl+C; by default only on a terminal.
+        console: Where to show it.
+
+    Returns:
+        The exit code: 0 when the playlist arrived, 1 when not, 130 after Ctrl+C.
+    """
+    console = console or _console()
+    demo = Demo(folder.resolve(), console)
+    try:
+        with _terminated_like_interrupted(), demo:
+            demo.run()
+            if console.is_terminal if stay is None else stay:
+                demo.stay()
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 0 if demo.arrived else 130
+    except (SmallhoursError, PartStopped, TimeoutError, requests.RequestException) as error:
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+class Demo:
+    """One demo, to be used in a `with` block that ends all that it started.
+
+    Args:
+        folder: Where everything lies.
+        console: Where to show it.
+    """
+
+    def __init__(self, folder: Path, console: Console) -> None:
+        sandbox_port, airflow_port = free_ports(2)
+        self.around = Surroundings(folder, sandbox_port, airflow_port)
+        self.arrived = False
+        self._console = console
+        self._started = time.monotonic()
+        self._lap = self._started
+        self._airflow = LocalAirflow(self.around.home, self.around.environment())
+        self._sandbox: list[Part] = []
+
+    def __enter__(self) -> "Demo":
+        """Nothing runs yet."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End what runs; a second Ctrl+C has to wait for it."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            stop_all([*self._airflow.parts, *self._sandbox])
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def run(self) -> None:
+        """From start to playlist.
+
+        Raises:
+            NightFailed: when no playlist arrived.
+            PartStopped: when a program ended that should have gone on.
+            TimeoutError: when one does not start.
+        """
+        self._start()
+        night = self._tonight()
+        self._run_night(night)
+        self._show_playlist(night)
+        total = time.monotonic() - self._started
+        self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
+
+    def stay(self) -> None:
+        """Leave everything up until Ctrl+C."""
+        self._console.print(f"Airflow's pages are on {self.around.home.url}; Ctrl+C ends the demo.")
+        while True:
+            for part in self._airflow.parts:
+                part.check()
+            time.sleep(1)
+
+    def _start(self) -> None:
+        around = self.around
+        around.write_settings()
+        logs = around.folder / "logs"
+        self._console.print("Starting the sandbox and Airflow ...")
+        with self._console.status("database") as status:
+            sandbox = Part(
+                "sandbox",
+                around.sandbox_command(),
+                env=around.environment(),
+                log=logs / "sandbox.log",
+                cwd=CHECKOUT,
+            )
+            self._sandbox.append(sandbox)
+            self._airflow.prepare(forget_unfinished=True)
+            self._airflow.start()
+            outside.wait_for_sandbox(around.sandbox, sandbox)
+            self._say_lap(f"the sandbox listens on {around.sandbox}")
+            self._airflow.wait_until_healthy(tell=status.update)
+        self._say_lap(f"Airflow is healthy on {around.home.url}")
+
+    def _tonight(self) -> dt.date:
+        """The night to run: the sandbox's date, after a day has passed since the last playlist."""
+        settings = load_settings(self.around.home.settings)
+        timezone = ZoneInfo(settings.listener(LISTENER).timezone)
+        tonight = outside.sandbox_date(self.around.sandbox, timezone)
+        last = results.last_written_night(self.around.lake)
+        if last is not None and last >= tonight:
+            happened = outside.live_a_day(self.around.sandbox)
+            tonight = outside.sandbox_date(self.around.sandbox, timezone)
+            counts = ", ".join(f"{count} {what}" for what, count in happened.items())
+            self._say_lap(f"a day passed in the sandbox: {counts}")
+        return tonight
+
+    def _run_night(self, night: dt.date) -> None:
+        self._console.print(f"\n[bold]The night of {night} for {LISTENER}[/]", highlight=False)
+        api = AirflowApi(self.around.home.url)
+        try:
+            until = time.monotonic() + _FOUND_S
+            while not set(DAGS) <= api.dags():
+                if time.monotonic() > until:
+                    raise TimeoutError("Airflow has not found the DAGs; see dag-processor.log")
+                time.sleep(0.2)
+            for dag in DAGS:
+                api.unpause(dag)
+            since = dt.datetime.now(dt.UTC)
+            run = api.trigger(next(iter(DAGS)), {"listener": LISTENER, "night": str(night)})
+            key = f"{LISTENER}@{night}"
+            Watch(self._airflow, api, self._console, key).follow(run, since=since)
+        finally:
+            api.close()
+        self._say_lap("the night is done")
+
+    def _show_playlist(self, night: dt.date) -> None:
+        name = load_settings(self.around.home.settings).listener(LISTENER).playlist.name
+        items = outside.read_playlist(self.around.sandbox, name)
+        if not items:
+            raise NightFailed(
+                f"Spotify has no playlist {name!r} with tracks.",
+                remedy=f"The logs are in {self.around.folder}.",
+            )
+        why = results.reasons(self.around.lake, night)
+        table = Table("", "track", "score", "reason", title=f"{name}, as Spotify has it now")
+        for position, item in enumerate(items, start=1):
+            known = why.get(item.uri)
+            score, reason = (f"{known.score:.2f}", known.reason) if known else ("", "")
+            table.add_row(str(position), f"{item.artist} – {item.title}", score, reason)
+        self._console.print()
+        self._console.print(table)
+        self.arrived = True
+
+    def _say_lap(self, what: str) -> None:
+        now = time.monotonic()
+        self._console.print(f"  [dim]{now - self._lap:5.1f} s[/]  {what}", highlight=False)
+        self._lap = now
+
+
+def _console() -> Console:
+    console = Console()
+    # A log file has no width of its own; 80 columns would cut the reasons in two.
+    return console if console.is_terminal else Console(width=160)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Make SIGTERM end the demo as Ctrl+C does, with everything stopped."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

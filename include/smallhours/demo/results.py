@@ -1,0 +1,46 @@
+"""What does the lake say about a night: was its playlist written, and why these tracks?"""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallhours.demo.surroundings import LISTENER
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS, RECOMMENDATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What Smallhours thought of one track."""
+
+    score: float
+    reason: str
+
+
+def last_written_night(lake: Path) -> dt.date | None:
+    """The newest night whose playlist was written; None when there is none."""
+    nights = Lake(str(lake)).frame(
+        PLAYLISTS, columns=["night", "outcome"], where={"listener": LISTENER}
+    )
+    written = nights.loc[nights["outcome"].isin(["written", "verified"]), "night"]
+    return None if written.empty else max(written)
+
+
+def reasons(lake: Path, night: dt.date) -> dict[str, Why]:
+    """Score and reason of each track of a night's playlist, by its Spotify URI."""
+    house = Lake(str(lake))
+    ledger = house.frame(PLAYLISTS, where={"listener": LISTENER})
+    tonight = ledger[ledger["night"] == night]
+    if tonight.empty:
+        return {}
+    row = tonight.iloc[-1]
+    chosen = house.frame(
+        RECOMMENDATIONS,
+        columns=["track_key", "score", "reason"],
+        where={"listener": LISTENER, "night": str(night)},
+    ).set_index("track_key")
+    return {
+        uri: Why(float(chosen["score"][key]), str(chosen["reason"][key]))
+        for uri, key in zip(row["uris"], row["track_keys"], strict=True)
+        if key in chosen.index
+    }

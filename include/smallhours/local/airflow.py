@@ -1,0 +1,194 @@
+"""How does Airflow run on one machine, reachable from that machine alone?
+
+`airflow standalone` opens log servers to the whole network and leaves processes behind when it is
+terminated. The same four parts, started one by one, do neither.
+"""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+import smallhours
+from smallhours.errors import SettingsError
+from smallhours.local.parts import Part, PartStopped, stop_all
+
+CHECKOUT = Path(smallhours.__file__).parents[2]
+HOST = "127.0.0.1"
+_HEALTHY_S = 90.0
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One Airflow on this machine.
+
+    Attributes:
+        folder: Airflow's home: its database, configuration and logs.
+        port: Of its pages and its API, on 127.0.0.1.
+        settings: The settings file that its DAGs read.
+        lake: The lake that they write, when it is not the one of the settings.
+        open_to_all: Whether whoever uses this machine may come in without a password.
+    """
+
+    folder: Path
+    port: int
+    settings: Path
+    lake: str | None = None
+    open_to_all: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def passwords(self) -> Path:
+        """Where Airflow writes the password that it made up."""
+        return self.folder / "simple_auth_manager_passwords.json.generated"
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of all its parts: what this process has, less another Airflow's."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AIRFLOW__", "AIRFLOW_HOME", "SMALLHOURS_"))
+        }
+        programs = str(Path(sys.executable).parent)
+        return {
+            **inherited,
+            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+            "AIRFLOW_HOME": str(self.folder),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": HOST,
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # Each worker is a process; a night's tasks follow one another.
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            # A personal recommender tells nobody that it is there.
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "SMALLHOURS_SETTINGS": str(self.settings),
+            **({"SMALLHOURS_LAKE": self.lake} if self.lake else {}),
+            **(extra or {}),
+        }
+
+
+class LocalAirflow:
+    """Airflow's four parts, to be used in a `with` block that ends them all.
+
+    Args:
+        home: Where and how it runs.
+        env: Its environment, from `Home.environment`.
+    """
+
+    def __init__(self, home: Home, env: Mapping[str, str]) -> None:
+        self.home = home
+        self.env = env
+        self.logs = home.folder / "parts"
+        self.parts: list[Part] = []
+
+    def __enter__(self) -> "LocalAirflow":
+        """Nothing runs yet."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End what runs."""
+        stop_all(self.parts)
+
+    def prepare(self, *, forget_unfinished: bool = False) -> None:
+        """Create the database, or bring it up to date.
+
+        Args:
+            forget_unfinished: Give up runs that an interrupted Airflow left behind, where the
+                scheduler would take them up again.
+
+        Raises:
+            PartStopped: when that fails.
+        """
+        self.home.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "smallhours.provider.database"]
+        if forget_unfinished:
+            command.append("--forget-unfinished")
+        part = self._start("database", command)
+        if part.process.wait() != 0:
+            raise PartStopped(part)
+        self.parts.remove(part)
+
+    def start(self) -> None:
+        """Start the four parts.
+
+        Raises:
+            SettingsError: when something listens on the port already.
+        """
+        if _answers(self.home.url):
+            raise SettingsError(
+                f"Something listens on {self.home.url} already.",
+                remedy="Stop it, or choose another port with --port.",
+            )
+        for name, arguments in _PARTS.items():
+            self._start(name, [sys.executable, "-m", "airflow", *arguments])
+
+    def wait_until_healthy(self, *, tell: Callable[[str], None]) -> None:
+        """Return once all parts report that they work.
+
+        Raises:
+            PartStopped: when one ended.
+            TimeoutError: when they don't within 90 s.
+        """
+        until = time.monotonic() + _HEALTHY_S
+        waiting = ["api-server"]
+        while waiting:
+            for part in self.parts:
+                part.check()
+            if time.monotonic() > until:
+                raise TimeoutError(
+                    f"{', '.join(waiting)} did not start within {_HEALTHY_S:.0f} s; "
+                    f"the logs are in {self.logs}"
+                )
+            time.sleep(0.2)
+            waiting = self._unhealthy()
+            tell(", ".join(waiting))
+        # Airflow builds the API that tasks report to when it is first asked, which takes seconds.
+        requests.get(f"{self.home.url}/execution/health", timeout=60)
+
+    def _unhealthy(self) -> list[str]:
+        try:
+            reply = requests.get(f"{self.home.url}/api/v2/monitor/health", timeout=5)
+            parts = reply.json()
+        except (requests.RequestException, ValueError):
+            return ["api-server"]
+        names = ("scheduler", "dag_processor", "triggerer")
+        return [name for name in names if parts.get(name, {}).get("status") != "healthy"]
+
+    def _start(self, name: str, command: list[str]) -> Part:
+        log = self.logs / f"{name}.log"
+        part = Part(name, command, env=self.env, log=log, cwd=CHECKOUT)
+        self.parts.append(part)
+        return part
+
+
+def _answers(url: str) -> bool:
+    try:
+        requests.get(url, timeout=2)
+    except requests.ConnectionError:
+        return False
+    except requests.RequestException:
+        return True
+    return True

@@ -1,0 +1,124 @@
+"""What of Airflow's REST API does the demo use?"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+_TIMEOUT_S = 30.0
+FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One task of a run, as the API tells it."""
+
+    dag: str
+    run: str
+    task: str
+    map_index: int
+    state: str
+    tries: int
+    seconds: float | None
+
+    @property
+    def verb(self) -> str:
+        """The task's name without its group's."""
+        return self.task.rpartition(".")[2]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it will not run any more."""
+        return self.state in FINISHED
+
+
+class AirflowApi:
+    """Airflow's public API, as this machine's only user.
+
+    Args:
+        url: Where Airflow's pages are.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/v2"
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def dags(self) -> set[str]:
+        """The DAGs that Airflow has found."""
+        return {dag["dag_id"] for dag in self._ask("GET", "/dags?limit=100")["dags"]}
+
+    def unpause(self, dag: str) -> None:
+        """Let a DAG's runs start."""
+        self._ask("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": False})
+
+    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
+        """Start a run by hand, with the form filled in; returns its id."""
+        run = self._ask("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag: str, run: str) -> str:
+        """The state of a run."""
+        return str(self._ask("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
+
+    def run_for(self, dag: str, partition_key: str, *, since: dt.datetime) -> str | None:
+        """The newest run for a partition that was created since a moment, if there is one."""
+        after = since.isoformat().replace("+", "%2B")
+        query = f"?order_by=-run_after&limit=20&run_after_gte={after}"
+        for run in self._ask("GET", f"/dags/{dag}/dagRuns{query}")["dag_runs"]:
+            if run["partition_key"] == partition_key:
+                return str(run["dag_run_id"])
+        return None
+
+    def tasks(self, dag: str, run: str) -> list[TaskRun]:
+        """The tasks of a run."""
+        reply = self._ask("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=100")
+        return [
+            TaskRun(
+                dag=dag,
+                run=run,
+                task=each["task_id"],
+                map_index=each["map_index"],
+                state=each["state"] or "none",
+                tries=each["try_number"],
+                seconds=each["duration"],
+            )
+            for each in reply["task_instances"]
+        ]
+
+    def returned(self, task: TaskRun) -> Any:
+        """What a task returned."""
+        path = f"{self._path(task)}/xcomEntries/return_value"
+        query = f"?map_index={task.map_index}&deserialize=true"
+        return self._ask("GET", path + query)["value"]
+
+    def log(self, task: TaskRun) -> Iterator[dict[str, Any]]:
+        """The lines of a task's latest log, `event`, `level` and more; none while it has none."""
+        path = f"{self._path(task)}/logs/{max(task.tries, 1)}"
+        try:
+            reply = self._ask("GET", f"{path}?map_index={task.map_index}")
+        except requests.HTTPError as error:
+            if error.response.status_code != requests.codes.not_found:
+                raise
+            return
+        for line in reply["content"]:
+            yield line if isinstance(line, dict) else {"event": line}
+
+    def _path(self, task: TaskRun) -> str:
+        return f"/dags/{task.dag}/dagRuns/{task.run}/taskInstances/{task.task}"
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        reply = self._session.request(
+            method,
+            self._url + path.replace("+00:00", "%2B00:00"),
+            json=body,
+            headers={"Accept": "application/json"},
+            timeout=_TIMEOUT_S,
+        )
+        reply.raise_for_status()
+        return reply.json()

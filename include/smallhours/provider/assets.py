@@ -1,0 +1,44 @@
+"""What do the DAGs leave behind that others wait for, and how is a listener's night named in it?
+
+Every asset stands for tables of the lake. Its events carry a partition key, `<listener>@<date>`:
+that is how one listener's night goes from DAG to DAG, each in a run of its own.
+"""
+
+from typing import NamedTuple
+
+from airflow.sdk import Asset
+
+from smallhours.errors import SettingsError
+
+PLAYS = Asset("plays", uri="smallhours://lake/plays")
+LIBRARY = Asset("library", uri="smallhours://lake/library")
+TAGS = Asset("tags", uri="smallhours://lake/tags")
+AUDIO_FEATURES = Asset("audio_features", uri="smallhours://lake/audio_features")
+CANDIDATES = Asset("candidates", uri="smallhours://lake/candidates")
+MODELS = Asset("models", uri="smallhours://lake/models")
+PLAYLIST = Asset("playlist", uri="smallhours://lake/playlists")
+
+
+class PartitionKey(NamedTuple):
+    """One listener's night, as assets carry it: `ada@2026-11-02`."""
+
+    listener: str
+    date: str
+
+    def __str__(self) -> str:
+        return f"{self.listener}@{self.date}"
+
+    @classmethod
+    def parse(cls, key: str) -> "PartitionKey":
+        """Read a key.
+
+        Raises:
+            SettingsError: when it is not `<listener>@<date>`.
+        """
+        listener, found, date = key.partition("@")
+        if not (listener and found and date):
+            raise SettingsError(
+                f"The partition key {key!r} is not <listener>@<date>.",
+                remedy="Trigger the DAG without a partition key, and choose in the form.",
+            )
+        return cls(listener, date)

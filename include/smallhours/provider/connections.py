@@ -1,0 +1,201 @@
+"""Where are a listener's secrets, and where is a login kept that Spotify has replaced?
+
+Secrets are Airflow connections: `spotify_<listener>` (login: client id, password: client secret,
+extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment variables such as
+`AIRFLOW_CONN_LASTFM_ADA` come before Airflow's database, so that the command line needs none.
+
+Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
+kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
+in the connection: when the listener logs in again, the connection is newer, and wins.
+"""
+
+import hashlib
+import json
+import logging
+import sys
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from smallhours.errors import SettingsError
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+
+LOG = logging.getLogger(__name__)
+
+_HOW_TO_ADD = {
+    "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
+    "spotify": "with your app's client id as its login and its client secret as its password "
+    "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
+}
+
+
+class AirflowSecrets:
+    """The credentials in Airflow's connections, in a task or outside of one."""
+
+    def lastfm(self, listener: str) -> LastfmCredentials:
+        """A listener's Last.fm credentials.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+        """
+        connection = _connection("lastfm", listener)
+        fields = {"api_key": connection.password, **connection.extra_dejson}
+        _mask(fields.get("api_key"), fields.get("api_secret"))
+        return LastfmCredentials.parse(fields, listener=listener)
+
+    def spotify(self, listener: str) -> SpotifyCredentials:
+        """A listener's Spotify credentials, with the newest refresh token.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+            NeedsLogin: when there is no refresh token yet.
+        """
+        fields = self._spotify_fields(listener)
+        kept = _read_variable(_variable(listener))
+        if kept and kept.get("replaces") == _fingerprint(fields.get("refresh_token")):
+            fields["refresh_token"] = kept["refresh_token"]
+        _mask(fields.get("client_secret"), fields.get("refresh_token"))
+        return SpotifyCredentials.parse(fields, listener=listener)
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        """Keep the refresh token that Spotify gave in place of the one that it was shown."""
+        _mask(token)
+        replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))
+        _write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
+        LOG.info("Spotify renewed the login of %s; it is kept.", listener)
+
+    def spotify_app(self, listener: str) -> tuple[str, str | None]:
+        """The client id and secret of a listener's app, logged in or not.
+
+        Raises:
+            SettingsError: when the connection is missing or has no client id.
+        """
+        fields = {**self._spotify_fields(listener), "refresh_token": "not-yet"}
+        app = SpotifyCredentials.parse(fields, listener=listener)
+        return app.client_id, app.client_secret
+
+    def keep_login(self, credentials: SpotifyCredentials) -> None:
+        """Write a new login into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or there is no database.
+        """
+        from airflow.models.connection import Connection as StoredConnection
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+        from sqlalchemy.exc import SQLAlchemyError
+
+        name = f"spotify_{credentials.listener}"
+        moment = credentials.authorized_at
+        login = {
+            "refresh_token": credentials.refresh_token,
+            "scopes": " ".join(credentials.scopes),
+            "authorized_at": moment.isoformat() if moment else None,
+        }
+        try:
+            with create_session() as session:
+                stored = session.scalar(
+                    select(StoredConnection).where(StoredConnection.conn_id == name)
+                )
+                if stored is not None:
+                    stored.set_extra(json.dumps({**stored.extra_dejson, **login}))
+        except SQLAlchemyError:
+            stored = None
+        if stored is None:
+            raise SettingsError(
+                f"The connection `{name}` is not in Airflow's database, so that the login can't "
+                "be kept there.",
+                remedy="Run `make setup`, and add it with `airflow connections add`.",
+            )
+
+    def _spotify_fields(self, listener: str) -> dict[str, Any]:
+        connection = _connection("spotify", listener)
+        return {
+            "client_id": connection.login,
+            "client_secret": connection.password,
+            **connection.extra_dejson,
+        }
+
+
+def _connection(service: str, listener: str) -> Any:
+    """The connection `<service>_<listener>`, from a task's supervisor or from Airflow's own store.
+
+    Returns:
+        Airflow's connection; the two places have two classes for it, alike in what is used here.
+
+    Raises:
+        SettingsError: when there is no such connection.
+    """
+    name = f"{service}_{listener}"
+    try:
+        if _in_task():
+            from airflow.sdk import Connection
+
+            return Connection.get(name)
+        from airflow.models.connection import Connection as StoredConnection
+
+        return StoredConnection.get_connection_from_secrets(name)
+    except AirflowNotFoundException:
+        how = _HOW_TO_ADD[service].format(listener=listener)
+        raise SettingsError(
+            f"There is no Airflow connection `{name}`.",
+            remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
+            f"AIRFLOW_CONN_{name.upper()}, {how}.",
+        ) from None
+
+
+def _read_variable(name: str) -> Any:
+    """The JSON of an Airflow variable; None when there is none."""
+    if _in_task():
+        from airflow.sdk import Variable
+
+        return Variable.get(name, default=None, deserialize_json=True)
+    from airflow.models.variable import Variable as StoredVariable
+
+    return StoredVariable.get(name, default_var=None, deserialize_json=True)
+
+
+def _write_variable(name: str, value: dict[str, str]) -> None:
+    """Store JSON as an Airflow variable.
+
+    Raises:
+        SettingsError: when Airflow has no database to keep it in.
+    """
+    if _in_task():
+        from airflow.sdk import Variable
+
+        Variable.set(name, value, serialize_json=True)
+        return
+    from airflow.models.variable import Variable as StoredVariable
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        StoredVariable.set(name, value, serialize_json=True)
+    except SQLAlchemyError:
+        raise SettingsError(
+            "Spotify renewed the login, and Airflow has no database to keep it in.",
+            remedy="Run `airflow db migrate` and log in again.",
+        ) from None
+
+
+def _variable(listener: str) -> str:
+    # Airflow masks the value of a variable with "token" in its name wherever it shows it.
+    return f"smallhours_spotify_token_{listener}"
+
+
+def _fingerprint(token: object) -> str:
+    return hashlib.blake2b(str(token).encode(), digest_size=16).hexdigest()
+
+
+def _in_task() -> bool:
+    """Whether this is a task's process, which must ask its supervisor, not the database."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
+
+
+def _mask(*values: object) -> None:
+    """Keep secrets out of every log."""
+    for value in values:
+        if isinstance(value, str) and value:
+            mask_secret(value)

@@ -1,0 +1,302 @@
+"""Which stages does a night consist of, and what does each need to run?
+
+A stage is a plain function in `<package>/stages.py`. The command line and the Airflow tasks both
+find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and - built
+when a stage first asks for them - the lake and the clients of the outside services. The stages'
+own modules are imported when a stage runs, never before: Airflow reads this file each time it
+parses a DAG.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+
+if TYPE_CHECKING:
+    from smallhours.lake.store import Lake
+    from smallhours.nights import Night
+    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.reccobeats import ReccobeatsClient
+    from smallhours.services.spotify import SpotifyClient
+
+
+class Secrets(Protocol):
+    """Where the listeners' credentials are kept."""
+
+    def lastfm(self, listener: str) -> "LastfmCredentials":
+        """A listener's Last.fm credentials."""
+        ...
+
+    def spotify(self, listener: str) -> "SpotifyCredentials":
+        """A listener's Spotify credentials."""
+        ...
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        """Keep the refresh token that Spotify gave in place of the one that it was shown."""
+        ...
+
+
+@dataclass
+class Run:
+    """One listener's night: everything that a stage may need.
+
+    Clients are built when a stage asks for them, and closed when the run's `with` block ends.
+
+    Attributes:
+        listener: Whose night it is.
+        night: The night.
+        settings: The validated settings.
+        secrets: Where the listener's credentials are kept.
+    """
+
+    listener: str
+    night: "Night"
+    settings: Settings
+    secrets: Secrets
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake of the settings.
+
+        Raises:
+            LakeUnwritable: when it refuses writes: better known before any service is asked.
+        """
+        from smallhours.lake.store import Lake
+
+        lake = Lake(self.settings.lake.url)
+        lake.check_writable()
+        return lake
+
+    @cached_property
+    def lastfm(self) -> "LastfmClient":
+        """A Last.fm client with the listener's key."""
+        return lastfm_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def spotify(self) -> "SpotifyClient | None":
+        """A Spotify client with the listener's login; None if the settings say they have none."""
+        if not self.settings.listener(self.listener).spotify:
+            return None
+        return spotify_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def reccobeats(self) -> "ReccobeatsClient":
+        """A ReccoBeats client; it needs no credentials."""
+        from smallhours.services.reccobeats import ReccobeatsClient
+
+        return ReccobeatsClient(settings=self.settings.services.reccobeats)
+
+    def __enter__(self) -> Self:
+        """Nothing is built yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the clients that were built."""
+        for name in ("lastfm", "spotify", "reccobeats"):
+            client = self.__dict__.pop(name, None)
+            if client is not None:
+                client.close()
+
+
+def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "LastfmClient":
+    """A Last.fm client with a listener's key; the caller closes it.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+    """
+    from smallhours.services.lastfm import LastfmClient
+
+    where = settings.services.lastfm
+    return LastfmClient(
+        secrets.lastfm(listener).api_key,
+        api_url=where.api_url,
+        calls_per_second=where.calls_per_second,
+        timeout_s=where.timeout_s,
+        listener=listener,
+    )
+
+
+def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "SpotifyClient":
+    """A Spotify client with a listener's login; the caller closes it.
+
+    Beside a local lake, all processes of this machine count their calls of the day together.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+        NeedsLogin: when the listener has not logged in yet.
+    """
+    from smallhours.services.budget import shared_budget
+    from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.spotify_auth import SERVICE
+
+    where = settings.services.spotify
+    lake = settings.lake.url
+    return SpotifyClient(
+        secrets.spotify(listener),
+        settings=where,
+        budget=shared_budget(
+            SERVICE,
+            where.calls_per_second,
+            calls_per_day=where.calls_per_day,
+            state_file=None if "://" in lake else Path(lake) / ".budgets" / "spotify.json",
+        ),
+        on_new_refresh_token=lambda token: secrets.keep_refresh_token(listener, token),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One verb: a stage function, and which clients of a `Run` it is called with.
+
+    Attributes:
+        verb: The function's name, the Airflow task's id and the command's name.
+        package: The package whose `stages` module holds it.
+        clients: The attributes of `Run` that follow the lake in its arguments.
+        doc: What it does, in one line.
+        options: The keyword arguments that a person may set.
+    """
+
+    verb: str
+    package: str
+    clients: tuple[str, ...]
+    doc: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> Callable[..., Summary]:
+        """The stage function itself; its module is imported now."""
+        module = import_module(f"smallhours.{self.package}.stages")
+        function: Callable[..., Summary] = getattr(module, self.verb)
+        return function
+
+    def __call__(self, run: Run, **options: Any) -> Summary:
+        """Run the stage and return its counts.
+
+        Raises:
+            SmallhoursError: with what went wrong and what to do about it.
+        """
+        function = self.function
+        lake = run.lake
+        clients = [getattr(run, client) for client in self.clients]
+        return function(
+            run.listener, lake, *clients, settings=run.settings, night=run.night, **options
+        )
+
+
+# Each DAG's stages, in the order in which they run.
+DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
+    {
+        "sync_listening": (
+            Stage(
+                "sync_scrobbles",
+                "listening",
+                ("lastfm",),
+                "Read new scrobbles from Last.fm into `plays`.",
+            ),
+            Stage(
+                "sync_recent_plays",
+                "listening",
+                ("spotify",),
+                "Add Spotify's last 50 plays to `plays`.",
+            ),
+            Stage(
+                "sync_library",
+                "listening",
+                ("spotify", "lastfm"),
+                "Note tonight's top, saved and loved tracks in `library`.",
+            ),
+        ),
+        "refresh_catalog": (
+            Stage("update_tracks", "catalog", (), "Add what was newly heard or saved to `tracks`."),
+            Stage(
+                "fetch_neighbours",
+                "catalog",
+                ("lastfm",),
+                "Ask Last.fm what is near the strongest tracks, artists and tags: `similar`.",
+            ),
+            Stage(
+                "fetch_tags",
+                "catalog",
+                ("lastfm",),
+                "Ask Last.fm for missing and stale tags: `track_tags`, `artist_tags`.",
+            ),
+            Stage(
+                "fetch_audio_features",
+                "catalog",
+                ("reccobeats",),
+                "Ask ReccoBeats for missing audio features: `audio_features`.",
+            ),
+            Stage(
+                "gather_candidates",
+                "catalog",
+                (),
+                "Gather the tracks that tonight's list may be drawn from: `candidates`.",
+            ),
+        ),
+        "train_models": (
+            Stage(
+                "train_taste",
+                "training",
+                (),
+                "Learn what the listener likes from the tags of what they played.",
+            ),
+            Stage(
+                "train_audio_features",
+                "training",
+                (),
+                "Learn audio features from tags, where features are known.",
+            ),
+            Stage(
+                "predict_audio_features",
+                "training",
+                (),
+                "Predict the audio features of all other tracks.",
+            ),
+        ),
+        "write_playlist": (
+            Stage(
+                "rank_candidates",
+                "playlist",
+                (),
+                "Score all candidates and choose tonight's list: `recommendations`.",
+                ("size", "exploration"),
+            ),
+            Stage(
+                "resolve_tracks",
+                "playlist",
+                ("spotify",),
+                "Find the chosen tracks on Spotify, one search each.",
+            ),
+            Stage(
+                "publish_playlist",
+                "playlist",
+                ("spotify",),
+                "Write the listener's playlist, read it back, and record it: `playlists`.",
+                ("dry_run",),
+            ),
+        ),
+    }
+)
+
+STAGES: Mapping[str, Stage] = MappingProxyType(
+    {stage.verb: stage for stages in DAGS.values() for stage in stages}
+)
+
+
+def readable(summary: Summary) -> Iterator[str]:
+    """A stage's counts as lines for people: `plays added: 1,234`."""
+    for name, value in summary.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        yield f"{name.replace('_', ' ')}: {shown}"

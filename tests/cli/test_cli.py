@@ -1,0 +1,88 @@
+"""Does the command line do what the DAGs do, and say what is wrong in one line?"""
+
+import sys
+
+import pytest
+
+from smallhours import __version__, cli
+from smallhours.lake.tables import PLAYS
+from smallhours.runs import STAGES
+from tests.airflow_home import NIGHT, House, airflow_db, house
+
+__all__ = ["airflow_db", "house"]
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["smallhours", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_it_tells_its_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"smallhours {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", STAGES)
+def test_every_stage_is_a_verb(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, verb.replace("_", "-"), "--help") == 0
+    shown = capsys.readouterr().out
+    assert "--listener" in shown
+    assert all(f"--{option.replace('_', '-')}" in shown for option in STAGES[verb].options)
+
+
+@pytest.mark.parametrize("verb", ["sync-scrobbles", "sync_scrobbles"])
+def test_a_verb_runs_its_stage_and_prints_the_counts(
+    verb: str,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, verb, "--listener", "bruno", "--night", NIGHT) == 0
+
+    plays = house.lake.frame(PLAYS, columns=["played_at"], where={"listener": "bruno"})
+    assert f"plays added: {len(plays):,}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("update-tracks", "--listener", "zoe"), "There is no listener 'zoe'."),
+        (("update-tracks", "--night", "tomorrow"), "'tomorrow' is not a date."),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_1(
+    arguments: tuple[str, ...],
+    says: str,
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del house
+
+    assert run(monkeypatch, *arguments) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: {says}")
+    assert shown.count("\n") == 1
+
+
+def test_a_missing_connection_is_named(
+    house: House,
+    airflow_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del airflow_db
+    house.unset_connection("lastfm_ada")
+
+    assert run(monkeypatch, "sync-scrobbles") == 1
+    assert "error: There is no Airflow connection `lastfm_ada`." in capsys.readouterr().err

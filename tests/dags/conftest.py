@@ -1,0 +1,57 @@
+"""DAGs as Airflow runs them: in its own process, without a scheduler, against the sandbox."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.airflow_home import CHECKOUT, House, airflow_db, house
+
+__all__ = ["airflow_db", "house"]
+
+# Airflow, which we don't write, uses what its libraries deprecate.
+AIRFLOWS_OWN = "ignore::Warning"
+
+
+def load_dags() -> Mapping[str, Any]:
+    """The checkout's DAGs, parsed with the settings of the moment."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(CHECKOUT / "dags"))
+    assert not bag.import_errors
+    dags: Mapping[str, Any] = bag.dags
+    return dags
+
+
+class Outcome:
+    """What became of a run."""
+
+    def __init__(self, run: Any, log: pytest.LogCaptureFixture) -> None:
+        self.succeeded: bool = run.state == "success"
+        self.states = {
+            (task.task_id.rpartition(".")[2], task.map_index): str(task.state)
+            for task in run.get_task_instances()
+        }
+        self.names = {task.rendered_map_index for task in run.get_task_instances()}
+        self.run_id: str = run.run_id
+        self.log = log.text
+        self.errors = [
+            record.getMessage() for record in log.records if record.levelno >= logging.ERROR
+        ]
+
+
+@pytest.fixture
+def run_dag(
+    airflow_db: None, house: House, caplog: pytest.LogCaptureFixture
+) -> Callable[..., Outcome]:
+    """Run a DAG to its end, with the form filled in; returns what became of it."""
+    del airflow_db, house
+
+    def run(dag: str, **form: Any) -> Outcome:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            finished = load_dags()[dag].test(run_conf=form)
+        return Outcome(finished, caplog)
+
+    return run

@@ -1,0 +1,123 @@
+"""What does the task's log say when something is wrong that only a person can put right?
+
+Each time one line: what it is, and what to do about it. No traceback, and no second try.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from smallhours.lake.tables import PLAYS
+from smallhours.sandbox.faults import Fault, book
+from tests.airflow_home import NIGHT, House, settings_text
+from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+
+RunDag = Callable[..., Outcome]
+
+
+def only_error(outcome: Outcome) -> str:
+    """The one error line of a failed run."""
+    assert not outcome.succeeded
+    assert "Traceback" not in outcome.log
+    assert len(outcome.errors) == 1, outcome.errors
+    return outcome.errors[0]
+
+
+def sync(run_dag: RunDag) -> str:
+    return only_error(run_dag("sync_listening", listener="ada", night=NIGHT))
+
+
+def test_no_connection(run_dag: RunDag, house: House) -> None:
+    house.unset_connection("lastfm_ada")
+
+    error = sync(run_dag)
+
+    assert "There is no Airflow connection `lastfm_ada`." in error
+    assert "AIRFLOW_CONN_LASTFM_ADA" in error
+
+
+def test_a_connection_without_a_key(run_dag: RunDag, house: House) -> None:
+    house.set_connection("lastfm_ada", conn_type="lastfm")
+
+    assert "`lastfm_ada` has no `api_key`" in sync(run_dag)
+
+
+def test_a_wrong_key(run_dag: RunDag, house: House) -> None:
+    house.set_connection("lastfm_ada", conn_type="lastfm", password="0" * 32)
+
+    error = sync(run_dag)
+
+    assert "Last.fm" in error
+    assert "lastfm_ada" in error
+    assert "0" * 32 not in error
+
+
+def test_a_revoked_login(run_dag: RunDag, house: House) -> None:
+    book(house.sandbox.state).add(Fault("invalid_grant"))
+
+    error = sync(run_dag)
+
+    assert "the login has ended" in error
+    assert "smallhours login spotify --listener ada" in error
+    assert "refresh-ada" not in error
+
+
+def test_an_unknown_lastfm_user(run_dag: RunDag, house: House) -> None:
+    house.write_settings(settings_text(house.sandbox.url, {"ada": "nobody-of-that-name"}))
+
+    assert "nobody-of-that-name" in sync(run_dag)
+
+
+def test_a_private_profile(run_dag: RunDag, house: House) -> None:
+    book(house.sandbox.state).add(
+        Fault("lastfm_error", match="user.getRecentTracks", code=17, times=0)
+    )
+
+    assert "private" in sync(run_dag)
+
+
+def test_a_settings_file_with_a_typo(run_dag: RunDag, house: House) -> None:
+    text = house.settings.read_text(encoding="utf-8")
+    house.write_settings(text.replace("lastfm_user", "lastfm_usr", 1))
+
+    error = only_error(run_dag("sync_listening", night=NIGHT))
+
+    assert "`listeners.ada.lastfm_usr` is not a setting (did you mean `lastfm_user`?)" in error
+
+
+def test_no_settings_file(run_dag: RunDag, house: House) -> None:
+    house.settings.unlink()
+
+    error = only_error(run_dag("sync_listening", night=NIGHT))
+
+    assert "There is no settings file" in error
+    assert "smallhours.example.toml" in error
+
+
+def test_a_lake_that_cant_be_written(run_dag: RunDag, house: House, tmp_path: Path) -> None:
+    # A file where the folder should be: permissions would not stop a test that runs as root.
+    in_the_way = tmp_path / "a-file"
+    in_the_way.touch()
+    house.monkeypatch.setenv("SMALLHOURS_LAKE", str(in_the_way / "lake"))
+
+    assert "a-file" in sync(run_dag)
+    assert house.sandbox.state.calls.total() == 0
+
+
+def test_a_truncated_parquet_file(run_dag: RunDag, house: House) -> None:
+    assert run_dag("sync_listening", listener="ada", night=NIGHT).succeeded
+    newest = house.lake.path(PLAYS, house.lake.partitions(PLAYS)[-1])
+    os.truncate(newest, 100)
+
+    assert newest.rpartition("plays")[2] in sync(run_dag)
+
+
+def test_a_playlist_wish_out_of_bounds_is_refused_by_the_form(run_dag: RunDag) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match="size"):
+        run_dag("write_playlist", listener="ada", night=NIGHT, size=1000)

@@ -1,0 +1,121 @@
+"""Can Airflow import, parse and schedule the DAGs, fast and without heavy libraries?"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from smallhours.runs import DAGS, STAGES
+from tests.airflow_home import CHECKOUT, House
+from tests.dags.conftest import AIRFLOWS_OWN, load_dags
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.filterwarnings(AIRFLOWS_OWN),
+    pytest.mark.usefixtures("house"),
+]
+
+HEAVY = (
+    "numpy","pandas", "pyarrow", "sklearn", "scipy", "xgboost", "skops", "spotipy", "pylast")
+
+
+def test_every_dag_is_there_and_has_no_cycle() -> None:
+    dags = load_dags()
+
+    assert set(dags) == set(DAGS)
+    for dag in dags.values():
+        dag.check_cycle()
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_a_dags_tasks_are_its_stages_in_their_order(name: str) -> None:
+    tasks = [task.task_id.rpartition(".")[2] for task in load_dags()[name].topological_sort()]
+
+    assert [task for task in tasks if task in STAGES] == [stage.verb for stage in DAGS[name]]
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_every_dag_and_task_says_what_it_is(name: str) -> None:
+    dag = load_dags()[name]
+
+    assert len(dag.doc_md) > 100
+    assert all(task.doc_md for task in dag.tasks)
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_no_task_waits_for_a_pool_that_nobody_made(name: str) -> None:
+    assert {task.pool for task in load_dags()[name].tasks} == {"default_pool"}
+
+
+def test_dag_files_are_short() -> None:
+    for file in (CHECKOUT / "dags").glob("*.py"):
+        assert len(file.read_text(encoding="utf-8").splitlines()) <= 80, file
+
+
+def test_parsing_loads_no_heavy_library() -> None:
+    code = f"""
+import runpy, sys
+from pathlib import Path
+for file in [*Path("dags").glob("*.py"), *Path("plugins").glob("*.py")]:
+    runpy.run_path(str(file))
+print(",".join(name for name in {HEAVY!r} if name in sys.modules))
+"""
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout.strip().splitlines()[-1:] in ([], [""])
+
+
+def test_all_dags_are_parsed_within_a_second() -> None:
+    load_dags()
+
+    started = time.perf_counter()
+    load_dags()
+
+    assert time.perf_counter() - started < 1.0
+
+
+def test_the_schedule_is_that_of_the_settings(house: House) -> None:
+    text = house.settings.read_text(encoding="utf-8")
+    house.write_settings(text + '[schedule]\ncron = "5 2 * * *"\ntimezone = "Asia/Tokyo"\n')
+
+    timetable = load_dags()["sync_listening"].timetable
+
+    assert timetable.summary == "5 2 * * *"
+    assert str(timetable.serialize()["timezone"]) == "Asia/Tokyo"
+
+
+def test_the_timetable_survives_the_way_to_the_scheduler() -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = load_dags()["sync_listening"]
+    back = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+    assert back.timetable.partitioned_at_runtime
+    assert back.timetable.summary == dag.timetable.summary
+
+
+def test_dags_are_there_even_without_settings(house: House) -> None:
+    house.settings.unlink()
+
+    assert set(load_dags()) == set(DAGS)
+
+
+def test_the_form_offers_the_listeners_of_the_settings() -> None:
+    dags = load_dags()
+
+    assert dags["sync_listening"].params.get_param("listener").schema["enum"] == [
+        None,
+        "ada",
+        "bruno",
+    ]
+    assert dags["write_playlist"].params.get_param("listener").schema["enum"] == ["ada", "bruno"]
+    assert dags["write_playlist"].params["listener"] == "ada"
+
+
+def test_every_field_of_the_forms_is_explained() -> None:
+    for dag in load_dags().values():
+        for name in dag.params:
+            assert dag.params.get_param(name).description, (dag.dag_id, name)

@@ -1,0 +1,113 @@
+"""Does a night go through the four DAGs, one listener at a time?"""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from smallhours.lake.tables import LIBRARY, PLAYLISTS
+from smallhours.runs import DAGS
+from smallhours.sandbox.faults import Fault, book
+from tests.airflow_home import NIGHT, House
+from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+
+RunDag = Callable[..., Outcome]
+
+
+def announced(run_id: str) -> set[tuple[str, str | None]]:
+    """The assets that a run updated, with their partition keys."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.execute(
+            select(AssetModel.name, AssetEvent.partition_key)
+            .join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+            .where(AssetEvent.source_run_id == run_id)
+        )
+        return {(name, key) for name, key in rows}
+
+
+def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) -> None:
+    outcome = run_dag("sync_listening", night=NIGHT)
+
+    assert outcome.succeeded
+    assert announced(outcome.run_id) == {
+        (asset, f"{listener}@{NIGHT}")
+        for asset in ("plays", "library")
+        for listener in ("ada", "bruno")
+    }
+    # What the mapped tasks are called in Airflow's pages.
+    assert {f"ada@{NIGHT}", f"bruno@{NIGHT}"} <= outcome.names
+
+
+def test_one_listeners_failure_leaves_the_others_night_alone(run_dag: RunDag, house: House) -> None:
+    house.unset_connection("lastfm_ada")
+
+    outcome = run_dag("sync_listening", night=NIGHT)
+
+    assert not outcome.succeeded
+    assert outcome.states["sync_scrobbles", 0] == "failed"
+    assert outcome.states["sync_library", 1] == "success"
+    assert f"ada@{NIGHT}" in outcome.names
+    assert announced(outcome.run_id) == {
+        ("plays", f"bruno@{NIGHT}"),
+        ("library", f"bruno@{NIGHT}"),
+    }
+
+
+def test_the_log_says_what_was_done_in_counts(run_dag: RunDag) -> None:
+    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
+
+    assert re.search(r"scrobbles read: [1-9],\d{3}$", outcome.log, re.MULTILINE)
+
+
+def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
+    import datetime as dt
+    from zoneinfo import ZoneInfo
+
+    outcome = run_dag("sync_listening", listener="bruno")
+
+    today = dt.datetime.now(ZoneInfo("Europe/Dublin")).date()
+    assert announced(outcome.run_id) == {
+        ("plays", f"bruno@{today}"),
+        ("library", f"bruno@{today}"),
+    }
+
+
+def test_a_listener_without_spotify_needs_no_spotify_connection(
+    run_dag: RunDag, house: House
+) -> None:
+    text = house.settings.read_text(encoding="utf-8")
+    house.write_settings(text.replace("[listeners.ada]", "[listeners.ada]\nspotify = false"))
+    house.unset_connection("spotify_ada")
+
+    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
+
+    assert outcome.succeeded
+    signals = house.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
+    assert set(signals) <= {"loved"}
+
+
+def test_the_four_dags_bring_a_playlist(run_dag: RunDag, house: House) -> None:
+    for dag in DAGS:
+        outcome = run_dag(dag, listener="ada", night=NIGHT)
+        assert outcome.succeeded, outcome.errors
+
+    written = house.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
+    playlists = house.sandbox.state.playlists
+    assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
+
+
+def test_a_passing_fault_is_tried_again(run_dag: RunDag, house: House) -> None:
+    # Three bad answers use up the patience of one call; the task's second try finds no fault.
+    book(house.sandbox.state).add(
+        Fault("rate_limit", service="spotify", match="*recently-played*", seconds=1)
+    )
+
+    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
+
+    assert outcome.succeeded

@@ -1,0 +1,35 @@
+"""Does the demo read the world outside as its listener would?"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from smallhours.demo.outside import live_a_day, read_playlist, sandbox_date
+from smallhours.sandbox.server import SandboxServer
+
+DUBLIN = ZoneInfo("Europe/Dublin")
+
+
+def test_a_day_passes_in_the_sandbox_and_its_listener_plays(sandbox: SandboxServer) -> None:
+    before = sandbox_date(sandbox.url, DUBLIN)
+
+    happened = live_a_day(sandbox.url)
+
+    assert sandbox_date(sandbox.url, DUBLIN) == before + dt.timedelta(days=1)
+    assert happened["plays"] >= 0
+
+
+def test_the_playlist_is_read_in_its_order(sandbox: SandboxServer) -> None:
+    tracks = list(range(75, 0, -1))
+    state = sandbox.state
+    made = state.create_playlist("ada", "Tonight", public=False)
+    state.add_items(made, tracks)
+
+    items = read_playlist(sandbox.url, "Tonight")
+
+    ids = state.world.track_spotify_id
+    assert [item.uri for item in items] == [f"spotify:track:{ids[track]}" for track in tracks]
+    assert all(item.artist and item.title for item in items)
+
+
+def test_no_playlist_of_that_name_is_no_tracks(sandbox: SandboxServer) -> None:
+    assert read_playlist(sandbox.url, "Nothing of the kind") == []

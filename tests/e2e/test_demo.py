@@ -1,0 +1,83 @@
+"""Does the demo leave nothing behind, however it ends?"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+_START_S = 120
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo in a folder of its own, just started."""
+    command = [sys.executable, "-m", "smallhours", "demo", "--folder", str(tmp_path), "--leave"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+
+
+def read_until(process: subprocess.Popen[str], what: str) -> str:
+    """What the demo says up to a line that holds some words."""
+    assert process.stdout is not None
+    said = ""
+    until = time.monotonic() + _START_S
+    for line in process.stdout:
+        said += line
+        if what in line or time.monotonic() > until:
+            break
+    assert what in said, said
+    return said
+
+
+def programs_in(folder: Path) -> list[str]:
+    """The command lines of processes whose environment or arguments name a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+            arguments = (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+        if str(folder).encode() in environment + arguments and int(process.name) != os.getpid():
+            found.append(arguments.replace(b"\0", b" ").decode())
+    return found
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_leaves_nothing_running(
+    demo: subprocess.Popen[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    said = read_until(demo, "Airflow is healthy")
+    ports = [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", said)]
+    assert len(ports) == 2
+    assert all(listens(port) for port in ports)
+
+    demo.send_signal(number)
+
+    assert demo.wait(60) == 130
+    assert programs_in(tmp_path) == []
+    assert not any(listens(port) for port in ports)

@@ -1,0 +1,109 @@
+"""What becomes of a task whose stage failed, and what does its log say?"""
+
+import datetime as dt
+import logging
+
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from smallhours.errors import (
+    BrokenReply,
+    DegeneratePlaylist,
+    LakeUnwritable,
+    NeedsLogin,
+    NotEnoughData,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+    RetryLater,
+    SettingsError,
+    SmallhoursError,
+)
+from smallhours.provider.assets import PartitionKey
+from smallhours.provider.tasks import AsTheErrorSays, StageStopped, plain_errors
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+
+
+def stopped_by(error: SmallhoursError) -> StageStopped:
+    """How a task ends that meets an error."""
+    with pytest.raises(StageStopped) as caught, plain_errors():
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SettingsError("A.", remedy="B."),
+        LakeUnwritable("A.", remedy="B."),
+        NeedsLogin("Spotify", "A.", remedy="B."),
+        NotFound("Last.fm", "A.", remedy="B."),
+        Refused("Last.fm", "A.", remedy="B."),
+        NotEnoughData("A.", remedy="B."),
+        DegeneratePlaylist("A.", remedy="B."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_only_a_person_can_put_right_fails_at_once(error: SmallhoursError) -> None:
+    stopped = stopped_by(error)
+
+    assert AsTheErrorSays().evaluate(stopped, 1, 3).action is RetryAction.FAIL
+
+
+def test_a_short_wait_is_a_retry_after_it() -> None:
+    stopped = stopped_by(RetryLater("Spotify", "a rate limit.", remedy="Wait.", after=7))
+
+    decision = AsTheErrorSays().evaluate(stopped, 1, 3)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay == dt.timedelta(seconds=7)
+    assert decision.reason == "Spotify: a rate limit."
+
+
+def test_a_broken_reply_is_a_retry() -> None:
+    stopped = stopped_by(BrokenReply("Last.fm", "no XML.", remedy="Wait."))
+
+    assert AsTheErrorSays().evaluate(stopped, 1, 3).action is RetryAction.RETRY
+
+
+@pytest.mark.parametrize("kind", [RetryLater, QuotaExceeded])
+def test_a_long_wait_gives_the_worker_back_until_it_is_over(kind: type[RetryLater]) -> None:
+    hour = dt.timedelta(hours=1)
+    before = dt.datetime.now(dt.UTC)
+
+    with pytest.raises(AirflowRescheduleException) as caught, plain_errors():
+        raise kind("Spotify", "a quota.", remedy="Wait.", after=hour.total_seconds())
+
+    assert before + hour <= caught.value.reschedule_date <= dt.datetime.now(dt.UTC) + hour
+
+
+def test_the_log_gets_one_line_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        stopped_by(NeedsLogin("Spotify", "the login has ended.", remedy="Log in again."))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Spotify: the login has ended. Log in again."
+    ]
+    assert caplog.records[0].exc_info is None
+
+
+def test_what_nobody_foresaw_keeps_its_traceback_and_the_dags_own_retries() -> None:
+    with pytest.raises(ZeroDivisionError), plain_errors():
+        raise ZeroDivisionError
+
+    decision = AsTheErrorSays().evaluate(ZeroDivisionError(), 1, 3)
+    assert decision.action is RetryAction.DEFAULT
+
+
+def test_a_partition_key_names_listener_and_night() -> None:
+    key = PartitionKey("ada", "2026-11-02")
+
+    assert str(key) == "ada@2026-11-02"
+    assert PartitionKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("key", ["", "ada", "ada@", "@2026-11-02"])
+def test_a_partition_key_of_another_form_is_refused(key: str) -> None:
+    with pytest.raises(SettingsError, match="partition key"):
+        PartitionKey.parse(key)
