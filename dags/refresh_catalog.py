@@ -7,14 +7,21 @@ between listeners, so that one of them at a time works on it.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
-from smallhours.provider.assets import AUDIO_FEATURES, CANDIDATES, LIBRARY, PLAYS, TAGS
+from smallhours.provider.assets import (
+    AUDIO_FEATURES,
+    CANDIDATES,
+    FEEDBACK,
+    LIBRARY,
+    PLAYS,
+    TAGS,
+)
 from smallhours.provider.forms import night_form, parsed_settings
 from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
 
 
 @dag(
     schedule=PartitionedAssetTimetable(
-        assets=PLAYS & LIBRARY, default_partition_mapper=IdentityMapper()
+        assets=PLAYS & LIBRARY & FEEDBACK, default_partition_mapper=IdentityMapper()
     ),
     params=night_form(parsed_settings()),
     default_args=DEFAULT_ARGS,

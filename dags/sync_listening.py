@@ -1,13 +1,13 @@
 """Reads what the listeners played, saved and loved: every night, from Last.fm and Spotify.
 
 Each listener has a group of tasks of their own; when one listener's login has ended, the others'
-nights go on. What is read lands in the lake's `plays` and `library`. Once both are up to date for
-a listener, `refresh_catalog` starts for them.
+nights go on. What is read lands in the lake's `plays`, `library` and `feedback`. Once all are up to
+date for a listener, `refresh_catalog` starts for them.
 """
 
 from airflow.sdk import chain, dag, task_group
 
-from smallhours.provider.assets import LIBRARY, PLAYS
+from smallhours.provider.assets import FEEDBACK, LIBRARY, PLAYS
 from smallhours.provider.forms import everyone_form, nightly, parsed_settings
 from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, choose_nights, stage
 from smallhours.provider.timetables import NightlyTimetable
@@ -31,8 +31,10 @@ def sync_listening() -> None:
     def listening(night: str) -> None:
         chain(
             stage("sync_scrobbles", night=night),
+            stage("verify_history", night=night),
             stage("sync_recent_plays", night=night, outlets=[PLAYS]),
             stage("sync_library", night=night, outlets=[LIBRARY]),
+            stage("collect_feedback", night=night, outlets=[FEEDBACK]),
         )
 
     listening.expand(night=choose_nights())

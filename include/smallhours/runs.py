@@ -195,8 +195,12 @@ class Stage:
         )
 
 
-# Each DAG's stages, in the order in which they run.
-DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
+RECENT_PLAYS = Stage(
+    "sync_recent_plays", "listening", ("spotify",), "Add Spotify's last 50 plays to `plays`."
+)
+
+# The nightly DAGs in their order, each with its stages in theirs.
+NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     {
         "sync_listening": (
             Stage(
@@ -206,16 +210,23 @@ DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
                 "Read new scrobbles from Last.fm into `plays`.",
             ),
             Stage(
-                "sync_recent_plays",
+                "verify_history",
                 "listening",
-                ("spotify",),
-                "Add Spotify's last 50 plays to `plays`.",
+                ("lastfm",),
+                "Once a month, compare all of `plays` with what Last.fm counts, and mend it.",
             ),
+            RECENT_PLAYS,
             Stage(
                 "sync_library",
                 "listening",
                 ("spotify", "lastfm"),
                 "Note tonight's top, saved and loved tracks in `library`.",
+            ),
+            Stage(
+                "collect_feedback",
+                "listening",
+                ("spotify",),
+                "Note what became of our picks in `feedback`, before the next list replaces them.",
             ),
         ),
         "refresh_catalog": (
@@ -288,6 +299,11 @@ DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
             ),
         ),
     }
+)
+
+# All DAGs: those of the night, and those that run beside it.
+DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
+    {**NIGHTLY, "poll_recent_plays": (RECENT_PLAYS,)}
 )
 
 STAGES: Mapping[str, Stage] = MappingProxyType(

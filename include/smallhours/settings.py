@@ -54,6 +54,7 @@ class Schedule(_Section):
 
     cron: str = Field("30 3 * * *", description="Five cron fields.")
     timezone: Timezone = Field("UTC", description="The time zone that the cron fields are in.")
+    poll_cron: str = Field("15 * * * *", description="When Spotify's last 50 plays are asked for.")
 
 
 class PlaylistWishes(_Section):
@@ -81,6 +82,9 @@ class Listener(_Section):
     timezone: Timezone = Field(description="Their time zone, such as `Europe/Dublin`.")
     spotify: bool = Field(
         True, description="Whether they have a Spotify account to read and write."
+    )
+    dislike_playlist: str | None = Field(
+        None, description="The name of a playlist of theirs that holds what they dislike."
     )
     playlist: PlaylistWishes = PlaylistWishes()
 
@@ -113,6 +117,9 @@ class Spotify(_Section):
     accounts_url: HttpUrl = "https://accounts.spotify.com/"
     calls_per_second: float = Field(3.0, gt=0)
     calls_per_day: int = Field(550, ge=1)
+    legacy_features: bool = Field(
+        False, description="Ask for audio features, which only apps from before 2024-11-27 may."
+    )
     timeout_s: float = Field(20.0, gt=0)
 
 
@@ -137,12 +144,22 @@ class Reccobeats(_Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
+class Acousticbrainz(_Section):
+    """Where AcousticBrainz is, which knows recordings up to 2022 by their MusicBrainz id."""
+
+    enabled: bool = True
+    api_url: HttpUrl = "https://acousticbrainz.org/api/v1/"
+    calls_per_second: float = Field(1.0, gt=0)
+    timeout_s: float = Field(20.0, gt=0)
+
+
 class Services(_Section):
     """The outside systems."""
 
     spotify: Spotify = Spotify()
     lastfm: Lastfm = Lastfm()
     reccobeats: Reccobeats = Reccobeats()
+    acousticbrainz: Acousticbrainz = Acousticbrainz()
 
 
 class Catalog(_Section):
@@ -155,6 +172,15 @@ class Catalog(_Section):
     seed_tags: int = Field(20, ge=0, description="Strongest tags whose top tracks we ask for.")
     foreign_tags: int = Field(20, ge=0, description="Unheard tags whose tracks are negatives.")
     fresh_days: int = Field(60, ge=1, description="Tags and neighbours older than this are stale.")
+    overrides_file: str | None = Field(
+        None, description="A file that says which Spotify track is meant; it wins for ever."
+    )
+    tag_files: str | None = Field(
+        None, description="A folder with your own tag aliases and stop words."
+    )
+    lastfm_megabytes: float = Field(
+        100.0, gt=0, description="What may be stored from Last.fm; its terms say 100 MB."
+    )
     features_file: str | None = Field(
         None, description="A CSV or Parquet file of tracks with tags and audio features."
     )

@@ -16,8 +16,7 @@ pytestmark = [
     pytest.mark.usefixtures("house"),
 ]
 
-HEAVY = (
-    "numpy","pandas", "pyarrow", "sklearn", "scipy", "xgboost", "skops", "spotipy", "pylast")
+HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "scipy", "xgboost", "skops", "spotipy", "pylast")
 
 
 def test_every_dag_is_there_and_has_no_cycle() -> None:

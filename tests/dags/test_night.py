@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from smallhours.lake.tables import LIBRARY, PLAYLISTS
-from smallhours.runs import DAGS
+from smallhours.runs import NIGHTLY
 from smallhours.sandbox.faults import Fault, book
 from tests.airflow_home import NIGHT, House
 from tests.dags.conftest import AIRFLOWS_OWN, Outcome
@@ -37,7 +37,7 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
     assert outcome.succeeded
     assert announced(outcome.run_id) == {
         (asset, f"{listener}@{NIGHT}")
-        for asset in ("plays", "library")
+        for asset in ("plays", "library", "feedback")
         for listener in ("ada", "bruno")
     }
     # What the mapped tasks are called in Airflow's pages.
@@ -56,6 +56,7 @@ def test_one_listeners_failure_leaves_the_others_night_alone(run_dag: RunDag, ho
     assert announced(outcome.run_id) == {
         ("plays", f"bruno@{NIGHT}"),
         ("library", f"bruno@{NIGHT}"),
+        ("feedback", f"bruno@{NIGHT}"),
     }
 
 
@@ -75,6 +76,7 @@ def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
     assert announced(outcome.run_id) == {
         ("plays", f"bruno@{today}"),
         ("library", f"bruno@{today}"),
+        ("feedback", f"bruno@{today}"),
     }
 
 
@@ -93,7 +95,7 @@ def test_a_listener_without_spotify_needs_no_spotify_connection(
 
 
 def test_the_four_dags_bring_a_playlist(run_dag: RunDag, house: House) -> None:
-    for dag in DAGS:
+    for dag in NIGHTLY:
         outcome = run_dag(dag, listener="ada", night=NIGHT)
         assert outcome.succeeded, outcome.errors
 

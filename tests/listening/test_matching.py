@@ -1,21 +1,32 @@
 """Which reports are of the same play: a table of cases."""
 
 import datetime as dt
+from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smallhours.listening.matching import unify
-from smallhours.listening.plays import LASTFM, SPOTIFY, plays_frame
+from smallhours.listening.matching import supplement, unify
+from smallhours.listening.plays import EXPORT, LASTFM, SPOTIFY, plays_frame
 
 NOON = dt.datetime(2026, 11, 1, 12, 0, 0, tzinfo=dt.UTC)
 SINCE, UNTIL = NOON - dt.timedelta(hours=6), NOON + dt.timedelta(hours=6)
-LENGTH_MS = 240_000
+LENGTHS = {"slowdive · alison": 240_000}
+ID = "x" * 22
+FULL: dict[str, Any] = {"reason_end": "trackdone", "shuffle": False}
+COARSE: dict[str, Any] = {"spotify_id": None}
 
 
-def play(seconds: float, title: str = "Alison", **known: str) -> dict[str, object]:
+def play(seconds: float, title: str = "Alison", **known: Any) -> dict[str, object]:
     at = NOON + dt.timedelta(seconds=seconds)
     return {"played_at": at, "artist": "Slowdive", "title": title, **known}
+
+
+def stream(seconds: float, heard_s: float, **known: Any) -> dict[str, object]:
+    """A row of the export: when it seems to have started, and for how long it was heard."""
+    return play(seconds, ms_played=round(heard_s * 1000), **{"spotify_id": ID, **known})
 
 
 def unified(stored: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -25,7 +36,7 @@ def unified(stored: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.Dat
         source=source,
         since=SINCE,
         until=UNTIL,
-        durations={"slowdive · alison": LENGTH_MS},
+        durations=LENGTHS,
     )
 
 
@@ -98,3 +109,252 @@ def test_two_identical_rows_in_one_second_are_two_plays() -> None:
     assert rows["ordinal"].tolist() == [0, 1]
     again = unified(rows, reported, LASTFM)
     assert again["ordinal"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "heard_s", "same"),
+    [
+        (0, 240, True),  # exact
+        (0, 31, True),
+        (0, 29, False),  # nobody scrobbles what was heard for less than 30 seconds
+        (20, 240, True),  # fuzzy: two clocks
+        (-20, 240, True),
+        (-61, 240, False),
+        (100, 240, True),  # during: it was paused for 100 seconds
+        (179, 240, True),
+        (181, 240, False),  # rather the next play
+        (-40, 60, False),  # it had ended before, nearly: a skip just before the real play
+        (3600, 240, False),
+    ],
+)
+@pytest.mark.parametrize("scrobble_first", [True, False])
+def test_when_a_scrobble_and_a_stream_of_the_export_are_one_play(
+    start_s: float, heard_s: int, same: bool, scrobble_first: bool
+) -> None:
+    scrobble = plays_frame([play(0, track_mbid="m")], source=LASTFM)
+    streams = plays_frame([stream(start_s, heard_s, reason_end="trackdone")], source=EXPORT)
+    if scrobble_first:
+        rows = supplement(scrobble, streams, source=EXPORT)
+    else:
+        rows = unified(streams, scrobble, LASTFM)
+    assert len(rows) == (1 if same else 2)
+    if same:
+        assert list(rows["sources"][0]) == ["export", "lastfm"]
+        assert rows["played_at"][0] == NOON
+        assert (rows["track_mbid"][0], rows["ms_played"][0]) == ("m", heard_s * 1000)
+        assert (rows["reason_end"][0], rows["spotify_id"][0]) == ("trackdone", ID)
+
+
+@pytest.mark.parametrize(
+    ("recent_s", "same"),
+    [
+        (0, True),
+        (55, True),
+        (-100, True),  # the stream was paused
+        (240, True),
+        (200, True),
+        (290, True),
+        (120, False),  # in the midst of it is neither
+        (-300, False),
+        (400, False),
+    ],
+)
+@pytest.mark.parametrize("stream_first", [True, False])
+def test_spotify_gives_a_streams_start_or_its_end(
+    recent_s: float, same: bool, stream_first: bool
+) -> None:
+    streams = plays_frame([stream(0, 240, artist="Various Artists")], source=EXPORT)
+    recent = plays_frame([play(recent_s, spotify_id=ID, isrc="GB")], source=SPOTIFY)
+    if stream_first:
+        rows = unified(streams, recent, SPOTIFY)
+    else:
+        rows = supplement(recent, streams, source=EXPORT)
+    assert len(rows) == (1 if same else 2)
+    if same:
+        assert list(rows["sources"][0]) == ["export", "spotify"]
+        assert (rows["artist"][0], rows["isrc"][0]) == ("Slowdive", "GB")
+        assert rows["played_at"][0] == NOON
+
+
+@pytest.mark.parametrize(
+    ("scrobbled", "exported", "apart_s", "same"),
+    [
+        ("Alison (Live)", "Alison - Live at the Roxy", 20, True),
+        ("Alison (Live)", "Alison", 0, False),
+        ("Alison (Live at the Roxy)", "Alison - Live in Tokyo", 0, False),
+        ("Alison - Remastered 2005", "Alison", 100, True),
+        ("Alison (Live)", "Alison - Live at the Roxy", 100, False),  # two things in doubt
+    ],
+)
+def test_when_two_names_mean_one_track(
+    scrobbled: str, exported: str, apart_s: float, same: bool
+) -> None:
+    scrobbles = plays_frame([play(0, scrobbled)], source=LASTFM)
+    streams = plays_frame([stream(apart_s, 240, title=exported)], source=EXPORT)
+    rows = supplement(scrobbles, streams, source=EXPORT)
+    assert len(rows) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(("apart_s", "rows"), [(2, 1), (20, 2)])
+def test_the_albums_artist_may_be_nobody(apart_s: float, rows: int) -> None:
+    scrobble = plays_frame([play(0)], source=LASTFM)
+    streams = plays_frame([stream(apart_s, 240, artist="Various Artists")], source=EXPORT)
+    assert len(supplement(scrobble, streams, source=EXPORT)) == rows
+
+
+def test_the_same_spotify_id_is_the_same_track_whatever_it_is_called() -> None:
+    scrobble = plays_frame([play(0)], source=LASTFM)
+    both = unified(scrobble, plays_frame([play(3, spotify_id=ID)], source=SPOTIFY), SPOTIFY)
+    streams = plays_frame([stream(100, 240, title="Alison, for Alison")], source=EXPORT)
+    rows = supplement(both, streams, source=EXPORT)
+    assert [list(names) for names in rows["sources"]] == [["export", "lastfm", "spotify"]]
+    assert rows["title"].tolist() == ["Alison"]
+
+
+def test_a_song_on_repeat_is_as_many_plays_as_it_was_played() -> None:
+    starts = [0, 240, 480, 720]
+    scrobbles = plays_frame([play(s) for s in starts], source=LASTFM)
+    ends = plays_frame([play(s + 240, spotify_id=ID) for s in starts], source=SPOTIFY)
+    streams = plays_frame([stream(s + 1, 240) for s in starts], source=EXPORT)
+    rows = supplement(unified(scrobbles, ends, SPOTIFY), streams, source=EXPORT)
+    assert [list(names) for names in rows["sources"]] == [["export", "lastfm", "spotify"]] * 4
+
+
+def test_the_play_after_a_skip_of_the_same_song_is_the_scrobbled_one() -> None:
+    scrobble = plays_frame([play(45)], source=LASTFM)
+    streams = plays_frame([stream(0, 44, skipped=True), stream(46, 240)], source=EXPORT)
+    rows = supplement(scrobble, streams, source=EXPORT)
+    assert [len(names) for names in rows["sources"]] == [1, 2]
+
+
+def test_spotifys_end_of_a_play_is_understood_once_its_length_is_known() -> None:
+    scrobble = plays_frame([play(0)], source=LASTFM)
+    end = plays_frame([play(240, spotify_id=ID)], source=SPOTIFY)
+    apart = unify(scrobble, end, source=SPOTIFY, since=SINCE, until=UNTIL)
+    assert len(apart) == 2
+    streams = plays_frame([stream(0, 240)], source=EXPORT)
+    assert len(supplement(apart, streams, source=EXPORT)) == 1
+
+
+def test_spotify_may_tell_of_a_play_again_and_again() -> None:
+    scrobbles = plays_frame([play(0), play(900)], source=LASTFM)
+    recent = plays_frame([play(s, spotify_id=ID) for s in (240, 901, 2000)], source=SPOTIFY)
+    rows = history = supplement(scrobbles, recent, source=SPOTIFY, durations=LENGTHS)
+    assert [len(names) for names in rows["sources"]] == [2, 2, 1]
+    for _ in range(2):
+        rows = supplement(rows, recent, source=SPOTIFY, durations=LENGTHS)
+        pd.testing.assert_frame_equal(rows, history)
+
+
+def test_spotifys_play_is_joined_by_the_next_poll_that_knows_its_length() -> None:
+    recent = plays_frame([play(240, spotify_id=ID)], source=SPOTIFY)
+    apart = unify(
+        recent, plays_frame([play(0)], source=LASTFM), source=LASTFM, since=SINCE, until=UNTIL
+    )
+    assert len(apart) == 2
+    assert len(supplement(apart, recent, source=SPOTIFY, durations=LENGTHS)) == 1
+
+
+@pytest.mark.parametrize("paused_s", [0, 40, 170])
+def test_an_export_that_was_joined_is_recognised_when_it_comes_again(paused_s: float) -> None:
+    scrobbles = plays_frame([play(0), play(900)], source=LASTFM)
+    streams = plays_frame(
+        [stream(paused_s, 240), stream(900, 240), stream(1500, 2), stream(1503, 2)], source=EXPORT
+    )
+    once = supplement(scrobbles, streams, source=EXPORT)
+    assert len(once) == 4
+    pd.testing.assert_frame_equal(supplement(once, streams, source=EXPORT), once)
+
+
+def test_the_next_file_may_begin_with_the_same_song_again() -> None:
+    scrobbles = plays_frame([play(0)], source=LASTFM)
+    once = supplement(scrobbles, plays_frame([stream(0, 240)], source=EXPORT), source=EXPORT)
+    rows = supplement(once, plays_frame([stream(240, 240)], source=EXPORT), source=EXPORT)
+    assert [list(names) for names in rows["sources"]] == [["export", "lastfm"], ["export"]]
+
+
+def test_an_edited_scrobble_stays_one_play_with_what_the_export_knows() -> None:
+    both = supplement(
+        plays_frame([play(0, "Allison", track_mbid="wrong")], source=LASTFM),
+        plays_frame([stream(0, 240, title="Allison")], source=EXPORT),
+        source=EXPORT,
+    )
+    rows = unified(both, plays_frame([play(0, "Alison")], source=LASTFM), LASTFM)
+    assert rows["title"].tolist() == ["Alison"]
+    assert rows["ms_played"].tolist() == [240_000]
+    assert rows["track_mbid"].isna().all()
+
+
+@pytest.mark.parametrize("scrobbled", [True, False])
+@pytest.mark.parametrize("fuller_first", [True, False])
+def test_the_extended_export_outdoes_the_shorter_one(scrobbled: bool, fuller_first: bool) -> None:
+    exports = [
+        plays_frame([stream(0, 240, **FULL), stream(300, 3, **FULL)], source=EXPORT),
+        # The minute of its end is told, the seconds are not.
+        plays_frame([stream(-43, 240, **COARSE), stream(258, 3, **COARSE)], source=EXPORT),
+    ]
+    rows = plays_frame([play(0)] if scrobbled else [], source=LASTFM)
+    for streams in exports if fuller_first else exports[::-1]:
+        rows = supplement(rows, streams, source=EXPORT)
+    assert rows["played_at"].tolist() == [NOON, NOON + dt.timedelta(seconds=300)]
+    assert rows["reason_end"].tolist() == ["trackdone"] * 2
+    assert rows["spotify_id"].tolist() == [ID] * 2
+
+
+@st.composite
+def evenings(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
+    """What three sources report of an evening: one play after the other, some songs repeated.
+
+    The export has all of it. Last.fm and Spotify miss some, and their clocks differ.
+    """
+    at, evening = 0.0, []
+    for _ in range(draw(st.integers(1, 10))):
+        heard = draw(st.sampled_from([2, 20, 120, 240, 240]))
+        evening.append((at, heard, draw(st.sampled_from(["Alison", "Machine Gun"]))))
+        at += heard + draw(st.sampled_from([10, 20, 600]))
+    reports: dict[str, list[dict[str, object]]] = {LASTFM: [], SPOTIFY: [], EXPORT: []}
+    jitter = st.integers(-4, 4)
+    for at, heard, title in evening:
+        known = {"spotify_id": title.ljust(22, "x"), "album": "Souvlaki"}
+        reports[EXPORT].append(stream(at + draw(jitter) / 4, heard, title=title, **known, **FULL))
+        if heard >= 120 and draw(st.booleans()):
+            reports[LASTFM].append(play(at + draw(jitter), title))
+        if heard >= 30 and draw(st.booleans()):
+            end = at + heard
+            # What could as well be the start of the next play is told by nobody.
+            clear = all(abs(start - end) > 70 for start, _, name in evening if name == title)
+            moment = end if clear and draw(st.booleans()) else at
+            reports[SPOTIFY].append(play(moment + draw(jitter), title, isrc=title, **known))
+    return {source: plays_frame(rows, source=source) for source, rows in reports.items()}
+
+
+@given(evenings(), st.permutations([LASTFM, SPOTIFY, EXPORT]))
+@settings(max_examples=15, deadline=None)
+def test_the_history_does_not_depend_on_who_reports_first(
+    reports: dict[str, pd.DataFrame], order: list[str]
+) -> None:
+    rows, expected = (history_of(reports, each) for each in (order, [LASTFM, EXPORT, SPOTIFY]))
+    pd.testing.assert_frame_equal(rows, expected)
+    for source, report in reports.items():
+        assert sum(source in names for names in rows["sources"]) == len(report)
+    again = history_of(reports, order, rows)
+    pd.testing.assert_frame_equal(again, rows)
+
+
+@given(evenings())
+@settings(max_examples=15, deadline=None)
+def test_every_scrobble_finds_its_stream(reports: dict[str, pd.DataFrame]) -> None:
+    rows = history_of(reports, [LASTFM, EXPORT])
+    assert len(rows) == len(reports[EXPORT])
+
+
+def history_of(
+    reports: dict[str, pd.DataFrame], order: list[str], rows: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    rows = plays_frame([], source=LASTFM) if rows is None else rows
+    for source in order:
+        if source == LASTFM:
+            rows = unify(rows, reports[source], source=source, since=SINCE, until=UNTIL)
+        else:
+            rows = supplement(rows, reports[source], source=source)
+    return rows

@@ -6,7 +6,12 @@ import pytest
 
 from smallhours.errors import NotFound, RetryLater
 from smallhours.lake.tables import LIBRARY, PLAYS
-from smallhours.listening.stages import sync_library, sync_recent_plays, sync_scrobbles
+from smallhours.listening.stages import (
+    sync_library,
+    sync_recent_plays,
+    sync_scrobbles,
+    verify_history,
+)
 from smallhours.sandbox.faults import Fault, book
 from smallhours.summary import Summary
 from tests.household import Household
@@ -100,6 +105,79 @@ def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: Household
     assert len(plays) == before + summary["plays_added"]
     assert len(both) >= 45
     assert both["spotify_id"].notna().all()
+
+
+def test_asking_spotify_again_doubles_nothing(household: Household) -> None:
+    def ask() -> Summary:
+        return sync_recent_plays(
+            "default",
+            household.lake,
+            household.spotify,
+            settings=household.settings,
+            night=household.night(),
+        )
+
+    assert ask()["plays_added"] == 50
+    assert ask()["plays_added"] == 0
+    scrobbles(household)
+    assert ask()["plays_added"] == 0
+    assert "gap" not in ask()
+
+
+def test_more_than_fifty_plays_since_the_last_poll_are_a_gap(household: Household) -> None:
+    def ask(date: str) -> Summary:
+        return sync_recent_plays(
+            "default",
+            household.lake,
+            household.spotify,
+            settings=household.settings,
+            night=household.night(date),
+        )
+
+    ask("2026-11-02")
+    household.sandbox.state.advance(household.night("2026-12-01").as_of.timestamp())
+    assert "more than 50" in ask("2026-12-01")["gap"]
+
+
+def verified(household: Household, date: str) -> Summary:
+    return verify_history(
+        "default",
+        household.lake,
+        household.lastfm,
+        settings=household.settings,
+        night=household.night(date),
+    )
+
+
+def test_once_a_month_the_whole_history_is_compared_and_mended(household: Household) -> None:
+    scrobbles(household)
+    assert verified(household, "2026-11-02")["months_differing"] == 0
+    assert "verified on 2026-11-02" in verified(household, LATER)["skipped"]
+    faults = book(household.sandbox.state)
+    faults.add(Fault("deleted_scrobbles", user="ada", count=3, days=900))
+    faults.add(Fault("late_scrobbles", user="ada", count=2, days=2000))
+    summary = verified(household, "2026-12-02")
+    assert summary["months_differing"] >= 2
+    assert (summary["plays_added"], summary["plays_removed"]) == (2, 3)
+    assert in_lake(household).total() == at_lastfm(household).total() + 2 - 3
+
+
+def test_the_dislike_playlist_is_read_by_its_name(household: Household) -> None:
+    state = household.sandbox.state
+    made = state.create_playlist("ada", "Never again", by_app=False)
+    state.add_items(made, [3, 5, 8], added_at=state.now)
+    listener = household.settings.listener("default")
+    disliking = listener.model_copy(update={"dislike_playlist": "never again"})
+    settings = household.settings.model_copy(update={"listeners": {"default": disliking}})
+    summary = sync_library(
+        "default",
+        household.lake,
+        household.spotify,
+        household.lastfm,
+        settings=settings,
+        night=household.night(),
+    )
+    assert summary["disliked_tracks"] == 3
 
 
 def test_the_library_keeps_what_was_withdrawn_with_its_last_night(household: Household) -> None:

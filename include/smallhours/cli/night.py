@@ -3,13 +3,14 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from smallhours.runs import STAGES, Run, Stage, readable
+from smallhours.runs import NIGHTLY, STAGES, Run, Stage, readable
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
 
@@ -49,7 +50,7 @@ def night(
     console = Console()
     table = Table("stage", "counts", "seconds", title_justify="left")
     with open_run(listener, night) as run:
-        for stage in STAGES.values():
+        for stage in chain.from_iterable(NIGHTLY.values()):
             started = time.monotonic()
             with console.status(stage.verb):
                 summary = _call(stage, run, wishes)

@@ -25,7 +25,7 @@ from smallhours.errors import SmallhoursError
 from smallhours.local.airflow import CHECKOUT, LocalAirflow
 from smallhours.local.api import AirflowApi
 from smallhours.local.parts import Part, PartStopped, free_ports, stop_all
-from smallhours.runs import DAGS
+from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 
 _FOUND_S = 60.0
@@ -150,14 +150,14 @@ class Demo:
         api = AirflowApi(self.around.home.url)
         try:
             until = time.monotonic() + _FOUND_S
-            while not set(DAGS) <= api.dags():
+            while not set(NIGHTLY) <= api.dags():
                 if time.monotonic() > until:
                     raise TimeoutError("Airflow has not found the DAGs; see dag-processor.log")
                 time.sleep(0.2)
-            for dag in DAGS:
+            for dag in NIGHTLY:
                 api.unpause(dag)
             since = dt.datetime.now(dt.UTC)
-            run = api.trigger(next(iter(DAGS)), {"listener": LISTENER, "night": str(night)})
+            run = api.trigger(next(iter(NIGHTLY)), {"listener": LISTENER, "night": str(night)})
             key = f"{LISTENER}@{night}"
             Watch(self._airflow, api, self._console, key).follow(run, since=since)
         finally:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from smallhours.errors import SmallhoursError
 from smallhours.local.airflow import LocalAirflow
 from smallhours.local.api import AirflowApi, TaskRun
-from smallhours.runs import DAGS, readable
+from smallhours.runs import NIGHTLY, readable
 
 _POLL_S = 0.7
 _NIGHT_S = 600.0
@@ -54,9 +54,9 @@ class Watch:
             PartStopped: when a part of Airflow ended.
         """
         until = time.monotonic() + _NIGHT_S
-        runs = {next(iter(DAGS)): first_run}
+        runs = {next(iter(NIGHTLY)): first_run}
         with self._console.status("starting") as status:
-            for dag in DAGS:
+            for dag in NIGHTLY:
                 while dag not in runs:
                     self._pause(dag, until)
                     if found := self._api.run_for(dag, self._key, since=since):
@@ -135,4 +135,4 @@ class Watch:
 
 
 def _verbs(dag: str) -> list[str]:
-    return [stage.verb for stage in DAGS[dag]]
+    return [stage.verb for stage in NIGHTLY[dag]]

@@ -2,24 +2,28 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
+from smallhours.errors import NotFound
+from smallhours.identity import identify
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import LIBRARY, PLAYS
+from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
+from smallhours.listening.feedback import edits, picks_of, reactions, standing_list
+from smallhours.listening.history import StoreReport, around, store
 from smallhours.listening.library import library_frame, standing
 from smallhours.listening.matching import LONGEST_TRACK, unify
 from smallhours.listening.plays import (
-    COLUMNS,
     LASTFM,
     SPOTIFY,
-    month_of,
     months_between,
     plays_frame,
+    reported_by,
 )
 from smallhours.listening.scrobbles import Window, crawl
+from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Scrobble
@@ -30,6 +34,12 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
+SIGNALS = ("top", "saved", "loved", "disliked")
+MOST_RECENT = 50
+VERIFIED_EVERY_DAYS = 28
+VERIFIED_SUBJECT = "history"
+# Last.fm began in 2002; a scrobble may be added for any time since.
+EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
 
 
@@ -53,8 +63,8 @@ def sync_scrobbles(
         report = _store_window(lake, listener, window)
         counts["scrobbles_read"] += len(window.scrobbles)
         counts["unusable_rows"] += window.unusable
-        counts["plays_added"] += report["added"]
-        counts["plays_removed"] += report["removed"]
+        counts["plays_added"] += report.added
+        counts["plays_removed"] += report.removed
         LOG.info(
             "%s to %s: %d scrobbles",
             window.since.date(), window.until.date(), len(window.scrobbles),
@@ -62,36 +72,87 @@ def sync_scrobbles(
     return {**counts, "lastfm_calls": lastfm.calls.total()}
 
 
+def verify_history(
+    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Once a month, compare the whole history with what Last.fm counts, and mend what differs.
+
+    Raises:
+        ServiceError: what was mended before it is kept; the next run looks again.
+    """
+    last = _last_verified(lake, listener, night)
+    if last is not None and (night.date - last).days < VERIFIED_EVERY_DAYS:
+        return {"skipped": f"the whole history was verified on {last}"}
+    plays = lake.frame(PLAYS, columns=["played_at", "sources"], where={"listener": listener})
+    times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
+    if times.empty:
+        return {"skipped": "there is no history yet"}
+    user = settings.listener(listener).lastfm_user
+    since = min(times.iloc[0].to_pydatetime(), EARLIEST)
+
+    def stored(span: Span) -> int:
+        first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
+        return int(last - first)
+
+    report = StoreReport()
+    spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
+    for begin, end in spans:
+        for window in crawl(lastfm, user, since=begin, until=end):
+            report += _store_window(lake, listener, window)
+    _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
+    return {
+        "months_differing": len(spans),
+        "plays_added": report.added,
+        "plays_removed": report.removed,
+        "lastfm_calls": lastfm.calls.total(),
+    }
+
+
 def sync_recent_plays(
     listener: str, lake: Lake, spotify: SpotifyClient, *, settings: Settings, night: Night
 ) -> Summary:
     """Add Spotify's last 50 plays, which is all that it ever tells, to the history.
 
-    Spotify's row for a play that Last.fm has too brings its Spotify id and ISRC.
+    Spotify's row for a play that Last.fm has too brings its Spotify id and ISRC. When none of the
+    50 was known before, there may have been more in between, and the summary says so.
     """
     if not settings.listener(listener).spotify:
         return {"skipped": "no Spotify account in the settings"}
     recent = [play for play in spotify.recently_played() if play.played_at < night.as_of]
     if not recent:
         return {"recent_plays": 0, "spotify_calls": spotify.calls.total()}
-    rows = ({**_track_row(play.track), "played_at": play.played_at} for play in recent)
-    durations = {
-        plays_frame([{**_track_row(p.track), "played_at": p.played_at}], source=SPOTIFY)[
-            "track_key"
-        ].iloc[0]: p.track.duration_ms
-        for p in recent
-    }
-    since = min(play.played_at for play in recent)
-    until = max(play.played_at for play in recent) + dt.timedelta(microseconds=1)
-    report = _store_plays(
-        lake, listener, plays_frame(rows, source=SPOTIFY),
-        source=SPOTIFY, since=since, until=until, durations=durations,
-    )  # fmt: skip
-    return {
+    reported = plays_frame(
+        ({**_track_row(play.track), "played_at": play.played_at} for play in recent),
+        source=SPOTIFY,
+    )
+    newest = newest_play(lake, listener, source=SPOTIFY)
+    since = reported["played_at"].min().to_pydatetime()
+    until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
+    stored = around(lake, listener, since, until)
+    unified = unify(
+        stored,
+        reported,
+        source=SPOTIFY,
+        since=since,
+        until=until,
+        durations={
+            identify(play.track.artist, play.track.title).track_key: play.track.duration_ms
+            for play in recent
+        },
+    )
+    report = store(lake, listener, stored, unified)
+    summary: Summary = {
         "recent_plays": len(recent),
-        "plays_added": report["added"],
+        "plays_added": report.added,
         "spotify_calls": spotify.calls.total(),
     }
+    if newest is not None and len(recent) >= MOST_RECENT and newest + LONGEST_TRACK < since:
+        summary["gap"] = (
+            f"you played more than {MOST_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
+            "Last.fm did not see of them is in the Spotify export only"
+        )
+        LOG.warning("A gap: %s", summary["gap"])
+    return summary
 
 
 def sync_library(
@@ -111,12 +172,14 @@ def sync_library(
     ]
     if wishes.spotify:
         rows += _spotify_signals(spotify)
+        if wishes.dislike_playlist:
+            rows += _disliked(spotify, wishes.dislike_playlist)
     seen = library_frame(rows, night=night.date)
     stored = lake.frame(LIBRARY, where={"listener": listener})
     lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
     counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{signal}_tracks": int(counts.get(signal, 0)) for signal in ("top", "saved", "loved")},
+        **{f"{signal}_tracks": int(counts.get(signal, 0)) for signal in SIGNALS},
         "spotify_calls": spotify.calls.total() if wishes.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
     }
@@ -138,41 +201,108 @@ def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None
     return None
 
 
-def _store_window(lake: Lake, listener: str, window: Window) -> Mapping[str, int]:
-    rows = (_scrobble_row(scrobble) for scrobble in window.scrobbles)
-    return _store_plays(
-        lake, listener, plays_frame(rows, source=LASTFM),
-        source=LASTFM, since=window.since, until=window.until,
-    )  # fmt: skip
+def collect_feedback(
+    listener: str, lake: Lake, spotify: SpotifyClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Note what became of our picks, before tonight's list takes the place of the last one."""
+    ledger = lake.frame(PLAYLISTS, where={"listener": listener})
+    picks = picks_of(ledger, before=night.date)
+    if picks.empty:
+        return {"picks": 0}
+    rows = [
+        reactions(
+            picks,
+            lake.frame(
+                PLAYS,
+                columns=["track_key", "played_at", "skipped"],
+                where={
+                    "listener": listener,
+                    "month": months_between(_morning(picks["night"].min()), night.as_of),
+                },
+            ),
+            lake.frame(LIBRARY, where={"listener": listener}),
+            at=night.as_of,
+        )
+    ]
+    if settings.listener(listener).spotify:
+        standing = standing_list(ledger, before=night.date)
+        rows += [
+            edits(row, _uris(spotify, row["playlist_id"].iloc[0]), at=night.as_of)
+            for _, row in standing.groupby("intent")
+        ]
+    noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
+    if not noted.empty:
+        _keep_feedback(lake, listener, noted)
+    counts = noted["reaction"].value_counts().to_dict()
+    return {
+        "picks": len(picks),
+        **{str(name): int(count) for name, count in sorted(counts.items())},
+    }
 
 
-def _store_plays(
-    lake: Lake,
-    listener: str,
-    reported: pd.DataFrame,
-    *,
-    source: str,
-    since: dt.datetime,
-    until: dt.datetime,
-    durations: dict[str, int] | None = None,
-) -> Mapping[str, int]:
-    """Make the months of a span say what the source now reports for it.
+def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
+    """Keep reactions; when one was seen first stays, and a play ends having been unplayed."""
+    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
+    months = sorted(set(noted["month"]))
+    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
+    key = list(FEEDBACK.key)
+    first = stored.set_index(key)["at"]
+    known = noted.set_index(key).index
+    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
+    silent = stored[stored["reaction"] == "unplayed"]
+    heard = noted[noted["reaction"].isin(["played", "skipped"])]
+    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
+    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 
-    A play near the edge of a month may be another month's, so the months around are read too.
-    """
-    months = months_between(since - LONGEST_TRACK, until + LONGEST_TRACK)
-    stored = lake.frame(PLAYS, columns=COLUMNS, where={"listener": listener, "month": months})
-    unified = unify(stored, reported, source=source, since=since, until=until, durations=durations)
-    key = list(PLAYS.key)
-    gone = stored[key].merge(unified[key], on=key, how="left", indicator=True)
-    gone = gone.loc[gone["_merge"] == "left_only", key]
-    lake.merge(
-        PLAYS,
-        unified.assign(month=month_of(unified["played_at"])),
-        partition={"listener": listener},
-        delete=gone.assign(month=month_of(gone["played_at"])),
+
+def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
+    """What is in a playlist; nothing if the listener deleted it."""
+    try:
+        return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
+    except NotFound:
+        return []
+
+
+def _disliked(spotify: SpotifyClient, name: str) -> Iterable[dict[str, Any]]:
+    """The tracks of the listener's playlists of that name."""
+    for playlist in spotify.playlists():
+        if playlist.name.casefold() == name.casefold():
+            for item in spotify.playlist_items(playlist.id):
+                if item.track is not None:
+                    yield {
+                        **_track_row(item.track), "signal": "disliked", "added_at": item.added_at
+                    }  # fmt: skip
+
+
+def _morning(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
+def _last_verified(lake: Lake, listener: str, night: Night) -> dt.date | None:
+    """When the whole history was last verified, from the lake's own figures."""
+    months = months_between(_morning(night.date) - dt.timedelta(days=62), _morning(night.date))
+    rows = lake.frame(METRICS, where={"month": months})
+    rows = rows[(rows["subject"] == VERIFIED_SUBJECT) & (rows["listener"] == listener)]
+    rows = rows[rows["night"] <= night.date]
+    return None if rows.empty else rows["night"].max()
+
+
+def _note_verified(lake: Lake, listener: str, night: Night, *, scrobbles: int) -> None:
+    row = {
+        "night": night.date, "listener": listener, "subject": VERIFIED_SUBJECT,
+        "metric": "scrobbles", "value": float(scrobbles), "low": None, "high": None,
+        "baseline": None, "n": scrobbles, "month": f"{night.date:%Y-%m}",
+    }  # fmt: skip
+    lake.merge(METRICS, pd.DataFrame([row]))
+
+
+def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
+    reported = plays_frame(
+        (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
     )
-    return {"added": len(unified) - len(stored) + len(gone), "removed": len(gone)}
+    stored = around(lake, listener, window.since, window.until)
+    unified = unify(stored, reported, source=LASTFM, since=window.since, until=window.until)
+    return store(lake, listener, stored, unified)
 
 
 def _spotify_signals(spotify: SpotifyClient) -> Iterable[dict[str, Any]]:

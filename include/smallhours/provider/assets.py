@@ -12,6 +12,7 @@ from smallhours.errors import SettingsError
 
 PLAYS = Asset("plays", uri="smallhours://lake/plays")
 LIBRARY = Asset("library", uri="smallhours://lake/library")
+FEEDBACK = Asset("feedback", uri="smallhours://lake/feedback")
 TAGS = Asset("tags", uri="smallhours://lake/tags")
 AUDIO_FEATURES = Asset("audio_features", uri="smallhours://lake/audio_features")
 CANDIDATES = Asset("candidates", uri="smallhours://lake/candidates")

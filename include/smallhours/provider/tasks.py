@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
@@ -144,6 +145,10 @@ def chosen_night(context: Any, settings: Settings) -> PartitionKey:
 def run_one(definition: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
     """Run a stage for one night and log its counts."""
     night = settings.night(key.listener, key.date)
+    started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
+    if settings.listener(key.listener).night_at(started).date == night.date:
+        # The night is not over yet: history ends when the run starts, and stays so on a retry.
+        night = replace(night, as_of=min(night.as_of, started))
     params = context["params"]
     options = {name: params[name] for name in definition.options if params.get(name) is not None}
     LOG.info("%s for %s, night %s", definition.verb, key.listener, night.date)

@@ -1,0 +1,36 @@
+"""Asks Spotify for the last 50 plays, every hour: it never tells of older ones.
+
+Last.fm is the history of record, and most plays are known from there; this adds Spotify's ids, and
+the plays of listeners who don't scrobble. When there were more than 50 since the last time, the
+task's log says from when on plays may be missing.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag, task_group
+
+from smallhours.provider.forms import everyone_form, nightly, parsed_settings
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, choose_nights, stage
+
+SETTINGS = parsed_settings()
+SCHEDULE = nightly(SETTINGS)
+
+
+@dag(
+    schedule=CronTriggerTimetable(SCHEDULE.poll_cron, timezone=SCHEDULE.timezone),
+    params=everyone_form(SETTINGS),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def poll_recent_plays() -> None:
+    """One task per listener."""
+
+    @task_group
+    def polling(night: str) -> None:
+        stage("sync_recent_plays", night=night)
+
+    polling.expand(night=choose_nights())
+
+
+poll_recent_plays()

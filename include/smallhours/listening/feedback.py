@@ -1,0 +1,98 @@
+"""What became of our picks: kept, removed, saved, played, skipped, or never played.
+
+Pure functions. Every reaction is tied to the night that recommended the track. Keeping and removing
+can only be read off the list that stands in the playlist now, before tonight's takes its place;
+the rest shows in the history and the library for weeks after.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+
+import pandas as pd
+
+from smallhours.lake.tables import FEEDBACK
+
+COLUMNS = [column.name for column in FEEDBACK.columns]
+# A play long after the list was replaced is the listener's own doing.
+REMEMBERED_DAYS = 30
+
+
+def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+    """Of each of the listener's playlists, the row of the list that stands in it.
+
+    Args:
+        ledger: Rows of `playlists` of one listener.
+        before: Tonight; its own list does not count.
+    """
+    shown = _shown(ledger, before)
+    return shown.sort_values("night").groupby("intent", as_index=False).tail(1)
+
+
+def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+    """Every pick of the remembered nights: `night`, `intent` and `track_key`, once each.
+
+    A pick that stood in several nights' lists belongs to the first.
+    """
+    shown = _shown(ledger, before)
+    recent = shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
+    picks = recent[["night", "intent", "track_keys"]].explode("track_keys", ignore_index=True)
+    picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset=["track_key"])
+    picks = picks.sort_values(["night", "intent"], kind="stable")
+    return picks.drop_duplicates(["intent", "track_key"], ignore_index=True)
+
+
+def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) -> pd.DataFrame:
+    """`kept` and `removed`, from what is in a playlist now.
+
+    A playlist that was emptied as a whole says nothing about single tracks.
+
+    Args:
+        standing: One row of `playlists`: the list as it was written.
+        items: The URIs that are in the playlist now.
+        at: When they were read.
+    """
+    rows = standing[["night", "intent", "track_keys", "uris"]]
+    rows = rows.explode(["track_keys", "uris"], ignore_index=True).dropna(subset=["uris"])
+    stays = rows["uris"].isin(set(items))
+    if not stays.any():
+        return pd.DataFrame(columns=COLUMNS)
+    reaction = stays.map({True: "kept", False: "removed"})
+    return _rows(rows.rename(columns={"track_keys": "track_key"}), reaction, at)
+
+
+def reactions(
+    picks: pd.DataFrame, plays: pd.DataFrame, library: pd.DataFrame, *, at: dt.datetime
+) -> pd.DataFrame:
+    """`played`, `skipped`, `saved` and `unplayed`, from the history and the library.
+
+    Args:
+        picks: As `picks_of` gives them.
+        plays: `track_key`, `played_at` and `skipped` of the listener's plays.
+        library: Rows of `library`.
+        at: Now, as the run has it.
+    """
+    heard = picks.merge(plays, on="track_key")
+    # The list of a night is there from that night's morning on.
+    heard = heard[heard["played_at"].dt.date >= heard["night"]]
+    skipped = heard["skipped"].fillna(False).astype(bool)
+    saved = picks.merge(library[library["signal"] == "saved"], on="track_key")
+    saved = saved[saved["first_seen"] >= saved["night"]]
+    key = ["night", "intent", "track_key"]
+    played = heard.loc[~skipped, key].drop_duplicates()
+    silent = picks.merge(heard[key].drop_duplicates(), on=key, how="left", indicator=True)
+    silent = silent[silent["_merge"] == "left_only"]
+    parts = [
+        _rows(played, "played", at),
+        _rows(heard.loc[skipped, key].drop_duplicates(), "skipped", at),
+        _rows(saved[key].drop_duplicates(), "saved", at),
+        _rows(silent, "unplayed", at),
+    ]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:
+    return ledger[(ledger["night"] < before) & ledger["outcome"].isin(["written", "verified"])]
+
+
+def _rows(picks: pd.DataFrame, reaction: "str | pd.Series", at: dt.datetime) -> pd.DataFrame:
+    return picks.assign(reaction=reaction, at=at)[COLUMNS]
