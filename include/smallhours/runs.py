@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
+# A rate limit that asks for a longer wait ends the task, to be run again then.
+LONGEST_WAIT_S = 60.0
+
 
 class Secrets(Protocol):
     """Where the listeners' credentials are kept."""
@@ -89,9 +92,20 @@ class Run:
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
         """A ReccoBeats client; it needs no credentials."""
-        from smallhours.services.reccobeats import ReccobeatsClient
+        from smallhours.services.budget import shared_budget
+        from smallhours.services.patience import Patience
+        from smallhours.services.reccobeats import SERVICE, ReccobeatsClient
 
-        return ReccobeatsClient(settings=self.settings.services.reccobeats)
+        where = self.settings.services.reccobeats
+        return ReccobeatsClient(
+            settings=where,
+            budget=shared_budget(
+                SERVICE,
+                where.calls_per_second,
+                state_file=_budget_file(self.settings, "reccobeats"),
+            ),
+            patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+        )
 
     def __enter__(self) -> Self:
         """Nothing is built yet."""
@@ -113,10 +127,15 @@ class Run:
 def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "LastfmClient":
     """A Last.fm client with a listener's key; the caller closes it.
 
+    Beside a local lake, all processes of this machine keep to Last.fm's rate together.
+
     Raises:
         SettingsError: when the credentials are missing or incomplete.
     """
+    from smallhours.services.budget import shared_budget
     from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.lastfm_wire import SERVICE
+    from smallhours.services.patience import Patience
 
     where = settings.services.lastfm
     return LastfmClient(
@@ -124,6 +143,10 @@ def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "Lastf
         api_url=where.api_url,
         calls_per_second=where.calls_per_second,
         timeout_s=where.timeout_s,
+        budget=shared_budget(
+            SERVICE, where.calls_per_second, state_file=_budget_file(settings, "lastfm")
+        ),
+        patience=Patience(rate_limit_s=LONGEST_WAIT_S),
         listener=listener,
     )
 
@@ -142,7 +165,6 @@ def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "Spot
     from smallhours.services.spotify_auth import SERVICE
 
     where = settings.services.spotify
-    lake = settings.lake.url
     return SpotifyClient(
         secrets.spotify(listener),
         settings=where,
@@ -150,10 +172,16 @@ def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "Spot
             SERVICE,
             where.calls_per_second,
             calls_per_day=where.calls_per_day,
-            state_file=None if "://" in lake else Path(lake) / ".budgets" / "spotify.json",
+            state_file=_budget_file(settings, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.keep_refresh_token(listener, token),
     )
+
+
+def _budget_file(settings: Settings, service: str) -> Path | None:
+    """Where the processes of this machine share a service's budget; None beside a remote lake."""
+    lake = settings.lake.url
+    return None if "://" in lake else Path(lake) / ".budgets" / f"{service}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +190,14 @@ class Stage:
 
     Attributes:
         verb: The function's name, the Airflow task's id and the command's name.
-        package: The package whose `stages` module holds it.
+        module: Where the function is; imported when the stage runs, and nothing else with it.
         clients: The attributes of `Run` that follow the lake in its arguments.
         doc: What it does, in one line.
         options: The keyword arguments that a person may set.
     """
 
     verb: str
-    package: str
+    module: str
     clients: tuple[str, ...]
     doc: str
     options: tuple[str, ...] = ()
@@ -177,7 +205,7 @@ class Stage:
     @property
     def function(self) -> Callable[..., Summary]:
         """The stage function itself; its module is imported now."""
-        module = import_module(f"smallhours.{self.package}.stages")
+        module = import_module(f"smallhours.{self.module}")
         function: Callable[..., Summary] = getattr(module, self.verb)
         return function
 
@@ -196,7 +224,15 @@ class Stage:
 
 
 RECENT_PLAYS = Stage(
-    "sync_recent_plays", "listening", ("spotify",), "Add Spotify's last 50 plays to `plays`."
+    "sync_recent_plays", "listening.stages", ("spotify",), "Add Spotify's last 50 plays to `plays`."
+)
+
+IMPORT_HISTORY = Stage(
+    "import_history",
+    "listening.export",
+    (),
+    "Read Spotify's export of the streaming history into `plays`.",
+    ("paths",),
 )
 
 # The nightly DAGs in their order, each with its stages in theirs.
@@ -205,53 +241,58 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "sync_listening": (
             Stage(
                 "sync_scrobbles",
-                "listening",
+                "listening.stages",
                 ("lastfm",),
                 "Read new scrobbles from Last.fm into `plays`.",
             ),
             Stage(
                 "verify_history",
-                "listening",
+                "listening.stages",
                 ("lastfm",),
                 "Once a month, compare all of `plays` with what Last.fm counts, and mend it.",
             ),
             RECENT_PLAYS,
             Stage(
                 "sync_library",
-                "listening",
+                "listening.stages",
                 ("spotify", "lastfm"),
                 "Note tonight's top, saved and loved tracks in `library`.",
             ),
             Stage(
                 "collect_feedback",
-                "listening",
+                "listening.stages",
                 ("spotify",),
                 "Note what became of our picks in `feedback`, before the next list replaces them.",
             ),
         ),
         "refresh_catalog": (
-            Stage("update_tracks", "catalog", (), "Add what was newly heard or saved to `tracks`."),
+            Stage(
+                "update_tracks",
+                "catalog.stages",
+                (),
+                "Add what was newly heard or saved to `tracks`.",
+            ),
             Stage(
                 "fetch_neighbours",
-                "catalog",
+                "catalog.stages",
                 ("lastfm",),
                 "Ask Last.fm what is near the strongest tracks, artists and tags: `similar`.",
             ),
             Stage(
                 "fetch_tags",
-                "catalog",
+                "catalog.stages",
                 ("lastfm",),
                 "Ask Last.fm for missing and stale tags: `track_tags`, `artist_tags`.",
             ),
             Stage(
                 "fetch_audio_features",
-                "catalog",
+                "catalog.stages",
                 ("reccobeats",),
                 "Ask ReccoBeats for missing audio features: `audio_features`.",
             ),
             Stage(
                 "gather_candidates",
-                "catalog",
+                "catalog.stages",
                 (),
                 "Gather the tracks that tonight's list may be drawn from: `candidates`.",
             ),
@@ -259,19 +300,19 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "train_models": (
             Stage(
                 "train_taste",
-                "training",
+                "training.stages",
                 (),
                 "Learn what the listener likes from the tags of what they played.",
             ),
             Stage(
                 "train_audio_features",
-                "training",
+                "training.stages",
                 (),
                 "Learn audio features from tags, where features are known.",
             ),
             Stage(
                 "predict_audio_features",
-                "training",
+                "training.stages",
                 (),
                 "Predict the audio features of all other tracks.",
             ),
@@ -279,20 +320,20 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "write_playlist": (
             Stage(
                 "rank_candidates",
-                "playlist",
+                "playlist.choose",
                 (),
                 "Score all candidates and choose tonight's list: `recommendations`.",
                 ("size", "exploration"),
             ),
             Stage(
                 "resolve_tracks",
-                "playlist",
+                "playlist.resolve",
                 ("spotify",),
                 "Find the chosen tracks on Spotify, one search each.",
             ),
             Stage(
                 "publish_playlist",
-                "playlist",
+                "playlist.publish",
                 ("spotify",),
                 "Write the listener's playlist, read it back, and record it: `playlists`.",
                 ("dry_run",),
@@ -303,7 +344,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
 
 # All DAGs: those of the night, and those that run beside it.
 DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
-    {**NIGHTLY, "poll_recent_plays": (RECENT_PLAYS,)}
+    {**NIGHTLY, "poll_recent_plays": (RECENT_PLAYS,), "import_history": (IMPORT_HISTORY,)}
 )
 
 STAGES: Mapping[str, Stage] = MappingProxyType(

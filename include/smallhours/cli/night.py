@@ -4,13 +4,15 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from itertools import chain
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
-from smallhours.runs import NIGHTLY, STAGES, Run, Stage, readable
+from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, Run, Stage, readable
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
 
@@ -34,7 +36,8 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave Spotify as 
 def register(app: typer.Typer) -> None:
     """Add a command per stage, and `night`."""
     for stage in STAGES.values():
-        app.command(stage.verb.replace("_", "-"), help=stage.doc)(_command(stage))
+        command = import_history if stage is IMPORT_HISTORY else _command(stage)
+        app.command(stage.verb.replace("_", "-"), help=stage.doc)(command)
     app.command("night")(night)
 
 
@@ -57,6 +60,24 @@ def night(
             table.add_row(stage.verb, _counts(summary), f"{time.monotonic() - started:.1f}")
         table.title = f"{run.listener}, night {run.night.date}"
     console.print(table)
+
+
+def import_history(
+    files: Annotated[
+        list[Path], typer.Argument(help="Zips, folders or JSON files of Spotify's export.")
+    ],
+    listener: ListenerOption = None,
+    night: NightOption = None,
+) -> None:
+    """Read Spotify's export into the history, with a bar that shows how far it is."""
+    with open_run(listener, night) as run, Progress(transient=True) as bars:
+        bar = bars.add_task("reading")
+        summary = IMPORT_HISTORY(
+            run,
+            paths=files,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    typer.echo(_counts(summary))
 
 
 def open_run(listener: str | None, date: str | None) -> Run:

@@ -1,21 +1,42 @@
-"""One history from several sources: which reports are of the same play.
+"""One history from several sources: what becomes of a play that several of them reported.
 
 Pure functions over `plays` frames. Last.fm is the history of record: its time (the start of the
-play) and its names win; other sources add what it does not know.
+play) and its names win; other sources add what it does not know. Where Last.fm knows nothing,
+Spotify's recent plays have the better names (the export has the album's artist) and the export
+the better time.
+
+It does not matter who reports first, unless a time of Spotify's can mean two plays: the end of
+one and, within a minute, the start of the same song's next. Then the play it is counted for may
+be either, until Spotify reports again.
 """
 
 import datetime as dt
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
-from smallhours.listening.plays import COLUMNS, LASTFM, with_ordinals
+from smallhours.listening.pairing import REACH, Longs, is_coarse, pairs
+from smallhours.listening.plays import (
+    COLUMNS,
+    EXPORT,
+    LASTFM,
+    SPOTIFY,
+    Bools,
+    reported_by,
+    typed,
+    with_ordinals,
+)
 
-# A player reports a play to Last.fm and to Spotify within seconds of each other, but Spotify's
-# time may be the play's end instead of its start.
-TOLERANCE = dt.timedelta(seconds=60)
-LONGEST_TRACK = dt.timedelta(minutes=20)
+# A play's reports may lie this far apart: one has its start, the other its end.
+LONGEST_TRACK = dt.timedelta(milliseconds=REACH)
+
+_EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
+_FROM_LASTFM = ["artist_mbid", "track_mbid"]
+# Who is believed first, for each group of columns.
+_NAMES = (LASTFM, SPOTIFY, EXPORT)
+_TIMES = (LASTFM, EXPORT, SPOTIFY)
+_IDS = (SPOTIFY, EXPORT, LASTFM)
 
 
 def unify(
@@ -25,7 +46,7 @@ def unify(
     source: str,
     since: dt.datetime,
     until: dt.datetime,
-    durations: dict[str, int] | None = None,
+    durations: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Make a stored history say what a source now reports for a span of time.
 
@@ -45,80 +66,160 @@ def unify(
     Returns:
         The `plays` rows that replace `stored`.
     """
-    others = _without(stored, source, since, until)
-    pairs = _pairs(others, reported, durations or {})
-    joined = [
-        _join(other, report, reporter=source)
-        for other, report in zip(
-            others.loc[[left for left, _ in pairs]].to_dict("records"),
-            reported.loc[[right for _, right in pairs]].to_dict("records"),
-            strict=True,
-        )
-    ]
-    parts = [
-        others.drop(index=[left for left, _ in pairs]),
-        reported.drop(index=[right for _, right in pairs]),
-        pd.DataFrame(joined, columns=COLUMNS),
-    ]
-    whole = pd.concat([part.astype(object) for part in parts], ignore_index=True)
-    whole["played_at"] = pd.to_datetime(whole["played_at"], utc=True).astype("datetime64[us, UTC]")
-    return with_ordinals(whole)
-
-
-def _without(
-    stored: pd.DataFrame, source: str, since: dt.datetime, until: dt.datetime
-) -> pd.DataFrame:
-    """The stored plays as if the source had said nothing about the span."""
-    named = pd.Series([source in names for names in stored["sources"]], index=stored.index)
-    concerned = named & (stored["played_at"] >= since) & (stored["played_at"] < until)
-    kept = stored.copy()
-    kept["sources"] = [
-        [name for name in names if name != source] if withdrawn else list(names)
+    stored = _without_leftovers(typed(stored))
+    concerned = reported_by(stored, source)
+    concerned &= stored["played_at"].between(since, until, inclusive="left").to_numpy()
+    left = [
+        [name for name in names if name != source or not withdrawn]
         for names, withdrawn in zip(stored["sources"], concerned, strict=True)
     ]
-    return kept[kept["sources"].map(len) > 0].reset_index(drop=True)
+    kept = stored.assign(sources=pd.Series(left, index=stored.index, dtype=object))
+    if source == LASTFM:
+        kept.loc[concerned, _FROM_LASTFM] = np.nan
+    remains = np.fromiter(map(len, left), np.int64, len(left)) > 0
+    return _merged(kept[remains], reported, source, durations or {}, concerned[remains])
 
 
-def _pairs(
-    others: pd.DataFrame, reported: pd.DataFrame, durations: dict[str, int]
-) -> list[tuple[int, int]]:
-    """Row labels (other, reported) of one play, each row used once, the nearest in time first."""
+def supplement(
+    stored: pd.DataFrame,
+    reported: pd.DataFrame,
+    *,
+    source: str,
+    durations: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """Add what a source reports to a stored history, and withdraw nothing.
+
+    A report that is there already changes nothing. Arguments and result are those of `unify`.
+    """
+    stored = _without_leftovers(typed(stored))
+    return _merged(stored, reported, source, durations or {}, np.zeros(len(stored), np.bool_))
+
+
+def _without_leftovers(stored: pd.DataFrame) -> pd.DataFrame:
+    """The stored plays without a stream that was joined with a scrobble of another month.
+
+    Such a play moves from one file to another, and a write that was cut off in between leaves it
+    in both.
+    """
+    lastfm, export = reported_by(stored, LASTFM), reported_by(stored, EXPORT)
+    joined, alone = stored[lastfm & export], stored[export & ~lastfm]
+    if joined.empty or alone.empty:
+        return stored.reset_index(drop=True)
+    _, doubled = pairs(joined, alone, source=EXPORT, lengths={})
+    return stored.drop(index=alone.index[doubled]).reset_index(drop=True)
+
+
+def _merged(
+    others: pd.DataFrame,
+    reported: pd.DataFrame,
+    source: str,
+    durations: Mapping[str, int],
+    withdrawn: Bools,
+) -> pd.DataFrame:
+    """Join reports with the other rows, and what only Spotify saw with the outcome.
+
+    Spotify's times say the least, so its plays are matched last, each time anew: another source
+    may have brought the start or the length that was missing.
+    """
+    reported = typed(reported).reset_index(drop=True)
+    lengths = {**_full_lengths(others), **_full_lengths(reported), **durations}
+    spotify_only = reported_by(others, SPOTIFY) & ~(
+        reported_by(others, LASTFM) | reported_by(others, EXPORT)
+    )
+    recent, others, withdrawn = (
+        others[spotify_only],
+        others[~spotify_only],
+        withdrawn[~spotify_only],
+    )
+    if source == SPOTIFY:
+        recent = recent[~_identical(recent, reported)]
+    whole = _joined(others, reported, source, lengths, withdrawn)
+    seen = reported_by(whole, SPOTIFY)
+    rest = _joined(whole[~seen], recent, SPOTIFY, lengths)
+    return with_ordinals(pd.concat([whole[seen], rest], ignore_index=True))
+
+
+def _identical(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
+    """Which rows of one frame the other has too, by time and track."""
+    key = ["played_at", "track_key"]
+    there = pd.MultiIndex.from_frame(one[key]).isin(pd.MultiIndex.from_frame(two[key]))
+    return np.asarray(there, np.bool_)
+
+
+def _full_lengths(plays: pd.DataFrame) -> dict[str, int]:
+    """The length of every track that the export saw played to its end, by key."""
+    ended = plays[(plays["reason_end"] == "trackdone") & plays["ms_played"].notna()]
+    longest = ended.groupby("track_key")["ms_played"].max()
+    return {str(key): int(length) for key, length in longest.items()}
+
+
+def _joined(
+    others: pd.DataFrame,
+    reported: pd.DataFrame,
+    source: str,
+    lengths: Mapping[str, int],
+    withdrawn: Bools | None = None,
+) -> pd.DataFrame:
+    """The other rows and the reported ones, those of one play as one row."""
     if others.empty or reported.empty:
-        return []
-    left = others.loc[
-        others["played_at"].between(
-            reported["played_at"].min() - LONGEST_TRACK, reported["played_at"].max() + LONGEST_TRACK
-        ),
-        ["track_key", "played_at"],
-    ].reset_index(names="left")
-    right = reported[["track_key", "played_at"]].reset_index(names="right")
-    near = left.merge(right, on="track_key", suffixes=("_other", "_reported"))
-    apart = (near["played_at_other"] - near["played_at_reported"]).abs()
-    lengths = pd.to_timedelta(near["track_key"].map(durations).fillna(0.0).astype(float), unit="ms")
-    # The same moment, or one track's length apart: one side gave the start, the other the end.
-    miss = pd.concat([apart, (apart - lengths).abs()], axis=1).min(axis=1)
-    near = near.assign(miss=miss, apart=apart)[miss <= TOLERANCE]
-    near = near.sort_values(["miss", "apart", "left", "right"], kind="stable")
-    pairs: list[tuple[int, int]] = []
-    used_left: set[int] = set()
-    used_right: set[int] = set()
-    for one, two in zip(near["left"], near["right"], strict=True):
-        if one not in used_left and two not in used_right:
-            pairs.append((one, two))
-            used_left.add(one)
-            used_right.add(two)
-    return pairs
+        return pd.concat([others, reported], ignore_index=True)
+    others = others.reset_index(drop=True)
+    reported = reported.reset_index(drop=True)
+    open_to = np.arange(len(others))
+    if source == LASTFM:
+        # Last.fm's rows outside of the span are other plays.
+        open_to = np.flatnonzero(~reported_by(others, LASTFM))
+    left, right = pairs(others.iloc[open_to], reported, source=source, lengths=lengths)
+    left = open_to[left]
+    if withdrawn is not None and source == LASTFM:
+        more = _renamed(others, reported, withdrawn, left, right)
+        left, right = np.concatenate([left, more[0]]), np.concatenate([right, more[1]])
+    parts = [others.drop(index=pd.Index(left)), reported.drop(index=pd.Index(right))]
+    if len(left):
+        parts.append(_join(others.iloc[left], reported.iloc[right], source))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _join(
-    other: Mapping[Hashable, Any], reported: Mapping[Hashable, Any], *, reporter: str
-) -> dict[Hashable, Any]:
-    """One row for a play that two sources saw: the history of record leads, the other fills in."""
-    lead, support = (reported, other) if reporter == LASTFM else (other, reported)
-    joined = {name: support[name] if _is_null(value) else value for name, value in lead.items()}
-    joined["sources"] = sorted({*other["sources"], *reported["sources"]})
-    return joined
+def _renamed(
+    others: pd.DataFrame, reported: pd.DataFrame, withdrawn: Bools, left: Longs, right: Longs
+) -> tuple[Longs, Longs]:
+    """Pairs of a withdrawn scrobble and one of another name in the same second: it was edited."""
+    old = others.loc[withdrawn, ["played_at"]].reset_index(names="left")
+    new = reported[["played_at"]].reset_index(names="right")
+    old = old[~old["left"].isin(left)].drop_duplicates("played_at")
+    new = new[~new["right"].isin(right)].drop_duplicates("played_at")
+    both = old.merge(new, on="played_at")
+    return both["left"].to_numpy(np.int64), both["right"].to_numpy(np.int64)
 
 
-def _is_null(value: object) -> bool:
-    return value is None or value is pd.NA or value != value  # NaN and NaT differ from themselves
+def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataFrame:
+    """One row for each pair of rows, column by column from whoever knows it best."""
+    others, reported = others.reset_index(drop=True), reported.reset_index(drop=True)
+    again = reported_by(others, EXPORT) & (source == EXPORT)
+    # A report of the shorter export gives way to the same one of the extended export.
+    finer = again & is_coarse(others) & ~is_coarse(reported)
+    names = _better(others, source, _NAMES) & ~again
+    columns = {name: _filled(others[name], reported[name], names) for name in COLUMNS}
+    times = (_better(others, source, _TIMES) & ~again) | (finer & ~reported_by(others, LASTFM))
+    columns["played_at"] = _filled(others["played_at"], reported["played_at"], times)
+    ids = (_better(others, source, _IDS) & ~again) | (finer & ~reported_by(others, SPOTIFY))
+    columns["spotify_id"] = _filled(others["spotify_id"], reported["spotify_id"], ids)
+    for name in _EXPORTED:
+        columns[name] = _filled(others[name], reported[name], finer)
+    united = [sorted({*names, source}) for names in others["sources"]]
+    columns["sources"] = pd.Series(united, index=others.index, dtype=object)
+    return pd.DataFrame(columns, columns=COLUMNS)
+
+
+def _better(others: pd.DataFrame, source: str, order: tuple[str, ...]) -> Bools:
+    """Where the source is believed more than any that the row has."""
+    better = np.ones(len(others), np.bool_)
+    for name in order[: order.index(source) + 1]:
+        better &= ~reported_by(others, name)
+    return better
+
+
+def _filled(other: pd.Series, reported: pd.Series, first: Bools) -> pd.Series:
+    """The reported values where `first`, else the others'; what is missing from the other side."""
+    lead, support = other.mask(first, reported), reported.mask(first, other)
+    return lead.where(lead.notna(), support)

@@ -4,15 +4,35 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from smallhours.identity import identify
 from smallhours.lake.tables import PLAYS
 
+Bools = npt.NDArray[np.bool_]
+
 LASTFM = "lastfm"
 SPOTIFY = "spotify"
+EXPORT = "export"
 
 COLUMNS = [column.name for column in PLAYS.columns]
+
+# What nobody else counts as a play: Last.fm wants 30 seconds of a track, and so does Spotify
+# before it names it among the recent ones (https://www.last.fm/api/scrobbling).
+HEARD_MS = 30_000
+
+_MOMENT = "datetime64[us, UTC]"
+_TYPES: dict[str, Any] = {
+    "played_at": _MOMENT,
+    "ordinal": "int16",
+    "ms_played": pd.Int32Dtype(),
+    "skipped": pd.BooleanDtype(),
+    "shuffle": pd.BooleanDtype(),
+    "sources": object,
+}
+_TEXT = pd.StringDtype(na_value=np.nan)
 
 
 def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFrame:
@@ -26,20 +46,46 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
             **dict.fromkeys(COLUMNS),
             **row,
             "track_key": identify(row["artist"], row["title"]).track_key,
+            "ordinal": 0,
             "sources": [source],
         }
         for row in rows
     ]
-    frame = pd.DataFrame.from_records(records, columns=COLUMNS)
-    frame["played_at"] = pd.to_datetime(frame["played_at"], utc=True).astype("datetime64[us, UTC]")
-    return with_ordinals(frame)
+    return with_ordinals(typed(pd.DataFrame.from_records(records, columns=COLUMNS)))
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `plays` in the types that the lake gives them, whatever the rows hold."""
+    columns = dict(frame[COLUMNS].items())
+    columns["played_at"] = pd.to_datetime(frame["played_at"], utc=True)
+    names = [list(each) for each in frame["sources"]]
+    columns["sources"] = pd.Series(names, index=frame.index, dtype=object)
+    return pd.DataFrame(
+        {name: column.astype(_TYPES.get(str(name), _TEXT)) for name, column in columns.items()},
+        columns=COLUMNS,
+    )
 
 
 def with_ordinals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort plays by time and number those that are identical to the second."""
-    frame = frame.sort_values(["played_at", "track_key"], kind="stable", ignore_index=True)
-    frame["ordinal"] = frame.groupby(["played_at", "track_key"], sort=False).cumcount()
-    return frame
+    """Sort plays by time and number those that are identical to the second.
+
+    What a row says beyond its key decides the order of such plays, so that it does not depend on
+    who reported first.
+    """
+    order = ["played_at", "track_key", "ms_played", "reason_end", "spotify_id", "title"]
+    frame = frame.sort_values(order, kind="stable", ignore_index=True)
+    numbers = frame.groupby(["played_at", "track_key"], sort=False).cumcount()
+    return frame.assign(ordinal=numbers.astype("int16"))
+
+
+def reported_by(plays: pd.DataFrame, source: str) -> Bools:
+    """Which plays a source reported."""
+    return np.fromiter((source in names for names in plays["sources"]), np.bool_, len(plays))
+
+
+def heard(plays: pd.DataFrame) -> "pd.Series[bool]":
+    """Which plays were more than a glance: all but those known to have ended within 30 seconds."""
+    return plays["ms_played"].isna() | (plays["ms_played"].fillna(0) >= HEARD_MS)
 
 
 def month_of(moments: pd.Series) -> pd.Series:

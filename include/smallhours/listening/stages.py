@@ -14,7 +14,7 @@ from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
 from smallhours.listening.feedback import edits, picks_of, reactions, standing_list
 from smallhours.listening.history import StoreReport, around, store
 from smallhours.listening.library import library_frame, standing
-from smallhours.listening.matching import LONGEST_TRACK, unify
+from smallhours.listening.matching import LONGEST_TRACK, supplement, unify
 from smallhours.listening.plays import (
     LASTFM,
     SPOTIFY,
@@ -129,12 +129,11 @@ def sync_recent_plays(
     since = reported["played_at"].min().to_pydatetime()
     until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
     stored = around(lake, listener, since, until)
-    unified = unify(
+    # Spotify has holes: what it told once and tells no more is not withdrawn.
+    unified = supplement(
         stored,
         reported,
         source=SPOTIFY,
-        since=since,
-        until=until,
         durations={
             identify(play.track.artist, play.track.title).track_key: play.track.duration_ms
             for play in recent

@@ -73,6 +73,21 @@ def playlist_form(settings: Settings | None) -> Form:
     }
 
 
+def export_form(settings: Settings | None) -> Form:
+    """Whose export it is, and where it lies."""
+    return {
+        "listener": _listener(settings),
+        "paths": Param(
+            [],
+            title="Files",
+            description="Zips, folders or JSON files on the machine that Airflow runs on, one a "
+            "line.",
+            type="array",
+            items={"type": "string"},
+        ),
+    }
+
+
 def _listener(settings: Settings | None, *, everyone: bool = False) -> Param:
     names = list(settings.listeners) if settings else []
     first = None if everyone or not names else names[0]

@@ -17,6 +17,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, LIBRARY, PLAYS
+from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.training.tags import load_tags
 
@@ -108,7 +109,8 @@ def label_tracks(listener: str, lake: Lake, *, night: Night) -> LabelledSet:
 def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Plays before the night's end, and signals first seen by then."""
     own = {"listener": listener}
-    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=own)
+    plays = lake.frame(PLAYS, columns=["track_key", "played_at", "ms_played"], where=own)
+    plays = plays[heard(plays)]
     library = lake.frame(
         LIBRARY, columns=["track_key", "signal", "first_seen", "last_seen"], where=own
     )

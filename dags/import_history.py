@@ -1,0 +1,27 @@
+"""Reads Spotify's export of your streaming history: all of it, with what was skipped and when.
+
+Ask for it on Spotify's privacy page (the *extended streaming history* is the better one; it takes
+some days), put the zip on this machine, and trigger this DAG with its path. Importing a file again
+changes nothing. Private sessions and podcasts are left out; IP addresses are never stored.
+"""
+
+from airflow.sdk import dag
+
+from smallhours.provider.forms import export_form, parsed_settings
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+
+
+@dag(
+    schedule=None,
+    params=export_form(parsed_settings()),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def import_history() -> None:
+    """One task; the next night learns from what it read."""
+    stage("import_history")
+
+
+import_history()

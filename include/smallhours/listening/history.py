@@ -1,0 +1,78 @@
+"""How a source's reports reach the stored history: only the months around them are touched."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYS
+from smallhours.listening.matching import LONGEST_TRACK
+from smallhours.listening.plays import COLUMNS, Bools, month_of, months_between, typed
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """How many plays were added, joined with a further report, and removed."""
+
+    added: int = 0
+    joined: int = 0
+    removed: int = 0
+
+    def __add__(self, other: "StoreReport") -> "StoreReport":
+        return StoreReport(
+            self.added + other.added, self.joined + other.joined, self.removed + other.removed
+        )
+
+
+def around(lake: Lake, listener: str, since: dt.datetime, until: dt.datetime) -> pd.DataFrame:
+    """The stored plays of the months of a span.
+
+    A play near the edge of a month may be another month's by another clock, so the months around
+    are read too.
+    """
+    months = months_between(since - LONGEST_TRACK, until + LONGEST_TRACK)
+    return lake.frame(PLAYS, columns=COLUMNS, where={"listener": listener, "month": months})
+
+
+def store(lake: Lake, listener: str, stored: pd.DataFrame, unified: pd.DataFrame) -> StoreReport:
+    """Replace stored plays by what they have become; only months with a change are rewritten.
+
+    Raises:
+        LakeError: the lake can't be read or written; see `Lake.merge`.
+    """
+    key = list(PLAYS.key)
+    before = unified[key].merge(typed(stored), on=key, how="left", indicator=True)
+    known = (before["_merge"] == "both").to_numpy()
+    changed = ~known | _differ(before, unified)
+    after = stored[key].merge(unified[key], on=key, how="left", indicator=True)
+    gone = after.loc[after["_merge"] == "left_only", key]
+    rows = unified[changed].assign(month=month_of(unified.loc[changed, "played_at"]))
+    gone = gone.assign(month=month_of(gone["played_at"]))
+    # What may have moved to another month goes only when it is there: a write that is cut off
+    # in between leaves a row in both, which the next run mends, and never in neither.
+    moving = _near_another_month(gone["played_at"])
+    for new, old in ((rows, gone[~moving]), (rows[:0], gone[moving])):
+        if len(new) or len(old):
+            lake.merge(PLAYS, new, partition={"listener": listener}, delete=old)
+    # A play whose time becomes another one's is a row that goes and one that comes.
+    added = int((~known).sum())
+    moved = min(added, len(gone))
+    return StoreReport(added - moved, int((changed & known).sum()) + moved, len(gone) - moved)
+
+
+def _near_another_month(moments: pd.Series) -> "pd.Series[bool]":
+    return month_of(moments - LONGEST_TRACK) != month_of(moments + LONGEST_TRACK)
+
+
+def _differ(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
+    """Row by row, whether two frames of plays say different things."""
+    differ = np.zeros(len(one), np.bool_)
+    for name in COLUMNS:
+        left, right = one[name], two[name].reset_index(drop=True)
+        if name == "sources":
+            left, right = (each.map(tuple, na_action="ignore") for each in (left, right))
+        same = (left == right).fillna(False) | (left.isna() & right.isna())
+        differ |= ~same.to_numpy(np.bool_)
+    return differ

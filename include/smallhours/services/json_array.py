@@ -1,0 +1,85 @@
+"""How the elements of a JSON array are read one by one, from a file larger than memory."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+_BLANK = " \t\r\n"
+_LONGEST = 1 << 20  # characters of one element; a stream of Spotify's has some 800
+
+
+class MalformedArray(Exception):
+    """The text is not a whole JSON array; its message says why."""
+
+
+def elements(texts: Iterable[str]) -> Iterator[object]:
+    """Each element of the one array that the texts, end to end, consist of.
+
+    Raises:
+        MalformedArray: The text ends too early, goes on too long or is not JSON; the elements
+            before that were yielded.
+    """
+    text = _Text(iter(texts))
+    sign = text.take()
+    if sign != "[":
+        raise MalformedArray("it is empty" if sign == "" else "it is not a list")
+    if text.peek() == "]":
+        sign = text.take()
+    while sign != "]":
+        yield text.value()
+        sign = text.take()
+        if sign not in (",", "]"):
+            raise MalformedArray(_ENDS if sign == "" else f"there is {sign!r} between two rows")
+    if text.peek():
+        raise MalformedArray("something follows after its end")
+
+
+_ENDS = "it ends in the middle"
+
+
+class _Text:
+    """The part of the text that was read and not yet used."""
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self._texts = texts
+        self._text = ""
+        self._at = 0
+        self._decoder = json.JSONDecoder()
+
+    def peek(self) -> str:
+        """The next character that is not blank; empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in _BLANK:
+                    return self._text[self._at]
+                self._at += 1
+            if not self._read_on():
+                return ""
+
+    def take(self) -> str:
+        sign = self.peek()
+        self._at += 1
+        return sign
+
+    def value(self) -> object:
+        if self.peek() == "":
+            raise MalformedArray(_ENDS)
+        while True:
+            try:
+                value, self._at = self._decoder.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if len(self._text) - self._at > _LONGEST:
+                    raise MalformedArray(f"a row is not JSON ({error.msg})") from error
+                if not self._read_on():
+                    raise MalformedArray(f"{_ENDS}, or a row is not JSON ({error.msg})") from error
+            except (ValueError, RecursionError) as error:
+                raise MalformedArray(f"a row is not JSON ({error})") from error
+            else:
+                return value
+
+    def _read_on(self) -> bool:
+        more = next(self._texts, None)
+        if more is None:
+            return False
+        self._text = self._text[self._at :] + more
+        self._at = 0
+        return True

@@ -1,0 +1,29 @@
+"""Spotify's own audio features: open to old apps, closed to all others."""
+
+import json
+
+import pytest
+
+from smallhours.errors import BrokenReply, Refused
+from smallhours.services.json_reply import Json
+from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify_features import parse_features, spotify_features
+
+ONE, TWO = "1" * 22, "2" * 22
+
+
+def test_a_new_app_is_refused(spotify: SpotifyClient, uris: list[str]) -> None:
+    with pytest.raises(Refused):
+        spotify_features(spotify, [uri.rpartition(":")[2] for uri in uris[:3]])
+    assert spotify.calls["GET audio-features"] == 1
+
+
+def test_rows_are_joined_by_id_and_unknown_tracks_are_null() -> None:
+    rows = [{"id": TWO, "energy": 0.5, "key": -1, "mode": 1, "type": "audio_features"}, None]
+    reply = Json("Spotify", json.loads(json.dumps({"audio_features": rows})))
+    assert parse_features(reply, [ONE, TWO]) == {TWO: {"energy": 0.5, "mode": 1.0}}
+
+
+def test_a_reply_without_rows_is_no_absence() -> None:
+    with pytest.raises(BrokenReply):
+        parse_features(Json("Spotify", {"audio_features": None}), [ONE])
