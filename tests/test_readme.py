@@ -1,0 +1,34 @@
+"""Does the README say what is true of the project?"""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from smallhours.settings import Listener, Settings
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
+
+
+def keys_of(section: type[BaseModel]) -> set[str]:
+    """Every key that a section of the settings file and those within it may have."""
+    keys: set[str] = set()
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys |= keys_of(inner)
+        elif name != "listeners":
+            keys.add(name)
+    return keys
+
+
+@pytest.mark.parametrize("key", sorted(keys_of(Settings) | keys_of(Listener)))
+def test_every_setting_is_in_the_readme(key: str) -> None:
+    assert f"`{key}`" in README
+
+
+def test_the_make_targets_that_it_names_exist() -> None:
+    for target in re.findall(r"`?make ([a-z]+)`?", README):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
