@@ -58,6 +58,10 @@ calls_per_day = {enough}
 api_url = "{url}/reccobeats/v1/"
 calls_per_second = {enough}
 
+[services.acousticbrainz]
+api_url = "{url}/acousticbrainz/api/v1/"
+calls_per_second = {enough}
+
 [catalog]
 lastfm_calls_per_night = {calls}
 {features}

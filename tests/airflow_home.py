@@ -84,6 +84,10 @@ calls_per_second = 10000
 [services.reccobeats]
 api_url = "{url}/reccobeats/v1/"
 calls_per_second = 10000
+
+[services.acousticbrainz]
+api_url = "{url}/acousticbrainz/api/v1/"
+calls_per_second = 10000
 """
 
 

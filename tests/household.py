@@ -37,6 +37,10 @@ def settings_for(url: str, **sections: Any) -> Settings:
                 },
                 "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": FAST},
                 "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
+                "acousticbrainz": {
+                    "api_url": f"{url}/acousticbrainz/api/v1/",
+                    "calls_per_second": FAST,
+                },
             },
             **sections,
         },

@@ -21,6 +21,7 @@ from smallhours.summary import Summary
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
     from smallhours.nights import Night
+    from smallhours.services.acousticbrainz import AcousticbrainzClient
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.reccobeats import ReccobeatsClient
@@ -107,6 +108,27 @@ class Run:
             patience=Patience(rate_limit_s=LONGEST_WAIT_S),
         )
 
+    @cached_property
+    def acousticbrainz(self) -> "AcousticbrainzClient":
+        """An AcousticBrainz client; it needs no credentials."""
+        from smallhours.services.acousticbrainz import SERVICE, AcousticbrainzClient
+        from smallhours.services.budget import shared_budget
+
+        where = self.settings.services.acousticbrainz
+        return AcousticbrainzClient(
+            settings=where,
+            budget=shared_budget(
+                SERVICE,
+                where.calls_per_second,
+                state_file=_budget_file(self.settings, "acousticbrainz"),
+            ),
+        )
+
+    @property
+    def legacy_spotify(self) -> "SpotifyClient | None":
+        """The Spotify client if the settings say that its app may ask for audio features."""
+        return self.spotify if self.settings.services.spotify.legacy_features else None
+
     def __enter__(self) -> Self:
         """Nothing is built yet."""
         return self
@@ -118,7 +140,7 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients that were built."""
-        for name in ("lastfm", "spotify", "reccobeats"):
+        for name in ("lastfm", "spotify", "reccobeats", "acousticbrainz"):
             client = self.__dict__.pop(name, None)
             if client is not None:
                 client.close()
@@ -287,8 +309,8 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
             Stage(
                 "fetch_audio_features",
                 "catalog.stages",
-                ("reccobeats",),
-                "Ask ReccoBeats for missing audio features: `audio_features`.",
+                ("reccobeats", "acousticbrainz", "legacy_spotify"),
+                "Ask ReccoBeats and AcousticBrainz for missing audio features: `audio_features`.",
             ),
             Stage(
                 "gather_candidates",

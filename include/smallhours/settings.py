@@ -189,7 +189,7 @@ class Catalog(_Section):
 class Training(_Section):
     """What the models may learn from."""
 
-    sources: tuple[Source, ...] = ("reccobeats", "acousticbrainz", "dataset")
+    sources: tuple[Source, ...] = ("reccobeats", "dataset", "acousticbrainz")
     top_tags: int = Field(1000, ge=1, description="Tags that the audio regressors see.")
     threads: int = Field(1, ge=1)
 

@@ -12,10 +12,9 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS
 from smallhours.playlist import ledger
-from smallhours.playlist.choose import score
+from smallhours.playlist.choose import rank_candidates, score
 from smallhours.playlist.evidence import read_evidence
 from smallhours.playlist.grounds import Taste
-from smallhours.playlist.stages import rank_candidates
 from smallhours.playlist.tagspace import TagSpace, weighted_tags
 from smallhours.summary import Summary
 from tests.household import settings_for

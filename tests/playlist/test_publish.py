@@ -8,7 +8,7 @@ import pytest
 from smallhours.errors import DegeneratePlaylist, NotEnoughData, NotOurs, RetryLater
 from smallhours.lake.tables import PLAYLISTS, TRACKS
 from smallhours.playlist.marking import marker
-from smallhours.playlist.stages import publish_playlist
+from smallhours.playlist.publish import publish_playlist
 from smallhours.sandbox.faults import Fault, book
 from smallhours.sandbox.state import Playlist, PlaylistItem
 from smallhours.summary import Summary

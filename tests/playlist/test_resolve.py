@@ -1,5 +1,7 @@
 """Finding the chosen tracks on Spotify."""
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +14,8 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import LIBRARY, TRACKS
 from smallhours.listening.library import library_frame
-from smallhours.playlist.stages import rank_candidates, resolve_tracks
+from smallhours.playlist.choose import rank_candidates
+from smallhours.playlist.resolve import resolve_tracks
 from smallhours.sandbox.faults import Fault, book
 from smallhours.summary import Summary
 from tests.household import Household
@@ -169,3 +172,37 @@ def test_a_night_that_was_not_ranked_says_what_to_do(
 ) -> None:
     with pytest.raises(NotEnoughData, match="rank_candidates"):
         resolve(evening, household)
+
+
+def with_overrides(evening: Evening, text: str) -> Evening:
+    path = Path(evening.lake.url) / "overrides.toml"
+    path.write_text(text, encoding="utf-8")
+    catalog = evening.settings.catalog.model_copy(update={"overrides_file": str(path)})
+    settings = evening.settings.model_copy(update={"catalog": catalog})
+    return dataclasses.replace(evening, settings=settings)
+
+
+def test_the_listeners_own_file_says_which_track_is_meant(
+    evening: Evening, household: Household
+) -> None:
+    rank(evening)
+    key = evening.listed()[0]
+    names = track(evening, key)
+    said = f'["{names["artist"]}"]\n"{names["title"]}" = "spotify:track:{"7" * 22}"\n'
+    summary = resolve(with_overrides(evening, said), household)
+    assert summary["searches"] == 9
+    row = track(evening, key)
+    assert (row["spotify_id"], row["spotify_method"]) == ("7" * 22, "override")
+
+
+def test_a_track_that_the_listener_never_wants_leaves_its_place(
+    evening: Evening, household: Household
+) -> None:
+    rank(evening)
+    key = evening.listed()[0]
+    names = track(evening, key)
+    said = f'["{names["artist"]}"]\n"{names["title"]}" = "none"\n'
+    summary = resolve(with_overrides(evening, said), household)
+    assert summary["resolved"] == summary["searches"] == 10
+    assert key not in evening.listed()
+    assert evening.recommendations().loc[key, "why_not"] == "never, says your file of overrides"

@@ -128,7 +128,7 @@ def test_intervals_cover_new_artists_about_four_times_out_of_five(
     truth = other.frame(AUDIO_FEATURES).pivot(index="track_key", columns="feature", values="value")
     model = load_audio_predictor(lake)
     assert model is not None
-    found = load_tags(other, keys, fold_case=True)
+    found = load_tags(other, keys, normalised=True)
     _, low, high = model.predict([found.of(key) for key in keys])
     actual = truth.loc[keys, list(PREDICTED_FEATURES)].to_numpy()
     assert 0.7 < ((actual >= low) & (actual <= high)).mean() < 0.95

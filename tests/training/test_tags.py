@@ -42,7 +42,7 @@ def test_a_track_without_tags_has_its_artists(lake: Lake) -> None:
 def test_case_is_kept_unless_folded_and_then_the_larger_count_stands(lake: Lake) -> None:
     add_track_tags(lake, {ALISON: {"Hip-Hop": 30, "hip-hop": 70}})
     assert load_tags(lake, [ALISON]).of(ALISON) == {"Hip-Hop": 30, "hip-hop": 70}
-    assert load_tags(lake, [ALISON], fold_case=True).of(ALISON) == {"hip-hop": 70}
+    assert load_tags(lake, [ALISON], normalised=True).of(ALISON) == {"hip-hop": 70}
 
 
 def test_nobodys_tags_are_none(lake: Lake) -> None:

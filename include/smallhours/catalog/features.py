@@ -1,12 +1,13 @@
-"""Audio features from where they lawfully can come: ReccoBeats, and a data-set file.
+"""Audio features as the lake keeps them: from several sources, each value with its own.
 
-Every value keeps its source. That a source has nothing for a track is kept too.
+That a source has nothing for a track is kept too. Which source is believed where several have a
+value is said by `measured`, and nowhere else. Who is asked is in `feature_sources`.
 """
 
 import csv
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,17 +18,77 @@ from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACK_TAGS
 
+SPOTIFY = "spotify"
 RECCOBEATS = "reccobeats"
 DATASET = "dataset"
+ACOUSTICBRAINZ = "acousticbrainz"
+PREDICTED = "predicted"
 NOTHING = ""
+
+# Whom to believe, most believed first. Spotify defined what these figures mean. ReccoBeats gives
+# figures of the same kind for the same recording, by its id. A data set is of that kind, too, but
+# is joined by names. AcousticBrainz knows the recording, but its classifiers are others and
+# noisy: it fills gaps. What we predicted ourselves is no measurement and comes last.
+BELIEVED = (SPOTIFY, RECCOBEATS, DATASET, ACOUSTICBRAINZ, PREDICTED)
+
+# Features that are shares, and must lie within 0-1 to be believed.
+_SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_ms"}
 
 _FILE_NEEDS = ("artist", "tags", *FEATURES[:5])
 
 
+def believed(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
+    """The rows to believe: for each track and feature that of the first source that has one.
+
+    Conflicts are settled feature by feature, so a later source fills the gaps of an earlier one.
+
+    Args:
+        rows: `track_key`, `source`, `feature`, `value`, and what else `audio_features` has.
+        sources: Whom to ask, most believed first; others are left out.
+
+    Returns:
+        The rows, ordered by track and then as FEATURES are; impossible values are left out.
+    """
+    order = {source: place for place, source in enumerate(sources)}
+    known = rows[rows["source"].isin(order) & rows["feature"].isin(FEATURES)]
+    known = known[known["value"].notna()]
+    possible = ~known["feature"].isin(_SHARES) | known["value"].between(0.0, 1.0)
+    known = known[possible]
+    ranked = known.assign(
+        _rank=known["source"].map(order),
+        _place=known["feature"].map({name: place for place, name in enumerate(FEATURES)}),
+    ).sort_values(["track_key", "_place", "_rank"], kind="stable")
+    best = ranked.drop_duplicates(["track_key", "feature"], ignore_index=True)
+    return best[list(rows.columns)]
+
+
+def measured(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
+    """What is believed of each track, one row a track.
+
+    Args:
+        rows: `track_key`, `source`, `feature` and `value` of `audio_features`.
+        sources: Whom to ask, most believed first; others are left out.
+
+    Returns:
+        Indexed by `track_key` in order: a column for each of FEATURES (NaN where nobody has a
+        value), and `source`: who gave the first of the features that the track has.
+    """
+    best = believed(rows, sources)
+    wide = best.pivot(index="track_key", columns="feature", values="value")
+    wide = wide.reindex(columns=list(FEATURES)).sort_index()
+    wide.columns.name = None
+    return wide.assign(source=best.drop_duplicates("track_key").set_index("track_key")["source"])
+
+
 def keep_features(
-    lake: Lake, asked: Sequence[str], found: Mapping[str, Mapping[str, float]], *, night: dt.date
+    lake: Lake,
+    asked: Sequence[str],
+    found: Mapping[str, Mapping[str, float]],
+    *,
+    source: str = RECCOBEATS,
+    night: dt.date,
 ) -> int:
-    """Keep what ReccoBeats answered for the asked track keys; returns how many had features."""
+    """Keep what a source answered for the asked track keys; returns how many had features."""
     rows: list[dict[str, object]] = []
     for key in asked:
         known = found.get(key, {})
@@ -36,7 +97,7 @@ def keep_features(
             {"track_key": key, "feature": name, "value": values.get(name)}
             for name in values or (NOTHING,)
         )
-    _merge(lake, pd.DataFrame(rows), source=RECCOBEATS, model=None, night=night)
+    _merge(lake, pd.DataFrame(rows), source=source, model=None, night=night)
     return sum(1 for key in asked if found.get(key))
 
 

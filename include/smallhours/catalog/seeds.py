@@ -4,10 +4,12 @@ Pure functions. A weight is relative to the strongest, in (0, 1].
 """
 
 import datetime as dt
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from smallhours.catalog.normalisation import shipped
 from smallhours.identity import artist_key_in
 
 # A play counts half as much after this many days.
@@ -51,17 +53,34 @@ def artist_weights(tracks: pd.Series) -> pd.Series:
 def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
     """How much each tag matters: artists' weights times their tags' counts, strongest first.
 
+    Spellings of one tag count together; the one that weighs most stands for all, since it is by
+    a spelling that a service is asked for a tag's tracks.
+
     Args:
         artists: Weight by artist key.
-        artist_tags: `artist_key`, `tag` and `count` (0-100).
+        artist_tags: `artist_key`, `tag` and `count` (0-100); and `name`, what the tag is called,
+            or else the shipped rules say it.
     """
-    weights = (
-        artist_tags["artist_key"].map(artists).astype(float).fillna(0.0)
+    tags = artist_tags.assign(
+        weight=artist_tags["artist_key"].map(artists).astype(float).fillna(0.0)
         * artist_tags["count"]
-        / 100
+        / 100,
+        tag=artist_tags["tag"].str.lower(),
     )
-    total = weights.groupby(artist_tags["tag"].str.lower()).sum()
-    return _relative(total[total > 0])
+    if "name" not in tags:
+        tags["name"] = _mapped(tags["tag"], shipped().name)
+    tags = tags[(tags["weight"] > 0) & (tags["name"] != "")]
+    # Who writes "hip hop" and who writes "hip-hop" are the same people: the larger count stands.
+    total = tags.groupby(["artist_key", "name"])["weight"].max().groupby(level="name").sum()
+    spelled = tags.groupby(["name", "tag"])["weight"].sum().reset_index()
+    spelled = spelled.sort_values(["name", "weight", "tag"], ascending=[True, False, True])
+    commonest = spelled.drop_duplicates("name").set_index("name")["tag"]
+    return _relative(total.rename(commonest.to_dict()).rename_axis("tag"))
+
+
+def _mapped(tags: pd.Series, name: Callable[[str], str]) -> pd.Series:
+    """The names of tags, each distinct one looked at once."""
+    return tags.map({tag: name(tag) for tag in tags.unique()}).astype(str)
 
 
 def _relative(weights: pd.Series) -> pd.Series:

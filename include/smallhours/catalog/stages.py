@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog import features, neighbours, tags
+from smallhours.catalog import feature_sources, features, neighbours, storage, tags
 from smallhours.catalog.candidates import gather
 from smallhours.catalog.neighbours import Seed
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import last_fetched, to_ask
 from smallhours.catalog.tracks import heard_tracks, remember_tracks
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
-    AUDIO_FEATURES,
     CANDIDATES,
     LIBRARY,
     PLAYS,
@@ -28,9 +29,12 @@ from smallhours.lake.tables import (
     TRACKS,
     Table,
 )
+from smallhours.listening.plays import heard
 from smallhours.nights import Night
+from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
@@ -130,18 +134,51 @@ def fetch_tags(
         [(key, artist, title) for key, (artist, title) in zip(tracks, pairs, strict=True)],
         night=night.date,
     )
+    left = len(artists_due) + len(tracks_due) - len(artists) - len(tracks)
+    own = settings.catalog.tag_files
+    named = refresh_names(lake, None if own is None else Path(own))
+    stored = storage.keep_within(
+        lake,
+        settings.catalog.lastfm_megabytes,
+        night=night.date,
+        fresh_days=settings.catalog.fresh_days,
+    )
     return {
         "artists_asked": len(artists),
         "tracks_asked": len(tracks),
-        "left_for_later": len(artists_due) + len(tracks_due) - len(artists) - len(tracks),
+        "left_for_later": left,
+        "nights_to_go": math.ceil(left / budget),
+        "minutes_to_go": math.ceil(left / settings.services.lastfm.calls_per_second / 60),
         "lastfm_calls": lastfm.calls.total(),
+        "tags_written": named["tags"],
+        "tag_names": named["names"],
+        **stored,
     }
 
 
 def fetch_audio_features(
-    listener: str, lake: Lake, reccobeats: ReccobeatsClient, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    reccobeats: ReccobeatsClient,
+    acousticbrainz: AcousticbrainzClient | None = None,
+    spotify: SpotifyClient | None = None,
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
-    """Ask ReccoBeats for the features of tracks whose Spotify id is known; read the data set.
+    """Ask for the audio features of tracks whose ids are known; read the data set.
+
+    ReccoBeats is what the night rests on. AcousticBrainz and Spotify are asked besides: their
+    failures are reported in the summary, not raised.
+
+    Args:
+        listener: Whose tracks are asked about first.
+        lake: The lake.
+        reccobeats: Asked if it is enabled.
+        acousticbrainz: Asked if it is given and enabled.
+        spotify: Asked if it is given and `legacy_features` is set.
+        settings: The settings.
+        night: Tonight.
 
     Raises:
         ServiceError: what was answered before it is kept.
@@ -153,24 +190,27 @@ def fetch_audio_features(
             lake, Path(settings.catalog.features_file), night=night.date
         )
         summary["dataset_tracks"] = read["tracks"]
-    if not settings.services.reccobeats.enabled:
+    services, fresh_days = settings.services, settings.catalog.fresh_days
+    weights = weights_of(lake, listener, night=night).tracks
+    if spotify is not None and services.spotify.legacy_features:
+        answer = feature_sources.ask_spotify(
+            lake, spotify, weights, night=night.date, fresh_days=fresh_days
+        )
+        summary |= {f"spotify_{name}": value for name, value in answer.items()}
+    if acousticbrainz is not None and services.acousticbrainz.enabled:
+        archive = feature_sources.of_acousticbrainz(acousticbrainz)
+        answer = feature_sources.ask_besides(lake, archive, weights, night=night.date)
+        summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
+        summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
+    if not services.reccobeats.enabled:
         return {**summary, "skipped": "ReccoBeats is switched off in the settings"}
-    known = lake.frame(TRACKS, columns=["track_key", "spotify_id"]).dropna()
-    ids = known.set_index("track_key")["spotify_id"]
-    stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
-    fetched = stored[stored["source"] == features.RECCOBEATS].groupby("track_key")["fetched_at"]
-    weights = weights_of(lake, listener, night=night).tracks.reindex(ids.index).fillna(0.0)
-    due = to_ask(weights, fetched.max(), night=night.date, fresh_days=settings.catalog.fresh_days)
-    found = 0
-    for start in range(0, len(due), 400):
-        asked = due[start : start + 400]
-        answers = reccobeats.audio_features([ids[key] for key in asked])
-        by_key = {key: answers[ids[key]] for key in asked if ids[key] in answers}
-        found += features.keep_features(lake, asked, by_key, night=night.date)
+    answer = feature_sources.ask_source(
+        lake, feature_sources.of_reccobeats(reccobeats, fresh_days), weights, night=night.date
+    )
     return {
         **summary,
-        "tracks_asked": len(due),
-        "tracks_found": found,
+        "tracks_asked": answer["asked"],
+        "tracks_found": answer["found"],
         "reccobeats_calls": reccobeats.calls.total(),
     }
 
@@ -189,14 +229,20 @@ def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: N
 
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """What the listener cares for, from all that the lake knows."""
-    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where={"listener": listener})
+    columns = ["track_key", "played_at", "ms_played"]
+    plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
+    plays = plays[heard(plays)]
     library = lake.frame(LIBRARY, where={"listener": listener})
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != "disliked")]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
     artist_tags = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
-    return Weights(tracks, artists, tag_weights(artists, artist_tags[artist_tags["count"] > 0]))
+    theirs = artist_tags["artist_key"].isin(artists.index) & (artist_tags["count"] > 0)
+    artist_tags = artist_tags[theirs]
+    names = names_of(lake, artist_tags["tag"].unique())
+    named = artist_tags.assign(name=artist_tags["tag"].map(names).astype(str))
+    return Weights(tracks, artists, tag_weights(artists, named))
 
 
 def _due(
@@ -252,13 +298,16 @@ def _gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) ->
 def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     """Tags that never occur in the history, best known first: where sure dislikes are found.
 
-    Those that were asked about before are kept while at least half of them hold. New ones are
-    taken from Last.fm's chart first, then from artists around the listener.
+    Those that were asked about before are kept while they hold. What is missing, be it that the
+    asking was cut off, is taken from Last.fm's chart first, then from artists around the listener.
     """
-    heard = set(weights.tags.index)
+    name = namer(lake)
+    heard = {name(tag) for tag in weights.tags.index}
     tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
     ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]
-    heard.update(ours["tag"].str.lower())
+    heard.update(name(tag) for tag in ours["tag"].unique())
+    # What says nothing about the music is no sign of a dislike either.
+    heard.add("")
     limit = settings.catalog.foreign_tags
     lists = lake.frame(
         SIMILAR,
@@ -266,8 +315,8 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
         filters=pc.field("kind").isin(["chart", "tag_tracks"]),
     ).sort_values(["rank", "seed_key"])
     asked = lists.loc[lists["kind"] == "tag_tracks", "seed_key"].unique()
-    kept = sorted(tag for tag in asked if tag not in heard)[:limit]
-    if len(kept) >= max(1, limit // 2):
+    kept = sorted(tag for tag in asked if name(tag) not in heard)[:limit]
+    if len(kept) == limit:
         return kept
     chart = lists[(lists["kind"] == "chart") & (lists["rank"] > 0)]
     around = lake.frame(ARTIST_TAGS, columns=["tag", "count"])
@@ -275,4 +324,4 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     uses = around["tag"].str.lower().value_counts().rename_axis("tag").reset_index()
     uses = uses.sort_values(["count", "tag"], ascending=[False, True])
     known = dict.fromkeys([*kept, *chart["neighbour_key"], *uses["tag"]])
-    return [tag for tag in known if tag not in heard][:limit]
+    return [tag for tag in known if name(tag) not in heard][:limit]

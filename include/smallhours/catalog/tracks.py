@@ -72,4 +72,6 @@ def _rows(named: pd.DataFrame, night: dt.date) -> pd.DataFrame:
     rows["spotify_method"] = rows["spotify_method"].where(
         ~has_id | rows["spotify_method"].notna(), "history"
     )
-    return rows.drop_duplicates("track_key", keep="first", ignore_index=True)
+    # Of several rows the first known value of each column, as if each had come on its own: it does
+    # not matter which of them arrive together.
+    return rows.groupby("track_key", sort=False, as_index=False).first()

@@ -41,6 +41,10 @@ calls_per_day = 100000
 [services.reccobeats]
 api_url = "{sandbox}/reccobeats/v1/"
 calls_per_second = 1000
+
+[services.acousticbrainz]
+api_url = "{sandbox}/acousticbrainz/api/v1/"
+calls_per_second = 1000
 """
 
 

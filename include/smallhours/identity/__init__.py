@@ -7,7 +7,10 @@ from smallhours.identity.recording import (
     artist_key_of,
     base_of,
     identify,
+    plain_artist,
+    plain_title,
 )
+from smallhours.identity.segments import kind_of
 from smallhours.identity.text import normalise
 
 __all__ = [
@@ -17,5 +20,8 @@ __all__ = [
     "artist_key_of",
     "base_of",
     "identify",
+    "kind_of",
     "normalise",
+    "plain_artist",
+    "plain_title",
 ]

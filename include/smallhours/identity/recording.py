@@ -10,9 +10,12 @@ else part of the title. Only what is recognised is ever removed.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from smallhours.identity.guests import group_at_end, without_bracketed_guests, without_guests
+from smallhours.identity.segments import telling_label, versions_in
 from smallhours.identity.text import normalise
 
 SEPARATOR = " · "
@@ -37,84 +40,19 @@ class Identity:
     label: str
 
 
-# A featured artist in brackets. Spotify writes "(with X)"; a capital letter must follow, so that
-# "(with you)" stays in its title.
-_FEATURE_GROUP = re.compile(
-    r"\s*[(\[]\s*(?:(?:feat|ft)\b\.?|featuring\b|w/|(?-i:with(?=\s+[A-Z0-9])))[^)\]]+[)\]]",
-    re.IGNORECASE,
-)
-# A featured artist in running text: with its full stop in any case, else in lower case only, for
-# "No Small Feat At All" is a title.
-_FEATURE_TAIL = re.compile(
-    r"(?<=\S)\s+(?:(?i:feat|ft)\.\s*|(?:feat|ft)\s+|(?i:featuring)\s+)(?=\S)(?P<names>.+?)"
-    r"(?=\s[(\[]|\s-\s|$)"
-)
-
-_NOISE = re.compile(
-    r"""
-    (?:\d{4}\s+)?(?:digital(?:ly)?\s+)?re-?master(?:ed)?(?:\s+(?:version|edition|album\ version))?
-        (?:\s+(?:in\s+)?\d{4})?(?:\s+version)?
-    | (?:\d{4}\s+)?(?:mono|stereo)(?:\s+(?:version|mix))?
-    | (?:super\s+|limited\s+)?(?:deluxe|expanded|special|collectors?|anniversary|bonus)
-        (?:\s+track)?(?:\s+(?:edition|version))?
-    | \d+(?:st|nd|rd|th)\s+anniversary(?:\s+(?:edition|version|remaster(?:ed)?))?
-    | (?:original\s+)?(?:album|single|lp|ep|7\ inch|radio|main|standard|original)
-        \s+(?:version|edit|mix)
-    | (?:radio|single)\s+edit | original | explicit(?:\s+version)? | clean(?:\s+version)?
-    | (?:\d{4}\s+)?(?:digital\s+)?(?:version|edition|reissue)
-    | \d{4}\s+mix | bonus | hidden\s+track | official(?:\s+(?:music\s+)?(?:video|audio))?
-    | (?:music\s+)?from\s+(?:the\s+)?(?:.*\b(?:soundtrack|motion\s+picture|film|movie|series)\b.*)
-    | (?:original\s+)?(?:motion\s+picture\s+)?soundtrack(?:\s+version)?
-    | with\s+bonus\s+tracks?
-    """,
-    re.VERBOSE,
-)
-
-# The first that matches gives the label; the order matters where a segment says two things.
-_VERSIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (label, re.compile(pattern, re.VERBOSE))
-    for label, pattern in (
-        (
-            "live",
-            r"""(?:recorded\s+)?live(?:\s+(?:at|in|from|on|version|sessions?|acoustic|recording
-                |performance|take|edit|album|\d{4})\b.*)?
-                | .*\blive\s+(?:version|sessions?|recording|at\b.*|in\b.*|from\b.*)
-                | .*\b(?:unplugged|bbc\s+sessions?|peel\s+sessions?|in\s+concert)\b.*
-                | (?:\d{4}|acoustic|radio.*|bbc.*)\s+live""",
-        ),
-        (
-            "remix",
-            r""".*\b(?:remix(?:ed)?|rmx|rework|refix|bootleg|mash\s?up|dub|vip|flip)\b.*
-                | .*\S\s+(?:mix|re\s?edit|edit) | .*\bmegamix\b.*""",
-        ),
-        ("karaoke", r".*\bkaraoke\b.*"),
-        ("instrumental", r"(?:.*\s)?instrumental(?:\s+.*)?"),
-        ("a cappella", r"(?:.*\s)?a\s?capp?ella(?:\s+.*)?"),
-        ("acoustic", r"(?:.*\s)?acoustic(?:\s+.*)?| (?:.*\s)?stripped(?:\s+.*)?"),
-        ("demo", r"(?:.*\s)?demos?(?:\s+.*)?"),
-        (
-            "re-recording",
-            r"""(?:.*\s)?re\s?record(?:ed|ing)(?:\s+.*)? | \w+s\s+version""",
-        ),
-        ("sped up", r"(?:.*\s)?(?:sped\s+up|nightcore|speed\s?up)(?:\s+.*)?"),
-        ("slowed", r"(?:.*\s)?slowed(?:\s+.*)?"),
-        ("cover", r"(?:.*\s)?cover(?:\s+version)?"),
-        (
-            "alternate",
-            r"""(?:.*\s)?(?:alternat(?:e|ive)|early|rough|unreleased|rehearsal|outtake)
-                (?:\s+(?:take|version|mix|\w+))? | take\s+\d+""",
-        ),
-        ("extended", r"(?:.*\s)?extended(?:\s+.*)?"),
-        ("version", r".*\S\s+version"),
-    )
-)
-
-_GROUP_AT_END = re.compile(r"^(?P<head>.*\S)\s*[(\[](?P<inside>[^()\[\]]*)[)\]]\s*$", re.DOTALL)
-_NESTED_AT_END = re.compile(r"^(?P<head>.*\S)\s*[(\[](?P<inside>.*[)\]])\s*[)\]]\s*$", re.DOTALL)
-_DASH_AT_END = re.compile(r"^(?P<head>.*\S)\s+[-–—]\s+(?P<inside>\S.*?)\s*$", re.DOTALL)
+_DASH_AT_END = re.compile(r"^(?P<head>.*\S)\s+[-‐‑‒–—―−~]\s+(?P<inside>\S.*?)\s*$", re.DOTALL)
 _YEAR_THEN_REMASTER = re.compile(
-    r"\s[-–—]\s+(\d{4})\s+[-–—]\s+(re-?master(?:ed)?)\b", re.IGNORECASE
+    r"(?<=[-–—;/])\s*(\d{4})\s+[-–—]\s+(re-?master(?:ed)?)\b", re.IGNORECASE
 )
+# Brackets that Unicode does not count as another form of the plain ones, as it does "（".
+_PLAIN_BRACKETS = str.maketrans("【】〔〕〈〉《》「」『』", "[][]()()[][]")
+_THE_AT_END = re.compile(r"^(?P<name>.*\S),\s*the$", re.IGNORECASE | re.DOTALL)
+
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
+_SPELT = ("one", "two", "three", "four", "five", "six")
+_NUMBERS = {word: str(n) for row in (_ROMAN, _SPELT) for n, word in enumerate(row, start=1)}
+_NUMBER = rf"(?:\d+|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_PART = re.compile(rf"\b(?:parts?|pts?)\s+({_NUMBER}(?:\s+(?:and\s+|to\s+)?{_NUMBER})*)\b")
 
 
 @lru_cache(maxsize=200_000)
@@ -129,10 +67,11 @@ def identify(artist: str, title: str) -> Identity:
     'bjork'
     """
     artist_key = artist_key_of(artist)
-    head, versions = _take_apart(_without_features(title))
-    title_key = normalise(head)
-    version = " ".join(normalise(segment) for _, segment in versions)
-    label = versions[0][0] if versions else ""
+    head, versions = _take_apart(title)
+    title_key = _title_key(head)
+    # "(12" Version) - 12" Version" says it twice.
+    version = " ".join(dict.fromkeys(words for _, words in versions))
+    label = telling_label([label for label, _ in versions])
     parts = [artist_key, title_key, version] if version else [artist_key, title_key]
     return Identity(SEPARATOR.join(parts), artist_key, title_key, version, label)
 
@@ -140,7 +79,28 @@ def identify(artist: str, title: str) -> Identity:
 @lru_cache(maxsize=100_000)
 def artist_key_of(artist: str) -> str:
     """The normalised name of an artist, without featured artists."""
-    return normalise(_without_features(artist))
+    name = plain_artist(artist)
+    the = _THE_AT_END.match(name)
+    return _stable(normalise(f"the {the['name']}" if the else name))
+
+
+def plain_artist(artist: str) -> str:
+    """An artist's name as it is written, without featured artists.
+
+    >>> plain_artist("Björk feat. Arca")
+    'Björk'
+    """
+    return without_guests(without_bracketed_guests(_plain_forms(artist)))
+
+
+def plain_title(title: str) -> str:
+    """A title as it is written, with its version but without edition noise and guests.
+
+    >>> plain_title("Señorita (feat. X) - Live at Roxy / Remastered 2009")
+    'Señorita live at roxy'
+    """
+    head, versions = _take_apart(title)
+    return " ".join([head, *(words for _, words in versions)])
 
 
 def artist_key_in(track_key: str) -> str:
@@ -157,43 +117,47 @@ def base_of(track_key: str) -> str:
     return SEPARATOR.join(track_key.split(SEPARATOR)[:2])
 
 
-def _without_features(name: str) -> str:
-    shorter = _FEATURE_GROUP.sub("", name).strip()
-    shorter = _FEATURE_TAIL.sub("", shorter).strip()
-    return shorter or name
-
-
 def _take_apart(title: str) -> tuple[str, list[tuple[str, str]]]:
-    """Split a title into what names it and its versions, as (label, segment), in their order."""
-    head = _YEAR_THEN_REMASTER.sub(r" - \1 \2", title).strip()
+    """Split a title into what names it and its versions, as (label, words), in their order."""
+    head = without_bracketed_guests(_plain_forms(title))
+    head = _YEAR_THEN_REMASTER.sub(r" \1 \2", head)
     versions: list[tuple[str, str]] = []
-    while match := _segment_at_end(head):
-        segments = re.split(r"\s+/\s+|;\s+", match["inside"])
-        labels = [_classify(segment) for segment in segments]
-        if None in labels:
-            break
-        found = [(label, s) for label, s in zip(labels, segments, strict=True) if label]
-        versions = found + versions
-        head = match["head"]
-    return head, versions
+    while True:
+        segment = _segment_at_end(head)
+        found = versions_in(without_guests(segment[1])) if segment else None
+        if segment and found is not None:
+            head, versions = segment[0], found + versions
+            continue
+        shorter = without_guests(head)
+        # With an unknown segment at the end, what stands before it is part of the title.
+        if segment or shorter == head:
+            return shorter, versions
+        head = shorter
 
 
-def _segment_at_end(title: str) -> re.Match[str] | None:
-    return _GROUP_AT_END.match(title) or _NESTED_AT_END.match(title) or _DASH_AT_END.match(title)
+def _segment_at_end(title: str) -> tuple[str, str] | None:
+    if group := group_at_end(title):
+        return group
+    dash = _DASH_AT_END.match(title)
+    return (dash["head"], dash["inside"]) if dash else None
 
 
-def _classify(segment: str) -> str | None:
-    """The label of a version, an empty string for edition noise, or None for neither."""
-    plain = segment.casefold().strip().replace("’", "'")
-    words = re.sub(r"[^\w\s-]+", " ", plain.replace("'", "")).strip()
-    words = re.sub(r"\s+", " ", words)
-    if not words:
-        return None
-    if _NOISE.fullmatch(words):
-        return ""
-    if plain.startswith(('from "', "from '", "from “")):
-        return ""
-    for label, pattern in _VERSIONS:
-        if pattern.fullmatch(words.replace("-", " ")):
-            return label
-    return None
+def _title_key(head: str) -> str:
+    key = _stable(normalise(head))
+    return _PART.sub(lambda part: f"pt {_numbers(part[1])}", key)
+
+
+def _stable(key: str) -> str:
+    """The key without guests that only show once the signs are gone: a key must mean itself."""
+    while (shorter := without_guests(key)) != key:
+        key = shorter
+    return key
+
+
+def _numbers(words: str) -> str:
+    return " ".join(_NUMBERS.get(word, word) for word in words.split())
+
+
+def _plain_forms(name: str) -> str:
+    """The name with ordinary brackets and blanks."""
+    return " ".join(unicodedata.normalize("NFKC", name).translate(_PLAIN_BRACKETS).split())

@@ -15,6 +15,9 @@ _LATIN = str.maketrans(
 _APOSTROPHES = re.compile(r"['’‘ʼ`´]")
 _ACRONYM = re.compile(r"(?<=\b\w)\.(?=\w\b|\s|$)")
 _AND = re.compile(r"\s*&\s*|\s+\+\s+")
+# Signs that stand for letters: P!nk, A$AP Rocky, Ke$ha, $uicideboy$.
+_I = re.compile(r"(?<=[^\W\d_])!(?=[^\W\d_])")
+_S = re.compile(r"(?<=[^\W\d_])\$+|\$(?=[^\W\d_])")
 _SIGNS = re.compile(r"[^\w\s]|_")
 _SPACE = re.compile(r"\s+")
 
@@ -32,6 +35,7 @@ def normalise(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", name).casefold()
     letters = _strip_latin_accents(plain).translate(_LATIN)
+    letters = _S.sub(lambda run: "s" * len(run[0]), _I.sub("i", letters))
     words = _AND.sub(" and ", _ACRONYM.sub("", _APOSTROPHES.sub("", letters)))
     words = _SPACE.sub(" ", _SIGNS.sub(" ", words)).strip()
     # Removing a sign can bring two letters together that compose into one.

@@ -25,6 +25,7 @@ REBUILT_BY: Mapping[str, str] = {
     "tracks": "run refresh_catalog",
     "track_tags": "run refresh_catalog",
     "artist_tags": "run refresh_catalog",
+    "tag_names": "run refresh_catalog",
     "audio_features": "run refresh_catalog, then train_models",
     "similar": "run refresh_catalog",
     "candidates": "run refresh_catalog",

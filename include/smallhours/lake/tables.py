@@ -175,7 +175,7 @@ TRACKS = Table(
         Column(
             "spotify_method",
             TEXT,
-            "How the id was found: `library`, `history`, `search`, `override`; or `miss`.",
+            "How the id was found: `library`, `history`, `isrc`, `search`, `override`; or `miss`.",
             nullable=True,
         ),
         Column("spotify_score", REAL, "Match score of a search, 0-100.", nullable=True),
@@ -204,6 +204,29 @@ _ARTIST_KEY = Column("artist_key", TEXT, "The artist's normalised name.")
 TRACK_TAGS = _tags("track_tags", "one Last.fm tag of one track", "track_key", (_TRACK_KEY,))
 ARTIST_TAGS = _tags(
     "artist_tags", "one Last.fm tag of one artist", "artist_key", (_ARTIST_KEY, _ARTIST)
+)
+
+TAG_NAMES = Table(
+    "tag_names",
+    "one tag as somebody wrote it, with the name that it goes by",
+    ("prefix",),
+    ("tag",),
+    (
+        Column("tag", TEXT, "The tag as `track_tags` or `artist_tags` has it."),
+        Column(
+            "name",
+            TEXT,
+            "What it is called once spellings are merged; empty when it says nothing about the "
+            "music.",
+        ),
+        Column(
+            "step",
+            TEXT,
+            "What decided that: `folded` (case and separators only), `alias` (a rule of "
+            "aliases.txt), `variant` (kept the same company as a like-looking tag) or "
+            "`stop word`.",
+        ),
+    ),
 )
 
 AUDIO_FEATURES = Table(
@@ -350,6 +373,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             TRACKS,
             TRACK_TAGS,
             ARTIST_TAGS,
+            TAG_NAMES,
             AUDIO_FEATURES,
             SIMILAR,
             CANDIDATES,

@@ -154,9 +154,10 @@ def _telling_tags(
     if taste is None:
         return space.shared(profile, key)
     # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
-    telling = {
-        tag.lower(): counts * space.rarity.get(tag.lower(), 1.0)
-        for tag, counts in taste.top_tags(evidence.tags.as_first_seed(key), TAGS_ASKED)
-        if counts > 0 and says_something(tag, key)
-    }
+    telling: dict[str, float] = {}
+    for tag, counts in taste.top_tags(evidence.tags.as_first_seed(key), TAGS_ASKED):
+        name = evidence.tags.name(tag)
+        if counts > 0 and name and says_something(name, key):
+            weight = counts * space.rarity.get(name, 1.0)
+            telling[name] = max(telling.get(name, 0.0), weight)
     return sorted(telling, key=lambda tag: (-telling[tag], tag))

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.playlist.reasons import PREDICTED, Feature, Grounds
+from smallhours.catalog.features import PREDICTED, believed
+from smallhours.playlist.reasons import Feature, Grounds
 
 SEEDS_RECORDED = 10
 
@@ -68,17 +69,16 @@ def seeds_of(votes: pd.DataFrame, tracks: pd.Index) -> list[list[str]]:
 
 
 def features_of(rows: pd.DataFrame) -> dict[str, list[Feature]]:
-    """Each track's audio features; what was measured goes before what was predicted."""
-    found: dict[str, dict[str, Feature]] = {}
-    measured_last = rows.assign(measured=rows["source"] != PREDICTED)
-    measured_last = measured_last.sort_values(["measured", "source"], ascending=[True, False])
-    names = ["track_key", "feature", "value", "low", "high", "measured"]
-    for key, name, value, low, high, measured in measured_last[names].itertuples(
+    """Each track's audio features, each from the source that is believed most."""
+    found: dict[str, list[Feature]] = {}
+    names = ["track_key", "feature", "value", "low", "high", "source"]
+    for key, name, value, low, high, source in believed(rows)[names].itertuples(
         index=False, name=None
     ):
-        margin = None if measured or pd.isna(low) or pd.isna(high) else (high - low) / 2
-        found.setdefault(key, {})[name] = Feature(name, value, margin, not measured)
-    return {key: list(features.values()) for key, features in found.items()}
+        ours = source == PREDICTED
+        margin = (high - low) / 2 if ours and pd.notna(low) and pd.notna(high) else None
+        found.setdefault(key, []).append(Feature(name, value, margin, ours))
+    return found
 
 
 def strongest_first(votes: pd.DataFrame, tracks: Iterable[str]) -> pd.DataFrame:

@@ -3,18 +3,20 @@
 Ids that are known cost nothing; the others cost one search, or two when the first finds nothing.
 Every answer is kept in `tracks`, misses too, so that nothing is ever searched for in vain twice
 within a month. The list closes ranks: where a track can't be found, the best of the reserve takes
-its place.
+its place. How an id is found is the catalog's knowledge (`catalog.spotify_ids`).
 """
 
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from smallhours.catalog.overrides import read_overrides
+from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS, Search, SpotifyIds
 from smallhours.errors import NotEnoughData, ServiceError
 from smallhours.identity import artist_key_in
 from smallhours.lake.parquet import with_partition
@@ -22,27 +24,14 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist.ledger import MAIN
-from smallhours.playlist.matching import Sought, best_match, queries
 from smallhours.playlist.selection import EXPLOIT, RESERVE, arrange
-from smallhours.services.spotify_replies import SpotifyTrack
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-
-# `limit=1` ranks worse than `limit=5`; more than 10 is refused.
-RESULTS = 5
-# What was not on Spotify may have come since.
-MISS_STANDS_DAYS = 30
 
 NOT_FOUND = "not found on Spotify"
 TWIN = "the same Spotify track as another pick"
 KNOWN_ID = "known under another name"
-
-
-class Search(Protocol):
-    """What is asked of Spotify here."""
-
-    def search_tracks(self, query: str, limit: int = ...) -> list[SpotifyTrack]:
-        """The first tracks that Spotify finds for a query."""
+NEVER_THIS = "never, says your file of overrides"
 
 
 def resolve_tracks(
@@ -54,6 +43,7 @@ def resolve_tracks(
 
     Raises:
         NotEnoughData: no list was chosen for this night.
+        SettingsError: the file of overrides can't be understood.
         ServiceError: Spotify could not go on; what was found before is kept, and running this
             again goes on from there.
     """
@@ -71,9 +61,10 @@ def resolve_tracks(
     listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
     spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
 
-    walk = _Walk(_read_tracks(lake, [*listed, *spare]), _heard_ids(lake, listener), night.date)
+    ids = SpotifyIds(spotify, night.date, read_overrides(settings.catalog.overrides_file))
+    walk = _Walk(_read_tracks(lake, [*listed, *spare]), _heard_ids(lake, listener), ids)
     try:
-        settled = walk.settle(listed, spare, spotify)
+        settled = walk.settle(listed, spare)
     except ServiceError:
         _keep(lake, walk.answers)
         raise
@@ -83,7 +74,7 @@ def resolve_tracks(
         "wanted": len(listed),
         "resolved": len(settled),
         "known_before": len(settled) - sum(key in walk.answers for key in settled),
-        "searches": walk.searches,
+        "searches": ids.searches,
         "not_found": sum(why == NOT_FOUND for why in walk.refused.values()),
     }
 
@@ -96,7 +87,7 @@ def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
         night: Tonight; what is missed tonight does not count yet, so that a second run of the
             night chooses from the same tracks as the first.
     """
-    missed = tracks["spotify_method"] == "miss"
+    missed = tracks["spotify_method"] == MISS
     since = night - dt.timedelta(days=MISS_STANDS_DAYS)
     at = tracks["spotify_at"]
     return missed & (at >= since).fillna(False) & (at < night).fillna(False)
@@ -109,74 +100,57 @@ class _Walk:
     Attributes:
         tracks: Rows of `tracks` by key, all columns.
         heard_ids: Spotify ids that the listener has played or saved.
-        night: Tonight.
+        ids: Who knows Spotify ids, or asks for them.
         answers: Rows of `tracks` with tonight's answers, by key.
         refused: Why tracks were passed over, by key.
-        searches: How many searches were made.
     """
 
     tracks: dict[str, dict[str, Any]]
     heard_ids: frozenset[str]
-    night: dt.date
+    ids: SpotifyIds
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    searches: int = 0
 
-    def settle(self, listed: Sequence[str], spare: Sequence[str], spotify: Search) -> list[str]:
+    def settle(self, listed: Sequence[str], spare: Sequence[str]) -> list[str]:
         """The tracks of the list, in order; gaps are filled from the reserve, in its order."""
-        ids: set[str] = set()
+        taken: set[str] = set()
         standins = iter(spare)
         settled = [
             found
             for place in listed
-            if (found := self._first_that_resolves(place, standins, ids, spotify))
+            if (found := self._first_that_resolves(place, standins, taken))
         ]
         return arrange(settled)
 
     def _first_that_resolves(
-        self, key: str, standins: Iterator[str], ids: set[str], spotify: Search
+        self, key: str, standins: Iterator[str], taken: set[str]
     ) -> str | None:
         candidates = itertools.chain([key], standins)
-        return next((k for k in candidates if self._resolves(k, ids, spotify)), None)
+        return next((k for k in candidates if self._resolves(k, taken)), None)
 
-    def _resolves(self, key: str, ids: set[str], spotify: Search) -> bool:
-        spotify_id = self._spotify_id(key, spotify)
+    def _resolves(self, key: str, taken: set[str]) -> bool:
+        if key in self.ids.overrides.never:
+            self.refused[key] = NEVER_THIS
+            return False
+        spotify_id = self._spotify_id(key)
         if spotify_id is None:
             self.refused[key] = NOT_FOUND
-        elif spotify_id in ids:
+        elif spotify_id in taken:
             self.refused[key] = TWIN
         elif spotify_id in self.heard_ids:
             self.refused[key] = KNOWN_ID
         else:
-            ids.add(spotify_id)
+            taken.add(spotify_id)
             return True
         return False
 
-    def _spotify_id(self, key: str, spotify: Search) -> str | None:
+    def _spotify_id(self, key: str) -> str | None:
         track = self.tracks[key]
-        if track["spotify_id"] is not None:
-            return str(track["spotify_id"])
-        missed_at = track["spotify_at"] if track["spotify_method"] == "miss" else None
-        if missed_at is not None and (self.night - missed_at).days < MISS_STANDS_DAYS:
-            return None
-        sought = Sought(track["artist"], track["title"], track["duration_ms"], track["isrc"])
-        found = self._search(sought, spotify)
-        self.answers[key] = {**track, **_answer(found), "spotify_at": self.night}
-        return found[0].id if found else None
-
-    def _search(self, sought: Sought, spotify: Search) -> tuple[SpotifyTrack, float] | None:
-        for query in queries(sought):
-            self.searches += 1
-            if match := best_match(sought, spotify.search_tracks(query, limit=RESULTS)):
-                return match
-        return None
-
-
-def _answer(found: tuple[SpotifyTrack, float] | None) -> dict[str, Any]:
-    if found is None:
-        return {"spotify_id": None, "spotify_method": "miss", "spotify_score": None}
-    track, score = found
-    return {"spotify_id": track.id, "spotify_method": "search", "spotify_score": score}
+        answer = self.ids.look_up(track)
+        if answer != track:
+            self.answers[key] = answer
+        spotify_id = answer["spotify_id"]
+        return None if spotify_id is None else str(spotify_id)
 
 
 def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:

@@ -5,72 +5,40 @@ length one; the listener is the weighted sum of the tracks that they know; close
 between the two. Everything stays sparse.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.identity import artist_key_in
+from smallhours.catalog.normalisation import Weighted, back_off, is_own_name, shipped
+from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.training.tags import Tags
-
-# Half of all tracks have no tags of their own; their artist's say less about each of them.
-ARTIST_TAG_WEIGHT = 0.5
-# Tags that tell what somebody did with a track, not what it is like.
-SAYS_NOTHING = frozenset(
-    {
-        "albums i own",
-        "favorite",
-        "favorites",
-        "favourite",
-        "favourites",
-        "love",
-        "love at first listen",
-        "loved",
-        "my music",
-        "seen live",
-        "spotify",
-        "under 2000 listeners",
-    }
-)
 
 
 def says_something(tag: str, track_key: str) -> bool:
     """Whether a tag tells what a track is like: no habit of the tagger, no artist's name."""
-    name = tag.lower()
-    return name not in SAYS_NOTHING and name != artist_key_in(track_key)
+    name = shipped().name(tag)
+    artist, _, rest = track_key.partition(SEPARATOR)
+    return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
 
 
 def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
-    """The tags of tracks as `track_key`, `tag` (lower case) and `weight` in (0, 1]."""
+    """The named tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` whom they are."""
     keys: list[str] = []
-    names: list[str] = []
-    weights: list[float] = []
-    of_artist: dict[str, dict[str, float]] = {}
+    found: list[Weighted] = []
+    of_artist: dict[str, dict[str, int]] = {}
     for key in tracks:
-        if own := tags.own.get(key):
-            telling = _telling(own, key, 0.01)
-        else:
-            artist = artist_key_in(key)
-            if artist not in of_artist:
-                theirs = tags.artist.get(artist, {})
-                of_artist[artist] = _telling(theirs, key, 0.01 * ARTIST_TAG_WEIGHT)
-            telling = of_artist[artist]
+        artist = artist_key_in(key)
+        if artist not in of_artist:
+            of_artist[artist] = tags.artist_named(artist)
+        telling = back_off(tags.own_named(key), of_artist[artist])
         keys += [key] * len(telling)
-        names += telling.keys()
-        weights += telling.values()
-    return pd.DataFrame({"track_key": keys, "tag": names, "weight": weights})
-
-
-def _telling(counts: Mapping[str, int], track_key: str, scale: float) -> dict[str, float]:
-    """Weights by tag in lower case; of two spellings the stronger stands."""
-    weights: dict[str, float] = {}
-    for tag, count in counts.items():
-        if says_something(tag, track_key):
-            name = tag.lower()
-            weights[name] = max(weights.get(name, 0.0), count * scale)
-    return weights
+        found += telling
+    frame = pd.DataFrame(found, columns=list(Weighted._fields))
+    frame.insert(0, "track_key", keys)
+    return frame
 
 
 @dataclass(frozen=True, slots=True)

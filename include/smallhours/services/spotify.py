@@ -217,6 +217,13 @@ class SpotifyClient:
         """One track by its id or URI."""
         return parse_track(cursor(self._wire.track(track_id)))
 
+    def legacy_audio_features(self, ids: Sequence[str]) -> Json:
+        """Spotify's reply about the audio features of at most 100 tracks, unparsed.
+
+        Only apps from before 2024-11-27 are given one; the others get Refused.
+        """
+        return cursor(self._wire.legacy_audio_features(ids))
+
     # Playlists
 
     def playlists(self) -> Iterator[Playlist]:

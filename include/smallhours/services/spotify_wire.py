@@ -89,6 +89,10 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         checked = self._get_id("playlist", playlist_id)
         return self._post(f"playlists/{checked}/items", payload={"uris": list(uris)})
 
+    def legacy_audio_features(self, ids: Sequence[str]) -> Any:
+        """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""
+        return self._get("audio-features", ids=",".join(ids))
+
     def library_contains(self, uris: Sequence[str]) -> Any:
         """Ask for these very URIs; spotipy drops those that it finds odd, and shifts the rest."""
         return self._get("me/library/contains", uris=",".join(uris))

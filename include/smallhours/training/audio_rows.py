@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from smallhours.catalog.features import PREDICTED, measured
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
 from smallhours.training.tags import load_tags
-
-PREDICTED = "predicted"
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class AudioRows:
 
     Attributes:
         track_keys: (n,), sorted.
-        tags: (n,) tag (lower case) -> count, of track and artist.
+        tags: (n,) name of a tag -> count, of track and artist.
         targets: (n, 5), in the order of PREDICTED_FEATURES, each 0-1.
         untagged: How many more were measured but have no tag.
         incomplete: How many more were measured in some of the five features only.
@@ -58,19 +57,13 @@ def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
         sources: Where features may come from; the first that has a value gives it.
     """
     order = list(sources)
-    rows = _measured(lake)
-    rows = rows[rows["source"].isin(order) & rows["value"].between(0.0, 1.0)]
-    rank = rows["source"].map({source: at for at, source in enumerate(order)})
-    rows = rows.assign(rank=rank).sort_values(["track_key", "feature", "rank"])
-    best = rows.drop_duplicates(["track_key", "feature"])
-    wide = best.pivot(index="track_key", columns="feature", values="value")
-    wide = wide.reindex(columns=list(PREDICTED_FEATURES)).sort_index()
+    rows = measured(_measured(lake), order)
+    wide = rows[list(PREDICTED_FEATURES)]
     whole = wide.dropna()
-    tags = load_tags(lake, whole.index, fold_case=True)
+    tags = load_tags(lake, whole.index, normalised=True)
     tagged = [(key, found) for key in whole.index if (found := tags.of(key))]
     keys = [key for key, _ in tagged]
-    given = best[best["feature"] == PREDICTED_FEATURES[0]].set_index("track_key")["source"]
-    counts = given.reindex(keys).value_counts()
+    counts = rows["source"].reindex(keys).value_counts()
     return AudioRows(
         track_keys=keys,
         tags=[found for _, found in tagged],

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 
+from smallhours.catalog.features import PREDICTED
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
@@ -13,12 +14,7 @@ from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import audio, audio_predictor, first_seed, taste
-from smallhours.training.audio_rows import (
-    PREDICTED,
-    AudioRows,
-    measured_by_anyone,
-    measured_rows,
-)
+from smallhours.training.audio_rows import AudioRows, measured_by_anyone, measured_rows
 from smallhours.training.labels import label_tracks
 from smallhours.training.metrics import Metric, note_metrics
 from smallhours.training.model_card import ModelCard
@@ -140,7 +136,7 @@ def predict_audio_features(
     )
     measured = measured_by_anyone(lake)
     lacking = sorted(tracks - measured)
-    tags = load_tags(lake, lacking, fold_case=True)
+    tags = load_tags(lake, lacking, normalised=True)
     tagged = [(key, found) for key in lacking if (found := tags.of(key))]
     summary: Summary = {
         "tracks": len(tagged),
@@ -197,7 +193,7 @@ def _audio_card(rows: AudioRows, study: audio.Study, tags: int, night: Night) ->
         "from its tags, with 80 % intervals.",
         limits="tracks without tags, and telling the tracks of one artist apart where they have "
         "no tags of their own.",
-        features=[f"counts of the {tags} strongest tags of track and artist, lower case"],
+        features=[f"counts of the {tags} strongest tags of track and artist, by name"],
         data={
             "tracks": len(rows),
             "artists": rows.artists,

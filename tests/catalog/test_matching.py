@@ -2,19 +2,24 @@
 
 import pytest
 
-from smallhours.playlist.matching import Sought, best_match, match_score, queries
+from smallhours.catalog.matching import Sought, best_match, match_score, queries
 from smallhours.services.spotify_replies import SpotifyArtist, SpotifyTrack
 
 
 def found(
-    title: str, *artists: str, ms: int = 200_000, isrc: str | None = None, id_: str | None = "id"
+    title: str,
+    *artists: str,
+    ms: int = 200_000,
+    isrc: str | None = None,
+    id_: str | None = "id",
+    album: str | None = None,
 ) -> SpotifyTrack:
     return SpotifyTrack(
         id=id_,
         uri=f"spotify:track:{id_}",
         title=title,
         artists=tuple(SpotifyArtist(name, None) for name in artists),
-        album=None,
+        album=album,
         album_released=None,
         duration_ms=ms,
         isrc=isrc,
@@ -33,6 +38,10 @@ def found(
         ("Rihanna", "Take Care", found("Take Care", "Drake", "Rihanna")),
         ("Oasis", "Live Forever", found("Live Forever - Remastered", "Oasis")),
         ("Ride", "Seagull (Live)", found("Seagull - Live", "Ride")),
+        ("Drake", "Take Care ft. Raven (Band)", found("Take Care", "Drake", "Raven (Band)")),
+        ("Pink Floyd", "Breathe (Part 2)", found("Breathe, Pt. II", "Pink Floyd")),
+        ("Slowdive", "Catch the Breze", found("Catch the Breeze", "Slowdive")),
+        ("Velvet Underground", "Heroin", found("Heroin", "The Velvet Underground")),
     ],
 )
 def test_the_same_recording_is_recognised(artist: str, title: str, result: SpotifyTrack) -> None:
@@ -49,6 +58,13 @@ def test_the_same_recording_is_recognised(artist: str, title: str, result: Spoti
         ("Slowdive", "Alison", found("Alice", "Slowdive")),
         ("Slowdive", "Alison", found("Alison", "Slowdive", id_=None)),
         ("Adele", "Hello", found("Hello - Karaoke Version", "Adele")),
+        ("Neil Young", "Heart", found("Heart of Gold", "Neil Young")),
+        ("Pink Floyd", "Breathe, Pt. 1", found("Breathe, Pt. 2", "Pink Floyd")),
+        ("Aphex Twin", "Station #2", found("Station #3", "Aphex Twin")),
+        ("Low", "Over the Ocean II", found("Over the Ocean III", "Low")),
+        ("Bob Dylan", "Idiot Wind (Take 4)", found("Idiot Wind (Take 6)", "Bob Dylan")),
+        ("Love Spirals", "Love", found("Love Spirals", "Love Spirals")),
+        ("Ride", "Seagull (Live at the Roxy)", found("Seagull (Live in Rome)", "Ride")),
     ],
 )
 def test_another_recording_is_not(artist: str, title: str, result: SpotifyTrack) -> None:
@@ -79,3 +95,35 @@ def test_quotes_in_a_title_do_not_end_the_field() -> None:
     assert queries(Sought('"Weird Al" Yankovic', "Eat It"))[0] == (
         'track:"Eat It" artist:"Weird Al Yankovic"'
     )
+
+
+def test_a_title_that_is_spelt_otherwise_must_have_the_right_length() -> None:
+    near = found("Losing You", "Slowdive", ms=200_000)
+    assert match_score(Sought("Slowdive", "Loosing You", duration_ms=201_000), near) is not None
+    assert match_score(Sought("Slowdive", "Loosing You", duration_ms=240_000), near) is None
+
+
+def test_the_exact_title_wins_over_one_spelt_otherwise() -> None:
+    near, exact = found("Catch the Breze", "Slowdive"), found("Catch the Breeze", "Slowdive")
+    best = best_match(Sought("Slowdive", "Catch the Breeze"), [near, exact])
+    assert best == (exact, 100.0)
+
+
+def test_the_very_artist_wins_over_one_of_nearly_that_name() -> None:
+    near, exact = found("Drive", "Honest Owl"), found("Drive", "The Honest Owl")
+    assert best_match(Sought("The Honest Owl", "Drive"), [near, exact]) == (exact, 100.0)
+
+
+@pytest.mark.parametrize("other", ["Greatest Hits", "The Best Of", "Live at the Roxy", "X (Live)"])
+def test_a_studio_album_wins_over_a_collection_or_a_live_album(other: str) -> None:
+    second = found("Alison", "Slowdive", album=other, id_="2")
+    studio = found("Alison", "Slowdive", album="Souvlaki", id_="1")
+    best = best_match(Sought("Slowdive", "Alison"), [second, studio])
+    assert best == (studio, 100.0)
+
+
+def test_the_album_that_was_named_wins_over_others() -> None:
+    single = found("Alison", "Slowdive", album="Outside Your Room", id_="2")
+    album = found("Alison", "Slowdive", album="Souvlaki (Deluxe Edition)", id_="1")
+    best = best_match(Sought("Slowdive", "Alison", album="Souvlaki"), [single, album])
+    assert best == (album, 100.0)

@@ -1,0 +1,154 @@
+"""Who is asked for audio features, about which tracks, and what becomes of a refusal.
+
+Three services can be asked: Spotify by an app that still may, ReccoBeats by Spotify's id, and
+AcousticBrainz by MusicBrainz' id. Each is asked about the tracks that it has not answered yet,
+those that matter most first, and every answer is kept before the next batch is asked.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.catalog.features import ACOUSTICBRAINZ, RECCOBEATS, SPOTIFY, keep_features
+from smallhours.catalog.tags import to_ask
+from smallhours.errors import Refused, ServiceError
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
+from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify_features import spotify_features
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+# Answers to a merge: few enough to lose little, enough to be worth rewriting the files for.
+BATCH = 400
+# An archive that was frozen in 2022 says the same for ever.
+NEVER_STALE = 36_500
+# At a call a second, two calls for 25 tracks: seven minutes of a night.
+MOST_OF_ACOUSTICBRAINZ = 5000
+# The file that says since when Spotify refuses; in the lake, beside the tables.
+REFUSED = "notes/spotify-audio-features-refused-on.txt"
+
+Ask = Callable[[Sequence[str]], Mapping[str, Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One service that can be asked.
+
+    Attributes:
+        name: As `audio_features.source` has it.
+        id_column: The column of `tracks` that holds the ids it knows tracks by.
+        ask: The features by id.
+        fresh_days: After how many days it is asked again.
+        most: Tracks a night, at most.
+    """
+
+    name: str
+    id_column: str
+    ask: Ask
+    fresh_days: int
+    most: int | None = None
+
+
+def of_spotify(client: SpotifyClient, fresh_days: int) -> Source:
+    """Spotify, for apps from before 2024-11-27."""
+    return Source(SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days)
+
+
+def of_reccobeats(client: ReccobeatsClient, fresh_days: int) -> Source:
+    """ReccoBeats."""
+    return Source(RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
+
+
+def of_acousticbrainz(client: AcousticbrainzClient) -> Source:
+    """AcousticBrainz."""
+    return Source(
+        ACOUSTICBRAINZ, "mbid", client.audio_features, NEVER_STALE, MOST_OF_ACOUSTICBRAINZ
+    )
+
+
+def ask_source(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date) -> Summary:
+    """Ask one source about all tracks that it can know and that are due.
+
+    Args:
+        lake: The lake.
+        source: Whom to ask.
+        weights: How much each track matters, by track key; others matter nothing.
+        night: Tonight.
+
+    Returns:
+        How many tracks were `asked` about and `found`, and how many are `left` for later.
+
+    Raises:
+        ServiceError: what was answered before it is kept.
+    """
+    known = lake.frame(TRACKS, columns=["track_key", source.id_column]).dropna()
+    ids = known.set_index("track_key")[source.id_column]
+    stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
+    answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
+    due = to_ask(
+        weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
+    )
+    asked = due[: source.most]
+    found = 0
+    for start in range(0, len(asked), BATCH):
+        batch = asked[start : start + BATCH]
+        answers = source.ask([ids[key] for key in batch])
+        by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
+        found += keep_features(lake, batch, by_key, source=source.name, night=night)
+    return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
+
+
+def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date) -> Summary:
+    """Ask a source that the night can do without: its failure is reported, not raised.
+
+    What it did not answer is not noted as missing; it is asked for again on the next night.
+    """
+    try:
+        return ask_source(lake, source, weights, night=night)
+    except ServiceError as error:
+        LOG.warning("no more audio features from %s tonight: %s", source.name, error)
+        return {"skipped": str(error)}
+
+
+def ask_spotify(
+    lake: Lake, client: SpotifyClient, weights: pd.Series, *, night: dt.date, fresh_days: int
+) -> Summary:
+    """Ask Spotify, until it says that this app may not.
+
+    That is said once and remembered in the lake; after `fresh_days` one call finds out whether
+    it still holds.
+    """
+    since = _refused_on(lake)
+    if since is not None and (night - since).days < fresh_days:
+        return {"skipped": f"Spotify refused on {since.isoformat()}; this app may not ask"}
+    try:
+        return ask_source(lake, of_spotify(client, fresh_days), weights, night=night)
+    except Refused as error:
+        if since is None:
+            LOG.warning(
+                "Spotify gives this app no audio features, so it is not asked any more: %s "
+                "Set `legacy_features = false` under [services.spotify]; the other sources stay.",
+                error.what,
+            )
+        lake.files.replace(REFUSED, night.isoformat().encode())
+        return {"skipped": error.what}
+    except ServiceError as error:
+        LOG.warning("no more audio features from Spotify tonight: %s", error)
+        return {"skipped": str(error)}
+
+
+def _refused_on(lake: Lake) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(lake.files.read(REFUSED).decode())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        # A damaged note only costs one more call.
+        return None

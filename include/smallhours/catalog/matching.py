@@ -1,0 +1,184 @@
+"""Is this Spotify track the recording that we mean?
+
+Names are compared in their normalised form, versions apart: a live recording is never taken for
+the studio one, however alike the titles are.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from smallhours.identity import (
+    Identity,
+    artist_key_of,
+    identify,
+    kind_of,
+    normalise,
+    plain_artist,
+    plain_title,
+)
+from smallhours.services.spotify_replies import SpotifyTrack
+
+# rapidfuzz's ratios, 0-100, of words in any order. `token_set_ratio`, which forgives words that
+# only one side has, would take "Heart" for "Heart of Gold"; guests are forgiven by name instead.
+SURE_TITLE = 90.0
+SURE_ARTIST = 85.0
+SURE_VERSION = 85.0
+# A title or an artist that is spelt otherwise is at best as good as this.
+OTHER_SPELLING = 97.0
+
+# Lengths of one recording differ by this much between services. Beyond it a match loses up to ten
+# points, so that the right one of several wins; and a title spelt otherwise is another song.
+SAME_LENGTH_MS = 3_000
+OTHER_LENGTH_MS = 30_000
+LENGTH_POINTS = 10.0
+# Of several releases, the album that we know of and plain studio albums are preferred.
+OTHER_ALBUM_POINTS = 1.0
+COLLECTION_POINTS = 2.0
+LIVE_ALBUM_POINTS = 8.0
+
+_COLLECTION = re.compile(
+    r"\b(?:greatest|best of|hits|collection|anthology|essentials?|compilation|various"
+    r"|now thats what|playlist|karaoke|tribute|lullaby|covers)\b"
+)
+_GUEST_WORDS = frozenset({"feat", "ft", "featuring", "with", "and", "band"})
+_NUMERAL = re.compile(r"\d+|[ivx]+|one|two|three|four|five")
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The recording that we mean.
+
+    Attributes:
+        artist: As the source shows it.
+        title: As the source shows it.
+        duration_ms: Its length, where known.
+        isrc: Its ISRC, where known.
+        album: An album it is on, where known.
+    """
+
+    artist: str
+    title: str
+    duration_ms: int | None = None
+    isrc: str | None = None
+    album: str | None = None
+
+
+def queries(sought: Sought) -> tuple[str, str]:
+    """What to search for: first by fields, and if that finds nothing, by the bare words.
+
+    >>> queries(Sought("Drake feat. Rihanna", 'The "Motto" (Remastered 2011)'))
+    ('track:"The Motto" artist:"Drake"', 'drake the motto')
+    """
+    name = identify(sought.artist, sought.title)
+    title, artist = plain_title(sought.title), plain_artist(sought.artist)
+    fields = f'track:"{_quotable(title)}" artist:"{_quotable(artist)}"'
+    return fields, f"{name.artist_key} {name.title_key} {name.version}".strip()
+
+
+def best_match(sought: Sought, found: Iterable[SpotifyTrack]) -> tuple[SpotifyTrack, float] | None:
+    """The best of some search results with its score (0-100), or None when none is the recording.
+
+    Of equally good ones the first wins: Spotify puts the best known first.
+    """
+    best: tuple[SpotifyTrack, float] | None = None
+    for track in found:
+        score = match_score(sought, track)
+        if score is not None and (best is None or score > best[1]):
+            best = track, score
+    return best
+
+
+def match_score(sought: Sought, track: SpotifyTrack) -> float | None:
+    """How well a Spotify track fits, 0-100; None when it is another recording."""
+    if track.id is None:
+        return None
+    if sought.isrc and track.isrc == sought.isrc:
+        return 100.0
+    wanted = identify(sought.artist, sought.title)
+    given = identify(track.artist, track.title)
+    if not _same_version(wanted, given):
+        return None
+    title = _title_score(wanted, given, track)
+    artist = _artist_score(wanted.artist_key, track)
+    if title < SURE_TITLE or artist < SURE_ARTIST:
+        return None
+    apart = _apart_ms(sought.duration_ms, track.duration_ms)
+    if title <= OTHER_SPELLING and apart > SAME_LENGTH_MS:
+        return None
+    lost = _length_penalty(apart) + _album_penalty(sought.album, wanted, track.album)
+    return max((title + artist) / 2 - lost, 0.0)
+
+
+def _same_version(wanted: Identity, given: Identity) -> bool:
+    if wanted.label != given.label or _numerals(wanted.version) != _numerals(given.version):
+        return False
+    return fuzz.token_sort_ratio(wanted.version, given.version) >= SURE_VERSION
+
+
+def _title_score(wanted: Identity, given: Identity, track: SpotifyTrack) -> float:
+    """How alike two titles are, 0-100; "Pt. 1" and "Pt. 2" are not alike at all."""
+    one, other = wanted.title_key, given.title_key
+    if one == other:
+        return 100.0
+    # Not the main artist: a song of Iron Maiden's may be called "Iron Maiden".
+    guests = {word for artist in track.artists[1:] for word in normalise(artist.name).split()}
+    if guests:
+        one, other = (_without(key, guests | _GUEST_WORDS) for key in (one, other))
+    if _numerals(one) != _numerals(other):
+        return 0.0
+    return min(fuzz.token_sort_ratio(one, other), OTHER_SPELLING)
+
+
+def _without(title_key: str, guests: set[str]) -> str:
+    """The title up to its trailing guests: a name within the title is a part of it."""
+    words = title_key.split()
+    last = len(words)
+    while last > 1 and words[last - 1] in guests:
+        last -= 1
+    return " ".join(words[:last])
+
+
+def _artist_score(wanted: str, track: SpotifyTrack) -> float:
+    """The best of what each artist, or all together, is like; a missing "The" is forgiven."""
+    names = [artist.name for artist in track.artists]
+    keys = [artist_key_of(name) for name in names] + [normalise(" & ".join(names))]
+    if wanted in keys:
+        return 100.0
+    # There may be both a "Honest Owl" and "The Honest Owl": the same name must win.
+    bare = wanted.removeprefix("the ")
+    alike = max(fuzz.token_sort_ratio(bare, key.removeprefix("the ")) for key in keys)
+    return min(alike, OTHER_SPELLING)
+
+
+def _apart_ms(wanted_ms: int | None, given_ms: int) -> int:
+    """By how much the lengths differ; 0 where one is not known."""
+    return abs(wanted_ms - given_ms) if wanted_ms and given_ms else 0
+
+
+def _length_penalty(apart_ms: int) -> float:
+    share = (apart_ms - SAME_LENGTH_MS) / (OTHER_LENGTH_MS - SAME_LENGTH_MS)
+    return LENGTH_POINTS * min(max(share, 0.0), 1.0)
+
+
+def _album_penalty(wanted: str | None, name: Identity, given: str | None) -> float:
+    if given is None:
+        return 0.0
+    if wanted and identify("", wanted).title_key == identify("", given).title_key:
+        return 0.0
+    lost = OTHER_ALBUM_POINTS if wanted else 0.0
+    if _COLLECTION.search(normalise(given)):
+        lost += COLLECTION_POINTS
+    if not name.label and "live" in (kind_of(given), identify("", given).label):
+        lost += LIVE_ALBUM_POINTS
+    return lost
+
+
+def _numerals(key: str) -> list[str]:
+    return sorted(word for word in key.split() if _NUMERAL.fullmatch(word))
+
+
+def _quotable(name: str) -> str:
+    return " ".join(name.replace('"', " ").split())

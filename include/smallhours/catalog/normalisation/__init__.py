@@ -1,0 +1,28 @@
+"""One name for each meaning: from the tags that people write to the tags that models learn from."""
+
+from smallhours.catalog.normalisation.pipeline import (
+    ARTIST_SHARE,
+    TagPipeline,
+    Weighted,
+    back_off,
+    bare_name,
+    is_own_name,
+    own_names,
+    shipped,
+)
+from smallhours.catalog.normalisation.rules import Rules, read_rules
+from smallhours.catalog.normalisation.variants import measure_variants
+
+__all__ = [
+    "ARTIST_SHARE",
+    "Rules",
+    "TagPipeline",
+    "Weighted",
+    "back_off",
+    "bare_name",
+    "is_own_name",
+    "measure_variants",
+    "own_names",
+    "read_rules",
+    "shipped",
+]

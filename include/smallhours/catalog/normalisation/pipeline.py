@@ -1,0 +1,231 @@
+"""What is a tag called once its spellings, jokes and habits are taken out? Six steps, in order.
+
+1. Fold: Unicode forms, case, accents and separators go ("Hip_Hop", "hip-hop" -> "hip hop").
+2. Alias: rules give the spellings of one meaning one name ("hiphop" -> "hip-hop"); then what the
+   lake itself has shown to be a variant of another tag gets that one's name.
+3. Stop: tags about the tagger say nothing ("seen live", "5 stars", "my music").
+4. Own name: the artist's name, and a title of several words, say nothing about that artist's
+   music. A title of one word stays: "happy" is a mood before it is a title.
+5. Weigh: counts stay 0-100. Merged variants take the largest count, not the sum: a count is
+   relative to the strongest tag of its own track, so that sums could pass 100, and the taggers
+   who write "hip hop" are largely those who write "hip-hop".
+6. Back off: a track without tags borrows its artist's at a lower weight, marked as borrowed.
+
+Everything here is pure; the text files beside this module hold the words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from smallhours.catalog.normalisation.rules import Rules, read_rules
+from smallhours.identity import artist_key_of, normalise
+
+SAYS_NOTHING = ""
+# Half of all tracks have no tags of their own; their artist's say less about each of them.
+ARTIST_SHARE = 0.5
+TRACK, ARTIST = "track", "artist"
+FULL = 100
+
+
+class Name(NamedTuple):
+    """What a tag is called, and which step decided it.
+
+    Attributes:
+        name: Empty when the tag says nothing about the music.
+        step: `folded`, `alias`, `variant` or `stop word`.
+    """
+
+    name: str
+    step: str
+
+
+class Weighted(NamedTuple):
+    """One tag of a track after the back-off.
+
+    Attributes:
+        tag: Its name.
+        weight: In (0, 1].
+        of: `track`, or `artist` when it is borrowed from there.
+    """
+
+    tag: str
+    weight: float
+    of: str
+
+
+def fold(tag: str) -> str:
+    """Step 1: a tag without case, accents, signs and separators; empty for blanks.
+
+    >>> fold("Drum & Bass"), fold("lo-fi"), fold("  80's "), fold("Électronique"), fold(" ")
+    ('drum and bass', 'lo fi', '80s', 'electronique', '')
+    """
+    return normalise(tag) if tag.strip() else ""
+
+
+def is_own_name(name: str, artist_key: str, title_key: str = "") -> bool:
+    """Step 4: whether a tag's name is the artist's, or the title's of several words.
+
+    Args:
+        name: A tag's name.
+        artist_key: The artist's normalised name.
+        title_key: The title's, without its version.
+
+    >>> is_own_name("the beatles", "beatles"), is_own_name("pop", "pop will eat itself")
+    (True, False)
+    >>> is_own_name("space oddity", "david bowie", "space oddity")
+    True
+    >>> is_own_name("happy", "pharrell williams", "happy")
+    False
+    """
+    return bare_name(name) in own_names(artist_key, title_key)
+
+
+def own_names(artist_key: str, title_key: str = "") -> frozenset[str]:
+    """What `bare_name` makes of the tags that only name the artist or the track."""
+    artist, title = _bare(artist_key), _bare(title_key)
+    names = {artist}
+    if title:
+        names |= {f"{artist} {title}", f"{title} {artist}"}
+    if " " in title:
+        names.add(title)
+    return frozenset(names)
+
+
+def bare_name(tag: str) -> str:
+    """A tag folded, and without the article that bands lose and gain."""
+    return _bare(fold(tag))
+
+
+@dataclass(frozen=True)
+class TagPipeline:
+    """Steps 1 to 5 under one set of rules.
+
+    Attributes:
+        rules: Aliases and stop words.
+        variants: Names to the names that they turned out to be variants of (`measure_variants`).
+    """
+
+    rules: Rules
+    variants: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_files(
+        cls, own: Path | None = None, variants: Mapping[str, str] | None = None
+    ) -> "TagPipeline":
+        """The shipped rules, behind those in a folder of the listener's.
+
+        Raises:
+            SettingsError: when the folder or a line in it is wrong.
+        """
+        return cls(read_rules(own), variants or {})
+
+    def explain(self, tag: str) -> Name:
+        """Steps 1 to 3 for one tag.
+
+        Idempotent: the name of a name is itself, as long as the rules' own names are not stopped.
+        """
+        folded = fold(tag)
+        name = self.rules.alias(folded)
+        step = "folded" if name == folded else "alias"
+        if name in self.variants:
+            name, step = self.variants[name], "variant"
+        if not name or self.rules.stops(fold(name)):
+            return Name(SAYS_NOTHING, "stop word")
+        return Name(name, step)
+
+    def name(self, tag: str) -> str:
+        """Steps 1 to 3 for one tag: its name, empty when it says nothing."""
+        return self.explain(tag).name
+
+    def normalise(
+        self, tags: Iterable[tuple[str, int]], artist: str = "", title: str = ""
+    ) -> dict[str, int]:
+        """Steps 1 to 5 for the tags of one artist or track.
+
+        Args:
+            tags: As Last.fm writes and counts them.
+            artist: The artist's name.
+            title: The track's title.
+
+        Returns:
+            Name -> count (0-100), strongest first, equal ones in alphabetical order.
+        """
+        own = own_names(artist_key_of(artist), normalise(title) if title else "") if artist else ()
+        counts: dict[str, int] = {}
+        for tag, count in tags:
+            name = self.name(tag)
+            if name and bare_name(name) not in own:
+                counts[name] = max(counts.get(name, 0), min(max(count, 0), FULL))
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def frame(self, rows: pd.DataFrame, *, owner: str, artist_keys: pd.Series) -> pd.DataFrame:
+        """The same for many owners at once; each distinct tag is looked at once.
+
+        Titles are not looked at: no table of tags has them.
+
+        Args:
+            rows: `owner`'s column, `tag` and `count`.
+            owner: The column that says whose tags they are.
+            artist_keys: The artist's key of each row, with the rows' index.
+
+        Returns:
+            `owner`'s column, `tag` (a name) and `count`, one row for each, in their order.
+        """
+        codes, tags = pd.factorize(rows["tag"])
+        names = [self.name(tag) for tag in tags.tolist()]
+        said, known = pd.factorize(np.array(names, dtype=object), sort=True)
+        name = said[codes]
+        owners, who = pd.factorize(rows[owner], sort=True)
+        bare = np.array([bare_name(one) for one in known.tolist()], dtype=object)
+        artists, whose = pd.factorize(artist_keys)
+        own = np.array([_bare(key) for key in whose.tolist()], dtype=object)
+        nothing = np.array([one == SAYS_NOTHING for one in known.tolist()], dtype=bool)
+        stays = ~nothing[name] & (bare[name] != own[artists]) if len(rows) else np.empty(0, bool)
+        # Numbers that are in the order of the texts sort many times faster than the texts.
+        each = max(len(known), 1)
+        group = (owners.astype(np.int64) * each + name)[stays]
+        counts = rows["count"].to_numpy(dtype=np.int64)[stays].clip(0, FULL)
+        order = np.lexsort((-counts, group))
+        first = np.diff(group[order], prepend=-1) != 0
+        chosen, most = group[order][first], counts[order][first]
+        strongest = np.lexsort((chosen % each, -most, chosen // each))
+        chosen, most = chosen[strongest], most[strongest]
+        return pd.DataFrame(
+            {owner: who.take(chosen // each), "tag": known.take(chosen % each), "count": most}
+        )
+
+
+def back_off(
+    own: Mapping[str, int], artist: Mapping[str, int], *, share: float = ARTIST_SHARE
+) -> list[Weighted]:
+    """Step 6: the tags of a track, or else its artist's at a lower weight.
+
+    Args:
+        own: Names and counts of the track.
+        artist: Of its artist.
+        share: What an artist's tag weighs beside one of the track's own.
+
+    Returns:
+        Tags with a count above 0, each saying whose it is.
+    """
+    if any(count > 0 for count in own.values()):
+        return [Weighted(tag, count / FULL, TRACK) for tag, count in own.items() if count > 0]
+    return [
+        Weighted(tag, count * share / FULL, ARTIST) for tag, count in artist.items() if count > 0
+    ]
+
+
+@lru_cache(maxsize=1)
+def shipped() -> TagPipeline:
+    """The pipeline as it comes, without anything of a listener's or a lake's."""
+    return TagPipeline.from_files()
+
+
+def _bare(folded: str) -> str:
+    return folded.removeprefix("the ")

@@ -1,0 +1,168 @@
+"""Which tags are spellings of each other? What looks alike and keeps the same company.
+
+Looking alike is not enough ("post rock" and "pop rock"), nor is keeping company ("pop" and "pop
+punk"), so both are asked for. Two names look alike when
+
+* they differ only in spaces and hyphens, or by a plural's "s": "dream pop", "dreampop"; or
+* they are one slip of the keyboard apart (Damerau-Levenshtein distance 1), long enough for that
+  to mean something, begin every word alike, hold the same figures, and neither begins with the
+  other: not "60s rock" and "70s rock", "punk rock" and "funk rock", "german" and "germany".
+
+Company is measured over the artists that carry the tags:
+
+* containment: the share of the rarer tag's artists that carry the commoner one, too;
+* likeness: the cosine between the two tags' counts of artists shared with every third tag.
+
+The rarer one becomes a variant of the commoner. Nothing depends on the order of rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from rapidfuzz.distance import OSA
+from scipy import sparse
+
+# A tag on fewer artists than this has no company to judge it by.
+FEWEST_ARTISTS = 5
+# Names this short are each other's neighbours by chance: "rap" and "trap".
+SHORTEST_SLIP = 7
+# What is spelled alike needs less proof than what may be another word.
+ALIKE_CONTAINED, ALIKE_LIKENESS = 0.3, 0.8
+SLIP_CONTAINED, SLIP_LIKENESS = 0.5, 0.9
+
+Pair = tuple[str, str]
+
+
+def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
+    """Variants to the names that they are variants of.
+
+    Args:
+        tags: `artist_key` and `tag`: the names (after the aliases) that artists carry.
+
+    Returns:
+        No value is a key: one look-up is enough.
+    """
+    pairs = tags[["artist_key", "tag"]].drop_duplicates()
+    uses = pairs["tag"].value_counts()
+    uses = uses[(uses >= FEWEST_ARTISTS) & (uses.index != "")]
+    names = sorted(uses.index)
+    if len(names) < 2:
+        return {}
+    used = pairs[pairs["tag"].isin(set(names))]
+    column = {name: place for place, name in enumerate(names)}
+    rows = pd.factorize(used["artist_key"], sort=True)[0]
+    columns = used["tag"].map(column).to_numpy()
+    shape = (int(rows.max()) + 1, len(names))
+    carried = sparse.csc_matrix((np.ones(len(used)), (rows, columns)), shape=shape)
+    shared = _Company(carried, column)
+    links = [
+        pair
+        for alike, contained, likeness in (
+            (_spelled_alike(names), ALIKE_CONTAINED, ALIKE_LIKENESS),
+            (_slips(names), SLIP_CONTAINED, SLIP_LIKENESS),
+        )
+        for pair in alike
+        if shared.contained(*pair) >= contained and shared.likeness(*pair) >= likeness
+    ]
+    return _to_the_commonest(links, uses)
+
+
+def _spelled_alike(names: list[str]) -> list[Pair]:
+    """Pairs of names that differ in spaces, hyphens and a plural's s."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        groups[_singular(_compact(name))].append(name)
+    return [pair for group in groups.values() for pair in _pairs(group)]
+
+
+def _slips(names: list[str]) -> list[Pair]:
+    """Pairs of names that are one insertion, deletion, change or swap of letters apart."""
+    shells: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        if len(name) >= SHORTEST_SLIP:
+            # Whatever is one slip apart shares the one or the other with a letter left out.
+            for shell in sorted({name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}):
+                shells[shell].append(name)
+    found = {pair for group in shells.values() for pair in _pairs(group)}
+    return sorted(pair for pair in found if _is_slip(*pair))
+
+
+def _is_slip(one: str, other: str) -> bool:
+    words, others = one.split(), other.split()
+    return (
+        OSA.distance(one, other, score_cutoff=1) == 1
+        and len(words) == len(others)
+        and all(a[0] == b[0] for a, b in zip(words, others, strict=True))
+        and [c for c in one if c.isdigit()] == [c for c in other if c.isdigit()]
+        and not one.startswith(other)
+        and not other.startswith(one)
+    )
+
+
+def _compact(name: str) -> str:
+    return name.replace(" ", "").replace("-", "")
+
+
+def _singular(compact: str) -> str:
+    """Without a plural's s; "bass", "blues" and "80s" have none."""
+    plural = len(compact) > 4 and compact.endswith("s") and compact[-2].isalpha()
+    return compact[:-1] if plural and not compact.endswith(("ss", "us", "is", "blues")) else compact
+
+
+def _pairs(group: list[str]) -> Iterator[Pair]:
+    for place, one in enumerate(group):
+        for other in group[place + 1 :]:
+            yield one, other
+
+
+class _Company:
+    """Who carries a tag, and what else they carry.
+
+    Args:
+        carried: (artists, names), 1 where an artist carries a name.
+        column: The column of each name.
+    """
+
+    def __init__(self, carried: sparse.csc_matrix, column: dict[str, int]) -> None:
+        self._carried = carried
+        self._column = column
+        self._known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+
+    def contained(self, one: str, other: str) -> float:
+        """The share of the rarer name's artists that carry the other, too."""
+        left, right = self._with(one), self._with(other)
+        both = left[self._column[other]]
+        rarer = min(left[self._column[one]], right[self._column[other]])
+        return float(both / rarer)
+
+    def likeness(self, one: str, other: str) -> float:
+        """The cosine between what else their artists carry, 0-1; 0 where they carry nothing."""
+        third = np.ones(len(self._column), dtype=bool)
+        third[[self._column[one], self._column[other]]] = False
+        left, right = self._with(one)[third], self._with(other)[third]
+        length = float(np.linalg.norm(left) * np.linalg.norm(right))
+        return float(left @ right) / length if length else 0.0
+
+    def _with(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """How many artists carry the name and each other name."""
+        if name not in self._known:
+            own = self._carried[:, [self._column[name]]]
+            self._known[name] = np.asarray((own.T @ self._carried).todense()).ravel()
+        return self._known[name]
+
+
+def _to_the_commonest(links: list[Pair], uses: pd.Series) -> dict[str, str]:
+    """Each name that is linked, directly or not, to the commonest of its group."""
+    group: dict[str, set[str]] = {}
+    for one, other in links:
+        joined = group.get(one, {one}) | group.get(other, {other})
+        for name in joined:
+            group[name] = joined
+    variants: dict[str, str] = {}
+    for name, joined in sorted(group.items()):
+        best = min(joined, key=lambda each: (-int(uses[each]), each))
+        if name != best:
+            variants[name] = best
+    return variants

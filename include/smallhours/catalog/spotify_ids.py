@@ -1,0 +1,125 @@
+"""What is a track's Spotify id?
+
+The first that knows answers: the listener's own file, what the catalog holds already (ids come
+free with Spotify's library, history and export), the ISRC, a search by fields, a search by words.
+So a track costs no search, one, or seldom more. A search that fails is an error, never a miss.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from smallhours.catalog.matching import Sought, best_match, queries
+from smallhours.catalog.overrides import Overrides
+from smallhours.services.spotify_replies import SpotifyTrack
+
+# Ten results cost what one costs, and more are refused; fewer than five rank worse.
+RESULTS = 10
+# What was not on Spotify may have come since.
+MISS_STANDS_DAYS = 30
+
+ISRC, SEARCH, OVERRIDE, MISS = "isrc", "search", "override", "miss"
+
+
+class Search(Protocol):
+    """What is asked of Spotify here."""
+
+    def search_tracks(self, query: str, limit: int = ...) -> list[SpotifyTrack]:
+        """The first tracks that Spotify finds for a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer to the question.
+
+    Attributes:
+        spotify_id: None for a miss.
+        method: `override`, `isrc`, `search` or `miss`.
+        score: 0-100; None where nothing was compared.
+        track: What Spotify showed, where it was searched.
+    """
+
+    spotify_id: str | None
+    method: str
+    score: float | None = None
+    track: SpotifyTrack | None = None
+
+
+@dataclass
+class SpotifyIds:
+    """Finds ids, and counts what that costs.
+
+    Args:
+        spotify: Where to search.
+        night: Tonight: the date of what is found, or missed.
+        overrides: The listener's own decisions.
+
+    Attributes:
+        searches: How many searches were made.
+    """
+
+    spotify: Search
+    night: dt.date
+    overrides: Overrides = field(default_factory=Overrides)
+    searches: int = 0
+
+    def look_up(self, track: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of `tracks` with the best that is known of its Spotify id.
+
+        Where nothing new was learnt, it equals the row that was given.
+
+        Args:
+            track: All columns of `tracks`.
+
+        Raises:
+            ServiceError: the search failed; nothing was learnt, and nothing is to be stored.
+        """
+        chosen = self.overrides.ids.get(track["track_key"])
+        if chosen is not None:
+            if (track["spotify_id"], track["spotify_method"]) == (chosen, OVERRIDE):
+                return dict(track)
+            return self._noted(track, Finding(chosen, OVERRIDE))
+        # An override that is no longer in the file has lost its say.
+        known = track["spotify_id"] is not None and track["spotify_method"] != OVERRIDE
+        if known or self._missed_lately(track):
+            return dict(track)
+        sought = Sought(
+            track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
+        )
+        return self._noted(track, self.search(sought))
+
+    def search(self, sought: Sought) -> Finding:
+        """Ask Spotify: by ISRC where it is known, by fields, by words, until one of them finds it.
+
+        Raises:
+            ServiceError: Spotify did not answer.
+        """
+        if sought.isrc and (match := self._best(sought, f"isrc:{sought.isrc}")):
+            return Finding(match[0].id, ISRC, match[1], match[0])
+        for query in dict.fromkeys(queries(sought)):
+            if match := self._best(sought, query):
+                return Finding(match[0].id, SEARCH, match[1], match[0])
+        return Finding(None, MISS)
+
+    def _best(self, sought: Sought, query: str) -> tuple[SpotifyTrack, float] | None:
+        self.searches += 1
+        return best_match(sought, self.spotify.search_tracks(query, limit=RESULTS))
+
+    def _missed_lately(self, track: Mapping[str, Any]) -> bool:
+        if track["spotify_method"] != MISS or track["spotify_at"] is None:
+            return False
+        return bool((self.night - track["spotify_at"]).days < MISS_STANDS_DAYS)
+
+    def _noted(self, track: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
+        """The row with the answer, and with the ISRC that Spotify tells besides."""
+        row = {
+            **track,
+            "spotify_id": finding.spotify_id,
+            "spotify_method": finding.method,
+            "spotify_score": finding.score,
+            "spotify_at": self.night,
+        }
+        if finding.track is not None:
+            row["isrc"] = track["isrc"] or finding.track.isrc
+        return row

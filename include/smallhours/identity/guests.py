@@ -1,0 +1,112 @@
+"""Where does a name speak of featured artists, who are no part of who or what it names?
+
+"Take Care (feat. Rihanna)" does; Little Feat, "No Small Feat" and "Stay (With Me)" do not.
+"""
+
+import re
+from collections.abc import Iterator
+
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_CLOSING = set(BRACKETS.values())
+
+# After "with" in brackets there are guests, but for words that begin no artist's name.
+_NO_NAME = (
+    r"(?:you|u|ya|me|us|him|her|them|it|this|that|myself|yourself|himself|herself|somebody|someone"
+    r"|everybody|everyone|nobody|no\s+one|my|your|ur|our|his|their|an?|no|or|and|all|love)\b"
+)
+_GUESTS = re.compile(
+    rf"\s*(?:(?:feat|ft)\b\.?|featuring\b|w/|with\b(?!\s+{_NO_NAME}))\s*(?=\S)", re.IGNORECASE
+)
+# What a remixer is called is no guest: "(Feat of Clay Remix)".
+_ENDS_AS_VERSION = re.compile(r"\b(?:remix|rmx|edit|mix|version|rework|dub)\W*$", re.IGNORECASE)
+
+# In running text they are marked so, and end before the next bracket or dash.
+_MARK = re.compile(
+    r"(?<=\S)\s+(?:feat(?P<stop>\.)|feat(?=\s)|(?P<ft>ft\b\.?)|featuring(?=\s))\s*(?=[^\s.])"
+    r"(?P<names>.+?)(?=\s[(\[{<]|\s[-–—]\s|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+# But "feat" and "ft" are words, too: a feat of strength, no small feat, down in Ft. Worth.
+_FEAT_AFTER = re.compile(
+    r"\b(?:no|an?|the|my|your|our|his|her|this|that|one|any|small|little|great|only|last)\W*$",
+    re.IGNORECASE,
+)
+_FEAT_BEFORE = re.compile(r"(?:of|at|and|to|for|in|by)\b", re.IGNORECASE)
+_FT_BEFORE = re.compile(
+    r"(?:worth|lauderdale|wayne|myers|knox|bragg|collins|smith|hood|under|deep|tall|of)\b",
+    re.IGNORECASE,
+)
+
+
+def without_bracketed_guests(name: str) -> str:
+    """The name without the brackets that hold guests, wherever they stand.
+
+    >>> without_bracketed_guests("Stay (with Raven (Band)) [Live]")
+    'Stay [Live]'
+    >>> without_bracketed_guests("Stay (With Me)")
+    'Stay (With Me)'
+    """
+    for start, end in reversed(list(_outer_groups(name))):
+        inside = name[start + 1 : end]
+        if _GUESTS.match(inside) and not _ENDS_AS_VERSION.search(inside):
+            shorter = f"{name[:start].rstrip()} {name[end + 1 :].lstrip()}".strip()
+            name = shorter or name
+    return name
+
+
+def without_guests(name: str) -> str:
+    """The name without the guests that running text names.
+
+    >>> without_guests("Take Care ft. Rihanna"), without_guests("Ft. Worth Blues")
+    ('Take Care', 'Ft. Worth Blues')
+    """
+    at = 0
+    while match := _MARK.search(name, at):
+        before = name[: match.start()]
+        if _is_word(match, before) or _in_brackets(name, match.start()):
+            at = match.start() + 1
+        else:
+            name = (before + name[match.end() :]).strip()
+    return name
+
+
+def _in_brackets(name: str, place: int) -> bool:
+    return any(start < place < end for start, end in _outer_groups(name))
+
+
+def _is_word(mark: re.Match[str], before: str) -> bool:
+    if mark["ft"]:
+        return bool(_FT_BEFORE.match(mark["names"]))
+    if mark["stop"]:
+        return False
+    return bool(_FEAT_AFTER.search(before) or _FEAT_BEFORE.match(mark["names"]))
+
+
+def group_at_end(name: str) -> tuple[str, str] | None:
+    """What stands before the last bracket and what stands in it, if the name ends in one.
+
+    >>> group_at_end("Song (Raven (Band) Remix)")
+    ('Song', 'Raven (Band) Remix')
+    """
+    groups = list(_outer_groups(name))
+    if not groups:
+        return None
+    start, end = groups[-1]
+    head, inside = name[:start].rstrip(), name[start + 1 : end].strip()
+    return (head, inside) if head and inside and not name[end + 1 :].strip() else None
+
+
+def _outer_groups(name: str) -> Iterator[tuple[int, int]]:
+    """Where the outermost pairs of brackets open and close; what does not pair is no bracket."""
+    open_at: list[tuple[int, str]] = []
+    found: list[tuple[int, int]] = []
+    for place, sign in enumerate(name):
+        if sign in BRACKETS:
+            open_at.append((place, BRACKETS[sign]))
+        elif sign in _CLOSING and any(closing == sign for _, closing in open_at):
+            while open_at[-1][1] != sign:
+                open_at.pop()
+            start, _ = open_at.pop()
+            found = [pair for pair in found if pair[0] < start]
+            found.append((start, place))
+    return iter(found)
