@@ -1,0 +1,141 @@
+"""Which faults does the suite put in the way of which stage, and where?
+
+Each case is a rule for the sandbox: a kind of fault, the call it meets, how many such calls pass
+before it, and how often it happens. The names of kinds are those of `smallhours.sandbox.faults`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+SCROBBLES = "user.getRecentTracks"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One stage that meets one fault.
+
+    Attributes:
+        stage: The stage's verb.
+        kind: The fault's kind.
+        match: The Last.fm method, or route, that it meets.
+        after: How many such calls pass before.
+        more: Further keys of the rule.
+    """
+
+    stage: str
+    kind: str
+    match: str
+    after: int = 0
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The rule as the sandbox takes it."""
+        return {"kind": self.kind, "match": self.match, "after": self.after, **self.more}
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the history itself is another one afterwards."""
+        return self.kind in (
+            "page_drift", "late_scrobbles", "deleted_scrobbles", "duplicate_rows"
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        """The case in a few words, for tables and test names."""
+        more = "".join(f" {name}={value}" for name, value in self.more.items())
+        return f"{self.stage}: {self.kind}{more}, call {self.after + 1} of {self.match}"
+
+
+# What any service may do in transport; three times is all that a client tries.
+_PASSING: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("server_error", {"status": 500}),
+    ("server_error", {"status": 503, "times": 3}),
+    ("timeout", {"seconds": 3}),
+    ("slow", {"seconds": 0.2}),
+    ("html_body", {}),
+    ("truncated_body", {"times": 3}),
+    ("empty_body", {}),
+    ("drop_connection", {}),
+)
+_LASTFM_ONLY: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rate_limit", {}),
+    ("rate_limit", {"status": 200}),
+    ("lastfm_error", {"code": 8}),
+    ("lastfm_error", {"code": 11, "times": 3}),
+    ("lastfm_error", {"code": 16}),
+    ("lastfm_error", {"code": 10}),
+    ("lastfm_error", {"code": 26}),
+    ("server_error", {"status": 502, "times": 0}),
+    ("server_error", {"status": 504}),
+    ("html_body", {"status": 502, "times": 3}),
+    ("drop_connection", {"times": 0}),
+)
+_CONTENT: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("page_drift", 0, {}),
+    ("late_scrobbles", 1, {"count": 3}),
+    ("deleted_scrobbles", 1, {"count": 3}),
+    ("duplicate_rows", 1, {"count": 2}),
+    ("duplicate_rows", 3, {"count": 2, "times": 0}),
+    ("now_playing", 0, {}),
+    ("wrong_user", 0, {}),
+    ("wrong_user", 2, {"times": 0}),
+    ("row_1970", 1, {}),
+    ("row_1970", 1, {"times": 0}),
+    ("dateless_row", 1, {}),
+    ("private_profile", 0, {}),
+    ("private_profile", 2, {}),
+    ("total_mismatch", 0, {}),
+    ("total_mismatch", 2, {"count": 7, "times": 1}),
+)
+_SPOTIFY: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rate_limit", {}),
+    ("quota_exceeded", {}),
+    ("unauthorized_once", {}),
+    ("server_error", {"status": 502, "times": 3}),
+    ("html_body", {}),
+    ("truncated_body", {}),
+    ("empty_body", {"times": 3}),
+    ("drop_connection", {}),
+)
+_CATALOG: tuple[tuple[str, str, int], ...] = (
+    ("fetch_neighbours", "artist.getTopTags", 5),
+    ("fetch_neighbours", "track.getSimilar", 2),
+    ("fetch_neighbours", "artist.getSimilar", 1),
+    ("fetch_neighbours", "artist.getTopTracks", 3),
+    ("fetch_neighbours", "tag.getTopTracks", 1),
+    ("fetch_neighbours", "chart.getTopTags", 0),
+    ("fetch_tags", "artist.getTopTags", 3),
+    ("fetch_tags", "track.getTopTags", 30),
+)
+
+
+def cases() -> list[Case]:
+    """The whole table."""
+    return list(_all())
+
+
+def _all() -> Iterator[Case]:
+    for kind, more in (*_PASSING, *_LASTFM_ONLY):
+        yield Case("sync_scrobbles", kind, SCROBBLES, 2, more)
+    for kind, after, more in _CONTENT:
+        yield Case("sync_scrobbles", kind, SCROBBLES, after, more)
+    for kind, more in _SPOTIFY:
+        yield Case("sync_recent_plays", kind, "*/me/player/recently-played", 0, more)
+        yield Case("sync_library", kind, "*/me/tracks", 0, more)
+    yield Case("sync_library", "invalid_grant", "*", 0)
+    yield Case("sync_library", "rate_limit", "*/me/top/tracks", 1)
+    yield Case("sync_library", "null_items", "*/playlists/*/items", 0, {"count": 2})
+    yield Case("sync_library", "lastfm_error", "user.getLovedTracks", 0, {"code": 11, "times": 3})
+    yield Case("sync_library", "html_body", "user.getLovedTracks", 0, {"times": 3})
+    for number, (stage, method, after) in enumerate(_CATALOG):
+        yield Case(stage, "rate_limit", method, after, {"times": 0})
+        kind, more = _LASTFM_ONLY[2 + number % 9]
+        yield Case(stage, kind, method, after, more)
+    for kind, more in _PASSING:
+        yield Case("fetch_tags", kind, "track.getTopTags", 20, more)
+    yield Case("fetch_tags", "html_body", "track.getTopTags", 20, {"times": 0})
+    yield Case("fetch_tags", "lastfm_error", "track.getTopTags", 20, {"code": 8, "times": 0})
+    for kind, more in (*_PASSING, ("rate_limit", {"times": 0})):
+        rule = {"service": "reccobeats", **more}
+        yield Case("fetch_audio_features", kind, "*audio-features", 1, rule)

@@ -1,0 +1,419 @@
+"""Does any stage lose or double a row when the services misbehave, or when it is killed?
+
+    python -m benchmarks.faults [--write] [--kills EVERY]
+
+Every case of `benchmarks.fault_cases` runs a stage over a sandbox that misbehaves, until it ends
+or raises one of our errors; then the fault is over and the stage runs again. Besides, a stage is
+killed at every writing operation of the lake's disk, and run again. Afterwards the lake is compared
+with that of a night on which nothing went wrong: the files, byte for byte, and the rows by key.
+`--write` keeps the table in docs/faults.md.
+"""
+
+import argparse
+import datetime as dt
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fault_cases import Case, cases
+from smallhours.errors import SmallhoursError
+from smallhours.lake.files import LocalFiles
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import (
+    ARTIST_TAGS,
+    AUDIO_FEATURES,
+    CANDIDATES,
+    LIBRARY,
+    PLAYS,
+    SIMILAR,
+    TRACK_TAGS,
+    TRACKS,
+    Table,
+)
+from smallhours.runs import STAGES
+from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.generate import generate_world
+from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours.sandbox.state import SandboxState
+from smallhours.sandbox.world import World
+from smallhours.services.budget import TokenBucket
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.lastfm import LastfmClient
+from smallhours.services.patience import Patience
+from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import SpotifyClient
+from smallhours.settings import Settings, parse_settings
+from tests.lake.stores import DyingDisk, Killed
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
+LISTENER = "default"
+NIGHT = "2026-11-02"
+FAST = 10_000.0
+# Shorter than a fault's "timeout" holds an answer, longer than any good answer takes.
+TIMEOUT_S = 1.5
+TABLES: tuple[Table, ...] = (
+    PLAYS, LIBRARY, TRACKS, ARTIST_TAGS, TRACK_TAGS, SIMILAR, CANDIDATES, AUDIO_FEATURES,
+)  # fmt: skip
+ORDER = (
+    "sync_scrobbles", "sync_recent_plays", "sync_library", "update_tracks", "fetch_neighbours",
+    "fetch_tags", "fetch_audio_features", "gather_candidates",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        ended: "mended", or the name of the error with which the first run ended.
+        fired: How often the fault happened, or how often the stage was killed.
+        lost_rows: Rows of a quiet night that are not there.
+        doubled_rows: Rows that no quiet night has.
+        other_rows: Rows with the same key that say something else.
+        same_bytes: Whether all files hold the same bytes.
+    """
+
+    ended: str
+    fired: int
+    lost_rows: int
+    doubled_rows: int
+    other_rows: int
+    same_bytes: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether the lake is that of a quiet night."""
+        return not (self.lost_rows or self.doubled_rows or self.other_rows)
+
+
+class Bench:
+    """A small world, its quiet night, and the lake as it was before each of its stages.
+
+    Args:
+        folder: Where the lakes lie.
+        world: Shared by all cases; each has a state of its own.
+    """
+
+    def __init__(self, folder: Path, world: World, server: SandboxServer) -> None:
+        self._folder = folder
+        self._world = world
+        self._server = server
+        self._copies = 0
+        self.settings = _settings(server.url)
+        self.fresh()
+        lake = folder / "quiet"
+        for stage in ORDER:
+            self._copy(lake, folder / f"before-{stage}")
+            self.run(stage, lake)
+            self._copy(lake, folder / f"after-{stage}")
+
+    def fresh(self) -> None:
+        """The world as it was before anybody touched it."""
+        self._server.serve(SandboxState(self._world))
+
+    def run(self, stage: str, lake: Path, files: LocalFiles | None = None) -> None:
+        """Run one stage on a lake.
+
+        Raises:
+            SmallhoursError: what the stage raises.
+        """
+        night = self.settings.night(LISTENER, NIGHT)
+        verb = STAGES[stage]
+        with _clients(self.settings) as clients:
+            verb.function(
+                LISTENER,
+                Lake(str(lake), files=files),
+                *(clients[name] for name in verb.clients if name in clients),
+                settings=self.settings,
+                night=night,
+            )
+
+    def meet(self, case: Case) -> Outcome:
+        """Run a stage into a fault, then again without."""
+        self.fresh()
+        lake = self.before(case.stage)
+        faults = book(self._server.state)
+        fault = Fault.from_json(case.rule)
+        faults.add(fault)
+        ended = "mended"
+        try:
+            self.run(case.stage, lake)
+        except SmallhoursError as error:
+            ended = type(error).__name__
+        faults.clear()
+        self.run(case.stage, lake)
+        quiet = self._folder / f"after-{case.stage}"
+        if case.drifts:
+            quiet = self.before(case.stage)
+            self.run(case.stage, quiet)
+        return self._judge(ended, fault.fired, quiet, lake)
+
+    def kill(self, stage: str, prepare: Callable[[Path], None], dies_at: int) -> Outcome | None:
+        """Kill a stage at one operation of its disk, then run it again.
+
+        Args:
+            stage: Its verb.
+            prepare: Makes the lake of a quiet night one that the stage has something to do with.
+            dies_at: Which operation, from 1.
+
+        Returns:
+            None when the stage has fewer operations.
+        """
+        self.fresh()
+        lake = self._new()
+        self._copy(self._folder / f"after-{stage}", lake)
+        prepare(lake)
+        disk = DyingDisk(dies_at)
+        try:
+            self.run(stage, lake, LocalFiles(lake, disk=disk))
+        except Killed:
+            self.run(stage, lake)
+            outcome = self._judge(
+                f"killed at {disk.done[dies_at - 1]}", 1, self._folder / f"after-{stage}", lake
+            )
+            shutil.rmtree(lake)
+            return outcome
+        return None
+
+    def operations(self, stage: str, prepare: Callable[[Path], None]) -> list[str]:
+        """What a stage does with its disk, in order, when nobody kills it."""
+        self.fresh()
+        lake = self._new()
+        self._copy(self._folder / f"after-{stage}", lake)
+        prepare(lake)
+        disk = DyingDisk(sys.maxsize)
+        self.run(stage, lake, LocalFiles(lake, disk=disk))
+        return disk.done
+
+    def before(self, stage: str) -> Path:
+        """A copy of the lake as it was before a stage."""
+        lake = self._new()
+        self._copy(self._folder / f"before-{stage}", lake)
+        return lake
+
+    def _judge(self, ended: str, fired: int, quiet: Path, lake: Path) -> Outcome:
+        same = _content(quiet) == _content(lake)
+        lost = doubled = other = 0
+        if not same:
+            for table in TABLES:
+                ours, theirs = _rows(lake, table), _rows(quiet, table)
+                gone, more = theirs - ours, ours - theirs
+                keys = {row[0] for row in gone} & {row[0] for row in more}
+                other += len(keys)
+                lost += sum(n for row, n in gone.items() if row[0] not in keys)
+                doubled += sum(n for row, n in more.items() if row[0] not in keys)
+        return Outcome(ended, fired, lost, doubled, other, same)
+
+    def _new(self) -> Path:
+        self._copies += 1
+        return self._folder / f"lake-{self._copies}"
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        if source.exists():
+            shutil.copytree(source, target)
+
+
+@contextmanager
+def bench(folder: Path) -> Iterator[Bench]:
+    """The bench over a world of 120 artists and little more than a year, in a folder."""
+    begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
+    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
+    with SandboxServer(SandboxState(world)) as server:
+        yield Bench(folder, world, server)
+
+
+def forget_two_months(lake: Path) -> None:
+    """Leave `sync_scrobbles` the last two months of the history to read."""
+    for month in sorted(lake.glob("plays/*/month=*"))[-2:]:
+        shutil.rmtree(month)
+
+
+def forget_some_tags(lake: Path) -> None:
+    """Leave `fetch_tags` a file of artists' tags and one of tracks' tags to fetch."""
+    for name in ("artist_tags", "track_tags"):
+        shutil.rmtree(sorted(lake.glob(f"{name}/prefix=*"))[7])
+
+
+KILLS: Mapping[str, Callable[[Path], None]] = {
+    "sync_scrobbles": forget_two_months,
+    "fetch_tags": forget_some_tags,
+}
+
+
+def kills(on: Bench, stage: str, *, every: int = 1) -> Iterator[tuple[str, Outcome]]:
+    """Kill a stage at each, or each n-th, operation with which it writes to its disk."""
+    operations = enumerate(on.operations(stage, KILLS[stage]), 1)
+    # Until the first of these, nothing has happened; reading in between changes nothing either.
+    writing = [number for number, name in operations if name not in ("read", "walk")]
+    for dies_at in writing[::every]:
+        outcome = on.kill(stage, KILLS[stage], dies_at)
+        if outcome is not None:
+            yield f"{stage}: killed at disk operation {dies_at}", outcome
+
+
+def table() -> str:
+    """docs/faults.md: every case, in Markdown."""
+    lines = [
+        "# Faults",
+        "",
+        "<!-- Generated by `python -m benchmarks.faults --write`; do not edit. -->",
+        "",
+        "What the fault suite puts in the way of the stages that read from services. Each row is",
+        "a case: the stage runs into the fault, ends or raises a typed error, and runs again when",
+        "the fault is over; then the lake holds what a quiet night's holds, no row lost and none",
+        "doubled.",
+        "",
+        "The kinds of fault are described by `smallhours sandbox` at `/_sandbox/faults`.",
+        "",
+        "| # | stage | fault | where |",
+        "|---|---|---|---|",
+    ]
+    for number, case in enumerate(cases(), 1):
+        more = "".join(f", {name} {value}" for name, value in case.more.items())
+        lines.append(
+            f"| {number} | `{case.stage}` | {case.kind}{more} "
+            f"| call {case.after + 1} of `{case.match}` |"
+        )
+    lines += [
+        "",
+        "`times 0` is until the fault is cleared; without `times` it happens as often as its kind",
+        "says, mostly once. Besides, " + " and ".join(f"`{stage}`" for stage in KILLS),
+        "are killed at every operation that writes to the lake's disk (a lock, a new folder, a",
+        "write that gets half way, a flush, a rename, ...) and run again.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run everything, print it, and end with the figures as one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/faults.md")
+    parser.add_argument("--kills", type=int, default=1, metavar="EVERY", help="each n-th kill only")
+    arguments = parser.parse_args()
+    if arguments.write:
+        DOCS.write_text(table(), encoding="utf-8")
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder)) as on:
+        begun = time.perf_counter()
+        outcomes += [_say(str(case), on.meet(case)) for case in cases()]
+        for stage in KILLS:
+            killed = kills(on, stage, every=arguments.kills)
+            outcomes += [_say(name, outcome) for name, outcome in killed]
+    print(f"{len(outcomes)} cases in {time.perf_counter() - begun:.0f} s")
+    print(f"{sum(o.same_bytes for o in outcomes)} of the lakes are the same byte for byte")
+    print(
+        json.dumps(
+            {
+                "cases": len(outcomes),
+                "lost_rows": sum(o.lost_rows for o in outcomes),
+                "doubled_rows": sum(o.doubled_rows for o in outcomes),
+            }
+        )
+    )
+    if not all(outcome.whole and outcome.fired for outcome in outcomes):
+        sys.exit(1)
+
+
+def _say(name: str, outcome: Outcome) -> Outcome:
+    verdict = "same bytes" if outcome.same_bytes else "same rows" if outcome.whole else "DIFFERS"
+    verdict = verdict if outcome.fired else "DID NOT HAPPEN"
+    counts = f" lost {outcome.lost_rows}, doubled {outcome.doubled_rows}"
+    counts = "" if outcome.whole else f"{counts}, other {outcome.other_rows}"
+    print(f"{name:<95} {outcome.ended:<22} {verdict}{counts}", flush=True)
+    return outcome
+
+
+@contextmanager
+def _clients(settings: Settings) -> Iterator[dict[str, Any]]:
+    services = settings.services
+    patience = Patience(first_wait_s=0.01)
+    with ExitStack() as open_ones:
+        lastfm = LastfmClient(
+            LASTFM_API_KEY,
+            api_url=services.lastfm.api_url,
+            calls_per_second=FAST,
+            timeout_s=TIMEOUT_S,
+            budget=TokenBucket(FAST, burst=100),
+            patience=patience,
+        )
+        spotify = SpotifyClient(
+            SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada"),
+            settings=services.spotify,
+            budget=TokenBucket(FAST, burst=100),
+            patience=patience,
+        )
+        reccobeats = ReccobeatsClient(
+            settings=services.reccobeats, budget=TokenBucket(FAST, burst=100), patience=patience
+        )
+        for each in (lastfm, spotify, reccobeats):
+            open_ones.callback(each.close)
+        yield {"lastfm": lastfm, "spotify": spotify, "reccobeats": reccobeats}
+
+
+def _settings(url: str) -> Settings:
+    """One listener, `default`, who is the sandbox's `ada`; few seeds, so that a stage is short."""
+    return parse_settings(
+        {
+            "listeners": {
+                LISTENER: {
+                    "lastfm_user": "ada",
+                    "timezone": "Europe/Dublin",
+                    "dislike_playlist": "Sunday kitchen",
+                }
+            },
+            "services": {
+                "spotify": {
+                    "api_url": f"{url}/v1/",
+                    "accounts_url": f"{url}/",
+                    "calls_per_second": FAST,
+                    "calls_per_day": 1_000_000,
+                    "timeout_s": TIMEOUT_S,
+                },
+                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": FAST},
+                "reccobeats": {
+                    "api_url": f"{url}/reccobeats/v1/",
+                    "calls_per_second": FAST,
+                    "timeout_s": TIMEOUT_S,
+                },
+                "acousticbrainz": {"enabled": False},
+            },
+            "catalog": {
+                "seed_tracks": 6, "seed_artists": 4, "near_artists": 6, "seed_tags": 3,
+                "foreign_tags": 3,
+            },
+        },
+        origin="the benchmark's settings",
+    )  # fmt: skip
+
+
+def _content(lake: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(lake)): path.read_bytes()
+        for table in TABLES
+        for path in (lake / table.name).rglob("*.parquet")
+    }
+
+
+def _rows(lake: Path, table: Table) -> Counter[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """How often each row is there, as its key and the whole of it."""
+    frame = Lake(str(lake)).frame(table)
+    key = [*table.partition, *table.key]
+    keys = frame[key].astype(str).itertuples(index=False, name=None)
+    rows = frame.astype(str).itertuples(index=False, name=None)
+    return Counter(zip(keys, rows, strict=True))
+
+
+if __name__ == "__main__":
+    main()
