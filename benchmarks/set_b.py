@@ -1,0 +1,210 @@
+"""Which tracks are the tag regressors measured on? Set B, or any tables of the same columns.
+
+Tracks with the words of their own tags and measured features, joined by artist to the artists'
+tags with counts; only tracks whose artist has tags. A track's words have no counts: each is 100.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+DEFAULT = (
+    SHARED / "tags-and-features" / "tracks.csv.gz",
+    SHARED / "listeners-2k" / "artist_tags.csv.gz",
+)
+TARGETS = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
+TRACK_COLUMNS = ("artist", "tags", *TARGETS)
+ARTIST_COLUMNS = ("artist", "tag", "count")
+WORD_COUNT = 100.0
+FOLDS = 5
+# Five folds, and five folds again within each, of one artist at least.
+FEWEST_ARTISTS = FOLDS * FOLDS
+SEED = 1983
+TRAIN_SHARE, TEST_FROM = 0.64, 0.80
+
+Indices = npt.NDArray[np.intp]
+
+
+class BadTable(ValueError):
+    """A table cannot be measured on; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class SetB:
+    """The rows to measure on.
+
+    Attributes:
+        track, artist: Counts (n, tags) of either kind, float64.
+        track_tags, artist_tags: Their columns' names.
+        targets: (n, 5) in the order of TARGETS.
+        artists: (n,) the artist of each row, a number.
+        left_out: What was left out, for the reader.
+    """
+
+    track: sparse.csr_matrix
+    artist: sparse.csr_matrix
+    track_tags: Sequence[str]
+    artist_tags: Sequence[str]
+    targets: npt.NDArray[np.float64]
+    artists: Indices
+    left_out: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def blocks(self) -> sparse.csr_matrix:
+        """Both kinds of tags side by side, the track's first."""
+        return sparse.hstack([self.track, self.artist]).tocsr()
+
+    def merged(self) -> sparse.csr_matrix:
+        """Both kinds in one set of columns, as in the paper; the larger count stands."""
+        names = sorted({*self.track_tags, *self.artist_tags})
+        at = {name: column for column, name in enumerate(names)}
+        moved = [
+            _moved(counts, [at[tag] for tag in tags], len(names))
+            for counts, tags in (
+                (self.track, self.track_tags),
+                (self.artist, self.artist_tags),
+            )
+        ]
+        return sparse.csr_matrix(moved[0].maximum(moved[1]))
+
+
+def load_set_b(paths: Sequence[Path]) -> SetB:
+    """Read and join the tables, which are told apart by their columns.
+
+    Args:
+        paths: One or more tables of tracks and of artists' tags, CSV or Parquet.
+
+    Raises:
+        BadTable: when a table has neither set of columns, or too little is left to measure on.
+    """
+    tables = [(path, _read(path)) for path in paths]
+    tracks = [t for _, t in tables if set(TRACK_COLUMNS) <= set(t.columns)]
+    tags = [t for _, t in tables if set(ARTIST_COLUMNS) <= set(t.columns)]
+    for path, table in tables:
+        if not any(table is known for known in (*tracks, *tags)):
+            raise BadTable(
+                f"{path.name} has neither the columns {', '.join(TRACK_COLUMNS)} "
+                f"nor {', '.join(ARTIST_COLUMNS)}"
+            )
+    for found, what in ((tracks, "tracks"), (tags, "artists' tags")):
+        if not found:
+            raise BadTable(f"a table of {what} is missing")
+    return join(pd.concat(tracks, ignore_index=True), pd.concat(tags, ignore_index=True))
+
+
+def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
+    """Join a table of tracks and one of artists' tags.
+
+    Raises:
+        BadTable: when too few rows or artists are left.
+    """
+    rows, left_out = _usable(tracks)
+    tags = tags.assign(artist=_folded(tags["artist"]), tag=_folded(tags["tag"]))
+    tags = tags[(tags["count"] > 0) & (tags["tag"] != "") & (tags["artist"] != "")]
+    has_tags = rows["artist"].isin(set(tags["artist"]))
+    left_out.append(f"{int((~has_tags).sum())} tracks whose artist has no tags")
+    rows = rows[has_tags].reset_index(drop=True)
+    artists = sorted(set(rows["artist"]))
+    if len(artists) < FEWEST_ARTISTS:
+        raise BadTable(
+            f"{len(rows)} tracks of {len(artists)} artists are left, and five folds of artists "
+            f"need {FEWEST_ARTISTS} at least (left out: {', '.join(left_out)})"
+        )
+    number = {artist: at for at, artist in enumerate(artists)}
+    tags = tags[tags["artist"].isin(number)]
+    tags = tags.groupby(["artist", "tag"])["count"].max().reset_index()
+    by_artist, artist_tags = _matrix(
+        tags["artist"].map(number).tolist(),
+        tags["tag"].tolist(),
+        tags["count"].tolist(),
+        len(artists),
+    )
+    words = [
+        (at, word)
+        for at, text in enumerate(rows["tags"].fillna("").tolist())
+        for word in {w.strip().lower().replace("_", " ") for w in text.split(",")} - {""}
+    ]
+    track, track_tags = _matrix(
+        [at for at, _ in words], [w for _, w in words], [WORD_COUNT] * len(words), len(rows)
+    )
+    group = rows["artist"].map(number).to_numpy(dtype=np.intp)
+    targets = rows[list(TARGETS)].to_numpy(dtype=np.float64)
+    if (targets == targets[0]).all(axis=0).any():
+        raise BadTable("a target has one value only: there is nothing to predict")
+    return SetB(track, by_artist[group], track_tags, artist_tags, targets, group, left_out)
+
+
+def random_split(n: int) -> tuple[Indices, Indices]:
+    """Training (64 %) and test (20 %) rows by track, as in the paper; 16 % are not used."""
+    return _cut(np.random.default_rng(SEED).permutation(n))
+
+
+def grouped_split(artists: Indices) -> tuple[Indices, Indices]:
+    """The same shares of artists."""
+    train, test = _cut(np.random.default_rng(SEED).permutation(int(artists.max()) + 1))
+    return np.flatnonzero(np.isin(artists, train)), np.flatnonzero(np.isin(artists, test))
+
+
+def artist_cv(artists: Indices) -> list[tuple[Indices, Indices]]:
+    """Training and test rows of five folds of artists, dealt at random."""
+    fold = np.random.default_rng(SEED).permutation(int(artists.max()) + 1) % FOLDS
+    held = fold[artists]
+    return [(np.flatnonzero(held != k), np.flatnonzero(held == k)) for k in range(FOLDS)]
+
+
+def _cut(order: Indices) -> tuple[Indices, Indices]:
+    n = len(order)
+    return np.sort(order[: int(TRAIN_SHARE * n)]), np.sort(order[int(TEST_FROM * n) :])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    # A tag may be called "nan" or "null".
+    numeric: dict[str, Any] = {column: [""] for column in (*TARGETS, "count")}
+    return pd.read_csv(path, keep_default_na=False, na_values=numeric)
+
+
+def _usable(tracks: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Rows with an artist and all targets within 0-1, and how many others there were."""
+    artist = _folded(tracks["artist"])
+    named = artist != ""
+    whole = tracks[list(TARGETS)].apply(lambda column: column.between(0.0, 1.0)).all(axis=1)
+    left_out = [
+        f"{int((~named).sum())} tracks without an artist",
+        f"{int((named & ~whole).sum())} with a feature missing or outside of 0-1",
+    ]
+    return tracks.assign(artist=artist)[named & whole], left_out
+
+
+def _folded(names: "pd.Series[Any]") -> "pd.Series[Any]":
+    return names.fillna("").astype(str).str.strip().str.lower()
+
+
+def _matrix(
+    rows: Sequence[int], tags: Sequence[str], counts: Sequence[float], n: int
+) -> tuple[sparse.csr_matrix, list[str]]:
+    names = sorted(set(tags))
+    at = {name: column for column, name in enumerate(names)}
+    matrix = sparse.csr_matrix(
+        (np.asarray(counts, dtype=np.float64), (rows, [at[tag] for tag in tags])),
+        shape=(n, len(names)),
+    )
+    return matrix, names
+
+
+def _moved(counts: sparse.csr_matrix, columns: Sequence[int], width: int) -> sparse.csr_matrix:
+    place = sparse.csr_matrix(
+        (np.ones(len(columns)), (np.arange(len(columns)), columns)),
+        shape=(len(columns), width),
+    )
+    return sparse.csr_matrix(counts @ place)

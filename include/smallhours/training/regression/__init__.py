@@ -1,0 +1,25 @@
+"""What does a track with these tags sound like? Estimators, one a file.
+
+`TagFeatureRegressor` is the nightly model, `LinearTagRegressor` the small one for small machines.
+"""
+
+from smallhours.training.regression.linear_tag_regressor import LinearTagRegressor
+from smallhours.training.regression.tag_feature_regressor import TagFeatureRegressor
+
+# What a saved regressor holds beside the types that skops trusts by itself.
+TRUSTED_TYPES = frozenset({"scipy.sparse._csr.csr_matrix"}) | frozenset(
+    f"smallhours.training.regression.{name}"
+    for name in (
+        "experts.TagExperts",
+        "kernel_ridge.NystroemKernelRidge",
+        "known_artists.KnownArtists",
+        "linear_tag_regressor.LinearTagRegressor",
+        "tag_encoder.TagEncoder",
+        "tag_feature_regressor.TagFeatureRegressor",
+        "tag_network.TagNetwork",
+        "tag_trees.TagTrees",
+        "targets.TargetRange",
+    )
+)
+
+__all__ = ["TRUSTED_TYPES", "LinearTagRegressor", "TagFeatureRegressor"]

@@ -1,0 +1,113 @@
+"""What do tracks with similar tags sound like? Kernel ridge on a sample of landmark tracks.
+
+A Gaussian kernel over tags and factors, by the Nyström method (Williams and Seeger 2001): the
+function is a sum over landmarks, and the penalty is its exact norm. Rows are visited in blocks, so
+that the (tracks x landmarks) kernel never exists as a whole.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from smallhours.training.regression.tag_encoder import Encoded
+
+Floats = npt.NDArray[np.float64]
+
+ROWS_AT_A_TIME = 500
+# Keeps the landmarks' kernel positive definite where two landmarks are the same.
+JITTER = 1e-6
+
+
+class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stubs
+    """Kernel ridge regression on landmarks.
+
+    Args:
+        landmarks: How many at most. Drawn so that an artist's chance grows with the root of its
+            number of tracks.
+        gamma: exp(-gamma x squared distance).
+        factor_scale: Length of the factors next to the track's tags, which have length 1.
+        alpha: Weight of the penalty.
+        random_state: Seed of the draw.
+
+    Attributes:
+        tags_, factors_: The landmarks.
+        coef_: (landmarks, targets).
+        intercept_: (targets,) means of the training rows.
+    """
+
+    def __init__(
+        self,
+        landmarks: int = 1500,
+        gamma: float = 0.5,
+        factor_scale: float = 0.7,
+        alpha: float = 2.0,
+        random_state: int = 0,
+    ) -> None:
+        self.landmarks = landmarks
+        self.gamma = gamma
+        self.factor_scale = factor_scale
+        self.alpha = alpha
+        self.random_state = random_state
+
+    def fit(self, inputs: Encoded, y: Floats, groups: npt.NDArray[Any]) -> Self:
+        """Solve the normal equations.
+
+        Args:
+            inputs: Of n tracks.
+            y: (n, targets).
+            groups: (n,) the artist of each track.
+        """
+        _, artist, tracks = np.unique(groups, return_inverse=True, return_counts=True)
+        chance = 1 / np.sqrt(tracks[artist])
+        rng = np.random.default_rng(self.random_state)
+        m = min(self.landmarks, len(y))
+        chosen = rng.choice(len(y), m, replace=False, p=chance / chance.sum())
+        chosen.sort()
+        self.tags_ = inputs.tags[chosen]
+        self.factors_ = inputs.factors[chosen]
+        self.intercept_ = y.mean(axis=0)
+
+        between = self._kernel(inputs.rows(chosen))
+        gram = self.alpha * (between + JITTER * np.eye(m))
+        moments = np.zeros((m, y.shape[1]))
+        for part, kernel in self._in_blocks(inputs):
+            gram += kernel.T @ kernel
+            moments += kernel.T @ (y[part] - self.intercept_)
+        self.coef_ = linalg.solve(gram, moments, assume_a="pos", overwrite_a=True)
+        return self
+
+    def predict(self, inputs: Encoded) -> Floats:
+        """(n, targets)."""
+        check_is_fitted(self)
+        out = np.empty((len(inputs), len(self.intercept_)))
+        for part, kernel in self._in_blocks(inputs):
+            out[part] = kernel @ self.coef_ + self.intercept_
+        return out
+
+    def _in_blocks(self, inputs: Encoded) -> Iterator[tuple[slice, Floats]]:
+        for start in range(0, len(inputs), ROWS_AT_A_TIME):
+            part = slice(start, min(start + ROWS_AT_A_TIME, len(inputs)))
+            yield part, self._kernel(inputs.rows(part))
+
+    def _kernel(self, inputs: Encoded) -> Floats:
+        scale = self.factor_scale**2
+        near: Floats = (inputs.tags @ self.tags_.T).toarray()
+        near += scale * (inputs.factors @ self.factors_.T)
+        here = _squares(inputs.tags) + scale * (inputs.factors**2).sum(axis=1)
+        there = _squares(self.tags_) + scale * (self.factors_**2).sum(axis=1)
+        near *= 2
+        near -= here[:, None]
+        near -= there
+        np.minimum(near, 0.0, out=near)
+        near *= self.gamma
+        np.exp(near, out=near)
+        return near
+
+
+def _squares(rows: sparse.csr_matrix) -> Floats:
+    return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()

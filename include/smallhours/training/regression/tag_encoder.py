@@ -1,0 +1,149 @@
+"""How do a track's own tags and its artist's become model inputs, and stay apart?
+
+One sparse matrix of counts comes in: first the track's own tags, then its artist's. Each block is
+weighted by TF-IDF on log(1 + count) and scaled to length 1 by itself, so that a long list of artist
+tags does not drown the track's few words. Keeping the blocks apart is worth more than any change
+of model (docs/benchmarks.md). A truncated SVD of the artist block adds a few dense factors in
+which rare tags lean on the common ones that they appear with.
+
+Artists, not tracks, are what an artist's tags are counted over: an artist with fifty tracks is
+one observation of its tags.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.extmath import randomized_svd
+from sklearn.utils.validation import check_is_fitted
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Model inputs of n tracks.
+
+    Attributes:
+        tags: (n, kept tags) sparse, the track's block then the artist's.
+        factors: (n, factors) of length 1 each, or 0 where the artist has no known tag.
+    """
+
+    tags: sparse.csr_matrix
+    factors: Floats
+
+    def __len__(self) -> int:
+        return int(self.tags.shape[0])
+
+    def rows(self, which: Any) -> "Encoded":
+        """Some of the tracks: row numbers or a slice."""
+        return Encoded(self.tags[which], self.factors[which])
+
+
+class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stubs
+    """Counts in, two TF-IDF blocks and the factors of the artist's block out.
+
+    Args:
+        track_columns: How many leading columns are the track's own tags; the others are its
+            artist's.
+        artist_scale: Length of the artist's block, where the track's has length 1.
+        factors: Dimensions of the truncated SVD at most; 0 leaves it out.
+        min_artists: A tag of fewer artists is left out, unless that would leave none.
+        random_state: Seed of the SVD.
+
+    Attributes:
+        track_idf_, artist_idf_: Inverse document frequencies of the kept columns.
+        track_kept_, artist_kept_: Which columns of each block are kept.
+        directions_: (kept artist tags, factors).
+    """
+
+    def __init__(
+        self,
+        track_columns: int = 0,
+        artist_scale: float = 0.5,
+        factors: int = 50,
+        min_artists: int = 3,
+        random_state: int = 0,
+    ) -> None:
+        self.track_columns = track_columns
+        self.artist_scale = artist_scale
+        self.factors = factors
+        self.min_artists = min_artists
+        self.random_state = random_state
+
+    def fit(self, X: sparse.csr_matrix, groups: npt.NDArray[Any]) -> Self:  # noqa: N803
+        """Learn which tags there are and how rare they are.
+
+        Args:
+            X: (n, columns) counts, not negative.
+            groups: (n,) the artist of each row.
+
+        Raises:
+            ValueError: when no row has a tag.
+        """
+        if not X.count_nonzero():
+            raise ValueError("no row has a tag: there is nothing to learn from")
+        track, artist = X[:, : self.track_columns], X[:, self.track_columns :]
+        # One row per artist: its first. An artist's tags are the same on each of its tracks.
+        artist = artist[np.unique(groups, return_index=True)[1]]
+        self.track_kept_, self.track_idf_ = _rarity(track, 1)
+        self.artist_kept_, self.artist_idf_ = _rarity(artist, self.min_artists)
+        weighted = _weighted(artist[:, self.artist_kept_], self.artist_idf_)
+        k = min(self.factors, *(side - 1 for side in weighted.shape))
+        if k > 0 and weighted.nnz:
+            _, _, vectors = randomized_svd(weighted, k, random_state=self.random_state)
+            self.directions_ = np.ascontiguousarray(vectors.T)
+        else:
+            self.directions_ = np.zeros((weighted.shape[1], 0))
+        return self
+
+    def transform(self, X: sparse.csr_matrix) -> Encoded:  # noqa: N803
+        """Encode rows of the same columns."""
+        check_is_fitted(self)
+        track = _weighted(X[:, : self.track_columns][:, self.track_kept_], self.track_idf_)
+        artist = _weighted(X[:, self.track_columns :][:, self.artist_kept_], self.artist_idf_)
+        tags = sparse.hstack([track, self.artist_scale * artist]).tocsr()
+        factors = np.asarray(artist @ self.directions_)
+        length = np.linalg.norm(factors, axis=1, keepdims=True)
+        return Encoded(tags, factors / np.where(length > 0, length, 1.0))
+
+
+def tag_counts(X: Any, track_columns: int) -> sparse.csr_matrix:  # noqa: N803
+    """X as a sparse matrix, once it is clear that it holds counts.
+
+    Raises:
+        ValueError: when a count is negative, or there are fewer columns than track_columns.
+    """
+    counts = sparse.csr_matrix(X)
+    if counts.count_nonzero() < counts.nnz:
+        counts = counts.copy()  # the caller's own stays as it is
+        counts.eliminate_zeros()
+    if counts.nnz and counts.data.min() < 0:
+        raise ValueError("Negative values in data passed to X: it holds counts of tags")
+    if not 0 <= track_columns <= counts.shape[1]:
+        raise ValueError(f"track_columns is {track_columns}, but X has {counts.shape[1]} columns")
+    return counts
+
+
+def _rarity(counts: sparse.csr_matrix, fewest: int) -> tuple[Indices, Floats]:
+    """Kept columns and their smoothed idf, ln((1 + n) / (1 + df)) + 1 as in scikit-learn."""
+    n, columns = counts.shape
+    found = np.bincount(counts.indices[counts.data > 0], minlength=columns)
+    kept = np.flatnonzero(found >= fewest)
+    if not len(kept):
+        kept = np.flatnonzero(found)
+    return kept, np.log((1 + n) / (1 + found[kept])) + 1
+
+
+def _weighted(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
+    """log(1 + count) x idf, each row scaled to length 1; rows without tags stay empty."""
+    weighted = counts.astype(np.float64, copy=True)
+    weighted.data = np.log1p(weighted.data) * idf[weighted.indices]
+    squares = np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel()
+    length = np.sqrt(np.where(squares > 0, squares, 1.0))
+    weighted.data /= np.repeat(length, np.diff(weighted.indptr))
+    return weighted
