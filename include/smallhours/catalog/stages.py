@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from smallhours.catalog import feature_sources, features, neighbours, storage, tags
 from smallhours.catalog.candidates import gather
 from smallhours.catalog.neighbours import Seed
+from smallhours.catalog.normalisation.pipeline import shipped
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import last_fetched, to_ask
@@ -290,22 +291,20 @@ def _gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) ->
         tracks=weights.tracks.head(settings.catalog.seed_tracks),
         artists=weights.artists.head(settings.catalog.seed_artists),
         tags=weights.tags.head(settings.catalog.seed_tags),
-        foreign_tags=frozenset(foreign_tags(lake, weights, settings)),
+        foreign_tags=unheard(lake, weights, foreign_tags(lake, weights, settings)),
         night=night.date,
     )
 
 
 def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
-    """Tags that never occur in the history, best known first: where sure dislikes are found.
+    """Tags that no heard artist has, best known first: where sure dislikes are looked for.
 
     Those that were asked about before are kept while they hold. What is missing, be it that the
     asking was cut off, is taken from Last.fm's chart first, then from artists around the listener.
+    Only what is known before a night's questions decides, so that asking again asks the same.
     """
-    name = namer(lake)
+    name = shipped().name
     heard = {name(tag) for tag in weights.tags.index}
-    tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
-    ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]
-    heard.update(name(tag) for tag in ours["tag"].unique())
     # What says nothing about the music is no sign of a dislike either.
     heard.add("")
     limit = settings.catalog.foreign_tags
@@ -325,3 +324,13 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     uses = uses.sort_values(["count", "tag"], ascending=[False, True])
     known = dict.fromkeys([*kept, *chart["neighbour_key"], *uses["tag"]])
     return [tag for tag in known if name(tag) not in heard][:limit]
+
+
+def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]:
+    """Those of the foreign tags that no heard track has either."""
+    name = namer(lake)
+    tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
+    ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]
+    heard = {name(tag) for tag in ours["tag"].unique()}
+    heard.update(name(tag) for tag in weights.tags.index)
+    return frozenset(tag for tag in tags if name(tag) not in heard)
