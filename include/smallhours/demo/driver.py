@@ -196,13 +196,19 @@ def _console() -> Console:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Make SIGTERM end the demo as Ctrl+C does, with everything stopped."""
+    """Make SIGTERM end the demo as Ctrl+C does, with everything stopped.
+
+    SIGINT is claimed too: a shell that started us in the background left it ignored.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
