@@ -7,25 +7,12 @@ Apps from before 2024-11-27 with extended quota may; all others are answered wit
 from collections.abc import Sequence
 from typing import Final
 
+from smallhours.lake.tables import FEATURES
 from smallhours.services.json_reply import Json
 from smallhours.services.spotify import SpotifyClient
 
 # Its documentation: at most 100 ids a call.
 MOST_IDS: Final = 100
-FEATURES: Final = (
-    "danceability",
-    "acousticness",
-    "energy",
-    "valence",
-    "instrumentalness",
-    "speechiness",
-    "liveness",
-    "loudness",
-    "tempo",
-    "key",
-    "mode",
-    "duration_ms",
-)
 NO_KEY: Final = -1.0
 
 
