@@ -33,6 +33,7 @@ docs: setup  ## Write the generated pages in docs/ anew
 lock: setup  ## Choose new versions of what is needed, and write the lock files
 	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
 
 up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow
 	@$(BIN)/smallhours up
