@@ -103,7 +103,7 @@ class Run:
             budget=shared_budget(
                 SERVICE,
                 where.calls_per_second,
-                state_file=_budget_file(self.settings, "reccobeats"),
+                state_file=budget_file(self.settings, "reccobeats"),
             ),
             patience=Patience(rate_limit_s=LONGEST_WAIT_S),
         )
@@ -120,7 +120,7 @@ class Run:
             budget=shared_budget(
                 SERVICE,
                 where.calls_per_second,
-                state_file=_budget_file(self.settings, "acousticbrainz"),
+                state_file=budget_file(self.settings, "acousticbrainz"),
             ),
         )
 
@@ -166,7 +166,7 @@ def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "Lastf
         calls_per_second=where.calls_per_second,
         timeout_s=where.timeout_s,
         budget=shared_budget(
-            SERVICE, where.calls_per_second, state_file=_budget_file(settings, "lastfm")
+            SERVICE, where.calls_per_second, state_file=budget_file(settings, "lastfm")
         ),
         patience=Patience(rate_limit_s=LONGEST_WAIT_S),
         listener=listener,
@@ -194,13 +194,13 @@ def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "Spot
             SERVICE,
             where.calls_per_second,
             calls_per_day=where.calls_per_day,
-            state_file=_budget_file(settings, "spotify"),
+            state_file=budget_file(settings, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.keep_refresh_token(listener, token),
     )
 
 
-def _budget_file(settings: Settings, service: str) -> Path | None:
+def budget_file(settings: Settings, service: str) -> Path | None:
     """Where the processes of this machine share a service's budget; None beside a remote lake."""
     lake = settings.lake.url
     return None if "://" in lake else Path(lake) / ".budgets" / f"{service}.json"

@@ -7,7 +7,7 @@ import pytest
 
 from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.provider.connections import AirflowSecrets
-from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from tests.airflow_home import House
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
@@ -106,11 +106,17 @@ def test_a_login_is_written_into_the_connection(secrets: AirflowSecrets, house: 
     assert secrets.spotify("ada").client_secret == "secret"
 
 
-def test_a_login_without_a_stored_connection_is_refused(
-    secrets: AirflowSecrets,
-) -> None:
-    with pytest.raises(SettingsError, match="`spotify_nobody` is not in Airflow's database"):
-        secrets.keep_login(SpotifyCredentials("app", None, "fresh", listener="nobody"))
+def test_a_first_login_makes_the_connection(secrets: AirflowSecrets) -> None:
+    secrets.keep_login(SpotifyCredentials("app", None, "fresh", listener="chiara"))
+    secrets.keep_key(LastfmCredentials("1234" * 8, listener="chiara"))
+
+    assert secrets.spotify("chiara").refresh_token == "fresh"
+    assert secrets.lastfm("chiara").api_key == "1234" * 8
+
+
+def test_a_login_that_a_variable_would_hide_is_refused(secrets: AirflowSecrets) -> None:
+    with pytest.raises(SettingsError, match="Unset AIRFLOW_CONN_SPOTIFY_ADA"):
+        secrets.keep_login(SpotifyCredentials("app", None, "fresh", listener="ada"))
 
 
 def store(name: str, **fields: object) -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from smallhours import __version__
-from smallhours.cli import demo, login, night, sandbox, up
+from smallhours.cli import demo, doctor, init, login, night, sandbox, up
 from smallhours.errors import SmallhoursError
 
 
@@ -33,7 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 night.register(app)
+init.register(app)
 login.register(app)
+doctor.register(app)
 sandbox.register(app)
 demo.register(app)
 up.register(app)

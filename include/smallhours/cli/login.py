@@ -1,18 +1,25 @@
-"""How does a listener log in to Spotify?
+"""How does a listener log in to Spotify, and tell us their key for Last.fm?
 
 Spotify sends the browser back to an address of this machine, where one small server waits for it.
+Over SSH the browser is elsewhere: there the listener pastes the address that it ended on.
 """
 
 import secrets
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import typer
 
+from smallhours.cli.night import ListenerOption
 from smallhours.errors import NeedsLogin, SettingsError
-from smallhours.settings import load_settings
+from smallhours.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 
 _WAIT_S = 300.0
 
@@ -31,23 +38,23 @@ def _group() -> None:
 
 @login_app.command()
 def spotify(
-    listener: Annotated[
-        str | None, typer.Option("--listener", "-l", help="Default: the first listener.")
-    ] = None,
+    listener: ListenerOption = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Of the redirect URI that the app registers.")
     ] = 8888,
+    paste: Annotated[
+        bool, typer.Option("--paste", help="The browser is on another machine: paste the address.")
+    ] = False,
 ) -> None:
     """Agree in the browser; the login is kept in the connection `spotify_<listener>`."""
     from smallhours.provider.connections import AirflowSecrets
     from smallhours.services.spotify_login import authorize_url, exchange_code, new_code_verifier
 
     settings = load_settings()
-    name = listener or next(iter(settings.listeners))
-    settings.listener(name)
+    name = _listener(settings, listener)
     where = settings.services.spotify
     kept = AirflowSecrets()
-    client_id, client_secret = kept.spotify_app(name)
+    client_id, client_secret = _app(kept, name)
     redirect_uri = f"http://127.0.0.1:{port}/callback"
     state, verifier = secrets.token_urlsafe(16), new_code_verifier()
     url = authorize_url(
@@ -57,10 +64,11 @@ def spotify(
         state=state,
         verifier=verifier,
     )
-    typer.echo(f"Open this address in a browser on this machine, and agree:\n\n  {url}\n")
+    typer.echo(f"\nOpen this address in a browser, and agree:\n\n  {url}\n")
     typer.echo(f"(The app's redirect URIs have to hold {redirect_uri}.)")
+    answer = _ask_for_address() if paste else _wait_for_answer(port)
     credentials = exchange_code(
-        _wait_for_code(port, state),
+        _code_of(answer, state),
         client_id=client_id,
         client_secret=client_secret,
         redirect_uri=redirect_uri,
@@ -68,16 +76,130 @@ def spotify(
         listener=name,
         settings=where,
     )
+    credentials, account = _try_out(credentials, settings)
     kept.keep_login(credentials)
-    typer.echo(f"Logged in; the connection `spotify_{name}` holds it. It ends in six months.")
+    typer.echo(f"\nLogged in as {account}; the connection `spotify_{name}` holds it.")
+    typer.echo("Spotify ends it in six months; a month before, you are reminded.")
 
 
-def _wait_for_code(port: int, state: str) -> str:
-    """Serve one redirect and return its code.
+@login_app.command()
+def lastfm(
+    listener: ListenerOption = None,
+) -> None:
+    """Check an API key and keep it in the connection `lastfm_<listener>`."""
+    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.runs import lastfm_client
+    from smallhours.services.credentials import LastfmCredentials
+
+    settings = load_settings()
+    name = _listener(settings, listener)
+    user = settings.listener(name).lastfm_user
+    key = typer.prompt("Your API key (www.last.fm/api/accounts)", hide_input=True)
+    credentials = LastfmCredentials.parse({"api_key": key}, listener=name)
+    with lastfm_client(name, settings, _Just(lastfm_login=credentials)) as client:
+        told = client.user_info(user)
+        client.recent_tracks(user, limit=1)  # a hidden history is refused here
+    AirflowSecrets().keep_key(credentials)
+    typer.echo(f"The key works: {told.name} has {told.playcount:,} scrobbles.")
+    typer.echo(f"The connection `lastfm_{name}` holds it.")
+
+
+class _Just:
+    """Credentials that are kept nowhere yet."""
+
+    def __init__(
+        self,
+        *,
+        lastfm_login: "LastfmCredentials | None" = None,
+        spotify_login: "SpotifyCredentials | None" = None,
+    ) -> None:
+        self._lastfm, self._spotify = lastfm_login, spotify_login
+
+    def lastfm(self, listener: str) -> "LastfmCredentials":
+        """The key that is being tried."""
+        del listener
+        if self._lastfm is None:
+            raise LookupError("no Last.fm key is being tried")
+        return self._lastfm
+
+    def spotify(self, listener: str) -> "SpotifyCredentials":
+        """The login that is being tried."""
+        del listener
+        if self._spotify is None:
+            raise LookupError("no Spotify login is being tried")
+        return self._spotify
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        """A token that replaces the tried one is kept with the rest."""
+        del listener
+        if self._spotify is not None:
+            self._spotify = replace(self._spotify, refresh_token=token)
+
+
+def _listener(settings: Settings, name: str | None) -> str:
+    found = name or next(iter(settings.listeners))
+    settings.listener(found)
+    return found
+
+
+def _app(kept: "AirflowSecrets", listener: str) -> tuple[str, str | None]:
+    """The app's client id and secret: as kept, or as the listener types them."""
+    if kept.has("spotify", listener):
+        return kept.spotify_app(listener)
+    typer.echo("Your app's page on developer.spotify.com/dashboard shows two long texts.")
+    client_id = typer.prompt("Client ID").strip()
+    secret = typer.prompt(
+        "Client secret (Enter to do without)", default="", hide_input=True, show_default=False
+    )
+    return client_id, secret.strip() or None
+
+
+def _try_out(
+    credentials: "SpotifyCredentials", settings: Settings
+) -> tuple["SpotifyCredentials", str]:
+    """Ask what a night asks first: an account that the app does not list fails here, not at night.
+
+    Returns:
+        The credentials, whose refresh token the try may have replaced, and the account's name.
+
+    Raises:
+        Refused: the account is not on the app's list, or the app's owner has no Premium.
+    """
+    from smallhours.runs import spotify_client
+
+    tried = _Just(spotify_login=credentials)
+    with spotify_client(credentials.listener, settings, tried) as client:
+        account = client.me()
+        next(iter(client.playlists()), None)
+    return tried.spotify(credentials.listener), account.display_name or account.id
+
+
+def _ask_for_address() -> dict[str, list[str]]:
+    typer.echo("The browser will end on a page that it can't open. Copy that page's address.")
+    address = typer.prompt("Its address", hide_input=True)
+    return parse_qs(urlsplit(address.strip()).query)
+
+
+def _code_of(answer: dict[str, list[str]], state: str) -> str:
+    """The code in what the browser brought back.
+
+    Raises:
+        NeedsLogin: when the listener refused, took too long, or the answer is not to our question.
+    """
+    code = answer.get("code", [""])[0]
+    if not code or answer.get("state", [""])[0] != state:
+        said = answer.get("error", ["no answer came" if not answer else "it is an old address"])[0]
+        raise NeedsLogin(
+            "Spotify", f"the login did not succeed ({said}).", remedy="Run the command again."
+        )
+    return code
+
+
+def _wait_for_answer(port: int) -> dict[str, list[str]]:
+    """Serve one redirect and return what it brought; nothing after five minutes.
 
     Raises:
         SettingsError: when the port is taken.
-        NeedsLogin: when the listener refused, took too long, or the answer is not to our question.
     """
     answers: list[dict[str, list[str]]] = []
 
@@ -105,11 +227,4 @@ def _wait_for_code(port: int, state: str) -> str:
     with server:
         while not answers and time.monotonic() < until:
             server.handle_request()
-    answer = answers[0] if answers else {}
-    code = answer.get("code", [""])[0]
-    if not code or answer.get("state", [""])[0] != state:
-        said = answer.get("error", ["no answer came"])[0]
-        raise NeedsLogin(
-            "Spotify", f"the login did not succeed ({said}).", remedy="Run the command again."
-        )
-    return code
+    return answers[0] if answers else {}

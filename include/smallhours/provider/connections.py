@@ -9,9 +9,12 @@ kept as an Airflow variable, encrypted like a connection, together with a finger
 in the connection: when the listener logs in again, the connection is newer, and wins.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import logging
+import os
 import sys
 from typing import Any
 
@@ -65,6 +68,14 @@ class AirflowSecrets:
         _write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
         LOG.info("Spotify renewed the login of %s; it is kept.", listener)
 
+    def has(self, service: str, listener: str) -> bool:
+        """Whether there is a connection `<service>_<listener>`, complete or not."""
+        try:
+            _connection(service, listener)
+        except SettingsError:
+            return False
+        return True
+
     def spotify_app(self, listener: str) -> tuple[str, str | None]:
         """The client id and secret of a listener's app, logged in or not.
 
@@ -79,35 +90,28 @@ class AirflowSecrets:
         """Write a new login into the listener's connection, in Airflow's database.
 
         Raises:
-            SettingsError: when the connection is an environment variable, or there is no database.
+            SettingsError: when the connection is an environment variable, or can't be written.
         """
-        from airflow.models.connection import Connection as StoredConnection
-        from airflow.utils.session import create_session
-        from sqlalchemy import select
-        from sqlalchemy.exc import SQLAlchemyError
-
-        name = f"spotify_{credentials.listener}"
         moment = credentials.authorized_at
-        login = {
-            "refresh_token": credentials.refresh_token,
-            "scopes": " ".join(credentials.scopes),
-            "authorized_at": moment.isoformat() if moment else None,
-        }
-        try:
-            with create_session() as session:
-                stored = session.scalar(
-                    select(StoredConnection).where(StoredConnection.conn_id == name)
-                )
-                if stored is not None:
-                    stored.set_extra(json.dumps({**stored.extra_dejson, **login}))
-        except SQLAlchemyError:
-            stored = None
-        if stored is None:
-            raise SettingsError(
-                f"The connection `{name}` is not in Airflow's database, so that the login can't "
-                "be kept there.",
-                remedy="Run `make setup`, and add it with `airflow connections add`.",
-            )
+        _store(
+            "spotify",
+            credentials.listener,
+            login=credentials.client_id,
+            password=credentials.client_secret,
+            extra={
+                "refresh_token": credentials.refresh_token,
+                "scopes": " ".join(credentials.scopes),
+                "authorized_at": moment.isoformat() if moment else None,
+            },
+        )
+
+    def keep_key(self, credentials: LastfmCredentials) -> None:
+        """Write an API key into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        _store("lastfm", credentials.listener, login=None, password=credentials.api_key, extra={})
 
     def _spotify_fields(self, listener: str) -> dict[str, Any]:
         connection = _connection("spotify", listener)
@@ -143,6 +147,59 @@ def _connection(service: str, listener: str) -> Any:
             remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
             f"AIRFLOW_CONN_{name.upper()}, {how}.",
         ) from None
+
+
+def _store(
+    service: str, listener: str, *, login: str | None, password: str | None, extra: dict[str, Any]
+) -> None:
+    """Make the connection `<service>_<listener>`, or change it, in Airflow's database.
+
+    Raises:
+        SettingsError: when an environment variable would hide it, or the database refuses.
+    """
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    name = f"{service}_{listener}"
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    if variable in os.environ:
+        raise SettingsError(
+            f"The connection `{name}` is given by the variable {variable}, which comes before what "
+            "would be kept in Airflow's database.",
+            remedy=f"Unset {variable}, and run the command again.",
+        )
+    _mask(password, extra.get("refresh_token"))
+    try:
+        _make_database()
+        with create_session() as session:
+            stored = session.scalar(
+                select(StoredConnection).where(StoredConnection.conn_id == name)
+            )
+            if stored is None:
+                stored = StoredConnection(conn_id=name, conn_type=service)
+                session.add(stored)
+            stored.login = login
+            stored.set_password(password)
+            stored.set_extra(json.dumps({**stored.extra_dejson, **extra}))
+    except SQLAlchemyError as error:
+        raise SettingsError(
+            f"Airflow's database does not take the connection `{name}` ({type(error).__name__}).",
+            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write.",
+        ) from None
+
+
+def _make_database() -> None:
+    """Create Airflow's database where there is none: a first login comes before a first start."""
+    from airflow import settings as airflow_settings
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.db import upgradedb
+    from sqlalchemy import inspect
+
+    if not inspect(airflow_settings.engine).has_table(StoredConnection.__tablename__):
+        with contextlib.redirect_stdout(io.StringIO()):
+            upgradedb()
 
 
 def _read_variable(name: str) -> Any:

@@ -101,6 +101,12 @@ class LastfmCredentials:
         return cls(api_key, _text(fields, "api_secret", connection), listener)
 
 
+def days_left(credentials: SpotifyCredentials, now: datetime) -> int | None:
+    """Whole days until the login ends, negative after it; None when its start is not known."""
+    ends = credentials.expires_at
+    return None if ends is None else (ends - now).days
+
+
 def login_remedy(listener: str) -> str:
     """What to do when a Spotify login is missing or has ended."""
     return (

@@ -1,0 +1,78 @@
+"""How old are the models, what became of the last night, how much was asked today?"""
+
+import datetime as dt
+
+from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.errors import LakeError
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS
+from smallhours.playlist.ledger import KEPT_YESTERDAY, VERIFIED
+from smallhours.runs import budget_file
+from smallhours.services.budget import TokenBucket
+from smallhours.settings import Settings
+from smallhours.training import audio_predictor, taste
+from smallhours.training.registry import SHARED, Registry
+
+# Models are trained every night; a week without one is a week of failures.
+OLD_MODEL = dt.timedelta(days=7)
+# One night may be missed without anybody minding.
+LATE_NIGHT = dt.timedelta(days=2)
+# Of the calls of a day: from here on the rest of the night may have to wait.
+NEARLY_ALL = 0.9
+
+
+def check_models(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
+    """How old the models in use are."""
+    registry = Registry.of(lake)
+    return [
+        _model(registry, owner, name, today)
+        for owner, name in ((listener, taste.NAME), (SHARED, audio_predictor.NAME))
+    ]
+
+
+def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding:
+    subject = f"model {name}"
+    try:
+        saved = registry.current(owner, name)
+    except LakeError as error:
+        return bad(subject, error.what, error.remedy)
+    if saved is None:
+        return note(subject, "none yet", "Run train_models; its summary says what it lacks.")
+    # A version begins with the night that it was trained for.
+    trained = dt.date.fromisoformat(max(registry.versions(owner, name))[:10])
+    told = f"version {saved.version} is in use, the last was trained for {trained}"
+    if today - trained > OLD_MODEL:
+        return note(subject, told, "See in Airflow why train_models does not run.")
+    return good(subject, told)
+
+
+def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
+    """What the ledger says of the last list."""
+    rows = lake.frame(PLAYLISTS, where={"listener": listener})
+    subject = "last night"
+    if rows.empty:
+        return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
+    last = rows.sort_values(["night", "intent"]).iloc[-1]
+    told = f"{last['night']}: {last['outcome'].replace('_', ' ')}. {last['note'] or ''}".strip()
+    if last["outcome"] == KEPT_YESTERDAY:
+        return note(subject, told, "Yesterday's list stays until there is a better one.")
+    if today - last["night"] > LATE_NIGHT:
+        return bad(subject, told, "See in Airflow whether sync_listening runs, or is paused.")
+    if last["outcome"] != VERIFIED:
+        return note(subject, told, "Clear publish_playlist in Airflow: it takes up where it was.")
+    return good(subject, told)
+
+
+def check_quotas(settings: Settings) -> list[Finding]:
+    """How much of the day's budget each service was asked for."""
+    file = budget_file(settings, "spotify")
+    if file is None or not file.exists():
+        return []
+    limits = settings.services.spotify
+    used = TokenBucket(
+        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
+    ).used()
+    told = f"{used} of the {limits.calls_per_day} calls that we allow ourselves in 24 hours"
+    if used >= NEARLY_ALL * limits.calls_per_day:
+        return [note("Spotify quota", told, "Nothing to do: what is left waits for tomorrow.")]
+    return [good("Spotify quota", told)]

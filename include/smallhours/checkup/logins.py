@@ -1,0 +1,94 @@
+"""Are the listener's connections complete, and how long does their login last?"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.errors import SmallhoursError
+from smallhours.runs import Secrets, lastfm_client, spotify_client
+from smallhours.services.credentials import SpotifyCredentials, days_left, login_remedy
+from smallhours.services.spotify_login import SCOPES
+from smallhours.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# From day 150 of about 182: a month to find five minutes in.
+REMIND_FROM_DAYS_LEFT = 32
+
+
+def check_logins(
+    listener: str, settings: Settings, secrets: Secrets, *, now: datetime, online: bool
+) -> list[Finding]:
+    """Look at the listener's connections.
+
+    Args:
+        listener: Whose.
+        settings: The settings.
+        secrets: Where the credentials are.
+        now: The time.
+        online: Whether to ask the services if they accept them.
+    """
+    found = [*_guarded("Last.fm connection", lambda: _lastfm(listener, settings, secrets, online))]
+    if not settings.listener(listener).spotify:
+        return [*found, good("Spotify connection", "not used: `spotify = false` in the settings")]
+    return [
+        *found,
+        *_guarded("Spotify connection", lambda: _spotify(listener, settings, secrets, now, online)),
+    ]
+
+
+def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Finding:
+    """How long the login to Spotify still lasts."""
+    left = days_left(credentials, now)
+    remedy = login_remedy(credentials.listener)
+    if left is None:
+        return note("Spotify login", "it is not known when it was made", remedy)
+    if left < 0:
+        return bad("Spotify login", f"it ended {-left} days ago", remedy)
+    if left <= REMIND_FROM_DAYS_LEFT:
+        return note("Spotify login", f"it ends in {left} days", remedy)
+    return good("Spotify login", f"lasts {left} more days")
+
+
+def _lastfm(listener: str, settings: Settings, secrets: Secrets, online: bool) -> list[Finding]:
+    user = settings.listener(listener).lastfm_user
+    secrets.lastfm(listener)
+    if not online:
+        return [good("Last.fm connection", f"`lastfm_{listener}` is complete")]
+    with lastfm_client(listener, settings, secrets) as client:
+        told = client.user_info(user)
+        client.recent_tracks(user, limit=1)
+    return [good("Last.fm connection", f"{told.name}, {told.playcount:,} scrobbles, can be read")]
+
+
+def _spotify(
+    listener: str, settings: Settings, secrets: Secrets, now: datetime, online: bool
+) -> list[Finding]:
+    credentials = secrets.spotify(listener)
+    found = [check_login_age(credentials, now=now), *_scopes(credentials)]
+    if not online:
+        return [good("Spotify connection", f"`spotify_{listener}` is complete"), *found]
+    with spotify_client(listener, settings, secrets) as client:
+        account = client.me()
+        next(iter(client.playlists()), None)
+    name = account.display_name or account.id
+    return [good("Spotify connection", f"{name} can be read"), *found]
+
+
+def _scopes(credentials: SpotifyCredentials) -> list[Finding]:
+    if not credentials.scopes:
+        return []
+    lacking = sorted(set(SCOPES) - set(credentials.scopes))
+    if not lacking:
+        return [good("Spotify scopes", f"all {len(SCOPES)} that are needed")]
+    remedy = login_remedy(credentials.listener)
+    return [bad("Spotify scopes", f"{', '.join(lacking)} was not agreed to", remedy)]
+
+
+def _guarded(subject: str, look: "Callable[[], list[Finding]]") -> list[Finding]:
+    """What was found, or the error that kept us from looking."""
+    try:
+        return look()
+    except SmallhoursError as error:
+        return [bad(subject, error.what, error.remedy)]

@@ -1,0 +1,92 @@
+"""Is the lake whole: readable, without gaps, without files that nobody knows?"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.errors import LakeError
+from smallhours.lake.partition import values_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYS, TABLES
+
+# What lies in the lake beside the tables: models, and what starts with a dot.
+MODELS = "models"
+# A silence that people have now and then; a longer one may be a scrobbler that was signed out.
+LONGEST_SILENCE = dt.timedelta(days=14)
+NAMED = 3
+
+
+def check_lake(lake: Lake) -> list[Finding]:
+    """Read the header of every file, and name what does not belong.
+
+    Raises:
+        LakeError: the lake can't be listed.
+    """
+    paths = [path for path in lake.files.list("") if not _hidden(path)]
+    tables: Counter[str] = Counter()
+    strangers = []
+    for path in paths:
+        name = path.partition("/")[0]
+        if name in TABLES and values_in(TABLES[name], path) is not None:
+            tables[name] += 1
+        elif name != MODELS:
+            strangers.append(path)
+    if not tables:
+        return [note("lake", f"{lake.url} is empty", "Run `smallhours night`, or let it come.")]
+    found = [_table(lake, name, files) for name, files in sorted(tables.items())]
+    if strangers:
+        found.append(
+            note(
+                "lake files",
+                f"{len(strangers)} that nobody knows: {_listed(strangers)}",
+                f"Nothing reads them; look at them below {lake.url} and remove them.",
+            )
+        )
+    return found
+
+
+def check_history(listener: str, lake: Lake, *, today: dt.date) -> Finding:
+    """Whether the history goes on to now, and where it was silent in the last year."""
+    subject = "listening history"
+    where = {"listener": listener}
+    played = lake.frame(PLAYS, columns=["played_at"], where=where)["played_at"]
+    if played.empty:
+        return note(subject, "no plays yet", "Run sync_listening.")
+    days = pd.Series(sorted(set(played.dt.date)))
+    last = days.iloc[-1]
+    told = f"{len(played):,} plays from {days.iloc[0]} to {last}"
+    if today - last > LONGEST_SILENCE:
+        return note(
+            subject,
+            f"{told}: nothing for {(today - last).days} days",
+            "See at Last.fm whether your player still scrobbles; run sync_listening.",
+        )
+    recent = days[days >= today - dt.timedelta(days=365)]
+    silence = pd.to_datetime(recent).diff().max()
+    if silence > LONGEST_SILENCE:  # false where there is but one day
+        told += f"; the longest silence of the last year was {silence.days} days"
+    return good(subject, told)
+
+
+def _table(lake: Lake, name: str, files: int) -> Finding:
+    """Whether every file of a table can be read and has its columns."""
+    table = TABLES[name]
+    try:
+        rows = lake.read(table, columns=list(table.key[:1])).num_rows
+    except LakeError as error:
+        return bad(f"table {name}", error.what, error.remedy)
+    size = sum(len(lake.files.read(path)) for path in lake.files.list(name) if not _hidden(path))
+    return good(f"table {name}", f"{rows:,} rows, {files} files, {size / 1e6:.1f} MB")
+
+
+def _hidden(path: str) -> bool:
+    return any(step.startswith(".") for step in path.split("/"))
+
+
+def _listed(paths: Iterable[str]) -> str:
+    names = list(paths)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,0 +1,81 @@
+"""How does a listener see whether everything is in order?"""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from smallhours.checkup.finding import Finding, Health, bad, good
+from smallhours.cli.night import ListenerOption
+from smallhours.errors import SmallhoursError
+from smallhours.settings import Settings, load_settings, settings_path
+
+_SIGNS = {
+    Health.GOOD: ("ok", "green"),
+    Health.NOTE: ("look", "yellow"),
+    Health.BAD: ("bad", "bold red"),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add `doctor`."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    listener: ListenerOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no service.")] = False,
+) -> None:
+    """Look at settings, logins, quotas, lake, models and last night; say what to do."""
+    findings = _look(listener, online=not offline)
+    _print(findings)
+    worst = sum(finding.health is Health.BAD for finding in findings)
+    if worst:
+        raise typer.Exit(1)
+
+
+def _look(listener: str | None, *, online: bool) -> list[Finding]:
+    try:
+        settings = load_settings()
+        name = listener or next(iter(settings.listeners))
+        settings.listener(name)
+    except SmallhoursError as error:
+        return [bad("settings", error.what, error.remedy)]
+    listeners = ", ".join(settings.listeners)
+    findings = [good("settings", f"{settings_path()} is valid; listeners: {listeners}")]
+    return [*findings, *_look_at(name, settings, online=online)]
+
+
+def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
+    from smallhours.checkup import lately, logins, stored
+    from smallhours.lake.store import Lake
+    from smallhours.provider.connections import AirflowSecrets
+
+    now = dt.datetime.now(dt.UTC)
+    today = settings.listener(listener).night_at(now).date
+    findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
+    findings += lately.check_quotas(settings)
+    lake = Lake(settings.lake.url)
+    try:
+        lake.check_writable()
+        findings += stored.check_lake(lake)
+        findings.append(stored.check_history(listener, lake, today=today))
+        findings += lately.check_models(listener, lake, today=today)
+        findings.append(lately.check_last_night(listener, lake, today=today))
+    except SmallhoursError as error:
+        findings.append(bad("lake", error.what, error.remedy))
+    return findings
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for finding in findings:
+        sign, style = _SIGNS[finding.health]
+        told = Text(finding.what)
+        if finding.remedy:
+            told.append(f"\n→ {finding.remedy}", style="bold")
+        table.add_row(Text(sign, style=style), finding.subject, told)
+    Console().print(table)

@@ -1,0 +1,75 @@
+"""Is it told what the last night came to, how old the models are, and what was asked today?"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from smallhours.checkup.finding import Health
+from smallhours.checkup.lately import check_last_night, check_models, check_quotas
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS
+from smallhours.services.budget import TokenBucket
+from smallhours.settings import LakeLocation
+from tests.household import settings_for
+
+TODAY = dt.date(2026, 11, 2)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path))
+
+
+def add_list(lake: Lake, night: dt.date, outcome: str, note: str = "") -> None:
+    row: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
+    row |= {"night": night, "intent": "main", "name": "Smallhours", "outcome": outcome}
+    row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada"}
+    lake.merge(PLAYLISTS, pd.DataFrame([row]))
+
+
+@pytest.mark.parametrize(
+    ("age", "outcome", "health"),
+    [
+        (0, "verified", Health.GOOD),
+        (2, "verified", Health.GOOD),
+        (3, "verified", Health.BAD),
+        (1, "kept_yesterday", Health.NOTE),
+        (0, "planned", Health.NOTE),
+    ],
+)
+def test_the_last_night_is_judged_by_its_outcome_and_age(
+    age: int, outcome: str, health: Health, lake: Lake
+) -> None:
+    add_list(lake, TODAY - dt.timedelta(days=age), outcome, "30 tracks.")
+
+    found = check_last_night("ada", lake, today=TODAY)
+
+    assert found.health is health
+    assert "30 tracks." in found.what
+
+
+def test_before_the_first_night_nothing_is_wrong(lake: Lake) -> None:
+    assert check_last_night("ada", lake, today=TODAY).health is Health.NOTE
+    assert {found.what for found in check_models("ada", lake, today=TODAY)} == {"none yet"}
+
+
+def test_a_days_budget_that_is_nearly_used_up_is_told(tmp_path: Path) -> None:
+    settings = settings_for("http://127.0.0.1:9").model_copy(
+        update={"lake": LakeLocation(url=str(tmp_path))}
+    )
+    limits = settings.services.spotify.model_copy(update={"calls_per_day": 10})
+    services = settings.services.model_copy(update={"spotify": limits})
+    settings = settings.model_copy(update={"services": services})
+    assert check_quotas(settings) == []
+
+    file = tmp_path / ".budgets" / "spotify.json"
+    budget = TokenBucket(1000.0, calls_per_day=10, state_file=file)
+    for _ in range(9):
+        budget.acquire()
+
+    (found,) = check_quotas(settings)
+    assert found.health is Health.NOTE
+    assert found.what.startswith("9 of the 10 calls")

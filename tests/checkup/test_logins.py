@@ -1,0 +1,98 @@
+"""Are missing, ageing and ended logins found, with what to do?"""
+
+import datetime as dt
+
+import pytest
+
+from smallhours.checkup.finding import Health
+from smallhours.checkup.logins import check_login_age, check_logins
+from smallhours.errors import NeedsLogin
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
+from smallhours.services.spotify_login import SCOPES
+from tests.household import LASTFM_KEY, Household, household, settings_for
+
+__all__ = ["household"]
+
+NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+
+
+class Keys:
+    """What a listener has stored."""
+
+    def __init__(self, spotify: SpotifyCredentials | None, key: str = LASTFM_KEY) -> None:
+        self._spotify = spotify
+        self._key = key
+
+    def lastfm(self, listener: str) -> LastfmCredentials:
+        return LastfmCredentials(self._key, listener=listener)
+
+    def spotify(self, listener: str) -> SpotifyCredentials:
+        if self._spotify is None:
+            raise NeedsLogin("Spotify", "no login yet.", remedy=login_remedy(listener))
+        return self._spotify
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        raise AssertionError(f"looking must not store a token for {listener}: {len(token)}")
+
+
+def login(days_ago: int, scopes: tuple[str, ...] = SCOPES) -> SpotifyCredentials:
+    at = NOW - dt.timedelta(days=days_ago)
+    return SpotifyCredentials(
+        "sandbox-client", "sandbox-secret", "refresh-ada", scopes, at, listener="default"
+    )
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "health"),
+    [
+        (0, Health.GOOD),
+        (149, Health.GOOD),
+        (150, Health.NOTE),
+        (182, Health.NOTE),
+        (183, Health.BAD),
+    ],
+)
+def test_a_login_is_spoken_of_from_day_150_on(days_ago: int, health: Health) -> None:
+    found = check_login_age(login(days_ago), now=NOW)
+
+    assert found.health is health
+    assert ("smallhours login spotify --listener default" in found.remedy) == (
+        health is not Health.GOOD
+    )
+
+
+def test_a_login_that_works_is_good_throughout(household: Household) -> None:
+    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+
+    assert {finding.health for finding in found} == {Health.GOOD}
+    assert "3,000 scrobbles" in found[0].what
+
+
+def test_a_revoked_login_says_what_to_run(household: Household) -> None:
+    revoked = SpotifyCredentials("sandbox-client", "sandbox-secret", "revoked", listener="default")
+
+    found = check_logins("default", household.settings, Keys(revoked), now=NOW, online=True)
+
+    (spotify,) = [finding for finding in found if finding.health is Health.BAD]
+    assert "smallhours login spotify" in spotify.remedy
+
+
+def test_a_scope_that_was_not_agreed_to_is_named() -> None:
+    settings = settings_for("http://127.0.0.1:9")
+    keys = Keys(login(1, SCOPES[1:]))
+
+    found = check_logins("default", settings, keys, now=NOW, online=False)
+
+    (scopes,) = [finding for finding in found if finding.subject == "Spotify scopes"]
+    assert scopes.health is Health.BAD
+    assert SCOPES[0] in scopes.what
+
+
+def test_without_spotify_nothing_is_asked_of_it() -> None:
+    settings = settings_for("http://127.0.0.1:9")
+    listener = settings.listener("default").model_copy(update={"spotify": False})
+    settings = settings.model_copy(update={"listeners": {"default": listener}})
+
+    found = check_logins("default", settings, Keys(None), now=NOW, online=False)
+
+    assert {finding.health for finding in found} == {Health.GOOD}

@@ -1,0 +1,51 @@
+"""Do three answers make a settings file that works?"""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from smallhours.cli import app
+from smallhours.settings import load_settings
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "smallhours.toml"
+    monkeypatch.setenv("SMALLHOURS_SETTINGS", str(place))
+    monkeypatch.delenv("SMALLHOURS_LAKE", raising=False)
+    return place
+
+
+def test_three_answers_make_a_valid_file(path: Path) -> None:
+    ended = CliRunner().invoke(app, ["init"], input='od"d\nEurope/Lisbon\nn\n')
+
+    assert ended.exit_code == 0, ended.output
+    found = load_settings(path).listener("me")
+    assert (found.lastfm_user, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
+    assert "smallhours login lastfm" in ended.output
+    assert "login spotify" not in ended.output
+
+
+def test_options_answer_without_asking(path: Path) -> None:
+    arguments = ["--lastfm-user", "ada", "--timezone", "Europe/Dublin", "--spotify"]
+
+    assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
+    assert load_settings(path).listener("me").spotify
+
+
+def test_a_wrong_answer_writes_nothing(path: Path) -> None:
+    ended = CliRunner().invoke(app, ["init"], input="ada\nEurope/Dubln\ny\n")
+
+    assert "did you mean 'Europe/Dublin'?" in str(ended.exception)
+    assert not path.exists()
+
+
+def test_an_existing_file_stays(path: Path) -> None:
+    text = '[listeners.me]\nlastfm_user = "ada"\ntimezone = "UTC"\n'
+    path.write_text(text, encoding="utf-8")
+
+    ended = CliRunner().invoke(app, ["init"])
+
+    assert "nothing was changed" in ended.output
+    assert path.read_text(encoding="utf-8") == text

@@ -1,0 +1,135 @@
+"""Does a listener without any connection get to a working login, on this machine and over SSH?"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from smallhours.local.parts import free_ports
+from tests.airflow_home import House, house
+
+__all__ = ["house"]
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+KEY = "5a4d" * 8
+
+
+@dataclass
+class Terminal:
+    """`smallhours` in a process of its own, with an Airflow home that does not exist yet."""
+
+    home: Path
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command; what it prints and reads is piped."""
+        started = subprocess.Popen(
+            [sys.executable, "-m", "smallhours", *arguments],
+            cwd=self.home,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.running.append(started)
+        return started
+
+    def run(self, *arguments: str, answers: str = "") -> tuple[int, str]:
+        """Run it to its end."""
+        process = self.start(*arguments)
+        shown, _ = process.communicate(answers, timeout=120)
+        return process.returncode, shown
+
+
+@pytest.fixture
+def terminal(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    for name in ("lastfm_ada", "spotify_ada"):
+        house.unset_connection(name)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    made = Terminal(tmp_path)
+    yield made
+    for process in made.running:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+
+def address_shown(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "/authorize?" in line:
+            return line.strip()
+    raise AssertionError("no address was shown")
+
+
+def told_offline(terminal: Terminal) -> str:
+    """What the doctor says without asking anybody, on one line."""
+    code, shown = terminal.run("doctor", "--offline")
+    assert code == 1
+    return " ".join(shown.split())
+
+
+def test_logging_in_from_nothing_makes_working_connections(terminal: Terminal) -> None:
+    code, shown = terminal.run("login", "lastfm", answers=f"{KEY}\n")
+    assert code == 0, shown
+    assert "The key works: ada has" in shown
+    assert KEY not in shown
+
+    (port,) = free_ports(1)
+    process = terminal.start("login", "spotify", "--port", str(port))
+    assert process.stdin is not None
+    process.stdin.write("sandbox-client\nsandbox-secret\n")
+    process.stdin.flush()
+    requests.get(address_shown(process), timeout=10)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, shown
+    assert "Logged in as" in shown
+
+    code, shown = terminal.run("doctor")
+    assert code == 0, shown
+    assert "ada, 3,000 scrobbles, can be read" in " ".join(shown.split())
+    assert "lasts 181 more days" in shown
+
+
+def test_over_ssh_the_address_is_pasted(terminal: Terminal) -> None:
+    process = terminal.start("login", "spotify", "--paste")
+    assert process.stdin is not None
+    process.stdin.write("sandbox-client\n\n")
+    process.stdin.flush()
+    reply = requests.get(address_shown(process), timeout=10, allow_redirects=False)
+
+    shown, _ = process.communicate(f"{reply.headers['location']}\n", timeout=60)
+
+    assert process.returncode == 0, shown
+    assert "Logged in as" in shown
+
+
+def test_an_address_of_another_login_is_refused_and_nothing_is_kept(terminal: Terminal) -> None:
+    code, shown = terminal.run(
+        "login",
+        "spotify",
+        "--paste",
+        answers="sandbox-client\n\nhttp://127.0.0.1:8888/callback?code=stolen&state=theirs\n",
+    )
+
+    assert code == 1
+    assert "the login did not succeed" in shown
+    assert "stolen" not in shown
+    assert "There is no Airflow connection `spotify_ada`" in told_offline(terminal)
+
+
+def test_a_wrong_key_is_not_kept(terminal: Terminal) -> None:
+    code, shown = terminal.run("login", "lastfm", answers="not-a-key\n")
+
+    assert code == 1
+    assert "error: Last.fm:" in shown
+    assert "There is no Airflow connection `lastfm_ada`" in told_offline(terminal)
