@@ -3,48 +3,42 @@
     python -m benchmarks.ingest [--seconds 45] [--kills 3]
 
 Four measurements over the sandbox, each printed as it comes: how much of 4 calls a second a first
-sync uses, by one process and by two at once; what is asked again after SIGKILL at random moments;
-how many calls a normal night makes and how few would do; and what merging a normal night costs
-where 90,000 plays, 20,000 tracks and 5,000,000 tags are stored. Answers take 0.3 seconds, as
-Last.fm's do.
+sync uses, by one process and by two at once; what is asked again after SIGKILL at random moments
+of five stages; how many calls a normal night makes and how few would do; and what merging a normal
+night costs where 90,000 plays, 20,000 tracks and 5,000,000 tags are stored. Answers take 0.3
+seconds, as Last.fm's do.
 """
 
 import argparse
 import json
 import math
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.ingest_merge import measure_merge
-from smallhours.catalog.asking import STORE_EVERY_S
+from benchmarks.ingest_stages import (
+    DONE,
+    FAST,
+    LISTENER,
+    Asked,
+    ListeningServer,
+    latency,
+    run_stages,
+    settings_of,
+    start,
+)
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, SIMILAR, TRACK_TAGS
-from smallhours.runs import STAGES, Run
-from smallhours.sandbox.faults import Fault, book
 from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from smallhours.settings import Settings, parse_settings
 
-LISTENER = "default"
-FIRST_NIGHT, NEXT_NIGHT = "2026-11-02", "2026-11-03"
-FAST = 10_000.0
+NEXT_NIGHT = "2026-11-03"
 LASTFM_RATE = 4.0
-LATENCY_S = 0.3
 # Fast enough that a kill comes soon, slow enough that hundreds of questions are left.
 KILLED_RATE = 20.0
 SCROBBLES, TRACKS = 90_000, 20_000
@@ -53,64 +47,21 @@ STAGES_OF_A_NIGHT = (
     "fetch_neighbours", "fetch_tags", "fetch_audio_features", "gather_candidates",
 )  # fmt: skip
 
-Question = tuple[tuple[str, str], ...]
-
-
-class Secrets:
-    """The sandbox's public credentials."""
-
-    def lastfm(self, listener: str) -> LastfmCredentials:
-        """The key that the sandbox takes."""
-        del listener
-        return LastfmCredentials(LASTFM_API_KEY)
-
-    def spotify(self, listener: str) -> SpotifyCredentials:
-        """The login of the sandbox's `ada`."""
-        del listener
-        return SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada")
-
-    def keep_refresh_token(self, listener: str, token: str) -> None:
-        """The sandbox keeps its tokens."""
-        raise AssertionError(f"{listener} was not to get {token}")
-
-
-class ListeningServer(SandboxServer):
-    """A sandbox that notes each question that Last.fm is asked, with its moment."""
-
-    def __init__(self, state: SandboxState) -> None:
-        super().__init__(state)
-        self.asked: list[tuple[float, Question]] = []
-
-    def serve(self, state: SandboxState) -> None:
-        """Serve a state, noting what is asked."""
-        super().serve(state)
-        if self._app is not None:
-            self._app = self._noting(self._app)
-
-    def _noting(self, app: ASGIApp) -> ASGIApp:
-        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-            if not scope.get("path", "").startswith("/2.0"):
-                await app(scope, receive, send)
-                return
-
-            async def note() -> Message:
-                message = await receive()
-                question = tuple(sorted(parse_qsl(message.get("body", b"").decode("latin-1"))))
-                if question:
-                    self.asked.append((time.monotonic(), question))
-                return message
-
-            await app(scope, note, send)
-
-        return noting
+# What a killed client may have been reading when it died; a busy machine takes long to read.
+READING_S = 0.25
+# Stages that ask much before they store it; each is killed by itself, as its task would be.
+KILLED = (
+    "sync_scrobbles",
+    "sync_library",
+    "fetch_neighbours",
+    "fetch_tags",
+    "fetch_audio_features",
+)
 
 
 def main() -> None:
     """Measure, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
-    if arguments.stages:
-        run_stages(arguments.stages.split(","), arguments.lake, arguments.url, arguments.rate)
-        return
     world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000)
     figures: dict[str, float] = {}
     with (
@@ -130,21 +81,21 @@ def measure_rate(server: ListeningServer, folder: Path, seconds: float) -> float
     before = ("sync_scrobbles", "update_tracks", "fetch_neighbours")
     run_stages(before, folder / "rate", server.url, FAST)
     shares = []
-    with _latency(server):
+    with latency(server):
         for processes, span in ((1, seconds), (2, seconds / 2)):
             server.asked.clear()
             running = [
-                _start(("fetch_tags",), folder / "rate", server.url, LASTFM_RATE)
+                start(("fetch_tags",), folder / "rate", server.url, LASTFM_RATE)
                 for _ in range(processes)
             ]
             while not server.asked:
                 time.sleep(0.01)
-            begun = server.asked[0][0]
+            begun = server.asked[0].at
             time.sleep(max(0.0, begun + span - time.monotonic()))
             for each in running:
                 each.kill()
                 each.wait()
-            made = sum(moment < begun + span for moment, _ in server.asked)
+            made = sum(each.at < begun + span for each in server.asked)
             allowed = math.floor(span * LASTFM_RATE) + 1
             shares.append(made / allowed)
             print(
@@ -160,34 +111,72 @@ def measure_rate(server: ListeningServer, folder: Path, seconds: float) -> float
     return round(min(shares), 4)
 
 
-def measure_kills(server: ListeningServer, world: World, folder: Path, times: int) -> float:
-    """Questions that Last.fm was asked again after SIGKILL at random moments, per kill."""
+def measure_kills(
+    server: ListeningServer,
+    world: World,
+    folder: Path,
+    times: int,
+    verbs: Sequence[str] = KILLED,
+) -> int:
+    """How many answers, of those that were sent, had to be asked for again after SIGKILL.
+
+    Each stage is killed at random moments, several times in a row, and then run to its end.
+    """
     draw = random.Random(1983)  # noqa: S311 - a benchmark repeats itself
     server.serve(SandboxState(world))
     lake = folder / "killed"
-    before = ("sync_scrobbles", "update_tracks", "fetch_neighbours")
-    run_stages(before, lake, server.url, FAST)
-    server.asked.clear()
-    with _latency(server):
-        for number in range(times):
-            already = len(server.asked)
-            running = _start(("fetch_tags",), lake, server.url, KILLED_RATE)
-            while len(server.asked) == already and running.poll() is None:
-                time.sleep(0.01)
-            time.sleep(draw.uniform(0.5, 4.0))
-            running.kill()
-            running.wait()
-            print(f"kill {number + 1} after {len(server.asked) - already} questions")
-    run_stages(("fetch_tags",), lake, server.url, FAST)
-    counts = Counter(question for _, question in server.asked)
-    again = sum(count - 1 for count in counts.values())
+    questions = again = under_way = kills = 0
+    for verb in verbs:
+        if verb == "fetch_neighbours":
+            run_stages(("update_tracks",), lake, server.url, FAST, archive=True)
+        server.asked.clear()
+        moments: list[float] = []
+        with latency(server):
+            while len(moments) < times:
+                killed_at = _kill(server, verb, lake, draw.uniform(0.0, 3.0))
+                if killed_at is None:
+                    break
+                moments.append(killed_at)
+            else:
+                run_stages((verb,), lake, server.url, FAST, archive=True)
+        lost, cut_off = repeated(server.asked, moments)
+        questions += len({each.question for each in server.asked})
+        again, under_way, kills = again + lost, under_way + cut_off, kills + len(moments)
+        print(f"{verb}: {len(moments)} kills, {lost} answers asked for again, {cut_off} under way")
     print(
-        f"{times} kills at {KILLED_RATE:g} calls/s: {len(counts)} questions, {again} asked again "
-        f"({again / max(1, times):.1f} a kill; answers are stored every {STORE_EVERY_S:g} s and "
-        f"{KILLED_RATE * LATENCY_S:.0f} are under way; at {LASTFM_RATE:g} calls/s that is "
-        f"{again / max(1, times) * LASTFM_RATE / KILLED_RATE:.1f} a kill)"
+        f"{kills} kills, {questions} questions: {again} that were answered were asked again, and "
+        f"{under_way} whose answer was under way"
     )
-    return round(again / max(1, times), 1)
+    return again
+
+
+def _kill(server: ListeningServer, verb: str, lake: Path, after_s: float) -> float | None:
+    """Kill a stage some time after its next question; returns when, unless it was done before."""
+    already = len(server.asked)
+    done = lake.with_name(DONE)
+    done.unlink(missing_ok=True)
+    running = start((verb,), lake, server.url, KILLED_RATE)
+    while len(server.asked) == already and running.poll() is None:
+        time.sleep(0.01)
+    time.sleep(after_s)
+    running.kill()
+    moment = time.monotonic()
+    running.wait()
+    return None if done.exists() else moment
+
+
+def repeated(asked: Sequence[Asked], killed: Sequence[float]) -> tuple[int, int]:
+    """How many questions came again after an answer, and how many because it was under way."""
+    lost = cut_off = 0
+    last: dict[str, Asked] = {}
+    for each in sorted(asked, key=lambda each: each.at):
+        before = last.get(each.question)
+        if before is not None:
+            death = next((moment for moment in killed if moment > before.at), math.inf)
+            arrived = before.answered < death - READING_S
+            lost, cut_off = lost + arrived, cut_off + (not arrived)
+        last[each.question] = each
+    return lost, cut_off
 
 
 def measure_night(server: ListeningServer, world: World, folder: Path) -> float:
@@ -196,7 +185,7 @@ def measure_night(server: ListeningServer, world: World, folder: Path) -> float:
     server.serve(state)
     lake = folder / "nights"
     run_stages(STAGES_OF_A_NIGHT, lake, server.url, FAST)
-    state.advance(_settings(server.url, lake, FAST).night(LISTENER, NEXT_NIGHT).as_of.timestamp())
+    state.advance(settings_of(server.url, lake, FAST).night(LISTENER, NEXT_NIGHT).as_of.timestamp())
     before = Counter(state.calls)
     known = {key for key, _ in _answers(Lake(str(lake)))}
     run_stages(STAGES_OF_A_NIGHT, lake, server.url, FAST, night=NEXT_NIGHT)
@@ -245,63 +234,10 @@ def _answers(lake: Lake) -> Iterator[tuple[str, str]]:
             yield f"{kind}: {tuple(row)}", kind
 
 
-def run_stages(
-    verbs: tuple[str, ...] | list[str],
-    lake: Path,
-    url: str,
-    rate: float,
-    *,
-    night: str = FIRST_NIGHT,
-) -> None:
-    """Run stages as their commands do, with the budgets beside the lake."""
-    settings = _settings(url, lake, rate)
-    with Run(LISTENER, settings.night(LISTENER, night), settings, Secrets()) as run:
-        for verb in verbs:
-            STAGES[verb](run)
-
-
-@contextmanager
-def _latency(server: SandboxServer) -> Iterator[None]:
-    rules = book(server.state)
-    rules.add(Fault("slow", service="lastfm", seconds=LATENCY_S, times=0))
-    yield
-    rules.clear()
-
-
-def _start(verbs: tuple[str, ...], lake: Path, url: str, rate: float) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "benchmarks.ingest", "--stages", ",".join(verbs)]
-    return subprocess.Popen([*command, "--lake", str(lake), "--url", url, "--rate", str(rate)])
-
-
-def _settings(url: str, lake: Path, rate: float) -> Settings:
-    return parse_settings(
-        {
-            "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
-            "lake": {"url": str(lake)},
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_second": FAST,
-                    "calls_per_day": 1_000_000,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": rate},
-                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
-                "acousticbrainz": {"enabled": False},
-            },
-        },
-        origin="the benchmark's settings",
-    )
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=45, help="how long the rate is measured")
-    parser.add_argument("--kills", type=int, default=3, help="how often a stage is killed")
-    parser.add_argument("--stages", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--lake", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--rate", type=float, default=LASTFM_RATE, help=argparse.SUPPRESS)
+    parser.add_argument("--kills", type=int, default=3, help="how often each stage is killed")
     return parser.parse_args()
 
 

@@ -1,5 +1,7 @@
 """The catalog stage against the sandbox: known tracks, their tags, neighbours and candidates."""
 
+import logging
+import math
 from typing import Any
 
 import pytest
@@ -97,12 +99,22 @@ def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: Household) 
     assert len(asked) > 500
 
 
-def test_the_budget_limits_a_night_and_the_next_goes_on(home: Household) -> None:
+def test_the_budget_limits_a_night_and_the_next_goes_on(
+    home: Household, caplog: pytest.LogCaptureFixture
+) -> None:
     catalog = home.settings.catalog.model_copy(update={"lastfm_calls_per_night": 200})
     home.settings = home.settings.model_copy(update={"catalog": catalog})
-    first = refresh(home)["tags"]
+    with caplog.at_level(logging.INFO):
+        first = refresh(home)["tags"]
     assert first["artists_asked"] + first["tracks_asked"] == 200
-    assert first["left_for_later"] > 0
+    left = first["left_for_later"]
+    assert isinstance(left, int)
+    assert left > 0
+    # How long it still takes is said before the first call, and after the last.
+    nights = math.ceil((left + 200) / 200)
+    assert any(f"200 tonight, in about 1 minutes; {nights} nights" in m for m in caplog.messages)
+    assert first["nights_to_go"] == nights - 1
+    assert first["minutes_to_go"] == 1
     second = refresh(home)["tags"]
     assert second["left_for_later"] < first["left_for_later"]
 

@@ -255,6 +255,76 @@ def test_spotifys_play_is_joined_by_the_next_poll_that_knows_its_length() -> Non
     assert len(supplement(apart, recent, source=SPOTIFY, durations=LENGTHS)) == 1
 
 
+@pytest.mark.parametrize(
+    ("scrobbled", "polls", "joined"),
+    [
+        # The same song at once again: each of Spotify's times may be one's end, the other's start.
+        ((0, 240), ((240,), (240, 480)), {0: 240, 240: 480}),
+        ((0, 240), ((0,), (0, 240)), {0: 0, 240: 240}),
+        ((0, 240), ((0,), (0, 480)), {0: 0, 240: 480}),
+        ((0, 240), ((240,), (240,)), {240: 240}),  # a start, rather than an end
+        ((0, 245, 490), ((242,), (242, 487), (242, 487, 732)), {0: 242, 245: 487, 490: 732}),
+        ((0,), ((0,), (0, 240)), {0: 0}),  # the second play was not scrobbled
+        ((0, 240), ((200,), (200, 440)), {0: 200, 240: 440}),
+        ((0, 600), ((240,), (240, 600), (240, 600, 840)), {0: 240, 600: 600}),
+    ],
+)
+@pytest.mark.parametrize("scrobbles_first", [True, False])
+def test_a_song_that_is_repeated_at_once_is_joined_the_same_however_often_spotify_tells_it(
+    scrobbled: tuple[int, ...],
+    polls: tuple[tuple[int, ...], ...],
+    joined: dict[int, int],
+    scrobbles_first: bool,
+) -> None:
+    lastfm = plays_frame([play(at) for at in scrobbled], source=LASTFM)
+    rows = plays_frame([], source=LASTFM)
+    if scrobbles_first:
+        rows = unify(rows, lastfm, source=LASTFM, since=SINCE, until=UNTIL)
+    for poll in polls:
+        told = [play(at, spotify_id=ID, duration_ms=240_000) for at in poll]
+        rows = supplement(rows, plays_frame(told, source=SPOTIFY), source=SPOTIFY)
+    for _ in range(2):
+        rows = unify(rows, lastfm, source=LASTFM, since=SINCE, until=UNTIL)
+        both = rows[[list(names) == ["lastfm", "spotify"] for names in rows["sources"]]]
+        starts, told_at = (
+            ((both[name] - NOON).dt.total_seconds().astype(int).tolist())
+            for name in ("played_at", "spotify_at")
+        )
+        assert dict(zip(starts, told_at, strict=True)) == joined
+        assert rows["spotify_at"].notna().sum() == len(polls[-1])
+
+
+def test_what_spotify_told_is_counted_for_one_play_only_when_another_is_scrobbled_late() -> None:
+    end = plays_frame([play(240, spotify_id=ID, isrc="GB", duration_ms=240_000)], source=SPOTIFY)
+    rows = supplement(plays_frame([play(0)], source=LASTFM), end, source=SPOTIFY)
+    assert [list(names) for names in rows["sources"]] == [["lastfm", "spotify"]]
+    late = plays_frame([play(0), play(240)], source=LASTFM)
+    rows = unify(rows, late, source=LASTFM, since=SINCE, until=UNTIL)
+    assert [list(names) for names in rows["sources"]] == [["lastfm"], ["lastfm", "spotify"]]
+    for column in ("spotify_id", "isrc", "spotify_at", "duration_ms"):
+        assert rows[column].isna().tolist() == [True, False]
+
+
+def test_a_scrobble_that_is_deleted_leaves_spotify_its_own_time() -> None:
+    end = plays_frame([play(240, spotify_id=ID, duration_ms=240_000)], source=SPOTIFY)
+    rows = supplement(plays_frame([play(0)], source=LASTFM), end, source=SPOTIFY)
+    assert rows["played_at"].tolist() == [NOON]
+    none = plays_frame([], source=LASTFM)
+    rows = unify(rows, none, source=LASTFM, since=SINCE, until=UNTIL)
+    assert rows["played_at"].tolist() == [NOON + dt.timedelta(seconds=240)]
+
+
+def test_a_play_of_before_spotifys_own_time_was_kept_stays_joined() -> None:
+    told = plays_frame([play(0, spotify_id=ID)], source=SPOTIFY)
+    scrobbles = plays_frame([play(0)], source=LASTFM)
+    old = supplement(scrobbles, told, source=SPOTIFY).assign(spotify_at=None)
+    rows = unify(old, scrobbles, source=LASTFM, since=SINCE, until=UNTIL)
+    assert [list(names) for names in rows["sources"]] == [["lastfm", "spotify"]]
+    rows = supplement(rows, told, source=SPOTIFY)
+    assert [list(names) for names in rows["sources"]] == [["lastfm", "spotify"]]
+    assert rows["spotify_at"].tolist() == [NOON]
+
+
 @pytest.mark.parametrize("paused_s", [0, 40, 170])
 def test_an_export_that_was_joined_is_recognised_when_it_comes_again(paused_s: float) -> None:
     scrobbles = plays_frame([play(0), play(900)], source=LASTFM)
@@ -320,10 +390,7 @@ def evenings(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
         if heard >= 120 and draw(st.booleans()):
             reports[LASTFM].append(play(at + draw(jitter), title))
         if heard >= 30 and draw(st.booleans()):
-            end = at + heard
-            # What could as well be the start of the next play is told by nobody.
-            clear = all(abs(start - end) > 70 for start, _, name in evening if name == title)
-            moment = end if clear and draw(st.booleans()) else at
+            moment = at + heard if draw(st.booleans()) else at
             reports[SPOTIFY].append(play(moment + draw(jitter), title, isrc=title, **known))
     return {source: plays_frame(rows, source=source) for source, rows in reports.items()}
 

@@ -1,15 +1,18 @@
 """The Spotify client against the sandbox: what it reads and what it writes."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 import pytest
 
-from smallhours.errors import NotFound, Refused
+from smallhours.errors import NotFound, Refused, ServiceError
 from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import Playlist
-from tests.services.spotify_client import misbehave
+from tests.services.scripted import Naps
+from tests.services.spotify_client import ADA, client_of, misbehave
 
 # What is read
 
@@ -160,6 +163,44 @@ def test_details_change_one_by_one(spotify: SpotifyClient, mine: Playlist) -> No
     spotify.change_details(mine.id, description="new words")
     got = spotify.playlist(mine.id)
     assert (got.name, got.description, got.public) == ("Smallhours", "new words", False)
+
+
+def test_items_come_in_anywhere_move_and_go(
+    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+) -> None:
+    a, b, c, d = uris[:4]
+    spotify.add_items(mine.id, [a, b])
+    spotify.add_items(mine.id, [c, d], position=1)
+    assert [item.uri for item in spotify.playlist_items(mine.id)] == [a, c, d, b]
+    snapshot = spotify.playlist(mine.id).snapshot_id
+    snapshot = spotify.move_items(mine.id, 1, 2, 0, snapshot)
+    assert [item.uri for item in spotify.playlist_items(mine.id)] == [c, d, a, b]
+    spotify.remove_items(mine.id, [c, b], snapshot)
+    assert [item.uri for item in spotify.playlist_items(mine.id)] == [d, a]
+
+
+def test_an_episode_comes_in_and_goes_by_its_uri(spotify: SpotifyClient, mine: Playlist) -> None:
+    episode = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
+    snapshot = spotify.add_items(mine.id, [episode])
+    (item,) = spotify.playlist_items(mine.id)
+    assert (item.uri, item.track) == (episode, None)
+    spotify.remove_items(mine.id, [episode], snapshot)
+    assert spotify.playlist_items(mine.id) == []
+
+
+def test_a_cover_needs_a_permission_of_its_own(
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: Playlist
+) -> None:
+    picture = b"\xff\xd8\xff a picture"
+    with pytest.raises(Refused, match="lacks a permission"):
+        spotify.upload_cover(mine.id, picture)
+    accounts = accounts_of(sandbox.state)
+    token = accounts.issue_refresh_token(Grant("ada", SCOPES))
+    with client_of(sandbox, replace(ADA, refresh_token=token), Naps()) as allowed:
+        allowed.upload_cover(mine.id, picture)
+        assert sandbox.state.playlists[mine.id].cover
+        with pytest.raises(ServiceError, match="413"):
+            allowed.upload_cover(mine.id, picture * 20_000)
 
 
 def test_more_than_a_hundred_items_are_never_sent(

@@ -1,10 +1,14 @@
 """Spotify's own audio features: open to old apps, closed to all others."""
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused
+from smallhours.lake.tables import FEATURES
 from smallhours.services.json_reply import Json
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_features import parse_features, spotify_features
@@ -27,3 +31,24 @@ def test_rows_are_joined_by_id_and_unknown_tracks_are_null() -> None:
 def test_a_reply_without_rows_is_no_absence() -> None:
     with pytest.raises(BrokenReply):
         parse_features(Json("Spotify", {"audio_features": None}), [ONE])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([ONE, TWO, ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "energy", "key", "audio_features"]), inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(VALUES | st.lists(VALUES, max_size=4).map(lambda rows: {"audio_features": rows}))
+@settings(deadline=None)
+def test_any_reply_is_features_or_a_broken_reply(value: Any) -> None:
+    try:
+        found = parse_features(Json("Spotify", json.loads(json.dumps(value))), [ONE])
+    except BrokenReply:
+        return
+    assert set(found) <= {ONE}
+    assert all(set(values) <= set(FEATURES) for values in found.values())

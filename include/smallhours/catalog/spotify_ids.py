@@ -112,7 +112,7 @@ class SpotifyIds:
         return bool((self.night - track["spotify_at"]).days < MISS_STANDS_DAYS)
 
     def _noted(self, track: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
-        """The row with the answer, and with the ISRC that Spotify tells besides."""
+        """The row with the answer, and with what else Spotify tells of the track."""
         row = {
             **track,
             "spotify_id": finding.spotify_id,
@@ -122,4 +122,6 @@ class SpotifyIds:
         }
         if finding.track is not None:
             row["isrc"] = track["isrc"] or finding.track.isrc
+            row["released"] = finding.track.album_released
+            row["explicit"] = finding.track.explicit
         return row

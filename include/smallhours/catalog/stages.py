@@ -124,10 +124,20 @@ def fetch_tags(
     by_owner = wanted.groupby([artist_key_in(key) for key in wanted.index]).max()
 
     artists_due = _due(lake, ARTIST_TAGS, "artist_key", by_owner, settings, night)
-    artists = artists_due[:budget]
-    tags.fetch_artist_tags(lake, lastfm, [(k, by_artist[k]) for k in artists], night=night.date)
     tracks_due = _due(lake, TRACK_TAGS, "track_key", wanted, settings, night)
+    artists = artists_due[:budget]
     tracks = tracks_due[: budget - len(artists)]
+    due = len(artists_due) + len(tracks_due)
+    LOG.info(
+        "Tags of %d artists and %d tracks are due: %d tonight, in about %d minutes; %d nights "
+        "for all",
+        len(artists_due),
+        len(tracks_due),
+        len(artists) + len(tracks),
+        _minutes(len(artists) + len(tracks), settings),
+        math.ceil(due / budget),
+    )
+    tags.fetch_artist_tags(lake, lastfm, [(k, by_artist[k]) for k in artists], night=night.date)
     pairs = zip(by_track.loc[tracks, "artist"], by_track.loc[tracks, "title"], strict=True)
     tags.fetch_track_tags(
         lake,
@@ -135,7 +145,7 @@ def fetch_tags(
         [(key, artist, title) for key, (artist, title) in zip(tracks, pairs, strict=True)],
         night=night.date,
     )
-    left = len(artists_due) + len(tracks_due) - len(artists) - len(tracks)
+    left = due - len(artists) - len(tracks)
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
     stored = storage.keep_within(
@@ -149,12 +159,17 @@ def fetch_tags(
         "tracks_asked": len(tracks),
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
-        "minutes_to_go": math.ceil(left / settings.services.lastfm.calls_per_second / 60),
+        "minutes_to_go": _minutes(left, settings),
         "lastfm_calls": lastfm.calls.total(),
         "tags_written": named["tags"],
         "tag_names": named["names"],
         **stored,
     }
+
+
+def _minutes(calls: int, settings: Settings) -> int:
+    """How long Last.fm's rate makes so many calls take."""
+    return math.ceil(calls / settings.services.lastfm.calls_per_second / 60)
 
 
 def fetch_audio_features(

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.identity import identify
 from smallhours.lake.store import Lake, MergeReport, prefix_of
@@ -23,7 +24,8 @@ def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> Merge
     """
     new = _rows(named, night)
     where = {"prefix": sorted(set(new["prefix"]))}
-    stored = lake.frame(TRACKS, columns=COLUMNS, where=where).set_index("track_key")
+    ours = pc.field("track_key").isin(list(new["track_key"]))
+    stored = lake.frame(TRACKS, columns=COLUMNS, where=where, filters=ours).set_index("track_key")
     known = new["track_key"].isin(stored.index)
     old = stored.loc[new.loc[known, "track_key"]].reset_index()
     fresh = new[known].reset_index(drop=True)
@@ -43,7 +45,9 @@ def heard_tracks(lake: Lake, listener: str) -> pd.DataFrame:
     """Names and known ids of everything in the listener's plays and library, one row a track."""
     names = ["track_key", "artist", "title", *_KNOWN_IDS]
     plays = lake.frame(
-        PLAYS, columns=[*names, "track_mbid", "played_at"], where={"listener": listener}
+        PLAYS,
+        columns=[*names, "duration_ms", "track_mbid", "played_at"],
+        where={"listener": listener},
     ).rename(columns={"track_mbid": "mbid"})
     plays = plays.sort_values("played_at", ascending=False, kind="stable").drop(columns="played_at")
     library = lake.frame(

@@ -32,6 +32,7 @@ REBUILT_BY: Mapping[str, str] = {
     "recommendations": "run write_playlist for that night",
     "playlists": "restore it from a backup: it says which playlists are ours; without it, "
     "write_playlist creates new ones",
+    "profile": "run train_models",
     "metrics": "run train_models (past nights' figures are lost)",
 }
 
@@ -87,7 +88,8 @@ def decode(
 
     Raises:
         CorruptFile: The bytes are truncated, damaged, or not Parquet.
-        SchemaMismatch: A column is missing, has another type, or holds nulls where none may be.
+        SchemaMismatch: A column that can't be null is missing, or one has another type, or holds
+            nulls where none may be.
     """
     schema = with_partition(table)
     names = [c.name for c in table.columns] if columns is None else list(columns)
@@ -127,6 +129,8 @@ def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: s
         if column.name not in names:
             continue
         if found.get_field_index(column.name) < 0:
+            if column.nullable:
+                continue  # the file is older than the column: nobody knew it then
             raise misfit(table, address, f"column '{column.name}' is missing")
         actual = found.field(column.name).type
         if not _same_type(actual, column.type):

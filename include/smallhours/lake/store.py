@@ -40,6 +40,7 @@ from smallhours.lake.tables import PREFIXES, Table
 __all__ = ["Lake", "MergeReport", "prefix_of"]
 
 _READERS = 8  # enough to hide a disk's or a store's latency behind another file's decoding
+_WRITERS = 4  # each holds one partition of some megabytes
 
 
 class Lake:
@@ -196,11 +197,15 @@ class Lake:
             touched |= set(self._parts(table, partition))
 
         empty = table.schema.empty_table()
-        report = MergeReport()
-        for part in sorted(touched):
+
+        def write(part: Values) -> MergeReport:
             wanted = Change(new.get(part, empty), gone.get(part), replace, tuple(whole))
-            report += change(self.files, table, part, wanted)
-        return report
+            return change(self.files, table, part, wanted)
+
+        # Months are written in their order: where a sync resumes is read from the newest.
+        writers = _WRITERS if table.partition == ("prefix",) else 1
+        with ThreadPoolExecutor(writers, "lake") as pool:
+            return sum(pool.map(write, sorted(touched)), MergeReport())
 
     def replace(self, table: Table, rows: Rows, *, partition: Mapping[str, str]) -> MergeReport:
         """Make the partitions that fit `partition` hold exactly these rows.

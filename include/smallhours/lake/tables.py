@@ -57,7 +57,8 @@ class Table:
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
 
-# The audio features that services measure; the first five are the ones predicted from tags.
+# The audio features that services measure. The first five are always predicted from tags, the
+# others where tags turn out to tell them.
 PREDICTED_FEATURES = (
     "danceability",
     "acousticness",
@@ -97,6 +98,14 @@ PLAYS = Table(
         Column("track_mbid", TEXT, "MusicBrainz recording id, from Last.fm.", nullable=True),
         Column("isrc", TEXT, "ISRC, from Spotify.", nullable=True),
         Column("spotify_id", TEXT, "Spotify track id, 22 characters.", nullable=True),
+        Column(
+            "spotify_at",
+            MOMENT,
+            "When it was played as Spotify tells it among the recent plays, UTC: its start or its "
+            "end, nobody says which.",
+            nullable=True,
+        ),
+        Column("duration_ms", COUNT, "The track's length, from Spotify.", nullable=True),
         Column("ms_played", COUNT, "Milliseconds heard; export only.", nullable=True),
         Column("skipped", FLAG, "Skipped by the listener; export only.", nullable=True),
         Column("reason_start", TEXT, "Why it started, as exported.", nullable=True),
@@ -167,6 +176,13 @@ TRACKS = Table(
         _TITLE,
         Column("version", TEXT, "What makes it another recording: `live`, `remix`, ...; or empty."),
         Column("album", TEXT, "An album it is on.", nullable=True),
+        Column(
+            "released",
+            TEXT,
+            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed.",
+            nullable=True,
+        ),
+        Column("explicit", FLAG, "Whether Spotify marks it as explicit.", nullable=True),
         Column("duration_ms", COUNT, "Length in milliseconds.", nullable=True),
         Column("listeners", pa.int64(), "Last.fm listeners or plays, where told.", nullable=True),
         Column("mbid", TEXT, "MusicBrainz recording id.", nullable=True),
@@ -244,7 +260,7 @@ AUDIO_FEATURES = Table(
             "value",
             REAL,
             "0-1, but loudness (dB), tempo (beats per minute), key (0-11), "
-            "mode (0 minor, 1 major) and duration_ms.",
+            "mode (0 minor, 1 major; predicted: the chance of major) and duration_ms.",
             nullable=True,
         ),
         Column("low", REAL, "Lower end of the 80 % interval, if predicted.", nullable=True),
@@ -322,6 +338,13 @@ RECOMMENDATIONS = Table(
         Column("position", COUNT, "Place in the playlist from 1, if chosen.", nullable=True),
         Column("why_not", TEXT, "Why it was not chosen, or `reserve`; empty if it was chosen."),
         Column("reason", TEXT, "Why it was chosen, as the listener reads it."),
+        Column(
+            "reason_kind",
+            TEXT,
+            "What the reason leads with: `similar_track`, `similar_artist`, `known_artist`, `tag`, "
+            "`tags`, `sound`, `hours`, `memory`, `new` or `rank`; null where there is no reason.",
+            nullable=True,
+        ),
         Column("seeds", TEXTS, "The seeds that brought it, strongest first."),
     ),
 )
@@ -336,12 +359,60 @@ PLAYLISTS = Table(
         Column("intent", TEXT, "Which of the listener's playlists."),
         Column("name", TEXT, "The playlist's name."),
         Column("playlist_id", TEXT, "Spotify's id; null while not created.", nullable=True),
-        Column("outcome", TEXT, "`planned`, `written`, `verified`, `kept_yesterday` or `dry_run`."),
+        Column(
+            "outcome",
+            TEXT,
+            "`creating`, `planned`, `written`, `verified`, `withdrawing`, `withdrawn`, "
+            "`kept_yesterday` or `dry_run`.",
+        ),
         Column("note", TEXT, "What happened, for a person to read."),
         Column("snapshot_before", TEXT, "Snapshot id before the write.", nullable=True),
         Column("snapshot_after", TEXT, "Snapshot id after the write.", nullable=True),
         Column("track_keys", TEXTS, "The list, in order."),
         Column("uris", TEXTS, "Their Spotify URIs, in order."),
+        Column(
+            "previous",
+            TEXTS,
+            "URIs that stood in the playlist before the first write, in order; empty for a row "
+            "that Spotify had lost. Null when nothing was to be written.",
+            nullable=True,
+        ),
+        Column(
+            "leftovers",
+            TEXTS,
+            "URIs of earlier picks that may still stand there: not removed yet, or not shown by "
+            "Spotify, so that they could not be.",
+            nullable=True,
+        ),
+    ),
+)
+
+PROFILE = Table(
+    "profile",
+    "one figure about what the listener plays",
+    ("listener",),
+    ("kind", "period", "name"),
+    (
+        Column(
+            "kind",
+            TEXT,
+            "`tag` (share of the plays), `clock` (share of the plays of the last year), `artist` "
+            "(plays), `centre` (share of the taste) or `feature` (share of plays or of tracks).",
+        ),
+        Column(
+            "period",
+            TEXT,
+            "A year, `last 90 days` or `the 90 days before`; for `feature` `you` or `catalog`; "
+            "else empty.",
+        ),
+        Column(
+            "name",
+            TEXT,
+            "The tag or artist; for `clock` weekday (0 is Monday) and hour, `6-09`; for `feature` "
+            "its name and the lower end of a bin of 0.05, `energy:0.35`; for `centre` its tags.",
+        ),
+        Column("value", REAL, "The figure."),
+        Column("n", pa.int64(), "How many plays or tracks it rests on."),
     ),
 )
 
@@ -379,6 +450,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             CANDIDATES,
             RECOMMENDATIONS,
             PLAYLISTS,
+            PROFILE,
             METRICS,
         )
     }

@@ -11,7 +11,7 @@ import pandas as pd
 
 from smallhours.errors import SmallhoursError
 from smallhours.lake.store import Lake
-from smallhours.listening.history import StoreReport, around, store
+from smallhours.listening.history import StoreReport, around, lengths_of, store
 from smallhours.listening.matching import supplement
 from smallhours.listening.plays import EXPORT, plays_frame
 from smallhours.nights import Night
@@ -137,4 +137,6 @@ def _row(stream: Stream) -> dict[str, Any]:
 def _add(lake: Lake, listener: str, streams: Sequence[Stream]) -> StoreReport:
     plays = _plays(streams)
     stored = around(lake, listener, plays["played_at"].min(), plays["played_at"].max())
-    return store(lake, listener, stored, supplement(stored, plays, source=EXPORT))
+    lengths = lengths_of(lake, stored)
+    unified = supplement(stored, plays, source=EXPORT, durations=lengths)
+    return store(lake, listener, stored, unified)

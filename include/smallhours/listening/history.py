@@ -5,11 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
-from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import PLAYS, TRACKS
 from smallhours.listening.matching import LONGEST_TRACK
-from smallhours.listening.plays import COLUMNS, Bools, month_of, months_between, typed
+from smallhours.listening.plays import (
+    COLUMNS,
+    SPOTIFY,
+    Bools,
+    month_of,
+    months_between,
+    reported_by,
+    typed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,24 @@ def around(lake: Lake, listener: str, since: dt.datetime, until: dt.datetime) ->
     """
     months = months_between(since - LONGEST_TRACK, until + LONGEST_TRACK)
     return lake.frame(PLAYS, columns=COLUMNS, where={"listener": listener, "month": months})
+
+
+def lengths_of(lake: Lake, plays: pd.DataFrame) -> dict[str, int]:
+    """How long the tracks are, in milliseconds, that Spotify saw played without telling it.
+
+    A play of Spotify's has its track's length; only where it is missing the catalog is asked.
+    """
+    unknown = plays[reported_by(plays, SPOTIFY) & plays["duration_ms"].isna().to_numpy()]
+    keys = sorted(set(unknown["track_key"]))
+    if not keys:
+        return {}
+    found = lake.read(
+        TRACKS,
+        columns=["track_key", "duration_ms"],
+        where={"prefix": sorted({prefix_of(artist_key_in(key)) for key in keys})},
+        filters=pc.field("track_key").isin(keys) & pc.field("duration_ms").is_valid(),
+    )
+    return dict(zip(*(found[name].to_pylist() for name in found.schema.names), strict=True))
 
 
 def store(lake: Lake, listener: str, stored: pd.DataFrame, unified: pd.DataFrame) -> StoreReport:

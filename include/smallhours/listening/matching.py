@@ -5,9 +5,9 @@ play) and its names win; other sources add what it does not know. Where Last.fm 
 Spotify's recent plays have the better names (the export has the album's artist) and the export
 the better time.
 
-It does not matter who reports first, unless a time of Spotify's can mean two plays: the end of
-one and, within a minute, the start of the same song's next. Then the play it is counted for may
-be either, until Spotify reports again.
+It does not matter who reports first, or how often. A time of Spotify's can mean two plays: the end
+of one and, within a minute, the start of the same song's next. So each row keeps the time by which
+Spotify told of it, and whenever anything is reported, all that Spotify told is matched anew.
 """
 
 import datetime as dt
@@ -76,6 +76,8 @@ def unify(
     kept = stored.assign(sources=pd.Series(left, index=stored.index, dtype=object))
     if source == LASTFM:
         kept.loc[concerned, _FROM_LASTFM] = np.nan
+    if source == SPOTIFY:
+        kept.loc[concerned, "spotify_at"] = pd.NaT
     remains = np.fromiter(map(len, left), np.int64, len(left)) > 0
     return _merged(kept[remains], reported, source, durations or {}, concerned[remains])
 
@@ -116,40 +118,60 @@ def _merged(
     durations: Mapping[str, int],
     withdrawn: Bools,
 ) -> pd.DataFrame:
-    """Join reports with the other rows, and what only Spotify saw with the outcome.
+    """Join reports with the other rows, and what Spotify told with the outcome.
 
     Spotify's times say the least, so its plays are matched last, each time anew: another source
     may have brought the start or the length that was missing.
     """
     reported = typed(reported).reset_index(drop=True)
-    lengths = {**_full_lengths(others), **_full_lengths(reported), **durations}
-    spotify_only = reported_by(others, SPOTIFY) & ~(
-        reported_by(others, LASTFM) | reported_by(others, EXPORT)
-    )
-    recent, others, withdrawn = (
-        others[spotify_only],
-        others[~spotify_only],
-        withdrawn[~spotify_only],
-    )
+    lengths = {**_lengths(others), **_lengths(reported), **durations}
+    others, withdrawn, recent = _without_spotify(others, withdrawn)
     if source == SPOTIFY:
-        recent = recent[~_identical(recent, reported)]
-    whole = _joined(others, reported, source, lengths, withdrawn)
-    seen = reported_by(whole, SPOTIFY)
-    rest = _joined(whole[~seen], recent, SPOTIFY, lengths)
-    return with_ordinals(pd.concat([whole[seen], rest], ignore_index=True))
+        recent = pd.concat([recent[~_identical(recent, reported)], reported], ignore_index=True)
+    else:
+        others = _joined(others, reported, source, lengths, withdrawn)
+    whole = typed(_joined(others, recent, SPOTIFY, lengths))
+    # An id that Spotify's report had brought to a play that it turned out not to be of.
+    knows_id = reported_by(whole, SPOTIFY) | reported_by(whole, EXPORT)
+    whole["spotify_id"] = whole["spotify_id"].where(knows_id)
+    return with_ordinals(whole)
+
+
+def _without_spotify(
+    plays: pd.DataFrame, withdrawn: Bools
+) -> tuple[pd.DataFrame, Bools, pd.DataFrame]:
+    """Plays as the others reported them, which of them are withdrawn, and what Spotify told.
+
+    Rows of before `spotify_at` was kept stay as they are, but for those that only Spotify saw.
+    """
+    seen = reported_by(plays, SPOTIFY)
+    alone = seen & (plays["sources"].map(len) == 1).to_numpy(np.bool_)
+    at = plays["spotify_at"].where(plays["spotify_at"].notna(), plays["played_at"].where(alone))
+    told = seen & at.notna().to_numpy(np.bool_)
+    recent = plays[told].assign(played_at=at[told], spotify_at=at[told])
+    recent[[*_EXPORTED, *_FROM_LASTFM]] = None
+    recent["sources"] = [[SPOTIFY]] * len(recent)
+    others = plays.copy()
+    left = [
+        [name for name in names if name != SPOTIFY or not apart]
+        for names, apart in zip(plays["sources"], told, strict=True)
+    ]
+    others["sources"] = pd.Series(left, index=plays.index, dtype=object)
+    others.loc[told, ["isrc", "duration_ms", "spotify_at"]] = None
+    others = others[~alone]
+    return typed(others), withdrawn[~alone], typed(recent)
 
 
 def _identical(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
-    """Which rows of one frame the other has too, by time and track."""
-    key = ["played_at", "track_key"]
-    there = pd.MultiIndex.from_frame(one[key]).isin(pd.MultiIndex.from_frame(two[key]))
-    return np.asarray(there, np.bool_)
+    """Which of Spotify's reports in one frame the other has too: a moment is told once."""
+    return np.asarray(one["spotify_at"].isin(two["spotify_at"]), np.bool_)
 
 
-def _full_lengths(plays: pd.DataFrame) -> dict[str, int]:
-    """The length of every track that the export saw played to its end, by key."""
-    ended = plays[(plays["reason_end"] == "trackdone") & plays["ms_played"].notna()]
-    longest = ended.groupby("track_key")["ms_played"].max()
+def _lengths(plays: pd.DataFrame) -> dict[str, int]:
+    """Track lengths in milliseconds, by key: Spotify's, or of what the export saw played out."""
+    ended = plays["ms_played"].where(plays["reason_end"] == "trackdone")
+    length = plays["duration_ms"].where(plays["duration_ms"].notna(), ended)
+    longest = length.groupby(plays["track_key"]).max().dropna()
     return {str(key): int(length) for key, length in longest.items()}
 
 

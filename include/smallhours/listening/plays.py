@@ -26,6 +26,8 @@ HEARD_MS = 30_000
 _MOMENT = "datetime64[us, UTC]"
 _TYPES: dict[str, Any] = {
     "played_at": _MOMENT,
+    "spotify_at": _MOMENT,
+    "duration_ms": pd.Int32Dtype(),
     "ordinal": "int16",
     "ms_played": pd.Int32Dtype(),
     "skipped": pd.BooleanDtype(),
@@ -48,6 +50,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
             "track_key": identify(row["artist"], row["title"]).track_key,
             "ordinal": 0,
             "sources": [source],
+            "spotify_at": row["played_at"] if source == SPOTIFY else None,
         }
         for row in rows
     ]
@@ -57,7 +60,8 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of `plays` in the types that the lake gives them, whatever the rows hold."""
     columns = dict(frame[COLUMNS].items())
-    columns["played_at"] = pd.to_datetime(frame["played_at"], utc=True)
+    for name in ("played_at", "spotify_at"):
+        columns[name] = pd.to_datetime(frame[name], utc=True)
     names = [list(each) for each in frame["sources"]]
     columns["sources"] = pd.Series(names, index=frame.index, dtype=object)
     return pd.DataFrame(

@@ -7,6 +7,7 @@ and read again in halves. Each finished window is written before the next is ask
 how an interrupted crawl knows where to go on.
 """
 
+import contextlib
 import datetime as dt
 import logging
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
+from smallhours.services.lastfm import LastfmClient, NoSuchPage
 from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
 
 LOG = logging.getLogger(__name__)
@@ -52,14 +54,14 @@ class Window:
 
 
 def crawl(
-    lastfm: ScrobbleSource, user: str, *, since: dt.datetime | None, until: dt.datetime
+    lastfm: ScrobbleSource, user: str, *, since: dt.datetime, until: dt.datetime
 ) -> Iterator[Window]:
     """Read a user's scrobbles in `[since, until)`, window by window, oldest first.
 
     Args:
         lastfm: The client.
         user: Last.fm user name.
-        since: Where to begin; None means with the oldest scrobble there is.
+        since: Where to begin.
         until: Where history ends for this run.
 
     Raises:
@@ -67,11 +69,33 @@ def crawl(
         BrokenReply: a window keeps not adding up.
         NotFound, Refused: no such user, a private profile, a wrong key.
     """
-    since = since or oldest_scrobble(lastfm, user, until=until)
-    if since is None:
-        return
     for begin, end in _years(since, until):
         yield from _read(lastfm, user, begin, end)
+
+
+def beginning(
+    lastfm: LastfmClient,
+    user: str,
+    *,
+    newest: dt.datetime | None,
+    overlap: dt.timedelta,
+    until: dt.datetime,
+) -> dt.datetime | None:
+    """Where a crawl begins: at the first scrobble ever, or an overlap before the newest stored one.
+
+    After a crawl that was killed it is where the same windows come again, because their pages may
+    be in the journal. Windows end with each new year: those before the newest play's are stored.
+
+    Returns:
+        None when the user has no scrobbles.
+    """
+    since = newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
+    if since is None:
+        return None
+    begun = dt.datetime.fromisoformat(lastfm.journal.decided("begin", since.isoformat()))
+    if newest is None or begun == since:
+        return since
+    return max(begun, dt.datetime(newest.year, 1, 1, tzinfo=dt.UTC))
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
@@ -120,10 +144,12 @@ def _read_whole(
     """Read all pages of one window and check that they add up."""
     first = lastfm.recent_tracks(user, since=since, until=until, limit=PAGE)
     pages = [first]
-    pages += (
-        lastfm.recent_tracks(user, since=since, until=until, page=number, limit=PAGE)
-        for number in range(2, first.pages + 1)
-    )
+    # Where scrobbles are deleted meanwhile, a page may be gone; then they don't add up either.
+    with contextlib.suppress(NoSuchPage):
+        pages += (
+            lastfm.recent_tracks(user, since=since, until=until, page=number, limit=PAGE)
+            for number in range(2, first.pages + 1)
+        )
     scrobbles = tuple(scrobble for page in pages for scrobble in page.scrobbles)
     unusable = sum(page.undated_skipped + page.nameless_skipped for page in pages)
     if len(scrobbles) + unusable != first.total:

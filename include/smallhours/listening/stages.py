@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from smallhours.errors import NotFound
-from smallhours.identity import identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
 from smallhours.listening.feedback import edits, picks_of, reactions, standing_list
-from smallhours.listening.history import StoreReport, around, store
+from smallhours.listening.history import StoreReport, around, lengths_of, store
 from smallhours.listening.library import library_frame, standing
 from smallhours.listening.matching import LONGEST_TRACK, supplement, unify
 from smallhours.listening.plays import (
@@ -22,7 +21,7 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import Window, crawl
+from smallhours.listening.scrobbles import Window, beginning, crawl
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
@@ -57,9 +56,9 @@ def sync_scrobbles(
     user = settings.listener(listener).lastfm_user
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
-    since = None if newest is None else newest - overlap
+    since = beginning(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
-    for window in crawl(lastfm, user, since=since, until=night.as_of):
+    for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
         report = _store_window(lake, listener, window)
         counts["scrobbles_read"] += len(window.scrobbles)
         counts["unusable_rows"] += window.unusable
@@ -122,7 +121,14 @@ def sync_recent_plays(
     if not recent:
         return {"recent_plays": 0, "spotify_calls": spotify.calls.total()}
     reported = plays_frame(
-        ({**_track_row(play.track), "played_at": play.played_at} for play in recent),
+        (
+            {
+                **_track_row(play.track),
+                "played_at": play.played_at,
+                "duration_ms": play.track.duration_ms,
+            }
+            for play in recent
+        ),
         source=SPOTIFY,
     )
     newest = newest_play(lake, listener, source=SPOTIFY)
@@ -130,15 +136,7 @@ def sync_recent_plays(
     until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
     stored = around(lake, listener, since, until)
     # Spotify has holes: what it told once and tells no more is not withdrawn.
-    unified = supplement(
-        stored,
-        reported,
-        source=SPOTIFY,
-        durations={
-            identify(play.track.artist, play.track.title).track_key: play.track.duration_ms
-            for play in recent
-        },
-    )
+    unified = supplement(stored, reported, source=SPOTIFY, durations=lengths_of(lake, stored))
     report = store(lake, listener, stored, unified)
     summary: Summary = {
         "recent_plays": len(recent),
@@ -300,7 +298,14 @@ def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
         (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
     )
     stored = around(lake, listener, window.since, window.until)
-    unified = unify(stored, reported, source=LASTFM, since=window.since, until=window.until)
+    unified = unify(
+        stored,
+        reported,
+        source=LASTFM,
+        since=window.since,
+        until=window.until,
+        durations=lengths_of(lake, stored),
+    )
     return store(lake, listener, stored, unified)
 
 

@@ -19,27 +19,11 @@ varies): none of them is made up.
 """
 
 import re
-import weakref
-from collections import Counter
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Final
 
-import requests
-
-from smallhours.errors import BrokenReply, QuotaExceeded, Refused, RetryLater
-from smallhours.services.budget import TokenBucket, shared_budget
-from smallhours.services.http_session import new_session
-from smallhours.services.json_reply import REMEDY, Json
-from smallhours.services.patience import (
-    AFTER_FAULTS_S,
-    CallCounter,
-    PassingFault,
-    Patience,
-    persist,
-    quote,
-    retry_after,
-)
-from smallhours.settings import Acousticbrainz
+from smallhours.services.json_reply import Json
+from smallhours.services.open_service import Features, OpenService
 
 SERVICE: Final = "AcousticBrainz"
 # "You can specify up to 25 MBIDs in a request", says its documentation.
@@ -78,50 +62,16 @@ SCALES: Final = {"minor": 0.0, "major": 1.0}
 REPLAY_GAIN_TARGET_DB: Final = -14.0
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 _MBID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# A longer wait than this is not a rate limit any more (100 requests in ten seconds).
-LONGEST_RATE_LIMIT_S: Final = 3600.0
 
 
-class AcousticbrainzClient:
-    """AcousticBrainz' API.
+class AcousticbrainzClient(OpenService):
+    """AcousticBrainz' API."""
 
-    Args:
-        settings: Where it is, and how much is asked of it.
-        budget: How fast requests may start; the process's own for AcousticBrainz by default.
-        patience: What is tried again.
-    """
+    service = SERVICE
+    section = "acousticbrainz"
+    rate_limit_s = 10.0  # 100 requests in ten seconds are allowed
 
-    def __init__(
-        self,
-        *,
-        settings: Acousticbrainz,
-        budget: TokenBucket | None = None,
-        patience: Patience | None = None,
-    ) -> None:
-        self._url = settings.api_url.rstrip("/")
-        self._timeout_s = settings.timeout_s
-        self._budget = budget or shared_budget(SERVICE, settings.calls_per_second)
-        self._patience = patience or Patience()
-        self._counter = CallCounter()
-        self._session = new_session()
-        weakref.finalize(self, self._session.close)
-
-    @property
-    def calls(self) -> Counter[str]:
-        """Requests sent so far, by route."""
-        return self._counter.counts
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; dropping the client does so too."""
-        self._session.close()
-
-    def audio_features(self, mbids: Sequence[str]) -> dict[str, dict[str, float]]:
+    def audio_features(self, mbids: Sequence[str]) -> Features:
         """The features of each recording that AcousticBrainz knows; two calls per 25.
 
         Args:
@@ -139,41 +89,28 @@ class AcousticbrainzClient:
         """
         given = {mbid: mbid.strip().lower() for mbid in mbids}
         wanted = sorted({mbid for mbid in given.values() if _MBID.fullmatch(mbid)})
-        found: dict[str, dict[str, float]] = {}
-        for start in range(0, len(wanted), MOST_IDS):
-            batch = wanted[start : start + MOST_IDS]
-            for level in LEVELS:
-                reply = persist(lambda: self._ask(level, batch), self._patience)  # noqa: B023
-                for mbid, features in parse_documents(reply, level, batch).items():
-                    found.setdefault(mbid, {}).update(features)
-        return {mbid: found[key] for mbid, key in given.items() if found.get(key)}
-
-    def _ask(self, level: str, batch: Sequence[str]) -> Json:
-        self._budget.acquire()
-        self._counter.add(f"GET {level}")
-        params = {"recording_ids": ";".join(batch)}
-        if level == LEVELS[0]:
-            params["features"] = ";".join(LOW_LEVEL_PARTS)
-        try:
-            response = self._session.get(
-                f"{self._url}/{level}", params=params, timeout=self._timeout_s
+        found: Features = {}
+        for level in LEVELS:
+            answers = self.features_at(
+                level,
+                wanted,
+                most=MOST_IDS,
+                params=lambda batch, level=level: _query(level, batch),  # type: ignore[misc]
+                parse=lambda reply, batch, level=level: parse_documents(reply, level, batch),  # type: ignore[misc]
             )
-        except requests.RequestException as error:
-            raise PassingFault(
-                SERVICE,
-                f"no reply ({type(error).__name__}).",
-                remedy="Check the internet connection; the next try carries on from here.",
-                after=AFTER_FAULTS_S,
-            ) from None
-        try:
-            body = response.json()
-        except (ValueError, RecursionError):
-            body = None
-        _check_status(level, response, body)
-        return Json(SERVICE, body)
+            for mbid, features in answers.items():
+                found.setdefault(mbid, {}).update(features)
+        return {mbid: found[key] for mbid, key in given.items() if key in found}
 
 
-def parse_documents(reply: Json, level: str, asked: Sequence[str]) -> dict[str, dict[str, float]]:
+def _query(level: str, batch: Sequence[str]) -> dict[str, str]:
+    query = {"recording_ids": ";".join(batch)}
+    if level == LEVELS[0]:
+        query["features"] = ";".join(LOW_LEVEL_PARTS)
+    return query
+
+
+def parse_documents(reply: Json, level: str, asked: Sequence[str]) -> Features:
     """The features in a bulk reply, by the id that was asked for.
 
     A recording may have been submitted several times; the first submission is what a reply
@@ -227,34 +164,3 @@ def _within(document: Json, *path: str) -> Json:
             break
         place = place[step]
     return place
-
-
-def _check_status(level: str, response: requests.Response, body: object) -> None:
-    status = response.status_code
-    if status == requests.codes.ok:
-        if body is None:
-            raise BrokenReply(SERVICE, "the reply is not JSON.", remedy=REMEDY)
-        return
-    said = quote(body.get("message") or "", []) if isinstance(body, dict) else ""
-    what = f"GET {level} was answered with {status}" + (f" ({said})." if said else ".")
-    if status == requests.codes.too_many_requests:
-        wait = response.headers.get("Retry-After") or response.headers.get("X-RateLimit-Reset-In")
-        after = retry_after(wait, default=10.0)
-        raise (QuotaExceeded if after > LONGEST_RATE_LIMIT_S else RetryLater)(
-            SERVICE, what, remedy="The next try carries on from here.", after=after
-        )
-    if status >= requests.codes.internal_server_error:
-        raise PassingFault(
-            SERVICE,
-            what,
-            remedy="It is AcousticBrainz' own trouble; the next try carries on from here.",
-            after=AFTER_FAULTS_S,
-        )
-    if not said:
-        raise BrokenReply(SERVICE, what, remedy=REMEDY)
-    raise Refused(
-        SERVICE,
-        what,
-        remedy="If it lasts, set `enabled = false` under [services.acousticbrainz] in "
-        "smallhours.toml.",
-    )

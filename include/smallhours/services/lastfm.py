@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.journal import Journal
 from smallhours.services.lastfm_replies import (
     ChartTag,
     LovedTrack,
@@ -55,6 +56,10 @@ class LastfmClient:
         budget: How fast requests may start; the process's own for Last.fm by default.
         patience: What is tried again.
         listener: Names the connection in messages.
+        journal: Keeps replies until they are stored; by default nothing does.
+
+    Attributes:
+        journal: The same.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class LastfmClient:
         budget: TokenBucket | None = None,
         patience: Patience | None = None,
         listener: str = "<listener>",
+        journal: Journal | None = None,
     ) -> None:
+        self.journal = journal or Journal()
         self._wire = LastfmWire(
             api_key,
             api_url=api_url,
@@ -75,6 +82,7 @@ class LastfmClient:
             budget=budget or shared_budget("Last.fm", calls_per_second),
             patience=patience or Patience(),
             listener=listener,
+            journal=self.journal,
         )
 
     @property

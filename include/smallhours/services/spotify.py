@@ -4,6 +4,7 @@ One method per question or deed, all of them open to a new development-mode app 
 threads may share a client.
 """
 
+import base64
 import re
 import weakref
 from collections import Counter
@@ -15,6 +16,7 @@ from smallhours.errors import BrokenReply
 from smallhours.services.budget import TokenBucket, shared_budget
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
+from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY, Json
 from smallhours.services.patience import CallCounter, Patience
 from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
@@ -77,6 +79,7 @@ class SpotifyClient:
             app by default.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
         patience: What is tried again.
+        journal: Keeps replies until they are stored; by default nothing does.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class SpotifyClient:
         budget: TokenBucket | None = None,
         on_new_refresh_token: Callable[[str], None] | None = None,
         patience: Patience | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._counter = CallCounter()
         self._session = new_session()
@@ -113,6 +117,7 @@ class SpotifyClient:
             patience=patience,
             listener=credentials.listener,
             counter=self._counter,
+            journal=journal or Journal(),
         )
 
     @property
@@ -259,13 +264,45 @@ class SpotifyClient:
         batch = _batch(uris)
         return parse_snapshot(cursor(self._wire.playlist_replace_items(playlist_id, batch)))
 
-    def add_items(self, playlist_id: str, uris: Sequence[str]) -> str:
-        """Append at most 100; returns the new snapshot id.
+    def add_items(
+        self, playlist_id: str, uris: Sequence[str], *, position: int | None = None
+    ) -> str:
+        """Add at most 100; returns the new snapshot id.
 
         Sent once only: after RetryLater or BrokenReply they may be there or not; read the
         playlist before trying again.
+
+        Args:
+            playlist_id: Whose.
+            uris: What, in order.
+            position: Before which row, from 0; None is at the end.
         """
-        return parse_snapshot(cursor(self._wire.add_items(playlist_id, _batch(uris))))
+        return parse_snapshot(cursor(self._wire.add_items(playlist_id, _batch(uris), position)))
+
+    def move_items(
+        self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str
+    ) -> str:
+        """Move a range of rows, of whatever kind; returns the new snapshot id.
+
+        Args:
+            playlist_id: Whose.
+            start: The first row of the range, from 0.
+            length: How many.
+            before: The row, as counted before the move, that they come to stand before.
+            snapshot_id: The version that the decision was made on.
+        """
+        reply = self._wire.playlist_reorder_items(playlist_id, start, before, length, snapshot_id)
+        return parse_snapshot(cursor(reply))
+
+    def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
+        """Give a playlist a picture; needs the scope `ugc-image-upload`.
+
+        Args:
+            playlist_id: Whose.
+            jpeg: A JPEG, at most 192 KB: in base 64, as it is sent, Spotify takes 256 KB.
+        """
+        picture = base64.b64encode(jpeg).decode()
+        self._wire.playlist_upload_cover_image(playlist_id, picture)
 
     def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> str:
         """Remove every occurrence of at most 100 URIs; returns the new snapshot id.
@@ -275,9 +312,7 @@ class SpotifyClient:
             uris: What.
             snapshot_id: The version that the decision was made on.
         """
-        reply = self._wire.playlist_remove_all_occurrences_of_items(
-            playlist_id, _batch(uris), snapshot_id
-        )
+        reply = self._wire.remove_items(playlist_id, _batch(uris), snapshot_id)
         return parse_snapshot(cursor(reply))
 
     def change_details(

@@ -28,6 +28,8 @@ SCOPES: Final = (
     "user-read-recently-played",
     "user-top-read",
 )
+# Asked for only if the listener wants covers drawn.
+COVER_SCOPE: Final = "ugc-image-upload"
 
 
 def new_code_verifier() -> str:
@@ -42,7 +44,13 @@ def code_challenge(verifier: str) -> str:
 
 
 def authorize_url(
-    client_id: str, *, accounts_url: str, redirect_uri: str, state: str, verifier: str
+    client_id: str,
+    *,
+    accounts_url: str,
+    redirect_uri: str,
+    state: str,
+    verifier: str,
+    cover: bool = False,
 ) -> str:
     """Where the listener agrees.
 
@@ -52,12 +60,13 @@ def authorize_url(
         redirect_uri: As registered: `http://127.0.0.1:<port>/...`; Spotify refuses `localhost`.
         state: Random; has to come back unchanged.
         verifier: From `new_code_verifier`.
+        cover: Whether to ask for leave to change covers, too.
     """
     query = {
         "client_id": client_id,
         "response_type": "code",
         "redirect_uri": redirect_uri,
-        "scope": " ".join(SCOPES),
+        "scope": " ".join((*SCOPES, COVER_SCOPE) if cover else SCOPES),
         "state": state,
         "code_challenge_method": "S256",
         "code_challenge": code_challenge(verifier),

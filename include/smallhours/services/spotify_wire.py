@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import requests
 import spotipy
@@ -24,6 +25,7 @@ from smallhours.errors import (
 )
 from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import login_remedy
+from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
 from smallhours.services.patience import (
     AFTER_FAULTS_S,
@@ -36,17 +38,20 @@ from smallhours.services.patience import (
 )
 from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
 
-# Requests that may be sent twice. A POST appends: sent again after a lost reply, it doubles.
-REPEATABLE: Final = ("GET", "PUT")
+# Requests that may be sent twice: a DELETE names what is to go. A POST appends: sent again after a
+# lost reply, it doubles.
+REPEATABLE: Final = ("GET", "PUT", "DELETE")
 # The calls that share the quota at which development-mode apps were seen to be cut off.
 METERED: Final = ("GET search", "GET tracks/{id}")
+# Where many replies come before any is stored. Not playlists: those we change in between.
+KEPT: Final = (*METERED, "GET audio-features", "GET me/tracks", "GET me/top/tracks")
 # The rate limit rolls over 30 seconds; a longer wait than this can only be the quota.
 LONGEST_RATE_LIMIT_S: Final = 3600.0
 RATE_LIMIT_S: Final = 30.0
 # The quota rolls over 24 hours, so that some of it is back before they are over.
 QUOTA_S: Final = 6 * 3600.0
 # Every other success has a body.
-SILENT: Final = ("PUT playlists/{id}",)
+SILENT: Final = ("PUT playlists/{id}", "PUT playlists/{id}/images")
 _ID: Final = re.compile(r"(?<=/)[0-9A-Za-z]{16,}(?=/|$)")
 
 
@@ -62,6 +67,7 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         patience: What is tried again.
         listener: Names the connection in messages.
         counter: Counts the requests.
+        journal: Keeps replies until they are stored.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         patience: Patience,
         listener: str,
         counter: CallCounter,
+        journal: Journal,
     ) -> None:
         super().__init__(auth_manager=tokens, requests_session=session, requests_timeout=timeout_s)
         self.prefix = api_url.rstrip("/") + "/"
@@ -83,11 +90,21 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         self._patience = patience
         self._listener = listener
         self._counter = counter
+        self._journal = journal
 
-    def add_items(self, playlist_id: str, uris: Sequence[str]) -> Any:
-        """Append to a playlist with the body that Spotify documents; spotipy sends an array."""
+    def add_items(self, playlist_id: str, uris: Sequence[str], position: int | None = None) -> Any:
+        """Add to a playlist with the body that Spotify documents; spotipy sends an array."""
         checked = self._get_id("playlist", playlist_id)
-        return self._post(f"playlists/{checked}/items", payload={"uris": list(uris)})
+        where = {} if position is None else {"position": position}
+        return self._post(f"playlists/{checked}/items", payload={"uris": list(uris), **where})
+
+    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> Any:
+        """Remove every occurrence of these URIs; spotipy takes an episode's for a mistake."""
+        checked = self._get_id("playlist", playlist_id)
+        items = [{"uri": uri} for uri in uris]
+        return self._delete(
+            f"playlists/{checked}/items", payload={"items": items, "snapshot_id": snapshot_id}
+        )
 
     def legacy_audio_features(self, ids: Sequence[str]) -> Any:
         """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""
@@ -108,6 +125,17 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
 
     def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
         """What every method of spotipy ends in."""
+        if route_of(method, url) not in KEPT:
+            return self._asked(method, url, payload, params)
+        question = f"{SERVICE} {method} {url}?{urlencode(sorted(params.items()))}"
+        kept = self._journal.recall(question)
+        if kept is not None:
+            return json.loads(kept)
+        body = self._asked(method, url, payload, params)
+        self._journal.note({question: json.dumps(body)})
+        return body
+
+    def _asked(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
         # Tokens have a patience of their own: their failures are not tried again here.
         self._tokens.get_access_token()
         return persist(
@@ -143,14 +171,16 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         route = route_of(method, url)
         self._budget.acquire(metered=route in METERED)
         self._counter.add(route)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        # spotipy hides the type of a body that is no JSON, a picture, among the parameters.
+        kind = params.get("content_type", "application/json")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
         try:
             return self._session.request(  # type: ignore[no-any-return]
                 method,
                 self.prefix + url,
                 headers=headers,
-                params=dict(params),
-                data=json.dumps(payload) if payload else None,
+                params={name: value for name, value in params.items() if name != "content_type"},
+                data=_body(payload),
                 timeout=self.requests_timeout,
             )
         except requests.RequestException as error:
@@ -256,6 +286,13 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
             "The playlist is not the listener's own, or Spotify has closed this to "
             "development-mode apps. Nothing in Smallhours needs the latter; look for an update."
         )
+
+
+def _body(payload: Any) -> str | None:
+    """A request's body: JSON, or a text as it is, or nothing."""
+    if isinstance(payload, str):
+        return payload
+    return json.dumps(payload) if payload else None
 
 
 def route_of(method: str, url: str) -> str:

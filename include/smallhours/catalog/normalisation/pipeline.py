@@ -97,6 +97,7 @@ def own_names(artist_key: str, title_key: str = "") -> frozenset[str]:
     return frozenset(names)
 
 
+@lru_cache(maxsize=200_000)  # asked for each tag of each track, of which there are far fewer
 def bare_name(tag: str) -> str:
     """A tag folded, and without the article that bands lose and gain."""
     return _bare(fold(tag))

@@ -1,0 +1,186 @@
+"""How are the stages of a night run over a sandbox that notes what it is asked?
+
+`python -m benchmarks.ingest_stages STAGE,... LAKE URL RATE` is a process that may be killed.
+"""
+
+import math
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smallhours.runs import STAGES, Run
+from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours.sandbox.state import SandboxState
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.settings import Settings, parse_settings
+
+LISTENER = "default"
+FIRST_NIGHT = "2026-11-02"
+FAST = 10_000.0
+LATENCY_S = 0.3
+# Says that the stages were done before the kill came.
+DONE = "done"
+
+
+@dataclass
+class Asked:
+    """One thing that a service was asked: when, and when the answer was sent.
+
+    Attributes:
+        question: The service's path and what was asked; one of each id, where a call has many.
+        at: When it came, in seconds of the monotonic clock.
+        answered: When the whole answer was sent; infinite before that.
+    """
+
+    question: str
+    at: float
+    answered: float = math.inf
+
+
+class Secrets:
+    """The sandbox's public credentials."""
+
+    def lastfm(self, listener: str) -> LastfmCredentials:
+        """The key that the sandbox takes."""
+        del listener
+        return LastfmCredentials(LASTFM_API_KEY)
+
+    def spotify(self, listener: str) -> SpotifyCredentials:
+        """The login of the sandbox's `ada`."""
+        del listener
+        return SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada")
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        """The sandbox keeps its tokens."""
+        raise AssertionError(f"{listener} was not to get {token}")
+
+
+class ListeningServer(SandboxServer):
+    """A sandbox that notes each question that it is asked, with its moments."""
+
+    def __init__(self, state: SandboxState) -> None:
+        super().__init__(state)
+        self.asked: list[Asked] = []
+
+    def serve(self, state: SandboxState) -> None:
+        """Serve a state, noting what is asked."""
+        super().serve(state)
+        if self._app is not None:
+            self._app = self._noting(self._app)
+
+    def _noting(self, app: ASGIApp) -> ASGIApp:
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["path"].startswith(("/_sandbox", "/api/token")):
+                await app(scope, receive, send)
+                return
+            noted: list[Asked] = []
+
+            def note(query: bytes) -> None:
+                asked = _questions(scope["path"], query.decode("latin-1"))
+                noted.extend(Asked(each, time.monotonic()) for each in asked)
+                self.asked.extend(noted)
+
+            async def hear() -> Message:
+                message = await receive()
+                if message.get("body"):
+                    note(message["body"])
+                return message
+
+            async def answer(message: Message) -> None:
+                await send(message)
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    for each in noted:
+                        each.answered = time.monotonic()
+
+            if scope["method"] == "GET":
+                note(scope["query_string"])
+            await app(scope, hear, answer)
+
+        return noting
+
+
+def _questions(path: str, query: str) -> list[str]:
+    """What a request asks, one for each id where it has many."""
+    fields = dict(parse_qsl(query))
+    ids = fields.pop("ids", fields.pop("recording_ids", ""))
+    plain = f"{path} {sorted(fields.items())}"
+    return [f"{plain} {each}" for each in re.split("[,;]", ids)]
+
+
+def run_stages(
+    verbs: tuple[str, ...] | list[str],
+    lake: Path,
+    url: str,
+    rate: float,
+    *,
+    night: str = FIRST_NIGHT,
+    archive: bool = False,
+) -> None:
+    """Run stages as their commands do, with the budgets and the journal beside the lake."""
+    settings = settings_of(url, lake, rate, archive=archive)
+    with Run(LISTENER, settings.night(LISTENER, night), settings, Secrets()) as run:
+        for verb in verbs:
+            STAGES[verb](run)
+
+
+@contextmanager
+def latency(server: SandboxServer) -> Iterator[None]:
+    """Let every answer take as long as Last.fm's do."""
+    rules = book(server.state)
+    rules.add(Fault("slow", seconds=LATENCY_S, times=0))
+    yield
+    rules.clear()
+
+
+def start(verbs: tuple[str, ...], lake: Path, url: str, rate: float) -> "subprocess.Popen[bytes]":
+    """Run stages in a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.ingest_stages", ",".join(verbs)]
+    return subprocess.Popen([*command, str(lake), url, str(rate)])
+
+
+def settings_of(url: str, lake: Path, rate: float, *, archive: bool = False) -> Settings:
+    """The settings of one listener at a sandbox; `archive` is whether AcousticBrainz is asked."""
+    return parse_settings(
+        {
+            "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
+            "lake": {"url": str(lake)},
+            "services": {
+                "spotify": {
+                    "api_url": f"{url}/v1/",
+                    "accounts_url": f"{url}/",
+                    "calls_per_second": FAST,
+                    "calls_per_day": 1_000_000,
+                },
+                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": rate},
+                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
+                "acousticbrainz": {
+                    "enabled": archive,
+                    "api_url": f"{url}/acousticbrainz/api/v1/",
+                    "calls_per_second": FAST,
+                },
+            },
+        },
+        origin="the benchmark's settings",
+    )
+
+
+def main() -> None:
+    """Run the stages of the command line, and leave a note beside the lake when they are done."""
+    verbs, lake, url, rate = sys.argv[1:]
+    run_stages(verbs.split(","), Path(lake), url, float(rate), archive=True)
+    Path(lake).with_name(DONE).touch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""How is a service asked that is open to all: no key, JSON by GET, many ids in one call?
+
+ReccoBeats and AcousticBrainz are such services. What they differ in is where a reply has what.
+"""
+
+import json
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Final, Self
+
+import requests
+
+from smallhours.errors import BrokenReply, NotFound, QuotaExceeded, Refused, RetryLater
+from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.http_session import new_session
+from smallhours.services.journal import Journal
+from smallhours.services.json_reply import REMEDY, Json
+from smallhours.services.patience import (
+    AFTER_FAULTS_S,
+    CallCounter,
+    PassingFault,
+    Patience,
+    persist,
+    quote,
+    retry_after,
+)
+from smallhours.settings import Acousticbrainz, Reccobeats
+
+# Features by name, of each id that the service knows.
+Features = dict[str, dict[str, float]]
+
+# A longer wait than this is no rate limit any more, but a day's.
+LONGEST_RATE_LIMIT_S: Final = 3600.0
+
+
+class OpenService:
+    """A client of such a service.
+
+    Args:
+        settings: Where it is, and how much is asked of it.
+        budget: How fast requests may start; the process's own for this service by default.
+        patience: What is tried again.
+        journal: Keeps replies until they are stored; by default nothing does.
+    """
+
+    # Its name, its section of the settings, and how long a rate limit lasts that names no time.
+    service: ClassVar[str]
+    section: ClassVar[str]
+    rate_limit_s: ClassVar[float]
+
+    def __init__(
+        self,
+        *,
+        settings: Reccobeats | Acousticbrainz,
+        budget: TokenBucket | None = None,
+        patience: Patience | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self._url = settings.api_url.rstrip("/")
+        self._timeout_s = settings.timeout_s
+        self._budget = budget or shared_budget(self.service, settings.calls_per_second)
+        self._patience = patience or Patience()
+        self._journal = journal or Journal()
+        self._counter = CallCounter()
+        self._session = new_session()
+        weakref.finalize(self, self._session.close)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Requests sent so far, by route."""
+        return self._counter.counts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; dropping the client does so too."""
+        self._session.close()
+
+    def features_at(
+        self,
+        path: str,
+        ids: Sequence[str],
+        *,
+        most: int,
+        params: Callable[[Sequence[str]], Mapping[str, str]],
+        parse: Callable[[Json, Sequence[str]], Features],
+    ) -> Features:
+        """The features that one path tells of ids, in calls of at most `most` ids.
+
+        Args:
+            path: Below the API's root.
+            ids: Each once.
+            most: Ids in a call.
+            params: The query for a batch of ids.
+            parse: Reads a reply about a batch of ids, or raises BrokenReply.
+
+        Raises:
+            ServiceError: what stands in its place.
+        """
+        questions = {each: f"{self.service} {path} {each}" for each in ids}
+        kept = {each: self._journal.recall(question) for each, question in questions.items()}
+        found: Features = {each: json.loads(text) for each, text in kept.items() if text}
+        left = [each for each in ids if each not in found]
+        for start in range(0, len(left), most):
+            batch = left[start : start + most]
+            answers = persist(
+                lambda batch=batch: parse(self._ask(path, params(batch)), batch),  # type: ignore[misc]
+                self._patience,
+            )
+            self._journal.note(
+                {questions[each]: json.dumps(answers.get(each, {})) for each in batch}
+            )
+            found |= answers
+        return {each: features for each, features in found.items() if features}
+
+    def _ask(self, path: str, params: Mapping[str, str]) -> Json:
+        self._budget.acquire()
+        self._counter.add(f"GET {path}")
+        try:
+            response = self._session.get(
+                f"{self._url}/{path}", params=params, timeout=self._timeout_s
+            )
+        except requests.RequestException as error:
+            raise PassingFault(
+                self.service,
+                f"no reply ({type(error).__name__}).",
+                remedy="Check the internet connection; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            ) from None
+        try:
+            body = response.json()
+        except (ValueError, RecursionError):
+            body = None
+        self._check_status(path, response, body)
+        return Json(self.service, body)
+
+    def _check_status(self, path: str, response: requests.Response, body: object) -> None:
+        status = response.status_code
+        if status == requests.codes.ok:
+            if body is None:
+                raise BrokenReply(self.service, "the reply is not JSON.", remedy=REMEDY)
+            return
+        said = ""
+        if isinstance(body, dict):
+            said = quote(body.get("message") or body.get("error") or "", [])
+        what = f"GET {path} was answered with {status}" + (f" ({said})." if said else ".")
+        if status == requests.codes.too_many_requests:
+            wait = response.headers.get("Retry-After")
+            wait = wait or response.headers.get("X-RateLimit-Reset-In")
+            after = retry_after(wait, default=self.rate_limit_s)
+            raise (QuotaExceeded if after > LONGEST_RATE_LIMIT_S else RetryLater)(
+                self.service, what, remedy="The next try carries on from here.", after=after
+            )
+        if status >= requests.codes.internal_server_error:
+            raise PassingFault(
+                self.service,
+                what,
+                remedy="It is the service's own trouble; the next try carries on from here.",
+                after=AFTER_FAULTS_S,
+            )
+        if not said:
+            raise BrokenReply(self.service, what, remedy=REMEDY)
+        remedy = f"If it lasts, set `enabled = false` under [services.{self.section}]."
+        kind = NotFound if status == requests.codes.not_found else Refused
+        raise kind(self.service, what, remedy=remedy)
