@@ -1,0 +1,35 @@
+"""Which model tells best, from tags, what a track sounds like? The paper's whole table, by hand.
+
+Every model on every input, limit and split of the form is a task of its own: the paper's Bayesian
+ridge, XGBoost and GPT-2, and our linear and nightly models. One runs at a time. What was fitted
+stays in the lake under `studies/`: a retry, or another run on the same rows, goes on from there.
+The last task writes `study.html` and `study.md` with tables and figures. From the shell it is
+`smallhours study`.
+"""
+
+from typing import Any
+
+from airflow.sdk import chain, dag
+
+from smallhours.provider.forms import parsed_settings, study_form
+from smallhours.provider.study import choose_settings, fit_setting, open_study, write_study
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN
+
+
+@dag(
+    schedule=None,
+    params=study_form(parsed_settings()),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def regression_study() -> None:
+    """Open the study, fit its grid, write what came of it."""
+    folder: Any = open_study()
+    fits = fit_setting.partial(folder=folder).expand(setting=choose_settings())
+    chain(fits, write_study(folder))
+
+
+regression_study()

@@ -1,0 +1,86 @@
+"""Where is each thing, and how sure is that? A row per name, a dot and its interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smallhours.charts.canvas import MARGIN, SMALL, Canvas, no_data, text_width
+from smallhours.charts.scale import Scale, figure, finite, span, ticks
+
+ROW, BELOW = 26, 44
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One dot.
+
+    Attributes:
+        row: The name at the left; dots of one row lie on one line.
+        series: Whose it is; in the legend where there are several.
+        value: Where it lies.
+        low, high: The ends of its interval, if any.
+    """
+
+    row: str
+    series: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def dots(
+    title: str,
+    points: Sequence[Dot],
+    *,
+    desc: str = "",
+    x_label: str = "",
+    width: float = 680,
+    digits: int = 3,
+) -> str:
+    """Dots in rows, with intervals; what is not finite is left out.
+
+    Args:
+        title: What is compared.
+        points: In the order to be shown; rows and series come in the order of their first dot.
+        desc: What is to be seen; the values are added.
+        x_label: What the values are, with their unit.
+        width: In pixels; the height follows from how many rows there are.
+        digits: Of the values, after the point.
+    """
+    drawn = [dot for dot in points if finite([dot.value])]
+    if not drawn:
+        return no_data(title, desc, width)
+    rows = list(dict.fromkeys(dot.row for dot in drawn))
+    series = list(dict.fromkeys(dot.series for dot in drawn))
+    said = "; ".join(f"{_named(dot, series)} {figure(dot.value, digits)}" for dot in drawn)
+    room = max(ROW, 13 * len(series) + 10)
+    canvas = Canvas(title, f"{desc} {said}.".strip(), width, 110 + room * len(rows) + BELOW)
+    top = canvas.heading()
+    if len(series) > 1:
+        top = canvas.legend(series, top, points=True)
+    gutter = min(MARGIN + max(map(text_width, rows)) + 14, width * 0.45)
+    low, high = span([end for dot in drawn for end in finite([dot.value, dot.low, dot.high])])
+    x = Scale(low, high, gutter + 10, width - MARGIN - 50)
+    bottom = top + room * len(rows) + 6
+    for value in ticks(low, high):
+        canvas.line([(x(value), top), (x(value), bottom)], opacity=0.15)
+    for at, name in enumerate(rows):
+        middle = top + room * (at + 0.5) + 4
+        canvas.text(gutter - 6, middle + 4, name, anchor="end")
+        canvas.line([(gutter, middle), (width - MARGIN, middle)], opacity=0.08)
+    for dot in drawn:
+        s, at = series.index(dot.series), rows.index(dot.row)
+        step = (s + 0.5) / len(series) - 0.5
+        y = top + room * (at + 0.5) + 4 + step * (room - 10)
+        ends = finite([dot.low, dot.high])
+        if len(ends) == 2:
+            canvas.interval((x(ends[0]), y), (x(ends[1]), y))
+        canvas.mark(x(dot.value), y, s, tip=f"{_named(dot, series)}: {figure(dot.value, digits)}")
+        beside = max([x(dot.value), *map(x, ends)]) + 8
+        canvas.text(beside, y + 4, figure(dot.value, digits), size=SMALL, opacity=0.8)
+    canvas.x_axis(x, ticks(low, high), bottom, x_label)
+    canvas.height = bottom + BELOW
+    return canvas.render()
+
+
+def _named(dot: Dot, series: Sequence[str]) -> str:
+    return dot.row if len(series) == 1 else f"{dot.row}, {dot.series}"

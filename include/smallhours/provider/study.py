@@ -1,0 +1,129 @@
+"""How does the study of tags and audio features become Airflow tasks?
+
+One task opens the study and one says what is to be fitted; each setting of the grid is then a
+mapped task of its own, one at a time; the last one writes the report. The study lies in the lake,
+in a folder that is named after its rows and its seed: a retry, or another run on the same rows,
+finds what is fitted already.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context, task
+
+from smallhours.provider.tasks import plain_errors
+from smallhours.runs import readable
+from smallhours.settings import Settings, load_settings
+from smallhours.summary import Summary
+from smallhours.training.study.grid import Grid, Setting
+
+if TYPE_CHECKING:
+    from smallhours.training.study.results import StudyFolder
+    from smallhours.training.study.rows import StudyRows
+
+LOG = logging.getLogger(__name__)
+
+FOLDER = "studies"
+
+
+@task(task_id="choose_settings", doc_md="List every model, input, limit and split of the form.")
+def choose_settings() -> list[str]:
+    """The names of the grid's settings."""
+    with plain_errors():
+        names = [setting.name for setting in _grid(get_current_context()["params"]).settings()]
+    LOG.info("%d settings: %s", len(names), ", ".join(names))
+    return names
+
+
+@task(task_id="open_study", doc_md="Read the rows, and keep them with the study.")
+def open_study() -> str:
+    """The study's folder within the lake."""
+    from smallhours.training.study.results import StudyFolder
+
+    with plain_errors():
+        settings, params = load_settings(), get_current_context()["params"]
+        grid = _grid(params)
+        rows = _rows(params, settings)
+        path = f"{FOLDER}/{rows.fingerprint()}-{grid.seed}"
+        folder = StudyFolder(_lake(settings).files, path)
+        folder.open(rows, grid.seed)
+    LOG.info("%d tracks; the study lies in %s", len(rows), folder.address(""))
+    return path
+
+
+@task(
+    task_id="fit_setting",
+    # A laptop has memory for one at a time.
+    max_active_tis_per_dag=1,
+    map_index_template="{{ task.op_kwargs['setting'] }}",
+    doc_md="Fit one model on one input, unless that is done already, and keep its figures.",
+)
+def fit_setting(folder: str, setting: str) -> Summary:
+    """The setting's figures over the features of the form."""
+    from smallhours.training.study.fits import Means
+    from smallhours.training.study.work import fit_setting as fit
+
+    with plain_errors():
+        settings = load_settings()
+        grid = _grid(get_current_context()["params"])
+        study = _folder(folder, settings)
+        means = Means(threads=settings.training.threads, seed=grid.seed)
+        fitted = fit(study, study.rows(), Setting.parse(setting), grid, means)
+    if fitted.skipped:
+        summary: Summary = {"skipped": fitted.skipped}
+    else:
+        figures = {name: round(fitted.mean(name, grid.features), 4) for name in ("rmse", "r2")}
+        summary = {**figures, "columns": fitted.columns, "seconds": fitted.seconds}
+    for line in readable(summary):
+        LOG.info(line)
+    return summary
+
+
+@task(task_id="write_study", doc_md="Write `study.md`, `study.html` and the figures.")
+def write_study(folder: str) -> Summary:
+    """How much was fitted, the best of it, and where the report lies."""
+    from smallhours.training.study.report import Beside, write_report
+
+    with plain_errors():
+        params = get_current_context()["params"]
+        study = _folder(folder, load_settings())
+        beside = Beside.read(_path(params.get("paper")), _path(params.get("reference")))
+        summary = write_report(study, study.rows(), _grid(params), beside)
+    for line in readable(summary):
+        LOG.info(line)
+    return summary
+
+
+def _grid(params: Any) -> Grid:
+    names = ("features", "formats", "models", "limits", "splits", "seed")
+    return Grid.of(**{name: params[name] for name in names})
+
+
+def _rows(params: Any, settings: Settings) -> "StudyRows":
+    """The rows of the form's tables, else of the lake."""
+    if paths := [Path(name) for name in params.get("data") or ()]:
+        from smallhours.training.study.tables import read_tables, rows_of
+
+        return rows_of(read_tables(paths), origin=", ".join(path.name for path in paths))
+    from smallhours.training.study.lake_rows import lake_rows
+
+    listener = params.get("listener") or next(iter(settings.listeners))
+    settings.listener(listener)
+    return lake_rows(_lake(settings), listener, settings.training.sources)
+
+
+def _lake(settings: Settings) -> Any:
+    from smallhours.lake.store import Lake
+
+    return Lake(settings.lake.url)
+
+
+def _folder(path: str, settings: Settings) -> "StudyFolder":
+    from smallhours.training.study.results import StudyFolder
+
+    return StudyFolder(_lake(settings).files, path)
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None

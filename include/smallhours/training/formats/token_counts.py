@@ -1,0 +1,93 @@
+"""What are GPT-2's tokens worth as amounts? The K most frequent ones, and how often each occurs.
+
+Not in the paper, whose token columns hold ids by position (`TokenPositions`). This is the format
+that a tabular model can read, so that the study can tell the tokens from the way they were laid
+out.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from smallhours.training.formats import bpe
+from smallhours.training.formats.rows import text_rows
+
+
+class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
+    """Turn texts into a sparse matrix of token counts.
+
+    Args:
+        k: How many tokens; fewer when the texts hold fewer.
+
+    Attributes:
+        tokens_: Ids of the chosen tokens, most frequent first; equal ones by id.
+
+    >>> counts = TokenCounts(k=2).fit(["rock rock rock", "rock pop"])
+    >>> counts.get_feature_names_out().tolist()
+    ['Ġrock', 'rock']
+    >>> counts.transform(["rock rock rock", "pop"]).toarray().tolist()
+    [[2.0, 1.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, k: int = 1000) -> None:
+        self.k = k
+
+    def fit(self, X: Sequence[str], y: Any = None) -> Self:  # noqa: ARG002, N803
+        """Choose the tokens.
+
+        Raises:
+            ValueError: when k is not positive, or all texts are empty.
+            TypeError: when a row is not a text.
+        """
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, not {self.k}")
+        totals: Counter[int] = Counter()
+        for text in text_rows(X):
+            totals.update(bpe.count(text))
+        if not totals:
+            raise ValueError("no text has a token")
+        ranked = sorted(totals, key=lambda token: (-totals[token], token))
+        self.tokens_ = np.array(ranked[: self.k], dtype=np.int32)
+        return self
+
+    def transform(self, X: Sequence[str]) -> sparse.csr_matrix:  # noqa: N803
+        """Counts of the chosen tokens, float64, (texts, tokens); other tokens are left out."""
+        check_is_fitted(self)
+        column = {token: at for at, token in enumerate(self.tokens_.tolist())}
+        ends, columns, values = [0], array("i"), array("d")
+        for text in text_rows(X):
+            for token, times in bpe.count(text).items():
+                if (at := column.get(token)) is not None:
+                    columns.append(at)
+                    values.append(times)
+            ends.append(len(columns))
+        matrix = sparse.csr_matrix(
+            (
+                np.frombuffer(values, dtype=np.float64),
+                np.frombuffer(columns, dtype=np.int32),
+                np.array(ends, dtype=np.int32),
+            ),
+            shape=(len(ends) - 1, len(column)),
+        )
+        matrix.sort_indices()
+        return matrix
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
+        """The chosen tokens as GPT-2 spells them, one per column."""
+        check_is_fitted(self)
+        names = bpe.names()
+        return np.array([names[token] for token in self.tokens_], dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags

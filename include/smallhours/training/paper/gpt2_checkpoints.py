@@ -1,0 +1,131 @@
+"""Where did a training stop? Its state in one file, so that it can go on from there.
+
+One safetensors file holds the network, the optimiser and, in its header, the position; it is
+replaced as a whole. No pickle. A second file holds the best network so far. A folder belongs to
+one training: the same data, settings and seed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from smallhours.errors import SmallhoursError
+
+_LAST = "last.safetensors"
+_BEST = "best.safetensors"
+
+
+class OthersCheckpoint(SmallhoursError):
+    """The folder holds the checkpoint of a training with other data or settings."""
+
+
+@dataclass
+class Position:
+    """How far a training is.
+
+    Attributes:
+        step: Steps taken in all.
+        loss_sum: Summed loss of the running epoch's steps.
+        history: A row per finished epoch: its mean loss, and the validation's or None.
+        best_epoch: From 1; 0 before the first.
+        waited: Epochs since the best one.
+        done: Whether nothing is left to do.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    history: list[tuple[float, float | None]] = field(default_factory=list)
+    best_epoch: int = 0
+    waited: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Attributes:
+        folder: Where; made when missing.
+        training: A fingerprint of the data, the settings and the seed.
+        every: Steps between two checkpoints; the end of an epoch is always one.
+    """
+
+    folder: Path
+    training: str
+    every: int = 500
+
+    def resume(self, network: Any, optimiser: Any) -> Position | None:
+        """Put network and optimiser where they were, or None when there is no checkpoint.
+
+        Raises:
+            OthersCheckpoint: when the folder is another training's.
+        """
+        path = self.folder / _LAST
+        if not path.is_file():
+            return None
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata()
+        if header["training"] != self.training:
+            raise OthersCheckpoint(
+                f"The checkpoint in {self.folder} is of another training: other data, settings "
+                "or seed.",
+                remedy="Name another folder, or remove this one to start anew.",
+            )
+        tensors = load_file(path)
+        network.load_state_dict(_below("network", tensors))
+        _restore(optimiser, tensors)
+        position = json.loads(header["position"])
+        position["history"] = [tuple(epoch) for epoch in position["history"]]
+        return Position(**position)
+
+    def save(self, network: Any, optimiser: Any, position: Position) -> None:
+        """Replace the checkpoint."""
+        tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+        for at, parameter in enumerate(_parameters(optimiser)):
+            for name, value in optimiser.state[parameter].items():
+                tensors[f"optimiser.{at}.{name}"] = value
+        header = {"training": self.training, "position": json.dumps(asdict(position))}
+        self._write(_LAST, tensors, header)
+
+    def save_best(self, network: Any) -> None:
+        """Keep the network as the best one so far."""
+        self._write(_BEST, dict(network.state_dict()), {"training": self.training})
+
+    def best(self) -> dict[str, Any]:
+        """The best network's weights by name."""
+        return dict(load_file(self.folder / _BEST))
+
+    def _write(self, name: str, tensors: Mapping[str, Any], header: dict[str, str]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / f"{name}.part"
+        whole = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        save_file(whole, unfinished, metadata=header)
+        unfinished.replace(self.folder / name)
+
+
+def _parameters(optimiser: Any) -> list[Any]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _restore(optimiser: Any, tensors: Mapping[str, Any]) -> None:
+    for at, parameter in enumerate(_parameters(optimiser)):
+        kept = _below(f"optimiser.{at}", tensors)
+        # AdamW keeps its count of steps on the CPU, whatever it trains on.
+        optimiser.state[parameter] = {
+            name: value if name == "step" else value.to(parameter.device)
+            for name, value in kept.items()
+        }
+
+
+def _below(prefix: str, tensors: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(f"{prefix}."): value
+        for name, value in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }

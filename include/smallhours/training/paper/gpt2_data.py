@@ -1,0 +1,89 @@
+"""Which rows does a GPT-2 learn from, which stop it in time, and what is the data's fingerprint?"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+
+from smallhours.training.formats.rows import text_rows
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Texts and their targets.
+
+    Attributes:
+        texts: (n,).
+        y: (n, targets).
+    """
+
+    texts: Sequence[str]
+    y: Floats
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def rows(self, which: npt.NDArray[np.intp]) -> "TextRows":
+        """Some of them."""
+        return TextRows([self.texts[at] for at in which], self.y[which])
+
+
+def checked(texts: Any, y: Any) -> TextRows:
+    """Texts and targets that belong together.
+
+    Raises:
+        TypeError: when a row is not a text.
+        ValueError: when there is none, their numbers differ, or a target is no finite number.
+    """
+    rows = text_rows(texts)
+    targets = np.asarray(y, dtype=np.float64)
+    if not rows or len(rows) != len(targets):
+        raise ValueError(
+            f"needs one target per text and at least one; got {len(targets)} targets "
+            f"for {len(rows)} texts"
+        )
+    if not np.isfinite(targets).all():
+        raise ValueError("y holds a NaN or an infinity; leave those rows out")
+    return TextRows(rows, targets.reshape(len(rows), -1))
+
+
+def held_back(
+    rows: TextRows, groups: Any, share: float, seed: int
+) -> tuple[TextRows, TextRows | None]:
+    """Rows to learn from, and a share to stop by.
+
+    Whole groups are held back where groups are given and there are two or more; else rows. With
+    fewer than two rows, or a share of 0, none are.
+
+    Raises:
+        ValueError: when the share is not in [0, 1), or a row has no group.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"validation_share must be in [0, 1), not {share}")
+    if groups is not None and len(groups) != len(rows):
+        raise ValueError(f"needs a group per text; got {len(groups)} for {len(rows)}")
+    if share == 0 or len(rows) < 2:
+        return rows, None
+    by_row = groups is None or len(set(groups)) < 2
+    splitter = ShuffleSplit if by_row else GroupShuffleSplit
+    split = splitter(n_splits=1, test_size=share, random_state=seed)
+    learn, stop = next(split.split(rows.texts, groups=None if by_row else groups))
+    return rows.rows(learn), rows.rows(stop)
+
+
+def fingerprint(settings: Mapping[str, Any], *parts: TextRows | None) -> str:
+    """Equal for equal settings, texts and targets."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    for part in parts:
+        texts = [] if part is None else list(part.texts)
+        digest.update(json.dumps(texts).encode())
+        digest.update(b"" if part is None else np.ascontiguousarray(part.y).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""What can a small GPT-2 learn from tag texts alone, before it is told any feature?
+
+Where GPT-2's own weights can't be had, a network of its shape is trained here to guess each next
+token of the tag texts. `GPT2Regressor(weights=folder)` then starts from it. It knows nothing but
+tags: it is not GPT-2, and is reported as what it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smallhours.training.paper.gpt2_data import checked, fingerprint, held_back
+from smallhours.training.paper.gpt2_extra import require_gpt2
+from smallhours.training.paper.gpt2_progress import PRETRAINING, OnProgress
+from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
+
+
+def pretrain_gpt2(
+    texts: Sequence[str],
+    folder: Path,
+    *,
+    config: Mapping[str, Any] | None = None,
+    block_size: int = 256,
+    batch_size: int = 20,
+    epochs: int = 5,
+    learning_rate: float = 1e-3,
+    validation_share: float = 0.05,
+    device: str | None = None,
+    seed: int = 0,
+    checkpoints: Path | str | None = None,
+    progress: OnProgress | None = None,
+) -> Path:
+    """Train a network from nothing on texts, and leave it in a folder.
+
+    Args:
+        texts: To learn from. Give those of training rows only: a test row's tags are no secret,
+            but its score should not depend on them.
+        folder: Where config, weights and tokens are written.
+        config: Fields of transformers' `GPT2Config`.
+        block_size: Tokens read of a text at most.
+        batch_size: Texts a step.
+        epochs: Passes at most; two without a better validation loss end it.
+        learning_rate: The highest one.
+        validation_share: Share of the texts held back to stop by.
+        device: `cpu`, `cuda`, …; None takes a GPU where there is one.
+        seed: Of all that is drawn.
+        checkpoints: A folder to go on from after an interruption.
+        progress: Called after each step.
+
+    Returns:
+        The folder, for `GPT2Regressor(weights=...)`.
+
+    Raises:
+        MissingExtra: without torch and transformers.
+        ValueError: when no text has two tokens.
+    """
+    require_gpt2()
+    import torch
+
+    from smallhours.training.paper import gpt2_network, gpt2_training
+
+    readable = [text for text in texts if text]
+    learn, stop = held_back(
+        checked(readable, np.zeros(len(readable))), None, validation_share, seed
+    )
+    vocabulary = TokenVocabulary.of(learn.texts)
+    where = gpt2_network.pick_device(device)
+    course = gpt2_training.Course(
+        max_epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        schedule=gpt2_training.COSINE,
+        warmup_share=0.05,
+        weight_decay=0.01,
+        patience=2,
+        seed=seed,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        backbone = gpt2_network.new_backbone(config, len(vocabulary), block_size)
+        network = gpt2_network.GPT2WithHead(backbone, 1).to(where)
+
+        def read(some: Sequence[str]) -> list[Ids]:
+            """Only texts of two tokens have a next one to guess."""
+            return [ids for ids in vocabulary.read_all(some, limit=block_size) if len(ids) > 1]
+
+        def loss(batch: Sequence[Ids]) -> Any:
+            return network.next_token_loss(*gpt2_network.batch_of(batch, where))
+
+        guessed = read(learn.texts)
+        if not guessed:
+            raise ValueError("no text has two tokens: there is nothing to guess")
+        judged = [] if stop is None else read(stop.texts)
+        settings = {"course": course, "config": dict(config or {}), "block_size": block_size}
+        gpt2_training.Training(
+            network,
+            gpt2_training.Task(
+                PRETRAINING,
+                len(guessed),
+                lambda rows: loss([guessed[at] for at in rows]),
+                (lambda: _mean_loss(loss, judged, batch_size)) if judged else None,
+            ),
+            course,
+            checkpoints=gpt2_training.checkpoints_for(
+                checkpoints, fingerprint(settings, learn, stop)
+            ),
+            progress=progress,
+        ).run()
+    gpt2_network.save_backbone(network.backbone, vocabulary, folder)
+    return folder
+
+
+def _mean_loss(loss: Any, texts: Sequence[Ids], batch_size: int) -> float:
+    """Mean over batches, each weighted by its tokens to guess."""
+    total, tokens = 0.0, 0
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        guesses = sum(len(text) - 1 for text in batch)
+        total += float(loss(batch)) * guesses
+        tokens += guesses
+    return total / tokens

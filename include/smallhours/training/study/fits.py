@@ -1,0 +1,255 @@
+"""What does each model predict? One function per kind of input, all sparse where tabular."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.feature_extraction import DictVectorizer
+
+from smallhours.errors import NotEnoughData
+from smallhours.training.formats import TagStrings, TokenPositions, TopTags
+from smallhours.training.paper.bayesian_ridge import paper_bayesian_ridge
+from smallhours.training.paper.gpt2_extra import gpt2_available
+from smallhours.training.paper.xgboost_regressor import paper_xgboost
+from smallhours.training.regression import (
+    FoldedRegressor,
+    LinearTagRegressor,
+    TagFeatureRegressor,
+)
+from smallhours.training.study.grid import (
+    APART,
+    BAYES,
+    BY_ARTIST,
+    GPT2,
+    HOURS,
+    NIGHTLY,
+    PUBLISHED,
+    STRINGS,
+    Setting,
+)
+from smallhours.training.study.rows import Counts, StudyRows
+from smallhours.training.study.splits import Parts
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[Any], None]
+
+# Fewer hours of listening are an evening, not a listener.
+FEWEST_HOURS = 100
+# A matrix as full as this is faster and no larger as a dense one.
+DENSE_FROM = 0.15
+
+
+@dataclass(frozen=True)
+class Means:
+    """What fits may use.
+
+    Attributes:
+        threads: For those that take several.
+        seed: Of all that is random.
+        gpt2_weights: A folder, or a name of the hub.
+        checkpoints: Where GPT-2 keeps unfinished training, if anywhere.
+        progress: Told of the progress of what takes long.
+    """
+
+    threads: int = 1
+    seed: int = 0
+    gpt2_weights: str = "openai-community/gpt2"
+    checkpoints: Path | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a fit.
+
+    Attributes:
+        predicted: (test rows, features).
+        columns: How many input columns the model had; 0 for text.
+        notes: What a reader of the figures has to know.
+    """
+
+    predicted: Floats
+    columns: int
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def why_not(setting: Setting, rows: StudyRows) -> str:
+    """Why a setting can't be fitted here; empty when it can."""
+    if setting.model == GPT2:
+        return gpt2_available() or ""
+    if setting.format == HOURS:
+        if setting.split == BY_ARTIST:
+            return "an hour of listening has no single artist"
+        if not rows.hours:
+            return "nothing is known of when these tracks were played"
+        if len(rows.hours) < FEWEST_HOURS:
+            return f"{len(rows.hours)} hours of listening are too few; {FEWEST_HOURS} are the least"
+    return ""
+
+
+def targets_of(setting: Setting, rows: StudyRows) -> Floats:
+    """(n, 5) what is to be predicted: of tracks, or the mean of an hour of listening."""
+    if setting.format != HOURS:
+        return rows.targets
+    return np.array([rows.targets[list(hour)].mean(axis=0) for hour in rows.hours])
+
+
+def learn(
+    setting: Setting, rows: StudyRows, parts: Parts, columns: Sequence[int], means: Means
+) -> Learned:
+    """Fit a setting to its training rows and predict its test rows.
+
+    Args:
+        setting: What to fit; `why_not` said nothing against it.
+        rows: All rows.
+        parts: Which are which.
+        columns: The features wanted, by their place in FEATURES.
+        means: What the fit may use.
+
+    Raises:
+        NotEnoughData: when no training row has a tag.
+    """
+    y = targets_of(setting, rows)[:, list(columns)]
+    if setting.format == APART:
+        return _apart(setting, rows, parts, y, means)
+    if setting.model == GPT2:
+        return _gpt2(setting, rows, parts, y, means)
+    matrix, notes = _table(setting, rows, parts)
+    learned, asked = matrix[parts.train], matrix[parts.test]
+    if not learned.nnz:
+        raise NotEnoughData("No training row has a tag.", remedy="Give the study more tracks.")
+    if setting.model == BAYES:
+        model, dense = paper_bayesian_ridge(), matrix.nnz > DENSE_FROM * np.prod(matrix.shape)
+        if dense:
+            learned, asked = learned.toarray(), asked.toarray()
+        predicted = model.fit(learned, y[parts.train]).predict(asked)
+    else:
+        trees = paper_xgboost(threads=means.threads, seed=means.seed)
+        predicted = trees.fit(learned, y[parts.train]).predict(asked)
+    return Learned(_wide(predicted, y), int(matrix.shape[1]), notes)
+
+
+def _table(
+    setting: Setting, rows: StudyRows, parts: Parts
+) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
+    """All rows as columns of tags or of tokens, and what is to be said about it."""
+    limit = setting.limit or 1
+    if setting.format in STRINGS:
+        strings = _strings(setting, rows, np.arange(len(rows)))
+        matrix = TokenPositions(limit).fit_transform(strings)
+        longest = int(matrix.indices.max()) + 1 if matrix.nnz else 1
+        return matrix[:, :longest], _fallback(limit, longest, "no track has more tokens")
+    found, counted = _tags(setting, rows, parts)
+    top = TopTags(limit).fit(counted)
+    matrix = top.transform(found)
+    notes = _fallback(limit, matrix.shape[1], "there are no more tags")
+    if setting.format == HOURS:
+        notes = (*notes, "what is heard in many hours is on both sides")
+    if setting.split == PUBLISHED and (lost := _lost(found, top.tags_.tolist())):
+        notes = (*notes, f"{lost:.1%} of the tags were lost to their capital letters")
+    return matrix, notes
+
+
+def _tags(setting: Setting, rows: StudyRows, parts: Parts) -> tuple[list[Counts], list[Counts]]:
+    """The tags of all rows, and those that are counted to choose the strongest.
+
+    As published, tags are as they are written, and the strongest are chosen over all rows, plays
+    and all, by lower-case name. Otherwise names are normalised, and the training rows choose.
+    """
+    published = setting.split == PUBLISHED
+    tracks: list[Counts] = list(rows.raw) if published else [*rows.merged()]
+    found = _by_hour(rows, tracks) if setting.format == HOURS else tracks
+    if not published:
+        return found, [found[at] for at in parts.train]
+    weights = [1] * len(found) if setting.format == HOURS else rows.plays
+    counted = [_lowered(tags, plays) for tags, plays in zip(found, weights, strict=True)]
+    return found, counted
+
+
+def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
+    """Ours: the track's own tags and its artist's side by side."""
+    own, theirs = (
+        DictVectorizer().fit([tags[at] for at in parts.train]).transform(tags)
+        for tags in (rows.own, rows.artist_tags)
+    )
+    matrix = sparse.hstack([own, theirs]).tocsr()
+    names = np.array(rows.artists, dtype=object)
+    alone = np.flatnonzero(names == "")
+    names[alone] = [f"row {at}" for at in alone]
+    width = int(own.shape[1])
+    model: FoldedRegressor = (
+        TagFeatureRegressor(width, n_jobs=means.threads, random_state=means.seed)
+        if setting.model == NIGHTLY
+        else LinearTagRegressor(width, n_jobs=means.threads)
+    )
+    model.fit(matrix[parts.train], y[parts.train], names[parts.train])
+    # Where the artist's other tracks were learned from, both make use of it.
+    known = setting.split != BY_ARTIST
+    predicted = model.predict(matrix[parts.test], names[parts.test] if known else None)
+    notes = ("with what it learned of the artist's other tracks",) if known else ()
+    return Learned(_wide(predicted, y), int(matrix.shape[1]), notes)
+
+
+def _gpt2(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
+    """One GPT-2 with a regression head per feature, as in the paper."""
+    from smallhours.training.paper.gpt2_regressor import GPT2Regressor
+
+    train, held, test = (
+        _strings(setting, rows, part) for part in (parts.train, parts.validation, parts.test)
+    )
+    predicted = []
+    for at in range(y.shape[1]):
+        model = GPT2Regressor(means.gpt2_weights, seed=means.seed)
+        model.fit(
+            train,
+            y[parts.train, at],
+            validation=(held, y[parts.validation, at]),
+            checkpoints=means.checkpoints / f"{setting.name}-{at}" if means.checkpoints else None,
+            progress=means.progress,
+        )
+        predicted.append(model.predict(test))
+    return Learned(np.stack(predicted, axis=1), 0, (f"weights: {Path(means.gpt2_weights).name}",))
+
+
+def _strings(setting: Setting, rows: StudyRows, which: Any) -> Any:
+    tags = rows.raw if setting.split == PUBLISHED else rows.merged()
+    return TagStrings(setting.format).fit_transform([tags[at] for at in which])
+
+
+def _by_hour(rows: StudyRows, tags: Sequence[Counts]) -> list[Counts]:
+    """Per hour, the mean count of each tag over the plays; a tag that a play lacks counts as 0."""
+    hours: list[Counts] = []
+    for played in rows.hours:
+        total: dict[str, float] = {}
+        for at in played:
+            for tag, count in tags[at].items():
+                total[tag] = total.get(tag, 0.0) + count
+        hours.append({tag: count / len(played) for tag, count in total.items()})
+    return hours
+
+
+def _lowered(tags: Counts, plays: int) -> Counts:
+    """Counts over a track's plays by lower-case name."""
+    lowered: dict[str, float] = {}
+    for tag, count in tags.items():
+        lowered[tag.lower()] = lowered.get(tag.lower(), 0.0) + plays * count
+    return lowered
+
+
+def _lost(rows: Sequence[Counts], kept: Sequence[str]) -> float:
+    """The share of tags that are in the list but for their capital letters."""
+    known = set(kept)
+    wanted = [tag for tags in rows for tag in tags if tag.lower() in known]
+    return sum(tag not in known for tag in wanted) / max(len(wanted), 1)
+
+
+def _fallback(limit: int, width: int, why: str) -> tuple[str, ...]:
+    return (f"{why}: {width:,} columns in place of {limit:,}",) if width < limit else ()
+
+
+def _wide(predicted: Any, y: Floats) -> Floats:
+    return np.asarray(predicted, dtype=np.float64).reshape(-1, y.shape[1])

@@ -1,0 +1,138 @@
+"""What is a study about? Tracks with their tags and their measured features, and a fingerprint.
+
+The rows are kept in the study's folder: whoever goes on with a study, another process or a retry,
+learns from the same rows, whatever the lake holds by then.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.errors import NotEnoughData
+from smallhours.training.study.grid import FEATURES
+
+Floats = npt.NDArray[np.float64]
+Counts = Mapping[str, float]
+
+# Less than this leaves parts of the split with nothing in them.
+FEWEST_ROWS = 50
+FEWEST_ARTISTS = 5
+
+
+@dataclass(frozen=True)
+class StudyRows:
+    """Tracks to learn from and to be measured on.
+
+    Attributes:
+        origin: Where they are from, for the reader.
+        artists: (n,) the artist of each, "" where none is known.
+        own: (n,) the track's own tags -> count, by normalised name.
+        artist_tags: (n,) its artist's, likewise.
+        raw: (n,) both as the paper joined them: tags as they are written, and the artist's count
+            over the track's own.
+        plays: (n,) how often each was played; 1 where that is not known.
+        targets: (n, 5) in the order of FEATURES, each 0-1.
+        hours: The rows that were played in each hour of listening, with repeats; empty where
+            nothing is known of listening.
+        left_out: What is not among them and why, for the reader.
+    """
+
+    origin: str
+    artists: Sequence[str]
+    own: Sequence[Counts]
+    artist_tags: Sequence[Counts]
+    raw: Sequence[Counts]
+    plays: Sequence[int]
+    targets: Floats
+    hours: Sequence[Sequence[int]] = ()
+    left_out: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def merged(self) -> list[dict[str, float]]:
+        """(n,) both kinds of tags in one; where both have a tag, the track's count stands."""
+        return [{**theirs, **own} for own, theirs in zip(self.own, self.artist_tags, strict=True)]
+
+    def check(self) -> None:
+        """Refuse rows that nothing can be learned from.
+
+        Raises:
+            NotEnoughData: too few rows, no tags, NaN or constant targets; what to do about it.
+        """
+        if len(self) < FEWEST_ROWS:
+            raise _too_little(
+                f"{len(self)} tracks with tags and all of {', '.join(FEATURES)} are too few"
+                f"{self._left_out()}: {FEWEST_ROWS} are the least",
+                "Give the study more tracks.",
+            )
+        if not any(self.raw):
+            raise _too_little(
+                "No track has a tag, and tags are all that the models see",
+                "Fetch tags first (`smallhours fetch-tags`), or name tables that hold them.",
+            )
+        if not np.isfinite(self.targets).all():
+            raise _too_little("A feature is not a number", "Leave such rows out.")
+        constant = (self.targets == self.targets[0]).all(axis=0)
+        if constant.any():
+            names = ", ".join(np.array(FEATURES)[constant])
+            raise _too_little(
+                f"Every track has the same {names}: there is nothing to predict",
+                "Give the study tracks that differ.",
+            )
+
+    def check_artists(self) -> None:
+        """Refuse rows whose artists can't be told apart.
+
+        Raises:
+            NotEnoughData: an artist is missing, or there are too few.
+        """
+        missing = sum(not name for name in self.artists)
+        if missing:
+            raise _too_little(
+                f"{missing} tracks have no artist, and a split by artist needs all of them",
+                "Add the artists, or leave out the split `by_artist`.",
+            )
+        found = len(set(self.artists))
+        if found < FEWEST_ARTISTS:
+            raise _too_little(
+                f"The tracks are by {found} artists; a split by artist needs {FEWEST_ARTISTS}",
+                "Give the study more artists, or leave out the split `by_artist`.",
+            )
+
+    def fingerprint(self) -> str:
+        """Ten characters that stand for these rows and no others."""
+        return hashlib.blake2b(self.to_bytes(), digest_size=5).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The rows as gzipped JSON; the same rows always give the same bytes."""
+        content: dict[str, Any] = {**vars(self), "targets": self.targets.tolist()}
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=list)
+        return gzip.compress(text.encode(), compresslevel=4, mtime=0)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "StudyRows":
+        """What `to_bytes` made.
+
+        Raises:
+            ValueError: when it is damaged.
+        """
+        try:
+            content = json.loads(gzip.decompress(data))
+            targets = np.array(content.pop("targets"), dtype=np.float64)
+            return cls(**content, targets=targets.reshape(-1, len(FEATURES)))
+        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"these are no rows of a study: {error}") from error
+
+    def _left_out(self) -> str:
+        return f" (left out: {', '.join(self.left_out)})" if self.left_out else ""
+
+
+def _too_little(what: str, remedy: str) -> NotEnoughData:
+    return NotEnoughData(f"{what}.", remedy=remedy)

@@ -1,0 +1,56 @@
+"""Which rows are learned from and which are looked at? The paper's shares, 64/16/20, by a seed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.training.study.grid import BY_ARTIST, GPT2, HOURS, PUBLISHED, Setting
+from smallhours.training.study.rows import StudyRows
+
+Indices = npt.NDArray[np.intp]
+
+TRAIN_SHARE, TEST_FROM = 0.64, 0.80
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row numbers, ascending.
+
+    Attributes:
+        train: What is learned from.
+        validation: What a model may stop by.
+        test: What it is measured on.
+    """
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def parts_of(setting: Setting, rows: StudyRows, seed: int) -> Parts:
+    """The parts of a setting's rows.
+
+    At random by track (or by hour of listening), as in the paper; or at random by artist, so that
+    no artist is on both sides. As published, all but GPT-2 are measured on the validation rows.
+
+    Raises:
+        NotEnoughData: when the artists can't be told apart and have to be.
+    """
+    if setting.split == BY_ARTIST:
+        rows.check_artists()
+        names, at = np.unique(np.array(rows.artists), return_inverse=True)
+        parts = _cut(len(names), seed)
+        return Parts(
+            *(np.flatnonzero(np.isin(at, p)) for p in (parts.train, parts.validation, parts.test))
+        )
+    parts = _cut(len(rows.hours) if setting.format == HOURS else len(rows), seed)
+    if setting.split == PUBLISHED and setting.model != GPT2:
+        return Parts(parts.train, parts.test, parts.validation)
+    return parts
+
+
+def _cut(n: int, seed: int) -> Parts:
+    order = np.random.default_rng(seed).permutation(n)
+    first, second = int(TRAIN_SHARE * n), int(TEST_FROM * n)
+    return Parts(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))

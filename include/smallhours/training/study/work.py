@@ -1,0 +1,137 @@
+"""How is a study carried out? Setting after setting, each kept as soon as it is fitted."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from smallhours.errors import SmallhoursError
+from smallhours.training.study.fits import Means, learn, targets_of, why_not
+from smallhours.training.study.grid import FEATURES, GPT2, NIGHTLY, Grid, Setting
+from smallhours.training.study.results import Fitted, StudyFolder, measure
+from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.splits import parts_of
+
+# Told of every setting of the grid once: what became of it, how many are done, and of how many.
+Report = Callable[[Fitted, int, int], None]
+
+KIB = 1024
+
+
+def carry_out(
+    folder: StudyFolder, rows: StudyRows, grid: Grid, means: Means, report: Report
+) -> list[Fitted]:
+    """Fit whatever of a grid is not there yet.
+
+    Interrupted at any moment, all settings that were finished are kept.
+
+    Args:
+        folder: An open study of these rows.
+        rows: The rows.
+        grid: What is asked for.
+        means: What fits may use; the seed is the grid's.
+        report: Told of every setting.
+    """
+    settings = grid.settings()
+    done = []
+    for at, setting in enumerate(settings, start=1):
+        done.append(fit_setting(folder, rows, setting, grid, means))
+        report(done[-1], at, len(settings))
+    return done
+
+
+def fit_setting(
+    folder: StudyFolder, rows: StudyRows, setting: Setting, grid: Grid, means: Means
+) -> Fitted:
+    """Fit what is missing of one setting, and keep it.
+
+    The features of most models do not touch each other, so that only the missing ones are
+    fitted. The nightly model shares a network between its targets and is always fitted to all.
+    """
+    known = folder.fitted(setting)
+    wanted = FEATURES if setting.model == NIGHTLY else grid.features
+    missing = folder.missing(setting, wanted)
+    if known is not None and not missing:
+        return known
+    if why := why_not(setting, rows):
+        fitted = Fitted(setting, skipped=why)
+    elif same := _of_fewer(folder, setting, grid):
+        fitted = same
+    else:
+        fitted = _try_to_fit(rows, setting, missing, grid.seed, means)
+        if known is not None and not known.skipped and not fitted.skipped:
+            fitted = _together(known, fitted)
+    folder.keep(fitted)
+    return fitted
+
+
+def _try_to_fit(
+    rows: StudyRows, setting: Setting, features: Sequence[str], seed: int, means: Means
+) -> Fitted:
+    """A fit; or, where GPT-2's weights can't be had, why not: the rest of the table needs none."""
+    try:
+        return _fit(rows, setting, features, seed, means)
+    except SmallhoursError as error:
+        if setting.model != GPT2:
+            raise
+        return Fitted(setting, skipped=error.what.rstrip("."))
+
+
+def _fit(
+    rows: StudyRows, setting: Setting, features: Sequence[str], seed: int, means: Means
+) -> Fitted:
+    parts = parts_of(setting, rows, seed)
+    places = [FEATURES.index(name) for name in features]
+    _forget_peak()
+    started = time.perf_counter()
+    learned = learn(setting, rows, parts, places, means)
+    seconds = time.perf_counter() - started
+    y = targets_of(setting, rows)[:, places]
+    cells = {
+        name: measure(learned.predicted[:, at], y[parts.test, at], y[parts.train, at], seed)
+        for at, name in enumerate(features)
+    }
+    return Fitted(
+        setting, cells, learned.columns, round(seconds, 2), _peak_mb(), tuple(learned.notes)
+    )
+
+
+def _of_fewer(folder: StudyFolder, setting: Setting, grid: Grid) -> Fitted | None:
+    """The same row at a smaller K that already took in all columns there are: the same fit."""
+    if setting.limit is None:
+        return None
+    for limit in (fewer for fewer in grid.limits if fewer < setting.limit):
+        known = folder.fitted(replace(setting, limit=limit))
+        whole = known is not None and 0 < known.columns < limit
+        if known is not None and whole and set(grid.features) <= set(known.cells):
+            note = f"all {known.columns:,} columns are in K = {limit:,} already: one fit"
+            return replace(known, setting=setting, notes=(note,))
+    return None
+
+
+def _together(before: Fitted, now: Fitted) -> Fitted:
+    peaks = [peak for peak in (before.peak_mb, now.peak_mb) if peak is not None]
+    return Fitted(
+        now.setting,
+        {**before.cells, **now.cells},
+        now.columns,
+        round(before.seconds + now.seconds, 2),
+        max(peaks, default=None),
+        now.notes,
+    )
+
+
+def _forget_peak() -> None:
+    """Start the kernel's count of this process's largest memory anew, where it lets us (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_mb() -> float | None:
+    """The largest resident memory since then, in MiB."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    found = [x for x in status.read_text(encoding="utf-8").splitlines() if x.startswith("VmHWM")]
+    return round(int(found[0].split()[1]) / KIB, 1) if found else None

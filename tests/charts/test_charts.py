@@ -1,0 +1,147 @@
+"""Is each chart a picture that everyone can read: valid, with its numbers as text, and escaped?"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+
+import pytest
+
+from smallhours.charts import (
+    Bars,
+    Dot,
+    Line,
+    as_file,
+    dots,
+    grouped_bars,
+    histogram,
+    horizontal_bars,
+    lines,
+    reliability,
+)
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = "<script>alert('x')</script> & \"Ö\" \x07"
+
+# Each chart of one value, .345, whose label is given.
+OF_A_NAME: dict[str, Callable[[str], str]] = {
+    "histogram": lambda name: histogram(name, {name: [0.345, 0.345]}),
+    "grouped_bars": lambda name: grouped_bars(name, [name], [Bars(name, [0.345])]),
+    "horizontal_bars": lambda name: horizontal_bars(name, {name: 0.345}),
+    "lines": lambda name: lines(name, [Line(name, [1.0], [0.345])]),
+    "dots": lambda name: dots(name, [Dot(name, name, 0.345)]),
+    "reliability": lambda name: reliability(name, [(0.345, 0.5, 3)], x_label=name),
+}
+NOTHING = {
+    "histogram": histogram("x", {"a": [], "b": [float("nan")]}),
+    "grouped_bars": grouped_bars("x", ["a"], [Bars("b", [None])]),
+    "no_groups": grouped_bars("x", [], []),
+    "horizontal_bars": horizontal_bars("x", {"a": float("inf")}),
+    "lines": lines("x", [Line("a", [1.0], [float("nan")]), Line("b", [], [])]),
+    "dots": dots("x", []),
+    "reliability": reliability("x", []),
+}
+
+
+def words(svg: str) -> list[str]:
+    """What stands in the picture as text."""
+    return [text.text or "" for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
+
+
+@pytest.mark.parametrize("chart", OF_A_NAME)
+def test_it_is_an_image_with_a_name_and_a_description(chart: str) -> None:
+    root = ET.fromstring(OF_A_NAME[chart]("a name"))  # noqa: S314
+
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    said = {element.get("id"): element.text for element in root if element.get("id")}
+    title, desc = (root.get("aria-labelledby") or "").split()
+    assert said[title] == "a name"
+    assert "0.345" in (said[desc] or "")
+
+
+@pytest.mark.parametrize("chart", OF_A_NAME)
+def test_a_hostile_label_stays_text(chart: str) -> None:
+    svg = OF_A_NAME[chart](HOSTILE)
+
+    assert "<script" not in svg
+    assert any("alert" in text for text in words(svg))
+
+
+@pytest.mark.parametrize("chart", ["grouped_bars", "horizontal_bars", "lines", "dots"])
+def test_values_are_written_beside_their_marks(chart: str) -> None:
+    assert "0.345" in words(OF_A_NAME[chart]("a name"))
+
+
+@pytest.mark.parametrize("chart", NOTHING)
+def test_nothing_to_draw_says_so(chart: str) -> None:
+    assert "No data." in words(NOTHING[chart])
+
+
+@pytest.mark.parametrize("chart", OF_A_NAME)
+def test_colours_are_the_pages_or_fall_back(chart: str) -> None:
+    svg = OF_A_NAME[chart]("a name")
+
+    assert "var(--chart-1, #" in svg
+    assert 'fill="currentColor"' in svg
+    assert "<style" not in svg
+
+
+def test_a_file_of_its_own_follows_light_and_dark() -> None:
+    picture = as_file(horizontal_bars("x", {"a": 1.0}))
+
+    ET.fromstring(picture)  # noqa: S314
+    assert "prefers-color-scheme:dark" in picture
+
+
+def test_two_charts_on_a_page_share_no_id() -> None:
+    one, other = horizontal_bars("x", {"a": 1.0}), horizontal_bars("x", {"a": 2.0})
+
+    ids = [ET.fromstring(svg).get("aria-labelledby") for svg in (one, other)]  # noqa: S314
+    assert ids[0] != ids[1]
+
+
+def test_the_same_data_draws_the_same_picture() -> None:
+    assert OF_A_NAME["lines"]("x") == OF_A_NAME["lines"]("x")
+
+
+def test_a_histogram_counts_what_lies_outside_at_its_ends() -> None:
+    svg = histogram("x", {"a": [-5.0, 0.5, 99.0, 99.0]}, bounds=(0.0, 1.0), bins=2)
+
+    tips = [tip.text for tip in ET.fromstring(svg).iter(f"{SVG}title")]  # noqa: S314
+    assert "a, 0 to 0.5: 0.25" in tips
+    assert "a, 0.5 to 1: 0.75" in tips
+
+
+def test_a_missing_bar_leaves_a_gap_and_an_error_has_a_bar() -> None:
+    svg = grouped_bars("x", ["a", "b"], [Bars("s", [None, 0.5], [None, 0.1])])
+
+    assert words(svg).count("0.500") == 1
+    assert svg.count("<polyline") > grouped_bars("x", ["a", "b"], [Bars("s", [None, 0.5])]).count(
+        "<polyline"
+    )
+
+
+def test_bars_need_a_value_per_group() -> None:
+    with pytest.raises(ValueError, match="one value per group"):
+        grouped_bars("x", ["a", "b"], [Bars("s", [1.0])])
+
+
+def test_negative_bars_go_left_of_zero() -> None:
+    svg = horizontal_bars("x", {"up": 1.0, "down": -1.0})
+
+    boxes = [float(box.get("x") or 0) for box in ET.fromstring(svg).iter(f"{SVG}rect")]  # noqa: S314
+    assert boxes[1] < boxes[0]
+    assert "\N{MINUS SIGN}1.000" in words(svg)
+
+
+def test_a_band_is_drawn_where_both_its_ends_are_known() -> None:
+    line = Line("s", [1.0, 10.0], [0.3, 0.4], low=[0.2, 0.3], high=[0.4, 0.5])
+
+    assert 'opacity="0.2"' in lines("x", [line], log_x=True)
+    assert 'opacity="0.2"' not in lines("x", [Line("s", [1.0, 10.0], [0.3, 0.4])])
+
+
+def test_series_differ_in_shape_and_not_in_colour_alone() -> None:
+    svg = dots("x", [Dot("row", "one", 1.0), Dot("row", "other", 2.0)])
+
+    assert "<circle" in svg
+    assert "<polygon" in svg
