@@ -58,7 +58,9 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
     y, artists = inputs["targets"], inputs["artists"]
     columns = int(inputs["track_columns"])
     if model == LINEAR:
-        linear = LinearTagRegressor(columns).fit(tags[train], y[train], artists[train])
+        linear = LinearTagRegressor(columns, n_jobs=THREADS).fit(
+            tags[train], y[train], artists[train]
+        )
         return {"predicted": linear.predict(tags[test])}
     fitted = TagFeatureRegressor(columns, n_jobs=THREADS)
     fitted.fit(tags[train], y[train], artists[train])

@@ -7,22 +7,22 @@ tags with counts; only tracks whose artist has tags. A track's words have no cou
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from smallhours.errors import SettingsError
+from smallhours.training.study.grid import FEATURES
+from smallhours.training.study.tables import WORD_COUNT, folded, read_tables, usable
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT = (
     SHARED / "tags-and-features" / "tracks.csv.gz",
     SHARED / "listeners-2k" / "artist_tags.csv.gz",
 )
-TARGETS = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
-TRACK_COLUMNS = ("artist", "tags", *TARGETS)
-ARTIST_COLUMNS = ("artist", "tag", "count")
-WORD_COUNT = 100.0
+TARGETS = FEATURES
 FOLDS = 5
 # Five folds, and five folds again within each, of one artist at least.
 FEWEST_ARTISTS = FOLDS * FOLDS
@@ -86,19 +86,11 @@ def load_set_b(paths: Sequence[Path]) -> SetB:
     Raises:
         BadTable: when a table has neither set of columns, or too little is left to measure on.
     """
-    tables = [(path, _read(path)) for path in paths]
-    tracks = [t for _, t in tables if set(TRACK_COLUMNS) <= set(t.columns)]
-    tags = [t for _, t in tables if set(ARTIST_COLUMNS) <= set(t.columns)]
-    for path, table in tables:
-        if not any(table is known for known in (*tracks, *tags)):
-            raise BadTable(
-                f"{path.name} has neither the columns {', '.join(TRACK_COLUMNS)} "
-                f"nor {', '.join(ARTIST_COLUMNS)}"
-            )
-    for found, what in ((tracks, "tracks"), (tags, "artists' tags")):
-        if not found:
-            raise BadTable(f"a table of {what} is missing")
-    return join(pd.concat(tracks, ignore_index=True), pd.concat(tags, ignore_index=True))
+    try:
+        tables = read_tables(paths)
+        return join(tables.tracks, tables.tags)
+    except SettingsError as error:
+        raise BadTable(str(error)) from None
 
 
 def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
@@ -107,8 +99,8 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     Raises:
         BadTable: when too few rows or artists are left.
     """
-    rows, left_out = _usable(tracks)
-    tags = tags.assign(artist=_folded(tags["artist"]), tag=_folded(tags["tag"]))
+    rows, left_out = usable(tracks)
+    tags = tags.assign(artist=folded(tags["artist"]), tag=folded(tags["tag"]))
     tags = tags[(tags["count"] > 0) & (tags["tag"] != "") & (tags["artist"] != "")]
     has_tags = rows["artist"].isin(set(tags["artist"]))
     left_out.append(f"{int((~has_tags).sum())} tracks whose artist has no tags")
@@ -164,30 +156,6 @@ def artist_cv(artists: Indices) -> list[tuple[Indices, Indices]]:
 def _cut(order: Indices) -> tuple[Indices, Indices]:
     n = len(order)
     return np.sort(order[: int(TRAIN_SHARE * n)]), np.sort(order[int(TEST_FROM * n) :])
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    # A tag may be called "nan" or "null".
-    numeric: dict[str, Any] = {column: [""] for column in (*TARGETS, "count")}
-    return pd.read_csv(path, keep_default_na=False, na_values=numeric)
-
-
-def _usable(tracks: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Rows with an artist and all targets within 0-1, and how many others there were."""
-    artist = _folded(tracks["artist"])
-    named = artist != ""
-    whole = tracks[list(TARGETS)].apply(lambda column: column.between(0.0, 1.0)).all(axis=1)
-    left_out = [
-        f"{int((~named).sum())} tracks without an artist",
-        f"{int((named & ~whole).sum())} with a feature missing or outside of 0-1",
-    ]
-    return tracks.assign(artist=artist)[named & whole], left_out
-
-
-def _folded(names: "pd.Series[Any]") -> "pd.Series[Any]":
-    return names.fillna("").astype(str).str.strip().str.lower()
 
 
 def _matrix(

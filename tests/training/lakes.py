@@ -98,13 +98,17 @@ def add_features(
     values: Mapping[str, Sequence[float | None]],
     *,
     source: str = "dataset",
+    **others: float,
 ) -> None:
-    """The five features of each track key, in the order of PREDICTED_FEATURES."""
+    """The five features of each track key, in the order of PREDICTED_FEATURES, and others."""
     rows = pd.DataFrame(
         [
             {"track_key": key, "feature": feature, "value": value}
             for key, row in values.items()
-            for feature, value in zip(PREDICTED_FEATURES, row, strict=True)
+            for feature, value in (
+                *zip(PREDICTED_FEATURES, row, strict=True),
+                *others.items(),
+            )
         ]
     ).assign(source=source, fetched_at=NIGHT.date)
     rows["value"] = rows["value"].astype(float)

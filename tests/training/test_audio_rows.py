@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.training.audio_rows import measured_by_anyone, measured_rows
+from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.training.audio_rows import OTHER_FEATURES, measured_by_anyone, measured_rows
 from tests.training.lakes import add_artist_tags, add_features, add_track_tags
 
 ALISON, SOUVLAKI = "slowdive · alison", "slowdive · souvlaki space station"
@@ -22,7 +24,8 @@ def test_a_row_has_the_tags_of_track_and_artist_and_the_five_features(lake: Lake
     add_features(lake, {ALISON: [0.1, 0.2, 0.3, 0.4, 0.5]})
     rows = measured_rows(lake, ["dataset"])
     assert list(rows.track_keys) == [ALISON]
-    assert rows.tags == [{"dream pop": 60, "shoegaze": 100}]
+    assert rows.own == [{"shoegaze": 100}]
+    assert rows.artist == [{"dream pop": 60}]
     assert rows.targets.tolist() == [[0.1, 0.2, 0.3, 0.4, 0.5]]
     assert rows.artist_keys == ["slowdive"]
 
@@ -71,4 +74,23 @@ def test_measured_means_all_five_by_anyone_but_ourselves(lake: Lake) -> None:
     add_features(lake, {ALISON: LOW}, source="spotify")
     add_features(lake, {SOUVLAKI: LOW}, source="predicted")
     add_features(lake, {"slowdive · 40 days": [0.1, 0.1, None, 0.1, 0.1]})
-    assert measured_by_anyone(lake) == {ALISON}
+    flags = measured_by_anyone(lake)[list(PREDICTED_FEATURES)]
+    assert set(flags.index[flags.all(axis=1)]) == {ALISON}
+
+
+def test_other_features_come_along_where_they_are_plausible(lake: Lake) -> None:
+    add_features(lake, {ALISON: LOW}, tempo=0.0, loudness=-7.5)
+    others = dict(zip(OTHER_FEATURES, measured_rows(lake, ["dataset"]).others[0], strict=True))
+    assert others["loudness"] == -7.5
+    assert np.isnan([others["tempo"], others["key"]]).all()
+
+
+def test_the_digest_tells_whether_there_is_anything_new_to_learn(lake: Lake) -> None:
+    add_features(lake, {ALISON: LOW})
+    before = measured_rows(lake, ["dataset"]).digest
+    assert measured_rows(lake, ["dataset"]).digest == before
+    add_track_tags(lake, {ALISON: {"noise": 40}})
+    after = measured_rows(lake, ["dataset"]).digest
+    assert after != before
+    add_features(lake, {ALISON: LOW}, tempo=100.0)
+    assert measured_rows(lake, ["dataset"]).digest not in (before, after)

@@ -58,3 +58,20 @@ def test_they_survive_json() -> None:
 def test_without_held_out_rows_there_are_none() -> None:
     with pytest.raises(ValueError, match="held-out"):
         ResidualIntervals.fit(np.zeros(0), np.zeros(0))
+
+
+def test_a_prediction_at_the_bound_leaves_room_for_being_wrong() -> None:
+    rng = np.random.default_rng(4)
+    predicted = rng.uniform(0, 1, 400)
+    # What is predicted as low is lower still: residuals of the lowest tenth are below 0.
+    actual = np.clip(predicted - 0.05 + rng.normal(0, 0.02, 400), 0, 1)
+    low, high = ResidualIntervals.fit(predicted, actual).around(np.array([0.0]))
+    assert low[0] == 0
+    assert high[0] > 0.02
+
+
+def test_a_few_distinct_predictions_make_a_bin_each() -> None:
+    predicted = np.repeat([0.2, 0.3, 0.31], [200, 100, 100])
+    intervals = ResidualIntervals.fit(predicted, predicted + 0.1)
+    low, high = intervals.around(np.array([0.2, 0.25, 0.31]))
+    assert high - low == pytest.approx([0.1, 0.1, 0.1])

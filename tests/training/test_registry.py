@@ -67,6 +67,36 @@ def test_an_older_version_can_be_put_in_use_again(registry: Registry) -> None:
     assert current.read("model") == b"old"
 
 
+def test_a_model_may_be_kept_without_being_used(registry: Registry) -> None:
+    used = registry.save(a_card(), {"model": b"good"})
+    kept = registry.save(a_card("2026-11-22"), {"model": b"worse"}, use=False)
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.version == used.version
+    assert registry.open("ada", "first_seed", kept.version).read("model") == b"worse"
+
+
+def test_a_model_can_be_put_out_of_use(registry: Registry) -> None:
+    registry.retire("ada", "first_seed")
+    saved = registry.save(a_card(), {"model": b"weights"})
+    registry.retire("ada", "first_seed")
+    assert registry.current("ada", "first_seed") is None
+    assert registry.versions("ada", "first_seed") == [saved.version]
+
+
+def test_old_versions_go_but_never_the_one_in_use(registry: Registry) -> None:
+    used = registry.save(a_card("2026-11-01"), {"model": b"best"})
+    later = [
+        registry.save(a_card(f"2026-11-0{night}"), {"model": bytes([night])}, use=False).version
+        for night in range(2, 7)
+    ]
+    assert registry.forget_old("ada", "first_seed", keep=2) == 3
+    assert registry.versions("ada", "first_seed") == [used.version, *later[-2:]]
+    current = registry.current("ada", "first_seed")
+    assert current is not None
+    assert current.read("model") == b"best"
+
+
 def test_only_a_saved_version_can_be_put_in_use(registry: Registry) -> None:
     registry.save(a_card(), {"model": b"old"})
     with pytest.raises(UnreadableModel, match="no card"):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.training.tags import load_tags
+from smallhours.training.tags import Tags, load_tags
 from tests.training.lakes import add_artist_tags, add_track_tags
 
 ALISON = "slowdive · alison"
@@ -48,3 +48,20 @@ def test_case_is_kept_unless_folded_and_then_the_larger_count_stands(lake: Lake)
 def test_nobodys_tags_are_none(lake: Lake) -> None:
     assert load_tags(lake, []).of(ALISON) == {}
     assert load_tags(lake, [ALISON]).as_first_seed(ALISON) == []
+
+
+def test_of_two_spellings_of_one_name_the_stronger_stands() -> None:
+    tags = Tags({ALISON: {"dream pop": 30, "Dream-Pop": 70}}, {})
+    assert tags.own_named(ALISON) == {"dream pop": 70}
+
+
+def test_a_name_that_the_lake_gave_goes_before_the_shipped_rules() -> None:
+    tags = Tags(
+        {}, {"slowdive": {"dreampop": 70, "shoe": 40}}, {"dreampop": "", "shoe": "shoegaze"}
+    )
+    assert tags.artist_named("slowdive") == {"shoegaze": 40}
+
+
+def test_what_only_names_the_artist_or_the_title_says_nothing() -> None:
+    counts = {"slowdive": 100, "slowdive alison": 90, "alison": 80, "shoegaze": 70}
+    assert Tags({ALISON: counts}, {}).own_named(ALISON) == {"alison": 80, "shoegaze": 70}

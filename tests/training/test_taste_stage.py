@@ -1,33 +1,69 @@
+import datetime as dt
+import math
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import METRICS
+from smallhours.nights import Night
+from smallhours.training.evaluation.gate import FEWEST_UNITS
 from smallhours.training.persistence import UnreadableModel
+from smallhours.training.registry import Registry
 from smallhours.training.stages import train_taste
-from smallhours.training.taste import TasteModel, load_taste
+from smallhours.training.tags import Tags, load_tags
+from smallhours.training.taste import FIRST_SEED, NAME, SeedTaste, TasteModel, load_taste
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,
     NIGHT,
+    add_background,
+    add_plays,
+    add_signals,
+    add_track_tags,
     listener_who_likes_indie,
     some_settings,
+)
+
+IN_TWO_WEEKS = Night.on(NIGHT.date + dt.timedelta(days=14), ZoneInfo("Europe/Dublin"))
+SAD = "someone · sad indie song"
+POLKA = "someone · polka"
+UNKNOWN = "someone · unknown"
+UNTAGGED = "someone · untagged"
+TAGS = Tags(
+    {
+        SAD: {"indie": 100, "Sad": 50},
+        POLKA: {"polka": 100, "brass": 50},
+        UNKNOWN: {"never seen": 100},
+    },
+    {},
 )
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
+    """A listener who likes indie, and has known all of it for long but adopted some lately."""
     lake = Lake(f"memory://{tmp_path}")
-    listener_who_likes_indie(lake)
+    listener_who_likes_indie(lake, strange=80)
+    add_plays(lake, {f"old indie {at} · song": 3 for at in range(30)}, days_ago=200)
+    adopted = {f"new indie {at} · song": 2 for at in range(FEWEST_UNITS + 15)}
+    add_plays(lake, adopted, days_ago=5)
+    moods = ("dreamy", "sad", "Lo-Fi", "shoegaze")
+    keys = [*(f"old indie {at} · song" for at in range(30)), *adopted]
+    add_track_tags(lake, {key: {"indie": 100, moods[at % 4]: 50} for at, key in enumerate(keys)})
     return lake
 
 
+def train(lake: Lake, night: Night = NIGHT) -> dict[str, int | float | str]:
+    return dict(train_taste(ADA, lake, settings=some_settings(), night=night))
+
+
 def trained(lake: Lake) -> TasteModel:
-    train_taste(ADA, lake, settings=some_settings(), night=NIGHT)
+    train(lake)
     model = load_taste(lake, ADA)
-    assert model is not None
+    assert isinstance(model, TasteModel)
     return model
 
 
@@ -35,51 +71,73 @@ def test_before_training_there_is_no_taste(lake: Lake) -> None:
     assert load_taste(lake, ADA) is None
 
 
-def test_the_summary_says_what_was_learned_from_what(lake: Lake) -> None:
-    summary = train_taste(ADA, lake, settings=some_settings(), night=NIGHT)
-    assert summary.pop("model") == trained(lake).version
-    assert summary == {
-        "likes": 30,
-        "dislikes": 40,
-        "likes_from": "library",
-        "dislikes_share_no_tag_with": "history",
-        "tags": 9,
-        "C": 0.01,
-        "f1": 1.0,
-        "auc": 1.0,
-    }
+def test_the_summary_says_what_was_learned_and_who_won(lake: Lake) -> None:
+    summary = train(lake)
+    assert summary["likes"] == 95
+    assert summary["background"] == 80
+    assert summary["adopted_in_four_weeks"] == FEWEST_UNITS + 45
+    assert summary["promoted"] == "yes: nothing was in use before"
+    assert "not seen them" in str(summary["calibrated_on"])
+    assert "AUC over" in str(summary["against_best_baseline"])
+    assert summary["model"] == trained(lake).version
 
 
 def test_liked_tags_are_likelier_than_strange_ones_and_unknown_between(lake: Lake) -> None:
-    p = trained(lake).p_like([["indie", "sad"], ["never seen"], [], ["polka", "brass"]])
+    p = trained(lake).p_like(TAGS, [SAD, UNKNOWN, UNTAGGED, POLKA])
     assert p[0] > p[1] == p[2] > p[3]
     assert ((p > 0) & (p < 1)).all()
 
 
 def test_no_tracks_have_no_probabilities(lake: Lake) -> None:
-    assert trained(lake).p_like([]).shape == (0,)
+    assert trained(lake).p_like(TAGS, []).shape == (0,)
 
 
-def test_the_tags_that_speak_for_a_track_add_up_to_its_log_odds(lake: Lake) -> None:
+def test_contributions_and_the_base_add_up_to_the_log_odds(lake: Lake) -> None:
     model = trained(lake)
-    top = model.top_tags(["sad", "polka", "indie", "never seen"], 5)
-    assert [tag for tag, _ in top] == ["indie", "sad"]
-    with_tags, without = model.p_like([["indie", "sad"], []])
-    gained = np.log(with_tags / (1 - with_tags)) - np.log(without / (1 - without))
-    assert sum(weight for _, weight in top) == pytest.approx(gained)
-    assert model.top_tags(["sad", "indie"], 1) == top[:1]
+    base, sad, polka = model.log_odds(TAGS, [UNTAGGED, SAD, POLKA])
+    assert sum(model.contributions(TAGS, SAD).values()) == pytest.approx(sad - base)
+    assert sum(model.contributions(TAGS, POLKA).values()) == pytest.approx(polka - base)
 
 
-def test_metrics_are_noted_for_the_night_and_only_once(lake: Lake) -> None:
-    train_taste(ADA, lake, settings=some_settings(), night=NIGHT)
-    train_taste(ADA, lake, settings=some_settings(), night=NIGHT)
+def test_the_strongest_tags_come_first_and_none_that_speaks_against(lake: Lake) -> None:
+    model = trained(lake)
+    top = model.top_tags(TAGS, SAD, 5)
+    assert [name for name, _ in top] == ["indie", "sad"]
+    assert model.top_tags(TAGS, SAD, 1) == top[:1]
+    assert model.top_tags(TAGS, POLKA, 5) == []
+
+
+def test_the_first_seed_is_trained_beside_it(lake: Lake) -> None:
+    summary = train(lake)
+    seed = Registry.of(lake).current(ADA, FIRST_SEED)
+    assert seed is not None
+    assert summary["first_seed"] == seed.version
+    assert summary["first_seed_f1_on_its_own_task"] == 1.0
+
+
+def test_while_ours_has_too_little_the_first_seed_answers(lake: Lake) -> None:
+    train(lake)
+    Registry.of(lake).retire(ADA, NAME)
+    model = load_taste(lake, ADA)
+    assert isinstance(model, SeedTaste)
+    p = model.p_like(TAGS, [SAD, UNKNOWN, POLKA])
+    assert p[0] > p[1] > p[2]
+    assert model.top_tags(TAGS, SAD, 1)[0][0] == "indie"
+
+
+def test_metrics_are_noted_once_a_night_with_intervals_and_the_baseline(lake: Lake) -> None:
+    train(lake)
+    train(lake)
     rows = lake.frame(METRICS, where={"month": "2026-11"})
-    assert set(rows["subject"]) == {"first_seed"}
-    assert set(rows["listener"]) == {ADA}
-    assert sorted(rows["metric"]) == sorted(
-        ["f1", "auc", "accuracy", "precision", "recall", "f1_before_refit"]
-    )
-    assert set(rows["n"]) == {14}
+    names = list(zip(rows["subject"], rows["metric"], strict=True))
+    assert len(set(names)) == len(names)
+    values = dict(zip(names, rows["value"], strict=True))
+    auc = rows[(rows["subject"] == "taste") & (rows["metric"] == "auc")]
+    assert (auc["low"] <= auc["value"]).all()
+    assert (auc["value"] <= auc["high"]).all()
+    assert not math.isnan(values["taste", "brier"])
+    assert not math.isnan(values["taste_artist_affinity", "auc"])
+    assert values["first_seed", "f1"] == 1.0
 
 
 def test_the_same_lake_and_night_give_the_same_files(tmp_path: Path) -> None:
@@ -90,28 +148,73 @@ def test_the_same_lake_and_night_give_the_same_files(tmp_path: Path) -> None:
         trained(lake)
         models = tmp_path / name / "models"
         trees.append({p.relative_to(models): p.read_bytes() for p in models.rglob("*.*")})
-    assert len(trees[0]) == 4
+    assert len(trees[0]) == 9
     assert trees[0] == trees[1]
 
 
-def test_an_unchanged_lake_keeps_its_model_the_next_night(lake: Lake) -> None:
-    tonight = trained(lake).version
-    summary = train_taste(ADA, lake, settings=some_settings(), night=NEXT_NIGHT)
-    assert summary["model"] == tonight
+def test_the_next_nights_model_is_held_against_this_nights(lake: Lake) -> None:
+    train(lake)
+    told = str(train(lake, NEXT_NIGHT)["promoted"])
+    assert told.startswith("yes: ")
+    assert "the one in use" in told
 
 
-def test_a_truncated_model_is_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_a_model_that_learned_worse_stays_beside_the_one_in_use(lake: Lake) -> None:
+    before = trained(lake)
+    # Overnight the past turns out otherwise: polka was loved and indie disliked. What was adopted
+    # since is indie all the same.
+    long_ago = NIGHT.date - dt.timedelta(days=90)
+    polka = {f"polka {at} · played": 40 for at in range(60)}
+    add_plays(lake, polka, days_ago=60)
+    add_track_tags(lake, {key: {"polka": 100} for key in polka})
+    indie = [f"old indie {at} · song" for at in range(30)]
+    add_signals(lake, "disliked", indie, first_seen=long_ago, last_seen=NEXT_NIGHT.date)
+    summary = train(lake, NEXT_NIGHT)
+    assert str(summary["promoted"]).startswith("no: worse than the one in use")
+    now = load_taste(lake, ADA)
+    assert now is not None
+    assert now.version == before.version
+
+
+def test_last_weeks_model_stands_among_the_baselines(lake: Lake) -> None:
+    train(lake)
+    assert "auc_last_week" in train(lake, IN_TWO_WEEKS)
+
+
+@pytest.mark.parametrize("file", ["classifier.skops", "columns.json"])
+def test_a_truncated_model_is_refused_with_a_remedy(tmp_path: Path, file: str) -> None:
     lake = Lake(str(tmp_path))
     listener_who_likes_indie(lake)
     version = trained(lake).version
-    file = tmp_path / f"models/{ADA}/first_seed/{version}/classifier.skops"
-    file.write_bytes(file.read_bytes()[:100])
+    path = tmp_path / f"models/{ADA}/taste/{version}/{file}"
+    path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(UnreadableModel, match="run train_models"):
         load_taste(lake, ADA)
 
 
-def test_with_too_little_to_learn_from_the_night_goes_on_and_says_why(tmp_path: Path) -> None:
+def test_with_nothing_to_learn_from_the_night_goes_on_and_says_why(tmp_path: Path) -> None:
     empty = Lake(f"memory://{tmp_path}/empty")
-    summary = train_taste(ADA, empty, settings=some_settings(), night=NIGHT)
-    assert "0 liked tracks" in summary["skipped"]
+    summary = train(empty)
+    assert "0 liked tracks have tags; 10 are the least" in str(summary["skipped"])
+    assert str(summary["first_seed"]).startswith("skipped: ")
     assert load_taste(empty, ADA) is None
+
+
+def test_ten_plays_are_learned_from_and_it_is_said_that_nothing_judged_them(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(f"memory://{tmp_path}/ten")
+    played = {f"indie {at} · song": 1 for at in range(10)}
+    add_plays(lake, played, days_ago=1)
+    strange = [f"polka {at} · tune" for at in range(40)]
+    add_background(lake, strange)
+    tags = {**{key: {"indie": 100} for key in played}, **{key: {"polka": 90} for key in strange}}
+    add_track_tags(lake, tags)
+    summary = train(lake)
+    assert "unjudged" in str(summary["promoted"])
+    assert "could not be judged" in str(summary["missing"])
+    model = load_taste(lake, ADA)
+    assert model is not None
+    p = model.p_like(load_tags(lake, tags), ["indie 0 · song", "polka 0 · tune"])
+    assert p[0] > p[1]
+    assert np.isfinite(p).all()

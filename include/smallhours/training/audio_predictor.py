@@ -1,105 +1,96 @@
-"""What does a track with these tags sound like? The saved regressor, ready to be asked."""
+"""What does a track with these tags sound like? The saved model, ready to be asked."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import xgboost
 
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PREDICTED_FEATURES
-from smallhours.training.audio import BAYESIAN_RIDGE, XGBOOST, predict_within
-from smallhours.training.intervals import ResidualIntervals
+from smallhours.training.audio import AudioModel, FeatureModel, TagInputs
+from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.persistence import dump_model, load_model, refuse
 from smallhours.training.registry import SHARED, Registry, SavedModel
-from smallhours.training.tag_matrix import TopTags
 
 NAME = "audio_features"
-
-Floats = npt.NDArray[np.float64]
+USE = "use.json"
+OWN_TAGS, ARTIST_TAGS = "own_tags.skops", "artist_tags.skops"
 
 
 @dataclass(frozen=True)
 class AudioPredictor:
-    """Tags in, five features out.
+    """A saved model.
 
     Attributes:
-        vocabulary: The tags that it knows.
-        regressor: The model in use.
-        intervals: Its residuals on unseen artists, by feature.
+        model: What answers.
         version: Of the saved model.
+        owner: The listener whose own tracks it learned from, or `_shared`.
     """
 
-    vocabulary: TopTags
-    regressor: Any
-    intervals: Mapping[str, ResidualIntervals]
+    model: AudioModel
     version: str
-
-    def predict(self, tags: Sequence[Mapping[str, float]]) -> tuple[Floats, Floats, Floats]:
-        """Predict the five features of some tracks.
-
-        Args:
-            tags: (n,) tag in lower case -> count (0-100).
-
-        Returns:
-            Values and the lower and upper ends of their 80 % intervals, each (n, 5) in the order
-            of PREDICTED_FEATURES and within 0-1.
-        """
-        values = predict_within(self.regressor, self.vocabulary.transform(tags))
-        ends = [
-            self.intervals[feature].around(values[:, at])
-            for at, feature in enumerate(PREDICTED_FEATURES)
-        ]
-        return values, np.stack([e[0] for e in ends], 1), np.stack([e[1] for e in ends], 1)
+    owner: str
 
 
-def files_of(
-    vocabulary: TopTags,
-    models: Mapping[str, Any],
-    chosen: str,
-    intervals: Mapping[str, ResidualIntervals],
-) -> dict[str, bytes]:
-    """The files of a saved model: both regressors, the tags, and which one is in use."""
-    use = {"chosen": chosen, "intervals": {name: i.to_json() for name, i in intervals.items()}}
-    return {
-        "tags.skops": dump_model(vocabulary),
-        "bayesian_ridge.skops": dump_model(models[BAYESIAN_RIDGE]),
-        "xgboost.ubj": bytes(models[XGBOOST].get_booster().save_raw("ubj")),
-        "use.json": (json.dumps(use, sort_keys=True) + "\n").encode(),
-    }
+def files_of(model: AudioModel) -> dict[str, bytes]:
+    """The files of a saved model: the tags, each regressor, and what they are there for."""
+    inputs = ((OWN_TAGS, model.inputs.own), (ARTIST_TAGS, model.inputs.artist))
+    files = {name: dump_model(top) for name, top in inputs if top is not None}
+    regressors = []
+    for at, each in enumerate(model.models):
+        name = f"regressor_{at}.skops"
+        files[name] = dump_model(each.regressor)
+        regressors.append({"file": name, "features": each.features, "told": each.told})
+    use = {"kind": model.kind, "regressors": regressors}
+    return {**files, USE: (json.dumps(use, sort_keys=True) + "\n").encode()}
 
 
-def load_audio_predictor(lake: Lake) -> AudioPredictor | None:
-    """The regressor in use, or None when none was trained yet.
+def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredictor | None:
+    """The model in use for a listener: their own, else the one of all; None before the first.
+
+    Args:
+        lake: The lake.
+        listener: Whose; None asks for the one of all.
 
     Raises:
         UnreadableModel: when a file of it is damaged, missing, or holds an untrusted type.
     """
-    saved = Registry.of(lake).current(SHARED, NAME)
-    if saved is None:
-        return None
-    use = json.loads(saved.read("use.json"))
-    return AudioPredictor(
-        vocabulary=load_model(saved.read("tags.skops"), where=saved.address("tags.skops")),
-        regressor=_regressor(saved, use["chosen"]),
-        intervals={
-            name: ResidualIntervals.from_json(stored) for name, stored in use["intervals"].items()
-        },
-        version=saved.version,
+    registry = Registry.of(lake)
+    owners = (SHARED,) if listener is None else (listener, SHARED)
+    for owner in owners:
+        saved = registry.current(owner, NAME)
+        if saved is not None and not of_earlier_format(saved):
+            return AudioPredictor(read_model(saved), saved.version, owner)
+    return None
+
+
+def of_earlier_format(saved: SavedModel) -> bool:
+    """Whether it was saved before track and artist tags were told apart: it is learned anew."""
+    return "regressor_0.skops" not in saved.card.files
+
+
+def read_model(saved: SavedModel) -> AudioModel:
+    """Rebuild a saved model.
+
+    Raises:
+        UnreadableModel: when a file of it is damaged, missing, or holds an untrusted type.
+    """
+    where = saved.address(USE)
+    try:
+        use = json.loads(saved.read(USE))
+        described = [(r["file"], tuple(r["features"]), tuple(r["told"])) for r in use["regressors"]]
+        kind = use["kind"]
+    except (ValueError, KeyError, TypeError) as error:
+        refuse(where, f"it is damaged ({type(error).__name__})")
+    return AudioModel(
+        kind,
+        TagInputs(_tags(saved, OWN_TAGS), _tags(saved, ARTIST_TAGS)),
+        tuple(
+            FeatureModel(load_model(saved.read(name), where=saved.address(name)), features, told)
+            for name, features, told in described
+        ),
     )
 
 
-def _regressor(saved: SavedModel, chosen: str) -> Any:
-    if chosen == BAYESIAN_RIDGE:
-        name = "bayesian_ridge.skops"
-        return load_model(saved.read(name), where=saved.address(name))
-    name = "xgboost.ubj"
-    model = xgboost.XGBRegressor()
-    try:
-        model.load_model(bytearray(saved.read(name)))
-    except xgboost.core.XGBoostError:
-        refuse(saved.address(name), "XGBoost does not understand it")
-    return model
+def _tags(saved: SavedModel, name: str) -> TopTags | None:
+    if name not in saved.card.files:
+        return None
+    top: TopTags = load_model(saved.read(name), where=saved.address(name))
+    return top

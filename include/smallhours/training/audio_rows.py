@@ -1,18 +1,36 @@
 """Which tracks have measured audio features to learn from, and which lack them?"""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, measured
+from smallhours.catalog.features import BELIEVED, PREDICTED, measured
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
-from smallhours.training.tags import load_tags
+from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
+from smallhours.training.tags import Counts, load_tags
+
+Floats = npt.NDArray[np.float64]
+
+# Predicted only where tags turn out to tell them.
+OTHER_FEATURES = FEATURES[len(PREDICTED_FEATURES) :]
+# What lies outside of these is a slip of the source (a tempo of 0 means "none found").
+PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "loudness": (-60.0, 6.0),
+        "tempo": (20.0, 300.0),
+        "key": (0.0, 11.0),
+        "mode": (0.0, 1.0),
+        "duration_ms": (5_000.0, 7_200_000.0),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -21,19 +39,23 @@ class AudioRows:
 
     Attributes:
         track_keys: (n,), sorted.
-        tags: (n,) name of a tag -> count, of track and artist.
+        own: (n,) name of a tag -> count, of the track itself.
+        artist: (n,) the same of its artist.
         targets: (n, 5), in the order of PREDICTED_FEATURES, each 0-1.
+        others: (n, 7), in the order of OTHER_FEATURES and their own units; NaN where unknown.
         untagged: How many more were measured but have no tag.
         incomplete: How many more were measured in some of the five features only.
         sources: How many rows each source gave its first feature to.
     """
 
     track_keys: Sequence[str]
-    tags: Sequence[Mapping[str, int]]
-    targets: npt.NDArray[np.float64]
+    own: Sequence[Counts]
+    artist: Sequence[Counts]
+    targets: Floats
+    others: Floats
     untagged: int = 0
     incomplete: int = 0
-    sources: Mapping[str, int] | None = None
+    sources: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.track_keys)
@@ -48,6 +70,27 @@ class AudioRows:
         """How many distinct artists."""
         return len(set(self.artist_keys))
 
+    @property
+    def digest(self) -> str:
+        """Of all that a model could learn here; equal rows have equal ones."""
+        seen = hashlib.blake2b(digest_size=8)
+        tags = [self.track_keys, self.own, self.artist]
+        seen.update(json.dumps(tags, sort_keys=True, default=list).encode())
+        seen.update(self.targets.tobytes())
+        seen.update(self.others.tobytes())
+        return seen.hexdigest()
+
+    def among(self, track_keys: "set[str]") -> "AudioRows":
+        """The rows of some tracks."""
+        at = [row for row, key in enumerate(self.track_keys) if key in track_keys]
+        return AudioRows(
+            [self.track_keys[row] for row in at],
+            [self.own[row] for row in at],
+            [self.artist[row] for row in at],
+            self.targets[at],
+            self.others[at],
+        )
+
 
 def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
     """Read the tracks to learn from.
@@ -57,33 +100,40 @@ def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
         sources: Where features may come from; the first that has a value gives it.
     """
     order = list(sources)
-    rows = measured(_measured(lake), order)
-    wide = rows[list(PREDICTED_FEATURES)]
-    whole = wide.dropna()
+    rows = measured(_features(lake), order)
+    whole = rows.dropna(subset=list(PREDICTED_FEATURES))
     tags = load_tags(lake, whole.index, normalised=True)
-    tagged = [(key, found) for key in whole.index if (found := tags.of(key))]
-    keys = [key for key, _ in tagged]
+    keys = [key for key in whole.index if tags.of(key)]
     counts = rows["source"].reindex(keys).value_counts()
     return AudioRows(
         track_keys=keys,
-        tags=[found for _, found in tagged],
-        targets=whole.loc[keys].to_numpy(dtype=np.float64),
+        own=[tags.own.get(key, {}) for key in keys],
+        artist=[tags.artist.get(artist_key_in(key), {}) for key in keys],
+        targets=whole.loc[keys, list(PREDICTED_FEATURES)].to_numpy(dtype=np.float64),
+        others=_plausible(whole.loc[keys, list(OTHER_FEATURES)]),
         untagged=len(whole) - len(keys),
-        incomplete=len(wide) - len(whole),
+        incomplete=int(rows[list(PREDICTED_FEATURES)].notna().any(axis=1).sum()) - len(whole),
         sources={source: int(counts.get(source, 0)) for source in order},
     )
 
 
-def measured_by_anyone(lake: Lake) -> set[str]:
-    """Tracks for which some source, lawful to learn from or not, measured all five features."""
-    counts = _measured(lake).drop_duplicates(["track_key", "feature"])["track_key"].value_counts()
-    return set(counts.index[counts == len(PREDICTED_FEATURES)])
+def measured_by_anyone(lake: Lake) -> pd.DataFrame:
+    """Which features some source measured, lawful to learn from or not.
+
+    Returns:
+        Flags by track key, a column for each of FEATURES.
+    """
+    asked = [source for source in BELIEVED if source != PREDICTED]
+    return measured(_features(lake), asked)[list(FEATURES)].notna()
 
 
-def _measured(lake: Lake) -> pd.DataFrame:
-    rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
-    return rows[
-        rows["feature"].isin(PREDICTED_FEATURES)
-        & (rows["source"] != PREDICTED)
-        & rows["value"].notna()
+def _features(lake: Lake) -> pd.DataFrame:
+    return lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
+
+
+def _plausible(others: pd.DataFrame) -> Floats:
+    kept = [
+        others[name].where(others[name].between(*PLAUSIBLE.get(name, (0.0, 1.0))))
+        for name in OTHER_FEATURES
     ]
+    return np.stack([column.to_numpy(dtype=np.float64) for column in kept], axis=1)

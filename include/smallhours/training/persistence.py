@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import skops.io
 
 from smallhours.errors import LakeError
+from smallhours.training.regression import TRUSTED_TYPES
 
 # What a saved model may hold beside the types of scikit-learn and NumPy that skops trusts.
 TRUSTED = frozenset(
@@ -20,7 +21,9 @@ TRUSTED = frozenset(
         "smallhours.training.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
-        "smallhours.training.tag_matrix.TopTags",
+        "smallhours.training.formats.top_tags.TopTags",
+        "smallhours.training.taste_classifier.TasteClassifier",
+        *TRUSTED_TYPES,
     }
 )
 _SCHEMA = "schema.json"

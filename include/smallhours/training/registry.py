@@ -73,15 +73,16 @@ class Registry:
         """The registry of a lake."""
         return cls(lake.files)
 
-    def save(self, card: ModelCard, files: Mapping[str, bytes]) -> SavedModel:
-        """Keep a model and put it in use.
+    def save(self, card: ModelCard, files: Mapping[str, bytes], *, use: bool = True) -> SavedModel:
+        """Keep a model, and put it in use.
 
         Args:
             card: Its card; version and digests are filled in.
             files: Its files by name.
+            use: Whether to put it in use; if not, it only lies beside the one that is.
 
         Returns:
-            The version in use: the new one, or the old one if its files are the same.
+            The saved version: the new one, or the one in use if its files are the same.
 
         Raises:
             LakeUnwritable: the version before stays in use.
@@ -100,7 +101,8 @@ class Registry:
                 self._files.replace(f"{folder}/{name}", data)
             self._files.replace(f"{folder}/{CARD}", card.to_json())
             self._files.replace(f"{folder}/{CARD_TO_READ}", card.to_markdown())
-            self._use(card.owner, card.name, version)
+            if use:
+                self._use(card.owner, card.name, version)
         return SavedModel(card, folder, self._files)
 
     def promote(self, owner: str, name: str, version: str) -> SavedModel:
@@ -109,7 +111,7 @@ class Registry:
         Raises:
             UnreadableModel: when there is no such version; nothing changes.
         """
-        saved = self._open(owner, name, version)
+        saved = self.open(owner, name, version)
         with self._files.lock(_home(owner, name)):
             self._use(owner, name, version)
         return saved
@@ -129,7 +131,25 @@ class Registry:
             version = json.loads(data)["version"]
         except (ValueError, KeyError, TypeError):
             refuse(self._files.address(path), "it does not name a version")
-        return self._open(owner, name, version)
+        return self.open(owner, name, version) if version is not None else None
+
+    def retire(self, owner: str, name: str) -> None:
+        """Put no version in use any more; all stay where they are."""
+        with self._files.lock(_home(owner, name)):
+            if self.current(owner, name) is not None:
+                self._use(owner, name, None)
+
+    def forget_old(self, owner: str, name: str, *, keep: int) -> int:
+        """Remove all but the newest versions and the one in use; returns how many went."""
+        with self._files.lock(_home(owner, name)):
+            current = self.current(owner, name)
+            versions = self.versions(owner, name)
+            kept = {*versions[-keep:], current.version if current is not None else ""}
+            gone = [version for version in versions if version not in kept]
+            for version in gone:
+                for path in self._files.list(f"{_home(owner, name)}/{version}"):
+                    self._files.remove(path)
+            return len(gone)
 
     def versions(self, owner: str, name: str) -> list[str]:
         """All saved versions, oldest night first."""
@@ -137,11 +157,16 @@ class Registry:
         found = [path.removeprefix(f"{home}/") for path in self._files.list(home)]
         return sorted(path.removesuffix(f"/{CARD}") for path in found if path.endswith(f"/{CARD}"))
 
-    def _use(self, owner: str, name: str, version: str) -> None:
+    def _use(self, owner: str, name: str, version: str | None) -> None:
         pointer = json.dumps({"version": version}) + "\n"
         self._files.replace(f"{_home(owner, name)}/{POINTER}", pointer.encode())
 
-    def _open(self, owner: str, name: str, version: str) -> SavedModel:
+    def open(self, owner: str, name: str, version: str) -> SavedModel:
+        """A saved version, in use or not.
+
+        Raises:
+            UnreadableModel: when there is no such version, or its card is damaged.
+        """
         folder = f"{_home(owner, name)}/{version}"
         address = self._files.address(f"{folder}/{CARD}")
         try:

@@ -14,7 +14,7 @@ from tests.training.regression.small_world import SMALL, WORDS, World, world
 NEW, LEARNED = slice(0, 150), slice(150, None)
 REGRESSORS = [
     TagFeatureRegressor(WORDS, **SMALL),
-    LinearTagRegressor(WORDS, alpha=1.0),
+    LinearTagRegressor(WORDS),
 ]
 
 
@@ -160,3 +160,24 @@ def test_the_interval_of_a_track_without_tags_is_as_wide_as_the_feature(
 
     assert low[0] == pytest.approx(np.quantile(small.features[LEARNED], 0.1, axis=0))
     assert high[0] == pytest.approx(np.quantile(small.features[LEARNED], 0.9, axis=0))
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
+def test_noise_is_not_told_even_by_a_hair(model, small):  # type: ignore[no-untyped-def]
+    noise = np.random.default_rng(1).uniform(0, 1, (small.tags.shape[0], 40))
+    fitted = clone(model).fit(small.tags, noise, small.artists)
+
+    error = ((fitted.held_out_ - noise) ** 2).mean()
+
+    assert error > ((noise - noise.mean(axis=0)) ** 2).mean()
+
+
+def test_a_track_can_be_asked_for_as_if_its_artist_were_new(small: World) -> None:
+    model = LinearTagRegressor(WORDS).fit(small.tags, small.features, small.artists)
+
+    unmet = model.predict_unmet(small.tags, small.artists)
+
+    assert model.hashed_
+    assert unmet == pytest.approx(model.held_out_, abs=0.03)
+    known = np.abs(model.predict(small.tags, small.artists) - small.features)[:, 1].mean()
+    assert known < 0.7 * np.abs(unmet - small.features)[:, 1].mean()

@@ -1,8 +1,10 @@
 """What does a track with these tags sound like? Estimators, one a file.
 
-`TagFeatureRegressor` is the nightly model, `LinearTagRegressor` the small one for small machines.
+`TagFeatureRegressor` is the nightly model, `LinearTagRegressor` the small one for small data and
+small machines.
 """
 
+from smallhours.training.regression.folded_regressor import FoldedRegressor
 from smallhours.training.regression.linear_tag_regressor import LinearTagRegressor
 from smallhours.training.regression.tag_feature_regressor import TagFeatureRegressor
 
@@ -17,9 +19,10 @@ TRUSTED_TYPES = frozenset({"scipy.sparse._csr.csr_matrix"}) | frozenset(
         "tag_encoder.TagEncoder",
         "tag_feature_regressor.TagFeatureRegressor",
         "tag_network.TagNetwork",
+        "tag_ridge.TagRidge",
         "tag_trees.TagTrees",
         "targets.TargetRange",
     )
 )
 
-__all__ = ["TRUSTED_TYPES", "LinearTagRegressor", "TagFeatureRegressor"]
+__all__ = ["TRUSTED_TYPES", "FoldedRegressor", "LinearTagRegressor", "TagFeatureRegressor"]

@@ -1,0 +1,157 @@
+"""What does a person need to know about a model that tells features from tags?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.nights import Night
+from smallhours.settings import Settings
+from smallhours.training import audio_predictor
+from smallhours.training.audio import AudioModel
+from smallhours.training.audio_figures import Figures
+from smallhours.training.audio_gate import Verdict
+from smallhours.training.audio_rows import OTHER_FEATURES, AudioRows
+from smallhours.training.metrics import Metric
+from smallhours.training.model_card import ModelCard, Value
+from smallhours.training.registry import SHARED
+
+NOT_PREDICTABLE = "not predictable from tags"
+BASELINE = "bayesian_ridge"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A model that was just learned.
+
+    Attributes:
+        owner: Whose tracks it learned from: a listener, or `_shared`.
+        rows: The tracks.
+        model: The model.
+        figures: By feature, on artists that it has not met.
+        baseline_r2: Mean R² of Bayesian ridge on the same artists.
+        verdict: Whether it is used, and why.
+        against: The versions that it was judged against.
+        version: Under which it was saved; empty before.
+    """
+
+    owner: str
+    rows: AudioRows
+    model: AudioModel
+    figures: Mapping[str, Figures]
+    baseline_r2: float
+    verdict: Verdict
+    against: str = ""
+    version: str = ""
+
+    def mean_r2(self) -> float:
+        """Over the five features."""
+        return sum(self.figures[name].r2 for name in PREDICTED_FEATURES) / len(PREDICTED_FEATURES)
+
+    def mean_known_r2(self) -> float | None:
+        """The same where the artist's other tracks are known; None without such tracks."""
+        known = [self.figures[name].r2_known for name in PREDICTED_FEATURES]
+        found = [r2 for r2 in known if r2 is not None]
+        return sum(found) / len(found) if found else None
+
+
+def card_of(lesson: Lesson, settings: Settings, night: Night) -> ModelCard:
+    """The card of a model."""
+    rows, model = lesson.rows, lesson.model
+    own = 0 if model.inputs.own is None else len(model.inputs.own.tags_)
+    artist = 0 if model.inputs.artist is None else len(model.inputs.artist.tags_)
+    return ModelCard(
+        name=audio_predictor.NAME,
+        owner=lesson.owner,
+        night=night.date.isoformat(),
+        purpose=f"{', '.join(model.features).capitalize()} of a track from its tags, "
+        "with 80 % intervals.",
+        limits="tracks without tags, and telling the tracks of one artist apart where they have "
+        "no tags of their own.",
+        features=[
+            f"the {own:,} strongest tags of tracks, with counts",
+            f"the {artist:,} strongest tags of artists, with counts",
+            "how far off it was for the artist's other tracks, where some were measured",
+        ],
+        data={
+            "digest": rows.digest,
+            "tracks": len(rows),
+            "artists": rows.artists,
+            "measured_without_tags": rows.untagged,
+            "measured_in_part": rows.incomplete,
+            "learned_from": _whose(lesson.owner),
+            **{f"tracks_from_{source}": n for source, n in rows.sources.items()},
+            **told(lesson),
+        },
+        settings={
+            "kind": model.kind,
+            "audio_model": settings.training.audio_model,
+            "top_tags": settings.training.top_tags,
+            "sources": ", ".join(settings.training.sources),
+            "promoted": "yes" if lesson.verdict.promoted else "no",
+            "why": lesson.verdict.why,
+            "judged_against": lesson.against,
+        },
+        seeds={"folds": "by hash of the artist", "models": 0},
+        metrics=_figures(lesson),
+    )
+
+
+def told(lesson: Lesson) -> dict[str, Value]:
+    """Of each feature that is not always predicted: whether tags tell it."""
+    said: dict[str, Value] = {}
+    for name in OTHER_FEATURES:
+        found = _of(lesson.figures, name)
+        if found is None:
+            said[name] = "too few measured"
+        elif name in lesson.model.features:
+            said[name] = f"predicted (R² {found.r2:.3f}, at least {found.r2_low:.3f})"
+        else:
+            said[name] = f"{NOT_PREDICTABLE} (R² {found.r2:.3f}, down to {found.r2_low:.3f})"
+    return said
+
+
+def metrics_of(lesson: Lesson) -> list[Metric]:
+    """The figures for the lake's table of metrics; R² is against the mean of the training rows."""
+    n = len(lesson.rows)
+    noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", lesson.baseline_r2, n, 0.0)]
+    for name, found in lesson.figures.items():
+        rmse, r2 = f"rmse_{name}_new_artists", f"r2_{name}_new_artists"
+        noted += [
+            Metric(audio_predictor.NAME, rmse, found.rmse, found.n, found.rmse_of_mean),
+            Metric(audio_predictor.NAME, r2, found.r2, found.n, 0.0),
+            Metric(audio_predictor.NAME, f"coverage80_{name}", found.coverage, found.n, 0.8),
+        ]
+        if found.r2_known is not None:
+            known = f"r2_{name}_known_artists"
+            noted.append(Metric(audio_predictor.NAME, known, found.r2_known, found.n, 0.0))
+    return noted
+
+
+def _figures(lesson: Lesson) -> dict[str, float]:
+    metrics = {f"{m.subject}_{m.name}": m.value for m in metrics_of(lesson)}
+    metrics |= {
+        f"{audio_predictor.NAME}_rmse_{name}_of_the_mean": found.rmse_of_mean
+        for name, found in lesson.figures.items()
+    }
+    metrics["mean_r2_new_artists"] = lesson.mean_r2()
+    known, verdict = lesson.mean_known_r2(), lesson.verdict
+    if known is not None:
+        metrics["mean_r2_known_artists"] = known
+    if verdict.old_r2 is not None and verdict.new_r2 is not None:
+        metrics["judged_r2"] = verdict.new_r2
+        metrics["judged_r2_of_the_model_in_use"] = verdict.old_r2
+    return metrics
+
+
+def _whose(owner: str) -> str:
+    if owner == SHARED:
+        return "all measured tracks of the catalog"
+    return f"the measured tracks that {owner} played or saved"
+
+
+def _of(figures: Mapping[str, Figures], name: str) -> Figures | None:
+    """Figures of a feature; a key's are those of the better told of its two coordinates."""
+    if name != "key":
+        return figures.get(name)
+    both = [figures[part] for part in ("key_cos", "key_sin") if part in figures]
+    return max(both, key=lambda found: found.r2) if both else None

@@ -1,0 +1,189 @@
+"""The training stage: learn what tags sound like, then predict what nobody measured."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from smallhours.catalog.features import PREDICTED
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import (
+    AUDIO_FEATURES,
+    CANDIDATES,
+    FEATURES,
+    LIBRARY,
+    PLAYS,
+    TRACKS,
+)
+from smallhours.nights import Night
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+from smallhours.training.audio_card import Lesson
+from smallhours.training.audio_lessons import NothingNew, teach
+from smallhours.training.audio_predictor import NAME as MODEL
+from smallhours.training.audio_predictor import AudioPredictor, load_audio_predictor
+from smallhours.training.audio_rows import AudioRows, measured_by_anyone, measured_rows
+from smallhours.training.registry import SHARED, Registry
+from smallhours.training.regression.artists import ARTISTS_A_FOLD
+from smallhours.training.tags import load_tags
+
+LOG = logging.getLogger(__name__)
+
+Frame = pd.DataFrame
+
+# Fewer tracks, or artists to hold out, tell noise from noise.
+FEWEST_TRACKS = 200
+FOLDS = 5
+FEWEST_ARTISTS = ARTISTS_A_FOLD * FOLDS
+# Where nearly all measured tracks are the listener's, the model of all is theirs.
+MOSTLY_OWN = 0.9
+
+
+def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Learn audio features from tags, for all listeners and, with enough tracks, for this one.
+
+    A new model is put in use only if it is not worse than the one in use on artists that neither
+    has met; both stay in the registry. With too few measured tracks nothing is learned and
+    `skipped` says why: a playlist needs no audio features.
+    """
+    rows = measured_rows(lake, settings.training.sources)
+    if why := _too_few(rows, settings):
+        LOG.warning("no audio regressors: %s", why)
+        return {"skipped": why, "tracks": len(rows), "artists": rows.artists}
+    summary: Summary = {"tracks": len(rows), "artists": rows.artists}
+    summary |= _told(teach(SHARED, rows, lake, settings=settings, night=night))
+    own = rows.among(_heard(lake, listener))
+    fewest = settings.training.own_audio_artists
+    if own.artists >= max(fewest, FEWEST_ARTISTS) and len(own) < MOSTLY_OWN * len(rows):
+        lesson = teach(listener, own, lake, settings=settings, night=night)
+        summary |= {f"own_{name}": value for name, value in _told(lesson).items()}
+    else:
+        Registry.of(lake).retire(listener, MODEL)
+    used = load_audio_predictor(lake, listener)
+    if used is not None:
+        summary |= {"in_use": used.version, "learned_from": used.owner}
+    return summary
+
+
+def predict_audio_features(
+    listener: str, lake: Lake, *, settings: Settings, night: Night
+) -> Summary:
+    """Predict, of every tagged track, the features that nobody measured.
+
+    The listener's own model answers where there is one, else that of all. What another listener's
+    own model has predicted stays while that model is in use, so that two listeners with a track
+    in common do not rewrite it in turn.
+    """
+    predictor = load_audio_predictor(lake, listener)
+    if predictor is None:
+        return {"skipped": "no regressor was trained yet", "tracks": 0}
+    tracks = set(lake.frame(TRACKS, columns=["track_key"])["track_key"])
+    tracks |= _candidates(lake, listener)
+    stored = _stored(lake)
+    tracks -= _spoken_for(stored, lake, settings, listener)
+    flags = measured_by_anyone(lake)[list(predictor.model.features)]
+    measured = set(flags.index[flags.all(axis=1)])
+    lacking = sorted(tracks - measured)
+    tags = load_tags(lake, lacking, normalised=True)
+    tagged = [key for key in lacking if tags.of(key)]
+    summary: Summary = {
+        "tracks": len(tagged),
+        "measured": len(tracks & measured),
+        "untagged": len(lacking) - len(tagged),
+        "model": predictor.version,
+    }
+    if not tagged:
+        return {**summary, "values_written": 0}
+    artists = [artist_key_in(key) for key in tagged]
+    ends = predictor.model.predict(
+        [tags.own.get(key, {}) for key in tagged],
+        [tags.artist.get(key, {}) for key in artists],
+        artists,
+    )
+    rows = _rows(tagged, predictor, ends)
+    known = flags.reindex(index=tagged, columns=list(predictor.model.features), fill_value=False)
+    rows = rows[~known.to_numpy(dtype=bool).ravel()]
+    rows = rows.assign(source=PREDICTED, model=predictor.version, fetched_at=night.date)
+    changed = _changed(stored, rows)
+    if not changed.empty:
+        lake.merge(AUDIO_FEATURES, changed)
+    return {**summary, "values_written": len(changed)}
+
+
+def _too_few(rows: AudioRows, settings: Settings) -> str:
+    """Why the rows are too few to learn from, and what to do; empty when they are enough."""
+    if len(rows) >= FEWEST_TRACKS and rows.artists >= FEWEST_ARTISTS:
+        return ""
+    return (
+        f"{len(rows)} tracks by {rows.artists} artists have measured features and tags "
+        f"({rows.untagged} more have features but no tags); {FEWEST_TRACKS} tracks by "
+        f"{FEWEST_ARTISTS} artists are the least. Allow more of `training.sources` (now "
+        f"{', '.join(settings.training.sources) or 'none'}), let ReccoBeats be asked, or name a "
+        "file with tags and features in `catalog.features_file`."
+    )
+
+
+def _told(lesson: Lesson | NothingNew) -> Summary:
+    """What a person wants to read of a training."""
+    if isinstance(lesson, NothingNew):
+        return {"promoted": f"no: {lesson.why}", "model": lesson.version}
+    known = lesson.mean_known_r2()
+    return {
+        "kind": lesson.model.kind,
+        "tags": len(lesson.model.inputs.names()),
+        "features": len(lesson.model.features),
+        "r2_new_artists": round(lesson.mean_r2(), 4),
+        **({} if known is None else {"r2_known_artists": round(known, 4)}),
+        "r2_bayesian_ridge": round(lesson.baseline_r2, 4),
+        "promoted": f"{'yes' if lesson.verdict.promoted else 'no'}: {lesson.verdict.why}",
+        "model": lesson.version,
+    }
+
+
+def _heard(lake: Lake, listener: str) -> set[str]:
+    """The tracks that the listener played, or saved, loved or played most."""
+    whose = {"listener": listener}
+    played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
+    library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=whose)
+    return set(played) | set(library.loc[library["signal"] != "disliked", "track_key"])
+
+
+def _candidates(lake: Lake, listener: str) -> set[str]:
+    rows = lake.frame(CANDIDATES, columns=["track_key"], where={"listener": listener})
+    return set(rows["track_key"])
+
+
+def _stored(lake: Lake) -> Frame:
+    columns = ["track_key", "feature", "value", "low", "high", "model", "source"]
+    stored = lake.frame(AUDIO_FEATURES, columns=columns)
+    return stored.loc[stored["source"] == PREDICTED].drop(columns="source")
+
+
+def _spoken_for(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
+    """The tracks that another listener's own model in use has predicted."""
+    registry = Registry.of(lake)
+    others = [registry.current(name, MODEL) for name in settings.listeners if name != listener]
+    versions = {saved.version for saved in others if saved is not None}
+    return set(stored.loc[stored["model"].isin(versions), "track_key"])
+
+
+def _rows(keys: list[str], predictor: AudioPredictor, ends: tuple[np.ndarray, ...]) -> Frame:
+    """One row per track and feature."""
+    features = [name for name in FEATURES if name in predictor.model.features]
+    prefixes = [prefix_of(artist_key_in(key)) for key in keys]
+    return pd.DataFrame(
+        {
+            "track_key": np.repeat(np.array(keys, dtype=object), len(features)),
+            "feature": np.tile(np.array(features, dtype=object), len(keys)),
+            **{name: end.ravel() for name, end in zip(("value", "low", "high"), ends, strict=True)},
+            "prefix": np.repeat(np.array(prefixes, dtype=object), len(features)),
+        }
+    )
+
+
+def _changed(stored: Frame, rows: Frame) -> Frame:
+    """The rows that say something else than the lake: an old prediction keeps its night."""
+    same = ["track_key", "feature", "value", "low", "high", "model"]
+    joined = rows.merge(stored[same], on=same, how="left", indicator=True)
+    return joined.loc[joined["_merge"] == "left_only", rows.columns].reset_index(drop=True)

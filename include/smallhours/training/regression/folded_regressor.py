@@ -1,0 +1,263 @@
+"""How is a regressor held to account by artists that it has not met? What all regressors share.
+
+Artists are dealt into folds, and for each fold a member learns from the other artists. The
+members' answers for the artists held out give, without a second training, the weights of the
+blend, the residuals that intervals are made of, and what is known of each artist beyond its tags.
+A prediction for a new artist is the mean over the members.
+
+An artist's fold is a hash of its name. So two models of different nights can be compared on every
+artist, each by the member that has not met it (`predict_unmet`), and nothing needs to be kept from
+learning for that.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from smallhours.training.intervals import ResidualIntervals
+from smallhours.training.regression.artists import (
+    artist_folds,
+    artist_names,
+    can_be_hashed,
+    hashed_folds,
+)
+from smallhours.training.regression.experts import blend_weights
+from smallhours.training.regression.known_artists import KnownArtists
+from smallhours.training.regression.tag_encoder import tag_counts
+from smallhours.training.regression.targets import TargetRange
+
+Floats = npt.NDArray[np.float64]
+
+# Residual quantiles of fewer tracks by known artists say nothing.
+FEWEST_KNOWN = 100
+# What an 80 % interval leaves out on either side.
+TAILS = (0.1, 0.9)
+
+
+class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Members over folds of artists, for several targets at once; a subclass says which members.
+
+    A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`.
+
+    Attributes:
+        members_: The models of each fold.
+        weights_: (experts, targets) of the blend, none negative; `offset_` (targets,).
+        hashed_: Whether artists are in folds by a hash of their names.
+        fold_: (n,) the fold of each training row.
+        held_out_: (n, targets) predictions for the training rows by members, and with weights,
+            that had not met their artist.
+        held_out_known_: (n, targets) the same with what the artist's other tracks tell, and with
+            `weights_`; NaN where there are none.
+        intervals_: By target, residual quantiles on artists not learned from.
+        known_intervals_: The same for further tracks of known artists, or None.
+        known_: What is known of artists beyond their tags.
+        untagged_: (3, targets) mean and 10 % and 90 % quantiles of the training targets: the answer
+            for a track of which no tag is given.
+    """
+
+    track_columns: int
+    bounds: tuple[float, float] | None
+    folds: int
+    n_jobs: int
+
+    @abstractmethod
+    def _member(self, X: sparse.csr_matrix, unit: Floats, names: Any, k: int) -> Any:  # noqa: N803
+        """A member fitted to some rows: `predict(X)` answers (n, experts, targets) within 0-1."""
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
+        """Learn from tracks with measured features.
+
+        Args:
+            X: (n, columns) counts, sparse or dense, not negative.
+            y: (n,) or (n, targets), within the bounds.
+            groups: (n,) the artist of each track; without it each track counts as an artist of
+                its own, and held-out figures are about new tracks, not new artists.
+
+        Raises:
+            ValueError: for fewer than two rows, no tag in any row, negative counts, NaN, targets
+                out of bounds, or a row without its artist.
+        """
+        X, y = validate_data(  # noqa: N806
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
+        )
+        X = tag_counts(X, self.track_columns)  # noqa: N806
+        self.range_ = TargetRange(self.bounds).fit(y)
+        unit = self.range_.to_unit(y)
+        self.untagged_ = np.stack([unit.mean(0), *np.quantile(unit, TAILS, axis=0)])
+        names = artist_names(groups, len(unit))
+        self.hashed_ = can_be_hashed(names, self.folds)
+        self.fold_ = artist_folds(names, self.folds)
+        answers = self._learn(X, unit, names)
+        self.weights_, self.offset_ = _weigh(answers, unit)
+        self.held_out_ = self.range_.from_unit(self._held_out(answers, unit))
+        self._learn_residuals(names, self._blend(answers), unit)
+        return self
+
+    def predict(self, X: Any, groups: Any = None) -> Floats:  # noqa: N803
+        """Predict tracks.
+
+        Args:
+            X: (n, columns) as in fit.
+            groups: (n,) the artist of each track. Where it was learned from, its other tracks
+                count as well; without groups, nothing but tags does.
+
+        Returns:
+            (n,) or (n, targets) as y was, within the bounds. A track without any tag gets the
+            mean of the training rows.
+        """
+        unit, *_ = self._predict(X, groups)
+        return self.range_.from_unit(unit)
+
+    def predict_interval(
+        self,
+        X: Any,  # noqa: N803
+        groups: Any = None,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Predictions with the lower and upper ends of their 80 % intervals, each as `predict`."""
+        unit, known, untagged = self._predict(X, groups)
+        low, high = np.empty_like(unit), np.empty_like(unit)
+        for rows, intervals in ((~known, self.intervals_), (known, self.known_intervals_)):
+            for t, stored in enumerate(intervals or self.intervals_):
+                within = ResidualIntervals.from_json(stored)
+                low[rows, t], high[rows, t] = within.around(unit[rows, t])
+        low[untagged], high[untagged] = self.untagged_[1:]
+        return tuple(map(self.range_.from_unit, (unit, low, high)))  # type: ignore[return-value]
+
+    def predict_unmet(self, X: Any, groups: Any) -> Floats:  # noqa: N803
+        """Predict each track as if its artist were new: by the member that has not met it.
+
+        Args:
+            X: (n, columns) as in fit.
+            groups: (n,) the artist of each track, learned from or not.
+
+        Returns:
+            As `predict`. Where `hashed_` is true, an artist that was not learned from is answered
+            by one member, too, so that models can be compared on artists that only one has met.
+        """
+        X = self._counts(X)  # noqa: N806
+        names = artist_names(groups, X.shape[0])
+        if self.hashed_:
+            fold = hashed_folds(names, self.folds)
+        else:
+            at = self.known_.known(names)
+            fold = np.where(at < 0, -1, self.known_.fold_[at])
+        return self.range_.from_unit(self._by_fold(X, fold))
+
+    def _learn(self, X: sparse.csr_matrix, unit: Floats, names: Any) -> Floats:  # noqa: N803
+        """Fit the members; their answers for the artists that each has not met."""
+        each = range(self.folds if self.hashed_ else int(self.fold_.max()) + 1)
+        # One thread a fold: more inside of each would only wait for one another, and the number
+        # of threads would change the last digits.
+        with threadpool_limits(limits=1):
+            learned = [self.fold_ != k for k in each]
+            self.members_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(self._member)(X[rows], unit[rows], names[rows], k)
+                for k, rows in enumerate(learned)
+            )
+            found = {
+                k: self.members_[k].predict(X[~rows])
+                for k, rows in enumerate(learned)
+                if not rows.all()
+            }
+        answers = np.empty((len(unit), *next(iter(found.values())).shape[1:]))
+        for k, held_out in found.items():
+            answers[~learned[k]] = held_out
+        return answers
+
+    def _held_out(self, answers: Floats, unit: Floats) -> Floats:
+        """The blend for each row, by weights that were found without its fold.
+
+        Weights that were found with it would never do worse than the mean, not even on noise.
+        """
+        blended = np.empty_like(unit)
+        for k in np.unique(self.fold_):
+            held = self.fold_ == k
+            others = ~held if not held.all() else held
+            weights, offset = _weigh(answers[others], unit[others])
+            blended[held] = _blended(answers[held], weights, offset)
+        return blended
+
+    def _learn_residuals(self, names: Any, held_out: Floats, unit: Floats) -> None:
+        residuals = unit - held_out
+        self.intervals_ = _intervals(held_out, unit)
+        self.known_ = KnownArtists().fit(names, self.fold_, residuals)
+        several, corrections = self.known_.left_out(names, residuals)
+        corrected = np.full_like(held_out, np.nan)
+        corrected[several] = np.clip(held_out[several] + corrections, 0.0, 1.0)
+        self.known_intervals_ = None
+        if several.sum() >= FEWEST_KNOWN:
+            self.known_intervals_ = _intervals(corrected[several], unit[several])
+        self.held_out_known_ = self.range_.from_unit(corrected)
+
+    def _predict(self, X: Any, groups: Any) -> tuple[Floats, Any, Any]:  # noqa: N803
+        """Predictions within 0-1, which rows are by known artists, and which lack tags."""
+        X = self._counts(X)  # noqa: N806
+        at = np.full(X.shape[0], -1)
+        if groups is not None:
+            at = self.known_.known(artist_names(groups, X.shape[0]))
+        known = at >= 0
+        unit = self._by_fold(X, np.where(known, self.known_.fold_[at], -1))
+        unit[known] += self.known_.correction(at[known])
+        untagged = ~known & (np.diff(X.indptr) == 0)
+        return np.clip(unit, 0.0, 1.0), known, untagged
+
+    def _by_fold(self, X: sparse.csr_matrix, fold: Any) -> Floats:  # noqa: N803
+        """Answers within 0-1 by the member of each row's fold, and where that is -1 by all."""
+        unit = np.empty((X.shape[0], len(self.offset_)))
+        with threadpool_limits(limits=1):
+            for k in np.unique(fold):
+                rows = fold == k
+                members = self.members_ if k < 0 else [self.members_[k]]
+                unit[rows] = np.mean([self._blend(m.predict(X[rows])) for m in members], axis=0)
+        unit[(fold < 0) & (np.diff(X.indptr) == 0)] = self.untagged_[0]
+        return unit
+
+    def _blend(self, answers: Floats) -> Floats:
+        return _blended(answers, self.weights_, self.offset_)
+
+    def _counts(self, X: Any) -> sparse.csr_matrix:  # noqa: N803
+        check_is_fitted(self)
+        X = validate_data(  # noqa: N806
+            self, X, accept_sparse="csr", dtype=np.float64, reset=False
+        )
+        return tag_counts(X, self.track_columns)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def _weigh(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:
+    """Weights and offsets of the blend; a single expert has all the weight."""
+    if answers.shape[1] == 1:
+        return np.ones(answers.shape[1:]), np.zeros(unit.shape[1])
+    return blend_weights(answers, unit)
+
+
+def _blended(answers: Floats, weights: Floats, offset: Floats) -> Floats:
+    blended = offset + np.einsum("net,et->nt", answers, weights)
+    return np.asarray(np.clip(blended, 0.0, 1.0))
+
+
+def _intervals(predicted: Floats, actual: Floats) -> list[dict[str, Sequence[float]]]:
+    return [
+        {**ResidualIntervals.fit(predicted[:, t], actual[:, t]).to_json()}
+        for t in range(actual.shape[1])
+    ]

@@ -1,0 +1,40 @@
+"""`smallhours playlist` and `smallhours rollback`, as a person runs them."""
+
+import pytest
+from typer.testing import CliRunner
+
+from smallhours.cli import app
+from smallhours.errors import NotEnoughData
+from smallhours.runs import NIGHTLY
+from tests.airflow_home import NIGHT, House, house
+
+__all__ = ["house"]
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(house: House) -> None:
+    for stage in (stage for stages in list(NIGHTLY.values())[:3] for stage in stages):
+        run(stage.verb.replace("_", "-"), "--night", NIGHT)
+    shown = run("playlist", "--night", NIGHT, "--dry-run")
+    assert f"Smallhours, night {NIGHT}" in shown
+    assert "30 tracks, 30 added." in shown
+    assert not [one for one in house.sandbox.state.playlists.values() if one.by_app]
+
+    assert "verified" in run("playlist", "--night", NIGHT)
+    (made,) = [one for one in house.sandbox.state.playlists.values() if one.by_app]
+    uris = [item.uri for item in made.items]
+
+    run("playlist", "--night", "2026-11-03")
+    assert [item.uri for item in made.items] != uris
+    assert "was put back" in run("rollback", NIGHT)
+    assert [item.uri for item in made.items] == uris
+
+    with pytest.raises(NotEnoughData, match="No list was written on 2020-01-01"):
+        run("rollback", "2020-01-01")

@@ -1,0 +1,57 @@
+"""From many signals to one score, and back to what each added."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smallhours.training.ranking.fusion import DEFAULT, SIGNALS, Fusion
+
+KEYS = pd.Index(["a · 1", "b · 2", "c · 3"])
+EVERYONE = pd.Series(True, index=KEYS)
+
+
+def test_the_best_by_every_signal_scores_one_by_default() -> None:
+    signals = pd.DataFrame({"p_like": [0.9, 0.1, 0.2], "near_tracks": [0.8, 0.2, 0]}, index=KEYS)
+    assert DEFAULT.score(signals, EVERYONE)["a · 1"] == pytest.approx(1.0)
+
+
+def test_by_default_only_ranks_matter_not_how_far_apart_the_values_are() -> None:
+    near = pd.DataFrame({"p_like": [0.3, 0.2, 0.1]}, index=KEYS)
+    far = pd.DataFrame({"p_like": [0.99, 0.2, 0.0001]}, index=KEYS)
+    assert DEFAULT.score(near, EVERYONE).equals(DEFAULT.score(far, EVERYONE))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=8, max_size=8), st.integers(0, 99))
+def test_contributions_sum_to_a_score_between_zero_and_one(weights: list[float], seed: int) -> None:
+    names = ["p_like", "near_tracks", "popularity", "freshness"]
+    fusion = Fusion.of(names, np.array(weights), share=1.0)
+    values = np.random.default_rng(seed).normal(size=(3, 4))
+    signals = pd.DataFrame(values, index=KEYS, columns=names)
+    added = fusion.contributions(signals, EVERYONE)
+    score = fusion.score(signals, EVERYONE)
+    assert added.sum(axis=1).to_numpy() == pytest.approx(score.to_numpy())
+    assert score.between(-1e-9, 1 + 1e-9).all()
+    assert (added >= -1e-9).all(axis=None)
+
+
+def test_a_signal_that_nobody_weighs_is_ignored() -> None:
+    signals = pd.DataFrame({"p_like": [0.9, 0.1, 0.2], "moon": [0.0, 1.0, 0.0]}, index=KEYS)
+    assert list(DEFAULT.contributions(signals, EVERYONE)) == ["p_like"]
+
+
+def test_no_signals_give_no_score() -> None:
+    assert DEFAULT.score(pd.DataFrame(index=KEYS), EVERYONE).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_is_saved_is_what_is_read() -> None:
+    fusion = Fusion.of(SIGNALS, np.arange(2.0 * len(SIGNALS)), share=0.5)
+    assert Fusion.from_json(fusion.to_json()) == fusion
+
+
+@pytest.mark.parametrize("damaged", [b"{", b"[]", b'{"weights": {"p_like": 3}, "share": 0}'])
+def test_what_is_damaged_is_refused(damaged: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Fusion.from_json(damaged)

@@ -1,0 +1,143 @@
+"""What does the model learn, and what does it say cannot be told from tags?"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.nights import Night
+from smallhours.training.audio import BOOSTED, LINEAR, kind_for, learn
+from smallhours.training.audio_card import Lesson, card_of, told
+from smallhours.training.audio_figures import bayesian_ridge_r2
+from smallhours.training.audio_gate import Verdict
+from smallhours.training.audio_rows import OTHER_FEATURES, AudioRows
+from smallhours.training.contributions import contributions
+from tests.training.lakes import NIGHT, some_settings
+
+ARTISTS, EACH = 60, 6
+Values = float | npt.NDArray[np.float64]
+
+
+def rows(**others: Values) -> AudioRows:
+    """Loud artists are loud and fast, whatever key they play in."""
+    rng = np.random.default_rng(11)
+    loud = np.repeat(rng.uniform(0, 1, ARTISTS), EACH)
+    n = len(loud)
+    columns: dict[str, Values] = {
+        "loudness": -20 + 15 * loud + rng.normal(0, 1, n),
+        "tempo": 90 + 60 * loud + rng.normal(0, 10, n),
+        "key": rng.integers(0, 12, n).astype(float),
+        "mode": (rng.uniform(0, 1, n) < 0.2 + 0.6 * loud).astype(float),
+        "liveness": rng.uniform(0, 1, n),
+        **others,
+    }
+    given = [np.zeros(n) + columns.get(name, np.nan) for name in OTHER_FEATURES]
+    return AudioRows(
+        [f"artist {at // EACH} · song {at % EACH}" for at in range(n)],
+        [{"live take": 60} if at % 3 == 0 else {} for at in range(n)],
+        [{"loud": 1 + int(98 * each), "calm": 99 - int(98 * each)} for each in loud],
+        np.clip(loud[:, None] + rng.normal(0, 0.05, (n, 5)), 0, 1),
+        np.stack(given, axis=1).astype(float),
+    )
+
+
+def learned(measured: AudioRows, night: Night = NIGHT) -> tuple[Lesson, dict[str, object]]:
+    model, figures = learn(measured, kind=LINEAR, top_tags=100, threads=1)
+    lesson = Lesson("_shared", measured, model, figures, 0.1, Verdict(True, "the first model"))
+    return lesson, dict(card_of(lesson, some_settings(), night).data)
+
+
+def test_small_data_gets_the_linear_model_unless_the_settings_say_otherwise() -> None:
+    few = rows()
+    many = replace(few, track_keys=[f"artist {at % 300} · {at}" for at in range(1800)])
+    assert kind_for("auto", few) == LINEAR
+    assert kind_for("auto", many) == BOOSTED
+    assert kind_for("linear", many) == LINEAR
+    assert kind_for("boosted", few) == BOOSTED
+
+
+def test_other_features_are_predicted_where_tags_tell_them() -> None:
+    lesson, card = learned(rows())
+    assert lesson.model.features == (*PREDICTED_FEATURES, "loudness", "tempo", "mode")
+    assert str(card["loudness"]).startswith("predicted (R²")
+
+
+def test_where_they_do_not_the_card_says_so() -> None:
+    _, card = learned(rows())
+    assert str(card["liveness"]).startswith("not predictable from tags")
+    assert str(card["key"]).startswith("not predictable from tags")
+    assert card["duration_ms"] == "too few measured"
+
+
+def test_predictions_are_in_their_own_units_and_ranges() -> None:
+    measured = rows()
+    lesson, _ = learned(measured)
+    loud, calm = {"loud": 99, "calm": 1}, {"loud": 1, "calm": 99}
+    values, low, high = lesson.model.predict([{}, {}], [loud, calm])
+    at = {name: column for column, name in enumerate(lesson.model.features)}
+    assert values[0, at["loudness"]] == pytest.approx(-5, abs=4)
+    assert values[1, at["loudness"]] == pytest.approx(-20, abs=4)
+    tempo = measured.others[:, OTHER_FEATURES.index("tempo")]
+    assert ((values[:, at["tempo"]] >= tempo.min()) & (values[:, at["tempo"]] <= tempo.max())).all()
+    # The chance of major.
+    assert 0 <= values[1, at["mode"]] < 0.5 < values[0, at["mode"]] <= 1
+    assert ((low <= values) & (values <= high)).all()
+
+
+def test_a_feature_that_only_some_tracks_have_is_learned_from_those() -> None:
+    tempo = rows().others[:, OTHER_FEATURES.index("tempo")].copy()
+    tempo[::3] = np.nan
+    lesson, _ = learned(rows(tempo=tempo))
+    assert "tempo" in lesson.model.features
+    assert lesson.figures["tempo"].n == int((~np.isnan(tempo)).sum())
+
+
+def test_a_feature_that_never_changes_is_not_predictable() -> None:
+    lesson, card = learned(rows(mode=1.0))
+    assert "mode" not in lesson.model.features
+    assert str(card["mode"]).startswith("not predictable from tags")
+
+
+def test_tracks_that_have_only_tags_of_their_own_can_be_learned_from() -> None:
+    measured = rows()
+    moved = replace(measured, own=measured.artist, artist=[{} for _ in measured.artist])
+    model, _ = learn(moved, kind=LINEAR, top_tags=100, threads=1)
+    assert model.inputs.artist is None
+    values, *_ = model.predict([{"loud": 99, "calm": 1}], [{}])
+    assert values[0, 0] > 0.7
+
+
+def test_the_paper_s_cheap_model_is_measured_beside() -> None:
+    measured = rows()
+    model, figures = learn(measured, kind=LINEAR, top_tags=100, threads=1)
+    baseline = bayesian_ridge_r2(measured, model.models[0].regressor.fold_, 100)
+    assert 0.5 < baseline < 1
+    assert np.mean([figures[name].r2 for name in PREDICTED_FEATURES]) > baseline - 0.1
+
+
+@pytest.mark.parametrize("kind", [LINEAR, BOOSTED])
+def test_contributions_of_all_features_add_up_to_the_prediction(kind: object) -> None:
+    model, _ = learn(rows(), kind=kind, top_tags=100, threads=1)  # type: ignore[arg-type]
+    tags = {"loud": 80, "live take": 40, "calm": 10}
+    values, *_ = model.predict([tags], [tags])
+    shares = contributions(model, tags)
+    assert set(shares) == set(model.features)
+    for at, name in enumerate(model.features):
+        assert shares[name].value == pytest.approx(values[0, at], abs=1e-9)
+
+
+def test_what_a_linear_model_adds_for_tags_is_what_it_would_lose_without_bounds() -> None:
+    """Exact: by hand from the coefficients, a single tag's push is the whole difference."""
+    model, _ = learn(rows(), kind=LINEAR, top_tags=100, threads=1)
+    share = contributions(model, {"live take": 60})["energy"]
+    values, *_ = model.predict([{"live take": 60}], [{"live take": 60}])
+    at = model.features.index("energy")
+    assert share.held_back == pytest.approx(0, abs=1e-9)
+    assert share.baseline + share.tags[0] == pytest.approx(values[0, at])
+
+
+def test_it_is_said_of_every_other_feature_whether_tags_tell_it() -> None:
+    lesson, _ = learned(rows())
+    assert list(told(lesson)) == list(OTHER_FEATURES)

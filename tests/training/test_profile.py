@@ -1,0 +1,97 @@
+"""Does the profile say what the listener played, when, and how it sounds?"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+
+from smallhours.catalog.normalisation import Weighted
+from smallhours.training import profile
+
+AS_OF = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+TAGS = {
+    "ride · a": [Weighted("shoegaze", 1.0, "track")],
+    "moby · b": [Weighted("electronic", 0.75, "track"), Weighted("chill", 0.25, "track")],
+    "nobody · c": [],
+}
+
+
+def plays(*played: tuple[str, int]) -> pd.DataFrame:
+    """Plays of track keys, each so many days ago."""
+    keys = [key for key, _ in played]
+    at = pd.to_datetime([AS_OF - dt.timedelta(days=days) for _, days in played], utc=True)
+    artists = [key.split(" · ")[0] for key in keys]
+    return pd.DataFrame({"played_at": at, "track_key": keys, "artist": artists})
+
+
+def values(rows: pd.DataFrame, period: str) -> dict[str, float]:
+    found = rows[rows["period"] == period]
+    return dict(zip(found["name"], found["value"], strict=True))
+
+
+def test_a_play_spreads_one_vote_over_its_tracks_tags() -> None:
+    rows = profile.tag_rows(
+        plays(("ride · a", 1), ("moby · b", 2), ("nobody · c", 3)), TAGS, as_of=AS_OF
+    )
+
+    assert values(rows, "last 90 days") == {"shoegaze": 0.5, "electronic": 0.375, "chill": 0.125}
+    assert values(rows, "2026") == values(rows, "last 90 days")
+
+
+def test_years_are_told_apart_and_old_plays_are_not_lately() -> None:
+    rows = profile.tag_rows(plays(("ride · a", 1), ("moby · b", 400)), TAGS, as_of=AS_OF)
+
+    assert values(rows, "2026") == {"shoegaze": 1.0}
+    assert values(rows, "2025") == {"electronic": 0.75, "chill": 0.25}
+    assert values(rows, "last 90 days") == {"shoegaze": 1.0}
+
+
+def test_the_clock_is_the_listeners_own() -> None:
+    monday_23_utc = plays(("ride · a", 0)).assign(
+        played_at=pd.to_datetime(["2026-07-06T23:30:00Z"])
+    )
+
+    rows = profile.clock_rows(monday_23_utc, ZoneInfo("Europe/Dublin"))
+
+    assert values(rows, "") == {"1-00": 1.0}
+
+
+def test_artists_are_counted_lately_and_before() -> None:
+    rows = profile.artist_rows(
+        plays(("ride · a", 1), ("ride · a", 2), ("moby · b", 100), ("ride · a", 300)), as_of=AS_OF
+    )
+
+    assert values(rows, "last 90 days") == {"moby": 0.0, "ride": 2.0}
+    assert values(rows, "the 90 days before") == {"moby": 1.0, "ride": 0.0}
+
+
+def test_two_kinds_of_music_are_two_centres() -> None:
+    tags = {f"a{at} · x": [Weighted("shoegaze", 1.0, "track")] for at in range(30)}
+    tags |= {f"b{at} · x": [Weighted("techno", 1.0, "track")] for at in range(10)}
+
+    rows = profile.centre_rows(plays(*((key, 1) for key in tags)), tags, seed=1)
+
+    assert set(rows["name"].str.split(", ").str[0]) == {"shoegaze", "techno"}
+    assert rows["value"].sum() == pytest.approx(1.0)
+    assert rows["n"].sum() == 40
+
+
+def test_a_few_tracks_have_no_centres() -> None:
+    assert profile.centre_rows(plays(("ride · a", 1)), TAGS, seed=1).empty
+
+
+def test_features_are_weighted_by_plays_for_you_and_not_for_the_catalog() -> None:
+    features = pd.DataFrame(
+        {
+            "track_key": ["ride · a", "moby · b"],
+            "feature": ["energy", "energy"],
+            "value": [0.99, 0.02],
+        }
+    )
+
+    rows = profile.feature_rows(features, pd.Series({"ride · a": 3, "moby · b": 1}))
+
+    assert values(rows, "you")["energy:0.95"] == 0.75
+    assert values(rows, "catalog")["energy:0.95"] == 0.5
+    assert values(rows, "catalog")["energy:0.00"] == 0.5
