@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
 from smallhours.catalog.tracks import remember_tracks
@@ -124,26 +125,30 @@ def found(found_evening: Evening, tmp_path: Path) -> Evening:
     return dataclasses.replace(found_evening, lake=Lake(str(tmp_path / "found")))
 
 
-def write_choice(evening: Evening, keys: list[str], date: str = NIGHT) -> None:
-    """Make these the night's list, in this order."""
+def write_choice(
+    evening: Evening, keys: list[str], date: str = NIGHT, intent: str = "main"
+) -> None:
+    """Make these the list of a night and an intent, in this order."""
     tracks = evening.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
     rows = tracks.set_index("track_key").loc[keys].reset_index()
     rows = rows.assign(
-        intent="main",
+        intent=intent,
         p_like=None,
         consensus=0.5,
         tag_affinity=0.5,
         popularity=0.5,
-        score=0.5,
+        score=[0.9 - 0.001 * place for place in range(len(keys))],
         rank=range(1, len(keys) + 1),
         position=range(1, len(keys) + 1),
         slot="exploit",
         propensity=None,
         why_not="",
         reason="Because.",
+        reason_kind="tag",
     )
     rows["seeds"] = [[] for _ in keys]
-    evening.lake.replace(RECOMMENDATIONS, rows, partition={"listener": "default", "night": date})
+    where = {"listener": "default", "night": date}
+    evening.lake.merge(RECOMMENDATIONS, rows, partition=where, replace=pc.field("intent") == intent)
 
 
 def write_candidates(lake: Lake, rows: list[tuple[str, str, str, float]]) -> None:

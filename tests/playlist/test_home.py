@@ -4,6 +4,7 @@ import pytest
 
 from smallhours.errors import NotOurs
 from smallhours.playlist.home import find_home
+from smallhours.playlist.ledger import Standing
 from smallhours.playlist.marking import marker
 from smallhours.services.spotify_replies import Account, Playlist
 
@@ -24,39 +25,57 @@ class Shelf:
 
 
 def named(
-    id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada"
+    id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada", total: int = 0
 ) -> Playlist:
-    return Playlist(id_, "Smallhours", description, owner, False, False, "snapshot", 0)
+    return Playlist(id_, "Smallhours", description, owner, False, False, "snapshot", total)
+
+
+def known(*ids: str, creating: bool = False) -> Standing:
+    return Standing(ids, frozenset(), frozenset(), "", None, creating=creating)
 
 
 def test_the_newest_id_of_the_ledger_is_ours() -> None:
     shelf = Shelf(named("old"), named("new"))
-    assert find_home(shelf, ["new", "old"], MARK) == named("new")
+    assert find_home(shelf, known("new", "old"), MARK) == named("new")
 
 
 def test_a_name_means_nothing() -> None:
-    assert find_home(Shelf(named("x", description="")), [], MARK) is None
+    assert find_home(Shelf(named("x", description="")), known(creating=True), MARK) is None
 
 
 def test_somebody_elses_playlist_with_our_marker_is_not_ours() -> None:
-    assert find_home(Shelf(named("x", owner="bruno")), [], MARK) is None
+    assert find_home(Shelf(named("x", owner="bruno")), known(creating=True), MARK) is None
 
 
-def test_a_marked_playlist_that_the_ledger_missed_is_ours() -> None:
-    assert find_home(Shelf(named("other", ""), named("x")), [], MARK) == named("x")
+def test_an_empty_marked_playlist_that_a_run_was_making_is_ours() -> None:
+    shelf = Shelf(named("other", ""), named("x"))
+    assert find_home(shelf, known(creating=True), MARK) == named("x")
+
+
+def test_a_marked_playlist_that_nobody_was_making_is_not_ours() -> None:
+    assert find_home(Shelf(named("x")), known(), MARK) is None
+
+
+def test_a_marked_playlist_that_holds_something_is_not_ours() -> None:
+    assert find_home(Shelf(named("x", total=3)), known(creating=True), MARK) is None
+
+
+def test_one_that_was_deleted_stays_so_by_setting() -> None:
+    with pytest.raises(NotOurs, match="leave it at that"):
+        find_home(Shelf(), known("x"), MARK, when_deleted="stop")
 
 
 def test_another_intents_playlist_is_not_this_ones() -> None:
     other = marker("default", "mornings")
-    assert find_home(Shelf(named("x", other)), [], MARK) is None
+    assert find_home(Shelf(named("x", other)), known(creating=True), MARK) is None
 
 
 def test_one_that_lost_its_marker_is_left_alone() -> None:
     with pytest.raises(NotOurs, match="no longer says"):
-        find_home(Shelf(named("x", "mine")), ["x"], MARK)
+        find_home(Shelf(named("x", "mine")), known("x"), MARK)
 
 
 def test_one_deleted_playlist_is_none_and_two_are_a_refusal() -> None:
-    assert find_home(Shelf(), ["x"], MARK) is None
+    assert find_home(Shelf(), known("x"), MARK) is None
     with pytest.raises(NotOurs, match="deleted our playlist, and then"):
-        find_home(Shelf(), ["y", "x"], MARK)
+        find_home(Shelf(), known("y", "x"), MARK)

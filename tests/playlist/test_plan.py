@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.plan import MOST_ITEMS, Change, Wanted, plan, why_degenerate
+from smallhours.playlist.plan import Change, Row, Wanted, plan
+from smallhours.playlist.steps import Add, Move, Remove, next_step
+from smallhours.playlist.table import as_markdown, as_text, in_words
 
 
 def track(name: str) -> str:
@@ -11,7 +13,7 @@ def track(name: str) -> str:
 
 
 def wanted(*names: str) -> list[Wanted]:
-    return [Wanted(f"{n} · title", track(n), n.upper(), "Title") for n in names]
+    return [Wanted(f"{n} · title", track(n), n.upper(), "Title", f"like {n}") for n in names]
 
 
 def uris(*names: str) -> list[str]:
@@ -19,102 +21,145 @@ def uris(*names: str) -> list[str]:
 
 
 def test_yesterdays_tracks_make_room_for_tonights() -> None:
-    planned = plan(wanted("a", "b"), uris("x", "a"), last={*uris("x", "a")})
-    assert planned.uris == uris("a", "b")
+    planned = plan(wanted("a", "b"), uris("x", "a"), ours={*uris("x", "a")})
+    assert list(planned.target) == uris("a", "b")
     assert planned.changes == (
-        Change("remove", track("x"), "from an earlier night"),
-        Change("add", track("b"), "tonight's pick: B – Title"),
+        Change("remove", track("x"), track("x"), "from an earlier night"),
+        Change("add", track("b"), "B – Title", "like b"),
     )
 
 
 def test_what_the_listener_added_stays_at_the_end_in_their_order() -> None:
-    planned = plan(wanted("a"), uris("mine", "x", "yours"), last={track("x")})
-    assert planned.uris == uris("a", "mine", "yours")
-    assert planned.additions == tuple(uris("mine", "yours"))
+    planned = plan(wanted("a"), uris("mine", "x", "yours"), ours={track("x")})
+    assert list(planned.target) == uris("a", "mine", "yours")
+    assert planned.own == tuple(uris("mine", "yours"))
 
 
-def test_an_episode_that_the_listener_added_stays_too() -> None:
-    assert plan(wanted("a"), ["spotify:episode:1"]).uris == [track("a"), "spotify:episode:1"]
+def test_or_stays_where_they_put_it() -> None:
+    current = uris("x", "mine", "y")
+    planned = plan(wanted("a", "b", "c"), current, ours={*uris("x", "y")}, own_items="place")
+    assert list(planned.target) == uris("a", "mine", "b", "c")
+
+
+def test_local_files_episodes_and_lost_rows_stay() -> None:
+    rows: list[Row] = ["spotify:local:a:b:c:1", None, "spotify:episode:1", None]
+    assert plan(wanted("a"), rows).target == (track("a"), *rows)
 
 
 def test_an_old_pick_that_the_listener_put_back_is_theirs() -> None:
-    planned = plan(wanted("a"), uris("old", "x"), last={track("x")})
-    assert planned.additions == (track("old"),)
+    planned = plan(wanted("a"), uris("old", "x"), ours={track("x")})
+    assert planned.own == (track("old"),)
+
+
+def test_a_second_copy_of_an_old_pick_keeps_both() -> None:
+    planned = plan(wanted("a"), uris("x", "y", "x"), ours={*uris("x", "y")})
+    assert list(planned.target) == uris("a", "x", "x")
 
 
 def test_what_the_listener_took_out_of_this_list_is_not_put_back() -> None:
-    planned = plan(wanted("a", "b", "c"), uris("a", "c"), last={*uris("a", "b", "c")})
-    assert planned.uris == uris("a", "c")
-    assert planned.changes == (Change("leave out", track("b"), "the listener took it out"),)
+    planned = plan(wanted("a", "b", "c"), uris("a", "c"), shown={*uris("a", "b", "c")})
+    assert list(planned.target) == uris("a", "c")
+    assert planned.changes == (Change("leave out", track("b"), "B – Title", "you took it out"),)
     assert [pick.uri for pick in planned.ours] == uris("a", "b", "c")
 
 
-def test_tracks_of_a_plan_that_may_have_been_written_are_ours() -> None:
-    planned = plan(wanted("a"), uris("p", "x"), last={track("x")}, maybe={track("p")})
-    assert planned.uris == uris("a")
-
-
-def test_a_new_order_is_told_as_moves() -> None:
-    planned = plan(wanted("b", "a"), uris("a", "b"), last={*uris("a", "b")})
-    assert [(change.kind, change.uri) for change in planned.changes] == [
-        ("move", track("b")),
-        ("move", track("a")),
-    ]
+def test_a_new_order_moves_as_little_as_it_can() -> None:
+    planned = plan(wanted("b", "c", "a"), uris("a", "b", "c"), shown={*uris("a", "b", "c")})
+    assert [(change.kind, change.uri) for change in planned.changes] == [("move", track("a"))]
 
 
 def test_the_same_list_is_no_change() -> None:
     assert plan(wanted("a", "b"), uris("a", "b")).changes == ()
 
 
-def test_local_files_can_not_be_put_back_so_nothing_may_be_written() -> None:
-    planned = plan(wanted("a"), ["spotify:local:me:album:song:200"])
-    assert "can't put back" in planned.obstacle
+def test_a_playlist_can_not_grow_beyond_spotifys_limit() -> None:
+    theirs = [track(f"own{i}") for i in range(10_000)]
+    assert "Spotify's limit is 10,000" in plan(wanted("a"), theirs).obstacle
 
 
-def test_a_playlist_full_of_the_listeners_own_leaves_no_room() -> None:
-    theirs = [track(f"own{i}") for i in range(500)]
-    planned = plan(wanted("a"), theirs)
-    assert "500 of the listener's own items" in planned.obstacle
+def test_first_everything_new_comes_in_then_the_old_goes_then_the_order_is_put_right() -> None:
+    current = uris("x", "b", "own")
+    planned = plan(wanted("a", "b", "c"), current, ours={track("x")})
+    assert next_step(current, planned) == Add((track("a"),), 0)
+    current = uris("a", "x", "own", "b")
+    planned = plan(wanted("a", "b", "c"), current, ours={track("x")})
+    assert next_step(current, planned) == Add((track("c"),), 4)
+    current = uris("a", "x", "own", "b", "c")
+    planned = plan(wanted("a", "b", "c"), current, ours={track("x")})
+    assert next_step(current, planned) == Remove((track("x"),))
+    current = uris("a", "own", "b", "c")
+    planned = plan(wanted("a", "b", "c"), current, ours={track("x")})
+    assert next_step(current, planned) == Move(1, 1, 4)
 
 
-def test_room_for_fewer_than_the_shortest_list_is_an_obstacle() -> None:
-    theirs = [track(f"own{i}") for i in range(98)]
-    assert plan(wanted("a", "b", "c"), theirs, shortest=3).obstacle
-    crowded = plan(wanted("a", "b", "c"), theirs, shortest=2)
-    assert not crowded.obstacle
-    assert crowded.uris == [*uris("a", "b"), *theirs]
-    assert [pick.uri for pick in crowded.ours] == uris("a", "b")
+def test_five_hundred_tracks_go_in_by_the_hundred() -> None:
+    names = [f"n{i}" for i in range(250)]
+    planned = plan(wanted(*names), [])
+    step = next_step([], planned)
+    assert isinstance(step, Add)
+    assert (len(step.uris), step.position) == (100, 0)
 
 
-def test_a_list_that_is_too_short_is_degenerate_with_its_numbers() -> None:
-    why = why_degenerate(wanted("a", "b"), 30, shortest=10)
-    assert "has 2 tracks (of 30 chosen" in why
-    assert "shortest allowed is 10" in why
+def test_a_table_for_a_log_and_one_for_a_page() -> None:
+    planned = plan(wanted("a", "b"), uris("x", "own"), ours={track("x")})
+    text = list(as_text(planned))
+    assert text[0].startswith("+ A – Title")
+    assert text[0].endswith("like a")
+    assert text[-1] == in_words(planned)
+    assert in_words(planned) == "2 tracks, 2 added, 1 removed, 1 of the listener's own kept."
+    assert "| + | A – Title | like a |" in as_markdown(planned)
 
 
-def test_a_list_of_one_artist_is_degenerate() -> None:
-    same = [Wanted("a · 1", track("1"), "A", "1"), Wanted("a · 2", track("2"), "A", "2")]
-    assert "by A" in why_degenerate(same, 2, shortest=1)
+NAMES = [f"n{i}" for i in range(40)]
+ROWS = st.lists(st.sampled_from([*map(track, NAMES), "spotify:local:a:b:c:1", None]), max_size=40)
 
 
-def test_a_list_that_is_long_enough_is_fit() -> None:
-    assert why_degenerate(wanted("a", "b"), 2, shortest=2) == ""
-
-
-NAMES = st.lists(st.sampled_from([f"n{i}" for i in range(130)]), unique=True, max_size=60)
-
-
-@given(tonight=NAMES, current=NAMES, last=st.sets(st.sampled_from([f"n{i}" for i in range(130)])))
-def test_nothing_of_the_listeners_is_ever_lost(
-    tonight: list[str], current: list[str], last: set[str]
+@given(
+    tonight=st.lists(st.sampled_from(NAMES), unique=True, max_size=20),
+    current=ROWS,
+    ours=st.sets(st.sampled_from(NAMES)),
+    shown=st.sets(st.sampled_from(NAMES)),
+    place=st.booleans(),
+)
+def test_steps_lead_to_the_plan_and_a_whole_list_stands_all_the_way(
+    tonight: list[str], current: list[Row], ours: set[str], shown: set[str], place: bool
 ) -> None:
-    ours = set(uris(*last))
-    planned = plan(wanted(*tonight), uris(*current), last=ours)
-    theirs = [uri for uri in uris(*current) if uri not in ours | set(uris(*tonight))]
-    assert planned.uris[len(planned.picks) :] == theirs
-    assert len(planned.uris) <= MOST_ITEMS
-    assert len(set(planned.uris)) == len(planned.uris)
-    written = {pick.uri for pick in planned.ours}
-    assert plan(wanted(*tonight), planned.uris, last=written).changes == tuple(
-        change for change in planned.changes if change.kind == "leave out"
-    )
+    def planned_on(rows: list[Row]) -> tuple[Row, ...]:
+        return plan(wanted(*tonight), rows, **wishes).target  # type: ignore[arg-type]
+
+    wishes = {
+        "ours": set(uris(*ours)),
+        "shown": set(uris(*shown)),
+        "own_items": "place" if place else "end",
+        "places": {row: at for at, row in reversed(list(enumerate(current)))},
+    }
+    planned = plan(wanted(*tonight), current, **wishes)  # type: ignore[arg-type]
+    old = [row for row in current if row in planned.gone]
+    new = [pick.uri for pick in planned.picks]
+    rows, account = list(current), planned.own
+    for _ in range(200):
+        now = plan(wanted(*tonight), rows, **{**wishes, "shown": wishes["shown"]})  # type: ignore[arg-type]
+        step = next_step(rows, now)
+        if step is None:
+            break
+        rows = carried_out(rows, step)
+        assert set(old) <= set(rows) or set(new) <= set(rows)
+    assert tuple(rows) == planned_on(rows)
+    left = list(rows)
+    for row in new:
+        left.remove(row)
+    assert sorted(map(str, left)) == sorted(map(str, account))
+
+
+def carried_out(rows: list[Row], step: object) -> list[Row]:
+    """What Spotify makes of a request."""
+    match step:
+        case Add(added, position):
+            return [*rows[:position], *added, *rows[position:]]
+        case Remove(removed):
+            return [row for row in rows if row not in removed]
+        case Move(start, length, before):
+            moved, rest = rows[start : start + length], rows[:start] + rows[start + length :]
+            at = before if before < start else before - length
+            return [*rest[:at], *moved, *rest[at:]]
+    raise AssertionError(step)

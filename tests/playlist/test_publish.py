@@ -1,6 +1,7 @@
 """The listener's playlist, written over real HTTP into the sandbox's Spotify."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,14 +11,25 @@ from smallhours.lake.tables import PLAYLISTS, TRACKS
 from smallhours.playlist.marking import marker
 from smallhours.playlist.publish import publish_playlist
 from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from smallhours.sandbox.state import Playlist, PlaylistItem
+from smallhours.services.budget import TokenBucket
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.spotify import SpotifyClient
+from smallhours.settings import parse_settings
 from smallhours.summary import Summary
 from tests.household import NIGHT, Household
 from tests.playlist.evening import Evening, write_choice
 
 NEXT = "2026-11-03"
 MARK = marker("default", "main")
-WRITES = ("POST me/playlists", "PUT playlists/{id}/items", "PUT playlists/{id}")
+WRITES = (
+    "POST me/playlists",
+    "POST playlists/{id}/items",
+    "PUT playlists/{id}/items",
+    "DELETE playlists/{id}/items",
+    "PUT playlists/{id}",
+)
 
 
 @dataclass
@@ -27,10 +39,12 @@ class Desk:
     evening: Evening
     household: Household
 
-    def choose(self, start: int, stop: int, date: str = NIGHT) -> list[str]:
+    def choose(
+        self, start: int, stop: int, date: str = NIGHT, *, intent: str = "main"
+    ) -> list[str]:
         """Make some of the candidates the night's list; their URIs."""
         keys = self.evening.candidates[start:stop]
-        write_choice(self.evening, keys, date)
+        write_choice(self.evening, keys, date, intent)
         tracks = self.evening.lake.frame(TRACKS, columns=["track_key", "spotify_id"])
         ids = tracks.set_index("track_key")["spotify_id"]
         return [f"spotify:track:{ids[key]}" for key in keys]
@@ -77,10 +91,28 @@ class Desk:
         ids = self.household.sandbox.state.world.track_spotify_id
         return f"spotify:track:{min(set(ids) - set(tracks['spotify_id'].dropna()))}"
 
-    def fail(self, kind: str, match: str, *, after: int = 0, acted: bool = False) -> None:
+    def wish(self, **sections: Any) -> None:
+        """Change the listener's settings."""
+        said = self.evening.settings.model_dump(mode="json", exclude_unset=True)
+        said["listeners"]["default"] |= sections
+        self.evening = replace(self.evening, settings=parse_settings(said, origin="the test"))
+
+    def log_in_with(self, *scopes: str) -> None:
+        """Let the listener agree to these scopes."""
+        accounts = accounts_of(self.household.sandbox.state)
+        token = accounts.issue_refresh_token(Grant("ada", frozenset(scopes)))
+        self.household.spotify = SpotifyClient(
+            SpotifyCredentials("sandbox-client", "sandbox-secret", token),
+            settings=self.household.settings.services.spotify,
+            budget=TokenBucket(10_000, burst=100),
+        )
+
+    def fail(
+        self, kind: str, match: str, *, after: int = 0, times: int = 0, acted: bool = False
+    ) -> None:
         """Make matching calls fail until `repair`, perhaps after they were carried out."""
         book(self.household.sandbox.state).add(
-            Fault(kind=kind, service="spotify", match=match, after=after, times=0, acted=acted)
+            Fault(kind, "spotify", match, after=after, times=times, acted=acted)
         )
 
     def repair(self) -> None:
@@ -101,7 +133,8 @@ def test_the_first_night_makes_a_private_playlist_with_the_list_in_order(desk: D
     (playlist,) = desk.ours()
     assert playlist.name == "Smallhours"
     assert not playlist.public
-    assert playlist.description.startswith("The night of 2 November 2026: 12 tracks by ")
+    assert playlist.description.startswith("The night of 2 November 2026: shoegaze, ")
+    assert "12 tracks by " in playlist.description
     assert MARK in playlist.description
 
 
@@ -168,32 +201,53 @@ def test_a_create_whose_answer_was_lost_is_found_again_by_its_marker(desk: Desk)
     desk.fail("server_error", "POST /v1/me/playlists", acted=True)
     with pytest.raises(RetryLater):
         desk.publish()
-    assert desk.ledger().empty
+    assert desk.ledger().loc[NIGHT, "outcome"] == "creating"
     desk.repair()
     desk.publish()
     assert desk.uris() == uris
+    assert len(desk.ours()) == 1
 
 
 def test_a_write_whose_answer_was_lost_is_recognised_as_done(desk: Desk) -> None:
     uris = desk.choose(0, 12)
-    desk.fail("server_error", "PUT /v1/playlists/*/items", acted=True)
-    with pytest.raises(RetryLater):
-        desk.publish()
-    assert desk.ledger().loc[NIGHT, "outcome"] == "planned"
-    assert desk.ledger().loc[NIGHT, "playlist_id"] == desk.ours()[0].id
-    desk.repair()
-    writes = desk.writes()
-    desk.publish()
+    desk.fail("server_error", "POST /v1/playlists/*/items", acted=True)
+    assert desk.publish()["outcome"] == "verified"
     assert desk.uris() == uris
-    assert desk.writes() == writes
-    assert desk.ledger().loc[NIGHT, "outcome"] == "verified"
+    assert desk.household.spotify.calls["POST playlists/{id}/items"] == 1
+
+
+def test_a_write_that_fails_half_way_is_put_back(desk: Desk) -> None:
+    before = desk.choose(0, 12)
+    desk.publish()
+    uris = desk.choose(12, 24, NEXT)
+    desk.fail("rate_limit", "DELETE /v1/playlists/*/items", times=1)
+    with pytest.raises(RetryLater):
+        desk.publish(NEXT)
+    assert desk.uris() == before
+    assert desk.ledger().loc[NEXT, "outcome"] == "planned"
+    desk.publish(NEXT)
+    assert desk.uris() == uris
+
+
+def test_the_ledger_knows_what_stood_there_before_the_first_write(desk: Desk) -> None:
+    before = desk.choose(0, 12)
+    desk.publish()
+    desk.add_by_hand("")
+    uris = desk.choose(12, 24, NEXT)
+    desk.fail("server_error", "POST /v1/playlists/*/items")
+    with pytest.raises(RetryLater):
+        desk.publish(NEXT)
+    row = desk.ledger().loc[NEXT]
+    assert row["outcome"] == "planned"
+    assert list(row["uris"]) == uris
+    assert list(row["previous"]) == ["", *before]
 
 
 def test_tracks_of_a_night_that_never_finished_are_not_taken_for_the_listeners(desk: Desk) -> None:
     desk.choose(0, 12)
     desk.publish()
     desk.choose(12, 24, NEXT)
-    desk.fail("server_error", "PUT /v1/playlists/*/items", acted=True)
+    desk.fail("server_error", "DELETE /v1/playlists/*/items")
     with pytest.raises(RetryLater):
         desk.publish(NEXT)
     desk.repair()
@@ -207,7 +261,7 @@ def test_a_write_that_can_not_be_read_back_is_not_called_verified(desk: Desk) ->
     desk.fail("server_error", "GET /v1/playlists/*/items", after=1)
     with pytest.raises(RetryLater):
         desk.publish()
-    assert desk.ledger().loc[NIGHT, "outcome"] == "written"
+    assert desk.ledger().loc[NIGHT, "outcome"] == "planned"
     desk.repair()
     desk.publish()
     assert desk.ledger().loc[NIGHT, "outcome"] == "verified"
@@ -217,7 +271,7 @@ def test_a_refused_write_leaves_yesterdays_list(desk: Desk) -> None:
     uris = desk.choose(0, 12)
     desk.publish()
     desk.choose(12, 24, NEXT)
-    desk.fail("server_error", "PUT /v1/playlists/*/items")
+    desk.fail("server_error", "POST /v1/playlists/*/items")
     with pytest.raises(RetryLater):
         desk.publish(NEXT)
     assert desk.uris() == uris
@@ -306,15 +360,107 @@ def test_without_our_marker_nothing_is_written(desk: Desk) -> None:
     assert playlist.snapshot_id == snapshot
 
 
-def test_a_local_file_of_the_listeners_stops_the_write(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    "uri", ["spotify:local:Me:Tape:Song:200", "spotify:episode:512ojhOuo1ktJprKbVcKyQ", ""]
+)
+def test_what_the_api_can_not_put_back_is_never_taken_out(desk: Desk, uri: str) -> None:
     desk.choose(0, 12)
     desk.publish()
-    desk.add_by_hand("spotify:local:Me:Tape:Song:200")
-    before = desk.uris()
+    desk.add_by_hand(uri)
+    uris = desk.choose(12, 24, NEXT)
+    desk.publish(NEXT)
+    assert desk.uris() == [*uris, uri]
+
+
+def test_what_the_listener_added_may_stay_where_they_put_it(desk: Desk) -> None:
+    desk.wish(publishing={"own_items": "place"})
+    desk.choose(0, 12)
+    desk.publish()
+    own = desk.foreign_uri()
+    desk.add_by_hand(own)
+    uris = desk.choose(12, 24, NEXT)
+    desk.publish(NEXT)
+    assert desk.uris() == [own, *uris]
+
+
+def test_a_deleted_playlist_stays_deleted_where_the_settings_say_so(desk: Desk) -> None:
+    desk.wish(publishing={"when_deleted": "stop"})
+    desk.choose(0, 12)
+    desk.publish()
+    desk.ours()[0].followed = False
     desk.choose(12, 24, NEXT)
-    with pytest.raises(DegeneratePlaylist, match="can't put back"):
+    with pytest.raises(NotOurs, match="leave it at that"):
         desk.publish(NEXT)
-    assert desk.uris() == before
+    assert len(desk.ours()) == 1
+
+
+def test_a_playlist_that_spotify_made_public_is_made_private(desk: Desk) -> None:
+    desk.choose(0, 12)
+    desk.fail("public_anyway", "*")
+    desk.publish()
+    assert not desk.ours()[0].public
+
+
+def test_a_copy_of_our_description_does_not_make_a_playlist_ours(desk: Desk) -> None:
+    state = desk.household.sandbox.state
+    copied = state.create_playlist("ada", "Smallhours", description=MARK, by_app=False)
+    desk.choose(0, 12)
+    desk.publish()
+    assert copied.items == []
+    assert len(desk.ours()) == 1
+
+
+def test_a_name_with_a_date_changes_with_the_night(desk: Desk) -> None:
+    desk.wish(playlist={"name": "For {weekday}"})
+    desk.choose(0, 12)
+    desk.publish()
+    assert desk.ours()[0].name == "For Monday"
+    desk.choose(12, 24, NEXT)
+    desk.publish(NEXT)
+    assert desk.ours()[0].name == "For Tuesday"
+
+
+def test_the_name_that_the_listener_gave_stays(desk: Desk) -> None:
+    desk.wish(playlist={"name": "For {weekday}"})
+    desk.choose(0, 12)
+    desk.publish()
+    desk.ours()[0].name = "Mine"
+    for start, night in ((12, NEXT), (24, "2026-11-04")):
+        desk.choose(start, start + 12, night)
+        desk.publish(night)
+    assert desk.ours()[0].name == "Mine"
+
+
+def test_each_intent_has_a_playlist_of_its_own(desk: Desk) -> None:
+    desk.wish(intents={"sleep": {"kind": "tags", "tags": ["ambient"], "shortest": 3}})
+    main = desk.choose(0, 12)
+    other = desk.choose(12, 40, intent="sleep")
+    summary = desk.publish()
+    assert summary["sleep"] == "28 tracks, 28 added."
+    assert {one.name: [item.uri for item in one.items] for one in desk.ours()} == {
+        "Smallhours": main,
+        "Smallhours: Sleep": other,
+    }
+    assert summary["sleep"] == "28 tracks, 28 added."
+
+
+def test_an_intent_without_enough_tracks_stops_no_other(desk: Desk) -> None:
+    desk.wish(intents={"sleep": {"kind": "tags", "tags": ["ambient"]}})
+    main = desk.choose(0, 12)
+    desk.choose(12, 14, intent="sleep")
+    summary = desk.publish()
+    assert desk.uris() == main
+    assert "shortest allowed is 10" in str(summary["sleep"])
+
+
+def test_a_cover_is_drawn_if_the_listener_wants_one_and_allowed_it(desk: Desk) -> None:
+    desk.wish(publishing={"cover": True})
+    desk.choose(0, 12)
+    assert "The cover was not changed" in str(desk.publish()["note"])
+    desk.log_in_with(*SCOPES)
+    desk.choose(12, 24, NEXT)
+    assert "cover" not in str(desk.publish(NEXT)["note"])
+    assert desk.ours()[0].cover
 
 
 def test_a_dry_run_tells_and_writes_nothing_to_spotify(desk: Desk) -> None:

@@ -3,10 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
-from smallhours.playlist.ranking import consensus, fuse, popularity, score_candidates
+from smallhours.playlist.ranking import (
+    consensus,
+    more_signals,
+    popularity,
+    score_candidates,
+)
+from smallhours.training.ranking.fusion import Fusion
 
 KEYS = pd.Index(["a · 1", "b · 2", "c · 3"])
 
@@ -45,24 +52,6 @@ def test_popularity_is_a_percentile_and_unknown_is_in_the_middle() -> None:
     assert popularity(listeners).tolist() == [0.5, 0.5, 1.0]
 
 
-def test_the_best_by_every_signal_scores_one() -> None:
-    signals = pd.DataFrame({"p_like": [0.9, 0.1], "near_tracks": [0.8, 0.2]}, index=["a", "b"])
-    assert fuse(signals, among=pd.Series(True, index=["a", "b"]))["a"] == 1.0
-
-
-def test_only_ranks_matter_not_how_far_apart_the_values_are() -> None:
-    among = pd.Series(True, index=KEYS)
-    near = pd.DataFrame({"p_like": [0.3, 0.2, 0.1]}, index=KEYS)
-    far = pd.DataFrame({"p_like": [0.99, 0.2, 0.0001]}, index=KEYS)
-    assert fuse(near, among=among).equals(fuse(far, among=among))
-
-
-def test_what_the_listener_knows_does_not_crowd_the_top() -> None:
-    signals = pd.DataFrame({"near_tracks": [0.9, 0.8, 0.1]}, index=KEYS)
-    with_favourite = fuse(signals, among=pd.Series([False, True, True], index=KEYS))
-    assert with_favourite["b · 2"] == 1.0
-
-
 def test_ties_are_ranked_in_the_order_of_the_keys() -> None:
     nothing_known = score_candidates(
         votes(("c · 3", "tag", 0.5)).iloc[:0],
@@ -99,6 +88,7 @@ def test_no_candidates_give_no_scores() -> None:
     assert ranked.empty
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=3, max_size=3),
     st.lists(st.booleans(), min_size=3, max_size=3),
@@ -110,3 +100,53 @@ def test_scores_stay_between_zero_and_one_and_ranks_are_a_numbering(
     assert ranked["score"].between(0, 1).all()
     assert sorted(ranked["rank"]) == [1, 2, 3]
     assert not np.isnan(ranked["score"]).any()
+
+
+def test_what_the_signals_added_sums_to_the_score() -> None:
+    ranked = scored(votes(("b · 2", "similar_track", 0.9)), p_like=[0.9, 0.1, 0.2])
+    added = ranked.filter(like="by_")
+    assert added.sum(axis=1).tolist() == pytest.approx(ranked["score"].tolist())
+
+
+def test_a_listeners_own_weights_decide() -> None:
+    ballots = votes(("b · 2", "similar_track", 0.9))
+    loves_hits = Fusion({"popularity": (1.0, 0.0)})
+    ranked = score_candidates(
+        ballots,
+        pd.Series([10, None, 1000], index=KEYS, dtype="Int64"),
+        tag_affinity=pd.Series([0.0] * 3, index=KEYS),
+        p_like=None,
+        eligible=pd.Series([True] * 3, index=KEYS),
+        fusion=loves_hits,
+    )
+    assert ranked.loc["c · 3", "rank"] == 1
+
+
+def test_more_than_one_taste_is_seen() -> None:
+    """Between jazz and metal lies nothing that the listener plays."""
+    played = [f"jazz {n} · x" for n in range(10)] + [f"metal {n} · x" for n in range(10)]
+    new = ["new jazz · x", "new metal · x", "new both · x"]
+    directions = [[1.0, 0.0]] * 10 + [[0.0, 1.0]] * 10 + [[1.0, 0.0], [0.0, 1.0], [0.707, 0.707]]
+    found = more_signals(
+        pd.Index(new),
+        vectors=sparse.csr_matrix(np.array(directions)),
+        vector_tracks=pd.Index([*played, *new]),
+        weights=pd.Series(1.0, index=played),
+        rng=np.random.default_rng(1),
+    )
+    assert found["tag_affinity"].round(2).tolist() == [1.0, 1.0, 0.71]
+
+
+def test_what_was_recommended_lately_is_near_to_itself() -> None:
+    tracks = pd.Index(["a · 1", "b · 2"])
+    found = more_signals(
+        tracks,
+        vectors=sparse.csr_matrix(np.eye(3)),
+        vector_tracks=pd.Index(["a · 1", "b · 2", "lately · 3"]),
+        recent=["a · 1"],
+    )
+    assert found["distance_from_recent"].tolist() == [0.0, 1.0]
+
+
+def test_a_signal_without_its_evidence_is_left_out() -> None:
+    assert more_signals(pd.Index(["a · 1"])).columns.empty

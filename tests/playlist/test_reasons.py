@@ -1,13 +1,18 @@
 """Reasons, as the listener reads them."""
 
+import itertools
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smallhours.playlist.evidence import History
-from smallhours.playlist.grounds import features_of, seeds_of
-from smallhours.playlist.reasons import Feature, Grounds, reason
+from smallhours.playlist.grounds import Feature, Grounds, Special, counts_of, features_of, seeds_of
+from smallhours.playlist.reasons import Reason, Teller, reason
+from smallhours.playlist.wording import measure
 
 HISTORY = History(
     tracks=pd.DataFrame(
@@ -33,62 +38,67 @@ HISTORY = History(
 )
 PROFILE = pd.Series({"shoegaze": 0.5, "dream pop": 0.3, "jazz": 0.1})
 CALM = Feature("energy", 0.31, 0.12, predicted=True)
+ALISON = ("similar_track", "slowdive · alison")
+TRAIL = ("similar_track", "ride · vapour trail")
 
 
-def said(
+def grounds(
     *seeds: tuple[str, str],
     key: str = "low · lullaby",
     tags: Sequence[str] = (),
     features: Sequence[Feature] = (),
     slot: str = "exploit",
-) -> str:
-    return reason(Grounds(key, seeds, tags, features, slot, 12, 5312), HISTORY, PROFILE)
+    hours: str = "",
+    special: Special | None = None,
+    counts: dict[str, float] | None = None,
+) -> Grounds:
+    return Grounds(key, "Low", seeds, tags, features, slot, 12, 5312, counts or {}, hours, special)
 
 
-def test_it_names_the_seeds_the_tags_and_the_sound() -> None:
+def said(*seeds: tuple[str, str], **known: object) -> str:
+    return reason(grounds(*seeds, **known), HISTORY, PROFILE)  # type: ignore[arg-type]
+
+
+def told(*tracks: Grounds) -> list[Reason]:
+    teller = Teller(HISTORY, PROFILE, length=len(tracks))
+    return [teller.tell(track) for track in tracks]
+
+
+def test_it_names_the_seeds_the_tags_the_sound_and_the_hours() -> None:
     text = said(
-        ("similar_track", "slowdive · alison"),
-        ("similar_track", "ride · vapour trail"),
+        ALISON,
+        TRAIL,
         tags=["dream pop", "shoegaze", "indie"],
         features=[CALM],
+        hours="Sunday mornings",
     )
     assert text == (
         "Close to Slowdive – Alison (41 plays) and Ride – Vapour Trail (1 play); "
-        "dream pop and shoegaze; calm (predicted energy .31 ± .12)."
+        "dream pop and shoegaze; calm (predicted energy .31 ± .12), "
+        "close to your Sunday mornings."
     )
 
 
 def test_names_are_the_ones_that_people_write() -> None:
-    text = said(("similar_track", "sigur ros · saeglopur"))
-    assert text == "Close to Sigur Rós – Sæglópur (saved)."
+    assert (
+        said(("similar_track", "sigur ros · saeglopur")) == "Close to Sigur Rós – Sæglópur (saved)."
+    )
 
 
 def test_a_seed_that_was_neither_played_nor_saved_claims_nothing() -> None:
     assert said(("similar_track", "lush · ladykillers")) == "Close to Lush – Ladykillers."
 
 
-def test_many_seeds_are_counted_not_listed() -> None:
-    seeds = [("similar_track", key) for key in HISTORY.tracks.index]
-    assert "and 3 more of yours" in said(*seeds)
-    assert "and one more of yours" in said(*seeds[:3])
+def test_only_who_is_played_is_a_because() -> None:
+    lush = ("similar_track", "lush · ladykillers")
+    for each in told(*[grounds(lush)] * 4):
+        assert "because" not in each.text.lower()
+    assert any("because" in each.text.lower() for each in told(*[grounds(ALISON)] * 4))
 
 
-def test_the_second_seed_named_is_somebody_elses_where_there_is_one() -> None:
-    text = said(
-        ("similar_track", "slowdive · alison"),
-        ("similar_track", "slowdive · dagger"),
-        ("similar_track", "ride · vapour trail"),
-    )
-    assert "Slowdive – Alison (41 plays), Ride – Vapour Trail (1 play) and one more" in text
-
-
-def test_artists_are_named_where_the_tracks_leave_something_to_say() -> None:
-    alison = ("similar_track", "slowdive · alison")
-    near = (("similar_artist", "slowdive"), ("similar_artist", "ride"))
-    assert said(alison, *near) == (
-        "Close to Slowdive – Alison (41 plays); by an artist near Ride (1 play)."
-    )
-    assert "an artist near" not in said(alison, ("similar_track", "ride · vapour trail"), *near)
+def test_two_seeds_are_two_artists_where_there_are_two() -> None:
+    text = said(ALISON, ("similar_track", "slowdive · dagger"), TRAIL)
+    assert text == "Close to Slowdive – Alison (41 plays) and Ride – Vapour Trail (1 play)."
 
 
 def test_a_known_artists_track_says_how_much_of_them_is_known() -> None:
@@ -103,8 +113,8 @@ def test_an_artist_nearby_is_named_with_its_plays() -> None:
 
 def test_a_track_that_came_by_a_tag_says_where_that_tag_stands() -> None:
     text = said(("tag", "shoegaze"), tags=["shoegaze", "indie"])
-    assert text == "One of the best-known tracks in shoegaze, your strongest tag; indie."
-    assert said(("tag", "polka")) == "One of the best-known tracks in polka."
+    assert text == "One of the best-known tracks tagged shoegaze, your strongest tag; indie."
+    assert said(("tag", "polka")) == "One of the best-known tracks tagged polka."
 
 
 def test_an_explorer_says_that_it_is_one() -> None:
@@ -114,14 +124,68 @@ def test_an_explorer_says_that_it_is_one() -> None:
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:
     assert said(tags=["jazz"]) == "Rank 12 of 5,312 by its tags; jazz."
+    (alone,) = told(grounds())
+    assert (alone.text, alone.kind) == ("Rank 12 of 5,312.", "rank")
 
 
 def test_a_seed_that_the_listener_no_longer_has_is_not_named() -> None:
     assert "gone" not in said(("similar_track", "gone · away"), ("similar_artist", "ride"))
 
 
-def test_a_middling_sound_is_not_worth_a_word() -> None:
-    middling = Feature("energy", 0.55, None, predicted=False)
+def test_what_counted_most_for_this_track_leads() -> None:
+    seeds = (ALISON, ("similar_artist", "ride"))
+    by_track, by_artist = (
+        reason(grounds(*seeds, counts=counts), HISTORY, PROFILE)
+        for counts in ({"similar_track": 0.3}, {"similar_artist": 0.3})
+    )
+    assert by_track.startswith("Close to Slowdive")
+    assert by_artist.startswith("By an artist near Ride")
+
+
+def test_what_a_list_is_for_is_said_and_its_names_only_once() -> None:
+    special = Special("tags", "tagged shoegaze", ("shoegaze",))
+    (only,) = told(grounds(ALISON, tags=["shoegaze", "jazz"], special=special))
+    assert only.kind == "tags"
+    assert only.text == "Tagged shoegaze; close to Slowdive – Alison (41 plays); jazz."
+
+
+def test_it_is_not_said_twice_that_something_is_played() -> None:
+    special = Special("hours", "you play Lush – Ladykillers on Sundays", ("lush",))
+    for each in told(*[grounds(ALISON, TRAIL, special=special)] * 5):
+        assert "because you play" not in each.text.lower()
+
+
+def test_neighbours_do_not_read_alike() -> None:
+    alike = grounds(
+        ALISON,
+        TRAIL,
+        ("similar_track", "slowdive · dagger"),
+        ("similar_artist", "slowdive"),
+        ("similar_artist", "ride"),
+        tags=["dream pop", "shoegaze", "indie", "jazz"],
+    )
+    texts = [each.text for each in told(*[alike] * 6)]
+    for one, two in itertools.pairwise(texts):
+        assert one.split(";")[0] != two.split(";")[0]
+        assert one.split("; ")[-1] != two.split("; ")[-1]
+
+
+def test_a_word_that_fits_a_whole_list_is_not_said_of_all_of_it() -> None:
+    texts = [each.text for each in told(*[grounds(ALISON, features=[CALM])] * 20)]
+    assert sum("calm" in text for text in texts) <= 3
+    times = told(*[grounds(ALISON, hours="Sunday mornings")] * 20)
+    assert sum("Sunday mornings" in each.text for each in times) <= 3
+
+
+@pytest.mark.parametrize(
+    "middling",
+    [
+        Feature("energy", 0.55, None, predicted=False),
+        Feature("valence", 0.29, 0.25, predicted=True),  # its interval reaches the bright half
+        Feature("tempo", 120.0, None, predicted=False),
+    ],
+)
+def test_what_does_not_stand_out_for_sure_is_not_worth_a_word(middling: Feature) -> None:
     assert said(("similar_artist", "ride"), features=[middling]) == (
         "By an artist near Ride (1 play)."
     )
@@ -135,6 +199,87 @@ def test_the_feature_that_stands_out_most_is_told_as_measured_or_predicted() -> 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1.00"), (0.997, "1.00"), (0.8, ".80")])
 def test_figures_are_short(value: float, text: str) -> None:
     assert f"energy {text})" in said(features=[Feature("energy", value, None, predicted=False)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("valence", 0.0, "dark (predicted valence near 0)"),
+        ("valence", 0.02, "dark (predicted valence near 0)"),
+        ("valence", 0.03, "dark (predicted valence .03 ± .08)"),
+        ("acousticness", 0.99, "acoustic (predicted acousticness near 1)"),
+        ("acousticness", 1.0, "acoustic (predicted acousticness near 1)"),
+        ("energy", -0.01, "calm (predicted energy near 0)"),
+    ],
+)
+def test_a_prediction_at_a_bound_claims_no_more_than_to_be_near_it(
+    name: str, value: float, text: str
+) -> None:
+    assert text in said(features=[Feature(name, value, 0.08, predicted=True)])
+
+
+def test_a_tempo_has_no_bounds() -> None:
+    assert measure(Feature("tempo", 0.99, 4.0, predicted=True)) == (
+        "predicted tempo 1 beats a minute"
+    )
+
+
+NAMES = st.integers(0, 30).map("Name{}".format)
+SEEDS = st.lists(
+    st.tuples(st.sampled_from(["similar_track", "similar_artist", "known_artist", "tag"]), NAMES),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    known=st.dictionaries(NAMES, st.integers(0, 2_000), max_size=10),
+    tracks=st.lists(st.tuples(NAMES, SEEDS, st.lists(NAMES, max_size=5)), max_size=8),
+    slot=st.sampled_from(["exploit", "explore"]),
+)
+def test_every_name_and_count_in_a_reason_is_in_the_evidence(
+    known: dict[str, int],
+    tracks: list[tuple[str, list[tuple[str, str]], list[str]]],
+    slot: str,
+) -> None:
+    plays = list(known.values())
+    history = History(
+        tracks=pd.DataFrame(
+            {
+                "artist": list(known),
+                "title": [f"Song of {name}" for name in known],
+                "plays": plays,
+                "saved": False,
+            },
+            index=[f"{name.lower()} · song" for name in known],
+        ),
+        artists=pd.DataFrame(
+            {"artist": list(known), "plays": plays, "tracks": 1},
+            index=[name.lower() for name in known],
+        ),
+        disliked=frozenset(),
+    )
+    teller = Teller(history, pd.Series(dtype=float), length=len(tracks))
+    for artist, seeds, tags in tracks:
+        keyed = [
+            (route, f"{name.lower()} · song" if route == "similar_track" else name.lower())
+            for route, name in seeds
+        ]
+        mine = Grounds(f"{artist.lower()} · new", artist, keyed, tags, (), slot, 7, 99)
+        text = teller.tell(mine).text
+        evident = {artist.lower(), *(name.lower() for _, name in seeds), *map(str.lower, tags)}
+        assert {name.lower() for name in re.findall(r"name\d+", text, re.IGNORECASE)} <= evident
+        for name, count in re.findall(r"(Name\d+) \(([\d,]+) plays?\)", text):
+            assert known[name] == int(count.replace(",", ""))
+
+
+def test_contributions_say_what_is_special_to_a_track() -> None:
+    chosen = pd.DataFrame(
+        {"by_near_tracks": [0.5, 0.3], "by_p_like": [0.2, 0.2]}, index=["a · b", "c · d"]
+    )
+    counts = counts_of(chosen)
+    assert counts["a · b"] == pytest.approx({"similar_track": 0.1, "tags": 0.0})
+    assert counts_of(chosen[[]]) == {"a · b": {}, "c · d": {}}
 
 
 def test_what_was_measured_goes_before_what_was_predicted() -> None:

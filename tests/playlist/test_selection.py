@@ -1,203 +1,185 @@
-"""Who gets into the list, and what is said of those who do not."""
+"""A list from its draft to its rows."""
 
-import datetime as dt
 import itertools
 from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallhours.identity import artist_key_in, base_of
-from smallhours.playlist.selection import Limits, arrange, select, why_excluded
+from smallhours.playlist.rerank.picking import Balance, Caps
+from smallhours.playlist.selection import Draft, Limits, arrange, begun_surely
+from smallhours.wishes import Arc
+from tests.playlist.shortlists import falling, many, shortlist
 
-NIGHT = dt.date(2026, 11, 2)
+SILENCE = pd.DataFrame(columns=["energy", "tempo", "key", "mode"], dtype=float)
 
 
-def candidates(keys: list[str], *, out: dict[str, str] | None = None) -> pd.DataFrame:
-    """The keys, best first, with falling scores."""
-    return pd.DataFrame(
-        {
-            "score": np.linspace(1, 0, len(keys)),
-            "rank": range(1, len(keys) + 1),
-            "why_not": [(out or {}).get(key, "") for key in keys],
-        },
+def limits(size: int, reserve: int = 0, exploration: float = 0.0, artist: int = 2) -> Limits:
+    return Limits(size, reserve, exploration, Caps(artist, 9, 99), Balance(0.3, 0.5))
+
+
+def draft(keys: list[str], wanted: Limits, seed: int = 1) -> Draft:
+    return Draft(shortlist(falling(keys)), wanted, np.random.default_rng(seed))
+
+
+def rows(keys: list[str], mine: Draft, out: dict[str, str] | None = None) -> pd.DataFrame:
+    scored = pd.DataFrame(
+        {"rank": range(1, len(keys) + 1), "why_not": [(out or {}).get(key, "") for key in keys]},
         index=pd.Index(keys, dtype="str"),
     )
+    return mine.rows(scored, mine.ordered(SILENCE, "none"))
 
 
-def many(count: int) -> list[str]:
-    return [f"artist {i} · title" for i in range(count)]
-
-
-def chosen(frame: pd.DataFrame) -> list[str]:
+def listed(frame: pd.DataFrame) -> list[str]:
     return frame[frame["position"].notna()].sort_values("position").index.tolist()
 
 
-def rng(seed: int = 1) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def test_the_list_is_followed_by_its_reserve() -> None:
+    keys = many(5)
+    mine = draft(keys, limits(2, reserve=2))
+    mine.fill_reserve(set())
+    found = rows(keys, mine)
+    assert listed(found) == keys[:2]
+    assert found.loc[keys[2:4], "why_not"].tolist() == ["reserve", "reserve"]
+    assert found.loc[keys[4], "why_not"] == "rank 5"
 
 
-def excluded(key: str, **given_: object) -> str:
-    arguments: dict[str, object] = {
-        "known": set(),
-        "disliked": set(),
-        "blocked_artists": set(),
-        "shown": {},
-        "night": NIGHT,
-        "not_again_nights": 30,
-        **given_,
-    }
-    return why_excluded([key], **arguments)[0]  # type: ignore[arg-type]
+def test_the_reserve_leaves_alone_what_is_in_another_list() -> None:
+    keys = many(5)
+    mine = draft(keys, limits(2, reserve=2))
+    mine.fill_reserve({keys[2]})
+    assert mine.reserve == keys[3:]
+    assert rows(keys, mine).loc[keys[2], "why_not"] == "in another of tonight's playlists"
 
 
-def test_another_version_of_what_the_listener_knows_is_known() -> None:
-    known = {"ride · leave them all behind"}
-    assert excluded("ride · leave them all behind", known=known) == "known"
-    live = "ride · leave them all behind · live at reading"
-    assert excluded(live, known=known) == "known in another version"
+def test_the_cap_holds_over_list_and_reserve() -> None:
+    keys = [f"ride · {i}" for i in range(5)] + many(3)
+    mine = draft(keys, limits(3, reserve=3))
+    mine.fill_reserve(set())
+    assert Counter(map(artist_key_in, [*mine.slots, *mine.reserve]))["ride"] == 2
+    assert rows(keys, mine).loc["ride · 2", "why_not"] == "artist cap"
 
 
-def test_blocked_artists_and_dislikes_are_out() -> None:
-    assert excluded("ride · seagull", blocked_artists={"ride"}) == "blocked artist"
-    assert excluded("ride · seagull · demo", disliked={"ride · seagull"}) == "disliked"
+def test_what_was_out_from_the_start_keeps_its_reason() -> None:
+    keys = many(3)
+    mine = Draft(shortlist(falling(keys[1:])), limits(3), np.random.default_rng(1))
+    assert rows(keys, mine, {keys[0]: "known"}).loc[keys[0], "why_not"] == "known"
+
+
+def test_explorers_are_marked_and_carry_their_probability() -> None:
+    keys = many(40)
+    found = rows(keys, draft(keys, limits(10, exploration=0.3)))
+    explored = found[found["slot"] == "explore"]
+    assert len(explored) == 3
+    assert explored["propensity"].between(0, 1, inclusive="right").all()
+    assert found.loc[found["slot"] == "exploit", "propensity"].isna().all()
+    assert (explored["rank"] > 7).all()
+
+
+def test_where_little_is_left_the_list_is_filled_all_the_same() -> None:
+    keys = many(4)
+    assert len(listed(rows(keys, draft(keys, limits(4, exploration=0.5))))) == 4
+
+
+def test_other_nights_explore_elsewhere_and_the_same_night_the_same() -> None:
+    keys = many(200)
+    lists = [tuple(draft(keys, limits(20, exploration=0.5), seed).slots) for seed in (1, 1, 2)]
+    assert lists[0] == lists[1]
+    assert set(lists[0]) != set(lists[2])
+
+
+def test_surprises_stand_at_neither_end() -> None:
+    keys = many(60)
+    found = rows(keys, draft(keys, limits(12, exploration=0.25)))
+    order = listed(found)
+    assert {found.loc[order[0], "slot"], found.loc[order[-1], "slot"]} == {"exploit"}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    artists=st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=24),
+    exploration=st.floats(0, 1),
+    arc=st.sampled_from(["none", "rise", "fall", "wave"]),
+    seed=st.integers(0, 99),
+)
+def test_no_surprise_stands_in_the_first_five_places_where_five_tracks_are_none(
+    artists: list[str], exploration: float, arc: Arc, seed: int
+) -> None:
+    keys = [f"{artist} · {place}" for place, artist in enumerate(artists)]
+    mine = draft(keys, limits(12, exploration=exploration, artist=3), seed)
+    energies = pd.DataFrame(np.nan, index=keys, columns=SILENCE.columns)
+    energies["energy"] = np.random.default_rng(seed).uniform(size=len(keys))
+    order = mine.ordered(energies, arc)
+    sure = [key for key in order if mine.slots[key] == "exploit"]
+    assert sorted(order) == sorted(mine.slots)
+    assert not set(order[: min(5, len(sure))]) & set(mine.propensity)
+
+
+def test_what_follows_a_sure_beginning_keeps_an_artist_from_itself() -> None:
+    keys = ["x · 1", *[f"{artist} · 1" for artist in "abcde"], "e · 2", "f · 1"]
+    assert begun_surely(keys, {"x · 1"}) == [*keys[1:6], "x · 1", "e · 2", "f · 1"]
 
 
 @pytest.mark.parametrize(
-    ("nights_ago", "why"),
-    [(1, "recommended 1 night ago"), (30, "recommended 30 nights ago"), (31, ""), (0, "")],
+    ("tracks", "expected"),
+    [
+        ([], []),
+        (["a · 1", "b · 1"], ["a · 1", "b · 1"]),
+        (["a · 1", "a · 2", "b · 1"], ["a · 1", "b · 1", "a · 2"]),
+        (["b · 1", "a · 1", "a · 2"], ["a · 1", "b · 1", "a · 2"]),
+    ],
 )
-def test_a_pick_returns_when_its_nights_are_over(nights_ago: int, why: str) -> None:
-    shown = {"ride · seagull": NIGHT - dt.timedelta(days=nights_ago)}
-    assert excluded("ride · seagull", shown=shown) == why
+def test_arranging_separates_an_artists_tracks(tracks: list[str], expected: list[str]) -> None:
+    assert arrange(tracks) == expected
 
 
-def test_the_best_are_taken_and_the_rest_is_told_its_rank() -> None:
-    keys = many(6)
-    result = select(candidates(keys), Limits(2, 1, 2, 0.0), rng())
-    assert chosen(result) == keys[:2]
-    assert result["why_not"].tolist() == ["", "", "reserve", "rank 4", "rank 5", "rank 6"]
+ARTISTS = st.lists(st.sampled_from("abcdef"), max_size=30)
 
 
-def test_an_artist_beyond_the_cap_is_passed_over_and_told_so() -> None:
-    keys = ["ride · 1", "ride · 2", "ride · 3", "lush · 1"]
-    result = select(candidates(keys), Limits(3, 0, 2, 0.0), rng())
-    assert set(chosen(result)) == {"ride · 1", "ride · 2", "lush · 1"}
-    assert result.loc["ride · 3", "why_not"] == "artist cap"
-
-
-def test_two_versions_of_one_song_are_never_both_chosen() -> None:
-    keys = ["ride · seagull", "ride · seagull · live", "lush · 1"]
-    result = select(candidates(keys), Limits(3, 3, 9, 0.0), rng())
-    assert chosen(result) == ["ride · seagull", "lush · 1"]
-    assert result.loc["ride · seagull · live", "why_not"] == "another version is chosen"
-
-
-def test_what_is_out_stays_out_and_keeps_its_reason() -> None:
-    result = select(
-        candidates(many(3), out={"artist 0 · title": "known"}), Limits(5, 5, 2, 0), rng()
+@given(ARTISTS)
+def test_no_artist_meets_itself_unless_it_has_more_than_half(artists: list[str]) -> None:
+    tracks = [f"{artist} · {place}" for place, artist in enumerate(artists)]
+    arranged = arrange(tracks)
+    assert sorted(arranged) == sorted(tracks)
+    meetings = sum(
+        artist_key_in(one) == artist_key_in(two) for one, two in itertools.pairwise(arranged)
     )
-    assert result.loc["artist 0 · title", "why_not"] == "known"
-    assert len(chosen(result)) == 2
-
-
-def test_explorers_come_from_below_the_cut_with_their_chance_on_record() -> None:
-    keys = many(100)
-    result = select(candidates(keys), Limits(10, 5, 2, 0.3), rng())
-    explorers = result[result["slot"] == "explore"]
-    assert len(explorers) == 3
-    assert (explorers["rank"] > 7).all()
-    assert explorers["propensity"].between(0, 1, inclusive="neither").all()
-    assert result.loc[result["slot"] != "explore", "propensity"].isna().all()
-
-
-def test_the_first_draws_chances_are_those_of_drawing_from_the_pool() -> None:
-    """With one explorer, the recorded chances over many seeds are its real frequencies."""
-    frame = candidates(many(5))
-    draws = Counter[str]()
-    chance: dict[str, float] = {}
-    for seed in range(300):
-        result = select(frame, Limits(2, 0, 2, 0.5), rng(seed))
-        key = result.index[result["slot"] == "explore"][0]
-        draws[key] += 1
-        chance[key] = float(result.loc[key, "propensity"])
-    assert sum(chance.values()) == pytest.approx(1.0)
-    for key, count in draws.items():
-        assert count / 300 == pytest.approx(chance[key], abs=0.1)
-
-
-def test_identical_scores_explore_evenly() -> None:
-    frame = candidates(many(12)).assign(score=0.5)
-    result = select(frame, Limits(4, 0, 2, 0.5), rng())
-    first = result["propensity"].dropna().min()
-    assert first == pytest.approx(1 / 10)
-
-
-def test_the_same_seed_gives_the_same_list_and_another_seed_another() -> None:
-    frame = candidates(many(200))
-    lists = [tuple(chosen(select(frame, Limits(20, 5, 2, 0.5), rng(s)))) for s in (1, 1, 2)]
-    assert lists[0] == lists[1] != lists[2]
-
-
-def test_no_artist_comes_twice_in_a_row_where_that_can_be() -> None:
-    keys = ["a · 1", "a · 2", "a · 3", "b · 1", "c · 1"]
-    ordered = arrange(keys)
-    assert [artist_key_in(key) for key in ordered] == ["a", "b", "a", "c", "a"]
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), unique=True, max_size=25))
-def test_arranging_loses_nothing_and_repeats_an_artist_only_when_it_must(
-    tracks: list[tuple[str, int]],
-) -> None:
-    keys = [f"{artist} · {title}" for artist, title in tracks]
-    ordered = arrange(keys)
-    assert sorted(ordered) == sorted(keys)
-    artists = [artist_key_in(key) for key in ordered]
-    repeats = sum(one == two for one, two in itertools.pairwise(artists))
     most = max(Counter(artists).values(), default=0)
-    assert repeats == max(0, most - (len(keys) - most) - 1)
+    assert meetings == max(0, 2 * most - len(tracks) - 1)
 
 
-KEY = st.builds(
-    lambda artist, title, version: f"{artist} · {title}" + (f" · {version}" if version else ""),
-    st.sampled_from("abcdefgh"),
-    st.integers(0, 9),
-    st.sampled_from(["", "live", "demo"]),
-)
-
-
+@settings(deadline=None, max_examples=60)
 @given(
-    keys=st.lists(KEY, unique=True, max_size=80),
-    out=st.sets(KEY),
-    size=st.integers(1, 30),
-    reserve=st.integers(0, 10),
-    cap=st.integers(1, 3),
+    songs=st.lists(
+        st.tuples(st.sampled_from("abcde"), st.integers(0, 9), st.sampled_from(["", " · live"])),
+        unique=True,
+        max_size=40,
+    ),
+    size=st.integers(1, 12),
+    reserve=st.integers(0, 8),
+    cap=st.integers(1, 4),
     exploration=st.floats(0, 1),
-    seed=st.integers(0, 3),
+    seed=st.integers(0, 99),
 )
-def test_whatever_comes_in_the_list_keeps_its_promises(
-    keys: list[str],
-    out: set[str],
+def test_whatever_the_candidates_the_list_keeps_to_its_limits(
+    songs: list[tuple[str, int, str]],
     size: int,
     reserve: int,
     cap: int,
     exploration: float,
     seed: int,
 ) -> None:
-    frame = candidates(keys, out=dict.fromkeys(out, "known"))
-    result = select(frame, Limits(size, reserve, cap, exploration), rng(seed))
-    listed = chosen(result)
-    spare = result.index[result["why_not"] == "reserve"].tolist()
-    assert sorted(result.index) == sorted(keys)
-    assert len(listed) <= size
-    assert len(spare) <= reserve
-    assert not out & {*listed, *spare}
-    assert len({base_of(key) for key in (*listed, *spare)}) == len(listed) + len(spare)
-    assert max(Counter(map(artist_key_in, (*listed, *spare))).values(), default=0) <= cap
-    assert sorted(result["position"].dropna()) == list(range(1, len(listed) + 1))
-    assert ((result["why_not"] == "") == result["position"].notna()).all()
-    assert ((result["slot"] != "") == result["position"].notna()).all()
-    if len(listed) < size:
-        assert not spare
+    keys = [f"{artist} · {title}{version}" for artist, title, version in songs]
+    mine = draft(keys, limits(size, reserve, exploration, cap), seed)
+    mine.fill_reserve(set())
+    found = rows(keys, mine)
+    inside = [*listed(found), *mine.reserve]
+    assert len(listed(found)) <= size
+    assert len({base_of(key) for key in inside}) == len(inside)
+    assert max(Counter(map(artist_key_in, inside)).values(), default=0) <= cap
+    assert ((found["why_not"] == "") == found["position"].notna()).all()
+    assert set(mine.propensity) == set(found.index[found["slot"] == "explore"])

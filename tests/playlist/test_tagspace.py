@@ -2,6 +2,8 @@
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smallhours.playlist.tagspace import TagSpace, says_something, weighted_tags
 from smallhours.training.tags import Tags
@@ -14,12 +16,40 @@ TAGS = Tags(
     },
     artist={"lush": {"shoegaze": 100}, "slowdive": {"ambient": 100}},
 )
+SOME_TRACKS = [f"{artist} · song {number}" for artist in "cab" for number in (2, 1, 3)]
+COUNTS = st.dictionaries(
+    st.sampled_from(["shoegaze", "Shoegaze", "seen live", "a", "song 1", "dub", "jazz"]),
+    st.integers(0, 100),
+    max_size=5,
+)
 TRACKS = [*TAGS.own, "lush · ladykillers", "nobody · nothing"]
 
 
 @pytest.fixture
 def space() -> TagSpace:
     return TagSpace.of(weighted_tags(TAGS, TRACKS))
+
+
+@settings(deadline=None)
+@given(
+    own=st.dictionaries(st.sampled_from(SOME_TRACKS), COUNTS, max_size=8),
+    artist=st.dictionaries(st.sampled_from("abc"), COUNTS, max_size=3),
+)
+def test_built_at_once_the_space_is_the_same_to_the_last_bit(
+    own: dict[str, dict[str, int]], artist: dict[str, dict[str, int]]
+) -> None:
+    tags = Tags(own, artist)
+    slow = TagSpace.of(weighted_tags(tags, sorted(SOME_TRACKS)))
+    fast = TagSpace.of_tracks(tags, SOME_TRACKS)
+    assert list(fast.tracks) == list(slow.tracks)
+    assert list(fast.tags) == list(slow.tags)
+    assert fast.rarity.tolist() == slow.rarity.tolist()
+    for one, other in (
+        (fast.vectors.data, slow.vectors.data),
+        (fast.vectors.indices, slow.vectors.indices),
+        (fast.vectors.indptr, slow.vectors.indptr),
+    ):
+        assert one.tolist() == other.tolist()
 
 
 def rows(track: str) -> dict[str, float]:

@@ -1,33 +1,43 @@
-"""Which tracks does the night consist of, and why these?
+"""Which tracks do the night's playlists consist of, and why these?
 
-Reads the evidence, has it scored, selected and put into words, and writes `recommendations`.
+Reads the evidence, has it scored, selected and put into words, and writes `recommendations`: the
+rows of the main playlist and of every intent.
 """
 
-import pandas as pd
-import pyarrow.compute as pc
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
+import pandas as pd
+
+from smallhours.catalog.features import measured
 from smallhours.errors import NotEnoughData
-from smallhours.identity import artist_key_of
+from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import RECOMMENDATIONS
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.grounds import Taste, grounds_of, seeds_of
-from smallhours.playlist.ledger import MAIN
-from smallhours.playlist.ranking import score_candidates
-from smallhours.playlist.reasons import reason
-from smallhours.playlist.resolve import NOT_FOUND, miss_stands
-from smallhours.playlist.selection import RESERVE, Limits, select, why_excluded
-from smallhours.playlist.tagspace import TagSpace, says_something, weighted_tags
-from smallhours.settings import PlaylistWishes, Settings
+from smallhours.playlist.grounds import grounds_of, seeds_of
+from smallhours.playlist.hours import Hours
+from smallhours.playlist.intents import Purpose, Scene, purpose_of
+from smallhours.playlist.listing import Listing, barred, listing_of
+from smallhours.playlist.missing import what_is_missing
+from smallhours.playlist.reasons import Reason, Teller
+from smallhours.playlist.rerank.shortlist import owner_of
+from smallhours.playlist.scoring import Listening
+from smallhours.settings import Listener, Settings
 from smallhours.summary import Summary
+from smallhours.training.ranking.fusion import Fusion
+from smallhours.training.ranking.saved import load_fusion
 from smallhours.training.taste import load_taste
+from smallhours.wishes import MAIN, PlaylistWishes
 
-# How many of the considered tracks are recorded with their scores.
+# How many of the considered tracks are recorded with their scores: of the main list, of an intent.
 MOST_RECORDED = 2_000
-# Between a quarter and a third of all tracks were not found on Spotify by others.
-LEAST_RESERVE = 10
-TAGS_ASKED = 12
+MOST_RECORDED_BESIDE = 200
+# Whose hours of the week are looked at: the owners of so many of a track's strongest seeds.
+SEEDS_WITH_HOURS = 3
+
+_COLUMNS = [column.name for column in RECOMMENDATIONS.columns]
 
 
 def rank_candidates(
@@ -39,125 +49,199 @@ def rank_candidates(
     size: int | None = None,
     exploration: float | None = None,
 ) -> Summary:
-    """Score all candidates, choose tonight's list and a reserve, and say why.
+    """Score all candidates, choose tonight's lists with a reserve each, and say why.
 
     Args:
-        listener: Whose list.
+        listener: Whose lists.
         lake: The lake.
         settings: For the listener's wishes.
-        night: The night; the same lake and night give the same list.
-        size: Tracks in the list, instead of the setting.
-        exploration: Share of less certain picks, 0-1, instead of the setting.
+        night: The night; the same lake and night give the same lists.
+        size: Tracks in the main list, instead of the setting.
+        exploration: Share of less certain picks in the main list, 0-1, instead of the setting.
+
+    Returns:
+        How many tracks were `considered` and `eligible` for the main list, why the others were
+        `excluded`; how many were `chosen`, by how many `artists`, how many of them `explored`, and
+        the `reserve`; the list's `diversity` (mean distance by tags, 0-1) and `calibration_kl`
+        (nats off the listener's mix of tags); the `model`; what is `missing`; and for each
+        further playlist, `intent_<key>`, how many tracks it has.
 
     Raises:
         NotEnoughData: there are no candidates.
     """
-    wishes = settings.listener(listener).playlist
-    evidence = read_evidence(lake, listener, night=night)
-    if evidence.tracks.empty:
-        raise NotEnoughData(
-            f"There are no candidates for {listener}.",
-            remedy="Run sync_listening and refresh_catalog first; they need some listening "
-            "history to start from.",
-        )
-    size = wishes.size if size is None else size
-    limits = Limits(
-        size=size,
-        reserve=max(size, LEAST_RESERVE),
-        artist_cap=wishes.artist_cap,
-        exploration=wishes.exploration if exploration is None else exploration,
+    me = settings.listener(listener)
+    playlists = _wished(me, size, exploration)
+    familiar = any(wishes.not_played_days is not None for wishes in playlists.values())
+    evidence = read_evidence(lake, listener, night=night, familiar=familiar)
+    if evidence.votes.empty:
+        raise _not_enough(listener, evidence)
+    listening = Listening.of(
+        evidence,
+        taste=load_taste(lake, listener),
+        features=read_features(lake, {*evidence.tracks.index, *evidence.history.tracks.index}),
+        night=night,
+        zone=ZoneInfo(me.timezone),
     )
-    taste = load_taste(lake, listener)
-    tracks = sorted({*evidence.tracks.index, *evidence.history.tracks.index})
-    space = TagSpace.of(weighted_tags(evidence.tags, tracks))
-    profile = space.profile(evidence.history.tracks["weight"])
-    scored = score(evidence, wishes, space, profile, taste, night)
-    chosen = select(scored, limits, night.rng(listener, "exploration"))
-    chosen = chosen.join(evidence.tracks[["artist", "title"]])
-    named = chosen[chosen["position"].notna() | (chosen["why_not"] == RESERVE)]
-    recorded = chosen[(chosen["rank"] <= MOST_RECORDED) | chosen.index.isin(named.index)]
+    lists = choose_lists(listener, me, playlists, listening, load_fusion(lake, listener))
+    hours = Hours(evidence.plays, listening.zone)
+    rows = [rows_of(each, listening, hours) for each in lists]
+    lake.replace(
+        RECOMMENDATIONS,
+        pd.concat(rows, ignore_index=True)[_COLUMNS],
+        partition={"listener": listener, "night": night.date.isoformat()},
+    )
+    return _summary(lists, listening)
+
+
+def _wished(me: Listener, size: int | None, exploration: float | None) -> dict[str, PlaylistWishes]:
+    """The wishes for each list, with what was asked for tonight alone."""
+    asked = {"size": size, "exploration": exploration}
+    tonight = {name: value for name, value in asked.items() if value is not None}
+    return {**me.playlists, MAIN: me.playlist.model_copy(update=tonight)}
+
+
+def _not_enough(listener: str, evidence: Evidence) -> NotEnoughData:
+    if evidence.history.tracks.empty:
+        return NotEnoughData(
+            f"Nothing is known of {listener} yet: no plays, nothing saved or loved.",
+            remedy="Play some music with scrobbling on, save or love a few tracks, or import your "
+            "Spotify export; then run sync_listening and refresh_catalog. Ten plays are enough "
+            "to begin with.",
+        )
+    return NotEnoughData(
+        f"There are no candidates for {listener}.",
+        remedy="Run sync_listening and refresh_catalog first; they need some listening "
+        "history to start from.",
+    )
+
+
+def choose_lists(
+    listener: str,
+    me: Listener,
+    playlists: dict[str, PlaylistWishes],
+    listening: Listening,
+    fusion: Fusion,
+) -> list[Listing]:
+    """Draft the lists one after the other, none with a track of another; then their reserves.
+
+    Args:
+        listener: Whose, for what is drawn.
+        me: Their settings.
+        playlists: The wishes for each list, the main one first.
+        listening: All that is known.
+        fusion: The weights of the signals.
+    """
+    bars = {intent: barred(listening, wishes) for intent, wishes in playlists.items()}
+    rng = listening.night.rng
+    scored = listening.score(bars[MAIN] == "", fusion, rng(listener, "taste centres"))
+    purposes = _purposes(me, listening)
+    lists: list[Listing] = []
+    elsewhere: set[str] = set()
+    for intent, wishes in playlists.items():
+        purpose = "exploration" if intent == MAIN else f"exploration of {intent}"
+        each = listing_of(
+            intent,
+            wishes,
+            purposes.get(intent),
+            listening=listening,
+            scored=scored,
+            why_not=bars[intent],
+            elsewhere=elsewhere,
+            rng=rng(listener, purpose),
+        )
+        elsewhere.update(each.draft.slots)
+        lists.append(each)
+    for each in lists:
+        each.draft.fill_reserve(elsewhere)
+    return lists
+
+
+def _purposes(me: Listener, listening: Listening) -> dict[str, Purpose]:
+    scene = Scene(
+        evidence=listening.evidence,
+        features=listening.features,
+        space=listening.space,
+        night=listening.night,
+        zone=listening.zone,
+        name_of=listening.evidence.tags.name,
+    )
+    return {key: purpose_of(intent, scene) for key, intent in me.intents.items()}
+
+
+def rows_of(listing: Listing, listening: Listening, hours: Hours) -> pd.DataFrame:
+    """The rows of `recommendations` of one list.
+
+    Args:
+        listing: The list.
+        listening: All that is known.
+        hours: When the listener plays what.
+    """
+    evidence, draft = listening.evidence, listing.draft
+    features = listening.features
+    features = features[features["track_key"].isin({*draft.slots, *draft.reserve})]
+    listed = draft.ordered(measured(features), listing.wishes.arc)
+    most = MOST_RECORDED if listing.intent == MAIN else MOST_RECORDED_BESIDE
+    scored, settled = listing.scored, [*listed, *draft.reserve]
+    scored = scored[(scored["rank"] <= most) | scored.index.isin(settled)]
+    recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
+    told = _told(listing, listening, hours, recorded.loc[settled], features)
+    silent = Reason("", None)
+    reasons = [told.get(key, silent) for key in recorded.index]
+    rows = recorded.assign(
+        intent=listing.intent,
+        reason=[reason.text for reason in reasons],
+        reason_kind=pd.Series([reason.kind for reason in reasons], recorded.index, dtype=object),
+        seeds=pd.Series(seeds_of(evidence.votes, recorded.index), index=recorded.index),
+    )
+    return rows.rename_axis("track_key").reset_index()
+
+
+def _told(
+    listing: Listing,
+    listening: Listening,
+    hours: Hours,
+    named: pd.DataFrame,
+    features: pd.DataFrame,
+) -> dict[str, Reason]:
+    """The reason of each track of the list and of its reserve."""
+    evidence = listening.evidence
+    purpose = listing.purpose
+
+    def home(seeds: Sequence[tuple[str, str]]) -> str:
+        owners = dict.fromkeys(owner_of(route, key) for route, key in seeds if route != "tag")
+        return hours.home(list(owners)[:SEEDS_WITH_HOURS])
+
     grounds = grounds_of(
         evidence.votes,
         named,
-        tags=lambda key: _telling_tags(key, evidence, space, profile, taste),
-        features=read_features(lake, named.index),
-        considered=len(chosen),
+        tags=listening.telling_tags,
+        features=features,
+        considered=len(listing.scored),
+        hours=home,
+        special=purpose.special(named.index) if purpose else {},
     )
-    sentences = {each.track_key: reason(each, evidence.history, profile) for each in grounds}
-    recorded = recorded.assign(
-        intent=MAIN,
-        reason=[sentences.get(key, "") for key in recorded.index],
-        seeds=pd.Series(seeds_of(evidence.votes, recorded.index), index=recorded.index),
-    )
-    lake.merge(
-        RECOMMENDATIONS,
-        recorded.rename_axis("track_key").reset_index(),
-        partition={"listener": listener, "night": night.date.isoformat()},
-        replace=pc.field("intent") == MAIN,
-    )
+    teller = Teller(evidence.history, listening.profile, length=len(listing.draft.slots))
+    return {each.track_key: teller.tell(each) for each in grounds}
+
+
+def _summary(lists: Sequence[Listing], listening: Listening) -> Summary:
+    main, *others = lists
+    slots = main.draft.slots
+    excluded = [f"{why} {count:,}" for why, count in main.excluded.items()]
     return {
-        "considered": len(chosen),
-        "eligible": int((scored["why_not"] == "").sum()),
-        "chosen": int(chosen["position"].notna().sum()),
-        "explored": int(chosen["propensity"].notna().sum()),
-        "reserve": int((chosen["why_not"] == RESERVE).sum()),
-        "model": "none yet" if taste is None else "taste",
+        "considered": len(main.scored),
+        "eligible": int((main.scored["why_not"] == "").sum()),
+        "excluded": ", ".join(excluded) or "none",
+        "chosen": len(slots),
+        "artists": len(set(map(artist_key_in, slots))),
+        "explored": len(main.draft.propensity),
+        "reserve": len(main.draft.reserve),
+        "diversity": round(main.diversity(listening), 3),
+        "calibration_kl": round(main.off_the_mix(listening), 3),
+        "model": "none yet" if listening.taste is None else listening.taste.name,
+        "missing": "; ".join(what_is_missing(lists, listening)) or "nothing",
+        **{
+            f"intent_{each.intent}": f"{len(each.draft.slots)} of {each.wishes.size}"
+            for each in others
+        },
     }
-
-
-def score(
-    evidence: Evidence,
-    wishes: PlaylistWishes,
-    space: TagSpace,
-    profile: pd.Series,
-    taste: Taste | None,
-    night: Night,
-) -> pd.DataFrame:
-    """Score all candidates and say which are out from the start.
-
-    Returns:
-        What `score_candidates` returns, and `why_not`.
-    """
-    tracks = evidence.tracks
-    excluded = pd.Series(
-        why_excluded(
-            tracks.index,
-            known=set(evidence.history.tracks.index),
-            disliked=evidence.history.disliked,
-            blocked_artists={artist_key_of(name) for name in wishes.blocked_artists},
-            shown=evidence.shown,
-            night=night.date,
-            not_again_nights=wishes.not_again_nights,
-        ),
-        index=tracks.index,
-    )
-    missed = miss_stands(tracks, night.date) & (excluded == "")
-    excluded = excluded.mask(missed, NOT_FOUND)
-    p_like = None
-    if taste is not None:
-        bags = [evidence.tags.as_first_seed(key) for key in tracks.index]
-        p_like = pd.Series(taste.p_like(bags), index=tracks.index)
-    scored = score_candidates(
-        evidence.votes,
-        tracks["listeners"],
-        tag_affinity=space.affinity(profile, tracks.index),
-        p_like=p_like,
-        eligible=excluded == "",
-    )
-    return scored.assign(why_not=excluded)
-
-
-def _telling_tags(
-    key: str, evidence: Evidence, space: TagSpace, profile: pd.Series, taste: Taste | None
-) -> list[str]:
-    """The tags of a track that count for it, by the model or else by the listener's profile."""
-    if taste is None:
-        return space.shared(profile, key)
-    # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
-    telling: dict[str, float] = {}
-    for tag, counts in taste.top_tags(evidence.tags.as_first_seed(key), TAGS_ASKED):
-        name = evidence.tags.name(tag)
-        if counts > 0 and name and says_something(name, key):
-            weight = counts * space.rarity.get(name, 1.0)
-            telling[name] = max(telling.get(name, 0.0), weight)
-    return sorted(telling, key=lambda tag: (-telling[tag], tag))

@@ -4,9 +4,12 @@ Everything is read here, once, and as of the night; what follows is pure.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.seeds import artist_weights, track_weights
@@ -21,6 +24,7 @@ from smallhours.lake.tables import (
     PLAYS,
     TRACKS,
 )
+from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.playlist.ledger import last_shown
 from smallhours.training.tags import Tags, load_tags
@@ -28,6 +32,24 @@ from smallhours.training.tags import Tags, load_tags
 # Candidates of this route are negatives for training; nobody means to recommend them.
 BACKGROUND = "background"
 REJECTIONS = ("removed", "thumbs_down", "blocked")
+# What the listener plays these days.
+RECENT_DAYS = 90
+
+_OF_TRACKS = [
+    "track_key",
+    "artist",
+    "title",
+    "album",
+    "listeners",
+    "released",
+    "explicit",
+    "first_seen",
+    "spotify_method",
+    "spotify_at",
+]
+
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +57,36 @@ class History:
     """What the listener knows, and how well.
 
     Attributes:
-        tracks: Indexed by track key: `artist`, `title` (as last shown), `plays`, `saved` (saved
-            or loved) and `weight` (recency-weighted, the strongest has 1).
-        artists: Indexed by artist key: `artist`, `plays`, `tracks` (how many are known) and
-            `weight`.
+        tracks: Indexed by track key: `artist`, `title` (as last shown), `plays` (those of 30
+            seconds and more), `first_played` and `last_played` (UTC; of any length, null when
+            never), `saved` (saved or loved) and `weight` (recency-weighted, the strongest has 1).
+        artists: Indexed by artist key: `artist`, `plays`, `tracks` (how many were played or
+            liked) and `weight`.
         disliked: Keys of rejected tracks: disliked, removed from our lists, thumbed down.
     """
 
     tracks: pd.DataFrame
     artists: pd.DataFrame
     disliked: frozenset[str]
+    # Every reason tries the same few rows in many pairs.
+    _looked_up: dict[tuple[str, str], Row] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def track(self, key: str) -> Row:
+        """One row of `tracks` by column."""
+        return self._row("tracks", self.tracks, key)
+
+    def artist(self, key: str) -> Row:
+        """One row of `artists` by column."""
+        return self._row("artists", self.artists, key)
+
+    def _row(self, name: str, frame: pd.DataFrame, key: str) -> Row:
+        found = self._looked_up.get((name, key))
+        if found is None:
+            found = {str(column): frame.at[key, column] for column in frame.columns}
+            self._looked_up[name, key] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +94,81 @@ class Evidence:
     """All that one night's ranking is made of.
 
     Attributes:
-        votes: Rows of `candidates` without the background.
-        tracks: Indexed by the candidates' track keys: `artist`, `title`, `listeners`,
-            `spotify_method`, `spotify_at`.
-        tags: Of candidates and of known tracks.
+        votes: Rows of `candidates` without the background; texts are categories, in order.
+        tracks: Indexed by the keys of the candidates and, where they may come back, of known
+            tracks: `candidate`, and from `tracks`: `artist`, `title`, `album`, `listeners`,
+            `released`, `explicit`, `first_seen`, `spotify_method`, `spotify_at`.
+        tags: Of all of those, and of known tracks.
         history: What the listener knows.
+        plays: `played_at` (UTC) and `track_key` of the plays of 30 seconds and more, oldest first.
         shown: When each track was last in the listener's playlist.
+        catalog_from: The night on which the catalog began; null when it is empty.
     """
 
     votes: pd.DataFrame
     tracks: pd.DataFrame
     tags: Tags
     history: History
+    plays: pd.DataFrame
     shown: Mapping[str, dt.date]
+    catalog_from: dt.date | None
+
+    def recent_plays(self, night: Night) -> "pd.Series[float]":
+        """How often each track was played in the last 90 days, by key."""
+        since = night.as_of - dt.timedelta(days=RECENT_DAYS)
+        counts = self.plays.loc[self.plays["played_at"] >= since, "track_key"].value_counts()
+        return counts.sort_index().astype(float)
 
 
-def read_evidence(lake: Lake, listener: str, *, night: Night) -> Evidence:
-    """Read everything that the ranking needs."""
+def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = False) -> Evidence:
+    """Read everything that the ranking needs.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        night: As of when.
+        familiar: Whether tracks that the listener knows may be chosen, too.
+    """
     own = {"listener": listener}
     votes = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seed_key", "strength"], where=own
     )
     votes = votes[votes["route"] != BACKGROUND]
-    history = read_history(lake, listener, night=night)
-    columns = ["track_key", "artist", "title", "listeners", "spotify_method", "spotify_at"]
-    tracks = lake.frame(TRACKS, columns=columns)
-    tracks = tracks[tracks["track_key"].isin(set(votes["track_key"]))]
+    plays = _read_plays(lake, listener, night=night)
+    history = _read_history(lake, listener, plays, night=night)
+    tracks = lake.frame(TRACKS, columns=_OF_TRACKS)
+    began = tracks["first_seen"].min() if len(tracks) else None
     # A candidate without a name can't be shown or searched for.
-    votes = votes[votes["track_key"].isin(set(tracks["track_key"]))]
-    wanted = {*tracks["track_key"], *history.tracks.index}
+    votes = votes[_among(votes["track_key"], set(tracks["track_key"]))].reset_index(drop=True)
+    # A million rows name the same tracks and seeds again and again: numbers compare faster.
+    votes = votes.astype(dict.fromkeys(["track_key", "route", "seed_key"], "category"))
+    candidates = set(votes["track_key"].cat.categories)
+    wanted = candidates | set(history.tracks.index) if familiar else candidates
+    tracks = tracks[_among(tracks["track_key"], wanted)].set_index("track_key").sort_index()
     return Evidence(
-        votes=votes.reset_index(drop=True),
-        tracks=tracks.set_index("track_key").sort_index(),
-        tags=load_tags(lake, wanted),
+        votes=votes,
+        tracks=tracks.assign(candidate=_among(tracks.index, candidates)),
+        tags=load_tags(lake, {*tracks.index, *history.tracks.index}),
         history=history,
+        plays=plays.loc[heard(plays), ["played_at", "track_key"]].reset_index(drop=True),
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
+        catalog_from=began,
     )
 
 
 def read_history(lake: Lake, listener: str, *, night: Night) -> History:
     """What the listener played, saved, loved and rejected before the night's end."""
+    return _read_history(lake, listener, _read_plays(lake, listener, night=night), night=night)
+
+
+def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
+    columns = ["played_at", "track_key", "artist", "title", "ms_played"]
+    plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
+    return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
+
+
+def _read_history(lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night) -> History:
     own = {"listener": listener}
-    plays = lake.frame(PLAYS, columns=["played_at", "track_key", "artist", "title"], where=own)
-    plays = plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
     library = lake.frame(
         LIBRARY, columns=["signal", "track_key", "artist", "title", "last_seen"], where=own
     )
@@ -113,7 +187,8 @@ def history_of(
     """Sum up plays and standing signals.
 
     Args:
-        plays: `played_at`, `track_key`, `artist`, `title`, oldest first.
+        plays: `played_at`, `track_key`, `artist`, `title` and `ms_played`, oldest first. Those
+            of less than 30 seconds make a track known, and count for nothing else.
         library: `signal`, `track_key`, `artist`, `title`, `last_seen`; withdrawn signals, too: a
             track that was saved once is known.
         disliked: Keys of rejected tracks.
@@ -124,15 +199,22 @@ def history_of(
     names = ["track_key", "artist", "title"]
     tracks = pd.concat([library[names], plays[names]]).groupby("track_key").last()
     saved = standing.loc[standing["signal"].isin(["saved", "loved"]), "track_key"]
-    weights = track_weights(plays, standing, night=night)
+    real = plays[heard(plays)]
+    weights = track_weights(real, standing, night=night)
+    when = plays.groupby("track_key")["played_at"].agg(["min", "max"]).reindex(tracks.index)
     tracks = tracks.assign(
-        plays=plays["track_key"].value_counts().reindex(tracks.index).fillna(0).astype(int),
+        plays=real["track_key"].value_counts().reindex(tracks.index).fillna(0).astype(int),
+        first_played=when["min"],
+        last_played=when["max"],
         saved=tracks.index.isin(set(saved)),
         weight=weights.reindex(tracks.index).fillna(0.0).astype(float),
     )
     owners = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
-    artists = tracks.groupby(owners).agg(
-        artist=("artist", "last"), plays=("plays", "sum"), tracks=("title", "size")
+    met = (tracks["plays"] > 0) | (tracks["weight"] > 0) | tracks["saved"]
+    artists = (
+        tracks.assign(met=met)
+        .groupby(owners)
+        .agg(artist=("artist", "last"), plays=("plays", "sum"), tracks=("met", "sum"))
     )
     fond = artist_weights(weights).reindex(artists.index).fillna(0.0).astype(float)
     return History(tracks, artists.assign(weight=fond), disliked)
@@ -147,5 +229,10 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
         columns=["track_key", "source", "feature", "value", "low", "high"],
         where={"prefix": prefixes},
     )
-    found: pd.DataFrame = rows[rows["track_key"].isin(wanted) & rows["value"].notna()]
+    found: pd.DataFrame = rows[_among(rows["track_key"], wanted) & rows["value"].notna().to_numpy()]
     return found
+
+
+def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
+    """Which keys are wanted; many times faster than `isin` where tens of thousands are."""
+    return np.array([key in wanted for key in keys.tolist()], dtype=bool)

@@ -1,6 +1,7 @@
-"""What speaks for each chosen track: seeds, tags and audio features, the strongest first."""
+"""What speaks for each chosen track: seeds, tags, audio features and hours, the strongest first."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -8,19 +9,96 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.features import PREDICTED, believed
-from smallhours.playlist.reasons import Feature, Grounds
+from smallhours.training.tags import Tags
 
 SEEDS_RECORDED = 10
+
+# Which contributions to the score speak for which kind of ground.
+_SIGNALS: Mapping[str, tuple[str, ...]] = {
+    "similar_track": ("near_tracks", "seed_support"),
+    "similar_artist": ("near_artists",),
+    "known_artist": ("artist_affinity",),
+    "tags": ("tag_affinity", "p_like"),
+    "sound": ("audio_fit",),
+}
 
 
 class Taste(Protocol):
     """What is asked of the taste classifier in this stage."""
 
-    def p_like(self, tags: Sequence[Sequence[str]]) -> npt.NDArray[np.float64]:
-        """P(like) of tracks, each given as its tags."""
+    @property
+    def name(self) -> str:
+        """Which model it is: `taste`, or the baseline in its stead."""
 
-    def top_tags(self, tags: Sequence[str], n: int) -> list[tuple[str, float]]:
-        """The tags of one track that count most for it, each with its contribution."""
+    def p_like(self, tags: Tags, tracks: Sequence[str]) -> npt.NDArray[np.float64]:
+        """P(like) of tracks, given the tags of all of them."""
+
+    def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
+        """The names of the tags that count most for a track, each with its contribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One audio feature of a track.
+
+    Attributes:
+        name: As Spotify has it.
+        value: In the unit that `audio_features` gives it: 0-1 for most.
+        margin: Half of the 80 % interval, if predicted.
+        predicted: Whether it was predicted rather than measured.
+    """
+
+    name: str
+    value: float
+    margin: float | None
+    predicted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """What a track is in this very list for.
+
+    Attributes:
+        kind: A `reason_kind`.
+        text: A clause, in lower case but for names.
+        names: Keys of what it names, so that it is not said again.
+    """
+
+    kind: str
+    text: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What speaks for one track.
+
+    Attributes:
+        track_key: The track.
+        artist: Its artist's name, as shown.
+        seeds: (route, seed key) of the votes for it, strongest first.
+        tags: Its tags that count for it, strongest first.
+        features: What is known of how it sounds.
+        slot: `exploit` or `explore`.
+        rank: Its rank among all that were considered.
+        considered: How many were considered.
+        counts: By kind of ground, how much more it contributed here than to the other tracks of
+            the list; empty when that is not known.
+        hours: The time of the week to which its seeds belong, if any.
+        special: What its list asks for and it has, if anything.
+    """
+
+    track_key: str
+    artist: str
+    seeds: Sequence[tuple[str, str]]
+    tags: Sequence[str]
+    features: Sequence[Feature]
+    slot: str
+    rank: int
+    considered: int
+    counts: Mapping[str, float] = field(default_factory=dict)
+    hours: str = ""
+    special: Special | None = None
 
 
 def grounds_of(
@@ -30,15 +108,20 @@ def grounds_of(
     tags: Callable[[str], Sequence[str]],
     features: pd.DataFrame,
     considered: int,
+    hours: Callable[[Sequence[tuple[str, str]]], str],
+    special: Mapping[str, Special],
 ) -> list[Grounds]:
     """Gather what speaks for each chosen track.
 
     Args:
         votes: `track_key`, `route`, `seed_key`, `strength`.
-        chosen: Indexed by track key: `slot`, `rank`.
+        chosen: Indexed by track key, in the order of the list: `artist`, `slot`, `rank`, and any
+            `by_<signal>`, what that signal contributed to the score.
         tags: The tags of a track that count for it, strongest first.
         features: `track_key`, `source`, `feature`, `value`, `low`, `high`.
         considered: How many tracks were considered.
+        hours: The time of the week that some seeds belong to, or an empty text.
+        special: What the list asks for and each track has.
     """
     seeds: dict[str, list[tuple[str, str]]] = {}
     ordered = strongest_first(votes, chosen.index)
@@ -47,25 +130,52 @@ def grounds_of(
     ):
         seeds.setdefault(key, []).append((route, seed))
     sounds = features_of(features)
+    counts = counts_of(chosen)
     return [
         Grounds(
             track_key=key,
+            artist=artist,
             seeds=seeds.get(key, ()),
             tags=tags(key),
             features=sounds.get(key, ()),
             slot=slot,
             rank=rank,
             considered=considered,
+            counts=counts[key],
+            hours=hours(seeds.get(key, ())),
+            special=special.get(key),
         )
-        for key, slot, rank in zip(chosen.index, chosen["slot"], chosen["rank"], strict=True)
+        for key, artist, slot, rank in zip(
+            chosen.index, chosen["artist"], chosen["slot"], chosen["rank"], strict=True
+        )
     ]
+
+
+def counts_of(chosen: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By track and kind of ground: how much more it contributed here than to the others.
+
+    What contributes to all alike does not say why it is this track.
+    """
+    by_kind = {
+        kind: chosen[columns].sum(axis=1)
+        for kind, signals in _SIGNALS.items()
+        if (columns := [f"by_{name}" for name in signals if f"by_{name}" in chosen])
+    }
+    centred = pd.DataFrame(by_kind, index=chosen.index)
+    centred = centred - centred.mean()
+    return {
+        str(key): {str(kind): float(value) for kind, value in row.items()}
+        for key, row in centred.to_dict("index").items()
+    }
 
 
 def seeds_of(votes: pd.DataFrame, tracks: pd.Index) -> list[list[str]]:
     """The keys of each track's strongest seeds."""
-    grouped = strongest_first(votes, tracks).groupby("track_key", sort=False)["seed_key"]
-    found = {key: list(dict.fromkeys(seeds))[:SEEDS_RECORDED] for key, seeds in grouped}
-    return [found.get(key, []) for key in tracks]
+    ordered = strongest_first(votes, tracks)
+    found: dict[str, dict[str, None]] = {}
+    for key, seed in zip(ordered["track_key"], ordered["seed_key"], strict=True):
+        found.setdefault(key, {})[seed] = None
+    return [list(found.get(key, ()))[:SEEDS_RECORDED] for key in tracks]
 
 
 def features_of(rows: pd.DataFrame) -> dict[str, list[Feature]]:

@@ -2,15 +2,18 @@
 
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
-the listener's own. A name means nothing.
+the listener's own and still empty. A name means nothing; nor does a copy of our description.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from smallhours.errors import NotOurs
+from smallhours.playlist.ledger import Standing
 from smallhours.playlist.marking import carries
 from smallhours.services.spotify_replies import Account, Playlist
+
+WhenDeleted = Literal["recreate", "stop"]
 
 
 class PlaylistShelf(Protocol):
@@ -23,36 +26,58 @@ class PlaylistShelf(Protocol):
         """The listener's playlists, followed ones too."""
 
 
-def find_home(shelf: PlaylistShelf, known_ids: Sequence[str], mark: str) -> Playlist | None:
-    """Our playlist among the listener's, or None when there is none.
+def find_home(
+    shelf: PlaylistShelf, standing: Standing, mark: str, *, when_deleted: WhenDeleted = "recreate"
+) -> Playlist | None:
+    """Our playlist among the listener's, or None when one is to be made.
 
     Args:
         shelf: The listener's playlists.
-        known_ids: Ids in our ledger, newest first.
+        standing: What the ledger says.
         mark: Our marker.
+        when_deleted: What becomes of a playlist that the listener deleted.
 
     Raises:
-        NotOurs: our playlist lost its marker, or the listener has deleted it twice.
+        NotOurs: our playlist lost its marker; or the listener has deleted it, and it is not to be
+            made anew, or was already.
     """
-    marked: Playlist | None = None
+    known = standing.playlist_ids
+    nameless: Playlist | None = None
     for playlist in shelf.playlists():
-        if known_ids and playlist.id == known_ids[0]:
-            if not carries(playlist.description, mark):
-                raise NotOurs(
-                    f"The description of the playlist {playlist.name!r} no longer says {mark}, so "
-                    "it is not written to.",
-                    remedy=f"Put {mark} back into its description, or delete the playlist to get "
-                    "a new one.",
-                )
+        if known and playlist.id == known[0]:
+            check_marker(playlist, mark)
             return playlist
-        if marked is None and carries(playlist.description, mark):
-            marked = playlist
-    if marked is not None and marked.owner_id == shelf.me().id:
-        return marked
-    if len(known_ids) > 1:
+        fresh = playlist.total == 0 and playlist.id not in known
+        if nameless is None and fresh and carries(playlist.description, mark):
+            nameless = playlist
+    if standing.creating:
+        mine = nameless is not None and nameless.owner_id == shelf.me().id
+        return nameless if mine else None
+    if known and when_deleted == "stop":
+        raise NotOurs(
+            "The listener deleted our playlist, and the settings say to leave it at that.",
+            remedy='Set `when_deleted = "recreate"` under the listener\'s `publishing` to have it '
+            "made anew, or restore it under Spotify's account page, `Recover playlists`.",
+        )
+    if len(known) > 1:
         raise NotOurs(
             "The listener deleted our playlist, and then the one that was made in its place.",
             remedy="Restore it under Spotify's account page, `Recover playlists`; or switch off "
             "the listener's write_playlist if they want none.",
         )
     return None
+
+
+def check_marker(playlist: Playlist, mark: str) -> None:
+    """See that a playlist still carries our marker.
+
+    Raises:
+        NotOurs: it does not.
+    """
+    if not carries(playlist.description, mark):
+        raise NotOurs(
+            f"The description of the playlist {playlist.name!r} no longer says {mark}, so it is "
+            "not written to.",
+            remedy=f"Put {mark} back into its description, or delete the playlist to get a new "
+            "one.",
+        )

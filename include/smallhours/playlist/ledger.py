@@ -1,6 +1,17 @@
-"""What has been put into the listener's playlist, by our own record?
+"""What has been put into the listener's playlists, by our own record?
 
-Pure functions over the `playlists` table of one listener.
+Pure functions over the `playlists` table of one listener: a row for each night and intent. Before
+anything is written to Spotify, the row says what is about to be written and what stood there
+before, so that whoever comes after a crash knows whose every track is.
+
+    creating          a playlist is being made; its id is not known yet
+    planned           the list is about to be written, or is being written: some of it may stand
+    written           all of it stands; of the list before it, some may stand still
+    verified          it stands, alone but for the listener's own, and was read back
+    withdrawing       an earlier list is being put back in its place
+    withdrawn         an earlier list was put back in its place
+    kept_yesterday    nothing was written
+    dry_run           nothing was written, by wish
 """
 
 import datetime as dt
@@ -9,17 +20,24 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-MAIN = "main"
+from smallhours.wishes import MAIN as MAIN
 
+CREATING = "creating"
 PLANNED = "planned"
 WRITTEN = "written"
 VERIFIED = "verified"
+WITHDRAWING = "withdrawing"
+WITHDRAWN = "withdrawn"
 KEPT_YESTERDAY = "kept_yesterday"
 DRY_RUN = "dry_run"
 
 # A planned list may have been written by a run that died before it could say so.
 MAYBE_SHOWN = (PLANNED, WRITTEN, VERIFIED)
 SURELY_SHOWN = (WRITTEN, VERIFIED)
+# Some of these rows' tracks may stand there; below the newest verified row nothing does.
+MAYBE_STANDING = (*MAYBE_SHOWN, WITHDRAWING)
+# What the listener has seen, or may have.
+EVER_SHOWN = (*MAYBE_STANDING, WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +46,25 @@ class Standing:
 
     Attributes:
         playlist_ids: Ids of the playlists that we created, newest first.
-        last: URIs that we last wrote for certain.
-        maybe: URIs of later plans, which may or may not have been written.
+        shown: URIs of tonight's list, or of the last verified one, that surely stood there.
+        ours: Every URI that stands there because of us, or may.
         tonight: The outcome recorded for tonight, or an empty string.
         newer: A later night whose list may be standing, if any.
+        creating: Whether a run died while it made a playlist.
+        name: The name that we gave last; empty when we never did.
+        previous: What stood there before tonight's first write, if that began; else None.
+        names: What the tracks in `ours` are called, by URI, as far as the ledger knows: their keys.
     """
 
     playlist_ids: tuple[str, ...]
-    last: frozenset[str]
-    maybe: frozenset[str]
+    shown: frozenset[str]
+    ours: frozenset[str]
     tonight: str
     newer: dt.date | None
-
-    @property
-    def ours(self) -> frozenset[str]:
-        """Every URI that stands in the playlist because of us."""
-        return self.last | self.maybe
+    creating: bool = False
+    name: str = ""
+    previous: tuple[str, ...] | None = None
+    names: tuple[tuple[str, str], ...] = ()
 
 
 def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
@@ -55,33 +76,87 @@ def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
         night: Tonight.
     """
     entries = rows[rows["intent"] == intent].sort_values("night", ascending=False)
-    last: frozenset[str] = frozenset()
-    maybe: set[str] = set()
-    for outcome, uris in zip(entries["outcome"], entries["uris"], strict=True):
-        if outcome in SURELY_SHOWN:
-            last = frozenset(uris)
+    shown: frozenset[str] = frozenset()
+    ours: set[str] = set()
+    names: dict[str, str] = {}
+    columns = (entries[name] for name in ("outcome", "uris", "track_keys", "leftovers"))
+    for outcome, uris, keys, leftovers in zip(*columns, strict=True):
+        if outcome not in MAYBE_STANDING:
+            continue
+        ours.update(uris, _texts(leftovers))
+        names.update(zip(uris, keys, strict=True))
+        if outcome in SURELY_SHOWN and not shown:
+            shown = frozenset(uris)
+        if outcome == VERIFIED:
             break
-        if outcome == PLANNED:
-            maybe.update(uris)
-    tonight = entries.loc[entries["night"] == night, "outcome"].tolist()
-    newer = entries.loc[(entries["night"] > night) & entries["outcome"].isin(MAYBE_SHOWN), "night"]
+    here = entries[entries["night"] == night]
+    tonight = "" if here.empty else str(here["outcome"].iloc[0])
+    newer = entries.loc[
+        (entries["night"] > night) & entries["outcome"].isin(MAYBE_STANDING), "night"
+    ]
+    begun = tonight in (PLANNED, WRITTEN) and here["previous"].notna().iloc[0]
+    ids = tuple(dict.fromkeys(entries["playlist_id"].dropna().astype(str)))
+    acted = entries.loc[~entries["outcome"].isin((KEPT_YESTERDAY, DRY_RUN)), "outcome"]
     return Standing(
-        playlist_ids=tuple(dict.fromkeys(entries["playlist_id"].dropna().astype(str))),
-        last=last,
-        maybe=frozenset(maybe),
-        tonight=tonight[0] if tonight else "",
+        playlist_ids=ids,
+        shown=shown,
+        ours=frozenset(ours),
+        tonight=tonight,
         newer=None if newer.empty else newer.iloc[0],
+        creating=not acted.empty and acted.iloc[0] == CREATING,
+        name=str(entries["name"].iloc[0]) if ids else "",
+        previous=tuple(here["previous"].iloc[0]) if begun else None,
+        names=tuple(sorted(names.items())),
     )
 
 
 def last_shown(rows: pd.DataFrame, *, before: dt.date) -> dict[str, dt.date]:
     """When each track was last in any of the listener's playlists, before a night."""
     shown: dict[str, dt.date] = {}
-    earlier = rows[(rows["night"] < before) & rows["outcome"].isin(MAYBE_SHOWN)]
+    earlier = rows[(rows["night"] < before) & rows["outcome"].isin(EVER_SHOWN)]
     for night, keys in zip(earlier["night"], earlier["track_keys"], strict=True):
         for key in keys:
             shown[key] = max(night, shown.get(key, night))
     return shown
+
+
+def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:
+    """A night's list as it was written: `track_key` and `uri` in order; empty if none was.
+
+    Lists that were withdrawn later count.
+    """
+    mine = (rows["intent"] == intent) & (rows["night"] == night)
+    row = rows[mine & rows["outcome"].isin((*SURELY_SHOWN, WITHDRAWING, WITHDRAWN))]
+    if row.empty:
+        return pd.DataFrame({"track_key": [], "uri": []}, dtype=str)
+    return pd.DataFrame({"track_key": row["track_keys"].iloc[0], "uri": row["uris"].iloc[0]})
+
+
+def nights_written(rows: pd.DataFrame, *, intent: str) -> list[dt.date]:
+    """The nights whose list was written, oldest first."""
+    mine = (rows["intent"] == intent) & rows["outcome"].isin((*SURELY_SHOWN, WITHDRAWN))
+    return sorted(rows.loc[mine, "night"])
+
+
+def withdraw(
+    rows: pd.DataFrame, *, intent: str, after: dt.date, outcome: str, note: str
+) -> pd.DataFrame:
+    """The rows of later nights that may stand, marked as withdrawn or being withdrawn.
+
+    Args:
+        rows: Rows of `playlists` of one listener.
+        intent: Which of the listener's playlists.
+        after: The night whose list is put back.
+        outcome: `WITHDRAWING` before the write, `WITHDRAWN` after it.
+        note: Why, for a person to read.
+    """
+    later = (rows["intent"] == intent) & (rows["night"] > after)
+    touched = rows[later & rows["outcome"].isin(MAYBE_STANDING)]
+    verified = touched.loc[touched["outcome"] == VERIFIED, "night"]
+    # What lies below the newest verified list does not stand there, so that it need not go.
+    buried = touched["night"] < (dt.date.min if verified.empty else verified.max())
+    marks = [WITHDRAWN if below else outcome for below in buried]
+    return touched.assign(outcome=marks, note=note)
 
 
 def entry(
@@ -95,6 +170,8 @@ def entry(
     uris: Sequence[str],
     snapshot_before: str | None = None,
     snapshot_after: str | None = None,
+    previous: Sequence[str] | None = None,
+    leftovers: Sequence[str] | None = None,
     intent: str = MAIN,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
@@ -109,5 +186,12 @@ def entry(
         "snapshot_after": snapshot_after,
         "track_keys": list(track_keys),
         "uris": list(uris),
+        "previous": None if previous is None else list(previous),
+        "leftovers": None if leftovers is None else list(leftovers),
     }
     return pd.DataFrame([row])
+
+
+def _texts(value: object) -> list[str]:
+    """A nullable list of texts, as a frame holds it."""
+    return [] if value is None or isinstance(value, float) else list(value)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""How is a playlist recognised as ours, and what does it say about itself?"""
+"""How is a playlist recognised as ours, what is it called, and what does it say about itself?"""
 
 import datetime as dt
 import html
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 # Spotify shows the description in one line of plain text and refuses longer ones.
 LONGEST_DESCRIPTION = 300
+LONGEST_NAME = 100
 ARTISTS_NAMED = 4
+MOODS_NAMED = 3
+REASONS_NAMED = 3
 
 
 def marker(listener: str, intent: str) -> str:
@@ -23,26 +26,61 @@ def carries(description: str | None, mark: str) -> bool:
     return mark in html.unescape(description or "")
 
 
-def describe(night: dt.date, artists: Sequence[str], mark: str) -> str:
-    """The description of one night's list: when it was made, from whom, and the marker.
+def call(template: str, *, night: dt.date, listener: str) -> str:
+    """The name of a playlist: its template with `{night}`, `{weekday}`, `{listener}` filled in.
 
-    >>> describe(dt.date(2026, 11, 2), ["Ride", "Lush", "Ride"], "[smallhours:default:main]")
-    'The night of 2 November 2026: 3 tracks by Ride and Lush. Made by Smallhours. \
-[smallhours:default:main]'
+    >>> call("For {weekday}", night=dt.date(2026, 11, 2), listener="ada")
+    'For Monday'
+    """
+    name = template
+    for word, value in (
+        ("{night}", night.isoformat()),
+        ("{weekday}", f"{night:%A}"),
+        ("{listener}", listener),
+    ):
+        name = name.replace(word, value)
+    return name[:LONGEST_NAME]
+
+
+def describe(
+    night: dt.date,
+    artists: Sequence[str],
+    mark: str,
+    *,
+    moods: Sequence[str] = (),
+    because: Sequence[str] = (),
+) -> str:
+    """The description of one night's list: when it was made, its moods and reasons, the marker.
+
+    What does not fit is left out, the names of the artists first, the marker never.
+
+    >>> describe(dt.date(2026, 11, 2), ["Ride", "Lush", "Ride"], "[smallhours:default:main]",
+    ...          moods=["shoegaze", "dreamy"], because=["Slowdive"])
+    'The night of 2 November 2026: shoegaze and dreamy, close to Slowdive; 3 tracks by Ride and \
+Lush. Made by Smallhours. [smallhours:default:main]'
 
     Args:
         night: The night.
         artists: The artist of each track, in order.
-        mark: The marker; never cut off.
+        mark: The marker.
+        moods: What the tracks have in common, the most telling first.
+        because: The listener's own artists that most tracks lie near to, the strongest first.
     """
-    names = [_plain(name) for name in dict.fromkeys(artists)]
+    names = list(dict.fromkeys(filter(None, map(_plain, artists))))
+    feelings = list(filter(None, map(_plain, moods)))[:MOODS_NAMED]
+    near = list(filter(None, map(_plain, because)))[:REASONS_NAMED]
     count = f"{len(artists)} {'track' if len(artists) == 1 else 'tracks'}"
-    opening = f"The night of {night.day} {night:%B %Y}: {count}"
-    for named in range(min(ARTISTS_NAMED, len(names)), 0, -1):
-        text = f"{opening} by {_listed(names, named)}. Made by Smallhours. {mark}"
+    attempts = [(named, feelings, near) for named in range(min(ARTISTS_NAMED, len(names)), -1, -1)]
+    attempts += [(0, feelings, []), (0, [], [])]
+    for named, moods_told, near_told in attempts:
+        who = f"{count} by {_listed(names, named)}" if named else count
+        close = f"close to {_all_of(near_told)}" if near_told else ""
+        leading = ", ".join(part for part in (_all_of(moods_told), close) if part)
+        told = f"{leading}; {who}" if leading else who
+        text = f"The night of {night.day} {night:%B %Y}: {told}. Made by Smallhours. {mark}"
         if len(text) <= LONGEST_DESCRIPTION:
             return text
-    return f"{opening}. Made by Smallhours. {mark}"
+    return f"Made by Smallhours. {mark}"
 
 
 def _listed(names: Sequence[str], named: int) -> str:
@@ -50,7 +88,13 @@ def _listed(names: Sequence[str], named: int) -> str:
     shown = list(names[:named])
     if rest:
         shown.append("one other" if rest == 1 else f"{rest} others")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return _all_of(shown)
+
+
+def _all_of(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _plain(name: str) -> str:

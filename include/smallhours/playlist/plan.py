@@ -1,20 +1,22 @@
 """What has to change in the listener's playlist, and why?
 
-Pure: from the desired list, what stands there now and what we wrote last to the list that will
+Pure: from the desired list, what stands there now and what our ledger says to the list that will
 stand there, as a difference in words. The playlist belongs to the listener: what they added stays,
-at the end; what they took out is not put back.
+what they took out is not put back.
 """
 
-from collections.abc import Sequence, Set
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
-# PUT /playlists/{id}/items replaces everything by up to 100 items in one step. More would need
-# further calls, between which a half-written list would stand.
-MOST_ITEMS = 100
+# Spotify's own limit for one playlist.
+MOST_ITEMS = 10_000
 
-# What the API can put back after a replacement. Local files it can not.
-_WRITABLE = ("spotify:track:", "spotify:episode:")
+# One row of a playlist as we see it: its URI, or None where Spotify has lost what it was.
+Row = str | None
+OwnItems = Literal["end", "place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,19 @@ class Wanted:
         uri: Its Spotify URI.
         artist: As shown.
         title: As shown.
+        why: The reason for it, as the listener reads it.
     """
 
     track_key: str
     uri: str
     artist: str
     title: str
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """Artist and title, for a person to read."""
+        return f"{self.artist} – {self.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +49,14 @@ class Change:
 
     Attributes:
         kind: What happens to the item.
-        uri: The item.
+        uri: The item; None for a row that Spotify has lost.
+        name: What it is called, as far as known.
         why: The reason, for a person to read.
     """
 
-    kind: Literal["add", "remove", "move", "leave out"]
-    uri: str
+    kind: Literal["add", "remove", "move", "keep", "leave out"]
+    uri: Row
+    name: str
     why: str
 
 
@@ -55,7 +66,9 @@ class Plan:
 
     Attributes:
         picks: Our tracks, in order.
-        additions: The listener's own items, which follow them.
+        own: The listener's own rows, in their order.
+        target: All rows of the playlist to be, in order.
+        gone: Tracks of earlier nights that are to go.
         ours: The tracks that the list consists of by right: `picks`, and those of tonight that the
             listener has already taken out again.
         changes: The differences from what stands there now.
@@ -63,15 +76,12 @@ class Plan:
     """
 
     picks: tuple[Wanted, ...]
-    additions: tuple[str, ...]
+    own: tuple[Row, ...]
+    target: tuple[Row, ...]
+    gone: frozenset[str]
     ours: tuple[Wanted, ...]
     changes: tuple[Change, ...]
     obstacle: str = ""
-
-    @property
-    def uris(self) -> list[str]:
-        """All items of the playlist to be, in order."""
-        return [pick.uri for pick in self.picks] + list(self.additions)
 
     def count(self, kind: str) -> int:
         """How many changes there are of one kind."""
@@ -80,100 +90,142 @@ class Plan:
 
 def plan(
     wanted: Sequence[Wanted],
-    current: Sequence[str],
+    current: Sequence[Row],
     *,
-    last: Set[str] = frozenset(),
-    maybe: Set[str] = frozenset(),
-    shortest: int = 1,
+    shown: Set[str] = frozenset(),
+    ours: Set[str] = frozenset(),
+    own_items: OwnItems = "end",
+    places: Mapping[Row, int] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan the playlist.
 
+    A second copy of a track that is ours is the listener's doing, so that all copies stay.
+
     Args:
         wanted: Tonight's tracks, in order, no URI twice.
-        current: URIs that stand in the playlist now, in order.
-        last: URIs that we wrote last, for certain.
-        maybe: URIs that we may have written since.
-        shortest: The listener's own items must leave room for this many tracks.
+        current: What stands in the playlist now, in order.
+        shown: URIs of tonight that have stood there: those that are gone the listener took out.
+        ours: URIs of earlier lists that stand there because of us, or may.
+        own_items: Where the listener's own rows go: to the end, or where they put them.
+        places: Where they put them, for a playlist that we have begun to write.
+        names: What the tracks of earlier lists are called, by URI.
     """
-    present = set(current)
-    taken_out = {pick.uri for pick in wanted} & set(last) - present
-    ours = set(last) | set(maybe) | {pick.uri for pick in wanted}
-    additions = tuple(uri for uri in current if uri not in ours)
-    room = max(MOST_ITEMS - len(additions), 0)
-    allowed = [pick for pick in wanted if pick.uri not in taken_out]
-    picks = tuple(allowed[:room])
-    crowded_out = set(allowed[room:])
+    copies = Counter(current)
+    taken_out = {pick.uri for pick in wanted if pick.uri in shown and not copies[pick.uri]}
+    picks = tuple(pick for pick in wanted if pick.uri not in taken_out)
+    uris = {pick.uri for pick in picks}
+    gone = frozenset(uri for uri in ours if copies[uri] == 1 and uri not in uris)
+    own = _own_rows(current, uris, gone)
+    target = _target(picks, own, current, own_items, places)
     return Plan(
         picks,
-        additions,
-        tuple(pick for pick in wanted if pick not in crowded_out),
-        (*_left_out(wanted, taken_out, room), *_changes(picks, additions, current)),
-        _obstacle(additions, room, min(shortest, len(wanted))),
+        own,
+        target,
+        gone,
+        tuple(wanted),
+        _changes(wanted, current, target, gone, own, names or {}),
+        _obstacle(target),
     )
 
 
-def why_degenerate(wanted: Sequence[Wanted], chosen: int, *, shortest: int) -> str:
-    """Why a list is not fit to replace yesterday's; empty when it is.
-
-    Args:
-        wanted: The tracks that were found on Spotify.
-        chosen: How many were chosen.
-        shortest: The shortest list that the listener accepts.
-    """
-    if len(wanted) < shortest:
-        return (
-            f"Tonight's list has {len(wanted)} tracks (of {chosen} chosen, the others were not "
-            f"found on Spotify); the shortest allowed is {shortest}."
-        )
-    artists = {pick.artist for pick in wanted}
-    if len(wanted) > 1 and len(artists) == 1:
-        return f"All {len(wanted)} tracks of tonight's list are by {wanted[0].artist}."
-    return ""
+def _own_rows(current: Sequence[Row], picks: Set[str], gone: Set[str]) -> tuple[Row, ...]:
+    """The rows that are neither the first copy of a pick nor of an earlier night."""
+    left = set(picks)
+    own: list[Row] = []
+    for row in current:
+        if row in left:
+            left.discard(row)
+        elif row not in gone:
+            own.append(row)
+    return tuple(own)
 
 
-def _left_out(wanted: Sequence[Wanted], taken_out: Set[str], room: int) -> list[Change]:
-    rejected = [p for p in wanted if p.uri in taken_out]
-    crowded = [p for p in wanted if p.uri not in taken_out][room:]
-    return [Change("leave out", p.uri, "the listener took it out") for p in rejected] + [
-        Change("leave out", p.uri, f"the listener's own items leave room for {room}")
-        for p in crowded
-    ]
+def _target(
+    picks: Sequence[Wanted],
+    own: Sequence[Row],
+    current: Sequence[Row],
+    own_items: OwnItems,
+    places: Mapping[Row, int] | None,
+) -> tuple[Row, ...]:
+    ours: list[Row] = [pick.uri for pick in picks]
+    if own_items == "end":
+        return (*ours, *own)
+    if places is None:
+        places = places_of(current)
+    waiting = sorted(own, key=lambda row: places.get(row, MOST_ITEMS))
+    target: list[Row] = []
+    while ours or waiting:
+        due = waiting and (not ours or places.get(waiting[0], MOST_ITEMS) <= len(target))
+        target.append(waiting.pop(0) if due else ours.pop(0))
+    return tuple(target)
+
+
+def places_of(rows: Sequence[Row]) -> dict[Row, int]:
+    """Where each item first stands, from 0."""
+    places: dict[Row, int] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row, place)
+    return places
 
 
 def _changes(
-    picks: Sequence[Wanted], additions: Sequence[str], current: Sequence[str]
-) -> list[Change]:
-    target = [pick.uri for pick in picks] + list(additions)
-    names = {pick.uri: f"{pick.artist} – {pick.title}" for pick in picks}
-    staying = set(target) & set(current)
+    wanted: Sequence[Wanted],
+    current: Sequence[Row],
+    target: Sequence[Row],
+    gone: Set[str],
+    own: Sequence[Row],
+    names: Mapping[str, str],
+) -> tuple[Change, ...]:
+    present, stays = set(current), set(target)
+    known = {**names, **{pick.uri: pick.name for pick in wanted}}
+    kept = Counter(own)
     changes = [
-        Change("remove", uri, "from an earlier night")
-        for uri in dict.fromkeys(current)
-        if uri not in staying
+        Change("remove", row, known.get(row, row), "from an earlier night")
+        for row in current
+        if row is not None and row in gone
     ]
     changes += [
-        Change("add", uri, f"tonight's pick: {names[uri]}") for uri in target if uri not in staying
+        Change("add", pick.uri, pick.name, pick.why or "tonight's pick")
+        for pick in wanted
+        if pick.uri in stays and pick.uri not in present
     ]
-    before = [uri for uri in dict.fromkeys(current) if uri in staying]
-    after = [uri for uri in dict.fromkeys(target) if uri in staying]
     changes += [
-        Change("move", new, f"tonight's pick: {names[new]}" if new in names else "kept at the end")
-        for old, new in zip(before, after, strict=True)
-        if old != new
+        Change("leave out", pick.uri, pick.name, "you took it out")
+        for pick in wanted
+        if pick.uri not in stays
     ]
-    return changes
+    moved = _moved([row for row in current if row in stays], [r for r in target if r in present])
+    changes += [
+        Change("move", row, _name(row, known), "tonight's order") for row in moved if not kept[row]
+    ]
+    changes += [Change("keep", row, _name(row, known), "you added it") for row in own]
+    return tuple(changes)
 
 
-def _obstacle(additions: Sequence[str], room: int, needed: int) -> str:
-    foreign = [uri for uri in additions if not uri.startswith(_WRITABLE)]
-    if foreign:
-        return (
-            f"The playlist holds {len(foreign)} of the listener's own items that Spotify's API "
-            f"can't put back, such as {foreign[0]}."
-        )
-    if room < needed:
-        return (
-            f"The playlist holds {len(additions)} of the listener's own items; of the "
-            f"{MOST_ITEMS} that can be written in one step they leave {room} for ours."
-        )
+def _name(row: Row, names: Mapping[str, str]) -> str:
+    return "something that Spotify has lost" if row is None else names.get(row, row)
+
+
+def _moved(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
+    """The fewest rows whose moving makes one order of the other."""
+    places = places_of(before)
+    order = [places[row] for row in after]
+    tails: list[int] = []  # the smallest end of an ascending run of each length
+    lengths = []
+    for place in order:
+        at = bisect_left(tails, place)
+        tails[at : at + 1] = [place]
+        lengths.append(at)
+    staying, wanted_length = set(), len(tails) - 1
+    for index in range(len(order) - 1, -1, -1):
+        if lengths[index] == wanted_length:
+            staying.add(index)
+            wanted_length -= 1
+    return [row for index, row in enumerate(after) if index not in staying]
+
+
+def _obstacle(target: Sequence[Row]) -> str:
+    if len(target) > MOST_ITEMS:
+        return f"The playlist would hold {len(target):,} items; Spotify's limit is {MOST_ITEMS:,}."
     return ""

@@ -1,40 +1,52 @@
-"""How does the night's list get into the listener's Spotify, safely?
+"""How do the night's lists get into the listener's Spotify, safely?
 
-Plan, apply, read back, record. One PUT replaces the whole list, so that what stands there is
-always yesterday's list or tonight's. A run that dies at any point is made whole by running again.
+For each of the listener's playlists: find it, plan, write down what is about to happen, take the
+steps, read back, record. A run that dies at any point is made whole by running again.
 """
 
-import dataclasses
 import html
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-import pandas as pd
-
-from smallhours.errors import DegeneratePlaylist, NotEnoughData, RetryLater
-from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import PLAYLISTS, RECOMMENDATIONS, TRACKS
+from smallhours.errors import (
+    DegeneratePlaylist,
+    NotEnoughData,
+    NotOurs,
+    QuotaExceeded,
+    Refused,
+    ServiceError,
+    SmallhoursError,
+)
+from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist import ledger
-from smallhours.playlist.home import find_home
+from smallhours.playlist.book import Book
+from smallhours.playlist.home import check_marker, find_home
 from smallhours.playlist.ledger import MAIN, Standing
-from smallhours.playlist.marking import describe, marker
-from smallhours.playlist.plan import Plan, Wanted, plan, why_degenerate
-from smallhours.services.spotify_replies import Account, Playlist, PlaylistItem
+from smallhours.playlist.marking import call, describe, marker
+from smallhours.playlist.plan import Plan
+from smallhours.playlist.portrait import because, moods, sounds
+from smallhours.playlist.table import as_text, in_words
+from smallhours.playlist.wanted import (
+    Tonight,
+    candidate_recall,
+    known_tracks,
+    read_tonight,
+    why_degenerate,
+)
+from smallhours.playlist.writing import Look, PlaylistWriter, Writing, Written, look_at
+from smallhours.services.spotify_replies import Account, Playlist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-# How often a plan is made anew because the listener changed the playlist meanwhile.
-PLANS = 3
-AFTER_EDITS_S = 300.0
+MADE_ANEW = "The listener had deleted the playlist; it was made anew, this once. "
 
 
-class PlaylistService(Protocol):
+class PlaylistService(PlaylistWriter, Protocol):
     """What is asked of Spotify here."""
 
     def me(self) -> Account:
@@ -43,20 +55,21 @@ class PlaylistService(Protocol):
     def playlists(self) -> Iterable[Playlist]:
         """The listener's playlists, followed ones too."""
 
-    def playlist(self, playlist_id: str) -> Playlist:
-        """A playlist without its items."""
-
-    def playlist_items(self, playlist_id: str) -> list[PlaylistItem]:
-        """All rows of a playlist."""
-
     def create_playlist(self, name: str, description: str, *, public: bool = ...) -> Playlist:
         """Make an empty playlist."""
 
-    def replace_items(self, playlist_id: str, uris: Sequence[str]) -> str:
-        """Make a playlist hold exactly these; the new snapshot id."""
+    def change_details(
+        self,
+        playlist_id: str,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        public: bool | None = ...,
+    ) -> None:
+        """Change a playlist's title, description or visibility."""
 
-    def change_details(self, playlist_id: str, *, description: str | None = ...) -> None:
-        """Change a playlist's description."""
+    def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
+        """Give a playlist a picture."""
 
 
 def publish_playlist(
@@ -68,182 +81,292 @@ def publish_playlist(
     night: Night,
     dry_run: bool = False,
 ) -> Summary:
-    """Write the night's list into the listener's playlist, and record it.
+    """Write the night's lists into the listener's playlists, and record it.
 
-    The playlist is made when there is none; one that the listener deleted is made anew once, and
-    the summary says so. Running again for the same night writes nothing.
+    A playlist is made when there is none; what becomes of one that the listener deleted is a
+    setting. Running again for the same night writes nothing. When a further playlist's list is
+    not fit, its summary says so; when something else keeps one back, the others are written first.
 
     Args:
         listener: Whose.
         lake: The lake.
         spotify: The listener's Spotify.
-        settings: For the playlist's name and its shortest length.
+        settings: For the playlists' names, lengths and habits.
         night: The night.
         dry_run: Stop after the plan; nothing is written to Spotify.
 
     Raises:
         NotEnoughData: no list was chosen for this night.
-        DegeneratePlaylist: the list is not fit, or has no room; yesterday's stays.
+        DegeneratePlaylist: the list is not fit; yesterday's stays.
         NotOurs: the playlist is not, or no longer, ours to write.
         ServiceError: run it again.
     """
     if not settings.listener(listener).spotify:
         return {"skipped": "no Spotify account in the settings"}
-    wishes = settings.listener(listener).playlist
-    wanted, chosen = read_wanted(lake, listener, night)
-    book = _Book(lake, listener, night, wanted, wishes.name)
-    standing = book.standing()
-    if standing.newer:
-        note = f"The list of {standing.newer} is newer and stays."
-        return {"outcome": standing.tonight or "none", "tracks": 0, "note": note}
-    if problem := why_degenerate(wanted, chosen, shortest=wishes.shortest):
-        raise book.keep_yesterday(standing, problem)
-
-    mark = marker(listener, MAIN)
-    description = describe(night.date, [pick.artist for pick in wanted], mark)
-    home = find_home(spotify, standing.playlist_ids, mark)
-    if dry_run:
-        return _rehearse(spotify, home, book, standing, wishes.shortest)
-    note = ""
-    if home is None:
-        if standing.playlist_ids:
-            note = "The listener had deleted the playlist; it was made anew, this once. "
-        home = spotify.create_playlist(wishes.name, description, public=False)
-    if home.id not in standing.playlist_ids[:1]:
-        # What was written elsewhere says nothing about this playlist.
-        standing = dataclasses.replace(standing, last=frozenset(), maybe=frozenset())
-    if standing.tonight not in ledger.MAYBE_SHOWN or home.id not in standing.playlist_ids:
-        book.record(ledger.PLANNED, home, note=f"{note}{len(wanted)} tracks are to be written.")
-    return _write(spotify, home, book, standing, wishes.shortest, description, note)
+    summary: Summary = {}
+    failure: SmallhoursError | None = None
+    for intent in settings.listener(listener).playlists:
+        desk = Publication(listener, lake, spotify, settings, night, intent)
+        try:
+            outcome = desk.rehearse() if dry_run else desk.publish()
+        except (DegeneratePlaylist, NotEnoughData) as error:
+            outcome = {"note": f"kept yesterday's: {error.what}"}
+            failure = failure or (error if intent == MAIN else None)
+        except SmallhoursError as error:
+            outcome = {"note": str(error)}
+            failure = failure or error
+            if isinstance(error, ServiceError):
+                break
+        summary |= outcome if intent == MAIN else {intent: str(outcome["note"])}
+    if failure is not None:
+        raise failure
+    return summary
 
 
-def read_wanted(lake: Lake, listener: str, night: Night) -> tuple[list[Wanted], int]:
-    """The night's tracks that are on Spotify, in order, and how many were chosen in all.
+def plan_playlist(
+    listener: str,
+    lake: Lake,
+    spotify: PlaylistService,
+    *,
+    settings: Settings,
+    night: Night,
+    intent: str = MAIN,
+) -> Plan:
+    """What publishing would change in one playlist now; nothing is written anywhere.
 
     Raises:
-        NotEnoughData: no list was chosen for this night.
+        As `publish_playlist`.
     """
-    rows = lake.frame(
-        RECOMMENDATIONS,
-        columns=["intent", "track_key", "artist", "title", "position"],
-        where={"listener": listener, "night": night.date.isoformat()},
-    )
-    rows = rows[rows["intent"] == MAIN]
-    if rows.empty:
-        raise NotEnoughData(
-            f"No tracks were chosen for the night of {night.date}.",
-            remedy="Run rank_candidates and resolve_tracks for this night first.",
-        )
-    rows = rows[rows["position"].notna()].sort_values("position")
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in rows["track_key"]})
-    known = lake.frame(TRACKS, columns=["track_key", "spotify_id"], where={"prefix": prefixes})
-    found = rows.merge(known.dropna(), on="track_key").drop_duplicates("spotify_id")
-    wanted = [
-        Wanted(key, f"spotify:track:{spotify_id}", artist, title)
-        for key, spotify_id, artist, title in zip(
-            found["track_key"], found["spotify_id"], found["artist"], found["title"], strict=True
-        )
-    ]
-    return wanted, len(rows)
+    return Publication(listener, lake, spotify, settings, night, intent).preview()
 
 
-def _rehearse(
-    spotify: PlaylistService,
-    home: Playlist | None,
-    book: "_Book",
-    standing: Standing,
-    shortest: int,
-) -> Summary:
-    """Plan and tell, but write nothing to Spotify."""
-    current = _current(spotify, home) if home else []
-    planned = book.plan(current, standing, shortest)
-    for change in planned.changes:
-        LOG.info("would %s %s: %s", change.kind, change.uri, change.why)
-    note = planned.obstacle or _in_words(planned)
-    if standing.tonight in ("", ledger.DRY_RUN):
-        book.record(ledger.DRY_RUN, home, note=note)
-    return _summary(ledger.DRY_RUN, planned, home, note)
+@dataclass(frozen=True)
+class Publication:
+    """One playlist's way into Spotify on one night.
 
-
-def _write(
-    spotify: PlaylistService,
-    home: Playlist,
-    book: "_Book",
-    standing: Standing,
-    shortest: int,
-    description: str,
-    note: str,
-) -> Summary:
-    """Make the playlist what was planned, and see that it is."""
-    planned, current, before = _plan_on_still_water(spotify, home, book, standing, shortest)
-    note += _in_words(planned)
-    if current == planned.uris:
-        if standing.tonight != ledger.VERIFIED:
-            book.record(ledger.VERIFIED, home, note, planned, before=before, after=before)
-    else:
-        after = spotify.replace_items(home.id, planned.uris)
-        book.record(ledger.WRITTEN, home, note, planned, before=before, after=after)
-        _verify(spotify, home, planned)
-        book.record(ledger.VERIFIED, home, note, planned, before=before, after=after)
-        LOG.info("wrote %d items to the playlist %s", len(planned.uris), home.name)
-    if html.unescape(home.description) != description:
-        spotify.change_details(home.id, description=description)
-    return _summary(ledger.VERIFIED, planned, home, note)
-
-
-def _plan_on_still_water(
-    spotify: PlaylistService, home: Playlist, book: "_Book", standing: Standing, shortest: int
-) -> tuple[Plan, list[str | None], str]:
-    """Plan on what stands there, anew as long as it changes meanwhile.
-
-    Returns:
-        The plan, the items that it starts from, and their snapshot id.
+    Attributes:
+        listener: Whose.
+        lake: The lake.
+        spotify: The listener's Spotify.
+        settings: For the playlist's name, length and habits.
+        night: The night.
+        intent: Which of the listener's playlists.
     """
-    for _ in range(PLANS):
-        before = spotify.playlist(home.id).snapshot_id
-        current = _current(spotify, home)
-        planned = book.plan(current, standing, shortest)
-        if planned.obstacle:
-            raise book.keep_yesterday(standing, planned.obstacle, home)
-        if spotify.playlist(home.id).snapshot_id == before:
-            return planned, current, before
-    raise RetryLater(
-        "Spotify",
-        f"the playlist {home.name!r} is being changed by somebody else.",
-        remedy="Try again when they are done.",
-        after=AFTER_EDITS_S,
-    )
 
+    listener: str
+    lake: Lake
+    spotify: PlaylistService
+    settings: Settings
+    night: Night
+    intent: str = MAIN
 
-def _verify(spotify: PlaylistService, home: Playlist, planned: Plan) -> None:
-    if _current(spotify, home) != planned.uris:
-        raise RetryLater(
-            "Spotify",
-            f"the playlist {home.name!r} does not hold what was written to it.",
-            remedy="Run publish_playlist again; it plans anew on what stands there.",
-            after=AFTER_EDITS_S,
+    def preview(self) -> Plan:
+        """The plan, made on what stands there now."""
+        tonight, _, standing = self._read()
+        home = self._find_home(standing)
+        planned = self._plan(home, self._writing(tonight, standing))
+        return replace(planned, obstacle=self._problem(tonight) or planned.obstacle)
+
+    def rehearse(self) -> Summary:
+        """Plan and tell, but write nothing to Spotify."""
+        tonight, book, standing = self._read()
+        self._check_fit(tonight, book, standing)
+        home = self._find_home(standing)
+        planned = self._plan(home, self._writing(tonight, standing))
+        for line in as_text(planned):
+            LOG.info("%s", line)
+        note = planned.obstacle or in_words(planned)
+        if standing.tonight in ("", ledger.DRY_RUN):
+            book.record(ledger.DRY_RUN, home, note)
+        return _summary(ledger.DRY_RUN, planned, home, note)
+
+    def publish(self) -> Summary:
+        """Make the playlist what was planned."""
+        tonight, book, standing = self._read()
+        if said := _nothing_to_do(standing):
+            return {"outcome": standing.tonight or "none", "tracks": 0, "note": said}
+        self._check_fit(tonight, book, standing)
+        home, note = self._find_home(standing), ""
+        if home is None or home.id not in standing.playlist_ids[:1]:
+            note = MADE_ANEW if standing.playlist_ids and not standing.creating else ""
+            home = self._move_in(home, tonight, book, standing, note)
+            standing = _at_a_new_place(standing)
+        written = self._write(tonight, book, standing, home, note)
+        note += in_words(written.plan)
+        self._keep_face(tonight, standing, home)
+        if standing.tonight != ledger.VERIFIED or written.steps:
+            book.record_verified(home, note, written)
+        if written.steps and self._wishes_cover:
+            note += self._hang_cover(tonight, home)
+        LOG.info("%s: %s", home.name, note)
+        return _summary(ledger.VERIFIED, written.plan, home, note)
+
+    def _read(self) -> tuple[Tonight, Book, Standing]:
+        """Tonight's list, its page of the ledger, and what the ledger says."""
+        tonight = read_tonight(self.lake, self.listener, self.night, self.intent)
+        book = Book(
+            self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
+        )
+        standing = book.standing()
+        return tonight, replace(book, last_name=standing.name), standing
+
+    def _problem(self, tonight: Tonight) -> str:
+        wishes = self.settings.listener(self.listener).playlists[self.intent]
+        return why_degenerate(
+            tonight,
+            wishes,
+            known=known_tracks(self.lake, self.listener),
+            recall=candidate_recall(self.lake, self.listener, self.night.date),
         )
 
+    def _check_fit(self, tonight: Tonight, book: Book, standing: Standing) -> None:
+        """See that tonight's list may take the place of yesterday's.
 
-def _current(spotify: PlaylistService, home: Playlist) -> list[str | None]:
-    return [item.uri for item in spotify.playlist_items(home.id)]
+        Raises:
+            DegeneratePlaylist: it may not; that is recorded.
+        """
+        if problem := self._problem(tonight):
+            raise book.keep_yesterday(standing, problem)
 
+    def _find_home(self, standing: Standing) -> Playlist | None:
+        wish = self.settings.listener(self.listener).publishing.when_deleted
+        return find_home(self.spotify, standing, self._mark, when_deleted=wish)
 
-def _in_words(planned: Plan) -> str:
-    parts = [f"{len(planned.picks)} tracks"]
-    parts += [
-        f"{count} {past}"
-        for kind, past in (
-            ("add", "added"),
-            ("remove", "removed"),
-            ("move", "moved"),
-            ("leave out", "left out"),
+    def _plan(self, home: Playlist | None, writing: Writing) -> Plan:
+        if home is None:
+            return replace(writing, standing=_at_a_new_place(writing.standing)).plan_on(NOWHERE)
+        return writing.plan_on(look_at(self.spotify, home.id, self._mark))
+
+    def _move_in(
+        self, home: Playlist | None, tonight: Tonight, book: Book, standing: Standing, note: str
+    ) -> Playlist:
+        """Make a playlist, or take over one that a run made and died; see that it is private."""
+        if home is None:
+            last_id = next(iter(standing.playlist_ids), None)
+            book.record(ledger.CREATING, None, note, last_id=last_id)
+            described = self._description(tonight)
+            home = self.spotify.create_playlist(self._name, described, public=False)
+        self._check_private(home)
+        book.record(ledger.PLANNED, home, note, previous=[])
+        return home
+
+    def _check_private(self, made: Playlist) -> None:
+        """See what `public: false` came to.
+
+        Raises:
+            NotOurs: Spotify keeps the playlist public.
+        """
+        if not self.spotify.playlist(made.id).public:
+            return
+        try:
+            self.spotify.change_details(made.id, public=False)
+        except Refused as error:
+            LOG.warning("%s", error)
+        if self.spotify.playlist(made.id).public:
+            raise NotOurs(
+                f"Spotify made the playlist {made.name!r} public, though it was told not to.",
+                remedy="Make it private by hand in Spotify, and run publish_playlist again.",
+            )
+
+    def _write(
+        self, tonight: Tonight, book: Book, standing: Standing, home: Playlist, note: str
+    ) -> Written:
+        uris = {pick.uri for pick in tonight.wanted}
+        leftovers = sorted(standing.ours - uris)
+
+        def begin(look: Look, planned: Plan) -> None:
+            if planned.obstacle:
+                raise book.keep_yesterday(standing, planned.obstacle, home)
+            if standing.tonight in ledger.SURELY_SHOWN and uris <= standing.shown:
+                return
+            previous = standing.previous
+            if previous is None:
+                previous = tuple(row or "" for row in look.rows)
+            told = note + in_words(planned)
+            book.record(
+                ledger.PLANNED, home, told, look=look, previous=previous, leftovers=leftovers
+            )
+
+        def whole(look: Look, planned: Plan) -> None:
+            told = note + in_words(planned)
+            book.record(ledger.WRITTEN, home, told, look=look, leftovers=leftovers)
+
+        def undo() -> None:
+            told = "It was written in part, and what stood there before was put back."
+            book.record(ledger.PLANNED, home, note + told, leftovers=leftovers)
+
+        writing = self._writing(tonight, standing)
+        return replace(writing, on_begin=begin, on_whole=whole, on_undo=undo).run(home.id)
+
+    def _writing(self, tonight: Tonight, standing: Standing) -> Writing:
+        habits = self.settings.listener(self.listener).publishing
+        return Writing(self.spotify, self._mark, tonight.wanted, standing, habits.own_items)
+
+    def _keep_face(self, tonight: Tonight, standing: Standing, home: Playlist) -> None:
+        """Bring the description up to date, and the name if it is still the one that we gave."""
+        description: str | None = self._description(tonight)
+        now = self.spotify.playlist(home.id)
+        check_marker(now, self._mark)
+        if html.unescape(now.description) == description:
+            description = None
+        renamed = now.name == standing.name and now.name != self._name
+        if description is not None or renamed:
+            self.spotify.change_details(
+                home.id, name=self._name if renamed else None, description=description
+            )
+
+    def _hang_cover(self, tonight: Tonight, home: Playlist) -> str:
+        """Give the playlist the night's picture; why that failed, which keeps nobody awake."""
+        from smallhours.playlist.cover import draw_cover
+
+        try:
+            self.spotify.upload_cover(home.id, draw_cover(sounds(self.lake, tonight)))
+        except QuotaExceeded:
+            raise
+        except ServiceError as error:
+            LOG.warning("The cover was not changed: %s", error)
+            return " The cover was not changed."
+        return ""
+
+    def _description(self, tonight: Tonight) -> str:
+        return describe(
+            self.night.date,
+            [pick.artist for pick in tonight.wanted],
+            self._mark,
+            moods=moods(self.lake, tonight),
+            because=because(self.lake, tonight),
         )
-        if (count := planned.count(kind))
-    ]
-    if planned.additions:
-        parts.append(f"{len(planned.additions)} of the listener's own kept")
-    return ", ".join(parts) + "."
+
+    @property
+    def _mark(self) -> str:
+        return marker(self.listener, self.intent)
+
+    @property
+    def _name(self) -> str:
+        template = self.settings.listener(self.listener).playlists[self.intent].name
+        return call(template, night=self.night.date, listener=self.listener)
+
+    @property
+    def _wishes_cover(self) -> bool:
+        return self.settings.listener(self.listener).publishing.cover
+
+
+NOWHERE = Look(Playlist("", "", "", "", False, False, "", 0), (), {})
+
+
+def _nothing_to_do(standing: Standing) -> str:
+    if standing.newer:
+        return f"The list of {standing.newer} is newer and stays."
+    if standing.tonight == ledger.WITHDRAWN:
+        return "An earlier list was put back in this one's place, and stays."
+    if standing.tonight == ledger.WITHDRAWING:
+        return "An earlier list was being put back; run the same `smallhours rollback` again."
+    return ""
+
+
+def _at_a_new_place(standing: Standing) -> Standing:
+    """What was written elsewhere says nothing about a new playlist."""
+    return replace(standing, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
 def _summary(outcome: str, planned: Plan, home: Playlist | None, note: str) -> Summary:
@@ -254,79 +377,6 @@ def _summary(outcome: str, planned: Plan, home: Playlist | None, note: str) -> S
         "added": planned.count("add"),
         "removed": planned.count("remove"),
         "moved": planned.count("move"),
-        "own_items_kept": len(planned.additions),
+        "own_items_kept": len(planned.own),
         "note": note,
     }
-
-
-@dataclass(frozen=True)
-class _Book:
-    """Tonight's page of the ledger.
-
-    Attributes:
-        lake: Where the ledger is.
-        listener: Whose playlist.
-        night: Tonight.
-        wanted: Tonight's tracks.
-        name: The name of a playlist that is yet to be made.
-    """
-
-    lake: Lake
-    listener: str
-    night: Night
-    wanted: Sequence[Wanted]
-    name: str
-
-    def standing(self) -> Standing:
-        """What the ledger says before tonight's write."""
-        rows: pd.DataFrame = self.lake.frame(PLAYLISTS, where={"listener": self.listener})
-        return ledger.standing(rows, intent=MAIN, night=self.night.date)
-
-    def plan(self, current: Sequence[str | None], standing: Standing, shortest: int) -> Plan:
-        """Plan on what stands there; rows that Spotify has lost are nobody's."""
-        return plan(
-            self.wanted,
-            [uri for uri in current if uri is not None],
-            last=standing.last,
-            maybe=standing.maybe,
-            shortest=shortest,
-        )
-
-    def record(
-        self,
-        outcome: str,
-        home: Playlist | None,
-        note: str,
-        planned: Plan | None = None,
-        *,
-        before: str | None = None,
-        after: str | None = None,
-        last_id: str | None = None,
-    ) -> None:
-        """Write down how far tonight's list has come."""
-        ours = planned.ours if planned else self.wanted
-        row = ledger.entry(
-            night=self.night.date,
-            name=home.name if home else self.name,
-            playlist_id=home.id if home else last_id,
-            outcome=outcome,
-            note=note,
-            snapshot_before=before,
-            snapshot_after=after,
-            track_keys=[pick.track_key for pick in ours],
-            uris=[pick.uri for pick in ours],
-        )
-        self.lake.merge(PLAYLISTS, row, partition={"listener": self.listener})
-
-    def keep_yesterday(
-        self, standing: Standing, problem: str, home: Playlist | None = None
-    ) -> DegeneratePlaylist:
-        """Record that nothing is written tonight, unless something was; the error to raise."""
-        if standing.tonight not in ledger.MAYBE_SHOWN:
-            last_id = next(iter(standing.playlist_ids), None)
-            self.record(ledger.KEPT_YESTERDAY, home, problem, last_id=last_id)
-        return DegeneratePlaylist(
-            f"{problem} What stood in the playlist stays.",
-            remedy="Look at `why_not` in the night's recommendations; "
-            "`shortest`, `artist_cap` and `not_again_nights` are in the listener's settings.",
-        )

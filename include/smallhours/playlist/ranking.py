@@ -1,57 +1,41 @@
 """How promising is each candidate, by every signal and by all of them together?
 
-Each signal is a small pure function from the evidence to one number a track. They are fused by
-rank, not by value, with weights that nothing was fitted to: on 198 listeners this was as good as
-the best single signal picked in hindsight, and it needs no history to start from.
+The signals and their weights are those of `smallhours.training.ranking`: the listener's own, where
+their past has shown that these rank better, or else a default that nothing was fitted to. Here the
+night's evidence becomes signals, and the signals become one score and a rank; how much each signal
+added to a track's score is kept, because its reason rests on that.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import datetime as dt
+from collections.abc import Collection
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
-# Reciprocal-rank fusion adds weight / (60 + rank) over the signals (Cormack, Clarke, Buettcher,
-# SIGIR 2009, who also found 60). How well known a track is breaks ties more than it decides.
-RANK_OFFSET = 60.0
-WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        "p_like": 1.0,
-        "near_tracks": 1.0,
-        "near_artists": 1.0,
-        "tag_affinity": 1.0,
-        "popularity": 0.25,
-    }
+from smallhours.training.ranking import signals
+from smallhours.training.ranking.centres import taste_centres
+from smallhours.training.ranking.fusion import (
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    DEFAULT,
+    DISTANCE_FROM_RECENT,
+    FRESHNESS,
+    NEAR_ARTISTS,
+    NEAR_TRACKS,
+    P_LIKE,
+    POPULARITY,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+    Fusion,
 )
+from smallhours.training.ranking.lists import BY_ARTISTS, BY_TRACKS
+from smallhours.training.ranking.signals import consensus, popularity
 
-# Which routes speak for which signal. Tracks that came by a tag are judged by `tag_affinity`.
-NEAR_TRACKS = ("similar_track",)
-NEAR_ARTISTS = ("similar_artist", "known_artist")
+__all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
 
-# One seed alone never makes a candidate certain.
-SUREST_VOTE = 0.99
-
-
-def consensus(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
-    """How strongly the seeds agree on each track: 1 - prod(1 - strength) over its seeds.
-
-    As if each seed were right on its own with the probability `strength`. Many weak votes can
-    outweigh a strong one; no number of them exceeds 1.
-
-    Args:
-        votes: `track_key` and `strength` (0-1), one row per seed of a track.
-        tracks: The tracks to answer for; 0 for one without votes.
-    """
-    doubt = np.log1p(-votes["strength"].clip(0.0, SUREST_VOTE).to_numpy(dtype=float))
-    total = pd.Series(doubt, index=votes["track_key"]).groupby(level=0).sum()
-    doubts = total.reindex(tracks).fillna(0.0)
-    return pd.Series(-np.expm1(doubts.to_numpy(dtype=float)), index=tracks)
-
-
-def popularity(listeners: pd.Series) -> pd.Series:
-    """Percentile of the number of Last.fm listeners among the candidates, 0-1; unknown is .5."""
-    return listeners.astype(float).rank(pct=True).fillna(0.5)
+# `by_popularity` is what popularity added to the score.
+ADDED_BY = "by_"
 
 
 def score_candidates(
@@ -61,76 +45,137 @@ def score_candidates(
     tag_affinity: pd.Series,
     p_like: pd.Series | None,
     eligible: pd.Series,
+    more: pd.DataFrame | None = None,
+    fusion: Fusion = DEFAULT,
 ) -> pd.DataFrame:
     """Score every candidate.
 
     Args:
-        votes: Rows of `candidates`: `track_key`, `route`, `strength`.
+        votes: Rows of `candidates`: `track_key`, `route`, `strength`, and `seed_key` where the
+            seeds are to be counted.
         listeners: Number of Last.fm listeners by track key, null when unknown; its index says
             which tracks are scored.
-        tag_affinity: Cosine to the listener's tag profile, same index.
+        tag_affinity: Cosine to the listener's tags, same index.
         p_like: P(like), same index; None when there is no model yet.
         eligible: True for the tracks that may be chosen, same index. A signal's ranks are taken
             among these alone, so that what the listener knows does not crowd the top.
+        more: Further signals, one column each, by track key: `more_signals`. One that is also
+            made here wins.
+        fusion: The weights; see `training.ranking.saved.load_fusion`.
 
     Returns:
         Indexed by track key: `p_like` (null without a model), `consensus`, `tag_affinity`,
-        `popularity`, `score` (0-1; 1 would be the best by every signal) and `rank` (1 is the
-        best; ties in key order).
+        `popularity`, the other signals by their names, `score` (0-1; 1 would be the best that
+        the signals can say), `rank` (1 is the best; ties in key order), and for each signal that
+        counted `by_<signal>`, what it added to the score; these sum to the score.
     """
     tracks = listeners.index
-    by_route = votes["route"]
-    signals = pd.DataFrame(
-        {
-            "near_tracks": consensus(votes[by_route.isin(NEAR_TRACKS)], tracks),
-            "near_artists": consensus(votes[by_route.isin(NEAR_ARTISTS)], tracks),
-            "tag_affinity": tag_affinity.reindex(tracks),
-            "popularity": popularity(listeners),
-        },
-        index=tracks,
+    found = _signals(votes, listeners, tag_affinity, p_like)
+    if more is not None:
+        found = found.assign(**{str(name): more[name].reindex(tracks) for name in more.columns})
+    added = fusion.contributions(found, eligible.reindex(tracks))
+    scored = found.assign(
+        p_like=found.get(P_LIKE, np.nan),
+        consensus=consensus(votes, tracks),
+        score=added.sum(axis=1).clip(0.0, 1.0),
     )
-    if p_like is not None:
-        signals["p_like"] = p_like.reindex(tracks)
-    scored = pd.DataFrame(
-        {
-            "p_like": np.nan if p_like is None else signals["p_like"],
-            "consensus": consensus(votes, tracks),
-            "tag_affinity": signals["tag_affinity"],
-            "popularity": signals["popularity"],
-            "score": fuse(signals, among=eligible.reindex(tracks)),
-        },
-        index=tracks,
-    )
-    best_first = scored.rename_axis("track_key").reset_index()
-    best_first = best_first.sort_values(["score", "track_key"], ascending=[False, True])
-    order = pd.Series(np.arange(1, len(tracks) + 1), index=best_first["track_key"])
-    return scored.assign(rank=order.reindex(tracks))
+    scored = scored.assign(rank=_ranks(scored["score"]))
+    return scored.join(added.add_prefix(ADDED_BY))
 
 
-def fuse(
-    signals: pd.DataFrame, *, among: pd.Series, weights: Mapping[str, float] = WEIGHTS
-) -> pd.Series:
-    """Reciprocal-rank fusion of the signals, scaled so that the best by all of them has 1.
+def more_signals(
+    tracks: pd.Index,
+    *,
+    artists: pd.Series | None = None,
+    first_seen: pd.Series | None = None,
+    night: dt.date | None = None,
+    vectors: sparse.csr_matrix | None = None,
+    vector_tracks: pd.Index | None = None,
+    weights: pd.Series | None = None,
+    recent: Collection[str] = (),
+    features: pd.DataFrame | None = None,
+    rng: np.random.Generator | None = None,
+) -> pd.DataFrame:
+    """The signals that `score_candidates` can't make from votes; one is left out without its own.
 
-    >>> signals = pd.DataFrame({"p_like": [0.9, 0.5], "popularity": [0.1, 0.8]}, index=["a", "b"])
-    >>> fuse(signals, among=pd.Series(True, index=["a", "b"])).round(3).to_dict()
-    {'a': 0.997, 'b': 0.987}
+    Args:
+        tracks: The tracks to answer for.
+        artists: For `artist_affinity`: weight by artist key.
+        first_seen: For `freshness`, with `night`: a date by track key.
+        night: Tonight.
+        vectors: CSR (vector_tracks, tags), rows of length one. With `weights` and `rng` for
+            `tag_affinity` to several taste centres; with `recent` for `distance_from_recent`.
+        vector_tracks: Track key of each row; it may lack tracks that have no tags.
+        weights: How much each known track counts, by track key; with `features` for `audio_fit`.
+        recent: Track keys of the last lists.
+        features: Rows of `audio_features` of the tracks and of what the listener knows.
+        rng: Draws the first taste centres.
+
+    Returns:
+        Indexed by track: a column per signal.
     """
-    names = [name for name in signals.columns if name in weights]
-    total = np.zeros(len(signals))
-    for name in names:
-        values = signals[name].fillna(-np.inf).to_numpy(dtype=float)
-        total += weights[name] / (RANK_OFFSET + _ranks(values, among.to_numpy(dtype=bool)))
-    best = sum(weights[name] for name in names) / (RANK_OFFSET + 1)
-    return pd.Series(total / best if best else total, index=signals.index).clip(0.0, 1.0)
+    found: dict[str, pd.Series] = {}
+    if artists is not None:
+        found[ARTIST_AFFINITY] = signals.artist_affinity(artists, tracks)
+    if first_seen is not None and night is not None:
+        found[FRESHNESS] = signals.freshness(first_seen.reindex(tracks), night)
+    if features is not None and weights is not None:
+        found[AUDIO_FIT] = signals.audio_fit(features, weights, tracks)
+    if vectors is not None and vector_tracks is not None:
+        found |= _by_tags(tracks, vectors, vector_tracks, weights, recent, rng)
+    return pd.DataFrame(found, index=tracks)
 
 
-def _ranks(
-    values: npt.NDArray[np.float64], among: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    """The rank that each value takes among some of them, from 1; equal values share their mean."""
-    field = np.sort(values[among])
-    above = len(field) - np.searchsorted(field, values, side="right")
-    equal = len(field) - above - np.searchsorted(field, values, side="left")
-    ranks: npt.NDArray[np.float64] = above + np.maximum(equal + 1, 2) / 2
-    return ranks
+def _by_tags(
+    tracks: pd.Index,
+    vectors: sparse.csr_matrix,
+    vector_tracks: pd.Index,
+    weights: pd.Series | None,
+    recent: Collection[str],
+    rng: np.random.Generator | None,
+) -> dict[str, pd.Series]:
+    found: dict[str, pd.Series] = {}
+    places = vector_tracks.get_indexer(tracks)
+    known = np.flatnonzero(places >= 0)
+    asked = vectors[places[known]]
+
+    def spread(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> pd.Series:
+        return pd.Series(values, index=tracks[known]).reindex(tracks)
+
+    if weights is not None and rng is not None:
+        own = weights.reindex(vector_tracks).fillna(0.0).to_numpy(dtype=float)
+        found[TAG_AFFINITY] = spread(signals.closest(asked, taste_centres(vectors, own, rng)))
+    if recent:
+        at = vector_tracks.get_indexer(pd.Index(sorted(recent)))
+        found[DISTANCE_FROM_RECENT] = spread(signals.distance_from(asked, vectors[at[at >= 0]]))
+    return found
+
+
+def _signals(
+    votes: pd.DataFrame,
+    listeners: pd.Series,
+    tag_affinity: pd.Series,
+    p_like: pd.Series | None,
+) -> pd.DataFrame:
+    tracks, route = listeners.index, votes["route"]
+    found = {
+        NEAR_TRACKS: consensus(votes[route.isin(BY_TRACKS)], tracks),
+        NEAR_ARTISTS: consensus(votes[route.isin(BY_ARTISTS)], tracks),
+        TAG_AFFINITY: tag_affinity.reindex(tracks),
+        POPULARITY: popularity(listeners),
+    }
+    if "seed_key" in votes:
+        found[SEED_SUPPORT] = signals.seed_support(votes, tracks)
+    if p_like is not None:
+        found[P_LIKE] = p_like.reindex(tracks)
+    return pd.DataFrame(found, index=tracks)
+
+
+def _ranks(score: pd.Series) -> pd.Series:
+    """Places from 1, the best first; ties in key order."""
+    by_key = np.argsort(np.argsort(score.index.to_numpy(dtype=object).astype(str), kind="stable"))
+    # Rounding must not decide between tracks that are equal by every signal.
+    best_first = np.lexsort((by_key, -score.to_numpy().round(12)))
+    ranks = np.empty(len(score), dtype=np.int64)
+    ranks[best_first] = np.arange(1, len(score) + 1)
+    return pd.Series(ranks, index=score.index)

@@ -1,199 +1,146 @@
 """Why is this track in the list, in one sentence that is true of it alone?
 
-The sentence is put together from what brought the track here: the seeds, with how often the
-listener played them; the tags that count for it; the audio features that stand out. Whatever is
-not known is left out, and nothing is said that would fit any track.
+Of all that could truthfully be said of a track, what counted most for it is said, unless it was
+said of its neighbours already: a list in which every sentence reads alike explains nothing. What
+is not known is left out, and nothing is said that would fit any track.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.identity import artist_key_in
+from smallhours.playlist import claims
+from smallhours.playlist.claims import HOURS, RANK, Claim
 from smallhours.playlist.evidence import History
+from smallhours.playlist.grounds import Feature, Grounds
 from smallhours.playlist.selection import EXPLORE
 
-PREDICTED = "predicted"
+__all__ = ["Feature", "Grounds", "Reason", "Teller", "reason"]
 
-SEEDS_NAMED = 2
-TAGS_NAMED = 2
-
-# From which value on a feature is worth a word, and the word; above or below.
-_HIGH = {
-    "energy": (0.75, "energetic"),
-    "acousticness": (0.7, "acoustic"),
-    "instrumentalness": (0.6, "instrumental"),
-    "valence": (0.7, "bright"),
-    "danceability": (0.7, "danceable"),
-}
-_LOW = {"energy": (0.4, "calm"), "valence": (0.3, "dark"), "danceability": (0.3, "drifting")}
-
-_ORDINALS = ("strongest", "second strongest", "third strongest", "fourth strongest")
+# What repeating costs, against weights that are a few tenths: a name that was said before, a kind
+# or a form that leads again, a word in the sentence before.
+NAME_AGAIN = 0.06
+NAME_JUST_NOW = 0.25
+LEAD_AGAIN = 0.10
+FORM_AGAIN = 0.12
+# A word for a sound or a time of the week explains little when it is said of so many.
+MOST_OF_A_WORD = 0.15
+FEWEST_OF_A_WORD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """One audio feature of a track.
+class Reason:
+    """One sentence, and the `reason_kind` of what it leads with; empty and none for no reason."""
+
+    text: str
+    kind: str | None
+
+
+@dataclass
+class Teller:
+    """Tells the reasons of one list, track by track, and remembers what it said.
 
     Attributes:
-        name: As Spotify has it.
-        value: 0-1.
-        margin: Half of the 80 % interval, if predicted.
-        predicted: Whether it was predicted rather than measured.
+        history: What the listener knows, for names and counts.
+        profile: The listener's tags, strongest first.
+        length: How many tracks the list has.
     """
 
-    name: str
-    value: float
-    margin: float | None
-    predicted: bool
+    history: History
+    profile: pd.Series
+    length: int
+    _said: Counter[str] = field(default_factory=Counter)
+    _just_said: frozenset[str] = frozenset()
+    _led: tuple[str, ...] = ()
+    _told: int = 0
 
+    def tell(self, grounds: Grounds) -> Reason:
+        """Say why the next track of the list was chosen."""
+        special = grounds.special
+        taken = set(special.names) if special else set()
+        near = claims.nearness(grounds, self.history, self.profile)
+        if special is not None and special.kind == HOURS:  # which says that something is played
+            near = [claim for claim in near if claim.form != "because"]
+        lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
+        told = [lead] if lead else []
+        if special is not None:
+            # What all of the list is for need not open every sentence.
+            place = self._told % 2 if lead else 0
+            said = Claim(special.kind, special.kind, special.text, special.names, 1.0)
+            told.insert(place, said)
+        told += self._besides(near, lead, grounds, taken)
+        time = self._time(grounds)
+        clauses = [claim.text for claim in told]
+        if grounds.slot == EXPLORE:
+            clauses.insert(0, f"a step aside, drawn from {claims.standing(grounds)}")
+        elif lead is None and special is None:
+            by = " by its tags" if grounds.tags else ""
+            clauses.insert(0, f"{claims.standing(grounds)}{by}")
+        self._remember([*told, time] if time else told)
+        text = "; ".join(clauses) + (f", close to your {time.text}" if time else "")
+        kind = special.kind if special else lead.kind if lead else RANK
+        self._told += 1
+        return Reason(f"{text[0].upper()}{text[1:]}.", kind)
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
-    """What speaks for one track.
+    def _besides(
+        self, near: Sequence[Claim], lead: Claim | None, grounds: Grounds, taken: Set[str]
+    ) -> list[Claim]:
+        """What is said after the lead: another nearness, the tags, the sound."""
+        named = {*taken, *(lead.names if lead else ())}
+        found: list[Claim] = []
+        if grounds.special is None and lead and len(lead.names) < 2:
+            other = [c for c in near if c.kind != lead.kind and c.form != "count"]
+            if second := self._best([c for c in other if not named & set(c.names)]):
+                found.append(second)
+                named |= set(second.names)
+        if tags := self._best([c for c in claims.of_tags(grounds) if not named & set(c.names)]):
+            found.append(tags)
+        sounds = [c for c in claims.of_sound(grounds) if not named & set(c.names)]
+        if sound := self._best([c for c in sounds if not self._worn(c)]):
+            found.append(sound)
+        return found
 
-    Attributes:
-        track_key: The track.
-        seeds: (route, seed key) of the votes for it, strongest first.
-        tags: Its tags that count for it, strongest first.
-        features: What is known of how it sounds.
-        slot: `exploit` or `explore`.
-        rank: Its rank among all that were considered.
-        considered: How many were considered.
-    """
+    def _time(self, grounds: Grounds) -> Claim | None:
+        """The time of the week, where it is one and was not said of too many."""
+        time = grounds.hours
+        if not time or (grounds.special is not None and grounds.special.kind == HOURS):
+            return None
+        claim = Claim(HOURS, time, time, (time,), 0.0)
+        return None if self._worn(claim) or time in self._just_said else claim
 
-    track_key: str
-    seeds: Sequence[tuple[str, str]]
-    tags: Sequence[str]
-    features: Sequence[Feature]
-    slot: str
-    rank: int
-    considered: int
+    def _best(self, among: Iterable[Claim], *, leading: bool = False) -> Claim | None:
+        """What counts most, less what it repeats; the first of equals."""
+        best: tuple[float, Claim] | None = None
+        for claim in among:
+            worth = claim.weight - self._staleness(claim, leading=leading)
+            if best is None or worth > best[0] + 1e-12:
+                best = (worth, claim)
+        return None if best is None else best[1]
+
+    def _staleness(self, claim: Claim, *, leading: bool) -> float:
+        stale = sum(
+            NAME_AGAIN * self._said[name] + NAME_JUST_NOW * (name in self._just_said)
+            for name in claim.names
+        ) / max(len(claim.names), 1)
+        if leading:
+            recent = self._led[-3:]
+            stale += LEAD_AGAIN * sum(led.startswith(f"{claim.kind}:") for led in recent)
+            stale += FORM_AGAIN * recent.count(f"{claim.kind}:{claim.form}")
+        return stale
+
+    def _worn(self, claim: Claim) -> bool:
+        most = max(FEWEST_OF_A_WORD, MOST_OF_A_WORD * self.length)
+        return any(self._said[name] >= most for name in claim.names)
+
+    def _remember(self, told: Sequence[Claim]) -> None:
+        names = [name for claim in told for name in claim.names]
+        self._just_said = frozenset(names)
+        self._said.update(names)
+        self._led = (*self._led, *(f"{c.kind}:{c.form}" for c in told[:1]))[-3:]
 
 
 def reason(grounds: Grounds, history: History, profile: pd.Series) -> str:
-    """Say why a track was chosen.
-
-    Args:
-        grounds: What speaks for it.
-        history: What the listener knows, for names and counts.
-        profile: The listener's tags, strongest first.
-    """
-    nearness, named_tag = _nearness(grounds, history, profile)
-    clauses = [nearness] if nearness else []
-    if tags := [tag for tag in grounds.tags if tag != named_tag][:TAGS_NAMED]:
-        clauses.append(_listed(tags))
-    if sound := _sound(grounds.features, said=tags):
-        clauses.append(sound)
-    standing = f"rank {grounds.rank:,} of {grounds.considered:,}"
-    if grounds.slot == EXPLORE:
-        clauses.insert(0, f"a step aside, drawn from {standing}")
-    elif not nearness:
-        clauses.insert(0, f"{standing} by its tags")
-    text = "; ".join(clauses)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _nearness(grounds: Grounds, history: History, profile: pd.Series) -> tuple[str, str]:
-    """How the track relates to what the listener plays, and the tag that this names, if any."""
-    by_route: dict[str, list[str]] = {}
-    for route, key in grounds.seeds:
-        by_route.setdefault(route, []).append(key)
-    artist = artist_key_in(grounds.track_key)
-    clauses = []
-    if artist in history.artists.index:
-        clauses.append(_more_by(_row(history.artists, artist)))
-    tracks = [key for key in by_route.get("similar_track", ()) if key in history.tracks.index]
-    if tracks:
-        clauses.append(f"close to {_tracks_in_words(tracks, history)}")
-    # Two tracks say enough; an artist whose track was just named says nothing new.
-    said = {artist, *map(artist_key_in, tracks)}
-    near = [key for key in by_route.get("similar_artist", ()) if key not in said]
-    artists = [key for key in near if key in history.artists.index]
-    if artists and len(tracks) < SEEDS_NAMED:
-        clauses.append(f"by an artist near {_artists_in_words(artists, history)}")
-    if clauses or "tag" not in by_route:
-        return "; ".join(clauses[:2]), ""
-    tag = by_route["tag"][0]
-    return f"one of the best-known tracks in {tag}{_standing_of(tag, profile)}", tag
-
-
-def _row(frame: pd.DataFrame, key: str) -> dict[str, Any]:
-    return {str(name): value for name, value in frame.loc[[key]].to_dict("records")[0].items()}
-
-
-def _more_by(artist: Mapping[str, Any]) -> str:
-    known = int(artist["tracks"])
-    count = "one track" if known == 1 else f"{known} tracks"
-    return f"more by {artist['artist']}, of whom you know {count}"
-
-
-def _tracks_in_words(keys: Sequence[str], history: History) -> str:
-    """The strongest seed, then the strongest by somebody else, and how many there are besides."""
-    others = [key for key in keys if artist_key_in(key) != artist_key_in(keys[0])]
-    named = [keys[0], *(others or keys[1:])[: SEEDS_NAMED - 1]]
-    rows = [_row(history.tracks, key) for key in named]
-    names = [f"{row['artist']} – {row['title']}{_familiarity(row)}" for row in rows]
-    return _listed_with_rest(names, len(keys) - len(names))
-
-
-def _artists_in_words(keys: Sequence[str], history: History) -> str:
-    rows = [_row(history.artists, key) for key in keys[:SEEDS_NAMED]]
-    names = [f"{row['artist']}{_plays(int(row['plays']))}" for row in rows]
-    return _listed_with_rest(names, len(keys) - len(names))
-
-
-def _familiarity(track: Mapping[str, Any]) -> str:
-    if plays := _plays(int(track["plays"])):
-        return plays
-    return " (saved)" if track["saved"] else ""
-
-
-def _plays(count: int) -> str:
-    if count == 0:
-        return ""
-    return " (1 play)" if count == 1 else f" ({count:,} plays)"
-
-
-def _listed_with_rest(names: Sequence[str], rest: int) -> str:
-    if not rest:
-        return _listed(names)
-    return _listed([*names, f"{'one' if rest == 1 else f'{rest:,}'} more of yours"])
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _standing_of(tag: str, profile: pd.Series) -> str:
-    strongest = list(profile.index[: len(_ORDINALS)])
-    if tag.lower() not in strongest:
-        return ""
-    return f", your {_ORDINALS[strongest.index(tag.lower())]} tag"
-
-
-def _sound(features: Sequence[Feature], *, said: Sequence[str]) -> str:
-    """The one feature that stands out most and that no tag says already, if any does."""
-    striking: list[tuple[float, str, Feature]] = []
-    for feature in features:
-        if feature.name in _HIGH and feature.value >= _HIGH[feature.name][0]:
-            bound, word = _HIGH[feature.name]
-            striking.append(((feature.value - bound) / (1 - bound), word, feature))
-        elif feature.name in _LOW and feature.value <= _LOW[feature.name][0]:
-            bound, word = _LOW[feature.name]
-            striking.append(((bound - feature.value) / bound, word, feature))
-    striking = [found for found in striking if found[1] not in said]
-    if not striking:
-        return ""
-    _, word, feature = max(striking, key=lambda s: (s[0], s[1]))
-    source = "predicted" if feature.predicted else "measured"
-    margin = f" ± {_short(feature.margin)}" if feature.margin is not None else ""
-    return f"{word} ({source} {feature.name} {_short(feature.value)}{margin})"
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}".removeprefix("0")
+    """Say why a single track was chosen, as if it were the first of a list."""
+    return Teller(history, profile, length=1).tell(grounds).text

@@ -23,23 +23,25 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.ledger import MAIN
 from smallhours.playlist.selection import EXPLOIT, RESERVE, arrange
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.wishes import PlaylistWishes
 
 NOT_FOUND = "not found on Spotify"
 TWIN = "the same Spotify track as another pick"
 KNOWN_ID = "known under another name"
+EXPLICIT = "explicit"
 NEVER_THIS = "never, says your file of overrides"
 
 
 def resolve_tracks(
     listener: str, lake: Lake, spotify: Search, *, settings: Settings, night: Night
 ) -> Summary:
-    """Find the night's tracks on Spotify until the list is full, and settle the list.
+    """Find the night's tracks on Spotify until the lists are full, and settle the lists.
 
-    A listener without a Spotify account keeps the list as it was ranked.
+    The playlists take turns, the main one first; what one has taken the next ones don't. A
+    listener without a Spotify account keeps the list as it was ranked.
 
     Raises:
         NotEnoughData: no list was chosen for this night.
@@ -51,31 +53,33 @@ def resolve_tracks(
         return {"skipped": "no Spotify account in the settings"}
     where = {"listener": listener, "night": night.date.isoformat()}
     columns = [column.name for column in RECOMMENDATIONS.columns]
-    chosen = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
-    chosen = chosen[chosen["intent"] == MAIN].set_index("track_key")
-    if chosen.empty:
+    rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
+    if rows.empty:
         raise NotEnoughData(
             f"No tracks were chosen for the night of {night.date}.",
             remedy="Run rank_candidates for this night first.",
         )
-    listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
-    spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
-
+    named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
     ids = SpotifyIds(spotify, night.date, read_overrides(settings.catalog.overrides_file))
-    walk = _Walk(_read_tracks(lake, [*listed, *spare]), _heard_ids(lake, listener), ids)
+    walk = _Walk(_read_tracks(lake, named["track_key"].tolist()), _heard_ids(lake, listener), ids)
+    settled: list[pd.DataFrame] = []
     try:
-        settled = walk.settle(listed, spare)
+        for intent, wishes in settings.listener(listener).playlists.items():
+            chosen = rows[rows["intent"] == intent].set_index("track_key")
+            settled.append(_settle(chosen, walk, wishes))
     except ServiceError:
         _keep(lake, walk.answers)
         raise
     _keep(lake, walk.answers)
-    lake.merge(RECOMMENDATIONS, _settled(chosen, settled, walk.refused), partition=where)
+    found = pd.concat(settled)
+    lake.merge(RECOMMENDATIONS, found, partition=where)
+    listed = found.loc[found["position"].notna(), "track_key"]
     return {
-        "wanted": len(listed),
-        "resolved": len(settled),
-        "known_before": len(settled) - sum(key in walk.answers for key in settled),
+        "wanted": int(rows["position"].notna().sum()),
+        "resolved": len(listed),
+        "known_before": len(listed) - sum(key in walk.answers for key in listed),
         "searches": ids.searches,
-        "not_found": sum(why == NOT_FOUND for why in walk.refused.values()),
+        "not_found": int((found["why_not"] == NOT_FOUND).sum()),
     }
 
 
@@ -102,55 +106,69 @@ class _Walk:
         heard_ids: Spotify ids that the listener has played or saved.
         ids: Who knows Spotify ids, or asks for them.
         answers: Rows of `tracks` with tonight's answers, by key.
-        refused: Why tracks were passed over, by key.
+        taken: Spotify ids that one of the lists holds.
+        refused: Why tracks were passed over in the present list, by key.
     """
 
     tracks: dict[str, dict[str, Any]]
     heard_ids: frozenset[str]
     ids: SpotifyIds
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
 
-    def settle(self, listed: Sequence[str], spare: Sequence[str]) -> list[str]:
-        """The tracks of the list, in order; gaps are filled from the reserve, in its order."""
-        taken: set[str] = set()
+    def settle(
+        self, listed: Sequence[str], spare: Sequence[str], wishes: PlaylistWishes
+    ) -> list[str]:
+        """The tracks of a list, in order; gaps are filled from its reserve, in its order."""
+        self.refused = {}
         standins = iter(spare)
         settled = [
             found
             for place in listed
-            if (found := self._first_that_resolves(place, standins, taken))
+            if (found := self._first_that_resolves(place, standins, wishes))
         ]
         return arrange(settled)
 
     def _first_that_resolves(
-        self, key: str, standins: Iterator[str], taken: set[str]
+        self, key: str, standins: Iterator[str], wishes: PlaylistWishes
     ) -> str | None:
         candidates = itertools.chain([key], standins)
-        return next((k for k in candidates if self._resolves(k, taken)), None)
+        return next((k for k in candidates if self._resolves(k, wishes)), None)
 
-    def _resolves(self, key: str, taken: set[str]) -> bool:
+    def _resolves(self, key: str, wishes: PlaylistWishes) -> bool:
         if key in self.ids.overrides.never:
             self.refused[key] = NEVER_THIS
             return False
-        spotify_id = self._spotify_id(key)
+        found = self._look_up(key)
+        spotify_id = found["spotify_id"]
         if spotify_id is None:
             self.refused[key] = NOT_FOUND
-        elif spotify_id in taken:
+        elif spotify_id in self.taken:
             self.refused[key] = TWIN
-        elif spotify_id in self.heard_ids:
+        elif spotify_id in self.heard_ids and wishes.not_played_days is None:
             self.refused[key] = KNOWN_ID
+        elif found.get("explicit") and not wishes.explicit:
+            self.refused[key] = EXPLICIT
         else:
-            taken.add(spotify_id)
+            self.taken.add(str(spotify_id))
             return True
         return False
 
-    def _spotify_id(self, key: str) -> str | None:
-        track = self.tracks[key]
+    def _look_up(self, key: str) -> dict[str, Any]:
+        """A track's row with its Spotify id, or with none if it has none."""
+        track = self.answers.get(key) or self.tracks[key]
         answer = self.ids.look_up(track)
         if answer != track:
             self.answers[key] = answer
-        spotify_id = answer["spotify_id"]
-        return None if spotify_id is None else str(spotify_id)
+        return answer
+
+
+def _settle(chosen: pd.DataFrame, walk: _Walk, wishes: PlaylistWishes) -> pd.DataFrame:
+    """The rows of one playlist with its list as it will be."""
+    listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
+    spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
+    return _settled(chosen, walk.settle(listed, spare, wishes), walk.refused)
 
 
 def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:

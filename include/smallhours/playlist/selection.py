@@ -1,135 +1,179 @@
-"""Which candidates make tonight's list, in which order, and why not the others?
+"""Which candidates make tonight's lists, in which order, and why not the others?
 
-A track is out before anything is compared when the listener knows it, blocked its artist, or had
-it lately. Of the rest the best are taken, under a cap per artist and never two versions of one
-song; a few slots are drawn from below the cut, with the probability of each draw on record, so
-that what was tried can be weighed fairly later.
+What may not come is out before anything is compared. Of the rest a list takes one track after the
+other (`rerank.picking`); a few slots are drawn from below the cut, with the probability of each
+draw on record, so that what was tried can be weighed fairly later. When all of the night's lists
+are chosen, each gets a reserve that stands in for what can't be found on Spotify.
 """
 
-import datetime as dt
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from smallhours.identity import artist_key_in, base_of
+from smallhours.identity import artist_key_in
+from smallhours.playlist.rerank.ordering import SURE_PLACES, order
+from smallhours.playlist.rerank.picking import Balance, Caps, Picker
+from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.wishes import Arc, PlaylistWishes
 
 EXPLOIT = "exploit"
 EXPLORE = "explore"
 RESERVE = "reserve"
+ELSEWHERE = "in another of tonight's playlists"
 
-# Explorers come from this many ranks below the cut: unusual picks, not random ones.
-EXPLORE_DEPTH = 500
+# Between a quarter and a third of all tracks were not found on Spotify by others.
+LEAST_RESERVE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the list has to respect.
+    """What a list has to respect.
 
     Attributes:
         size: Tracks in the list.
         reserve: Further tracks that stand in for those that can't be found on Spotify.
-        artist_cap: Tracks by one artist, at most, the reserve included.
         exploration: Share of `size` that is drawn from below the cut, 0-1.
+        caps: The reserve counts, too.
+        balance: What counts beside relevance.
     """
 
     size: int
     reserve: int
-    artist_cap: int
     exploration: float
+    caps: Caps
+    balance: Balance
+
+    @classmethod
+    def by(cls, wishes: PlaylistWishes) -> "Limits":
+        """What the settings ask for."""
+        return cls(
+            size=wishes.size,
+            reserve=max(wishes.size, LEAST_RESERVE),
+            exploration=wishes.exploration,
+            caps=Caps(wishes.artist_cap, wishes.album_cap, wishes.seed_cap),
+            balance=Balance(wishes.diversity, wishes.calibration),
+        )
 
 
-def why_excluded(
-    tracks: Iterable[str],
-    *,
-    known: Set[str],
-    disliked: Set[str],
-    blocked_artists: Set[str],
-    shown: Mapping[str, dt.date],
-    night: dt.date,
-    not_again_nights: int,
-) -> list[str]:
-    """Why each track may not be chosen; empty where it may.
-
-    Args:
-        tracks: Track keys.
-        known: Keys of everything played, saved or loved; any version of such a song is known.
-        disliked: Keys that the listener rejected, whatever the version.
-        blocked_artists: Artist keys.
-        shown: When each track was last in the listener's playlist.
-        night: Tonight.
-        not_again_nights: A track may return after this many nights.
-    """
-    known_songs = {base_of(key) for key in known}
-    disliked_songs = {base_of(key) for key in disliked}
-    last_shown: dict[str, dt.date] = {}
-    for key, date in shown.items():
-        song = base_of(key)
-        last_shown[song] = max(date, last_shown.get(song, date))
-
-    def reason(key: str) -> str:
-        song = base_of(key)
-        if artist_key_in(key) in blocked_artists:
-            return "blocked artist"
-        if song in disliked_songs:
-            return "disliked"
-        if song in known_songs:
-            return "known" if key in known else "known in another version"
-        if song in last_shown:
-            nights = (night - last_shown[song]).days
-            if 0 < nights <= not_again_nights:
-                return f"recommended {nights} {'night' if nights == 1 else 'nights'} ago"
-        return ""
-
-    return [reason(key) for key in tracks]
-
-
-def select(scored: pd.DataFrame, limits: Limits, rng: np.random.Generator) -> pd.DataFrame:
-    """Choose the list and its reserve.
+class Draft:
+    """One list in the making: chosen at once, then given a reserve and an order.
 
     Args:
-        scored: Indexed by track key: `score`, `rank` (1 is the best, no two alike) and
-            `why_not` (why it is out; empty where it is eligible).
-        limits: What the list has to respect.
+        shortlist: What it is chosen from, the most relevant first.
+        limits: What it has to respect.
         rng: Decides the explorers.
 
-    Returns:
-        `scored`, best first, with `slot` (`exploit`, `explore` or empty), `propensity` (of
-        explorers), `position` (from 1, null when not in the list) and `why_not` filled for every
-        track that is not in the list (`reserve` for the reserve).
+    Attributes:
+        shortlist: As given.
+        slots: `exploit` or `explore` by track key, in the order in which they were taken, the
+            explorers evenly between the others.
+        propensity: The probability with which each explorer was drawn.
+        reserve: Who stands in, the best first; empty until `fill_reserve`.
+        lead: Whose artist or tag each taken track is counted for, where it is for any.
     """
-    ranked = scored.sort_values("rank")
-    picker = _Picker(ranked.index[ranked["why_not"] == ""], limits.artist_cap)
-    explorers = round(limits.size * limits.exploration)
-    slots = dict.fromkeys(picker.best(limits.size - explorers), EXPLOIT)
-    propensity = picker.draw(explorers, ranked["score"], rng)
-    slots.update(dict.fromkeys(propensity, EXPLORE))
-    slots.update(dict.fromkeys(picker.best(limits.size - len(slots)), EXPLOIT))
-    reserve = picker.best(limits.reserve)
 
-    order = {key: place for place, key in enumerate(arrange(_spread(slots)), start=1)}
-    said = {
-        **picker.passed,
-        **dict.fromkeys(reserve, RESERVE),
-        **dict.fromkeys(slots, ""),
-    }
-    below = "rank " + ranked["rank"].astype(str)
-    why_not = ranked["why_not"].where(ranked["why_not"] != "", below)
-    return ranked.assign(
-        slot=[slots.get(key, "") for key in ranked.index],
-        propensity=[propensity.get(key, np.nan) for key in ranked.index],
-        position=pd.array([order.get(key) for key in ranked.index], dtype="Int32"),
-        why_not=[said.get(key, why) for key, why in zip(ranked.index, why_not, strict=True)],
-    )
+    def __init__(self, shortlist: Shortlist, limits: Limits, rng: np.random.Generator) -> None:
+        self.shortlist = shortlist
+        self._limits = limits
+        self._picker = Picker(shortlist, limits.caps, limits.balance)
+        explorers = round(limits.size * limits.exploration)
+        slots = dict.fromkeys(self._picker.best(limits.size - explorers), EXPLOIT)
+        self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
+        slots.update(dict.fromkeys(self.propensity, EXPLORE))
+        slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), EXPLOIT))
+        self.slots = {key: slots[key] for key in _spread(slots)}
+        self.reserve: list[str] = []
+
+    @property
+    def lead(self) -> Mapping[str, str]:
+        """Whose artist or tag each taken track is counted for, where it is for any."""
+        return self._picker.lead
+
+    def fill_reserve(self, elsewhere: Set[str]) -> None:
+        """Choose who stands in.
+
+        Args:
+            elsewhere: Tracks of the night's other lists.
+        """
+        self._picker.leave(elsewhere, ELSEWHERE)
+        self.reserve = self._picker.best(self._limits.reserve)
+
+    def ordered(self, sound: pd.DataFrame, arc: Arc) -> list[str]:
+        """The list in the order in which to play it.
+
+        Args:
+            sound: `energy`, `tempo`, `key` and `mode` by track key, null where unknown.
+            arc: How the energy moves.
+        """
+        keys = list(self.slots)
+        places = order(
+            [artist_key_in(key) for key in keys],
+            sound.reindex(keys),
+            arc=arc,
+            daring=[slot == EXPLORE for slot in self.slots.values()],
+        )
+        return begun_surely(
+            arrange([keys[place] for place in places]),
+            {key for key in keys if self.slots[key] == EXPLORE},
+        )
+
+    def rows(self, scored: pd.DataFrame, listed: Sequence[str]) -> pd.DataFrame:
+        """What became of every track that was considered.
+
+        Args:
+            scored: Indexed by track key: `rank` (1 is the best, no two alike) and `why_not` (why
+                it is out; empty where it is eligible).
+            listed: The list, in order.
+
+        Returns:
+            `scored`, best first, with `slot` (`exploit`, `explore` or empty), `propensity` (of
+            explorers), `position` (from 1, null when not in the list) and `why_not` filled for
+            every track that is not in the list (`reserve` for the reserve).
+        """
+        ranked = scored.sort_values("rank")
+        place = {key: number for number, key in enumerate(listed, start=1)}
+        said = {
+            **self._picker.passed,
+            **dict.fromkeys(self.reserve, RESERVE),
+            **dict.fromkeys(listed, ""),
+        }
+        below = "rank " + ranked["rank"].astype(str)
+        why_not = ranked["why_not"].where(ranked["why_not"] != "", below)
+        return ranked.assign(
+            slot=[self.slots.get(key, "") for key in ranked.index],
+            propensity=[self.propensity.get(key, np.nan) for key in ranked.index],
+            position=pd.array([place.get(key) for key in ranked.index], dtype="Int32"),
+            why_not=[said.get(key, why) for key, why in zip(ranked.index, why_not, strict=True)],
+        )
 
 
-def arrange(tracks: Sequence[str]) -> list[str]:
+def begun_surely(tracks: Sequence[str], explored: Set[str]) -> list[str]:
+    """The list with the surprises behind its first five places, where it has five sure tracks.
+
+    >>> keys = ["a · 1", "b · 1", "c · 1", "d · 1", "e · 1", "f · 1"]
+    >>> begun_surely(keys, {"b · 1"})
+    ['a · 1', 'c · 1', 'd · 1', 'e · 1', 'f · 1', 'b · 1']
+    """
+    sure = [key for key in tracks if key not in explored][:SURE_PLACES]
+    if not explored & set(tracks[: len(sure)]):
+        return list(tracks)
+    head = arrange(sure)
+    tail = [key for key in tracks if key not in set(sure)]
+    return head + arrange(tail, after=artist_key_in(head[-1]))
+
+
+def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
     """Order tracks so that no artist comes twice in a row, changing as little as possible.
 
     Where that can't be (one artist has more than every second track), repeats are as few as can
     be.
+
+    Args:
+        tracks: Track keys in their order.
+        after: Whose track stands before them, if any.
 
     >>> arrange(["a · one", "a · two", "b · three"])
     ['a · one', 'b · three', 'a · two']
@@ -137,7 +181,7 @@ def arrange(tracks: Sequence[str]) -> list[str]:
     left = list(tracks)
     counts = Counter(map(artist_key_in, left))
     arranged: list[str] = []
-    last: Hashable = None
+    last: Hashable = after
     while left:
         most = max(counts.values())
         # With more than half of what is left, an artist has to come now, or will meet itself.
@@ -153,89 +197,11 @@ def arrange(tracks: Sequence[str]) -> list[str]:
 
 
 def _spread(slots: Mapping[str, str]) -> list[str]:
-    """Explorers evenly between the others, so that neither end of the list is all surprises."""
+    """Explorers evenly between the others, and none before the first sure tracks."""
     sure = [key for key, slot in slots.items() if slot == EXPLOIT]
     daring = [key for key, slot in slots.items() if slot == EXPLORE]
     step = len(slots) / (len(daring) + 1)
+    begins = min(SURE_PLACES, len(sure))
     for count, key in enumerate(daring, start=1):
-        sure.insert(round(step * count), key)
+        sure.insert(max(round(step * count), begins + count - 1), key)
     return sure
-
-
-@dataclass
-class _Picker:
-    """Takes tracks off a ranked line, minding the cap and versions, and notes whom it passed.
-
-    Attributes:
-        line: Eligible track keys, best first.
-        artist_cap: Tracks by one artist, at most.
-        passed: Why each track was passed over.
-    """
-
-    line: Iterable[str]
-    artist_cap: int
-    passed: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._line = list(self.line)
-        self._artists: Counter[str] = Counter()
-        self._songs: set[str] = set()
-        self._taken: set[str] = set()
-        self._at = 0
-
-    def best(self, count: int) -> list[str]:
-        """The next tracks of the line."""
-        found: list[str] = []
-        while len(found) < count and self._at < len(self._line):
-            key = self._line[self._at]
-            self._at += 1
-            if key in self._taken:
-                continue
-            if obstacle := self._obstacle(key):
-                self.passed[key] = obstacle
-                continue
-            self._take(key)
-            found.append(key)
-        return found
-
-    def draw(
-        self, count: int, scores: "pd.Series[float]", rng: np.random.Generator
-    ) -> dict[str, float]:
-        """Draw tracks from below the line's present place, better ones more often.
-
-        One after the other by the softmax of their standardised scores, over those that may
-        still be drawn.
-
-        Returns:
-            The drawn tracks, each with the probability that it had when it was drawn.
-        """
-        drawn: dict[str, float] = {}
-        for _ in range(count):
-            pool = list(self._drawable())
-            if not pool:
-                break
-            values = scores.loc[pool].to_numpy(dtype=float)
-            spread = float(values.std())
-            weight = np.exp((values - values.max()) / spread) if spread > 0 else np.ones(len(pool))
-            chances = weight / weight.sum()
-            choice = int(rng.choice(len(pool), p=chances))
-            self._take(pool[choice])
-            drawn[pool[choice]] = float(chances[choice])
-        return drawn
-
-    def _drawable(self) -> Iterator[str]:
-        for key in self._line[self._at : self._at + EXPLORE_DEPTH]:
-            if key not in self._taken and not self._obstacle(key):
-                yield key
-
-    def _obstacle(self, key: str) -> str:
-        if base_of(key) in self._songs:
-            return "another version is chosen"
-        if self._artists[artist_key_in(key)] >= self.artist_cap:
-            return "artist cap"
-        return ""
-
-    def _take(self, key: str) -> None:
-        self._taken.add(key)
-        self._songs.add(base_of(key))
-        self._artists[artist_key_in(key)] += 1

@@ -5,7 +5,7 @@ length one; the listener is the weighted sum of the tracks that they know; close
 between the two. Everything stays sparse.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from smallhours.catalog.normalisation import Weighted, back_off, is_own_name, shipped
+from smallhours.catalog.normalisation.pipeline import ARTIST_SHARE, FULL
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.training.tags import Tags
 
@@ -69,20 +70,50 @@ class TagSpace:
         """
         rows, tracks = pd.factorize(tags["track_key"], sort=True)
         columns, names = pd.factorize(tags["tag"], sort=True)
-        shape = (len(tracks), len(names))
         weights = tags["weight"].to_numpy(dtype=float)
+        shape = (len(tracks), len(names))
         counts = sparse.csr_matrix((weights, (rows, columns)), shape=shape)
+        return cls._of_weights(counts, pd.Index(tracks), pd.Index(names))
+
+    @classmethod
+    def of_tracks(cls, tags: Tags, tracks: Iterable[str]) -> "TagSpace":
+        """The same as `of` with `weighted_tags`, without a row in a frame for each tag.
+
+        What an artist lends is worked out once, not once for each track that borrows it.
+
+        Args:
+            tags: Of the tracks and their artists.
+            tracks: Track keys.
+        """
+        keys = sorted(set(tracks))
+        rows = _Rows()
+        lent: dict[str, int] = {}
+        places = np.empty(len(keys), dtype=np.intp)
+        for at, key in enumerate(keys):
+            if own := tags.own_named(key):
+                places[at] = rows.add(own, 1.0)
+                continue
+            artist = artist_key_in(key)
+            if artist not in lent:
+                lent[artist] = rows.add(tags.artist_named(artist), ARTIST_SHARE)
+            places[at] = lent[artist]
+        held, names = rows.matrix()
+        tagged = np.diff(held.indptr)[places] > 0
+        counts = sparse.csr_matrix(held[places[tagged]])
+        telling = [key for key, is_tagged in zip(keys, tagged.tolist(), strict=True) if is_tagged]
+        return cls._of_weights(counts, pd.Index(telling, dtype="str"), names)
+
+    @classmethod
+    def _of_weights(
+        cls, counts: sparse.csr_matrix, tracks: pd.Index, names: pd.Index
+    ) -> "TagSpace":
+        shape = counts.shape
         frequency = np.bincount(counts.indices, minlength=shape[1])
         idf = np.log((1 + shape[0]) / (1 + frequency)) + 1
         vectors = counts @ sparse.diags_array(idf)
         length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ vectors
-        return cls(
-            pd.Index(tracks),
-            pd.Index(names),
-            sparse.csr_matrix(unit),
-            pd.Series(idf, index=pd.Index(names)),
-        )
+        return cls(tracks, names, sparse.csr_matrix(unit), pd.Series(idf, index=names))
 
     def profile(self, weights: pd.Series) -> pd.Series:
         """The listener's share of each tag, strongest first, summing to 1.
@@ -95,6 +126,24 @@ class TagSpace:
         profile = pd.Series(total, index=self.tags)
         profile = profile[profile > 0].sort_values(ascending=False, kind="stable")
         return profile / profile.sum() if len(profile) else profile
+
+    def rows(self, tracks: pd.Index) -> sparse.csr_matrix:
+        """The vectors of some tracks, (len(tracks), tags); rows of 0 for those without tags."""
+        if not len(self.tracks):
+            return sparse.csr_matrix((len(tracks), len(self.tags)))
+        places = self.tracks.get_indexer(tracks)
+        held = sparse.csr_matrix(self.vectors[np.where(places >= 0, places, 0)])
+        return sparse.csr_matrix(sparse.diags_array((places >= 0).astype(float)) @ held)
+
+    def tags_of(self, track: str, *, least: float = 0.0) -> frozenset[str]:
+        """The names of a track's tags, but those below a share of its strongest."""
+        place = int(self.tracks.get_indexer(pd.Index([track]))[0])
+        if place < 0:
+            return frozenset()
+        begin, end = self.vectors.indptr[place], self.vectors.indptr[place + 1]
+        weights = self.vectors.data[begin:end]
+        kept = self.vectors.indices[begin:end][weights >= least * weights.max(initial=0.0)]
+        return frozenset(str(tag) for tag in self.tags[kept])
 
     def shared(self, profile: pd.Series, track: str) -> list[str]:
         """The tags that a track shares with a profile, those that bring it closest first."""
@@ -113,3 +162,43 @@ class TagSpace:
         cosine = self.vectors @ direction / length if length > 0 else np.zeros(len(self.tracks))
         found = pd.Series(np.asarray(cosine).ravel(), index=self.tracks).reindex(tracks)
         return found.fillna(0.0).clip(0.0, 1.0)
+
+
+class _Rows:
+    """Weights of tags, row by row."""
+
+    def __init__(self) -> None:
+        self._column: dict[str, int] = {}
+        self._columns: list[int] = []
+        self._counts: list[int] = []
+        self._shares: list[float] = []
+        self._ends = [0]
+
+    def add(self, counts: Mapping[str, int], share: float) -> int:
+        """Add a row and say which it is.
+
+        Args:
+            counts: Name -> count; what is not above 0 says nothing.
+            share: What its tags weigh.
+        """
+        column = self._column
+        for name, count in counts.items():
+            if count > 0:
+                self._columns.append(column.setdefault(name, len(column)))
+                self._counts.append(count)
+        self._shares.append(share)
+        self._ends.append(len(self._columns))
+        return len(self._ends) - 2
+
+    def matrix(self) -> tuple[sparse.csr_matrix, pd.Index]:
+        """(rows, tags) with the columns in the order of the tags' names; and those."""
+        names = sorted(self._column)
+        place = np.empty(len(names), dtype=np.int32)
+        place[[self._column[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+        each = np.repeat(np.asarray(self._shares), np.diff(self._ends))
+        weights = np.asarray(self._counts, dtype=float) * each / FULL
+        columns = place[np.asarray(self._columns, dtype=np.intp)]
+        shape = (len(self._ends) - 1, len(names))
+        held = sparse.csr_matrix((weights, columns, np.asarray(self._ends)), shape=shape)
+        held.sort_indices()
+        return held, pd.Index(names, dtype="str")

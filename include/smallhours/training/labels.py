@@ -62,15 +62,24 @@ class LabelledSet:
         return {str(name): int(n) for name, n in self.frame["evidence"].value_counts().items()}
 
 
-def label_tracks(listener: str, lake: Lake, *, night: Night) -> LabelledSet:
+def label_tracks(
+    listener: str, lake: Lake, *, night: Night, strange: Sequence[str] | None = None
+) -> LabelledSet:
     """Build the labelled set of one listener as of a night.
+
+    Args:
+        listener: Whose.
+        lake: The lake.
+        night: What came later is not looked at.
+        strange: Tracks of unheard tags, in place of those that tonight's candidates hold; for a
+            night long past, of which none were noted.
 
     Raises:
         NotEnoughData: with fewer than 10 likes or 20 dislikes that have tags.
     """
     plays, library = _history(listener, lake, night)
     evidence, likes_from = _likes(plays, library, night)
-    background = _background(listener, lake, night)
+    background = background_tracks(listener, lake, night) if strange is None else sorted(strange)
 
     known = set(plays["track_key"]) | set(library["track_key"])
     tags = load_tags(lake, known | set(background))
@@ -120,7 +129,7 @@ def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.
     )
 
 
-def _background(listener: str, lake: Lake, night: Night) -> list[str]:
+def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
     """Tracks of unheard tags, in key order."""
     rows = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seen"], where={"listener": listener}

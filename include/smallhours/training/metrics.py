@@ -20,6 +20,8 @@ class Metric:
         value: The figure.
         n: How many rows it rests on.
         baseline: The same figure for the baseline, where there is one.
+        low: Lower end of its 95 % interval, where it has one.
+        high: Upper end, likewise.
     """
 
     subject: str
@@ -27,6 +29,8 @@ class Metric:
     value: float
     n: int
     baseline: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def note_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
@@ -45,8 +49,8 @@ def note_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night:
             "subject": metric.subject,
             "metric": metric.name,
             "value": metric.value,
-            "low": None,
-            "high": None,
+            "low": metric.low,
+            "high": metric.high,
             "baseline": metric.baseline,
             "n": metric.n,
         }

@@ -1,62 +1,181 @@
-"""How likely is the listener to like a track with these tags? The saved classifier."""
+"""How likely is the listener to like a track, by its tags? The saved model, ours or the baseline.
 
-from collections.abc import Sequence
+Ours is `taste`; where none was learned yet, the first seed's classifier answers. Both are asked in
+the same way, with tags as Last.fm has them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from smallhours.lake.store import Lake
 from smallhours.training.first_seed import FirstSeedClassifier
-from smallhours.training.persistence import load_model
-from smallhours.training.registry import Registry
+from smallhours.training.persistence import dump_model, load_model, refuse
+from smallhours.training.registry import Registry, SavedModel
+from smallhours.training.tags import Tags
+from smallhours.training.taste_classifier import AS_TRAINED, Calibration, TasteClassifier
+from smallhours.training.taste_columns import TagColumns
 
-NAME = "first_seed"
+NAME = "taste"
+FIRST_SEED = "first_seed"
 FILE = "classifier.skops"
+COLUMNS_FILE = "columns.json"
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TasteModel:
-    """A listener's taste as learned from tags.
-
-    Tags are given as `Tags.as_first_seed` lists them, case as Last.fm has it: that is what the
-    classifier was trained on.
+    """A listener's taste as learned from graded evidence.
 
     Attributes:
-        classifier: The first seed's classifier, fitted.
-        version: Of the saved model.
+        columns: The tags that it knows.
+        classifier: Fitted on them.
+        calibration: From its log-odds to what came true.
+        version: Of the saved model; empty when it was not saved.
+    """
+
+    columns: TagColumns
+    classifier: TasteClassifier
+    calibration: Calibration = AS_TRAINED
+    version: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the registry."""
+        return NAME
+
+    def log_odds(self, tags: Tags, tracks: Sequence[str]) -> Floats:
+        """Of a like, before calibration, (n,)."""
+        if not len(tracks):
+            return np.zeros(0)
+        return self.classifier.decision_function(self.columns.counts(tags, tracks))
+
+    def p_like(self, tags: Tags, tracks: Sequence[str]) -> Floats:
+        """P(like) of each track, (n,), 0-1, if one in four such tracks is liked at all.
+
+        Args:
+            tags: Of the tracks, as `load_tags` gives them: not by their names.
+            tracks: Track keys.
+        """
+        return self.calibration(self.log_odds(tags, tracks))
+
+    def contributions(self, tags: Tags, track_key: str) -> dict[str, float]:
+        """What each tag adds to a track's log-odds, by the tag's name, for and against.
+
+        A tag of the track and of its artist is one; a tag that says nothing about the music is
+        called by itself. All together and the base make up `log_odds`.
+        """
+        row = self.classifier.contributions(self.columns.counts(tags, [track_key])).tocoo()
+        words = self.columns.words
+        found: dict[str, float] = {}
+        for at, share in zip(row.col.tolist(), row.data.tolist(), strict=True):
+            name = tags.name(words[at]) or words[at]
+            found[name] = found.get(name, 0.0) + share
+        return found
+
+    def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
+        """The names of the tags that speak most for a track, at most n, strongest first.
+
+        Those that speak against it, and those that say nothing about the music, are left out.
+        """
+        shares = self.contributions(tags, track_key)
+        speaking = [
+            (name, share) for name, share in shares.items() if share > 0 and tags.name(name)
+        ]
+        return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
+
+    def files(self, prefix: str = "") -> dict[str, bytes]:
+        """The model as files for the registry."""
+        noted = {
+            "own": self.columns.own,
+            "artist": self.columns.artist,
+            "slope": self.calibration.slope,
+            "offset": self.calibration.offset,
+        }
+        return {
+            prefix + FILE: dump_model(self.classifier),
+            prefix + COLUMNS_FILE: (json.dumps(noted, ensure_ascii=False) + "\n").encode(),
+        }
+
+    @classmethod
+    def of(cls, saved: SavedModel, prefix: str = "") -> Self:
+        """Read back what `files` gave.
+
+        Raises:
+            UnreadableModel: when a file is damaged, missing, or holds an untrusted type.
+        """
+        classifier = load_model(saved.read(prefix + FILE), where=saved.address(prefix + FILE))
+        try:
+            noted = json.loads(saved.read(prefix + COLUMNS_FILE))
+            columns = TagColumns(tuple(noted["own"]), tuple(noted["artist"]))
+            calibration = Calibration(float(noted["slope"]), float(noted["offset"]))
+        except (ValueError, KeyError, TypeError) as error:
+            refuse(saved.address(prefix + COLUMNS_FILE), f"it is damaged ({type(error).__name__})")
+        return cls(columns, classifier, calibration, saved.version)
+
+
+@dataclass(frozen=True)
+class SeedTaste:
+    """The first seed's classifier, asked in the same way.
+
+    Attributes:
+        classifier: Fitted.
+        version: Of the saved model; empty when it was not saved.
     """
 
     classifier: FirstSeedClassifier
-    version: str
+    version: str = ""
 
-    def p_like(self, tags: Sequence[Sequence[str]]) -> Floats:
+    @property
+    def name(self) -> str:
+        """What it is called in the registry."""
+        return FIRST_SEED
+
+    def p_like(self, tags: Tags, tracks: Sequence[str]) -> Floats:
         """P(like) of each track, (n,), 0-1. Of a track without known tags: the base rate's."""
-        if not len(tags):
+        if not len(tracks):
             return np.zeros(0)
-        rows = [",".join(of_track) for of_track in tags]
+        rows = [",".join(tags.as_first_seed(key)) for key in tracks]
         return self.classifier.predict_proba(rows)[:, 1]
 
-    def top_tags(self, tags: Sequence[str], n: int) -> list[tuple[str, float]]:
-        """The tags of a track that speak most for it, at most n, strongest first.
+    def contributions(self, tags: Tags, track_key: str) -> dict[str, float]:
+        """What each tag adds to a track's log-odds, by the tag's name."""
+        found: dict[str, float] = {}
+        for tag in tags.as_first_seed(track_key):
+            if share := self.classifier.weight_of(tag):
+                name = tags.name(tag) or tag
+                found[name] = found.get(name, 0.0) + share
+        return found
 
-        A contribution is what the tag adds to the log-odds of a like; tags that speak against
-        the track or that the model never met are left out.
-        """
-        weighed = [(tag, self.classifier.weight_of(tag)) for tag in dict.fromkeys(tags)]
-        speaking = [(tag, weight) for tag, weight in weighed if weight > 0]
+    def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
+        """The names of the tags that speak most for a track, at most n, strongest first."""
+        shares = self.contributions(tags, track_key)
+        speaking = [
+            (name, share) for name, share in shares.items() if share > 0 and tags.name(name)
+        ]
         return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
 
 
-def load_taste(lake: Lake, listener: str) -> TasteModel | None:
-    """The listener's classifier in use, or None when none was trained yet.
+def load_taste(lake: Lake, listener: str) -> TasteModel | SeedTaste | None:
+    """The listener's model in use, else the first seed's, or None before any training.
 
     Raises:
         UnreadableModel: when its file is damaged, missing, or holds an untrusted type.
     """
-    saved = Registry.of(lake).current(listener, NAME)
-    if saved is None:
-        return None
-    return TasteModel(load_model(saved.read(FILE), where=saved.address(FILE)), saved.version)
+    registry = Registry.of(lake)
+    if (saved := registry.current(listener, NAME)) is not None:
+        return TasteModel.of(saved)
+    if (saved := registry.current(listener, FIRST_SEED)) is not None:
+        classifier = load_model(saved.read(FILE), where=saved.address(FILE))
+        return SeedTaste(classifier, saved.version)
+    return None
+
+
+def _strongest(shares: Mapping[str, float], tags: Tags, n: int) -> list[tuple[str, float]]:
+    speaking = [(name, share) for name, share in shares.items() if share > 0 and tags.name(name)]
+    return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]

@@ -1,0 +1,198 @@
+"""Which listeners are asked about, what of theirs is hidden, and what do the others' plays tell?
+
+Two tables: `listener, artist, plays` and `artist, tag, taggers, count`. A third of a listener's
+artists is hidden; what is learned - who is similar to whom, how well known an artist is, its tags -
+comes from other listeners alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from smallhours.training.ranking.walk import transitions
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "listeners-2k"
+PLAYS, TAGS = SHARED / "plays.csv.gz", SHARED / "artist_tags.csv.gz"
+PLAYS_COLUMNS, TAGS_COLUMNS = ("listener", "artist", "plays"), ("artist", "tag", "taggers", "count")
+
+SEED = 2011
+HIDDEN_SHARE = 0.3
+# With fewer artists there is nothing to hide and something to start from.
+FEWEST_ARTISTS = 10
+FEWEST_LISTENERS = 50
+# What the real service answers with by default.
+LONGEST_LIST = 100
+
+Indices = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+
+class BadTable(ValueError):
+    """A table cannot be measured on; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The two tables."""
+
+    plays: pd.DataFrame
+    tags: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Case:
+    """One listener, as far as they are known, and what is to be found.
+
+    Attributes:
+        listener: Their number.
+        seeds: Known artists, as places in the catalog.
+        plays: (seeds,), plays of each.
+        hidden: Places of the hidden artists that the catalog has.
+        hidden_count: All that were hidden, also those that nobody else knows.
+    """
+
+    listener: int
+    seeds: Indices
+    plays: Floats
+    hidden: Indices
+    hidden_count: int
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What is learned from other listeners.
+
+    Attributes:
+        artists: The catalog: every artist that any of them plays, sorted.
+        plays: CSR (listeners, artists), log(1 + plays).
+        listeners: (artists,), how many of them play each.
+        together: CSR (artists, artists), how many play both.
+        near: CSR (artists, artists), cosine to the nearest 100 of each artist (its row).
+        rank: The same with places in the list, from 1.
+        steps: Of `transitions(near)`.
+        tags: CSR (artists, tags), 1 where anybody else used the tag.
+        tag_vectors: CSR, log(1 + taggers) × inverse document frequency, rows of length one.
+    """
+
+    artists: pd.Index
+    plays: sparse.csr_matrix
+    listeners: Floats
+    together: sparse.csr_matrix
+    near: sparse.csr_matrix
+    rank: sparse.csr_matrix
+    steps: sparse.csr_matrix
+    tags: sparse.csr_matrix
+    tag_vectors: sparse.csr_matrix
+
+
+def load_tables(plays: Path, tags: Path) -> Tables:
+    """Read both tables, CSV or Parquet.
+
+    Raises:
+        BadTable: when a file or a column is missing, or the listeners are too few.
+    """
+    tables = Tables(_read(plays, PLAYS_COLUMNS), _read(tags, TAGS_COLUMNS))
+    found = len(askable(tables.plays))
+    if found < FEWEST_LISTENERS:
+        raise BadTable(
+            f"{plays.name} has {found} listeners of {FEWEST_ARTISTS} artists or more; "
+            f"{FEWEST_LISTENERS} are the least to measure on."
+        )
+    return tables
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise BadTable(f"There is no file {path}; name one with the columns {', '.join(columns)}.")
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        # "None" and "NA" are artists.
+        table = pd.read_csv(path, keep_default_na=False)
+    if missing := [name for name in columns if name not in table.columns]:
+        raise BadTable(f"{path.name} lacks the columns {', '.join(missing)}.")
+    return table[list(columns)]
+
+
+def askable(plays: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Listeners with enough artists to hide some, sorted."""
+    known = plays.groupby("listener").size()
+    return np.sort(known.index[known >= FEWEST_ARTISTS].to_numpy(dtype=np.int64))
+
+
+def hide(plays: pd.DataFrame, listener: int, artists: pd.Index) -> Case | None:
+    """Hide 30 % of a listener's artists, the same ones in every run.
+
+    Returns:
+        None when the catalog has none of what was hidden, or fewer than three known artists.
+    """
+    own = plays[plays["listener"] == listener].sort_values("artist")
+    order = np.random.default_rng([SEED, listener]).permutation(len(own))
+    out = order < round(HIDDEN_SHARE * len(own))
+    places = artists.get_indexer(pd.Index(own["artist"]))
+    hidden, seen = places[out], ~out & (places >= 0)
+    found = hidden[hidden >= 0]
+    if not len(found) or seen.sum() < 3:
+        return None
+    times = own["plays"].to_numpy(dtype=float)
+    return Case(listener, places[seen], times[seen], found, len(hidden))
+
+
+def crowd_of(tables: Tables, listeners: npt.NDArray[np.int64]) -> Crowd:
+    """Learn from these listeners' plays, and from the tags."""
+    plays = tables.plays[tables.plays["listener"].isin(set(listeners.tolist()))]
+    people, _ = pd.factorize(plays["listener"], sort=True)
+    places, names = pd.factorize(plays["artist"], sort=True)
+    times = np.log1p(plays["plays"].to_numpy(dtype=float))
+    known = sparse.csr_matrix((times, (people, places)), shape=(people.max() + 1, len(names)))
+    once = known.copy()
+    once.data[:] = 1.0
+    count = np.asarray(once.sum(axis=0)).ravel()
+    together = sparse.csr_matrix(once.T @ once)
+    together.setdiag(0)
+    together.eliminate_zeros()
+    near, rank = _nearest(together, count)
+    artists = pd.Index(names)
+    tags, vectors = _tags(tables.tags, artists)
+    return Crowd(artists, known, count, together, near, rank, transitions(near), tags, vectors)
+
+
+def _nearest(
+    together: sparse.csr_matrix, count: Floats
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Each artist's list of similar ones: cosine, the better known first among equals."""
+    rows = np.repeat(np.arange(len(count)), np.diff(together.indptr))
+    columns = together.indices
+    cosine = together.data / np.sqrt(count[rows] * count[columns])
+    order = np.lexsort((columns, -count[columns], -cosine, rows))
+    place = np.arange(len(rows)) - together.indptr[rows] + 1.0
+    kept = order[place <= LONGEST_LIST]
+    at = (rows[kept], columns[kept])
+    place = place[place <= LONGEST_LIST]
+    near = sparse.csr_matrix((cosine[kept], at), shape=together.shape)
+    return near, sparse.csr_matrix((place, at), shape=together.shape)
+
+
+def _tags(tags: pd.DataFrame, artists: pd.Index) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Tags that somebody else used, and their weighted vectors.
+
+    The table does not say who used a tag. One tagger is taken off every pair, for every listener
+    alike: of what remains, no pair rests on the tag of the very listener who is asked about.
+    """
+    used = tags[(tags["taggers"] >= 2) & tags["artist"].isin(set(artists))]
+    rows = artists.get_indexer(pd.Index(used["artist"]))
+    columns, names = pd.factorize(used["tag"], sort=True)
+    shape = (len(artists), max(len(names), 1))
+    others = used["taggers"].to_numpy(dtype=float) - 1
+    once = sparse.csr_matrix((np.ones(len(used)), (rows, columns)), shape=shape)
+    frequency = np.asarray(once.sum(axis=0)).ravel()
+    idf = np.log((1 + shape[0]) / (1 + frequency)) + 1
+    weighed = sparse.csr_matrix((np.log1p(others) * idf[columns], (rows, columns)), shape=shape)
+    length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
+    unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ weighed
+    return once, sparse.csr_matrix(unit)

@@ -1,0 +1,96 @@
+"""What is a ranking of the catalog worth, listener by listener, and how sure is that?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.ranking_data import SEED, Floats
+from benchmarks.ranking_lessons import Asked, Exam
+from smallhours.training.evaluation.classification import auc
+from smallhours.training.evaluation.uncertainty import bootstrap_ratio
+
+TOP = 50
+POPULAR = 0.75
+# Worse by less than this is noise.
+WORSE = 0.98
+
+NDCG, RECALL, AUC, AUC_POPULAR = "ndcg50", "recall50", "auc", "auc_popular"
+Scores = Callable[[Asked], Floats]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One of the comparisons: a fusion against the singles that it is made of.
+
+    Attributes:
+        fusion: Figures of the fusion, a row per listener.
+        singles: By signal, the same.
+        candidates: Which of them may be the best single of NDCG; the others too for AUC.
+    """
+
+    fusion: pd.DataFrame
+    singles: Mapping[str, pd.DataFrame]
+    candidates: Sequence[str]
+
+    def figures(self) -> dict[str, float | str]:
+        """Everything against the best single of each figure, picked in hindsight."""
+        best = max(self.candidates, key=lambda name: self.singles[name][NDCG].mean())
+        theirs = self.singles[best][NDCG]
+        ratio = bootstrap_ratio(self.fusion[NDCG], theirs, rng=np.random.default_rng(SEED))
+        mean = self.fusion.mean()
+        found: dict[str, float | str] = {
+            "ndcg50": mean[NDCG],
+            "best_single": float(theirs.mean()),
+            "best_single_is": best,
+            "ratio": ratio.value,
+            "ratio_low": ratio.low,
+            "ratio_high": ratio.high,
+            "auc": mean[AUC],
+            "auc_ratio": mean[AUC] / self._best(AUC),
+            "auc_popular_ratio": mean[AUC_POPULAR] / self._best(AUC_POPULAR),
+            "recall50": mean[RECALL],
+            "worse_share": float((self.fusion[NDCG] < WORSE * theirs).mean()),
+        }
+        return {k: v if isinstance(v, str) else round(float(v), 4) for k, v in found.items()}
+
+    def _best(self, figure: str) -> float:
+        return max(float(self.singles[name][figure].mean()) for name in self.candidates)
+
+
+def judged(exam: Exam, scores: Scores) -> pd.DataFrame:
+    """Figures of one method, a row per listener.
+
+    NDCG@50 and recall@50 count every hidden artist, also those that no one else plays. AUC sets
+    the hidden ones against all other artists of the catalog that the listener is not known to
+    play, and against the most popular quarter of these alone.
+    """
+    popular = exam.listeners > np.quantile(exam.listeners, POPULAR)
+    return pd.DataFrame([_figures(each, scores(each), popular) for each in exam.asked])
+
+
+def ceiling(exam: Exam) -> float:
+    """The share of what was hidden that is in the catalog at all."""
+    hidden = sum(each.case.hidden_count for each in exam.asked)
+    return sum(len(each.case.hidden) for each in exam.asked) / hidden
+
+
+def _figures(
+    asked: Asked, scores: Floats, popular: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+) -> dict[str, float]:
+    case = asked.case
+    hidden = np.zeros(len(scores), dtype=bool)
+    hidden[case.hidden] = True
+    open_ = np.ones(len(scores), dtype=bool)
+    open_[case.seeds] = False
+    order = np.argsort(-np.where(open_, scores, -np.inf), kind="stable")[:TOP]
+    hits = hidden[order].astype(float)
+    discount = 1 / np.log2(np.arange(2, TOP + 2))
+    famous = open_ & (popular | hidden)
+    return {
+        NDCG: float(hits @ discount[: len(hits)] / discount[: case.hidden_count].sum()),
+        RECALL: float(hits.sum() / case.hidden_count),
+        AUC: auc(hidden[open_], scores[open_]),
+        AUC_POPULAR: auc(hidden[famous], scores[famous]),
+    }

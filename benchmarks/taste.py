@@ -1,0 +1,256 @@
+"""Does the taste model foresee what a listener comes to love, and what does each part of it bring?
+
+    python -m benchmarks.taste [--scrobbles FILE] [--tags FILE] [--others FILE] [--features FILE]
+
+Cuts one listener's log into years. At each cut everything learns from what was played before it,
+and ranks the artists of the catalog that were new then; the truth is what was adopted in the year
+after: played twice or more. Prints every figure of docs/benchmarks.md, "Taste", in one run, and
+ends with one line of JSON. Without FILEs the tables are read from ../shared where they are there.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import taste_data as data
+from benchmarks.measure import peak_mb
+from benchmarks.taste_ablation import Inputs, variants
+from benchmarks.taste_calibration import Year, calibrated
+from benchmarks.taste_signals import (
+    SINGLES,
+    TASTE,
+    Day,
+    Floats,
+    day_of,
+    default_fusion,
+    ours,
+    singles,
+    tag_space,
+)
+from smallhours.training import first_seed
+from smallhours.training.evaluation.classification import auc
+from smallhours.training.evaluation.ranking import candidate_recall, ndcg_at, recall_at
+from smallhours.training.evaluation.uncertainty import (
+    Interval,
+    bootstrap_ratio,
+    paired_difference,
+)
+
+SEED = 1983
+TOP = 50
+FEATURES = data.SCROBBLES.parents[1] / "tags-and-features" / "tracks.csv.gz"
+OWN_FILE = data.SCROBBLES.parents[1] / "first-seed" / "labeled_tracks.csv"
+FEWEST_FOLDS = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; 0, or 2 when a table cannot be used."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--scrobbles", type=Path, default=data.SCROBBLES, metavar="FILE")
+    parser.add_argument("--tags", type=Path, default=data.TAGS, metavar="FILE")
+    parser.add_argument("--others", type=Path, default=data.OTHERS, metavar="FILE")
+    parser.add_argument("--features", type=Path, default=FEATURES, metavar="FILE")
+    options = parser.parse_args(arguments)
+    tables = (options.scrobbles, options.tags, options.others)
+    if absent := [path.name for path in tables if not path.exists()]:
+        print(
+            f"Skipped: {', '.join(absent)} not there. Name a log with --scrobbles FILE (played_at, "
+            "artist), artists' tags with --tags FILE (artist, tag, count), and what other "
+            "listeners play with --others FILE (listener, artist, plays)."
+        )
+        return 0
+    start = time.perf_counter()
+    try:
+        world = data.load_world(*tables)
+    except (data.BadTable, OSError, ValueError) as error:
+        print(f"These tables cannot be measured on: {error}", file=sys.stderr)
+        return 2
+    folds = world.yearly_folds()
+    if len(folds) < FEWEST_FOLDS:
+        print(
+            f"{len(folds)} years of this log hold {data.FEWEST_ADOPTED} adoptions of tagged "
+            f"artists; {FEWEST_FOLDS} are the least to measure on.",
+            file=sys.stderr,
+        )
+        return 2
+    features = options.features if options.features.exists() else None
+    found = measure(world, [day_of(world, fold, seed=SEED) for fold in folds], features)
+    found |= {"wall_s": round(time.perf_counter() - start, 1), "peak_mb": round(peak_mb())}
+    print(f"\n{found['wall_s']} s, {found['peak_mb']} MB at most.")
+    print(json.dumps(_rounded(found)))
+    return 0
+
+
+def measure(world: data.World, days: Sequence[Day], features: Path | None) -> dict[str, Any]:
+    """Print all tables, and return the line of JSON."""
+    space = tag_space(world)
+    signals = [singles(world, day, space, seed=SEED) for day in days]
+    answers = {name: [each[name].to_numpy(dtype=float) for each in signals] for name in SINGLES}
+    answers["default_fusion"] = [
+        default_fusion(each, day) for each, day in zip(signals, days, strict=True)
+    ]
+    answers["ours"] = [ours(each, day) for each, day in zip(signals, days, strict=True)]
+    figures = {
+        name: pd.DataFrame([judged(day, scores) for day, scores in zip(days, each, strict=True)])
+        for name, each in answers.items()
+    }
+    _describe(world, days)
+    head = _headline(figures)
+    years = [
+        Year.of(
+            each[TASTE].to_numpy(dtype=float)[day.new],
+            day.truth[day.new],
+            np.random.default_rng([SEED, at]),
+        )
+        for at, (each, day) in enumerate(zip(signals, days, strict=True))
+    ]
+    calibration, curve = calibrated(years)
+    _print_calibration(calibration, curve)
+    return {
+        "folds": len(days),
+        "ours": head,
+        "baselines": {name: _means(figures[name]) for name in (*SINGLES, "default_fusion")},
+        "ablation": _ablation(world, days, features),
+        "calibration": calibration,
+        "reliability": [asdict(each) for each in curve],
+        "first_seed_own_file": _own_file(),
+    }
+
+
+def judged(day: Day, scores: Floats) -> dict[str, float]:
+    """Figures of one ranking of the artists that were new."""
+    y, mine = day.truth[day.new], scores[day.new]
+    keys = np.array(day.catalog, dtype=object)[day.new]
+    order = np.argsort(-mine, kind="stable")  # equal ones in key order
+    ranked, truth = keys[order[:TOP]].tolist(), set(keys[y == 1])
+    return {
+        "auc": auc(y, mine),
+        "ndcg50": ndcg_at(ranked, truth, TOP),
+        "recall50": recall_at(ranked, truth, TOP),
+    }
+
+
+def _describe(world: data.World, days: Sequence[Day]) -> None:
+    truth = [int(day.truth.sum()) for day in days]
+    ceiling = np.mean(
+        [candidate_recall(world.catalog, world.all_adopted(day.fold)) for day in days]
+    )
+    print(
+        f"{len(world.plays):,} plays; {len(world.catalog):,} artists with tags; "
+        f"{world.fans.shape[0]:,} other listeners.\n"
+        f"{len(days)} years, {days[0].fold.cut:%Y} to {days[-1].fold.until:%Y}, with "
+        f"{min(truth)}-{max(truth)} adopted artists each ({data.ADOPTED_MEANS}).\n"
+        f"The catalog holds {ceiling:.0%} of all that was adopted: no ranking can find the rest.\n"
+    )
+
+
+def _headline(figures: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Ours against the best single: at each cut by AUC, over the cuts by NDCG."""
+    singles_auc = pd.DataFrame({name: figures[name]["auc"] for name in SINGLES})
+    least = singles_auc.max(axis=1)
+    best = max(SINGLES, key=lambda name: float(figures[name]["ndcg50"].mean()))
+    print("| | AUC | NDCG@50 | recall@50 | AUC over the best single, least of all cuts |")
+    print("|---|---|---|---|---|")
+    for name, each in figures.items():
+        mean = each.mean()
+        print(
+            f"| {name} | {mean['auc']:.4f} | {mean['ndcg50']:.4f} | {mean['recall50']:.4f} | "
+            f"{(each['auc'] / least).min():.3f} |"
+        )
+    rng = np.random.default_rng(SEED)
+    ratio = bootstrap_ratio(figures["ours"]["ndcg50"], figures[best]["ndcg50"], rng=rng)
+    gained = paired_difference(figures["ours"]["auc"], least, rng=rng)
+    print(
+        f"\nNDCG@50 of ours over {best}, the best single in hindsight: {ratio.value:.3f} "
+        f"[{ratio.low:.3f}, {ratio.high:.3f}] (95 %, bootstrap over {len(least)} years).\n"
+        f"AUC of ours less the best single of each cut: {gained.value:+.4f} [{gained.low:+.4f}, "
+        f"{gained.high:+.4f}].\nOne listener: this is how sure the mean over these years is, and "
+        "says nothing of anybody else.\n"
+    )
+    return {
+        **_means(figures["ours"]),
+        "best_single": best,
+        "ndcg50_ratio": ratio.value,
+        "ndcg50_ratio_low": ratio.low,
+        "ndcg50_ratio_high": ratio.high,
+        "auc_ratio_min": float((figures["ours"]["auc"] / least).min()),
+        "auc_ratios": (figures["ours"]["auc"] / least).tolist(),
+    }
+
+
+def _ablation(
+    world: data.World, days: Sequence[Day], features: Path | None
+) -> dict[str, dict[str, float]]:
+    inputs = Inputs.of(world, features, seed=SEED)
+    print(
+        "| taste model alone | AUC | NDCG@50 | AUC - ours | NDCG@50 - ours |\n|---|---|---|---|---|"
+    )
+    found: dict[str, dict[str, float]] = {}
+    reference: pd.DataFrame | None = None
+    for name, variant in variants(inputs).items():
+        each = pd.DataFrame([judged(day, variant(day)) for day in days])
+        reference = each if reference is None else reference
+        rng = np.random.default_rng(SEED)
+        gaps = {
+            figure: paired_difference(each[figure], reference[figure], rng=rng)
+            for figure in ("auc", "ndcg50")
+        }
+        mean = each.mean()
+        told = " | ".join(_told(gap) for gap in gaps.values())
+        print(f"| {name} | {mean['auc']:.4f} | {mean['ndcg50']:.4f} | {told} |", flush=True)
+        found[name] = {**_means(each), **{f"{k}_gap": gap.value for k, gap in gaps.items()}}
+    return found
+
+
+def _print_calibration(figures: Any, curve: Any) -> None:
+    print("| P(like) | log-loss | Brier | calibration error |\n|---|---|---|---|")
+    for name, each in figures.items():
+        print(
+            f"| {name} | {each['log_loss']:.4f} | {each['brier']:.4f} | "
+            f"{each['calibration_error']:.4f} |"
+        )
+    print("\n| said | came true | of |\n|---|---|---|")
+    for each in curve:
+        print(f"| {each.mean_p:.2f} | {each.share:.2f} | {each.n} |")
+    print()
+
+
+def _own_file() -> dict[str, float]:
+    """The first seed's classifier on its own labelled file, where that is there."""
+    if not OWN_FILE.exists():
+        return {}
+    result = first_seed.train(pd.read_csv(OWN_FILE))
+    print(
+        f"\nThe first seed on its own file: F1 {result.metrics['f1']:.3f}, AUC "
+        f"{result.metrics['auc']:.3f}. Its likes and dislikes share no tag, so that any rule that "
+        "knows one from the other is right: this says nothing of music that is new."
+    )
+    return {name: result.metrics[name] for name in ("f1", "auc")}
+
+
+def _means(each: pd.DataFrame) -> dict[str, float]:
+    return {str(name): float(value) for name, value in each.mean().items()}
+
+
+def _told(gap: Interval) -> str:
+    return f"{gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

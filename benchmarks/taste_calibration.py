@@ -1,0 +1,72 @@
+"""Is a probability of the taste model what it says? Learned on one year, looked at in the next.
+
+The mixture is the model's own: three artists that were not adopted, drawn at random, for each that
+was. Platt's two numbers and an isotonic curve are learned on the year before; nothing of the year
+that is looked at is in them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.isotonic import IsotonicRegression
+
+from smallhours.training.evaluation.classification import (
+    Bin,
+    brier,
+    calibration_error,
+    log_loss,
+    reliability,
+)
+from smallhours.training.taste_classifier import AS_TRAINED, Calibration
+from smallhours.training.taste_exam import OTHERS_PER_LIKE
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Year:
+    """Log-odds of one year's artists, and which were adopted, in the model's mixture."""
+
+    log_odds: Floats
+    y: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, log_odds: Floats, truth: npt.NDArray[np.intp], rng: np.random.Generator) -> "Year":
+        """All that were adopted, and three others for each."""
+        adopted, others = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
+        drawn = rng.choice(others, min(len(others), OTHERS_PER_LIKE * len(adopted)), False)
+        at = np.concatenate([adopted, drawn])
+        return cls(log_odds[at], truth[at])
+
+
+def calibrated(years: Sequence[Year]) -> tuple[Mapping[str, Mapping[str, float]], list[Bin]]:
+    """Figures of each way to calibrate over all years but the first, and Platt's curve."""
+    y = np.concatenate([each.y for each in years[1:]])
+    said: dict[str, Floats] = {
+        "as trained": _over(years, lambda _, now: AS_TRAINED(now.log_odds)),
+        "Platt": _over(years, lambda b, now: Calibration.fit(b.log_odds, b.y)(now.log_odds)),
+        "isotonic": _over(years, lambda b, now: _isotonic(b)(now.log_odds)),
+        "the base rate": np.full(len(y), 1 / (1 + OTHERS_PER_LIKE)),
+    }
+    figures = {
+        name: {
+            "log_loss": log_loss(y, p),
+            "brier": brier(y, p),
+            "calibration_error": calibration_error(y, p),
+        }
+        for name, p in said.items()
+    }
+    return figures, reliability(y, said["Platt"])
+
+
+def _over(years: Sequence[Year], answer: Callable[[Year, Year], Floats]) -> Floats:
+    return np.concatenate([answer(before, now) for before, now in pairwise(years)])
+
+
+def _isotonic(before: Year) -> Callable[[Floats], Floats]:
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    curve.fit(before.log_odds, before.y)
+    return lambda log_odds: np.asarray(curve.predict(log_odds), dtype=np.float64)

@@ -1,0 +1,130 @@
+"""How is tonight's page of the ledger written?
+
+A page is one row of `playlists`, replaced as the night goes on; see `smallhours.playlist.ledger`
+for what its outcomes mean.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.errors import DegeneratePlaylist
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS
+from smallhours.playlist import ledger
+from smallhours.playlist.ledger import Standing
+from smallhours.playlist.plan import Wanted
+from smallhours.playlist.writing import Look, Written
+from smallhours.services.spotify_replies import Playlist
+
+
+@dataclass(frozen=True)
+class Book:
+    """Tonight's page of the ledger, for one playlist.
+
+    Attributes:
+        lake: Where the ledger is.
+        listener: Whose playlist.
+        intent: Which of theirs.
+        night: Tonight.
+        wanted: Tonight's tracks.
+        name: The name that the playlist is to have, and has once the list is verified.
+        last_name: The one that it has until then; empty for a playlist that is yet to be made.
+    """
+
+    lake: Lake
+    listener: str
+    intent: str
+    night: dt.date
+    wanted: Sequence[Wanted]
+    name: str
+    last_name: str = ""
+
+    def rows(self) -> pd.DataFrame:
+        """The listener's whole ledger."""
+        frame: pd.DataFrame = self.lake.frame(PLAYLISTS, where={"listener": self.listener})
+        return frame
+
+    def standing(self) -> Standing:
+        """What the ledger says before tonight's write."""
+        return ledger.standing(self.rows(), intent=self.intent, night=self.night)
+
+    def record(
+        self,
+        outcome: str,
+        home: Playlist | None,
+        note: str,
+        *,
+        leftovers: Sequence[str] | None = None,
+        look: Look | None = None,
+        previous: Sequence[str] | None = None,
+        last_id: str | None = None,
+    ) -> None:
+        """Write down how far tonight's list has come.
+
+        Args:
+            outcome: One of the ledger's.
+            home: The playlist; None while there is none.
+            note: For a person to read.
+            leftovers: Earlier picks that may stand there besides.
+            look: What stood there when the plan was made.
+            previous: What stood there before the first write.
+            last_id: Of the playlist before this one, while there is none.
+        """
+        row = ledger.entry(
+            night=self.night,
+            intent=self.intent,
+            name=self.last_name or self.name,
+            playlist_id=home.id if home else last_id,
+            outcome=outcome,
+            note=note,
+            track_keys=[pick.track_key for pick in self.wanted],
+            uris=[pick.uri for pick in self.wanted],
+            snapshot_before=look.home.snapshot_id if look else None,
+            previous=previous if previous is not None else self._previous(),
+            leftovers=leftovers,
+        )
+        self._write(row)
+
+    def record_verified(self, home: Playlist, note: str, written: Written) -> None:
+        """Write down that the list stands there."""
+        row = ledger.entry(
+            night=self.night,
+            intent=self.intent,
+            name=self.name,
+            playlist_id=home.id,
+            outcome=ledger.VERIFIED,
+            note=note,
+            track_keys=[pick.track_key for pick in self.wanted],
+            uris=[pick.uri for pick in self.wanted],
+            snapshot_before=written.before,
+            snapshot_after=written.after,
+            previous=self._previous(),
+            leftovers=written.leftovers,
+        )
+        self._write(row)
+
+    def keep_yesterday(
+        self, standing: Standing, problem: str, home: Playlist | None = None
+    ) -> DegeneratePlaylist:
+        """Record that nothing is written tonight, unless something was; the error to raise."""
+        if standing.tonight in ("", ledger.KEPT_YESTERDAY, ledger.DRY_RUN):
+            last_id = next(iter(standing.playlist_ids), None)
+            self.record(ledger.KEPT_YESTERDAY, home, problem, last_id=last_id)
+        return DegeneratePlaylist(
+            f"{problem} What stood in the playlist stays.",
+            remedy="Look at `why_not` in the night's recommendations; "
+            "`shortest`, `artist_cap` and `not_again_nights` are in the listener's settings.",
+        )
+
+    def _previous(self) -> list[str] | None:
+        """What tonight's page says already of the list before."""
+        rows = self.rows()
+        here = rows[(rows["intent"] == self.intent) & (rows["night"] == self.night)]
+        known = here["previous"].dropna()
+        return None if known.empty else list(known.iloc[0])
+
+    def _write(self, row: pd.DataFrame) -> None:
+        self.lake.merge(PLAYLISTS, row, partition={"listener": self.listener})

@@ -1,0 +1,146 @@
+"""At which hours of the week does the listener play some music more than the rest of theirs?
+
+Said only where it is more than chance. Plays come in sessions, so one sitting counts once: the
+unit is a quarter of a day on which something was played, not a play.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import binom
+
+from smallhours.identity import artist_key_in
+
+# Six hours each, from six in the morning: what is heard after midnight belongs to the day before.
+PARTS = ("morning", "afternoon", "evening", "night")
+DAY_BEGINS = pd.Timedelta(hours=6)
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+# One-sided binomial test, Bonferroni over all the times that are looked at.
+LEVEL = 0.05
+LEAST_TIMES = 5
+LEAST_LIFT = 1.5
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A recurring time of the week.
+
+    Attributes:
+        name: In the plural, as it follows "your": `Sunday mornings`.
+        days: 0 is Monday.
+        part: Place in PARTS.
+    """
+
+    name: str
+    days: frozenset[int]
+    part: int
+
+
+def _times() -> tuple[Time, ...]:
+    every = [("", range(7)), ("weekday ", range(5)), ("weekend ", range(5, 7))]
+    every += [(f"{day} ", range(place, place + 1)) for place, day in enumerate(DAYS)]
+    return tuple(
+        Time(f"{name}{part}s", frozenset(days), place)
+        for name, days in every
+        for place, part in enumerate(PARTS)
+    )
+
+
+TIMES = _times()
+
+
+class Hours:
+    """When a listener plays what.
+
+    Args:
+        plays: `played_at` (UTC) and `track_key`.
+        zone: The listener's time zone.
+    """
+
+    def __init__(self, plays: pd.DataFrame, zone: ZoneInfo) -> None:
+        sittings = _sittings(plays["played_at"], zone)
+        codes, tracks = pd.factorize(plays["track_key"])
+        owners = np.array([artist_key_in(key) for key in tracks], dtype=object)
+        pairs = pd.DataFrame({"artist": owners[codes], "sitting": sittings}).drop_duplicates()
+        self._by_artist = {
+            artist: np.asarray(found, dtype=np.int64)
+            for artist, found in pairs.groupby("artist")["sitting"]
+        }
+        everything = np.unique(sittings)
+        self._rates = [_share(everything, time) for time in TIMES]
+
+    def home(self, artists: Iterable[str]) -> str:
+        """The time of the week at which the listener plays some artists more than the rest.
+
+        Args:
+            artists: Artist keys.
+
+        Returns:
+            Its name, of several the one with the largest excess; empty where there is none.
+        """
+        found = [self._by_artist[each] for each in set(artists) if each in self._by_artist]
+        if not found:
+            return ""
+        sittings = np.unique(np.concatenate(found))
+        best, name = LEAST_LIFT, ""
+        for time, rate in zip(TIMES, self._rates, strict=True):
+            times = int(_within(sittings, time).sum())
+            if times < LEAST_TIMES or rate in (0.0, 1.0):
+                continue
+            lift = times / len(sittings) / rate
+            # Of several as good, the last is the narrowest.
+            if lift >= best and binom.sf(times - 1, len(sittings), rate) < LEVEL / len(TIMES):
+                best, name = lift, time.name
+        return name
+
+
+def within(
+    moments: pd.Series, zone: ZoneInfo, hours: tuple[int, int], days: Sequence[str]
+) -> "pd.Series[bool]":
+    """Which moments fall into certain hours of certain days.
+
+    Args:
+        moments: UTC.
+        zone: Whose hours.
+        hours: From and until; past midnight when the first is not below the second. The hours
+            after midnight belong to the day before, as an evening does that ends late.
+        days: `monday` to `sunday`; none means all.
+    """
+    local = moments.dt.tz_convert(zone)
+    start, end = hours
+    hour = local.dt.hour
+    weekday = local.dt.day_of_week
+    if start < end:
+        inside = (hour >= start) & (hour < end)
+    else:
+        inside = (hour >= start) | (hour < end)
+        weekday = (weekday - (hour < end)) % 7
+    if days:
+        wanted = [place for place, day in enumerate(DAYS) if day.lower() in days]
+        inside &= weekday.isin(wanted)
+    found: pd.Series[bool] = inside.astype(bool)
+    return found
+
+
+def _sittings(moments: pd.Series, zone: ZoneInfo) -> Ints:
+    """The quarter of the day that each moment falls into, counted from 1970-01-01 (a Thursday)."""
+    local = moments.dt.tz_convert(zone).dt.tz_localize(None) - DAY_BEGINS
+    days = local.dt.floor("D").astype("datetime64[s]").astype("int64") // 86_400
+    found: Ints = (days * 4 + local.dt.hour // 6).to_numpy(dtype=np.int64)
+    return found
+
+
+def _within(sittings: Ints, time: Time) -> npt.NDArray[np.bool_]:
+    day = (sittings // 4 + 3) % 7
+    return np.asarray((sittings % 4 == time.part) & np.isin(day, sorted(time.days)))
+
+
+def _share(sittings: Ints, time: Time) -> float:
+    return float(_within(sittings, time).mean()) if len(sittings) else 0.0

@@ -1,0 +1,63 @@
+"""Which tracks sound a certain way, by what was measured or predicted of them?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from smallhours.catalog.features import PREDICTED, believed
+from smallhours.playlist import wording
+from smallhours.playlist.claims import SOUND
+from smallhours.playlist.grounds import Feature, Special, features_of
+from smallhours.playlist.intents.scene import Purpose, Scene
+from smallhours.wishes import Mood
+
+# Of the normal distribution, an interval of 80 % reaches so many standard deviations either way.
+SIGMAS_OF_80 = 1.2816
+
+
+def mood(intent: Mood, scene: Scene) -> Purpose:
+    """What sounds as it is asked for; a prediction counts by how likely it is to be right."""
+    tracks = scene.tracks
+    known = believed(scene.features)
+    known = known[known["feature"].isin(set(intent.sound)) & known["track_key"].isin(tracks)]
+    ends = known["feature"].map(dict(intent.sound))
+    low, high = (np.array([pair[i] for pair in ends], dtype=float) for i in (0, 1))
+    value = known["value"].to_numpy(dtype=float)
+    half = ((known["high"] - known["low"]) / 2).to_numpy(dtype=float)
+    sigma = np.where((known["source"] == PREDICTED) & (half > 0), half / SIGMAS_OF_80, np.nan)
+    inside = (value >= low) & (value <= high)
+    with np.errstate(invalid="ignore"):
+        likely = norm.cdf((high - value) / sigma) - norm.cdf((low - value) / sigma)
+    chance = pd.Series(
+        np.where(inside, np.where(np.isnan(sigma), 1.0, likely), 0.0),
+        index=known["track_key"].to_numpy(),
+    )
+    heard = chance.groupby(level=0).size().reindex(tracks).fillna(0) == len(intent.sound)
+    fits = chance.groupby(level=0).prod().reindex(tracks).fillna(0.0)
+    least = chance.groupby(level=0).min().reindex(tracks).fillna(0.0)
+    why = scene.serves()
+    why[least == 0] = "sounds otherwise"
+    why[~heard] = "how it sounds is not known"
+
+    def special(chosen: pd.Index) -> Mapping[str, Special]:
+        rows = known[known["track_key"].isin(chosen)]
+        found = {}
+        for key, features in features_of(rows).items():
+            told = [_told(feature) for feature in features]
+            words = tuple(word for word, _ in told if word)
+            found[key] = Special(SOUND, wording.listed([text for _, text in told]), words)
+        return found
+
+    unknown = int((~heard).sum())
+    lacking = f"how {unknown:,} of {len(tracks):,} tracks sound" if unknown else ""
+    return Purpose(why, fits, 0.5, None, special, lacking)
+
+
+def _told(feature: Feature) -> tuple[str, str]:
+    """The word that a feature earns, if any, and how it is told."""
+    word = wording.word_for(feature)
+    if word is None:
+        return "", wording.measure(feature)
+    return word[0], f"{word[0]} ({wording.measure(feature)})"

@@ -1,0 +1,76 @@
+"""What is a further playlist for: what it asks of each track, and from what that is worked out?"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from smallhours.nights import Night
+from smallhours.playlist.evidence import Evidence
+from smallhours.playlist.grounds import Special
+from smallhours.playlist.tagspace import TagSpace
+
+Specials = Callable[[pd.Index], Mapping[str, Special]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the purposes are worked out from.
+
+    Attributes:
+        evidence: All that is known.
+        features: Audio features of the tracks, as `read_features` gives them.
+        space: The tags of all tracks.
+        night: Tonight.
+        zone: The listener's time zone.
+        name_of: What a tag is called.
+    """
+
+    evidence: Evidence
+    features: pd.DataFrame
+    space: TagSpace
+    night: Night
+    zone: ZoneInfo
+    name_of: Callable[[str], str]
+
+    @property
+    def tracks(self) -> pd.Index:
+        """The keys of all tracks that may be chosen."""
+        return self.evidence.tracks.index
+
+    @property
+    def date(self) -> dt.date:
+        """Tonight's date."""
+        return self.night.date
+
+    def serves(self) -> "pd.Series[str]":
+        """A column for why a track does not serve, in which all do."""
+        return pd.Series("", index=self.tracks, dtype=object)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """How well tracks serve an intent.
+
+    Attributes:
+        why_not: Why a track does not serve it, by key; empty where it does.
+        fits: How well the others do, 0-1, by key.
+        weight: How much that counts beside the score, 0-1.
+        mix: Weights by known track: whose mix of tags the list should have; None for no mix.
+        special: What is to be said of some tracks.
+        lacking: What is missing to serve it better; empty when nothing is.
+    """
+
+    why_not: "pd.Series[str]"
+    fits: "pd.Series[float]"
+    weight: float
+    mix: "pd.Series[float] | None"
+    special: Specials
+    lacking: str = ""
+
+
+def percentile(values: pd.Series) -> "pd.Series[float]":
+    """The share of tracks that have no more than each, 0-1."""
+    return values.astype(float).rank(pct=True)

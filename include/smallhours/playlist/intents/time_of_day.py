@@ -1,0 +1,95 @@
+"""Which tracks go with what the listener plays at certain hours?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from smallhours.identity import artist_key_in
+from smallhours.playlist import wording
+from smallhours.playlist.claims import HOURS, SIMILAR_TRACK
+from smallhours.playlist.grounds import Special
+from smallhours.playlist.hours import within
+from smallhours.playlist.intents.scene import Purpose, Scene, percentile
+from smallhours.playlist.rerank.shortlist import owner_of
+from smallhours.wishes import TimeOfDay
+
+# Fewer plays say nothing of what somebody plays at these hours.
+LEAST_PLAYS = 20
+# A seed's share of plays at these hours starts out as the usual one, as if of so many plays.
+PLAYS_OF_PRIOR = 5
+
+
+def time_of_day(intent: TimeOfDay, scene: Scene) -> Purpose:
+    """What is nearer to the plays at these hours than to the listener's plays at large."""
+    evidence, tracks = scene.evidence, scene.tracks
+    then = evidence.plays[
+        within(evidence.plays["played_at"], scene.zone, intent.hours, intent.days)
+    ]
+    at = then["track_key"].value_counts().sort_index().astype(float)
+    if len(then) < LEAST_PLAYS:
+        why = pd.Series("too few plays at these hours", index=tracks, dtype=object)
+        lacking = f"plays at these hours: {len(then)} so far, {LEAST_PLAYS} are needed"
+        return Purpose(why, pd.Series(0.0, index=tracks), 0.0, at, lambda _: {}, lacking)
+    plays = evidence.history.tracks["plays"]
+    nearer = scene.space.affinity(scene.space.profile(at.map(np.log1p)), tracks)
+    usual = scene.space.affinity(scene.space.profile(plays.map(np.log1p)), tracks)
+    fits = (
+        percentile(nearer - usual) + percentile(_share_at(at, plays, evidence.votes, tracks))
+    ) / 2
+    when = window_in_words(intent)
+
+    def special(chosen: pd.Index) -> Mapping[str, Special]:
+        mine = evidence.votes[evidence.votes["track_key"].isin(chosen)]
+        mine = mine[(mine["route"] == SIMILAR_TRACK) & mine["seed_key"].isin(at.index)]
+        mine = mine.assign(
+            times=mine["seed_key"].map(at).astype(float),
+            all=mine["seed_key"].map(plays).astype(float),
+        )
+        mine = mine[mine["times"] >= 2]
+        mine = mine.assign(telling=mine["times"] ** 2 / mine["all"])
+        mine = mine.sort_values(["track_key", "telling", "seed_key"], ascending=[True, False, True])
+        found: dict[str, Special] = {}
+        for key, seed, times, every in zip(
+            mine["track_key"], mine["seed_key"], mine["times"], mine["all"], strict=True
+        ):
+            row = evidence.history.track(seed)
+            often = f"{int(times):,} of {wording.plays(int(every))}"
+            text = f"you play {row['artist']} – {row['title']} {when} ({often})"
+            found.setdefault(key, Special(HOURS, text, (artist_key_in(seed),)))
+        return found
+
+    return Purpose(scene.serves(), fits, 0.6, at.map(np.log1p), special)
+
+
+def window_in_words(intent: TimeOfDay) -> str:
+    """`on Saturdays and Sundays between 6:00 and 11:00`."""
+    days = wording.listed([f"{day.capitalize()}s" for day in intent.days])
+    start, end = intent.hours
+    return f"{f'on {days} ' if days else ''}between {start}:00 and {end}:00"
+
+
+def _share_at(
+    at: pd.Series, plays: pd.Series, votes: pd.DataFrame, tracks: pd.Index
+) -> "pd.Series[float]":
+    """How much of the plays of each track's seeds falls into a window, by the seeds' strength."""
+    by_artist = [
+        series.groupby([artist_key_in(key) for key in series.index]).sum() for series in (at, plays)
+    ]
+    owners = pd.Series(
+        [
+            owner_of(route, seed)
+            for route, seed in zip(votes["route"], votes["seed_key"], strict=True)
+        ],
+        index=votes.index,
+        dtype=object,
+    )
+    usual = at.sum() / max(plays.sum(), 1)
+    inside = owners.map(by_artist[0]).fillna(0.0).astype(float) + PLAYS_OF_PRIOR * usual
+    every = owners.map(by_artist[1]).fillna(0.0).astype(float) + PLAYS_OF_PRIOR
+    strength = votes["strength"].astype(float)
+    weighed = pd.DataFrame(
+        {"key": votes["track_key"], "got": strength * inside / every, "of": strength}
+    )
+    total = weighed.groupby("key", observed=True)[["got", "of"]].sum()
+    return (total["got"] / total["of"].where(total["of"] > 0)).reindex(tracks).fillna(usual)

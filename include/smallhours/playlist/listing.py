@@ -1,0 +1,195 @@
+"""How does one playlist of the night come about: from the scored tracks to a draft of the list?"""
+
+import datetime as dt
+from collections.abc import Set
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from smallhours.identity import artist_key_in
+from smallhours.playlist.intents import Purpose
+from smallhours.playlist.rerank.calibration import Mix, divergence_of, recent_weights
+from smallhours.playlist.rerank.dials import dialled, relevance
+from smallhours.playlist.rerank.diversity import mean_distance
+from smallhours.playlist.rerank.exclusion import Blocked, Past, why_excluded, why_unwanted
+from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.playlist.resolve import NOT_FOUND, miss_stands
+from smallhours.playlist.scoring import Listening
+from smallhours.playlist.selection import ELSEWHERE, Draft, Limits
+from smallhours.wishes import PlaylistWishes
+
+# A tag that is so weak beside a track's strongest does not make it a track of that tag.
+LEAST_OF_A_TAG = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One playlist of the night.
+
+    Attributes:
+        intent: Which.
+        wishes: The listener's, for this one.
+        purpose: What it asks for; None for the main list.
+        scored: The tracks that were considered: what `score_candidates` returns, ranked by how
+            well they serve this list, and `why_not`.
+        draft: The list.
+        mix: The mix of tags that it follows.
+    """
+
+    intent: str
+    wishes: PlaylistWishes
+    purpose: Purpose | None
+    scored: pd.DataFrame
+    draft: Draft
+    mix: Mix
+
+    @property
+    def excluded(self) -> "pd.Series[int]":
+        """How many tracks were out from the start, by the kind of reason, the most first."""
+        why = self.scored.loc[self.scored["why_not"] != "", "why_not"]
+        for verb in ("recommended", "played"):
+            why = why.str.replace(
+                rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
+            )
+        return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+
+    def diversity(self, listening: Listening) -> float:
+        """The mean distance of the list's tracks by their tags; NaN for fewer than two."""
+        return mean_distance(listening.space.rows(pd.Index(list(self.draft.slots))))
+
+    def off_the_mix(self, listening: Listening) -> float:
+        """KL of the list's mix of tags from that of the listener, in nats; NaN where unknown."""
+        tracks = pd.Index(list(self.draft.slots))
+        return divergence_of(self.mix.shares, self.mix.shares_of(listening.space, tracks))
+
+
+def barred(listening: Listening, wishes: PlaylistWishes) -> "pd.Series[str]":
+    """Why each track is out for a playlist before its purpose is looked at; empty where not.
+
+    Args:
+        listening: All that is known.
+        wishes: For the playlist.
+    """
+    evidence, night = listening.evidence, listening.night.date
+    tracks = evidence.tracks
+    blocked = Blocked.by(wishes, evidence.tags.name)
+    history = evidence.history
+    why = pd.Series(
+        why_excluded(
+            tracks.index.tolist(),
+            past=Past(
+                known=_days(history.tracks["last_played"], listening.zone),
+                disliked=history.disliked,
+                shown=evidence.shown,
+            ),
+            blocked=blocked,
+            night=night,
+            not_again_nights=wishes.not_again_nights,
+            not_played_days=wishes.not_played_days,
+        ),
+        index=tracks.index,
+        dtype=object,
+    )
+    unwanted = why_unwanted(
+        tracks.index,
+        wishes=wishes,
+        known_artist=known_artists(listening),
+        explicit=tracks["explicit"],
+        tagged=lambda key: listening.space.tags_of(key, least=LEAST_OF_A_TAG),
+        blocked=blocked,
+    )
+    why = why.where(why != "", unwanted)
+    return why.mask((why == "") & miss_stands(tracks, night), NOT_FOUND)
+
+
+def _days(moments: pd.Series, zone: ZoneInfo) -> dict[str, dt.date | None]:
+    """The day of each moment, by key; None where there is none."""
+    days = pd.to_datetime(moments, utc=True).dt.tz_convert(zone).dt.date
+    never = moments.isna().to_numpy(dtype=bool)
+    return {
+        str(key): None if not_played else day
+        for key, day, not_played in zip(moments.index.tolist(), days, never.tolist(), strict=True)
+    }
+
+
+def known_artists(listening: Listening) -> "pd.Series[bool]":
+    """Whether the listener has played or liked the artist of each track."""
+    artists = listening.evidence.history.artists
+    met = set(artists.index[artists["tracks"] > 0])
+    tracks = listening.evidence.tracks.index
+    known = [artist_key_in(key) in met for key in tracks.tolist()]
+    return pd.Series(known, index=tracks, dtype=bool)
+
+
+def listing_of(
+    intent: str,
+    wishes: PlaylistWishes,
+    purpose: Purpose | None,
+    *,
+    listening: Listening,
+    scored: pd.DataFrame,
+    why_not: "pd.Series[str]",
+    elsewhere: Set[str],
+    rng: np.random.Generator,
+) -> Listing:
+    """Choose one list.
+
+    Args:
+        intent: Which.
+        wishes: The listener's, for this one.
+        purpose: What it asks for; None for the main list.
+        listening: All that is known.
+        scored: What `score_candidates` returns, of all tracks.
+        why_not: Of `barred`.
+        elsewhere: The tracks of the night's earlier lists.
+        rng: Decides the explorers.
+    """
+    evidence = listening.evidence
+    if purpose is not None:
+        why_not = why_not.where(why_not != "", purpose.why_not)
+    taken = (why_not == "") & why_not.index.isin(elsewhere)
+    why_not = why_not.mask(taken, ELSEWHERE)
+    # Known tracks are considered where they may come back, and where they are candidates anyway.
+    considered = evidence.tracks["candidate"] | (wishes.not_played_days is not None)
+    scored = scored[considered.to_numpy(dtype=bool)].assign(why_not=why_not)
+    eligible = scored[scored["why_not"] == ""]
+    base = pd.Series(relevance(eligible["score"].to_numpy(dtype=float)), index=eligible.index)
+    if purpose is not None:
+        fits = purpose.fits.reindex(eligible.index).astype(float).fillna(0.0)
+        base = (1 - purpose.weight) * base + purpose.weight * fits
+        scored = scored.assign(rank=_ranked(base, scored["rank"]))
+    moved = dialled(
+        np.asarray(base, dtype=np.float64),
+        known_artist=known_artists(listening).reindex(base.index).to_numpy(dtype=bool),
+        popularity=np.asarray(eligible["popularity"], dtype=np.float64),
+        familiarity=wishes.familiarity,
+        popular=wishes.popularity,
+    )
+    mix = _mix(listening, purpose)
+    shortlist = Shortlist.of(
+        pd.Series(moved, index=base.index),
+        votes=evidence.votes,
+        albums=evidence.tracks["album"],
+        space=listening.space,
+        mix=mix,
+    )
+    draft = Draft(shortlist, Limits.by(wishes), rng)
+    return Listing(intent, wishes, purpose, scored, draft, mix)
+
+
+def _mix(listening: Listening, purpose: Purpose | None) -> Mix:
+    if purpose is None:
+        recent = listening.evidence.recent_plays(listening.night)
+        weights = recent_weights(recent, listening.evidence.history.tracks["weight"])
+        return Mix.of(listening.space, weights)
+    return Mix.none() if purpose.mix is None else Mix.of(listening.space, purpose.mix)
+
+
+def _ranked(base: "pd.Series[float]", before: "pd.Series[int]") -> "pd.Series[int]":
+    """The places of all: those that serve the list by how well they do, then the others."""
+    order = pd.DataFrame({"base": base.reindex(before.index), "before": before})
+    order = order.sort_values(["base", "before"], ascending=[False, True], na_position="last")
+    places = pd.Series(np.arange(1, len(order) + 1), index=order.index)
+    return places.reindex(before.index)

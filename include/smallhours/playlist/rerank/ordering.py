@@ -1,0 +1,176 @@
+"""In which order do the chosen tracks play best?
+
+Neighbours should be near in energy, tempo and key, an artist's tracks far apart, and the energy
+may follow an arc. The order is improved step by step (two tracks exchanged, or a stretch turned
+round: 2-opt, G. A. Croes 1958) until no step helps. It starts from the order of the ranking, so
+where nothing is measured little moves.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smallhours.wishes import Arc
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+
+# What a whole step of each costs between neighbours: all of the energy range, half an octave of
+# tempo, the far side of the circle of fifths.
+OF_ENERGY = 1.0
+OF_TEMPO = 0.7
+OF_KEY = 0.4
+# Leaving the arc by all of the list's range; two tracks of one artist as neighbours (it falls with
+# the square of their distance); a surprise at the end.
+OF_ARC = 2.0
+OF_ARTIST = 4.0
+OF_ENDS = 1.0
+# A list begins with what is sure: so many places, where it has as many tracks that are. No gain
+# elsewhere is worth a surprise there.
+SURE_PLACES = 5
+OF_SURE_PLACES = 1_000.0
+
+MOST_ROUNDS = 20
+
+
+def camelot_distance(key: Floats, mode: Floats, other_key: Floats, other_mode: Floats) -> Floats:
+    """Steps between two keys on the Camelot wheel, 0-7: around the circle of fifths, plus one.
+
+    The wheel sets each major key beside its relative minor; a step around it, or from one to the
+    other, is heard as smooth.
+
+    Args:
+        key: 0-11, 0 is C.
+        mode: 0 is minor, 1 is major.
+        other_key: As `key`.
+        other_mode: As `mode`.
+
+    >>> c, a, g, fis = (np.array([float(k)]) for k in (0, 9, 7, 6))
+    >>> major, minor = np.ones(1), np.zeros(1)
+    >>> [float(camelot_distance(c, major, *to)[0]) for to in ((a, minor), (g, major), (fis, major))]
+    [1.0, 1.0, 6.0]
+    """
+    # A fifth is 7 half tones, and 7 * 7 = 49 = 1 (mod 12): 7 * key is the place in fifths. The
+    # relative major of a minor key is three half tones up.
+    place = (7 * (key + 3 * (1 - mode))) % 12
+    other = (7 * (other_key + 3 * (1 - other_mode))) % 12
+    around = np.abs(place - other)
+    steps: Floats = np.minimum(around, 12 - around) + np.abs(mode - other_mode)
+    return steps
+
+
+def transitions(sound: pd.DataFrame) -> Floats:
+    """What it costs to go from each track to each other, (n, n); 0 where nothing is known of it.
+
+    Args:
+        sound: `energy` (0-1), `tempo` (beats per minute), `key` (0-11) and `mode` (0 or 1), null
+            where unknown.
+    """
+    energy, tempo, key, mode = (
+        sound[name].to_numpy(dtype=float) for name in ("energy", "tempo", "key", "mode")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        octaves = np.abs(np.log2(tempo[:, None] / tempo[None, :]))
+        # Twice as fast is heard as the same beat.
+        beat = np.abs(octaves - np.round(octaves))
+        parts = (
+            OF_ENERGY * np.abs(energy[:, None] - energy[None, :]),
+            OF_TEMPO * beat * 2,
+            OF_KEY * camelot_distance(key[:, None], mode[:, None], key[None, :], mode[None, :]) / 7,
+        )
+        return np.asarray(sum(np.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))
+
+
+def targets(arc: Arc, n: int) -> Floats | None:
+    """Where on the list's range of energy each place should be, (n,), 0-1; None for no arc.
+
+    >>> targets("rise", 3).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    along = np.linspace(0.0, 1.0, n)
+    if arc == "rise":
+        return along
+    if arc == "fall":
+        return along[::-1]
+    if arc == "wave":  # two crests
+        return np.asarray((1 - np.cos(4 * np.pi * along)) / 2)
+    return None
+
+
+def order(
+    artists: Sequence[str],
+    sound: pd.DataFrame,
+    *,
+    arc: Arc = "none",
+    daring: Sequence[bool] = (),
+) -> list[int]:
+    """The places of the tracks in the order in which to play them.
+
+    Args:
+        artists: Of each track, best track first.
+        sound: As in `transitions`, in the same order.
+        arc: How the energy moves; `none` keeps the best track first.
+        daring: Which tracks are explored: they stand neither in the first five places nor in the
+            last where that can be.
+    """
+    n = len(artists)
+    if n < 3:
+        return list(range(n))
+    wanted = targets(arc, n)
+    rank = sound["energy"].astype(float).rank(pct=True, method="average").fillna(0.5).to_numpy()
+    start = np.arange(n)
+    if wanted is not None:
+        start[np.argsort(wanted, kind="stable")] = np.argsort(rank, kind="stable")
+    names = pd.factorize(np.asarray(artists, dtype=object))[0]
+    bold = np.asarray(daring, dtype=float) if len(daring) else np.zeros(n)
+    surely = np.zeros(n)
+    surely[: min(SURE_PLACES, int((bold == 0).sum()))] = OF_SURE_PLACES
+    surely[-1] += OF_ENDS
+    steps = transitions(sound)
+    apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(float)
+    np.fill_diagonal(apart, np.inf)
+    crowding = np.triu(OF_ARTIST / apart**2)
+
+    def cost(places: Places) -> float:
+        mine = names[places]
+        total = float(steps[places[:-1], places[1:]].sum())
+        total += float(crowding[np.equal.outer(mine, mine)].sum())
+        total += float(surely @ bold[places])
+        if wanted is not None:
+            total += OF_ARC * float(np.abs(rank[places] - wanted).sum())
+        return total
+
+    first = 1 if wanted is None else 0
+    return [int(place) for place in _improved(start, cost, first)]
+
+
+def _improved(places: Places, cost: Callable[[Places], float], first: int) -> Places:
+    """Exchange two places, or turn what lies between them round, for as long as that helps.
+
+    Those before `first` stay.
+    """
+    best = cost(places)
+    for _ in range(MOST_ROUNDS):
+        before = best
+        for i in range(first, len(places) - 1):
+            for j in range(i + 1, len(places)):
+                for tried in (_exchanged(places, i, j), _turned(places, i, j)):
+                    if (costs := cost(tried)) < best - 1e-9:
+                        best, places = costs, tried
+        if best == before:
+            break
+    return places
+
+
+def _exchanged(places: Places, i: int, j: int) -> Places:
+    tried = places.copy()
+    tried[[i, j]] = places[[j, i]]
+    return tried
+
+
+def _turned(places: Places, i: int, j: int) -> Places:
+    tried = places.copy()
+    tried[i : j + 1] = places[i : j + 1][::-1]
+    return tried

@@ -1,0 +1,166 @@
+"""Which track joins the list next?
+
+One after the other: the track that is relevant, unlike those already chosen, and brings the list's
+mix of tags nearer to the listener's, of those that no cap keeps out. Nothing here is random but
+the draws that are asked for.
+"""
+
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.playlist.rerank.calibration import divergence
+from smallhours.playlist.rerank.diversity import likeness
+from smallhours.playlist.rerank.exploration import draw
+from smallhours.playlist.rerank.shortlist import Shortlist
+
+Floats = npt.NDArray[np.float64]
+
+ANOTHER_VERSION = "another version is chosen"
+ARTIST_CAP = "artist cap"
+ALBUM_CAP = "album cap"
+
+# How many nats of divergence, times the list's length, weigh as much as the whole of relevance.
+NATS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How much of one thing a list may hold: tracks by one artist, of one album, led to by one."""
+
+    artist: int
+    album: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What counts beside relevance, each 0-1."""
+
+    diversity: float
+    calibration: float
+
+
+class Picker:
+    """Takes tracks off a shortlist one by one.
+
+    Attributes:
+        shortlist: What it takes them from.
+        lead: By track key of each that was taken: whose artist or tag it is counted for, if any.
+        passed: Why a cap keeps a track out, by track key.
+    """
+
+    def __init__(self, shortlist: Shortlist, caps: Caps, balance: Balance) -> None:
+        n = len(shortlist.tracks)
+        self.shortlist = shortlist
+        self.lead: dict[str, str] = {}
+        self.passed: dict[str, str] = {}
+        self._caps = caps
+        self._balance = balance
+        self._open = np.ones(n, bool)
+        self._likest = np.zeros(n)
+        self._sum = np.zeros_like(shortlist.mix)
+        self._tagged = 0
+        self._artists = np.asarray(shortlist.artists, dtype=object)
+        self._songs = np.asarray(shortlist.songs, dtype=object)
+        self._albums = np.asarray(shortlist.albums, dtype=object)
+        self._of_artist: Counter[str] = Counter()
+        self._of_album: Counter[str] = Counter()
+        self._of_lead: Counter[str] = Counter()
+        self._followers = _followers(shortlist.leads)
+        # How many of a track's leads still have room; those without any lead always have.
+        self._room = np.array([len(leads) or n + 1 for leads in shortlist.leads], dtype=int)
+
+    def best(self, count: int) -> list[str]:
+        """The next tracks, at most `count`, in the order in which they were taken.
+
+        The cap per seed yields where nothing else is left; the others never do.
+        """
+        found: list[str] = []
+        while len(found) < count and self._open.any():
+            free = self._open & (self._room > 0)
+            among = np.flatnonzero(free if free.any() else self._open)
+            found.append(self._take(int(among[np.argmax(self._worth()[among])])))
+        return found
+
+    def draw(self, count: int, *, cut: int, rng: np.random.Generator) -> dict[str, float]:
+        """Draw tracks from below the `cut` best, each with the probability that it had."""
+        drawn: dict[str, float] = {}
+        for _ in range(count):
+            below = np.flatnonzero(self._open)
+            below = below[below >= cut] if (below >= cut).any() else below
+            choice = draw(self.shortlist.relevance[below], rng)
+            if choice is None:
+                break
+            drawn[self._take(int(below[choice[0]]))] = choice[1]
+        return drawn
+
+    def leave(self, tracks: Set[str], why: str) -> None:
+        """Never take these."""
+        for place, key in enumerate(self.shortlist.tracks):
+            if key in tracks and self._open[place]:
+                self._close(np.array([place]), why)
+
+    def _worth(self) -> Floats:
+        """Relevance less what the track repeats and what it takes from the mix, (n,)."""
+        calibration = self._balance.calibration if len(self._sum) > 1 else 0.0
+        worth = (1 - calibration) * self.shortlist.relevance
+        worth = worth - self._balance.diversity * self._likest
+        if calibration == 0:
+            return worth
+        tagged = self.shortlist.shares.sum(axis=1) > 0
+        got = (self._sum + self.shortlist.shares) / (self._tagged + 1)
+        off = divergence(self.shortlist.mix, got)
+        # A track without tags changes nothing.
+        idle = divergence(self.shortlist.mix, self._sum / max(self._tagged, 1))
+        off = np.where(tagged, off, float(idle) if self._tagged else float(off.mean()))
+        price = (self._tagged + 1) * (off - off.min()) / NATS
+        return np.asarray(worth - calibration * price)
+
+    def _take(self, place: int) -> str:
+        short = self.shortlist
+        key, artist, album = short.tracks[place], short.artists[place], short.albums[place]
+        alike = likeness(place, short.vectors, short.seeds, short.artists)
+        self._likest = np.maximum(self._likest, alike)
+        self._sum = self._sum + short.shares[place]
+        self._tagged += bool(short.shares[place].any())
+        self._open[place] = False
+        self._count_for_lead(place)
+        self._of_artist[artist] += 1
+        self._close(np.flatnonzero(self._songs == short.songs[place]), ANOTHER_VERSION)
+        if self._of_artist[artist] >= self._caps.artist:
+            self._close(np.flatnonzero(self._artists == artist), ARTIST_CAP)
+        if album:
+            self._of_album[album] += 1
+            if self._of_album[album] >= self._caps.album:
+                self._close(np.flatnonzero(self._albums == album), ALBUM_CAP)
+        return key
+
+    def _count_for_lead(self, place: int) -> None:
+        """Count the track for the strongest of its leads that has room."""
+        leads = self.shortlist.leads[place]
+        if not leads:
+            return
+        roomy = [lead for lead in leads if self._of_lead[lead] < self._caps.seed]
+        lead = (roomy or leads)[0]
+        self.lead[self.shortlist.tracks[place]] = lead
+        self._of_lead[lead] += 1
+        if self._of_lead[lead] == self._caps.seed:
+            self._room[self._followers[lead]] -= 1
+
+    def _close(self, places: npt.NDArray[np.intp], why: str) -> None:
+        for place in places[self._open[places]]:
+            self.passed[self.shortlist.tracks[place]] = why
+        self._open[places] = False
+
+
+def _followers(leads: Sequence[Sequence[str]]) -> dict[str, npt.NDArray[np.intp]]:
+    """The places of the tracks that each lead leads to."""
+    places: dict[str, list[int]] = {}
+    for place, mine in enumerate(leads):
+        for lead in mine:
+            places.setdefault(lead, []).append(place)
+    return {lead: np.asarray(found, dtype=np.intp) for lead, found in places.items()}

@@ -1,0 +1,166 @@
+"""How does an earlier night's list get back into the playlist?
+
+Through the same careful steps as a new one. The lists after it are withdrawn in the ledger: they
+no longer stand, what was picked for them still counts as shown, and tonight's run leaves the list
+that was put back alone. The next night's takes its place as usual.
+"""
+
+import datetime as dt
+import html
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from smallhours.errors import NotEnoughData, NotOurs, SettingsError
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import FEEDBACK, PLAYLISTS, TRACKS
+from smallhours.nights import Night
+from smallhours.playlist import ledger
+from smallhours.playlist.home import check_marker, find_home
+from smallhours.playlist.ledger import MAIN
+from smallhours.playlist.marking import describe, marker
+from smallhours.playlist.plan import Wanted
+from smallhours.playlist.publish import PlaylistService
+from smallhours.playlist.table import in_words
+from smallhours.playlist.writing import Writing
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+
+def rollback(
+    listener: str,
+    lake: Lake,
+    spotify: PlaylistService,
+    *,
+    settings: Settings,
+    night: Night,
+    intent: str = MAIN,
+) -> Summary:
+    """Put the list of an earlier night back.
+
+    What the listener has removed from any list stays away. A run that died on the way is finished
+    by running it again, or by the next night's list.
+
+    Args:
+        listener: Whose.
+        lake: The lake.
+        spotify: The listener's Spotify.
+        settings: For the listener's playlists.
+        night: The night whose list it is.
+        intent: Which of the listener's playlists.
+
+    Raises:
+        NotEnoughData: no list was written on that night.
+        NotOurs: the playlist is not there, or not ours to write.
+        ServiceError: run it again.
+    """
+    if not settings.listener(listener).spotify:
+        return {"skipped": "no Spotify account in the settings"}
+    if intent not in settings.listener(listener).playlists:
+        known = ", ".join(settings.listener(listener).playlists)
+        raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")
+    rows = lake.frame(PLAYLISTS, where={"listener": listener})
+    wanted = _wanted(lake, listener, rows, night.date, intent)
+    # Everything up to now may stand there.
+    standing = ledger.standing(rows, intent=intent, night=dt.date.max)
+    mark = marker(listener, intent)
+    home = find_home(spotify, standing, mark, when_deleted="stop")
+    if home is None:
+        raise NotOurs(
+            "There is no playlist to put the list into.",
+            remedy="Run publish_playlist first; it makes one.",
+        )
+    note = f"The list of {night.date} was put back."
+    _mark(lake, listener, rows, intent, night.date, ledger.PLANNED, note)
+    _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
+    # What is missing was replaced, not taken out by the listener.
+    standing = replace(standing, shown=frozenset(), previous=None)
+    habits = settings.listener(listener).publishing
+    written = Writing(spotify, mark, wanted, standing, habits.own_items).run(home.id)
+    now = spotify.playlist(home.id)
+    check_marker(now, mark)
+    description = describe(night.date, [pick.artist for pick in wanted], mark)
+    if html.unescape(now.description) != description:
+        spotify.change_details(home.id, description=description)
+    _mark(lake, listener, rows, intent, night.date, ledger.VERIFIED, note)
+    _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWN, note)
+    LOG.info("%s: %s", home.name, in_words(written.plan))
+    return {
+        "outcome": "rolled back",
+        "playlist_id": home.id,
+        "tracks": len(written.picks),
+        "added": written.plan.count("add"),
+        "removed": written.plan.count("remove"),
+        "own_items_kept": len(written.plan.own),
+        "note": f"{note} {in_words(written.plan)}",
+    }
+
+
+def _wanted(
+    lake: Lake, listener: str, rows: pd.DataFrame, night: dt.date, intent: str
+) -> list[Wanted]:
+    """The night's tracks, without those that the listener has removed since."""
+    listed = ledger.list_of(rows, intent=intent, night=night)
+    if listed.empty:
+        nights = ", ".join(map(str, ledger.nights_written(rows, intent=intent)[-7:]))
+        raise NotEnoughData(
+            f"No list was written on {night}.",
+            remedy=f"The last lists are those of {nights}." if nights else "There is none yet.",
+        )
+    feedback = lake.frame(FEEDBACK, where={"listener": listener})
+    removed = set(feedback.loc[feedback["reaction"] == "removed", "track_key"])
+    listed = listed[~listed["track_key"].isin(removed)]
+    names = _names(lake, listed["track_key"].tolist())
+    wanted = []
+    for key, uri in zip(listed["track_key"], listed["uri"], strict=True):
+        artist, title = names.get(key, ("", key))
+        wanted.append(Wanted(key, uri, artist, title, f"of the list of {night}"))
+    return wanted
+
+
+def _names(lake: Lake, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    prefixes = sorted({prefix_of(artist_key_in(key)) for key in keys})
+    rows = lake.frame(TRACKS, columns=["track_key", "artist", "title"], where={"prefix": prefixes})
+    return {
+        key: (artist, title)
+        for key, artist, title in zip(rows["track_key"], rows["artist"], rows["title"], strict=True)
+    }
+
+
+def _withdraw(
+    lake: Lake,
+    listener: str,
+    rows: pd.DataFrame,
+    intent: str,
+    night: dt.date,
+    outcome: str,
+    note: str,
+) -> None:
+    later = ledger.withdraw(rows, intent=intent, after=night, outcome=outcome, note=note)
+    if not later.empty:
+        lake.merge(PLAYLISTS, _stored(later), partition={"listener": listener})
+
+
+def _mark(
+    lake: Lake,
+    listener: str,
+    rows: pd.DataFrame,
+    intent: str,
+    night: dt.date,
+    outcome: str,
+    note: str,
+) -> None:
+    """Let a list that was withdrawn once stand again; one that was not needs no word."""
+    here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
+    if not here["outcome"].isin(ledger.SURELY_SHOWN).all():
+        again = here.assign(outcome=outcome, note=note, leftovers=None)
+        lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})
+
+
+def _stored(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.drop(columns="listener", errors="ignore")

@@ -1,0 +1,114 @@
+"""How good is each track for this listener tonight, before any list is made?"""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from smallhours.nights import Night
+from smallhours.playlist.evidence import Evidence
+from smallhours.playlist.grounds import Taste
+from smallhours.playlist.ranking import more_signals, score_candidates
+from smallhours.playlist.tagspace import TagSpace, says_something
+from smallhours.training.ranking.fusion import Fusion
+
+TAGS_ASKED = 12
+# What is near to the lists of so many nights is less fresh.
+RECENT_NIGHTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A listener's evening: what is known, and what was made of it.
+
+    Attributes:
+        evidence: All that is known.
+        space: The tags of candidates and of known tracks.
+        profile: The listener's tags, strongest first.
+        taste: The taste model in use, if any.
+        features: Audio features of all of these tracks, as `read_features` gives them.
+        night: Tonight.
+        zone: The listener's time zone.
+    """
+
+    evidence: Evidence
+    space: TagSpace
+    profile: pd.Series
+    taste: Taste | None
+    features: pd.DataFrame
+    night: Night
+    zone: ZoneInfo
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        *,
+        taste: Taste | None,
+        features: pd.DataFrame,
+        night: Night,
+        zone: ZoneInfo,
+    ) -> "Listening":
+        """Set the tracks into their space of tags, and the listener among them."""
+        tracks = [*evidence.tracks.index.tolist(), *evidence.history.tracks.index.tolist()]
+        space = TagSpace.of_tracks(evidence.tags, tracks)
+        profile = space.profile(evidence.history.tracks["weight"])
+        return cls(evidence, space, profile, taste, features, night, zone)
+
+    def score(
+        self, eligible: "pd.Series[bool]", fusion: Fusion, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Score all tracks.
+
+        Args:
+            eligible: True for the tracks that may be chosen.
+            fusion: The weights of the signals.
+            rng: Draws the first taste centres.
+
+        Returns:
+            What `score_candidates` returns.
+        """
+        tracks = self.evidence.tracks
+        p_like = None
+        if self.taste is not None:
+            found = self.taste.p_like(self.evidence.tags, list(tracks.index))
+            p_like = pd.Series(found, index=tracks.index)
+        history, night = self.evidence.history, self.night.date
+        since = night - dt.timedelta(days=RECENT_NIGHTS)
+        more = more_signals(
+            tracks.index,
+            artists=history.artists["weight"],
+            first_seen=tracks["first_seen"],
+            night=night,
+            vectors=self.space.vectors,
+            vector_tracks=self.space.tracks,
+            weights=history.tracks["weight"],
+            recent=[key for key, date in self.evidence.shown.items() if date >= since],
+            features=self.features,
+            rng=rng,
+        )
+        scored = score_candidates(
+            self.evidence.votes,
+            tracks["listeners"],
+            tag_affinity=self.space.affinity(self.profile, tracks.index),
+            p_like=p_like,
+            eligible=eligible,
+            more=more,
+            fusion=fusion,
+        )
+        # Without tags a track is near to nothing by them.
+        return scored.assign(tag_affinity=scored["tag_affinity"].fillna(0.0))
+
+    def telling_tags(self, key: str) -> list[str]:
+        """The tags of a track that count for it, by the model or else by the listener's profile."""
+        if self.taste is None:
+            return self.space.shared(self.profile, key)
+        # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
+        telling: dict[str, float] = {}
+        for name, counts in self.taste.top_tags(self.evidence.tags, key, TAGS_ASKED):
+            if counts > 0 and says_something(name, key):
+                weight = counts * self.space.rarity.get(name, 1.0)
+                telling[name] = max(telling.get(name, 0.0), weight)
+        return sorted(telling, key=lambda tag: (-telling[tag], tag))

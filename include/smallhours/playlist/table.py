@@ -1,0 +1,75 @@
+"""How does a person read what is to change in a playlist?
+
+As rows, which the command line draws with colours; as plain text for a log; as Markdown for
+Airflow's page on which the listener approves.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from smallhours.playlist.plan import Plan
+
+_SIGNS = {"add": "+", "remove": "-", "move": "~", "keep": "=", "leave out": "x"}
+_PAST = (
+    ("add", "added"),
+    ("remove", "removed"),
+    ("move", "moved"),
+    ("leave out", "left out"),
+)
+
+
+class Line(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        sign: `+`, `-`, `~`, `=` or `x`.
+        kind: The change in a word.
+        name: Artist and title.
+        why: The reason.
+    """
+
+    sign: str
+    kind: str
+    name: str
+    why: str
+
+
+def lines(planned: Plan) -> list[Line]:
+    """The changes, what comes before what goes."""
+    order = list(_SIGNS)
+    changes = sorted(planned.changes, key=lambda change: order.index(change.kind))
+    return [Line(_SIGNS[change.kind], change.kind, change.name, change.why) for change in changes]
+
+
+def in_words(planned: Plan) -> str:
+    """All changes in a sentence."""
+    parts = [f"{len(planned.picks)} tracks"]
+    parts += [f"{count} {past}" for kind, past in _PAST if (count := planned.count(kind))]
+    if planned.own:
+        parts.append(f"{len(planned.own)} of the listener's own kept")
+    return ", ".join(parts) + "."
+
+
+def as_text(planned: Plan) -> Iterator[str]:
+    """The table in plain text, for a log."""
+    rows = lines(planned)
+    width = min(max((len(line.name) for line in rows), default=0), 60)
+    for line in rows:
+        yield f"{line.sign} {_cut(line.name, width):<{width}}  {line.why}"
+    yield in_words(planned)
+
+
+def as_markdown(planned: Plan) -> str:
+    """The table in Markdown."""
+    body = "\n".join(
+        f"| {line.sign} | {_cell(line.name)} | {_cell(line.why)} |" for line in lines(planned)
+    )
+    return f"{in_words(planned)}\n\n| | track | why |\n|---|---|---|\n{body}\n"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,204 @@
+"""Why is a track in a night's list, or why is it not, and by how much did it miss it?
+
+Read from what the night recorded: `recommendations` keeps every candidate that came close, with
+its scores, and what became of it.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in, base_of, identify
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import (
+    CANDIDATES,
+    FEEDBACK,
+    LIBRARY,
+    PLAYLISTS,
+    PLAYS,
+    RECOMMENDATIONS,
+    TRACKS,
+)
+from smallhours.playlist.ledger import SURELY_SHOWN
+from smallhours.playlist.selection import RESERVE
+
+SEEDS_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known about a track and a night.
+
+    Attributes:
+        track_key: The track that was found.
+        name: `artist – title`.
+        night: Of which night.
+        verdict: In a sentence: chosen, or where and by how much it lost.
+        details: Further sentences.
+    """
+
+    track_key: str
+    name: str
+    night: dt.date
+    verdict: str
+    details: Sequence[str]
+
+
+def why(
+    lake: Lake, listener: str, artist: str, title: str, *, night: dt.date | None, intent: str
+) -> Answer:
+    """Explain one track of one night.
+
+    Args:
+        lake: The lake.
+        listener: Whose list.
+        artist: As the person writes it.
+        title: Likewise; any version of the song is found if this one is not.
+        night: Of which night; None for the newest that has a list.
+        intent: Which of the listener's playlists.
+
+    Raises:
+        NotEnoughData: no list was chosen for that night.
+    """
+    night = night or newest_night(lake, listener)
+    where = {"listener": listener, "night": str(night)}
+    rows = lake.frame(RECOMMENDATIONS, where=where)
+    if night is None or rows.empty:
+        raise NotEnoughData(
+            f"No list was chosen for {night or 'any night'}.",
+            remedy="`smallhours history` shows the nights that have one.",
+        )
+    asked = identify(artist, title).track_key
+    mine = rows[rows["intent"] == intent].set_index("track_key")
+    found = _found(mine, asked)
+    if found is None:
+        return _never_considered(lake, listener, asked, f"{artist} – {title}", night)
+    row = mine.loc[[found]].iloc[0]
+    name = f"{row['artist']} – {row['title']}"
+    verdict = _verdict(row, mine)
+    return Answer(found, name, night, verdict, [*_scores(row), *_later(lake, listener, found)])
+
+
+def newest_night(lake: Lake, listener: str) -> dt.date | None:
+    """The newest night that has a list; None before the first."""
+    parts = lake.partitions(RECOMMENDATIONS)
+    nights = [part["night"] for part in parts if part["listener"] == listener]
+    return dt.date.fromisoformat(max(nights)) if nights else None
+
+
+def _found(rows: pd.DataFrame, asked: str) -> str | None:
+    """The track among the rows, or another version of the same song, the best ranked first."""
+    if asked in rows.index:
+        return asked
+    song = base_of(asked)
+    versions = [str(key) for key in rows.sort_values("rank").index if base_of(str(key)) == song]
+    return versions[0] if versions else None
+
+
+def _verdict(row: pd.Series, rows: pd.DataFrame) -> str:
+    considered = int(rows["rank"].max())
+    standing = f"rank {int(row['rank']):,} of {considered:,} that came close"
+    if pd.notna(row["position"]):
+        how = "drawn from below the cut to try it" if row["slot"] == "explore" else standing
+        return f"It was chosen, as number {int(row['position'])}: {how}. {row['reason']}".strip()
+    if row["why_not"] == RESERVE:
+        return f"It stood in reserve ({standing}), for a track that Spotify might not have."
+    return f"It was left out: {_in_words(str(row['why_not']))} ({standing}). {_margin(row, rows)}"
+
+
+def _in_words(why_not: str) -> str:
+    return why_not or "others were better"
+
+
+def _margin(row: pd.Series, rows: pd.DataFrame) -> str:
+    """How far it was from the last that made it by its score."""
+    chosen = rows[rows["position"].notna() & (rows["slot"] != "explore")]
+    if chosen.empty:
+        return ""
+    last = chosen["score"].min()
+    gap = float(last - row["score"])
+    if gap <= 0:
+        enough = f"Its score, {row['score']:.3f}, would have been enough"
+        return f"{enough}; the last that made it had {last:.3f}."
+    return f"Its score was {row['score']:.3f}, {gap:.3f} below the last that made it."
+
+
+def _scores(row: pd.Series) -> list[str]:
+    told = [
+        f"P(like) {row['p_like']:.2f}" if pd.notna(row["p_like"]) else "no taste model yet",
+        f"agreement of your seeds {row['consensus']:.2f}",
+        f"closeness to your tags {row['tag_affinity']:.2f}",
+        f"better known than {row['popularity']:.0%} of the candidates",
+    ]
+    details = [f"Its signals: {'; '.join(told)}."]
+    seeds = list(row["seeds"])[:SEEDS_TOLD]
+    if seeds:
+        details.append(f"What led to it: {'; '.join(seeds)}.")
+    return details
+
+
+def _later(lake: Lake, listener: str, key: str) -> list[str]:
+    """In which lists it stood, and what the listener did."""
+    where = {"listener": listener}
+    ledger = lake.frame(PLAYLISTS, columns=["night", "outcome", "track_keys"], where=where)
+    shown = ledger[ledger["outcome"].isin(SURELY_SHOWN)]
+    nights = sorted(
+        {
+            str(n)
+            for n, keys in zip(shown["night"], shown["track_keys"], strict=True)
+            if key in list(keys)
+        }
+    )
+    details = [f"It stood in the list of {', '.join(nights)}."] if nights else []
+    feedback = lake.frame(FEEDBACK, columns=["track_key", "night", "reaction"], where=where)
+    mine = feedback[feedback["track_key"] == key].sort_values(["night", "reaction"])
+    told = [
+        f"{reaction.replace('_', ' ')} ({night})"
+        for night, reaction in zip(mine["night"], mine["reaction"], strict=True)
+    ]
+    return [*details, f"What became of it: {', '.join(told)}."] if told else details
+
+
+def _never_considered(lake: Lake, listener: str, asked: str, name: str, night: dt.date) -> Answer:
+    """At which earlier stage a track was lost that no list considered."""
+    details = [*_standing(lake, listener, asked), *_later(lake, listener, asked)]
+    candidates = lake.frame(
+        CANDIDATES, columns=["track_key", "route", "seed_key"], where={"listener": listener}
+    )
+    mine = candidates[candidates["track_key"] == asked]
+    if len(mine):
+        routes = ", ".join(sorted(set(mine["route"])))
+        verdict = f"It was a candidate (by {routes}), but ranked below all that were recorded."
+        details.append(f"What led to it: {'; '.join(mine['seed_key'].head(SEEDS_TOLD))}.")
+    elif _catalogued(lake, asked):
+        verdict = "It is in the catalog, but nothing that you play led to it: it was no candidate."
+    else:
+        verdict = (
+            "It was never heard of: no service named it beside what you play, and you never "
+            "played it."
+        )
+    return Answer(asked, name, night, verdict, details)
+
+
+def _catalogued(lake: Lake, key: str) -> bool:
+    prefix = prefix_of(artist_key_in(key))
+    return key in set(
+        lake.frame(TRACKS, columns=["track_key"], where={"prefix": prefix})["track_key"]
+    )
+
+
+def _standing(lake: Lake, listener: str, key: str) -> list[str]:
+    """How well the listener knows it."""
+    where = {"listener": listener}
+    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=where)
+    mine = plays[plays["track_key"].map(base_of) == base_of(key)]
+    details = []
+    if len(mine):
+        last = mine["played_at"].max().date()
+        details.append(f"You know it: {len(mine):,} plays, the last on {last}.")
+    library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=where)
+    signals = sorted(set(library.loc[library["track_key"] == key, "signal"]))
+    return [*details, f"In your library: {', '.join(signals)}."] if signals else details

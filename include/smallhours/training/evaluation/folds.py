@@ -1,0 +1,110 @@
+"""What was known on a past day, and what did the listener adopt in the weeks after it?
+
+A random split lets a model learn from the future that it is asked about (Sun et al., TOIS 2023),
+so the past is only ever cut by time: everything before a cut is known, the four weeks after it
+are the truth. Cuts are a week apart, the newest as late as leaves its four weeks whole.
+
+A track is *adopted* when it was new to the listener at the cut - never played, saved or loved -
+and by the end of the fold was played twice or more, or saved or loved. One play alone is a try.
+"""
+
+import datetime as dt
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import pandas as pd
+
+WEEKS_OF_TRUTH = 4
+PLAYS_TO_ADOPT = 2
+FOND = ("saved", "loved")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One look at the past.
+
+    Attributes:
+        cut: Everything before it is known, UTC.
+        until: The truth ends here, UTC.
+    """
+
+    cut: dt.datetime
+    until: dt.datetime
+
+
+def weekly_folds(
+    as_of: dt.datetime, count: int, *, weeks: int = WEEKS_OF_TRUTH, step_weeks: int = 1
+) -> list[Fold]:
+    """Folds a week apart, oldest first; the newest one's truth ends now.
+
+    Args:
+        as_of: Where the history ends.
+        count: How many.
+        weeks: Length of each fold's truth.
+        step_weeks: Between cuts.
+
+    >>> end = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
+    >>> [str(fold.cut.date()) for fold in weekly_folds(end, 2)]
+    ['2026-10-18', '2026-10-25']
+    """
+    length = dt.timedelta(weeks=weeks)
+    ends = [as_of - dt.timedelta(weeks=step_weeks * back) for back in reversed(range(count))]
+    return [Fold(end - length, end) for end in ends]
+
+
+def plays_before(plays: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """What of `plays` was known at a cut."""
+    return plays[plays["played_at"] < cut]
+
+
+def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """What of `library` was known at a cut, as it looked then.
+
+    A signal that was withdrawn later stood at the cut. `added_at` tells the age of what stood
+    already when the library was first read.
+    """
+    known = library[_since(library) < cut]
+    day = cut.date()
+    return known.assign(last_seen=[min(seen, day) for seen in known["last_seen"]])
+
+
+def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """What of `feedback` had been seen at a cut."""
+    return feedback[feedback["at"] < cut]
+
+
+def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:
+    """Tracks that were played, saved or otherwise marked before a cut."""
+    earlier = plays_before(plays, cut)["track_key"]
+    return {*earlier, *library_before(library, cut)["track_key"]}
+
+
+def adopted(
+    plays: pd.DataFrame,
+    library: pd.DataFrame,
+    fold: Fold,
+    *,
+    known: AbstractSet[str] | None = None,
+) -> set[str]:
+    """The fold's truth: tracks new at its cut that were adopted by its end.
+
+    Args:
+        plays: `track_key`, `played_at`; what ended within 30 seconds is left out by the caller.
+        library: `track_key`, `signal`, `first_seen`, `added_at`, `last_seen`.
+        fold: The fold.
+        known: What was known at the cut; read from plays and library without.
+    """
+    during = plays[(plays["played_at"] >= fold.cut) & (plays["played_at"] < fold.until)]
+    counts = during["track_key"].value_counts()
+    since = _since(library)
+    fond = library[library["signal"].isin(FOND) & (since >= fold.cut) & (since < fold.until)]
+    before = known_at(plays, library, fold.cut) if known is None else known
+    return ({*counts[counts >= PLAYS_TO_ADOPT].index} | {*fond["track_key"]}) - before
+
+
+def _since(library: pd.DataFrame) -> pd.Series:
+    """Since when each signal stands, UTC: what the service says, else the night we first saw it."""
+    first = pd.to_datetime(library["first_seen"], utc=True)
+    added = pd.to_datetime(library["added_at"], utc=True)
+    since: pd.Series = added.where(added.notna(), first)
+    return since

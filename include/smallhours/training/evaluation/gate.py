@@ -1,0 +1,84 @@
+"""May a new model take the place of the one in use? Only when it is not worse on the same rows.
+
+Both are judged on the same held-out units - adopted tracks, weeks - one figure each, higher is
+better, and the mean difference is bootstrapped. A new model may be worse by chance, so it is kept
+out only when it is worse by more than a tolerance that the data can show: the interval's upper end
+lies below zero, or the mean itself lies further below zero than is tolerated. With too few units
+nothing can be shown, and the sound default goes into use, which was chosen on more data than this
+listener has.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.training.evaluation.uncertainty import Interval, paired_difference
+
+FEWEST_UNITS = 20
+# In units of the figure, an AUC for instance: a smaller loss changes no playlist.
+TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who won, and why.
+
+    Attributes:
+        promote: Whether the new model goes into use.
+        why: In a sentence.
+        difference: New minus in use, with its interval; None when there was nothing to compare.
+        n: Units that it rests on.
+    """
+
+    promote: bool
+    why: str
+    difference: Interval | None
+    n: int
+
+
+def decide(
+    ours: npt.ArrayLike,
+    in_use: npt.ArrayLike | None,
+    *,
+    rng: np.random.Generator,
+    tolerance: float = TOLERANCE,
+    clusters: npt.ArrayLike | None = None,
+    fewest: int = FEWEST_UNITS,
+    what: str = "AUC",
+) -> Verdict:
+    """Compare a new model with the one in use.
+
+    Args:
+        ours: (n,) one figure per held-out unit, higher is better; NaN where there is none.
+        in_use: (n,) the same of the model in use; None when there is none.
+        rng: Draws the bootstrap.
+        tolerance: How much worse is not worse.
+        clusters: (n,) units that stand or fall together, such as tracks of one artist.
+        fewest: With fewer units there is no verdict.
+        what: The figure's name, for the sentence.
+
+    >>> rng = np.random.default_rng(1)
+    >>> decide([0.9] * 30, None, rng=rng).why
+    'nothing was in use before'
+    >>> decide([0.5] * 30, [0.9] * 30, rng=rng).promote
+    False
+    """
+    new = np.asarray(ours, dtype=float)
+    if in_use is None:
+        return Verdict(True, "nothing was in use before", None, len(new))
+    old = np.asarray(in_use, dtype=float)
+    n = int((~(np.isnan(new) | np.isnan(old))).sum())
+    if n < fewest:
+        why = f"{n} held-out adoptions are too few to compare on ({fewest} are the least)"
+        return Verdict(True, f"{why}: the default goes into use unjudged", None, n)
+    found = paired_difference(new, old, rng=rng, clusters=clusters)
+    figures = (
+        f"{what} {np.nanmean(new):.3f} against {np.nanmean(old):.3f} of the one in use, "
+        f"difference {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] on {n} adoptions"
+    )
+    worse = found.value < -tolerance or (found.high < 0 and found.value < -tolerance / 4)
+    if worse:
+        return Verdict(False, f"worse than the one in use: {figures}", found, n)
+    better = "better than" if found.low > 0 else "not worse than"
+    return Verdict(True, f"{better} the one in use: {figures}", found, n)

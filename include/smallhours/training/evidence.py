@@ -1,0 +1,171 @@
+"""What did the listener like, what did they not, and how surely do we know? Graded evidence.
+
+Each thing that they did is an event with a date: a play, a save, a skip, a thumb. The weights of
+`[training.evidence]` say how much each speaks for a track or against it, and how fast it fades;
+per track they add up, and what is left decides the label and its weight. Tracks that cancel out
+say nothing and are left out. Pure functions: the same rows and night give the same grades.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from smallhours.listening.plays import heard
+from smallhours.settings import EvidenceWeights
+
+COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
+# So many plays are a habit, fewer may be curiosity.
+PLAYS_TO_REPEAT = 3
+# Less is rounding, or a play so long ago that it says nothing.
+LEAST_WEIGHT = 0.01
+FOND = ("saved", "loved")
+FORWARD = "fwdbtn"
+
+# What each reaction to a pick is called in the settings. `unplayed` says nothing: they slept.
+_REACTIONS: Mapping[str, tuple[str, int]] = {
+    "kept": ("pick_kept", 1),
+    "played": ("pick_played", 1),
+    "saved": ("pick_saved", 1),
+    "thumbs_up": ("thumbs_up", 1),
+    "skipped": ("pick_skipped", -1),
+    "removed": ("removed", -1),
+    "thumbs_down": ("thumbs_down", -1),
+    "blocked": ("blocked", -1),
+}
+
+
+def graded(
+    plays: pd.DataFrame,
+    library: pd.DataFrame,
+    feedback: pd.DataFrame,
+    *,
+    as_of: dt.datetime,
+    weights: EvidenceWeights,
+) -> pd.DataFrame:
+    """Grade every track of which the listener showed what they think.
+
+    Args:
+        plays: `track_key`, `played_at`, `ms_played`, `skipped`, `reason_end`, all before `as_of`.
+        library: `track_key`, `signal`, `first_seen`, `last_seen`, `added_at`, likewise.
+        feedback: `track_key`, `reaction`, `at`, likewise.
+        as_of: Evidence ages relative to it.
+        weights: How much each thing says.
+
+    Returns:
+        One row per track, in key order: `track_key`, `label` (1 like, 0 dislike), `weight` (> 0),
+        `evidence` (what spoke most for the label, by its name in the settings) and `at`, when it
+        last did.
+    """
+    events = pd.concat(
+        [
+            _of_plays(plays, as_of, weights),
+            _of_skips(plays, as_of, weights),
+            _of_library(library, as_of, weights),
+            _of_feedback(feedback, as_of, weights),
+        ],
+        ignore_index=True,
+    )
+    net = events.groupby("track_key")["weight"].sum()
+    net = net[net.abs() >= LEAST_WEIGHT]
+    events = events[events["track_key"].isin(net.index)]
+    label = (net > 0).astype(int)
+    agrees = (events["weight"] > 0) == events["track_key"].map(label).astype(bool)
+    strongest = (
+        events[agrees]
+        .assign(size=events["weight"].abs())
+        .sort_values(["track_key", "size", "evidence"], ascending=[True, False, True])
+        .groupby("track_key")
+        .agg(evidence=("evidence", "first"), at=("at", "max"))
+    )
+    found = strongest.assign(label=label, weight=net.abs()).reset_index()
+    return found[COLUMNS].sort_values("track_key", ignore_index=True)
+
+
+def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
+    """Plays to the end: a track's first say a little, and a habit grows with its logarithm."""
+    skipped = plays["skipped"].fillna(False).astype(bool)
+    ended = plays[heard(plays) & ~skipped]
+    fresh = _faded(ended["played_at"], as_of, weights)
+    of_track = (
+        ended[["track_key", "played_at"]]
+        .assign(fresh=fresh)
+        .groupby("track_key")
+        .agg(n=("fresh", "size"), fresh=("fresh", "sum"), at=("played_at", "max"))
+    )
+    habit = of_track["n"].to_numpy() >= PLAYS_TO_REPEAT
+    grade = np.where(habit, weights.repeated, weights.played)
+    return pd.DataFrame(
+        {
+            "track_key": of_track.index,
+            "evidence": np.where(habit, "repeated", "played"),
+            "weight": grade * np.log2(1 + of_track["fresh"].to_numpy(dtype=float)),
+            "at": of_track["at"].to_numpy(),
+        }
+    )
+
+
+def _of_skips(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
+    """Plays that the listener ended within half a minute."""
+    by_hand = plays["skipped"].fillna(False).astype(bool) | (plays["reason_end"] == FORWARD)
+    quick = plays[~heard(plays) & by_hand]
+    return _rows(
+        quick["track_key"],
+        "quick_skip",
+        -weights.quick_skip * _faded(quick["played_at"], as_of, weights),
+        quick["played_at"],
+    )
+
+
+def _of_library(
+    library: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
+) -> pd.DataFrame:
+    """Signals that stand are as fresh as tonight; a withdrawn save is dated when it was missed."""
+    if library.empty:
+        return _rows(pd.Series(dtype=str), "saved", pd.Series(dtype=float), pd.Series(dtype=str))
+    last = pd.to_datetime(library["last_seen"], utc=True)
+    stands = last == last.groupby(library["signal"]).transform("max")
+    now = pd.Timestamp(as_of)
+    # A track may be a top track of three time ranges: that is one signal.
+    standing = library[stands].drop_duplicates(["signal", "track_key"])
+    known = standing[standing["signal"].isin(["top", *FOND, "disliked"])]
+    signed = {"top": weights.top, "saved": weights.saved, "loved": weights.loved}
+    grades = known["signal"].map({**signed, "disliked": -weights.disliked})
+    rows = _rows(known["track_key"], known["signal"], grades, pd.Series(now, index=known.index))
+    gone = library[~stands & library["signal"].isin(FOND)]
+    missed = last[gone.index]
+    left = _rows(
+        gone["track_key"], "unsaved", -weights.unsaved * _faded(missed, as_of, weights), missed
+    )
+    return pd.concat([rows, left], ignore_index=True)
+
+
+def _of_feedback(
+    feedback: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
+) -> pd.DataFrame:
+    told = feedback[feedback["reaction"].isin(_REACTIONS)]
+    # A pick may be in several lists and nights; the newest of equal reactions stands for all.
+    told = told.sort_values("at", kind="stable").drop_duplicates(
+        ["track_key", "reaction"], keep="last"
+    )
+    names = told["reaction"].map({of: name for of, (name, _) in _REACTIONS.items()})
+    signs = {of: sign * getattr(weights, name) for of, (name, sign) in _REACTIONS.items()}
+    grades = told["reaction"].map(signs).astype(float)
+    return _rows(told["track_key"], names, grades * _faded(told["at"], as_of, weights), told["at"])
+
+
+def _faded(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:
+    """What is left of evidence of these moments: 2 to the power of -age / half-life."""
+    age = (pd.Timestamp(as_of) - pd.to_datetime(moments, utc=True)).dt.total_seconds() / 86_400
+    left = np.exp2(-age.clip(lower=0).to_numpy(dtype=float) / weights.half_life_days)
+    return pd.Series(left, index=moments.index)
+
+
+def _rows(
+    keys: pd.Series, evidence: "str | pd.Series", grades: pd.Series, at: pd.Series
+) -> pd.DataFrame:
+    frame = pd.DataFrame({"track_key": keys, "weight": grades.astype(float)})
+    frame["evidence"] = evidence
+    frame["at"] = pd.to_datetime(at, utc=True)
+    return frame[["track_key", "evidence", "weight", "at"]]

@@ -1,0 +1,225 @@
+"""What does the listener play: which tags when, at which hours, by whom, and how does it sound?
+
+Pure functions from plays, tags and audio features to rows of `profile`, a small table that is made
+anew each night: a page that had to count 90,000 plays would not be opened twice.
+"""
+
+import datetime as dt
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
+
+from smallhours.catalog.normalisation import Weighted
+from smallhours.lake.tables import PREDICTED_FEATURES
+
+COLUMNS = ["kind", "period", "name", "value", "n"]
+
+TAG = "tag"
+CLOCK = "clock"
+ARTIST = "artist"
+CENTRE = "centre"
+FEATURE = "feature"
+
+# A share of the strongest tags of the whole history and of lately; the rest is a long tail.
+TAGS_TOLD = 12
+ARTISTS_TOLD = 25
+LATELY = dt.timedelta(days=90)
+LATELY_NAME, BEFORE_NAME = "last 90 days", "the 90 days before"
+CENTRES = 5
+# Fewer tracks than this by centre would be a centre of noise.
+TRACKS_A_CENTRE = 10
+CENTRE_TAGS = 3
+BINS = 20
+MINE, CATALOG = "you", "catalog"
+
+TagsOf = Mapping[str, Sequence[Weighted]]
+Votes = dict[str, float]
+
+
+def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.DataFrame:
+    """Each strong tag's share of the plays: by year, and of the last 90 days.
+
+    A play spreads one vote over its track's tags, by their weights.
+
+    Args:
+        plays: `played_at` (UTC), `track_key`.
+        tags_of: Tags with weights, by track key.
+        as_of: The end of the history.
+    """
+    periods = (
+        plays["played_at"]
+        .dt.strftime("%Y")
+        .where(plays["played_at"] < as_of - LATELY, plays["played_at"].dt.strftime("%Y") + "*")
+    )
+    votes: dict[str, Votes] = {}
+    pairs = pd.DataFrame({"period": periods, "key": plays["track_key"]}).value_counts(sort=False)
+    counts = pairs.rename("times").reset_index()
+    for period, key, times in counts.itertuples(index=False):
+        found = tags_of.get(key, ())
+        total = sum(each.weight for each in found)
+        for each in found:
+            for name in _periods_of(period):
+                own = votes.setdefault(name, defaultdict(float))
+                own[each.tag] += times * each.weight / total
+    return _shares(votes)
+
+
+def _periods_of(period: str) -> tuple[str, ...]:
+    year = period.removesuffix("*")
+    return (year,) if year == period else (year, LATELY_NAME)
+
+
+def _shares(votes: Mapping[str, Votes]) -> pd.DataFrame:
+    ever: Votes = defaultdict(float)
+    for period, found in votes.items():
+        if period != LATELY_NAME:
+            for tag, value in found.items():
+                ever[tag] += value
+    told = _strongest(ever) | _strongest(votes.get(LATELY_NAME, {}))
+    rows = []
+    for period, found in sorted(votes.items()):
+        total = sum(found.values())
+        rows += [
+            (TAG, period, tag, found[tag] / total, round(total))
+            for tag in sorted(told)
+            if tag in found
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _strongest(found: Mapping[str, float]) -> set[str]:
+    return set(sorted(found, key=lambda tag: (-found[tag], tag))[:TAGS_TOLD])
+
+
+def clock_rows(plays: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
+    """How the plays spread over the hours of the week, where the listener is.
+
+    `name` is weekday (0 is Monday) and hour, as `6-09`.
+    """
+    local = plays["played_at"].dt.tz_convert(zone)
+    hours = local.dt.strftime("%u-%H").map(lambda each: f"{int(each[0]) - 1}{each[1:]}")
+    counts = hours.value_counts().sort_index()
+    return _frame(CLOCK, "", counts / max(len(plays), 1), counts)
+
+
+def artist_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
+    """Plays of the most played artists of the last 90 days and of the 90 before.
+
+    Args:
+        plays: `played_at`, `artist`.
+        as_of: The end of the history.
+    """
+    age = as_of - plays["played_at"]
+    parts = []
+    lately = {LATELY_NAME: age <= LATELY, BEFORE_NAME: (age > LATELY) & (age <= 2 * LATELY)}
+    counts = {name: plays.loc[mask, "artist"].value_counts() for name, mask in lately.items()}
+    told = {
+        artist
+        for found in counts.values()
+        for artist in found.sort_index()
+        .sort_values(ascending=False, kind="stable")
+        .head(ARTISTS_TOLD)
+        .index
+    }
+    for period, found in counts.items():
+        named = found.reindex(sorted(told)).fillna(0).astype(int)
+        parts.append(_frame(ARTIST, period, named.astype(float), named))
+    return pd.concat(parts, ignore_index=True)
+
+
+def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFrame:
+    """The few centres that the listener's tracks gather around, by their most telling tags.
+
+    Spherical k-means of the tracks' tags, each track weighted by the log of its plays.
+
+    Args:
+        plays: `track_key`.
+        tags_of: Tags with weights, by track key.
+        seed: Of the k-means.
+    """
+    counts = plays["track_key"].value_counts().sort_index()
+    counts = counts[[key for key in counts.index if tags_of.get(key)]]
+    k = min(CENTRES, len(counts) // TRACKS_A_CENTRE)
+    if k < 1:
+        return pd.DataFrame(columns=COLUMNS)
+    matrix, tags = _matrix(list(counts.index), tags_of)
+    weights = np.log1p(counts.to_numpy(dtype=float))
+    with warnings.catch_warnings():
+        # Tracks that share their artist's tags are one point: there may be fewer centres than k.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(k, n_init=3, random_state=seed).fit(matrix, sample_weight=weights)
+    everywhere = np.average(
+        found.cluster_centers_, axis=0, weights=_mass(found.labels_, weights, k)
+    )
+    rows = []
+    for at, mass in enumerate(_mass(found.labels_, weights, k)):
+        if mass == 0:
+            continue
+        telling = np.argsort(everywhere - found.cluster_centers_[at], kind="stable")
+        name = ", ".join(tags[column] for column in telling[:CENTRE_TAGS])
+        rows.append((CENTRE, "", name, mass, int((found.labels_ == at).sum())))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.drop_duplicates("name").sort_values("value", ascending=False, ignore_index=True)
+
+
+def _mass(labels: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
+    mass: np.ndarray = np.bincount(labels, weights=weights, minlength=k) / weights.sum()
+    return mass
+
+
+def _matrix(keys: Sequence[str], tags_of: TagsOf) -> tuple[sparse.csr_matrix, list[str]]:
+    """Tracks as unit vectors over their tags, rare tags counting more (TF-IDF)."""
+    tags = sorted({each.tag for key in keys for each in tags_of[key]})
+    column = {tag: at for at, tag in enumerate(tags)}
+    rows, columns, values = [], [], []
+    for row, key in enumerate(keys):
+        for each in tags_of[key]:
+            rows.append(row)
+            columns.append(column[each.tag])
+            values.append(each.weight)
+    counts = sparse.csr_matrix((values, (rows, columns)), shape=(len(keys), len(tags)))
+    idf = np.log((1 + len(keys)) / (1 + np.bincount(counts.indices, minlength=len(tags)))) + 1
+    return normalize(counts @ sparse.diags_array(idf)).tocsr(), tags
+
+
+def feature_rows(features: pd.DataFrame, played: pd.Series) -> pd.DataFrame:
+    """How each audio feature is spread over the listener's plays, and over the whole catalog.
+
+    `name` is the feature and the lower end of a bin, as `energy:0.35`; the bins are 0.05 wide.
+
+    Args:
+        features: `track_key`, `feature`, `value` (0-1), one row for each track and feature.
+        played: Number of plays by track key.
+    """
+    parts = []
+    for name in PREDICTED_FEATURES:
+        rows = features[features["feature"] == name]
+        bins = (rows["value"].clip(0, 1) * BINS).astype(int).clip(upper=BINS - 1)
+        weights = rows["track_key"].map(played).fillna(0).to_numpy(dtype=float)
+        for period, mass in ((MINE, weights), (CATALOG, np.ones(len(rows)))):
+            total = np.bincount(bins, weights=mass, minlength=BINS)
+            if total.sum() > 0:
+                names = [f"{name}:{at / BINS:.2f}" for at in range(BINS)]
+                shares = pd.Series(total / total.sum(), index=names)
+                parts.append(_frame(FEATURE, period, shares, pd.Series(total, index=names)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def _frame(kind: str, period: str, values: pd.Series, counts: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "kind": kind,
+            "period": period,
+            "name": values.index.astype(str),
+            "value": values.to_numpy(dtype=float),
+            "n": counts.round().astype("int64").to_numpy(),
+        }
+    )

@@ -1,0 +1,66 @@
+"""Which few tastes does a listener have? Spherical k-means over the tags of what they play.
+
+A mean of jazz and metal is neither; a listener of both has two centres.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from smallhours.training.ranking.columns import Floats
+
+MOST_CENTRES = 5
+# A taste of fewer tracks is a track.
+TRACKS_PER_CENTRE = 10
+ROUNDS = 20
+
+
+def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Generator) -> Floats:
+    """Directions around which the tracks gather (Dhillon and Modha, 2001), weighted and seeded.
+
+    Args:
+        vectors: (tracks, tags), rows of length one; empty rows are of no taste.
+        weights: (tracks,), how much each track counts, >= 0.
+        rng: Draws the first centres, each by its distance to those before (k-means++).
+
+    Returns:
+        (centres, tags), rows of length one; one centre per ten tracks, five at most, and none
+        without a track that counts.
+    """
+    has_tags = np.diff(vectors.indptr) > 0
+    counts = np.flatnonzero((weights > 0) & has_tags)
+    if not len(counts):
+        return np.zeros((0, vectors.shape[1]))
+    rows, weight = vectors[counts], weights[counts]
+    wanted = int(np.clip(len(counts) // TRACKS_PER_CENTRE, 1, MOST_CENTRES))
+    centres = _first(rows, weight, wanted, rng)
+    nearest = np.full(len(counts), -1)
+    for _ in range(ROUNDS):
+        closest = np.asarray(rows @ centres.T).argmax(axis=1)
+        if (closest == nearest).all():
+            break
+        nearest = closest
+        centres = _means(rows, weight, nearest, centres)
+    return centres
+
+
+def _first(
+    rows: sparse.csr_matrix, weight: Floats, wanted: int, rng: np.random.Generator
+) -> Floats:
+    chosen = [int(rng.choice(len(weight), p=weight / weight.sum()))]
+    while len(chosen) < wanted:
+        near = (rows @ rows[chosen].T).toarray().max(axis=1)
+        away = weight * np.clip(1 - near, 0.0, None)
+        if not away.sum() > 1e-9:
+            break
+        chosen.append(int(rng.choice(len(weight), p=away / away.sum())))
+    return np.asarray(rows[chosen].toarray())
+
+
+def _means(rows: sparse.csr_matrix, weight: Floats, nearest: np.ndarray, before: Floats) -> Floats:
+    """The direction of each group's weighted sum; a group that emptied keeps its centre."""
+    member = sparse.csr_matrix(
+        (weight, (nearest, np.arange(len(weight)))), shape=(len(before), len(weight))
+    )
+    total = np.asarray((member @ rows).toarray())
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.where(length > 0, total / np.where(length > 0, length, 1.0), before)

@@ -1,0 +1,67 @@
+"""How are signals of any unit made comparable, between signals and between listeners?
+
+Each signal becomes two columns. The rank column asks how far up the list a track is and the z
+column how far it stands out; neither knows the signal's unit, nor how many candidates there are.
+Of all that was tried, weights of these two transferred best from one listener's list to another's.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+# A z column is cut here, in standard deviations, and then divided by 3: signals such as the
+# number of votes are far from normal, and their tail lies above.
+LOWEST_Z, HIGHEST_Z, Z_UNIT = -3.0, 6.0, 3.0
+
+
+def rank_column(values: Floats, among: Flags) -> Floats:
+    """How far up the list: 1 - log(rank) / log(n), 1 for the best and 0 for the last of n.
+
+    Args:
+        values: (tracks,), higher is better; NaN is unknown and becomes the mean of the known.
+        among: (tracks,), the n tracks that ranks are counted among; the others get the rank that
+            they would have. Equal values share their mean rank.
+
+    >>> rank_column(np.array([9.0, 5.0, 1.0]), np.ones(3, bool)).round(3).tolist()
+    [1.0, 0.369, 0.0]
+    """
+    known = ~np.isnan(values)
+    field = np.sort(values[among & known])
+    if not len(field):
+        return np.zeros(len(values))
+    above = len(field) - np.searchsorted(field, values, side="right")
+    equal = len(field) - above - np.searchsorted(field, values, side="left")
+    ranks = np.minimum(above + np.maximum(equal + 1, 2) / 2, len(field))
+    column: Floats = 1 - np.log(ranks) / np.log(max(len(field), 2))
+    column[~known] = column[among & known].mean()
+    return column
+
+
+def z_column(values: Floats, among: Flags) -> Floats:
+    """How far it stands out: (value - mean) / standard deviation, cut to [-3, 6], divided by 3.
+
+    Args:
+        values: (tracks,), higher is better; NaN is unknown and becomes 0.
+        among: (tracks,), the tracks whose mean and standard deviation count.
+    """
+    field = values[among & ~np.isnan(values)]
+    spread = field.std() if len(field) else 0.0
+    # Rounding alone gives equal values a spread.
+    if not spread > 1e-9 * max(1.0, float(np.abs(field).max(initial=0.0))):
+        return np.zeros(len(values))
+    z: Floats = np.clip((values - field.mean()) / spread, LOWEST_Z, HIGHEST_Z) / Z_UNIT
+    z[np.isnan(z)] = 0.0
+    return z
+
+
+def columns_of(signals: pd.DataFrame, among: Flags) -> Floats:
+    """Both columns of every signal, (tracks, 2 × signals): rank and z of the first, and so on."""
+    found = np.empty((len(signals), 2 * signals.shape[1]))
+    for at, name in enumerate(signals.columns):
+        values = signals[name].to_numpy(dtype=float, na_value=np.nan)
+        found[:, 2 * at] = rank_column(values, among)
+        found[:, 2 * at + 1] = z_column(values, among)
+    return found

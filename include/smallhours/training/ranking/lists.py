@@ -1,0 +1,255 @@
+"""What could have been recommended on a past day, how did the signals see it, what was adopted?
+
+Two kinds of lists of the past are learned from. *Weeks*: the candidates of a past day, made from
+what had been played until then; adopted are those that the listener took up in the four weeks
+after. *Hidden artists*: some of the listener's artists are taken out of their history, and the
+candidates made from the rest; adopted are those artists' tracks. The first are the real thing and
+few; the second say how this listener's music hangs together, and are many.
+
+The graph of similar tracks and artists, and the tags, are tonight's: what services knew back then
+is not on record. Signals about us - how new a track is to us, what we recommended lately - mean
+nothing in a past without us; their weights stay the default's.
+"""
+
+import datetime as dt
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from smallhours.catalog.candidates import gather
+from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
+from smallhours.listening.plays import heard
+from smallhours.settings import Settings
+from smallhours.training.evaluation.folds import Fold, adopted, known_at
+from smallhours.training.ranking import signals
+from smallhours.training.ranking.centres import taste_centres
+from smallhours.training.ranking.columns import Flags
+from smallhours.training.ranking.fusion import (
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    NEAR_ARTISTS,
+    NEAR_TRACKS,
+    P_LIKE,
+    POPULARITY,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+)
+from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.taste_learning import learn
+from smallhours.training.taste_rows import Past, Rows, rows_at
+
+LEARNED = (
+    P_LIKE,
+    NEAR_TRACKS,
+    NEAR_ARTISTS,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    POPULARITY,
+)
+# Which routes speak for which signal. Tracks that came by a tag are judged by their tags.
+BY_TRACKS = ("similar_track",)
+BY_ARTISTS = ("similar_artist", "known_artist")
+BACKGROUND = "background"
+HIDDEN_SHARE = 0.3
+ADOPTED_PLAYS = 2
+
+
+@dataclass(frozen=True)
+class PastList:
+    """One list of the past.
+
+    Attributes:
+        signals: Indexed by track key, the columns LEARNED.
+        eligible: (tracks,), False for what the listener knew.
+        adopted: (tracks,), what they took up; never of what they knew.
+        missed: How many were adopted that no candidate was.
+    """
+
+    signals: pd.DataFrame
+    eligible: Flags
+    adopted: Flags
+    missed: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All that lists of the past are made from.
+
+    Attributes:
+        past: What the listener did; and the tags.
+        similar: All of `similar`.
+        listeners: Last.fm listeners by track key.
+        features: Rows of `audio_features`.
+        vectors: Tags of the whole catalog and of the history.
+        settings: How many seeds are asked about, and how evidence is weighed.
+    """
+
+    past: Past
+    similar: pd.DataFrame
+    listeners: pd.Series
+    features: pd.DataFrame
+    vectors: TagVectors
+    settings: Settings
+
+
+def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
+    """Read what is needed beside the listener's past."""
+    columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
+    similar = lake.frame(SIMILAR, columns=columns)
+    tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
+    listeners = tracks.drop_duplicates("track_key").set_index("track_key")["listeners"]
+    columns = ["track_key", "source", "feature", "value", "low", "high"]
+    everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
+    return Memory(
+        replace(past, plays=past.plays[heard(past.plays)]),
+        similar,
+        listeners,
+        lake.frame(AUDIO_FEATURES, columns=columns),
+        TagVectors.of(past.tags, everything),
+        settings,
+    )
+
+
+def week_list(memory: Memory, fold: Fold, rng: np.random.Generator) -> PastList:
+    """The candidates of a past day, and what the listener took up of them."""
+    past = memory.past
+    truth = adopted(past.plays, past.library, fold)
+    before = replace(
+        past,
+        plays=past.plays[past.plays["played_at"] < fold.cut],
+        library=_library_at(past.library, fold.cut),
+    )
+    return _list(memory, before, fold.cut, truth, frozenset(), rng)
+
+
+def hidden_list(memory: Memory, cut: dt.datetime, rng: np.random.Generator) -> PastList:
+    """The candidates without some artists of the history, and which of them are by these."""
+    past = memory.past
+    plays = past.plays[past.plays["played_at"] < cut]
+    library = _library_at(past.library, cut)
+    artists = sorted({artist_key_in(key) for key in (*plays["track_key"], *library["track_key"])})
+    away = frozenset(
+        str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
+    )
+    counts = plays["track_key"].value_counts()
+    fond = library.loc[library["signal"].isin(["saved", "loved", "top"]), "track_key"]
+    liked = {*counts.index[counts >= ADOPTED_PLAYS], *fond}
+    truth = {key for key in liked if artist_key_in(key) in away}
+    left = replace(past, plays=_without(plays, away), library=_without(library, away))
+    return _list(memory, left, cut, truth, away, rng)
+
+
+def _list(
+    memory: Memory,
+    past: Past,
+    cut: dt.datetime,
+    truth: AbstractSet[str],
+    hidden: AbstractSet[str],
+    rng: np.random.Generator,
+) -> PastList:
+    votes, weights = _votes(memory, past, cut)
+    tracks = pd.Index(sorted(votes["track_key"].unique()))
+    known = known_at(past.plays, past.library, cut)
+    eligible = np.array([key not in known for key in tracks], dtype=bool)
+    found = np.array([key in truth for key in tracks], dtype=bool) & eligible
+    seen = signals_of(memory, votes, weights, tracks, rng)
+    seen[P_LIKE] = _p_like(memory, past, cut, hidden, tracks, rng)
+    return PastList(seen[list(LEARNED)], eligible, found, len(truth) - int(found.sum()))
+
+
+def signals_of(
+    memory: Memory,
+    votes: pd.DataFrame,
+    weights: pd.Series,
+    tracks: pd.Index,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """All learned signals but P(like), from votes and the weights of what was known."""
+    vectors = memory.vectors
+    own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
+    centres = taste_centres(vectors.vectors, own, rng)
+    return pd.DataFrame(
+        {
+            NEAR_TRACKS: signals.consensus(votes[votes["route"].isin(BY_TRACKS)], tracks),
+            NEAR_ARTISTS: signals.consensus(votes[votes["route"].isin(BY_ARTISTS)], tracks),
+            SEED_SUPPORT: signals.seed_support(votes, tracks),
+            TAG_AFFINITY: signals.closest(vectors.rows(tracks), centres),
+            ARTIST_AFFINITY: signals.artist_affinity(artist_weights(weights), tracks),
+            AUDIO_FIT: signals.audio_fit(memory.features, weights, tracks),
+            POPULARITY: signals.popularity(memory.listeners.reindex(tracks)),
+        },
+        index=tracks,
+    )
+
+
+def _votes(memory: Memory, past: Past, cut: dt.datetime) -> tuple[pd.DataFrame, pd.Series]:
+    """The candidates of a day with their votes, and what the listener's tracks weighed then."""
+    standing = past.library[past.library["signal"] != "disliked"]
+    weights = track_weights(past.plays, standing, night=cut.date())
+    artists = artist_weights(weights)
+    limits = memory.settings.catalog
+    votes = gather(
+        memory.similar,
+        tracks=weights.head(limits.seed_tracks),
+        artists=artists.head(limits.seed_artists),
+        tags=tag_weights(artists, _artist_tags(past, artists)).head(limits.seed_tags),
+        foreign_tags=frozenset(),
+        night=cut.date(),
+    )
+    return votes[votes["route"] != BACKGROUND], weights
+
+
+def _artist_tags(past: Past, artists: pd.Series) -> pd.DataFrame:
+    tags = past.tags
+    rows = [
+        (artist, tag, count, tags.name(tag))
+        for artist in artists.index
+        for tag, count in tags.artist.get(artist, {}).items()
+    ]
+    return pd.DataFrame(rows, columns=["artist_key", "tag", "count", "name"]).astype(
+        {"artist_key": "str", "tag": "str", "count": float, "name": "str"}
+    )
+
+
+def _p_like(
+    memory: Memory,
+    past: Past,
+    cut: dt.datetime,
+    hidden: AbstractSet[str],
+    tracks: pd.Index,
+    rng: np.random.Generator,
+) -> pd.Series:
+    """P(like), not calibrated, by a model of what was known; NaN with too little to learn from."""
+    rows = rows_at(past, cut, weights=memory.settings.training.evidence, rng=rng)
+    kept = [at for at, key in enumerate(rows.tracks) if artist_key_in(key) not in hidden]
+    rows = Rows(
+        tuple(rows.tracks[at] for at in kept),
+        rows.y[kept],
+        rows.weight[kept],
+        tuple(rows.evidence[at] for at in kept),
+    )
+    try:
+        model = learn(past, rows)
+    except NotEnoughData:
+        return pd.Series(np.nan, index=tracks)
+    return pd.Series(model.p_like(past.tags, list(tracks)), index=tracks)
+
+
+def _library_at(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """What of the library stood at a moment."""
+    since = pd.to_datetime(library["first_seen"], utc=True)
+    added = pd.to_datetime(library["added_at"], utc=True)
+    return library[added.where(added.notna(), since) < cut]
+
+
+def _without(rows: pd.DataFrame, artists: AbstractSet[str]) -> pd.DataFrame:
+    kept = [artist_key_in(key) not in artists for key in rows["track_key"]]
+    return rows[np.array(kept, dtype=bool)]

@@ -1,0 +1,24 @@
+"""Where are a listener's weights kept? In the registry, as JSON."""
+
+from smallhours.lake.store import Lake
+from smallhours.training.persistence import refuse
+from smallhours.training.ranking.fusion import DEFAULT, Fusion
+from smallhours.training.registry import Registry
+
+NAME = "ranking"
+FILE = "weights.json"
+
+
+def load_fusion(lake: Lake, listener: str) -> Fusion:
+    """The listener's weights in use, or the default when none of theirs were better yet.
+
+    Raises:
+        UnreadableModel: when the file is damaged or missing.
+    """
+    saved = Registry.of(lake).current(listener, NAME)
+    if saved is None:
+        return DEFAULT
+    try:
+        return Fusion.from_json(saved.read(FILE), version=saved.version)
+    except ValueError as error:
+        refuse(saved.address(FILE), f"it is damaged ({error})")

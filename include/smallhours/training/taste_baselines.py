@@ -1,0 +1,106 @@
+"""What would have been foreseen without a model? The baselines that stand in every report.
+
+Each scores an exam's tracks by what was known at its cut, higher is likelier: how well known a
+track is, how much the listener likes its artist, how many of their tracks lead to it, and what the
+first seed's classifier makes of its tags.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smallhours.catalog.seeds import track_weights
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import SIMILAR, TRACKS
+from smallhours.nights import Night
+from smallhours.training import first_seed
+from smallhours.training.evaluation.folds import library_before, plays_before
+from smallhours.training.labels import background_tracks, label_tracks
+from smallhours.training.taste import FIRST_SEED, SeedTaste
+from smallhours.training.taste_exam import Exam
+from smallhours.training.taste_rows import Past, Rows
+
+Floats = npt.NDArray[np.float64]
+
+# One seed alone never makes a track certain.
+SUREST_VOTE = 0.99
+
+
+class Baselines:
+    """The baselines of one listener's night, with what they read from the lake.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        past: What is known of them.
+        night: Tonight.
+    """
+
+    def __init__(self, lake: Lake, listener: str, past: Past, *, night: Night) -> None:
+        self._lake, self._listener, self._past = lake, listener, past
+        tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
+        self._listeners = tracks.set_index("track_key")["listeners"].astype(float)
+        columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
+        near = lake.frame(SIMILAR, columns=columns)
+        self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
+        self._strange = background_tracks(listener, lake, night)
+
+    def scores(self, exam: Exam, rows: Rows) -> dict[str, Floats]:
+        """Scores of the exam's tracks by baseline; one that cannot be computed is not there.
+
+        Args:
+            exam: The questions.
+            rows: What the model in question learned from at the same cut.
+        """
+        found: Mapping[str, Callable[[], Floats | None]] = {
+            "popularity": lambda: self._popularity(exam),
+            "artist_affinity": lambda: _artist_affinity(exam, rows),
+            "similar_tracks": lambda: self._similar_tracks(exam),
+            FIRST_SEED: lambda: self._first_seed(exam),
+        }
+        answered = {name: score() for name, score in found.items()}
+        return {name: scores for name, scores in answered.items() if scores is not None}
+
+    def _popularity(self, exam: Exam) -> Floats | None:
+        known = self._listeners.reindex(list(exam.tracks))
+        if known.notna().sum() < 2:
+            return None
+        # Of a track that nobody counted the listeners of, nothing is known: the middle.
+        return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
+
+    def _similar_tracks(self, exam: Exam) -> Floats | None:
+        """1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
+        cut = exam.fold.cut
+        plays = plays_before(self._past.plays, cut)
+        library = library_before(self._past.library, cut)
+        weights = track_weights(plays, library, night=cut.date())
+        votes = self._near.assign(weight=self._near["seed_key"].map(weights).astype(float))
+        votes = votes[votes["weight"].notna()]
+        if votes.empty:
+            return None
+        sure = (votes["match"] * votes["weight"]).clip(0, SUREST_VOTE).to_numpy(dtype=float)
+        doubt = pd.Series(np.log1p(-sure), index=votes["neighbour_key"]).groupby(level=0).sum()
+        doubts = doubt.reindex(list(exam.tracks)).fillna(0.0).to_numpy(dtype=float)
+        return np.asarray(-np.expm1(doubts), dtype=np.float64)
+
+    def _first_seed(self, exam: Exam) -> Floats | None:
+        then = Night(exam.fold.cut.date(), exam.fold.cut)
+        try:
+            labelled = label_tracks(self._listener, self._lake, night=then, strange=self._strange)
+            model = first_seed.train(labelled.frame).model
+        except NotEnoughData:
+            return None
+        return SeedTaste(model).p_like(self._past.tags, exam.tracks)
+
+
+def _artist_affinity(exam: Exam, rows: Rows) -> Floats:
+    """The summed weight of an artist's liked tracks."""
+    liked: dict[str, float] = {}
+    for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):
+        if y:
+            liked[artist] = liked.get(artist, 0.0) + float(weight)
+    return np.array([liked.get(artist_key_in(key), 0.0) for key in exam.tracks])

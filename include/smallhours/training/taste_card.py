@@ -1,0 +1,143 @@
+"""What is written down about a night's taste: the models' cards, and the figures of `metrics`."""
+
+import math
+from collections.abc import Iterator
+
+from smallhours.nights import Night
+from smallhours.settings import EvidenceWeights
+from smallhours.training import first_seed
+from smallhours.training.evaluation.uncertainty import Interval
+from smallhours.training.labels import LabelledSet
+from smallhours.training.metrics import Metric
+from smallhours.training.model_card import ModelCard, Value
+from smallhours.training.tags import SEED_ARTIST, SEED_OWN
+from smallhours.training.taste import FIRST_SEED, NAME
+from smallhours.training.taste_exam import MOST_OTHERS, OTHERS_PER_LIKE
+from smallhours.training.taste_lesson import Lesson
+from smallhours.training.taste_rows import BACKGROUND_PER_LIKE
+
+
+def taste_card(
+    lesson: Lesson, *, listener: str, night: Night, weights: EvidenceWeights
+) -> ModelCard:
+    """The card of ours."""
+    ours = lesson.by_model.get(NAME, {})
+    metrics = {name: found.value for name, found in ours.items() if _known(found)}
+    for model, figures in lesson.by_model.items():
+        if model != NAME and _known(figures["auc"]):
+            metrics[f"{model}_auc"] = figures["auc"].value
+            metrics[f"{model}_ndcg50"] = figures["ndcg50"].value
+    metrics |= lesson.calibration
+    return ModelCard(
+        name=NAME,
+        owner=listener,
+        night=night.date.isoformat(),
+        purpose="P(like) of a track from its tags, learned from graded evidence on both sides and "
+        "judged by what the listener went on to adopt.",
+        limits="tracks without tags; and P(like) is that of a mixture in which one track in "
+        f"{OTHERS_PER_LIKE + 1} is liked, not of a list that was chosen for being liked.",
+        features=[
+            "whether the track carries each tag, in lower case, rare tags louder",
+            "whether its artist does, likewise, in columns of their own",
+        ],
+        data={
+            "likes": int(lesson.rows.y.sum()),
+            "others": int((lesson.rows.y == 0).sum()),
+            **{f"rows_{name}": n for name, n in lesson.rows.counts().items()},
+            "adoptions_in_the_newest_exam": lesson.adoptions,
+            "adoptions_without_tags": lesson.untagged,
+            "others_in_an_exam": MOST_OTHERS,
+        },
+        settings={
+            "C": lesson.model.classifier.C,
+            "background_per_like": BACKGROUND_PER_LIKE,
+            "calibrated_on": lesson.calibrated_on,
+            "verdict": lesson.verdict.why,
+            **_gained(lesson),
+            **{f"evidence_{name}": value for name, value in weights.model_dump().items()},
+            **{
+                f"reliability_{each.low:.1f}_{each.high:.1f}": f"said {each.mean_p:.2f}, "
+                f"came true {each.share:.2f} of {each.n}"
+                for each in lesson.reliability
+            },
+        },
+        seeds={"negatives": str(night.seed(listener, "negatives"))},
+        metrics=metrics,
+    )
+
+
+def first_seed_card(
+    result: first_seed.FirstSeedResult, labelled: LabelledSet, *, listener: str, night: Night
+) -> ModelCard:
+    """The card of the baseline."""
+    return ModelCard(
+        name=FIRST_SEED,
+        owner=listener,
+        night=night.date.isoformat(),
+        purpose="P(like) of a track from its tags, as the first seed learned it.",
+        limits="telling good from bad among music like the listener's own: its dislikes are "
+        "strange music, which nobody disliked, and its figures are as good as that is easy.",
+        features=[
+            f"up to {SEED_OWN} strongest tags of the track, binary, case kept",
+            f"up to {SEED_ARTIST} strongest tags of its artist, likewise",
+        ],
+        data={
+            **result.counts,
+            **{f"rows_{name}": n for name, n in labelled.counts.items()},
+            "likes_from": labelled.likes_from,
+            "dislikes_share_no_tag_with": labelled.dislikes_share_no,
+            "likes_without_tags": labelled.untagged,
+        },
+        settings={
+            "C": result.chosen_c,
+            "solver": "liblinear",
+            "max_iter": first_seed.MAX_ITER,
+            **{f"dev_f1_at_C={c:g}": f1 for c, f1 in result.dev_f1.items()},
+        },
+        seeds={"split": first_seed.SEED, "dislikes": str(night.seed(listener, "dislikes"))},
+        metrics=result.metrics,
+    )
+
+
+def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
+    """The night's figures of ours, the first seed's beside them, and of each baseline.
+
+    The baselines' are of the subject `taste_<baseline>`: `first_seed` itself is what the first
+    seed's own test rows say, which is another question.
+    """
+    seed = lesson.by_model.get(FIRST_SEED, {})
+    for model, figures in lesson.by_model.items():
+        subject = NAME if model == NAME else f"{NAME}_{model}"
+        for name, found in figures.items():
+            if not _known(found):
+                continue
+            beside = seed.get(name)
+            yield Metric(
+                subject,
+                name,
+                found.value,
+                n=lesson.adoptions,
+                baseline=beside.value if model == NAME and beside and _known(beside) else None,
+                low=found.low,
+                high=found.high,
+            )
+    for name, value in lesson.calibration.items():
+        yield Metric(NAME, name, value, n=lesson.adoptions)
+    if lesson.verdict.difference is not None:
+        gap = lesson.verdict.difference
+        n = lesson.verdict.n
+        yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
+
+
+def _gained(lesson: Lesson) -> dict[str, Value]:
+    if lesson.gained is None:
+        return {}
+    name, gap = lesson.gained
+    return {
+        "against_best_baseline": f"AUC {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
+        f"{name} on the newest exam"
+    }
+
+
+def _known(found: Interval) -> bool:
+    return not math.isnan(found.value)

@@ -1,0 +1,203 @@
+"""How do a track's tags become a probability of liking it? A logistic regression on two blocks.
+
+The track's own tags and its artist's are columns apart in one linear model. What a tag adds to the
+log-odds is its value times its coefficient: exact, and the ground of every reason that is given.
+The raw probability is that of the training rows, where the negatives were drawn; `Calibration`
+maps it to what came true.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from smallhours.training.regression.tag_encoder import tag_counts
+
+Floats = npt.NDArray[np.float64]
+
+MAX_ITER = 1000
+
+
+class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
+    """Logistic regression on whether a track and its artist carry each tag, rare ones louder.
+
+    A column is its inverse document frequency, ln((1 + n) / (1 + df)) + 1 over that of the rarest
+    kept tag, where the tag is carried, and 0 elsewhere. Rows are not scaled to one length: how
+    many tags a track has is a sign of how well it is known, and that is worth knowing.
+
+    Args:
+        track_columns: How many leading columns of X count the track's own tags; the others count
+            its artist's.
+        C: Inverse strength of the L2 penalty.
+        fewest: A tag of fewer rows (or artists) is left out, unless that would leave none.
+
+    Attributes:
+        kept_: The columns of X that have a coefficient, in their order.
+        scale_: (kept,) the value of each where it is carried.
+        logistic_: The fitted LogisticRegression, over the kept columns.
+        classes_: The labels, sorted.
+
+    >>> X = [[100, 0], [80, 0], [0, 100], [0, 60]]
+    >>> model = TasteClassifier(track_columns=2, C=10).fit(X, [1, 1, 0, 0])
+    >>> model.predict([[50, 0], [0, 50]]).tolist()
+    [1, 0]
+    """
+
+    def __init__(
+        self,
+        track_columns: int = 0,
+        C: float = 0.3,  # noqa: N803  # scikit-learn's own name for it
+        fewest: int = 2,
+    ) -> None:
+        self.track_columns = track_columns
+        self.C = C
+        self.fewest = fewest
+
+    def fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        sample_weight: npt.ArrayLike | None = None,
+        groups: Any = None,
+    ) -> Self:
+        """Learn from counts of tags and labels.
+
+        Args:
+            X: (n, columns) counts, not negative; dense or sparse.
+            y: (n,) two different labels.
+            sample_weight: (n,) how much each row counts; equally without.
+            groups: (n,) the artist of each row, who is one witness of their tags however many
+                rows they have; each row its own without.
+
+        Raises:
+            ValueError: for negative counts, no tag at all, or labels that are not of two kinds.
+        """
+        rows, labels = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        check_classification_targets(labels)
+        kinds = len(np.unique(labels))
+        if kinds != 2:
+            raise ValueError(
+                f"Only binary classification is supported. The labels are of {kinds} "
+                f"{'class' if kinds == 1 else 'classes'}."
+            )
+        counts = tag_counts(rows, self.track_columns)
+        if not counts.nnz:
+            raise ValueError("no row has a tag: there is nothing to learn from")
+        first = np.arange(counts.shape[0])
+        if groups is not None:
+            first = np.unique(np.asarray(groups), return_index=True)[1]
+        own, own_scale = self._rarity(counts[:, : self.track_columns])
+        artist, artist_scale = self._rarity(counts[first][:, self.track_columns :])
+        self.kept_ = np.concatenate([own, artist + self.track_columns])
+        self.scale_ = np.concatenate([own_scale, artist_scale])
+        self.logistic_ = LogisticRegression(C=self.C, solver="liblinear", max_iter=MAX_ITER)
+        self.logistic_.fit(self._encoded(counts), labels, sample_weight=sample_weight)
+        self.classes_ = self.logistic_.classes_
+        return self
+
+    def _rarity(self, counts: sparse.csr_matrix) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Kept columns, and the value of each."""
+        n, columns = counts.shape
+        carried = np.bincount(counts.indices, minlength=columns)
+        kept = np.flatnonzero(carried >= self.fewest)
+        if not len(kept):
+            kept = np.flatnonzero(carried)
+        idf = np.log((1 + n) / (1 + carried[kept])) + 1
+        return kept, idf / idf.max(initial=1.0)
+
+    def decision_function(self, X: Any) -> Floats:  # noqa: N803
+        """Log-odds of the second label, (n,)."""
+        encoded = self.encode(X)
+        return np.asarray(self.logistic_.decision_function(encoded))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
+        """The likelier label of each row."""
+        encoded = self.encode(X)
+        return np.asarray(self.logistic_.predict(encoded))
+
+    def predict_proba(self, X: Any) -> Floats:  # noqa: N803
+        """Probability of each label among rows like the training rows, (n, 2)."""
+        encoded = self.encode(X)
+        return np.asarray(self.logistic_.predict_proba(encoded))
+
+    def contributions(self, X: Any) -> sparse.csr_matrix:  # noqa: N803
+        """What each column adds to the log-odds of each row, (n, columns of X).
+
+        A row's contributions and the intercept sum to its `decision_function`.
+        """
+        encoded = self.encode(X)
+        shares = encoded @ sparse.diags_array(self.logistic_.coef_[0])
+        kept = len(self.kept_)
+        spread = sparse.csr_matrix(
+            (np.ones(kept), (np.arange(kept), self.kept_)), shape=(kept, self.n_features_in_)
+        )
+        return sparse.csr_matrix(shares @ spread)
+
+    def encode(self, X: Any) -> sparse.csr_matrix:  # noqa: N803
+        """The inputs of the linear model, (n, kept columns)."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, accept_sparse="csr", dtype=np.float64)
+        return self._encoded(tag_counts(rows, self.track_columns))
+
+    def _encoded(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
+        carried = counts[:, self.kept_].astype(bool).astype(np.float64)
+        return sparse.csr_matrix(carried @ sparse.diags_array(self.scale_))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True  # numbers that are all above 0 are all alike to it
+        return tags
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What log-odds were worth on rows that came later: p = 1 / (1 + exp(-(slope x + offset))).
+
+    Platt (1999). Two numbers, because there are few rows to learn them from; the order of tracks
+    stays as it is.
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def fit(
+        cls, log_odds: Floats, y: npt.ArrayLike, weight: npt.ArrayLike | None = None
+    ) -> "Calibration":
+        """Learn from held-out rows, (n,) each, with the smoothed targets of Platt's paper.
+
+        Targets are (n+ + 1) / (n+ + 2) for a like and 1 / (n- + 2) for none, so that a few rows
+        that are told apart perfectly do not make a model certain. A slope that would turn the
+        order round says that the rows hold no evidence: then all that is learned is the rate.
+        """
+        found = np.asarray(y, dtype=float)
+        heavy = np.ones(len(found)) if weight is None else np.asarray(weight, dtype=float)
+        likes, others = float(heavy @ found), float(heavy @ (1 - found))
+        high, low = (likes + 1) / (likes + 2), 1 / (others + 2)
+        x = np.concatenate([log_odds, log_odds])[:, None]
+        labels = np.repeat([1, 0], len(found))
+        target = np.where(found == 1, high, low)
+        weighed = np.concatenate([heavy * target, heavy * (1 - target)])
+        platt = LogisticRegression(C=1e6, solver="lbfgs", max_iter=MAX_ITER)
+        platt.fit(x, labels, sample_weight=weighed)
+        slope, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+        if slope <= 0:
+            return cls(0.0, float(np.log((likes + 1) / (others + 1))))
+        return cls(slope, offset)
+
+    def __call__(self, log_odds: Floats) -> Floats:
+        """Probabilities, (n,)."""
+        return 1 / (1 + np.exp(-np.clip(self.slope * log_odds + self.offset, -30, 30)))
+
+
+# Log-odds taken at their word.
+AS_TRAINED = Calibration()

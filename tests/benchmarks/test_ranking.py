@@ -1,0 +1,101 @@
+"""The ranking benchmark's protocol: who is asked about, what is hidden, who is learned from."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.ranking import roles_of
+from benchmarks.ranking_collaborative import learn
+from benchmarks.ranking_data import BadTable, Tables, askable, crowd_of, hide, load_tables
+from benchmarks.ranking_signals import COLLABORATIVE, signals_a, signals_b
+
+LISTENERS, ARTISTS, EACH = 60, 90, 12
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    rng = np.random.default_rng(3)
+    plays = [
+        (listener, f"artist {artist}", int(rng.integers(1, 500)))
+        for listener in range(LISTENERS)
+        for artist in rng.choice(45, EACH, replace=False) + 45 * (listener % 2)
+    ]
+    tags = [
+        (f"artist {artist}", tag, taggers, 100)
+        for artist in range(ARTISTS)
+        for tag, taggers in (("even" if artist < 45 else "odd", 3), ("mine alone", 1))
+    ]
+    return Tables(
+        pd.DataFrame(plays, columns=["listener", "artist", "plays"]),
+        pd.DataFrame(tags, columns=["artist", "tag", "taggers", "count"]),
+    )
+
+
+def test_nobody_who_is_asked_about_is_learned_from(tables: Tables) -> None:
+    roles = roles_of(tables, 20)
+    assert not set(roles.tested) & set(roles.learned)
+    assert len(roles.tested) == 20
+
+
+def test_while_developing_the_test_listeners_are_not_seen_at_all(tables: Tables) -> None:
+    tested = set(roles_of(tables, 15).tested)
+    developing = roles_of(tables, 15, develop=True)
+    assert not tested & {*developing.tested, *developing.learned}
+
+
+def test_a_small_file_keeps_most_listeners_to_learn_from(tables: Tables) -> None:
+    assert len(roles_of(tables, 200).tested) == int(0.4 * len(askable(tables.plays)))
+
+
+def test_the_same_third_is_hidden_in_every_run(tables: Tables) -> None:
+    artists = pd.Index(sorted(tables.plays["artist"].unique()))
+    first, again = hide(tables.plays, 5, artists), hide(tables.plays, 5, artists)
+    assert first is not None
+    assert again is not None
+    assert first.hidden.tolist() == again.hidden.tolist()
+    assert first.hidden_count == round(0.3 * EACH)
+    assert not set(first.hidden) & set(first.seeds)
+
+
+def test_a_tag_that_one_person_gave_counts_for_nobody(tables: Tables) -> None:
+    crowd = crowd_of(tables, askable(tables.plays))
+    assert crowd.tags.shape[1] == 2
+    assert np.diff(crowd.tags.indptr).tolist() == [1] * len(crowd.artists)
+
+
+def test_only_the_crowd_s_plays_make_the_lists(tables: Tables) -> None:
+    even = np.arange(0, LISTENERS, 2)
+    crowd = crowd_of(tables, even)
+    assert {int(name.split()[1]) for name in crowd.artists} <= set(range(45))
+    assert crowd.listeners.sum() == EACH * len(even)
+
+
+def test_every_signal_prefers_the_listener_s_own_half(tables: Tables) -> None:
+    crowd = crowd_of(tables, np.arange(2, LISTENERS))
+    case = hide(tables.plays, 0, crowd.artists)
+    assert case is not None
+    rng = np.random.default_rng(1)
+    found = signals_a(crowd, case.seeds, case.plays, rng).join(
+        signals_b(crowd, learn(crowd, rng=rng), case.seeds, case.plays)
+    )
+    assert set(COLLABORATIVE) <= set(found)
+    own = np.array([int(name.split()[1]) < 45 for name in crowd.artists])
+    blind = {"popularity", "popularity_fit", "tag_count"}
+    for name in set(found) - blind:
+        values = found[name].to_numpy(dtype=float)
+        assert values[own].mean() > values[~own].mean(), name
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadTable, match="listener, artist, plays"):
+        load_tables(tmp_path / "none.csv", tmp_path / "none.csv")
+
+
+def test_too_few_listeners_are_refused(tmp_path: Path, tables: Tables) -> None:
+    few = tables.plays[tables.plays["listener"] < 5]
+    few.to_csv(tmp_path / "plays.csv", index=False)
+    tables.tags.to_csv(tmp_path / "tags.csv", index=False)
+    with pytest.raises(BadTable, match="5 listeners"):
+        load_tables(tmp_path / "plays.csv", tmp_path / "tags.csv")

@@ -1,0 +1,74 @@
+"""What goes with the plays at certain hours."""
+
+import pandas as pd
+import pytest
+
+from smallhours.playlist.intents.time_of_day import time_of_day, window_in_words
+from smallhours.wishes import TimeOfDay
+from tests.playlist.intents.scenes import Play, at, scene
+
+EVENING = TimeOfDay(kind="time_of_day", hours=(20, 24))
+DRONE, TECHNO = "low · drone", "model · techno"
+LIKE_DRONE, LIKE_TECHNO = "hum · quiet", "beat · loud"
+TRACKS = [LIKE_DRONE, LIKE_TECHNO]
+TAGS = {
+    DRONE: {"drone": 100},
+    LIKE_DRONE: {"drone": 100},
+    TECHNO: {"techno": 100},
+    LIKE_TECHNO: {"techno": 100},
+}
+VOTES = [
+    (LIKE_DRONE, "similar_track", DRONE, 0.8),
+    (LIKE_TECHNO, "similar_track", TECHNO, 0.8),
+]
+
+
+def days(evenings: int) -> list[Play]:
+    """Drone on so many evenings, and techno at noon on as many days."""
+    dates = [f"2026-10-{day:02}" for day in range(1, evenings + 1)]
+    return [
+        *[(DRONE, at(date, 21)) for date in dates],
+        *[(TECHNO, at(date, 12)) for date in dates],
+    ]
+
+
+def test_what_is_near_to_the_plays_at_these_hours_fits_best() -> None:
+    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
+    assert purpose.fits[LIKE_DRONE] > purpose.fits[LIKE_TECHNO]
+    assert (purpose.why_not == "").all()
+
+
+def test_the_lists_mix_follows_the_plays_at_these_hours() -> None:
+    mix = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS)).mix
+    assert mix is not None
+    assert list(mix.index) == [DRONE]
+
+
+def test_it_names_what_is_played_then_and_how_often() -> None:
+    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
+    special = purpose.special(pd.Index(TRACKS))
+    assert special[LIKE_DRONE].text == (
+        "you play Low – Drone between 20:00 and 24:00 (25 of 25 plays)"
+    )
+    assert LIKE_TECHNO not in special
+
+
+def test_few_plays_at_these_hours_make_no_list_and_say_so() -> None:
+    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(19), votes=VOTES, tags=TAGS))
+    assert (purpose.why_not == "too few plays at these hours").all()
+    assert purpose.lacking == "plays at these hours: 19 so far, 20 are needed"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"hours": (6, 11)}, "between 6:00 and 11:00"),
+        (
+            {"hours": (22, 4), "days": ("friday", "saturday")},
+            "on Fridays and Saturdays between 22:00 and 4:00",
+        ),
+    ],
+)
+def test_the_window_in_words(wanted: dict[str, object], words: str) -> None:
+    intent = TimeOfDay.model_validate({"kind": "time_of_day", **wanted})
+    assert window_in_words(intent) == words

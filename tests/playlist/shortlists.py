@@ -1,0 +1,57 @@
+"""Shortlists from the ranker's own constructor, over as little as a test wants to say."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from smallhours.playlist.rerank.calibration import Mix
+from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.playlist.tagspace import TagSpace
+
+NO_VOTES = pd.DataFrame(columns=["track_key", "route", "seed_key", "strength"])
+
+
+def many(count: int) -> list[str]:
+    """Tracks of as many artists."""
+    return [f"artist {i} · title" for i in range(count)]
+
+
+def falling(keys: Sequence[str]) -> pd.Series:
+    """The keys, each a little less relevant than the one before."""
+    return pd.Series(
+        [1 - place / max(len(keys), 1) for place in range(len(keys))], index=list(keys)
+    )
+
+
+def shortlist(
+    relevance: pd.Series,
+    *,
+    tags: Mapping[str, str] | None = None,
+    seeds: Mapping[str, Sequence[str]] | None = None,
+    albums: Mapping[str, str] | None = None,
+    mix: Mapping[str, float] | None = None,
+) -> Shortlist:
+    """A shortlist.
+
+    Args:
+        relevance: By track key.
+        tags: The tag of each track, if any.
+        seeds: The artists that lead to each track.
+        albums: The album of each track, where known.
+        mix: The share of each tag that the list should have.
+    """
+    rows = [(key, tag, 1.0) for key, tag in (tags or {}).items()]
+    space = TagSpace.of(pd.DataFrame(rows, columns=["track_key", "tag", "weight"]))
+    votes = [
+        (key, "similar_artist", seed, 0.9) for key, mine in (seeds or {}).items() for seed in mine
+    ]
+    wanted = pd.Series(dict(mix or {}), dtype=float)
+    asked = Mix(wanted.index, np.append(wanted.to_numpy(), 0.0)) if mix else Mix.none()
+    return Shortlist.of(
+        relevance,
+        votes=pd.DataFrame(votes, columns=NO_VOTES.columns) if votes else NO_VOTES,
+        albums=pd.Series(dict(albums or {}), dtype=object),
+        space=space,
+        mix=asked,
+    )
