@@ -133,15 +133,16 @@ def test_a_kill_after_any_task_and_a_rerun_give_the_lake_of_an_unbroken_night(
     assert [path for path in unbroken if broken[path] != unbroken[path]] == []
 
 
-def test_a_night_that_is_run_again_as_a_whole_leaves_history_and_playlist_as_they_are(
+def test_a_night_that_is_run_again_as_a_whole_leaves_history_and_one_whole_playlist(
     sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     run_all(sandbox, tmp_path)
     before = content(tmp_path)
-    playlists = {p.id: list(p.items) for p in sandbox.state.playlists.values()}
+    sizes = {p.id: len(p.items) for p in sandbox.state.playlists.values()}
     run_all(sandbox, tmp_path)
     after = content(tmp_path)
-    # The winners' Spotify ids are known now, and so ReccoBeats is asked about them.
+    # More is known of the winners now - their ids, when they came out, what they sound like - and
+    # so the list may be another. What the listener did, and what was asked of Last.fm, is the same.
     changed = {path.split("/")[0] for path in after if after[path] != before.get(path)}
-    assert changed <= {"audio_features", "models", "metrics", "recommendations"}
-    assert {p.id: list(p.items) for p in sandbox.state.playlists.values()} == playlists
+    assert not changed & {"plays", "library", "feedback", "track_tags", "artist_tags", "similar"}
+    assert {p.id: len(p.items) for p in sandbox.state.playlists.values()} == sizes

@@ -55,7 +55,7 @@ class AirflowSecrets:
             NeedsLogin: when there is no refresh token yet.
         """
         fields = self._spotify_fields(listener)
-        kept = _read_variable(_variable(listener))
+        kept = read_variable(_variable(listener))
         if kept and kept.get("replaces") == _fingerprint(fields.get("refresh_token")):
             fields["refresh_token"] = kept["refresh_token"]
         _mask(fields.get("client_secret"), fields.get("refresh_token"))
@@ -65,7 +65,7 @@ class AirflowSecrets:
         """Keep the refresh token that Spotify gave in place of the one that it was shown."""
         _mask(token)
         replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))
-        _write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
+        write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
         LOG.info("Spotify renewed the login of %s; it is kept.", listener)
 
     def has(self, service: str, listener: str) -> bool:
@@ -202,7 +202,7 @@ def _make_database() -> None:
             upgradedb()
 
 
-def _read_variable(name: str) -> Any:
+def read_variable(name: str) -> Any:
     """The JSON of an Airflow variable; None when there is none."""
     if _in_task():
         from airflow.sdk import Variable
@@ -213,7 +213,7 @@ def _read_variable(name: str) -> Any:
     return StoredVariable.get(name, default_var=None, deserialize_json=True)
 
 
-def _write_variable(name: str, value: dict[str, str]) -> None:
+def write_variable(name: str, value: dict[str, str]) -> None:
     """Store JSON as an Airflow variable.
 
     Raises:

@@ -58,10 +58,12 @@ def _section(dag: Any) -> Iterator[str]:
     started = sorted(_assets(condition)) if condition is not None else []
     if started:
         yield f"**Starts** when these are up to date: {_names(started)}.\n"
+    elif dag.timetable.can_be_scheduled:
+        yield "**Starts** as `[schedule]` in the settings says.\n"
     else:
-        yield "**Starts** every night, as `[schedule]` in the settings says.\n"
-    updated = sorted({asset.name for task in dag.tasks for asset in task.outlets})
-    yield f"**Updates** {_names(updated)}.\n"
+        yield "**Starts** when someone triggers it.\n"
+    if updated := sorted({asset.name for task in dag.tasks for asset in task.outlets}):
+        yield f"**Updates** {_names(updated)}.\n"
     yield "| task | what it does |\n|---|---|"
     for task in dag.topological_sort():
         verb = task.task_id.rpartition(".")[2]

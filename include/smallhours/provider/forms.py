@@ -4,12 +4,14 @@ Airflow shows a DAG's params as a form. All of them may be left as they are.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Param
 
 from smallhours.errors import SettingsError
 from smallhours.settings import Schedule, Settings, load_settings
+from smallhours.training.study.grid import FEATURES, FORMATS, LIMITS, MODELS, SEED, SPLITS
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def playlist_form(settings: Settings | None) -> Form:
             description="How many tracks the playlist gets; empty: as in the settings.",
             type=["null", "integer"],
             minimum=1,
-            maximum=100,
+            maximum=500,
         ),
         "exploration": Param(
             None,
@@ -73,6 +75,26 @@ def playlist_form(settings: Settings | None) -> Form:
     }
 
 
+def rollback_form(settings: Settings | None) -> Form:
+    """Whose list of which night comes back, and into which of their playlists."""
+    return {
+        "listener": _listener(settings),
+        "night": Param(
+            None,
+            title="Night",
+            description="The night whose list comes back.",
+            type=["null", "string"],
+            format="date",
+        ),
+        "intent": Param(
+            "main",
+            title="Playlist",
+            description="`main`, or the name that another playlist has in the settings.",
+            type="string",
+        ),
+    }
+
+
 def export_form(settings: Settings | None) -> Form:
     """Whose export it is, and where it lies."""
     return {
@@ -86,6 +108,55 @@ def export_form(settings: Settings | None) -> Form:
             items={"type": "string"},
         ),
     }
+
+
+def study_form(settings: Settings | None) -> Form:
+    """What the study fits, and on which rows."""
+    return {
+        "features": _several("Features", FEATURES, "Audio features to predict"),
+        "formats": _several("Formats", FORMATS, "What the models are given of a track's tags"),
+        "models": _several("Models", MODELS, "Models"),
+        "limits": Param(
+            list(LIMITS),
+            title="K",
+            description="Columns at most, one number a line; the models that take all, take all.",
+            type="array",
+            items={"type": "integer", "minimum": 1},
+            minItems=1,
+        ),
+        "splits": _several("Splits", SPLITS, "How rows are held out"),
+        "seed": Param(
+            SEED, title="Seed", description="Of the splits and the models.", type="integer"
+        ),
+        "listener": _listener(settings),
+        "data": Param(
+            [],
+            title="Tables",
+            description="Tables of tracks and of artists' tags on the machine that Airflow runs "
+            "on, one a line; empty: the lake.",
+            type="array",
+            items={"type": "string"},
+        ),
+        "paper": _file("The paper's table", "The paper's own RMSEs, a CSV; empty: none."),
+        "reference": _file("Reference", "A data set to compare the features with; empty: none."),
+    }
+
+
+def _several(title: str, known: Sequence[str], what: str) -> Param:
+    """Some of a list, all by default."""
+    return Param(
+        list(known),
+        title=title,
+        description=f"{what}; at least one.",
+        type="array",
+        items={"type": "string", "enum": list(known)},
+        examples=list(known),
+        minItems=1,
+    )
+
+
+def _file(title: str, what: str) -> Param:
+    return Param(None, title=title, description=what, type=["null", "string"])
 
 
 def _listener(settings: Settings | None, *, everyone: bool = False) -> Param:

@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.provider.assets import PartitionKey
 from smallhours.provider.connections import AirflowSecrets
+from smallhours.provider.notices import after_publishing, telling
 from smallhours.runs import STAGES, Run, Stage, readable
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
@@ -81,7 +82,13 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-def stage(verb: str, *, night: Any = None, outlets: Sequence[Asset] = ()) -> Any:
+def stage(
+    verb: str,
+    *,
+    night: Any = None,
+    outlets: Sequence[Asset] = (),
+    trigger_rule: str = "all_success",
+) -> Any:
     """A task that runs one stage.
 
     Args:
@@ -89,6 +96,7 @@ def stage(verb: str, *, night: Any = None, outlets: Sequence[Asset] = ()) -> Any
         night: The partition key of the listener's night, where the DAG maps over several; else
             it comes from the run: its partition key, or the form.
         outlets: What others may build on once it is done.
+        trigger_rule: Of the tasks before it.
 
     Returns:
         The task, to be put in order with others.
@@ -99,6 +107,7 @@ def stage(verb: str, *, night: Any = None, outlets: Sequence[Asset] = ()) -> Any
         task_id=verb,
         doc_md=definition.doc,
         outlets=list(outlets),
+        trigger_rule=trigger_rule,
         # Names the listener and the night of a mapped task, before it runs.
         map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
     )
@@ -107,7 +116,10 @@ def stage(verb: str, *, night: Any = None, outlets: Sequence[Asset] = ()) -> Any
         with plain_errors():
             settings = load_settings()
             key = PartitionKey.parse(night) if night else chosen_night(context, settings)
-            summary = run_one(definition, key, settings, context)
+            with telling(settings, key.listener):
+                summary = run_one(definition, key, settings, context)
+            if verb == "publish_playlist":
+                after_publishing(settings, key.listener, key.date, summary)
         for outlet in outlets:
             context["outlet_events"][outlet].add_partitions(str(key))
         return summary

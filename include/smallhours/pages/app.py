@@ -1,0 +1,234 @@
+"""Which addresses are there, who may open them, and what answers when something is wrong?
+
+Every route asks Airflow whether the visitor may read, every button whether they may write. The
+modules behind the pages are imported when a page is first opened: Airflow loads this file with each
+of its parts, and most never show a page.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlencode
+
+from fastapi import Depends, FastAPI, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from smallhours import __version__
+from smallhours.errors import SettingsError, SmallhoursError
+from smallhours.pages import forms
+from smallhours.pages.host import Host
+from smallhours.pages.place import Place, parse_night, place_of
+
+PREFIX = "/smallhours"
+PAGES: Mapping[str, str] = {
+    "tonight": "Tonight",
+    "taste": "Taste",
+    "explore": "Explore",
+    "models": "Models",
+    "history": "History",
+}
+# What a page may load: itself, its own pictures, nothing from elsewhere.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+ListenerQuery = Annotated[str | None, Query(max_length=40)]
+NightQuery = Annotated[str | None, Query(max_length=10)]
+IntentQuery = Annotated[str, Query(max_length=40)]
+
+
+def create_app(host: Host) -> FastAPI:
+    """The pages as an application, to be mounted at `PREFIX`.
+
+    Args:
+        host: What Airflow lends to it.
+    """
+    app = FastAPI(
+        title="Smallhours",
+        version=__version__,
+        dependencies=[Depends(host.may_read)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.host = host
+
+    @app.exception_handler(SmallhoursError)
+    def explain(request: Request, error: Exception) -> Response:
+        told = cast("SmallhoursError", error)
+        status = 400 if isinstance(error, SettingsError) else 503
+        return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
+
+    _reading(app)
+    _writing(app, host)
+    return app
+
+
+def _reading(app: FastAPI) -> None:
+    """The addresses that show something."""
+
+    @app.get("/")
+    def start() -> Response:
+        return RedirectResponse(f"{PREFIX}/tonight")
+
+    @app.get("/tonight", response_class=HTMLResponse)
+    def show_tonight(
+        request: Request,
+        listener: ListenerQuery = None,
+        night: NightQuery = None,
+        intent: IntentQuery = "main",
+    ) -> Response:
+        from smallhours.pages.tonight import BUTTONS, tonight
+
+        place = place_of(listener)
+        shown = tonight(place, night=parse_night(night) if night else None, intent=intent)
+        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS)
+
+    @app.get("/taste", response_class=HTMLResponse)
+    def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
+        from smallhours.pages.taste import taste
+
+        place = place_of(listener)
+        return page(request, "taste", place, taste=taste(place))
+
+    @app.get("/explore", response_class=HTMLResponse)
+    def show_explore(
+        request: Request,
+        listener: ListenerQuery = None,
+        tags: Annotated[str, Query(max_length=1000)] = "",
+        add: Annotated[str, Query(max_length=200)] = "",
+        weight: Annotated[int, Query(ge=1, le=100)] = 100,
+    ) -> Response:
+        from smallhours.pages.explore import explore, joined
+
+        place = place_of(listener)
+        if add.strip():
+            return back("explore", listener=place.listener, tags=joined(tags, add, weight))
+        return page(request, "explore", place, explore=explore(place, tags))
+
+    @app.get("/models", response_class=HTMLResponse)
+    def show_models(request: Request, listener: ListenerQuery = None) -> Response:
+        from smallhours.pages.models import models
+
+        place = place_of(listener)
+        return page(request, "models", place, models=models(place))
+
+    @app.get("/history", response_class=HTMLResponse)
+    def show_history(
+        request: Request, listener: ListenerQuery = None, intent: IntentQuery = "main"
+    ) -> Response:
+        from smallhours.pages.history import history
+
+        place = place_of(listener)
+        return page(request, "history", place, history=history(place, intent=intent))
+
+    @app.get("/run", response_class=HTMLResponse)
+    def show_run(request: Request, dag: str, run: str) -> Response:
+        """The night of a run, as a tab of that run."""
+        from smallhours.pages.tonight import BUTTONS, tonight
+
+        key = request.app.state.host.partition_of(dag, run) or ""
+        listener, _, night = key.partition("@")
+        if not night:
+            return page(request, "no_night", None)
+        place = place_of(listener)
+        shown = tonight(place, night=parse_night(night))
+        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS)
+
+
+def _writing(app: FastAPI, host: Host) -> None:
+    """The addresses behind the buttons."""
+    may_write = [Depends(host.may_write), Depends(_own_form)]
+
+    @app.post("/feedback", dependencies=may_write)
+    def react(
+        listener: Annotated[str, Form()],
+        night: Annotated[str, Form()],
+        intent: Annotated[str, Form()],
+        track_key: Annotated[str, Form()],
+        reaction: Annotated[str, Form()],
+    ) -> Response:
+        from smallhours.pages.reactions import note_reaction
+
+        place = place_of(listener)
+        note_reaction(place, parse_night(night), intent, track_key, reaction)
+        return back("tonight", listener=listener, night=night, intent=intent)
+
+    @app.post("/rollback", dependencies=may_write)
+    def put_back(
+        request: Request,
+        listener: Annotated[str, Form()],
+        night: Annotated[str, Form()],
+        intent: Annotated[str, Form()],
+    ) -> Response:
+        place = place_of(listener)
+        date = parse_night(night)
+        wanted = {"listener": place.listener, "night": str(date), "intent": intent}
+        run = host.trigger("rollback_playlist", wanted)
+        return page(request, "triggered", place, night=date, run=run)
+
+    @app.post("/explore/save", dependencies=may_write)
+    def save(
+        request: Request,
+        listener: Annotated[str, Form()],
+        tags: Annotated[str, Form(max_length=1000)],
+        name: Annotated[str, Form(max_length=60)],
+    ) -> Response:
+        from smallhours.pages.intents import save_intent
+
+        place = place_of(listener)
+        key = save_intent(place, name, tags)
+        return page(request, "saved", place, title=name, key=key)
+
+
+def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
+    forms.refuse_foreign(request, form_token, request.app.state.host.secret())
+
+
+def back(name: str, **where: str) -> Response:
+    """Send the browser to a page after a button; reloading it presses nothing again."""
+    return RedirectResponse(f"{PREFIX}/{name}?{urlencode(where)}", status_code=303)
+
+
+def page(
+    request: Request, name: str, place: Place | None, *, status: int = 200, **shown: Any
+) -> Response:
+    """A template with what all of them need: who is shown, the tabs, the token of the forms."""
+    host: Host = request.app.state.host
+    content = (
+        _templates()
+        .get_template(f"{name}.html")
+        .render(
+            here=name,
+            pages=PAGES,
+            prefix=PREFIX,
+            place=place,
+            listeners=list(place.settings.listeners) if place else [],
+            token=forms.token_for(request, host.secret()),
+            token_field=forms.FIELD,
+            **shown,
+        )
+    )
+    return HTMLResponse(content, status_code=status, headers=_HEADERS)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
+    return made

@@ -1,0 +1,33 @@
+"""Does a pressed button come from one of our own pages?
+
+Airflow keeps its login in a cookie, which a browser also sends along with what a foreign page makes
+it send. So each form carries a token that only our pages can show: a signature of the login cookie.
+"""
+
+import hashlib
+import hmac
+
+from fastapi import HTTPException, Request
+
+FIELD = "form_token"
+# Airflow's login; in its mode without logins there is none, and the token is the same for all.
+_LOGIN_COOKIE = "_token"
+
+
+def token_for(request: Request, secret: str) -> str:
+    """The token of this login's forms, 64 hexadecimal digits."""
+    login = request.cookies.get(_LOGIN_COOKIE, "")
+    return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
+
+
+def refuse_foreign(request: Request, shown: str, secret: str) -> None:
+    """Refuse a form that is not ours.
+
+    Raises:
+        HTTPException: 403, when another site sent it or its token is not this login's.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or not hmac.compare_digest(
+        shown.encode(), token_for(request, secret).encode()
+    ):
+        raise HTTPException(403, "This form is not from this page, or the login has changed.")

@@ -1,0 +1,116 @@
+"""History: every past list, what became of it, and the way back to it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.charts.lines import Line, lines
+from smallhours.lake.tables import FEEDBACK, PLAYLISTS
+from smallhours.pages.place import Place
+from smallhours.playlist.ledger import SURELY_SHOWN
+from smallhours.training.evaluation.live import outcomes
+
+# What is told of each list, in this order.
+REACTIONS = ("kept", "played", "saved", "removed", "skipped", "thumbs_up", "thumbs_down")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a list's tracks met one reaction.
+
+    Attributes:
+        reaction: Which.
+        n: How many tracks.
+        share, low, high: Of all, with its 95 % Wilson interval, 0-1.
+    """
+
+    reaction: str
+    n: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PastList:
+    """One night's list."""
+
+    night: dt.date
+    name: str
+    outcome: str
+    note: str
+    size: int
+    shares: Sequence[Share]
+    may_return: bool
+
+
+@dataclass(frozen=True)
+class History:
+    """The whole page: the lists, newest first, and the trend as a picture."""
+
+    intent: str
+    intents: Mapping[str, str]
+    lists: Sequence[PastList]
+    trend: str
+
+
+def history(place: Place, *, intent: str = "main") -> History:
+    """Read the page."""
+    where = {"listener": place.listener}
+    playlists = place.lake.frame(PLAYLISTS, where=where)
+    playlists = playlists[playlists["intent"] == intent].sort_values("night", ascending=False)
+    feedback = place.lake.frame(FEEDBACK, where=where)
+    # What a list was made of is in the ledger; slots and reasons are not asked for here.
+    found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
+    by_night = dict(iter(found.groupby("night")))
+    lists = [
+        PastList(
+            row["night"],
+            row["name"],
+            row["outcome"].replace("_", " "),
+            row["note"] or "",
+            len(row["track_keys"]),
+            _shares(by_night.get(str(row["night"]))),
+            row["outcome"] in SURELY_SHOWN and len(row["uris"]) > 0,
+        )
+        for row in playlists.to_dict("records")
+    ]
+    intents = {key: wishes.name for key, wishes in place.wishes.playlists.items()}
+    return History(intent, intents, lists, _trend(found))
+
+
+def _shares(rows: pd.DataFrame | None) -> list[Share]:
+    if rows is None:
+        return []
+    told = rows.set_index("reaction")
+    return [
+        Share(name, int(row["n"]), float(row["share"]), float(row["low"]), float(row["high"]))
+        for name in REACTIONS
+        if name in told.index and (row := told.loc[name].to_dict())["n"]
+    ]
+
+
+def _trend(found: pd.DataFrame) -> str:
+    """Share of played, saved and removed picks over the nights, with their intervals."""
+    series = []
+    for name in ("played", "saved", "removed"):
+        rows = found[found["reaction"] == name].sort_values("night")
+        series.append(
+            Line(
+                name,
+                [float(dt.date.fromisoformat(night).toordinal()) for night in rows["night"]],
+                [float(value) for value in rows["share"]],
+                [float(value) for value in rows["low"]],
+                [float(value) for value in rows["high"]],
+            )
+        )
+    return lines(
+        "What became of each night's list",
+        series,
+        desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
+        x_label="nights, as days",
+        y_label="share of the list",
+        digits=2,
+    )

@@ -1,0 +1,27 @@
+"""What do the pages need of the application that they live in?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Dependency = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What Airflow lends to the pages.
+
+    Attributes:
+        may_read: A FastAPI dependency that refuses whoever may not see the pages.
+        may_write: One that refuses whoever may not press their buttons.
+        trigger: Starts a run of a DAG with a configuration; returns the run's id.
+        partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
+            own; None when it has none.
+        secret: Signs the tokens of the forms.
+    """
+
+    may_read: Dependency
+    may_write: Dependency
+    trigger: Callable[[str, Mapping[str, Any]], str]
+    partition_of: Callable[[str, str], str | None]
+    secret: Callable[[], str]

@@ -1,0 +1,84 @@
+"""How does a question of the Explore page become a playlist? As a section of smallhours.toml.
+
+The file is the listener's: what stands in it stays as it is, comments too, and the section is put
+at its end. The whole is read back before it takes the old one's place.
+"""
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+from smallhours.errors import SettingsError
+from smallhours.pages.place import Place
+from smallhours.settings import parse_settings, settings_path
+from smallhours.training.explore import parse_tags
+
+
+def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
+    """The playlist's key and its section.
+
+    >>> print(section_of("me", "Night bus!", "trip hop, dub:50")[1])
+    [listeners.me.intents.night-bus]
+    kind = "tags"
+    name = "Night bus!"
+    tags = ["trip hop", "dub"]
+
+    Raises:
+        SettingsError: when nothing of the name can be a key.
+        UnknownTags: when there are no tags.
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+    if not key:
+        raise SettingsError(
+            f"{name!r} can't name a playlist.", remedy="Use letters a-z or digits in its name."
+        )
+    # JSON's strings are strings of TOML, too.
+    lines = [
+        f"[listeners.{listener}.intents.{key}]",
+        'kind = "tags"',
+        f"name = {json.dumps(name.strip())}",
+        f"tags = {json.dumps(list(parse_tags(question)))}",
+    ]
+    return key, "\n".join(lines)
+
+
+def save_intent(place: Place, name: str, question: str) -> str:
+    """Add a playlist of some tags to the settings; the next night fills it.
+
+    Returns:
+        The playlist's key.
+
+    Raises:
+        SettingsError: when there is such a playlist already, or the file can't be written; it is
+            as it was, and the error shows the section to paste.
+        UnknownTags: when there are no tags.
+    """
+    key, section = section_of(place.listener, name, question)
+    if key in place.wishes.intents:
+        raise SettingsError(
+            f"There is a playlist {key!r} already.", remedy="Choose another name for this one."
+        )
+    path = settings_path()
+    text = path.read_text(encoding="utf-8").rstrip("\n") + f"\n\n{section}\n"
+    parse_settings(tomllib.loads(text), origin=str(path))
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be written here ({error.strerror}).",
+            remedy=f"Put this at its end yourself:\n\n{section}",
+        ) from None
+    return key
+
+
+def _replace(path: Path, text: str) -> None:
+    """Old file or new file, whole, with the old one's permissions."""
+    target = path.resolve()
+    unfinished = target.with_name(f".{target.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.chmod(target.stat().st_mode & 0o777)
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(target)

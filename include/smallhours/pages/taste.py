@@ -1,0 +1,170 @@
+"""Taste: what the listener plays, as the night's `profile` describes it, in pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.charts.bars import horizontal_bars
+from smallhours.charts.histogram import histogram
+from smallhours.charts.lines import Line, lines
+from smallhours.lake.tables import PREDICTED_FEATURES, PROFILE
+from smallhours.pages.place import Place
+from smallhours.training.profile import (
+    ARTIST,
+    BEFORE_NAME,
+    BINS,
+    CATALOG,
+    CENTRE,
+    CLOCK,
+    FEATURE,
+    LATELY_NAME,
+    MINE,
+    TAG,
+)
+
+# More lines than these can't be told apart.
+TAGS_DRAWN = 6
+ARTISTS_SHOWN = 8
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# A histogram is drawn from this many made-up plays, spread as the profile says.
+DRAWN = 400
+
+
+@dataclass(frozen=True)
+class Centre:
+    """One centre of the taste: its tags, and its share of all, 0-1."""
+
+    tags: str
+    share: float
+    tracks: int
+
+
+@dataclass(frozen=True)
+class Artist:
+    """An artist's plays lately and before."""
+
+    name: str
+    now: int
+    before: int
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour of the week: its share of the plays, and how dark it is drawn, 0-4."""
+
+    share: float
+    depth: int
+
+
+@dataclass(frozen=True)
+class Taste:
+    """The whole page; `known` is False before there is a profile."""
+
+    known: bool
+    centres: Sequence[Centre] = ()
+    rising: Sequence[Artist] = ()
+    falling: Sequence[Artist] = ()
+    clock: Sequence[tuple[str, Sequence[Hour]]] = ()
+    lately: str = ""
+    over_time: str = ""
+    features: Sequence[str] = ()
+
+
+def taste(place: Place) -> Taste:
+    """Read the page."""
+    rows = place.lake.frame(PROFILE, where={"listener": place.listener})
+    if rows.empty:
+        return Taste(known=False)
+    kinds = dict(iter(rows.groupby("kind")))
+    none = rows.iloc[:0]
+    rising, falling = _artists(kinds.get(ARTIST, none))
+    tags = kinds.get(TAG, none)
+    return Taste(
+        known=True,
+        centres=_centres(kinds.get(CENTRE, none)),
+        rising=rising,
+        falling=falling,
+        clock=_clock(kinds.get(CLOCK, none)),
+        lately=_lately(tags),
+        over_time=_over_time(tags),
+        features=[_feature(kinds.get(FEATURE, none), name) for name in PREDICTED_FEATURES],
+    )
+
+
+def _centres(rows: pd.DataFrame) -> list[Centre]:
+    ordered = rows.sort_values("value", ascending=False)
+    return [
+        Centre(name, float(share), int(n))
+        for name, share, n in zip(ordered["name"], ordered["value"], ordered["n"], strict=True)
+    ]
+
+
+def _artists(rows: pd.DataFrame) -> tuple[list[Artist], list[Artist]]:
+    """Who is played more than before, and who less, the largest change first."""
+    table = rows.pivot_table(index="name", columns="period", values="n", fill_value=0)
+    table = table.reindex(columns=[LATELY_NAME, BEFORE_NAME], fill_value=0)
+    found = [
+        Artist(str(name), int(now), int(before))
+        for name, now, before in zip(
+            table.index, table[LATELY_NAME], table[BEFORE_NAME], strict=True
+        )
+    ]
+    found.sort(key=lambda each: (each.before - each.now, each.name))
+    rising = [each for each in found if each.now > each.before]
+    falling = [each for each in reversed(found) if each.now < each.before]
+    return rising[:ARTISTS_SHOWN], falling[:ARTISTS_SHOWN]
+
+
+def _clock(rows: pd.DataFrame) -> list[tuple[str, list[Hour]]]:
+    shares = dict(zip(rows["name"], rows["value"], strict=True))
+    most = max(shares.values(), default=0.0)
+    return [
+        (day, [_hour(shares.get(f"{at}-{hour:02d}", 0.0), most) for hour in range(24)])
+        for at, day in enumerate(DAYS)
+    ]
+
+
+def _hour(share: float, most: float) -> Hour:
+    return Hour(share, -int(-4 * share // most) if most else 0)
+
+
+def _lately(rows: pd.DataFrame) -> str:
+    lately = rows[rows["period"] == LATELY_NAME].sort_values("value", ascending=False)
+    shares = dict(zip(lately["name"], lately["value"], strict=True))
+    return horizontal_bars(
+        "Your tags of the last 90 days",
+        dict(list(shares.items())[: 2 * TAGS_DRAWN]),
+        x_label="share of your plays",
+        digits=2,
+    )
+
+
+def _over_time(rows: pd.DataFrame) -> str:
+    years = rows[rows["period"] != LATELY_NAME]
+    table = years.pivot_table(index="period", columns="name", values="value", fill_value=0.0)
+    strongest = table.sum().sort_values(ascending=False, kind="stable").index[:TAGS_DRAWN]
+    xs = [float(year) for year in table.index]
+    return lines(
+        "Your tags over the years",
+        [Line(str(tag), xs, [float(value) for value in table[tag]]) for tag in strongest],
+        desc="Each tag's share of each year's plays.",
+        x_label="year",
+        y_label="share of your plays",
+        x_ticks=xs if len(xs) <= 10 else (),
+        digits=2,
+    )
+
+
+def _feature(rows: pd.DataFrame, feature: str) -> str:
+    """Your plays against the catalog, as a histogram of shares."""
+    mine = rows[rows["name"].str.startswith(f"{feature}:")]
+    sets = {}
+    for name, shown in ((MINE, "your plays"), (CATALOG, "the catalog")):
+        told = mine[mine["period"] == name]
+        values: list[float] = []
+        for at, share in zip(told["name"], told["value"], strict=True):
+            middle = float(at.partition(":")[2]) + 0.5 / BINS
+            values += [middle] * round(DRAWN * share)
+        sets[shown] = values
+    return histogram(feature, sets, bounds=(0.0, 1.0), bins=BINS, x_label=f"{feature}, 0 to 1")

@@ -1,0 +1,169 @@
+"""What is the listener told besides the log, and how does it reach them?
+
+Through Airflow's Apprise provider: the connection that `[notices]` names leads to mail, a
+messenger, a phone. A notice is worth reading or is not sent: tonight's list is there, yesterday's
+was kept, the login ends soon, only you can help. What lasts for days is told once a day, the
+coming end of a login once a week. A notice that does not get through never fails the night.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from smallhours.errors import (
+    DegeneratePlaylist,
+    NeedsLogin,
+    NotOurs,
+    Refused,
+    SettingsError,
+    SmallhoursError,
+)
+from smallhours.provider.connections import AirflowSecrets, read_variable, write_variable
+from smallhours.services.credentials import LOGIN_LASTS, SpotifyCredentials, days_left, login_remedy
+from smallhours.settings import Event, Settings
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+# Half a year less a month: from then on the listener is reminded.
+REMIND_FROM = dt.timedelta(days=150)
+AGAIN_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
+_NEEDS_YOU = (NeedsLogin, NotOurs, Refused, SettingsError)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message.
+
+    Attributes:
+        event: What it is about; a listener chooses by it.
+        title: A line.
+        body: A few sentences.
+    """
+
+    event: Event
+    title: str
+    body: str
+
+
+def published(listener: str, date: str, summary: Summary) -> Notice | None:
+    """Tonight's list is there; None when nothing has changed."""
+    if summary.get("outcome") != "verified" or not summary.get("added"):
+        return None
+    further = [
+        f"{name}: {said}"
+        for name, said in summary.items()
+        if isinstance(said, str) and name not in ("outcome", "playlist_id", "note")
+    ]
+    body = [
+        f"The night of {date} left {summary['added']} new tracks in your playlist.",
+        str(summary["note"]),
+        *further,
+        f"https://open.spotify.com/playlist/{summary['playlist_id']}",
+    ]
+    title = f"Smallhours: {summary['tracks']} tracks for {listener}"
+    return Notice("published", title, "\n".join(body))
+
+
+def trouble(listener: str, error: SmallhoursError) -> Notice | None:
+    """What an error means to the listener; None when it passes by itself."""
+    if isinstance(error, DegeneratePlaylist):
+        return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
+    if isinstance(error, _NEEDS_YOU):
+        return Notice("needs_you", f"Smallhours needs {listener}", str(error))
+    return None
+
+
+def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
+    """The login ends within a month; None when it does not, or nobody knows."""
+    left = days_left(credentials, now)
+    if left is None or left > (LOGIN_LASTS - REMIND_FROM).days or left < 0:
+        return None
+    when = "today" if left == 0 else "tomorrow" if left == 1 else f"in {left} days"
+    return Notice(
+        "login",
+        f"Smallhours: the Spotify login of {credentials.listener} ends {when}",
+        f"Nothing is wrong yet. {login_remedy(credentials.listener)}",
+    )
+
+
+def waits_for_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
+    """A list waits for somebody to look at it."""
+    otherwise = "it is published" if unanswered == "publish" else "yesterday's stays"
+    return Notice(
+        "needs_you",
+        f"Smallhours: tonight's list for {listener} waits for you",
+        f"{planned.splitlines()[0]} Approve or reject it in Airflow, under Required Actions; "
+        f"after {hours:g} hours without an answer {otherwise}.",
+    )
+
+
+@contextmanager
+def telling(settings: Settings, listener: str) -> Iterator[None]:
+    """Tell the listener of an error that only they can do something about, and hand it on.
+
+    Raises:
+        SmallhoursError: the error.
+    """
+    try:
+        yield
+    except SmallhoursError as error:
+        tell(settings, listener, trouble(listener, error))
+        raise
+
+
+def after_publishing(settings: Settings, listener: str, date: str, summary: Summary) -> None:
+    """Tell the listener of tonight's list, and of a login that ends soon."""
+    if not settings.notices.connection:
+        return
+    tell(settings, listener, published(listener, date, summary))
+    if settings.listener(listener).spotify:
+        now = dt.datetime.now(dt.UTC)
+        tell(settings, listener, login_ends(AirflowSecrets().spotify(listener), now))
+
+
+def tell(settings: Settings, listener: str, notice: Notice | None) -> None:
+    """Send a notice, unless the settings don't ask for it or it was sent lately."""
+    wishes = settings.notices
+    if notice is None or not wishes.connection or notice.event not in wishes.events:
+        return
+    try:
+        if _told_lately(listener, notice):
+            return
+        from airflow.providers.apprise.hooks.apprise import AppriseHook
+
+        hook = AppriseHook(apprise_conn_id=wishes.connection)
+        hook.notify(body=notice.body, title=notice.title)
+        _remember(listener, notice)
+    # Anything at all may be wrong on the way to a messenger. An address may hold a token, so that
+    # the error's own words are not repeated.
+    except Exception as error:
+        LOG.warning(
+            "The notice %r did not get through (%s); see the connection `%s`.",
+            notice.title,
+            type(error).__name__,
+            wishes.connection,
+        )
+
+
+def _told_lately(listener: str, notice: Notice) -> bool:
+    told = (read_variable(_variable(listener)) or {}).get(notice.event)
+    days = AGAIN_DAYS[notice.event]
+    if told is None or days == 0:
+        return False
+    return (_today() - dt.date.fromisoformat(told)).days < days
+
+
+def _remember(listener: str, notice: Notice) -> None:
+    told = read_variable(_variable(listener)) or {}
+    write_variable(_variable(listener), {**told, notice.event: _today().isoformat()})
+
+
+def _variable(listener: str) -> str:
+    return f"smallhours_told_{listener}"
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()

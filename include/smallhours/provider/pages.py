@@ -1,0 +1,58 @@
+"""What does Airflow lend to the pages: its logins, its roles, its runs?
+
+Who may see `write_playlist` may see the pages; who may start it may press their buttons. The roles
+are Airflow's, whatever its auth manager.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.configuration import conf
+
+from smallhours.pages.host import Host
+
+_DAG = "write_playlist"
+
+
+def airflow_host() -> Host:
+    """Airflow's side of the pages."""
+    return Host(
+        may_read=requires_access_dag("GET", DagAccessEntity.RUN, _DAG),
+        may_write=requires_access_dag("POST", DagAccessEntity.RUN, _DAG),
+        trigger=trigger,
+        partition_of=partition_of,
+        secret=lambda: str(conf.get("api", "secret_key")),
+    )
+
+
+def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
+    """Start a run by hand, as the form in Airflow's UI does.
+
+    Returns:
+        The run's id.
+    """
+    from airflow.api.common.trigger_dag import trigger_dag
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    run = trigger_dag(
+        dag_id=dag_id,
+        triggered_by=DagRunTriggeredByType.UI,
+        conf=dict(configuration),
+        run_type=DagRunType.MANUAL,
+    )
+    return str(run.run_id) if run else ""
+
+
+def partition_of(dag_id: str, run_id: str) -> str | None:
+    """The partition key of a run; None when it has none, or there is no such run."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = session.scalar(
+            select(DagRun.partition_key).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        )
+    return None if found is None else str(found)

@@ -1,0 +1,85 @@
+"""How does somebody approve a list before it is published?
+
+With `review = true`, the run stops at one of Airflow's human-in-the-loop steps, which shows what
+would change and why. It waits for so many hours, and then does what the settings say. Without
+`review`, both steps are skipped.
+"""
+
+import datetime as dt
+import logging
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from smallhours.provider.connections import AirflowSecrets
+from smallhours.provider.notices import tell, waits_for_approval
+from smallhours.provider.tasks import chosen_night, plain_errors
+from smallhours.runs import Run
+from smallhours.settings import Review, Settings, load_settings
+
+LOG = logging.getLogger(__name__)
+
+SHOW = "show_plan"
+
+
+@task(task_id=SHOW, doc_md="Show what tonight's lists would change, for someone to approve.")
+def show_plan() -> str:
+    """The changes in Markdown; skips itself when nobody is to look at them."""
+    context = get_current_context()
+    with plain_errors():
+        settings = load_settings()
+        key = chosen_night(context, settings)
+        person = settings.listener(key.listener)
+        wanted = person.publishing.review and person.spotify and not context["params"]["dry_run"]
+        if not wanted:
+            raise AirflowSkipException("The settings ask for no review.")
+        night = settings.night(key.listener, key.date)
+        with Run(key.listener, night, settings, AirflowSecrets()) as run:
+            shown = _shown(run)
+    for line in shown.splitlines():
+        LOG.info(line)
+    wishes = settings.review
+    notice = waits_for_approval(key.listener, shown, wishes.hours, wishes.unanswered)
+    tell(settings, key.listener, notice)
+    return shown
+
+
+def approval(settings: Settings | None) -> Any:
+    """The step at which the run waits for somebody."""
+    wishes = settings.review if settings else Review()
+    return ApprovalOperator(
+        task_id="approve",
+        subject="Publish tonight's playlist?",
+        body=f"{{{{ ti.xcom_pull(task_ids='{SHOW}') }}}}",
+        defaults="Approve" if wishes.unanswered == "publish" else "Reject",
+        response_timeout=dt.timedelta(hours=wishes.hours),
+        doc_md="Wait for somebody to approve tonight's lists, if the settings ask for it.",
+    )
+
+
+def _shown(run: Run) -> str:
+    """Every playlist's changes."""
+    from smallhours.errors import NotEnoughData
+    from smallhours.playlist.publish import plan_playlist
+    from smallhours.playlist.table import as_markdown
+
+    if run.spotify is None:
+        raise NotEnoughData(
+            f"{run.listener} has no Spotify account.", remedy="Set `spotify = true`."
+        )
+    parts = []
+    for intent, wishes in run.settings.listener(run.listener).playlists.items():
+        planned = plan_playlist(
+            run.listener,
+            run.lake,
+            run.spotify,
+            settings=run.settings,
+            night=run.night,
+            intent=intent,
+        )
+        stays = f"{planned.obstacle} It stays as it is.\n"
+        shown = stays if planned.obstacle else as_markdown(planned)
+        parts.append(f"**{wishes.name}**: {shown}")
+    return "\n".join(parts)

@@ -1,0 +1,72 @@
+"""The pages over a lake that one night was run into, with a visitor who may read and write."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import HTTPException, Request
+from fastapi.testclient import TestClient
+
+from smallhours.lake.store import Lake
+from smallhours.pages.app import PREFIX, create_app
+from smallhours.pages.host import Host
+
+SECRET = "of the tests"
+
+
+@dataclass
+class Visitor:
+    """Somebody at the pages, with the role that a test gives them."""
+
+    lake: Lake
+    role: str = "writer"
+    triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    partitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def host(self) -> Host:
+        """What Airflow would lend, for this visitor."""
+
+        def may_read(request: Request) -> None:
+            del request
+            if self.role == "nobody":
+                raise HTTPException(401, "Not authenticated")
+
+        def may_write(request: Request) -> None:
+            del request
+            if self.role != "writer":
+                raise HTTPException(403, "Forbidden")
+
+        def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
+            self.triggered.append((dag_id, configuration))
+            return "manual__1"
+
+        return Host(
+            may_read=may_read,
+            may_write=may_write,
+            trigger=trigger,
+            partition_of=lambda dag, run: self.partitions.get((dag, run)),
+            secret=lambda: SECRET,
+        )
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    """The listener `default` with an empty lake."""
+    settings = tmp_path / "smallhours.toml"
+    settings.write_text('[listeners.default]\nlastfm_user = "ada"\ntimezone = "Europe/Dublin"\n')
+    monkeypatch.setenv("SMALLHOURS_SETTINGS", str(settings))
+    monkeypatch.setenv("SMALLHOURS_LAKE", str(tmp_path / "lake"))
+    return Visitor(Lake(str(tmp_path / "lake")))
+
+
+@pytest.fixture
+def browser(visitor: Visitor) -> Iterator[TestClient]:
+    """A browser that does not follow redirects, so that a test sees them."""
+    from fastapi import FastAPI
+
+    outer = FastAPI()
+    outer.mount(PREFIX, create_app(visitor.host()))
+    with TestClient(outer, follow_redirects=False) as client:
+        yield client

@@ -1,0 +1,76 @@
+"""A listener's past lists, written by hand."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK, PLAYLISTS, RECOMMENDATIONS
+
+NIGHT = dt.date(2026, 11, 2)
+BEFORE = NIGHT - dt.timedelta(days=1)
+ME = "default"
+
+
+def add_list(
+    lake: Lake,
+    night: dt.date,
+    names: Sequence[tuple[str, str]],
+    *,
+    outcome: str = "verified",
+    intent: str = "main",
+    explored: int = 0,
+) -> list[str]:
+    """A night's list, chosen and written; the last `explored` of it from below the cut.
+
+    Returns:
+        The track keys.
+    """
+    keys = [f"{artist.casefold()} · {title.casefold()}" for artist, title in names]
+    rows: list[dict[str, Any]] = []
+    for at, (key, (artist, title)) in enumerate(zip(keys, names, strict=True), start=1):
+        row: dict[str, Any] = {column.name: None for column in RECOMMENDATIONS.columns}
+        row |= {"intent": intent, "track_key": key, "artist": artist, "title": title}
+        row |= {"consensus": 0.5, "tag_affinity": 0.5, "popularity": 0.5, "score": 0.9 - at / 100}
+        row |= {"rank": at, "position": at, "why_not": "", "seeds": ["seed · one"]}
+        row |= {"slot": "explore" if at > len(names) - explored else "exploit"}
+        row |= {"reason": f"Close to Slowdive – Alison, for {title}."}
+        rows.append(row)
+    lake.merge(
+        RECOMMENDATIONS,
+        pd.DataFrame(rows),
+        partition={"listener": ME, "night": night.isoformat()},
+    )
+    entry: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
+    entry |= {"night": night, "intent": intent, "name": "Smallhours", "playlist_id": "p" * 22}
+    entry |= {"outcome": outcome, "note": "All new.", "track_keys": keys}
+    entry |= {"uris": [f"spotify:track:{at:022d}" for at in range(len(keys))]}
+    lake.merge(PLAYLISTS, pd.DataFrame([entry]), partition={"listener": ME})
+    return keys
+
+
+def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:
+    """What became of some picks of a night, by track key."""
+    at = dt.datetime.combine(night, dt.time(20), dt.UTC)
+    rows = [
+        {"night": night, "intent": "main", "track_key": key, "reaction": reaction, "at": at}
+        for key, reaction in reactions.items()
+    ]
+    partition = {"listener": ME, "month": f"{night:%Y-%m}"}
+    lake.merge(FEEDBACK, pd.DataFrame(rows), partition=partition)
+
+
+def add_energy(lake: Lake, key: str, value: float, *, margin: float) -> None:
+    """A predicted energy."""
+    row: dict[str, Any] = {"track_key": key, "source": "predicted", "feature": "energy"}
+    row |= {"value": value, "low": value - margin, "high": value + margin, "model": "m"}
+    row |= {"fetched_at": NIGHT, "prefix": prefix_of(key.split(" · ")[0])}
+    lake.merge(AUDIO_FEATURES, pd.DataFrame([row]))
+
+
+def reactions_of(lake: Lake, key: str) -> set[str]:
+    """What stands in `feedback` about a track."""
+    rows = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where={"listener": ME})
+    return set(rows.loc[rows["track_key"] == key, "reaction"])

@@ -1,0 +1,39 @@
+"""Does the page tell what became of past lists, and does its button bring one back?"""
+
+from fastapi.testclient import TestClient
+
+from smallhours.pages.app import PREFIX
+from tests.pages.conftest import Visitor
+from tests.pages.lists import BEFORE, NIGHT, add_list, add_reactions
+from tests.pages.test_tonight import token_on
+
+RIDE, LUSH = ("Ride", "Vapour Trail"), ("Lush", "De-Luxe")
+
+
+def test_each_list_is_told_with_what_became_of_it(browser: TestClient, visitor: Visitor) -> None:
+    ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
+    add_reactions(visitor.lake, BEFORE, {ride: "played", lush: "removed"})
+    add_list(visitor.lake, NIGHT, [("Swervedriver", "Duel")], outcome="kept_yesterday")
+
+    page = " ".join(browser.get(f"{PREFIX}/history").text.split())
+
+    assert "Smallhours: 1 tracks, kept yesterday." in page
+    assert 'played <b>1</b> <span class="figure">(.50, ' in page
+    assert 'removed <b>1</b> <span class="figure">(.50, ' in page
+    assert page.index(str(NIGHT)) < page.index(str(BEFORE))
+
+
+def test_the_button_triggers_the_dag_that_brings_a_list_back(
+    browser: TestClient, visitor: Visitor
+) -> None:
+    add_list(visitor.lake, BEFORE, [RIDE])
+    add_list(visitor.lake, NIGHT, [LUSH])
+    page = browser.get(f"{PREFIX}/history").text
+    assert page.count("Put this list back") == 1
+
+    form = {"listener": "default", "night": str(BEFORE), "intent": "main"}
+    answer = browser.post(f"{PREFIX}/rollback", data={**form, "form_token": token_on(page)})
+
+    assert answer.status_code == 200
+    assert visitor.triggered == [("rollback_playlist", form)]
+    assert "manual__1" in answer.text
