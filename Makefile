@@ -7,12 +7,15 @@ UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs lock up clean
+.PHONY: help setup gpt2 demo test lint docs lock pictures up clean
 
 help:  ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## Install what is needed into .venv, as the lock files say
+
+gpt2: setup  ## Add torch and transformers (5 GB), for the GPT-2 rows of the regression study
+	$(UV) pip install --quiet --require-hashes -r requirements-gpt2.txt
 
 demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
 	@$(BIN)/smallhours demo
@@ -34,6 +37,9 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files
 	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
+
+pictures: setup  ## Draw the pictures of the pages in docs/images anew; needs Chromium
+	$(BIN)/python -m tests.e2e.screenshots
 
 up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow
 	@$(BIN)/smallhours up

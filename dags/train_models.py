@@ -1,6 +1,6 @@
-"""Learns what a listener likes, and what a track sounds like from its tags.
+"""Learns what a listener likes, how to rank for them, and what tracks sound like from tags.
 
-It starts for a listener when their catalog is fresh. The taste model is theirs alone; the audio
+It starts for a listener when their catalog is fresh. Taste and ranking are theirs alone; the audio
 models serve all listeners, so that one run at a time trains them.
 """
 
@@ -23,11 +23,13 @@ from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
     tags=["smallhours"],
 )
 def train_models() -> None:
-    """From tags to taste and to sound."""
+    """From tags to taste and to sound, and from the past to weights."""
     chain(
         stage("train_taste"),
+        stage("train_ranking"),
         stage("train_audio_features"),
-        stage("predict_audio_features", outlets=[MODELS]),
+        stage("predict_audio_features"),
+        stage("describe_taste", outlets=[MODELS]),
     )
 
 

@@ -1,14 +1,16 @@
-"""Chooses tonight's tracks and writes them into the listener's playlist, with the reasons.
+"""Chooses tonight's tracks and writes them into the listener's playlists, with the reasons.
 
 It starts for a listener when their models are trained. Only the chosen tracks are looked up on
 Spotify, and only a playlist that Smallhours made is ever written. A list too short or too poor
-leaves yesterday's in place. The form takes other wishes for one list, and a dry run.
+leaves yesterday's in place. With `review` in the settings the run waits for somebody to approve
+what would change. The form takes other wishes for one list, and a dry run.
 """
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours.provider.assets import MODELS, PLAYLIST
 from smallhours.provider.forms import parsed_settings, playlist_form
+from smallhours.provider.review import approval, show_plan
 from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
 
 
@@ -25,7 +27,10 @@ def write_playlist() -> None:
     chain(
         stage("rank_candidates"),
         stage("resolve_tracks"),
-        stage("publish_playlist", outlets=[PLAYLIST]),
+        show_plan(),
+        approval(parsed_settings()),
+        # The two steps before it are skipped where nobody is to approve.
+        stage("publish_playlist", outlets=[PLAYLIST], trigger_rule="none_failed"),
     )
 
 

@@ -30,5 +30,5 @@ def test_every_setting_is_in_the_readme(key: str) -> None:
 
 
 def test_the_make_targets_that_it_names_exist() -> None:
-    for target in re.findall(r"`?make ([a-z]+)`?", README):
+    for target in re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target

@@ -8,14 +8,15 @@ parses a DAG.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from smallhours.settings import Settings
+from smallhours.settings import Acousticbrainz, Reccobeats, Settings
 from smallhours.summary import Summary
 
 if TYPE_CHECKING:
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from smallhours.nights import Night
     from smallhours.services.acousticbrainz import AcousticbrainzClient
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.journal import Journal
     from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.open_service import OpenService
     from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
+
+    OpenClient = TypeVar("OpenClient", bound=OpenService)
 
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 LONGEST_WAIT_S = 60.0
@@ -79,49 +84,57 @@ class Run:
         return lake
 
     @cached_property
+    def journal(self) -> "Journal":
+        """Where replies are kept until they are stored; nowhere when the lake is remote."""
+        from smallhours.services.journal import Journal
+
+        folder = _beside_the_lake(self.settings, ".journal")
+        return Journal(
+            None if folder is None else folder / self.listener,
+            f"{self.night.date} until {self.night.as_of.isoformat()}",
+        )
+
+    @cached_property
     def lastfm(self) -> "LastfmClient":
         """A Last.fm client with the listener's key."""
-        return lastfm_client(self.listener, self.settings, self.secrets)
+        return lastfm_client(self.listener, self.settings, self.secrets, self.journal)
 
     @cached_property
     def spotify(self) -> "SpotifyClient | None":
         """A Spotify client with the listener's login; None if the settings say they have none."""
         if not self.settings.listener(self.listener).spotify:
             return None
-        return spotify_client(self.listener, self.settings, self.secrets)
+        return spotify_client(self.listener, self.settings, self.secrets, self.journal)
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
         """A ReccoBeats client; it needs no credentials."""
-        from smallhours.services.budget import shared_budget
-        from smallhours.services.patience import Patience
-        from smallhours.services.reccobeats import SERVICE, ReccobeatsClient
+        from smallhours.services.reccobeats import ReccobeatsClient
 
-        where = self.settings.services.reccobeats
-        return ReccobeatsClient(
-            settings=where,
-            budget=shared_budget(
-                SERVICE,
-                where.calls_per_second,
-                state_file=budget_file(self.settings, "reccobeats"),
-            ),
-            patience=Patience(rate_limit_s=LONGEST_WAIT_S),
-        )
+        return self._open_service(ReccobeatsClient, self.settings.services.reccobeats)
 
     @cached_property
     def acousticbrainz(self) -> "AcousticbrainzClient":
         """An AcousticBrainz client; it needs no credentials."""
-        from smallhours.services.acousticbrainz import SERVICE, AcousticbrainzClient
-        from smallhours.services.budget import shared_budget
+        from smallhours.services.acousticbrainz import AcousticbrainzClient
 
-        where = self.settings.services.acousticbrainz
-        return AcousticbrainzClient(
+        return self._open_service(AcousticbrainzClient, self.settings.services.acousticbrainz)
+
+    def _open_service(
+        self, client: "type[OpenClient]", where: Reccobeats | Acousticbrainz
+    ) -> "OpenClient":
+        from smallhours.services.budget import shared_budget
+        from smallhours.services.patience import Patience
+
+        return client(
             settings=where,
             budget=shared_budget(
-                SERVICE,
+                client.service,
                 where.calls_per_second,
-                state_file=budget_file(self.settings, "acousticbrainz"),
+                state_file=budget_file(self.settings, client.section),
             ),
+            patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+            journal=self.journal,
         )
 
     @property
@@ -146,7 +159,9 @@ class Run:
                 client.close()
 
 
-def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "LastfmClient":
+def lastfm_client(
+    listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
+) -> "LastfmClient":
     """A Last.fm client with a listener's key; the caller closes it.
 
     Beside a local lake, all processes of this machine keep to Last.fm's rate together.
@@ -170,10 +185,13 @@ def lastfm_client(listener: str, settings: Settings, secrets: Secrets) -> "Lastf
         ),
         patience=Patience(rate_limit_s=LONGEST_WAIT_S),
         listener=listener,
+        journal=journal,
     )
 
 
-def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "SpotifyClient":
+def spotify_client(
+    listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
+) -> "SpotifyClient":
     """A Spotify client with a listener's login; the caller closes it.
 
     Beside a local lake, all processes of this machine count their calls of the day together.
@@ -183,6 +201,7 @@ def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "Spot
         NeedsLogin: when the listener has not logged in yet.
     """
     from smallhours.services.budget import shared_budget
+    from smallhours.services.patience import Patience
     from smallhours.services.spotify import SpotifyClient
     from smallhours.services.spotify_auth import SERVICE
 
@@ -197,13 +216,21 @@ def spotify_client(listener: str, settings: Settings, secrets: Secrets) -> "Spot
             state_file=budget_file(settings, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.keep_refresh_token(listener, token),
+        patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+        journal=journal,
     )
 
 
 def budget_file(settings: Settings, service: str) -> Path | None:
     """Where the processes of this machine share a service's budget; None beside a remote lake."""
+    folder = _beside_the_lake(settings, ".budgets")
+    return None if folder is None else folder / f"{service}.json"
+
+
+def _beside_the_lake(settings: Settings, name: str) -> Path | None:
+    """A folder for what the processes of this machine share; None beside a remote lake."""
     lake = settings.lake.url
-    return None if "://" in lake else Path(lake) / ".budgets" / f"{service}.json"
+    return None if "://" in lake else Path(lake) / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +267,10 @@ class Stage:
         function = self.function
         lake = run.lake
         clients = [getattr(run, client) for client in self.clients]
-        return function(
-            run.listener, lake, *clients, settings=run.settings, night=run.night, **options
-        )
+        with run.journal.of(self.verb) if clients else nullcontext():
+            return function(
+                run.listener, lake, *clients, settings=run.settings, night=run.night, **options
+            )
 
 
 RECENT_PLAYS = Stage(
@@ -255,6 +283,14 @@ IMPORT_HISTORY = Stage(
     (),
     "Read Spotify's export of the streaming history into `plays`.",
     ("paths",),
+)
+
+ROLLBACK = Stage(
+    "rollback",
+    "playlist.rollback",
+    ("spotify",),
+    "Put the list of an earlier night back into the playlist.",
+    ("intent",),
 )
 
 # The nightly DAGs in their order, each with its stages in theirs.
@@ -327,16 +363,28 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
                 "Learn what the listener likes from the tags of what they played.",
             ),
             Stage(
+                "train_ranking",
+                "training.ranking.stages",
+                (),
+                "Learn how much each signal counts, from what the listener adopted in the past.",
+            ),
+            Stage(
                 "train_audio_features",
-                "training.stages",
+                "training.audio_stages",
                 (),
                 "Learn audio features from tags, where features are known.",
             ),
             Stage(
                 "predict_audio_features",
-                "training.stages",
+                "training.audio_stages",
                 (),
                 "Predict the audio features of all other tracks.",
+            ),
+            Stage(
+                "describe_taste",
+                "training.profile_stage",
+                (),
+                "Describe what the listener plays, for the pages: `profile`.",
             ),
         ),
         "write_playlist": (
@@ -364,9 +412,16 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     }
 )
 
-# All DAGs: those of the night, and those that run beside it.
+# All DAGs: those of the night, and those that run beside it. The study has no stages: its tasks
+# are the settings of a grid.
 DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
-    {**NIGHTLY, "poll_recent_plays": (RECENT_PLAYS,), "import_history": (IMPORT_HISTORY,)}
+    {
+        **NIGHTLY,
+        "poll_recent_plays": (RECENT_PLAYS,),
+        "import_history": (IMPORT_HISTORY,),
+        "rollback_playlist": (ROLLBACK,),
+        "regression_study": (),
+    }
 )
 
 STAGES: Mapping[str, Stage] = MappingProxyType(

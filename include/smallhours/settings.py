@@ -10,6 +10,7 @@ through `SMALLHOURS_LAKE`, else `[lake] url`, else `./data`.
 import difflib
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -28,10 +28,18 @@ from pydantic import (
 
 from smallhours.errors import SettingsError
 from smallhours.nights import Night
+from smallhours.wishes import (
+    MAIN,
+    Intent,
+    IntentName,
+    IntentWishes,
+    PlaylistWishes,
+    Section,
+)
 
-Share = Annotated[float, Field(ge=0, le=1)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Event = Literal["published", "kept", "login", "needs_you"]
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
@@ -45,11 +53,7 @@ def _known_timezone(name: str) -> str:
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Schedule(_Section):
+class Schedule(Section):
     """When the nightly run starts, for all listeners."""
 
     cron: str = Field("30 3 * * *", description="Five cron fields.")
@@ -57,25 +61,20 @@ class Schedule(_Section):
     poll_cron: str = Field("15 * * * *", description="When Spotify's last 50 plays are asked for.")
 
 
-class PlaylistWishes(_Section):
-    """What the listener wants their playlist to be."""
+class Publishing(Section):
+    """How lists get into a listener's Spotify; the same for all of their playlists."""
 
-    name: str = Field("Smallhours", min_length=1, max_length=100)
-    size: int = Field(30, ge=1, le=100, description="Tracks in the playlist.")
-    shortest: int = Field(10, ge=1, le=100, description="A shorter list leaves yesterday's be.")
-    artist_cap: int = Field(2, ge=1, description="Tracks by one artist, at most.")
-    exploration: Share = Field(0.1, description="Share of slots given to less certain picks.")
-    not_again_nights: int = Field(30, ge=0, description="Nights before a pick may come back.")
-    blocked_artists: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _can_be_filled(self) -> Self:
-        if self.shortest > self.size:
-            raise ValueError(f"`shortest` ({self.shortest}) is more than `size` ({self.size})")
-        return self
+    own_items: Literal["end", "place"] = Field(
+        "end", description="Where what the listener added goes: to the end, or where they put it."
+    )
+    when_deleted: Literal["recreate", "stop"] = Field(
+        "recreate", description="What becomes of a playlist that the listener deleted."
+    )
+    cover: bool = Field(False, description="Draw a cover from each night's audio features.")
+    review: bool = Field(False, description="Whether somebody approves each list in Airflow.")
 
 
-class Listener(_Section):
+class Listener(Section):
     """One person: who they are at each service, and their wishes."""
 
     lastfm_user: str = Field(min_length=1, description="Their Last.fm user name.")
@@ -87,6 +86,29 @@ class Listener(_Section):
         None, description="The name of a playlist of theirs that holds what they dislike."
     )
     playlist: PlaylistWishes = PlaylistWishes()
+    publishing: Publishing = Publishing()
+    intents: dict[IntentName, Intent] = Field(
+        default_factory=dict, description="Further playlists, each with a purpose of its own."
+    )
+
+    @model_validator(mode="after")
+    def _playlists_can_be_told_apart(self) -> Self:
+        for key, intent in self.intents.items():
+            try:
+                intent.wishes(key, self.playlist)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"`intents.{key}`: {said}") from None
+        names = Counter(wishes.name for wishes in self.playlists.values())
+        if doubled := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"more than one playlist is called {doubled[0]!r}")
+        return self
+
+    @property
+    def playlists(self) -> dict[str, PlaylistWishes]:
+        """The wishes for each playlist by its intent: `main` first, then as the file has them."""
+        further = {key: each.wishes(key, self.playlist) for key, each in self.intents.items()}
+        return {MAIN: self.playlist, **further}
 
     def night_at(self, moment: datetime) -> Night:
         """The night that a moment falls into, in the listener's time zone."""
@@ -107,7 +129,7 @@ class Listener(_Section):
         return Night.on(day, ZoneInfo(self.timezone))
 
 
-class Spotify(_Section):
+class Spotify(Section):
     """Where Spotify is and how much we ask of it.
 
     600 catalog calls a day is where development-mode apps were seen to be cut off.
@@ -123,7 +145,7 @@ class Spotify(_Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Lastfm(_Section):
+class Lastfm(Section):
     """Where Last.fm is and how much we ask of it.
 
     Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
@@ -135,7 +157,7 @@ class Lastfm(_Section):
     overlap_days: int = Field(14, ge=1, description="How far back each night reads again.")
 
 
-class Reccobeats(_Section):
+class Reccobeats(Section):
     """Where ReccoBeats is and how much we ask of it."""
 
     enabled: bool = True
@@ -144,7 +166,7 @@ class Reccobeats(_Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Acousticbrainz(_Section):
+class Acousticbrainz(Section):
     """Where AcousticBrainz is, which knows recordings up to 2022 by their MusicBrainz id."""
 
     enabled: bool = True
@@ -153,7 +175,7 @@ class Acousticbrainz(_Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Services(_Section):
+class Services(Section):
     """The outside systems."""
 
     spotify: Spotify = Spotify()
@@ -162,7 +184,7 @@ class Services(_Section):
     acousticbrainz: Acousticbrainz = Acousticbrainz()
 
 
-class Catalog(_Section):
+class Catalog(Section):
     """How widely the catalog is kept, and how much is asked for in one night."""
 
     lastfm_calls_per_night: int = Field(6000, ge=1, description="Tags and neighbours, a night.")
@@ -186,21 +208,77 @@ class Catalog(_Section):
     )
 
 
-class Training(_Section):
+class EvidenceWeights(Section):
+    """How much each thing that a listener did says about a track, for it or against it.
+
+    Liking and disliking add up, the older the less; what is left decides which it was and how
+    surely. The first seed's top (2) and saved (1) set the scale. Skips are noise as often as
+    judgement, so one weighs little; what was said aloud weighs most.
+    """
+
+    half_life_days: float = Field(365.0, gt=0, description="Evidence of this age counts half.")
+    top: float = Field(2.0, ge=0, description="For: among Spotify's top tracks tonight.")
+    saved: float = Field(1.0, ge=0, description="For: saved on Spotify.")
+    loved: float = Field(1.0, ge=0, description="For: loved on Last.fm.")
+    played: float = Field(0.25, ge=0, description="For: played to the end, once or twice.")
+    repeated: float = Field(0.5, ge=0, description="For: played thrice or more; grows with plays.")
+    pick_kept: float = Field(0.25, ge=0, description="For: a pick that was left in the playlist.")
+    pick_played: float = Field(0.5, ge=0, description="For: a pick that was played.")
+    pick_saved: float = Field(2.0, ge=0, description="For: a pick that was saved.")
+    thumbs_up: float = Field(3.0, ge=0, description="For: a thumb up.")
+    quick_skip: float = Field(0.2, ge=0, description="Against: skipped within half a minute.")
+    pick_skipped: float = Field(0.5, ge=0, description="Against: a pick that was skipped.")
+    unsaved: float = Field(1.0, ge=0, description="Against: saved or loved once, and not now.")
+    removed: float = Field(2.0, ge=0, description="Against: taken out of our playlist.")
+    disliked: float = Field(3.0, ge=0, description="Against: in the playlist of dislikes.")
+    thumbs_down: float = Field(3.0, ge=0, description="Against: a thumb down.")
+    blocked: float = Field(3.0, ge=0, description="Against: blocked.")
+
+
+class Training(Section):
     """What the models may learn from."""
 
     sources: tuple[Source, ...] = ("reccobeats", "dataset", "acousticbrainz")
-    top_tags: int = Field(1000, ge=1, description="Tags that the audio regressors see.")
+    top_tags: int = Field(
+        10_000, ge=1, description="Tags of tracks and of artists that the audio regressors see."
+    )
+    audio_model: Literal["auto", "boosted", "linear"] = Field(
+        "auto", description="Which regressors; `auto` takes the linear one for small data."
+    )
+    own_audio_artists: int = Field(
+        650,
+        ge=20,
+        description="Measured artists from which a listener's own tracks may make a model.",
+    )
     threads: int = Field(1, ge=1)
+    evidence: EvidenceWeights = EvidenceWeights()
 
 
-class LakeLocation(_Section):
+class Review(Section):
+    """How long an approval is waited for, and what happens without one."""
+
+    hours: float = Field(6.0, gt=0, le=20, description="From the planning on.")
+    unanswered: Literal["publish", "keep"] = Field(
+        "publish", description="What to do then: publish tonight's list, or keep yesterday's."
+    )
+
+
+class Notices(Section):
+    """Where Smallhours tells what happened, besides the log."""
+
+    connection: str = Field("", description="An Airflow connection of type Apprise; none: nowhere.")
+    events: tuple[Event, ...] = Field(
+        ("published", "kept", "login", "needs_you"), description="What is worth a message."
+    )
+
+
+class LakeLocation(Section):
     """Where the Parquet files are."""
 
     url: str = Field("data", description="A folder, or any fsspec URL such as s3://bucket/prefix.")
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole of `smallhours.toml`."""
 
     listeners: dict[ListenerName, Listener] = Field(min_length=1)
@@ -208,6 +286,8 @@ class Settings(_Section):
     services: Services = Services()
     catalog: Catalog = Catalog()
     training: Training = Training()
+    review: Review = Review()
+    notices: Notices = Notices()
     lake: LakeLocation = LakeLocation()
 
     def listener(self, name: str) -> Listener:
@@ -275,8 +355,12 @@ def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
 
 def _explain(problem: Any) -> str:
     """One pydantic problem as `the.key: what is wrong`, with the nearest known key for a typo."""
-    location = [str(part) for part in problem["loc"] if part != "[key]"]
+    location = _without_kind([str(part) for part in problem["loc"] if part != "[key]"])
     key = ".".join(location)
+    if problem["type"] == "union_tag_not_found":
+        return f"`{key}.kind` is missing"
+    if problem["type"] == "union_tag_invalid":
+        return f"`{key}.kind`: known here: {problem['ctx']['expected_tags']}"
     if problem["type"] == "missing":
         return f"`{key}` is missing"
     if problem["type"] != "extra_forbidden":
@@ -287,12 +371,21 @@ def _explain(problem: Any) -> str:
     return f"`{key}` is not a setting ({hint})"
 
 
+def _without_kind(location: list[str]) -> list[str]:
+    """The place as the file has it: pydantic names an intent's kind between its key and its own."""
+    if location[:1] == ["listeners"] and location[2:3] == ["intents"]:
+        return location[:4] + location[5:]
+    return location
+
+
 def _known_keys(location: list[str]) -> list[str]:
     """The keys that a section of the file may have."""
     section: type[BaseModel] = Settings
     for part in location:
         if section is Settings and part == "listeners":
             section = Listener
+        elif section is Listener and part == "intents":
+            section = IntentWishes
         elif part in section.model_fields:
             inner = section.model_fields[part].annotation
             if isinstance(inner, type) and issubclass(inner, BaseModel):

@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 from smallhours import __version__
-from smallhours.cli import demo, doctor, init, login, night, sandbox, up
+from smallhours.cli import (
+    demo,
+    doctor,
+    explore,
+    init,
+    login,
+    night,
+    past,
+    playlist,
+    sandbox,
+    simulate,
+    study,
+    up,
+)
 from smallhours.errors import SmallhoursError
 
 
@@ -33,10 +46,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 night.register(app)
+playlist.register(app)
 init.register(app)
 login.register(app)
 doctor.register(app)
 sandbox.register(app)
+explore.register(app)
+study.register(app)
+past.register(app)
+simulate.register(app)
 demo.register(app)
 up.register(app)
 

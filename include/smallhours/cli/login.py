@@ -63,6 +63,7 @@ def spotify(
         redirect_uri=redirect_uri,
         state=state,
         verifier=verifier,
+        cover=settings.listener(name).publishing.cover,
     )
     typer.echo(f"\nOpen this address in a browser, and agree:\n\n  {url}\n")
     typer.echo(f"(The app's redirect URIs have to hold {redirect_uri}.)")

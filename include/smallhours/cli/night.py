@@ -24,7 +24,7 @@ NightOption = Annotated[
     typer.Option("--night", "-n", help="Its date, YYYY-MM-DD; default: tonight.", metavar="DATE"),
 ]
 SizeOption = Annotated[
-    int | None, typer.Option("--size", min=1, max=100, help="Tracks; default: as in the settings.")
+    int | None, typer.Option("--size", min=1, max=500, help="Tracks; default: as in the settings.")
 ]
 ExplorationOption = Annotated[
     float | None,

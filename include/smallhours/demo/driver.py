@@ -64,11 +64,12 @@ class Demo:
     Args:
         folder: Where everything lies.
         console: Where to show it.
+        open_to_all: Whether Airflow's pages ask for no password.
     """
 
-    def __init__(self, folder: Path, console: Console) -> None:
+    def __init__(self, folder: Path, console: Console, *, open_to_all: bool = True) -> None:
         sandbox_port, airflow_port = free_ports(2)
-        self.around = Surroundings(folder, sandbox_port, airflow_port)
+        self.around = Surroundings(folder, sandbox_port, airflow_port, open_to_all)
         self.arrived = False
         self._console = console
         self._started = time.monotonic()
@@ -147,7 +148,8 @@ class Demo:
 
     def _run_night(self, night: dt.date) -> None:
         self._console.print(f"\n[bold]The night of {night} for {LISTENER}[/]", highlight=False)
-        api = AirflowApi(self.around.home.url)
+        home = self.around.home
+        api = AirflowApi(home.url, password=home.password())
         try:
             until = time.monotonic() + _FOUND_S
             while not set(NIGHTLY) <= api.dags():

@@ -56,11 +56,13 @@ class Surroundings:
         folder: Of everything.
         sandbox_port: Where the sandbox listens, on 127.0.0.1.
         airflow_port: Where Airflow listens, on 127.0.0.1.
+        open_to_all: Whether whoever uses this machine may come in without a password.
     """
 
     folder: Path
     sandbox_port: int
     airflow_port: int
+    open_to_all: bool = True
 
     @property
     def lake(self) -> Path:
@@ -80,7 +82,7 @@ class Surroundings:
             port=self.airflow_port,
             settings=self.folder / "smallhours.toml",
             lake=str(self.lake),
-            open_to_all=True,
+            open_to_all=self.open_to_all,
         )
 
     def write_settings(self) -> None:

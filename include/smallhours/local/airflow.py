@@ -4,6 +4,7 @@
 terminated. The same four parts, started one by one, do neither.
 """
 
+import json
 import os
 import secrets
 import sys
@@ -56,6 +57,12 @@ class Home:
     def passwords(self) -> Path:
         """Where Airflow writes the password that it made up."""
         return self.folder / "simple_auth_manager_passwords.json.generated"
+
+    def password(self) -> str | None:
+        """The password of its user `admin`; None where it is open to all."""
+        if self.open_to_all:
+            return None
+        return str(json.loads(self.passwords.read_text(encoding="utf-8"))["admin"])
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of all its parts: what this process has, less another Airflow's."""

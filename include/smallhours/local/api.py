@@ -39,11 +39,17 @@ class AirflowApi:
 
     Args:
         url: Where Airflow's pages are.
+        password: Of its user `admin`; None where it is open to all.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, password: str | None = None) -> None:
         self._url = f"{url}/api/v2"
         self._session = requests.Session()
+        if password is not None:
+            login = {"username": "admin", "password": password}
+            reply = self._session.post(f"{url}/auth/token", json=login, timeout=_TIMEOUT_S)
+            reply.raise_for_status()
+            self._session.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
 
     def close(self) -> None:
         """Close the connections."""
@@ -65,6 +71,13 @@ class AirflowApi:
     def run_state(self, dag: str, run: str) -> str:
         """The state of a run."""
         return str(self._ask("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
+
+    def runs(self, dag: str, *, since: dt.datetime) -> list[str]:
+        """The runs that were started since a moment, newest first."""
+        after = since.isoformat().replace("+", "%2B")
+        query = f"?order_by=-run_after&limit=20&run_after_gte={after}"
+        found = self._ask("GET", f"/dags/{dag}/dagRuns{query}")["dag_runs"]
+        return [str(run["dag_run_id"]) for run in found]
 
     def run_for(self, dag: str, partition_key: str, *, since: dt.datetime) -> str | None:
         """The newest run for a partition that was created since a moment, if there is one."""

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from smallhours.sandbox.faults import KINDS, Fault, FaultError, book
+from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.sandbox.state import PlaylistItem, SandboxState
 
 
@@ -43,6 +44,8 @@ def admin_routes(state: SandboxState, *, advanced: Callable[[], None] | None = N
         ("GET", "faults", admin.faults),
         ("POST", "faults", admin.add_faults),
         ("DELETE", "faults", admin.clear_faults),
+        ("POST", "revoke", admin.revoke),
+        ("DELETE", "revoke", admin.restore_access),
         ("GET", "playlists", admin.playlists),
         ("GET", "truth/tracks", admin.true_tracks),
     ]
@@ -119,6 +122,21 @@ class _Admin:
         """Forget every rule. Scrobbles that came or went by one stay so."""
         book(self._state).clear()
         return await self.faults(request)
+
+    async def revoke(self, request: Request) -> dict[str, Any]:
+        """Let ``{"listener": name}`` take the app's access back: its tokens end at once."""
+        body = await _json(request)
+        name = body.get("listener") if isinstance(body, dict) else None
+        if name not in self._state.world.listeners:
+            raise BadRequest(f"no listener is called {name!r}")
+        revoked = accounts_of(self._state).revoked
+        revoked.add(name)
+        return {"revoked": sorted(revoked)}
+
+    async def restore_access(self, _request: Request) -> dict[str, Any]:
+        """Every listener agrees again; the old tokens are good once more."""
+        accounts_of(self._state).revoked.clear()
+        return {"revoked": []}
 
     async def playlists(self, _request: Request) -> dict[str, Any]:
         """Every playlist of every listener, its items as "artist – title"."""

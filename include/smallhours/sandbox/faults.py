@@ -101,6 +101,9 @@ KINDS: Mapping[str, Kind] = {
     "total_mismatch": Kind(
         "totals say `count` more than there is", "content", times=0, service="lastfm"
     ),
+    "public_anyway": Kind(
+        "a new playlist is public whatever was asked", "content", service="spotify"
+    ),
     "null_items": Kind(
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",

@@ -94,6 +94,8 @@ class SandboxServer:
     Attributes:
         state: what it serves; tests may look into it and change it under ``state.lock``.
         url: "http://127.0.0.1:PORT" while it runs.
+        on_request: told of each request, by method and path, before it is looked at; what it does
+            to the state happens between two requests of a client.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class SandboxServer:
         """Prepare to serve ``state`` on a port, 0 for any that is free."""
         self.state = state
         self.url = ""
+        self.on_request: Callable[[str, str], None] | None = None
         self._port = port
         self._advanced = advanced
         self._app: ASGIApp | None = None
@@ -177,6 +180,8 @@ class SandboxServer:
 
     async def _current(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._app is not None  # noqa: S101 - set before the server starts
+        if self.on_request is not None and scope["type"] == "http":
+            self.on_request(scope["method"], scope["path"])
         await self._app(scope, receive, send)
 
     @staticmethod

@@ -222,7 +222,7 @@ class Accounts:
         fields = _unseal(token)
         if fields is None or fields.get("k") != "access":
             raise BadAccessToken("Invalid access token")
-        if fields["e"] < self.clock():
+        if fields["e"] < self.clock() or fields["u"] in self.revoked:
             raise BadAccessToken("The access token expired")
         return Grant(fields["u"], frozenset(fields["s"]))
 

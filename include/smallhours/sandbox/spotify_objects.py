@@ -169,6 +169,23 @@ def local_track(uri: str) -> Json:
     }
 
 
+def episode(uri: str, base: str) -> Json:
+    """Return the item of a podcast's episode; the world has none, so that they are all alike."""
+    return {
+        **_item("episode", uri.rpartition(":")[2], base),
+        "description": "",
+        "duration_ms": 1_800_000,
+        "explicit": False,
+        "is_externally_hosted": False,
+        "is_playable": True,
+        "language": "en",
+        "languages": ["en"],
+        "name": "An episode",
+        "release_date": "2026-10-01",
+        "release_date_precision": "day",
+    }
+
+
 def timestamp(at: float) -> str:
     """Return "2026-11-02T03:00:00Z", as `added_at` is written."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

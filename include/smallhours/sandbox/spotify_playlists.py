@@ -11,14 +11,15 @@ from smallhours.sandbox.faults import active
 from smallhours.sandbox.spotify_fields import select_fields
 from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, Json, empty, page, reply
 from smallhours.sandbox.spotify_library import follows
-from smallhours.sandbox.spotify_objects import SITE, Catalog, local_track, timestamp
+from smallhours.sandbox.spotify_objects import SITE, Catalog, episode, local_track, timestamp
 from smallhours.sandbox.state import Playlist, PlaylistItem
 
 MAX_ITEMS = 100
 PAGE = 50
 
 _MODIFY = ("playlist-modify-public", "playlist-modify-private")
-_TRACK_URI = re.compile(r"spotify:track:([0-9A-Za-z]{22})")
+_ITEM_URI = re.compile(r"spotify:(track|episode):([0-9A-Za-z]{22})")
+MAX_COVER = 256 * 1024
 
 
 class Playlists:
@@ -39,6 +40,7 @@ class Playlists:
             Endpoint("POST", "/playlists/{id}/items", self.add, _MODIFY),
             Endpoint("PUT", "/playlists/{id}/items", self.replace_or_reorder, _MODIFY),
             Endpoint("DELETE", "/playlists/{id}/items", self.remove, _MODIFY),
+            Endpoint("PUT", "/playlists/{id}/images", self.upload_cover, ("ugc-image-upload",)),
         ]
 
     def mine(self, call: Call) -> Response:
@@ -55,6 +57,8 @@ class Playlists:
             raise ApiError(400, "Missing required field: name")
         public = details.get("public", True)
         _check_visibility(call, public=public, collaborative=details.get("collaborative", False))
+        if active(call.state, "public_anyway", service="spotify", route="POST /v1/me/playlists"):
+            public = True
         made = call.state.create_playlist(
             call.me.name,
             details["name"],
@@ -136,6 +140,20 @@ class Playlists:
         playlist.items = [item for item in playlist.items if item.uri not in uris]
         return reply({"snapshot_id": playlist.touch()})
 
+    def upload_cover(self, call: Call) -> Response:
+        """PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
+        playlist = self._own(call)
+        if len(call.body) > MAX_COVER:
+            raise ApiError(413, "The image is too large")
+        try:
+            picture = base64.b64decode(call.body, validate=True)
+        except binascii.Error:
+            picture = b""
+        if not picture.startswith(b"\xff\xd8\xff"):
+            raise ApiError(400, "The image is no JPEG in base64")
+        playlist.cover = call.body.decode()
+        return empty(202)
+
     def summary(self, call: Call, playlist: Playlist) -> Json:
         """Return a SimplifiedPlaylistObject."""
         key = playlist.id
@@ -145,7 +163,7 @@ class Playlists:
             "external_urls": {"spotify": f"{SITE}/playlist/{key}"},
             "href": f"{call.base}/v1/playlists/{key}",
             "id": key,
-            "images": [],
+            "images": [{"url": f"{SITE}/image/{key}"}] if playlist.cover else [],
             "name": playlist.name,
             "owner": self._catalog.owner(call.state.world.listeners[playlist.owner], call.base),
             "public": playlist.public,
@@ -191,6 +209,8 @@ class Playlists:
         track: Json | None = None
         if local:
             track = local_track(item.uri)
+        elif item.uri.startswith("spotify:episode:"):
+            track = episode(item.uri, call.base)
         elif item.track is not None:
             track = self._catalog.track(item.track, call.base, market="market" in call.query)
         person = call.state.listener(item.added_by)
@@ -206,11 +226,11 @@ class Playlists:
     def _new_items(self, call: Call, uris: list[str]) -> list[PlaylistItem]:
         items = []
         for uri in uris:
-            parts = _TRACK_URI.fullmatch(uri)
+            parts = _ITEM_URI.fullmatch(uri)
             if parts is None:
                 raise ApiError(400, f"JSON body contains an invalid track uri: {uri}")
-            track = self._catalog.track_index(parts[1])
-            if track is None:
+            track = self._catalog.track_index(parts[2])
+            if track is None and parts[1] == "track":
                 raise ApiError(400, "Payload contains a non-existing ID")
             items.append(PlaylistItem(track, uri, call.state.now, call.me.spotify_id))
         return items

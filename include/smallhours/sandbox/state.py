@@ -32,7 +32,7 @@ class PlaylistItem:
 
     Attributes:
         track: index in the world, None for something the world does not know.
-        uri: as it was added, "spotify:track:...".
+        uri: as it was added, "spotify:track:..."; "" for what Spotify itself has lost.
         added_at: unix seconds UTC by the sandbox clock.
         added_by: Spotify id of who added it.
     """
@@ -59,6 +59,7 @@ class Playlist:
         by_app: created through the API, not by the listener's own hand.
         followed: False once the listener (or an app) has removed it from the library.
         revision: counts the changes; part of the snapshot id.
+        cover: a picture of the owner's own, a JPEG in base 64; "" when none.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Playlist:
     by_app: bool = True
     followed: bool = True
     revision: int = 0
+    cover: str = ""
 
     def touch(self) -> str:
         """Give the playlist a new snapshot id after a change, and return it."""

@@ -1,0 +1,199 @@
+"""What is put in the way of `publish_playlist`: crashes, faults of Spotify's, and the listener.
+
+A case is a scene - what stands in the playlist, and what is to be written - and one trouble, at a
+numbered request or disk operation of the run. How many of those a run has is found out by a quiet
+one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+Trouble = Literal["kill at request", "kill at disk operation", "fault", "edit", "quiet"]
+
+# Faults that pass by themselves, and such that last until the next run.
+PASSING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "500 once": {"kind": "server_error", "status": 500},
+        "503 after it was done, once": {"kind": "server_error", "status": 503, "acted": True},
+        "no answer after it was done": {"kind": "timeout", "seconds": 1.5, "acted": True},
+        "connection breaks off": {"kind": "drop_connection"},
+        "401 once": {"kind": "unauthorized_once"},
+        "HTML instead of JSON": {"kind": "html_body"},
+        "half a body": {"kind": "truncated_body"},
+        "no body": {"kind": "empty_body"},
+        "429 for a second": {"kind": "rate_limit", "seconds": 1},
+        "429 for ten minutes": {"kind": "rate_limit", "seconds": 600},
+    }
+)
+LASTING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "down from then on": {"kind": "server_error", "status": 503, "times": 0},
+        "carries out and answers 502": {
+            "kind": "server_error", "status": 502, "acted": True, "times": 0,
+        },
+        "quota of the day used up": {"kind": "quota_exceeded", "seconds": 40_000},
+        "access revoked": {"kind": "revoked"},
+    }
+)  # fmt: skip
+
+# What a listener does; `publish_faults` carries it out.
+EDITS = (
+    "adds a track on top",
+    "adds a track at the end",
+    "removes a track of yesterday's",
+    "removes a track of tonight's",
+    "puts a track of yesterday's back",
+    "adds a second copy of a pick",
+    "adds a local file",
+    "adds an episode",
+    "moves a track",
+)
+RARE_EDITS = ("renames it", "removes the marker", "deletes it")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What stands there, and what is to be written.
+
+    Attributes:
+        name: Its name.
+        size: Tracks in each night's list.
+        first: There is no playlist yet.
+        own: The listener has put a track, a local file, an episode into it; and Spotify has lost
+            a row.
+        again: The same night is ranked anew, and shares half of its tracks with the list there.
+        rollback: What is written is the list of the night before.
+    """
+
+    name: str
+    size: int = 12
+    first: bool = False
+    own: bool = False
+    again: bool = False
+    rollback: bool = False
+
+
+SCENES: Mapping[str, Scene] = MappingProxyType(
+    {
+        scene.name: scene
+        for scene in (
+            Scene("first night", first=True),
+            Scene("second night"),
+            Scene("own items", own=True),
+            Scene("ranked anew", again=True),
+            Scene("rollback", rollback=True),
+            Scene("500 tracks", size=500, own=True),
+            Scene("first 250 tracks", size=250, first=True),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One trouble in one scene.
+
+    Attributes:
+        scene: The scene's name.
+        trouble: Its kind.
+        what: Which fault or edit.
+        at: At which request, or disk operation, from 1.
+        rule: The fault, as the sandbox takes it.
+    """
+
+    scene: str
+    trouble: Trouble
+    what: str = ""
+    at: int = 1
+    rule: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        what = self.what or self.trouble
+        return f"{self.scene}: {what}, {self.at}"
+
+
+def cases(requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]) -> list[Case]:
+    """All cases.
+
+    Args:
+        requests: By scene, the requests of a quiet run, in order.
+        operations: By scene, the disk operations of a quiet run, in order.
+    """
+    return [
+        *_kills(requests, operations),
+        *_faults(requests),
+        *_edits(requests),
+        *(Case(scene, "quiet") for scene in SCENES),
+    ]
+
+
+def representative(every: Iterable[Case]) -> list[Case]:
+    """One of each kind of trouble, in the middle of a short run."""
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in every:
+        if SCENES[case.scene].size <= 100 and case.trouble != "quiet":
+            groups.setdefault((case.trouble, case.what), []).append(case)
+    return [group[len(group) // 2] for group in groups.values()]
+
+
+def writing(requests: list[str]) -> list[int]:
+    """The numbers, from 1, of the requests that change something."""
+    return [number for number, each in enumerate(requests, 1) if not each.startswith("GET")]
+
+
+def _places(scene: str, requests: list[str]) -> list[int]:
+    """All requests of a short run; of a long one those that write, and what follows each."""
+    if SCENES[scene].size <= 100:
+        return list(range(1, len(requests) + 1))
+    written = writing(requests)
+    after = (number + 1 for number in written if number < len(requests))
+    return sorted({*written, *after})
+
+
+def _kills(
+    requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]
+) -> Iterator[Case]:
+    for scene, made in requests.items():
+        for at in _places(scene, made):
+            yield Case(scene, "kill at request", at=at)
+    for scene in ("first night", "own items", "rollback"):
+        for at, name in enumerate(operations[scene], 1):
+            if name not in ("read", "walk"):
+                yield Case(scene, "kill at disk operation", at=at)
+
+
+def _faults(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+    for what, rule in PASSING.items():
+        for scene in ("first night", "own items"):
+            for at in _few(scene, requests, every=what in ("500 once", "half a body")):
+                yield Case(scene, "fault", what, at, rule)
+    for what, rule in LASTING.items():
+        for scene in ("first night", "own items", "500 tracks"):
+            for at in _few(scene, requests, every=what == "access revoked"):
+                yield Case(scene, "fault", what, at, rule)
+    for scene in ("second night", "own items"):
+        yield Case(scene, "fault", "rows without a track", 1, {"kind": "null_items", "count": 2})
+    yield Case("first night", "fault", "public anyway", 1, {"kind": "public_anyway"})
+
+
+def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[int]:
+    made = requests[scene]
+    places = _places(scene, made) if every else writing(made)
+    if SCENES[scene].size > 100:
+        return places[:: max(len(places) // 3, 1)]
+    return places
+
+
+def _edits(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+    for what in EDITS:
+        for scene in ("second night", "own items", "ranked anew"):
+            step = 1 if scene == "second night" else 5
+            for at in _places(scene, requests[scene])[::step]:
+                yield Case(scene, "edit", what, at)
+    for what in RARE_EDITS:
+        for at in _places("second night", requests["second night"])[::2]:
+            yield Case("second night", "edit", what, at)
+    for at in _places("500 tracks", requests["500 tracks"])[::6]:
+        yield Case("500 tracks", "edit", EDITS[0], at)

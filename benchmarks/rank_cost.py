@@ -1,0 +1,177 @@
+"""What does it cost to rank 50,000 candidates and to say why the chosen ones were chosen?
+
+    python -m benchmarks.rank_cost [--candidates N] [--lake FOLDER]
+
+The catalog is made up (`rank_cost_data`) and written to a lake first. Then a process of its own
+reads the evidence ("loading"; the model is fitted on the spot and not counted), and goes on to make
+the night's list: the tags of all tracks, every signal, the score, the re-ranking, the selection,
+and a reason for every track of the list and its reserve. The memory of that is the largest resident
+set since loading ended, less what was resident then. The last line is the figures as one line of
+JSON: `{"rank_50k_s", "rank_50k_mb", "load_s"}`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from benchmarks.measure import peak_mb
+from benchmarks.rank_cost_data import LISTENER, NIGHT, Size, made_up
+from benchmarks.ranking_cost import forget_peak
+from smallhours.lake.store import Lake
+from smallhours.playlist.choose import choose_lists, rows_of
+from smallhours.playlist.evidence import Evidence, read_evidence, read_features
+from smallhours.playlist.hours import Hours
+from smallhours.playlist.scoring import Listening
+from smallhours.settings import parse_settings
+from smallhours.training.ranking.fusion import DEFAULT
+from smallhours.training.taste import TasteModel
+from smallhours.training.taste_classifier import TasteClassifier
+from smallhours.training.taste_columns import TagColumns
+
+T = TypeVar("T")
+LEARNED_FROM = 3_000
+
+
+# Name, wall seconds and CPU seconds of one step.
+Step = tuple[str, float, float]
+
+
+@dataclass
+class Clock:
+    """What each step took, in order."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    def time(self, name: str, work: Callable[[], T]) -> T:
+        """Do the work and note what it took."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        done = work()
+        self.steps.append((name, time.perf_counter() - wall, time.process_time() - cpu))
+        return done
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process measured.
+
+    Attributes:
+        loading: Reading the evidence.
+        ranking: All that follows, up to the rows of `recommendations`.
+        held_mb: Memory after loading.
+        more_mb: The largest memory while ranking, less that.
+        considered: Tracks that were scored.
+        reasons: Tracks that have a reason.
+    """
+
+    loading: list[Step]
+    ranking: list[Step]
+    held_mb: float
+    more_mb: float
+    considered: int
+    reasons: int
+
+
+def measure(folder: Path) -> Measured:
+    """Load, rank and explain, in this process."""
+    lake = Lake(str(folder))
+    settings = parse_settings(
+        {"listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}}},
+        origin="the benchmark's settings",
+    )
+    night, me = settings.night(LISTENER, NIGHT.isoformat()), settings.listener(LISTENER)
+    loading, ranking = Clock(), Clock()
+    evidence = loading.time("evidence", lambda: read_evidence(lake, LISTENER, night=night))
+    tracks = {*evidence.tracks.index, *evidence.history.tracks.index}
+    features = loading.time("features", lambda: read_features(lake, tracks))
+    taste = _taste(evidence)
+    held = forget_peak()
+    listening = ranking.time(
+        "tags",
+        lambda: Listening.of(
+            evidence, taste=taste, features=features, night=night, zone=ZoneInfo(me.timezone)
+        ),
+    )
+    lists = ranking.time(
+        "signals, score, selection",
+        lambda: choose_lists(LISTENER, me, me.playlists, listening, DEFAULT),
+    )
+    hours = ranking.time("hours", lambda: Hours(evidence.plays, listening.zone))
+    rows = ranking.time("reasons", lambda: [rows_of(each, listening, hours) for each in lists])
+    return Measured(
+        loading.steps,
+        ranking.steps,
+        held,
+        peak_mb() - held,
+        considered=len(lists[0].scored),
+        reasons=int((rows[0]["reason"] != "").sum()),
+    )
+
+
+def _taste(evidence: Evidence) -> TasteModel:
+    """A model as large as one that was learned: it stands in for opening one."""
+    tags, rng = evidence.tags, np.random.default_rng(3)
+    known, new = list(evidence.history.tracks.index), list(evidence.tracks.index)
+    half = min(LEARNED_FROM // 2, len(known), len(new))
+    rows = [
+        *rng.choice(np.array(known, dtype=object), half, replace=False),
+        *rng.choice(np.array(new, dtype=object), half, replace=False),
+    ]
+    columns = TagColumns.of(tags, rows)
+    classifier = TasteClassifier(track_columns=len(columns.own))
+    return TasteModel(columns, classifier.fit(columns.counts(tags, rows), [1] * half + [0] * half))
+
+
+def report(found: Measured) -> dict[str, float]:
+    """Print what was measured and return its figures."""
+    totals = []
+    for name, steps in (("loading", found.loading), ("ranking", found.ranking)):
+        walls, cpus = sum(step[1] for step in steps), sum(step[2] for step in steps)
+        totals.append(walls)
+        print(f"{name:<30}{'wall s':>8}{'CPU s':>8}")
+        for step, wall, cpu in [*steps, ("together", walls, cpus)]:
+            print(f"  {step:<28}{wall:>8.2f}{cpu:>8.2f}")
+    print(
+        f"{found.considered:,} tracks considered, {found.reasons} with a reason; memory after "
+        f"loading {found.held_mb:,.0f} MB, {found.more_mb:,.0f} MB more while ranking"
+    )
+    return {
+        "rank_50k_s": round(totals[1], 2),
+        "rank_50k_mb": round(found.more_mb, 1),
+        "load_s": round(totals[0], 2),
+    }
+
+
+def main() -> None:
+    """Make the catalog up, measure in a process of its own, and report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--candidates", type=int, default=Size.candidates)
+    parser.add_argument("--lake", type=Path, help="keep the made-up lake here, and use it again")
+    parser.add_argument("--apart", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.apart is not None:
+        options.apart.write_text(json.dumps(asdict(measure(options.lake))))
+        return
+    with tempfile.TemporaryDirectory() as spare:
+        folder = options.lake or Path(spare) / "lake"
+        if not folder.exists():
+            made_up(Lake(str(folder)), Size(candidates=options.candidates))
+        note = Path(spare) / "cost.json"
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.rank_cost", "--lake", folder, "--apart", note],
+            check=True,
+        )
+        print(json.dumps(report(Measured(**json.loads(note.read_text())))))
+
+
+if __name__ == "__main__":
+    main()

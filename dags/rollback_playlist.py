@@ -1,0 +1,27 @@
+"""Puts the list of an earlier night back into a listener's playlist.
+
+Trigger it with the listener and the night; the History page has a button for it. The list comes
+back as carefully as a new one is written: what the listener added stays, what they removed stays
+away. Tonight's run leaves it alone; the next night's list takes its place as usual.
+"""
+
+from airflow.sdk import dag
+
+from smallhours.provider.forms import parsed_settings, rollback_form
+from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+
+
+@dag(
+    schedule=None,
+    params=rollback_form(parsed_settings()),
+    default_args=DEFAULT_ARGS,
+    dagrun_timeout=LONGEST_RUN,
+    doc_md=__doc__,
+    tags=["smallhours"],
+)
+def rollback_playlist() -> None:
+    """One task; the ledger tells what it did."""
+    stage("rollback")
+
+
+rollback_playlist()

@@ -1,0 +1,117 @@
+"""How does a listener see what tonight would change in their playlists, and undo a night?"""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from smallhours.cli.night import DryRunOption, ListenerOption, NightOption, open_run
+from smallhours.errors import SettingsError, SmallhoursError
+from smallhours.runs import STAGES, Run, readable
+
+IntentOption = Annotated[
+    str | None,
+    typer.Option("--intent", "-i", help="Which of the listener's playlists; default: main."),
+]
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "=": "cyan", "x": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add `playlist` and `rollback`."""
+    app.command("playlist")(playlist)
+    app.command("rollback")(rollback)
+
+
+def playlist(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    intent: IntentOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Show what tonight's lists change in Spotify and why, then write them.
+
+    If nothing was chosen for the night yet, that is done first.
+    """
+    console = Console()
+    with open_run(listener, night) as run:
+        intents = list(run.settings.listener(run.listener).playlists)
+        if intent is not None and intent not in intents:
+            raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {intents}.")
+        if run.spotify is None:
+            raise SettingsError(
+                f"{run.listener} has no Spotify account in the settings.",
+                remedy="Set `spotify = true` for them.",
+            )
+        _choose(run, console)
+        for each in [intent] if intent else intents:
+            _show(run, each, console)
+        if not dry_run:
+            summary = STAGES["publish_playlist"](run)
+            typer.echo("\n".join(readable(summary)))
+
+
+def rollback(
+    night: Annotated[str, typer.Argument(help="The night whose list comes back, YYYY-MM-DD.")],
+    listener: ListenerOption = None,
+    intent: IntentOption = None,
+) -> None:
+    """Put the list of an earlier night back into the playlist."""
+    from smallhours.playlist.ledger import MAIN
+    from smallhours.playlist.rollback import rollback as put_back
+
+    with open_run(listener, night) as run:
+        if run.spotify is None:
+            raise SettingsError(
+                f"{run.listener} has no Spotify account in the settings.",
+                remedy="Set `spotify = true` for them.",
+            )
+        summary = put_back(
+            run.listener,
+            run.lake,
+            run.spotify,
+            settings=run.settings,
+            night=run.night,
+            intent=intent or MAIN,
+        )
+    typer.echo("\n".join(readable(summary)))
+
+
+def _choose(run: Run, console: Console) -> None:
+    """Choose the night's tracks, unless that was done."""
+    from smallhours.lake.tables import RECOMMENDATIONS
+
+    where = {"listener": run.listener, "night": run.night.date.isoformat()}
+    if run.lake.read(RECOMMENDATIONS, columns=["intent"], where=where).num_rows:
+        return
+    for verb in ("rank_candidates", "resolve_tracks"):
+        with console.status(verb):
+            STAGES[verb](run)
+
+
+def _show(run: Run, intent: str, console: Console) -> None:
+    """One playlist's changes as a table."""
+    from smallhours.playlist.publish import plan_playlist
+    from smallhours.playlist.table import in_words, lines
+
+    assert run.spotify is not None  # noqa: S101 - the caller has looked
+    name = run.settings.listener(run.listener).playlists[intent].name
+    try:
+        planned = plan_playlist(
+            run.listener,
+            run.lake,
+            run.spotify,
+            settings=run.settings,
+            night=run.night,
+            intent=intent,
+        )
+    except SmallhoursError as error:
+        console.print(f"{name}: {error}", markup=False)
+        return
+    table = Table("", "track", "why", title=f"{name}, night {run.night.date}", title_justify="left")
+    for line in lines(planned):
+        row = (Text(line.sign), Text(line.name), Text(line.why))
+        table.add_row(*row, style=_COLOURS[line.sign])
+    console.print(table)
+    console.print(planned.obstacle or in_words(planned), markup=False)

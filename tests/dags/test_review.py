@@ -1,0 +1,60 @@
+"""Does somebody see tonight's list before it is published, if they ask for it?"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smallhours.lake.tables import PLAYLISTS
+from tests.airflow_home import NIGHT, House
+from tests.dags.conftest import AIRFLOWS_OWN, Outcome, load_dags
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+
+RunDag = Callable[..., Outcome]
+
+
+def ask_for_review(house: House, more: str = "") -> None:
+    text = house.settings.read_text(encoding="utf-8")
+    reviewed = "[listeners.ada]\npublishing = { review = true }"
+    house.write_settings(text.replace("[listeners.ada]", reviewed) + more)
+
+
+def write_playlist(**form: Any) -> Any:
+    """Run the DAG and approve at once."""
+    dag = load_dags()["write_playlist"]
+    return dag.test(run_conf=form, mark_success_pattern="approve")
+
+
+def test_without_review_both_steps_are_skipped_and_the_list_is_published(
+    run_dag: RunDag, house: House
+) -> None:
+    for dag in ("sync_listening", "refresh_catalog", "train_models"):
+        assert run_dag(dag, listener="ada", night=NIGHT).succeeded
+    outcome = run_dag("write_playlist", listener="ada", night=NIGHT)
+
+    assert outcome.succeeded
+    assert outcome.states["show_plan", -1] == "skipped"
+    assert outcome.states["approve", -1] == "skipped"
+    assert outcome.states["publish_playlist", -1] == "success"
+
+    ask_for_review(house)
+    finished = write_playlist(listener="ada", night="2026-11-03")
+
+    tasks = {task.task_id: task for task in finished.get_task_instances()}
+    assert tasks["show_plan"].state == "success"
+    shown = tasks["show_plan"].xcom_pull(task_ids="show_plan")
+    assert "**Smallhours**" in shown
+    assert "| + | " in shown
+    assert tasks["publish_playlist"].state == "success"
+    assert len(house.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
+
+
+def test_the_wait_and_what_follows_it_are_settings(house: House, airflow_db: None) -> None:
+    del airflow_db
+    ask_for_review(house, '[review]\nhours = 2\nunanswered = "keep"\n')
+
+    approve = load_dags()["write_playlist"].get_task("approve")
+
+    assert approve.response_timeout.total_seconds() == 7_200
+    assert approve.defaults == ["Reject"]
