@@ -90,7 +90,8 @@ class TagSpace:
         lent: dict[str, int] = {}
         places = np.empty(len(keys), dtype=np.intp)
         for at, key in enumerate(keys):
-            if own := tags.own_named(key):
+            own = tags.own_named(key)
+            if own and max(own.values()) > 0:
                 places[at] = rows.add(own, 1.0)
                 continue
             artist = artist_key_in(key)
