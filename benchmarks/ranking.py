@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,21 +28,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.measure import peak_mb, run_apart
-from benchmarks.ranking_data import (
-    PLAYS,
-    SEED,
-    TAGS,
-    BadTable,
-    Floats,
-    Tables,
-    askable,
-    load_tables,
-)
-from benchmarks.ranking_figures import AUC, AUC_POPULAR, NDCG, RECALL, Setting, ceiling, judged
-from benchmarks.ranking_fits import DEFAULT, learn_across, learn_within, places_of
-from benchmarks.ranking_lessons import WITHIN, Asked, Exam, exam_of, training_lessons
+from benchmarks.ranking_asking import METHODS, Judge, answers
+from benchmarks.ranking_data import PLAYS, SEED, TAGS, BadTable, Tables, askable, load_tables
+from benchmarks.ranking_figures import AUC, AUC_POPULAR, NDCG, RECALL, Setting
+from benchmarks.ranking_fits import learn_across
+from benchmarks.ranking_lessons import training_lists
 from benchmarks.ranking_signals import COLLABORATIVE
-from smallhours.training.ranking.listwise import Lessons
 
 TEST_LISTENERS = 200
 # A small file keeps most of its listeners to learn from.
@@ -101,44 +91,30 @@ def roles_of(tables: Tables, listeners: int, *, develop: bool = False) -> Roles:
 def compare(tables: Tables, roles: Roles) -> dict[str, object]:
     """All three comparisons; prints them, and returns their figures."""
     _say("learning from the training listeners")
-    lessons = Lessons.of(training_lessons(tables, roles.learned))
-    _say("asking about the test listeners")
-    exam = exam_of(tables, roles.learned, roles.tested)
-    names = exam.names
+    parts = training_lists(tables, roles.learned)
+    names = list(parts[0].names)
     own = [name for name in names if name not in COLLABORATIVE]
-    singles = {name: judged(exam, partial(_single, at=at)) for at, name in enumerate(names)}
     _say("fusing")
-    across = learn_across(lessons, names, own, threads=THREADS)
-    wider = learn_across(lessons, names, names, threads=THREADS)
-    inner = places_of(names, WITHIN)
-    default = DEFAULT.vector(names)
-    fusions = {
-        "default, nothing learned": judged(exam, lambda a: a.columns.astype(float) @ default),
-        "within": judged(
-            exam,
-            lambda a: a.columns[:, inner] @ learn_within(a.inner, len(a.case.seeds)),
-        ),
-        "A linear": judged(exam, lambda a: across.by_line(a.columns)),
-        "A": judged(exam, lambda a: across.score(a.columns)),
-        "B linear": judged(exam, lambda a: wider.by_line(a.columns)),
-        "B": judged(exam, lambda a: wider.score(a.columns)),
+    across = learn_across(parts, own, threads=THREADS)
+    wider = learn_across(parts, names, threads=THREADS)
+    del parts
+    _say("asking about the test listeners")
+    judge = Judge(own, across, wider)
+    answered = answers(tables, roles.learned, roles.tested, judge)
+    tables_of = {
+        method: pd.DataFrame([each.figures[method] for each in answered])
+        for method in answered[0].figures
     }
     settings = {
-        "A": Setting(fusions["A"], singles, own),
-        "within": Setting(fusions["within"], singles, own),
-        "B": Setting(fusions["B"], singles, COLLABORATIVE),
-        "default": Setting(fusions["default, nothing learned"], singles, own),
-        "A_linear": Setting(fusions["A linear"], singles, own),
-        "B_linear": Setting(fusions["B linear"], singles, COLLABORATIVE),
+        name: Setting(tables_of[method], tables_of, COLLABORATIVE if name[0] == "B" else own)
+        for name, method in METHODS.items()
     }
     figures = {name: setting.figures() for name, setting in settings.items()}
-    _report(exam, {**singles, **fusions}, figures)
-    return {**figures, "ceiling": round(ceiling(exam), 4), "listeners": len(exam.asked)}
-
-
-def _single(asked: Asked, at: int) -> Floats:
-    """One signal alone: its rank column puts the catalog in the same order."""
-    return asked.columns[:, 2 * at].astype(float)
+    ceiling = sum(each.findable for each in answered) / sum(each.hidden for each in answered)
+    print(f"{len(answered)} listeners had something to find")
+    print(f"{ceiling:.1%} of what was hidden is in the catalog")
+    _report(tables_of, figures)
+    return {**figures, "ceiling": round(ceiling, 4), "listeners": len(answered)}
 
 
 def cost_of_ranking() -> dict[str, float]:
@@ -149,12 +125,9 @@ def cost_of_ranking() -> dict[str, float]:
 
 
 def _report(
-    exam: Exam,
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, Mapping[str, float | str]],
 ) -> None:
-    print(f"{len(exam.asked)} listeners had something to find ({exam.left_out} had nothing)")
-    print(f"{ceiling(exam):.1%} of what was hidden is in the catalog of {len(exam.listeners):,}")
     print(f"\n{'method':28} NDCG@50 recall@50    AUC  AUC vs popular")
     for name, rows in sorted(tables.items(), key=lambda each: each[1][NDCG].mean()):
         mean = rows.mean()

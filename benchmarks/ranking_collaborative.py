@@ -4,92 +4,116 @@ ALS and EASE learn from everyone; the neighbours need no learning. Each takes a 
 artists and scores the catalog.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.sparse.linalg import svds
 
 from benchmarks.ranking_data import Crowd, Floats, Indices
 
 # Tried on training listeners alone.
-FACTORS, ROUNDS, CONFIDENCE, ALS_L2 = 64, 8, 1.0, 4.0
-# Fewer listeners than this say nothing about who goes with whom; EASE leaves such artists out.
-EASE_FEWEST, EASE_L2 = 3, 100.0
-NEIGHBOURS = 50
-DIMENSIONS = 64
+ROUNDS, CONFIDENCE, ALS_L2 = 8, 1.0, 4.0
+FACTORS, FEW_FACTORS = 64, 24
+# Of each EASE: how far well known artists are damped beforehand, and L2.
+EASES = {
+    "ease": (0.0, 100.0),
+    "ease_loose": (0.0, 30.0),
+    "ease_strict": (0.0, 300.0),
+    "ease_damped": (0.25, 30.0),
+    "ease_damped_loose": (0.25, 10.0),
+}
+
+
+@dataclass(frozen=True)
+class Ease:
+    """EASE (Steck, WWW 2019) on plays X of which well known artists' columns are damped.
+
+    Its weights are B = I - P diag(1 / diag P), P = (XᵀX + L2)⁻¹. There are fewer listeners than
+    artists, and by Woodbury's identity L2·P = I - Xᵀ(XXᵀ + L2)⁻¹X, so no matrix of artists by
+    artists is ever made, and no artist is left out.
+
+    Attributes:
+        plays: CSR (listeners, artists), 1 × damping.
+        damping: (artists,).
+        inverse: (listeners, listeners), (XXᵀ + L2)⁻¹.
+        others: (artists,), diagonal of L2·P.
+    """
+
+    plays: sparse.csr_matrix
+    damping: Floats
+    inverse: Floats
+    others: Floats
+
+    @classmethod
+    def of(cls, once: sparse.csr_matrix, damp: float, l2: float) -> "Ease":
+        """Learn it from who plays what."""
+        known = np.asarray(once.sum(axis=0)).ravel()
+        damping = np.maximum(known, 1.0) ** -damp
+        plays = sparse.csr_matrix(once @ sparse.diags_array(damping))
+        kernel = (plays @ plays.T).toarray()
+        kernel[np.diag_indices_from(kernel)] += l2
+        inverse = linalg.inv(kernel, overwrite_a=True, check_finite=False)
+        half = plays.T @ inverse
+        own = np.asarray(plays.T.multiply(half).sum(axis=1)).ravel()
+        return cls(plays, damping, inverse, 1 - own)
+
+    def scores(self, own: Floats) -> Floats:
+        """Scores of the catalog, (artists,), for one listener's artists, (artists,) of 0 and 1."""
+        told = self.plays.T @ (self.inverse @ (self.plays @ (own * self.damping)))
+        return np.asarray(told / self.others / self.damping)
 
 
 @dataclass(frozen=True)
 class Collaborative:
-    """What ALS and EASE learned from the crowd.
+    """What was learned from the crowd.
 
     Attributes:
         factors: (artists, FACTORS) of ALS.
-        directions: (artists, DIMENSIONS), the strongest directions of the crowd's plays.
-        ease_places: The artists that EASE knows.
-        ease: (ease_places, ease_places), EASE's weights.
+        few_factors: (artists, FEW_FACTORS) of another.
+        eases: By name.
         unit: CSR (listeners, artists), each listener's artists as a vector of length one.
+        rare_unit: The same, rare artists counting more.
+        once: CSR (listeners, artists), 1 for every artist that a listener plays.
+        rarity: (artists,), log(listeners / those who play the artist).
     """
 
     factors: Floats
-    directions: Floats
-    ease_places: Indices
-    ease: Floats
+    few_factors: Floats
+    eases: Mapping[str, Ease]
     unit: sparse.csr_matrix
-
-    def als(self, seeds: Indices, plays: Floats) -> Floats:
-        """Scores of the catalog by the factors that fit these plays best."""
-        weight = CONFIDENCE * np.log1p(plays)
-        return self.factors @ _solve(self.factors[seeds], weight, self.factors.T @ self.factors)
-
-    def als_neighbours(self, seeds: Indices) -> Floats:
-        """Sum of the cosines between an artist's factors and those of each seed."""
-        length = np.linalg.norm(self.factors, axis=1, keepdims=True)
-        unit = self.factors / np.where(length > 0, length, 1.0)
-        return np.asarray(unit @ unit[seeds].sum(axis=0))
-
-    def by_directions(self, seeds: Indices) -> Floats:
-        """The listener's artists, as far as the strongest directions tell them (PureSVD, 2010)."""
-        return np.asarray(self.directions @ self.directions[seeds].sum(axis=0))
-
-    def by_ease(self, seeds: Indices) -> Floats:
-        """Scores of the catalog; 0 for artists that EASE leaves out."""
-        scores = np.zeros(len(self.factors))
-        known = np.isin(self.ease_places, seeds)
-        scores[self.ease_places] = self.ease[known].sum(axis=0)
-        return scores
-
-    def near_listeners(self, seeds: Indices) -> Floats:
-        """Artists of the 50 listeners with the most artists in common, by cosine."""
-        own = np.zeros(self.unit.shape[1])
-        own[seeds] = 1.0
-        close = self.unit @ own
-        close[np.argsort(-close, kind="stable")[NEIGHBOURS:]] = 0.0
-        return np.asarray(self.unit.T @ close**2)
+    rare_unit: sparse.csr_matrix
+    once: sparse.csr_matrix
+    rarity: Floats
 
 
 def learn(crowd: Crowd, *, rng: np.random.Generator) -> Collaborative:
     """Learn from everyone's plays."""
-    size = np.diff(crowd.plays.indptr)
     once = crowd.plays.copy()
     once.data[:] = 1.0
-    unit = sparse.diags_array(1 / np.sqrt(np.maximum(size, 1))) @ once
-    places = np.flatnonzero(crowd.listeners >= EASE_FEWEST)
-    factors = _als(crowd.plays, rng)
-    damped = unit @ sparse.diags_array(1 / np.sqrt(np.maximum(crowd.listeners, 1)))
-    fewer = min(DIMENSIONS, min(damped.shape) - 1)
-    _, _, directions = svds(damped, k=fewer, rng=rng)
-    ease = _ease(once[:, places])
-    return Collaborative(factors, directions.T.copy(), places, ease, sparse.csr_matrix(unit))
+    rarity = np.log(once.shape[0] / crowd.listeners)
+    return Collaborative(
+        als_factors(crowd.plays, FACTORS, rng),
+        als_factors(crowd.plays, FEW_FACTORS, rng),
+        {name: Ease.of(once, damp, l2) for name, (damp, l2) in EASES.items()},
+        _unit_rows(once),
+        _unit_rows(sparse.csr_matrix(once @ sparse.diags_array(rarity))),
+        once,
+        rarity,
+    )
 
 
-def _als(plays: sparse.csr_matrix, rng: np.random.Generator) -> Floats:
+def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ rows)
+
+
+def als_factors(plays: sparse.csr_matrix, factors: int, rng: np.random.Generator) -> Floats:
     """Alternating least squares for implicit feedback (Hu, Koren, Volinsky, 2008).
 
-    Confidence is 1 + log(1 + plays); returns the artists' factors.
+    Confidence is 1 + log(1 + plays); returns the artists' factors, (artists, factors).
     """
-    artists = rng.normal(0, 0.1, (plays.shape[1], FACTORS))
+    artists = rng.normal(0, 0.1, (plays.shape[1], factors))
     by_artist = plays.T.tocsr()
     for _ in range(ROUNDS):
         people = _half(plays, artists)
@@ -97,10 +121,16 @@ def _als(plays: sparse.csr_matrix, rng: np.random.Generator) -> Floats:
     return artists
 
 
+def als_scores(factors: Floats, seeds: Indices, plays: Floats) -> Floats:
+    """Scores of the catalog by the listener's factors that fit these plays best."""
+    weight = CONFIDENCE * np.log1p(plays)
+    return np.asarray(factors @ _solve(factors[seeds], weight, factors.T @ factors))
+
+
 def _half(known: sparse.csr_matrix, others: Floats) -> Floats:
     """The factors of every row, given those of the columns."""
     base = others.T @ others
-    found = np.empty((known.shape[0], FACTORS))
+    found = np.empty((known.shape[0], others.shape[1]))
     for row in range(len(found)):
         span = slice(known.indptr[row], known.indptr[row + 1])
         found[row] = _solve(others[known.indices[span]], CONFIDENCE * known.data[span], base)
@@ -110,17 +140,9 @@ def _half(known: sparse.csr_matrix, others: Floats) -> Floats:
 def _solve(known: Floats, confidence: Floats, base: Floats) -> Floats:
     """Solve for x: (VᵀV + Vₖᵀ C Vₖ + L2) x = Vₖᵀ (1 + C), with Vₖ the known rows."""
     left = base + (known.T * confidence) @ known
-    left[np.diag_indices_from(left)] += ALS_L2
-    right = known.T @ (1 + confidence)
-    solved: Floats = linalg.solve(left, right, assume_a="pos", check_finite=False)
-    return solved
-
-
-def _ease(once: sparse.csr_matrix) -> Floats:
-    """EASE (Steck, WWW 2019): B = I - P diag(1 / diag P) with P = (XᵀX + L2)⁻¹."""
-    gram = (once.T @ once).toarray()
-    gram[np.diag_indices_from(gram)] += EASE_L2
-    inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
-    weights = inverse / -np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return np.asarray(weights)
+    left.flat[:: len(left) + 1] += ALS_L2
+    # What linalg.solve calls in the end, without its checks: they cost as much as solving.
+    _, solved, trouble = linalg.lapack.dposv(left, known.T @ (1 + confidence))
+    if trouble:
+        raise np.linalg.LinAlgError("ALS met a matrix that is not positive definite")
+    return np.asarray(solved)

@@ -125,14 +125,22 @@ def askable(plays: pd.DataFrame) -> npt.NDArray[np.int64]:
     return np.sort(known.index[known >= FEWEST_ARTISTS].to_numpy(dtype=np.int64))
 
 
-def hide(plays: pd.DataFrame, listener: int, artists: pd.Index) -> Case | None:
+def hide(plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0) -> Case | None:
     """Hide 30 % of a listener's artists, the same ones in every run.
+
+    Args:
+        plays: Everyone's.
+        listener: Whose artists.
+        artists: The catalog.
+        again: From 1 on, other draws of what is hidden.
 
     Returns:
         None when the catalog has none of what was hidden, or fewer than three known artists.
     """
     own = plays[plays["listener"] == listener].sort_values("artist")
-    order = np.random.default_rng([SEED, listener]).permutation(len(own))
+    # A draw's number is left out where it is 0.
+    draw = [SEED, listener, again] if again else [SEED, listener]
+    order = np.random.default_rng(draw).permutation(len(own))
     out = order < round(HIDDEN_SHARE * len(own))
     places = artists.get_indexer(pd.Index(own["artist"]))
     hidden, seen = places[out], ~out & (places >= 0)

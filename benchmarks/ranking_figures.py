@@ -1,13 +1,13 @@
 """What is a ranking of the catalog worth, listener by listener, and how sure is that?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.ranking_data import SEED, Floats
-from benchmarks.ranking_lessons import Asked, Exam
+from benchmarks.ranking_lessons import Asked
 from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.uncertainty import bootstrap_ratio
 
@@ -17,7 +17,6 @@ POPULAR = 0.75
 WORSE = 0.98
 
 NDCG, RECALL, AUC, AUC_POPULAR = "ndcg50", "recall50", "auc", "auc_popular"
-Scores = Callable[[Asked], Floats]
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,15 @@ class Setting:
         return max(float(self.singles[name][figure].mean()) for name in self.candidates)
 
 
-def judged(exam: Exam, scores: Scores) -> pd.DataFrame:
-    """Figures of one method, a row per listener.
+def figures_of(asked: Asked, scores: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
+    """Figures of every method on one listener, by name of the method.
 
     NDCG@50 and recall@50 count every hidden artist, also those that no one else plays. AUC sets
     the hidden ones against all other artists of the catalog that the listener is not known to
     play, and against the most popular quarter of these alone.
     """
-    popular = exam.listeners > np.quantile(exam.listeners, POPULAR)
-    return pd.DataFrame([_figures(each, scores(each), popular) for each in exam.asked])
-
-
-def ceiling(exam: Exam) -> float:
-    """The share of what was hidden that is in the catalog at all."""
-    hidden = sum(each.case.hidden_count for each in exam.asked)
-    return sum(len(each.case.hidden) for each in exam.asked) / hidden
+    popular = asked.listeners > np.quantile(asked.listeners, POPULAR)
+    return {name: _figures(asked, each, popular) for name, each in scores.items()}
 
 
 def _figures(

@@ -5,7 +5,7 @@ more together than each alone. Within: the linear one, from the listener's own p
 an unlearned default. The default: three witnesses that know little of each other count alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy.typing as npt
 import xgboost
 
 from benchmarks.ranking_data import SEED, Floats, Indices
-from benchmarks.ranking_lessons import WITHIN
+from benchmarks.ranking_lessons import WITHIN, Columns, Taught
+from benchmarks.ranking_signals import SETTING
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.listwise import Lesson, Lessons, fit_weights, share_of, softmax
 
@@ -21,18 +22,21 @@ from smallhours.training.ranking.listwise import Lesson, Lessons, fit_weights, s
 DEFAULT = Fusion({"seeds": (3.0, 0.0), "walk": (3.0, 0.0), "tag_model": (3.0, 0.0)})
 
 ACROSS_L2 = 0.01
-TREES, BAGS = 200, 3
+# So many lists tell the weights of a line as well as all do.
+LISTS_OF_LINE = 600
+TREES, BAGS = 100, 3
 # From fewer lists, fewer trees: what they learn beside the line is then mostly chance.
-LISTS_FOR_ALL_TREES = 1000
+LISTS_FOR_ALL_TREES = 2000
+BINS = 64
 TREE_SETTINGS = {
     "max_depth": 6,
-    "eta": 0.05,
+    "eta": 0.1,
     "min_child_weight": 5.0,
     "reg_lambda": 5.0,
     "subsample": 0.7,
     "colsample_bytree": 0.5,
     "tree_method": "hist",
-    "max_bin": 64,
+    "max_bin": BINS,
     "base_score": 0.0,
     "disable_default_eval_metric": 1,
 }
@@ -43,45 +47,103 @@ class Across:
     """A fusion learned from many listeners.
 
     Attributes:
-        places: Which columns it sees, of all.
+        places: Which columns of signals it sees, of all.
         linear: (places,), weights.
-        bags: Trees on top, each learned from other draws of rows and columns.
+        bags: Trees on top, each learned from other draws of rows and columns; they see the
+            setting as well.
     """
 
     places: Indices
-    linear: Floats
+    linear: npt.NDArray[np.float32]
     bags: Sequence[xgboost.Booster]
 
-    def by_line(self, columns: npt.NDArray[np.float32]) -> Floats:
+    def by_line(self, columns: Columns) -> Floats:
         """Scores of the linear fusion alone, (rows,)."""
-        return columns[:, self.places].astype(float) @ self.linear
+        return np.asarray(columns[:, self.places] @ self.linear, dtype=float)
 
-    def score(self, columns: npt.NDArray[np.float32]) -> Floats:
+    def score(self, columns: Columns) -> Floats:
         """Scores of trees and line together, (rows,): the mean of the bags."""
-        seen = xgboost.DMatrix(columns[:, self.places], base_margin=self.by_line(columns))
-        scores = [bag.predict(seen, output_margin=True) for bag in self.bags]
+        rows = xgboost.DMatrix(_seen(columns, self.places), base_margin=self.by_line(columns))
+        scores = [bag.predict(rows, output_margin=True) for bag in self.bags]
         return np.asarray(np.mean(scores, axis=0), dtype=float)
 
 
-def learn_across(
-    lessons: Lessons, names: Sequence[str], wanted: Sequence[str], *, threads: int
-) -> Across:
+class _Parts(xgboost.DataIter):
+    """The training lists part by part, so that no second copy of them all is made."""
+
+    def __init__(self, parts: Sequence[Taught], places: Indices) -> None:
+        super().__init__()
+        self._parts, self._places, self._next = parts, places, 0
+
+    def next(self, input_data: Callable[..., object]) -> bool:
+        """Hand over the next part; False after the last."""
+        if self._next == len(self._parts):
+            return False
+        input_data(data=_seen(self._parts[self._next].columns, self._places))
+        self._next += 1
+        return True
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._next = 0
+
+
+def learn_across(parts: Sequence[Taught], wanted: Sequence[str], *, threads: int) -> Across:
     """Learn weights and trees from many listeners' lists.
 
     Args:
-        lessons: Lists with the columns of all `names`.
-        names: Of the signals, in order.
+        parts: The lists.
         wanted: The signals that it may see.
         threads: For the trees.
     """
-    places = places_of(names, wanted)
-    seen = Lessons(lessons.columns[:, places], lessons.adopted, lessons.stands_for, lessons.starts)
-    linear = fit_weights(seen, np.zeros(len(places)), l2=ACROSS_L2)
-    bags = [_trees(seen, seen.columns @ linear, bag, threads) for bag in range(BAGS)]
+    places = places_of(parts[0].names, wanted)
+    linear = _line(parts, places).astype(np.float32)
+    lists = _without_columns(parts)
+    margin = np.concatenate([part.columns[:, places] @ linear for part in parts])
+    rows = xgboost.QuantileDMatrix(_Parts(parts, places), max_bin=BINS)
+    rows.set_base_margin(margin)
+    bags = [_trees(rows, lists, bag, threads) for bag in range(BAGS)]
     return Across(places, linear, bags)
 
 
-def _trees(lessons: Lessons, margin: Floats, bag: int, threads: int) -> xgboost.Booster:
+def _seen(columns: Columns, places: Indices) -> Columns:
+    """What trees see: the wanted signals, and the setting."""
+    setting = np.arange(columns.shape[1] - SETTING, columns.shape[1])
+    return columns[:, np.concatenate([places, setting])]
+
+
+def _line(parts: Sequence[Taught], places: Indices) -> Floats:
+    """The linear fusion, from LISTS_OF_LINE lists spread evenly over the parts."""
+    each = -(-LISTS_OF_LINE // len(parts))
+    lessons = [lesson for part in parts for lesson in _lessons(part, places, each)]
+    return fit_weights(Lessons.of(lessons), np.zeros(len(places)), l2=ACROSS_L2)
+
+
+def _lessons(part: Taught, places: Indices, most: int) -> list[Lesson]:
+    ends = np.cumsum(part.lengths)
+    chosen = np.unique(np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(int))
+    spans = [slice(ends[at] - part.lengths[at], ends[at]) for at in chosen]
+    return [
+        Lesson(
+            part.columns[span][:, places].astype(float), part.adopted[span], part.stands_for[span]
+        )
+        for span in spans
+    ]
+
+
+def _without_columns(parts: Sequence[Taught]) -> Lessons:
+    """What was adopted of which list; the trees have the columns."""
+    adopted = np.concatenate([part.adopted for part in parts])
+    lengths = np.concatenate([part.lengths for part in parts])
+    return Lessons(
+        np.empty((len(adopted), 0)),
+        adopted,
+        np.concatenate([part.stands_for for part in parts]),
+        (np.cumsum(lengths) - lengths).astype(np.intp),
+    )
+
+
+def _trees(rows: xgboost.DMatrix, lessons: Lessons, bag: int, threads: int) -> xgboost.Booster:
     """Boost the listwise softmax loss, starting from the linear scores.
 
     Its slope for a row is n·p - adopted, its curvature n·p·(1 - p), with p the row's probability
@@ -94,7 +156,6 @@ def _trees(lessons: Lessons, margin: Floats, bag: int, threads: int) -> xgboost.
         expected = of_row * picked
         return expected - lessons.adopted, np.maximum(expected * (1 - picked), 1e-6)
 
-    rows = xgboost.DMatrix(lessons.columns.astype(np.float32), base_margin=margin)
     settings = {**TREE_SETTINGS, "nthread": threads, "seed": SEED + bag}
     rounds = max(1, round(TREES * min(1.0, len(lessons.starts) / LISTS_FOR_ALL_TREES)))
     return xgboost.train(settings, rows, num_boost_round=rounds, obj=objective)

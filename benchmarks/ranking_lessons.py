@@ -1,26 +1,28 @@
-"""What is there to learn fusions from, and what to judge them on? Lists of many listeners.
+"""What is there to learn fusions from, and what are they asked? Lists of many listeners.
 
 The lists of the training listeners are made as those of the test listeners are: a fifth of them at
 a time is taken out of the crowd, 30 % of their artists are hidden, and the rest of the crowd says
-what it knows. Nothing of a test listener is in any crowd.
+what it knows; twice over, with other artists hidden. Nothing of a test listener is in any crowd.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from benchmarks.ranking_collaborative import Collaborative, learn
 from benchmarks.ranking_data import SEED, Case, Crowd, Floats, Indices, Tables, crowd_of, hide
-from benchmarks.ranking_signals import signals_a, signals_b
+from benchmarks.ranking_signals import setting_of, signals_a, signals_b
 from smallhours.training.ranking.columns import columns_of
 from smallhours.training.ranking.listwise import Lesson, sample_list
 
 FOLDS = 5
 PROCESSES = 2
+HIDES = 2
+# Of a training list: so many of the likeliest artists, and so many of the others.
+LIKELIEST, OTHERS = 400, 200
 # Within one listener: so many times is 30 % of what is left of their artists hidden again.
 INNER_HIDES = 8
 # What a single listener's past can tell apart: one or two signals of each kind.
@@ -39,112 +41,114 @@ WITHIN = (
 )
 # The tables, whom to learn from, and whom to ask about.
 Job = tuple[Tables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Columns = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One test listener: the columns of the whole catalog, and what was hidden.
+    """One test listener before the whole catalog.
 
     Attributes:
         case: The listener.
-        columns: (artists, 2 × signals), float32: of A's signals, then of B's.
+        listeners: (artists,), how many of the crowd play each artist.
+        names: Of the signals, in order.
+        columns: (artists, 2 × signals), then those of the setting.
         inner: Lists of the listener's own past, of the signals WITHIN.
     """
 
     case: Case
-    columns: npt.NDArray[np.float32]
+    listeners: Floats
+    names: Sequence[str]
+    columns: Columns
     inner: list[Lesson]
 
 
 @dataclass(frozen=True)
-class Exam:
-    """The test listeners, before one crowd.
+class Taught:
+    """Sampled lists of the training listeners.
 
     Attributes:
         names: Of the signals, in order.
-        asked: One each.
-        listeners: (artists,), how many of the crowd play each artist.
-        left_out: Test listeners of whom nothing that was hidden is in the catalog.
+        columns: (rows, 2 × signals), then those of the setting.
+        adopted: (rows,).
+        stands_for: (rows,), how many of its list each row stands for.
+        lengths: (lists,), rows of each.
     """
 
-    names: list[str]
-    asked: list[Asked]
-    listeners: Floats
-    left_out: int
+    names: Sequence[str]
+    columns: Columns
+    adopted: npt.NDArray[np.bool_]
+    stands_for: Floats
+    lengths: Indices
 
 
-def training_lessons(tables: Tables, listeners: npt.NDArray[np.int64]) -> list[Lesson]:
-    """One sampled list per training listener, of all signals."""
+def training_lists(tables: Tables, listeners: npt.NDArray[np.int64]) -> list[Taught]:
+    """HIDES sampled lists per training listener, of all signals; one part a fold."""
     jobs = [(tables, listeners, listeners[fold::FOLDS]) for fold in range(FOLDS)]
     with ProcessPoolExecutor(PROCESSES) as pool:
-        return [lesson for fold in pool.map(_fold, jobs) for lesson in fold]
+        return list(pool.map(_fold, jobs))
 
 
-def exam_of(tables: Tables, crowd: npt.NDArray[np.int64], tested: npt.NDArray[np.int64]) -> Exam:
-    """Ask about the test listeners; the crowd holds none of them."""
-    jobs = [(tables, crowd, tested[part::PROCESSES]) for part in range(PROCESSES)]
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        parts = list(pool.map(_part, jobs))
-    asked = [each for part in parts for each in part.asked]
-    return replace(parts[0], asked=asked, left_out=len(tested) - len(asked))
-
-
-def _part(job: Job) -> Exam:
-    tables, people, tested = job
-    crowd = crowd_of(tables, people)
+def ask(tables: Tables, crowd: Crowd, tested: Sequence[int]) -> Iterator[Asked]:
+    """Ask about test listeners, one at a time; the crowd holds none of them."""
     learned = learn(crowd, rng=np.random.default_rng(SEED))
-    names: list[str] = []
-    asked: list[Asked] = []
-    for listener in tested.tolist():
+    for listener in tested:
         case = hide(tables.plays, listener, crowd.artists)
         if case is not None:
-            names, each = _asked(crowd, learned, case)
-            asked.append(each)
-    return Exam(names, asked, crowd.listeners, len(tested) - len(asked))
+            rng = np.random.default_rng([SEED, listener])
+            names, columns = _columns(crowd, learned, case, rng)
+            inner = [_inner(crowd, case, rng) for _ in range(INNER_HIDES)]
+            yield Asked(case, crowd.listeners, names, columns, inner)
 
 
-def _fold(job: Job) -> list[Lesson]:
+def _fold(job: Job) -> Taught:
     tables, listeners, asked = job
     crowd = crowd_of(tables, np.setdiff1d(listeners, asked))
     learned = learn(crowd, rng=np.random.default_rng(SEED))
-    return list(_lessons(tables, crowd, learned, asked))
-
-
-def _lessons(
-    tables: Tables, crowd: Crowd, learned: Collaborative, asked: npt.NDArray[np.int64]
-) -> Iterator[Lesson]:
+    names: Sequence[str] = ()
+    lists = []
     for listener in asked.tolist():
-        case = hide(tables.plays, listener, crowd.artists)
-        if case is None:
-            continue
-        rng = np.random.default_rng([SEED, listener])
-        signals = _all_signals(crowd, learned, case, rng)
-        yield _lesson(signals, case.seeds, case.hidden, rng)
+        for again in range(HIDES):
+            case = hide(tables.plays, listener, crowd.artists, again)
+            if case is None:
+                continue
+            rng = np.random.default_rng([SEED, listener, again])
+            names, columns = _columns(crowd, learned, case, rng)
+            lists.append(_sampled(columns, 2 * len(names), case, rng))
+    return Taught(
+        names,
+        np.concatenate([each.columns for each in lists]).astype(np.float32),
+        np.concatenate([each.adopted for each in lists]),
+        np.concatenate([each.stands_for for each in lists]),
+        np.array([len(each.adopted) for each in lists], dtype=np.intp),
+    )
 
 
-def _lesson(
-    signals: pd.DataFrame, known: Indices, adopted: Indices, rng: np.random.Generator
-) -> Lesson:
-    open_ = _flags(len(signals), known, value=False)
-    columns = columns_of(signals, open_)
-    found = _flags(len(signals), adopted, value=True)
-    lesson = sample_list(columns, found, open_, rng=rng)
-    return Lesson(lesson.columns.astype(np.float32), lesson.adopted, lesson.stands_for)
-
-
-def _asked(crowd: Crowd, learned: Collaborative, case: Case) -> tuple[list[str], Asked]:
-    rng = np.random.default_rng([SEED, case.listener])
-    signals = _all_signals(crowd, learned, case, rng)
-    columns = columns_of(signals, _flags(len(signals), case.seeds, value=False))
-    inner = [_inner(crowd, case, rng) for _ in range(INNER_HIDES)]
-    return list(signals.columns), Asked(case, columns.astype(np.float32), inner)
-
-
-def _all_signals(
+def _columns(
     crowd: Crowd, learned: Collaborative, case: Case, rng: np.random.Generator
-) -> pd.DataFrame:
-    a = signals_a(crowd, case.seeds, case.plays, rng)
-    return a.join(signals_b(crowd, learned, case.seeds, case.plays))
+) -> tuple[list[str], Columns]:
+    """Both columns of every signal of the whole catalog, then those of the setting."""
+    own = signals_a(crowd, case.seeds, case.plays, rng)
+    signals = own.join(signals_b(crowd, learned, case.seeds, case.plays))
+    columns = columns_of(signals, _flags(len(signals), case.seeds, value=False))
+    setting = setting_of(crowd, case.seeds, own)
+    return list(signals.columns), np.hstack([columns.astype(np.float32), setting])
+
+
+def _sampled(columns: Columns, of_signals: int, case: Case, rng: np.random.Generator) -> Lesson:
+    """A sampled list: its rows are chosen by the signals, and hold the setting as well."""
+    places = np.arange(len(columns), dtype=np.float32)[:, None]
+    outlook = columns[:, 0:of_signals:2].sum(axis=1, keepdims=True)
+    chosen = sample_list(
+        np.hstack([outlook, places]),
+        _flags(len(columns), case.hidden, value=True),
+        _flags(len(columns), case.seeds, value=False),
+        rng=rng,
+        first=LIKELIEST,
+        others=OTHERS,
+    )
+    rows = columns[chosen.columns[:, 1].astype(int)]
+    return Lesson(rows, chosen.adopted, chosen.stands_for)
 
 
 def _inner(crowd: Crowd, case: Case, rng: np.random.Generator) -> Lesson:
@@ -153,7 +157,9 @@ def _inner(crowd: Crowd, case: Case, rng: np.random.Generator) -> Lesson:
     hidden = max(1, round(0.3 * len(order)))
     away, kept = order[:hidden], order[hidden:]
     signals = signals_a(crowd, case.seeds[kept], case.plays[kept], rng)[list(WITHIN)]
-    return _lesson(signals, case.seeds[kept], case.seeds[away], rng)
+    open_ = _flags(len(signals), case.seeds[kept], value=False)
+    found = _flags(len(signals), case.seeds[away], value=True)
+    return sample_list(columns_of(signals, open_), found, open_, rng=rng)
 
 
 def _flags(n: int, places: Indices, *, value: bool) -> npt.NDArray[np.bool_]:

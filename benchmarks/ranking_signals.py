@@ -1,15 +1,17 @@
 """What does each single signal say about every artist of the catalog, for one listener?
 
 Each is a number an artist, (artists,), higher is better. Those of A need the lists of similar
-artists, popularity and tags; those of B the plays of other listeners as well.
+artists, popularity and tags; those of B the plays of other listeners as well. Trees may also see
+the setting: how broad this listener's taste is and how an artist stands to it, unscaled.
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ranking_collaborative import Collaborative
+from benchmarks.ranking_collaborative import EASES, Collaborative, als_scores
 from benchmarks.ranking_data import LONGEST_LIST, Crowd, Floats, Indices
 from smallhours.training.ranking.walk import walk
 
@@ -18,13 +20,21 @@ NEAREST = 5
 # Of signals_b, in order. The best of these is what a fusion with others' plays must beat.
 COLLABORATIVE = (
     "als",
-    "ease",
-    "item_knn",
-    "item_knn_mild",
+    "als_few",
     "als_neighbours",
-    "directions",
+    *EASES,
+    "item_knn",
+    "item_knn_flat",
+    "item_knn_by_plays",
+    "item_knn_lift",
     "near_listeners",
+    "many_listeners",
 )
+# How many listeners are near, and how much the artists that everyone plays are damped among many.
+NEIGHBOURS, MANY_NEIGHBOURS, MANY_DAMPED = 50, 200, 0.4
+# A lift of few common listeners is drawn to 1 as if so many were expected by chance.
+LIFT_PRIOR = 0.05
+SETTING = 12
 
 
 def signals_a(
@@ -37,27 +47,96 @@ def signals_a(
         **_by_the_other_lists(crowd, seeds, loud),
         **_by_tags(crowd, seeds, loud, rng),
         "popularity": np.log1p(crowd.listeners),
-        "popularity_fit": _popularity_fit(crowd.listeners, seeds),
     }
     return pd.DataFrame(found)
 
 
 def signals_b(crowd: Crowd, learned: Collaborative, seeds: Indices, plays: Floats) -> pd.DataFrame:
     """What the other listeners' plays add."""
-    together = np.asarray(
-        crowd.together[seeds].multiply(1 / np.sqrt(crowd.listeners[seeds])[:, None]).sum(axis=0)
-    ).ravel()
-    return pd.DataFrame(
-        {
-            "als": learned.als(seeds, plays),
-            "ease": learned.by_ease(seeds),
-            "item_knn": together / np.sqrt(crowd.listeners),
-            "item_knn_mild": together / crowd.listeners**0.2,
-            "als_neighbours": learned.als_neighbours(seeds),
-            "directions": learned.by_directions(seeds),
-            "near_listeners": learned.near_listeners(seeds),
-        }
-    )
+    own = np.zeros(len(crowd.listeners))
+    own[seeds] = 1.0
+    found = {
+        "als": als_scores(learned.factors, seeds, plays),
+        "als_few": als_scores(learned.few_factors, seeds, plays),
+        "als_neighbours": _factor_neighbours(learned.factors, seeds),
+        **{name: ease.scores(own) for name, ease in learned.eases.items()},
+        **_by_common_listeners(crowd, seeds, plays),
+        **_by_near_listeners(crowd, learned, own),
+    }
+    return pd.DataFrame(found)[list(COLLABORATIVE)]
+
+
+def setting_of(crowd: Crowd, seeds: Indices, signals: pd.DataFrame) -> npt.NDArray[np.float32]:
+    """What the scale-free columns of the signals leave out, (artists, SETTING).
+
+    How many artists are known, how well known these are and how much they are of one kind; how
+    well known each artist is beside them, and its strongest evidence in its own unit.
+    """
+    known, n = np.log1p(crowd.listeners), len(seeds)
+    usual = known[seeds]
+    mean, spread = float(usual.mean()), max(float(usual.std()), 0.3)
+    support = signals["seeds"].to_numpy()
+    ones = np.ones(len(known))
+    columns = [
+        n * ones,
+        mean * ones,
+        spread * ones,
+        support[seeds].mean() / n * ones,
+        (known - mean) / spread,
+        known - np.quantile(usual, 0.1),
+        support / n,
+        support / max(float(support[seeds].max()), 1.0),
+        signals["best_match"].to_numpy(),
+        signals["match"].to_numpy() / n,
+        signals["tag_nearest"].to_numpy(),
+        np.bincount(crowd.near.indices, minlength=len(known)),
+    ]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _factor_neighbours(factors: Floats, seeds: Indices) -> Floats:
+    """Sum of the cosines between an artist's factors and those of each seed."""
+    length = np.linalg.norm(factors, axis=1, keepdims=True)
+    unit = factors / np.where(length > 0, length, 1.0)
+    return np.asarray(unit @ unit[seeds].sum(axis=0))
+
+
+def _by_common_listeners(crowd: Crowd, seeds: Indices, plays: Floats) -> dict[str, Floats]:
+    """From how many listeners an artist shares with each seed; no list is cut."""
+    both = crowd.together[seeds]
+    at, artists = np.repeat(np.arange(len(seeds)), np.diff(both.indptr)), both.indices
+    apart = crowd.listeners[seeds][at] * crowd.listeners[artists]
+    cosine = both.data / np.sqrt(apart)
+    loud = (np.log1p(plays) / np.log1p(plays).mean())[at]
+    people = crowd.plays.shape[0]
+    lift = np.log1p(both.data * people / (apart + LIFT_PRIOR * people))
+
+    def summed(each: Floats) -> Floats:
+        return np.bincount(artists, each, minlength=len(crowd.listeners)).astype(float)
+
+    return {
+        "item_knn": summed(cosine),
+        "item_knn_flat": summed(np.sqrt(cosine)),
+        "item_knn_by_plays": summed(cosine * loud),
+        "item_knn_lift": summed(lift),
+    }
+
+
+def _by_near_listeners(crowd: Crowd, learned: Collaborative, own: Floats) -> dict[str, Floats]:
+    """Artists of the listeners with the most artists in common, by cosine."""
+    few = _nearest(learned.rare_unit @ (own * learned.rarity), NEIGHBOURS)
+    many = _nearest(learned.unit @ own, MANY_NEIGHBOURS)
+    return {
+        "near_listeners": np.asarray(learned.once.T @ few**2),
+        "many_listeners": (learned.once.T @ many**2) / crowd.listeners**MANY_DAMPED,
+    }
+
+
+def _nearest(close: Floats, count: int) -> Floats:
+    """Only the nearest, the others 0."""
+    kept = close.copy()
+    kept[np.argsort(-close, kind="stable")[count:]] = 0.0
+    return kept
 
 
 def _by_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str, Floats]:
@@ -107,13 +186,6 @@ def _by_tags(
         "tag_model_weighted": _tag_model(vectors, seeds, 10.0, rng),
         "tag_count": np.log1p(np.asarray(crowd.tags.sum(axis=1)).ravel()),
     }
-
-
-def _popularity_fit(listeners: Floats, seeds: Indices) -> Floats:
-    """How near an artist is to how well known the listener's own are, on a log scale."""
-    known = np.log1p(listeners)
-    usual = known[seeds]
-    return np.asarray(-np.abs(known - usual.mean()) / max(float(usual.std()), 0.5))
 
 
 def _tag_model(

@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from benchmarks.ranking import roles_of
-from benchmarks.ranking_collaborative import learn
+from benchmarks.ranking_asking import METHODS, Judge, answers
+from benchmarks.ranking_collaborative import Ease, learn
 from benchmarks.ranking_data import BadTable, Tables, askable, crowd_of, hide, load_tables
+from benchmarks.ranking_fits import learn_across
+from benchmarks.ranking_lessons import training_lists
 from benchmarks.ranking_signals import COLLABORATIVE, signals_a, signals_b
 
 LISTENERS, ARTISTS, EACH = 60, 90, 12
@@ -59,6 +63,38 @@ def test_the_same_third_is_hidden_in_every_run(tables: Tables) -> None:
     assert not set(first.hidden) & set(first.seeds)
 
 
+def test_another_draw_hides_others(tables: Tables) -> None:
+    artists = pd.Index(sorted(tables.plays["artist"].unique()))
+    draws = [hide(tables.plays, 5, artists, again) for again in range(3)]
+    hidden = {tuple(sorted(case.hidden.tolist())) for case in draws if case is not None}
+    assert len(hidden) == 3
+
+
+def test_ease_without_a_matrix_of_artists_is_ease() -> None:
+    rng = np.random.default_rng(4)
+    once = sparse.csr_matrix((rng.random((12, 20)) < 0.3).astype(float))
+    inverse = np.linalg.inv((once.T @ once).toarray() + 5.0 * np.eye(20))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    own = np.zeros(20)
+    own[[2, 7, 11]] = 1.0
+    scores = Ease.of(once, 0.0, 5.0).scores(own)
+    others = own == 0
+    assert np.allclose(scores[others], (own @ weights)[others])
+
+
+def test_a_small_file_goes_the_whole_way(tables: Tables) -> None:
+    roles = roles_of(tables, 10)
+    parts = training_lists(tables, roles.learned)
+    own = [name for name in parts[0].names if name not in COLLABORATIVE]
+    fusion = learn_across(parts, own, threads=1)
+    judge = Judge(own, fusion, learn_across(parts, parts[0].names, threads=1))
+    found = answers(tables, roles.learned, roles.tested, judge)
+    assert found
+    assert all(set(METHODS.values()) <= set(each.figures) for each in found)
+    assert all(0 <= each.figures["B"]["ndcg50"] <= 1 for each in found)
+
+
 def test_a_tag_that_one_person_gave_counts_for_nobody(tables: Tables) -> None:
     crowd = crowd_of(tables, askable(tables.plays))
     assert crowd.tags.shape[1] == 2
@@ -82,7 +118,7 @@ def test_every_signal_prefers_the_listener_s_own_half(tables: Tables) -> None:
     )
     assert set(COLLABORATIVE) <= set(found)
     own = np.array([int(name.split()[1]) < 45 for name in crowd.artists])
-    blind = {"popularity", "popularity_fit", "tag_count"}
+    blind = {"popularity", "tag_count"}
     for name in set(found) - blind:
         values = found[name].to_numpy(dtype=float)
         assert values[own].mean() > values[~own].mean(), name

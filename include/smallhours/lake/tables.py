@@ -346,6 +346,12 @@ RECOMMENDATIONS = Table(
             nullable=True,
         ),
         Column("seeds", TEXTS, "The seeds that brought it, strongest first."),
+        Column(
+            "added",
+            TEXTS,
+            "What each signal added to the score, the most first, as `near_tracks 0.123`.",
+            nullable=True,
+        ),
     ),
 )
 

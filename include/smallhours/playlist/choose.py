@@ -7,6 +7,7 @@ rows of the main playlist and of every intent.
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from smallhours.catalog.features import measured
@@ -21,6 +22,7 @@ from smallhours.playlist.hours import Hours
 from smallhours.playlist.intents import Purpose, Scene, purpose_of
 from smallhours.playlist.listing import Listing, barred, listing_of
 from smallhours.playlist.missing import what_is_missing
+from smallhours.playlist.ranking import ADDED_BY
 from smallhours.playlist.reasons import Reason, Teller
 from smallhours.playlist.rerank.shortlist import owner_of
 from smallhours.playlist.scoring import Listening
@@ -36,6 +38,8 @@ MOST_RECORDED = 2_000
 MOST_RECORDED_BESIDE = 200
 # Whose hours of the week are looked at: the owners of so many of a track's strongest seeds.
 SEEDS_WITH_HOURS = 3
+# What a signal added is recorded to three digits; less than half of one is nothing.
+LEAST_ADDED = 0.0005
 
 _COLUMNS = [column.name for column in RECOMMENDATIONS.columns]
 
@@ -192,8 +196,21 @@ def rows_of(listing: Listing, listening: Listening, hours: Hours) -> pd.DataFram
         reason=[reason.text for reason in reasons],
         reason_kind=pd.Series([reason.kind for reason in reasons], recorded.index, dtype=object),
         seeds=pd.Series(seeds_of(evidence.votes, recorded.index), index=recorded.index),
+        added=pd.Series(_added(scored.reindex(recorded.index)), index=recorded.index),
     )
     return rows.rename_axis("track_key").reset_index()
+
+
+def _added(scored: pd.DataFrame) -> list[list[str]]:
+    """What each signal added to each track's score, as text, the most first."""
+    columns = [name for name in scored.columns if name.startswith(ADDED_BY)]
+    names = [name.removeprefix(ADDED_BY) for name in columns]
+    values = scored[columns].fillna(0.0).to_numpy(dtype=float)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return [
+        [f"{names[at]} {row[at]:.3f}" for at in best if row[at] >= LEAST_ADDED]
+        for row, best in zip(values, order.tolist(), strict=True)
+    ]
 
 
 def _told(

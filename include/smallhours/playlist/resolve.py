@@ -23,7 +23,7 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.selection import EXPLOIT, RESERVE, arrange
+from smallhours.playlist.selection import EXPLOIT, EXPLORE, RESERVE, arrange, begun_surely
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.wishes import PlaylistWishes
@@ -123,12 +123,11 @@ class _Walk:
         """The tracks of a list, in order; gaps are filled from its reserve, in its order."""
         self.refused = {}
         standins = iter(spare)
-        settled = [
+        return [
             found
             for place in listed
             if (found := self._first_that_resolves(place, standins, wishes))
         ]
-        return arrange(settled)
 
     def _first_that_resolves(
         self, key: str, standins: Iterator[str], wishes: PlaylistWishes
@@ -168,7 +167,9 @@ def _settle(chosen: pd.DataFrame, walk: _Walk, wishes: PlaylistWishes) -> pd.Dat
     """The rows of one playlist with its list as it will be."""
     listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
     spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
-    return _settled(chosen, walk.settle(listed, spare, wishes), walk.refused)
+    explored = set(chosen.index[chosen["slot"] == EXPLORE])
+    settled = begun_surely(arrange(walk.settle(listed, spare, wishes)), explored)
+    return _settled(chosen, settled, walk.refused)
 
 
 def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:

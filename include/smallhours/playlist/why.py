@@ -134,6 +134,9 @@ def _scores(row: pd.Series) -> list[str]:
         f"better known than {row['popularity']:.0%} of the candidates",
     ]
     details = [f"Its signals: {'; '.join(told)}."]
+    if row["added"] is not None and len(row["added"]):
+        parts = ", ".join(text.replace("_", " ") for text in row["added"])
+        details.append(f"Its score of {row['score']:.3f} is made of: {parts}.")
     seeds = list(row["seeds"])[:SEEDS_TOLD]
     if seeds:
         details.append(f"What led to it: {'; '.join(seeds)}.")

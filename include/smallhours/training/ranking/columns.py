@@ -32,8 +32,12 @@ def rank_column(values: Floats, among: Flags) -> Floats:
     field = np.sort(values[among & known])
     if not len(field):
         return np.zeros(len(values))
-    above = len(field) - np.searchsorted(field, values, side="right")
-    equal = len(field) - above - np.searchsorted(field, values, side="left")
+    # Asked in order, the search takes half the time.
+    order = np.argsort(values)
+    upto, below = np.empty(len(values)), np.empty(len(values))
+    upto[order] = np.searchsorted(field, values[order], side="right")
+    below[order] = np.searchsorted(field, values[order], side="left")
+    above, equal = len(field) - upto, upto - below
     ranks = np.minimum(above + np.maximum(equal + 1, 2) / 2, len(field))
     column: Floats = 1 - np.log(ranks) / np.log(max(len(field), 2))
     column[~known] = column[among & known].mean()

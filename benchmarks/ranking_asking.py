@@ -1,0 +1,94 @@
+"""How well does each method answer each test listener? One at a time: the columns are large."""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.ranking_data import Floats, Tables, crowd_of
+from benchmarks.ranking_figures import figures_of
+from benchmarks.ranking_fits import DEFAULT, Across, learn_within, places_of
+from benchmarks.ranking_lessons import PROCESSES, WITHIN, Asked, ask
+
+# What a comparison is called among the figures, and what it prints as.
+METHODS = {
+    "A": "A",
+    "within": "within",
+    "B": "B",
+    "default": "default, nothing learned",
+    "A_linear": "A linear",
+    "B_linear": "B linear",
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """All methods, ready to answer.
+
+    Attributes:
+        own: The signals of A.
+        across: The fusion of these, learned across listeners.
+        wider: The fusion of all signals.
+    """
+
+    own: Sequence[str]
+    across: Across
+    wider: Across
+
+    def scores(self, asked: Asked) -> dict[str, Floats]:
+        """The whole catalog's scores, by method: of every single signal, then of the fusions."""
+        columns, names = asked.columns, list(asked.names)
+        # A signal's rank column puts the catalog in the order of the signal.
+        singles = {name: columns[:, 2 * at].astype(float) for at, name in enumerate(names)}
+        inner = columns[:, places_of(names, WITHIN)]
+        default = columns[:, : 2 * len(names)].astype(float) @ DEFAULT.vector(names)
+        return {
+            **singles,
+            "default, nothing learned": default,
+            "within": inner @ learn_within(asked.inner, len(asked.case.seeds)),
+            "A linear": self.across.by_line(columns),
+            "A": self.across.score(columns),
+            "B linear": self.wider.by_line(columns),
+            "B": self.wider.score(columns),
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of asking about one listener.
+
+    Attributes:
+        figures: By method, then by figure.
+        findable: Hidden artists that the catalog has.
+        hidden: All hidden artists.
+    """
+
+    figures: dict[str, dict[str, float]]
+    findable: int
+    hidden: int
+
+
+def answers(
+    tables: Tables,
+    crowd: npt.NDArray[np.int64],
+    tested: npt.NDArray[np.int64],
+    judge: Judge,
+) -> list[Answer]:
+    """Ask about the test listeners; one of whom nothing could be found is left out."""
+    parts = [tested[part::PROCESSES].tolist() for part in range(PROCESSES)]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        found = pool.map(partial(_part, tables, crowd, judge), parts)
+        return [answer for part in found for answer in part]
+
+
+def _part(
+    tables: Tables, people: npt.NDArray[np.int64], judge: Judge, tested: list[int]
+) -> list[Answer]:
+    found = []
+    for asked in ask(tables, crowd_of(tables, people), tested):
+        figures = figures_of(asked, judge.scores(asked))
+        found.append(Answer(figures, len(asked.case.hidden), asked.case.hidden_count))
+    return found
