@@ -1,7 +1,6 @@
 """How well does each method answer each test listener? One at a time: the columns are large."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from benchmarks.ranking_data import Floats, Tables, crowd_of
 from benchmarks.ranking_figures import figures_of
 from benchmarks.ranking_fits import DEFAULT, Across, learn_within, places_of
-from benchmarks.ranking_lessons import PROCESSES, WITHIN, Asked, ask
+from benchmarks.ranking_lessons import PROCESSES, WITHIN, Asked, ask, at_once
 
 # What a comparison is called among the figures, and what it prints as.
 METHODS = {
@@ -76,12 +75,13 @@ def answers(
     crowd: npt.NDArray[np.int64],
     tested: npt.NDArray[np.int64],
     judge: Judge,
+    *,
+    processes: int = PROCESSES,
 ) -> list[Answer]:
     """Ask about the test listeners; one of whom nothing could be found is left out."""
-    parts = [tested[part::PROCESSES].tolist() for part in range(PROCESSES)]
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        found = pool.map(partial(_part, tables, crowd, judge), parts)
-        return [answer for part in found for answer in part]
+    parts = [tested[part::processes].tolist() for part in range(processes)]
+    found = at_once(partial(_part, tables, crowd, judge), parts, processes)
+    return [answer for part in found for answer in part]
 
 
 def _part(

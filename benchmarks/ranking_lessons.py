@@ -5,9 +5,11 @@ a time is taken out of the crowd, 30 % of their artists are hidden, and the rest
 what it knows; twice over, with other artists hidden. Nothing of a test listener is in any crowd.
 """
 
-from collections.abc import Iterator, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +44,8 @@ WITHIN = (
 # The tables, whom to learn from, and whom to ask about.
 Job = tuple[Tables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Columns = npt.NDArray[np.float32]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,22 @@ class Taught:
     lengths: Indices
 
 
-def training_lists(tables: Tables, listeners: npt.NDArray[np.int64]) -> list[Taught]:
+def at_once(work: Callable[[T], R], jobs: Sequence[T], processes: int) -> list[R]:
+    """Do jobs in so many processes, or in this one; results in the order of the jobs."""
+    if processes == 1:
+        return [work(job) for job in jobs]
+    # Begun afresh: a fork of a process in which trees were grown by threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        return list(pool.map(work, jobs))
+
+
+def training_lists(
+    tables: Tables, listeners: npt.NDArray[np.int64], *, processes: int = PROCESSES
+) -> list[Taught]:
     """HIDES sampled lists per training listener, of all signals; one part a fold."""
     jobs = [(tables, listeners, listeners[fold::FOLDS]) for fold in range(FOLDS)]
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        return list(pool.map(_fold, jobs))
+    return at_once(_fold, jobs, processes)
 
 
 def ask(tables: Tables, crowd: Crowd, tested: Sequence[int]) -> Iterator[Asked]:

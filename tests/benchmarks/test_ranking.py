@@ -85,11 +85,11 @@ def test_ease_without_a_matrix_of_artists_is_ease() -> None:
 
 def test_a_small_file_goes_the_whole_way(tables: Tables) -> None:
     roles = roles_of(tables, 10)
-    parts = training_lists(tables, roles.learned)
+    parts = training_lists(tables, roles.learned, processes=1)
     own = [name for name in parts[0].names if name not in COLLABORATIVE]
     fusion = learn_across(parts, own, threads=1)
     judge = Judge(own, fusion, learn_across(parts, parts[0].names, threads=1))
-    found = answers(tables, roles.learned, roles.tested, judge)
+    found = answers(tables, roles.learned, roles.tested, judge, processes=1)
     assert found
     assert all(set(METHODS.values()) <= set(each.figures) for each in found)
     assert all(0 <= each.figures["B"]["ndcg50"] <= 1 for each in found)

@@ -1,9 +1,14 @@
-"""Airflow's hooks for the two services: a client from a connection, for a DAG of one's own."""
+"""Airflow's hooks for the two services: a client from a connection, for a DAG of one's own.
+
+A connection is named after its listener, `spotify_<listener>`: what the hook asks for, how fast and
+where, is that listener's part of the settings.
+"""
 
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
+from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.provider.connections import AirflowSecrets
 from smallhours.runs import lastfm_client, spotify_client
 from smallhours.settings import load_settings
@@ -14,32 +19,74 @@ if TYPE_CHECKING:
 
 
 class SpotifyHook(BaseHook):
-    """A listener's Spotify, from the connection `spotify_<listener>`."""
+    """A listener's Spotify.
+
+    Args:
+        spotify_conn_id: The connection, `spotify_<listener>`.
+    """
 
     conn_name_attr = "spotify_conn_id"
     conn_type = "spotify"
     hook_name = "Spotify"
 
-    def __init__(self, listener: str) -> None:
+    def __init__(self, spotify_conn_id: str) -> None:
         super().__init__()
-        self.listener = listener
+        self.listener = _listener_of(spotify_conn_id, "spotify")
 
     def get_conn(self) -> "SpotifyClient":
         """A client; the caller closes it."""
         return spotify_client(self.listener, load_settings(), AirflowSecrets())
 
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Spotify whose login it is; behind the *Test* button of the connection's form."""
+        try:
+            with self.get_conn() as client:
+                account = client.me()
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"Spotify knows this login: {account.display_name or account.id}."
+
 
 class LastfmHook(BaseHook):
-    """A listener's Last.fm, from the connection `lastfm_<listener>`."""
+    """A listener's Last.fm.
+
+    Args:
+        lastfm_conn_id: The connection, `lastfm_<listener>`.
+    """
 
     conn_name_attr = "lastfm_conn_id"
     conn_type = "lastfm"
     hook_name = "Last.fm"
 
-    def __init__(self, listener: str) -> None:
+    def __init__(self, lastfm_conn_id: str) -> None:
         super().__init__()
-        self.listener = listener
+        self.listener = _listener_of(lastfm_conn_id, "lastfm")
 
     def get_conn(self) -> "LastfmClient":
         """A client; the caller closes it."""
         return lastfm_client(self.listener, load_settings(), AirflowSecrets())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
+        try:
+            user = load_settings().listener(self.listener).lastfm_user
+            with self.get_conn() as client:
+                told = client.user_info(user)
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
+
+
+def _listener_of(connection: str, service: str) -> str:
+    """Whose connection it is, by its name.
+
+    Raises:
+        SettingsError: when it is not named after a listener.
+    """
+    before, _, listener = connection.partition("_")
+    if before != service or not listener:
+        raise SettingsError(
+            f"The connection `{connection}` is not named after a listener.",
+            remedy=f"Name it `{service}_<listener>`, with the listener's name in smallhours.toml.",
+        )
+    return listener

@@ -32,7 +32,7 @@ _CATALOG = {
     "seed_tags": 15,
     "foreign_tags": 15,
 }
-LIST_SIZE = 20
+LIST_SIZE = 10
 # What is not done every night.
 SELDOM = ("refresh_catalog", "train_models")
 

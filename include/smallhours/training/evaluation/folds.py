@@ -69,8 +69,8 @@ def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
 
 
 def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """What of `feedback` had been seen at a cut."""
-    return feedback[feedback["at"] < cut]
+    """What of `feedback` had been seen at a cut: a night's end is the date of what it collected."""
+    return feedback[feedback["at"] <= cut]
 
 
 def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:
