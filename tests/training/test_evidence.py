@@ -143,7 +143,11 @@ def test_evidence_fades_by_half_in_a_half_life() -> None:
 
 def test_for_and_against_add_up() -> None:
     assert grade(signals=library("saved"), told=feedback("removed")) == (0, 1.0, "removed")
-    assert grade(signals=library("top"), told=feedback("removed")) is None
+    assert grade(signals=library("saved", "loved"), told=feedback("removed")) is None
+
+
+def test_what_was_only_heard_does_not_excuse_a_removed_pick() -> None:
+    assert grade(signals=library("top"), told=feedback("removed")) == (0, 2.0, "removed")
 
 
 @settings(deadline=None)  # a busy machine is no failure

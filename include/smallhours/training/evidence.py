@@ -22,6 +22,8 @@ PLAYS_TO_REPEAT = 3
 LEAST_WEIGHT = 0.01
 FOND = ("saved", "loved")
 FORWARD = "fwdbtn"
+REJECTED_ALOUD = ("removed", "disliked", "thumbs_down", "blocked")
+ONLY_HEARD = ("top", "played", "repeated", "pick_kept", "pick_played")
 
 # What each reaction to a pick is called in the settings. `unplayed` says nothing: they slept.
 _REACTIONS: Mapping[str, tuple[str, int]] = {
@@ -67,6 +69,7 @@ def graded(
         ],
         ignore_index=True,
     )
+    events = _as_said(events)
     net = events.groupby("track_key")["weight"].sum()
     net = net[net.abs() >= LEAST_WEIGHT]
     events = events[events["track_key"].isin(net.index)]
@@ -81,6 +84,17 @@ def graded(
     )
     found = strongest.assign(label=label, weight=net.abs()).reset_index()
     return found[COLUMNS].sort_values("track_key", ignore_index=True)
+
+
+def _as_said(events: pd.DataFrame) -> pd.DataFrame:
+    """Without what was only heard of a track that was rejected aloud.
+
+    A pick that was played and then taken out was heard, and may be among the night's top tracks
+    for it; that excuses nothing. What was said for it - saved, loved, a thumb up - still counts.
+    """
+    rejected = events.loc[events["evidence"].isin(REJECTED_ALOUD), "track_key"]
+    excused = events["track_key"].isin(rejected) & events["evidence"].isin(ONLY_HEARD)
+    return events[~excused]
 
 
 def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
