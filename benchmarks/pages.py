@@ -104,6 +104,7 @@ def _open_house() -> Host:
         may_write=lambda: None,
         trigger=lambda _dag, _conf: "",
         partition_of=lambda _dag, _run: None,
+        warning=lambda _listener: "",
         secret=lambda: "of the benchmark",
     )
 

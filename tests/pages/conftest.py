@@ -22,6 +22,7 @@ class Visitor:
 
     lake: Lake
     role: str = "writer"
+    warning: str = ""
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -47,6 +48,7 @@ class Visitor:
             may_write=may_write,
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
+            warning=lambda _listener: self.warning,
             secret=lambda: SECRET,
         )
 

@@ -79,3 +79,12 @@ def test_an_error_is_a_page_that_says_what_to_do(browser: TestClient) -> None:
     assert answer.status_code == 400
     assert "There is no listener" in answer.text
     assert "Known listeners: default." in answer.text
+
+
+def test_what_must_be_known_at_once_stands_on_every_page(
+    browser: TestClient, visitor: Visitor
+) -> None:
+    visitor.warning = "Spotify login: it ends in 9 days. Run `smallhours login spotify`."
+
+    for name in PAGES:
+        assert visitor.warning in browser.get(f"{PREFIX}/{name}").text

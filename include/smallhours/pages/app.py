@@ -213,6 +213,7 @@ def page(
             prefix=PREFIX,
             place=place,
             listeners=list(place.settings.listeners) if place else [],
+            warning=host.warning(place.listener) if place else "",
             token=forms.token_for(request, host.secret()),
             token_field=forms.FIELD,
             **shown,

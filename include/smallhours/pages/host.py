@@ -17,6 +17,7 @@ class Host:
         trigger: Starts a run of a DAG with a configuration; returns the run's id.
         partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
             own; None when it has none.
+        warning: What a listener should know at once, such as that their login ends; or empty.
         secret: Signs the tokens of the forms.
     """
 
@@ -24,4 +25,5 @@ class Host:
     may_write: Dependency
     trigger: Callable[[str, Mapping[str, Any]], str]
     partition_of: Callable[[str, str], str | None]
+    warning: Callable[[str], str]
     secret: Callable[[], str]

@@ -23,8 +23,33 @@ def airflow_host() -> Host:
         may_write=requires_access_dag("POST", DagAccessEntity.RUN, _DAG),
         trigger=trigger,
         partition_of=partition_of,
+        warning=login_warning,
         secret=lambda: str(conf.get("api", "secret_key")),
     )
+
+
+def login_warning(listener: str) -> str:
+    """That the listener's login to Spotify ends soon, or has; empty while there is time."""
+    import datetime as dt
+
+    from smallhours.checkup.finding import Health
+    from smallhours.checkup.logins import check_login_age
+    from smallhours.errors import SmallhoursError
+    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.settings import load_settings
+
+    try:
+        if not load_settings().listener(listener).spotify:
+            return ""
+        credentials = AirflowSecrets().spotify(listener)
+    except SmallhoursError as error:
+        return str(error)
+    if credentials.authorized_at is None:  # an environment variable that does not say
+        return ""
+    found = check_login_age(credentials, now=dt.datetime.now(dt.UTC))
+    if found.health is Health.GOOD:
+        return ""
+    return f"{found.subject}: {found.what}. {found.remedy}"
 
 
 def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:

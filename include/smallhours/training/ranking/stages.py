@@ -16,6 +16,8 @@ from smallhours.training.ranking.study import HELD_OUT, HIDES, MONTHS, Study, st
 from smallhours.training.registry import Registry
 from smallhours.training.taste_rows import read_past
 
+# What the listener came to like, of which the candidates' share is told; of fewer it says nothing.
+FEWEST_FOUND = 20
 LIMITS = (
     "candidates that came by other routes than tonight's, and explaining a listener: signals that "
     "say nearly the same share their weight by chance."
@@ -70,10 +72,13 @@ def _counts(study: Study) -> Summary:
 
 def _note(lake: Lake, study: Study, listener: str, night: Night) -> None:
     learned, default = study.ndcg
-    if math.isnan(learned):
-        return
-    metric = Metric(NAME, "ndcg50", learned, study.adoptions, default)
-    note_metrics(lake, [metric], listener=listener, night=night)
+    found = study.adoptions + study.missed
+    noted = []
+    if not math.isnan(learned):
+        noted.append(Metric(NAME, "ndcg50", learned, study.adoptions, default))
+    if found >= FEWEST_FOUND:
+        noted.append(Metric(NAME, "candidate_recall", study.adoptions / found, found))
+    note_metrics(lake, noted, listener=listener, night=night)
 
 
 def _card(study: Study, listener: str, night: Night) -> ModelCard:

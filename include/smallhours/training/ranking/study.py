@@ -86,7 +86,8 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
         )
     lessons = [_lesson(each, rng) for each in taught]
     learned = _fitted(lessons, artists)
-    held = [each for fold in held_out if (each := week_list(memory, fold, rng)).adopted.any()]
+    weeks = [week_list(memory, fold, rng) for fold in held_out]
+    held = [each for each in weeks if each.adopted.any()]
     verdict = _judged(learned, held, night.rng(listener, "ranking gate"))
     if verdict is not None and verdict.promote:
         everything = [*taught, *held]
@@ -97,7 +98,7 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
         len(taught),
         artists,
         sum(int(each.adopted.sum()) for each in held),
-        sum(each.missed for each in held),
+        sum(each.missed for each in weeks),
         (_ndcg(learned, held), _ndcg(DEFAULT, held)),
     )
 

@@ -1,0 +1,44 @@
+"""Do the pages warn of a login's end, and of nothing else?"""
+
+import datetime as dt
+
+import pytest
+
+from smallhours.provider.pages import login_warning
+from tests.airflow_home import House
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+
+
+def log_in(house: House, *, days_ago: int) -> None:
+    at = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_ago)
+    house.set_connection(
+        "spotify_ada",
+        conn_type="spotify",
+        login="sandbox-client",
+        password="sandbox-secret",
+        extra={"refresh_token": "refresh-ada", "authorized_at": at.isoformat()},
+    )
+
+
+def test_a_fresh_login_needs_no_word(house: House) -> None:
+    log_in(house, days_ago=100)
+
+    assert login_warning("ada") == ""
+
+
+@pytest.mark.parametrize(("days_ago", "says"), [(155, "it ends in 26 days"), (190, "it ended")])
+def test_from_day_150_on_the_pages_say_what_to_run(house: House, days_ago: int, says: str) -> None:
+    log_in(house, days_ago=days_ago)
+
+    told = login_warning("ada")
+
+    assert says in told
+    assert "smallhours login spotify" in told
+    assert "refresh-ada" not in told
+
+
+def test_a_missing_connection_is_told_too(house: House) -> None:
+    house.unset_connection("spotify_ada")
+
+    assert "There is no Airflow connection `spotify_ada`" in login_warning("ada")
