@@ -145,6 +145,7 @@ def write_choice(
         why_not="",
         reason="Because.",
         reason_kind="tag",
+        added=None,
     )
     rows["seeds"] = [[] for _ in keys]
     where = {"listener": "default", "night": date}
