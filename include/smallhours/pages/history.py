@@ -77,8 +77,7 @@ def history(place: Place, *, intent: str = "main") -> History:
         )
         for row in playlists.to_dict("records")
     ]
-    intents = {key: wishes.name for key, wishes in place.wishes.playlists.items()}
-    return History(intent, intents, lists, _trend(found))
+    return History(intent, place.intents, lists, _trend(found))
 
 
 def _shares(rows: pd.DataFrame | None) -> list[Share]:

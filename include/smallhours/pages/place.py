@@ -31,6 +31,11 @@ class Place:
         return self.settings.listener(self.listener)
 
     @property
+    def intents(self) -> dict[str, str]:
+        """The listener's playlists: key -> name."""
+        return {key: wishes.name for key, wishes in self.wishes.playlists.items()}
+
+    @property
     def today(self) -> dt.date:
         """The date where the listener is."""
         return self.wishes.night_at(dt.datetime.now(dt.UTC)).date
@@ -48,15 +53,6 @@ def place_of(listener: str | None) -> Place:
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
     return Place(settings, name, Lake(settings.lake.url))
-
-
-def nights_of(lake: "Lake", listener: str) -> list[dt.date]:
-    """The nights that have a list, newest first."""
-    from smallhours.lake.tables import RECOMMENDATIONS
-
-    found = lake.partitions(RECOMMENDATIONS)
-    mine = (each["night"] for each in found if each["listener"] == listener)
-    return sorted((dt.date.fromisoformat(night) for night in mine), reverse=True)
 
 
 def parse_night(text: str) -> dt.date:

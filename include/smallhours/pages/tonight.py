@@ -8,11 +8,12 @@ import pandas as pd
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS, RECOMMENDATIONS
-from smallhours.pages.place import Place, nights_of
+from smallhours.pages.place import Place
 from smallhours.playlist.evidence import read_features
 from smallhours.playlist.grounds import features_of
 from smallhours.playlist.ledger import SURELY_SHOWN
 from smallhours.playlist.reasons import Feature
+from smallhours.playlist.why import nights_of
 
 # What a button says, by the reaction that it writes.
 BUTTONS: Mapping[str, str] = {
@@ -123,7 +124,7 @@ def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main")
         for row in chosen.to_dict("records")
     ]
     new, gone = _difference(lake, listener, intent, playlists, night, picks)
-    intents = {key: wishes.name for key, wishes in place.wishes.playlists.items()}
+    intents = place.intents
     last = entry.iloc[-1] if len(entry) else None
     return Tonight(
         night,

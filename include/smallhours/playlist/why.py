@@ -82,11 +82,16 @@ def why(
     return Answer(found, name, night, verdict, [*_scores(row), *_later(lake, listener, found)])
 
 
+def nights_of(lake: Lake, listener: str) -> list[dt.date]:
+    """The nights that have a list, newest first."""
+    parts = lake.partitions(RECOMMENDATIONS)
+    mine = (part["night"] for part in parts if part["listener"] == listener)
+    return sorted((dt.date.fromisoformat(night) for night in mine), reverse=True)
+
+
 def newest_night(lake: Lake, listener: str) -> dt.date | None:
     """The newest night that has a list; None before the first."""
-    parts = lake.partitions(RECOMMENDATIONS)
-    nights = [part["night"] for part in parts if part["listener"] == listener]
-    return dt.date.fromisoformat(max(nights)) if nights else None
+    return next(iter(nights_of(lake, listener)), None)
 
 
 def _found(rows: pd.DataFrame, asked: str) -> str | None:
