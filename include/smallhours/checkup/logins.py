@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
 from smallhours.runs import Secrets, lastfm_client, spotify_client
-from smallhours.services.credentials import SpotifyCredentials, days_left, login_remedy
+from smallhours.services.credentials import (
+    REMIND_DAYS_LEFT,
+    SpotifyCredentials,
+    days_left,
+    login_remedy,
+)
 from smallhours.services.spotify_login import SCOPES
 from smallhours.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# From day 150 of about 182: a month to find five minutes in.
-REMIND_FROM_DAYS_LEFT = 32
 
 
 def check_logins(
@@ -46,7 +48,7 @@ def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Findin
         return note("Spotify login", "it is not known when it was made", remedy)
     if left < 0:
         return bad("Spotify login", f"it ended {-left} days ago", remedy)
-    if left <= REMIND_FROM_DAYS_LEFT:
+    if left <= REMIND_DAYS_LEFT:
         return note("Spotify login", f"it ends in {left} days", remedy)
     return good("Spotify login", f"lasts {left} more days")
 

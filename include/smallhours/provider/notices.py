@@ -21,14 +21,17 @@ from smallhours.errors import (
     SmallhoursError,
 )
 from smallhours.provider.connections import AirflowSecrets, read_variable, write_variable
-from smallhours.services.credentials import LOGIN_LASTS, SpotifyCredentials, days_left, login_remedy
+from smallhours.services.credentials import (
+    REMIND_DAYS_LEFT,
+    SpotifyCredentials,
+    days_left,
+    login_remedy,
+)
 from smallhours.settings import Event, Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-# Half a year less a month: from then on the listener is reminded.
-REMIND_FROM = dt.timedelta(days=150)
 AGAIN_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
 _NEEDS_YOU = (NeedsLogin, NotOurs, Refused, SettingsError)
 
@@ -79,7 +82,7 @@ def trouble(listener: str, error: SmallhoursError) -> Notice | None:
 def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
     """The login ends within a month; None when it does not, or nobody knows."""
     left = days_left(credentials, now)
-    if left is None or left > (LOGIN_LASTS - REMIND_FROM).days or left < 0:
+    if left is None or left > REMIND_DAYS_LEFT or left < 0:
         return None
     when = "today" if left == 0 else "tomorrow" if left == 1 else f"in {left} days"
     return Notice(

@@ -14,6 +14,9 @@ from smallhours.errors import NeedsLogin, SettingsError
 # Spotify's refresh tokens live for six months from the listener's consent; refreshing does not
 # prolong them (developer.spotify.com/blog/2026-06-18-refresh-token-expiration).
 LOGIN_LASTS = timedelta(days=182)
+# A month to find five minutes in.
+REMIND_FROM = timedelta(days=150)
+REMIND_DAYS_LEFT = (LOGIN_LASTS - REMIND_FROM).days
 
 
 @dataclass(frozen=True, slots=True)
