@@ -79,13 +79,7 @@ def rollback_form(settings: Settings | None) -> Form:
     """Whose list of which night comes back, and into which of their playlists."""
     return {
         "listener": _listener(settings),
-        "night": Param(
-            None,
-            title="Night",
-            description="The night whose list comes back.",
-            type=["null", "string"],
-            format="date",
-        ),
+        "night": _night("The night whose list comes back."),
         "intent": Param(
             "main",
             title="Playlist",
@@ -173,11 +167,13 @@ def _listener(settings: Settings | None, *, everyone: bool = False) -> Param:
     )
 
 
-def _night() -> Param:
+def _night(
+    description: str = "The date of the night, in the listener's time zone; empty: tonight.",
+) -> Param:
     return Param(
         None,
         title="Night",
-        description="The date of the night, in the listener's time zone; empty: tonight.",
+        description=description,
         type=["null", "string"],
         format="date",
     )
