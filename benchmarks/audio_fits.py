@@ -31,7 +31,7 @@ LIBRARY = {
     OURS: "smallhours.training.regression",
     LINEAR: "smallhours.training.regression",
     SCIKIT: "sklearn.linear_model",
-    SHARED_BASIS: "smallhours.training.bayesian_ridge",
+    SHARED_BASIS: "smallhours.training.regression.bayesian_ridge",
     XGBOOST: "xgboost",
 }
 
@@ -84,7 +84,7 @@ def _paper(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Foun
         trees = xgboost.XGBRegressor(n_estimators=TREES, n_jobs=THREADS).fit(learned, y[train])
         return {"predicted": trees.predict(asked).astype(np.float64)}
     if kind == SHARED_BASIS:
-        from smallhours.training.bayesian_ridge import SparseBayesianRidge
+        from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 
         bayes = SparseBayesianRidge().fit(learned, y[train])
         return {"predicted": bayes.predict(asked), **_learned([bayes], bayes.coef_)}

@@ -34,9 +34,9 @@ from smallhours.playlist.hours import Hours
 from smallhours.playlist.scoring import Listening
 from smallhours.settings import parse_settings
 from smallhours.training.ranking.fusion import DEFAULT
-from smallhours.training.taste import TasteModel
-from smallhours.training.taste_classifier import TasteClassifier
-from smallhours.training.taste_columns import TagColumns
+from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.model import TasteModel
 
 T = TypeVar("T")
 LEARNED_FROM = 3_000

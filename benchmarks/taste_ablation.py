@@ -22,9 +22,9 @@ from benchmarks.taste_data import World, no_feedback, no_library
 from benchmarks.taste_signals import Day, past_of
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
-from smallhours.training.taste_classifier import TasteClassifier
-from smallhours.training.taste_columns import TagColumns
-from smallhours.training.taste_rows import Past, rows_at
+from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.rows import Past, rows_at
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

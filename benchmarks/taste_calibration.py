@@ -20,8 +20,8 @@ from smallhours.training.evaluation.classification import (
     log_loss,
     reliability,
 )
-from smallhours.training.taste_classifier import AS_TRAINED, Calibration
-from smallhours.training.taste_exam import OTHERS_PER_LIKE
+from smallhours.training.taste.classifier import AS_TRAINED, Calibration
+from smallhours.training.taste.exam import OTHERS_PER_LIKE
 
 Floats = npt.NDArray[np.float64]
 

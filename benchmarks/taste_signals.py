@@ -19,9 +19,9 @@ from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import Fold, plays_before
 from smallhours.training.ranking.fusion import DEFAULT, Fusion
-from smallhours.training.taste import SeedTaste
-from smallhours.training.taste_learning import learn
-from smallhours.training.taste_rows import Past, Rows, rows_at
+from smallhours.training.taste.learning import learn
+from smallhours.training.taste.model import SeedTaste
+from smallhours.training.taste.rows import Past, Rows, rows_at
 
 Floats = npt.NDArray[np.float64]
 

@@ -358,7 +358,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "train_models": (
             Stage(
                 "train_taste",
-                "training.stages",
+                "training.taste.stages",
                 (),
                 "Learn what the listener likes from the tags of what they played.",
             ),
@@ -370,13 +370,13 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
             ),
             Stage(
                 "train_audio_features",
-                "training.audio_stages",
+                "training.audio.stages",
                 (),
                 "Learn audio features from tags, where features are known.",
             ),
             Stage(
                 "predict_audio_features",
-                "training.audio_stages",
+                "training.audio.stages",
                 (),
                 "Predict the audio features of all other tracks.",
             ),

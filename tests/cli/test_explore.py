@@ -8,7 +8,7 @@ import pytest
 
 from smallhours import cli
 from smallhours.lake.store import Lake
-from smallhours.training.audio_stages import train_audio_features
+from smallhours.training.audio.stages import train_audio_features
 from tests.training.lakes import ADA, NIGHT, add_features, add_tracks, measured_catalog
 from tests.training.lakes import some_settings as settings
 

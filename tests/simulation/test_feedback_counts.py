@@ -11,7 +11,7 @@ from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK, PLAYLISTS, RECOMMENDAT
 from smallhours.simulation.nights import Living, begun
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
-from smallhours.training.taste import NAME
+from smallhours.training.taste.model import NAME
 from tests.simulation.small_lives import ADA, LIFE
 
 REMOVED = 4

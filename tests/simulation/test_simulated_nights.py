@@ -9,9 +9,9 @@ from smallhours.lake.tables import RECOMMENDATIONS
 from smallhours.simulation.nights import Living, begun, live
 from smallhours.simulation.rivals import RIVALS
 from smallhours.simulation.world import truth_of, world_of
-from smallhours.training import taste
 from smallhours.training.ranking.saved import load_fusion
 from smallhours.training.registry import Registry
+from smallhours.training.taste import model as taste
 from tests.simulation.small_lives import ADA, LIFE, SMALL, life_by
 
 

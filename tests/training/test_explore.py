@@ -9,7 +9,7 @@ import pytest
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
-from smallhours.training.audio_stages import predict_audio_features, train_audio_features
+from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.explore import (
     EXACT,
     SHAPLEY,
@@ -20,7 +20,7 @@ from smallhours.training.explore import (
     explore,
     parse_tags,
 )
-from smallhours.training.stages import train_taste
+from smallhours.training.taste.stages import train_taste
 from tests.training.lakes import (
     ADA,
     NIGHT,

@@ -10,8 +10,9 @@ from smallhours.playlist.ledger import KEPT_YESTERDAY, VERIFIED
 from smallhours.runs import budget_file
 from smallhours.services.budget import TokenBucket
 from smallhours.settings import Settings
-from smallhours.training import audio_predictor, taste
+from smallhours.training.audio import predictor as audio_predictor
 from smallhours.training.registry import SHARED, Registry
+from smallhours.training.taste import model as taste
 
 # Models are trained every night; a week without one is a week of failures.
 OLD_MODEL = dt.timedelta(days=7)

@@ -10,9 +10,10 @@ from threading import Lock
 from smallhours.charts.bars import horizontal_bars
 from smallhours.errors import NotEnoughData
 from smallhours.pages.place import Place
-from smallhours.training import audio_predictor, taste
+from smallhours.training.audio import predictor as audio_predictor
 from smallhours.training.explore import Exploration, Explorer, UnknownTags
 from smallhours.training.registry import SHARED, Registry
+from smallhours.training.taste import model as taste
 
 # Of the completion's list; a browser shows a few of them at a time.
 TAGS_OFFERED = 1_500

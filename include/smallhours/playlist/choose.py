@@ -30,7 +30,7 @@ from smallhours.settings import Listener, Settings
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.saved import load_fusion
-from smallhours.training.taste import load_taste
+from smallhours.training.taste.model import load_taste
 from smallhours.wishes import MAIN, PlaylistWishes
 
 # How many of the considered tracks are recorded with their scores: of the main list, of an intent.

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from smallhours.lake.store import Lake
-from smallhours.training import taste
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import fusion
 from smallhours.training.ranking.saved import FILE, NAME
 from smallhours.training.registry import Registry
+from smallhours.training.taste import model as taste
 
 OURS = "ours"
 FIRST_SEED = "first_seed"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smallhours.training.audio import AudioModel, FeatureModel
+from smallhours.training.audio.model import AudioModel, FeatureModel
 from smallhours.training.regression import FoldedRegressor, LinearTagRegressor
 from smallhours.training.regression.shapley import Masks, shapley_shares
 from smallhours.training.tags import Counts

@@ -19,11 +19,11 @@ from smallhours.errors import NotEnoughData, SmallhoursError
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES, TRACKS
-from smallhours.training.audio_predictor import AudioPredictor, load_audio_predictor
+from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
 from smallhours.training.contributions import contributions
 from smallhours.training.regression import LinearTagRegressor
 from smallhours.training.tags import Tags
-from smallhours.training.taste import SeedTaste, TasteModel, load_taste
+from smallhours.training.taste.model import SeedTaste, TasteModel, load_taste
 
 Floats = npt.NDArray[np.float64]
 

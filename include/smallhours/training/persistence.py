@@ -18,11 +18,11 @@ from smallhours.training.regression import TRUSTED_TYPES
 # What a saved model may hold beside the types of scikit-learn and NumPy that skops trusts.
 TRUSTED = frozenset(
     {
-        "smallhours.training.bayesian_ridge.SparseBayesianRidge",
+        "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
         "smallhours.training.formats.top_tags.TopTags",
-        "smallhours.training.taste_classifier.TasteClassifier",
+        "smallhours.training.taste.classifier.TasteClassifier",
         *TRUSTED_TYPES,
     }
 )

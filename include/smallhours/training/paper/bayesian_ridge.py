@@ -1,6 +1,6 @@
 """Which Bayesian ridge does the paper use? Its Table 8, which is scikit-learn's defaults."""
 
-from smallhours.training.bayesian_ridge import SparseBayesianRidge
+from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 
 
 def paper_bayesian_ridge() -> SparseBayesianRidge:

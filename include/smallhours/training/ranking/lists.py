@@ -41,8 +41,8 @@ from smallhours.training.ranking.fusion import (
     TAG_AFFINITY,
 )
 from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste_learning import learn
-from smallhours.training.taste_rows import Past, Rows, rows_at
+from smallhours.training.taste.learning import learn
+from smallhours.training.taste.rows import Past, Rows, rows_at
 
 LEARNED = (
     P_LIKE,

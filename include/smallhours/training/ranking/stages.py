@@ -14,7 +14,7 @@ from smallhours.training.ranking.listwise import DEFAULT_IS_WORTH, L2
 from smallhours.training.ranking.saved import FILE, NAME
 from smallhours.training.ranking.study import HELD_OUT, HIDES, MONTHS, Study, study_weights
 from smallhours.training.registry import Registry
-from smallhours.training.taste_rows import read_past
+from smallhours.training.taste.rows import read_past
 
 # What the listener came to like, of which the candidates' share is told; of fewer it says nothing.
 FEWEST_FOUND = 20

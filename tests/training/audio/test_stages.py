@@ -5,8 +5,8 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, METRICS, PREDICTED_FEATURES
-from smallhours.training.audio_predictor import NAME, load_audio_predictor
-from smallhours.training.audio_stages import predict_audio_features, train_audio_features
+from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tags import load_tags

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from smallhours.training import taste_classifier
 from smallhours.training.tags import Tags
-from smallhours.training.taste_classifier import Calibration, TasteClassifier
-from smallhours.training.taste_columns import TagColumns
+from smallhours.training.taste import classifier as taste_classifier
+from smallhours.training.taste.classifier import Calibration, TasteClassifier
+from smallhours.training.taste.columns import TagColumns
 
 
 def _expected_to_fail(_: BaseEstimator) -> dict[str, str]:

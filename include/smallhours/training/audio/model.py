@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from smallhours.lake.tables import FEATURES, PREDICTED_FEATURES
-from smallhours.training.audio_figures import Figures, figures_of
-from smallhours.training.audio_rows import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.figures import Figures, figures_of
+from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
 from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.regression import (
     FoldedRegressor,

@@ -14,10 +14,9 @@ from smallhours.training.evaluation.classification import Bin
 from smallhours.training.evaluation.gate import FEWEST_UNITS, Verdict
 from smallhours.training.evaluation.uncertainty import Interval
 from smallhours.training.registry import Registry
-from smallhours.training.taste import NAME, TasteModel
-from smallhours.training.taste_classifier import Calibration
-from smallhours.training.taste_exam import calibration_figures, reliability_of
-from smallhours.training.taste_judging import (
+from smallhours.training.taste.classifier import Calibration
+from smallhours.training.taste.exam import calibration_figures, reliability_of
+from smallhours.training.taste.judging import (
     Sitting,
     best_baseline,
     compare,
@@ -25,13 +24,14 @@ from smallhours.training.taste_judging import (
     hold_exams,
     judge,
 )
-from smallhours.training.taste_learning import (
+from smallhours.training.taste.learning import (
     FEWEST_TO_CALIBRATE,
     calibrated_by_artists,
     calibrated_by_exam,
     learn,
 )
-from smallhours.training.taste_rows import Past, Rows, rows_at
+from smallhours.training.taste.model import NAME, TasteModel
+from smallhours.training.taste.rows import Past, Rows, rows_at
 
 ON_TRAINING = "training rows of artists held out in turn"
 ON_FUTURE = "what was adopted in the last four weeks, by a model that had not seen them"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import Settings
-from smallhours.training import audio_predictor
-from smallhours.training.audio import AudioModel, kind_for, learn
-from smallhours.training.audio_card import Lesson, card_of, metrics_of
-from smallhours.training.audio_figures import bayesian_ridge_r2
-from smallhours.training.audio_gate import Verdict, judge, judge_own
-from smallhours.training.audio_rows import AudioRows
+from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio.card import Lesson, card_of, metrics_of
+from smallhours.training.audio.figures import bayesian_ridge_r2
+from smallhours.training.audio.gate import Verdict, judge, judge_own
+from smallhours.training.audio.model import AudioModel, kind_for, learn
+from smallhours.training.audio.rows import AudioRows
 from smallhours.training.metrics import note_metrics
 from smallhours.training.model_card import package_versions
 from smallhours.training.persistence import UnreadableModel

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smallhours.training.audio import AudioModel
-from smallhours.training.audio_figures import mean_of_other_folds
-from smallhours.training.audio_rows import AudioRows
+from smallhours.training.audio.figures import mean_of_other_folds
+from smallhours.training.audio.model import AudioModel
+from smallhours.training.audio.rows import AudioRows
 from smallhours.training.regression.artists import hashed_folds
 
 Floats = npt.NDArray[np.float64]

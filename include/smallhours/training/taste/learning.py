@@ -5,11 +5,11 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from smallhours.errors import NotEnoughData
-from smallhours.training.taste import TasteModel
-from smallhours.training.taste_classifier import AS_TRAINED, Calibration, TasteClassifier
-from smallhours.training.taste_columns import TagColumns
-from smallhours.training.taste_exam import OTHERS_PER_LIKE, Exam
-from smallhours.training.taste_rows import Past, Rows
+from smallhours.training.taste.classifier import AS_TRAINED, Calibration, TasteClassifier
+from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.exam import OTHERS_PER_LIKE, Exam
+from smallhours.training.taste.model import TasteModel
+from smallhours.training.taste.rows import Past, Rows
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.settings import Settings
-from smallhours.training import audio_predictor
-from smallhours.training.audio import AudioModel
-from smallhours.training.audio_figures import Figures
-from smallhours.training.audio_gate import Verdict
-from smallhours.training.audio_rows import OTHER_FEATURES, AudioRows
+from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio.figures import Figures
+from smallhours.training.audio.gate import Verdict
+from smallhours.training.audio.model import AudioModel
+from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
 from smallhours.training.metrics import Metric
 from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.registry import SHARED

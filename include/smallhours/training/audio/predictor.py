@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from smallhours.lake.store import Lake
-from smallhours.training.audio import AudioModel, FeatureModel, TagInputs
+from smallhours.training.audio.model import AudioModel, FeatureModel, TagInputs
 from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.persistence import dump_model, load_model, refuse
 from smallhours.training.registry import SHARED, Registry, SavedModel

@@ -17,8 +17,8 @@ from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.persistence import dump_model, load_model, refuse
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.tags import Tags
-from smallhours.training.taste_classifier import AS_TRAINED, Calibration, TasteClassifier
-from smallhours.training.taste_columns import TagColumns
+from smallhours.training.taste.classifier import AS_TRAINED, Calibration, TasteClassifier
+from smallhours.training.taste.columns import TagColumns
 
 NAME = "taste"
 FIRST_SEED = "first_seed"

@@ -19,11 +19,11 @@ from smallhours.lake.tables import (
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.audio_card import Lesson
-from smallhours.training.audio_lessons import NothingNew, teach
-from smallhours.training.audio_predictor import NAME as MODEL
-from smallhours.training.audio_predictor import AudioPredictor, load_audio_predictor
-from smallhours.training.audio_rows import AudioRows, measured_by_anyone, measured_rows
+from smallhours.training.audio.card import Lesson
+from smallhours.training.audio.lessons import NothingNew, teach
+from smallhours.training.audio.predictor import NAME as MODEL
+from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
+from smallhours.training.audio.rows import AudioRows, measured_by_anyone, measured_rows
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artists import ARTISTS_A_FOLD
 from smallhours.training.tags import load_tags

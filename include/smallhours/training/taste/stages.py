@@ -1,19 +1,20 @@
-"""The training stage: learn the listener's taste from tags. Audio features: `audio_stages`."""
+"""The training stage: learn the listener's taste from tags. Audio features: `training.audio.stages`."""
 
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training import first_seed, taste
+from smallhours.training import first_seed
 from smallhours.training.labels import label_tracks
 from smallhours.training.metrics import Metric, note_metrics
 from smallhours.training.persistence import dump_model
 from smallhours.training.registry import Registry
-from smallhours.training.taste_card import first_seed_card, taste_card, taste_metrics
-from smallhours.training.taste_judging import HELD_BACK
-from smallhours.training.taste_lesson import Lesson, study
-from smallhours.training.taste_rows import read_past
+from smallhours.training.taste import model as taste
+from smallhours.training.taste.card import first_seed_card, taste_card, taste_metrics
+from smallhours.training.taste.judging import HELD_BACK
+from smallhours.training.taste.lesson import Lesson, study
+from smallhours.training.taste.rows import read_past
 
 
 def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:

@@ -8,11 +8,11 @@ import pytest
 
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
-from smallhours.training.audio import BOOSTED, LINEAR, kind_for, learn
-from smallhours.training.audio_card import Lesson, card_of, told
-from smallhours.training.audio_figures import bayesian_ridge_r2
-from smallhours.training.audio_gate import Verdict
-from smallhours.training.audio_rows import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.card import Lesson, card_of, told
+from smallhours.training.audio.figures import bayesian_ridge_r2
+from smallhours.training.audio.gate import Verdict
+from smallhours.training.audio.model import BOOSTED, LINEAR, kind_for, learn
+from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
 from smallhours.training.contributions import contributions
 from tests.training.lakes import NIGHT, some_settings
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smallhours.training.audio_rows import AudioRows
-from smallhours.training.bayesian_ridge import SparseBayesianRidge
+from smallhours.training.audio.rows import AudioRows
 from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.intervals import ResidualIntervals
 from smallhours.training.regression import FoldedRegressor
+from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 
 Floats = npt.NDArray[np.float64]
 Folds = npt.NDArray[np.intp]

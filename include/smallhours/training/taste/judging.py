@@ -22,11 +22,11 @@ from smallhours.training.evaluation.folds import weekly_folds
 from smallhours.training.evaluation.gate import Verdict, decide
 from smallhours.training.evaluation.uncertainty import Interval, paired_difference
 from smallhours.training.registry import Registry, SavedModel
-from smallhours.training.taste import COLUMNS_FILE, NAME, TasteModel
-from smallhours.training.taste_baselines import Baselines
-from smallhours.training.taste_exam import Exam, averaged, exam_of, figures
-from smallhours.training.taste_learning import learn
-from smallhours.training.taste_rows import Past, Rows, rows_at
+from smallhours.training.taste.baselines import Baselines
+from smallhours.training.taste.exam import Exam, averaged, exam_of, figures
+from smallhours.training.taste.learning import learn
+from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel
+from smallhours.training.taste.rows import Past, Rows, rows_at
 
 Floats = npt.NDArray[np.float64]
 # By model: each exam with the scores that it gave.

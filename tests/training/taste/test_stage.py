@@ -12,9 +12,9 @@ from smallhours.nights import Night
 from smallhours.training.evaluation.gate import FEWEST_UNITS
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import Registry
-from smallhours.training.stages import train_taste
 from smallhours.training.tags import Tags, load_tags
-from smallhours.training.taste import FIRST_SEED, NAME, SeedTaste, TasteModel, load_taste
+from smallhours.training.taste.model import FIRST_SEED, NAME, SeedTaste, TasteModel, load_taste
+from smallhours.training.taste.stages import train_taste
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,

@@ -15,7 +15,7 @@ from smallhours.identity import artist_key_in
 from smallhours.training.evaluation import classification, ranking
 from smallhours.training.evaluation.folds import Fold, adopted, known_at
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_mean
-from smallhours.training.taste_rows import Past, drawn
+from smallhours.training.taste.rows import Past, drawn
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,10 +11,10 @@ from smallhours.training.labels import LabelledSet
 from smallhours.training.metrics import Metric
 from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
-from smallhours.training.taste import FIRST_SEED, NAME
-from smallhours.training.taste_exam import MOST_OTHERS, OTHERS_PER_LIKE
-from smallhours.training.taste_lesson import Lesson
-from smallhours.training.taste_rows import BACKGROUND_PER_LIKE
+from smallhours.training.taste.exam import MOST_OTHERS, OTHERS_PER_LIKE
+from smallhours.training.taste.lesson import Lesson
+from smallhours.training.taste.model import FIRST_SEED, NAME
+from smallhours.training.taste.rows import BACKGROUND_PER_LIKE
 
 
 def taste_card(

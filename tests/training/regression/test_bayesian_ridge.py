@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from smallhours.training.bayesian_ridge import SparseBayesianRidge
+from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 
 
 def tags_and_targets(rows: int, columns: int) -> tuple[Any, Any]:

@@ -20,9 +20,9 @@ from smallhours.nights import Night
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
 from smallhours.training.labels import background_tracks, label_tracks
-from smallhours.training.taste import FIRST_SEED, SeedTaste
-from smallhours.training.taste_exam import Exam
-from smallhours.training.taste_rows import Past, Rows
+from smallhours.training.taste.exam import Exam
+from smallhours.training.taste.model import FIRST_SEED, SeedTaste
+from smallhours.training.taste.rows import Past, Rows
 
 Floats = npt.NDArray[np.float64]
 

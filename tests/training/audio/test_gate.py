@@ -7,11 +7,11 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, METRICS
-from smallhours.training.audio import LINEAR, AudioModel, learn
-from smallhours.training.audio_gate import compare, judge, judge_own
-from smallhours.training.audio_predictor import NAME, load_audio_predictor
-from smallhours.training.audio_rows import AudioRows, measured_rows
-from smallhours.training.audio_stages import predict_audio_features, train_audio_features
+from smallhours.training.audio.gate import compare, judge, judge_own
+from smallhours.training.audio.model import LINEAR, AudioModel, learn
+from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.rows import AudioRows, measured_rows
+from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from tests.training.lakes import (
     ADA,

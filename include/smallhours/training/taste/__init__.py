@@ -1,0 +1,1 @@
+"""What does this listener like: rows, classifier, exams, the gate, and the model in use?"""
