@@ -1,4 +1,4 @@
-"""The training stage: learn the listener's taste from tags. Audio features: `training.audio.stages`."""
+"""The training stage: learn the listener's taste from tags. How tracks sound: `training.audio`."""
 
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
