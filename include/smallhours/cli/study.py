@@ -1,5 +1,6 @@
 """How is the study of tags and audio features carried out from the shell?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,9 +9,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from smallhours.training.study.grid import FEATURES, FORMATS, MODELS, SEED, SPLITS, Grid
+from smallhours.training.study.grid import (
+    FEATURES,
+    FORMATS,
+    GPT2_WEIGHTS,
+    MODELS,
+    SEED,
+    SPLITS,
+    Grid,
+)
 
 if TYPE_CHECKING:
+    from smallhours.training.paper.gpt2_progress import TrainingProgress
     from smallhours.training.study.fits import Means
     from smallhours.training.study.results import Fitted, StudyFolder
     from smallhours.training.study.rows import StudyRows
@@ -55,8 +65,12 @@ def study(
         typer.Option(metavar="FILE", help="A data set to compare the features' spread with."),
     ] = None,
     gpt2_weights: Annotated[
-        str, typer.Option(help="GPT-2's: a folder, or a name of the hub.")
-    ] = "openai-community/gpt2",
+        str,
+        typer.Option(
+            help="GPT-2's: a folder, a name of the hub, or `small`: a small network of its shape "
+            "that learns from the strings alone."
+        ),
+    ] = GPT2_WEIGHTS,
 ) -> None:
     """Fit every model on every input, and write the paper's table with ours in it.
 
@@ -84,7 +98,10 @@ def study(
     folder = StudyFolder(open_files(str(out)))
     folder.open(rows, seed)
     means = Means(
-        threads=threads, seed=seed, gpt2_weights=gpt2_weights, checkpoints=out / "checkpoints"
+        threads=threads,
+        seed=seed,
+        gpt2_weights=gpt2_weights,
+        checkpoints=folder.local("checkpoints"),
     )
     try:
         _fit_all(console, folder, rows, grid, means)
@@ -112,10 +129,17 @@ def _fit_all(
 
         def tell(fitted: "Fitted", done: int, total: int) -> None:
             bars.console.print(_line(fitted, grid))
+            bars.update(training, visible=False)
             following = settings[done].name if done < total else "done"
             bars.update(bar, completed=done, description=following)
 
-        carry_out(folder, rows, grid, means, tell)
+        def tell_of_training(now: "TrainingProgress") -> None:
+            """What takes hours says how far it is."""
+            at = f"{now.stage}, epoch {now.epoch} of at most {now.epochs}, loss {now.loss:.3f}"
+            bars.update(training, completed=now.step, total=now.steps, description=at, visible=True)
+
+        training = bars.add_task("", visible=False)
+        carry_out(folder, rows, grid, replace(means, progress=tell_of_training), tell)
 
 
 def _line(fitted: "Fitted", grid: Grid) -> str:

@@ -11,7 +11,15 @@ from airflow.sdk import Param
 
 from smallhours.errors import SettingsError
 from smallhours.settings import Schedule, Settings, load_settings
-from smallhours.training.study.grid import FEATURES, FORMATS, LIMITS, MODELS, SEED, SPLITS
+from smallhours.training.study.grid import (
+    FEATURES,
+    FORMATS,
+    GPT2_WEIGHTS,
+    LIMITS,
+    MODELS,
+    SEED,
+    SPLITS,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -121,6 +129,14 @@ def study_form(settings: Settings | None) -> Form:
         "splits": _several("Splits", SPLITS, "How rows are held out"),
         "seed": Param(
             SEED, title="Seed", description="Of the splits and the models.", type="integer"
+        ),
+        "gpt2_weights": Param(
+            GPT2_WEIGHTS,
+            title="GPT-2's weights",
+            description="A folder, a name of the hub, or `small`: a small network of its shape "
+            "that learns from the strings alone.",
+            type="string",
+            minLength=1,
         ),
         "listener": _listener(settings),
         "data": Param(

@@ -19,6 +19,7 @@ from smallhours.summary import Summary
 from smallhours.training.study.grid import Grid, Setting
 
 if TYPE_CHECKING:
+    from smallhours.training.paper.gpt2_progress import TrainingProgress
     from smallhours.training.study.results import StudyFolder
     from smallhours.training.study.rows import StudyRows
 
@@ -66,9 +67,16 @@ def fit_setting(folder: str, setting: str) -> Summary:
 
     with plain_errors():
         settings = load_settings()
-        grid = _grid(get_current_context()["params"])
+        params = get_current_context()["params"]
+        grid = _grid(params)
         study = _folder(folder, settings)
-        means = Means(threads=settings.training.threads, seed=grid.seed)
+        means = Means(
+            threads=settings.training.threads,
+            seed=grid.seed,
+            gpt2_weights=params["gpt2_weights"],
+            checkpoints=study.local("checkpoints"),
+            progress=_tell,
+        )
         fitted = fit(study, study.rows(), Setting.parse(setting), grid, means)
     if fitted.skipped:
         summary: Summary = {"skipped": fitted.skipped}
@@ -93,6 +101,14 @@ def write_study(folder: str) -> Summary:
     for line in readable(summary):
         LOG.info(line)
     return summary
+
+
+def _tell(now: "TrainingProgress") -> None:
+    """A line for each epoch of what takes hours."""
+    if now.step == now.steps:
+        LOG.info(
+            "%s: epoch %d of at most %d, loss %.4f", now.stage, now.epoch, now.epochs, now.loss
+        )
 
 
 def _grid(params: Any) -> Grid:

@@ -160,3 +160,26 @@ def test_perfect_predictions_have_an_r2_of_one() -> None:
     actual = np.array([0.1, 0.5, 0.9])
 
     assert measure(actual, actual, actual, seed=1).r2 == 1.0
+
+
+def test_unfinished_training_is_thrown_away_when_a_setting_is_done(tmp_path: Path) -> None:
+    folder, setting = a_folder(tmp_path), Setting("linear", "apart", None, "by_artist")
+    means = Means(checkpoints=tmp_path / "checkpoints")
+    begun = means.checkpoints / setting.name / "0" if means.checkpoints else tmp_path
+    begun.mkdir(parents=True)
+
+    fit_setting(folder, ROWS, setting, SMALL, means)
+
+    assert not begun.parent.exists()
+
+
+def test_a_small_network_reads_the_strings_where_no_weights_can_be_had(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra gpt2 is not installed")
+    setting, steps = Setting("gpt2", "ordered", None, "by_artist"), []
+    means = Means(gpt2_weights="small", progress=lambda now: steps.append(now.stage))
+
+    fitted = fit_setting(a_folder(tmp_path), some_rows(artists=60), setting, SMALL, means)
+
+    assert fitted.mean("r2", SMALL.features) > 0.3
+    assert any("not GPT-2" in note for note in fitted.notes)
+    assert set(steps) == {"pretraining", "fine-tuning"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
+from smallhours.training.study.gpt2_fits import SMALL, Strings, fine_tuned, note, small
 from smallhours.training.study.grid import (
     APART,
     BAYES,
     BY_ARTIST,
     GPT2,
+    GPT2_WEIGHTS,
     HOURS,
     NIGHTLY,
     PUBLISHED,
@@ -50,14 +53,14 @@ class Means:
     Attributes:
         threads: For those that take several.
         seed: Of all that is random.
-        gpt2_weights: A folder, or a name of the hub.
+        gpt2_weights: A folder, a name of the hub, or `SMALL`.
         checkpoints: Where GPT-2 keeps unfinished training, if anywhere.
         progress: Told of the progress of what takes long.
     """
 
     threads: int = 1
     seed: int = 0
-    gpt2_weights: str = "openai-community/gpt2"
+    gpt2_weights: str = GPT2_WEIGHTS
     checkpoints: Path | None = None
     progress: Progress | None = None
 
@@ -195,24 +198,22 @@ def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Me
 
 
 def _gpt2(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
-    """One GPT-2 with a regression head per feature, as in the paper."""
-    from smallhours.training.paper.gpt2_regressor import GPT2Regressor
-
-    train, held, test = (
-        _strings(setting, rows, part) for part in (parts.train, parts.validation, parts.test)
+    """From the strings, by the weights that are asked for."""
+    strings = Strings(
+        train=_strings(setting, rows, parts.train),
+        held=_strings(setting, rows, parts.validation),
+        test=_strings(setting, rows, parts.test),
+        learned=y[parts.train],
+        stopped_by=y[parts.validation],
     )
-    predicted = []
-    for at in range(y.shape[1]):
-        model = GPT2Regressor(means.gpt2_weights, seed=means.seed)
-        model.fit(
-            train,
-            y[parts.train, at],
-            validation=(held, y[parts.validation, at]),
-            checkpoints=means.checkpoints / f"{setting.name}-{at}" if means.checkpoints else None,
-            progress=means.progress,
-        )
-        predicted.append(model.predict(test))
-    return Learned(np.stack(predicted, axis=1), 0, (f"weights: {Path(means.gpt2_weights).name}",))
+    unfinished = means.checkpoints and means.checkpoints / setting.name
+    course: Any = {"seed": means.seed, "progress": means.progress}
+    if means.gpt2_weights == SMALL:
+        with TemporaryDirectory() as folder:
+            predicted = small(strings, checkpoints=unfinished or Path(folder), **course)
+    else:
+        predicted = fine_tuned(strings, means.gpt2_weights, checkpoints=unfinished, **course)
+    return Learned(predicted, 0, (note(means.gpt2_weights),))
 
 
 def _strings(setting: Setting, rows: StudyRows, which: Any) -> Any:

@@ -27,6 +27,7 @@ SPLITS = (PUBLISHED, BY_TRACK, BY_ARTIST)
 
 LIMITS = (100, 1000, 10_000)
 SEED = 1983
+GPT2_WEIGHTS = "openai-community/gpt2"
 
 # What each model reads. The strings are columns of tokens to the first two, and text to GPT-2.
 _TABULAR = (TAGS, *STRINGS, HOURS)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from smallhours.errors import SettingsError
-from smallhours.lake.files import Files
+from smallhours.lake.files import Files, LocalFiles
 from smallhours.training.study.grid import Grid, Setting
 from smallhours.training.study.rows import StudyRows
 
@@ -114,6 +115,10 @@ class StudyFolder:
     def address(self, name: str) -> str:
         """Where a person finds one of its files."""
         return self.files.address(self.at(name))
+
+    def local(self, name: str) -> Path | None:
+        """One of its files on this machine's disk; None when the study lies elsewhere."""
+        return Path(self.address(name)) if isinstance(self.files, LocalFiles) else None
 
     def open(self, rows: StudyRows, seed: int) -> None:
         """Begin a study of these rows, or make sure that it is the one that lies here.

@@ -1,6 +1,7 @@
 """How is a study carried out? Setting after setting, each kept as soon as it is fitted."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -63,6 +64,9 @@ def fit_setting(
         if known is not None and not known.skipped and not fitted.skipped:
             fitted = _together(known, fitted)
     folder.keep(fitted)
+    if means.checkpoints:
+        # Unfinished training is of no use any more, and gigabytes a feature for GPT-2 itself.
+        shutil.rmtree(means.checkpoints / setting.name, ignore_errors=True)
     return fitted
 
 

@@ -1,0 +1,130 @@
+"""What does GPT-2 predict from strings of tags: by its own weights, or a small one by none?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from smallhours.training.paper.gpt2_regressor import GPT2Regressor
+
+Floats = npt.NDArray[np.float64]
+
+# In the place of weights: a small network of GPT-2's shape that learns from the strings alone.
+SMALL = "small"
+_SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 128}
+_SMALL_TOKENS = 128
+_SMALL_EPOCHS = 5
+# A network this small learns nothing in a few epochs at GPT-2's own rate.
+_SMALL_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Strings:
+    """Texts and what is to be told from them.
+
+    Attributes:
+        train: Texts to learn from.
+        held: Texts to stop by.
+        test: Texts to predict.
+        learned: (train, features) targets.
+        stopped_by: (held, features) targets.
+    """
+
+    train: Sequence[str]
+    held: Sequence[str]
+    test: Sequence[str]
+    learned: Floats
+    stopped_by: Floats
+
+
+def fine_tuned(
+    strings: Strings, weights: str, *, seed: int, checkpoints: Path | None, progress: Any
+) -> Floats:
+    """(test, features), by a GPT-2 with a regression head for each feature, as in the paper.
+
+    Args:
+        strings: What to learn and to predict.
+        weights: A folder, or a name of the hub.
+        seed: Of all that is random.
+        checkpoints: Where unfinished training is kept: a folder for each feature.
+        progress: Told after each step.
+    """
+    from smallhours.training.paper.gpt2_regressor import GPT2Regressor
+
+    def one(at: int) -> Floats:
+        folder = checkpoints and checkpoints / str(at)
+        model = GPT2Regressor(weights, seed=seed)
+        return _fitted(model, strings, [at], folder, progress).predict(strings.test)
+
+    return np.stack([one(at) for at in range(strings.learned.shape[1])], axis=1)
+
+
+def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> Floats:
+    """(test, features), by a small network of GPT-2's shape that has read the training texts.
+
+    It first learns to guess each next token of them; then all features at once, which on a
+    processor is the difference between minutes and hours.
+
+    Args:
+        strings: What to learn and to predict.
+        seed: Of all that is random.
+        checkpoints: Where unfinished training is kept, and the network that has only read.
+        progress: Told after each step.
+    """
+    from smallhours.training.paper.gpt2_pretraining import pretrain_gpt2
+    from smallhours.training.paper.gpt2_regressor import GPT2Regressor
+
+    folder = pretrain_gpt2(
+        strings.train,
+        checkpoints / "has-read",
+        config=_SMALL,
+        block_size=_SMALL_TOKENS,
+        epochs=_SMALL_EPOCHS,
+        seed=seed,
+        checkpoints=checkpoints / "reading",
+        progress=progress,
+    )
+    model = GPT2Regressor(
+        folder,
+        block_size=_SMALL_TOKENS,
+        learning_rate=_SMALL_RATE,
+        max_epochs=2 * _SMALL_EPOCHS,
+        seed=seed,
+    )
+    every = list(range(strings.learned.shape[1]))
+    fitted = _fitted(model, strings, every, checkpoints / "regression", progress)
+    return fitted.predict(strings.test).reshape(len(strings.test), len(every))
+
+
+def note(weights: str) -> str:
+    """What a reader of the figures has to know of the weights."""
+    if weights != SMALL:
+        return f"weights: {Path(weights).name}"
+    layers, width = _SMALL["n_layer"], _SMALL["n_embd"]
+    return (
+        f"not GPT-2: a network of its shape, {layers} layers of {width}, that has read nothing but "
+        f"the training strings, {_SMALL_TOKENS} tokens of each; all features at once"
+    )
+
+
+def _fitted(
+    model: "GPT2Regressor",
+    strings: Strings,
+    features: Sequence[int],
+    checkpoints: Path | None,
+    progress: Any,
+) -> "GPT2Regressor":
+    learned, stopped_by = strings.learned[:, features], strings.stopped_by[:, features]
+    if len(features) == 1:
+        learned, stopped_by = learned[:, 0], stopped_by[:, 0]
+    return model.fit(
+        strings.train,
+        learned,
+        validation=(strings.held, stopped_by),
+        checkpoints=checkpoints,
+        progress=progress,
+    )
