@@ -26,7 +26,6 @@ import numpy as np
 
 from benchmarks.measure import peak_mb
 from benchmarks.rank_cost_data import LISTENER, NIGHT, Size, made_up
-from benchmarks.ranking_cost import forget_peak
 from smallhours.lake.store import Lake
 from smallhours.playlist.choose import choose_lists, rows_of
 from smallhours.playlist.evidence import Evidence, read_evidence, read_features
@@ -129,6 +128,14 @@ def _taste(evidence: Evidence) -> TasteModel:
     columns = TagColumns.of(tags, rows)
     classifier = TasteClassifier(track_columns=len(columns.own))
     return TasteModel(columns, classifier.fit(columns.counts(tags, rows), [1] * half + [0] * half))
+
+
+def forget_peak() -> float:
+    """Begin the count of the largest memory anew (Linux alone), and say where it stands, in MiB."""
+    counter = Path("/proc/self/clear_refs")
+    if counter.exists():
+        counter.write_text("5")
+    return peak_mb()
 
 
 def report(found: Measured) -> dict[str, float]:

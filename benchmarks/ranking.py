@@ -1,4 +1,4 @@
-"""How much better than its best signal is a fusion of all, and what does ranking cost?
+"""How much better than its best signal is a fusion of all?
 
     python -m benchmarks.ranking [--plays FILE --tags FILE] [--listeners N] [--develop]
 
@@ -17,7 +17,6 @@ is how every choice in here was made. Ends with one line of JSON.
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.measure import peak_mb, run_apart
+from benchmarks.measure import peak_mb
 from benchmarks.ranking_asking import METHODS, Judge, answers
 from benchmarks.ranking_data import PLAYS, SEED, TAGS, BadTable, Tables, askable, load_tables
 from benchmarks.ranking_figures import AUC, AUC_POPULAR, NDCG, RECALL, Setting
@@ -60,15 +59,12 @@ def main() -> None:
     roles = roles_of(tables, options.listeners, develop=options.develop)
     print(f"{len(roles.tested)} listeners are asked about, {len(roles.learned)} learned from")
     found = compare(tables, roles)
-    cost = cost_of_ranking()
     figures = {
         **found,
-        **cost,
         "wall_s": round(time.perf_counter() - start, 1),
         "peak_mb": round(peak_mb()),
     }
-    print(f"\nRanking 50,000 candidates: {cost['rank_50k_s']} s, {cost['rank_50k_mb']} MB more")
-    print(f"The whole run: {figures['wall_s']} s, {figures['peak_mb']} MB in the main process")
+    print(f"\nThe whole run: {figures['wall_s']} s, {figures['peak_mb']} MB in the main process")
     print(json.dumps(figures))
 
 
@@ -115,13 +111,6 @@ def compare(tables: Tables, roles: Roles) -> dict[str, object]:
     print(f"{ceiling:.1%} of what was hidden is in the catalog")
     _report(tables_of, figures)
     return {**figures, "ceiling": round(ceiling, 4), "listeners": len(answered)}
-
-
-def cost_of_ranking() -> dict[str, float]:
-    """Seconds and MB of ranking 50,000 candidates, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        cost = run_apart("benchmarks.ranking_cost", [], Path(folder) / "cost.json")
-    return {"rank_50k_s": round(cost.wall_s, 2), "rank_50k_mb": round(cost.peak_mb)}
 
 
 def _report(

@@ -435,7 +435,12 @@ METRICS = Table(
         Column("value", REAL, "The figure."),
         Column("low", REAL, "Lower end of its 95 % interval.", nullable=True),
         Column("high", REAL, "Upper end of its 95 % interval.", nullable=True),
-        Column("baseline", REAL, "The same figure for the baseline.", nullable=True),
+        Column(
+            "baseline",
+            REAL,
+            "The same figure for the baseline; of `taste_reliability`, what was said.",
+            nullable=True,
+        ),
         Column("n", pa.int64(), "How many rows it rests on.", nullable=True),
     ),
 )

@@ -8,7 +8,9 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import METRICS
 from smallhours.summary import Summary
 from smallhours.training.persistence import UnreadableModel
+from smallhours.training.ranking.ablation import SUBJECT
 from smallhours.training.ranking.fusion import DEFAULT
+from smallhours.training.ranking.lists import LEARNED
 from smallhours.training.ranking.saved import FILE, NAME, load_fusion
 from smallhours.training.ranking.stages import train_ranking
 from smallhours.training.registry import Registry
@@ -34,11 +36,22 @@ def test_weights_are_learned_judged_and_kept(explorer: Lake, summary: Summary) -
     assert saved is not None
     assert summary["model"] == saved.version
     assert saved.card.metrics["ndcg50_learned"] > 0
-    assert "verdict" in saved.card.data
+    assert saved.card.settings["promoted"] in ("yes", "no")
     figures = explorer.frame(METRICS)
     found = figures[(figures["subject"] == NAME) & (figures["metric"] == "ndcg50")]
     assert found["baseline"].notna().all()
     assert len(found) == 1
+
+
+def test_what_each_signal_brings_is_noted(explorer: Lake, summary: Summary) -> None:
+    assert summary["in_use"]
+    figures = explorer.frame(METRICS)
+    parts = figures[figures["subject"] == SUBJECT].set_index("metric")
+
+    assert {f"alone_{name}" for name in LEARNED} <= set(parts.index)
+    assert (parts["n"] == summary["held_out_adoptions"]).all()
+    assert (parts["low"] <= parts["value"]).all()
+    assert (parts["value"] <= parts["high"]).all()
 
 
 def test_whichever_ranks_better_is_in_use(explorer: Lake, summary: Summary) -> None:

@@ -13,6 +13,7 @@ from smallhours.training.evaluation.gate import FEWEST_UNITS
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import Registry
 from smallhours.training.tags import Tags, load_tags
+from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import FIRST_SEED, NAME, SeedTaste, TasteModel, load_taste
 from smallhours.training.taste.stages import train_taste
 from tests.training.lakes import (
@@ -105,6 +106,19 @@ def test_the_strongest_tags_come_first_and_none_that_speaks_against(lake: Lake) 
     assert [name for name, _ in top] == ["indie", "sad"]
     assert model.top_tags(TAGS, SAD, 1) == top[:1]
     assert model.top_tags(TAGS, POLKA, 5) == []
+
+
+def test_the_reliability_curve_is_noted_with_intervals(lake: Lake) -> None:
+    train(lake)
+    rows = lake.frame(METRICS)
+    curve = rows[rows["subject"] == RELIABILITY].sort_values("metric")
+
+    assert 1 <= len(curve) <= 10
+    said = curve["metric"].str.removeprefix("said_").astype(int) / 100
+    assert ((said <= curve["baseline"]) & (curve["baseline"] <= said + 0.1)).all()
+    assert ((curve["low"] <= curve["value"]) & (curve["value"] <= curve["high"])).all()
+    # One adopted track in four, as P(like) is said of.
+    assert curve["n"].sum() <= 4 * (FEWEST_UNITS + 45)
 
 
 def test_the_first_seed_is_trained_beside_it(lake: Lake) -> None:

@@ -78,6 +78,8 @@ def _note(lake: Lake, study: Study, listener: str, night: Night) -> None:
         noted.append(Metric(NAME, "ndcg50", learned, study.adoptions, default))
     if found >= FEWEST_FOUND:
         noted.append(Metric(NAME, "candidate_recall", study.adoptions / found, found))
+    if study.parts is not None:
+        noted += study.parts.metrics()
     note_metrics(lake, noted, listener=listener, night=night)
 
 
@@ -96,9 +98,10 @@ def _card(study: Study, listener: str, night: Night) -> ModelCard:
             "artists_adopted": study.artists,
             "held_out_adoptions": study.adoptions,
             "held_out_not_among_candidates": study.missed,
-            "verdict": study.verdict.why,
         },
         settings={
+            "promoted": "yes" if study.verdict.promote else "no",
+            "why": study.verdict.why,
             "l2": L2,
             "default_is_worth": DEFAULT_IS_WORTH,
             "share": study.fusion.share,

@@ -19,6 +19,7 @@ from smallhours.nights import Night
 from smallhours.training.evaluation.folds import weekly_folds
 from smallhours.training.evaluation.gate import Verdict, decide
 from smallhours.training.evaluation.ranking import ndcg_at
+from smallhours.training.ranking.ablation import Ablation, ablate
 from smallhours.training.ranking.columns import Floats, columns_of
 from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Fusion
 from smallhours.training.ranking.lists import LEARNED, Memory, PastList, hidden_list, week_list
@@ -51,6 +52,7 @@ class Study:
         adoptions: In the held-out months, among the candidates.
         missed: Adoptions in the held-out months that no candidate was.
         ndcg: Mean NDCG@50 over the held-out months: of the learned weights, of the default.
+        parts: What each signal brings there; None where the verdict is.
     """
 
     fusion: Fusion
@@ -60,6 +62,7 @@ class Study:
     adoptions: int
     missed: int
     ndcg: tuple[float, float]
+    parts: Ablation | None = None
 
 
 def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
@@ -89,6 +92,12 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
     weeks = [week_list(memory, fold, rng) for fold in held_out]
     held = [each for each in weeks if each.adopted.any()]
     verdict = _judged(learned, held, night.rng(listener, "ranking gate"))
+    # All figures are of weights that have not seen the held-out months yet.
+    ndcg = _ndcg(learned, held), _ndcg(DEFAULT, held)
+    parts = None
+    if verdict is not None:
+        winner = learned if verdict.promote else DEFAULT
+        parts = ablate(winner, held, night.rng(listener, "ranking parts"))
     if verdict is not None and verdict.promote:
         everything = [*taught, *held]
         learned = _fitted([*lessons, *(_lesson(each, rng) for each in held)], _artists(everything))
@@ -99,7 +108,8 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
         artists,
         sum(int(each.adopted.sum()) for each in held),
         sum(each.missed for each in weeks),
-        (_ndcg(learned, held), _ndcg(DEFAULT, held)),
+        ndcg,
+        parts,
     )
 
 

@@ -15,9 +15,9 @@ Floats = npt.NDArray[np.float64]
 
 # In the place of weights: a small network of GPT-2's shape that learns from the strings alone.
 SMALL = "small"
-_SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 128}
+_SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 64}
 _SMALL_TOKENS = 128
-_SMALL_EPOCHS = 5
+_READING, _LEARNING = 2, 6  # epochs
 # A network this small learns nothing in a few epochs at GPT-2's own rate.
 _SMALL_RATE = 1e-3
 
@@ -83,7 +83,7 @@ def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> F
         checkpoints / "has-read",
         config=_SMALL,
         block_size=_SMALL_TOKENS,
-        epochs=_SMALL_EPOCHS,
+        epochs=_READING,
         seed=seed,
         checkpoints=checkpoints / "reading",
         progress=progress,
@@ -92,7 +92,7 @@ def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> F
         folder,
         block_size=_SMALL_TOKENS,
         learning_rate=_SMALL_RATE,
-        max_epochs=2 * _SMALL_EPOCHS,
+        max_epochs=_LEARNING,
         seed=seed,
     )
     every = list(range(strings.learned.shape[1]))

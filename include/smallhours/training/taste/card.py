@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
-from smallhours.training.evaluation.uncertainty import Interval
+from smallhours.training.evaluation.uncertainty import Interval, wilson
 from smallhours.training.labels import LabelledSet
 from smallhours.training.metrics import Metric
 from smallhours.training.model_card import ModelCard, Value
@@ -15,6 +15,10 @@ from smallhours.training.taste.exam import MOST_OTHERS, OTHERS_PER_LIKE
 from smallhours.training.taste.lesson import Lesson
 from smallhours.training.taste.model import FIRST_SEED, NAME
 from smallhours.training.taste.rows import BACKGROUND_PER_LIKE
+
+# The subject of the reliability curve's points in `metrics`: ten at most, `said_30` for what was
+# given a probability of .3 to .4.
+RELIABILITY = f"{NAME}_reliability"
 
 
 def taste_card(
@@ -52,7 +56,8 @@ def taste_card(
             "C": lesson.model.classifier.C,
             "background_per_like": BACKGROUND_PER_LIKE,
             "calibrated_on": lesson.calibrated_on,
-            "verdict": lesson.verdict.why,
+            "promoted": "yes" if lesson.verdict.promote else "no",
+            "why": lesson.verdict.why,
             **_gained(lesson),
             **{f"evidence_{name}": value for name, value in weights.model_dump().items()},
             **{
@@ -123,10 +128,26 @@ def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
             )
     for name, value in lesson.calibration.items():
         yield Metric(NAME, name, value, n=lesson.adoptions)
+    yield from _reliability(lesson)
     if lesson.verdict.difference is not None:
         gap = lesson.verdict.difference
         n = lesson.verdict.n
         yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
+
+
+def _reliability(lesson: Lesson) -> Iterator[Metric]:
+    """A figure for each bin: the share that came true, beside the one that was said."""
+    for each in lesson.reliability:
+        found = wilson(round(each.share * each.n), each.n)
+        yield Metric(
+            RELIABILITY,
+            f"said_{round(100 * each.low):02d}",
+            found.value,
+            n=each.n,
+            baseline=each.mean_p,
+            low=found.low,
+            high=found.high,
+        )
 
 
 def _gained(lesson: Lesson) -> dict[str, Value]:
