@@ -5,11 +5,11 @@ the budget is used fully.
 """
 
 import math
-from collections import Counter
 from datetime import datetime
-from typing import Final, Self
+from typing import Final
 
 from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.client import Client
 from smallhours.services.journal import Journal
 from smallhours.services.lastfm_replies import (
     ChartTag,
@@ -38,7 +38,7 @@ MOST_ROWS: Final = 1000
 __all__ = ["MOST_ROWS", "LastfmClient", "NoSuchPage"]
 
 
-class LastfmClient:
+class LastfmClient(Client):
     """Last.fm's API 2.0.
 
     Every method raises, besides what it names:
@@ -84,21 +84,7 @@ class LastfmClient:
             listener=listener,
             journal=self.journal,
         )
-
-    @property
-    def calls(self) -> Counter[str]:
-        """Requests sent so far, by method of Last.fm's."""
-        return self._wire.counter.counts
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; dropping the client does so too."""
-        self._wire.close()
+        super().__init__(self._wire.close, self._wire.counter)
 
     def recent_tracks(
         self,

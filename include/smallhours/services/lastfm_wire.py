@@ -10,7 +10,6 @@ internals.
 import contextlib
 import logging
 import re
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeVar
 from urllib.parse import urlencode
@@ -129,7 +128,6 @@ class LastfmWire:
                 max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
             ),
         )
-        weakref.finalize(self, self._http.close)
         self._limited = 0  # rate limits met in a row
         self.counter = CallCounter()
 

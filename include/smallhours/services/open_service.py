@@ -4,15 +4,14 @@ ReccoBeats and AcousticBrainz are such services. What they differ in is where a 
 """
 
 import json
-import weakref
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 import requests
 
 from smallhours.errors import BrokenReply, NotFound, QuotaExceeded, Refused, RetryLater
 from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.client import Client
 from smallhours.services.http_session import new_session
 from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY, Json
@@ -34,7 +33,7 @@ Features = dict[str, dict[str, float]]
 LONGEST_RATE_LIMIT_S: Final = 3600.0
 
 
-class OpenService:
+class OpenService(Client):
     """A client of such a service.
 
     Args:
@@ -62,24 +61,8 @@ class OpenService:
         self._budget = budget or shared_budget(self.service, settings.calls_per_second)
         self._patience = patience or Patience()
         self._journal = journal or Journal()
-        self._counter = CallCounter()
         self._session = new_session()
-        weakref.finalize(self, self._session.close)
-
-    @property
-    def calls(self) -> Counter[str]:
-        """Requests sent so far, by route."""
-        return self._counter.counts
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; dropping the client does so too."""
-        self._session.close()
+        super().__init__(self._session.close, CallCounter())
 
     def features_at(
         self,

@@ -6,14 +6,13 @@ threads may share a client.
 
 import base64
 import re
-import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from smallhours.errors import BrokenReply
 from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.client import Client
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
 from smallhours.services.journal import Journal
@@ -61,7 +60,7 @@ _PLAYLIST_FIELDS: Final = (
 )
 
 
-class SpotifyClient:
+class SpotifyClient(Client):
     """Spotify's Web API, as one listener.
 
     Every method raises, besides what it names:
@@ -92,22 +91,21 @@ class SpotifyClient:
         patience: Patience | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self._counter = CallCounter()
-        self._session = new_session()
-        weakref.finalize(self, self._session.close)
+        session = new_session()
+        super().__init__(session.close, CallCounter())
         patience = patience or Patience()
         tokens = SpotifyTokens(
             credentials,
             accounts_url=settings.accounts_url,
             timeout_s=settings.timeout_s,
-            session=self._session,
+            session=session,
             patience=patience,
             on_new_refresh_token=on_new_refresh_token or (lambda _token: None),
             count=self._counter.add,
         )
         self._wire = SpotifyWire(
             tokens,
-            session=self._session,
+            session=session,
             api_url=settings.api_url,
             timeout_s=settings.timeout_s,
             budget=budget
@@ -119,21 +117,6 @@ class SpotifyClient:
             counter=self._counter,
             journal=journal or Journal(),
         )
-
-    @property
-    def calls(self) -> Counter[str]:
-        """Requests sent so far, by method and path, such as `GET playlists/{id}/items`."""
-        return self._counter.counts
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; dropping the client does so too."""
-        self._session.close()
 
     # What the listener likes and plays
 

@@ -1,0 +1,36 @@
+"""What has every client of a service? Connections that are closed in the end, and a count."""
+
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from typing import Self
+
+from smallhours.services.patience import CallCounter
+
+
+class Client:
+    """A service's client; as a context, it closes its connections at the end.
+
+    Args:
+        close: Closes the connections. It is called, too, when the client is dropped.
+        counter: Counts the requests that are sent.
+    """
+
+    def __init__(self, close: Callable[[], None], counter: CallCounter) -> None:
+        self._counter = counter
+        self._close = weakref.finalize(self, close)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """Requests sent so far, by method and path (`GET playlists/{id}/items`), or by name."""
+        return self._counter.counts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; dropping the client does so too."""
+        self._close()
