@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.publish_cases import SCENES, Case, cases
-from benchmarks.publish_stage import Outcome, Stage, stage
+from benchmarks.publish_judging import Outcome
+from benchmarks.publish_stage import Stage, stage
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.world import World
 

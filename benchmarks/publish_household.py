@@ -1,0 +1,282 @@
+"""Who is put to the test by `benchmarks.publish_stage`: one listener's Spotify and lake.
+
+The listener meddles: every deed is done to the sandbox, and what has to be true of it is noted.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.publish_cases import Scene
+from smallhours.catalog.tracks import remember_tracks
+from smallhours.identity import identify
+from smallhours.lake.files import LocalFiles
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import RECOMMENDATIONS
+from smallhours.playlist.publish import publish_playlist
+from smallhours.playlist.rollback import rollback
+from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours.sandbox.state import Playlist, PlaylistItem, SandboxState
+from smallhours.sandbox.world import World
+from smallhours.services.budget import TokenBucket
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.patience import Patience
+from smallhours.services.spotify import SpotifyClient
+from smallhours.settings import Settings, parse_settings
+from tests.lake.stores import Killed
+
+LISTENER = "default"
+OWNER = "ada"
+NIGHTS = ("2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04")
+FAST = 10_000.0
+# Shorter than a fault holds an answer, longer than any good answer takes.
+TIMEOUT_S = 0.75
+LOCAL = "spotify:local:Me:Tape:Song:200"
+EPISODE = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
+NEVER = 10**9
+
+
+class DyingBudget(TokenBucket):
+    """A budget whose process is killed before its n-th request."""
+
+    def __init__(self, dies_at: int = NEVER) -> None:
+        super().__init__(FAST, burst=1_000)
+        self.dies_at = dies_at
+        self.asked = 0
+
+    def acquire(self, *, metered: bool = True) -> None:
+        """Let a request start, or die."""
+        self.asked += 1
+        if self.asked >= self.dies_at:
+            raise Killed
+        super().acquire(metered=metered)
+
+
+@dataclass
+class Meddling:
+    """What the listener has done, and what has to be true of it in the end.
+
+    Attributes:
+        present: URIs that have to be there, with how often.
+        absent: URIs that must not be there.
+        name: What the playlist has to be called.
+        unmarked: The description without our marker, which has to stay so.
+        taken_over: What stood there when the marker went: nothing may be written from then on.
+        deleted: The playlist that has to stay deleted.
+    """
+
+    present: dict[str, int] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    name: str | None = None
+    unmarked: str | None = None
+    taken_over: list[str] | None = None
+    deleted: str | None = None
+
+
+@dataclass
+class Household:
+    """One listener's Spotify and lake, in one scene."""
+
+    world: World
+    server: SandboxServer
+    settings: Settings
+    lake: Path
+    scene: Scene
+    tracks: dict[str, int]
+
+    def __post_init__(self) -> None:
+        self.lists = _lists(list(self.tracks), self.scene)
+        self.requests: list[str] = []
+        self.meddling = Meddling()
+
+    @property
+    def state(self) -> SandboxState:
+        """The sandbox's state."""
+        return self.server.state
+
+    def uris(self, which: int) -> list[str]:
+        """The URIs of one of the lists."""
+        ids = self.world.track_spotify_id
+        return [f"spotify:track:{ids[self.tracks[key]]}" for key in self.lists[which]]
+
+    def ours(self) -> list[Playlist]:
+        """The playlists that we made, the newest last."""
+        return [one for one in self.state.playlists.values() if one.by_app]
+
+    def rows(self) -> list[str]:
+        """What stands in our newest playlist."""
+        made = self.ours()
+        return [item.uri for item in made[-1].items] if made else []
+
+    def publish(self, night: int, *, files: LocalFiles | None = None, dies_at: int = NEVER) -> None:
+        """Publish a night's list.
+
+        Raises:
+            SmallhoursError: what the stage raises.
+            Killed: when it was to be killed.
+        """
+        with self._client(dies_at) as client:
+            publish_playlist(
+                LISTENER,
+                Lake(str(self.lake), files=files),
+                client,
+                settings=self.settings,
+                night=self.settings.night(LISTENER, NIGHTS[night]),
+            )
+
+    def roll_back(self, night: int, *, files: LocalFiles | None, dies_at: int) -> None:
+        """Put a night's list back.
+
+        Raises:
+            SmallhoursError: what the verb raises.
+            Killed: when it was to be killed.
+        """
+        with self._client(dies_at) as client:
+            rollback(
+                LISTENER,
+                Lake(str(self.lake), files=files),
+                client,
+                settings=self.settings,
+                night=self.settings.night(LISTENER, NIGHTS[night]),
+            )
+
+    @contextmanager
+    def _client(self, dies_at: int) -> Iterator[SpotifyClient]:
+        with SpotifyClient(
+            SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{OWNER}"),
+            settings=self.settings.services.spotify,
+            budget=DyingBudget(dies_at),
+            patience=Patience(first_wait_s=0.01),
+        ) as client:
+            yield client
+
+    def choose(self, night: int, which: int) -> None:
+        """Make one of the lists the list of a night."""
+        keys = self.lists[which]
+        names = self.world.artist_name
+        rows = pd.DataFrame(
+            {
+                "track_key": keys,
+                "artist": [names[self.world.track_artist[self.tracks[key]]] for key in keys],
+                "title": [self.world.track_title[self.tracks[key]] for key in keys],
+            }
+        )
+        places = range(1, len(keys) + 1)
+        rows = rows.assign(
+            intent="main", consensus=0.5, tag_affinity=0.5, popularity=0.5, rank=places,
+            score=[1 - place / 1000 for place in places], position=places, slot="exploit",
+            why_not="", reason="Because.",
+        )  # fmt: skip
+        rows["seeds"] = [[] for _ in keys]
+        for column in RECOMMENDATIONS.columns:
+            if column.name not in rows:
+                rows[column.name] = None
+        where = {"listener": LISTENER, "night": NIGHTS[night]}
+        Lake(str(self.lake)).replace(RECOMMENDATIONS, rows, partition=where)
+
+    def put(self, uri: str, place: int | None = None) -> None:
+        """The listener puts something into our playlist."""
+        playlist = self.ours()[-1]
+        ids = {f"spotify:track:{id_}": n for n, id_ in enumerate(self.world.track_spotify_id)}
+        item = PlaylistItem(ids.get(uri), uri, self.state.now, OWNER)
+        playlist.items.insert(len(playlist.items) if place is None else place, item)
+        playlist.touch()
+        self.meddling.present[uri] = [item.uri for item in playlist.items].count(uri)
+        self.meddling.absent.discard(uri)
+
+    def take(self, uri: str) -> None:
+        """The listener takes something out of our playlist."""
+        playlist = self.ours()[-1]
+        playlist.items = [item for item in playlist.items if item.uri != uri]
+        playlist.touch()
+        self.meddling.absent.add(uri)
+        self.meddling.present.pop(uri, None)
+
+    def move(self) -> None:
+        """The listener moves a track to the end."""
+        playlist = self.ours()[-1]
+        playlist.items.append(playlist.items.pop(1))
+        playlist.touch()
+
+    def rename(self, name: str) -> None:
+        """The listener gives our playlist another name."""
+        self.ours()[-1].name = self.meddling.name = name
+        self.ours()[-1].touch()
+
+    def unmark(self, description: str) -> None:
+        """The listener gives our playlist another description."""
+        self.ours()[-1].description = self.meddling.unmarked = description
+        self.meddling.taken_over = self.rows()
+        self.ours()[-1].touch()
+
+    def delete(self) -> None:
+        """The listener deletes our playlist."""
+        self.ours()[-1].followed = False
+        self.meddling.deleted = self.ours()[-1].id
+
+
+def written(scene: Scene) -> int:
+    """Which list the run writes."""
+    return 0 if scene.first or scene.rollback else 1
+
+
+def _lists(keys: Sequence[str], scene: Scene) -> list[list[str]]:
+    """The keys of the lists: of two nights, of a spare one, and of the night after it all."""
+    size = scene.size
+    lists = [list(keys[start : start + size]) for start in (0, size)]
+    if scene.again:
+        # Half of it as before, in another order.
+        lists[1] = [*keys[size : size + size // 2], *reversed(keys[: size - size // 2])]
+    return [*lists, list(keys[-16:-8]), list(keys[-8:])]
+
+
+def distinct(world: World) -> dict[str, int]:
+    """Tracks of the world by key, each recording once, the artists well mixed."""
+    found: dict[str, int] = {}
+    for track in sorted(range(world.n_tracks), key=lambda n: n * 7_919 % world.n_tracks):
+        key = identify(world.artist_name[world.track_artist[track]], world.track_title[track])
+        found.setdefault(key.track_key, track)
+    return found
+
+
+def remember(lake: Lake, world: World, tracks: dict[str, int]) -> None:
+    """Let a lake know these tracks."""
+    named = pd.DataFrame(
+        {
+            "artist": [world.artist_name[world.track_artist[track]] for track in tracks.values()],
+            "title": [world.track_title[track] for track in tracks.values()],
+            "spotify_id": [world.track_spotify_id[track] for track in tracks.values()],
+            "spotify_method": "search",
+        }
+    )
+    remember_tracks(lake, named, night=dt.date(2026, 10, 31))
+
+
+def household_settings(url: str) -> Settings:
+    """One listener, `default`, who is the sandbox's `ada`."""
+    return parse_settings(
+        {
+            "listeners": {
+                LISTENER: {
+                    "lastfm_user": OWNER,
+                    "timezone": "Europe/Dublin",
+                    "playlist": {"size": 500, "shortest": 4},
+                }
+            },
+            "services": {
+                "spotify": {
+                    "api_url": f"{url}/v1/",
+                    "accounts_url": f"{url}/",
+                    "calls_per_second": FAST,
+                    "calls_per_day": 1_000_000,
+                    "timeout_s": TIMEOUT_S,
+                }
+            },
+        },
+        origin="the benchmark's settings",
+    )

@@ -1,0 +1,96 @@
+"""What became of a case of `benchmarks.publish_cases`: who lost what?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.publish_cases import Case
+from benchmarks.publish_household import Household, written
+from smallhours.sandbox.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        ended: How the troubled run ended.
+        left: What stood in the playlist then: "old", "new" or "new above old".
+        happened: Whether the trouble did.
+        bad_moments: Requests before which no whole list of ours stood there.
+        mixtures: Playlists that in the end hold anything but tonight's list and the listener's own.
+        lost_edits: Deeds of the listener that were undone.
+        others_touched: Other playlists that changed.
+    """
+
+    ended: str
+    left: str
+    happened: bool
+    bad_moments: int
+    mixtures: int
+    lost_edits: int
+    others_touched: int
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing at all is wrong."""
+        wrong = self.bad_moments + self.mixtures + self.lost_edits + self.others_touched
+        return wrong == 0 and self.happened
+
+
+def left_of(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> str:
+    """Which of the two lists stand there."""
+    has_old = bool(before) and set(before) - set(new) <= set(rows)
+    has_new = set(new) <= set(rows)
+    if has_old and has_new:
+        return "new above old"
+    if has_new:
+        return "new"
+    return "old" if has_old or not rows else "part of the first"
+
+
+def trouble_happened(case: Case, fault: Fault | None, home: Household, ended: str) -> bool:
+    """Whether a case's trouble came at all."""
+    if fault is not None:
+        return fault.fired > 0
+    if case.trouble.startswith("kill"):
+        return ended == "killed"
+    return len(home.requests) >= case.at
+
+
+def mixtures_in(
+    home: Household, before: Sequence[str], *, stopped: str, which: int | None = None
+) -> int:
+    """1 if our newest playlist holds anything but one whole list and the listener's own."""
+    which = written(home.scene) if which is None else which
+    if home.meddling.taken_over is not None:
+        # A request may have been on its way; what it brought in is taken out again.
+        whole_lists = (home.meddling.taken_over, list(before), home.uris(which))
+        return int(home.rows() not in whole_lists)
+    left = list(home.rows())
+    for uri, count in home.meddling.present.items():
+        for _ in range(count if uri not in home.uris(which) else count - 1):
+            if uri in left:
+                left.reverse()
+                left.remove(uri)
+                left.reverse()
+    absent = home.meddling.absent
+    whole = [uri for uri in home.uris(which) if uri not in absent]
+    if left == whole:
+        return 0
+    kept = [uri for uri in before if uri not in absent and uri not in home.meddling.present]
+    return int(not (stopped and sorted(left) == sorted(kept)))
+
+
+def lost_edits_in(home: Household) -> int:
+    """How many of the listener's deeds were undone."""
+    if not home.ours():
+        return 0
+    playlist = home.ours()[-1]
+    rows = home.rows()
+    done = home.meddling
+    lost = sum(rows.count(uri) < count for uri, count in done.present.items())
+    lost += sum(uri in rows for uri in done.absent)
+    lost += done.name is not None and playlist.name != done.name
+    lost += done.unmarked is not None and playlist.description != done.unmarked
+    lost += done.deleted is not None and home.state.playlists[done.deleted].followed
+    return int(lost)
