@@ -1,5 +1,6 @@
 """Is each chart a picture that everyone can read: valid, with its numbers as text, and escaped?"""
 
+import datetime as dt
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
@@ -9,10 +10,14 @@ from smallhours.charts import (
     Bars,
     Dot,
     Line,
+    Promise,
+    Spread,
     as_file,
+    date_of,
     dots,
     grouped_bars,
     histogram,
+    histogram_of_spreads,
     horizontal_bars,
     lines,
     reliability,
@@ -28,12 +33,13 @@ OF_A_NAME: dict[str, Callable[[str], str]] = {
     "horizontal_bars": lambda name: horizontal_bars(name, {name: 0.345}),
     "lines": lambda name: lines(name, [Line(name, [1.0], [0.345])]),
     "dots": lambda name: dots(name, [Dot(name, name, 0.345)]),
-    "reliability": lambda name: reliability(name, [(0.345, 0.5, 3)], x_label=name),
+    "reliability": lambda name: reliability(name, [Promise(0.345, 0.5, 3)], x_label=name),
 }
 NOTHING = {
     "histogram": histogram("x", {"a": [], "b": [float("nan")]}),
     "grouped_bars": grouped_bars("x", ["a"], [Bars("b", [None])]),
     "no_groups": grouped_bars("x", [], []),
+    "no_spreads": histogram_of_spreads("x", {}, bounds=(0.0, 1.0)),
     "horizontal_bars": horizontal_bars("x", {"a": float("inf")}),
     "lines": lines("x", [Line("a", [1.0], [float("nan")]), Line("b", [], [])]),
     "dots": dots("x", []),
@@ -111,6 +117,16 @@ def test_a_histogram_counts_what_lies_outside_at_its_ends() -> None:
     assert "a, 0.5 to 1: 0.75" in tips
 
 
+def test_counted_values_are_drawn_as_the_values_themselves() -> None:
+    values = [0.1, 0.1, 0.6, 0.9]
+    counted = Spread.of(values, 0.0, 1.0, 20)
+
+    one = histogram("x", {"a": values}, bounds=(0.0, 1.0))
+
+    assert histogram_of_spreads("x", {"a": counted}, bounds=(0.0, 1.0)) == one
+    assert "a: 4 values, mean 0.425." in one
+
+
 def test_a_missing_bar_leaves_a_gap_and_an_error_has_a_bar() -> None:
     svg = grouped_bars("x", ["a", "b"], [Bars("s", [None, 0.5], [None, 0.1])])
 
@@ -133,11 +149,27 @@ def test_negative_bars_go_left_of_zero() -> None:
     assert "\N{MINUS SIGN}1.000" in words(svg)
 
 
+def test_days_are_written_as_dates() -> None:
+    first = dt.date(2026, 11, 2).toordinal()
+
+    svg = lines("x", [Line("s", [first, first + 1.0], [0.3, 0.4])], x_words=date_of)
+
+    assert {"2026-11-02", "2026-11-03"} <= set(words(svg))
+    assert "0.400 at 2026-11-03" in svg
+
+
 def test_a_band_is_drawn_where_both_its_ends_are_known() -> None:
     line = Line("s", [1.0, 10.0], [0.3, 0.4], low=[0.2, 0.3], high=[0.4, 0.5])
 
     assert 'opacity="0.2"' in lines("x", [line], log_x=True)
     assert 'opacity="0.2"' not in lines("x", [Line("s", [1.0, 10.0], [0.3, 0.4])])
+
+
+def test_a_reliability_curve_tells_counts_and_intervals_in_words() -> None:
+    svg = reliability("x", [Promise(0.3, 0.25, 40, 0.14, 0.4), Promise(0.7, 0.5, 2)])
+
+    (said,) = (each.text for each in ET.fromstring(svg).iter(f"{SVG}desc"))  # noqa: S314
+    assert "0.3 said, 0.25 of 40 happened (0.14 to 0.4); 0.7 said, 0.5 of 2 happened" in str(said)
 
 
 def test_series_differ_in_shape_and_not_in_colour_alone() -> None:

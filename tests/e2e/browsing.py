@@ -1,11 +1,14 @@
 """A demo whose Airflow asks for a password, and a browser that is logged in to it."""
 
+import base64
+import json
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from rich.console import Console
 
 from smallhours.demo.driver import Demo
@@ -22,11 +25,14 @@ _QUIET = (
     "--disable-sync",
 )
 PATIENCE_MS = 60_000
+# Users of Airflow: the second may look and not press.
+OWNER, GUEST = "admin", "guest"
 
 
 @contextmanager
 def opened_browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium; what is expected of a page may take its time on a busy machine."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_QUIET))
         try:
@@ -36,22 +42,44 @@ def opened_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def night_at_home(folder: Path) -> Iterator[Demo]:
-    """A demo after its first night, still up."""
-    with Demo(folder, Console(stderr=True), open_to_all=False) as demo:
-        demo.run()
-        yield demo
+def night_at_home(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
+    """A demo after its first night or a later one, still up, with a guest beside its owner."""
+    for last in range(1, nights + 1):
+        with Demo(folder, Console(stderr=True), open_to_all=False) as demo:
+            if last == 1:
+                _invite(demo)
+            demo.run()
+            if last == nights:
+                yield demo
 
 
-def logged_in(browser: Browser, demo: Demo, *, dark: bool = False, width: int = 1200) -> Page:
+def _invite(demo: Demo) -> None:
+    """Let a guest into Airflow, as its owner would: by its configuration file.
+
+    Airflow makes up the passwords, but not the keys of a file that is there already.
+    """
+    home = demo.around.home.folder
+    home.mkdir(parents=True)
+    fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    (home / "airflow.cfg").write_text(
+        f"[core]\nsimple_auth_manager_users = {OWNER}:admin,{GUEST}:viewer\n"
+        f"fernet_key = {fernet_key}\n[api]\nsecret_key = {secrets.token_hex(32)}\n",
+        encoding="utf-8",
+    )
+
+
+def logged_in(
+    browser: Browser, demo: Demo, *, user: str = OWNER, dark: bool = False, width: int = 1200
+) -> Page:
     """A page at Airflow's front, after the login form."""
+    passwords = json.loads(demo.around.home.passwords.read_text(encoding="utf-8"))
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
     page.set_default_timeout(PATIENCE_MS)
     page.goto(demo.around.home.url)
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", demo.around.home.password() or "")
+    page.fill("input[name=username]", user)
+    page.fill("input[name=password]", passwords[user])
     page.click("button[type=submit], button:has-text('Sign in')")
     page.wait_for_url(lambda url: "/auth/login" not in url)
     return page

@@ -1,19 +1,36 @@
-"""Draws docs/images/pages: every page, as a browser shows it.
+"""Draws docs/images/pages: every page after two nights, as a browser shows it.
 
 python -m tests.e2e.screenshots
 """
 
 import sys
 import tempfile
+import time
+from contextlib import closing
 from pathlib import Path
 
+from smallhours.demo.driver import Demo
+from smallhours.demo.surroundings import LISTENER
+from smallhours.lake.store import Lake
+from smallhours.local.api import AirflowApi
 from smallhours.pages.app import PAGES, PREFIX
+from smallhours.training.study.asked import studies_in
 from tests.e2e.browsing import CHROMIUM, logged_in, night_at_home, opened_browser
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images" / "pages"
 # Where a page needs a question to have something to show.
 _QUESTIONS = {"explore": "?tags=shoegaze,+dream+pop:60"}
+# Thirty tracks look all alike: of these pages the beginning is enough.
+_LONG = ("tonight",)
 PHONE_PX = 390
+# What a study of a few seconds can show.
+_STUDY = {
+    "listener": LISTENER,
+    "models": ["bayes", "linear"],
+    "formats": ["tags", "apart"],
+    "limits": [100, 1000],
+    "splits": ["by_track", "by_artist"],
+}
 
 
 def main() -> int:
@@ -22,24 +39,45 @@ def main() -> int:
         print("There is no Chromium on this machine: install it.", file=sys.stderr)  # noqa: T201
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, night_at_home(Path(folder)) as demo:
-        url = demo.around.home.url
-        with opened_browser() as browser:
-            for dark, width, suffix in (
-                (False, 1000, ""),
-                (True, 1000, "-dark"),
-                (False, PHONE_PX, "-phone"),
-            ):
-                page = logged_in(browser, demo, dark=dark, width=width)
-                for name in PAGES:
-                    page.goto(f"{url}{PREFIX}/{name}{_QUESTIONS.get(name, '')}")
-                    page.screenshot(path=IMAGES / f"{name}{suffix}.png")
-                page.close()
-            page = logged_in(browser, demo)
-            page.goto(f"{url}/plugin/smallhours")
-            page.wait_for_timeout(3000)
-            page.screenshot(path=IMAGES / "in-airflow.png")
+    with tempfile.TemporaryDirectory() as folder, night_at_home(Path(folder), nights=2) as demo:
+        study = carry_out_study(demo)
+        draw(demo, {**{name: name + _QUESTIONS.get(name, "") for name in PAGES}, "study": study})
     return 0
+
+
+def carry_out_study(demo: Demo) -> str:
+    """Have the DAG compare a few models; returns where its report is among the pages."""
+    home = demo.around.home
+    with closing(AirflowApi(home.url, password=home.password())) as api:
+        api.unpause("regression_study")
+        run = api.trigger("regression_study", _STUDY)
+        while (state := api.run_state("regression_study", run)) not in ("success", "failed"):
+            time.sleep(1)
+    if state == "failed":
+        raise RuntimeError(f"the study failed; its logs are in {home.folder}")
+    (study,) = studies_in(Lake(str(demo.around.lake)).files)
+    return f"study?name={study.name}"
+
+
+def draw(demo: Demo, addresses: dict[str, str]) -> None:
+    """Take the pictures: on light and on dark ground, on a phone, and within Airflow."""
+    url = demo.around.home.url
+    with opened_browser() as browser:
+        for dark, width, suffix in (
+            (False, 1000, ""),
+            (True, 1000, "-dark"),
+            (False, PHONE_PX, "-phone"),
+        ):
+            page = logged_in(browser, demo, dark=dark, width=width)
+            for name, address in addresses.items():
+                page.goto(f"{url}{PREFIX}/{address}")
+                whole = width != PHONE_PX and name not in _LONG
+                page.screenshot(path=IMAGES / f"{name}{suffix}.png", full_page=whole)
+            page.close()
+        page = logged_in(browser, demo)
+        page.goto(f"{url}/plugin/smallhours")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / "in-airflow.png")
 
 
 if __name__ == "__main__":

@@ -3,25 +3,40 @@
 import datetime as dt
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import quote
 
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from smallhours.demo import outside
 from smallhours.demo.driver import Demo
 from smallhours.demo.surroundings import LISTENER
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
 from smallhours.local.api import AirflowApi
 from smallhours.pages.app import PAGES, PREFIX
-from tests.e2e.browsing import CHROMIUM, inside, logged_in, night_at_home, opened_browser
+from smallhours.settings import load_settings
+from tests.e2e.browsing import (
+    CHROMIUM,
+    GUEST,
+    inside,
+    logged_in,
+    night_at_home,
+    opened_browser,
+)
 
 pytestmark = [
     pytest.mark.airflow,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    # A night and a list of every test's own, on a machine that may be busy.
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
+
+
+LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +85,15 @@ def test_every_page_opens_within_airflow(page: Page, home: Demo) -> None:
         expect(inside(page).get_by_text("can't be shown")).to_have_count(0)
 
 
+def test_a_run_has_a_tab_with_its_night(page: Page, home: Demo) -> None:
+    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+        run = api.run_for("write_playlist", f"{LISTENER}@{night(home)}", since=LONG_AGO) or ""
+    page.goto(f"{home.around.home.url}/dags/write_playlist/runs/{quote(run)}")
+    page.get_by_role("link", name="Tonight's list").click()
+
+    expect(inside(page).get_by_text(f"Night of {night(home)}")).to_be_visible()
+
+
 def test_the_buttons_write_what_they_say(page: Page, home: Demo) -> None:
     page.goto(f"{home.around.home.url}/plugin/smallhours")
     first = inside(page).locator(".pick").first
@@ -97,6 +121,55 @@ def test_a_question_of_tags_is_answered(page: Page, home: Demo) -> None:
     expect(inside(page).get_by_role("rowheader", name="energy")).to_be_visible()
     assert inside(page).locator("#near ~ .wide tbody tr").count() > 0
 
+    inside(page).get_by_role("link", name=f"Remove {tag}").click()
+    expect(inside(page).get_by_role("heading", name="How it would sound")).to_have_count(0)
+
+
+def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
+    page.goto(f"{home.around.home.url}{PREFIX}/explore")
+    page.get_by_label("Tag", exact=True).fill(
+        page.locator("datalist option").first.get_attribute("value") or ""
+    )
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Make it a playlist, named").fill("Night bus")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("stands in the settings now")).to_be_visible()
+    wishes = load_settings(home.around.home.settings).listener(LISTENER)
+    assert wishes.intents["night-bus"].name == "Night bus"
+
+    write_list(home, night(home))
+
+    assert outside.read_playlist(home.around.sandbox, "Night bus")
+    page.goto(f"{home.around.home.url}{PREFIX}/tonight")
+    page.get_by_label("Playlist", exact=True).select_option(label="Night bus")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="Night bus", level=1)).to_be_visible()
+    expect(page.locator(".pick").first).to_be_visible()
+
+
+def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo) -> None:
+    first, before = night(home), in_spotify(home)
+    following = (dt.date.fromisoformat(first) + dt.timedelta(days=1)).isoformat()
+    write_list(home, following)
+    assert not set(in_spotify(home)) & set(before)
+
+    page.goto(f"{home.around.home.url}{PREFIX}/tonight")
+    expect(page.get_by_text(f"Night of {following}")).to_be_visible()
+    page.get_by_label("Night", exact=True).select_option(first)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text(f"Night of {first}")).to_be_visible()
+
+    page.get_by_role("link", name="History", exact=True).click()
+    page.get_by_role("button", name=f"Put the list of {first} back").click()
+    expect(page.get_by_role("heading", name="On its way")).to_be_visible()
+
+    # The DAG is paused in a new Airflow: a pressed button switches it on.
+    until = time.monotonic() + 120
+    while in_spotify(home) != before and time.monotonic() < until:
+        time.sleep(1)
+    assert in_spotify(home) == before
+
 
 def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
     started = dt.datetime.now(dt.UTC)
@@ -111,23 +184,63 @@ def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
         time.sleep(1)
 
     assert len(chosen(home)) == 12
-    api = AirflowApi(home.around.home.url, password=home.around.home.password())
-    try:
-        runs = api.runs("write_playlist", since=started)
-        while api.run_state("write_playlist", runs[0]) not in ("success", "failed"):
-            time.sleep(1)
-        assert api.run_state("write_playlist", runs[0]) == "success"
-    finally:
-        api.close()
+    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+        wait_for(api, api.runs("write_playlist", since=started)[0])
+
+
+def write_list(home: Demo, of: str) -> None:
+    """Run `write_playlist` for a night, to its end."""
+    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+        wait_for(api, api.trigger("write_playlist", {"listener": LISTENER, "night": of}))
+
+
+def wait_for(api: AirflowApi, run: str) -> None:
+    """Until a run of `write_playlist` has succeeded."""
+    while (state := api.run_state("write_playlist", run)) not in ("success", "failed"):
+        time.sleep(1)
+    assert state == "success"
+
+
+def in_spotify(home: Demo) -> list[str]:
+    """What stands in the listener's playlist, in order."""
+    name = load_settings(home.around.home.settings).listener(LISTENER).playlist.name
+    return [item.uri for item in outside.read_playlist(home.around.sandbox, name)]
 
 
 def chosen(home: Demo) -> list[str]:
+    """The main list of the newest night."""
     rows = lake(home).frame(
         RECOMMENDATIONS,
-        columns=["track_key", "position"],
+        columns=["intent", "track_key", "position"],
         where={"listener": LISTENER, "night": night(home)},
     )
-    return list(rows.loc[rows["position"].notna(), "track_key"])
+    return list(rows.loc[(rows["intent"] == "main") & rows["position"].notna(), "track_key"])
+
+
+def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: Demo) -> None:
+    before = said(home)
+    page = logged_in(browser, home, user=GUEST)
+    url = home.around.home.url + PREFIX
+    for name in PAGES:
+        page.goto(f"{url}/{name}")
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.get_by_text("The buttons are for those who may start runs")).to_be_visible()
+        expect(page.locator("form[method=post]")).to_have_count(0)
+
+    pick = {"listener": LISTENER, "night": night(home), "intent": "main"}
+    pressed: dict[str, dict[str, str | float | bool]] = {
+        "feedback": {**pick, "track_key": chosen(home)[0], "reaction": "blocked"},
+        "rollback": {**pick},
+        "explore/save": {"listener": LISTENER, "tags": "dub", "name": "Not mine"},
+    }
+    for path, form in pressed.items():
+        answer = page.request.post(f"{url}/{path}", form=form)
+        assert answer.status == 403, path
+        assert "Only who may start runs" in answer.text()
+    page.close()
+
+    assert said(home) == before
+    assert "not-mine" not in load_settings(home.around.home.settings).listener(LISTENER).intents
 
 
 def test_strangers_see_nothing(home: Demo) -> None:

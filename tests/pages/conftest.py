@@ -34,18 +34,13 @@ class Visitor:
             if self.role == "nobody":
                 raise HTTPException(401, "Not authenticated")
 
-        def may_write(request: Request) -> None:
-            del request
-            if self.role != "writer":
-                raise HTTPException(403, "Forbidden")
-
         def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
             self.triggered.append((dag_id, configuration))
             return "manual__1"
 
         return Host(
             may_read=may_read,
-            may_write=may_write,
+            writes=lambda: self.role == "writer",
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
             warning=lambda _listener: self.warning,

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from smallhours.pages.app import PAGES, PREFIX, create_app
 from tests.pages.conftest import Visitor
-from tests.pages.lists import NIGHT, add_list, reactions_of
+from tests.pages.lists import BEFORE, NIGHT, add_list, add_reactions, reactions_of
 from tests.pages.test_tonight import token_on
 
 
@@ -33,6 +33,19 @@ def test_who_may_only_read_can_press_no_button(browser: TestClient, visitor: Vis
     assert buttons
     for route in buttons:
         assert browser.post(PREFIX + route.path).status_code == 403, route.path
+
+
+def test_who_may_only_read_is_offered_no_button(browser: TestClient, visitor: Visitor) -> None:
+    ride, _ = add_list(visitor.lake, BEFORE, [("Ride", "Vapour Trail"), ("Lush", "De-Luxe")])
+    add_list(visitor.lake, NIGHT, [("Ride", "Vapour Trail")])
+    add_reactions(visitor.lake, NIGHT, {ride: "thumbs_up"})
+    visitor.role = "reader"
+
+    pages = [browser.get(f"{PREFIX}/{name}").text for name in PAGES]
+
+    assert not any('method="post"' in page for page in pages)
+    assert all("The buttons are for those who may start runs" in page for page in pages)
+    assert '<span class="tag">More like this</span>' in pages[0]
 
 
 @pytest.mark.parametrize(

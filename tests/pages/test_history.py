@@ -23,6 +23,19 @@ def test_each_list_is_told_with_what_became_of_it(browser: TestClient, visitor: 
     assert page.index(str(NIGHT)) < page.index(str(BEFORE))
 
 
+def test_from_two_nights_of_which_something_is_known_the_trend_is_drawn_by_date(
+    browser: TestClient, visitor: Visitor
+) -> None:
+    (ride,) = add_list(visitor.lake, BEFORE, [RIDE])
+    add_reactions(visitor.lake, BEFORE, {ride: "removed"})
+    (lush,) = add_list(visitor.lake, NIGHT, [LUSH])
+    assert "<svg" not in browser.get(f"{PREFIX}/history").text
+
+    add_reactions(visitor.lake, NIGHT, {lush: "played"})
+
+    assert f"played: 0.00 at {BEFORE}, 1.00 at {NIGHT}" in browser.get(f"{PREFIX}/history").text
+
+
 def test_the_button_triggers_the_dag_that_brings_a_list_back(
     browser: TestClient, visitor: Visitor
 ) -> None:

@@ -35,3 +35,4 @@ def test_the_profile_is_drawn(browser: TestClient, visitor: Visitor) -> None:
     assert '<th scope="row">Moby</th><td class="n">7</td><td class="n">0</td>' in falling
     assert 'title="Sun 9:00, 50.0 %"' in page
     assert page.count("<svg") == 2 + 5
+    assert "your plays: 10 values, mean 0.375; the catalog: 10 values, mean 0.825." in page

@@ -1,10 +1,11 @@
-"""Do the pages warn of a login's end, and of nothing else?"""
+"""Do the pages warn of a login's end, and of nothing else? Are Airflow's roles theirs?"""
 
 import datetime as dt
 
 import pytest
+from starlette.requests import Request
 
-from smallhours.provider.pages import login_warning
+from smallhours.provider.pages import login_warning, writes
 from tests.airflow_home import House
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
@@ -42,3 +43,18 @@ def test_a_missing_connection_is_told_too(house: House) -> None:
     house.unset_connection("spotify_ada")
 
     assert "There is no Airflow connection `spotify_ada`" in login_warning("ada")
+
+
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize(
+    ("role", "may"), [("viewer", False), ("user", True), ("op", True), ("admin", True)]
+)
+def test_who_may_start_runs_may_press_the_buttons(role: str, may: bool) -> None:
+    from airflow.api_fastapi.app import create_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    create_auth_manager()
+
+    assert (
+        writes(Request({"type": "http"}), SimpleAuthManagerUser(username="zoe", role=role)) is may
+    )

@@ -5,7 +5,7 @@ strangers.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -39,6 +39,11 @@ def colour(at: int) -> str:
 def text_width(content: str, size: int = NORMAL) -> float:
     """About how wide a text is, in pixels."""
     return LETTER * size * len(content)
+
+
+def on_axis(value: float) -> str:
+    """A value beside an axis: the steps between them may be small."""
+    return number(value, 6)
 
 
 @dataclass
@@ -172,18 +177,34 @@ class Canvas:
         for value in values:
             y = scale(value)
             self.line([(left, y), (self.width - MARGIN, y)], opacity=0.15)
-            self.text(left - 6, y + 4, number(value, 6), anchor="end", size=SMALL, opacity=0.8)
+            self.text(left - 6, y + 4, on_axis(value), anchor="end", size=SMALL, opacity=0.8)
         if label:
             middle = (scale.start + scale.end) / 2
             self.text(MARGIN + 4, middle, label, anchor="middle", size=SMALL, upright=False)
 
-    def x_axis(self, scale: Scale, values: Sequence[float], bottom: float, label: str) -> None:
-        """Small marks and their values below the picture, and what they are."""
+    def x_axis(
+        self,
+        scale: Scale,
+        values: Sequence[float],
+        bottom: float,
+        label: str,
+        *,
+        written: Callable[[float], str] = on_axis,
+    ) -> None:
+        """Small marks and their values below the picture, and what they are.
+
+        Args:
+            scale: From left to right.
+            values: Where the marks are.
+            bottom: The axis's y.
+            label: What the values are.
+            written: How a value is written.
+        """
         self.line([(scale.start, bottom), (scale.end, bottom)], opacity=0.6)
         for value in values:
             x = scale(value)
             self.line([(x, bottom), (x, bottom + 4)], opacity=0.6)
-            self.text(x, bottom + 16, number(value, 6), anchor="middle", size=SMALL, opacity=0.8)
+            self.text(x, bottom + 16, written(value), anchor="middle", size=SMALL, opacity=0.8)
         if label:
             middle = (scale.start + scale.end) / 2
             self.text(middle, bottom + 33, label, anchor="middle", size=SMALL)

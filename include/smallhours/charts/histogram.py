@@ -1,11 +1,37 @@
 """How are values spread, and do two sets of them look alike?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from smallhours.charts.canvas import MARGIN, Canvas, colour, no_data
 from smallhours.charts.scale import Scale, finite, number, span, ticks
 
 LEFT, BELOW = 56, 44
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A set of values, counted in equal steps.
+
+    Attributes:
+        shares: Of all values, in each step; they sum to 1.
+        n: How many values there are.
+        mean: Theirs.
+    """
+
+    shares: Sequence[float]
+    n: int
+    mean: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], low: float, high: float, bins: int) -> "Spread":
+        """Of values, one at least, counted from low to high; what lies outside, at the ends."""
+        counts = [0] * bins
+        for value in values:
+            at = int((value - low) / (high - low) * bins)
+            counts[min(max(at, 0), bins - 1)] += 1
+        n = len(values)
+        return cls([count / n for count in counts], n, sum(values) / n)
 
 
 def histogram(
@@ -36,38 +62,74 @@ def histogram(
     if not drawn:
         return no_data(title, desc, width)
     low, high = bounds or span([value for values in drawn.values() for value in values])
-    shares = {name: _shares(values, low, high, bins) for name, values in drawn.items()}
+    return histogram_of_spreads(
+        title,
+        {name: Spread.of(values, low, high, bins) for name, values in drawn.items()},
+        bounds=(low, high),
+        desc=desc,
+        x_label=x_label,
+        width=width,
+        height=height,
+    )
+
+
+def histogram_of_spreads(
+    title: str,
+    sets: Mapping[str, Spread],
+    *,
+    bounds: tuple[float, float],
+    desc: str = "",
+    x_label: str = "",
+    width: float = 420,
+    height: float = 260,
+) -> str:
+    """The same of values that were counted before.
+
+    Args:
+        title: What is spread.
+        sets: By name; the first is filled, the others are outlines.
+        bounds: Where the first step begins and the last one ends.
+        desc: What is to be seen; the counts and means are added.
+        x_label: What the values are, with their unit.
+        width: In pixels.
+        height: In pixels.
+    """
+    if not sets:
+        return no_data(title, desc, width)
     said = "; ".join(
-        f"{name}: {len(values):,} values, mean {number(sum(values) / len(values))}"
-        for name, values in drawn.items()
+        f"{name}: {each.n:,} values, mean {number(each.mean)}" for name, each in sets.items()
     )
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
-    top = canvas.legend([f"{name} (n = {len(v):,})" for name, v in drawn.items()], canvas.heading())
-    x = Scale(low, high, LEFT, width - MARGIN - 6)
-    y = Scale(0, max(map(max, shares.values())) * 1.05, height - BELOW, top)
+    legend = [f"{name} (n = {each.n:,})" for name, each in sets.items()]
+    top = canvas.legend(legend, canvas.heading())
+    x = Scale(*bounds, LEFT, width - MARGIN - 6)
+    highest = max(share for each in sets.values() for share in each.shares)
+    y = Scale(0, highest * 1.05, height - BELOW, top)
     canvas.y_axis(y, ticks(0, y.high, 4), LEFT, "share")
-    edges = [low + (high - low) * at / bins for at in range(bins + 1)]
-    for at, (name, found) in enumerate(shares.items()):
+    for at, (name, each) in enumerate(sets.items()):
         if at == 0:
-            for share, start, end in zip(found, edges, edges[1:], strict=False):
-                tip = f"{name}, {number(start)} to {number(end)}: {number(share)}"
-                canvas.rect(
-                    x(start), y(share), x(end) - x(start) - 1, y(0) - y(share), colour(0),
-                    opacity=0.55, tip=tip,
-                )  # fmt: skip
-            continue
-        outline = [(x(low), y(0))]
-        for share, start, end in zip(found, edges, edges[1:], strict=False):
-            outline += [(x(start), y(share)), (x(end), y(share))]
-        canvas.line([*outline, (x(high), y(0))], colour(at), width=2)
-    canvas.x_axis(x, ticks(low, high), height - BELOW, x_label)
+            _filled(canvas, x, y, each.shares, name)
+        else:
+            _outlined(canvas, x, y, each.shares, colour(at))
+    canvas.x_axis(x, ticks(*bounds), height - BELOW, x_label)
     return canvas.render()
 
 
-def _shares(values: Sequence[float], low: float, high: float, bins: int) -> list[float]:
-    """The share of the values in each of the equal steps from low to high."""
-    counts = [0] * bins
-    for value in values:
-        at = int((value - low) / (high - low) * bins)
-        counts[min(max(at, 0), bins - 1)] += 1
-    return [count / len(values) for count in counts]
+def _filled(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], name: str) -> None:
+    for share, start, end in _steps(x, shares):
+        tip = f"{name}, {number(start)} to {number(end)}: {number(share)}"
+        box = (x(start), y(share), x(end) - x(start) - 1, y(0) - y(share))
+        canvas.rect(*box, colour(0), opacity=0.55, tip=tip)
+
+
+def _outlined(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], paint: str) -> None:
+    outline = [(x(x.low), y(0))]
+    for share, start, end in _steps(x, shares):
+        outline += [(x(start), y(share)), (x(end), y(share))]
+    canvas.line([*outline, (x(x.high), y(0))], paint, width=2)
+
+
+def _steps(x: Scale, shares: Sequence[float]) -> list[tuple[float, float, float]]:
+    """Each share with where its step begins and ends."""
+    wide = (x.high - x.low) / len(shares)
+    return [(share, x.low + at * wide, x.low + (at + 1) * wide) for at, share in enumerate(shares)]

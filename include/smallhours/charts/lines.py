@@ -1,12 +1,15 @@
 """How does a value change along another? Lines, with bands for what is uncertain."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, no_data
+from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, no_data, on_axis
 from smallhours.charts.scale import Scale, figure, finite, number, span, ticks
 
 LEFT, BELOW = 64, 46
+# Dates are wide: more would run into each other.
+WORDS_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def lines(
     y_label: str = "",
     x_ticks: Sequence[float] = (),
     log_x: bool = False,
+    x_words: Callable[[float], str] | None = None,
     width: float = 640,
     height: float = 340,
     digits: int = 3,
@@ -59,6 +63,8 @@ def lines(
         y_label: What y is, with its unit.
         x_ticks: Values below the x axis; without them round ones are chosen.
         log_x: Whether equal factors are equal steps along x; then all x are above 0.
+        x_words: How x is written where it is no quantity, such as `date_of`; then the axis has
+            marks below some of the points.
         width: In pixels.
         height: In pixels.
         digits: Of the values, after the point.
@@ -66,16 +72,18 @@ def lines(
     shown = [line for line in series if line.points()]
     if not shown:
         return no_data(title, desc, width)
+    written = x_words or number
     said = "; ".join(
         f"{line.name}: "
-        + ", ".join(f"{figure(v, digits)} at {number(at)}" for at, v in line.points())
+        + ", ".join(f"{figure(v, digits)} at {written(at)}" for at, v in line.points())
         for line in shown
     )
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     top = canvas.legend([line.name for line in shown], canvas.heading(), points=True) + 6
     x, y = _scales(canvas, shown, top, x_ticks, log_x)
     canvas.y_axis(y, ticks(y.low, y.high), LEFT, y_label)
-    canvas.x_axis(x, x_ticks or ticks(x.low, x.high), height - BELOW, x_label)
+    below = x_ticks or (_some(shown) if x_words else ticks(x.low, x.high))
+    canvas.x_axis(x, below, height - BELOW, x_label, written=x_words or on_axis)
     for at, line in enumerate(shown):
         if band := line.band():
             upper = [(x(px), y(high)) for px, _, high in band]
@@ -83,50 +91,36 @@ def lines(
             canvas.area(upper + lower, colour(at))
         canvas.line([(x(px), y(py)) for px, py in line.points()], colour(at), width=2)
         for px, py in line.points():
-            tip = f"{line.name}: {figure(py, digits)} at {number(px)}"
+            tip = f"{line.name}: {figure(py, digits)} at {written(px)}"
             canvas.mark(x(px), y(py), at, tip=tip)
         last = line.points()[-1]
         canvas.text(x(last[0]) + 9, y(last[1]) + 4, figure(last[1], digits), size=SMALL)
     return canvas.render()
 
 
-def reliability(
-    title: str,
-    points: Sequence[tuple[float, float, int]],
-    *,
-    desc: str = "",
-    x_label: str = "said",
-    y_label: str = "happened",
-    width: float = 360,
-    height: float = 360,
-) -> str:
-    """A calibration curve: what happened against what was said, with the diagonal of the truth.
+def date_of(day: float) -> str:
+    """A day, as `datetime.date.toordinal` counts it, as an ISO date.
 
-    Args:
-        title: Whose promises these are.
-        points: (share that was said, share that happened, number of cases), both 0-1.
-        desc: What is to be seen; the values are added.
-        x_label: What x is.
-        y_label: What y is.
-        width: In pixels.
-        height: In pixels.
+    >>> date_of(739_557.0)
+    '2025-11-02'
     """
-    drawn = [(said, found, n) for said, found, n in points if len(finite([said, found])) == 2]
-    if not drawn:
-        return no_data(title, desc, width)
-    told = ", ".join(f"{number(said)} said, {number(found)} of {n:,}" for said, found, n in drawn)
-    canvas = Canvas(title, f"{desc} {told}.".strip(), width, height)
-    x = Scale(0, 1, LEFT, width - MARGIN - 10)
-    y = Scale(0, 1, height - BELOW, canvas.heading() + 8)
-    canvas.y_axis(y, ticks(0, 1), LEFT, y_label)
-    canvas.x_axis(x, ticks(0, 1), height - BELOW, x_label)
-    canvas.line([(x(0), y(0)), (x(1), y(1))], dashed=True, opacity=0.7)
-    canvas.line([(x(said), y(found)) for said, found, _ in drawn], colour(0), width=2)
-    most = max(n for *_, n in drawn)
-    for said, found, n in drawn:
-        tip = f"{number(said)} said, {number(found)} happened, {n:,} cases"
-        canvas.mark(x(said), y(found), 0, size=3 + 4 * (n / most) ** 0.5 if most else 3, tip=tip)
-    return canvas.render()
+    return dt.date.fromordinal(round(day)).isoformat()
+
+
+def year_of(year: float) -> str:
+    """A year, which is no quantity of thousands.
+
+    >>> year_of(2026.0)
+    '2026'
+    """
+    return f"{year:.0f}"
+
+
+def _some(shown: Sequence[Line]) -> list[float]:
+    """Some of the xs that have a point, evenly spread, the first and the last among them."""
+    xs = sorted({x for line in shown for x, _ in line.points()})
+    wanted = min(len(xs), WORDS_SHOWN)
+    return [xs[round(at * (len(xs) - 1) / max(wanted - 1, 1))] for at in range(wanted)]
 
 
 def _scales(

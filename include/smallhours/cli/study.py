@@ -1,5 +1,6 @@
 """How is the study of tags and audio features carried out from the shell?"""
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,6 +88,7 @@ def study(
     )
     # Loading them takes seconds, and a mistake in the options should be told before.
     from smallhours.lake.files import open_files
+    from smallhours.training.study.asked import note_asked
     from smallhours.training.study.fits import Means
     from smallhours.training.study.report import Beside, write_report
     from smallhours.training.study.results import StudyFolder
@@ -97,6 +99,7 @@ def study(
         rows = _rows(data or [], listener)
     folder = StudyFolder(open_files(str(out)))
     folder.open(rows, seed)
+    note_asked(folder, rows, grid, at=dt.datetime.now(dt.UTC))
     means = Means(
         threads=threads,
         seed=seed,

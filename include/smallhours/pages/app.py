@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
-from fastapi import Depends, FastAPI, Form, Query, Request
+from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -29,10 +29,10 @@ PAGES: Mapping[str, str] = {
     "models": "Models",
     "history": "History",
 }
-# What a page may load: itself, its own pictures, nothing from elsewhere.
+# A page is whole in itself: its style and its pictures are in it, and it runs no script.
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'self'; base-uri 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -44,6 +44,7 @@ _HEADERS = {
 ListenerQuery = Annotated[str | None, Query(max_length=40)]
 NightQuery = Annotated[str | None, Query(max_length=10)]
 IntentQuery = Annotated[str, Query(max_length=40)]
+NameQuery = Annotated[str, Query(max_length=100)]
 
 
 def create_app(host: Host) -> FastAPI:
@@ -52,10 +53,14 @@ def create_app(host: Host) -> FastAPI:
     Args:
         host: What Airflow lends to it.
     """
+
+    def note_rights(request: Request, writes: Annotated[bool, Depends(host.writes)]) -> None:
+        request.state.may_press = writes
+
     app = FastAPI(
         title="Smallhours",
         version=__version__,
-        dependencies=[Depends(host.may_read)],
+        dependencies=[Depends(host.may_read), Depends(note_rights)],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -69,12 +74,13 @@ def create_app(host: Host) -> FastAPI:
         return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
 
     _reading(app)
-    _writing(app, host)
+    _reading_more(app)
+    _writing(app)
     return app
 
 
 def _reading(app: FastAPI) -> None:
-    """The addresses that show something."""
+    """The addresses of the pages."""
 
     @app.get("/")
     def start() -> Response:
@@ -131,6 +137,19 @@ def _reading(app: FastAPI) -> None:
         place = place_of(listener)
         return page(request, "history", place, history=history(place, intent=intent))
 
+
+def _reading_more(app: FastAPI) -> None:
+    """The addresses that a page or a tab leads to."""
+
+    @app.get("/study", response_class=HTMLResponse)
+    def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
+        """The report of a study, as it was written."""
+        from smallhours.pages.study import POLICY, study_page
+
+        place = place_of(listener)
+        content = study_page(place, name, back=address("models", listener=place.listener))
+        return HTMLResponse(content, headers={**_HEADERS, "Content-Security-Policy": POLICY})
+
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """The night of a run, as a tab of that run."""
@@ -145,9 +164,9 @@ def _reading(app: FastAPI) -> None:
         return page(request, "tonight", place, tonight=shown, buttons=BUTTONS)
 
 
-def _writing(app: FastAPI, host: Host) -> None:
+def _writing(app: FastAPI) -> None:
     """The addresses behind the buttons."""
-    may_write = [Depends(host.may_write), Depends(_own_form)]
+    may_write = [Depends(_may_press), Depends(_own_form)]
 
     @app.post("/feedback", dependencies=may_write)
     def react(
@@ -173,7 +192,7 @@ def _writing(app: FastAPI, host: Host) -> None:
         place = place_of(listener)
         date = parse_night(night)
         wanted = {"listener": place.listener, "night": str(date), "intent": intent}
-        run = host.trigger("rollback_playlist", wanted)
+        run = request.app.state.host.trigger("rollback_playlist", wanted)
         return page(request, "triggered", place, night=date, run=run)
 
     @app.post("/explore/save", dependencies=may_write)
@@ -190,13 +209,23 @@ def _writing(app: FastAPI, host: Host) -> None:
         return page(request, "saved", place, title=name, key=key)
 
 
+def _may_press(request: Request) -> None:
+    if not request.state.may_press:
+        raise HTTPException(403, "Only who may start runs in Airflow may press this button.")
+
+
 def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     forms.refuse_foreign(request, form_token, request.app.state.host.secret())
 
 
 def back(name: str, **where: str) -> Response:
     """Send the browser to a page after a button; reloading it presses nothing again."""
-    return RedirectResponse(f"{PREFIX}/{name}?{urlencode(where)}", status_code=303)
+    return RedirectResponse(address(name, **where), status_code=303)
+
+
+def address(name: str, **where: str) -> str:
+    """The address of a page."""
+    return f"{PREFIX}/{name}?{urlencode(where)}"
 
 
 def page(
@@ -214,6 +243,8 @@ def page(
             place=place,
             listeners=list(place.settings.listeners) if place else [],
             warning=host.warning(place.listener) if place else "",
+            # An error may come before it is known what the visitor may do.
+            may_press=getattr(request.state, "may_press", False),
             token=forms.token_for(request, host.secret()),
             token_field=forms.FIELD,
             **shown,

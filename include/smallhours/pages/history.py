@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.charts.lines import Line, lines
+from smallhours.charts.lines import Line, date_of, lines
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS
 from smallhours.pages.place import Place
 from smallhours.playlist.ledger import SURELY_SHOWN
 from smallhours.training.evaluation.live import outcomes
 
+FEWEST_DRAWN = 2
 # What is told of each list, in this order.
 REACTIONS = ("kept", "played", "saved", "removed", "skipped", "thumbs_up", "thumbs_down")
 
@@ -35,7 +36,17 @@ class Share:
 
 @dataclass(frozen=True)
 class PastList:
-    """One night's list."""
+    """One night's list.
+
+    Attributes:
+        night: Whose list it was.
+        name: The playlist's name.
+        outcome: What the ledger says of it, in words.
+        note: The ledger's note.
+        size: How many tracks.
+        shares: What became of them.
+        may_return: Whether it was surely shown, so that it can be put back.
+    """
 
     night: dt.date
     name: str
@@ -48,7 +59,7 @@ class PastList:
 
 @dataclass(frozen=True)
 class History:
-    """The whole page: the lists, newest first, and the trend as a picture."""
+    """The whole page: the lists, newest first, and from two nights on the trend as a picture."""
 
     intent: str
     intents: Mapping[str, str]
@@ -67,13 +78,13 @@ def history(place: Place, *, intent: str = "main") -> History:
     by_night = dict(iter(found.groupby("night")))
     lists = [
         PastList(
-            row["night"],
-            row["name"],
-            row["outcome"].replace("_", " "),
-            row["note"] or "",
-            len(row["track_keys"]),
-            _shares(by_night.get(str(row["night"]))),
-            row["outcome"] in SURELY_SHOWN and len(row["uris"]) > 0,
+            night=row["night"],
+            name=row["name"],
+            outcome=row["outcome"].replace("_", " "),
+            note=row["note"] or "",
+            size=len(row["track_keys"]),
+            shares=_shares(by_night.get(str(row["night"]))),
+            may_return=row["outcome"] in SURELY_SHOWN and len(row["uris"]) > 0,
         )
         for row in playlists.to_dict("records")
     ]
@@ -92,7 +103,13 @@ def _shares(rows: pd.DataFrame | None) -> list[Share]:
 
 
 def _trend(found: pd.DataFrame) -> str:
-    """Share of played, saved and removed picks over the nights, with their intervals."""
+    """Share of played, saved and removed picks over the nights; nothing to draw of one night.
+
+    A list of which nothing is known yet, such as tonight's, was not yet there to be played.
+    """
+    found = found[found.groupby("night")["n"].transform("sum") > 0]
+    if found["night"].nunique() < FEWEST_DRAWN:
+        return ""
     series = []
     for name in ("played", "saved", "removed"):
         rows = found[found["reaction"] == name].sort_values("night")
@@ -109,7 +126,7 @@ def _trend(found: pd.DataFrame) -> str:
         "What became of each night's list",
         series,
         desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
-        x_label="nights, as days",
         y_label="share of the list",
+        x_words=date_of,
         digits=2,
     )

@@ -13,7 +13,7 @@ class Host:
 
     Attributes:
         may_read: A FastAPI dependency that refuses whoever may not see the pages.
-        may_write: One that refuses whoever may not press their buttons.
+        writes: One that tells whether the visitor may press the pages' buttons, True or False.
         trigger: Starts a run of a DAG with a configuration; returns the run's id.
         partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
             own; None when it has none.
@@ -22,7 +22,7 @@ class Host:
     """
 
     may_read: Dependency
-    may_write: Dependency
+    writes: Dependency
     trigger: Callable[[str, Mapping[str, Any]], str]
     partition_of: Callable[[str, str], str | None]
     warning: Callable[[str], str]

@@ -1,44 +1,16 @@
 """Models: how good are they, since when, who won, and what did the study find?"""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-
-from smallhours.charts.lines import Line, lines
-from smallhours.lake.tables import METRICS
+from smallhours.pages.measured import Measured, measured
 from smallhours.pages.place import Place
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import SHARED, Registry
+from smallhours.training.study.asked import FOLDER, FoundStudy, studies_in
 
-# What a reader wants to follow first; the rest is in the cards.
-FOLLOWED = ("auc", "average_precision", "brier", "ndcg", "recall", "r2")
-MONTHS_READ = 3
-SERIES_DRAWN = 6
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the newest night.
-
-    Attributes:
-        subject: The model.
-        metric: Its name.
-        value: The figure.
-        low, high: Its 95 % interval, if known.
-        baseline: The baseline's, if known.
-        n: How many rows it rests on, if known.
-    """
-
-    subject: str
-    metric: str
-    value: float
-    low: float | None
-    high: float | None
-    baseline: float | None
-    n: int | None
+# Of each model, so many of its newest versions are opened to tell what was decided.
+DECISIONS_READ = 14
 
 
 @dataclass(frozen=True)
@@ -50,103 +22,90 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Models:
-    """The whole page."""
+class Decision:
+    """What became of a version when it was learned.
 
-    night: dt.date | None
-    figures: Sequence[Figure]
-    trend: Sequence[str]
+    Attributes:
+        night: Which learned it, as an ISO date.
+        model: Its name.
+        shared: Whether it is all listeners' model.
+        version: It.
+        promoted: Whether it went into use.
+        why: The sentence of the promotion gate.
+        in_use: Whether it is what is in use now.
+    """
+
+    night: str
+    model: str
+    shared: bool
+    version: str
+    promoted: bool
+    why: str
+    in_use: bool
+
+
+@dataclass(frozen=True)
+class Models:
+    """The whole page.
+
+    Attributes:
+        measured: Figures of the nights.
+        cards: The models in use.
+        decisions: Which new models went into use and why, newest first.
+        studies: The studies in the lake, newest first.
+        studies_at: Where they are.
+    """
+
+    measured: Measured
     cards: Sequence[Card]
+    decisions: Sequence[Decision]
+    studies: Sequence[FoundStudy]
+    studies_at: str
+
+    @property
+    def known(self) -> bool:
+        """Whether any model was learned or measured yet."""
+        return bool(self.cards) or self.measured.night is not None
 
 
 def models(place: Place) -> Models:
     """Read the page."""
-    rows = _metrics(place)
-    night = rows["night"].max() if len(rows) else None
-    newest = rows.sort_values("night").drop_duplicates(["subject", "metric"], keep="last")
-    newest = newest.sort_values(["subject", "metric"])
-    return Models(night, _figures(newest), _trend(rows), _cards(place))
-
-
-def _metrics(place: Place) -> pd.DataFrame:
-    """Figures of the last months, the listener's own and what all share."""
-    today = place.today
-    months = {
-        (today.replace(day=1) - dt.timedelta(days=28 * back)).strftime("%Y-%m")
-        for back in range(MONTHS_READ)
-    }
-    newest = sorted({part["month"] for part in place.lake.partitions(METRICS)})[-MONTHS_READ:]
-    rows = place.lake.frame(METRICS, where={"month": sorted(months | set(newest))})
-    return rows[rows["listener"].isin(["", place.listener])]
-
-
-def _figures(rows: pd.DataFrame) -> list[Figure]:
-    return [
-        Figure(
-            row["subject"],
-            row["metric"],
-            float(row["value"]),
-            _known(row["low"]),
-            _known(row["high"]),
-            _known(row["baseline"]),
-            None if (n := _known(row["n"])) is None else int(n),
-        )
-        for row in rows.to_dict("records")
-    ]
-
-
-def _known(value: Any) -> float | None:
-    """A figure that may be missing."""
-    return None if pd.isna(value) else float(value)
-
-
-def _trend(rows: pd.DataFrame) -> list[str]:
-    """One picture for each followed figure, a line for each model that has it."""
-    pictures = []
-    for followed in FOLLOWED:
-        told = rows[rows["metric"].str.startswith(followed)]
-        found = [
-            (f"{subject} {metric}", each.sort_values("night"))
-            for (subject, metric), each in told.groupby(["subject", "metric"])
-            if len(each) > 1
-        ]
-        if found:
-            pictures.append(_picture(followed, found[:SERIES_DRAWN]))
-    return pictures
-
-
-def _picture(name: str, found: Sequence[tuple[str, pd.DataFrame]]) -> str:
-    first = min(each["night"].min() for _, each in found)
-    return lines(
-        f"{name} over the nights",
-        [
-            Line(
-                label,
-                [float((night - first).days) for night in each["night"]],
-                [float(value) for value in each["value"]],
-                [float(value) for value in each["low"]],
-                [float(value) for value in each["high"]],
-            )
-            for label, each in found
-        ],
-        desc="With 95 % intervals, where they are known.",
-        x_label=f"days since {first}",
-        y_label=name,
-    )
-
-
-def _cards(place: Place) -> list[Card]:
-    """The cards of all models in use."""
+    cards: list[Card] = []
+    decisions: list[Decision] = []
     registry = Registry.of(place.lake)
-    cards = []
+    for owner, name in _kept(place):
+        versions = registry.versions(owner, name)
+        current = registry.current(owner, name)
+        if current is not None:
+            cards.append(Card(current.card, versions))
+        in_use = "" if current is None else current.version
+        opened = [registry.open(owner, name, each).card for each in versions[-DECISIONS_READ:]]
+        decisions += [_decision(card, in_use) for card in opened if "promoted" in card.settings]
+    decisions.sort(key=lambda each: (each.night, each.model, each.version), reverse=True)
+    files = place.lake.files
+    return Models(measured(place), cards, decisions, studies_in(files), files.address(FOLDER))
+
+
+def _kept(place: Place) -> list[tuple[str, str]]:
+    """Owner and name of every model in the lake that concerns the listener."""
+    found = []
     for owner in (place.listener, SHARED):
-        folder = f"models/{owner}/"
-        names = {
-            path.removeprefix(folder).partition("/")[0]
-            for path in place.lake.files.list(folder.rstrip("/"))
-        }
-        for name in sorted(names):
-            saved = registry.current(owner, name)
-            if saved is not None:
-                cards.append(Card(saved.card, registry.versions(owner, name)))
-    return cards
+        folder = f"models/{owner}"
+        paths = place.lake.files.list(folder)
+        names = {path.removeprefix(f"{folder}/").partition("/")[0] for path in paths}
+        found += [(owner, name) for name in sorted(names)]
+    return found
+
+
+def _decision(card: ModelCard, in_use: str) -> Decision:
+    """What the gate noted in a card's settings; a model without a gate notes nothing."""
+    return Decision(
+        card.night,
+        card.name,
+        card.owner == SHARED,
+        card.version,
+        card.settings["promoted"] == "yes",
+        str(card.settings.get("why", "")),
+        # A ranking that lost was saved with the default weights, which then are in use.
+        card.version == in_use and card.settings["promoted"] == "yes",
+    )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.charts.bars import horizontal_bars
-from smallhours.charts.histogram import histogram
-from smallhours.charts.lines import Line, lines
+from smallhours.charts.histogram import Spread, histogram_of_spreads
+from smallhours.charts.lines import Line, lines, year_of
 from smallhours.lake.tables import PREDICTED_FEATURES, PROFILE
 from smallhours.pages.place import Place
 from smallhours.training.profile import (
@@ -27,8 +27,6 @@ from smallhours.training.profile import (
 TAGS_DRAWN = 6
 ARTISTS_SHOWN = 8
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-# A histogram is drawn from this many made-up plays, spread as the profile says.
-DRAWN = 400
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,6 @@ def _lately(rows: pd.DataFrame) -> str:
         "Your tags of the last 90 days",
         dict(list(shares.items())[: 2 * TAGS_DRAWN]),
         x_label="share of your plays",
-        digits=2,
     )
 
 
@@ -151,7 +148,7 @@ def _over_time(rows: pd.DataFrame) -> str:
         desc="Each tag's share of each year's plays.",
         x_label="year",
         y_label="share of your plays",
-        x_ticks=xs if len(xs) <= 10 else (),
+        x_words=year_of,
         digits=2,
     )
 
@@ -159,12 +156,18 @@ def _over_time(rows: pd.DataFrame) -> str:
 def _feature(rows: pd.DataFrame, feature: str) -> str:
     """Your plays against the catalog, as a histogram of shares."""
     mine = rows[rows["name"].str.startswith(f"{feature}:")]
-    sets = {}
-    for name, shown in ((MINE, "your plays"), (CATALOG, "the catalog")):
-        told = mine[mine["period"] == name]
-        values: list[float] = []
-        for at, share in zip(told["name"], told["value"], strict=True):
-            middle = float(at.partition(":")[2]) + 0.5 / BINS
-            values += [middle] * round(DRAWN * share)
-        sets[shown] = values
-    return histogram(feature, sets, bounds=(0.0, 1.0), bins=BINS, x_label=f"{feature}, 0 to 1")
+    told = {
+        shown: _spread(mine[mine["period"] == period])
+        for period, shown in ((MINE, "your plays"), (CATALOG, "the catalog"))
+    }
+    sets = {shown: spread for shown, spread in told.items() if spread.n}
+    return histogram_of_spreads(feature, sets, bounds=(0.0, 1.0), x_label=f"{feature}, 0 to 1")
+
+
+def _spread(rows: pd.DataFrame) -> Spread:
+    """The bins of the profile, each named by its lower end: `energy:0.35`."""
+    shares = [0.0] * BINS
+    for name, share in zip(rows["name"], rows["value"], strict=True):
+        shares[round(float(name.partition(":")[2]) * BINS)] = float(share)
+    mean = sum(share * (at + 0.5) / BINS for at, share in enumerate(shares))
+    return Spread(shares, int(rows["n"].sum()), mean)

@@ -1,12 +1,12 @@
 """Tonight: which tracks, why, what they sound like, what changed, and what the listener says?"""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS, RECOMMENDATIONS
 from smallhours.pages.place import Place
 from smallhours.playlist.evidence import read_features
@@ -22,6 +22,9 @@ BUTTONS: Mapping[str, str] = {
     "blocked": "Never again",
 }
 STRIP_DAYS = 30
+WELCOME = ("played", "saved", "thumbs_up")
+UNWELCOME = ("removed", "skipped", "thumbs_down", "blocked")
+SPOTIFY = "https://open.spotify.com"
 ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
 
@@ -97,48 +100,28 @@ class Tonight:
 
 def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main") -> Tonight:
     """Read the page of a night; without one, of the newest that has a list."""
-    lake, listener = place.lake, place.listener
-    nights = nights_of(lake, listener)
+    nights = nights_of(place.lake, place.listener)
     night = night or (nights[0] if nights else None)
-    playlists = lake.frame(PLAYLISTS, where={"listener": listener})
+    playlists = place.lake.frame(PLAYLISTS, where={"listener": place.listener})
     playlists = playlists[playlists["intent"] == intent].sort_values("night")
-    entry = playlists[playlists["night"] == night]
-    chosen = _chosen(lake, listener, night, intent)
-    feedback = _feedback(lake, listener)
-    uris = _uris(entry)
-    sounds = features_of(read_features(lake, chosen["track_key"]))
-    said = feedback[(feedback["night"] == night) & (feedback["intent"] == intent)]
-    picks = [
-        Pick(
-            int(row["position"]),
-            row["track_key"],
-            row["artist"],
-            row["title"],
-            row["reason"],
-            row["slot"],
-            float(row["score"]),
-            _link(uris.get(row["track_key"], "")),
-            [each for each in sounds.get(row["track_key"], []) if each.name in ZERO_TO_ONE],
-            frozenset(said.loc[said["track_key"] == row["track_key"], "reaction"]),
-        )
-        for row in chosen.to_dict("records")
-    ]
-    new, gone = _difference(lake, listener, intent, playlists, night, picks)
-    intents = place.intents
-    last = entry.iloc[-1] if len(entry) else None
+    feedback = _feedback(place, intent)
+    entry = _entry(playlists[playlists["night"] == night])
+    chosen = _chosen(place, night, intent)
+    picks = _picks(place, chosen, entry.uris, feedback[feedback["night"] == night])
+    new, gone = _difference(place, intent, playlists, night, picks)
     return Tonight(
-        night,
-        nights,
-        intent,
-        intents,
-        str(last["name"]) if last is not None else intents.get(intent, intent),
-        str(last["outcome"]).replace("_", " ") if last is not None else "",
-        str(last["note"] or "") if last is not None else "",
-        _playlist_link(last),
-        picks,
-        new,
-        gone,
-        strip(playlists, feedback[feedback["intent"] == intent], until=night or place.today),
+        night=night,
+        nights=nights,
+        intent=intent,
+        intents=place.intents,
+        name=entry.name or place.intents.get(intent, intent),
+        outcome=entry.outcome,
+        note=entry.note,
+        link=entry.link,
+        picks=picks,
+        new=new,
+        gone=gone,
+        strip=strip(playlists, feedback, until=night or place.today),
     )
 
 
@@ -150,58 +133,98 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
         feedback: Rows of `feedback` of the same.
         until: The last day.
     """
-    shown = playlists[playlists["outcome"].isin(SURELY_SHOWN)].set_index("night")["track_keys"]
+    shown = playlists[playlists["outcome"].isin(SURELY_SHOWN)]
+    sizes = {
+        night: len(keys) for night, keys in zip(shown["night"], shown["track_keys"], strict=True)
+    }
+    welcome, unwelcome = (_tracks(feedback, wanted) for wanted in (WELCOME, UNWELCOME))
     days = []
     for age in range(STRIP_DAYS - 1, -1, -1):
         day = until - dt.timedelta(days=age)
-        reactions = feedback[feedback["night"] == day]
-        welcome = _tracks(reactions, ("played", "saved", "thumbs_up"))
-        unwelcome = _tracks(reactions, ("removed", "skipped", "thumbs_down", "blocked"))
-        listed = shown.get(day)
-        count = 0 if listed is None else len(listed)
-        days.append(Day(day, count, len(welcome), len(unwelcome - welcome)))
+        liked, refused = welcome[day], unwelcome[day]
+        days.append(Day(day, sizes.get(day, 0), len(liked), len(refused - liked)))
     return days
 
 
-def _tracks(reactions: pd.DataFrame, wanted: Sequence[str]) -> set[str]:
-    return set(reactions.loc[reactions["reaction"].isin(wanted), "track_key"])
+def _tracks(feedback: pd.DataFrame, wanted: Sequence[str]) -> dict[dt.date, set[str]]:
+    """By night, the tracks that met any of some reactions."""
+    rows = feedback[feedback["reaction"].isin(wanted)]
+    found: dict[dt.date, set[str]] = defaultdict(set)
+    for night, key in zip(rows["night"], rows["track_key"], strict=True):
+        found[night].add(key)
+    return found
 
 
-def _chosen(lake: Lake, listener: str, night: dt.date | None, intent: str) -> pd.DataFrame:
+def _chosen(place: Place, night: dt.date | None, intent: str) -> pd.DataFrame:
     columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
-    where = {"listener": listener, "night": str(night)}
-    rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
+    where = {"listener": place.listener, "night": str(night)}
+    rows = place.lake.frame(RECOMMENDATIONS, columns=columns, where=where)
     rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
     return rows.sort_values("position")
 
 
-def _feedback(lake: Lake, listener: str) -> pd.DataFrame:
+def _feedback(place: Place, intent: str) -> pd.DataFrame:
     columns = ["night", "intent", "track_key", "reaction"]
-    return lake.frame(FEEDBACK, columns=columns, where={"listener": listener})
+    rows = place.lake.frame(FEEDBACK, columns=columns, where={"listener": place.listener})
+    return rows[rows["intent"] == intent]
 
 
-def _uris(entry: pd.DataFrame) -> dict[str, str]:
-    """What was written, by track key."""
-    if entry.empty:
-        return {}
-    last = entry.iloc[-1]
-    return dict(zip(last["track_keys"], last["uris"], strict=False))
+@dataclass(frozen=True)
+class _Entry:
+    """What the ledger says of a night's list; nothing when it was not written yet."""
+
+    name: str = ""
+    outcome: str = ""
+    note: str = ""
+    link: str = ""
+    uris: Mapping[str, str] = field(default_factory=dict)
+
+
+def _entry(rows: pd.DataFrame) -> _Entry:
+    if rows.empty:
+        return _Entry()
+    last = rows.iloc[-1]
+    playlist_id = last["playlist_id"]
+    return _Entry(
+        name=str(last["name"]),
+        outcome=str(last["outcome"]).replace("_", " "),
+        note=str(last["note"] or ""),
+        link=f"{SPOTIFY}/playlist/{playlist_id}" if isinstance(playlist_id, str) else "",
+        uris=dict(zip(last["track_keys"], last["uris"], strict=False)),
+    )
+
+
+def _picks(
+    place: Place, chosen: pd.DataFrame, uris: Mapping[str, str], feedback: pd.DataFrame
+) -> list[Pick]:
+    sounds = features_of(read_features(place.lake, chosen["track_key"]))
+    said = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
+    return [
+        Pick(
+            position=int(row["position"]),
+            track_key=row["track_key"],
+            artist=row["artist"],
+            title=row["title"],
+            reason=row["reason"],
+            slot=row["slot"],
+            score=float(row["score"]),
+            link=_link(uris.get(row["track_key"], "")),
+            features=[
+                each for each in sounds.get(row["track_key"], []) if each.name in ZERO_TO_ONE
+            ],
+            said=said.get(row["track_key"], frozenset()),
+        )
+        for row in chosen.to_dict("records")
+    ]
 
 
 def _link(uri: str) -> str:
     kind, _, spotify_id = uri.removeprefix("spotify:").partition(":")
-    return f"https://open.spotify.com/{kind}/{spotify_id}" if spotify_id else ""
-
-
-def _playlist_link(entry: "pd.Series | None") -> str:
-    if entry is None or not isinstance(entry["playlist_id"], str):
-        return ""
-    return f"https://open.spotify.com/playlist/{entry['playlist_id']}"
+    return f"{SPOTIFY}/{kind}/{spotify_id}" if spotify_id else ""
 
 
 def _difference(
-    lake: Lake,
-    listener: str,
+    place: Place,
     intent: str,
     playlists: pd.DataFrame,
     night: dt.date | None,
@@ -213,9 +236,9 @@ def _difference(
     if before.empty:
         return [], []
     last = before.iloc[-1]
-    earlier = _chosen(lake, listener, last["night"], intent)
     names = {
-        row["track_key"]: f"{row['artist']} – {row['title']}" for row in earlier.to_dict("records")
+        row["track_key"]: f"{row['artist']} – {row['title']}"
+        for row in _chosen(place, last["night"], intent).to_dict("records")
     }
     old, now = list(last["track_keys"]), {pick.track_key for pick in picks}
     new = [f"{p.artist} – {p.title}" for p in picks if p.track_key not in set(old)]

@@ -8,24 +8,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
+from fastapi import HTTPException, Request
 
 from smallhours.pages.host import Host
 
 _DAG = "write_playlist"
+_MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)
 
 
 def airflow_host() -> Host:
     """Airflow's side of the pages."""
     return Host(
         may_read=requires_access_dag("GET", DagAccessEntity.RUN, _DAG),
-        may_write=requires_access_dag("POST", DagAccessEntity.RUN, _DAG),
+        writes=writes,
         trigger=trigger,
         partition_of=partition_of,
         warning=login_warning,
         secret=lambda: str(conf.get("api", "secret_key")),
     )
+
+
+def writes(request: Request, user: GetUserDep) -> bool:
+    """Whether the visitor may start runs, asked as Airflow asks itself."""
+    try:
+        _MAY_START(request, user)
+    except HTTPException:
+        return False
+    return True
 
 
 def login_warning(listener: str) -> str:
@@ -55,10 +66,14 @@ def login_warning(listener: str) -> str:
 def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
     """Start a run by hand, as the form in Airflow's UI does.
 
+    A paused DAG is switched on, as that form does too: its run would wait for ever.
+
     Returns:
         The run's id.
     """
     from airflow.api.common.trigger_dag import trigger_dag
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
     run = trigger_dag(
@@ -67,6 +82,10 @@ def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
         conf=dict(configuration),
         run_type=DagRunType.MANUAL,
     )
+    with create_session() as session:
+        known = session.get(DagModel, dag_id)
+        if known is not None:
+            known.is_paused = False
     return str(run.run_id) if run else ""
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-FOLDER = "studies"
-
 
 @task(task_id="choose_settings", doc_md="List every model, input, limit and split of the form.")
 def choose_settings() -> list[str]:
@@ -40,6 +38,9 @@ def choose_settings() -> list[str]:
 @task(task_id="open_study", doc_md="Read the rows, and keep them with the study.")
 def open_study() -> str:
     """The study's folder within the lake."""
+    import datetime as dt
+
+    from smallhours.training.study.asked import FOLDER, note_asked
     from smallhours.training.study.results import StudyFolder
 
     with plain_errors():
@@ -49,6 +50,7 @@ def open_study() -> str:
         path = f"{FOLDER}/{rows.fingerprint()}-{grid.seed}"
         folder = StudyFolder(_lake(settings).files, path)
         folder.open(rows, grid.seed)
+        note_asked(folder, rows, grid, at=dt.datetime.now(dt.UTC))
     LOG.info("%d tracks; the study lies in %s", len(rows), folder.address(""))
     return path
 

@@ -1,0 +1,263 @@
+"""What did the nights measure of the models? The rows of `metrics`, as tables and pictures."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from smallhours.charts.calibration import Promise, reliability
+from smallhours.charts.dots import Dot, dots
+from smallhours.charts.lines import Line, date_of, lines
+from smallhours.lake.tables import METRICS
+from smallhours.pages.place import Place
+from smallhours.training.ranking import ablation
+from smallhours.training.taste.card import RELIABILITY
+from smallhours.training.taste.model import NAME as TASTE
+
+# What a reader wants to follow first; the rest is in the table.
+FOLLOWED = (
+    *("auc", "average_precision", "brier", "ndcg", "recall", "r2"),
+    *("novelty", "diversity", "calibration_kl", "artist_gini", "popularity_lift", "overlap"),
+)
+MONTHS_READ = 3
+SERIES_DRAWN = 6
+# Shown as a picture and a table of their own.
+APART = (RELIABILITY, ablation.SUBJECT)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the newest night.
+
+    Attributes:
+        metric: Its name.
+        value: The figure.
+        low, high: Its 95 % interval, if known.
+        baseline: The baseline's, if known.
+        n: How many rows it rests on, if known.
+    """
+
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    baseline: float | None
+    n: int | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one signal brings to the ranking.
+
+    Attributes:
+        signal: Its name.
+        alone: What an adopted track is worth when this signal alone ranks.
+        adds: How much more it is worth with it than without it, the others as they are.
+    """
+
+    signal: str
+    alone: Figure
+    adds: Figure
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The ranking, taken apart.
+
+    Attributes:
+        night: When.
+        fused: All signals, by the weights that did better; its baseline is the default weights.
+        default: All signals, by the default weights.
+        signals: Each of them, the one that is best alone first.
+    """
+
+    night: dt.date
+    fused: Figure
+    default: Figure
+    signals: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Promises:
+    """A reliability curve as a picture, and how many tracks it rests on."""
+
+    curve: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All of it.
+
+    Attributes:
+        night: The newest that measured anything; None before the first.
+        figures: The newest of each figure, by model.
+        trend: One picture for each followed figure.
+        promises: The reliability curve of P(like); None while it was not measured.
+        rivals: The taste beside simpler rules, as a picture; empty while it was not measured.
+        parts: What each signal brings; None likewise.
+    """
+
+    night: dt.date | None
+    figures: Mapping[str, Sequence[Figure]]
+    trend: Sequence[str]
+    promises: Promises | None
+    rivals: str
+    parts: Parts | None
+
+
+def measured(place: Place) -> Measured:
+    """Read the figures of the last months, the listener's own and what all share."""
+    rows = _rows(place)
+    apart = rows["subject"].isin(APART)
+    told = rows[~apart]
+    return Measured(
+        night=rows["night"].max() if len(rows) else None,
+        figures=_newest(told),
+        trend=_trend(told),
+        promises=_promises(rows[rows["subject"] == RELIABILITY]),
+        rivals=_rivals(told),
+        parts=_parts(rows[rows["subject"] == ablation.SUBJECT]),
+    )
+
+
+def _rows(place: Place) -> pd.DataFrame:
+    months = sorted({part["month"] for part in place.lake.partitions(METRICS)})
+    rows = place.lake.frame(METRICS, where={"month": months[-MONTHS_READ:]})
+    return rows[rows["listener"].isin(["", place.listener])].sort_values("night", kind="stable")
+
+
+def _newest(rows: pd.DataFrame) -> dict[str, list[Figure]]:
+    newest = rows.drop_duplicates(["subject", "metric"], keep="last")
+    newest = newest.sort_values(["subject", "metric"])
+    return {str(name): _figures(each) for name, each in newest.groupby("subject")}
+
+
+def _figures(rows: pd.DataFrame) -> list[Figure]:
+    return [
+        Figure(
+            row["metric"],
+            float(row["value"]),
+            _known(row["low"]),
+            _known(row["high"]),
+            _known(row["baseline"]),
+            None if (n := _known(row["n"])) is None else int(n),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _known(value: Any) -> float | None:
+    """A figure that may be missing."""
+    return None if pd.isna(value) else float(value)
+
+
+def _last_night(rows: pd.DataFrame) -> pd.DataFrame:
+    """What belongs together: the newest night that has any of it."""
+    newest: pd.DataFrame = rows[rows["night"] == rows["night"].max()]
+    return newest
+
+
+def _promises(rows: pd.DataFrame) -> Promises | None:
+    if rows.empty:
+        return None
+    curve = sorted(_figures(_last_night(rows)), key=lambda each: each.metric)
+    points = [
+        Promise(each.baseline, each.value, each.n or 0, each.low, each.high)
+        for each in curve
+        if each.baseline is not None
+    ]
+    picture = reliability(
+        "Does P(like) keep its promises?",
+        points,
+        desc=f"Night of {rows['night'].max()}. On the dashed line they are kept; the bars are "
+        "95 % intervals.",
+        x_label="P(like) that was said",
+        y_label="share that you took up",
+    )
+    return Promises(picture, sum(each.n for each in points))
+
+
+def _rivals(rows: pd.DataFrame) -> str:
+    """The taste's AUC over past weeks, beside what simpler rules reach on the same weeks."""
+    mine = rows[(rows["metric"] == "auc") & rows["subject"].str.startswith(TASTE)]
+    ours = mine[mine["subject"] == TASTE]
+    if ours.empty:
+        return ""
+    tonight = mine[mine["night"] == ours["night"].max()].sort_values("value", ascending=False)
+    return dots(
+        "Taste, beside simpler rules",
+        [
+            Dot(_rival(row["subject"]), "", row["value"], _known(row["low"]), _known(row["high"]))
+            for row in tonight.to_dict("records")
+        ],
+        desc=f"Night of {ours['night'].max()}; .5 is guessing, 1 is never wrong.",
+        x_label="AUC over the same past weeks, with 95 % intervals",
+        width=480,
+    )
+
+
+def _rival(subject: str) -> str:
+    return "taste, in use" if subject == TASTE else _words(subject.removeprefix(f"{TASTE}_"))
+
+
+def _parts(rows: pd.DataFrame) -> Parts | None:
+    if rows.empty:
+        return None
+    newest = _last_night(rows)
+    told = {each.metric: each for each in _figures(newest)}
+    if not {ablation.FUSED, ablation.FUSED_DEFAULT} <= told.keys():
+        return None
+    signals = sorted(_signals(told), key=lambda each: (-each.alone.value, each.signal))
+    night: dt.date = newest["night"].max()
+    return Parts(night, told[ablation.FUSED], told[ablation.FUSED_DEFAULT], signals)
+
+
+def _signals(told: Mapping[str, Figure]) -> Iterator[Part]:
+    for name, alone in told.items():
+        signal = name.removeprefix(ablation.ALONE)
+        adds = told.get(f"{ablation.ADDS}{signal}")
+        if signal != name and adds is not None:
+            yield Part(_words(signal), alone, adds)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _trend(rows: pd.DataFrame) -> list[str]:
+    """One picture for each followed figure, a line for each model that has it."""
+    pictures = []
+    for followed in FOLLOWED:
+        told = rows[rows["metric"].str.startswith(followed)]
+        found = [
+            (f"{subject} {metric}", each)
+            for (subject, metric), each in told.groupby(["subject", "metric"])
+            if len(each) > 1
+        ]
+        if found:
+            pictures.append(_picture(followed, found[:SERIES_DRAWN]))
+    return pictures
+
+
+def _picture(name: str, found: Sequence[tuple[str, pd.DataFrame]]) -> str:
+    return lines(
+        f"{name} over the nights",
+        [
+            Line(
+                _words(label),
+                [float(night.toordinal()) for night in each["night"]],
+                [float(value) for value in each["value"]],
+                [float(value) for value in each["low"]],
+                [float(value) for value in each["high"]],
+            )
+            for label, each in found
+        ],
+        desc="With 95 % intervals, where they are known.",
+        y_label=name,
+        x_words=date_of,
+        width=480,
+        height=320,
+    )
