@@ -11,6 +11,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from benchmarks.ranking_data import Crowd, Floats, Indices
+from benchmarks.ranking_reach import unit_rows
 
 # Tried on training listeners alone.
 ROUNDS, CONFIDENCE, ALS_L2 = 8, 1.0, 4.0
@@ -96,16 +97,11 @@ def learn(crowd: Crowd, *, rng: np.random.Generator) -> Collaborative:
         als_factors(crowd.plays, FACTORS, rng),
         als_factors(crowd.plays, FEW_FACTORS, rng),
         {name: Ease.of(once, damp, l2) for name, (damp, l2) in EASES.items()},
-        _unit_rows(once),
-        _unit_rows(sparse.csr_matrix(once @ sparse.diags_array(rarity))),
+        unit_rows(once),
+        unit_rows(sparse.csr_matrix(once @ sparse.diags_array(rarity))),
         once,
         rarity,
     )
-
-
-def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ rows)
 
 
 def als_factors(plays: sparse.csr_matrix, factors: int, rng: np.random.Generator) -> Floats:

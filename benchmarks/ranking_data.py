@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from benchmarks.ranking_reach import Reach, unit_rows
 from smallhours.training.ranking.walk import transitions
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "listeners-2k"
@@ -77,6 +78,7 @@ class Crowd:
         steps: Of `transitions(near)`.
         tags: CSR (artists, tags), 1 where anybody else used the tag.
         tag_vectors: CSR, log(1 + taggers) × inverse document frequency, rows of length one.
+        reach: What follows from the lists and the tags.
     """
 
     artists: pd.Index
@@ -88,6 +90,7 @@ class Crowd:
     steps: sparse.csr_matrix
     tags: sparse.csr_matrix
     tag_vectors: sparse.csr_matrix
+    reach: Reach
 
 
 def load_tables(plays: Path, tags: Path) -> Tables:
@@ -167,7 +170,9 @@ def crowd_of(tables: Tables, listeners: npt.NDArray[np.int64]) -> Crowd:
     near, rank = _nearest(together, count)
     artists = pd.Index(names)
     tags, vectors = _tags(tables.tags, artists)
-    return Crowd(artists, known, count, together, near, rank, transitions(near), tags, vectors)
+    reach = Reach.of(near, count, vectors)
+    steps = transitions(near)
+    return Crowd(artists, known, count, together, near, rank, steps, tags, vectors, reach)
 
 
 def _nearest(
@@ -201,6 +206,4 @@ def _tags(tags: pd.DataFrame, artists: pd.Index) -> tuple[sparse.csr_matrix, spa
     frequency = np.asarray(once.sum(axis=0)).ravel()
     idf = np.log((1 + shape[0]) / (1 + frequency)) + 1
     weighed = sparse.csr_matrix((np.log1p(others) * idf[columns], (rows, columns)), shape=shape)
-    length = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
-    unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ weighed
-    return once, sparse.csr_matrix(unit)
+    return once, unit_rows(weighed)

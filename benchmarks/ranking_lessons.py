@@ -24,7 +24,7 @@ FOLDS = 5
 PROCESSES = 2
 HIDES = 2
 # Of a training list: so many of the likeliest artists, and so many of the others.
-LIKELIEST, OTHERS = 400, 200
+LIKELIEST, OTHERS = 300, 150
 # Within one listener: so many times is 30 % of what is left of their artists hidden again.
 INNER_HIDES = 8
 # What a single listener's past can tell apart: one or two signals of each kind.
@@ -40,6 +40,12 @@ WITHIN = (
     "tag_nearest",
     "tag_model",
     "tag_model_weighted",
+    "named_together",
+    "walk_either",
+    "walk_surprise",
+    "lent_tag_nearest",
+    "lent_tag_model",
+    "lent_tag_model_famous",
 )
 # The tables, whom to learn from, and whom to ask about.
 Job = tuple[Tables, npt.NDArray[np.int64], npt.NDArray[np.int64]]

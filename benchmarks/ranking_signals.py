@@ -17,6 +17,9 @@ from smallhours.training.ranking.walk import walk
 
 BACKGROUND = 1000
 NEAREST = 5
+# Against well known artists, what a listener likes of these shows: their audience to this power.
+FAMOUS = 0.75
+LEAST_USUAL = 1e-7
 # Of signals_b, in order. The best of these is what a fusion with others' plays must beat.
 COLLABORATIVE = (
     "als",
@@ -47,6 +50,7 @@ def signals_a(
         **_by_the_other_lists(crowd, seeds, loud),
         **_by_tags(crowd, seeds, loud, rng),
         "popularity": np.log1p(crowd.listeners),
+        **_by_reach(crowd, seeds, rng),
     }
     return pd.DataFrame(found)
 
@@ -174,6 +178,24 @@ def _by_the_other_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str,
     }
 
 
+def _by_reach(crowd: Crowd, seeds: Indices, rng: np.random.Generator) -> dict[str, Floats]:
+    """From the lists read both ways, and from tags that similar artists lend each other."""
+    reach, own = crowd.reach, np.zeros(len(crowd.listeners))
+    own[seeds] = 1.0
+    at = walk(reach.steps, own)
+    alike = np.sort(reach.tag_factors @ reach.tag_factors[seeds].T, axis=1)
+    fame = crowd.listeners**FAMOUS
+    return {
+        "named_together": reach.named_by @ (reach.named_by.T @ own),
+        "walk_either": at,
+        # Beside what everyone's artists lead to: else the famous are near to all.
+        "walk_surprise": at / np.sqrt(reach.usual + LEAST_USUAL),
+        "lent_tag_nearest": alike[:, -NEAREST:].sum(axis=1),
+        "lent_tag_model": _model(reach.tag_factors, seeds, 10.0, rng),
+        "lent_tag_model_famous": _model(reach.tags, seeds, 10.0, rng, fame),
+    }
+
+
 def _by_tags(
     crowd: Crowd, seeds: Indices, loud: Floats, rng: np.random.Generator
 ) -> dict[str, Floats]:
@@ -182,18 +204,31 @@ def _by_tags(
     return {
         "tag_profile": vectors @ (vectors[seeds].T @ loud),
         "tag_nearest": alike[:, -NEAREST:].sum(axis=1),
-        "tag_model": _tag_model(crowd.tags, seeds, 1.0, rng),
-        "tag_model_weighted": _tag_model(vectors, seeds, 10.0, rng),
+        "tag_model": _model(crowd.tags, seeds, 1.0, rng),
+        "tag_model_weighted": _model(vectors, seeds, 10.0, rng),
         "tag_count": np.log1p(np.asarray(crowd.tags.sum(axis=1)).ravel()),
     }
 
 
-def _tag_model(
-    tags: sparse.csr_matrix, seeds: Indices, c: float, rng: np.random.Generator
+def _model(
+    tags: sparse.csr_matrix | Floats,
+    seeds: Indices,
+    c: float,
+    rng: np.random.Generator,
+    likely: Floats | None = None,
 ) -> Floats:
-    """Log-odds of a logistic regression of the seeds against random artists."""
-    others = np.setdiff1d(np.arange(tags.shape[0]), seeds)
-    drawn = rng.choice(others, min(BACKGROUND, len(others)), replace=False)
+    """Log-odds of a logistic regression of the seeds against random artists.
+
+    Args:
+        tags: (artists, columns).
+        seeds: The listener's artists.
+        c: Inverse strength of the L2 penalty.
+        rng: Draws the others.
+        likely: (artists,), how likely each is drawn; all alike without.
+    """
+    others = np.delete(np.arange(tags.shape[0]), seeds)
+    chance = None if likely is None else likely[others] / likely[others].sum()
+    drawn = rng.choice(others, min(BACKGROUND, len(others)), replace=False, p=chance)
     label = np.concatenate([np.ones(len(seeds)), np.zeros(len(drawn))])
     model = LogisticRegression(C=c, solver="liblinear", random_state=0)
     model.fit(tags[np.concatenate([seeds, drawn])], label)

@@ -2,9 +2,10 @@
 
     python -m benchmarks.simulate [--nights 60] [--listeners 3] [--write]
 
-Simulated listeners with different hidden tastes live through the nights in the sandbox: every
-night the whole product runs, every day they go through the playlist and react. The same world, from
-the same seed, is lived through with each baseline. `--write` draws docs/images/simulate.svg.
+Simulated listeners with different hidden tastes, new to the service, live through the nights in the
+sandbox: every night the whole product runs, every day they go through the playlist and react. The
+same world, from the same seed, is lived through with each baseline. `--write` draws
+docs/images/simulate.svg.
 """
 
 import argparse
@@ -12,10 +13,13 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+
 from smallhours.charts.canvas import as_file
-from smallhours.cli.simulate import LISTENERS, lives_of, run_lives
-from smallhours.simulation.outcome import Curve, curves, figures, picture
-from smallhours.simulation.rivals import OURS, RIVALS
+from smallhours.cli.simulate import HEADINGS, rows
+from smallhours.simulation.crowd import LISTENERS, lives_of, run_lives
+from smallhours.simulation.outcome import curves, figures, picture
+from smallhours.simulation.rivals import RIVALS
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
@@ -30,31 +34,23 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
     options = parser.parse_args()
     started = time.monotonic()
-    lives = lives_of(
-        list(RIVALS), LISTENERS[: options.listeners], nights=options.nights, seed=options.seed
-    )
+    who = LISTENERS[: options.listeners]
+    lives = lives_of(list(RIVALS), who, nights=options.nights, seed=options.seed)
     found = curves(run_lives(lives, processes=options.processes))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")
-    for curve in sorted(found.values(), key=lambda each: -each.mean):
-        print(_line(curve))
-    ours = found[OURS]
-    best = max((curve for name, curve in found.items() if name != OURS), key=lambda c: c.mean)
-    print(f"\nours against the best baseline, {best.name}: {ours.mean / best.mean:.3f} times")
+    for line in (HEADINGS, *rows(found)):
+        print(" | ".join(line))
+    told = figures(found, np.random.default_rng(options.seed))
+    print("\nours minus each, acceptance over the same nights:")
+    for name, each in told["baselines"].items():
+        value, low, high = each["ours_minus"]
+        print(f"  {name:16} {value:+.3f} [{low:+.3f}, {high:+.3f}]")
     print(f"{took:.0f} s, {took / (len(lives) * options.nights):.2f} s a night and life")
     if options.write:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         PICTURE.write_text(as_file(picture(found)), encoding="utf-8")
-    print(json.dumps({**figures(found), "wall_s": round(took, 1)}))
-
-
-def _line(curve: Curve) -> str:
-    first, last = curve.ends(curve.acceptance)
-    before, after = curve.ends(curve.diversity)
-    return (
-        f"{curve.name:16} heard to the end {curve.mean:.3f} "
-        f"(first ten nights {first:.3f}, last ten {last:.3f}); diversity {before:.3f} → {after:.3f}"
-    )
+    print(json.dumps({**told, "wall_s": round(took, 1)}))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
 
 Cuts one listener's log into years. At each cut everything learns from what was played before it,
 and ranks the artists of the catalog that were new then; the truth is what was adopted in the year
-after: played twice or more. Prints every figure of docs/benchmarks.md, "Taste", in one run, and
-ends with one line of JSON. Without FILEs the tables are read from ../shared where they are there.
+after: played twice or more. "Ours" is the fusion that is installed, before the listener's past has
+moved its weights. Prints every figure of docs/benchmarks.md, "Taste", in one run, and ends with one
+line of JSON. Without FILEs the tables are read from ../shared where they are there.
 """
 
 import argparse
@@ -30,7 +31,6 @@ from benchmarks.taste_signals import (
     Day,
     Floats,
     day_of,
-    default_fusion,
     ours,
     singles,
     tag_space,
@@ -94,9 +94,6 @@ def measure(world: data.World, days: Sequence[Day], features: Path | None) -> di
     space = tag_space(world)
     signals = [singles(world, day, space, seed=SEED) for day in days]
     answers = {name: [each[name].to_numpy(dtype=float) for each in signals] for name in SINGLES}
-    answers["default_fusion"] = [
-        default_fusion(each, day) for each, day in zip(signals, days, strict=True)
-    ]
     answers["ours"] = [ours(each, day) for each, day in zip(signals, days, strict=True)]
     figures = {
         name: pd.DataFrame([judged(day, scores) for day, scores in zip(days, each, strict=True)])
@@ -117,7 +114,7 @@ def measure(world: data.World, days: Sequence[Day], features: Path | None) -> di
     return {
         "folds": len(days),
         "ours": head,
-        "baselines": {name: _means(figures[name]) for name in (*SINGLES, "default_fusion")},
+        "baselines": {name: _means(figures[name]) for name in SINGLES},
         "ablation": _ablation(world, days, features),
         "calibration": calibration,
         "reliability": [asdict(each) for each in curve],

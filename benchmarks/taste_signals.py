@@ -14,11 +14,11 @@ import pandas as pd
 
 from benchmarks.taste_data import World, no_feedback, no_library
 from smallhours.errors import NotEnoughData
-from smallhours.playlist.tagspace import TagSpace, weighted_tags
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import Fold, plays_before
-from smallhours.training.ranking.fusion import DEFAULT, Fusion
+from smallhours.training.ranking.fusion import DEFAULT
+from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.learning import learn
 from smallhours.training.taste.model import SeedTaste
 from smallhours.training.taste.rows import Past, Rows, rows_at
@@ -28,7 +28,6 @@ Floats = npt.NDArray[np.float64]
 POPULARITY, SUPPORT, CONSENSUS = "popularity", "seed_support", "near_artists"
 AFFINITY, FIRST_SEED, TASTE = "tag_affinity", "first_seed", "p_like"
 SINGLES = (POPULARITY, SUPPORT, CONSENSUS, AFFINITY, FIRST_SEED, TASTE)
-TWO_WITNESSES = {TASTE: (1.5, 1.5), SUPPORT: (1.5, 1.5)}
 # The first seed stopped looking for dislikes at 200, and took 337 likes.
 DISLIKES_PER_LIKE = 200 / 337
 STRONGEST_TAGS = (100, 10)
@@ -86,7 +85,7 @@ def day_of(world: World, fold: Fold, *, seed: int) -> Day:
     )
 
 
-def singles(world: World, day: Day, space: TagSpace, *, seed: int) -> pd.DataFrame:
+def singles(world: World, day: Day, space: TagVectors, *, seed: int) -> pd.DataFrame:
     """All single signals, indexed by the catalog."""
     listed = world.similar.sign()
     found = {
@@ -102,28 +101,15 @@ def singles(world: World, day: Day, space: TagSpace, *, seed: int) -> pd.DataFra
 
 
 def ours(signals: pd.DataFrame, day: Day) -> Floats:
-    """Taste and the seeds that lead to an artist, by rank and by distance, all four alike.
-
-    Two witnesses that know nothing of each other: what is said of the music, and who else plays
-    it. How well known an artist is speaks through both.
-    """
-    return _fused(signals, day, Fusion(TWO_WITNESSES, 0.0, None))
-
-
-def default_fusion(signals: pd.DataFrame, day: Day) -> Floats:
-    """What ranks the candidates before anything was learned about the signals' weights."""
-    return _fused(signals, day, DEFAULT)
-
-
-def _fused(signals: pd.DataFrame, day: Day, fusion: Fusion) -> Floats:
-    used = [name for name in signals if name in fusion.weights]
+    """What ranks a listener's candidates before their own past has moved the weights."""
+    used = [name for name in signals if name in DEFAULT.weights]
     among = pd.Series(day.new, index=signals.index)
-    return fusion.score(signals[used], among).to_numpy(dtype=np.float64)
+    return DEFAULT.score(signals[used], among).to_numpy(dtype=np.float64)
 
 
-def tag_space(world: World) -> TagSpace:
+def tag_space(world: World) -> TagVectors:
     """The catalog as vectors of its tags' names."""
-    return TagSpace.of(weighted_tags(world.tags, world.catalog))
+    return TagVectors.of(world.tags, world.catalog)
 
 
 def first_seed_scores(world: World, day: Day, *, seed: int) -> Floats | None:
@@ -158,7 +144,7 @@ def _disjoint(likes: list[str], strange: list[str], tags_of: dict[str, list[str]
     return strange
 
 
-def _affinity(world: World, day: Day, space: TagSpace) -> Floats:
+def _affinity(world: World, day: Day, space: TagVectors) -> Floats:
     liked = pd.Series(day.fond, index=pd.Index(world.catalog))
     profile = space.profile(liked[liked > 0])
     return space.affinity(profile, pd.Index(world.catalog)).to_numpy(dtype=np.float64)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from smallhours.playlist.rerank.calibration import Mix
 from smallhours.playlist.rerank.shortlist import Shortlist
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 
 NO_VOTES = pd.DataFrame(columns=["track_key", "route", "seed_key", "strength"])
 
@@ -42,7 +42,7 @@ def shortlist(
         mix: The share of each tag that the list should have.
     """
     rows = [(key, tag, 1.0) for key, tag in (tags or {}).items()]
-    space = TagSpace.of(pd.DataFrame(rows, columns=["track_key", "tag", "weight"]))
+    space = TagVectors.of_weights(pd.DataFrame(rows, columns=["track_key", "tag", "weight"]))
     votes = [
         (key, "similar_artist", seed, 0.9) for key, mine in (seeds or {}).items() for seed in mine
     ]

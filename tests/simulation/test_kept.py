@@ -18,7 +18,7 @@ def a_metric(value: float) -> pd.DataFrame:
 
 
 def test_what_was_read_is_answered_from_memory_until_it_is_written(tmp_path: Path) -> None:
-    lake = KeptLake(str(tmp_path))
+    lake = KeptLake(tmp_path)
     lake.merge(METRICS, a_metric(0.7), partition=MONTH)
 
     first = lake.read(METRICS, where=MONTH)
@@ -28,14 +28,26 @@ def test_what_was_read_is_answered_from_memory_until_it_is_written(tmp_path: Pat
     assert lake.read(METRICS, where=MONTH)["value"].to_pylist() == [0.8]
 
 
+def test_a_frame_that_a_stage_changes_is_read_unchanged_by_the_next(tmp_path: Path) -> None:
+    lake = KeptLake(tmp_path)
+    lake.merge(METRICS, a_metric(0.7), partition=MONTH)
+
+    mine = lake.frame(METRICS)
+    mine["value"] = 0.1
+    mine.loc[0, "n"] = 99
+
+    assert lake.frame(METRICS)["value"].tolist() == [0.7]
+    assert lake.frame(METRICS)["n"].tolist() == [10]
+
+
 def test_the_files_are_those_of_any_lake(tmp_path: Path) -> None:
-    KeptLake(str(tmp_path)).merge(METRICS, a_metric(0.7), partition=MONTH)
+    KeptLake(tmp_path).merge(METRICS, a_metric(0.7), partition=MONTH)
 
     assert Lake(str(tmp_path)).frame(METRICS)["value"].tolist() == [0.7]
 
 
 def test_other_columns_are_another_question(tmp_path: Path) -> None:
-    lake = KeptLake(str(tmp_path))
+    lake = KeptLake(tmp_path)
     lake.merge(METRICS, a_metric(0.7), partition=MONTH)
 
     lake.read(METRICS, columns=["value"])

@@ -1,40 +1,85 @@
+import numpy as np
 import pytest
 
-from smallhours.simulation.outcome import curves, figures, picture
+from smallhours.simulation.nights import Morning
+from smallhours.simulation.offer import Offer
+from smallhours.simulation.outcome import curves, ends, figures, picture
+from smallhours.simulation.trend import ahead, slope
 from smallhours.simulation.world import Truth
 
 
-def truths(*acceptance: float, diversity: float = 0.8) -> list[Truth]:
-    return [Truth(20, each, diversity, 15) for each in acceptance]
+def mornings(*acceptance: float, diversity: float = 0.8) -> list[Morning]:
+    offer = Offer(500, best=0.9, chance=0.3)
+    return [Morning(Truth(20, each, diversity, 15), offer) for each in acceptance]
 
 
 LIVES = {
-    ("ours", "ada"): truths(0.5, 0.6, 0.7),
-    ("ours", "bruno"): truths(0.7, 0.8, 0.9),
-    ("popularity", "ada"): truths(0.4, 0.4, 0.4),
-    ("popularity", "bruno"): truths(0.2, 0.2, 0.2),
+    ("ours", "ada"): mornings(0.5, 0.6, 0.7),
+    ("ours", "bruno"): mornings(0.7, 0.8, 0.9),
+    ("popularity", "ada"): mornings(0.4, 0.4, 0.4),
+    ("popularity", "bruno"): mornings(0.2, 0.2, 0.2),
 }
 
 
-def test_a_curve_is_the_mean_of_the_listeners() -> None:
+def rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def test_a_curve_holds_every_listener_and_their_mean() -> None:
     found = curves(LIVES)
 
-    assert found["ours"].acceptance == pytest.approx([0.6, 0.7, 0.8])
+    assert found["ours"].acceptance.tolist() == [[0.5, 0.6, 0.7], [0.7, 0.8, 0.9]]
     assert found["popularity"].mean == pytest.approx(0.3)
 
 
 def test_listeners_whose_first_list_came_late_are_lined_up_by_their_last_night() -> None:
-    found = curves({("ours", "ada"): truths(0.5, 0.6, 0.7), ("ours", "bruno"): truths(0.8, 0.9)})
+    found = curves(
+        {("ours", "ada"): mornings(0.5, 0.6, 0.7), ("ours", "bruno"): mornings(0.8, 0.9)}
+    )
 
-    assert found["ours"].acceptance == pytest.approx([0.7, 0.8])
+    assert found["ours"].acceptance.tolist() == [[0.6, 0.7], [0.8, 0.9]]
+
+
+def test_a_list_that_is_as_good_as_was_possible_has_a_share_of_one() -> None:
+    found = curves({("ours", "ada"): mornings(0.3, 0.6, 0.9)})
+
+    assert found["ours"].share[0].tolist() == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_what_rises_by_a_hundredth_a_night_rises_by_a_tenth_in_ten() -> None:
+    rising = 0.4 + 0.01 * np.arange(28) + np.array([[0.0], [0.2]])
+
+    found = slope(rising, rng=rng())
+
+    assert found.value == pytest.approx(0.1)
+    assert found.low == pytest.approx(0.1)
+
+
+def test_what_goes_up_and_down_does_not_rise() -> None:
+    found = slope(0.5 + 0.1 * np.sin(np.arange(56))[None, :], rng=rng())
+
+    assert found.low < 0 < found.high
+
+
+def test_who_is_ahead_every_week_is_ahead() -> None:
+    theirs = np.linspace(0.3, 0.6, 28)[None, :]
+
+    found = ahead(theirs + 0.05, theirs, rng=rng())
+
+    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.05, 0.05))
+
+
+def test_the_ends_are_ten_nights_each() -> None:
+    assert ends(np.arange(30.0)[None, :]) == (4.5, 24.5)
 
 
 def test_the_figures_name_every_rival() -> None:
-    found = figures(curves(LIVES))
+    found = figures(curves(LIVES), rng())
 
     assert found["acceptance_by_night"] == [0.6, 0.7, 0.8]
     assert found["diversity_by_night"] == [0.8, 0.8, 0.8]
     assert found["baselines"]["popularity"]["mean"] == 0.3
+    assert found["baselines"]["popularity"]["ours_minus"][0] == 0.4
     assert "ours" not in found["baselines"]
 
 

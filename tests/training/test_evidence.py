@@ -80,11 +80,12 @@ def test_a_standing_signal_counts_in_full(signal: str, expected: tuple[int, floa
 @pytest.mark.parametrize(
     ("reaction", "expected"),
     [
-        ("kept", (1, 0.25, "pick_kept")),
+        ("kept", None),
         ("played", (1, 0.5, "pick_played")),
         ("saved", (1, 2.0, "pick_saved")),
         ("thumbs_up", (1, 3.0, "thumbs_up")),
         ("skipped", (0, 0.5, "pick_skipped")),
+        ("passed", (0, 0.5, "pick_passed")),
         ("removed", (0, 2.0, "removed")),
         ("thumbs_down", (0, 3.0, "thumbs_down")),
         ("blocked", (0, 3.0, "blocked")),
@@ -93,6 +94,18 @@ def test_a_standing_signal_counts_in_full(signal: str, expected: tuple[int, floa
 )
 def test_a_reaction_to_a_pick(reaction: str, expected: tuple[int, float, str] | None) -> None:
     assert grade(told=feedback(reaction)) == expected
+
+
+def test_a_pick_that_was_played_and_kept_counts_for_both() -> None:
+    told = pd.concat([feedback("kept"), feedback("played")], ignore_index=True)
+
+    assert grade(told=told) == (1, 0.75, "pick_played")
+
+
+def test_a_pick_that_was_passed_over_and_left_in_the_list_was_not_liked() -> None:
+    told = pd.concat([feedback("kept"), feedback("passed")], ignore_index=True)
+
+    assert grade(told=told) == (0, 0.5, "pick_passed")
 
 
 def test_one_play_to_the_end_says_a_little_and_a_habit_says_more() -> None:

@@ -157,8 +157,8 @@ FEEDBACK = Table(
         Column(
             "reaction",
             TEXT,
-            "`kept`, `removed`, `saved`, `played`, `skipped`, `unplayed`, "
-            "`thumbs_up`, `thumbs_down` or `blocked`.",
+            "`kept`, `removed`, `saved`, `played`, `skipped`, `passed` (not played, between two "
+            "picks that were), `unplayed`, `thumbs_up`, `thumbs_down` or `blocked`.",
         ),
         Column("at", MOMENT, "When it was seen."),
     ),

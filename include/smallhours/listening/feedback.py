@@ -1,4 +1,4 @@
-"""What became of our picks: kept, removed, saved, played, skipped, or never played.
+"""What became of our picks: kept, removed, saved, played, skipped, passed over, or never played.
 
 Pure functions. Every reaction is tied to the night that recommended the track. Keeping and removing
 can only be read off the list that stands in the playlist now, before tonight's takes its place;
@@ -11,6 +11,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
+from smallhours.listening.skips import passed_over
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is the listener's own doing.
@@ -33,12 +34,17 @@ def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
 
     A pick that stood in several nights' lists belongs to the first.
     """
-    shown = _shown(ledger, before)
-    recent = shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
+    recent = lists_of(ledger, before=before)
     picks = recent[["night", "intent", "track_keys"]].explode("track_keys", ignore_index=True)
     picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset=["track_key"])
     picks = picks.sort_values(["night", "intent"], kind="stable")
     return picks.drop_duplicates(["intent", "track_key"], ignore_index=True)
+
+
+def lists_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+    """The rows of `playlists` that were shown in the remembered nights."""
+    shown = _shown(ledger, before)
+    return shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
 
 
 def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) -> pd.DataFrame:
@@ -88,6 +94,21 @@ def reactions(
         _rows(silent, "unplayed", at),
     ]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def passed(
+    picks: pd.DataFrame, lists: pd.DataFrame, plays: pd.DataFrame, *, at: dt.datetime
+) -> pd.DataFrame:
+    """`passed`: picks that were passed over on the way through a list.
+
+    Args:
+        picks: As `picks_of` gives them: what stood in an earlier list belongs to that.
+        lists: As `lists_of` gives them.
+        plays: `track_key` and `played_at`.
+        at: Now, as the run has it.
+    """
+    found = passed_over(lists, plays)
+    return _rows(found.merge(picks, on=["night", "intent", "track_key"]), "passed", at)
 
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:

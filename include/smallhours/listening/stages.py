@@ -10,7 +10,14 @@ import pandas as pd
 from smallhours.errors import NotFound
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
-from smallhours.listening.feedback import edits, picks_of, reactions, standing_list
+from smallhours.listening.feedback import (
+    edits,
+    lists_of,
+    passed,
+    picks_of,
+    reactions,
+    standing_list,
+)
 from smallhours.listening.history import StoreReport, around, lengths_of, store
 from smallhours.listening.library import library_frame, standing
 from smallhours.listening.matching import LONGEST_TRACK, supplement, unify
@@ -22,6 +29,7 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import Window, beginning, crawl
+from smallhours.listening.skips import cut_short
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
@@ -206,21 +214,24 @@ def collect_feedback(
     picks = picks_of(ledger, before=night.date)
     if picks.empty:
         return {"picks": 0}
+    plays = lake.frame(
+        PLAYS,
+        columns=["track_key", "played_at", "skipped", "sources"],
+        where={
+            "listener": listener,
+            "month": months_between(_morning(picks["night"].min()), night.as_of),
+        },
+    )
+    plays = plays.assign(skipped=cut_short(plays))
     rows = [
         reactions(
             picks,
-            lake.frame(
-                PLAYS,
-                columns=["track_key", "played_at", "skipped"],
-                where={
-                    "listener": listener,
-                    "month": months_between(_morning(picks["night"].min()), night.as_of),
-                },
-            ),
+            plays,
             lake.frame(LIBRARY, where={"listener": listener}),
             at=night.as_of,
         )
     ]
+    rows.append(passed(picks, lists_of(ledger, before=night.date), plays, at=night.as_of))
     if settings.listener(listener).spotify:
         standing = standing_list(ledger, before=night.date)
         rows += [
@@ -238,7 +249,7 @@ def collect_feedback(
 
 
 def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
-    """Keep reactions; when one was seen first stays, and a play ends having been unplayed."""
+    """Keep reactions; when one was seen first stays, and a play ends having been passed over."""
     noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
     months = sorted(set(noted["month"]))
     stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
@@ -246,7 +257,7 @@ def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     first = stored.set_index(key)["at"]
     known = noted.set_index(key).index
     noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
-    silent = stored[stored["reaction"] == "unplayed"]
+    silent = stored[stored["reaction"].isin(["unplayed", "passed"])]
     heard = noted[noted["reaction"].isin(["played", "skipped"])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])

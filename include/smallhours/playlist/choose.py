@@ -1,7 +1,7 @@
 """Which tracks do the night's playlists consist of, and why these?
 
 Reads the evidence, has it scored, selected and put into words, and writes `recommendations`: the
-rows of the main playlist and of every intent.
+rows of the main playlist and of every intent. What the main list is like is noted in `metrics`.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,14 @@ from smallhours.playlist.hours import Hours
 from smallhours.playlist.intents import Purpose, Scene, purpose_of
 from smallhours.playlist.listing import Listing, barred, listing_of
 from smallhours.playlist.missing import what_is_missing
+from smallhours.playlist.quality import Quality, quality_of
 from smallhours.playlist.ranking import ADDED_BY
 from smallhours.playlist.reasons import Reason, Teller
 from smallhours.playlist.rerank.shortlist import owner_of
 from smallhours.playlist.scoring import Listening
 from smallhours.settings import Listener, Settings
 from smallhours.summary import Summary
+from smallhours.training.metrics import note_metrics
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.saved import load_fusion
 from smallhours.training.taste.model import load_taste
@@ -67,8 +69,9 @@ def rank_candidates(
         How many tracks were `considered` and `eligible` for the main list, why the others were
         `excluded`; how many were `chosen`, by how many `artists`, how many of them `explored`, and
         the `reserve`; the list's `diversity` (mean distance by tags, 0-1) and `calibration_kl`
-        (nats off the listener's mix of tags); the `model`; what is `missing`; and for each
-        further playlist, `intent_<key>`, how many tracks it has.
+        (nats off the listener's mix of tags), and its other figures in words (`quality`); the
+        `model`; what is `missing`; and for each further playlist, `intent_<key>`, how many tracks
+        it has.
 
     Raises:
         NotEnoughData: there are no candidates.
@@ -94,7 +97,9 @@ def rank_candidates(
         pd.concat(rows, ignore_index=True)[_COLUMNS],
         partition={"listener": listener, "night": night.date.isoformat()},
     )
-    return _summary(lists, listening)
+    quality = quality_of(lake, listener, lists[0], listening, before=night.date)
+    note_metrics(lake, quality.metrics(), listener=listener, night=night)
+    return _summary(lists, listening, quality)
 
 
 def _wished(me: Listener, size: int | None, exploration: float | None) -> dict[str, PlaylistWishes]:
@@ -241,7 +246,7 @@ def _told(
     return {each.track_key: teller.tell(each) for each in grounds}
 
 
-def _summary(lists: Sequence[Listing], listening: Listening) -> Summary:
+def _summary(lists: Sequence[Listing], listening: Listening, quality: Quality) -> Summary:
     main, *others = lists
     slots = main.draft.slots
     excluded = [f"{why} {count:,}" for why, count in main.excluded.items()]
@@ -253,8 +258,9 @@ def _summary(lists: Sequence[Listing], listening: Listening) -> Summary:
         "artists": len(set(map(artist_key_in, slots))),
         "explored": len(main.draft.propensity),
         "reserve": len(main.draft.reserve),
-        "diversity": round(main.diversity(listening), 3),
-        "calibration_kl": round(main.off_the_mix(listening), 3),
+        "diversity": round(quality.diversity, 3),
+        "calibration_kl": round(quality.calibration_kl, 3),
+        "quality": str(quality),
         "model": "none yet" if listening.taste is None else listening.taste.name,
         "missing": "; ".join(what_is_missing(lists, listening)) or "nothing",
         **{

@@ -25,8 +25,11 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.listening.plays import heard
+from smallhours.listening.skips import cut_short
 from smallhours.nights import Night
 from smallhours.playlist.ledger import last_shown
+from smallhours.training.evaluation.folds import feedback_before
+from smallhours.training.ranking.reception import judged_picks, no_picks
 from smallhours.training.tags import Tags, load_tags
 
 # Candidates of this route are negatives for training; nobody means to recommend them.
@@ -100,9 +103,11 @@ class Evidence:
             `released`, `explicit`, `first_seen`, `spotify_method`, `spotify_at`.
         tags: Of all of those, and of known tracks.
         history: What the listener knows.
-        plays: `played_at` (UTC) and `track_key` of the plays of 30 seconds and more, oldest first.
+        plays: `played_at` (UTC) and `track_key` of the plays of 30 seconds and more that were not
+            cut short, oldest first.
         shown: When each track was last in the listener's playlist.
         catalog_from: The night on which the catalog began; null when it is empty.
+        picks: How earlier picks were received: of `judged_picks`.
     """
 
     votes: pd.DataFrame
@@ -112,6 +117,7 @@ class Evidence:
     plays: pd.DataFrame
     shown: Mapping[str, dt.date]
     catalog_from: dt.date | None
+    picks: pd.DataFrame = field(default_factory=no_picks)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """How often each track was played in the last 90 days, by key."""
@@ -150,9 +156,12 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         tracks=tracks.assign(candidate=_among(tracks.index, candidates)),
         tags=load_tags(lake, {*tracks.index, *history.tracks.index}),
         history=history,
-        plays=plays.loc[heard(plays), ["played_at", "track_key"]].reset_index(drop=True),
+        plays=plays.loc[heard(plays) & ~plays["skipped"], ["played_at", "track_key"]].reset_index(
+            drop=True
+        ),
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
         catalog_from=began,
+        picks=judged_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
     )
 
 
@@ -162,8 +171,9 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> History:
 
 
 def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
-    columns = ["played_at", "track_key", "artist", "title", "ms_played"]
+    columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", "sources"]
     plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
+    plays = plays.assign(skipped=cut_short(plays)).drop(columns="sources")
     return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
 
 
@@ -187,8 +197,9 @@ def history_of(
     """Sum up plays and standing signals.
 
     Args:
-        plays: `played_at`, `track_key`, `artist`, `title` and `ms_played`, oldest first. Those
-            of less than 30 seconds make a track known, and count for nothing else.
+        plays: `played_at`, `track_key`, `artist`, `title`, `ms_played` and `skipped` (a flag),
+            oldest first. Those of less than 30 seconds and those that were cut short make a track
+            known, and count for nothing else.
         library: `signal`, `track_key`, `artist`, `title`, `last_seen`; withdrawn signals, too: a
             track that was saved once is known.
         disliked: Keys of rejected tracks.
@@ -199,7 +210,7 @@ def history_of(
     names = ["track_key", "artist", "title"]
     tracks = pd.concat([library[names], plays[names]]).groupby("track_key").last()
     saved = standing.loc[standing["signal"].isin(["saved", "loved"]), "track_key"]
-    real = plays[heard(plays)]
+    real = plays[heard(plays) & ~plays["skipped"]]
     weights = track_weights(real, standing, night=night)
     when = plays.groupby("track_key")["played_at"].agg(["min", "max"]).reindex(tracks.index)
     tracks = tracks.assign(

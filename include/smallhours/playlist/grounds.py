@@ -18,7 +18,7 @@ _SIGNALS: Mapping[str, tuple[str, ...]] = {
     "similar_track": ("near_tracks", "seed_support"),
     "similar_artist": ("near_artists",),
     "known_artist": ("artist_affinity",),
-    "tags": ("tag_affinity", "p_like"),
+    "tags": ("tag_affinity", "p_like", "reception"),
     "sound": ("audio_fit",),
 }
 

@@ -10,7 +10,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
 from smallhours.playlist.evidence import read_features
-from smallhours.playlist.tagspace import says_something, weighted_tags
+from smallhours.playlist.tag_weights import says_something, weighted_tags
 from smallhours.playlist.wanted import Tonight
 from smallhours.training.tags import load_tags
 

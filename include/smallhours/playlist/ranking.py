@@ -25,6 +25,7 @@ from smallhours.training.ranking.fusion import (
     NEAR_TRACKS,
     P_LIKE,
     POPULARITY,
+    RECEPTION,
     SEED_SUPPORT,
     TAG_AFFINITY,
     Fusion,
@@ -95,6 +96,7 @@ def more_signals(
     recent: Collection[str] = (),
     features: pd.DataFrame | None = None,
     rng: np.random.Generator | None = None,
+    received: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The signals that `score_candidates` can't make from votes; one is left out without its own.
 
@@ -110,11 +112,14 @@ def more_signals(
         recent: Track keys of the last lists.
         features: Rows of `audio_features` of the tracks and of what the listener knows.
         rng: Draws the first taste centres.
+        received: `reception` of the tracks; left out where it knows nothing of any.
 
     Returns:
         Indexed by track: a column per signal.
     """
     found: dict[str, pd.Series] = {}
+    if received is not None and received.notna().any():
+        found[RECEPTION] = received
     if artists is not None:
         found[ARTIST_AFFINITY] = signals.artist_affinity(artists, tracks)
     if first_seen is not None and night is not None:

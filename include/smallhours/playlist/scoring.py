@@ -11,8 +11,10 @@ from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence
 from smallhours.playlist.grounds import Taste
 from smallhours.playlist.ranking import more_signals, score_candidates
-from smallhours.playlist.tagspace import TagSpace, says_something
+from smallhours.playlist.tag_weights import says_something
 from smallhours.training.ranking.fusion import Fusion
+from smallhours.training.ranking.reception import reception
+from smallhours.training.ranking.tag_vectors import TagVectors
 
 TAGS_ASKED = 12
 # What is near to the lists of so many nights is less fresh.
@@ -34,7 +36,7 @@ class Listening:
     """
 
     evidence: Evidence
-    space: TagSpace
+    space: TagVectors
     profile: pd.Series
     taste: Taste | None
     features: pd.DataFrame
@@ -53,7 +55,7 @@ class Listening:
     ) -> "Listening":
         """Set the tracks into their space of tags, and the listener among them."""
         tracks = [*evidence.tracks.index.tolist(), *evidence.history.tracks.index.tolist()]
-        space = TagSpace.of_tracks(evidence.tags, tracks)
+        space = TagVectors.of(evidence.tags, tracks)
         profile = space.profile(evidence.history.tracks["weight"])
         return cls(evidence, space, profile, taste, features, night, zone)
 
@@ -88,6 +90,7 @@ class Listening:
             recent=[key for key, date in self.evidence.shown.items() if date >= since],
             features=self.features,
             rng=rng,
+            received=reception(self.space, self.evidence.picks, tracks.index),
         )
         scored = score_candidates(
             self.evidence.votes,

@@ -1,40 +1,28 @@
 """How does one listener live through many nights with one way to rank?"""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from smallhours.errors import DegeneratePlaylist, NotEnoughData
 from smallhours.nights import Night
 from smallhours.runs import NIGHTLY, Run
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from smallhours.settings import Settings, parse_settings
+from smallhours.simulation.installation import Keys, settings_for
 from smallhours.simulation.kept import KeptLake
-from smallhours.simulation.rivals import RIVALS, Rival
-from smallhours.simulation.world import Size, Truth, truth_of, world_of
+from smallhours.simulation.offer import Offer, offer_of, tracks_by_key
+from smallhours.simulation.rivals import RIVALS
+from smallhours.simulation.world import Size, Truth, acceptance_of, truth_of, world_of
 
 DAY_S = 86_400
 # The night's hour; the mornings begin after it.
 NIGHT_HOUR = 3
-_ENOUGH = 1_000_000
-
-# What a small world needs; a real one is asked for more.
-_CATALOG = {
-    "lastfm_calls_per_night": 1_000,
-    "seed_tracks": 100,
-    "seed_artists": 50,
-    "near_artists": 150,
-    "seed_tags": 15,
-    "foreign_tags": 15,
-}
-LIST_SIZE = 10
-# What is not done every night.
-SELDOM = ("refresh_catalog", "train_models")
+# What comes before the first ranking is the same evening for every way to rank.
+SYNC, CATALOG, TRAINING, PLAYLIST = NIGHTLY
+EVENING = (SYNC, CATALOG)
 
 
 @dataclass(frozen=True)
@@ -48,9 +36,9 @@ class Life:
         seed: Of the world.
         size: Of the world.
         household: All listeners of that world.
-        seldom: The catalog and the models are brought up to date every so many nights, for every
-            way to rank alike: they change little from one to the next. Reactions are collected,
-            and a list is made, every night.
+        catalog_every: The catalog is brought up to date every so many nights, for every way to rank
+            alike. Reactions are collected, and a list is made, every night.
+        training_every: Whoever trains models does so every so many nights.
     """
 
     listener: str
@@ -59,25 +47,21 @@ class Life:
     seed: int
     size: Size
     household: tuple[str, ...]
-    seldom: int = 10
+    catalog_every: int = 10
+    training_every: int = 10
 
 
-class _Keys:
-    """The sandbox's credentials."""
+@dataclass(frozen=True)
+class Morning:
+    """One night's list, as it stands in the morning.
 
-    def lastfm(self, listener: str) -> LastfmCredentials:
-        """Any key of the right length will do."""
-        return LastfmCredentials("5a4d" * 8, listener=listener)
+    Attributes:
+        truth: What is true of it.
+        offer: What it could have been; None without candidates.
+    """
 
-    def spotify(self, listener: str) -> SpotifyCredentials:
-        """The sandbox's app, and the login that it made for the listener."""
-        return SpotifyCredentials(
-            "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
-        )
-
-    def keep_refresh_token(self, listener: str, token: str) -> None:
-        """The sandbox takes the old one, too."""
-        del listener, token
+    truth: Truth
+    offer: Offer | None
 
 
 class Living:
@@ -87,7 +71,7 @@ class Living:
         life: What is to be lived through.
         state: The sandbox's, that `server` serves.
         url: Where it is served.
-        lake: A folder; empty at first.
+        lake: A folder; empty at first, or as `spend_evening` left it.
 
     Attributes:
         state: As given.
@@ -98,10 +82,14 @@ class Living:
 
     def __init__(self, life: Life, state: SandboxState, url: str, lake: Path) -> None:
         self.state = state
-        self.settings = _settings(url, life, lake)
-        self.lake = KeptLake(str(lake))
+        self.settings = settings_for(life.listener, url, lake)
         self.nights = 0
+        self._evening_is_over = lake.exists()
+        self.lake = KeptLake(lake)
         self._life = life
+        self._rival = RIVALS[life.rival]
+        self._acceptance = acceptance_of(state.world, life.listener)
+        self._tracks = tracks_by_key(state.world)
         state.advance(_next_night(state.now))
 
     @property
@@ -110,22 +98,59 @@ class Living:
         now = dt.datetime.fromtimestamp(self.state.now, dt.UTC)
         return self.settings.listener(self._life.listener).night_at(now)
 
+    def evening(self) -> None:
+        """What comes before the first ranking, alone."""
+        self._run(EVENING)
+        self._evening_is_over = True
+
     def night(self) -> None:
         """The stages of the four DAGs in their order; a list too poor leaves yesterday's."""
-        due = self.nights % self._life.seldom == 0
+        dags = [dag for dag in NIGHTLY if self._is_due(dag)]
         self.nights += 1
-        with Run(self._life.listener, self.tonight, self.settings, _Keys()) as run:
-            vars(run)["lake"] = self.lake
-            try:
-                _run(run, RIVALS[self._life.rival], due)
-            except (NotEnoughData, DegeneratePlaylist):
-                return
+        try:
+            self._run(dags)
+        except (NotEnoughData, DegeneratePlaylist):
+            return
 
-    def day(self) -> Truth | None:
-        """The truth about the morning's list, and the day in which the listener reacts to it."""
+    def morning(self) -> Morning | None:
+        """What is true of the list that stands in the playlist; None before the first."""
         truth = truth_of(self.state, self._life.listener)
+        if truth is None:
+            return None
+        listener = self._life.listener
+        offer = offer_of(
+            self.lake,
+            listener,
+            night=self.tonight,
+            wishes=self.settings.listener(listener).playlist,
+            acceptance=self._acceptance,
+            tracks=self._tracks,
+        )
+        return Morning(truth, offer)
+
+    def day(self) -> None:
+        """The day in which the listener reacts to the list."""
         self.state.advance(self.state.now + DAY_S)
-        return truth
+
+    def _is_due(self, dag: str) -> bool:
+        if self.nights == 0 and self._evening_is_over and dag in EVENING:
+            return False
+        if dag == CATALOG:
+            return self.nights % self._life.catalog_every == 0
+        if dag == TRAINING:
+            every = self._life.training_every
+            return self.nights == 0 if self._rival.once else self.nights % every == 0
+        return True
+
+    def _run(self, dags: Sequence[str]) -> None:
+        with Run(self._life.listener, self.tonight, self.settings, Keys()) as run:
+            vars(run)["lake"] = self.lake
+            for dag in dags:
+                if dag == PLAYLIST:
+                    self._rival.settle(run.lake, run.listener, run.night.date.isoformat())
+                for stage in NIGHTLY[dag]:
+                    if dag != TRAINING or stage.verb in self._rival.trained_by:
+                        stage(run)
 
 
 @contextmanager
@@ -136,37 +161,34 @@ def begun(life: Life, lake: Path) -> Iterator[Living]:
         yield Living(life, state, server.url, lake)
 
 
-def live(life: Life, lake: Path, tell: Callable[[int], None] = lambda _night: None) -> list[Truth]:
+def spend_evening(life: Life, lake: Path) -> None:
+    """Fill an empty folder with what every way to rank finds on the first night."""
+    with begun(life, lake) as living:
+        living.evening()
+
+
+def live(
+    life: Life, lake: Path, tell: Callable[[int], None] = lambda _night: None
+) -> list[Morning]:
     """Run the nights, each followed by a day in which the listener reacts.
 
     Args:
         life: What is to be lived through.
-        lake: An empty folder.
+        lake: A folder that is not there yet, or a copy of what `spend_evening` filled.
         tell: Told how many nights are done.
 
     Returns:
-        The truth about the list of each morning. A night that kept yesterday's list counts with
-        that; mornings before the first list are left out.
+        Each morning. A night that kept yesterday's list counts with that; mornings before the
+        first list are left out.
     """
-    truths = []
+    mornings = []
     with begun(life, lake) as living:
         for number in range(1, life.nights + 1):
             living.night()
-            truths.append(living.day())
+            mornings.append(living.morning())
+            living.day()
             tell(number)
-    return [truth for truth in truths if truth is not None]
-
-
-def _run(run: Run, rival: Rival, due: bool) -> None:
-    for dag, stages in NIGHTLY.items():
-        if dag in SELDOM and not due:
-            continue
-        if dag == "train_models" and not rival.trains:
-            continue
-        if dag == "write_playlist" and due:
-            rival.settle(run.lake, run.listener, run.night.date.isoformat())
-        for stage in stages:
-            stage(run)
+    return [morning for morning in mornings if morning is not None]
 
 
 def _next_night(now: float) -> float:
@@ -174,28 +196,3 @@ def _next_night(now: float) -> float:
     moment = dt.datetime.fromtimestamp(now, dt.UTC)
     night = moment.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return (night if night >= moment else night + dt.timedelta(days=1)).timestamp()
-
-
-def _settings(url: str, life: Life, lake: Path) -> Settings:
-    fast: dict[str, Any] = {"calls_per_second": _ENOUGH}
-    playlist = {"size": LIST_SIZE, "shortest": 5}
-    listener = {"lastfm_user": life.listener, "timezone": "UTC", "playlist": playlist}
-    return parse_settings(
-        {
-            "listeners": {life.listener: listener},
-            "lake": {"url": str(lake)},
-            "catalog": _CATALOG,
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_day": _ENOUGH,
-                    **fast,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", **fast},
-                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", **fast},
-                "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/", **fast},
-            },
-        },
-        origin="the simulation",
-    )

@@ -12,12 +12,15 @@ from types import MappingProxyType
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import fusion
-from smallhours.training.ranking.saved import FILE, NAME
+from smallhours.training.ranking.saved import FILE, NAME, load_fusion
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
 
 OURS = "ours"
+FROZEN = "frozen"
 FIRST_SEED = "first_seed"
+# What of `train_models` a ranking rests on; what is trained for the pages alone is left out.
+ALL_MODELS = ("train_taste", "train_ranking", "train_audio_features", "predict_audio_features")
 
 
 @dataclass(frozen=True)
@@ -27,46 +30,57 @@ class Rival:
     Attributes:
         name: Of the way.
         signal: The one that decides; None for ours, which weighs them all.
+        trained_by: The training stages that it rests on.
+        once: Whether it learns on the first night alone. What was played since still makes new
+            seeds, and is not offered again.
     """
 
     name: str
     signal: str | None
-
-    @property
-    def trains(self) -> bool:
-        """Whether anything is learned from the reactions."""
-        return self.signal in (None, fusion.P_LIKE)
+    trained_by: tuple[str, ...] = ()
+    once: bool = False
 
     def settle(self, lake: Lake, listener: str, night: str) -> None:
-        """Put its one signal in the place of the weights, before a list is ranked."""
-        if self.signal is None:
+        """Put what it ranks by in the place of the weights, before a list is ranked."""
+        if self.signal is None and not self.once:
             return
-        only = fusion.Fusion({self.signal: (1.0, 0.0)}, share=1.0)
+        registry = Registry.of(lake)
+        if self.name == FIRST_SEED:
+            # Ours is trained beside it; without it the first seed's classifier is the one in use.
+            registry.retire(listener, taste.NAME)
+        only = self._fusion()
+        if load_fusion(lake, listener).weights == only.weights:
+            return
         card = ModelCard(
             name=NAME,
             owner=listener,
             night=night,
-            purpose=f"Ranks by {self.signal} alone.",
+            purpose=f"Ranks by {', '.join(only.weights)} alone.",
             limits="anything else.",
-            features=[self.signal],
+            features=list(only.weights),
             data={},
             settings={},
             seeds={},
             metrics={},
         )
-        registry = Registry.of(lake)
         registry.save(card, {FILE: only.to_json()})
-        if self.name == FIRST_SEED:
-            # Ours is trained beside it; without it the first seed's classifier is the one in use.
-            registry.retire(listener, taste.NAME)
+
+    def _fusion(self) -> fusion.Fusion:
+        if self.signal is not None:
+            return fusion.Fusion({self.signal: (1.0, 0.0)}, share=1.0)
+        # How picks were received is learned every night, by no training.
+        learned = {fusion.RECEPTION}
+        kept = {name: each for name, each in fusion.DEFAULT_WEIGHTS.items() if name not in learned}
+        return fusion.Fusion(kept)
 
 
 RIVALS: Mapping[str, Rival] = MappingProxyType(
     {
         rival.name: rival
         for rival in (
-            Rival(OURS, None),
-            Rival(FIRST_SEED, fusion.P_LIKE),
+            Rival(OURS, None, ALL_MODELS),
+            Rival(FROZEN, None, ALL_MODELS, once=True),
+            Rival(FIRST_SEED, fusion.P_LIKE, ("train_taste",)),
             Rival("similar_tracks", fusion.NEAR_TRACKS),
             Rival("artist_affinity", fusion.ARTIST_AFFINITY),
             Rival("popularity", fusion.POPULARITY),

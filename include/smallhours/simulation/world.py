@@ -9,7 +9,7 @@ from scipy import sparse
 
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import Listener, World
+from smallhours.sandbox.world import World
 from smallhours.training.evaluation.lists import intra_list_diversity
 
 # How probably a simulated listener hears a track to its end: the sandbox's own rule.
@@ -22,11 +22,17 @@ class Size:
 
     Large enough that sixty nights do not use up what a listener likes, and with a past so short
     that there is something to be learned.
+
+    Attributes:
+        artists: How many.
+        tracks: How many; a listener likes about one in seven.
+        scrobbles: What the first listener has played before the first night; the others have
+            played less than half of that.
     """
 
-    artists: int = 1_200
-    tracks: int = 16_000
-    scrobbles: int = 1_500
+    artists: int = 3_000
+    tracks: int = 40_000
+    scrobbles: int = 150
 
 
 @lru_cache(maxsize=4)
@@ -58,9 +64,14 @@ class Truth:
     artists: int
 
 
+def acceptance_of(world: World, name: str) -> npt.NDArray[np.float64]:
+    """How probably the listener hears each of the world's tracks to its end, (tracks,)."""
+    liking = world.listeners[name].taste.liking.astype(np.float64)
+    return LEAST_FINISHED + FINISHED_BY_LIKING * liking
+
+
 def truth_of(state: SandboxState, name: str) -> Truth | None:
     """The truth about the playlist that stands in the listener's account; None without one."""
-    person = state.world.listeners[name]
     tracks = [
         item.track
         for playlist in state.playlists.values()
@@ -71,7 +82,7 @@ def truth_of(state: SandboxState, name: str) -> Truth | None:
     if not tracks:
         return None
     at = np.asarray(tracks)
-    finished = LEAST_FINISHED + FINISHED_BY_LIKING * _liking(person)[at]
+    finished = acceptance_of(state.world, name)[at]
     artists = state.world.track_artist[at]
     vectors = _tag_vectors(state.world, artists)
     return Truth(
@@ -80,10 +91,6 @@ def truth_of(state: SandboxState, name: str) -> Truth | None:
         intra_list_diversity(vectors),
         len(set(artists.tolist())),
     )
-
-
-def _liking(person: Listener) -> npt.NDArray[np.float64]:
-    return person.taste.liking.astype(np.float64)
 
 
 def _tag_vectors(world: World, artists: npt.NDArray[np.int32]) -> sparse.csr_matrix:

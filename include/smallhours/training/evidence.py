@@ -23,15 +23,18 @@ LEAST_WEIGHT = 0.01
 FOND = ("saved", "loved")
 FORWARD = "fwdbtn"
 REJECTED_ALOUD = ("removed", "disliked", "thumbs_down", "blocked")
+MET = ("played", "saved", "thumbs_up")
 ONLY_HEARD = ("top", "played", "repeated", "pick_kept", "pick_played")
 
 # What each reaction to a pick is called in the settings. `unplayed` says nothing: they slept.
+# `kept` says something of what they met: who never came to a pick did not choose to keep it.
 _REACTIONS: Mapping[str, tuple[str, int]] = {
     "kept": ("pick_kept", 1),
     "played": ("pick_played", 1),
     "saved": ("pick_saved", 1),
     "thumbs_up": ("thumbs_up", 1),
     "skipped": ("pick_skipped", -1),
+    "passed": ("pick_passed", -1),
     "removed": ("removed", -1),
     "thumbs_down": ("thumbs_down", -1),
     "blocked": ("blocked", -1),
@@ -158,7 +161,7 @@ def _of_library(
 def _of_feedback(
     feedback: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
 ) -> pd.DataFrame:
-    told = feedback[feedback["reaction"].isin(_REACTIONS)]
+    told = feedback[feedback["reaction"].isin(_REACTIONS) & ~_kept_unmet(feedback)]
     # A pick may be in several lists and nights; the newest of equal reactions stands for all.
     told = told.sort_values("at", kind="stable").drop_duplicates(
         ["track_key", "reaction"], keep="last"
@@ -167,6 +170,12 @@ def _of_feedback(
     signs = {of: sign * getattr(weights, name) for of, (name, sign) in _REACTIONS.items()}
     grades = told["reaction"].map(signs).astype(float)
     return _rows(told["track_key"], names, grades * _faded(told["at"], as_of, weights), told["at"])
+
+
+def _kept_unmet(feedback: pd.DataFrame) -> "pd.Series[bool]":
+    """Picks that were kept by somebody who never played them."""
+    met = feedback.loc[feedback["reaction"].isin(MET), "track_key"]
+    return (feedback["reaction"] == "kept") & ~feedback["track_key"].isin(met)
 
 
 def _faded(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence, history_of
 from smallhours.playlist.intents import Scene
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 
 DUBLIN = ZoneInfo("Europe/Dublin")
@@ -78,7 +78,7 @@ def scene(
         features=pd.DataFrame(list(features), columns=FEATURES).astype(
             {"value": float, "low": float, "high": float}
         ),
-        space=TagSpace.of_tracks(own, everything),
+        space=TagVectors.of(own, everything),
         night=Night.on(NIGHT, DUBLIN),
         zone=DUBLIN,
         name_of=own.name,
@@ -94,6 +94,7 @@ def _plays(plays: Sequence[Play]) -> pd.DataFrame:
             "artist": [_artist(key) for key, _ in ordered],
             "title": [_title(key) for key, _ in ordered],
             "ms_played": pd.array([None] * len(ordered), dtype="Int32"),
+            "skipped": False,
         }
     )
 

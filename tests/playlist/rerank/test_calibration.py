@@ -10,9 +10,9 @@ from smallhours.playlist.rerank.calibration import (
     divergence_of,
     recent_weights,
 )
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 
-SPACE = TagSpace.of(
+SPACE = TagVectors.of_weights(
     pd.DataFrame(
         [("a", "jazz", 1.0), ("b", "dub", 1.0), ("c", "dub", 1.0)],
         columns=["track_key", "tag", "weight"],
@@ -33,7 +33,7 @@ def test_a_track_without_tags_adds_nothing() -> None:
 
 
 def test_without_tags_at_all_every_list_fits() -> None:
-    empty = TagSpace.of(pd.DataFrame(columns=["track_key", "tag", "weight"]))
+    empty = TagVectors.of_weights(pd.DataFrame(columns=["track_key", "tag", "weight"]))
     mix = Mix.of(empty, pd.Series({"a": 1.0}))
     assert mix.shares_of(empty, pd.Index(["a"])).sum() == 0
     assert np.isnan(divergence_of(mix.shares, mix.shares_of(empty, pd.Index(["a"]))))

@@ -17,6 +17,11 @@ def test_the_best_by_every_signal_scores_one_by_default() -> None:
     assert DEFAULT.score(signals, EVERYONE)["a · 1"] == pytest.approx(1.0)
 
 
+def test_by_default_the_same_votes_counted_in_two_ways_weigh_as_one_witness() -> None:
+    weight = {name: sum(pair) for name, pair in DEFAULT.weights.items()}
+    assert weight["near_artists"] + weight["seed_support"] == weight["near_tracks"]
+
+
 def test_by_default_only_ranks_matter_not_how_far_apart_the_values_are() -> None:
     near = pd.DataFrame({"p_like": [0.3, 0.2, 0.1]}, index=KEYS)
     far = pd.DataFrame({"p_like": [0.99, 0.2, 0.0001]}, index=KEYS)

@@ -10,7 +10,7 @@ import pandas as pd
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence
 from smallhours.playlist.grounds import Special
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 
 Specials = Callable[[pd.Index], Mapping[str, Special]]
 
@@ -30,7 +30,7 @@ class Scene:
 
     evidence: Evidence
     features: pd.DataFrame
-    space: TagSpace
+    space: TagVectors
     night: Night
     zone: ZoneInfo
     name_of: Callable[[str], str]

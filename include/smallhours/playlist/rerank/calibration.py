@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Mix:
         return cls(pd.Index([], dtype=object), np.ones(1))
 
     @classmethod
-    def of(cls, space: TagSpace, weights: pd.Series) -> "Mix":
+    def of(cls, space: TagVectors, weights: pd.Series) -> "Mix":
         """The mix of some tracks.
 
         Args:
@@ -56,7 +56,7 @@ class Mix:
         shares = np.append(kept.to_numpy(dtype=float), max(0.0, 1.0 - float(kept.sum())))
         return cls(kept.index, shares / shares.sum())
 
-    def shares_of(self, space: TagSpace, tracks: pd.Index) -> Floats:
+    def shares_of(self, space: TagVectors, tracks: pd.Index) -> Floats:
         """Each track's share of every tag of the mix, (len(tracks), len(tags) + 1).
 
         A row sums to 1; to 0 where the track has no tags.

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from smallhours.identity import artist_key_in, base_of
 from smallhours.playlist.rerank.calibration import Mix
-from smallhours.playlist.tagspace import TagSpace
+from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Shortlist:
         *,
         votes: pd.DataFrame,
         albums: pd.Series,
-        space: TagSpace,
+        space: TagVectors,
         mix: Mix,
     ) -> "Shortlist":
         """The most relevant tracks with all that is to be known of them.

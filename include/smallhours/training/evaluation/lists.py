@@ -23,7 +23,7 @@ def novelty(popularity: npt.ArrayLike) -> float:
     2.0
     """
     shares = np.asarray(popularity, dtype=float)
-    return float(-np.log2(shares).mean()) if len(shares) else NAN
+    return float(np.log2(1 / shares).mean()) if len(shares) else NAN
 
 
 def intra_list_diversity(vectors: sparse.csr_matrix) -> float:

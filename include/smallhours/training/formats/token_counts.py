@@ -5,7 +5,6 @@ that a tabular model can read, so that the study can tell the tokens from the wa
 out.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Self
@@ -17,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from smallhours.training.formats import bpe
+from smallhours.training.formats.counts import count_matrix
 from smallhours.training.formats.rows import text_rows
 
 
@@ -61,23 +61,7 @@ class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no 
         """Counts of the chosen tokens, float64, (texts, tokens); other tokens are left out."""
         check_is_fitted(self)
         column = {token: at for at, token in enumerate(self.tokens_.tolist())}
-        ends, columns, values = [0], array("i"), array("d")
-        for text in text_rows(X):
-            for token, times in bpe.count(text).items():
-                if (at := column.get(token)) is not None:
-                    columns.append(at)
-                    values.append(times)
-            ends.append(len(columns))
-        matrix = sparse.csr_matrix(
-            (
-                np.frombuffer(values, dtype=np.float64),
-                np.frombuffer(columns, dtype=np.int32),
-                np.array(ends, dtype=np.int32),
-            ),
-            shape=(len(ends) - 1, len(column)),
-        )
-        matrix.sort_indices()
-        return matrix
+        return count_matrix((bpe.count(text) for text in text_rows(X)), column)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
         """The chosen tokens as GPT-2 spells them, one per column."""

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from smallhours.training.formats.counts import count_matrix
 from smallhours.training.formats.rows import TagCounts, tag_rows
 
 # scikit-learn's and SciPy's matrices have no types; mappings are what is meant.
@@ -79,23 +80,7 @@ class TopTags(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             matrix = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
             return sparse.csr_matrix(matrix)[:, self.columns_]
         column = {tag: at for at, tag in enumerate(self.tags_.tolist())}
-        ends, columns, values = [0], [], []
-        for row in tag_rows(X):
-            for tag, count in row.items():
-                if (at := column.get(tag)) is not None:
-                    columns.append(at)
-                    values.append(count)
-            ends.append(len(columns))
-        matrix = sparse.csr_matrix(
-            (
-                np.asarray(values, dtype=np.float64),
-                np.asarray(columns, dtype=np.int32),
-                np.asarray(ends, dtype=np.int32),
-            ),
-            shape=(len(ends) - 1, len(column)),
-        )
-        matrix.sort_indices()
-        return matrix
+        return count_matrix(tag_rows(X), column)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
         """The chosen tags, one per column."""

@@ -30,23 +30,33 @@ TAG_AFFINITY = "tag_affinity"
 ARTIST_AFFINITY = "artist_affinity"
 AUDIO_FIT = "audio_fit"
 POPULARITY = "popularity"
+RECEPTION = "reception"
 FRESHNESS = "freshness"
 DISTANCE_FROM_RECENT = "distance_from_recent"
 
-# Nothing was fitted to these: whoever is near by several witnesses that know nothing of each
-# other is near. Each counts alike; how well known a track is breaks ties more than it decides,
-# and how new it is or how unlike the last lists less still. Only their size was set on purpose:
-# it is how sure the default is of itself when a listener's own past speaks (see `listwise`).
+# Nothing was learned for these; what they rest on, and what else was looked at,
+# docs/benchmarks.md says ("Taste"). Whoever is near by several witnesses that know nothing of
+# each other is near. There are three. What is said of the music speaks through P(like), which was
+# taught by this listener, and through the tags as they stand, which know listeners of whom there
+# is nothing to learn yet. Who plays a track beside others speaks through near tracks. Who plays
+# its artist beside others speaks through near artists and through how many seeds lead there: the
+# same votes, counted in two ways, share one witness's weight. What became of our own picks, once
+# there are some, weighs as much as P(like): the listener taught that, too. That the listener
+# knows the artist, how well known a track is and how it sounds break ties more than they decide,
+# and how new it is or how unlike the last lists less still. Only the size of them all was set on
+# purpose: it is how sure the default is of itself when a listener's own past speaks (see
+# `listwise`).
 DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        P_LIKE: (3.0, 0.0),
+        P_LIKE: (4.0, 0.0),
         NEAR_TRACKS: (3.0, 0.0),
-        NEAR_ARTISTS: (3.0, 0.0),
-        SEED_SUPPORT: (1.0, 0.0),
-        TAG_AFFINITY: (3.0, 0.0),
-        ARTIST_AFFINITY: (0.5, 0.0),
+        NEAR_ARTISTS: (1.5, 0.0),
+        SEED_SUPPORT: (1.5, 0.0),
+        TAG_AFFINITY: (1.5, 0.0),
+        ARTIST_AFFINITY: (1.0, 0.0),
         AUDIO_FIT: (0.5, 0.0),
         POPULARITY: (0.75, 0.0),
+        RECEPTION: (4.0, 0.0),
         FRESHNESS: (0.25, 0.0),
         DISTANCE_FROM_RECENT: (0.25, 0.0),
     }

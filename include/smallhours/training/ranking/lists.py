@@ -26,7 +26,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
 from smallhours.listening.plays import heard
 from smallhours.settings import Settings
-from smallhours.training.evaluation.folds import Fold, adopted, known_at
+from smallhours.training.evaluation.folds import Fold, adopted, feedback_before, known_at
 from smallhours.training.ranking import signals
 from smallhours.training.ranking.centres import taste_centres
 from smallhours.training.ranking.columns import Flags
@@ -37,9 +37,11 @@ from smallhours.training.ranking.fusion import (
     NEAR_TRACKS,
     P_LIKE,
     POPULARITY,
+    RECEPTION,
     SEED_SUPPORT,
     TAG_AFFINITY,
 )
+from smallhours.training.ranking.reception import judged_picks, reception, without_artists
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.learning import learn
 from smallhours.training.taste.rows import Past, Rows, rows_at
@@ -53,6 +55,7 @@ LEARNED = (
     ARTIST_AFFINITY,
     AUDIO_FIT,
     POPULARITY,
+    RECEPTION,
 )
 # Which routes speak for which signal. Tracks that came by a tag are judged by their tags.
 BY_TRACKS = ("similar_track",)
@@ -109,7 +112,7 @@ def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
     columns = ["track_key", "source", "feature", "value", "low", "high"]
     everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
     return Memory(
-        replace(past, plays=past.plays[heard(past.plays)]),
+        replace(past, plays=past.plays[heard(past.plays) & ~past.plays["skipped"].fillna(False)]),
         similar,
         listeners,
         lake.frame(AUDIO_FEATURES, columns=columns),
@@ -119,15 +122,27 @@ def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
 
 
 def week_list(memory: Memory, fold: Fold, rng: np.random.Generator) -> PastList:
-    """The candidates of a past day, and what the listener took up of them."""
+    """The candidates of a past day, and what the listener took up of them on their own."""
     past = memory.past
     truth = adopted(past.plays, past.library, fold)
+    found = list_at(memory, fold.cut, truth, rng)
+    # What we showed them had a chance that nothing else had, by the weights of that time; whether
+    # it was welcome is asked of the list that it stood in.
+    ours = found.signals.index.isin(set(past.feedback["track_key"]))
+    return replace(found, eligible=found.eligible & ~ours, adopted=found.adopted & ~ours)
+
+
+def list_at(
+    memory: Memory, cut: dt.datetime, truth: AbstractSet[str], rng: np.random.Generator
+) -> PastList:
+    """The candidates of a past day, and which of them are among some tracks."""
+    past = memory.past
     before = replace(
         past,
-        plays=past.plays[past.plays["played_at"] < fold.cut],
-        library=_library_at(past.library, fold.cut),
+        plays=past.plays[past.plays["played_at"] < cut],
+        library=_library_at(past.library, cut),
     )
-    return _list(memory, before, fold.cut, truth, frozenset(), rng)
+    return _list(memory, before, cut, truth, frozenset(), rng)
 
 
 def hidden_list(memory: Memory, cut: dt.datetime, rng: np.random.Generator) -> PastList:
@@ -162,6 +177,8 @@ def _list(
     found = np.array([key in truth for key in tracks], dtype=bool) & eligible
     seen = signals_of(memory, votes, weights, tracks, rng)
     seen[P_LIKE] = _p_like(memory, past, cut, hidden, tracks, rng)
+    picks = judged_picks(feedback_before(past.feedback, cut))
+    seen[RECEPTION] = reception(memory.vectors, without_artists(picks, hidden), tracks)
     return PastList(seen[list(LEARNED)], eligible, found, len(truth) - int(found.sum()))
 
 
@@ -172,7 +189,7 @@ def signals_of(
     tracks: pd.Index,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """All learned signals but P(like), from votes and the weights of what was known."""
+    """All learned signals but those that are taught, from votes and what was known."""
     vectors = memory.vectors
     own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
     centres = taste_centres(vectors.vectors, own, rng)

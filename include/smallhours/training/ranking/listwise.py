@@ -37,11 +37,13 @@ class Lesson:
         columns: (tracks, 2 × signals), of `columns_of`.
         adopted: (tracks,), what the listener went on to adopt.
         stands_for: (tracks,), how many of the list each track stands for: 1/q_i.
+        worth: How many adoptions each of the list's counts as.
     """
 
     columns: Floats
     adopted: Flags
     stands_for: Floats
+    worth: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class Lessons:
         adopted: (rows,).
         stands_for: (rows,).
         starts: (lists,), the first row of each.
+        worth: (lists,), how many adoptions each of a list's counts as; or the same of all.
     """
 
     columns: Floats
     adopted: Flags
     stands_for: Floats
     starts: npt.NDArray[np.intp]
+    worth: Floats | float = 1.0
 
     @classmethod
     def of(cls, lessons: Sequence[Lesson]) -> "Lessons":
@@ -72,6 +76,7 @@ class Lessons:
             np.concatenate([lesson.adopted for lesson in told]),
             np.concatenate([lesson.stands_for for lesson in told]),
             np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
+            np.array([lesson.worth for lesson in told], dtype=float),
         )
 
     @property
@@ -82,8 +87,8 @@ class Lessons:
 
     @property
     def adopted_of(self) -> Floats:
-        """(lists,), how many were adopted of each."""
-        return np.add.reduceat(self.adopted.astype(float), self.starts)
+        """(lists,), how many were adopted of each, by their worth."""
+        return self.worth * np.add.reduceat(self.adopted.astype(float), self.starts)
 
 
 def softmax(scores: Floats, lessons: Lessons) -> tuple[Floats, Floats]:
@@ -110,13 +115,13 @@ def fit_weights(lessons: Lessons, default: Floats, *, l2: float = L2, share: flo
         share: How much the lists count beside the default, 0-1; see `share_of`.
     """
     of_list = lessons.adopted_of
-    adopted, total = lessons.adopted, float(of_list.sum())
-    lists = lessons.lists
+    lists, total = lessons.lists, float(of_list.sum())
+    adopted = lessons.adopted * np.broadcast_to(lessons.worth, of_list.shape)[lists]
 
     def objective(weights: Floats) -> tuple[float, Floats]:
         scores = lessons.columns @ weights
         picked, log_sum = softmax(scores, lessons)
-        loss = float(of_list @ log_sum - scores[adopted].sum()) / total
+        loss = float(of_list @ log_sum - adopted @ scores) / total
         slope = lessons.columns.T @ (of_list[lists] * picked - adopted) / total
         away = weights - default
         return share * loss + l2 / 2 * float(away @ away), share * slope + l2 * away

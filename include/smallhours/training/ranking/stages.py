@@ -12,6 +12,7 @@ from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.lists import LEARNED, read_memory
 from smallhours.training.ranking.listwise import DEFAULT_IS_WORTH, L2
 from smallhours.training.ranking.saved import FILE, NAME
+from smallhours.training.ranking.shown import read_chances
 from smallhours.training.ranking.study import HELD_OUT, HIDES, MONTHS, Study, study_weights
 from smallhours.training.registry import Registry
 from smallhours.training.taste.rows import read_past
@@ -33,14 +34,16 @@ def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night
     past = read_past(lake, listener, night=night)
     memory = read_memory(lake, past, settings=settings)
     try:
-        study = study_weights(memory, listener, night=night)
+        chances = read_chances(lake, listener, night=night)
+        study = study_weights(memory, listener, night=night, chances=chances)
     except NotEnoughData as error:
         return {"skipped": str(error), "in_use": _in_use(lake, listener)}
     _note(lake, study, listener, night)
     if study.verdict is None:
         return {
             **_counts(study),
-            "verdict": f"{study.adoptions} adoptions are too few to judge by: nothing changes",
+            "verdict": f"{study.adoptions} adoptions and {study.picks} welcome picks are "
+            "too few to judge by: nothing changes",
             "in_use": _in_use(lake, listener),
         }
     saved = Registry.of(lake).save(_card(study, listener, night), {FILE: study.fusion.to_json()})
@@ -61,6 +64,7 @@ def _counts(study: Study) -> Summary:
     learned, default = study.ndcg
     found: Summary = {
         "lists": study.lists,
+        "welcome_picks": study.picks,
         "artists": study.artists,
         "held_out_adoptions": study.adoptions,
         "held_out_not_among_candidates": study.missed,
@@ -95,6 +99,7 @@ def _card(study: Study, listener: str, night: Night) -> ModelCard:
         features=[f"{name}: its rank column and its z column" for name in LEARNED],
         data={
             "lists": study.lists,
+            "welcome_picks": study.picks,
             "artists_adopted": study.artists,
             "held_out_adoptions": study.adoptions,
             "held_out_not_among_candidates": study.missed,
@@ -102,6 +107,7 @@ def _card(study: Study, listener: str, night: Night) -> ModelCard:
         settings={
             "promoted": "yes" if study.verdict.promote else "no",
             "why": study.verdict.why,
+            "by_picks": study.by_picks.why if study.by_picks else "too few welcome picks",
             "l2": L2,
             "default_is_worth": DEFAULT_IS_WORTH,
             "share": study.fusion.share,
@@ -112,5 +118,7 @@ def _card(study: Study, listener: str, night: Night) -> ModelCard:
             **{f"weight_{name}_z": z for name, (_, z) in study.fusion.weights.items()},
         },
         seeds={"lists": str(night.seed(listener, "ranking"))},
-        metrics={"ndcg50_learned": learned, "ndcg50_default": default},
+        metrics={}
+        if math.isnan(learned)
+        else {"ndcg50_learned": learned, "ndcg50_default": default},
     )

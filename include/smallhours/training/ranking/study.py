@@ -2,8 +2,10 @@
 
 Weights are learned from lists of the past that end before two held-out months, and both they and
 the default rank the candidates of those months. What was adopted is worth 1 / log2(1 + rank), as
-in NDCG. Only when the learned weights earn more do they go into use, and then learn from the two
-months as well.
+in NDCG. They are learned from our own lists, too: there each week is judged by what was learned
+before it, and a welcome pick is worth the share of the week's unwelcome ones that it is ranked
+above. Only when learned weights earn more by whichever of the two there is enough of do they go
+into use, and then learn from what was held out as well.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ import pandas as pd
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.nights import Night
-from smallhours.training.evaluation.folds import weekly_folds
+from smallhours.training.evaluation.folds import Fold, weekly_folds
 from smallhours.training.evaluation.gate import Verdict, decide
 from smallhours.training.evaluation.ranking import ndcg_at
 from smallhours.training.ranking.ablation import Ablation, ablate
@@ -30,6 +32,7 @@ from smallhours.training.ranking.listwise import (
     sample_list,
     share_of,
 )
+from smallhours.training.ranking.shown import PICK_IS_WORTH, ShownWeek, shown_weeks
 
 HIDES, MONTHS, HELD_OUT = 4, 4, 2
 WEEKS = 4
@@ -38,6 +41,7 @@ TOP = 50
 FEWEST_ADOPTIONS = 20
 # Fewer artists than this to learn from are told apart by chance.
 FEWEST_ARTISTS = 5
+_NONE = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []]))
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,10 @@ class Study:
     Attributes:
         fusion: What goes into use: learned weights, or the default.
         verdict: Who won, and why; None when nothing could be compared.
+        by_picks: The verdict of our own lists alone, likewise.
         lists: How many lists of the past were learned from.
-        artists: By how many different artists the adopted tracks of those are.
+        picks: How many welcome picks of ours.
+        artists: By how many different artists those picks and the adopted tracks are.
         adoptions: In the held-out months, among the candidates.
         missed: Adoptions in the held-out months that no candidate was.
         ndcg: Mean NDCG@50 over the held-out months: of the learned weights, of the default.
@@ -57,7 +63,9 @@ class Study:
 
     fusion: Fusion
     verdict: Verdict | None
+    by_picks: Verdict | None
     lists: int
+    picks: int
     artists: int
     adoptions: int
     missed: int
@@ -65,8 +73,16 @@ class Study:
     parts: Ablation | None = None
 
 
-def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
-    """Learn weights, and judge them by the last two months.
+def study_weights(
+    memory: Memory, listener: str, *, night: Night, chances: pd.Series | None = None
+) -> Study:
+    """Learn weights, and judge them by the last two months and by our own lists.
+
+    Args:
+        memory: What is known of the listener.
+        listener: Who.
+        night: Tonight.
+        chances: With which probability explorers were drawn: of `read_chances`.
 
     Raises:
         NotEnoughData: when hardly anything was adopted that can be learned from.
@@ -74,12 +90,16 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
     rng = night.rng(listener, "ranking")
     held_out = weekly_folds(night.as_of, HELD_OUT, step_weeks=WEEKS)
     until = held_out[0].cut
+    months = _after(memory, weekly_folds(until, MONTHS, step_weeks=WEEKS))
     earlier = [
-        *(hidden_list(memory, until, rng) for _ in range(HIDES)),
-        *(week_list(memory, fold, rng) for fold in weekly_folds(until, MONTHS, step_weeks=WEEKS)),
+        *(hidden_list(memory, until, rng) for _ in range(HIDES if _began(memory) < until else 0)),
+        *(week_list(memory, fold, rng) for fold in months),
     ]
     taught = [each for each in earlier if each.adopted.any()]
-    artists = _artists(taught)
+    shown = shown_weeks(
+        memory, _NONE if chances is None else chances, night.rng(listener, "shown"), night=night
+    )
+    artists = _artists(taught, shown)
     if artists < FEWEST_ARTISTS:
         raise NotEnoughData(
             f"{listener} adopted tracks of {artists} artists among the candidates of the past; "
@@ -88,23 +108,28 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
             "nights of refresh_catalog bring it.",
         )
     lessons = [_lesson(each, rng) for each in taught]
-    learned = _fitted(lessons, artists)
-    weeks = [week_list(memory, fold, rng) for fold in held_out]
+    learned = _fitted(lessons, _artists(taught))
+    weeks = [week_list(memory, fold, rng) for fold in _after(memory, held_out)]
     held = [each for each in weeks if each.adopted.any()]
-    verdict = _judged(learned, held, night.rng(listener, "ranking gate"))
+    by_months = _judged(learned, held, night.rng(listener, "ranking gate"))
+    by_picks = _foreseen(lessons, taught, shown, night.rng(listener, "picks gate"))
+    verdict = _both(by_months, by_picks)
     # All figures are of weights that have not seen the held-out months yet.
     ndcg = _ndcg(learned, held), _ndcg(DEFAULT, held)
     parts = None
-    if verdict is not None:
-        winner = learned if verdict.promote else DEFAULT
+    if by_months is not None:
+        winner = learned if by_months.promote else DEFAULT
         parts = ablate(winner, held, night.rng(listener, "ranking parts"))
+    fusion = DEFAULT
     if verdict is not None and verdict.promote:
-        everything = [*taught, *held]
-        learned = _fitted([*lessons, *(_lesson(each, rng) for each in held)], _artists(everything))
+        lessons += [*(_lesson(each, rng) for each in held), *_told(shown)]
+        fusion = _fitted(lessons, _worth([*taught, *held], shown))
     return Study(
-        learned if verdict is not None and verdict.promote else DEFAULT,
+        fusion,
         verdict,
+        by_picks,
         len(taught),
+        sum(int(each.welcome.sum()) for each in shown),
         artists,
         sum(int(each.adopted.sum()) for each in held),
         sum(each.missed for each in weeks),
@@ -113,7 +138,32 @@ def study_weights(memory: Memory, listener: str, *, night: Night) -> Study:
     )
 
 
-def _fitted(lessons: Sequence[Lesson], artists: int) -> Fusion:
+def _began(memory: Memory) -> pd.Timestamp:
+    """When the listener first played or saved anything, as far as is known; the year 2262 if never.
+
+    Nothing could have been recommended before.
+    """
+    past = memory.past
+    first = [
+        past.plays["played_at"].min(),
+        pd.to_datetime(past.library["added_at"], utc=True).min(),
+    ]
+    return min((at for at in first if not pd.isna(at)), default=pd.Timestamp.max.tz_localize("UTC"))
+
+
+def _after(memory: Memory, folds: Sequence[Fold]) -> list[Fold]:
+    """The folds before whose cuts something was known."""
+    began = _began(memory)
+    return [fold for fold in folds if began < fold.cut]
+
+
+def _told(weeks: Sequence[ShownWeek]) -> list[Lesson]:
+    return [lesson for each in weeks for lesson in each.lessons()]
+
+
+def _fitted(lessons: Sequence[Lesson], artists: float) -> Fusion:
+    if not lessons:
+        return DEFAULT
     share = share_of(artists)
     weights = fit_weights(Lessons.of(lessons), DEFAULT.vector(LEARNED), share=share)
     learned = Fusion.of(LEARNED, weights, share=share)
@@ -141,6 +191,51 @@ def _judged(learned: Fusion, held: Sequence[PastList], rng: np.random.Generator)
         fewest=FEWEST_ADOPTIONS,
         what="discounted gain",
     )
+
+
+def _foreseen(
+    lessons: Sequence[Lesson],
+    taught: Sequence[PastList],
+    weeks: Sequence[ShownWeek],
+    rng: np.random.Generator,
+) -> Verdict | None:
+    """Our own lists: each week but the first, judged by what was learned before it.
+
+    None with too few welcome picks in them.
+    """
+    judged = weeks[1:]
+    artists = [artist for each in judged for artist in each.artists]
+    if len(artists) < FEWEST_ADOPTIONS:
+        return None
+    before = [weeks[: at + 1] for at in range(len(judged))]
+    ours = [
+        week.earned(_fitted([*lessons, *_told(known)], _worth(taught, known)))
+        for week, known in zip(judged, before, strict=True)
+    ]
+    return decide(
+        np.concatenate(ours),
+        np.concatenate([week.earned(DEFAULT) for week in judged]),
+        rng=rng,
+        tolerance=0.0,
+        clusters=np.array(artists),
+        fewest=FEWEST_ADOPTIONS,
+        what="share of the unwelcome picks ranked below",
+    )
+
+
+def _worth(lists: Sequence[PastList], weeks: Sequence[ShownWeek]) -> float:
+    """How many artists' adoptions the lists of the past and our own are worth together.
+
+    Of welcome picks and others, that of which there are fewer says how much they tell apart.
+    """
+    told = sum(min(int(each.welcome.sum()), int((~each.welcome).sum())) for each in weeks)
+    return _artists(lists) + PICK_IS_WORTH * told
+
+
+def _both(*verdicts: Verdict | None) -> Verdict | None:
+    """The one that speaks against, if any does; else the one with more to rest on."""
+    told = [each for each in verdicts if each is not None]
+    return min(told, key=lambda each: (each.promote, -each.n)) if told else None
 
 
 def _ranks(fusion: Fusion, past: PastList) -> npt.NDArray[np.intp]:
@@ -176,5 +271,6 @@ def _among(past: PastList) -> "pd.Series[bool]":
     return pd.Series(past.eligible, index=past.signals.index)
 
 
-def _artists(lists: Sequence[PastList]) -> int:
-    return len({artist_key_in(key) for each in lists for key in each.signals.index[each.adopted]})
+def _artists(lists: Sequence[PastList], weeks: Sequence[ShownWeek] = ()) -> int:
+    adopted = {artist_key_in(key) for each in lists for key in each.signals.index[each.adopted]}
+    return len(adopted.union(*(each.artists for each in weeks)))

@@ -1,59 +1,183 @@
-"""Where does each track stand among all tags? Unit vectors, its own tags before its artist's."""
+"""Where does each track stand among all tags, and how close is it to what the listener plays?
 
-from collections.abc import Sequence
+A track has its own tags, or else its artist's at a lower weight. They become TF-IDF vectors of
+length one; the listener is the weighted sum of the tracks that they know; closeness is the cosine
+between the two. Everything stays sparse. What ranks tonight's candidates and what learns from the
+lists of the past see the same vectors.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.catalog.normalisation import back_off
+from smallhours.catalog.normalisation import ARTIST_SHARE
+from smallhours.catalog.normalisation.pipeline import FULL
 from smallhours.identity import artist_key_in
 from smallhours.training.tags import Tags
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TagVectors:
     """Tracks as unit vectors over the names of their tags.
 
     Attributes:
-        tracks: Track keys, one a row.
-        vectors: CSR (tracks, tags): weight × inverse document frequency (the smoothed one of
-            scikit-learn), rows of length one; a track without tags is an empty row.
+        tracks: Keys of the tracks that have tags, one a row.
+        tags: Tags, one a column, sorted.
+        vectors: CSR matrix (tracks, tags); rows have length 1.
+        rarity: Inverse document frequency of each tag, 1 for one that every track has.
     """
 
     tracks: pd.Index
+    tags: pd.Index
     vectors: sparse.csr_matrix
+    rarity: pd.Series
 
     @classmethod
-    def of(cls, tags: Tags, tracks: Sequence[str]) -> "TagVectors":
-        """Build them from what tracks and their artists are tagged with."""
-        column: dict[str, int] = {}
-        columns: list[int] = []
-        weights: list[float] = []
-        ends = [0]
-        of_artist: dict[str, dict[str, int]] = {}
-        for key in tracks:
+    def of_weights(cls, tags: pd.DataFrame) -> "TagVectors":
+        """Build the vectors from tags that are weighed already.
+
+        The weight of a tag is its own times log((1 + n) / (1 + df)) + 1, the smoothed inverse
+        document frequency of scikit-learn's TfidfTransformer.
+
+        Args:
+            tags: `track_key`, `tag` and `weight` (> 0), one row per tag of a track.
+        """
+        rows, tracks = pd.factorize(tags["track_key"], sort=True)
+        columns, names = pd.factorize(tags["tag"], sort=True)
+        weights = tags["weight"].to_numpy(dtype=float)
+        shape = (len(tracks), len(names))
+        counts = sparse.csr_matrix((weights, (rows, columns)), shape=shape)
+        return cls._of_weights(counts, pd.Index(tracks), pd.Index(names))
+
+    @classmethod
+    def of(cls, tags: Tags, tracks: Iterable[str]) -> "TagVectors":
+        """Build the vectors from what tracks and their artists are tagged with.
+
+        As `of_weights` would of a row for each tag of each track, but what an artist lends is
+        worked out once, not once for each track that borrows it.
+
+        Args:
+            tags: Of the tracks and their artists.
+            tracks: Track keys, in any order.
+        """
+        keys = sorted(set(tracks))
+        rows = _Rows()
+        lent: dict[str, int] = {}
+        places = np.empty(len(keys), dtype=np.intp)
+        for at, key in enumerate(keys):
+            own = tags.own_named(key)
+            if own and max(own.values()) > 0:
+                places[at] = rows.add(own, 1.0)
+                continue
             artist = artist_key_in(key)
-            if artist not in of_artist:
-                of_artist[artist] = tags.artist_named(artist)
-            for each in back_off(tags.own_named(key), of_artist[artist]):
-                columns.append(column.setdefault(each.tag, len(column)))
-                weights.append(each.weight)
-            ends.append(len(columns))
-        shape = (len(tracks), max(len(column), 1))
-        counts = sparse.csr_matrix((weights, columns, ends), shape=shape, dtype=float)
+            if artist not in lent:
+                lent[artist] = rows.add(tags.artist_named(artist), ARTIST_SHARE)
+            places[at] = lent[artist]
+        held, names = rows.matrix()
+        tagged = np.diff(held.indptr)[places] > 0
+        counts = sparse.csr_matrix(held[places[tagged]])
+        telling = [key for key, is_tagged in zip(keys, tagged.tolist(), strict=True) if is_tagged]
+        return cls._of_weights(counts, pd.Index(telling, dtype="str"), names)
+
+    @classmethod
+    def _of_weights(
+        cls, counts: sparse.csr_matrix, tracks: pd.Index, names: pd.Index
+    ) -> "TagVectors":
+        shape = counts.shape
         frequency = np.bincount(counts.indices, minlength=shape[1])
-        scaled = counts @ sparse.diags_array(np.log((1 + shape[0]) / (1 + frequency)) + 1)
-        length = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
-        unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ scaled
-        return cls(pd.Index(tracks), sparse.csr_matrix(unit))
+        idf = np.log((1 + shape[0]) / (1 + frequency)) + 1
+        vectors = counts @ sparse.diags_array(idf)
+        length = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+        unit = sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ vectors
+        return cls(tracks, names, sparse.csr_matrix(unit), pd.Series(idf, index=names))
+
+    def profile(self, weights: pd.Series) -> pd.Series:
+        """The listener's share of each tag, strongest first, summing to 1.
+
+        Args:
+            weights: How much each known track counts, by track key; unknown keys are ignored.
+        """
+        taken = weights.reindex(self.tracks).fillna(0.0).to_numpy(dtype=float)
+        total = np.asarray(self.vectors.T @ taken).ravel()
+        profile = pd.Series(total, index=self.tags)
+        profile = profile[profile > 0].sort_values(ascending=False, kind="stable")
+        return profile / profile.sum() if len(profile) else profile
 
     def rows(self, tracks: pd.Index) -> sparse.csr_matrix:
-        """The vectors of some tracks, in their order; empty rows for those that are not here."""
+        """The vectors of some tracks, (len(tracks), tags); rows of 0 for those without tags."""
+        if not len(self.tracks):
+            return sparse.csr_matrix((len(tracks), len(self.tags)))
         places = self.tracks.get_indexer(tracks)
-        known = sparse.csr_matrix(
-            (np.ones((places >= 0).sum()), (np.flatnonzero(places >= 0), places[places >= 0])),
-            shape=(len(places), len(self.tracks)),
-        )
-        return sparse.csr_matrix(known @ self.vectors)
+        held = sparse.csr_matrix(self.vectors[np.where(places >= 0, places, 0)])
+        return sparse.csr_matrix(sparse.diags_array((places >= 0).astype(float)) @ held)
+
+    def tags_of(self, track: str, *, least: float = 0.0) -> frozenset[str]:
+        """The names of a track's tags, but those below a share of its strongest."""
+        place = int(self.tracks.get_indexer(pd.Index([track]))[0])
+        if place < 0:
+            return frozenset()
+        begin, end = self.vectors.indptr[place], self.vectors.indptr[place + 1]
+        weights = self.vectors.data[begin:end]
+        kept = self.vectors.indices[begin:end][weights >= least * weights.max(initial=0.0)]
+        return frozenset(str(tag) for tag in self.tags[kept])
+
+    def shared(self, profile: pd.Series, track: str) -> list[str]:
+        """The tags that a track shares with a profile, those that bring it closest first."""
+        if track not in self.tracks:
+            return []
+        place = int(self.tracks.get_indexer(pd.Index([track]))[0])
+        row = self.vectors[[place]]
+        weights = profile.reindex(self.tags[row.indices]).fillna(0.0) * row.data
+        weights = weights[weights > 0].sort_values(ascending=False, kind="stable")
+        return [str(tag) for tag in weights.index]
+
+    def affinity(self, profile: pd.Series, tracks: pd.Index) -> pd.Series:
+        """Cosine of each track to a profile, 0-1; 0 for a track without tags."""
+        direction = profile.reindex(self.tags).fillna(0.0).to_numpy(dtype=float)
+        length = float(np.linalg.norm(direction))
+        cosine = self.vectors @ direction / length if length > 0 else np.zeros(len(self.tracks))
+        found = pd.Series(np.asarray(cosine).ravel(), index=self.tracks).reindex(tracks)
+        return found.fillna(0.0).clip(0.0, 1.0)
+
+
+class _Rows:
+    """Weights of tags, row by row."""
+
+    def __init__(self) -> None:
+        self._column: dict[str, int] = {}
+        self._columns: list[int] = []
+        self._counts: list[int] = []
+        self._shares: list[float] = []
+        self._ends = [0]
+
+    def add(self, counts: Mapping[str, int], share: float) -> int:
+        """Add a row and say which it is.
+
+        Args:
+            counts: Name -> count; what is not above 0 says nothing.
+            share: What its tags weigh.
+        """
+        column = self._column
+        for name, count in counts.items():
+            if count > 0:
+                self._columns.append(column.setdefault(name, len(column)))
+                self._counts.append(count)
+        self._shares.append(share)
+        self._ends.append(len(self._columns))
+        return len(self._ends) - 2
+
+    def matrix(self) -> tuple[sparse.csr_matrix, pd.Index]:
+        """(rows, tags) with the columns in the order of the tags' names; and those."""
+        names = sorted(self._column)
+        place = np.empty(len(names), dtype=np.int32)
+        place[[self._column[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+        each = np.repeat(np.asarray(self._shares), np.diff(self._ends))
+        weights = np.asarray(self._counts, dtype=float) * each / FULL
+        columns = place[np.asarray(self._columns, dtype=np.intp)]
+        shape = (len(self._ends) - 1, len(names))
+        held = sparse.csr_matrix((weights, columns, np.asarray(self._ends)), shape=shape)
+        held.sort_indices()
+        return held, pd.Index(names, dtype="str")

@@ -22,14 +22,19 @@ from smallhours.training.regression.tag_encoder import tag_counts
 Floats = npt.NDArray[np.float64]
 
 MAX_ITER = 1000
+# What a tag of the track itself is worth as a column, beside one of its artist. Tracks are asked
+# about when they were played, so that to have tags at all is half a like, and few have any: at full
+# size the model leans on that (docs/benchmarks.md, "Taste in a made-up world").
+OWN_SHARE = 0.25
 
 
 class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
     """Logistic regression on whether a track and its artist carry each tag, rare ones louder.
 
     A column is its inverse document frequency, ln((1 + n) / (1 + df)) + 1 over that of the rarest
-    kept tag, where the tag is carried, and 0 elsewhere. Rows are not scaled to one length: how
-    many tags a track has is a sign of how well it is known, and that is worth knowing.
+    kept tag, where the tag is carried, and 0 elsewhere; a track's own are a quarter of that. Rows
+    are not scaled to one length: how many tags a track has is a sign of how well it is known, and
+    that is worth knowing.
 
     Args:
         track_columns: How many leading columns of X count the track's own tags; the others count
@@ -95,7 +100,7 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         own, own_scale = self._rarity(counts[:, : self.track_columns])
         artist, artist_scale = self._rarity(counts[first][:, self.track_columns :])
         self.kept_ = np.concatenate([own, artist + self.track_columns])
-        self.scale_ = np.concatenate([own_scale, artist_scale])
+        self.scale_ = np.concatenate([OWN_SHARE * own_scale, artist_scale])
         self.logistic_ = LogisticRegression(C=self.C, solver="liblinear", max_iter=MAX_ITER)
         self.logistic_.fit(self._encoded(counts), labels, sample_weight=sample_weight)
         self.classes_ = self.logistic_.classes_

@@ -18,6 +18,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.listening.skips import cut_short
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (
@@ -44,7 +45,7 @@ class Past:
     """All that is known of a listener, up to now.
 
     Attributes:
-        plays: Rows of `plays`.
+        plays: Rows of `plays`; `skipped` for those that were cut short, too.
         library: Rows of `library`.
         feedback: Rows of `feedback`.
         tags: Of every track of the pool and of those above, as Last.fm has them.
@@ -107,8 +108,9 @@ class Rows:
 def read_past(lake: Lake, listener: str, *, night: Night) -> Past:
     """Read what a listener did before the night's end, and the catalog."""
     own = {"listener": listener}
-    columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end"]
+    columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", "sources"]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
+    plays = plays.assign(skipped=cut_short(plays)).drop(columns="sources")
     library = lake.frame(LIBRARY, where=own)
     library = library[library["first_seen"] <= night.date]
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)

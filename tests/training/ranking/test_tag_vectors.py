@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.tagspace import TagSpace, says_something, weighted_tags
+from smallhours.playlist.tag_weights import weighted_tags
+from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 
 TAGS = Tags(
@@ -26,8 +27,8 @@ TRACKS = [*TAGS.own, "lush · ladykillers", "nobody · nothing"]
 
 
 @pytest.fixture
-def space() -> TagSpace:
-    return TagSpace.of(weighted_tags(TAGS, TRACKS))
+def space() -> TagVectors:
+    return TagVectors.of_weights(weighted_tags(TAGS, TRACKS))
 
 
 @settings(deadline=None)
@@ -35,12 +36,12 @@ def space() -> TagSpace:
     own=st.dictionaries(st.sampled_from(SOME_TRACKS), COUNTS, max_size=8),
     artist=st.dictionaries(st.sampled_from("abc"), COUNTS, max_size=3),
 )
-def test_built_at_once_the_space_is_the_same_to_the_last_bit(
+def test_built_at_once_the_vectors_are_the_same_to_the_last_bit(
     own: dict[str, dict[str, int]], artist: dict[str, dict[str, int]]
 ) -> None:
     tags = Tags(own, artist)
-    slow = TagSpace.of(weighted_tags(tags, sorted(SOME_TRACKS)))
-    fast = TagSpace.of_tracks(tags, SOME_TRACKS)
+    slow = TagVectors.of_weights(weighted_tags(tags, sorted(SOME_TRACKS)))
+    fast = TagVectors.of(tags, SOME_TRACKS)
     assert list(fast.tracks) == list(slow.tracks)
     assert list(fast.tags) == list(slow.tags)
     assert fast.rarity.tolist() == slow.rarity.tolist()
@@ -52,30 +53,7 @@ def test_built_at_once_the_space_is_the_same_to_the_last_bit(
         assert one.tolist() == other.tolist()
 
 
-def rows(track: str) -> dict[str, float]:
-    frame = weighted_tags(TAGS, [track])
-    return dict(zip(frame["tag"], frame["weight"], strict=True))
-
-
-def test_a_track_without_tags_takes_its_artists_at_half_the_weight() -> None:
-    assert rows("lush · ladykillers") == {"shoegaze": 0.5}
-
-
-def test_a_tracks_own_tags_stand_alone() -> None:
-    assert "ambient" not in rows("slowdive · alison")
-
-
-def test_spellings_of_a_tag_are_one_and_the_stronger_stands() -> None:
-    assert rows("ride · vapour trail") == {"shoegaze": 1.0}
-
-
-def test_tags_about_the_tagger_and_the_artists_own_name_say_nothing() -> None:
-    assert not says_something("Seen Live", "slowdive · alison")
-    assert not says_something("Slowdive", "slowdive · alison")
-    assert says_something("shoegaze", "slowdive · alison")
-
-
-def test_what_shares_the_listeners_tags_is_closer(space: TagSpace) -> None:
+def test_what_shares_the_listeners_tags_is_closer(space: TagVectors) -> None:
     profile = space.profile(pd.Series({"slowdive · alison": 1.0}))
     affinity = space.affinity(profile, pd.Index(TRACKS))
     assert affinity["slowdive · alison"] == pytest.approx(1.0)
@@ -84,26 +62,26 @@ def test_what_shares_the_listeners_tags_is_closer(space: TagSpace) -> None:
     assert affinity["nobody · nothing"] == 0
 
 
-def test_the_profile_is_the_listeners_mix(space: TagSpace) -> None:
+def test_the_profile_is_the_listeners_mix(space: TagVectors) -> None:
     profile = space.profile(pd.Series({"slowdive · alison": 3.0, "miles davis · so what": 1.0}))
     assert profile.sum() == pytest.approx(1.0)
     assert profile["shoegaze"] > profile["jazz"]
 
 
-def test_shared_tags_come_with_the_one_that_brings_them_closest_first(space: TagSpace) -> None:
+def test_shared_tags_come_with_the_one_that_brings_them_closest_first(space: TagVectors) -> None:
     profile = space.profile(pd.Series({"slowdive · alison": 1.0}))
     assert space.shared(profile, "slowdive · alison")[0] == "dream pop"
     assert space.shared(profile, "miles davis · so what") == []
     assert space.shared(profile, "nobody · nothing") == []
 
 
-def test_a_listener_without_history_is_close_to_nothing(space: TagSpace) -> None:
+def test_a_listener_without_history_is_close_to_nothing(space: TagVectors) -> None:
     profile = space.profile(pd.Series(dtype=float))
     assert profile.empty
     assert (space.affinity(profile, pd.Index(TRACKS)) == 0).all()
 
 
 def test_a_catalog_without_tags_is_no_error() -> None:
-    bare = TagSpace.of(weighted_tags(Tags({}, {}), TRACKS))
+    bare = TagVectors.of_weights(weighted_tags(Tags({}, {}), TRACKS))
     assert bare.profile(pd.Series({"slowdive · alison": 1.0})).empty
     assert (bare.affinity(pd.Series(dtype=float), pd.Index(TRACKS)) == 0).all()

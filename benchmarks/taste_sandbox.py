@@ -1,0 +1,268 @@
+"""What do a track's own tags bring to the taste model, and what do rejections? In a made-up world.
+
+    python -m benchmarks.taste_sandbox [--listeners N] [--nights N] [--seed N]
+
+No public log holds both tags of single tracks and what its listener rejected. The sandbox's
+listeners have both, and a taste that no API tells: each has years of plays, lives through nights
+of the whole product, reacts to its lists, hands in Spotify's export, which knows what was skipped,
+and gives a thumb down to half of what stands in a list and is hardly liked at all. Then taste
+models learn from the lake that came of it, with one thing changed at a time, and rank every tagged
+track that was never heard. The truth is the hidden taste itself. Ends with one line of JSON.
+"""
+
+import argparse
+import datetime as dt
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
+from smallhours.nights import Night
+from smallhours.runs import IMPORT_HISTORY, Run
+from smallhours.sandbox.world import PlayLog, World
+from smallhours.settings import EvidenceWeights
+from smallhours.simulation.crowd import LISTENERS
+from smallhours.simulation.installation import Keys
+from smallhours.simulation.nights import Life, Living, begun
+from smallhours.simulation.offer import tracks_by_key
+from smallhours.simulation.rivals import OURS
+from smallhours.simulation.world import Size, acceptance_of
+from smallhours.training.evaluation.classification import auc
+from smallhours.training.evaluation.folds import known_at
+from smallhours.training.tags import Tags
+from smallhours.training.taste.learning import learn
+from smallhours.training.taste.rows import Past, read_past, rows_at
+
+Floats = npt.NDArray[np.float64]
+# What one thing is changed to: the past, the weights, and whether rejections are learned from.
+Change = Callable[[Past, EvidenceWeights], tuple[Past, EvidenceWeights, bool]]
+
+SIZE = Size(artists=500, tracks=6_000, scrobbles=5_000)
+# The background is drawn anew so many times: a model is its mean.
+DRAWS = 5
+TOP = 50
+# More probable than not to be heard to its end.
+LIKED = 0.5
+# So little liked that half of it gets a thumb down; finished with less than one in three.
+HARDLY, THUMBS = 0.3, 0.5
+REJECTIONS = (
+    "quick_skip", "pick_skipped", "pick_passed", "unsaved", "removed", "disliked", "thumbs_down",
+    "blocked",
+)  # fmt: skip
+_NIGHT_OF_EXPORT = "Streaming_History_Audio_2010-2026_1.json"
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What is known of one listener in the end, and what is true.
+
+    Attributes:
+        listener: Who.
+        past: As training reads it.
+        as_of: The last night's end of history.
+        weights: Of the evidence, as they ship.
+        tracks: Tagged tracks that were never heard.
+        acceptance: (tracks,) how probably each would be heard to its end.
+    """
+
+    listener: str
+    past: Past
+    as_of: dt.datetime
+    weights: EvidenceWeights
+    tracks: Sequence[str]
+    acceptance: Floats
+
+
+def lived(life: Life) -> Lived:
+    """Live through the nights, hand in the export, and look at what the lake then knows."""
+    with tempfile.TemporaryDirectory(prefix="smallhours-taste-") as folder:
+        place = Path(folder)
+        with begun(life, place / "lake") as living:
+            rng = np.random.default_rng([life.seed, len(life.listener)])
+            for _ in range(life.nights):
+                living.night()
+                _give_thumbs(living, life.listener, rng)
+                living.day()
+            _hand_in(living, life.listener, place / "export")
+            living.night()
+            return _known(living, life.listener)
+
+
+def _hand_in(living: Living, listener: str, folder: Path) -> None:
+    """Import what Spotify would export."""
+    folder.mkdir()
+    rows = _export(living.state.world, living.state.play_log(listener))
+    (folder / _NIGHT_OF_EXPORT).write_text(json.dumps(rows))
+    with Run(listener, living.tonight, living.settings, Keys()) as run:
+        vars(run)["lake"] = living.lake
+        IMPORT_HISTORY(run, paths=[folder])
+
+
+def _export(world: World, plays: PlayLog) -> list[dict[str, Any]]:
+    columns = (plays.at, plays.track, plays.ms, plays.skipped)
+    return [
+        {
+            "ts": f"{dt.datetime.fromtimestamp(at + ms / 1000, dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "ms_played": ms,
+            "master_metadata_track_name": world.track_title[track],
+            "master_metadata_album_artist_name": world.artist_name[world.track_artist[track]],
+            "spotify_track_uri": f"spotify:track:{world.track_spotify_id[track]}",
+            "reason_start": "trackdone",
+            "reason_end": "fwdbtn" if skipped else "trackdone",
+            "shuffle": False,
+            "skipped": skipped,
+            "incognito_mode": False,
+        }
+        for at, track, ms, skipped in zip(*(each.tolist() for each in columns), strict=True)
+    ]
+
+
+def _give_thumbs(living: Living, listener: str, rng: np.random.Generator) -> None:
+    """A thumb down, as a press of the button writes it, for half of what is hardly liked."""
+    night = living.tonight
+    where = {"listener": listener, "night": night.date.isoformat()}
+    rows = living.lake.frame(RECOMMENDATIONS, columns=["track_key", "position"], where=where)
+    listed = rows.loc[rows["position"].notna(), "track_key"].tolist()
+    true = _acceptance(living, listener, listed)
+    down = [
+        key
+        for key, each in zip(listed, true, strict=True)
+        if each < HARDLY and rng.random() < THUMBS
+    ]
+    told = pd.DataFrame({"track_key": down}, dtype="str").assign(
+        night=night.date, intent="main", reaction="thumbs_down", at=night.as_of
+    )
+    where = {"listener": listener, "month": f"{night.date:%Y-%m}"}
+    living.lake.merge(FEEDBACK, told, partition=where)
+
+
+def _acceptance(living: Living, listener: str, keys: Sequence[str]) -> Floats:
+    """How probably each would be heard to its end; NaN for a key that the world does not know."""
+    tracks, true = tracks_by_key(living.state.world), acceptance_of(living.state.world, listener)
+    return np.array([true[tracks[key]] if key in tracks else np.nan for key in keys], dtype=float)
+
+
+def _known(living: Living, listener: str) -> Lived:
+    night: Night = living.tonight
+    past = read_past(living.lake, listener, night=night)
+    known = known_at(past.plays, past.library, night.as_of) | set(past.feedback["track_key"])
+    unheard = [key for key in past.pool if key not in known]
+    true = _acceptance(living, listener, unheard)
+    named = ~np.isnan(true)
+    tracks = [key for key, is_named in zip(unheard, named, strict=True) if is_named]
+    weights = living.settings.training.evidence
+    return Lived(listener, past, night.as_of, weights, tracks, true[named])
+
+
+def changes() -> Mapping[str, Change]:
+    """Ours first, then one change each."""
+
+    def times(factor: float, *names: str) -> Change:
+        def change(past: Past, weights: EvidenceWeights) -> tuple[Past, EvidenceWeights, bool]:
+            heavier = {name: factor * getattr(weights, name) for name in names}
+            return past, weights.model_copy(update=heavier), True
+
+        return change
+
+    return {
+        "ours": lambda past, weights: (past, weights, True),
+        "artists' tags alone": lambda past, weights: (
+            replace(past, tags=Tags({}, past.tags.artist, past.tags.names)), weights, True,
+        ),
+        "own tags alone": lambda past, weights: (
+            replace(past, tags=Tags(past.tags.own, {}, past.tags.names)), weights, True,
+        ),
+        "no rejections": lambda past, weights: (past, weights, False),
+        "rejections a quarter as heavy": times(0.25, *REJECTIONS),
+        "rejections four times as heavy": times(4.0, *REJECTIONS),
+        "no skips of the export": times(0.0, "quick_skip"),
+        "skips of the export four times as heavy": times(4.0, "quick_skip"),
+        "no skipped or passed picks": times(0.0, "pick_skipped", "pick_passed"),
+        "no thumbs and removals": times(0.0, "removed", "thumbs_down"),
+    }  # fmt: skip
+
+
+def judged(one: Lived, change: Change) -> dict[str, float]:
+    """AUC of what is liked, and the mean acceptance of the first 50; means over the draws."""
+    past, weights, rejections = change(one.past, one.weights)
+    liked = (one.acceptance > LIKED).astype(np.intp)
+    found = []
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        rows = rows_at(past, one.as_of, weights=weights, rng=rng, rejections=rejections)
+        scores = learn(past, rows).log_odds(past.tags, one.tracks)
+        top = np.argsort(-scores, kind="stable")[:TOP]
+        against = int(((rows.y == 0) & ~rows.is_background).sum())
+        found.append((auc(liked, scores), float(one.acceptance[top].mean()), against))
+    means = np.mean(found, axis=0).tolist()
+    return dict(zip(("auc", "accepted50", "against"), means, strict=True))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Live, learn, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--listeners", type=int, default=4, choices=range(1, len(LISTENERS) + 1))
+    parser.add_argument("--nights", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1983)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    lives = [
+        Life(name, OURS, options.nights, options.seed, SIZE, (name,))
+        for name in LISTENERS[: options.listeners]
+    ]
+    with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
+        known = list(pool.map(lived, lives))
+    for one in known:
+        print(_described(one), flush=True)
+    found = {
+        name: pd.DataFrame([judged(one, change) for one in known])
+        for name, change in changes().items()
+    }
+    _report(found)
+    figures = {name: rows.mean().round(4).to_dict() for name, rows in found.items()}
+    print(json.dumps({**figures, "wall_s": round(time.perf_counter() - start, 1)}))
+
+
+def _described(one: Lived) -> str:
+    told = one.past.feedback["reaction"].value_counts()
+    own = np.mean([key in one.past.tags.own for key in one.tracks])
+    liked = (one.acceptance > LIKED).mean()
+    reactions = ", ".join(f"{name} {count}" for name, count in told.sort_index().items())
+    return (
+        f"{one.listener}: {len(one.past.plays):,} plays, {len(one.tracks):,} tracks never heard, "
+        f"{liked:.0%} liked, {own:.0%} with tags of their own; {reactions}"
+    )
+
+
+def _report(found: Mapping[str, pd.DataFrame]) -> None:
+    ours = found["ours"]
+    print(
+        "\n| taste model alone | AUC | accepted of 50 | AUC - ours | accepted - ours | rejected |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name, rows in found.items():
+        gap = rows - ours
+        told = " | ".join(
+            f"{gap[one].mean():+.4f} [{gap[one].min():+.4f}, {gap[one].max():+.4f}]"
+            for one in ("auc", "accepted50")
+        )
+        print(
+            f"| {name} | {rows['auc'].mean():.4f} | {rows['accepted50'].mean():.4f} | {told} | "
+            f"{rows['against'].mean():.0f} |"
+        )
+    print("\nIn brackets the least and the most of the listeners.")
+
+
+if __name__ == "__main__":
+    main()

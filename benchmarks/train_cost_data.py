@@ -1,0 +1,202 @@
+"""What would a catalog of 20,000 tracks and a listener of many years look like to `train_models`?
+
+An invented world of the sandbox, written to a lake as the stages before training leave it: what
+was played and saved, tags, measured features of some, and what is near. Tags and features hang
+together as they do there, so that the models have something to learn and do not stop early.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from smallhours.catalog.features import keep_features
+from smallhours.catalog.neighbours import (
+    CHART_TAGS,
+    PER_SEED,
+    TAG_TRACKS,
+    TOP_TRACKS,
+    Neighbour,
+    Seed,
+    keep_neighbours,
+)
+from smallhours.catalog.stages import gather_candidates
+from smallhours.catalog.tag_names import refresh_names
+from smallhours.catalog.tracks import remember_tracks
+from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import (
+    ARTIST_TAGS,
+    LIBRARY,
+    PLAYS,
+    TRACK_TAGS,
+    Table,
+)
+from smallhours.listening.plays import LASTFM, month_of, plays_frame
+from smallhours.nights import Night
+from smallhours.sandbox.generate import generate_world
+from smallhours.sandbox.ragged import Ints, Ragged
+from smallhours.sandbox.world import FEATURES as OF_THE_WORLD
+from smallhours.sandbox.world import World
+from smallhours.settings import Settings
+
+LISTENER = "default"
+OF_WORLD = "ada"
+# Services measured about six in ten of what was played by real listeners.
+MEASURED = 0.6
+TAGS_ASKED = 100
+# More than any one night's seeds: what the nights before have asked about is there, too.
+TRACKS_ASKED, ARTISTS_ASKED = 1_000, 1_000
+
+
+def made_up(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: Night) -> None:
+    """Fill an empty lake.
+
+    Args:
+        lake: The lake.
+        tracks: In the catalog, heard ones included.
+        plays: In the listener's log.
+        settings: How many seeds are asked about.
+        night: Tonight.
+    """
+    world = generate_world(
+        artists=tracks // 5, tracks=tracks, scrobbles=plays, listeners=(OF_WORLD,)
+    )
+    keys = [
+        identify(world.artist_name[artist], title).track_key
+        for artist, title in zip(world.track_artist.tolist(), world.track_lastfm_title, strict=True)
+    ]
+    _history(lake, world, night)
+    _catalog(lake, world, keys, night)
+    _features(lake, world, keys, night)
+    keep_neighbours(lake, list(_neighbours(world)), night=night.date)
+    gather_candidates(LISTENER, lake, settings=settings, night=night)
+
+
+def _history(lake: Lake, world: World, night: Night) -> None:
+    log = world.scrobbles(OF_WORLD)
+    rows = plays_frame(
+        [
+            {
+                "played_at": pd.Timestamp(at, unit="s", tz="UTC").to_pydatetime(),
+                "artist": world.artist_name[world.track_artist[track]],
+                "title": world.lastfm_title(track),
+            }
+            for at, track in zip(log.at.tolist(), log.track.tolist(), strict=True)
+        ],
+        source=LASTFM,
+    )
+    rows["month"] = month_of(rows["played_at"])
+    lake.merge(PLAYS, rows, partition={"listener": LISTENER})
+    person = world.listeners[OF_WORLD]
+    liked = [*(("saved", one) for one in person.saved), *(("loved", one) for one in person.loved)]
+    names = [
+        (world.artist_name[world.track_artist[one]], world.lastfm_title(one)) for _, one in liked
+    ]
+    saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(len(liked)))
+    saved = saved.assign(
+        signal=[signal for signal, _ in liked],
+        time_range="",
+        track_key=[identify(*name).track_key for name in names],
+        artist=[artist for artist, _ in names],
+        title=[title for _, title in names],
+        first_seen=night.date,
+        last_seen=night.date,
+    ).drop_duplicates(["signal", "track_key"])
+    lake.replace(LIBRARY, saved, partition={"listener": LISTENER})
+
+
+def _catalog(lake: Lake, world: World, keys: Sequence[str], night: Night) -> None:
+    artists = [world.artist_name[one] for one in world.track_artist.tolist()]
+    listeners = np.maximum(1, world.track_popularity / world.track_popularity.max() * 1e6)
+    named = pd.DataFrame(
+        {"artist": artists, "title": world.track_lastfm_title, "listeners": listeners.astype(int)}
+    )
+    remember_tracks(lake, named, night=night.date)
+    owners = [artist_key_of(name) for name in world.artist_name]
+    of_artists = _tags("artist_key", owners, world.artist_tags, world.tags, night)
+    of_artists["artist"] = of_artists["artist_key"]
+    _merge(lake, ARTIST_TAGS, of_artists, "artist_key")
+    of_tracks = _tags("track_key", keys, world.track_tags, world.tags, night)
+    _merge(lake, TRACK_TAGS, of_tracks, "track_key")
+    refresh_names(lake)
+
+
+def _tags(
+    key: str, owners: Sequence[str], tags: Ragged, names: Sequence[str], night: Night
+) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        {
+            key: np.array(owners, dtype=object)[tags.rows],
+            "tag": np.array(names, dtype=object)[tags.ids],
+            "count": tags.values.astype(int),
+        }
+    )
+    return rows.drop_duplicates([key, "tag"]).assign(fetched_at=night.date)
+
+
+def _merge(lake: Lake, table: Table, rows: pd.DataFrame, key: str) -> None:
+    prefixes = {artist: prefix_of(artist) for artist in set(map(artist_key_in, rows[key]))}
+    lake.merge(table, rows.assign(prefix=[prefixes[artist_key_in(each)] for each in rows[key]]))
+
+
+def _features(lake: Lake, world: World, keys: Sequence[str], night: Night) -> None:
+    rng = np.random.default_rng(60)
+    found: dict[str, dict[str, float]] = {}
+    for key, values in zip(keys, world.track_features.tolist(), strict=True):
+        if key not in found and not np.isnan(values).any() and rng.random() < MEASURED:
+            found[key] = dict(zip(OF_THE_WORLD, values, strict=True))
+    keep_features(lake, list(found), found, night=night.date)
+
+
+def _neighbours(world: World) -> Iterator[tuple[Seed, tuple[Neighbour, ...]]]:
+    """What Last.fm would say of the tracks, artists and tags that a listener's seeds are."""
+    log = world.scrobbles(OF_WORLD)
+    heard = pd.Series(log.track).value_counts().sort_index(kind="stable")
+    strongest = heard.sort_values(ascending=False, kind="stable").index[:TRACKS_ASKED]
+    for track in strongest.tolist():
+        named = (world.artist_name[world.track_artist[track]], world.lastfm_title(track))
+        ids, matches = (each[:PER_SEED].tolist() for each in world.track_similar[track])
+        yield (
+            Seed("track", identify(*named).track_key, *named),
+            tuple(_named(world, *near) for near in zip(ids, matches, strict=True)),
+        )
+    for artist, name in enumerate(world.artist_name):
+        key = artist_key_of(name)
+        yield Seed("artist_tracks", key, name), _first(world, world.tracks_of(artist), TOP_TRACKS)
+    of_artist = heard.groupby(world.track_artist[heard.index]).sum()
+    strongest = of_artist.sort_values(ascending=False, kind="stable").index[:ARTISTS_ASKED]
+    for artist in strongest.tolist():
+        name = world.artist_name[artist]
+        ids, matches = (each[:PER_SEED].tolist() for each in world.artist_similar[artist])
+        yield (
+            Seed("artist", artist_key_of(name), name),
+            tuple(
+                Neighbour(world.artist_name[other], "", match)
+                for other, match in zip(ids, matches, strict=True)
+            ),
+        )
+    by_tag = Ragged.from_triplets(
+        world.track_tags.ids,
+        world.track_tags.rows,
+        world.track_tags.values.astype(float) * world.track_popularity[world.track_tags.rows],
+        len(world.tags),
+    )
+    chart = np.argsort(-by_tag.lengths, kind="stable")[:CHART_TAGS].tolist()
+    for tag in chart[:TAGS_ASKED]:
+        tracks = _first(world, by_tag[tag][0], TAG_TRACKS)
+        yield Seed("tag_tracks", world.tags[tag].lower(), ""), tracks
+    yield (
+        Seed("chart", "", ""),
+        tuple(Neighbour(world.tags[tag].lower(), "", 1 / n) for n, tag in enumerate(chart, 1)),
+    )
+
+
+def _first(world: World, tracks: Ints, most: int) -> tuple[Neighbour, ...]:
+    return tuple(_named(world, track, 1 / n) for n, track in enumerate(tracks[:most].tolist(), 1))
+
+
+def _named(world: World, track: int, match: float) -> Neighbour:
+    return Neighbour(
+        world.artist_name[world.track_artist[track]], world.lastfm_title(track), float(match)
+    )

@@ -1,0 +1,153 @@
+"""What is tonight's list like, whatever becomes of it?
+
+A list can please and yet grow stale, narrow or merely popular, night by night. These figures are
+noted in `metrics` each night under the subject `playlist`, so that the trend shows it: `novelty`,
+`diversity`, `calibration_kl`, `artist_gini`, `popularity_lift`, and `overlap_1`, `overlap_4` and
+`overlap_8` with the last lists. The formulas are those of `training.evaluation.lists`.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS, TRACKS
+from smallhours.playlist.ledger import EVER_SHOWN
+from smallhours.playlist.listing import Listing
+from smallhours.playlist.scoring import Listening
+from smallhours.training.evaluation.lists import gini, novelty, overlap, popularity_lift
+from smallhours.training.metrics import Metric
+
+SUBJECT = "playlist"
+# With how many of the last lists a list is compared.
+LISTS_BACK = (1, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a list is like.
+
+    Attributes:
+        tracks: How many it has.
+        novelty: Mean of -log2 of the share that knows a track, in bits; of everybody who knows
+            the catalog's best known track.
+        usual_novelty: The same of what the listener knows.
+        diversity: Mean distance by tags over all pairs, 0-1.
+        calibration_kl: How far its mix of tags is from the listener's, in nats.
+        artist_gini: How unevenly its tracks are spread over its artists, 0-1.
+        popularity_lift: Its mean popularity over that of what the listener knows, minus 1;
+            popularity is a track's percentile in the catalog.
+        overlaps: Share of it that stood in any of the last so many lists, by how many these are;
+            one is missing until there were so many.
+
+    A figure is NaN where nothing is known that it could rest on.
+    """
+
+    tracks: int
+    novelty: float
+    usual_novelty: float
+    diversity: float
+    calibration_kl: float
+    artist_gini: float
+    popularity_lift: float
+    overlaps: dict[int, float]
+
+    @classmethod
+    def of(
+        cls,
+        listing: Listing,
+        listening: Listening,
+        *,
+        known_by: "pd.Series[float]",
+        earlier: Sequence[Sequence[str]],
+    ) -> "Quality":
+        """Measure a list.
+
+        Args:
+            listing: The list.
+            listening: All that is known.
+            known_by: How many listeners know each track of the catalog, by key; null where unknown.
+            earlier: The track keys of the lists before it, the newest first.
+        """
+        slots = list(listing.draft.slots)
+        usual = listening.evidence.history.tracks.index
+        share = known_by.clip(lower=1) / known_by.max()
+        percentile = known_by.rank(pct=True)
+        return cls(
+            tracks=len(slots),
+            novelty=novelty(share.reindex(slots).dropna()),
+            usual_novelty=novelty(share.reindex(usual).dropna()),
+            diversity=listing.diversity(listening),
+            calibration_kl=listing.off_the_mix(listening),
+            artist_gini=gini(np.unique(list(map(artist_key_in, slots)), return_counts=True)[1]),
+            popularity_lift=popularity_lift(
+                percentile.reindex(slots).dropna(), percentile.reindex(usual).dropna()
+            ),
+            overlaps={
+                back: overlap(slots, earlier[:back]) for back in LISTS_BACK if len(earlier) >= back
+            },
+        )
+
+    def metrics(self) -> list[Metric]:
+        """For `metrics`; what is not known is left out."""
+        usual = None if math.isnan(self.usual_novelty) else self.usual_novelty
+        found = [
+            Metric(SUBJECT, "novelty", self.novelty, self.tracks, usual),
+            Metric(SUBJECT, "diversity", self.diversity, self.tracks),
+            Metric(SUBJECT, "calibration_kl", self.calibration_kl, self.tracks),
+            Metric(SUBJECT, "artist_gini", self.artist_gini, self.tracks),
+            Metric(SUBJECT, "popularity_lift", self.popularity_lift, self.tracks),
+            *(
+                Metric(SUBJECT, f"overlap_{back}", share, self.tracks)
+                for back, share in self.overlaps.items()
+            ),
+        ]
+        return [each for each in found if not math.isnan(each.value)]
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        told = [
+            _told("novelty {:.1f} bits", self.novelty)
+            + _told(" (yours {:.1f})", self.usual_novelty),
+            _told("popularity {:+.0%} against yours", self.popularity_lift),
+            _told("artist Gini {:.2f}", self.artist_gini),
+            *(
+                _told(f"{{:.0%}} of the last {'list' if back == 1 else f'{back} lists'}", share)
+                for back, share in self.overlaps.items()
+            ),
+        ]
+        return ", ".join(each for each in told if each)
+
+
+def quality_of(
+    lake: Lake, listener: str, listing: Listing, listening: Listening, *, before: dt.date
+) -> Quality:
+    """Measure the main list of a night.
+
+    Args:
+        lake: Holds how well known tracks are, and the earlier lists.
+        listener: Whose.
+        listing: The list.
+        listening: All that is known.
+        before: The night; its own list, and later ones, are not earlier ones.
+    """
+    rows = lake.frame(TRACKS, columns=["track_key", "listeners"])
+    known_by = rows.drop_duplicates("track_key").set_index("track_key")["listeners"].astype(float)
+    ledger = lake.frame(
+        PLAYLISTS,
+        columns=["night", "intent", "outcome", "track_keys"],
+        where={"listener": listener},
+    )
+    shown = ledger[(ledger["intent"] == listing.intent) & ledger["outcome"].isin(EVER_SHOWN)]
+    shown = shown[shown["night"] < before].sort_values("night", ascending=False)
+    earlier = [list(keys) for keys in shown["track_keys"].head(max(LISTS_BACK))]
+    return Quality.of(listing, listening, known_by=known_by, earlier=earlier)
+
+
+def _told(text: str, value: float) -> str:
+    return "" if math.isnan(value) else text.format(value)

@@ -1,0 +1,33 @@
+"""Which tags of a track tell what it is like, and how much does each count?"""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from smallhours.catalog.normalisation import Weighted, back_off, is_own_name, shipped
+from smallhours.identity import SEPARATOR, artist_key_in
+from smallhours.training.tags import Tags
+
+
+def says_something(tag: str, track_key: str) -> bool:
+    """Whether a tag tells what a track is like: no habit of the tagger, no artist's name."""
+    name = shipped().name(tag)
+    artist, _, rest = track_key.partition(SEPARATOR)
+    return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
+
+
+def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
+    """The named tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` whom they are."""
+    keys: list[str] = []
+    found: list[Weighted] = []
+    of_artist: dict[str, dict[str, int]] = {}
+    for key in tracks:
+        artist = artist_key_in(key)
+        if artist not in of_artist:
+            of_artist[artist] = tags.artist_named(artist)
+        telling = back_off(tags.own_named(key), of_artist[artist])
+        keys += [key] * len(telling)
+        found += telling
+    frame = pd.DataFrame(found, columns=list(Weighted._fields))
+    frame.insert(0, "track_key", keys)
+    return frame

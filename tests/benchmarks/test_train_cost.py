@@ -1,0 +1,46 @@
+"""The invented catalog by which training is timed: does training find all that it reads?"""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.train_cost import NIGHT, settings_of
+from benchmarks.train_cost_data import LISTENER, made_up
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import (
+    ARTIST_TAGS,
+    AUDIO_FEATURES,
+    CANDIDATES,
+    PLAYS,
+    SIMILAR,
+    TRACK_TAGS,
+    TRACKS,
+)
+from smallhours.training.audio.rows import measured_rows
+from smallhours.training.taste.rows import read_past
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A small one."""
+    folder = tmp_path_factory.mktemp("cost") / "lake"
+    settings = settings_of(folder)
+    lake = Lake(str(folder))
+    night = settings.night(LISTENER, NIGHT)
+    made_up(lake, tracks=600, plays=2_000, settings=settings, night=night)
+    return lake
+
+
+def test_every_table_that_training_reads_has_rows(lake: Lake) -> None:
+    tables = (PLAYS, TRACKS, TRACK_TAGS, ARTIST_TAGS, AUDIO_FEATURES, SIMILAR, CANDIDATES)
+    assert all(len(lake.read(table)) for table in tables)
+    assert len(lake.read(PLAYS)) == 2_000
+
+
+def test_training_finds_likes_a_background_and_measured_tracks(lake: Lake) -> None:
+    night = settings_of(Path(lake.url)).night(LISTENER, NIGHT)
+    past = read_past(lake, LISTENER, night=night)
+    heard = set(past.plays["track_key"])
+    assert len(heard) > 50
+    assert len(set(past.pool) - heard) > 50
+    assert len(measured_rows(lake, ("reccobeats",))) > 100

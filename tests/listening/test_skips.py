@@ -1,0 +1,99 @@
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from smallhours.listening.skips import cut_short, passed_over
+
+MONDAY = dt.date(2026, 11, 2)
+BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]
+
+
+def plays(*rows: tuple[str, str, list[str]], skipped: bool | None = None) -> pd.DataFrame:
+    """Plays of Monday: track, time of day, who told of them."""
+    return pd.DataFrame(
+        {
+            "track_key": [key for key, _, _ in rows],
+            "played_at": pd.to_datetime([f"2026-11-02 {at}" for _, at, _ in rows], utc=True),
+            "skipped": pd.Series([skipped] * len(rows), dtype="boolean"),
+            "sources": [sources for _, _, sources in rows],
+        }
+    )
+
+
+def lists(*rows: tuple[dt.date, list[str]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"night": night, "intent": "main", "track_keys": keys} for night, keys in rows]
+    )
+
+
+def passed(picks: list[str], *played: tuple[str, str]) -> list[str]:
+    heard = plays(*((key, at, BOTH) for key, at in played))
+    return passed_over(lists((MONDAY, picks)), heard)["track_key"].tolist()
+
+
+def test_what_spotify_alone_tells_of_between_two_scrobbles_was_cut_short() -> None:
+    found = cut_short(plays(("a", "08:00", BOTH), ("b", "08:04", SPOTIFY), ("c", "08:05", BOTH)))
+
+    assert found.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("at", ["07:50", "08:30"])
+def test_before_the_first_scrobble_and_after_the_last_nothing_is_known(at: str) -> None:
+    found = cut_short(plays(("a", "08:00", BOTH), ("c", "08:05", BOTH), ("b", at, SPOTIFY)))
+
+    assert not found.any()
+
+
+def test_who_scrobbles_on_one_device_alone_has_cut_nothing_short_on_the_other() -> None:
+    on_the_way = plays(("a", "08:00", BOTH), ("b", "12:00", SPOTIFY), ("c", "20:00", BOTH))
+
+    assert not cut_short(on_the_way).any()
+
+
+def test_a_scrobble_under_another_name_is_no_skip() -> None:
+    found = cut_short(
+        plays(
+            ("a", "08:00", BOTH),
+            ("b", "08:04", SPOTIFY),
+            ("b live", "08:05", LASTFM),
+            ("c", "08:09", BOTH),
+        )
+    )
+
+    assert not found.any()
+
+
+def test_what_the_export_calls_skipped_was_cut_short() -> None:
+    assert cut_short(plays(("a", "08:00", ["export"]), skipped=True)).tolist() == [True]
+
+
+def test_no_plays_none_cut_short() -> None:
+    assert cut_short(plays()).tolist() == []
+
+
+def test_a_pick_between_two_that_were_played_was_passed_over() -> None:
+    played = ("a", "08:00"), ("c", "08:05"), ("e", "08:09")
+
+    assert passed(list("abcdef"), *played) == ["b", "d"]
+
+
+def test_a_list_that_was_shuffled_says_nothing() -> None:
+    assert passed(list("abcde"), ("e", "08:00"), ("c", "08:05"), ("a", "08:09")) == []
+
+
+def test_two_plays_in_order_may_be_chance() -> None:
+    assert passed(list("abc"), ("a", "08:00"), ("c", "08:05")) == []
+
+
+def test_a_pick_that_was_played_later_that_day_was_not_passed_over() -> None:
+    played = ("a", "08:00"), ("b", "08:05"), ("d", "08:09"), ("a", "21:00")
+
+    assert passed(list("abcd"), *played) == ["c"]
+
+
+def test_plays_from_before_the_list_and_after_the_next_one_do_not_count() -> None:
+    two = lists((MONDAY - dt.timedelta(days=1), list("abc")), (MONDAY, list("def")))
+    heard = plays(("a", "08:00", BOTH), ("b", "08:05", BOTH), ("d", "08:09", BOTH))
+
+    assert passed_over(two, heard).empty

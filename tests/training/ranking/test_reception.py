@@ -1,0 +1,100 @@
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from smallhours.training.ranking.reception import (
+    FEWEST_PICKS,
+    judged_picks,
+    no_picks,
+    reception,
+    without_artists,
+)
+from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.tags import Tags
+
+MONDAY = dt.date(2026, 11, 2)
+NEW = ("new · calm", "new · loud", "new · untagged")
+
+
+def feedback(*rows: tuple[str, str], night: dt.date = MONDAY, intent: str = "main") -> pd.DataFrame:
+    return pd.DataFrame(
+        [(night, intent, key, reaction) for key, reaction in rows],
+        columns=["night", "intent", "track_key", "reaction"],
+    )
+
+
+def picks_of_calm_and_loud(count: int) -> tuple[pd.DataFrame, TagVectors]:
+    """As many picks, half of them calm and welcome, half of them loud and not."""
+    kinds = {f"artist {at} · song": ("calm", "loud")[at % 2] for at in range(count)}
+    told = [(key, "played" if kind == "calm" else "skipped") for key, kind in kinds.items()]
+    tags = {key: {kind: 100, "rock": 50} for key, kind in kinds.items()}
+    tags |= {"new · calm": {"calm": 100}, "new · loud": {"loud": 100}}
+    vectors = TagVectors.of(Tags(tags, {}), [*kinds, *NEW])
+    return judged_picks(feedback(*told)), vectors
+
+
+@pytest.mark.parametrize(
+    ("reactions", "expected"),
+    [
+        (("played",), (True, 1.0)),
+        (("played", "saved", "kept"), (True, 1.5)),
+        (("skipped",), (False, 0.0)),
+        (("passed", "kept"), (False, 0.0)),
+        (("played", "skipped"), (True, 1.0)),
+        (("played", "removed"), (False, -0.5)),
+    ],
+)
+def test_a_pick_is_graded_by_what_became_of_it(
+    reactions: tuple[str, ...], expected: tuple[bool, float]
+) -> None:
+    (found,) = judged_picks(feedback(*(("a", each) for each in reactions))).to_dict("records")
+
+    assert (found["welcome"], found["grade"]) == expected
+
+
+@pytest.mark.parametrize("reaction", ["unplayed", "kept"])
+def test_a_pick_that_was_never_come_to_says_nothing(reaction: str) -> None:
+    assert judged_picks(feedback(("a", reaction))).empty
+
+
+def test_picks_of_other_playlists_were_chosen_for_other_reasons() -> None:
+    assert judged_picks(feedback(("a", "skipped"), intent="sundays")).empty
+
+
+def test_a_track_like_the_welcome_picks_is_expected_to_be_welcome() -> None:
+    picks, vectors = picks_of_calm_and_loud(60)
+
+    found = reception(vectors, picks, pd.Index(NEW))
+
+    assert found["new · calm"] > 0.1
+    assert found["new · loud"] < -0.1
+    assert pd.isna(found["new · untagged"])
+
+
+def test_more_picks_say_it_louder() -> None:
+    few, many = (
+        reception(vectors, picks, pd.Index(NEW))["new · calm"]
+        for picks, vectors in (picks_of_calm_and_loud(40), picks_of_calm_and_loud(400))
+    )
+
+    assert 0 < few < many
+
+
+def test_a_handful_of_picks_says_nothing() -> None:
+    picks, vectors = picks_of_calm_and_loud(FEWEST_PICKS - 1)
+
+    assert reception(vectors, picks, pd.Index(NEW)).isna().all()
+    assert reception(vectors, no_picks(), pd.Index(NEW)).isna().all()
+
+
+def test_where_all_was_welcome_nothing_is_told_apart() -> None:
+    picks, vectors = picks_of_calm_and_loud(80)
+
+    assert reception(vectors, picks[picks["welcome"]], pd.Index(NEW)).isna().all()
+
+
+def test_picks_of_hidden_artists_are_left_out() -> None:
+    picks = judged_picks(feedback(("a · x", "played"), ("b · y", "skipped")))
+
+    assert without_artists(picks, frozenset({"a"}))["track_key"].tolist() == ["b · y"]
