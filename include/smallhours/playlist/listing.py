@@ -181,8 +181,9 @@ def listing_of(
 
 def _mix(listening: Listening, purpose: Purpose | None) -> Mix:
     if purpose is None:
-        recent = listening.evidence.recent_plays(listening.night)
-        weights = recent_weights(recent, listening.evidence.history.tracks["weight"])
+        evidence = listening.evidence
+        recent, overall = evidence.recent_plays(listening.night), evidence.history.tracks["weight"]
+        weights = recent_weights(recent, overall, brought=evidence.shown.keys())
         return Mix.of(listening.space, weights)
     return Mix.none() if purpose.mix is None else Mix.of(listening.space, purpose.mix)
 

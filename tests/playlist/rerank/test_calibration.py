@@ -51,3 +51,9 @@ def test_many_recent_plays_decide_and_few_are_helped_by_older_ones() -> None:
     many = recent_weights(pd.Series({"new": 500.0}), overall)
     assert few["old"] > few["new"]
     assert many["new"] > many["old"]
+
+
+def test_the_mix_does_not_follow_what_our_lists_brought() -> None:
+    plays = pd.Series({"own": 2.0, "picked": 200.0})
+    weights = recent_weights(plays, plays, brought={"picked"})
+    assert list(weights.index) == ["own"]

@@ -5,6 +5,7 @@ share: the divergence of the list's mix of tags from the listener's is held down
 filled (H. Steck, "Calibrated Recommendations", RecSys 2018).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,16 +72,21 @@ class Mix:
         return np.column_stack([named, others.clip(0.0)])
 
 
-def recent_weights(recent: pd.Series, overall: pd.Series) -> pd.Series:
+def recent_weights(
+    recent: pd.Series, overall: pd.Series, *, brought: Collection[str] = ()
+) -> pd.Series:
     """How much each known track counts for the mix, by key.
 
     The last weeks decide; where they hold few plays, the weights of all times help out, as if they
-    were `PLAYS_OF_OLD` plays.
+    were `PLAYS_OF_OLD` plays. What our own lists brought does not count: a list that follows itself
+    grows narrower every night.
 
     Args:
         recent: Plays of late, by track key.
         overall: Weights of all times, by track key.
+        brought: Keys of the tracks that our lists brought.
     """
+    recent, overall = (each[~each.index.isin(brought)] for each in (recent, overall))
     older = overall / overall.sum() if overall.sum() > 0 else overall
     return recent.astype(float).add(older * PLAYS_OF_OLD, fill_value=0.0)
 
