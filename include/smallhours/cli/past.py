@@ -115,7 +115,7 @@ def export(
     typer.echo(f"{len(items)} tracks of {date} are in {out}.")
 
 
-_TOLD = ("kept", "played", "saved", "removed", "skipped")
+_TOLD = ("kept", "played", "saved", "removed", "skipped", "passed")
 
 
 def _share(row: "Mapping[Hashable, Any] | None") -> str:

@@ -10,11 +10,9 @@ from smallhours.charts.lines import Line, date_of, lines
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS
 from smallhours.pages.place import Place
 from smallhours.playlist.ledger import SURELY_SHOWN
-from smallhours.training.evaluation.live import outcomes
+from smallhours.training.evaluation.live import REACTIONS, outcomes
 
 FEWEST_DRAWN = 2
-# What is told of each list, in this order.
-REACTIONS = ("kept", "played", "saved", "removed", "skipped", "thumbs_up", "thumbs_down")
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,9 @@ def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[Bin]
         mine = at == each
         if mine.any():
             low, high = float(edges[each]), float(edges[each + 1])
-            mean_p, share = float(values[mine].mean()), float(found[mine].mean())
+            # Rounding takes a mean of six times 0.1 below 0.1.
+            mean_p = float(np.clip(values[mine].mean(), low, high))
+            share = float(found[mine].mean())
             curve.append(Bin(low, high, mean_p, share, int(mine.sum())))
     return curve
 

@@ -11,7 +11,11 @@ import pandas as pd
 from smallhours.training.evaluation.uncertainty import wilson
 
 SHOWN = ("written", "verified")
-REACTIONS = ("kept", "played", "saved", "removed", "skipped", "thumbs_up", "thumbs_down")
+# What may become of a pick, in the order in which it is told.
+REACTIONS = (
+    *("kept", "played", "saved", "removed"),
+    *("skipped", "passed", "thumbs_up", "thumbs_down"),
+)
 # What tells that a pick was welcome; any one of them is enough.
 ACCEPTED = ("played", "saved", "thumbs_up")
 PICK = ["night", "intent", "track_key"]
