@@ -12,8 +12,11 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 import smallhours
+from smallhours.training import persistence
 from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.persistence import UnreadableModel, dump_model, load_model
+from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
+from smallhours.training.taste.classifier import TasteClassifier
 
 ROWS = ["pop,file", "pop,__id__", "metal", "doom,metal"]
 IN_ANOTHER_PROCESS = f"""
@@ -34,6 +37,26 @@ def test_a_model_comes_back_as_it_was() -> None:
     again = load_model(dump_model(model), where="here")
     assert np.array_equal(again.predict_proba(ROWS), model.predict_proba(ROWS))
     assert again.weight_of("file") == model.weight_of("file") > 0
+
+
+@pytest.mark.parametrize(("before", "now"), persistence.MOVED.items())
+def test_a_model_from_before_a_type_moved_is_read(before: str, now: str) -> None:
+    rows, likes = [[100, 0], [80, 0], [0, 100], [0, 60]], [1, 1, 0, 0]
+    model = next(
+        each.fit(rows, likes)
+        for each in (TasteClassifier(track_columns=2), SparseBayesianRidge())
+        if type(each).__module__ == now
+    )
+    old = BytesIO()
+    with zipfile.ZipFile(BytesIO(dump_model(model))) as saved, zipfile.ZipFile(old, "w") as kept:
+        for name in saved.namelist():
+            kept.writestr(name, saved.read(name).replace(now.encode(), before.encode()))
+    assert skops.io.get_untrusted_types(data=old.getvalue())
+
+    again = load_model(old.getvalue(), where="here")
+
+    assert type(again) is type(model)
+    assert np.array_equal(again.predict(rows), model.predict(rows))
 
 
 def test_the_same_model_gives_the_same_bytes_in_any_process() -> None:

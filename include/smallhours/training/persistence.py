@@ -8,6 +8,7 @@ there. The same model gives the same bytes.
 import io
 import json
 import zipfile
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import skops.io
@@ -24,6 +25,13 @@ TRUSTED = frozenset(
         "smallhours.training.formats.top_tags.TopTags",
         "smallhours.training.taste.classifier.TasteClassifier",
         *TRUSTED_TYPES,
+    }
+)
+# Where types were when models were saved that may still be in use, and where they are.
+MOVED = MappingProxyType(
+    {
+        "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
+        "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
     }
 )
 _SCHEMA = "schema.json"
@@ -51,6 +59,7 @@ def load_model(data: bytes, *, where: str) -> Any:
         UnreadableModel: when it is damaged or holds a type that is not trusted.
     """
     try:
+        data = _at_home(data)
         unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         refuse(where, f"it is damaged ({type(error).__name__})")
@@ -65,6 +74,22 @@ def refuse(where: str, why: str) -> NoReturn:
         f"The model at {where} was not loaded: {why}.",
         remedy="Remove its folder and run train_models: models are learned anew each night.",
     )
+
+
+def _at_home(archive: bytes) -> bytes:
+    """The same archive with every type where it is today."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as old:
+        schema = old.read(_SCHEMA).decode()
+        if not any(f'"{module}"' in schema for module in MOVED):
+            return archive
+        contents = {name: old.read(name) for name in old.namelist()}
+    for before, now in MOVED.items():
+        schema = schema.replace(f'"{before}"', f'"{now}"')
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as new:
+        for name, content in {**contents, _SCHEMA: schema.encode()}.items():
+            new.writestr(name, content)
+    return out.getvalue()
 
 
 def _canonical(archive: bytes) -> bytes:
