@@ -25,13 +25,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS
+from smallhours.lake.tables import PLAYS, RECOMMENDATIONS
 from smallhours.pages.app import PREFIX, create_app
 from smallhours.pages.host import Host
 from smallhours.settings import Training
+from smallhours.simulation.installation import settings_for
 from smallhours.simulation.nights import Life, live
 from smallhours.simulation.rivals import OURS
 from smallhours.simulation.world import Size
+from smallhours.training.profile_stage import describe_taste
 from smallhours.training.study.asked import FOLDER, note_asked, studies_in
 from smallhours.training.study.fits import Means
 from smallhours.training.study.grid import Grid
@@ -83,6 +85,10 @@ def _live(lake: Path, scrobbles: int, nights: int) -> None:
     print("living through the nights …", file=sys.stderr, flush=True)
     size = Size(artists=1_500, tracks=20_000, scrobbles=scrobbles)
     live(Life(LISTENER, OURS, nights, 1983, size, (LISTENER,)), lake)
+    # What only the pages read is not made in a simulated life.
+    settings, kept = settings_for(LISTENER, "http://127.0.0.1:9", lake), Lake(str(lake))
+    last = max(part["night"] for part in kept.partitions(RECOMMENDATIONS))
+    describe_taste(LISTENER, kept, settings=settings, night=settings.night(LISTENER, last))
 
 
 def _study(lake: Lake) -> str:
