@@ -30,8 +30,7 @@ from smallhours.lake.tables import (
     TRACKS,
     Table,
 )
-from smallhours.listening.plays import heard
-from smallhours.listening.skips import cut_short
+from smallhours.listening.skips import heard_out, with_skips
 from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
@@ -247,8 +246,8 @@ def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: N
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """What the listener cares for, from all that the lake knows."""
     columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
-    plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
-    plays = plays[heard(plays) & ~cut_short(plays)]
+    plays = with_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = plays[heard_out(plays)]
     library = lake.frame(LIBRARY, where={"listener": listener})
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != "disliked")]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, reported_by
+from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, heard, reported_by
 
 # Plays that both services tell of, so near before and after, are of one sitting.
 SITTING = pd.Timedelta(hours=1)
@@ -47,6 +47,20 @@ def cut_short(plays: pd.DataFrame) -> Bools:
     near = np.minimum(_apart(at, alone, "left"), _apart(at, alone, "right")) <= ANOTHER_NAME
     found: Bools = exported | (spotify & ~lastfm & sat & ~near)
     return found
+
+
+def with_skips(plays: pd.DataFrame) -> pd.DataFrame:
+    """The plays with `skipped` set for those that were cut short, too, and without `sources`."""
+    return plays.assign(skipped=cut_short(plays)).drop(columns="sources")
+
+
+def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
+    """Which plays speak for a track: more than a glance, and not skipped.
+
+    Args:
+        plays: `ms_played` and `skipped`, null where nothing is known.
+    """
+    return heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
 
 
 def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:

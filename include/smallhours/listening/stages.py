@@ -29,7 +29,7 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import Window, beginning, crawl
-from smallhours.listening.skips import cut_short
+from smallhours.listening.skips import with_skips
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
@@ -222,7 +222,7 @@ def collect_feedback(
             "month": months_between(_morning(picks["night"].min()), night.as_of),
         },
     )
-    plays = plays.assign(skipped=cut_short(plays))
+    plays = with_skips(plays)
     rows = [
         reactions(
             picks,

@@ -24,8 +24,7 @@ from smallhours.lake.tables import (
     PLAYS,
     TRACKS,
 )
-from smallhours.listening.plays import heard
-from smallhours.listening.skips import cut_short
+from smallhours.listening.skips import heard_out, with_skips
 from smallhours.nights import Night
 from smallhours.playlist.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
@@ -156,9 +155,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         tracks=tracks.assign(candidate=_among(tracks.index, candidates)),
         tags=load_tags(lake, {*tracks.index, *history.tracks.index}),
         history=history,
-        plays=plays.loc[heard(plays) & ~plays["skipped"], ["played_at", "track_key"]].reset_index(
-            drop=True
-        ),
+        plays=plays.loc[heard_out(plays), ["played_at", "track_key"]].reset_index(drop=True),
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
         catalog_from=began,
         picks=judged_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
@@ -172,8 +169,7 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> History:
 
 def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
     columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", "sources"]
-    plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
-    plays = plays.assign(skipped=cut_short(plays)).drop(columns="sources")
+    plays = with_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
 
 
@@ -210,7 +206,7 @@ def history_of(
     names = ["track_key", "artist", "title"]
     tracks = pd.concat([library[names], plays[names]]).groupby("track_key").last()
     saved = standing.loc[standing["signal"].isin(["saved", "loved"]), "track_key"]
-    real = plays[heard(plays) & ~plays["skipped"]]
+    real = plays[heard_out(plays)]
     weights = track_weights(real, standing, night=night)
     when = plays.groupby("track_key")["played_at"].agg(["min", "max"]).reindex(tracks.index)
     tracks = tracks.assign(

@@ -3,7 +3,8 @@
 A list can please and yet grow stale, narrow or merely popular, night by night. These figures are
 noted in `metrics` each night under the subject `playlist`, so that the trend shows it: `novelty`,
 `diversity`, `calibration_kl`, `artist_gini`, `popularity_lift`, and `overlap_1`, `overlap_4` and
-`overlap_8` with the last lists. The formulas are those of `training.evaluation.lists`.
+`overlap_8` with the last lists. The formulas are those of `training.evaluation.lists`;
+diversity and the mix are measured as the list was filled by them (`rerank`).
 """
 
 import datetime as dt

@@ -69,9 +69,8 @@ class Rival:
         if self.signal is not None:
             return fusion.Fusion({self.signal: (1.0, 0.0)}, share=1.0)
         # How picks were received is learned every night, by no training.
-        learned = {fusion.RECEPTION}
-        kept = {name: each for name, each in fusion.DEFAULT_WEIGHTS.items() if name not in learned}
-        return fusion.Fusion(kept)
+        weights = fusion.DEFAULT_WEIGHTS.items()
+        return fusion.Fusion({name: each for name, each in weights if name != fusion.RECEPTION})
 
 
 RIVALS: Mapping[str, Rival] = MappingProxyType(

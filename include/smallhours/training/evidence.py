@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.listening.plays import heard
+from smallhours.listening.skips import heard_out
 from smallhours.settings import EvidenceWeights
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
@@ -102,8 +103,7 @@ def _as_said(events: pd.DataFrame) -> pd.DataFrame:
 
 def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
     """Plays to the end: a track's first say a little, and a habit grows with its logarithm."""
-    skipped = plays["skipped"].fillna(False).astype(bool)
-    ended = plays[heard(plays) & ~skipped]
+    ended = plays[heard_out(plays)]
     fresh = _faded(ended["played_at"], as_of, weights)
     of_track = (
         ended[["track_key", "played_at"]]

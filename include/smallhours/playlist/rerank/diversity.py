@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from smallhours.training.evaluation.lists import intra_list_diversity
+
 Floats = npt.NDArray[np.float64]
 
 # What makes two picks the same to a listener; sums to 1.
@@ -46,10 +48,4 @@ def mean_distance(vectors: sparse.csr_matrix) -> float:
     0.667
     """
     tagged = vectors[np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel() > 0]
-    n = tagged.shape[0]
-    if n < 2:
-        return float("nan")
-    total = np.asarray(tagged.sum(axis=0)).ravel()
-    # The sum of all cosines is |sum of rows|^2; the n with themselves are 1 each.
-    cosines = (float(total @ total) - n) / (n * (n - 1))
-    return float(1.0 - cosines)
+    return intra_list_diversity(tagged)

@@ -24,7 +24,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
-from smallhours.listening.plays import heard
+from smallhours.listening.skips import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import Fold, adopted, feedback_before, known_at
 from smallhours.training.ranking import signals
@@ -112,7 +112,7 @@ def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
     columns = ["track_key", "source", "feature", "value", "low", "high"]
     everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
     return Memory(
-        replace(past, plays=past.plays[heard(past.plays) & ~past.plays["skipped"].fillna(False)]),
+        replace(past, plays=past.plays[heard_out(past.plays)]),
         similar,
         listeners,
         lake.frame(AUDIO_FEATURES, columns=columns),

@@ -18,7 +18,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.listening.skips import cut_short
+from smallhours.listening.skips import with_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (
@@ -110,7 +110,7 @@ def read_past(lake: Lake, listener: str, *, night: Night) -> Past:
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", "sources"]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
-    plays = plays.assign(skipped=cut_short(plays)).drop(columns="sources")
+    plays = with_skips(plays)
     library = lake.frame(LIBRARY, where=own)
     library = library[library["first_seen"] <= night.date]
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
