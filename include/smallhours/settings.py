@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     StringConstraints,
@@ -28,6 +27,7 @@ from pydantic import (
 
 from smallhours.errors import SettingsError
 from smallhours.nights import Night
+from smallhours.schedule import Schedule, Timezone
 from smallhours.wishes import (
     MAIN,
     Intent,
@@ -41,24 +41,6 @@ HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Event = Literal["published", "kept", "login", "needs_you"]
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
-
-
-def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
-        raise ValueError("not a time zone name" + (f"; did you mean {near[0]!r}?" if near else ""))
-    return name
-
-
-Timezone = Annotated[str, AfterValidator(_known_timezone)]
-
-
-class Schedule(Section):
-    """When the nightly run starts, for all listeners."""
-
-    cron: str = Field("30 3 * * *", description="Five cron fields.")
-    timezone: Timezone = Field("UTC", description="The time zone that the cron fields are in.")
-    poll_cron: str = Field("15 * * * *", description="When Spotify's last 50 plays are asked for.")
 
 
 class Publishing(Section):
@@ -291,6 +273,24 @@ class Settings(Section):
     notices: Notices = Notices()
     lake: LakeLocation = LakeLocation()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nights_start_where_the_first_listener_lives(cls, content: Any) -> Any:
+        match content:
+            case {"listeners": {**listeners}} if listeners:
+                first = next(iter(listeners.values()))
+            case _:
+                return content
+        schedule = content.get("schedule", {})
+        zone = first.get("timezone") if isinstance(first, Mapping) else None
+        if (
+            zone not in available_timezones()
+            or not isinstance(schedule, Mapping)
+            or "timezone" in schedule
+        ):
+            return content
+        return {**content, "schedule": {**schedule, "timezone": zone}}
+
     def listener(self, name: str) -> Listener:
         """One listener by name.
 
@@ -330,6 +330,10 @@ def load_settings(path: Path | None = None) -> Settings:
             f"There is no settings file at {path}.",
             remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
             "or point SMALLHOURS_SETTINGS at your file.",
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be read: {error.strerror}.", remedy="See that it is a file of yours."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None

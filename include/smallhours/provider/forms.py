@@ -10,7 +10,8 @@ from typing import Any
 from airflow.sdk import Param
 
 from smallhours.errors import SettingsError
-from smallhours.settings import Schedule, Settings, load_settings
+from smallhours.schedule import Schedule
+from smallhours.settings import Settings, load_settings
 from smallhours.training.study.grid import (
     FEATURES,
     FORMATS,

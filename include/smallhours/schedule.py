@@ -1,0 +1,69 @@
+"""When the nightly run and the hourly poll start: the settings' section `[schedule]`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field
+
+from smallhours.wishes import Section
+
+
+def _known_timezone(name: str) -> str:
+    import difflib
+
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"{name!r} is not a time zone name{hint}")
+    return name
+
+
+def _valid_cron(text: str) -> str:
+    from croniter import CroniterBadDateError, croniter
+
+    fields = text.split()
+    # croniter also takes seconds, and `R` and `H` for a time of its own choosing.
+    plain = len(fields) == 5 and not any(field[0] in "rRhH" for field in fields)
+    if not (plain or text.startswith("@")) or not croniter.is_valid(text):
+        raise ValueError(
+            f"{text!r} is not a cron expression; write five fields: minute, hour, day, month, "
+            'weekday, such as "30 3 * * *" for 03:30 every night'
+        )
+    try:
+        croniter(text).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"{text!r} names a date that never comes") from None
+    return text
+
+
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+Cron = Annotated[str, AfterValidator(_valid_cron)]
+
+
+class Schedule(Section):
+    """When the nightly run starts, for all listeners."""
+
+    cron: Cron = Field("30 3 * * *", description="Five cron fields.")
+    timezone: Timezone = Field(
+        "UTC", description="The time zone of the cron fields; default: the first listener's."
+    )
+    poll_cron: Cron = Field("15 * * * *", description="When Spotify's last 50 plays are asked for.")
+
+    def next_start(self, cron: str, now: datetime) -> datetime:
+        """Return the next time after a moment that a cron expression names, in the schedule's zone.
+
+        Worked out as Airflow's cron timetable does, on the wall clock: a start in an hour that
+        the clocks skip in spring comes an hour later.
+        """
+        from croniter import croniter
+
+        zone = ZoneInfo(self.timezone)
+        wall = now.astimezone(zone).replace(tzinfo=None)
+        start: datetime = croniter(cron, start_time=wall).get_next(datetime)
+        return start.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+
+    def describe_next_night(self, now: datetime) -> str:
+        """Return when the nightly run starts next: `Monday, 30 November 2026 at 03:30 (UTC)`."""
+        start = self.next_start(self.cron, now)
+        return f"{start:%A}, {start.day} {start:%B %Y} at {start:%H:%M} ({self.timezone})"
