@@ -8,16 +8,14 @@ changes nothing. Private sessions and podcasts are left out; IP addresses are ne
 from airflow.sdk import dag
 
 from smallhours.provider.forms import export_form, parsed_settings
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=None,
     params=export_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def import_history() -> None:
     """One task; the next night learns from what it read."""

@@ -8,7 +8,7 @@ task's log says from when on plays may be missing.
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
 from smallhours.provider.forms import everyone_form, nightly, parsed_settings
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, choose_nights, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, choose_nights, stage
 
 SETTINGS = parsed_settings()
 SCHEDULE = nightly(SETTINGS)
@@ -17,11 +17,9 @@ SCHEDULE = nightly(SETTINGS)
 @dag(
     schedule=CronTriggerTimetable(SCHEDULE.poll_cron, timezone=SCHEDULE.timezone),
     params=everyone_form(SETTINGS),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     max_active_runs=1,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def poll_recent_plays() -> None:
     """One task per listener."""
@@ -30,7 +28,7 @@ def poll_recent_plays() -> None:
     def polling(night: str) -> None:
         stage("sync_recent_plays", night=night)
 
-    polling.expand(night=choose_nights())
+    polling.expand(night=choose_nights(cron=SCHEDULE.poll_cron, services=("spotify",)))
 
 
 poll_recent_plays()

@@ -16,7 +16,7 @@ from smallhours.provider.assets import (
     TAGS,
 )
 from smallhours.provider.forms import night_form, parsed_settings
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
@@ -24,11 +24,9 @@ from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
         assets=PLAYS & LIBRARY & FEEDBACK, default_partition_mapper=IdentityMapper()
     ),
     params=night_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     max_active_runs=1,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def refresh_catalog() -> None:
     """From what was heard to what might be."""

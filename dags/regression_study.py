@@ -13,17 +13,15 @@ from airflow.sdk import chain, dag
 
 from smallhours.provider.forms import parsed_settings, study_form
 from smallhours.provider.study import choose_settings, fit_setting, open_study, write_study
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN
+from smallhours.provider.tasks import DAG_DEFAULTS
 
 
 @dag(
     schedule=None,
     params=study_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     max_active_runs=1,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def regression_study() -> None:
     """Open the study, fit its grid, write what came of it."""

@@ -8,16 +8,14 @@ away. Tonight's run leaves it alone; the next night's list takes its place as us
 from airflow.sdk import dag
 
 from smallhours.provider.forms import parsed_settings, rollback_form
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=None,
     params=rollback_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def rollback_playlist() -> None:
     """One task; the ledger tells what it did."""

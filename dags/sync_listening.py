@@ -1,28 +1,29 @@
 """Reads what the listeners played, saved and loved: every night, from Last.fm and Spotify.
 
 Each listener has a group of tasks of their own; when one listener's login has ended, the others'
-nights go on. What is read lands in the lake's `plays`, `library` and `feedback`. Once all are up to
-date for a listener, `refresh_catalog` starts for them.
+nights go on. Who has not logged in yet is left out; when nobody has, the run is skipped. A machine
+that was off at the hour makes one night when it is back. What is read lands in the lake's `plays`,
+`library` and `feedback`. Once all are up to date for a listener, `refresh_catalog` starts for them.
 """
 
 from airflow.sdk import chain, dag, task_group
 
 from smallhours.provider.assets import FEEDBACK, LIBRARY, PLAYS
 from smallhours.provider.forms import everyone_form, nightly, parsed_settings
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, choose_nights, stage
-from smallhours.provider.timetables import NightlyTimetable
+from smallhours.provider.tasks import DAG_DEFAULTS, choose_nights, stage
+from smallhours.provider.timetables import NightlyTimetable, settings_changed_at
 
 SETTINGS = parsed_settings()
 SCHEDULE = nightly(SETTINGS)
 
 
 @dag(
-    schedule=NightlyTimetable(SCHEDULE.cron, timezone=SCHEDULE.timezone),
+    schedule=NightlyTimetable(
+        SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
+    ),
     params=everyone_form(SETTINGS),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def sync_listening() -> None:
     """One group of tasks per listener."""
@@ -37,7 +38,7 @@ def sync_listening() -> None:
             stage("collect_feedback", night=night, outlets=[FEEDBACK]),
         )
 
-    listening.expand(night=choose_nights())
+    listening.expand(night=choose_nights(cron=SCHEDULE.cron))
 
 
 sync_listening()

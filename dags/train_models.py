@@ -8,7 +8,7 @@ from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours.provider.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.provider.forms import night_form, parsed_settings
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
@@ -16,11 +16,9 @@ from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
         assets=TAGS & AUDIO_FEATURES & CANDIDATES, default_partition_mapper=IdentityMapper()
     ),
     params=night_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     max_active_runs=1,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def train_models() -> None:
     """From tags to taste and to sound, and from the past to weights."""

@@ -11,16 +11,14 @@ from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 from smallhours.provider.assets import MODELS, PLAYLIST
 from smallhours.provider.forms import parsed_settings, playlist_form
 from smallhours.provider.review import approval, show_plan
-from smallhours.provider.tasks import DEFAULT_ARGS, LONGEST_RUN, stage
+from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
     params=playlist_form(parsed_settings()),
-    default_args=DEFAULT_ARGS,
-    dagrun_timeout=LONGEST_RUN,
     doc_md=__doc__,
-    tags=["smallhours"],
+    **DAG_DEFAULTS,
 )
 def write_playlist() -> None:
     """From candidates to a playlist that arrives."""

@@ -89,3 +89,9 @@ def test_the_image_is_the_airflow_of_the_lock() -> None:
     version = locked.partition("==")[2].split()[0]
 
     assert f"FROM apache/airflow:{version}-python3.12\n" in base
+
+
+def test_the_database_is_made_ready_as_by_make_up(services: dict[str, Any]) -> None:
+    script = services["init"]["command"][1]
+
+    assert "python -m smallhours.provider.database" in script

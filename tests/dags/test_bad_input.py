@@ -13,6 +13,7 @@ from smallhours.lake.tables import PLAYS
 from smallhours.sandbox.faults import Fault, book
 from tests.airflow_home import NIGHT, House, settings_text
 from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+from tests.pages.lists import BEFORE, add_list
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
 
@@ -31,7 +32,8 @@ def sync(run_dag: RunDag) -> str:
     return only_error(run_dag("sync_listening", listener="ada", night=NIGHT))
 
 
-def test_no_connection(run_dag: RunDag, house: House) -> None:
+def test_no_connection_any_more(run_dag: RunDag, house: House) -> None:
+    add_list(house.lake, BEFORE, [("Ride", "Vapour Trail")], listener="ada")
     house.unset_connection("lastfm_ada")
 
     error = sync(run_dag)

@@ -76,6 +76,19 @@ def test_all_dags_are_parsed_within_a_second() -> None:
     assert time.perf_counter() - started < 1.0
 
 
+@pytest.mark.parametrize("name", DAGS)
+def test_every_dag_is_live_as_soon_as_it_exists(name: str) -> None:
+    assert load_dags()[name].is_paused_upon_creation is False
+
+
+@pytest.mark.parametrize("key", ["cron", "poll_cron", "timezone"])
+def test_a_wrong_schedule_is_no_reason_for_a_dag_to_vanish(house: House, key: str) -> None:
+    text = house.settings.read_text(encoding="utf-8")
+    house.write_settings(f'{text}[schedule]\n{key} = "every night"\n')
+
+    assert set(load_dags()) == set(DAGS)
+
+
 def test_the_schedule_is_that_of_the_settings(house: House) -> None:
     text = house.settings.read_text(encoding="utf-8")
     house.write_settings(text + '[schedule]\ncron = "5 2 * * *"\ntimezone = "Asia/Tokyo"\n')
@@ -98,7 +111,9 @@ def test_the_timetable_survives_the_way_to_the_scheduler() -> None:
 
 def test_dags_are_there_even_without_settings(house: House) -> None:
     house.settings.unlink()
+    assert set(load_dags()) == set(DAGS)
 
+    house.settings.mkdir()
     assert set(load_dags()) == set(DAGS)
 
 

@@ -45,7 +45,7 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
 
 
 def test_one_listeners_failure_leaves_the_others_night_alone(run_dag: RunDag, house: House) -> None:
-    house.unset_connection("lastfm_ada")
+    house.set_connection("lastfm_ada", conn_type="lastfm")
 
     outcome = run_dag("sync_listening", night=NIGHT)
 

@@ -1,6 +1,6 @@
 """The pages over a lake that one night was run into, with a visitor who may read and write."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,12 @@ class Visitor:
     lake: Lake
     role: str = "writer"
     warning: str = ""
+    paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def _resume(self, dags: Sequence[str]) -> None:
+        self.paused = [dag for dag in self.paused if dag not in dags]
 
     def host(self) -> Host:
         """What Airflow would lend, for this visitor."""
@@ -44,6 +48,8 @@ class Visitor:
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
             warning=lambda _listener: self.warning,
+            paused=lambda: list(self.paused),
+            resume=self._resume,
             secret=lambda: SECRET,
         )
 

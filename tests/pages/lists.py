@@ -22,6 +22,7 @@ def add_list(
     outcome: str = "verified",
     intent: str = "main",
     explored: int = 0,
+    listener: str = ME,
 ) -> list[str]:
     """A night's list, chosen and written; the last `explored` of it from below the cut.
 
@@ -41,13 +42,13 @@ def add_list(
     lake.merge(
         RECOMMENDATIONS,
         pd.DataFrame(rows),
-        partition={"listener": ME, "night": night.isoformat()},
+        partition={"listener": listener, "night": night.isoformat()},
     )
     entry: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
     entry |= {"night": night, "intent": intent, "name": "Smallhours", "playlist_id": "p" * 22}
     entry |= {"outcome": outcome, "note": "All new.", "track_keys": keys}
     entry |= {"uris": [f"spotify:track:{at:022d}" for at in range(len(keys))]}
-    lake.merge(PLAYLISTS, pd.DataFrame([entry]), partition={"listener": ME})
+    lake.merge(PLAYLISTS, pd.DataFrame([entry]), partition={"listener": listener})
     return keys
 
 

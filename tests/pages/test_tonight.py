@@ -135,3 +135,31 @@ def test_a_night_without_a_list_says_so(browser: TestClient) -> None:
     asked = NIGHT + dt.timedelta(days=9)
 
     assert f"for the night of {asked}" in browser.get(f"{PREFIX}/tonight?night={asked}").text
+
+
+def test_a_paused_night_is_said_and_let_run_by_a_button(
+    browser: TestClient, visitor: Visitor
+) -> None:
+    visitor.paused = ["sync_listening", "write_playlist"]
+
+    page = browser.get(f"{PREFIX}/tonight").text
+    assert "No new list is made: sync_listening, write_playlist are paused in Airflow." in page
+
+    pressed = browser.post(
+        f"{PREFIX}/resume", data={"listener": "default", "form_token": token_on(page)}
+    )
+    assert pressed.status_code == 303
+    assert visitor.paused == []
+    assert "paused" not in browser.get(f"{PREFIX}/tonight").text
+
+
+def test_who_may_only_look_is_told_of_a_pause_and_sees_no_button(
+    browser: TestClient, visitor: Visitor
+) -> None:
+    visitor.paused, visitor.role = ["train_models"], "reader"
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "train_models is paused in Airflow." in page
+    assert "Let the nights run" not in page
+    assert browser.post(f"{PREFIX}/resume", data={"listener": "default"}).status_code == 403

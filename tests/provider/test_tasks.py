@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from dataclasses import dataclass
 
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
@@ -21,7 +22,8 @@ from smallhours.errors import (
     SmallhoursError,
 )
 from smallhours.provider.assets import PartitionKey
-from smallhours.provider.tasks import AsTheErrorSays, StageStopped, plain_errors
+from smallhours.provider.tasks import AsTheErrorSays, StageStopped, is_overtaken, plain_errors
+from smallhours.schedule import Schedule
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
@@ -107,3 +109,24 @@ def test_a_partition_key_names_listener_and_night() -> None:
 def test_a_partition_key_of_another_form_is_refused(key: str) -> None:
     with pytest.raises(SettingsError, match="partition key"):
         PartitionKey.parse(key)
+
+
+@dataclass
+class DueRun:
+    """A run of the nightly DAG, as a task sees it."""
+
+    run_type: str
+    run_after: dt.datetime
+
+
+@pytest.mark.parametrize(
+    ("run_type", "days_late", "overtaken"),
+    [("scheduled", 0, False), ("scheduled", 3, True), ("manual", 3, False)],
+)
+def test_only_the_newest_of_the_scheduled_runs_that_were_missed_runs(
+    run_type: str, days_late: int, overtaken: bool
+) -> None:
+    due = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_late, minutes=1)
+    run = DueRun(run_type, due)
+
+    assert is_overtaken(run, f"{due.minute} {due.hour} * * *", Schedule()) is overtaken

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smallhours.checkup.finding import Finding, Health, bad, good
+from smallhours.checkup.finding import Finding, Health, bad, good, note
 from smallhours.cli.night import ListenerOption
 from smallhours.errors import SmallhoursError
 from smallhours.settings import Settings, load_settings, settings_path
@@ -57,6 +57,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
     findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
+    findings.append(_check_schedule(settings, now))
     findings += lately.check_quotas(settings)
     lake = Lake(settings.lake.url)
     try:
@@ -68,6 +69,28 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings
+
+
+def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
+    """Return when the next night starts, or that it is paused."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from smallhours.provider.pausing import paused_dags
+
+    subject = "next night"
+    try:
+        paused = paused_dags()
+    except SQLAlchemyError:
+        return note(subject, "Airflow was never started here", "Run `make up`.")
+    if paused:
+        return bad(
+            subject,
+            f"{', '.join(paused)}: paused in Airflow, so that no list is made",
+            "Open Smallhours in Airflow's menu and press *Let the nights run*, or switch each on "
+            "in Airflow's list of DAGs.",
+        )
+    starts = settings.schedule.describe_next_night(now)
+    return good(subject, f"{starts}, while `make up` runs")
 
 
 def _print(findings: list[Finding]) -> None:

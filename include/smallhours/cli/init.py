@@ -1,5 +1,6 @@
 """How does a listener come by a settings file? Three questions, and it is written."""
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import Annotated
@@ -40,13 +41,15 @@ def init(
     zone = timezone or typer.prompt("Your time zone", default=_timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
     _write(path, name, user.strip(), zone.strip(), uses=uses)
-    load_settings(path)
+    schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
     typer.echo("  smallhours login lastfm     your API key")
     if uses:
         typer.echo("  smallhours login spotify    your app, and your consent")
     typer.echo("  smallhours doctor           is everything in order?")
-    typer.echo("  make up                     Airflow, and the first night at 03:30")
+    typer.echo("  make up                     starts Airflow, and leave it running")
+    starts = schedule.describe_next_night(dt.datetime.now(dt.UTC))
+    typer.echo(f"\nThe first night starts on {starts}.")
 
 
 def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:

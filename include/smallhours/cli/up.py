@@ -1,5 +1,6 @@
 """How does a listener run Airflow for their own account, on this machine?"""
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import Annotated
@@ -26,18 +27,23 @@ def up(
     from smallhours.local.parts import PartStopped
     from smallhours.settings import load_settings, settings_path
 
-    settings = settings_path().resolve()
-    load_settings(settings)
-    home = Home(Path(".airflow").resolve(), port, settings)
+    path = settings_path().resolve()
+    settings = load_settings(path)
+    home = Home(Path(".airflow").resolve(), port, path)
     try:
         with LocalAirflow(home, home.environment()) as airflow:
             typer.echo("Starting Airflow ...")
-            airflow.prepare()
+            for sentence in airflow.prepare():
+                typer.echo(sentence)
             airflow.start()
             airflow.wait_until_healthy(tell=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")
             if home.passwords.exists():
                 typer.echo(f"The password of `admin` is in {home.passwords}.")
+            starts = settings.schedule.describe_next_night(dt.datetime.now(dt.UTC))
+            typer.echo(
+                f"The next night starts on {starts}, if this machine is awake; else when it is."
+            )
             while True:
                 for part in airflow.parts:
                     part.check()

@@ -119,24 +119,29 @@ class LocalAirflow:
         """End what runs."""
         stop_all(self.parts)
 
-    def prepare(self, *, forget_unfinished: bool = False) -> None:
+    def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
         """Create the database, or bring it up to date.
 
         Args:
             forget_unfinished: Give up runs that an interrupted Airflow left behind, where the
                 scheduler would take them up again.
 
+        Returns:
+            What a person should know of it, in sentences.
+
         Raises:
             PartStopped: when that fails.
         """
         self.home.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "smallhours.provider.database"]
+        report = self.home.folder / "database.txt"
+        command = [sys.executable, "-m", "smallhours.provider.database", "--report", str(report)]
         if forget_unfinished:
             command.append("--forget-unfinished")
         part = self._start("database", command)
         if part.process.wait() != 0:
             raise PartStopped(part)
         self.parts.remove(part)
+        return report.read_text(encoding="utf-8").splitlines()
 
     def start(self) -> None:
         """Start the four parts.

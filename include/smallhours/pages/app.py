@@ -97,7 +97,8 @@ def _reading(app: FastAPI) -> None:
 
         place = place_of(listener)
         shown = tonight(place, night=parse_night(night) if night else None, intent=intent)
-        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS)
+        paused = request.app.state.host.paused()
+        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS, paused=paused)
 
     @app.get("/taste", response_class=HTMLResponse)
     def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
@@ -161,7 +162,7 @@ def _reading_more(app: FastAPI) -> None:
             return page(request, "no_night", None)
         place = place_of(listener)
         shown = tonight(place, night=parse_night(night))
-        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS)
+        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS, paused=())
 
 
 def _writing(app: FastAPI) -> None:
@@ -194,6 +195,12 @@ def _writing(app: FastAPI) -> None:
         wanted = {"listener": place.listener, "night": str(date), "intent": intent}
         run = request.app.state.host.trigger("rollback_playlist", wanted)
         return page(request, "triggered", place, night=date, run=run)
+
+    @app.post("/resume", dependencies=may_write)
+    def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
+        host: Host = request.app.state.host
+        host.resume(host.paused())
+        return back("tonight", listener=place_of(listener).listener)
 
     @app.post("/explore/save", dependencies=may_write)
     def save(

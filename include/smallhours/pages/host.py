@@ -1,6 +1,6 @@
 """What do the pages need of the application that they live in?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ class Host:
         partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
             own; None when it has none.
         warning: What a listener should know at once, such as that their login ends; or empty.
+        paused: The DAGs of the night that are paused, so that no list is made.
+        resume: Lets paused DAGs run again.
         secret: Signs the tokens of the forms.
     """
 
@@ -26,4 +28,6 @@ class Host:
     trigger: Callable[[str, Mapping[str, Any]], str]
     partition_of: Callable[[str, str], str | None]
     warning: Callable[[str], str]
+    paused: Callable[[], Sequence[str]]
+    resume: Callable[[Sequence[str]], None]
     secret: Callable[[], str]

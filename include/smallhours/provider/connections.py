@@ -16,15 +16,20 @@ import json
 import logging
 import os
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.settings import Settings
 
 LOG = logging.getLogger(__name__)
+
+Service = Literal["lastfm", "spotify"]
+SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
 
 _HOW_TO_ADD = {
     "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
@@ -76,6 +81,12 @@ class AirflowSecrets:
             return False
         return True
 
+    def has_login(self, service: Service, listener: str) -> bool:
+        """Return whether there is a connection, and for Spotify a refresh token in it."""
+        if not self.has(service, listener):
+            return False
+        return service != "spotify" or bool(self._spotify_fields(listener).get("refresh_token"))
+
     def spotify_app(self, listener: str) -> tuple[str, str | None]:
         """The client id and secret of a listener's app, logged in or not.
 
@@ -120,6 +131,19 @@ class AirflowSecrets:
             "client_secret": connection.password,
             **connection.extra_dejson,
         }
+
+
+def missing_logins(
+    listener: str, settings: Settings, services: Sequence[Service] = SERVICES
+) -> list[Service]:
+    """Return the services that a listener uses and has not logged in to yet.
+
+    A connection that is there and incomplete is not missing: the stages say what is wrong with it.
+    """
+    secrets = AirflowSecrets()
+    uses_spotify = settings.listener(listener).spotify
+    used = [service for service in services if service != "spotify" or uses_spotify]
+    return [service for service in used if not secrets.has_login(service, listener)]
 
 
 def _connection(service: str, listener: str) -> Any:

@@ -1,10 +1,14 @@
-"""How is Airflow's database made ready before its parts start?
+"""Makes Airflow's database ready before its parts start: `python -m smallhours.provider.database`.
 
-`python -m smallhours.provider.database` creates or migrates it. With `--forget-unfinished` it also
-gives up what an interrupted Airflow left unfinished, which a scheduler would go on with.
+It is created or migrated, and DAGs that Airflow has kept paused since it found them are let run.
+With `--forget-unfinished`, what an interrupted Airflow left unfinished is given up, which a
+scheduler would go on with. What a person should know of it is logged, and with `--report FILE`
+also written to a file, a sentence a line.
 """
 
-import sys
+import argparse
+import logging
+from pathlib import Path
 
 from airflow.models.asset import AssetPartitionDagRun
 from airflow.models.dagrun import DagRun
@@ -13,6 +17,10 @@ from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import delete, or_, update
+
+from smallhours.provider.pausing import resume_where_no_night_ever_ran
+
+LOG = logging.getLogger(__name__)
 
 
 def forget_unfinished() -> None:
@@ -37,7 +45,32 @@ def _unfinished() -> list[TaskInstanceState]:
     return [state for state in State.unfinished if state is not None]
 
 
-if __name__ == "__main__":
+def prepare(*, without_unfinished: bool) -> list[str]:
+    """Bring the database up to date.
+
+    Args:
+        without_unfinished: Give up unfinished runs.
+
+    Returns:
+        What a person should know of it, in sentences.
+    """
     upgradedb()
-    if "--forget-unfinished" in sys.argv[1:]:
+    if without_unfinished:
         forget_unfinished()
+    if resumed := resume_where_no_night_ever_ran():
+        return [
+            f"These DAGs were paused and had never run; they are live now: {', '.join(resumed)}."
+        ]
+    return []
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--forget-unfinished", action="store_true")
+    parser.add_argument("--report", type=Path, help="a file for what a person should know")
+    arguments = parser.parse_args()
+    told = prepare(without_unfinished=arguments.forget_unfinished)
+    if arguments.report:
+        arguments.report.write_text("\n".join(told), encoding="utf-8")
+    for sentence in told:
+        LOG.warning(sentence)

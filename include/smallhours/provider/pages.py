@@ -13,6 +13,7 @@ from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
 from smallhours.pages.host import Host
+from smallhours.provider.pausing import paused_dags, resume
 
 _DAG = "write_playlist"
 _MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)
@@ -26,6 +27,8 @@ def airflow_host() -> Host:
         trigger=trigger,
         partition_of=partition_of,
         warning=login_warning,
+        paused=paused_dags,
+        resume=resume,
         secret=lambda: str(conf.get("api", "secret_key")),
     )
 
@@ -72,8 +75,6 @@ def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
         The run's id.
     """
     from airflow.api.common.trigger_dag import trigger_dag
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
     run = trigger_dag(
@@ -82,10 +83,7 @@ def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
         conf=dict(configuration),
         run_type=DagRunType.MANUAL,
     )
-    with create_session() as session:
-        known = session.get(DagModel, dag_id)
-        if known is not None:
-            known.is_paused = False
+    resume([dag_id])
     return str(run.run_id) if run else ""
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.provider.assets import PartitionKey
-from smallhours.provider.connections import AirflowSecrets
+from smallhours.provider.connections import SERVICES, AirflowSecrets, Service, missing_logins
 from smallhours.provider.notices import after_publishing, telling
 from smallhours.runs import STAGES, Run, Stage, readable
+from smallhours.schedule import Schedule
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
 
@@ -81,6 +82,15 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_policy": AsTheErrorSays(),
 }
 
+# What all DAGs have in common. They are live as soon as they exist: Airflow pauses a new DAG unless
+# it says otherwise, and a night that nobody switched on never comes.
+DAG_DEFAULTS: dict[str, Any] = {
+    "default_args": DEFAULT_ARGS,
+    "dagrun_timeout": LONGEST_RUN,
+    "is_paused_upon_creation": False,
+    "tags": ["smallhours"],
+}
+
 
 def stage(
     verb: str,
@@ -128,18 +138,56 @@ def stage(
 
 
 @task(task_id="choose_nights", doc_md="Which listeners' nights this run is about.")
-def choose_nights() -> list[str]:
-    """The partition keys of this run: the listener of the form, else every one."""
+def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str]:
+    """Return the partition keys of this run: the listener of the form, else every one.
+
+    Args:
+        cron: When the DAG starts; a scheduled run that a later start has overtaken is skipped.
+        services: Where a listener must have logged in; whoever has not is left out.
+
+    Raises:
+        AirflowSkipException: when there is no night to run.
+    """
     context = get_current_context()
     with plain_errors():
         settings = load_settings()
+        if is_overtaken(context["dag_run"], cron, settings.schedule):
+            raise AirflowSkipException("The machine was off at this hour; the newest night runs.")
         chosen = context["params"].get("listener")
         keys = [
             str(PartitionKey(name, _date(name, context, settings)))
             for name in ([chosen] if chosen else settings.listeners)
+            if _has_logged_in(name, settings, services)
         ]
+    if not keys:
+        raise AirflowSkipException("Nobody has logged in yet.")
     LOG.info("Nights: %s", ", ".join(keys))
     return keys
+
+
+def is_overtaken(dag_run: Any, cron: str, schedule: Schedule) -> bool:
+    """Return whether a scheduled run is so late that the next one is due, too."""
+    scheduled = dag_run.run_type == "scheduled"
+    now = dt.datetime.now(dt.UTC)
+    return scheduled and schedule.next_start(cron, dag_run.run_after) <= now
+
+
+def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service]) -> bool:
+    """Return whether a listener's night can begin; tell in the log what they have yet to do.
+
+    Once a list was published, a missing login is an error that the stages raise: then it was there
+    before, and its listener has to be told.
+    """
+    from smallhours.lake.store import Lake
+    from smallhours.lake.tables import PLAYLISTS
+
+    if not (missing := missing_logins(listener, settings, services)):
+        return True
+    if any(part["listener"] == listener for part in Lake(settings.lake.url).partitions(PLAYLISTS)):
+        return True
+    commands = " and ".join(f"`smallhours login {each} --listener {listener}`" for each in missing)
+    LOG.info("%s has not logged in to all services yet: run %s.", listener, commands)
+    return False
 
 
 def chosen_night(context: Any, settings: Settings) -> PartitionKey:

@@ -1,6 +1,13 @@
-"""When does the first DAG start, and how can one run of it speak for several listeners?"""
+"""The timetable of `sync_listening`: cron, with one run for a start that was missed."""
 
+import datetime as dt
+from typing import Any
+
+from airflow.sdk.timezone import coerce_datetime
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
+
+from smallhours.settings import settings_path
 
 
 class NightlyTimetable(CronTriggerTimetable):
@@ -8,6 +15,58 @@ class NightlyTimetable(CronTriggerTimetable):
 
     Airflow's own `PartitionedAtRuntime` never starts a run by itself, and its plain cron timetable
     takes no partition keys. `plugins/smallhours_timetables.py` registers this one.
+
+    Airflow's cron timetable also forgets the very first start when the machine sleeps through it:
+    without an earlier run it looks only ahead. This one looks ahead from `since`.
+
+    Args:
+        cron: Five cron fields.
+        timezone: The name of their time zone.
+        since: From when on starts count, UTC; None: from now on.
     """
 
     partitioned_at_runtime = True
+
+    def __init__(self, cron: str, *, timezone: Any, since: dt.datetime | None = None) -> None:
+        super().__init__(cron, timezone=timezone)
+        self._since = since
+
+    def next_dagrun_info(
+        self,
+        *,
+        last_automated_data_interval: DataInterval | None,
+        restriction: TimeRestriction,
+    ) -> DagRunInfo | None:
+        """Return the next start: the newest that was missed, else the next one to come."""
+        if last_automated_data_interval is None and restriction.earliest is None:
+            earliest = coerce_datetime(self._since) if self._since else None
+            restriction = restriction._replace(earliest=earliest)
+        return super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what `deserialize` needs, as JSON."""
+        return {**super().serialize(), "since": self._since.isoformat() if self._since else None}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> "NightlyTimetable":
+        """Return the timetable that `serialize` was called on."""
+        since = data.get("since")
+        return cls(
+            data["expression"],
+            timezone=data["timezone"],
+            since=dt.datetime.fromisoformat(since) if since else None,
+        )
+
+
+def settings_changed_at() -> dt.datetime | None:
+    """Return when the settings file was last written, UTC; None when there is none.
+
+    Until the first night has run, it stands for when Smallhours was set up.
+    """
+    try:
+        changed = settings_path().stat().st_mtime
+    except OSError:
+        return None
+    return dt.datetime.fromtimestamp(int(changed), dt.UTC)
