@@ -1,11 +1,15 @@
 """What does a night cost: the demo cold and warm, parsing the DAGs, and a real log replayed?
 
     python -m benchmarks.nightly [--no-demo] [--replay LOG --artist-tags TAGS --features FILE]
+    python -m benchmarks.nightly --first-night
 
 The demo is `smallhours demo`, twice in one new folder. The replay serves a listener's own log
 (columns `played_at, artist, artist_mbid, album, title, track_mbid`) and real artist tags through
 the sandbox, and runs every stage of the four DAGs as its command, each in a process of its own, so
 that time and memory are the stage's. Without files of that kind the replay is left out.
+
+The first night is another thing: it sets up a fresh installation as the README says, and waits for
+the clock (`benchmarks.first_night`).
 """
 
 import argparse
@@ -21,6 +25,7 @@ from pathlib import Path
 
 import requests
 
+from benchmarks.first_night import first_night
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -79,6 +84,9 @@ class Cost:
 def main() -> None:
     """Measure, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
+    if arguments.first_night:
+        print(json.dumps(first_night()))
+        return
     figures: dict[str, object] = {"dag_parse_s": round(parse_seconds(), 3)}
     print(f"parsing all DAGs: {figures['dag_parse_s']} s")
     if not arguments.no_demo:
@@ -246,6 +254,7 @@ def _calls(url: str) -> Counter[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--first-night", action="store_true", help="only this; see above")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo out")
     parser.add_argument("--replay", type=Path, default=SHARED / "listener-a/scrobbles.csv.gz")
     parser.add_argument(

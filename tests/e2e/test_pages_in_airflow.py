@@ -164,7 +164,6 @@ def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo)
     page.get_by_role("button", name=f"Put the list of {first} back").click()
     expect(page.get_by_role("heading", name="On its way")).to_be_visible()
 
-    # The DAG is paused in a new Airflow: a pressed button switches it on.
     until = time.monotonic() + 120
     while in_spotify(home) != before and time.monotonic() < until:
         time.sleep(1)

@@ -156,8 +156,6 @@ class Demo:
                 if time.monotonic() > until:
                     raise TimeoutError("Airflow has not found the DAGs; see dag-processor.log")
                 time.sleep(0.2)
-            for dag in NIGHTLY:
-                api.unpause(dag)
             since = dt.datetime.now(dt.UTC)
             run = api.trigger(next(iter(NIGHTLY)), {"listener": LISTENER, "night": str(night)})
             key = f"{LISTENER}@{night}"

@@ -19,7 +19,7 @@ WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
 _SETTINGS = """\
 # Written anew by every demo. Only the sandbox's addresses and the raised budgets differ from a
 # listener's own settings, and the schedule: half a year off, since the demo starts its nights
-# itself.
+# itself and its sandbox has a clock of its own.
 
 [listeners.{listener}]
 lastfm_user = "{listener}"
@@ -27,6 +27,7 @@ timezone = "Europe/Dublin"
 
 [schedule]
 cron = "{cron}"
+poll_cron = "{cron}"
 
 [services.lastfm]
 api_url = "{sandbox}/2.0/"

@@ -1,4 +1,4 @@
-"""What of Airflow's REST API does the demo use?"""
+"""What the demo and the tests use of Airflow's REST API."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -59,9 +59,19 @@ class AirflowApi:
         """The DAGs that Airflow has found."""
         return {dag["dag_id"] for dag in self._ask("GET", "/dags?limit=100")["dags"]}
 
-    def unpause(self, dag: str) -> None:
-        """Let a DAG's runs start."""
-        self._ask("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": False})
+    def paused(self) -> set[str]:
+        """Return the DAGs that are paused."""
+        return {dag["dag_id"] for dag in self._ask("GET", "/dags?limit=100&paused=true")["dags"]}
+
+    def switched_by_hand(self) -> int:
+        """Return how often somebody paused a DAG or let it run, by Airflow's own audit log."""
+        found = self._ask("GET", "/eventLogs?event=patch_dag&limit=1")
+        return int(found["total_entries"])
+
+    def next_start(self, dag: str) -> dt.datetime:
+        """Return when the scheduler starts a DAG next."""
+        known = self._ask("GET", f"/dags/{dag}")
+        return dt.datetime.fromisoformat(known["next_dagrun_run_after"])
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Start a run by hand, with the form filled in; returns its id."""
