@@ -23,6 +23,7 @@ def up(
 ) -> None:
     """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
     from smallhours.local.airflow import Home, LocalAirflow
+    from smallhours.local.home_files import own_fernet_key
     from smallhours.local.parts import PartStopped
     from smallhours.settings import load_settings, settings_path
 
@@ -30,9 +31,10 @@ def up(
     load_settings(settings)
     home = Home(Path(".airflow").resolve(), port, settings)
     try:
-        with LocalAirflow(home, home.environment()) as airflow:
+        with LocalAirflow(home, home.environment(own_fernet_key())) as airflow:
             typer.echo("Starting Airflow ...")
-            airflow.prepare()
+            for line in airflow.prepare():
+                typer.echo(line)
             airflow.start()
             airflow.wait_until_healthy(tell=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")

@@ -6,7 +6,6 @@ terminated. The same four parts, started one by one, do neither.
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,10 @@ import requests
 
 import smallhours
 from smallhours.errors import SettingsError
+from smallhours.local.home_files import make_home
 from smallhours.local.parts import Part, PartStopped, stop_all
+from smallhours.private_files import close_to_others
+from smallhours.provider import TOLD
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
 HOST = "127.0.0.1"
@@ -69,7 +71,7 @@ class Home:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW__", "AIRFLOW_HOME", "SMALLHOURS_"))
+            if not name.startswith(("AIRFLOW__", "AIRFLOW_CONFIG", "AIRFLOW_HOME", "SMALLHOURS_"))
         }
         programs = str(Path(sys.executable).parent)
         return {
@@ -79,7 +81,6 @@ class Home:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48),
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -88,6 +89,8 @@ class Home:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+            "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # A personal recommender tells nobody that it is there.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -119,24 +122,34 @@ class LocalAirflow:
         """End what runs."""
         stop_all(self.parts)
 
-    def prepare(self, *, forget_unfinished: bool = False) -> None:
-        """Create the database, or bring it up to date.
+    def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
+        """Create the home and its database, or bring them up to date.
+
+        What is there is closed to others, and what an earlier version stored in clear is encrypted.
 
         Args:
             forget_unfinished: Give up runs that an interrupted Airflow left behind, where the
                 scheduler would take them up again.
 
+        Returns:
+            What the person should read about it, line by line.
+
         Raises:
             PartStopped: when that fails.
         """
-        self.home.folder.mkdir(parents=True, exist_ok=True)
+        make_home(self.home.folder, self.env)
+        close_to_others(self.home.folder)
         command = [sys.executable, "-m", "smallhours.provider.database"]
         if forget_unfinished:
             command.append("--forget-unfinished")
+        log = self.logs / "database.log"
+        before = log.stat().st_size if log.exists() else 0
         part = self._start("database", command)
         if part.process.wait() != 0:
             raise PartStopped(part)
         self.parts.remove(part)
+        said = log.read_bytes()[before:].decode(errors="replace").splitlines()
+        return [line.removeprefix(TOLD) for line in said if line.startswith(TOLD)]
 
     def start(self) -> None:
         """Start the four parts.

@@ -7,6 +7,9 @@ from typing import Any
 
 from smallhours import __version__
 
+# Begins each line of the database preparation's log that the person who starts Airflow should read.
+TOLD = "smallhours: "
+
 
 def get_provider_info() -> dict[str, Any]:
     """What Airflow asks a provider package: its name, and the connection types that it brings."""

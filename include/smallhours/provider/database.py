@@ -1,7 +1,8 @@
 """How is Airflow's database made ready before its parts start?
 
-`python -m smallhours.provider.database` creates or migrates it. With `--forget-unfinished` it also
-gives up what an interrupted Airflow left unfinished, which a scheduler would go on with.
+`python -m smallhours.provider.database` creates or migrates it, and encrypts what was stored in
+clear. With `--forget-unfinished` it also gives up what an interrupted Airflow left
+unfinished, which a scheduler would go on with.
 """
 
 import sys
@@ -13,6 +14,10 @@ from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import delete, or_, update
+
+from smallhours.errors import SettingsError
+from smallhours.provider import TOLD
+from smallhours.provider.encryption import encrypt_stored
 
 
 def forget_unfinished() -> None:
@@ -39,5 +44,10 @@ def _unfinished() -> list[TaskInstanceState]:
 
 if __name__ == "__main__":
     upgradedb()
+    try:
+        for line in encrypt_stored():
+            sys.stdout.write(f"{TOLD}{line}\n")
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
     if "--forget-unfinished" in sys.argv[1:]:
         forget_unfinished()
