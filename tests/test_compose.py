@@ -75,6 +75,13 @@ def test_every_part_of_airflow_has_a_health_check_and_waits_for_the_database(
         assert waits["init"]["condition"] == "service_completed_successfully"
 
 
+def test_the_database_is_prepared_as_up_does_it(services: dict[str, Any]) -> None:
+    script = services["init"]["command"][1]
+
+    assert "python -m smallhours.provider.database" in script
+    assert "PYTHONPATH=/opt/airflow/include" in script  # root's Python reads no editable install
+
+
 def test_no_secret_is_written_down(services: dict[str, Any]) -> None:
     for name, service in services.items():
         for key, value in service["environment"].items():
@@ -89,9 +96,3 @@ def test_the_image_is_the_airflow_of_the_lock() -> None:
     version = locked.partition("==")[2].split()[0]
 
     assert f"FROM apache/airflow:{version}-python3.12\n" in base
-
-
-def test_the_database_is_made_ready_as_by_make_up(services: dict[str, Any]) -> None:
-    script = services["init"]["command"][1]
-
-    assert "python -m smallhours.provider.database" in script

@@ -46,6 +46,15 @@ class Terminal:
         shown, _ = process.communicate(answers, timeout=120)
         return process.returncode, shown
 
+    def end(self) -> None:
+        """End what still runs."""
+        for process in self.running:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
+
 
 @pytest.fixture
 def terminal(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
@@ -55,12 +64,7 @@ def terminal(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     made = Terminal(tmp_path)
     yield made
-    for process in made.running:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+    made.end()
 
 
 def address_shown(process: subprocess.Popen[str]) -> str:

@@ -286,3 +286,17 @@ def test_a_fault_of_an_object_store_is_an_error_of_the_lake(bucket: str) -> None
     assert "secret" not in str(caught.value)
     with pytest.raises(LakeUnwritable, match=r"can't be written at bucket://lake/"):
         lake.check_writable()
+
+
+def test_a_lake_that_is_made_is_its_owners_alone_and_an_existing_one_keeps_its_mode(
+    tmp_path: Path,
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o750)
+
+    for folder in (tmp_path / "new", shared):
+        LocalFiles(folder).replace("plays/part.parquet", b"x")
+
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert shared.stat().st_mode & 0o777 == 0o750

@@ -50,14 +50,12 @@ def _look(listener: str | None, *, online: bool) -> list[Finding]:
 
 
 def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
-    from smallhours.checkup import lately, logins, stored
+    from smallhours.checkup import lately, stored
     from smallhours.lake.store import Lake
-    from smallhours.provider.connections import AirflowSecrets
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
-    findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
-    findings.append(_check_schedule(settings, now))
+    findings = _look_at_airflow(listener, settings, now=now, online=online)
     findings += lately.check_quotas(settings)
     lake = Lake(settings.lake.url)
     try:
@@ -68,6 +66,25 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
         findings.append(lately.check_last_night(listener, lake, today=today))
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
+    return findings
+
+
+def _look_at_airflow(
+    listener: str, settings: Settings, *, now: dt.datetime, online: bool
+) -> list[Finding]:
+    from smallhours.checkup import logins, secrecy
+    from smallhours.local.home_files import home_as_it_is, is_ours
+
+    with home_as_it_is() as home:  # before Airflow is imported
+        from smallhours.provider.connections import AirflowSecrets
+        from smallhours.provider.encryption import stored_in_clear
+
+        findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
+        findings.append(_check_schedule(settings, now))
+        ours = is_ours(home)
+        findings.append(secrecy.check_encryption(stored_in_clear(), ours=ours))
+        if ours and home.exists():
+            findings.append(secrecy.check_permissions(home))
     return findings
 
 

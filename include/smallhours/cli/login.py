@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from smallhours.cli.night import ListenerOption
+from smallhours.cli.secrets import open_secrets
 from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.settings import Settings, load_settings
 
@@ -47,13 +48,12 @@ def spotify(
     ] = False,
 ) -> None:
     """Agree in the browser; the login is kept in the connection `spotify_<listener>`."""
-    from smallhours.provider.connections import AirflowSecrets
     from smallhours.services.spotify_login import authorize_url, exchange_code, new_code_verifier
 
     settings = load_settings()
     name = _listener(settings, listener)
     where = settings.services.spotify
-    kept = AirflowSecrets()
+    kept = open_secrets()
     client_id, client_secret = _app(kept, name)
     redirect_uri = f"http://127.0.0.1:{port}/callback"
     state, verifier = secrets.token_urlsafe(16), new_code_verifier()
@@ -88,7 +88,6 @@ def lastfm(
     listener: ListenerOption = None,
 ) -> None:
     """Check an API key and keep it in the connection `lastfm_<listener>`."""
-    from smallhours.provider.connections import AirflowSecrets
     from smallhours.runs import lastfm_client
     from smallhours.services.credentials import LastfmCredentials
 
@@ -100,7 +99,7 @@ def lastfm(
     with lastfm_client(name, settings, _Just(lastfm_login=credentials)) as client:
         told = client.user_info(user)
         client.recent_tracks(user, limit=1)  # a hidden history is refused here
-    AirflowSecrets().keep_key(credentials)
+    open_secrets().keep_key(credentials)
     typer.echo(f"The key works: {told.name} has {told.playcount:,} scrobbles.")
     typer.echo(f"The connection `lastfm_{name}` holds it.")
 

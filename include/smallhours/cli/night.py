@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from smallhours.cli.secrets import LazySecrets
 from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, Run, Stage, readable
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
@@ -89,7 +90,7 @@ def open_run(listener: str | None, date: str | None) -> Run:
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
-    return Run(name, settings.night(name, date or str(tonight.date)), settings, _Secrets())
+    return Run(name, settings.night(name, date or str(tonight.date)), settings, LazySecrets())
 
 
 def _command(stage: Stage) -> Callable[..., None]:
@@ -133,12 +134,3 @@ def _call(stage: Stage, run: Run, wishes: dict[str, Any]) -> Summary:
 
 def _counts(summary: Summary) -> str:
     return "\n".join(readable(summary))
-
-
-class _Secrets:
-    """Airflow's connections; Airflow is imported, which takes seconds, when one is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        from smallhours.provider.connections import AirflowSecrets
-
-        return getattr(AirflowSecrets(), name)

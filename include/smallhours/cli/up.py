@@ -24,6 +24,7 @@ def up(
 ) -> None:
     """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
     from smallhours.local.airflow import Home, LocalAirflow
+    from smallhours.local.home_files import own_fernet_key
     from smallhours.local.parts import PartStopped
     from smallhours.settings import load_settings, settings_path
 
@@ -31,7 +32,7 @@ def up(
     settings = load_settings(path)
     home = Home(Path(".airflow").resolve(), port, path)
     try:
-        with LocalAirflow(home, home.environment()) as airflow:
+        with LocalAirflow(home, home.environment(own_fernet_key())) as airflow:
             typer.echo("Starting Airflow ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallhours.local.airflow import Home
+from smallhours.private_files import make_private_folder, private_opener
 
 LISTENER = "ada"
 
@@ -88,12 +89,13 @@ class Surroundings:
 
     def write_settings(self) -> None:
         """Write the settings file, with the addresses of this demo."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
         text = _SETTINGS.format(
             listener=LISTENER, sandbox=self.sandbox, cron=f"0 0 1 {half_a_year_off} *"
         )
-        self.home.settings.write_text(text, encoding="utf-8")
+        with open(self.home.settings, "w", encoding="utf-8", opener=private_opener) as file:
+            file.write(text)
 
     def environment(self) -> dict[str, str]:
         """The environment of Airflow's parts, with the sandbox's public credentials."""

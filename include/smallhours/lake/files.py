@@ -22,6 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.private_files import FOLDER_MODE
 
 # Hidden, and not ending in `.parquet`: no glob and no data set reader takes it for data. One
 # fixed name is enough because the lock lets only one writer at a time reach it; a leftover of a
@@ -104,9 +105,9 @@ class Disk:
         """A file's content."""
         return path.read_bytes()
 
-    def make_folder(self, folder: Path) -> None:
+    def make_folder(self, folder: Path, mode: int = 0o777) -> None:
         """One folder, in an existing one; it may exist already."""
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode, exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
         """A file, in place: a crash leaves a part of it."""
@@ -205,7 +206,10 @@ class LocalFiles:
             self._disk.remove(self.root / _PROBE)
 
     def _make_folders(self, folder: Path) -> None:
-        """Make a folder and those above it, so that they are still there after a power cut."""
+        """Make a folder and those above it, so that they are still there after a power cut.
+
+        The root, where it is made here, is its owner's alone; nobody gets further in without it.
+        """
         missing = []
         while not folder.is_dir():
             missing.append(folder)
@@ -213,7 +217,10 @@ class LocalFiles:
                 break
             folder = folder.parent
         for each in reversed(missing):
-            self._disk.make_folder(each)
+            if self.root in each.parents:
+                self._disk.make_folder(each)
+            else:
+                self._disk.make_folder(each, FOLDER_MODE)
             self._disk.flush(each.parent)
 
 

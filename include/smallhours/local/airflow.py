@@ -6,7 +6,6 @@ terminated. The same four parts, started one by one, do neither.
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,9 @@ import requests
 
 import smallhours
 from smallhours.errors import SettingsError
+from smallhours.local.home_files import make_home
 from smallhours.local.parts import Part, PartStopped, stop_all
+from smallhours.private_files import close_to_others
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
 HOST = "127.0.0.1"
@@ -69,7 +70,7 @@ class Home:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW__", "AIRFLOW_HOME", "SMALLHOURS_"))
+            if not name.startswith(("AIRFLOW__", "AIRFLOW_CONFIG", "AIRFLOW_HOME", "SMALLHOURS_"))
         }
         programs = str(Path(sys.executable).parent)
         return {
@@ -79,7 +80,6 @@ class Home:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": HOST,
             "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48),
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -88,6 +88,8 @@ class Home:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+            "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # A personal recommender tells nobody that it is there.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -120,7 +122,9 @@ class LocalAirflow:
         stop_all(self.parts)
 
     def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
-        """Create the database, or bring it up to date.
+        """Create the home and its database, or bring them up to date.
+
+        What is there is closed to others, and what an earlier version stored in clear is encrypted.
 
         Args:
             forget_unfinished: Give up runs that an interrupted Airflow left behind, where the
@@ -132,7 +136,8 @@ class LocalAirflow:
         Raises:
             PartStopped: when that fails.
         """
-        self.home.folder.mkdir(parents=True, exist_ok=True)
+        make_home(self.home.folder, self.env)
+        close_to_others(self.home.folder)
         report = self.home.folder / "database.txt"
         command = [sys.executable, "-m", "smallhours.provider.database", "--report", str(report)]
         if forget_unfinished:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from smallhours.private_files import UMASK, make_private_folder, private_opener
+
 _STOP_S = 20.0
 
 
@@ -24,6 +26,8 @@ class PartStopped(Exception):
 class Part:
     """One background program in a session of its own, so that Ctrl+C in the terminal spares it.
 
+    What it writes is for its owner alone.
+
     Args:
         name: What to call it.
         command: The program and its arguments.
@@ -37,8 +41,8 @@ class Part:
     ) -> None:
         self.name = name
         self.log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        make_private_folder(log.parent)
+        with open(log, "ab", opener=private_opener) as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own commands
                 command,
                 env=dict(env),
@@ -47,6 +51,7 @@ class Part:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=UMASK,
             )
 
     @property

@@ -179,12 +179,15 @@ def _store(
     """Make the connection `<service>_<listener>`, or change it, in Airflow's database.
 
     Raises:
-        SettingsError: when an environment variable would hide it, or the database refuses.
+        SettingsError: when an environment variable would hide it, Airflow would not encrypt it, or
+            the database refuses.
     """
     from airflow.models.connection import Connection as StoredConnection
     from airflow.utils.session import create_session
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
+
+    from smallhours.provider.encryption import require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -194,6 +197,7 @@ def _store(
             "would be kept in Airflow's database.",
             remedy=f"Unset {variable}, and run the command again.",
         )
+    require_key()
     _mask(password, extra.get("refresh_token"))
     try:
         _make_database()
@@ -241,7 +245,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     """Store JSON as an Airflow variable.
 
     Raises:
-        SettingsError: when Airflow has no database to keep it in.
+        SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
     """
     if _in_task():
         from airflow.sdk import Variable
@@ -251,6 +255,9 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
+    from smallhours.provider.encryption import require_key
+
+    require_key()
     try:
         StoredVariable.set(name, value, serialize_json=True)
     except SQLAlchemyError:

@@ -1,13 +1,14 @@
 """Makes Airflow's database ready before its parts start: `python -m smallhours.provider.database`.
 
-It is created or migrated, and DAGs that Airflow has kept paused since it found them are let run.
-With `--forget-unfinished`, what an interrupted Airflow left unfinished is given up, which a
-scheduler would go on with. What a person should know of it is logged, and with `--report FILE`
-also written to a file, a sentence a line.
+It is created or migrated, what was stored in clear is encrypted, and DAGs that Airflow has kept
+paused since it found them are let run. With `--forget-unfinished`, what an interrupted Airflow left
+unfinished is given up, which a scheduler would go on with. What a person should know of it is
+logged, and with `--report FILE` also written to a file, a sentence a line.
 """
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 from airflow.models.asset import AssetPartitionDagRun
@@ -18,6 +19,8 @@ from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import delete, or_, update
 
+from smallhours.errors import SettingsError
+from smallhours.provider.encryption import encrypt_stored
 from smallhours.provider.pausing import resume_where_no_night_ever_ran
 
 LOG = logging.getLogger(__name__)
@@ -53,15 +56,18 @@ def prepare(*, without_unfinished: bool) -> list[str]:
 
     Returns:
         What a person should know of it, in sentences.
+
+    Raises:
+        SettingsError: when there is no key to encrypt with.
     """
     upgradedb()
+    told = list(encrypt_stored())
     if without_unfinished:
         forget_unfinished()
     if resumed := resume_where_no_night_ever_ran():
-        return [
-            f"These DAGs were paused and had never run; they are live now: {', '.join(resumed)}."
-        ]
-    return []
+        names = ", ".join(resumed)
+        told.append(f"These DAGs were paused and had never run; they are live now: {names}.")
+    return told
 
 
 if __name__ == "__main__":
@@ -69,7 +75,10 @@ if __name__ == "__main__":
     parser.add_argument("--forget-unfinished", action="store_true")
     parser.add_argument("--report", type=Path, help="a file for what a person should know")
     arguments = parser.parse_args()
-    told = prepare(without_unfinished=arguments.forget_unfinished)
+    try:
+        told = prepare(without_unfinished=arguments.forget_unfinished)
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
     if arguments.report:
         arguments.report.write_text("\n".join(told), encoding="utf-8")
     for sentence in told:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from smallhours.errors import QuotaExceeded
+from smallhours.private_files import make_private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class TokenBucket:
             if self.state_file is None:
                 yield self._memory
                 return
-            self.state_file.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.state_file.parent)
             descriptor = os.open(self.state_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -29,6 +29,7 @@ from threading import Lock
 from typing import Any, Final
 
 from smallhours.errors import LakeUnwritable, RetryLater, ServiceError
+from smallhours.private_files import make_private_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Journal:
             return
         self._path = self._folder / f"{stage}.jsonl"
         with self._writing():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             self._file = _locked(self._path)
             if self._file is None:
                 LOG.info("%s is another process's: replies are not kept", self._path)
