@@ -1,5 +1,6 @@
 """A night, and the one after it: every stage in its order, over the sandbox, no scheduler."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from smallhours.services.credentials import LastfmCredentials, SpotifyCredential
 from tests.household import LASTFM_KEY, settings_for
 
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))
+LISTS = Path(__file__).with_name("lists_7924c24.json")
 SUNDAY, MONDAY = "2026-11-02", "2026-11-03"
 
 
@@ -109,7 +111,10 @@ def test_the_second_night_is_incremental_and_brings_another_list(
     run_all(sandbox, tmp_path, MONDAY)
     second = calls(sandbox) - first
     assert second["lastfm"] < first["lastfm"] / 5
-    assert not set(keys_of(tmp_path, sandbox, MONDAY)) & set(keys_of(tmp_path, sandbox, SUNDAY))
+    lists = {date: keys_of(tmp_path, sandbox, date) for date in (SUNDAY, MONDAY)}
+    assert not set(lists[MONDAY]) & set(lists[SUNDAY])
+    # The lists that commit 7924c24 made of this world: what changes them says why.
+    assert lists == json.loads(LISTS.read_text(encoding="utf-8"))
 
 
 def test_the_same_lake_and_night_give_the_same_playlist(
