@@ -7,6 +7,7 @@ import pytest
 from smallhours.checkup.finding import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
+from smallhours.sandbox.faults import Fault, book
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
 from smallhours.services.spotify_login import SCOPES
 from tests.household import LASTFM_KEY, Household, household, settings_for
@@ -62,10 +63,31 @@ def test_a_login_is_spoken_of_from_day_150_on(days_ago: int, health: Health) -> 
 
 
 def test_a_login_that_works_is_good_throughout(household: Household) -> None:
+    household.sandbox.state.subscriber["ada"] = "1"
+
     found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
 
     assert {finding.health for finding in found} == {Health.GOOD}
     assert "3,000 scrobbles" in found[0].what
+
+
+def test_a_key_that_nobody_pays_for_is_worth_a_look_and_no_failure(household: Household) -> None:
+    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+
+    (key,) = [finding for finding in found if finding.health is not Health.GOOD]
+    assert (key.subject, key.health) == ("Last.fm key", Health.NOTE)
+    assert "1 December 2026" in key.what
+    assert "Last.fm Pro" in key.remedy
+
+
+def test_a_refused_key_says_what_to_do(household: Household) -> None:
+    book(household.sandbox.state).add(Fault("unpaid_key", times=0))
+
+    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+
+    (lastfm,) = [finding for finding in found if finding.health is Health.BAD]
+    assert "Last.fm Pro" in lastfm.remedy
+    assert "smallhours import-history" in lastfm.remedy
 
 
 def test_a_revoked_login_says_what_to_run(household: Household) -> None:

@@ -86,6 +86,7 @@ def test_logging_in_from_nothing_makes_working_connections(terminal: Terminal) -
     code, shown = terminal.run("login", "lastfm", answers=f"{KEY}\n")
     assert code == 0, shown
     assert "The key works: ada has" in shown
+    assert "ada doesn't pay for Last.fm Pro." in shown
     assert KEY not in shown
 
     (port,) = free_ports(1)

@@ -78,6 +78,7 @@ def test_rules_choose_by_service_route_and_listener(
         ({"match": "*"}, "needs a kind"),
         ({"kind": "slow", "speed": 3}, "unknown keys speed"),
         ({"kind": "slow", "seconds": "three"}, "seconds can't be 'three'"),
+        ({"kind": "unpaid_key", "since": "December"}, "since is a date"),
         ({"kind": "slow", "times": True}, "times can't be True"),
         ({"kind": "slow", "times": -1}, "can't be negative"),
         ({"kind": "slow", "service": "napster"}, "no service is called 'napster'"),

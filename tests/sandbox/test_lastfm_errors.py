@@ -1,5 +1,7 @@
 """How Last.fm refuses: numbers, words and HTTP statuses, in JSON and through pylast."""
 
+from datetime import UTC, datetime, timedelta
+
 import pylast
 import pytest
 import requests
@@ -86,6 +88,32 @@ def test_a_private_profile_is_403_with_error_17(sandbox: SandboxServer) -> None:
     assert answer.json() == {"error": 17, "message": "Login: User required to be logged in"}
     assert ask(sandbox, "user.getRecentTracks", user="bruno").status_code == 200
     assert ask(sandbox, "user.getInfo", user="ada").status_code == 200
+
+
+def test_an_unpaid_key_is_refused_from_a_date_on(sandbox: SandboxServer) -> None:
+    now = datetime.fromtimestamp(sandbox.state.now, UTC).date()
+    tomorrow = now + timedelta(days=1)
+    post_faults(sandbox, {"kind": "unpaid_key", "since": tomorrow.isoformat()})
+    assert ask(sandbox, "artist.getTopTags", artist="Nobody").json()["error"] == 6
+
+    sandbox.state.now += 86_400
+    answer = ask(sandbox, "artist.getTopTags", artist="Nobody")
+    assert (answer.status_code, answer.json()["error"]) == (403, 10)
+
+    sandbox.state.subscriber["ada"] = "1"
+    assert ask(sandbox, "artist.getTopTags", artist="Nobody").json()["error"] == 6
+
+
+@pytest.mark.parametrize(("code", "status", "text"), [(26, 200, '"error"'), (0, 403, "Forbidden")])
+def test_an_unpaid_key_is_refused_as_a_test_asks(
+    sandbox: SandboxServer, code: int, status: int, text: str
+) -> None:
+    post_faults(sandbox, {"kind": "unpaid_key", "code": code, "status": status})
+
+    answer = ask(sandbox, "user.getInfo", user="ada")
+
+    assert answer.status_code == status
+    assert text in answer.text
 
 
 def test_post_takes_a_form_as_pylast_sends_it(sandbox: SandboxServer) -> None:

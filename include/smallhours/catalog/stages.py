@@ -97,7 +97,7 @@ def fetch_neighbours(
     seeds += [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
     asked += _ask_neighbours(lake, lastfm, seeds, settings, night)
     # Who is similar is known only now; their best-known tracks are the next question.
-    asked += _ask_neighbours(lake, lastfm, _near_artists(lake, artists, settings), settings, night)
+    asked += _ask_neighbours(lake, lastfm, near_artists(lake, artists, settings), settings, night)
     return {"asked": asked, "lastfm_calls": lastfm.calls.total()}
 
 
@@ -285,7 +285,7 @@ def _ask_neighbours(
     return neighbours.fetch_neighbours(lake, lastfm, due, night=night.date)
 
 
-def _near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
+def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
     """The artists nearest to the listener's own, whose best-known tracks are worth asking for."""
     similar = lake.frame(SIMILAR, filters=(pc.field("kind") == "artist") & (pc.field("rank") > 0))
     votes = similar["match"] * similar["seed_key"].map(artists).astype(float)

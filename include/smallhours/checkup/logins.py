@@ -12,6 +12,7 @@ from smallhours.services.credentials import (
     days_left,
     login_remedy,
 )
+from smallhours.services.lastfm_pro import key_outlook
 from smallhours.services.spotify_login import SCOPES
 from smallhours.settings import Settings
 
@@ -31,7 +32,9 @@ def check_logins(
         now: The time.
         online: Whether to ask the services if they accept them.
     """
-    found = [*_guarded("Last.fm connection", lambda: _lastfm(listener, settings, secrets, online))]
+    found = [
+        *_guarded("Last.fm connection", lambda: _lastfm(listener, settings, secrets, now, online))
+    ]
     if not settings.listener(listener).spotify:
         return [*found, good("Spotify connection", "not used: `spotify = false` in the settings")]
     return [
@@ -53,7 +56,9 @@ def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Findin
     return good("Spotify login", f"lasts {left} more days")
 
 
-def _lastfm(listener: str, settings: Settings, secrets: Secrets, online: bool) -> list[Finding]:
+def _lastfm(
+    listener: str, settings: Settings, secrets: Secrets, now: datetime, online: bool
+) -> list[Finding]:
     user = settings.listener(listener).lastfm_user
     secrets.lastfm(listener)
     if not online:
@@ -61,7 +66,13 @@ def _lastfm(listener: str, settings: Settings, secrets: Secrets, online: bool) -
     with lastfm_client(listener, settings, secrets) as client:
         told = client.user_info(user)
         client.recent_tracks(user, limit=1)
-    return [good("Last.fm connection", f"{told.name}, {told.playcount:,} scrobbles, can be read")]
+    outlook = key_outlook(told, today=now.date())
+    return [
+        good("Last.fm connection", f"{told.name}, {told.playcount:,} scrobbles, can be read"),
+        good("Last.fm key", outlook.what)
+        if outlook.lasting
+        else note("Last.fm key", outlook.what, outlook.remedy),
+    ]
 
 
 def _spotify(

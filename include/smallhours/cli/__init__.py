@@ -22,6 +22,7 @@ from smallhours.cli import (
     night,
     past,
     playlist,
+    rescue,
     sandbox,
     simulate,
     study,
@@ -54,6 +55,7 @@ sandbox.register(app)
 explore.register(app)
 study.register(app)
 past.register(app)
+rescue.register(app)
 simulate.register(app)
 demo.register(app)
 up.register(app)

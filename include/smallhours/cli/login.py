@@ -4,6 +4,7 @@ Spotify sends the browser back to an address of this machine, where one small se
 Over SSH the browser is elsewhere: there the listener pastes the address that it ended on.
 """
 
+import datetime as dt
 import secrets
 import time
 from dataclasses import replace
@@ -90,6 +91,7 @@ def lastfm(
     """Check an API key and keep it in the connection `lastfm_<listener>`."""
     from smallhours.runs import lastfm_client
     from smallhours.services.credentials import LastfmCredentials
+    from smallhours.services.lastfm_pro import key_outlook
 
     settings = load_settings()
     name = _listener(settings, listener)
@@ -102,6 +104,8 @@ def lastfm(
     open_secrets().keep_key(credentials)
     typer.echo(f"The key works: {told.name} has {told.playcount:,} scrobbles.")
     typer.echo(f"The connection `lastfm_{name}` holds it.")
+    outlook = key_outlook(told, today=dt.datetime.now(dt.UTC).date())
+    typer.echo(f"{outlook.what} {outlook.remedy}".rstrip())
 
 
 class _Just:

@@ -80,15 +80,29 @@ def sync_scrobbles(
 
 
 def verify_history(
-    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    lastfm: LastfmClient,
+    *,
+    settings: Settings,
+    night: Night,
+    every_days: int = VERIFIED_EVERY_DAYS,
 ) -> Summary:
     """Once a month, compare the whole history with what Last.fm counts, and mend what differs.
+
+    Args:
+        listener: Whose history.
+        lake: The lake.
+        lastfm: The client.
+        settings: The settings.
+        night: Tonight.
+        every_days: What was verified less than so many days ago is not verified again.
 
     Raises:
         ServiceError: what was mended before it is kept; the next run looks again.
     """
     last = _last_verified(lake, listener, night)
-    if last is not None and (night.date - last).days < VERIFIED_EVERY_DAYS:
+    if last is not None and (night.date - last).days < every_days:
         return {"skipped": f"the whole history was verified on {last}"}
     plays = lake.frame(PLAYS, columns=["played_at", "sources"], where={"listener": listener})
     times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
@@ -171,23 +185,27 @@ def sync_library(
 ) -> Summary:
     """Note tonight's top, saved and loved tracks; what is gone stays with its last night."""
     wishes = settings.listener(listener)
-    rows: list[dict[str, Any]] = [
-        {"signal": "loved", "artist": t.artist, "title": t.title, "added_at": t.loved_at}
-        for t in lastfm.loved_tracks(wishes.lastfm_user)
-    ]
+    rows = _loved(lastfm, wishes.lastfm_user)
     if wishes.spotify:
         rows += _spotify_signals(spotify)
         if wishes.dislike_playlist:
             rows += _disliked(spotify, wishes.dislike_playlist)
-    seen = library_frame(rows, night=night.date)
-    stored = lake.frame(LIBRARY, where={"listener": listener})
-    lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
+    seen = _keep_library(lake, listener, rows, night)
     counts = seen["signal"].value_counts().to_dict()
     return {
         **{f"{signal}_tracks": int(counts.get(signal, 0)) for signal in SIGNALS},
         "spotify_calls": spotify.calls.total() if wishes.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
     }
+
+
+def sync_loved(
+    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+) -> Summary:
+    """Note tonight's loved tracks only, without asking Spotify."""
+    rows = _loved(lastfm, settings.listener(listener).lastfm_user)
+    seen = _keep_library(lake, listener, rows, night)
+    return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
 def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None:
@@ -269,6 +287,23 @@ def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
         return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
     except NotFound:
         return []
+
+
+def _loved(lastfm: LastfmClient, user: str) -> list[dict[str, Any]]:
+    return [
+        {"signal": "loved", "artist": t.artist, "title": t.title, "added_at": t.loved_at}
+        for t in lastfm.loved_tracks(user)
+    ]
+
+
+def _keep_library(
+    lake: Lake, listener: str, rows: list[dict[str, Any]], night: Night
+) -> pd.DataFrame:
+    """Store the signals that were seen tonight, and return them."""
+    seen = library_frame(rows, night=night.date)
+    stored = lake.frame(LIBRARY, where={"listener": listener})
+    lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
+    return seen
 
 
 def _disliked(spotify: SpotifyClient, name: str) -> Iterable[dict[str, Any]]:

@@ -46,6 +46,7 @@ def admin_routes(state: SandboxState, *, advanced: Callable[[], None] | None = N
         ("DELETE", "faults", admin.clear_faults),
         ("POST", "revoke", admin.revoke),
         ("DELETE", "revoke", admin.restore_access),
+        ("POST", "subscriber", admin.set_subscriber),
         ("GET", "playlists", admin.playlists),
         ("GET", "truth/tracks", admin.true_tracks),
     ]
@@ -137,6 +138,18 @@ class _Admin:
         """Every listener agrees again; the old tokens are good once more."""
         accounts_of(self._state).revoked.clear()
         return {"revoked": []}
+
+    async def set_subscriber(self, request: Request) -> dict[str, Any]:
+        """Let Last.fm tell of a subscription ``{"listener": name, "says": text}``, or null."""
+        body = await _json(request)
+        name = body.get("listener") if isinstance(body, dict) else None
+        if name not in self._state.world.listeners:
+            raise BadRequest(f"no listener is called {name!r}")
+        says = body.get("says")
+        if not isinstance(says, str | None):
+            raise BadRequest(f"says is a text or null, not {says!r}")
+        self._state.subscriber[name] = says
+        return {"subscriber": self._state.subscriber}
 
     async def playlists(self, _request: Request) -> dict[str, Any]:
         """Every playlist of every listener, its items as "artist – title"."""

@@ -8,6 +8,7 @@ by ``fault_transport``; those about content are asked for by the handlers throug
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Self
 from weakref import WeakKeyDictionary
@@ -98,6 +99,13 @@ KINDS: Mapping[str, Kind] = {
         times=0,
         service="lastfm",
     ),
+    "unpaid_key": Kind(
+        "from the date `since` on, the key is refused unless its owner, the first listener, "
+        "subscribes: error `code` (10; 0 for no error of Last.fm's) with `status` (403)",
+        "content",
+        times=0,
+        service="lastfm",
+    ),
     "total_mismatch": Kind(
         "totals say `count` more than there is", "content", times=0, service="lastfm"
     ),
@@ -132,6 +140,7 @@ class Fault:
         code: Last.fm's error number.
         count: how many rows.
         days: how long ago.
+        since: an ISO date; before it, by the sandbox clock, nothing happens.
         acted: carry the request out before failing it, as a lost answer would.
         seen: matching calls so far.
         fired: how often it fired.
@@ -148,6 +157,7 @@ class Fault:
     code: int | None = None
     count: int = 1
     days: float | None = None
+    since: str | None = None
     acted: bool = False
     seen: int = 0
     fired: int = 0
@@ -168,6 +178,10 @@ class Fault:
             raise FaultError(f"status {self.status} is not an HTTP status of an answer")
         if min(self.after, self.times, self.count) < 0 or (self.seconds or 0) < 0:
             raise FaultError("after, times, count and seconds can't be negative")
+        try:
+            date.fromisoformat(self.since or "1970-01-01")
+        except ValueError:
+            raise FaultError(f"since is a date such as 2026-12-01, not {self.since!r}") from None
 
     @classmethod
     def from_json(cls, rule: object) -> Self:
@@ -193,6 +207,12 @@ class Fault:
     def to_json(self) -> dict[str, Any]:
         """The rule with its counters and its kind's one-line description."""
         return {**asdict(self), "summary": KINDS[self.kind].summary}
+
+    def begun(self, now: float) -> bool:
+        """Whether the rule holds at a moment of the sandbox clock."""
+        return self.since is None or datetime.fromtimestamp(now, UTC).date() >= date.fromisoformat(
+            self.since
+        )
 
     def concerns(self, service: str, routes: Sequence[str], user: str) -> bool:
         """Whether a call is one of those that the rule is about."""

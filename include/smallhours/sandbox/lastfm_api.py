@@ -15,7 +15,14 @@ from smallhours.sandbox.lastfm_details import DETAIL_METHODS
 from smallhours.sandbox.lastfm_index import LastfmIndex
 from smallhours.sandbox.lastfm_methods import CATALOGUE_METHODS
 from smallhours.sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render, render_error
-from smallhours.sandbox.lastfm_request import LastfmError, Params, Reply, canonical, refusal
+from smallhours.sandbox.lastfm_request import (
+    ERRORS,
+    LastfmError,
+    Params,
+    Reply,
+    canonical,
+    refusal,
+)
 from smallhours.sandbox.lastfm_users import USER_METHODS, UserCall
 from smallhours.sandbox.state import SandboxState
 
@@ -71,6 +78,7 @@ class LastfmApi:
         self._state.count("lastfm", method)
         try:
             _check_key(sent.get("api_key", ""))
+            self._check_paid(method)
             if asked not in ("json", "xml"):
                 raise refusal(5)
             if method in CATALOGUE_METHODS:
@@ -82,8 +90,24 @@ class LastfmApi:
                 reply = _LISTENER_METHODS[method](call)
             return 200, as_json, self._written(reply, method, as_json=as_json)
         except LastfmError as error:
+            if not error.code:
+                return error.status, as_json, b"Forbidden"
             body = render_error(error.code, error.message, as_json=as_json, links=error.links)
             return error.status, as_json, body
+
+    def _check_paid(self, method: str) -> None:
+        """Refuse the key where a rule says that its owner has to subscribe.
+
+        Raises:
+            LastfmError: as the rule says.
+        """
+        owner = next(iter(self._state.world.listeners))
+        if self._state.subscriber.get(owner) == "1":
+            return
+        fault = active(self._state, "unpaid_key", service="lastfm", route=method, user=owner)
+        if fault is not None and fault.begun(self._state.now):
+            code = 10 if fault.code is None else fault.code
+            raise LastfmError(code, ERRORS.get(code, ("",))[0], fault.status or 403)
 
     def _catalogue(self, method: str, sent: dict[str, str], *, as_json: bool) -> bytes:
         key = (method, "json" if as_json else "xml", *(sent.get(name, "") for name in _KEYS))

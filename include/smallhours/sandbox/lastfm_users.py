@@ -264,7 +264,6 @@ def user_info(call: UserCall) -> Reply:
         "country": "None",
         "age": "0",
         "gender": "n",
-        "subscriber": "0",
         "playcount": str(len(track) + call.surplus(person.name)),
         "playlists": "0",
         "bootstrap": "0",
@@ -274,6 +273,9 @@ def user_info(call: UserCall) -> Reply:
         "album_count": str(len(np.unique(world.track_album[track]))),
         "track_count": str(len(np.unique(call.index.page_of[track]))),
     }
+    subscriber = call.state.subscriber.get(person.name, "0")
+    if subscriber is not None:
+        node["subscriber"] = subscriber
     return Reply("user", node, indented=True)
 
 

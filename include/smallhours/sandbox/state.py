@@ -98,6 +98,8 @@ class SandboxState:
         now: sandbox clock, unix seconds UTC; starts at `world.ends` and only `advance` moves it.
         playlists: by playlist id, in order of creation.
         calls: how often each (service, method or route) was asked.
+        subscriber: by listener, what Last.fm says of their subscription: "1", "0" or other text,
+            None to leave it out; whoever is not named here does not subscribe.
     """
 
     def __init__(self, world: World) -> None:
@@ -109,6 +111,7 @@ class SandboxState:
         self.now = world.ends.timestamp()
         self.playlists: dict[str, Playlist] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.subscriber: dict[str, str | None] = {}
         self._base = {name: len(person.play_at) for name, person in world.listeners.items()}
         self._visible: dict[tuple[str, bool], tuple[float, int, PlayLog]] = {}
         for name, person in self.world.listeners.items():
@@ -268,6 +271,7 @@ class SandboxState:
                 "world": self.world.fingerprint(),
                 "now": self.now,
                 "playlists": [asdict(playlist) for playlist in self.playlists.values()],
+                "subscriber": self.subscriber,
                 "listeners": {
                     name: {
                         "saved": [[track, at] for track, at in person.saved.items()],
@@ -317,6 +321,7 @@ class SandboxState:
             )
         state = cls(world)
         state.now = account["now"]
+        state.subscriber = account.get("subscriber", {})
         state.playlists = {}
         for row in account["playlists"]:
             items = [PlaylistItem(**item) for item in row.pop("items")]

@@ -79,11 +79,15 @@ class LovedPage:
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """A listener; `playcount` includes undated plays, which no list shows."""
+    """A listener; `playcount` includes undated plays, which no list shows.
+
+    `subscriber` says whether they pay for Last.fm Pro; None where Last.fm doesn't tell.
+    """
 
     name: str
     playcount: int
     registered_at: datetime | None
+    subscriber: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,9 @@ def parse_loved(root: Element, user: str) -> LovedPage:
     return LovedPage(pages, _whole(section.get("total"), "total"), tracks)
 
 
+_SUBSCRIBER = {"0": False, "1": True, "false": False, "true": True}
+
+
 def parse_user(root: Element) -> UserInfo:
     """`user.getInfo`."""
     section = _section(root, "user")
@@ -211,7 +218,8 @@ def parse_user(root: Element) -> UserInfo:
     registered = section.find("registered")
     uts = registered.get("unixtime") if registered is not None else None
     playcount = _whole(_text(section, "playcount"), "playcount")
-    return UserInfo(name, playcount, _moment(uts))
+    subscriber = _SUBSCRIBER.get(_text(section, "subscriber").lower())
+    return UserInfo(name, playcount, _moment(uts), subscriber)
 
 
 def parse_tags(root: Element, artist: str, title: str | None) -> Tags:

@@ -23,6 +23,7 @@ from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, Servic
 from smallhours.services.budget import TokenBucket
 from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
+from smallhours.services.lastfm_pro import REFUSED_KEY
 from smallhours.services.patience import (
     AFTER_FAULTS_S,
     USER_AGENT,
@@ -222,7 +223,8 @@ class LastfmWire:
                 SERVICE,
                 f"{method} was answered with status {status} and no explanation.",
                 remedy="If it lasts, check `services.lastfm.api_url`, and whether a proxy or a "
-                "login page of the network stands in between.",
+                "login page of the network stands in between."
+                + (f" {REFUSED_KEY}" if status == httpx2.codes.FORBIDDEN else ""),
             )
 
     def _fail(
@@ -275,7 +277,7 @@ class LastfmWire:
         if code in (4, 10, 13):
             return (
                 f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
-                f"{connection}."
+                f"{connection}. {REFUSED_KEY}"
             )
         if code == 17:
             return (
@@ -285,7 +287,8 @@ class LastfmWire:
         if code == 26:
             return (
                 "Pause the DAGs: Last.fm has suspended the API key, and more calls make it worse. "
-                f"Write to Last.fm, or put another key into the connection {connection}."
+                f"Write to Last.fm, or put another key into the connection {connection}. "
+                f"{REFUSED_KEY}"
             )
         return "Smallhours asked for something that Last.fm no longer gives; look for an update."
 
