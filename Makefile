@@ -21,7 +21,7 @@ demo: setup  ## Run a night of the real DAGs against a local sandbox, and show i
 	@$(BIN)/smallhours demo
 
 test: lint  ## Run every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadscope
 
 lint: setup  ## Check style, types and layers
 	$(BIN)/ruff check
