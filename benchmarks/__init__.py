@@ -1,1 +1,1 @@
-"""Commands that print the figures of docs/benchmarks.md."""
+"""Benchmarks: commands that print the figures of docs/benchmarks.md."""

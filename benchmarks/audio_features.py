@@ -1,12 +1,12 @@
-"""How well do tags tell what a track sounds like, by our models and by the paper's, at what cost?
+"""Benchmark of audio features: our models and the paper's, their accuracy and cost.
 
     python -m benchmarks.audio_features [--data FILE …] [--quick]
 
-Prints every figure of docs/benchmarks.md, "Audio features", in one run, and ends with one line of
+Prints all figures of docs/benchmarks.md, "Audio features", in one run, and ends with one line of
 JSON. Each fit runs in a process of its own, so that time and memory are its own. FILEs are tables
-of tracks and of artists' tags (see benchmarks/set_b.py), told apart by their columns; without
-them, set B is read from ../shared where it is there. `--quick` looks at one split of the artists
-in place of five folds, and at K = 1,000 alone.
+of tracks and of artists' tags (see benchmarks/set_b.py), recognised by their columns; without
+them, set B is read from ../shared if it exists. `--quick` runs one split of the artists
+in place of five folds, and K = 1,000 only.
 """
 
 import argparse
@@ -44,9 +44,9 @@ class Bench:
     """The data on disk, and every fit so far.
 
     Attributes:
-        data: The rows to measure on.
-        folder: Where inputs and predictions lie.
-        fits: By model and split: what it predicted and learned, and what it cost.
+        data: The rows.
+        folder: Folder of inputs and predictions.
+        fits: By model and split: the predictions and coefficients, and the cost.
     """
 
     data: SetB
@@ -79,7 +79,7 @@ class Bench:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print; 0, or 2 when a table cannot be used."""
+    """Run the benchmark; return 0, or 2 when a table cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", nargs="+", type=Path, default=list(DEFAULT), metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="one split, K = 1,000 alone")
@@ -136,7 +136,7 @@ def measure(bench: Bench, *, quick: bool) -> dict[str, Any]:
 
     coverage, worst = report.coverage(data, folds, grouped[OURS])
     speed = bayes_speed(bench)
-    # The paper's own library, where it was measured: five Bayesian fits by scikit-learn.
+    # If it was measured: five Bayesian fits by scikit-learn, the paper's own library.
     paper_cost = speed.scikit if best == f"{SHARED_BASIS}:{K_SPEED}" else grouped[best].cost
     return {
         "r2_grouped": grouped[OURS].r2,
@@ -162,7 +162,10 @@ def measure(bench: Bench, *, quick: bool) -> dict[str, Any]:
 
 
 def paper_models(*, quick: bool) -> list[str]:
-    """The paper's tabular rows. Its Bayesian ridge is computed with one shared decomposition."""
+    """Return the names of the paper's tabular models.
+
+    Their Bayesian ridge is computed with one shared decomposition.
+    """
     limits = (K_SPEED,) if quick else (100, K_SPEED, ALL_TAGS)
     return [f"{kind}:{k}" for kind in (XGBOOST, SHARED_BASIS) for k in limits]
 

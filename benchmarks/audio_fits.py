@@ -1,4 +1,4 @@
-"""One regressor, one split: fit, predict, and say what it cost. Run by benchmarks.audio_features.
+"""One fit of one regressor on one split, with its cost; run by benchmarks.audio_features.
 
 python -m benchmarks.audio_fits MODEL DATA SPLIT OUT REPORT
 """
@@ -37,14 +37,14 @@ LIBRARY = {
 
 
 def main() -> None:
-    """Read the inputs, fit in between the two clock readings, write predictions."""
+    """Read the inputs, fit between two clock readings, and write predictions."""
     model, data, split, out, report = sys.argv[1:]
     with np.load(data) as stored:
         inputs = {name: stored[name] for name in stored.files}
     with np.load(split) as rows:
         train, test = rows["train"], rows["test"]
     work = _ours if model in (OURS, LINEAR) else _paper
-    # Loading a library takes longer than some of the fits.
+    # Imported first: loading a library takes longer than some of the fits.
     importlib.import_module(LIBRARY[model.split(":")[0]])
     with threadpool_limits(limits=1 if model.endswith(SMALL) else THREADS):
         found = note_cost(lambda: work(model, inputs, train, test), Path(report))
@@ -64,7 +64,7 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
         return {"predicted": linear.predict(tags[test])}
     fitted = TagFeatureRegressor(columns, n_jobs=THREADS)
     fitted.fit(tags[train], y[train], artists[train])
-    # Without groups: nothing is known of the artist but tags.
+    # Without groups: the artist is new to the model.
     predicted, low, high = fitted.predict_interval(tags[test])
     seen = np.isin(artists[test], artists[train])
     known = fitted.predict(tags[test], artists[test]) if seen.any() else predicted
@@ -72,7 +72,7 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
 
 
 def _paper(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found:
-    """One of the paper's two tabular models on its top K tags by summed count."""
+    """Fit one of the paper's two tabular models on its top K tags by summed count."""
     kind, k = model.split(":")
     tags, y = matrix(inputs, "merged"), inputs["targets"]
     strength = np.asarray(tags[train].sum(axis=0)).ravel()
@@ -105,7 +105,7 @@ def _learned(fits: list[Any], coef: Floats) -> Found:
 
 
 def arrays(name: str, counts: sparse.csr_matrix) -> dict[str, Any]:
-    """A sparse matrix as plain arrays, for a file; `matrix` puts it together."""
+    """Return a sparse matrix as plain arrays, for a file; `matrix` reads it back."""
     return {
         f"{name}_data": counts.data,
         f"{name}_indices": counts.indices,
@@ -115,7 +115,7 @@ def arrays(name: str, counts: sparse.csr_matrix) -> dict[str, Any]:
 
 
 def matrix(inputs: Mapping[str, Any], name: str) -> sparse.csr_matrix:
-    """What `arrays` took apart."""
+    """Read back a sparse matrix from the result of `arrays`."""
     parts = tuple(inputs[f"{name}_{part}"] for part in ("data", "indices", "indptr"))
     return sparse.csr_matrix(parts, shape=tuple(inputs[f"{name}_shape"]))
 

@@ -1,4 +1,4 @@
-"""How are predictions of audio features scored, compared and printed?"""
+"""Scores, comparisons and printed tables of audio feature predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PUBLISHED = "the paper's own data"
 
 @dataclass(frozen=True)
 class Pooled:
-    """One model over all folds.
+    """The figures of one model over all folds.
 
     Attributes:
         rmse: (5,) over the test rows of all folds.
@@ -72,7 +72,7 @@ def pool(
 
 
 def tested(data: SetB, folds: Sequence[Rows]) -> Floats:
-    """The targets of the test rows of all folds."""
+    """Return the targets of the test rows of all folds."""
     return np.concatenate([data.targets[test] for _, test in folds])
 
 
@@ -86,7 +86,7 @@ class Paired:
 
 
 def paired(data: SetB, folds: Sequence[Rows], ours: Pooled, theirs: Pooled) -> Paired:
-    """Bootstrap over artists (Efron and Tibshirani 1993): tracks of one artist stay together."""
+    """Bootstrap the difference over artists (Efron and Tibshirani 1993), tracks kept together."""
     actual = tested(data, folds)
     artist = np.concatenate([data.artists[test] for _, test in folds])
     base = np.concatenate(
@@ -106,10 +106,10 @@ def paired(data: SetB, folds: Sequence[Rows], ours: Pooled, theirs: Pooled) -> P
 
 
 def coverage(data: SetB, folds: Sequence[Rows], pooled: Pooled) -> tuple[Floats, float]:
-    """Share of unseen artists' tracks within their 80 % interval, and where it is least.
+    """Return the share of unseen artists' tracks within their 80 % interval, and its minimum.
 
     Returns:
-        (5,) by target, and the least over targets and fifths of the predictions.
+        (5,) by target, and the minimum over targets and fifths of the predictions.
     """
     if pooled.low is None or pooled.high is None:
         raise ValueError("this model gives no intervals")
@@ -128,7 +128,7 @@ def coverage(data: SetB, folds: Sequence[Rows], pooled: Pooled) -> tuple[Floats,
 
 
 def describe(data: SetB) -> None:
-    """Print what is measured on."""
+    """Print a description of the rows."""
     merged = data.merged()
     print(
         f"{len(data):,} tracks of {data.artists.max() + 1:,} artists, {merged.shape[1]:,} tags, "
@@ -155,7 +155,7 @@ def table(title: str, models: Mapping[str, Pooled], data: SetB) -> None:
 
 
 def published() -> dict[str, Floats]:
-    """The paper's own tabular rows (Table 9), where they are at hand. Other tracks than ours."""
+    """Read the paper's own tabular rows (Table 9), if they exist; they are of other tracks."""
     path = DEFAULT[0].parents[1] / "paper" / "table9_rmse.csv"
     if not path.exists():
         return {}
@@ -170,7 +170,7 @@ def published() -> dict[str, Floats]:
 
 
 def by_target(values: Floats) -> dict[str, float]:
-    """One figure per target, by name."""
+    """Return one figure per target, by name."""
     return dict(zip(TARGETS, map(float, values), strict=True))
 
 

@@ -1,7 +1,7 @@
-"""Which faults does the suite put in the way of which stage, and where?
+"""The fault suite's cases: a stage, a fault, and the call that it hits.
 
-Each case is a rule for the sandbox: a kind of fault, the call it meets, how many such calls pass
-before it, and how often it happens. The names of kinds are those of `smallhours.sandbox.faults`.
+Each case is a rule for the sandbox: a kind of fault, the call that it hits, the number of such
+calls before it, and how often it happens. The kinds are those of `smallhours.sandbox.faults`.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ SCROBBLES = "user.getRecentTracks"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One stage that meets one fault.
+    """One stage with one fault.
 
     Attributes:
         stage: The stage's verb.
         kind: The fault's kind.
-        match: The Last.fm method, or route, that it meets.
-        after: How many such calls pass before.
+        match: The Last.fm method, or route, that it hits.
+        after: Number of such calls that pass before it.
         more: Further keys of the rule.
     """
 
@@ -31,23 +31,23 @@ class Case:
 
     @property
     def rule(self) -> dict[str, Any]:
-        """The rule as the sandbox takes it."""
+        """Return the rule as the sandbox takes it."""
         return {"kind": self.kind, "match": self.match, "after": self.after, **self.more}
 
     @property
     def drifts(self) -> bool:
-        """Whether the history itself is another one afterwards."""
+        """Return True if the fault changes the history itself."""
         return self.kind in (
             "page_drift", "late_scrobbles", "deleted_scrobbles", "duplicate_rows"
         )  # fmt: skip
 
     def __str__(self) -> str:
-        """The case in a few words, for tables and test names."""
+        """Return the case in a few words, for tables and test names."""
         more = "".join(f" {name}={value}" for name, value in self.more.items())
         return f"{self.stage}: {self.kind}{more}, call {self.after + 1} of {self.match}"
 
 
-# What any service may do in transport; three times is all that a client tries.
+# Transport faults of any service; a client tries three times at most.
 _PASSING: tuple[tuple[str, dict[str, Any]], ...] = (
     ("server_error", {"status": 500}),
     ("server_error", {"status": 503, "times": 3}),
@@ -111,7 +111,7 @@ _CATALOG: tuple[tuple[str, str, int], ...] = (
 
 
 def cases() -> list[Case]:
-    """The whole table."""
+    """Return all cases."""
     return list(_all())
 
 

@@ -1,12 +1,12 @@
-"""Does any stage lose or double a row when the services misbehave, or when it is killed?
+"""Fault suite: no stage may lose or double a row when services misbehave or the stage is killed.
 
     python -m benchmarks.faults [--write] [--kills EVERY]
 
 Every case of `benchmarks.fault_cases` runs a stage over a sandbox that misbehaves, until it ends
 or raises one of our errors; then the fault is over and the stage runs again. Besides, a stage is
-killed at every writing operation of the lake's disk, and run again. Afterwards the lake is compared
-with that of a night on which nothing went wrong: the files, byte for byte, and the rows by key.
-`--write` keeps the table in docs/faults.md.
+killed at every write operation of the lake's disk, and run again. Afterwards the lake is compared
+with that of a night without faults: the files, byte for byte, and the rows by key. `--write` keeps
+the table in docs/faults.md.
 """
 
 import argparse
@@ -59,7 +59,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
 LISTENER = "default"
 NIGHT = "2026-11-02"
 FAST = 10_000.0
-# Shorter than a fault's "timeout" holds an answer, longer than any good answer takes.
+# Shorter than the delay of the fault "timeout", longer than any normal answer takes.
 TIMEOUT_S = 1.5
 TABLES: tuple[Table, ...] = (
     PLAYS, LIBRARY, TRACKS, ARTIST_TAGS, TRACK_TAGS, SIMILAR, CANDIDATES, AUDIO_FEATURES,
@@ -72,15 +72,15 @@ ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a case.
+    """The result of a case.
 
     Attributes:
         ended: "mended", or the name of the error with which the first run ended.
-        fired: How often the fault happened, or how often the stage was killed.
-        lost_rows: Rows of a quiet night that are not there.
-        doubled_rows: Rows that no quiet night has.
-        other_rows: Rows with the same key that say something else.
-        same_bytes: Whether all files hold the same bytes.
+        fired: Number of times that the fault happened, or that the stage was killed.
+        lost_rows: Rows of a night without faults that are missing.
+        doubled_rows: Rows that a night without faults does not have.
+        other_rows: Rows with the same key and different values.
+        same_bytes: True if all files hold the same bytes.
     """
 
     ended: str
@@ -92,15 +92,15 @@ class Outcome:
 
     @property
     def whole(self) -> bool:
-        """Whether the lake is that of a quiet night."""
+        """Return True if the lake equals that of a night without faults."""
         return not (self.lost_rows or self.doubled_rows or self.other_rows)
 
 
 class Bench:
-    """A small world, its quiet night, and the lake as it was before each of its stages.
+    """A small world, a night without faults in it, and the lake before each of its stages.
 
     Args:
-        folder: Where the lakes lie.
+        folder: Folder of the lakes.
         world: Shared by all cases; each has a state of its own.
     """
 
@@ -118,14 +118,14 @@ class Bench:
             self._copy(lake, folder / f"after-{stage}")
 
     def fresh(self) -> None:
-        """The world as it was before anybody touched it."""
+        """Reset the world to its initial state."""
         self._server.serve(SandboxState(self._world))
 
     def run(self, stage: str, lake: Path, files: LocalFiles | None = None) -> None:
         """Run one stage on a lake.
 
         Raises:
-            SmallhoursError: what the stage raises.
+            SmallhoursError: the stage's error.
         """
         night = self.settings.night(LISTENER, NIGHT)
         verb = STAGES[stage]
@@ -139,7 +139,7 @@ class Bench:
             )
 
     def meet(self, case: Case) -> Outcome:
-        """Run a stage into a fault, then again without."""
+        """Run a stage with a fault, then again without."""
         self.fresh()
         lake = self.before(case.stage)
         faults = book(self._server.state)
@@ -159,12 +159,12 @@ class Bench:
         return self._judge(ended, fault.fired, quiet, lake)
 
     def kill(self, stage: str, prepare: Callable[[Path], None], dies_at: int) -> Outcome | None:
-        """Kill a stage at one operation of its disk, then run it again.
+        """Kill a stage at one disk operation, then run it again.
 
         Args:
             stage: Its verb.
-            prepare: Makes the lake of a quiet night one that the stage has something to do with.
-            dies_at: Which operation, from 1.
+            prepare: Removes rows from the lake so that the stage has something to do.
+            dies_at: Number of the operation, from 1.
 
         Returns:
             None when the stage has fewer operations.
@@ -186,7 +186,7 @@ class Bench:
         return None
 
     def operations(self, stage: str, prepare: Callable[[Path], None]) -> list[str]:
-        """What a stage does with its disk, in order, when nobody kills it."""
+        """Return the disk operations of a stage in order, without a kill."""
         self.fresh()
         lake = self._new()
         self._copy(self._folder / f"after-{stage}", lake)
@@ -196,7 +196,7 @@ class Bench:
         return disk.done
 
     def before(self, stage: str) -> Path:
-        """A copy of the lake as it was before a stage."""
+        """Return a copy of the lake as it was before a stage."""
         lake = self._new()
         self._copy(self._folder / f"before-{stage}", lake)
         return lake
@@ -226,7 +226,7 @@ class Bench:
 
 @contextmanager
 def bench(folder: Path) -> Iterator[Bench]:
-    """The bench over a world of 120 artists and little more than a year, in a folder."""
+    """Build the bench over a world of 120 artists and a little more than a year, in a folder."""
     begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
     world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
     with SandboxServer(SandboxState(world)) as server:
@@ -234,13 +234,13 @@ def bench(folder: Path) -> Iterator[Bench]:
 
 
 def forget_two_months(lake: Path) -> None:
-    """Leave `sync_scrobbles` the last two months of the history to read."""
+    """Remove the last two months of the history, for `sync_scrobbles` to read."""
     for month in sorted(lake.glob("plays/*/month=*"))[-2:]:
         shutil.rmtree(month)
 
 
 def forget_some_tags(lake: Path) -> None:
-    """Leave `fetch_tags` a file of artists' tags and one of tracks' tags to fetch."""
+    """Remove a file of artists' tags and one of tracks' tags, for `fetch_tags` to fetch."""
     for name in ("artist_tags", "track_tags"):
         shutil.rmtree(sorted(lake.glob(f"{name}/prefix=*"))[7])
 
@@ -252,9 +252,9 @@ KILLS: Mapping[str, Callable[[Path], None]] = {
 
 
 def kills(on: Bench, stage: str, *, every: int = 1) -> Iterator[tuple[str, Outcome]]:
-    """Kill a stage at each, or each n-th, operation with which it writes to its disk."""
+    """Kill a stage at each, or each n-th, write operation of its disk."""
     operations = enumerate(on.operations(stage, KILLS[stage]), 1)
-    # Until the first of these, nothing has happened; reading in between changes nothing either.
+    # Only write operations matter: reads change nothing.
     writing = [number for number, name in operations if name not in ("read", "walk")]
     for dies_at in writing[::every]:
         outcome = on.kill(stage, KILLS[stage], dies_at)
@@ -263,7 +263,7 @@ def kills(on: Bench, stage: str, *, every: int = 1) -> Iterator[tuple[str, Outco
 
 
 def table() -> str:
-    """docs/faults.md: every case, in Markdown."""
+    """Return docs/faults.md: every case, in Markdown."""
     lines = [
         "# Faults",
         "",
@@ -363,7 +363,7 @@ def _clients(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _settings(url: str) -> Settings:
-    """One listener, `default`, who is the sandbox's `ada`; few seeds, so that a stage is short."""
+    """Return settings of one listener, `default`, the sandbox's `ada`, with few seeds."""
     return parse_settings(
         {
             "listeners": {
@@ -407,7 +407,7 @@ def _content(lake: Path) -> dict[str, bytes]:
 
 
 def _rows(lake: Path, table: Table) -> Counter[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """How often each row is there, as its key and the whole of it."""
+    """Count each row, as its key and its whole content."""
     frame = Lake(str(lake)).frame(table)
     key = [*table.partition, *table.key]
     keys = frame[key].astype(str).itertuples(index=False, name=None)

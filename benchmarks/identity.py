@@ -1,15 +1,15 @@
-"""Does a Last.fm title find its recording on Spotify?
+"""Benchmark of identity: how well a Last.fm title is matched with its recording on Spotify.
 
     python -m benchmarks.identity [--sample 3000] [--rough 1000] [--absent 500] [--seed 1983]
 
 The sandbox's world knows which Spotify tracks are one recording. Recordings are drawn from it,
-odd ones (versions, guests, other scripts, signs) more often than plain ones, and their Last.fm
-titles are looked up through the real client over HTTP, without length or ISRC, as for a track that
-was only ever scrobbled. More are asked for in other spellings (`benchmarks.rough_names`), and some
-are asked for that are not there at all. An id is right when it is of the same recording.
+difficult ones (versions, guests, other scripts, symbols) more often than plain ones, and their
+Last.fm titles are looked up by the real client over HTTP, without length or ISRC, as for a track
+that was only ever scrobbled. Others are looked up in other spellings (`benchmarks.rough_names`),
+and some that do not exist at all. An id is right when it belongs to the same recording.
 
-Precision is the share of right ids among all ids; recall is the share of tracks with a right id
-among those that are there.
+Precision is the share of right ids among all ids found; recall is the share of existing tracks with
+a right id.
 """
 
 import argparse
@@ -38,9 +38,9 @@ from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Spotify
 
 ARTISTS, TRACKS, SCROBBLES = 3_000, 40_000, 20_000
-# How much oftener than a plain recording an odd one is drawn.
+# Factor by which a difficult recording is drawn more often than a plain one.
 ODD_WEIGHT = 8.0
-# The client waits for the network more than it computes, but the sandbox answers one at a time.
+# The client mostly waits for the network, but the sandbox answers one request at a time.
 WORKERS = 2
 ENOUGH = 1_000_000
 NIGHT = dt.date(2026, 11, 2)
@@ -49,12 +49,12 @@ GOAL_PRECISION, GOAL_RECALL = 0.995, 0.97
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is looked up, and what would be right.
+    """A lookup with its right answer.
 
     Attributes:
-        sought: The names that are asked for.
-        kind: The line of the table.
-        track: A track of the world that is meant; None when nothing would be right.
+        sought: The names to look up.
+        kind: The row of the table.
+        track: The right track of the world; None when it does not exist.
     """
 
     sought: Sought
@@ -64,7 +64,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and whether it is right."""
+    """The answer to a lookup, and whether it is right."""
 
     question: Question
     finding: Finding
@@ -72,17 +72,17 @@ class Answer:
 
     @property
     def found(self) -> bool:
-        """Whether there is an id."""
+        """Return True if an id was found."""
         return self.finding.spotify_id is not None
 
     @property
     def there(self) -> bool:
-        """Whether there is anything to be found."""
+        """Return True if the track exists."""
         return self.question.track is not None
 
 
 def main() -> None:
-    """Measure, print, and end with the figures as one line of JSON."""
+    """Run the benchmark, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
     started = time.perf_counter()
     world = generate_world(arguments.seed, ARTISTS, TRACKS, scrobbles=SCROBBLES)
@@ -103,13 +103,13 @@ def main() -> None:
 
 
 def draw(world: World, count: int, seed: int) -> list[int]:
-    """Tracks of different recordings, odd ones likelier."""
+    """Draw tracks of different recordings, difficult ones more often."""
     weight = np.array([ODD_WEIGHT if odd(world, t) else 1.0 for t in range(world.n_tracks)])
     rng = np.random.default_rng([seed, count])
     order = rng.choice(world.n_tracks, world.n_tracks, replace=False, p=weight / weight.sum())
     first: dict[tuple[int, str], int] = {}
     for track in order.tolist():
-        # A remaster is asked for besides the original: its title differs.
+        # A remaster is looked up besides the original, since its title differs.
         first.setdefault((int(world.track_recording[track]), world.track_version[track]), track)
         if len(first) == count:
             break
@@ -117,7 +117,7 @@ def draw(world: World, count: int, seed: int) -> list[int]:
 
 
 def odd(world: World, track: int) -> bool:
-    """Whether the names are of the kind that lookups stumble over."""
+    """Return True if the names are of a kind that is difficult to look up."""
     title, scrobbled = world.track_title[track], world.track_lastfm_title[track]
     artist = world.artist_name[world.track_artist[track]]
     plain = (title + artist).isascii() and (title + artist).replace(" ", "").isalpha()
@@ -125,7 +125,7 @@ def odd(world: World, track: int) -> bool:
 
 
 def look_up(world: World, questions: list[Question]) -> tuple[list[Answer], int]:
-    """Ask the sandbox each question; the answers, and how many searches they took."""
+    """Look up each question in the sandbox; return the answers and the number of searches."""
     with SandboxServer(SandboxState(world)) as sandbox:
         settings = Spotify(
             api_url=sandbox.spotify_url,
@@ -160,7 +160,7 @@ def _questions(world: World, arguments: argparse.Namespace) -> Iterator[Question
 
 
 def figures(answers: Iterable[Answer]) -> tuple[float, float]:
-    """Precision and recall."""
+    """Return precision and recall."""
     answers = list(answers)
     right = sum(answer.right for answer in answers)
     found = sum(answer.found for answer in answers)
@@ -197,7 +197,7 @@ def _print_kinds(answers: list[Answer]) -> None:
 
 
 def _print_keys(world: World) -> None:
-    """How well keys alone tell recordings apart, over every title of the world."""
+    """Print how well keys alone separate recordings, over every title of the world."""
     recordings: dict[str, set[int]] = defaultdict(set)
     keys: dict[int, set[str]] = defaultdict(set)
     for track in range(world.n_tracks):

@@ -1,12 +1,12 @@
-"""Is Last.fm's rate used, is nothing asked twice after a kill, and what does a night cost?
+"""Benchmark of the ingest stages: use of the rate limit, repeated calls after a kill, and cost.
 
     python -m benchmarks.ingest [--seconds 45] [--kills 3]
 
-Four measurements over the sandbox, each printed as it comes: how much of 4 calls a second a first
-sync uses, by one process and by two at once; what is asked again after SIGKILL at random moments
-of five stages; how many calls a normal night makes and how few would do; and what merging a normal
-night costs where 90,000 plays, 20,000 tracks and 5,000,000 tags are stored. Answers take 0.3
-seconds, as Last.fm's do.
+Four measurements over the sandbox, each printed when it is done: how much of 4 calls a second a
+first sync uses, by one process and by two at once; how many calls are repeated after SIGKILL at
+random moments of five stages; the number of calls of a normal night, and the minimum; and the cost
+of merging a normal night where 90,000 plays, 20,000 tracks and 5,000,000 tags are stored. Answers
+take 0.3 seconds, as Last.fm's do.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from smallhours.sandbox.world import World
 
 NEXT_NIGHT = "2026-11-03"
 LASTFM_RATE = 4.0
-# Fast enough that a kill comes soon, slow enough that hundreds of questions are left.
+# Fast enough that a kill comes soon, slow enough that hundreds of calls are left.
 KILLED_RATE = 20.0
 SCROBBLES, TRACKS = 90_000, 20_000
 STAGES_OF_A_NIGHT = (
@@ -47,9 +47,9 @@ STAGES_OF_A_NIGHT = (
     "fetch_neighbours", "fetch_tags", "fetch_audio_features", "gather_candidates",
 )  # fmt: skip
 
-# What a killed client may have been reading when it died; a busy machine takes long to read.
+# Time that a killed client may have needed to read an answer on a busy machine.
 READING_S = 0.25
-# Stages that ask much before they store it; each is killed by itself, as its task would be.
+# Stages that make many calls before they store the answers; each is killed by itself.
 KILLED = (
     "sync_scrobbles",
     "sync_library",
@@ -60,7 +60,7 @@ KILLED = (
 
 
 def main() -> None:
-    """Measure, print, and end with the figures as one line of JSON."""
+    """Run the benchmark, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
     world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000)
     figures: dict[str, float] = {}
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure_rate(server: ListeningServer, folder: Path, seconds: float) -> float:
-    """Calls made per calls allowed in a first sync; the lower of one process and of two."""
+    """Return calls made per calls allowed in a first sync; the lower of one process and two."""
     before = ("sync_scrobbles", "update_tracks", "fetch_neighbours")
     run_stages(before, folder / "rate", server.url, FAST)
     shares = []
@@ -118,7 +118,7 @@ def measure_kills(
     times: int,
     verbs: Sequence[str] = KILLED,
 ) -> int:
-    """How many answers, of those that were sent, had to be asked for again after SIGKILL.
+    """Return the number of answers that had to be fetched again after SIGKILL.
 
     Each stage is killed at random moments, several times in a row, and then run to its end.
     """
@@ -151,7 +151,7 @@ def measure_kills(
 
 
 def _kill(server: ListeningServer, verb: str, lake: Path, after_s: float) -> float | None:
-    """Kill a stage some time after its next question; returns when, unless it was done before."""
+    """Kill a stage some time after its next call; return when, unless it was done before."""
     already = len(server.asked)
     done = lake.with_name(DONE)
     done.unlink(missing_ok=True)
@@ -166,7 +166,7 @@ def _kill(server: ListeningServer, verb: str, lake: Path, after_s: float) -> flo
 
 
 def repeated(asked: Sequence[Asked], killed: Sequence[float]) -> tuple[int, int]:
-    """How many questions came again after an answer, and how many because it was under way."""
+    """Count calls that were repeated after an answer, and those repeated while under way."""
     lost = cut_off = 0
     last: dict[str, Asked] = {}
     for each in sorted(asked, key=lambda each: each.at):
@@ -180,7 +180,7 @@ def repeated(asked: Sequence[Asked], killed: Sequence[float]) -> tuple[int, int]
 
 
 def measure_night(server: ListeningServer, world: World, folder: Path) -> float:
-    """Calls of a normal night per the fewest that could have brought what it brought."""
+    """Return the calls of a normal night divided by the minimum for the same data."""
     state = SandboxState(world)
     server.serve(state)
     lake = folder / "nights"
@@ -198,7 +198,7 @@ def measure_night(server: ListeningServer, world: World, folder: Path) -> float:
 
 
 def _least(lake: Lake, known: set[str]) -> Counter[str]:
-    """The fewest calls that could have brought what a night brought, by what they ask for."""
+    """Return the minimum number of calls for a night's data, by what they ask for."""
     library = lake.frame(LIBRARY)
     library = library[library["last_seen"] == library["last_seen"].max()]
     top = library[library["signal"] == "top"].groupby("time_range").size()
@@ -223,7 +223,7 @@ def _least(lake: Lake, known: set[str]) -> Counter[str]:
 
 
 def _answers(lake: Lake) -> Iterator[tuple[str, str]]:
-    """Each answer in the catalog, as its own key and what it answers."""
+    """Yield each answer in the catalog, as its own key and the key that it answers."""
     for table, kind, key in (
         (ARTIST_TAGS, "artist tags", ["artist_key"]),
         (TRACK_TAGS, "track tags", ["track_key"]),

@@ -1,8 +1,8 @@
-"""What does merging a normal night cost where years of history and all tags are stored?
+"""Benchmark of merging a normal night into a lake with years of history and all tags.
 
 The lake holds 90,000 plays, 20,000 tracks and 5,000,000 tags; the night brings 150 plays of the
-last half day, 300 tracks that were unknown, and the tags of 350 tracks: as many of 20,000 as are
-asked again each night when an answer is fresh for 60 days. The merge runs in a process of its own.
+last half day, 300 new tracks, and the tags of 350 tracks: as many of 20,000 as are fetched
+again each night when an answer is fresh for 60 days. The merge runs in a process of its own.
 """
 
 import datetime as dt
@@ -33,26 +33,26 @@ NEW_PLAYS, NEW_TRACKS, NEW_TAGGED = 150, 300, 350
 
 
 class CountingDisk(Disk):
-    """A disk that counts the bytes that go each way."""
+    """A disk that counts the bytes read and written."""
 
     def __init__(self) -> None:
         self.bytes_read = 0
         self.bytes_written = 0
 
     def read(self, path: Path) -> bytes:
-        """A file's content, counted."""
+        """Read a file's content, counted."""
         data = super().read(path)
         self.bytes_read += len(data)
         return data
 
     def write(self, path: Path, data: bytes) -> None:
-        """A file, counted."""
+        """Write a file, counted."""
         self.bytes_written += len(data)
         super().write(path, data)
 
 
 def measure_merge(folder: Path) -> dict[str, float]:
-    """Build the lake, merge a night in another process, print and return what it cost."""
+    """Build the lake, merge a night in another process, and return and print its cost."""
     lake = folder / "large"
     build(lake)
     report, counts = folder / "merge.json", folder / "merge-bytes.json"

@@ -1,4 +1,4 @@
-"""How are the stages of a night run over a sandbox that notes what it is asked?
+"""The stages of a night over a sandbox that records its calls.
 
 `python -m benchmarks.ingest_stages STAGE,... LAKE URL RATE` is a process that may be killed.
 """
@@ -29,18 +29,18 @@ LISTENER = "default"
 FIRST_NIGHT = "2026-11-02"
 FAST = 10_000.0
 LATENCY_S = 0.3
-# Says that the stages were done before the kill came.
+# Marks that the stages were done before the kill.
 DONE = "done"
 
 
 @dataclass
 class Asked:
-    """One thing that a service was asked: when, and when the answer was sent.
+    """One call of a service, with its times.
 
     Attributes:
-        question: The service's path and what was asked; one of each id, where a call has many.
-        at: When it came, in seconds of the monotonic clock.
-        answered: When the whole answer was sent; infinite before that.
+        question: The service's path and query; one for each id, where a call has many.
+        at: Time of the call, in seconds of the monotonic clock.
+        answered: Time at which the whole answer was sent; infinite before that.
     """
 
     question: str
@@ -52,29 +52,29 @@ class Secrets:
     """The sandbox's public credentials."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
-        """The key that the sandbox takes."""
+        """Return the key that the sandbox takes."""
         del listener
         return LastfmCredentials(LASTFM_API_KEY)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
-        """The login of the sandbox's `ada`."""
+        """Return the login of the sandbox's `ada`."""
         del listener
         return SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada")
 
     def keep_refresh_token(self, listener: str, token: str) -> None:
-        """The sandbox keeps its tokens."""
+        """Ignore the token: the sandbox's tokens do not change."""
         raise AssertionError(f"{listener} was not to get {token}")
 
 
 class ListeningServer(SandboxServer):
-    """A sandbox that notes each question that it is asked, with its moments."""
+    """A sandbox that records each call, with its times."""
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
         self.asked: list[Asked] = []
 
     def serve(self, state: SandboxState) -> None:
-        """Serve a state, noting what is asked."""
+        """Serve a state, recording its calls."""
         super().serve(state)
         if self._app is not None:
             self._app = self._noting(self._app)
@@ -111,7 +111,7 @@ class ListeningServer(SandboxServer):
 
 
 def _questions(path: str, query: str) -> list[str]:
-    """What a request asks, one for each id where it has many."""
+    """Return the questions of a request, one for each id where it has many."""
     fields = dict(parse_qsl(query))
     ids = fields.pop("ids", fields.pop("recording_ids", ""))
     plain = f"{path} {sorted(fields.items())}"
@@ -136,7 +136,7 @@ def run_stages(
 
 @contextmanager
 def latency(server: SandboxServer) -> Iterator[None]:
-    """Let every answer take as long as Last.fm's do."""
+    """Delay every answer as long as Last.fm's take."""
     rules = book(server.state)
     rules.add(Fault("slow", seconds=LATENCY_S, times=0))
     yield
@@ -150,7 +150,7 @@ def start(verbs: tuple[str, ...], lake: Path, url: str, rate: float) -> "subproc
 
 
 def settings_of(url: str, lake: Path, rate: float, *, archive: bool = False) -> Settings:
-    """The settings of one listener at a sandbox; `archive` is whether AcousticBrainz is asked."""
+    """Return the settings of one listener at a sandbox; `archive` turns AcousticBrainz on."""
     return parse_settings(
         {
             "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
@@ -176,7 +176,7 @@ def settings_of(url: str, lake: Path, rate: float, *, archive: bool = False) -> 
 
 
 def main() -> None:
-    """Run the stages of the command line, and leave a note beside the lake when they are done."""
+    """Run the stages of the command line, and write a mark beside the lake when they are done."""
     verbs, lake, url, rate = sys.argv[1:]
     run_stages(verbs.split(","), Path(lake), url, float(rate), archive=True)
     Path(lake).with_name(DONE).touch()

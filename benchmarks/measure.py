@@ -1,4 +1,4 @@
-"""How long does one piece of work take, and how much memory at most, in a process of its own?"""
+"""Time and peak memory of a piece of work in a process of its own."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Cost:
-    """What a piece of work cost.
+    """The cost of a piece of work.
 
     Attributes:
         wall_s: Seconds of the work itself, without starting Python and reading the data.
@@ -28,17 +28,17 @@ class Cost:
 
 
 def run_apart(module: str, arguments: list[str], report: Path) -> Cost:
-    """Run `python -m module arguments` and read the cost that it leaves in `report`.
+    """Run `python -m module arguments` and read the cost that it writes to `report`.
 
     Raises:
-        subprocess.CalledProcessError: when it fails; its own error is on the screen.
+        subprocess.CalledProcessError: when it fails; its own error is printed.
     """
     subprocess.run([sys.executable, "-m", module, *arguments, str(report)], check=True)
     return Cost(**json.loads(report.read_text()))
 
 
 def note_cost(work: Callable[[], T], report: Path) -> T:
-    """Do the work and leave its cost in `report`, for `run_apart`."""
+    """Do the work and write its cost to `report`, for `run_apart`."""
     start = time.perf_counter()
     done = work()
     wall = time.perf_counter() - start
@@ -47,9 +47,9 @@ def note_cost(work: Callable[[], T], report: Path) -> T:
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process in MiB.
+    """Return the largest resident memory of this process in MiB.
 
-    getrusage would count what the parent held when it forked; Linux's own count does not.
+    getrusage includes the parent's memory at the fork; Linux's own count does not.
     """
     status = Path("/proc/self/status")
     if status.exists():

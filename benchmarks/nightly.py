@@ -1,4 +1,4 @@
-"""What does a night cost: the demo cold and warm, parsing the DAGs, and a real log replayed?
+"""Benchmark of a night: the demo cold and warm, parsing the DAGs, and a replay of a real log.
 
     python -m benchmarks.nightly [--no-demo] [--replay LOG --artist-tags TAGS --features FILE]
     python -m benchmarks.nightly --first-night
@@ -75,14 +75,14 @@ lastfm_calls_per_night = {calls}
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a command cost: seconds on the clock, and the most memory it held (RSS, MB)."""
+    """The cost of a command: wall-clock seconds, and its peak memory (RSS, MB)."""
 
     wall_s: float
     peak_mb: float
 
 
 def main() -> None:
-    """Measure, print, and end with the figures as one line of JSON."""
+    """Run the benchmark, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
     if arguments.first_night:
         print(json.dumps(first_night()))
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def parse_seconds() -> float:
-    """Seconds that Airflow takes to parse the DAG files, imports of Airflow itself aside."""
+    """Return the seconds that Airflow takes to parse the DAG files, without importing Airflow."""
     code = (
         "import airflow.sdk, smallhours.settings, time\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
@@ -128,7 +128,7 @@ def parse_seconds() -> float:
 
 
 def demo_seconds(folder: Path) -> float:
-    """Seconds of one `smallhours demo`, from the command to its end."""
+    """Return the seconds of one `smallhours demo`, from the command to its end."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "smallhours", "demo", "--folder", str(folder), "--leave"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,11 +1,11 @@
-"""How long does the server take for each page, on the lake of a long history?
+"""Benchmark of the pages: the server's time for each, on the lake of a long history.
 
     python -m benchmarks.pages [--scrobbles 90000] [--nights 3] [--lake FOLDER]
 
 A simulated listener with that many plays lives through a few nights in the sandbox, so that the
-lake is one that the product itself has made; then each page is asked for, in the process, without a
-network. The first time includes what is kept afterwards (models that are opened, modules that are
-imported); the figure is the median of the further times. `--lake` keeps the lake, or takes it up.
+lake is one that the product itself has made; then each page is requested, in the process, without a
+network. The first time includes everything that is cached afterwards (opened models, imported
+modules); the figure is the median of the further times. `--lake` keeps the lake, or uses it again.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from smallhours.training.study.work import carry_out
 
 LISTENER = "ada"
 TIMES = 15
-# Fits in seconds, and its report has every kind of table and picture.
+# Takes seconds to fit, and its report has every kind of table and picture.
 GRID = Grid.of(models=["bayes", "linear"], formats=["tags", "apart"], limits=[100, 1000])
 ASKED = {
     "tonight": "tonight",
@@ -58,7 +58,7 @@ ASKED = {
 
 
 def main() -> None:
-    """Measure, print, and end with the figures as one line of JSON."""
+    """Run the benchmark, print, and end with the figures as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--scrobbles", type=int, default=90_000)
     parser.add_argument("--nights", type=int, default=3)
@@ -85,14 +85,14 @@ def _live(lake: Path, scrobbles: int, nights: int) -> None:
     print("living through the nights …", file=sys.stderr, flush=True)
     size = Size(artists=1_500, tracks=20_000, scrobbles=scrobbles)
     live(Life(LISTENER, OURS, nights, 1983, size, (LISTENER,)), lake)
-    # What only the pages read is not made in a simulated life.
+    # The simulation does not run the stages that only the pages need.
     settings, kept = settings_for(LISTENER, "http://127.0.0.1:9", lake), Lake(str(lake))
     last = max(part["night"] for part in kept.partitions(RECOMMENDATIONS))
     describe_taste(LISTENER, kept, settings=settings, night=settings.night(LISTENER, last))
 
 
 def _study(lake: Lake) -> str:
-    """The name of the lake's study; a small one is carried out when there is none."""
+    """Return the name of the lake's study; a small one is carried out when there is none."""
     known = [each.name for each in studies_in(lake.files) if each.reported]
     if known:
         return known[0]
@@ -117,12 +117,12 @@ def _set_surroundings(folder: Path, lake: Path) -> None:
 
 @dataclass(frozen=True)
 class Took:
-    """What a page cost.
+    """The cost of a page.
 
     Attributes:
         first_ms: Milliseconds the first time.
         ms: The median of the further times.
-        cpu_ms: The same in processor time: what a busy machine does not stretch.
+        cpu_ms: The same in CPU time, which a busy machine does not increase.
         size: Bytes.
     """
 
@@ -133,7 +133,7 @@ class Took:
 
 
 def _measure(study: str) -> dict[str, Took]:
-    """By page, what it costs.
+    """Measure the cost of each page.
 
     Args:
         study: The name of a study with a report.
@@ -160,7 +160,7 @@ def _measure(study: str) -> dict[str, Took]:
 
 
 def _open_house() -> Host:
-    """Whoever measures may do everything."""
+    """Return a host that allows everything."""
     return Host(
         may_read=lambda: None,
         writes=lambda: True,

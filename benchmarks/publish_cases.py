@@ -1,8 +1,7 @@
-"""What is put in the way of `publish_playlist`: crashes, faults of Spotify's, and the listener.
+"""Cases of the publishing suite: crashes, faults of Spotify, and edits by the listener.
 
-A case is a scene - what stands in the playlist, and what is to be written - and one trouble, at a
-numbered request or disk operation of the run. How many of those a run has is found out by a quiet
-one.
+A case is a scene - the tracks in the playlist, and the list to be written - and one trouble, at a
+numbered request or disk operation of the run. A run without trouble gives the number of these.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 Trouble = Literal["kill at request", "kill at disk operation", "fault", "edit", "quiet"]
 
-# Faults that pass by themselves, and such that last until the next run.
+# Transient faults, and faults that last until the next run.
 PASSING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "500 once": {"kind": "server_error", "status": 500},
@@ -38,7 +37,7 @@ LASTING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )  # fmt: skip
 
-# What a listener does; `publish_faults` carries it out.
+# Edits by the listener; `publish_faults` carries them out.
 EDITS = (
     "adds a track on top",
     "adds a track at the end",
@@ -55,16 +54,16 @@ RARE_EDITS = ("renames it", "removes the marker", "deletes it")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What stands there, and what is to be written.
+    """The tracks in the playlist, and the list to be written.
 
     Attributes:
         name: Its name.
-        size: Tracks in each night's list.
+        size: Number of tracks in each night's list.
         first: There is no playlist yet.
-        own: The listener has put a track, a local file, an episode into it; and Spotify has lost
+        own: The listener has added a track, a local file and an episode; and Spotify has lost
             a row.
-        again: The same night is ranked anew, and shares half of its tracks with the list there.
-        rollback: What is written is the list of the night before.
+        again: The same night is ranked again, and shares half of its tracks with the present list.
+        rollback: The list of the night before is written.
     """
 
     name: str
@@ -97,9 +96,9 @@ class Case:
 
     Attributes:
         scene: The scene's name.
-        trouble: Its kind.
-        what: Which fault or edit.
-        at: At which request, or disk operation, from 1.
+        trouble: Kind of the trouble.
+        what: Name of the fault or edit.
+        at: Number of the request or disk operation, from 1.
         rule: The fault, as the sandbox takes it.
     """
 
@@ -115,11 +114,11 @@ class Case:
 
 
 def cases(requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]) -> list[Case]:
-    """All cases.
+    """Return all cases.
 
     Args:
-        requests: By scene, the requests of a quiet run, in order.
-        operations: By scene, the disk operations of a quiet run, in order.
+        requests: By scene, the requests of a run without trouble, in order.
+        operations: By scene, the disk operations of a run without trouble, in order.
     """
     return [
         *_kills(requests, operations),
@@ -130,7 +129,7 @@ def cases(requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]
 
 
 def representative(every: Iterable[Case]) -> list[Case]:
-    """One of each kind of trouble, in the middle of a short run."""
+    """Choose one case of each kind of trouble, in the middle of a short run."""
     groups: dict[tuple[str, str], list[Case]] = {}
     for case in every:
         if SCENES[case.scene].size <= 100 and case.trouble != "quiet":
@@ -139,12 +138,12 @@ def representative(every: Iterable[Case]) -> list[Case]:
 
 
 def writing(requests: list[str]) -> list[int]:
-    """The numbers, from 1, of the requests that change something."""
+    """Return the numbers, from 1, of the requests that change something."""
     return [number for number, each in enumerate(requests, 1) if not each.startswith("GET")]
 
 
 def _places(scene: str, requests: list[str]) -> list[int]:
-    """All requests of a short run; of a long one those that write, and what follows each."""
+    """Return all requests of a short run; of a long one those that write, and the next ones."""
     if SCENES[scene].size <= 100:
         return list(range(1, len(requests) + 1))
     written = writing(requests)

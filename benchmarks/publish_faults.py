@@ -1,12 +1,12 @@
-"""What becomes of the listener's playlist when publishing goes wrong?
+"""Publishing suite: the listener's playlist after crashes, faults and edits during publishing.
 
     python -m benchmarks.publish_faults [--write] [--every N]
 
-Each case of `benchmarks.publish_cases` is played on `benchmarks.publish_stage`: the stage runs into
-its trouble over real HTTP, and ends, raises one of our errors, or is killed; then the trouble is
-over and it runs again; then comes the next night. Afterwards the playlist has to hold one whole
-list and what is the listener's own, and no other playlist may have changed. `--write` keeps the
-table in docs/publish-faults.md.
+Each case of `benchmarks.publish_cases` is run on `benchmarks.publish_stage`: the stage meets its
+trouble over real HTTP, and ends, raises one of our errors, or is killed; then the trouble is over
+and it runs again; then comes the next night. Afterwards the playlist must hold one whole list and
+the listener's own items, and no other playlist may have changed. `--write` keeps the table in
+docs/publish-faults.md.
 """
 
 import argparse
@@ -37,7 +37,7 @@ TROUBLES = {
 
 @contextmanager
 def opened(folder: Path, world: World | None = None) -> Iterator[tuple[Stage, list[Case]]]:
-    """A stage, and all its cases."""
+    """Open a test stage, with all its cases."""
     world = world or generate_world(seed=1983, artists=150, tracks=2_400, scrobbles=1_500)
     with stage(folder, world) as ready:
         quiet = {scene: ready.quiet(scene) for scene in SCENES}
@@ -47,7 +47,7 @@ def opened(folder: Path, world: World | None = None) -> Iterator[tuple[Stage, li
 
 
 def table(played: Sequence[Case]) -> str:
-    """docs/publish-faults.md: the cases, counted by scene and trouble."""
+    """Return docs/publish-faults.md: the cases, counted by scene and trouble."""
     counts = Counter((case.trouble, case.what, case.scene) for case in played)
     lines = [
         "# Publish faults",
@@ -81,7 +81,7 @@ def table(played: Sequence[Case]) -> str:
 
 
 def main() -> None:
-    """Play all cases, print them, and end with the figures as one line of JSON."""
+    """Run all cases, print them, and end with the figures as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--write", action="store_true", help="keep the table in docs/publish-faults.md"

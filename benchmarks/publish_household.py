@@ -1,6 +1,6 @@
-"""Who is put to the test by `benchmarks.publish_stage`: one listener's Spotify and lake.
+"""One listener's Spotify and lake, for `benchmarks.publish_stage`, with the edits of the listener.
 
-The listener meddles: every deed is done to the sandbox, and what has to be true of it is noted.
+Every edit is made in the sandbox, and the condition that must hold afterwards is recorded.
 """
 
 import datetime as dt
@@ -34,7 +34,7 @@ LISTENER = "default"
 OWNER = "ada"
 NIGHTS = ("2026-11-01", "2026-11-02", "2026-11-03", "2026-11-04")
 FAST = 10_000.0
-# Shorter than a fault holds an answer, longer than any good answer takes.
+# Shorter than the delay of a fault, longer than any normal answer takes.
 TIMEOUT_S = 0.75
 LOCAL = "spotify:local:Me:Tape:Song:200"
 EPISODE = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
@@ -42,7 +42,7 @@ NEVER = 10**9
 
 
 class DyingBudget(TokenBucket):
-    """A budget whose process is killed before its n-th request."""
+    """A rate limit whose process is killed before its n-th request."""
 
     def __init__(self, dies_at: int = NEVER) -> None:
         super().__init__(FAST, burst=1_000)
@@ -50,7 +50,7 @@ class DyingBudget(TokenBucket):
         self.asked = 0
 
     def acquire(self, *, metered: bool = True) -> None:
-        """Let a request start, or die."""
+        """Allow a request, or die."""
         self.asked += 1
         if self.asked >= self.dies_at:
             raise Killed
@@ -59,15 +59,15 @@ class DyingBudget(TokenBucket):
 
 @dataclass
 class Meddling:
-    """What the listener has done, and what has to be true of it in the end.
+    """The listener's edits, as conditions on the final playlist.
 
     Attributes:
-        present: URIs that have to be there, with how often.
-        absent: URIs that must not be there.
-        name: What the playlist has to be called.
-        unmarked: The description without our marker, which has to stay so.
-        taken_over: What stood there when the marker went: nothing may be written from then on.
-        deleted: The playlist that has to stay deleted.
+        present: URIs that must be in the playlist, with their number.
+        absent: URIs that must not be in it.
+        name: The playlist's name.
+        unmarked: The description without our marker, which must stay so.
+        taken_over: The rows when the marker was removed: nothing may be written from then on.
+        deleted: The playlist that must stay deleted.
     """
 
     present: dict[str, int] = field(default_factory=dict)
@@ -96,20 +96,20 @@ class Household:
 
     @property
     def state(self) -> SandboxState:
-        """The sandbox's state."""
+        """Return the sandbox's state."""
         return self.server.state
 
     def uris(self, which: int) -> list[str]:
-        """The URIs of one of the lists."""
+        """Return the URIs of one of the lists."""
         ids = self.world.track_spotify_id
         return [f"spotify:track:{ids[self.tracks[key]]}" for key in self.lists[which]]
 
     def ours(self) -> list[Playlist]:
-        """The playlists that we made, the newest last."""
+        """Return the playlists that we made, the newest last."""
         return [one for one in self.state.playlists.values() if one.by_app]
 
     def rows(self) -> list[str]:
-        """What stands in our newest playlist."""
+        """Return the rows of our newest playlist."""
         made = self.ours()
         return [item.uri for item in made[-1].items] if made else []
 
@@ -117,8 +117,8 @@ class Household:
         """Publish a night's list.
 
         Raises:
-            SmallhoursError: what the stage raises.
-            Killed: when it was to be killed.
+            SmallhoursError: the stage's error.
+            Killed: at the set request.
         """
         with self._client(dies_at) as client:
             publish_playlist(
@@ -130,11 +130,11 @@ class Household:
             )
 
     def roll_back(self, night: int, *, files: LocalFiles | None, dies_at: int) -> None:
-        """Put a night's list back.
+        """Roll back to a night's list.
 
         Raises:
-            SmallhoursError: what the verb raises.
-            Killed: when it was to be killed.
+            SmallhoursError: the command's error.
+            Killed: at the set request.
         """
         with self._client(dies_at) as client:
             rollback(
@@ -180,7 +180,7 @@ class Household:
         Lake(str(self.lake)).replace(RECOMMENDATIONS, rows, partition=where)
 
     def put(self, uri: str, place: int | None = None) -> None:
-        """The listener puts something into our playlist."""
+        """Add an item to our playlist, as the listener."""
         playlist = self.ours()[-1]
         ids = {f"spotify:track:{id_}": n for n, id_ in enumerate(self.world.track_spotify_id)}
         item = PlaylistItem(ids.get(uri), uri, self.state.now, OWNER)
@@ -190,7 +190,7 @@ class Household:
         self.meddling.absent.discard(uri)
 
     def take(self, uri: str) -> None:
-        """The listener takes something out of our playlist."""
+        """Remove an item from our playlist, as the listener."""
         playlist = self.ours()[-1]
         playlist.items = [item for item in playlist.items if item.uri != uri]
         playlist.touch()
@@ -198,45 +198,45 @@ class Household:
         self.meddling.present.pop(uri, None)
 
     def move(self) -> None:
-        """The listener moves a track to the end."""
+        """Move a track to the end, as the listener."""
         playlist = self.ours()[-1]
         playlist.items.append(playlist.items.pop(1))
         playlist.touch()
 
     def rename(self, name: str) -> None:
-        """The listener gives our playlist another name."""
+        """Rename our playlist, as the listener."""
         self.ours()[-1].name = self.meddling.name = name
         self.ours()[-1].touch()
 
     def unmark(self, description: str) -> None:
-        """The listener gives our playlist another description."""
+        """Change the description of our playlist, as the listener."""
         self.ours()[-1].description = self.meddling.unmarked = description
         self.meddling.taken_over = self.rows()
         self.ours()[-1].touch()
 
     def delete(self) -> None:
-        """The listener deletes our playlist."""
+        """Delete our playlist, as the listener."""
         self.ours()[-1].followed = False
         self.meddling.deleted = self.ours()[-1].id
 
 
 def written(scene: Scene) -> int:
-    """Which list the run writes."""
+    """Return the number of the list that the run writes."""
     return 0 if scene.first or scene.rollback else 1
 
 
 def _lists(keys: Sequence[str], scene: Scene) -> list[list[str]]:
-    """The keys of the lists: of two nights, of a spare one, and of the night after it all."""
+    """Return the keys of the lists: two nights', a spare one, and the one of the night after."""
     size = scene.size
     lists = [list(keys[start : start + size]) for start in (0, size)]
     if scene.again:
-        # Half of it as before, in another order.
+        # Half of the tracks as before, in another order.
         lists[1] = [*keys[size : size + size // 2], *reversed(keys[: size - size // 2])]
     return [*lists, list(keys[-16:-8]), list(keys[-8:])]
 
 
 def distinct(world: World) -> dict[str, int]:
-    """Tracks of the world by key, each recording once, the artists well mixed."""
+    """Return tracks of the world by key, each recording once, artists mixed."""
     found: dict[str, int] = {}
     for track in sorted(range(world.n_tracks), key=lambda n: n * 7_919 % world.n_tracks):
         key = identify(world.artist_name[world.track_artist[track]], world.track_title[track])
@@ -245,7 +245,7 @@ def distinct(world: World) -> dict[str, int]:
 
 
 def remember(lake: Lake, world: World, tracks: dict[str, int]) -> None:
-    """Let a lake know these tracks."""
+    """Add these tracks to a lake."""
     named = pd.DataFrame(
         {
             "artist": [world.artist_name[world.track_artist[track]] for track in tracks.values()],
@@ -258,7 +258,7 @@ def remember(lake: Lake, world: World, tracks: dict[str, int]) -> None:
 
 
 def household_settings(url: str) -> Settings:
-    """One listener, `default`, who is the sandbox's `ada`."""
+    """Return settings of one listener, `default`, who is the sandbox's `ada`."""
     return parse_settings(
         {
             "listeners": {

@@ -1,4 +1,4 @@
-"""What became of a case of `benchmarks.publish_cases`: who lost what?"""
+"""Results of the cases of `benchmarks.publish_cases`: lost edits, mixtures, touched playlists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from smallhours.sandbox.faults import Fault
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a case.
+    """The result of a case.
 
     Attributes:
-        ended: How the troubled run ended.
-        left: What stood in the playlist then: "old", "new" or "new above old".
-        happened: Whether the trouble did.
-        bad_moments: Requests before which no whole list of ours stood there.
-        mixtures: Playlists that in the end hold anything but tonight's list and the listener's own.
-        lost_edits: Deeds of the listener that were undone.
-        others_touched: Other playlists that changed.
+        ended: How the run with trouble ended.
+        left: The list in the playlist then: "old", "new" or "new above old".
+        happened: True if the trouble happened.
+        bad_moments: Number of requests before which the playlist held no whole list of ours.
+        mixtures: Playlists that in the end hold more than tonight's list and the listener's items.
+        lost_edits: Number of the listener's edits that were undone.
+        others_touched: Number of other playlists that changed.
     """
 
     ended: str
@@ -32,13 +32,13 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether nothing at all is wrong."""
+        """Return True if nothing is wrong."""
         wrong = self.bad_moments + self.mixtures + self.lost_edits + self.others_touched
         return wrong == 0 and self.happened
 
 
 def left_of(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> str:
-    """Which of the two lists stand there."""
+    """Return the list or lists that the playlist holds."""
     has_old = bool(before) and set(before) - set(new) <= set(rows)
     has_new = set(new) <= set(rows)
     if has_old and has_new:
@@ -49,7 +49,7 @@ def left_of(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> s
 
 
 def trouble_happened(case: Case, fault: Fault | None, home: Household, ended: str) -> bool:
-    """Whether a case's trouble came at all."""
+    """Return True if a case's trouble happened."""
     if fault is not None:
         return fault.fired > 0
     if case.trouble.startswith("kill"):
@@ -60,10 +60,10 @@ def trouble_happened(case: Case, fault: Fault | None, home: Household, ended: st
 def mixtures_in(
     home: Household, before: Sequence[str], *, stopped: str, which: int | None = None
 ) -> int:
-    """1 if our newest playlist holds anything but one whole list and the listener's own."""
+    """Return 1 if our newest playlist is not one whole list and the listener's own items."""
     which = written(home.scene) if which is None else which
     if home.meddling.taken_over is not None:
-        # A request may have been on its way; what it brought in is taken out again.
+        # A request may have been under way; the tracks that it added are removed again.
         whole_lists = (home.meddling.taken_over, list(before), home.uris(which))
         return int(home.rows() not in whole_lists)
     left = list(home.rows())
@@ -82,7 +82,7 @@ def mixtures_in(
 
 
 def lost_edits_in(home: Household) -> int:
-    """How many of the listener's deeds were undone."""
+    """Return the number of the listener's edits that were undone."""
     if not home.ours():
         return 0
     playlist = home.ours()[-1]

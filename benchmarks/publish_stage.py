@@ -1,8 +1,8 @@
-"""Where `publish_playlist` is put to the test: a household, its lists, and a meddling listener.
+"""The test stage of the publishing suite: a household, its lists, and a listener who edits.
 
 Everything is real but the world: the stage and its client, HTTP, the lake's files. The sandbox's
-server tells of each request before it looks at it; that is when the listener meddles, and when the
-playlist is checked: at every moment a whole list of ours has to stand in it.
+server reports each request before it handles it; that is when the listener edits, and when the
+playlist is checked: at every moment it must hold a whole list of ours.
 """
 
 import dataclasses
@@ -46,12 +46,12 @@ from tests.lake.stores import DyingDisk, Killed
 
 @dataclass
 class Stage:
-    """Where cases are played.
+    """The environment in which cases run.
 
     Attributes:
-        folder: Where the lakes lie.
+        folder: Folder of the lakes.
         world: Shared by all cases.
-        server: Serves each case a state of its own.
+        server: Serves each case with a state of its own.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class Stage:
         self._prepared: dict[str, tuple[Path, Path]] = {}
 
     def quiet(self, scene: str) -> tuple[list[str], list[str]]:
-        """The requests and the disk operations of a run that nothing troubles."""
+        """Return the requests and the disk operations of a run without trouble."""
         home = self.enter(scene)
         disk = DyingDisk(NEVER)
         self._watch(home, lambda _number: None)
@@ -75,7 +75,7 @@ class Stage:
         return home.requests, disk.done
 
     def play(self, case: Case) -> Outcome:
-        """Play one case: the troubled run, a run after it, and the next night's."""
+        """Run one case: the run with trouble, a run after it, and the next night's."""
         home = self.enter(case.scene)
         others = self._others(home)
         before = home.rows()
@@ -97,7 +97,7 @@ class Stage:
         return Outcome(ended, left, happened, sum(moments), min(mixtures, 1), min(lost, 1), touched)
 
     def enter(self, scene: str) -> Household:
-        """A fresh household in a scene."""
+        """Build a fresh household in a scene."""
         home = self._house(SCENES[scene], SandboxState(self.world), self.blank)
         if scene not in self._prepared:
             self._prepare(home)
@@ -123,7 +123,7 @@ class Stage:
         return Household(self.world, self.server, self.settings, mine, scene, self.tracks)
 
     def _prepare(self, home: Household) -> None:
-        """The scene as it is before the trouble."""
+        """Build the scene as it is before the trouble."""
         name, mark = "Smallhours", marker(LISTENER, "main")
         made = home.state.create_playlist(OWNER, name, description="mine", by_app=False)
         home.state.add_items(made, [1, 2, 3])
@@ -144,7 +144,7 @@ class Stage:
             home.choose(0, 1)
 
     def _foreign(self, home: Household) -> str:
-        """A track that is in none of the lists."""
+        """Return a track that is in none of the lists."""
         used = {home.tracks[key] for keys in home.lists for key in keys}
         free = next(n for n in range(self.world.n_tracks) if n not in used)
         return f"spotify:track:{self.world.track_spotify_id[free]}"
@@ -152,7 +152,7 @@ class Stage:
     def _run(
         self, home: Household, *, files: LocalFiles | None = None, dies_at: int = NEVER
     ) -> None:
-        """Do what the scene is about."""
+        """Run the scene's command."""
         if home.scene.rollback:
             home.roll_back(0, files=files, dies_at=dies_at)
         else:
@@ -170,7 +170,7 @@ class Stage:
         return "done"
 
     def _rerun(self, home: Household) -> str:
-        """Run again now that the trouble is over; the error that stops it, if one does."""
+        """Run again after the trouble; return the error that stops it, if any."""
         try:
             self._run(home)
         except SmallhoursError as error:
@@ -178,7 +178,7 @@ class Stage:
         return ""
 
     def _next_night(self, home: Household) -> int:
-        """Publish the night after; 1 if anything of the nights before is left."""
+        """Publish the night after; return 1 if anything of the nights before is left."""
         home.publish(3)
         return mixtures_in(home, [], stopped="", which=3)
 
@@ -202,7 +202,7 @@ class Stage:
         return fault, lambda _number: None
 
     def _watch(self, home: Household, meddle: Callable[[int], None]) -> list[bool]:
-        """Note each request; meddle before it; and say where no whole list of ours stood there."""
+        """Record each request; edit before it; return where no whole list of ours is present."""
         bad: list[bool] = []
         old, new = home.rows(), home.uris(written(home.scene))
         before = [uri for uri in old if uri not in home.meddling.present]
@@ -222,7 +222,7 @@ class Stage:
 
     @staticmethod
     def _others(home: Household) -> dict[str, object]:
-        """The playlists that are none of ours, as they are."""
+        """Return the content of playlists that are not ours."""
         return {
             key: dataclasses.astuple(one)
             for key, one in home.state.playlists.items()
@@ -232,7 +232,7 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path, world: World) -> Iterator[Stage]:
-    """A stage in a folder."""
+    """Open a stage in a folder."""
     with SandboxServer(SandboxState(world)) as server:
         yield Stage(folder, world, server)
 
@@ -242,7 +242,7 @@ def _night(scene: Scene) -> int:
 
 
 def _edit(home: Household, foreign: str, case: Case, number: int) -> None:
-    """Let the listener do something just before a request arrives."""
+    """Make an edit of the listener just before a request arrives."""
     if number != case.at or not home.ours():
         return
     rows = home.rows()
@@ -268,7 +268,7 @@ def _edit(home: Household, foreign: str, case: Case, number: int) -> None:
 
 
 def _another(home: Household, foreign: str) -> str:
-    """A track of the world that is in no list and not what the listener already has."""
+    """Return a track of the world that is in no list and that the listener has not added."""
     used = {home.tracks[key] for keys in home.lists for key in keys}
     ids = home.world.track_spotify_id
     free = (

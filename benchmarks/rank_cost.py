@@ -1,4 +1,4 @@
-"""What does it cost to rank 50,000 candidates and to say why the chosen ones were chosen?
+"""Benchmark of ranking 50,000 candidates and explaining the chosen ones.
 
     python -m benchmarks.rank_cost [--candidates N] [--lake FOLDER]
 
@@ -6,8 +6,8 @@ The catalog is made up (`rank_cost_data`) and written to a lake first. Then a pr
 reads the evidence ("loading"; the model is fitted on the spot and not counted), and goes on to make
 the night's list: the tags of all tracks, every signal, the score, the re-ranking, the selection,
 and a reason for every track of the list and its reserve. The memory of that is the largest resident
-set since loading ended, less what was resident then. The last line is the figures as one line of
-JSON: `{"rank_50k_s", "rank_50k_mb", "load_s"}`.
+set since loading ended, minus the resident set at that moment. The last line is the figures as one
+line of JSON: `{"rank_50k_s", "rank_50k_mb", "load_s"}`.
 """
 
 import argparse
@@ -47,12 +47,12 @@ Step = tuple[str, float, float]
 
 @dataclass
 class Clock:
-    """What each step took, in order."""
+    """The times of steps, in order."""
 
     steps: list[Step] = field(default_factory=list)
 
     def time(self, name: str, work: Callable[[], T]) -> T:
-        """Do the work and note what it took."""
+        """Do the work and record its time."""
         wall, cpu = time.perf_counter(), time.process_time()
         done = work()
         self.steps.append((name, time.perf_counter() - wall, time.process_time() - cpu))
@@ -61,15 +61,15 @@ class Clock:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one process measured.
+    """The measurements of one process.
 
     Attributes:
-        loading: Reading the evidence.
-        ranking: All that follows, up to the rows of `recommendations`.
+        loading: Steps of reading the evidence.
+        ranking: All later steps, up to the rows of `recommendations`.
         held_mb: Memory after loading.
-        more_mb: The largest memory while ranking, less that.
-        considered: Tracks that were scored.
-        reasons: Tracks that have a reason.
+        more_mb: The largest memory while ranking, minus that.
+        considered: Number of tracks that were scored.
+        reasons: Number of tracks that have a reason.
     """
 
     loading: list[Step]
@@ -117,7 +117,7 @@ def measure(folder: Path) -> Measured:
 
 
 def _taste(evidence: Evidence) -> TasteModel:
-    """A model as large as one that was learned: it stands in for opening one."""
+    """Return a model as large as a learned one, in place of opening a saved one."""
     tags, rng = evidence.tags, np.random.default_rng(3)
     known, new = list(evidence.history.tracks.index), list(evidence.tracks.index)
     half = min(LEARNED_FROM // 2, len(known), len(new))
@@ -131,7 +131,7 @@ def _taste(evidence: Evidence) -> TasteModel:
 
 
 def forget_peak() -> float:
-    """Begin the count of the largest memory anew (Linux alone), and say where it stands, in MiB."""
+    """Reset the peak memory (Linux only), and return the current memory, in MiB."""
     counter = Path("/proc/self/clear_refs")
     if counter.exists():
         counter.write_text("5")
@@ -139,7 +139,7 @@ def forget_peak() -> float:
 
 
 def report(found: Measured) -> dict[str, float]:
-    """Print what was measured and return its figures."""
+    """Print the measurements and return them as figures."""
     totals = []
     for name, steps in (("loading", found.loading), ("ranking", found.ranking)):
         walls, cpus = sum(step[1] for step in steps), sum(step[2] for step in steps)

@@ -1,7 +1,7 @@
-"""What would a catalog of 50,000 candidates be like, in a lake, the same one each time?
+"""A made-up catalog of 50,000 candidates in a lake, the same each time.
 
-Made up, in the measure of a real one: 20 seeds speak for a candidate, artists carry 15 tags, half
-of all tracks a few of their own, nearly all have predicted features, and 17,000 tracks were played
+Its size follows a real one: 20 seeds lead to each candidate, artists carry 15 tags, half of all
+tracks have a few of their own, nearly all have predicted features, and 17,000 tracks were played
 90,000 times.
 """
 
@@ -41,7 +41,7 @@ _SECOND = ("rock", "pop", "jazz", "techno", "wave", "soul", "drone", "house", "p
 
 @dataclass(frozen=True)
 class Size:
-    """How large the made-up catalog is; the played tracks stay as many as they are."""
+    """The size of the made-up catalog."""
 
     candidates: int = CANDIDATE_COUNT
     known: int = KNOWN
@@ -51,7 +51,7 @@ class Size:
 def made_up(lake: Lake, size: Size) -> None:
     """Fill an empty lake."""
     rng = np.random.default_rng(50)
-    # The listener knows some artists of the candidates, by other tracks.
+    # The listener knows some of the candidates' artists by other tracks.
     candidates = [f"artist {at % ARTISTS} · song {at}" for at in range(size.candidates)]
     known = [f"artist {at % KNOWN_ARTISTS} · old song {at}" for at in range(size.known)]
     tracks = [*candidates, *known]
@@ -70,7 +70,7 @@ def made_up(lake: Lake, size: Size) -> None:
 
 
 def _tag_names() -> np.ndarray:
-    """Some as people write them: genres of two words, capitals, years, and habits."""
+    """Return tag names as people write them: genres of two words, capitals, years, and habits."""
     kinds = [f"{one} {two}" for one in _FIRST for two in _SECOND]
     named = [
         f"{kinds[at % len(kinds)].title() if at % 7 == 0 else kinds[at % len(kinds)]} {at}"

@@ -1,16 +1,16 @@
-"""How much better than its best signal is a fusion of all?
+"""Benchmark of the ranking: a fusion of all signals against the best single signal.
 
     python -m benchmarks.ranking [--plays FILE --tags FILE] [--listeners N] [--develop]
 
-Test listeners are drawn by a fixed seed and taken out of all that is learned from; 30 % of each
-one's artists are hidden and looked for in the whole catalog (see benchmarks/ranking_data.py). Three
-comparisons, each against the best single signal of the same run, picked in hindsight:
+Test listeners are drawn by a fixed seed and excluded from everything that is learned; 30 % of each
+one's artists are hidden and searched for in the whole catalog (see benchmarks/ranking_data.py).
+Three comparisons, each against the best single signal of the same run, picked in hindsight:
 
-- A: similar artists, popularity and tags, fused by what other listeners' pasts taught;
-- within: the same signals, fused by what this listener's own past taught, and nothing else;
+- A: similar artists, popularity and tags, fused by weights learned from other listeners;
+- within: the same signals, fused by weights learned from this listener's own past alone;
 - B: other listeners' plays as well, against the best collaborative method.
 
-`--develop` judges on as many of the training listeners and leaves the test listeners unseen: that
+`--develop` tests on as many of the training listeners and leaves the test listeners unseen: that
 is how every choice in here was made. Ends with one line of JSON.
 """
 
@@ -35,14 +35,14 @@ from benchmarks.ranking_lessons import training_lists
 from benchmarks.ranking_signals import COLLABORATIVE
 
 TEST_LISTENERS = 200
-# A small file keeps most of its listeners to learn from.
+# Maximum share of listeners to test on, so that a small file keeps most to learn from.
 MOST_TESTED = 0.4
 THREADS = 2
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Who is asked about, and who is learned from."""
+    """The listeners to test on, and those to learn from."""
 
     tested: npt.NDArray[np.int64]
     learned: npt.NDArray[np.int64]
@@ -73,8 +73,8 @@ def roles_of(tables: Tables, listeners: int, *, develop: bool = False) -> Roles:
 
     Args:
         tables: The data.
-        listeners: How many to ask about; 40 % of them all at most.
-        develop: Ask about as many of the others, and leave the test listeners out altogether.
+        listeners: Number to test on; 40 % of them all at most.
+        develop: Test on as many of the others, and leave the test listeners out altogether.
     """
     known = np.random.default_rng(SEED).permutation(askable(tables.plays))
     count = min(listeners, int(MOST_TESTED * len(known)))
@@ -85,7 +85,7 @@ def roles_of(tables: Tables, listeners: int, *, develop: bool = False) -> Roles:
 
 
 def compare(tables: Tables, roles: Roles) -> dict[str, object]:
-    """All three comparisons; prints them, and returns their figures."""
+    """Run all three comparisons, print them, and return their figures."""
     _say("learning from the training listeners")
     parts = training_lists(tables, roles.learned)
     names = list(parts[0].names)

@@ -1,4 +1,4 @@
-"""How well does each method answer each test listener? One at a time: the columns are large."""
+"""Scores of every method for each test listener, one at a time, since the columns are large."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from benchmarks.ranking_figures import figures_of
 from benchmarks.ranking_fits import DEFAULT, Across, learn_within, places_of
 from benchmarks.ranking_lessons import PROCESSES, WITHIN, Asked, ask, at_once
 
-# What a comparison is called among the figures, and what it prints as.
+# Name of a comparison among the figures -> printed name.
 METHODS = {
     "A": "A",
     "within": "within",
@@ -25,7 +25,7 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Judge:
-    """All methods, ready to answer.
+    """All methods, fitted.
 
     Attributes:
         own: The signals of A.
@@ -38,9 +38,9 @@ class Judge:
     wider: Across
 
     def scores(self, asked: Asked) -> dict[str, Floats]:
-        """The whole catalog's scores, by method: of every single signal, then of the fusions."""
+        """Score the whole catalog by every single signal, then by the fusions."""
         columns, names = asked.columns, list(asked.names)
-        # A signal's rank column puts the catalog in the order of the signal.
+        # A signal's rank column has the same order as the signal.
         singles = {name: columns[:, 2 * at].astype(float) for at, name in enumerate(names)}
         inner = columns[:, places_of(names, WITHIN)]
         default = columns[:, : 2 * len(names)].astype(float) @ DEFAULT.vector(names)
@@ -57,12 +57,12 @@ class Judge:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking about one listener.
+    """The figures of one test listener.
 
     Attributes:
         figures: By method, then by figure.
-        findable: Hidden artists that the catalog has.
-        hidden: All hidden artists.
+        findable: Number of hidden artists that the catalog has.
+        hidden: Number of all hidden artists.
     """
 
     figures: dict[str, dict[str, float]]
@@ -78,7 +78,7 @@ def answers(
     *,
     processes: int = PROCESSES,
 ) -> list[Answer]:
-    """Ask about the test listeners; one of whom nothing could be found is left out."""
+    """Score the test listeners; one without any hidden artist in the catalog is left out."""
     parts = [tested[part::processes].tolist() for part in range(processes)]
     found = at_once(partial(_part, tables, crowd, judge), parts, processes)
     return [answer for part in found for answer in part]

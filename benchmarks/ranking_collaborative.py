@@ -1,4 +1,4 @@
-"""What would others' plays alone recommend? The collaborative methods that a fusion must beat.
+"""Collaborative methods on other listeners' plays alone, which a fusion must beat.
 
 ALS and EASE learn from everyone; the neighbours need no learning. Each takes a listener's known
 artists and scores the catalog.
@@ -13,10 +13,10 @@ from scipy import linalg, sparse
 from benchmarks.ranking_data import Crowd, Floats, Indices
 from benchmarks.ranking_reach import unit_rows
 
-# Tried on training listeners alone.
+# Chosen on training listeners alone.
 ROUNDS, CONFIDENCE, ALS_L2 = 8, 1.0, 4.0
 FACTORS, FEW_FACTORS = 64, 24
-# Of each EASE: how far well known artists are damped beforehand, and L2.
+# EASE variants: exponent by which well known artists are damped, and L2.
 EASES = {
     "ease": (0.0, 100.0),
     "ease_loose": (0.0, 30.0),
@@ -48,7 +48,7 @@ class Ease:
 
     @classmethod
     def of(cls, once: sparse.csr_matrix, damp: float, l2: float) -> "Ease":
-        """Learn it from who plays what."""
+        """Fit EASE to plays."""
         known = np.asarray(once.sum(axis=0)).ravel()
         damping = np.maximum(known, 1.0) ** -damp
         plays = sparse.csr_matrix(once @ sparse.diags_array(damping))
@@ -60,14 +60,14 @@ class Ease:
         return cls(plays, damping, inverse, 1 - own)
 
     def scores(self, own: Floats) -> Floats:
-        """Scores of the catalog, (artists,), for one listener's artists, (artists,) of 0 and 1."""
+        """Score the catalog, (artists,), for one listener's artists, (artists,) of 0 and 1."""
         told = self.plays.T @ (self.inverse @ (self.plays @ (own * self.damping)))
         return np.asarray(told / self.others / self.damping)
 
 
 @dataclass(frozen=True)
 class Collaborative:
-    """What was learned from the crowd.
+    """The collaborative methods, fitted to the crowd.
 
     Attributes:
         factors: (artists, FACTORS) of ALS.
@@ -89,7 +89,7 @@ class Collaborative:
 
 
 def learn(crowd: Crowd, *, rng: np.random.Generator) -> Collaborative:
-    """Learn from everyone's plays."""
+    """Fit all methods to everyone's plays."""
     once = crowd.plays.copy()
     once.data[:] = 1.0
     rarity = np.log(once.shape[0] / crowd.listeners)
@@ -105,7 +105,7 @@ def learn(crowd: Crowd, *, rng: np.random.Generator) -> Collaborative:
 
 
 def als_factors(plays: sparse.csr_matrix, factors: int, rng: np.random.Generator) -> Floats:
-    """Alternating least squares for implicit feedback (Hu, Koren, Volinsky, 2008).
+    """Fit alternating least squares for implicit feedback (Hu, Koren, Volinsky, 2008).
 
     Confidence is 1 + log(1 + plays); returns the artists' factors, (artists, factors).
     """
@@ -118,13 +118,13 @@ def als_factors(plays: sparse.csr_matrix, factors: int, rng: np.random.Generator
 
 
 def als_scores(factors: Floats, seeds: Indices, plays: Floats) -> Floats:
-    """Scores of the catalog by the listener's factors that fit these plays best."""
+    """Score the catalog by the listener's factors that fit these plays best."""
     weight = CONFIDENCE * np.log1p(plays)
     return np.asarray(factors @ _solve(factors[seeds], weight, factors.T @ factors))
 
 
 def _half(known: sparse.csr_matrix, others: Floats) -> Floats:
-    """The factors of every row, given those of the columns."""
+    """Return the factors of every row, given those of the columns."""
     base = others.T @ others
     found = np.empty((known.shape[0], others.shape[1]))
     for row in range(len(found)):
@@ -137,7 +137,7 @@ def _solve(known: Floats, confidence: Floats, base: Floats) -> Floats:
     """Solve for x: (VᵀV + Vₖᵀ C Vₖ + L2) x = Vₖᵀ (1 + C), with Vₖ the known rows."""
     left = base + (known.T * confidence) @ known
     left.flat[:: len(left) + 1] += ALS_L2
-    # What linalg.solve calls in the end, without its checks: they cost as much as solving.
+    # LAPACK's solver without the checks of linalg.solve, which take as long as solving.
     _, solved, trouble = linalg.lapack.dposv(left, known.T @ (1 + confidence))
     if trouble:
         raise np.linalg.LinAlgError("ALS met a matrix that is not positive definite")

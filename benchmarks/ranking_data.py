@@ -1,8 +1,7 @@
-"""Which listeners are asked about, what of theirs is hidden, and what do the others' plays tell?
+"""Data of the ranking benchmark: test listeners, their hidden artists, and the crowd's plays.
 
 Two tables: `listener, artist, plays` and `artist, tag, taggers, count`. A third of a listener's
-artists is hidden; what is learned - who is similar to whom, how well known an artist is, its tags -
-comes from other listeners alone.
+artists is hidden; similar artists, popularity and tags are computed from other listeners alone.
 """
 
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ PLAYS_COLUMNS, TAGS_COLUMNS = ("listener", "artist", "plays"), ("artist", "tag",
 
 SEED = 2011
 HIDDEN_SHARE = 0.3
-# With fewer artists there is nothing to hide and something to start from.
+# Minimum number of artists, so that some can be hidden and others are left as seeds.
 FEWEST_ARTISTS = 10
 FEWEST_LISTENERS = 50
-# What the real service answers with by default.
+# Length of a list of similar artists, as by the real service.
 LONGEST_LIST = 100
 
 Indices = npt.NDArray[np.intp]
@@ -34,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class BadTable(ValueError):
-    """A table cannot be measured on; the message says which and why."""
+    """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class Tables:
 
 @dataclass(frozen=True)
 class Case:
-    """One listener, as far as they are known, and what is to be found.
+    """One listener with their known and hidden artists.
 
     Attributes:
         listener: Their number.
-        seeds: Known artists, as places in the catalog.
+        seeds: Known artists, as indices in the catalog.
         plays: (seeds,), plays of each.
-        hidden: Places of the hidden artists that the catalog has.
-        hidden_count: All that were hidden, also those that nobody else knows.
+        hidden: Indices of the hidden artists that the catalog has.
+        hidden_count: Number of all hidden artists, also those that nobody else plays.
     """
 
     listener: int
@@ -66,19 +65,19 @@ class Case:
 
 @dataclass(frozen=True)
 class Crowd:
-    """What is learned from other listeners.
+    """The data of other listeners.
 
     Attributes:
         artists: The catalog: every artist that any of them plays, sorted.
         plays: CSR (listeners, artists), log(1 + plays).
-        listeners: (artists,), how many of them play each.
-        together: CSR (artists, artists), how many play both.
+        listeners: (artists,), number of listeners of each.
+        together: CSR (artists, artists), number of listeners of both.
         near: CSR (artists, artists), cosine to the nearest 100 of each artist (its row).
-        rank: The same with places in the list, from 1.
-        steps: Of `transitions(near)`.
+        rank: The same with ranks in the list, from 1.
+        steps: The result of `transitions(near)`.
         tags: CSR (artists, tags), 1 where anybody else used the tag.
         tag_vectors: CSR, log(1 + taggers) × inverse document frequency, rows of length one.
-        reach: What follows from the lists and the tags.
+        reach: Data derived from the lists and the tags.
     """
 
     artists: pd.Index
@@ -115,7 +114,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
     else:
-        # "None" and "NA" are artists.
+        # "None" and "NA" are names of artists.
         table = pd.read_csv(path, keep_default_na=False)
     if missing := [name for name in columns if name not in table.columns]:
         raise BadTable(f"{path.name} lacks the columns {', '.join(missing)}.")
@@ -123,7 +122,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def askable(plays: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Listeners with enough artists to hide some, sorted."""
+    """Return listeners with enough artists to hide some, sorted."""
     known = plays.groupby("listener").size()
     return np.sort(known.index[known >= FEWEST_ARTISTS].to_numpy(dtype=np.int64))
 
@@ -132,16 +131,16 @@ def hide(plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0) 
     """Hide 30 % of a listener's artists, the same ones in every run.
 
     Args:
-        plays: Everyone's.
-        listener: Whose artists.
+        plays: The plays of all listeners.
+        listener: The listener.
         artists: The catalog.
-        again: From 1 on, other draws of what is hidden.
+        again: Number of the draw; 0 is the benchmark's own.
 
     Returns:
         None when the catalog has none of what was hidden, or fewer than three known artists.
     """
     own = plays[plays["listener"] == listener].sort_values("artist")
-    # A draw's number is left out where it is 0.
+    # The first draw's seed has no number.
     draw = [SEED, listener, again] if again else [SEED, listener]
     order = np.random.default_rng(draw).permutation(len(own))
     out = order < round(HIDDEN_SHARE * len(own))
@@ -155,7 +154,7 @@ def hide(plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0) 
 
 
 def crowd_of(tables: Tables, listeners: npt.NDArray[np.int64]) -> Crowd:
-    """Learn from these listeners' plays, and from the tags."""
+    """Compute the crowd's data from these listeners' plays, and from the tags."""
     plays = tables.plays[tables.plays["listener"].isin(set(listeners.tolist()))]
     people, _ = pd.factorize(plays["listener"], sort=True)
     places, names = pd.factorize(plays["artist"], sort=True)
@@ -178,7 +177,7 @@ def crowd_of(tables: Tables, listeners: npt.NDArray[np.int64]) -> Crowd:
 def _nearest(
     together: sparse.csr_matrix, count: Floats
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Each artist's list of similar ones: cosine, the better known first among equals."""
+    """Return each artist's list of similar ones by cosine, the better known first among equals."""
     rows = np.repeat(np.arange(len(count)), np.diff(together.indptr))
     columns = together.indices
     cosine = together.data / np.sqrt(count[rows] * count[columns])
@@ -192,10 +191,10 @@ def _nearest(
 
 
 def _tags(tags: pd.DataFrame, artists: pd.Index) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Tags that somebody else used, and their weighted vectors.
+    """Return the tags that somebody else used, and their weighted vectors.
 
-    The table does not say who used a tag. One tagger is taken off every pair, for every listener
-    alike: of what remains, no pair rests on the tag of the very listener who is asked about.
+    The table does not say who used a tag. So one tagger is subtracted from every pair, for every
+    listener alike: no remaining pair rests on the tag of the very test listener.
     """
     used = tags[(tags["taggers"] >= 2) & tags["artist"].isin(set(artists))]
     rows = artists.get_indexer(pd.Index(used["artist"]))

@@ -1,4 +1,4 @@
-"""What is a ranking of the catalog worth, listener by listener, and how sure is that?"""
+"""Figures of rankings of the catalog, listener by listener, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from smallhours.training.evaluation.uncertainty import bootstrap_ratio
 
 TOP = 50
 POPULAR = 0.75
-# Worse by less than this is noise.
+# A ratio above this counts as equal: smaller losses are noise.
 WORSE = 0.98
 
 NDCG, RECALL, AUC, AUC_POPULAR = "ndcg50", "recall50", "auc", "auc_popular"
@@ -21,12 +21,12 @@ NDCG, RECALL, AUC, AUC_POPULAR = "ndcg50", "recall50", "auc", "auc_popular"
 
 @dataclass(frozen=True)
 class Setting:
-    """One of the comparisons: a fusion against the singles that it is made of.
+    """One of the comparisons: a fusion against its single signals.
 
     Attributes:
         fusion: Figures of the fusion, a row per listener.
         singles: By signal, the same.
-        candidates: Which of them may be the best single of NDCG; the others too for AUC.
+        candidates: Signals that may be the best single by NDCG; for AUC, all may.
     """
 
     fusion: pd.DataFrame
@@ -34,7 +34,7 @@ class Setting:
     candidates: Sequence[str]
 
     def figures(self) -> dict[str, float | str]:
-        """Everything against the best single of each figure, picked in hindsight."""
+        """Compare with the best single signal of each figure, picked in hindsight."""
         best = max(self.candidates, key=lambda name: self.singles[name][NDCG].mean())
         theirs = self.singles[best][NDCG]
         ratio = bootstrap_ratio(self.fusion[NDCG], theirs, rng=np.random.default_rng(SEED))
@@ -59,7 +59,7 @@ class Setting:
 
 
 def figures_of(asked: Asked, scores: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
-    """Figures of every method on one listener, by name of the method.
+    """Compute the figures of every method on one listener, by name of the method.
 
     NDCG@50 and recall@50 count every hidden artist, also those that no one else plays. AUC sets
     the hidden ones against all other artists of the catalog that the listener is not known to

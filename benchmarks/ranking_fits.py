@@ -1,8 +1,8 @@
-"""Which fusions are compared, and how is each learned?
+"""The fusions that are compared, and their fitting.
 
-Across listeners: a linear fusion, and boosted trees on top of it that may see that two signals say
-more together than each alone. Within: the linear one, from the listener's own past alone, drawn to
-an unlearned default. The default: three witnesses that know little of each other count alike.
+Across listeners: a linear fusion, and boosted trees on top of it that can use interactions between
+signals. Within: the linear one, fitted to the listener's own past alone with a penalty towards an
+unlearned default. The default: three roughly independent signals with equal weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from benchmarks.ranking_signals import SETTING
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.listwise import Lesson, Lessons, fit_weights, share_of, softmax
 
-# How many seeds name the artist, where a walk from them leads, and what their tags say.
+# Seed support, the random walk from the seeds, and a model of their tags.
 DEFAULT = Fusion({"seeds": (3.0, 0.0), "walk": (3.0, 0.0), "tag_model": (3.0, 0.0)})
 
 ACROSS_L2 = 0.01
-# So many lists tell the weights of a line as well as all do.
+# Number of lists for the linear fusion: all of them give the same weights.
 LISTS_OF_LINE = 600
 TREES, BAGS = 100, 3
-# From fewer lists, fewer trees: what they learn beside the line is then mostly chance.
+# With fewer lists, fewer trees are grown: they would mostly learn chance.
 LISTS_FOR_ALL_TREES = 2000
 BINS = 64
 TREE_SETTINGS = {
@@ -47,10 +47,10 @@ class Across:
     """A fusion learned from many listeners.
 
     Attributes:
-        places: Which columns of signals it sees, of all.
+        places: Indices of the signals' columns that it uses.
         linear: (places,), weights.
-        bags: Trees on top, each learned from other draws of rows and columns; they see the
-            setting as well.
+        bags: Trees on top, each fitted to other draws of rows and columns; they use the
+            context columns as well.
     """
 
     places: Indices
@@ -58,25 +58,25 @@ class Across:
     bags: Sequence[xgboost.Booster]
 
     def by_line(self, columns: Columns) -> Floats:
-        """Scores of the linear fusion alone, (rows,)."""
+        """Return the scores of the linear fusion alone, (rows,)."""
         return np.asarray(columns[:, self.places] @ self.linear, dtype=float)
 
     def score(self, columns: Columns) -> Floats:
-        """Scores of trees and line together, (rows,): the mean of the bags."""
+        """Return the scores of trees and linear fusion together, (rows,): the mean of the bags."""
         rows = xgboost.DMatrix(_seen(columns, self.places), base_margin=self.by_line(columns))
         scores = [bag.predict(rows, output_margin=True) for bag in self.bags]
         return np.asarray(np.mean(scores, axis=0), dtype=float)
 
 
 class _Parts(xgboost.DataIter):
-    """The training lists part by part, so that no second copy of them all is made."""
+    """The training lists part by part, so that they are never copied as a whole."""
 
     def __init__(self, parts: Sequence[Taught], places: Indices) -> None:
         super().__init__()
         self._parts, self._places, self._next = parts, places, 0
 
     def next(self, input_data: Callable[..., object]) -> bool:
-        """Hand over the next part; False after the last."""
+        """Pass on the next part; return False after the last."""
         if self._next == len(self._parts):
             return False
         input_data(data=_seen(self._parts[self._next].columns, self._places))
@@ -84,17 +84,17 @@ class _Parts(xgboost.DataIter):
         return True
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Start again from the first part."""
         self._next = 0
 
 
 def learn_across(parts: Sequence[Taught], wanted: Sequence[str], *, threads: int) -> Across:
-    """Learn weights and trees from many listeners' lists.
+    """Fit weights and trees to many listeners' lists.
 
     Args:
         parts: The lists.
-        wanted: The signals that it may see.
-        threads: For the trees.
+        wanted: The signals that it may use.
+        threads: Number of threads for the trees.
     """
     places = places_of(parts[0].names, wanted)
     linear = _line(parts, places).astype(np.float32)
@@ -107,13 +107,13 @@ def learn_across(parts: Sequence[Taught], wanted: Sequence[str], *, threads: int
 
 
 def _seen(columns: Columns, places: Indices) -> Columns:
-    """What trees see: the wanted signals, and the setting."""
+    """Return the columns for the trees: the wanted signals, and the context."""
     setting = np.arange(columns.shape[1] - SETTING, columns.shape[1])
     return columns[:, np.concatenate([places, setting])]
 
 
 def _line(parts: Sequence[Taught], places: Indices) -> Floats:
-    """The linear fusion, from LISTS_OF_LINE lists spread evenly over the parts."""
+    """Fit the linear fusion to LISTS_OF_LINE lists spread evenly over the parts."""
     each = -(-LISTS_OF_LINE // len(parts))
     lessons = [lesson for part in parts for lesson in _lessons(part, places, each)]
     return fit_weights(Lessons.of(lessons), np.zeros(len(places)), l2=ACROSS_L2)
@@ -132,7 +132,7 @@ def _lessons(part: Taught, places: Indices, most: int) -> list[Lesson]:
 
 
 def _without_columns(parts: Sequence[Taught]) -> Lessons:
-    """What was adopted of which list; the trees have the columns."""
+    """Return the adoptions of each list, without columns, which the trees have."""
     adopted = np.concatenate([part.adopted for part in parts])
     lengths = np.concatenate([part.lengths for part in parts])
     return Lessons(
@@ -146,8 +146,8 @@ def _without_columns(parts: Sequence[Taught]) -> Lessons:
 def _trees(rows: xgboost.DMatrix, lessons: Lessons, bag: int, threads: int) -> xgboost.Booster:
     """Boost the listwise softmax loss, starting from the linear scores.
 
-    Its slope for a row is n·p - adopted, its curvature n·p·(1 - p), with p the row's probability
-    of being picked within its list and n how many were adopted of it.
+    The gradient for a row is n·p - adopted, the second derivative n·p·(1 - p), with p the row's
+    probability of being picked within its list and n the number of adopted rows in it.
     """
     of_row = lessons.adopted_of[lessons.lists]
 
@@ -162,17 +162,17 @@ def _trees(rows: xgboost.DMatrix, lessons: Lessons, bag: int, threads: int) -> x
 
 
 def learn_within(inner: Sequence[Lesson], known: int) -> Floats:
-    """Weights of the columns of WITHIN, from one listener's own past.
+    """Fit the weights of the columns of WITHIN to one listener's own past.
 
     Args:
         inner: Lists of the listener's past.
-        known: How many different artists could be hidden in them.
+        known: Number of different artists that could be hidden in them.
     """
     default = DEFAULT.vector(WITHIN)
     return fit_weights(Lessons.of(inner), default, share=share_of(known))
 
 
 def places_of(names: Sequence[str], wanted: Sequence[str]) -> Indices:
-    """Which columns belong to some signals: two each."""
+    """Return the indices of the columns of some signals: two each."""
     at = np.array([list(names).index(name) for name in wanted], dtype=np.intp)
     return np.stack([2 * at, 2 * at + 1], axis=1).ravel()

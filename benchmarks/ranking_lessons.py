@@ -1,8 +1,8 @@
-"""What is there to learn fusions from, and what are they asked? Lists of many listeners.
+"""Training lists and test lists of many listeners for the fusions.
 
 The lists of the training listeners are made as those of the test listeners are: a fifth of them at
-a time is taken out of the crowd, 30 % of their artists are hidden, and the rest of the crowd says
-what it knows; twice over, with other artists hidden. Nothing of a test listener is in any crowd.
+a time is removed from the crowd, 30 % of their artists are hidden, and the signals come from the
+rest of the crowd; twice over, with other artists hidden. No test listener is in any crowd.
 """
 
 import multiprocessing
@@ -23,11 +23,11 @@ from smallhours.training.ranking.listwise import Lesson, sample_list
 FOLDS = 5
 PROCESSES = 2
 HIDES = 2
-# Of a training list: so many of the likeliest artists, and so many of the others.
+# Sample of a training list: number of the likeliest artists, and number of the others.
 LIKELIEST, OTHERS = 300, 150
-# Within one listener: so many times is 30 % of what is left of their artists hidden again.
+# Lists within one listener: number of times that 30 % of their known artists are hidden again.
 INNER_HIDES = 8
-# What a single listener's past can tell apart: one or two signals of each kind.
+# Signals that can be weighted from a single listener's past: one or two of each kind.
 WITHIN = (
     "seeds",
     "seeds_by_plays",
@@ -47,7 +47,7 @@ WITHIN = (
     "lent_tag_model",
     "lent_tag_model_famous",
 )
-# The tables, whom to learn from, and whom to ask about.
+# The tables, the listeners of the crowd, and the listeners to make lists for.
 Job = tuple[Tables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Columns = npt.NDArray[np.float32]
 T = TypeVar("T")
@@ -56,13 +56,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Asked:
-    """One test listener before the whole catalog.
+    """One test listener, with the signals of the whole catalog.
 
     Attributes:
         case: The listener.
-        listeners: (artists,), how many of the crowd play each artist.
-        names: Of the signals, in order.
-        columns: (artists, 2 × signals), then those of the setting.
+        listeners: (artists,), number of the crowd's listeners of each artist.
+        names: Names of the signals, in order.
+        columns: (artists, 2 × signals), then the context columns.
         inner: Lists of the listener's own past, of the signals WITHIN.
     """
 
@@ -78,10 +78,10 @@ class Taught:
     """Sampled lists of the training listeners.
 
     Attributes:
-        names: Of the signals, in order.
-        columns: (rows, 2 × signals), then those of the setting.
+        names: Names of the signals, in order.
+        columns: (rows, 2 × signals), then the context columns.
         adopted: (rows,).
-        stands_for: (rows,), how many of its list each row stands for.
+        stands_for: (rows,), number of artists of the list that each row represents.
         lengths: (lists,), rows of each.
     """
 
@@ -93,10 +93,10 @@ class Taught:
 
 
 def at_once(work: Callable[[T], R], jobs: Sequence[T], processes: int) -> list[R]:
-    """Do jobs in so many processes, or in this one; results in the order of the jobs."""
+    """Run jobs in this many processes, or in this one; return results in the order of the jobs."""
     if processes == 1:
         return [work(job) for job in jobs]
-    # Begun afresh: a fork of a process in which trees were grown by threads may hang.
+    # Spawned, not forked: a fork of a process in which threads grew trees may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         return list(pool.map(work, jobs))
@@ -105,13 +105,13 @@ def at_once(work: Callable[[T], R], jobs: Sequence[T], processes: int) -> list[R
 def training_lists(
     tables: Tables, listeners: npt.NDArray[np.int64], *, processes: int = PROCESSES
 ) -> list[Taught]:
-    """HIDES sampled lists per training listener, of all signals; one part a fold."""
+    """Return HIDES sampled lists per training listener, of all signals; one part per fold."""
     jobs = [(tables, listeners, listeners[fold::FOLDS]) for fold in range(FOLDS)]
     return at_once(_fold, jobs, processes)
 
 
 def ask(tables: Tables, crowd: Crowd, tested: Sequence[int]) -> Iterator[Asked]:
-    """Ask about test listeners, one at a time; the crowd holds none of them."""
+    """Yield the test listeners, one at a time; the crowd holds none of them."""
     learned = learn(crowd, rng=np.random.default_rng(SEED))
     for listener in tested:
         case = hide(tables.plays, listener, crowd.artists)
@@ -148,7 +148,7 @@ def _fold(job: Job) -> Taught:
 def _columns(
     crowd: Crowd, learned: Collaborative, case: Case, rng: np.random.Generator
 ) -> tuple[list[str], Columns]:
-    """Both columns of every signal of the whole catalog, then those of the setting."""
+    """Return both columns of every signal of the whole catalog, then the context columns."""
     own = signals_a(crowd, case.seeds, case.plays, rng)
     signals = own.join(signals_b(crowd, learned, case.seeds, case.plays))
     columns = columns_of(signals, _flags(len(signals), case.seeds, value=False))
@@ -157,7 +157,7 @@ def _columns(
 
 
 def _sampled(columns: Columns, of_signals: int, case: Case, rng: np.random.Generator) -> Lesson:
-    """A sampled list: its rows are chosen by the signals, and hold the setting as well."""
+    """Sample a list: rows are chosen by the signals, and include the context columns."""
     places = np.arange(len(columns), dtype=np.float32)[:, None]
     outlook = columns[:, 0:of_signals:2].sum(axis=1, keepdims=True)
     chosen = sample_list(
@@ -173,7 +173,7 @@ def _sampled(columns: Columns, of_signals: int, case: Case, rng: np.random.Gener
 
 
 def _inner(crowd: Crowd, case: Case, rng: np.random.Generator) -> Lesson:
-    """Hide some of the known artists again, as if they were still to be found."""
+    """Hide some of the known artists again, as a list of the listener's own past."""
     order = rng.permutation(len(case.seeds))
     hidden = max(1, round(0.3 * len(order)))
     away, kept = order[:hidden], order[hidden:]

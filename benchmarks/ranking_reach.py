@@ -1,8 +1,8 @@
-"""What do the lists of similar artists say beyond their own rows?
+"""Data derived from the lists of similar artists: reversed lists, co-mentions and lent tags.
 
 A list is cut at 100, so that a well known artist names few of those that name it. Read both ways,
-lists reach further; artists that the same lists name are alike though neither names the other; and
-most artists have too few tags of their own, which the tags of similar artists make up for.
+lists reach further; artists that the same lists name are similar though neither names the other;
+and most artists have too few tags of their own, so that tags of similar artists are added.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,15 @@ TAG_FACTORS = 48
 
 @dataclass(frozen=True)
 class Reach:
-    """What follows from the lists, and from the lists and tags, for all listeners alike.
+    """Data derived from the lists and tags, the same for all listeners.
 
     Attributes:
-        steps: Of `transitions`, of the lists read both ways.
-        usual: (artists,), where a walk from the artists that everyone plays leads.
-        named_by: CSR (artists, artists), who names each artist and how near, rows of length one.
+        steps: The result of `transitions` on the lists read both ways.
+        usual: (artists,), the random walk from the artists that everyone plays.
+        named_by: CSR (artists, artists), artists that name each one, with their similarity, rows
+            of length one.
         tags: CSR (artists, tags), an artist's own and those of similar artists, rows of length one.
-        tag_factors: (artists, TAG_FACTORS or fewer), the main directions of these, likewise.
+        tag_factors: (artists, TAG_FACTORS or fewer), their main directions, likewise.
     """
 
     steps: sparse.csr_matrix
@@ -38,11 +39,11 @@ class Reach:
 
     @classmethod
     def of(cls, near: sparse.csr_matrix, known: Floats, tags: sparse.csr_matrix) -> Self:
-        """Follow the lists.
+        """Derive the data from the lists.
 
         Args:
-            near: CSR (artists, artists), how near those are that each artist's list names.
-            known: (artists,), how well known each is.
+            near: CSR (artists, artists), similarity of the artists in each artist's list.
+            known: (artists,), number of listeners of each.
             tags: CSR (artists, tags), vectors of length one.
         """
         either = near.maximum(near.T).tocsr()
@@ -58,13 +59,13 @@ class Reach:
 
 
 def unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Each row divided by its length; an empty one stays empty."""
+    """Return each row divided by its length; an empty one stays empty."""
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     return sparse.csr_matrix(sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ rows)
 
 
 def _factors(rows: sparse.csr_matrix) -> Floats:
-    """Rows along the directions in which they differ most (of XᵀX), as unit vectors."""
+    """Return rows along the directions of largest variation (of XᵀX), as unit vectors."""
     inner = (rows.T @ rows).toarray()
     last = len(inner) - 1
     first = max(0, last - TAG_FACTORS + 1)

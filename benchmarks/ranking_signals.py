@@ -1,8 +1,8 @@
-"""What does each single signal say about every artist of the catalog, for one listener?
+"""The single signals of every artist of the catalog, for one listener.
 
-Each is a number an artist, (artists,), higher is better. Those of A need the lists of similar
-artists, popularity and tags; those of B the plays of other listeners as well. Trees may also see
-the setting: how broad this listener's taste is and how an artist stands to it, unscaled.
+Each is a number per artist, (artists,), higher is better. Those of A need the lists of similar
+artists, popularity and tags; those of B the plays of other listeners as well. Trees also use
+context columns: how broad this listener's taste is and how an artist relates to it, unscaled.
 """
 
 import numpy as np
@@ -17,10 +17,10 @@ from smallhours.training.ranking.walk import walk
 
 BACKGROUND = 1000
 NEAREST = 5
-# Against well known artists, what a listener likes of these shows: their audience to this power.
+# Exponent of an artist's audience, by which well known artists are drawn as negatives.
 FAMOUS = 0.75
 LEAST_USUAL = 1e-7
-# Of signals_b, in order. The best of these is what a fusion with others' plays must beat.
+# The signals of `signals_b`, in order. A fusion with others' plays must beat the best of these.
 COLLABORATIVE = (
     "als",
     "als_few",
@@ -33,9 +33,9 @@ COLLABORATIVE = (
     "near_listeners",
     "many_listeners",
 )
-# How many listeners are near, and how much the artists that everyone plays are damped among many.
+# Number of near listeners, of many listeners, and the damping of popular artists among the many.
 NEIGHBOURS, MANY_NEIGHBOURS, MANY_DAMPED = 50, 200, 0.4
-# A lift of few common listeners is drawn to 1 as if so many were expected by chance.
+# Smoothing of the lift: with few common listeners it is drawn to 1.
 LIFT_PRIOR = 0.05
 SETTING = 12
 
@@ -43,7 +43,7 @@ SETTING = 12
 def signals_a(
     crowd: Crowd, seeds: Indices, plays: Floats, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Similar artists, popularity and tags: what a lone installation can ask a service for."""
+    """Compute similar artists, popularity and tags: signals that any single installation has."""
     loud = np.log1p(plays) / np.log1p(plays).mean()
     found = {
         **_by_lists(crowd, seeds, loud),
@@ -56,7 +56,7 @@ def signals_a(
 
 
 def signals_b(crowd: Crowd, learned: Collaborative, seeds: Indices, plays: Floats) -> pd.DataFrame:
-    """What the other listeners' plays add."""
+    """Compute the signals of other listeners' plays."""
     own = np.zeros(len(crowd.listeners))
     own[seeds] = 1.0
     found = {
@@ -71,10 +71,10 @@ def signals_b(crowd: Crowd, learned: Collaborative, seeds: Indices, plays: Float
 
 
 def setting_of(crowd: Crowd, seeds: Indices, signals: pd.DataFrame) -> npt.NDArray[np.float32]:
-    """What the scale-free columns of the signals leave out, (artists, SETTING).
+    """Return the context columns, (artists, SETTING), which scale-free columns leave out.
 
-    How many artists are known, how well known these are and how much they are of one kind; how
-    well known each artist is beside them, and its strongest evidence in its own unit.
+    The number of known artists, their popularity and how similar they are; the popularity of each
+    artist beside them, and its strongest evidence in its own unit.
     """
     known, n = np.log1p(crowd.listeners), len(seeds)
     usual = known[seeds]
@@ -99,14 +99,14 @@ def setting_of(crowd: Crowd, seeds: Indices, signals: pd.DataFrame) -> npt.NDArr
 
 
 def _factor_neighbours(factors: Floats, seeds: Indices) -> Floats:
-    """Sum of the cosines between an artist's factors and those of each seed."""
+    """Return the sum of the cosines between an artist's factors and those of each seed."""
     length = np.linalg.norm(factors, axis=1, keepdims=True)
     unit = factors / np.where(length > 0, length, 1.0)
     return np.asarray(unit @ unit[seeds].sum(axis=0))
 
 
 def _by_common_listeners(crowd: Crowd, seeds: Indices, plays: Floats) -> dict[str, Floats]:
-    """From how many listeners an artist shares with each seed; no list is cut."""
+    """Return signals from the number of listeners in common with each seed; no list is cut."""
     both = crowd.together[seeds]
     at, artists = np.repeat(np.arange(len(seeds)), np.diff(both.indptr)), both.indices
     apart = crowd.listeners[seeds][at] * crowd.listeners[artists]
@@ -127,7 +127,7 @@ def _by_common_listeners(crowd: Crowd, seeds: Indices, plays: Floats) -> dict[st
 
 
 def _by_near_listeners(crowd: Crowd, learned: Collaborative, own: Floats) -> dict[str, Floats]:
-    """Artists of the listeners with the most artists in common, by cosine."""
+    """Return signals from the listeners with the most artists in common, by cosine."""
     few = _nearest(learned.rare_unit @ (own * learned.rarity), NEIGHBOURS)
     many = _nearest(learned.unit @ own, MANY_NEIGHBOURS)
     return {
@@ -137,14 +137,14 @@ def _by_near_listeners(crowd: Crowd, learned: Collaborative, own: Floats) -> dic
 
 
 def _nearest(close: Floats, count: int) -> Floats:
-    """Only the nearest, the others 0."""
+    """Return the nearest values, the others set to 0."""
     kept = close.copy()
     kept[np.argsort(-close, kind="stable")[count:]] = 0.0
     return kept
 
 
 def _by_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str, Floats]:
-    """From the seeds' own lists: how many hold the artist, how high up, how near."""
+    """Return signals from the seeds' own lists: number of mentions, rank and similarity."""
     near, rank = crowd.near[seeds], crowd.rank[seeds]
     listed = near.sign()
     place, log_place = rank.copy(), rank.copy()
@@ -164,7 +164,7 @@ def _by_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str, Floats]:
 
 
 def _by_the_other_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str, Floats]:
-    """From the lists of artists that are not the listener's: those that name the seeds."""
+    """Return signals from other artists' lists that name the seeds."""
     own = np.zeros(len(crowd.listeners))
     own[seeds] = 1.0
     home = np.zeros(len(own))
@@ -179,7 +179,7 @@ def _by_the_other_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str,
 
 
 def _by_reach(crowd: Crowd, seeds: Indices, rng: np.random.Generator) -> dict[str, Floats]:
-    """From the lists read both ways, and from tags that similar artists lend each other."""
+    """Return signals from the lists read both ways, and from tags of similar artists."""
     reach, own = crowd.reach, np.zeros(len(crowd.listeners))
     own[seeds] = 1.0
     at = walk(reach.steps, own)
@@ -188,7 +188,7 @@ def _by_reach(crowd: Crowd, seeds: Indices, rng: np.random.Generator) -> dict[st
     return {
         "named_together": reach.named_by @ (reach.named_by.T @ own),
         "walk_either": at,
-        # Beside what everyone's artists lead to: else the famous are near to all.
+        # Relative to the walk from everyone's artists: otherwise famous artists are near to all.
         "walk_surprise": at / np.sqrt(reach.usual + LEAST_USUAL),
         "lent_tag_nearest": alike[:, -NEAREST:].sum(axis=1),
         "lent_tag_model": _model(reach.tag_factors, seeds, 10.0, rng),
@@ -217,14 +217,14 @@ def _model(
     rng: np.random.Generator,
     likely: Floats | None = None,
 ) -> Floats:
-    """Log-odds of a logistic regression of the seeds against random artists.
+    """Return log-odds of a logistic regression of the seeds against random artists.
 
     Args:
         tags: (artists, columns).
         seeds: The listener's artists.
         c: Inverse strength of the L2 penalty.
-        rng: Draws the others.
-        likely: (artists,), how likely each is drawn; all alike without.
+        rng: Random generator that draws the others.
+        likely: (artists,), probability of drawing each; None draws all alike.
     """
     others = np.delete(np.arange(tags.shape[0]), seeds)
     chance = None if likely is None else likely[others] / likely[others].sum()

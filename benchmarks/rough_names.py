@@ -1,6 +1,6 @@
-"""How else do people and players write a track's names, and what do they ask for that is not there?
+"""Other spellings of a track's names, and names of tracks that do not exist.
 
-Each way is a function of the names as scrobbled and a random generator; it gives other names, or
+Each way is a function of the names as scrobbled and a random generator; it returns other names, or
 None where it does not apply.
 """
 
@@ -105,7 +105,7 @@ SPELLINGS: dict[str, Way] = {
 def spelt_otherwise(
     world: World, tracks: list[int], rng: np.random.Generator
 ) -> Iterator[tuple[int, str, Names]]:
-    """Each track in one other spelling that suits it, as (track, what was done, names)."""
+    """Yield each track in one other spelling that suits it, as (track, change, names)."""
     ways = list(SPELLINGS.items())
     for track in tracks:
         names = world.artist_name[world.track_artist[track]], world.track_lastfm_title[track]
@@ -117,7 +117,7 @@ def spelt_otherwise(
 
 
 def not_there(world: World, tracks: list[int], rng: np.random.Generator) -> Iterator[Names]:
-    """Names near each track's, of recordings that the world does not have."""
+    """Yield names similar to each track's, of recordings that the world does not have."""
     for track in tracks:
         artist = int(world.track_artist[track])
         own = {world.track_title[other].casefold() for other in world.tracks_of(artist).tolist()}

@@ -1,7 +1,7 @@
-"""Which tracks are the tag regressors measured on? Set B, or any tables of the same columns.
+"""Data of the audio benchmark: set B, or any tables with the same columns.
 
-Tracks with the words of their own tags and measured features, joined by artist to the artists'
-tags with counts; only tracks whose artist has tags. A track's words have no counts: each is 100.
+Tracks with their own tags and measured features, joined by artist to the artists' tags with counts;
+only tracks whose artist has tags. A track's own tags have no counts here: each is 100.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ DEFAULT = (
 )
 TARGETS = FEATURES
 FOLDS = 5
-# Five folds, and five folds again within each, of one artist at least.
+# Five folds, and five folds within each, with one artist at least.
 FEWEST_ARTISTS = FOLDS * FOLDS
 SEED = 1983
 TRAIN_SHARE, TEST_FROM = 0.64, 0.80
@@ -33,7 +33,7 @@ Indices = npt.NDArray[np.intp]
 
 
 class BadTable(ValueError):
-    """A table cannot be measured on; the message says which and why."""
+    """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SetB:
         track_tags, artist_tags: Their columns' names.
         targets: (n, 5) in the order of TARGETS.
         artists: (n,) the artist of each row, a number.
-        left_out: What was left out, for the reader.
+        left_out: Numbers of rows that were left out, with the reason, for the reader.
     """
 
     track: sparse.csr_matrix
@@ -60,11 +60,11 @@ class SetB:
         return len(self.targets)
 
     def blocks(self) -> sparse.csr_matrix:
-        """Both kinds of tags side by side, the track's first."""
+        """Return both kinds of tags side by side, the track's first."""
         return sparse.hstack([self.track, self.artist]).tocsr()
 
     def merged(self) -> sparse.csr_matrix:
-        """Both kinds in one set of columns, as in the paper; the larger count stands."""
+        """Return both kinds in one set of columns, as in the paper, with the larger count."""
         names = sorted({*self.track_tags, *self.artist_tags})
         at = {name: column for column, name in enumerate(names)}
         moved = [
@@ -78,7 +78,7 @@ class SetB:
 
 
 def load_set_b(paths: Sequence[Path]) -> SetB:
-    """Read and join the tables, which are told apart by their columns.
+    """Read and join the tables, whose kind is recognised by their columns.
 
     Args:
         paths: One or more tables of tracks and of artists' tags, CSV or Parquet.
@@ -136,18 +136,18 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
 
 
 def random_split(n: int) -> tuple[Indices, Indices]:
-    """Training (64 %) and test (20 %) rows by track, as in the paper; 16 % are not used."""
+    """Return training (64 %) and test (20 %) rows by track, as in the paper; 16 % are not used."""
     return _cut(np.random.default_rng(SEED).permutation(n))
 
 
 def grouped_split(artists: Indices) -> tuple[Indices, Indices]:
-    """The same shares of artists."""
+    """Return training and test rows with the same shares of artists."""
     train, test = _cut(np.random.default_rng(SEED).permutation(int(artists.max()) + 1))
     return np.flatnonzero(np.isin(artists, train)), np.flatnonzero(np.isin(artists, test))
 
 
 def artist_cv(artists: Indices) -> list[tuple[Indices, Indices]]:
-    """Training and test rows of five folds of artists, dealt at random."""
+    """Return training and test rows of five folds of artists, dealt at random."""
     fold = np.random.default_rng(SEED).permutation(int(artists.max()) + 1) % FOLDS
     held = fold[artists]
     return [(np.flatnonzero(held != k), np.flatnonzero(held == k)) for k in range(FOLDS)]

@@ -1,10 +1,10 @@
-"""Does the playlist get better with the nights, and better than simpler ways to rank?
+"""Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
     python -m benchmarks.simulate [--nights 60] [--listeners 3] [--write]
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
-same world, from the same seed, is lived through with each baseline. `--write` draws
+same world, from the same seed, is simulated with each baseline. `--write` draws
 docs/images/simulate.svg.
 """
 
@@ -25,7 +25,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
 
 def main() -> None:
-    """Run, print, and end with the figures as one line of JSON."""
+    """Run the simulation, print, and end with the figures as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--nights", type=int, default=60)
     parser.add_argument("--listeners", type=int, default=3, choices=range(1, len(LISTENERS) + 1))

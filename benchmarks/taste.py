@@ -1,12 +1,12 @@
-"""Does the taste model foresee what a listener comes to love, and what does each part of it bring?
+"""Benchmark of the taste model on a real log, with an ablation of its parts.
 
     python -m benchmarks.taste [--scrobbles FILE] [--tags FILE] [--others FILE] [--features FILE]
 
-Cuts one listener's log into years. At each cut everything learns from what was played before it,
-and ranks the artists of the catalog that were new then; the truth is what was adopted in the year
-after: played twice or more. "Ours" is the fusion that is installed, before the listener's past has
-moved its weights. Prints every figure of docs/benchmarks.md, "Taste", in one run, and ends with one
-line of JSON. Without FILEs the tables are read from ../shared where they are there.
+Cuts one listener's log into years. At each cut everything learns from the plays before it, and
+ranks the artists of the catalog that were new then; the truth is the artists that were adopted in
+the year after: played twice or more. "Ours" is the installed fusion with its default weights.
+Prints all figures of docs/benchmarks.md, "Taste", in one run, and ends with one line of JSON.
+Without FILEs the tables are read from ../shared if they exist.
 """
 
 import argparse
@@ -52,7 +52,7 @@ FEWEST_FOLDS = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print; 0, or 2 when a table cannot be used."""
+    """Run the benchmark; return 0, or 2 when a table cannot be used."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--scrobbles", type=Path, default=data.SCROBBLES, metavar="FILE")
     parser.add_argument("--tags", type=Path, default=data.TAGS, metavar="FILE")
@@ -123,7 +123,7 @@ def measure(world: data.World, days: Sequence[Day], features: Path | None) -> di
 
 
 def judged(day: Day, scores: Floats) -> dict[str, float]:
-    """Figures of one ranking of the artists that were new."""
+    """Return the figures of one ranking of the artists that were new."""
     y, mine = day.truth[day.new], scores[day.new]
     keys = np.array(day.catalog, dtype=object)[day.new]
     order = np.argsort(-mine, kind="stable")  # equal ones in key order
@@ -150,7 +150,7 @@ def _describe(world: data.World, days: Sequence[Day]) -> None:
 
 
 def _headline(figures: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """Ours against the best single: at each cut by AUC, over the cuts by NDCG."""
+    """Compare ours with the best single signal: at each cut by AUC, over the cuts by NDCG."""
     singles_auc = pd.DataFrame({name: figures[name]["auc"] for name in SINGLES})
     least = singles_auc.max(axis=1)
     best = max(SINGLES, key=lambda name: float(figures[name]["ndcg50"].mean()))
@@ -221,7 +221,7 @@ def _print_calibration(figures: Any, curve: Any) -> None:
 
 
 def _own_file() -> dict[str, float]:
-    """The first seed's classifier on its own labelled file, where that is there."""
+    """Return the first seed's figures on its own labelled file, if it exists."""
     if not OWN_FILE.exists():
         return {}
     result = first_seed.train(pd.read_csv(OWN_FILE))

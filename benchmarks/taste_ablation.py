@@ -1,7 +1,7 @@
-"""What does each part of the taste model bring? The same years, with one thing changed at a time.
+"""Ablation of the taste model: the same years, with one change at a time.
 
-Every variant learns from the same likes as ours on the same past days, and is asked about the same
-artists. A difference is paired by year and bootstrapped over the years.
+Every variant learns from the same likes as ours on the same past days, and ranks the same artists.
+A difference is paired by year and bootstrapped over the years.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ Variant = Callable[[Day], Floats]
 
 AUDIO = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 FACTORS = 50
-# So long that nothing fades within one log.
+# A half-life so long that nothing fades within one log.
 NO_FADING_DAYS = 1e6
 TREES = 200
 FEWEST_STRANGE = 20
@@ -48,8 +48,8 @@ class Inputs:
         names: Counts of tags by their names.
         audio: Five audio features, standardised: measured where known, else predicted from tags;
             None without a table of features.
-        others: Factors of who else plays the artist.
-        seed: Of what is random.
+        others: Factors of the artist's other listeners.
+        seed: Seed of everything random.
     """
 
     world: World
@@ -61,7 +61,7 @@ class Inputs:
 
     @classmethod
     def of(cls, world: World, features: Path | None, *, seed: int) -> "Inputs":
-        """Build them."""
+        """Build the matrices."""
         words = _counts(world, past_of(world))
         by_name = replace(past_of(world), tags=world.tags.normalised())
         fans = world.fans @ sparse.diags_array(1 / np.sqrt(np.maximum(world.popularity, 1.0)))
@@ -72,7 +72,7 @@ class Inputs:
 
 
 def variants(inputs: Inputs) -> Mapping[str, Variant]:
-    """Ours first, then one change each."""
+    """Return ours first, then one change each."""
     found: dict[str, Variant] = {
         "ours": lambda day: _ours(day, inputs.words),
         "tags by normalised names": lambda day: _ours(day, inputs.names),
@@ -98,7 +98,7 @@ def _counts(world: World, past: Past) -> sparse.csr_matrix:
 
 
 def _learned_from(day: Day) -> tuple[Rows, npt.NDArray[np.intp], Floats]:
-    """Row numbers in the catalog, labels and weights of a day's training rows."""
+    """Return row numbers in the catalog, labels and weights of a day's training rows."""
     at = np.array([day.column[key] for key in day.rows.tracks], dtype=np.intp)
     return at, day.rows.y, day.rows.weight
 
@@ -155,7 +155,7 @@ def _trees(inputs: Inputs, day: Day) -> Floats:
 
 
 def _disjoint_negatives(inputs: Inputs, day: Day) -> Floats:
-    """In place of the background, unheard artists without the ten tags that most likes carry."""
+    """Score with negatives of unheard artists without the ten most liked tags, not background."""
     at, y, weight = _learned_from(day)
     likes = at[y == 1]
     carried = _carried(inputs)
@@ -175,7 +175,7 @@ def _disjoint_negatives(inputs: Inputs, day: Day) -> Floats:
 
 
 def _fewer(inputs: Inputs, day: Day) -> Day:
-    """The day with three of the background for each like in place of ten, each as heavy as one."""
+    """Return the day with three background rows per like in place of ten, each of weight one."""
     likes = np.flatnonzero(day.rows.y == 1)
     others = np.flatnonzero(day.rows.y == 0)
     rng = np.random.default_rng([inputs.seed, day.fold.cut.toordinal()])
@@ -193,7 +193,7 @@ def _unfaded(inputs: Inputs, day: Day) -> Floats:
 
 
 def _with(inputs: Inputs, day: Day, more: Floats) -> Floats:
-    """Further dense columns beside the tags, scaled as the tags are."""
+    """Score with further dense columns beside the tags, scaled as the tags are."""
     encoder = TasteClassifier()
     at, y, weight = _learned_from(day)
     encoder.fit(inputs.words[at], y, sample_weight=weight)
@@ -202,7 +202,7 @@ def _with(inputs: Inputs, day: Day, more: Floats) -> Floats:
 
 
 def _audio(world: World, words: sparse.csr_matrix, path: Path) -> Floats:
-    """Means of an artist's measured tracks; for the others, ridge regression from their tags."""
+    """Return means of an artist's measured tracks; for the others, ridge regression from tags."""
     table = pd.read_csv(path, usecols=["artist", *AUDIO])
     keys = {name: artist_key_of(str(name)) for name in table["artist"].unique()}
     means = table.groupby(table["artist"].map(keys))[list(AUDIO)].mean()

@@ -1,8 +1,8 @@
-"""Is a probability of the taste model what it says? Learned on one year, looked at in the next.
+"""Calibration of the taste model's probabilities, fitted on one year and tested on the next.
 
 The mixture is the model's own: three artists that were not adopted, drawn at random, for each that
-was. Platt's two numbers and an isotonic curve are learned on the year before; nothing of the year
-that is looked at is in them.
+was. Platt scaling and an isotonic curve are fitted on the year before; no data of the test year are
+used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,14 +28,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Year:
-    """Log-odds of one year's artists, and which were adopted, in the model's mixture."""
+    """Log-odds of one year's artists, and flags of the adopted, in the model's mixture."""
 
     log_odds: Floats
     y: npt.NDArray[np.intp]
 
     @classmethod
     def of(cls, log_odds: Floats, truth: npt.NDArray[np.intp], rng: np.random.Generator) -> "Year":
-        """All that were adopted, and three others for each."""
+        """Keep all adopted artists, and three others for each."""
         adopted, others = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
         drawn = rng.choice(others, min(len(others), OTHERS_PER_LIKE * len(adopted)), False)
         at = np.concatenate([adopted, drawn])
@@ -43,7 +43,7 @@ class Year:
 
 
 def calibrated(years: Sequence[Year]) -> tuple[Mapping[str, Mapping[str, float]], list[Bin]]:
-    """Figures of each way to calibrate over all years but the first, and Platt's curve."""
+    """Return figures of each calibration over all years but the first, and Platt's curve."""
     y = np.concatenate([each.y for each in years[1:]])
     said: dict[str, Floats] = {
         "as trained": _over(years, lambda _, now: AS_TRAINED(now.log_odds)),

@@ -1,8 +1,8 @@
-"""Which data does the taste benchmark read, and what of it was known on a past day?
+"""Data of the taste benchmark, and their state on a past day.
 
-One listener's whole log, and who else plays what with which tags. Titles join nothing but the log
-itself, so the items are artists: an artist's tags stand for them, "similar artists" are those that
-other listeners play together, as the real service tells them.
+One listener's whole log, and other listeners' plays and tags. The other tables have no track
+titles, so the items are artists: an artist's tags describe them, and "similar artists" are those
+that other listeners play together, as for the real service.
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ TAGS = _SHARED / "listeners-2k" / "artist_tags.csv.gz"
 OTHERS = _SHARED / "listeners-2k" / "plays.csv.gz"
 
 WEEKS_PER_FOLD = 52
-# A year with fewer adoptions of artists whose tags are known says nothing about a ranking.
+# Minimum number of adopted artists with tags for a year to be used.
 FEWEST_ADOPTED = 20
 SIMILAR = 100
 
@@ -33,17 +33,17 @@ Floats = npt.NDArray[np.float64]
 
 
 class BadTable(ValueError):
-    """A table lacks a column that the benchmark needs."""
+    """The error for a table that lacks a column."""
 
 
 @dataclass(frozen=True)
 class World:
-    """Everything that is read.
+    """The data of the benchmark.
 
     Attributes:
-        plays: The log: `track_key` (here an artist's key), `played_at`, and the columns that this
-            log does not know as nulls.
-        tags: Of every artist in the catalog.
+        plays: The log: `track_key` (here an artist's key), `played_at`, and null columns for the
+            values that this log lacks.
+        tags: Tags of every artist in the catalog.
         catalog: Keys of all artists with tags, sorted.
         fans: (listeners, catalog) 1 where another listener plays the artist.
     """
@@ -55,7 +55,7 @@ class World:
 
     @cached_property
     def popularity(self) -> Floats:
-        """How many of the others play each artist, (catalog,)."""
+        """The number of other listeners of each artist, (catalog,)."""
         return np.asarray(self.fans.sum(axis=0)).ravel().astype(np.float64)
 
     @cached_property
@@ -70,7 +70,7 @@ class World:
         return _top(close, SIMILAR)
 
     def yearly_folds(self) -> list[Fold]:
-        """Years that do not overlap, oldest first, the newest ending with the log."""
+        """Return years that do not overlap, oldest first, the newest ending with the log."""
         end = self.plays["played_at"].max().to_pydatetime() + dt.timedelta(seconds=1)
         start = self.plays["played_at"].min()
         folds: list[Fold] = []
@@ -80,22 +80,22 @@ class World:
         return [fold for fold in folds if len(self.truth(fold)) >= FEWEST_ADOPTED]
 
     def truth(self, fold: Fold) -> set[str]:
-        """Artists of the catalog that were adopted in a fold: new then, and played twice."""
+        """Return artists of the catalog that were adopted in a fold: new then, and played twice."""
         return adopted(self.plays, no_library(), fold) & set(self.catalog)
 
     def all_adopted(self, fold: Fold) -> set[str]:
-        """The same, whether or not the catalog has them."""
+        """Return all artists that were adopted in a fold, in the catalog or not."""
         return adopted(self.plays, no_library(), fold)
 
 
 def no_library() -> pd.DataFrame:
-    """A listener without saved tracks."""
+    """Return a library without saved tracks."""
     columns = ["track_key", "signal", "first_seen", "last_seen", "added_at"]
     return pd.DataFrame(columns=columns)
 
 
 def no_feedback() -> pd.DataFrame:
-    """A listener who was never recommended anything."""
+    """Return feedback without any reaction."""
     return pd.DataFrame({"track_key": [], "reaction": [], "at": pd.to_datetime([], utc=True)})
 
 
@@ -148,7 +148,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _top(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """The k largest of each row; equal ones in column order."""
+    """Return the k largest of each row; equal ones in column order."""
     starts, columns, values = [0], [], []
     for row in range(matrix.shape[0]):
         mine = slice(matrix.indptr[row], matrix.indptr[row + 1])

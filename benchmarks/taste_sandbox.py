@@ -1,13 +1,13 @@
-"""What do a track's own tags bring to the taste model, and what do rejections? In a made-up world.
+"""Benchmark of tracks' own tags and of rejections in the taste model, with simulated listeners.
 
     python -m benchmarks.taste_sandbox [--listeners N] [--nights N] [--seed N]
 
-No public log holds both tags of single tracks and what its listener rejected. The sandbox's
-listeners have both, and a taste that no API tells: each has years of plays, lives through nights
-of the whole product, reacts to its lists, hands in Spotify's export, which knows what was skipped,
-and gives a thumb down to half of what stands in a list and is hardly liked at all. Then taste
-models learn from the lake that came of it, with one thing changed at a time, and rank every tagged
-track that was never heard. The truth is the hidden taste itself. Ends with one line of JSON.
+No public log holds both tags of single tracks and the listener's rejections. The sandbox's
+listeners have both, and a hidden taste: each has years of plays, lives through nights of the whole
+product, reacts to its lists, imports Spotify's export, which holds skips, and gives a thumb down to
+half of the tracks in a list that they hardly like at all. Then taste models are trained on the
+resulting lake, with one change at a time, and rank every tagged track that was never heard. The
+truth is the hidden taste itself. Ends with one line of JSON.
 """
 
 import argparse
@@ -44,16 +44,16 @@ from smallhours.training.taste.learning import learn
 from smallhours.training.taste.rows import Past, read_past, rows_at
 
 Floats = npt.NDArray[np.float64]
-# What one thing is changed to: the past, the weights, and whether rejections are learned from.
+# A change of the past, the weights, and the use of rejections.
 Change = Callable[[Past, EvidenceWeights], tuple[Past, EvidenceWeights, bool]]
 
 SIZE = Size(artists=500, tracks=6_000, scrobbles=5_000)
-# The background is drawn anew so many times: a model is its mean.
+# Number of draws of the background; figures are means over them.
 DRAWS = 5
 TOP = 50
-# More probable than not to be heard to its end.
+# A track is liked if it is more likely than not to be heard to its end.
 LIKED = 0.5
-# So little liked that half of it gets a thumb down; finished with less than one in three.
+# Acceptance below which half of the tracks get a thumb down, and that share.
 HARDLY, THUMBS = 0.3, 0.5
 REJECTIONS = (
     "quick_skip", "pick_skipped", "pick_passed", "unsaved", "removed", "disliked", "thumbs_down",
@@ -64,15 +64,15 @@ _NIGHT_OF_EXPORT = "Streaming_History_Audio_2010-2026_1.json"
 
 @dataclass(frozen=True)
 class Lived:
-    """What is known of one listener in the end, and what is true.
+    """The data of one listener after the simulation, with the truth.
 
     Attributes:
-        listener: Who.
-        past: As training reads it.
-        as_of: The last night's end of history.
-        weights: Of the evidence, as they ship.
+        listener: The listener's name.
+        past: Their history, as training reads it.
+        as_of: End of the history.
+        weights: Default weights of the evidence.
         tracks: Tagged tracks that were never heard.
-        acceptance: (tracks,) how probably each would be heard to its end.
+        acceptance: (tracks,) probability that each would be heard to its end.
     """
 
     listener: str
@@ -84,7 +84,7 @@ class Lived:
 
 
 def lived(life: Life) -> Lived:
-    """Live through the nights, hand in the export, and look at what the lake then knows."""
+    """Simulate the nights, import the export, and read the resulting lake."""
     with tempfile.TemporaryDirectory(prefix="smallhours-taste-") as folder:
         place = Path(folder)
         with begun(life, place / "lake") as living:
@@ -128,7 +128,7 @@ def _export(world: World, plays: PlayLog) -> list[dict[str, Any]]:
 
 
 def _give_thumbs(living: Living, listener: str, rng: np.random.Generator) -> None:
-    """A thumb down, as a press of the button writes it, for half of what is hardly liked."""
+    """Write a thumb down, as the button does, for half of the hardly liked tracks."""
     night = living.tonight
     where = {"listener": listener, "night": night.date.isoformat()}
     rows = living.lake.frame(RECOMMENDATIONS, columns=["track_key", "position"], where=where)
@@ -147,7 +147,7 @@ def _give_thumbs(living: Living, listener: str, rng: np.random.Generator) -> Non
 
 
 def _acceptance(living: Living, listener: str, keys: Sequence[str]) -> Floats:
-    """How probably each would be heard to its end; NaN for a key that the world does not know."""
+    """Return the probability that each is heard to its end; NaN for an unknown key."""
     tracks, true = tracks_by_key(living.state.world), acceptance_of(living.state.world, listener)
     return np.array([true[tracks[key]] if key in tracks else np.nan for key in keys], dtype=float)
 
@@ -165,7 +165,7 @@ def _known(living: Living, listener: str) -> Lived:
 
 
 def changes() -> Mapping[str, Change]:
-    """Ours first, then one change each."""
+    """Return ours first, then one change each."""
 
     def times(factor: float, *names: str) -> Change:
         def change(past: Past, weights: EvidenceWeights) -> tuple[Past, EvidenceWeights, bool]:
@@ -193,7 +193,7 @@ def changes() -> Mapping[str, Change]:
 
 
 def judged(one: Lived, change: Change) -> dict[str, float]:
-    """AUC of what is liked, and the mean acceptance of the first 50; means over the draws."""
+    """Return the AUC of liked tracks and the mean acceptance of the first 50, over the draws."""
     past, weights, rejections = change(one.past, one.weights)
     liked = (one.acceptance > LIKED).astype(np.intp)
     found = []
@@ -209,7 +209,7 @@ def judged(one: Lived, change: Change) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Live, learn, print."""
+    """Run the simulation, train, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--listeners", type=int, default=4, choices=range(1, len(LISTENERS) + 1))
     parser.add_argument("--nights", type=int, default=20)

@@ -1,8 +1,8 @@
-"""What would each single signal have said about every artist, on a past day?
+"""Single signals of every artist on a past day.
 
-One number an artist, (catalog,), higher is likelier, from the plays before the cut alone. These
-are what the fusion is set against: popularity, artists that other listeners play with one's own,
-tags, the first seed's classifier, and the taste model of every night.
+One number per artist, (catalog,), higher is likelier, from the plays before the cut alone. The
+fusion is compared with these: popularity, artists that other listeners play with one's own, tags,
+the first seed's classifier, and the nightly taste model.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 POPULARITY, SUPPORT, CONSENSUS = "popularity", "seed_support", "near_artists"
 AFFINITY, FIRST_SEED, TASTE = "tag_affinity", "first_seed", "p_like"
 SINGLES = (POPULARITY, SUPPORT, CONSENSUS, AFFINITY, FIRST_SEED, TASTE)
-# The first seed stopped looking for dislikes at 200, and took 337 likes.
+# The first seed used 200 dislikes, its maximum, for 337 likes.
 DISLIKES_PER_LIKE = 200 / 337
 STRONGEST_TAGS = (100, 10)
 FEWEST_DISLIKES = 20
@@ -41,9 +41,9 @@ class Day:
     Attributes:
         catalog: The artists' keys.
         fold: Its cut, and the year after.
-        rows: What is learned from.
-        fond: (catalog,) how much each artist is liked, 0 for what is not.
-        new: (catalog,) artists that were not known at the cut: those that are ranked.
+        rows: The training rows.
+        fond: (catalog,) weight of each liked artist, 0 for the others.
+        new: (catalog,) True for artists that were not known at the cut: those that are ranked.
         truth: (catalog,) 1 for those adopted in the fold.
     """
 
@@ -56,17 +56,17 @@ class Day:
 
     @cached_property
     def column(self) -> dict[str, int]:
-        """Where each artist is in the catalog."""
+        """The index of each artist in the catalog."""
         return {key: at for at, key in enumerate(self.catalog)}
 
 
 def past_of(world: World) -> Past:
-    """The log as the training stage reads it; artists stand for tracks."""
+    """Return the log as the training stage reads it; artists stand for tracks."""
     return Past(world.plays, no_library(), no_feedback(), world.tags, world.catalog)
 
 
 def day_of(world: World, fold: Fold, *, seed: int) -> Day:
-    """What was known on a day, and what came of it."""
+    """Return the state of a day, with the artists adopted afterwards."""
     weights = EvidenceWeights()
     rng = np.random.default_rng([seed, fold.cut.toordinal()])
     rows = rows_at(past_of(world), fold.cut, weights=weights, rng=rng)
@@ -86,7 +86,7 @@ def day_of(world: World, fold: Fold, *, seed: int) -> Day:
 
 
 def singles(world: World, day: Day, space: TagVectors, *, seed: int) -> pd.DataFrame:
-    """All single signals, indexed by the catalog."""
+    """Compute all single signals, indexed by the catalog."""
     listed = world.similar.sign()
     found = {
         POPULARITY: np.log1p(world.popularity),
@@ -101,19 +101,19 @@ def singles(world: World, day: Day, space: TagVectors, *, seed: int) -> pd.DataF
 
 
 def ours(signals: pd.DataFrame, day: Day) -> Floats:
-    """What ranks a listener's candidates before their own past has moved the weights."""
+    """Score artists by the fusion with default weights."""
     used = [name for name in signals if name in DEFAULT.weights]
     among = pd.Series(day.new, index=signals.index)
     return DEFAULT.score(signals[used], among).to_numpy(dtype=np.float64)
 
 
 def tag_space(world: World) -> TagVectors:
-    """The catalog as vectors of its tags' names."""
+    """Return the catalog as vectors of its tags' names."""
     return TagVectors.of(world.tags, world.catalog)
 
 
 def first_seed_scores(world: World, day: Day, *, seed: int) -> Floats | None:
-    """The first seed's classifier; None where it finds too few tracks of tags all unheard."""
+    """Score by the first seed's classifier; None with too few tracks of unheard tags."""
     tags_of = {key: world.tags.as_first_seed(key) for key in world.catalog}
     likes = [key for key, fond in zip(world.catalog, day.fond, strict=True) if fond > 0]
     strange = [key for key, new in zip(world.catalog, day.new, strict=True) if new]
@@ -133,7 +133,7 @@ def first_seed_scores(world: World, day: Day, *, seed: int) -> Floats | None:
 
 
 def _disjoint(likes: list[str], strange: list[str], tags_of: dict[str, list[str]]) -> list[str]:
-    """Strange artists that share no tag with the likes, or with their strongest tags."""
+    """Return strange artists that share no tag with the likes, or with their strongest tags."""
     carried = pd.Series([tag for key in likes for tag in tags_of[key]], dtype=object)
     strongest = carried.value_counts(sort=True).index.tolist()
     for most in (len(strongest), *STRONGEST_TAGS):

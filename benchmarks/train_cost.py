@@ -1,4 +1,4 @@
-"""What does `train_models` cost for 20,000 tracks and one listener?
+"""Benchmark of `train_models` for 20,000 tracks and one listener.
 
     python -m benchmarks.train_cost [--tracks N] [--plays N] [--lake FOLDER]
 
@@ -33,7 +33,7 @@ NIGHT = "2026-11-02"
 
 
 def settings_of(lake: Path) -> Settings:
-    """Everything as it ships."""
+    """Return the default settings."""
     return parse_settings(
         {
             "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
@@ -44,7 +44,7 @@ def settings_of(lake: Path) -> Settings:
 
 
 def run_stage(verb: str, lake: Path, note: Path) -> None:
-    """Run one stage in this process, and note what the whole process has cost."""
+    """Run one stage in this process, and write the cost of the whole process."""
     began = time.perf_counter()
     settings = settings_of(lake)
     stage = next(stage for stage in NIGHTLY[DAG] if stage.verb == verb)
@@ -60,7 +60,7 @@ def run_stage(verb: str, lake: Path, note: Path) -> None:
 
 
 def _cpu_seconds() -> float:
-    """User and system time of this process and of those it has waited for."""
+    """Return user and system time of this process and of the children it has waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
 

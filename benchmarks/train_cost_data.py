@@ -1,8 +1,8 @@
-"""What would a catalog of 20,000 tracks and a listener of many years look like to `train_models`?
+"""A made-up catalog of 20,000 tracks and a listener's log of many years, for `train_models`.
 
-An invented world of the sandbox, written to a lake as the stages before training leave it: what
-was played and saved, tags, measured features of some, and what is near. Tags and features hang
-together as they do there, so that the models have something to learn and do not stop early.
+A world of the sandbox, written to a lake as the stages before training leave it: plays and saves,
+tags, measured features of some tracks, and neighbours. Tags and features are correlated as there,
+so that the models have something to learn and do not stop early.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,10 +42,10 @@ from smallhours.settings import Settings
 
 LISTENER = "default"
 OF_WORLD = "ada"
-# Services measured about six in ten of what was played by real listeners.
+# Share of tracks with measured features, as in real listeners' histories.
 MEASURED = 0.6
 TAGS_ASKED = 100
-# More than any one night's seeds: what the nights before have asked about is there, too.
+# More than a single night's seeds, since the answers of earlier nights are stored, too.
 TRACKS_ASKED, ARTISTS_ASKED = 1_000, 1_000
 
 
@@ -54,9 +54,9 @@ def made_up(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: N
 
     Args:
         lake: The lake.
-        tracks: In the catalog, heard ones included.
-        plays: In the listener's log.
-        settings: How many seeds are asked about.
+        tracks: Number of tracks in the catalog, including those that were played.
+        plays: Number of plays in the listener's log.
+        settings: Settings with the number of seeds.
         night: Tonight.
     """
     world = generate_world(
@@ -150,7 +150,7 @@ def _features(lake: Lake, world: World, keys: Sequence[str], night: Night) -> No
 
 
 def _neighbours(world: World) -> Iterator[tuple[Seed, tuple[Neighbour, ...]]]:
-    """What Last.fm would say of the tracks, artists and tags that a listener's seeds are."""
+    """Yield Last.fm's answers for the tracks, artists and tags of a listener's seeds."""
     log = world.scrobbles(OF_WORLD)
     heard = pd.Series(log.track).value_counts().sort_index(kind="stable")
     strongest = heard.sort_values(ascending=False, kind="stable").index[:TRACKS_ASKED]

@@ -1,4 +1,4 @@
-"""The benchmark's own counting; and that a killed stage asks for nothing that was answered."""
+"""The ingest benchmark's counting; and that a killed stage repeats no answered call."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The ranking benchmark's protocol: who is asked about, what is hidden, who is learned from."""
+"""The ranking benchmark's protocol: test listeners, hidden artists, training listeners."""
 
 from pathlib import Path
 

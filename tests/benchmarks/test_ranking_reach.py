@@ -1,4 +1,4 @@
-"""What lists of similar artists say when they are read both ways: five artists, by hand."""
+"""Lists of similar artists read both ways: five artists, by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The taste benchmark on a made-up log: what it reads, and that it ends with one line of JSON."""
+"""The taste benchmark on a made-up log: its input, and its line of JSON."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchmarks import taste
 
 @pytest.fixture
 def tables(tmp_path: Path) -> list[str]:
-    """Someone who takes up thirty artists of one kind each year, among as many of another."""
+    """Write tables of a listener who adopts thirty artists of one of two kinds each year."""
     rng = np.random.default_rng(4)
     good = [f"indie {at}" for at in range(160)]
     other = [f"polka {at}" for at in range(160)]

@@ -1,4 +1,4 @@
-"""The invented catalog by which training is timed: does training find all that it reads?"""
+"""The made-up catalog of the training benchmark: every table that training reads has rows."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from smallhours.training.taste.rows import read_past
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A small one."""
+    """Build a small lake."""
     folder = tmp_path_factory.mktemp("cost") / "lake"
     settings = settings_of(folder)
     lake = Lake(str(folder))

@@ -39,7 +39,7 @@ def some_settings(**training: object) -> Settings:
 
 
 def add_plays(lake: Lake, plays: Mapping[str, int], *, days_ago: float = 10) -> None:
-    """Play each track key so many times, a minute apart."""
+    """Play each track key the given number of times, a minute apart."""
     first = NIGHT.as_of - dt.timedelta(days=days_ago)
     keys = [key for key, times in plays.items() for _ in range(times)]
     rows = pd.DataFrame({"track_key": keys})
@@ -100,7 +100,7 @@ def add_features(
     source: str = "dataset",
     **others: float,
 ) -> None:
-    """The five features of each track key, in the order of PREDICTED_FEATURES, and others."""
+    """Add the five features of each track key, in the order of PREDICTED_FEATURES, and others."""
     rows = pd.DataFrame(
         [
             {"track_key": key, "feature": feature, "value": value}
@@ -122,7 +122,7 @@ def add_features(
 def listener_who_likes_indie(
     lake: Lake, *, tops: int = 12, saved: int = 18, strange: int = 40
 ) -> None:
-    """Likes carry indie tags of their own; as many strange tracks share none of them."""
+    """Add likes with indie tags of their own, and strange tracks that share none of them."""
     likes = [f"indie {at} · song" for at in range(tops + saved)]
     add_plays(lake, dict.fromkeys(likes, 2))
     add_signals(lake, "top", likes[:tops], time_range="short_term")
@@ -141,7 +141,7 @@ def listener_who_likes_indie(
 
 
 def measured_catalog(lake: Lake, *, artists: int = 60, each: int = 6, seed: int = 5) -> list[str]:
-    """Tracks whose five features follow from their artist's tags, with noise; returns their keys.
+    """Add tracks whose five features follow from their artist's tags, with noise; return keys.
 
     Loud artists are energetic, calm ones acoustic; how much of either is in the tag's count.
     """

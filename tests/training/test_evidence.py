@@ -1,4 +1,4 @@
-"""What each thing that a listener does says about a track, case by case."""
+"""Graded evidence, case by case."""
 
 import datetime as dt
 
@@ -48,7 +48,7 @@ def grade(
     signals: pd.DataFrame | None = None,
     told: pd.DataFrame | None = None,
 ) -> tuple[int, float, str] | None:
-    """Label, weight and evidence of the track `a`; None where nothing is known of it."""
+    """Return label, weight and evidence of the track `a`; None without any."""
     found = graded(
         plays() if played is None else played,
         library() if signals is None else signals,

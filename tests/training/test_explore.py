@@ -1,4 +1,4 @@
-"""Are tags told apart, explained in full, and compared with the catalog?"""
+"""Predictions for typed tags: parsing, explanation, and similar tracks of the catalog."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ from tests.training.lakes import (
 
 @pytest.fixture(scope="module", params=["linear", "boosted"])
 def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake with a trained model; read only."""
+    """Build a lake with a trained model; read only."""
     lake = Lake(str(tmp_path_factory.mktemp("trained")))
     keys = measured_catalog(lake)
     add_track_tags(lake, {key: {"Live Take": 60} for key in keys if key.endswith("1")})

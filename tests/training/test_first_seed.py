@@ -11,7 +11,7 @@ from tests.shared_data import shared_path
 
 
 def labelled(likes: int = 30, dislikes: int = 20) -> pd.DataFrame:
-    """Likes and dislikes share `pop`; half of the likes are dreamy, all dislikes are brass."""
+    """Return likes and dislikes that share `pop`; half of the likes are dreamy, dislikes brass."""
     rows = [(f"pop,{'dreamy' if at % 2 else 'sad'}", 1) for at in range(likes)]
     rows += [(f"pop,brass,town {at % 3}", 0) for at in range(dislikes)]
     return pd.DataFrame(rows, columns=["tags", "label"])

@@ -12,7 +12,7 @@ UNIT = st.floats(0, 1)
 
 
 def uneven(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions whose error grows with them: one width can't fit all."""
+    """Return predictions whose error grows with their size, so that no single width fits all."""
     rng = np.random.default_rng(seed)
     predicted = rng.uniform(0.2, 0.8, rows)
     return predicted, predicted + rng.normal(0, 0.02 + 0.1 * (predicted - 0.2))

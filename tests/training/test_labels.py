@@ -109,7 +109,7 @@ def test_dislikes_share_no_artist_with_the_history(lake: Lake) -> None:
 def test_dislikes_share_no_tag_with_anything_played_however_it_is_written(
     lake: Lake, played: str, left: int
 ) -> None:
-    """The strange tracks' tags are written `waltz` and `Oberkrainer`."""
+    """Compare tags regardless of case: the strange tracks carry `waltz` and `Oberkrainer`."""
     listener_who_likes_indie(lake)
     add_plays(lake, {"tourist · holiday song": 1})
     add_track_tags(lake, {"tourist · holiday song": {played: 100}})

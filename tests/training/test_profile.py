@@ -1,4 +1,4 @@
-"""Does the profile say what the listener played, when, and how it sounds?"""
+"""The profile of a listener: tags, hours, artists, centres and audio features."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ TAGS = {
 
 
 def plays(*played: tuple[str, int]) -> pd.DataFrame:
-    """Plays of track keys, each so many days ago."""
+    """Return plays of track keys, each the given number of days ago."""
     keys = [key for key, _ in played]
     at = pd.to_datetime([AS_OF - dt.timedelta(days=days) for _, days in played], utc=True)
     artists = [key.split(" · ")[0] for key in keys]

@@ -1,1 +1,1 @@
-"""The third stage: what the listener likes, and what tags sound like."""
+"""The training stage: models of what the listener likes and of what tags sound like."""

@@ -1,9 +1,9 @@
-"""Which tags pushed each predicted feature, and how far?
+"""Each tag's contribution to each predicted audio feature.
 
 A linear model is its own explanation: a tag adds its coefficient times its encoded count. The blend
 of kernel, network and trees is divided among the tags by Shapley's rule, asking the whole blend
-with and without each of them; XGBoost's TreeSHAP cannot read trees with several outputs, and would
-explain encoded columns instead of tags. Either way everything adds up to the prediction.
+with and without each of them. XGBoost's TreeSHAP cannot read trees with several outputs, and would
+explain encoded columns instead of tags. Either way the parts add up to the prediction.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Contributions:
-    """How one feature's prediction came about.
+    """The parts that one feature's prediction is the sum of.
 
     Attributes:
-        baseline: What is predicted of a track without tags, in the feature's unit.
-        tags: (tags,) what each adds, in the order in which they were given.
-        held_back: What is taken off, or added, to stay between the feature's bounds.
+        baseline: The prediction for a track without tags, in the feature's unit.
+        tags: (tags,) the contribution of each tag, in the order in which they were given.
+        held_back: The correction that keeps the prediction within the feature's bounds.
     """
 
     baseline: float
@@ -36,12 +36,12 @@ class Contributions:
 
     @property
     def value(self) -> float:
-        """The prediction: everything together."""
+        """Return the prediction, which is the sum of all parts."""
         return self.baseline + sum(self.tags) + self.held_back
 
 
 def contributions(model: AudioModel, counts: Counts) -> dict[str, Contributions]:
-    """Explain what a model predicts of a track with these tags, by feature.
+    """Explain a model's predictions for a track with these tags, by feature.
 
     Args:
         model: The model.
@@ -81,7 +81,7 @@ def _chosen(tags: Sequence[tuple[str, int]], flags: Masks) -> list[tuple[str, in
 
 
 def _linear(model: AudioModel, part: FeatureModel, counts: Counts) -> tuple[Floats, Floats, Floats]:
-    """Coefficients times encoded counts, the mean over the members; exact but for the bounds."""
+    """Return coefficients times encoded counts, averaged over members; exact but for the bounds."""
     regressor: FoldedRegressor = part.regressor
     row = model.inputs.matrix([counts], [counts])
     weights, width = regressor.weights_, regressor.range_.width_

@@ -1,9 +1,13 @@
-"""What did the listener like, what did they not, and how surely do we know? Graded evidence.
+"""Graded evidence of which tracks the listener likes and dislikes.
 
 Each thing that they did is an event with a date: a play, a save, a skip, a thumb. The weights of
-`[training.evidence]` say how much each speaks for a track or against it, and how fast it fades;
-per track they add up, and what is left decides the label and its weight. Tracks that cancel out
-say nothing and are left out. Pure functions: the same rows and night give the same grades.
+`[training.evidence]` say how much each event counts for or against a track, and how fast it fades.
+The weights of a track's events are summed; the sign of the sum is the label and its size the
+weight. Tracks whose events cancel out are left out. Example: with half_life_days = 100 and a weight
+of 2 for a save, a track that was saved and stands (+2) and was skipped quickly (weight 0.5) 100
+days ago (-0.5 / 2) has the label 1 and the weight 1.75.
+
+Pure functions: the same rows and night give the same grades.
 """
 
 import datetime as dt
@@ -17,9 +21,9 @@ from smallhours.listening.skips import heard_out
 from smallhours.settings import EvidenceWeights
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
-# So many plays are a habit, fewer may be curiosity.
+# From this many plays on, a track counts as a habit; fewer may be curiosity.
 PLAYS_TO_REPEAT = 3
-# Less is rounding, or a play so long ago that it says nothing.
+# Smaller sums are rounding errors, or plays too old to count.
 LEAST_WEIGHT = 0.01
 FOND = ("saved", "loved")
 FORWARD = "fwdbtn"
@@ -27,8 +31,9 @@ REJECTED_ALOUD = ("removed", "disliked", "thumbs_down", "blocked")
 MET = ("played", "saved", "thumbs_up")
 ONLY_HEARD = ("top", "played", "repeated", "pick_kept", "pick_played")
 
-# What each reaction to a pick is called in the settings. `unplayed` says nothing: they slept.
-# `kept` says something of what they met: who never came to a pick did not choose to keep it.
+# Reaction to a pick -> (its name in the settings, sign). `unplayed` is no evidence: the listener
+# did not get that far in the list. `kept` counts only for picks that they heard or saved: otherwise
+# nobody chose to keep it.
 _REACTIONS: Mapping[str, tuple[str, int]] = {
     "kept": ("pick_kept", 1),
     "played": ("pick_played", 1),
@@ -50,19 +55,19 @@ def graded(
     as_of: dt.datetime,
     weights: EvidenceWeights,
 ) -> pd.DataFrame:
-    """Grade every track of which the listener showed what they think.
+    """Grade every track for which there is evidence.
 
     Args:
         plays: `track_key`, `played_at`, `ms_played`, `skipped`, `reason_end`, all before `as_of`.
         library: `track_key`, `signal`, `first_seen`, `last_seen`, `added_at`, likewise.
         feedback: `track_key`, `reaction`, `at`, likewise.
-        as_of: Evidence ages relative to it.
-        weights: How much each thing says.
+        as_of: The moment that the age of evidence is counted from.
+        weights: Weight of each kind of evidence.
 
     Returns:
         One row per track, in key order: `track_key`, `label` (1 like, 0 dislike), `weight` (> 0),
-        `evidence` (what spoke most for the label, by its name in the settings) and `at`, when it
-        last did.
+        `evidence` (the strongest kind that agrees with the label, by its name in the settings) and
+        `at`, when evidence for the label was last seen.
     """
     events = pd.concat(
         [
@@ -91,10 +96,11 @@ def graded(
 
 
 def _as_said(events: pd.DataFrame) -> pd.DataFrame:
-    """Without what was only heard of a track that was rejected aloud.
+    """Drop passive listening to tracks that the listener explicitly rejected.
 
-    A pick that was played and then taken out was heard, and may be among the night's top tracks
-    for it; that excuses nothing. What was said for it - saved, loved, a thumb up - still counts.
+    A pick that was played and then removed from the list was heard, and may for that reason be
+    among the top tracks; that is no sign of liking it. Explicit approval - saved, loved, a thumb
+    up - still counts.
     """
     rejected = events.loc[events["evidence"].isin(REJECTED_ALOUD), "track_key"]
     excused = events["track_key"].isin(rejected) & events["evidence"].isin(ONLY_HEARD)
@@ -102,7 +108,7 @@ def _as_said(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
-    """Plays to the end: a track's first say a little, and a habit grows with its logarithm."""
+    """Grade plays to the end: single plays count a little, a habit with their logarithm."""
     ended = plays[heard_out(plays)]
     fresh = _faded(ended["played_at"], as_of, weights)
     of_track = (
@@ -124,7 +130,7 @@ def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights)
 
 
 def _of_skips(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
-    """Plays that the listener ended within half a minute."""
+    """Grade plays that the listener ended by hand within half a minute."""
     by_hand = plays["skipped"].fillna(False).astype(bool) | (plays["reason_end"] == FORWARD)
     quick = plays[~heard(plays) & by_hand]
     return _rows(
@@ -138,7 +144,7 @@ def _of_skips(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights)
 def _of_library(
     library: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
 ) -> pd.DataFrame:
-    """Signals that stand are as fresh as tonight; a withdrawn save is dated when it was missed."""
+    """Grade signals: standing ones as of tonight, a withdrawn save as of when it was missed."""
     if library.empty:
         return _rows(pd.Series(dtype=str), "saved", pd.Series(dtype=float), pd.Series(dtype=str))
     last = pd.to_datetime(library["last_seen"], utc=True)
@@ -173,13 +179,13 @@ def _of_feedback(
 
 
 def _kept_unmet(feedback: pd.DataFrame) -> "pd.Series[bool]":
-    """Picks that were kept by somebody who never played them."""
+    """Flag picks that were kept by somebody who never played them."""
     met = feedback.loc[feedback["reaction"].isin(MET), "track_key"]
     return (feedback["reaction"] == "kept") & ~feedback["track_key"].isin(met)
 
 
 def _faded(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:
-    """What is left of evidence of these moments: 2 to the power of -age / half-life."""
+    """Return the weight that remains at each age: 2 to the power of -age / half-life."""
     age = (pd.Timestamp(as_of) - pd.to_datetime(moments, utc=True)).dt.total_seconds() / 86_400
     left = np.exp2(-age.clip(lower=0).to_numpy(dtype=float) / weights.half_life_days)
     return pd.Series(left, index=moments.index)

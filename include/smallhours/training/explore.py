@@ -1,8 +1,8 @@
-"""What would a track with these tags sound like, and what do we know that sounds like it?
+"""Predictions for tags that a person types, and the catalog's tracks that sound most like them.
 
 A person writes tags as they think of them: `shoegaze, dream pop:60`. The tags are called by the
-names that models learned, the features are predicted, and the tracks of the catalog that come
-closest are found. `Explorer` keeps everything that a question needs; `explore` asks once.
+names that models learned, the features are predicted, and the closest tracks of the catalog
+are found. `Explorer` holds the opened models for many requests; `explore` answers a single one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,21 +29,21 @@ Floats = npt.NDArray[np.float64]
 
 NEAREST = 10
 FULL_WEIGHT = 100
-# Below this likeness (0-100) another tag is no help to one who mistyped.
+# Below this string similarity (0-100) a known tag is not suggested for an unknown one.
 LEAST_LIKENESS = 60
-# The key of a track that nobody made.
+# The key of a made-up track that carries the typed tags.
 NOWHERE = f"?{SEPARATOR}?"
 EXACT = "exact: coefficients times counts"
 SHAPLEY = "Shapley values of the tags over the whole blend"
 
 
 class UnknownTags(SmallhoursError):
-    """What was typed holds no tag that the model knows."""
+    """The error for text without any tag that the model knows."""
 
 
 @dataclass(frozen=True)
 class AskedTag:
-    """A tag that the model knows: as typed, by its name, and its weight (1-100)."""
+    """A tag that the model knows: as typed, its normalised name, and its weight (1-100)."""
 
     typed: str
     name: str
@@ -52,7 +52,7 @@ class AskedTag:
 
 @dataclass(frozen=True)
 class UnknownTag:
-    """A tag that the model does not know, and the known one that is written most like it."""
+    """A tag that the model does not know, and the known tag with the most similar spelling."""
 
     typed: str
     closest: str | None
@@ -60,7 +60,7 @@ class UnknownTag:
 
 @dataclass(frozen=True)
 class Push:
-    """How far a tag moved a feature, in the feature's unit."""
+    """The contribution of a tag to a feature, in the feature's unit."""
 
     tag: str
     amount: float
@@ -74,9 +74,9 @@ class ToldFeature:
         name: The feature.
         value, low, high: The prediction and its 80 % interval, in the feature's unit.
         baseline: The prediction for a track without tags.
-        pushes: What each tag adds to the baseline, the furthest first.
-        held_back: What keeps the value between its bounds; with the baseline and all pushes it
-            adds up to the value.
+        pushes: Contribution of each tag to the baseline, the largest first.
+        held_back: Correction that keeps the value within its bounds; baseline, pushes and this
+            add up to the value.
     """
 
     name: str
@@ -90,7 +90,7 @@ class ToldFeature:
 
 @dataclass(frozen=True)
 class NearTrack:
-    """A track of the catalog that sounds like it.
+    """A track of the catalog that sounds similar.
 
     Attributes:
         track_key, artist, title: The track.
@@ -106,15 +106,15 @@ class NearTrack:
 
 @dataclass(frozen=True)
 class Exploration:
-    """The answer to some tags.
+    """The predictions for some tags.
 
     Attributes:
         tags: Those that are known.
         unknown: Those that are not.
         features: What the model predicts, the five first.
-        p_like: How likely the listener is to like it, 0-1; None where no taste was learned.
+        p_like: Probability that the listener likes it, 0-1; None where no taste was learned.
         nearest: The closest tracks of the catalog.
-        how: How the pushes of the five features were found.
+        how: Method by which the pushes of the five features were computed.
         model: Version of the model.
         learned_from: The listener whose own tracks it learned from, or `_shared`.
     """
@@ -129,13 +129,13 @@ class Exploration:
     learned_from: str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the exploration as plain values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The tracks that an answer is compared with.
+    """The tracks that a prediction is compared with.
 
     Attributes:
         keys, artists, titles: (n,) the tracks.
@@ -149,7 +149,7 @@ class Catalog:
 
     @classmethod
     def of(cls, lake: Lake) -> "Catalog":
-        """All tracks whose five features are known or predicted."""
+        """Read all tracks whose five features are measured or predicted."""
         rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
         known = measured(rows)[list(PREDICTED_FEATURES)].dropna()
         tracks = lake.frame(TRACKS, columns=["track_key", "artist", "title"])
@@ -163,7 +163,7 @@ class Catalog:
         )
 
     def nearest(self, features: Floats, n: int) -> tuple[NearTrack, ...]:
-        """The n tracks that are closest to some features (5,), the closest first."""
+        """Return the n tracks that are closest to some features (5,), the closest first."""
         if not self.keys:
             return ()
         spread = self.features.std(axis=0)
@@ -177,13 +177,13 @@ class Catalog:
 
 @dataclass(frozen=True)
 class Explorer:
-    """Everything that questions need, read once.
+    """The opened models and catalog that requests are answered from.
 
     Attributes:
-        predictor: Tells features.
-        taste: Tells P(like); None where none was learned.
+        predictor: Model that predicts audio features.
+        taste: Model that predicts P(like); None where none was learned.
         catalog: Tracks to compare with.
-        name: What a tag is called.
+        name: Function that returns a tag's normalised name.
         known: The tags that the predictor knows, sorted.
     """
 
@@ -195,7 +195,7 @@ class Explorer:
 
     @classmethod
     def open(cls, lake: Lake, listener: str) -> "Explorer":
-        """Read the models in use for a listener, and the catalog.
+        """Open the models in use for a listener, and the catalog.
 
         Raises:
             NotEnoughData: when no audio model was learned yet.
@@ -216,12 +216,12 @@ class Explorer:
         )
 
     def explore(self, text: str, *, nearest: int = NEAREST) -> Exploration:
-        """Answer some tags.
+        """Predict features and P(like) from tags.
 
         Args:
             text: Tags with commas between them, each with a weight from 1 to 100 behind a colon
                 or without (100).
-            nearest: How many tracks of the catalog.
+            nearest: Number of similar tracks to return.
 
         Raises:
             UnknownTags: when none of the tags is known, or a weight is out of range.
@@ -300,7 +300,7 @@ class Explorer:
 
 
 def explore(lake: Lake, listener: str, text: str, *, nearest: int = NEAREST) -> Exploration:
-    """Answer some tags once; see `Explorer.explore`, which answers many.
+    """Predict from tags once; see `Explorer.explore`, which answers many requests.
 
     Raises:
         NotEnoughData: when no audio model was learned yet.
@@ -310,7 +310,7 @@ def explore(lake: Lake, listener: str, text: str, *, nearest: int = NEAREST) -> 
 
 
 def parse_tags(text: str) -> dict[str, int]:
-    """Read tags as a person types them; of a tag that is there twice the stronger stands.
+    """Parse tags as a person types them; of a tag that is there twice the larger weight counts.
 
     >>> parse_tags("shoegaze, dream pop:60")
     {'shoegaze': 100, 'dream pop': 60}

@@ -1,19 +1,20 @@
-"""The first seed's classifier, kept exactly as a named baseline: do these tags mean "like"?
+"""The first seed's classifier, kept exactly as it was as a named baseline.
 
-Bag of tags, logistic regression, 60/20/20 split, C by F1 on dev, refit on train and dev, one look
-at the test rows. Its task is solved by its own construction - likes and dislikes share no tag -
-so F1 near 1 on its own test rows says little about music that the listener has yet to meet.
+It reads a bag of tags: logistic regression, 60/20/20 split, C by F1 on dev, refit on train and dev,
+and one evaluation on the test rows. The task is nearly solved by the way in which it is built -
+likes and dislikes share no tag - so F1 near 1 on its own test rows says little about music that the
+listener has not heard yet.
 
 Two readings had to be settled:
 
 - *Weights.* The first seed notes a weight per like (2 for a top track, 1 for a saved one). Its
-  description weighs likes by it, its published script trains without, and in its own file every
+  description weights likes by it, its published script trains without, and in its own file every
   weight is 1, so that both give the same model there. Here likes carry their weight. Dislikes
   count once each, whatever is noted beside them: the 0 that they are described with only marks
   them, and as a sample weight it would leave a single class to learn from.
-- *Refit.* Its slides refit on train and dev before the one look at the test rows; its script
-  evaluates first and then refits on everything. The slides' way is kept: what is measured is
-  what is saved. The script's figure stands beside it as `f1_before_refit`.
+- *Refit.* Its slides refit on train and dev before the one evaluation on the test rows; its script
+  evaluates first and then refits on everything. The slides' way is kept: the model that is
+  measured is the one that is saved. The script's figure stands beside it as `f1_before_refit`.
 """
 
 import copy
@@ -49,7 +50,7 @@ Rows = Sequence[str] | npt.NDArray[np.object_]
 
 
 def without_quotes(text: str) -> str:
-    """A tag as the vectoriser knows it: no quotes, no space around it; case kept."""
+    """Return a tag as the vectoriser reads it: no quotes, no space around it; case kept."""
     return text.replace("'", "").replace('"', "").strip()
 
 
@@ -108,20 +109,20 @@ class FirstSeedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Rows) -> npt.NDArray[Any]:  # noqa: N803
-        """The likelier label of each row."""
+        """Return the likelier label of each row."""
         return np.asarray(self.logistic_.predict(self.vectorizer_.transform(X)))
 
     def predict_proba(self, X: Rows) -> Floats:  # noqa: N803
-        """Probability of each label, (n, 2), in the order of `classes_`."""
+        """Return the probability of each label, (n, 2), in the order of `classes_`."""
         return np.asarray(self.logistic_.predict_proba(self.vectorizer_.transform(X)))
 
     def weight_of(self, tag: str) -> float:
-        """What a tag adds to the log-odds of a like; 0 for a tag that was never seen."""
+        """Return a tag's coefficient in the log-odds of a like; 0 for a tag that was never seen."""
         column = self.vectorizer_.vocabulary_.get(without_quotes(tag))
         return 0.0 if column is None else float(self.logistic_.coef_[0, column])
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is saved: all but the vectoriser's note of a memory address (of no stop words)."""
+        """Return the state to save: all but the vectoriser's note of a memory address."""
         state = dict(super().__getstate__())
         if "vectorizer_" in state:
             state["vectorizer_"] = vectorizer = copy.copy(state["vectorizer_"])
@@ -138,7 +139,7 @@ class FirstSeedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class FirstSeedResult:
-    """What came of one training.
+    """The outcome of one training.
 
     Attributes:
         model: Refitted on train and dev.
@@ -209,7 +210,7 @@ def _weights(labeled: pd.DataFrame, y: npt.NDArray[np.int_]) -> Floats:
 
 
 def _split(y: npt.NDArray[np.int_]) -> tuple[npt.NDArray[np.int_], ...]:
-    """Row numbers of train, dev and test: 60/20/20, stratified, seed 42."""
+    """Return the row numbers of train, dev and test: 60/20/20, stratified, seed 42."""
     every = np.arange(len(y))
     train_at, rest = train_test_split(every, test_size=0.4, random_state=SEED, stratify=y)
     dev_at, test_at = train_test_split(rest, test_size=0.5, random_state=SEED, stratify=y[rest])

@@ -1,12 +1,14 @@
-"""How far off is a prediction, at most, four times out of five?
+"""Prediction intervals of 80 % from the residuals of held-out artists.
 
-One width for all predictions covers 80 % overall and under half where a feature is hard to tell.
-So the residuals of artists that were not learned from are cut by the deciles of the prediction,
-and each tenth has its own 10 % and 90 % quantiles.
+One width for all predictions covers 80 % overall and under half where a feature is hard to predict.
+So the residuals of artists that were not learned from are grouped by the deciles of the prediction,
+and each group has its own 10 % and 90 % quantiles. Example: if residuals (actual - predicted) in
+the lowest decile have the quantiles -0.02 and 0.10, a prediction of 0.05 there gets the interval
+0.03 to 0.15.
 
-In the lowest tenth, most residuals are below 0: the lowest predictions of all would be given hardly
-any room above them. What is more extreme than the middle of an outermost tenth therefore gets the
-interval of that middle.
+In the lowest decile, most residuals are below 0, so that the very lowest predictions would get
+hardly any room above them. A prediction beyond the median of an outermost decile therefore gets the
+interval of that median.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 COVERAGE = 0.8
 BINS = 10
-# A 10 % quantile of fewer residuals is hardly more than their least.
+# With fewer residuals, a 10 % quantile is hardly more than their minimum.
 FEWEST_IN_A_BIN = 30
 
 
@@ -42,7 +44,9 @@ class ResidualIntervals:
 
     @classmethod
     def fit(cls, predicted: Floats, actual: Floats) -> Self:
-        """Learn from held-out rows, both (n,); fewer rows make fewer bins.
+        """Learn from predictions and actual values of held-out rows, both (n,).
+
+        Fewer rows make fewer bins.
 
         Raises:
             ValueError: without rows.
@@ -66,7 +70,7 @@ class ResidualIntervals:
         return cls(edges, quantiles[:, 0], quantiles[:, 1], middles)
 
     def around(self, predicted: Floats) -> tuple[Floats, Floats]:
-        """Lower and upper ends for predictions (n,), within 0-1 and around the prediction."""
+        """Return lower and upper ends for predictions (n,), within 0-1 and around them."""
         at = np.searchsorted(self.edges, predicted, side="right")
         within = np.clip(predicted, *self.middles)
         low = np.clip(np.minimum(within + self.low[at], predicted), 0.0, 1.0)
@@ -74,7 +78,7 @@ class ResidualIntervals:
         return low, high
 
     def to_json(self) -> dict[str, list[float]]:
-        """Plain lists."""
+        """Return the quantiles as plain lists."""
         return {
             "edges": self.edges.tolist(),
             "low": self.low.tolist(),
@@ -84,6 +88,6 @@ class ResidualIntervals:
 
     @classmethod
     def from_json(cls, stored: dict[str, Sequence[float]]) -> Self:
-        """Read back what `to_json` gave."""
+        """Read back the result of `to_json`."""
         names = ("edges", "low", "high", "middles")
         return cls(*(np.asarray(stored[name], dtype=float) for name in names))

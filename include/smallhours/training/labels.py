@@ -1,9 +1,9 @@
-"""What did the listener like, and what stands for dislike? The first seed's labelled set.
+"""The first seed's labelled set: tracks that count as likes, and tracks that stand for dislikes.
 
 Likes are standing signals of the library: 2 for a top track, 1 for a saved or a loved one (loved
 is ours; the first seed had no Last.fm account to ask). Dislikes are tracks of tags that never
-occur in the history, without any whose artist or tag does; nobody disliked them, and so a model
-of these labels knows strange from familiar rather than bad from good.
+occur in the history, excluding tracks whose artist or any tag occurs in it. Nobody disliked them,
+so a model of these labels separates strange from familiar music rather than bad from good.
 """
 
 import datetime as dt
@@ -44,9 +44,9 @@ class LabelledSet:
             like 2 or 1; 0 marks a dislike) and `evidence` (`top`, `saved`, `loved`, `played` or
             `background`); likes first, each in key order.
         likes_from: `library`, or `plays` where the library holds neither top nor saved tracks.
-        dislikes_share_no: What the dislikes have no tag in common with: `history` (every track
-            ever played or liked), or where that leaves too few `likes`, or `strongest likes`
-            (the 100 tags that most likes carry), or `very strongest likes` (10), or `nobody`: all
+        dislikes_share_no: The tracks that dislikes share no tag with: `history` (every track
+            ever played or liked); where that leaves too few, `likes`; then `strongest likes`
+            (the 100 tags that most likes carry), `very strongest likes` (10), or `nobody`: all
             tracks of unheard tags by artists that were never heard.
         untagged: Likes that were left out because neither track nor artist has a tag.
     """
@@ -58,7 +58,7 @@ class LabelledSet:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows by evidence."""
+        """Return the number of rows by evidence."""
         return {str(name): int(n) for name, n in self.frame["evidence"].value_counts().items()}
 
 
@@ -68,11 +68,11 @@ def label_tracks(
     """Build the labelled set of one listener as of a night.
 
     Args:
-        listener: Whose.
+        listener: The listener's name.
         lake: The lake.
-        night: What came later is not looked at.
+        night: Later rows are ignored.
         strange: Tracks of unheard tags, in place of those that tonight's candidates hold; for a
-            night long past, of which none were noted.
+            past night, for which none were stored.
 
     Raises:
         NotEnoughData: with fewer than 10 likes or 20 dislikes that have tags.
@@ -116,7 +116,7 @@ def label_tracks(
 
 
 def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Plays before the night's end, and signals first seen by then."""
+    """Read plays before the night's end, and signals first seen by then."""
     own = {"listener": listener}
     plays = lake.frame(PLAYS, columns=["track_key", "played_at", "ms_played"], where=own)
     plays = plays[heard(plays)]
@@ -130,7 +130,7 @@ def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.
 
 
 def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
-    """Tracks of unheard tags, in key order."""
+    """Return the candidates of unheard tags, in key order."""
     rows = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seen"], where={"listener": listener}
     )
@@ -139,7 +139,7 @@ def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
 
 
 def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[dict[str, str], str]:
-    """The strongest evidence for each liked track, and where the likes are from."""
+    """Return the strongest evidence for each liked track, and the source of the likes."""
     standing = library[_stands(library, night)]
     by_signal = {
         signal: set(rows["track_key"]) for signal, rows in standing.groupby("signal", sort=True)
@@ -158,7 +158,7 @@ def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[di
 
 
 def _stands(library: pd.DataFrame, night: Night) -> pd.Series:
-    """Whether each signal was not withdrawn: the newest night of its signal has seen it."""
+    """Flag the signals that were not withdrawn: the newest night of their kind has seen them."""
     last = pd.to_datetime(library["last_seen"])
     tonight = pd.Timestamp(night.date)
     last = last.where(last <= tonight, tonight)
@@ -179,7 +179,7 @@ def _dislikes(
     known: set[str],
     likes: Sequence[str],
 ) -> tuple[list[str], str]:
-    """The tracks that share no tag with the listener, by the strictest rule that leaves enough."""
+    """Choose tracks without the listener's tags, by the strictest rule that leaves enough."""
     carried = Counter(tag.casefold() for key in likes for tag in tags_of[key])
     strongest = sorted(carried, key=lambda tag: (-carried[tag], tag))
     rules = {

@@ -1,4 +1,4 @@
-"""How are a model's figures noted in the lake?"""
+"""Figures of models, and how they are stored in the lake's `metrics`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Metric:
 
     Attributes:
         subject: The model.
-        name: What was measured.
+        name: Name of the figure.
         value: The figure.
-        n: How many rows it rests on.
+        n: Number of rows that it is computed from.
         baseline: The same figure for the baseline, where there is one.
         low: Lower end of its 95 % interval, where it has one.
         high: Upper end, likewise.
@@ -34,12 +34,12 @@ class Metric:
 
 
 def note_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
-    """Add a night's figures to `metrics`; those of an earlier run of the night are replaced.
+    """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
 
     Args:
         lake: The lake.
         metrics: The figures.
-        listener: Whose model it is; empty for what all share.
+        listener: The listener whose model it is; empty for a shared model.
         night: The night.
     """
     rows = [

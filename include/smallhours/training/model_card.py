@@ -1,4 +1,4 @@
-"""What does a person need to know about a saved model? Its card, for programs and for reading."""
+"""Model cards: a saved model's purpose, data, settings and figures, as JSON and as Markdown."""
 
 import json
 import platform
@@ -13,28 +13,28 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy", "skops", "xgboost-cpu")
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of what a model was made with."""
+    """Return the versions of the packages that a model is made with."""
     versions = {name: metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **versions}
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One saved model.
+    """One saved model's description.
 
     Attributes:
-        name: What it is: `first_seed`, `audio_features`.
-        owner: Whose: a listener, or `_shared`.
-        night: The night that it was first learned on, as an ISO date.
-        purpose: What it answers, in a sentence.
-        limits: What it must not be believed to answer.
-        features: What it sees of a track.
-        data: Counts of what it learned from.
+        name: Kind of model: `first_seed`, `audio_features`.
+        owner: A listener, or `_shared`.
+        night: The night on which it was first learned, as an ISO date.
+        purpose: The question that it answers, in a sentence.
+        limits: Questions that it must not be used for.
+        features: The inputs that it reads of a track.
+        data: Counts of the training data.
         settings: Its parameters.
-        seeds: Where chance came in, and from which number.
-        metrics: How well it does, on rows that it did not learn from.
-        packages: Versions of what it was made with.
-        version: Its folder's name; set when it is saved.
+        seeds: Seeds of everything random.
+        metrics: Figures on rows that it did not learn from.
+        packages: Versions of the packages that it was made with.
+        version: Name of its folder; set when it is saved.
         files: Digest of each of its files; set when it is saved.
     """
 
@@ -53,14 +53,14 @@ class ModelCard:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """For programs; keys sorted."""
+        """Return the card as JSON for programs; keys sorted."""
         return (
             json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         ).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read back what `to_json` wrote; fields of a later version are left out.
+        """Read back the result of `to_json`; fields of a later version are left out.
 
         Raises:
             ValueError: when it is not JSON.
@@ -71,7 +71,7 @@ class ModelCard:
         return cls(**{name: value for name, value in stored.items() if name in names})
 
     def to_markdown(self) -> bytes:
-        """For reading."""
+        """Return the card as Markdown for people."""
         lines = [
             f"# {self.name} {self.version}",
             "",

@@ -1,7 +1,7 @@
-"""How is a scikit-learn model kept as bytes, and which bytes are turned back into one?
+"""Saving of scikit-learn models as bytes, and safe loading of them.
 
 Never by pickle: unpickling runs what the file says. skops writes the model's state and rebuilds
-only types that were agreed to beforehand; anything else in a file is refused, whoever put it
+only types that were agreed to beforehand; any other type in a file is refused, whoever put it
 there. The same model gives the same bytes.
 """
 
@@ -16,7 +16,7 @@ import skops.io
 from smallhours.errors import LakeError
 from smallhours.training.regression import TRUSTED_TYPES
 
-# What a saved model may hold beside the types of scikit-learn and NumPy that skops trusts.
+# Types that a saved model may hold beside those of scikit-learn and NumPy that skops trusts.
 TRUSTED = frozenset(
     {
         "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
@@ -27,7 +27,7 @@ TRUSTED = frozenset(
         *TRUSTED_TYPES,
     }
 )
-# Where types were when models were saved that may still be in use, and where they are.
+# Old module -> present module, for types in saved models that may still be in use.
 MOVED = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
@@ -44,7 +44,7 @@ class UnreadableModel(LakeError):
 
 
 def dump_model(model: Any) -> bytes:
-    """A fitted estimator as bytes; equal estimators give equal bytes."""
+    """Return a fitted estimator as bytes; equal estimators give equal bytes."""
     return _canonical(skops.io.dumps(model))
 
 
@@ -52,8 +52,8 @@ def load_model(data: bytes, *, where: str) -> Any:
     """Rebuild an estimator.
 
     Args:
-        data: What `dump_model` gave.
-        where: The file, for the message of an error.
+        data: The result of `dump_model`.
+        where: The file's address, for error messages.
 
     Raises:
         UnreadableModel: when it is damaged or holds a type that is not trusted.
@@ -69,7 +69,7 @@ def load_model(data: bytes, *, where: str) -> Any:
 
 
 def refuse(where: str, why: str) -> NoReturn:
-    """Raise UnreadableModel with the one remedy that there is."""
+    """Raise UnreadableModel with the remedy: remove the model and train anew."""
     raise UnreadableModel(
         f"The model at {where} was not loaded: {why}.",
         remedy="Remove its folder and run train_models: models are learned anew each night.",
@@ -77,7 +77,7 @@ def refuse(where: str, why: str) -> NoReturn:
 
 
 def _at_home(archive: bytes) -> bytes:
-    """The same archive with every type where it is today."""
+    """Return the archive with the present module of every type that has moved."""
     with zipfile.ZipFile(io.BytesIO(archive)) as old:
         schema = old.read(_SCHEMA).decode()
         if not any(f'"{module}"' in schema for module in MOVED):
@@ -93,7 +93,7 @@ def _at_home(archive: bytes) -> bytes:
 
 
 def _canonical(archive: bytes) -> bytes:
-    """The same archive without what differs from run to run.
+    """Return the archive without anything that differs from run to run.
 
     skops numbers objects by their memory address and dates the files in its archive. Objects are
     numbered here in the order in which they appear, and files carry no date.
@@ -118,7 +118,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:
-    """Renumber a schema in place. A tag may be called `file`; then it stands for a node."""
+    """Renumber a schema in place; a tag may be called `file`, and then its value is a node."""
     if isinstance(node, list):
         for child in node:
             _renumber(child, ids, names)

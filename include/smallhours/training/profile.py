@@ -1,7 +1,7 @@
-"""What does the listener play: which tags when, at which hours, by whom, and how does it sound?
+"""Rows of `profile`: a listener's tags, listening hours, artists, taste centres and audio features.
 
-Pure functions from plays, tags and audio features to rows of `profile`, a small table that is made
-anew each night: a page that had to count 90,000 plays would not be opened twice.
+Pure functions from plays, tags and audio features to the rows of a small table that is made anew
+each night: a page that had to count 90,000 plays would be too slow.
 """
 
 import datetime as dt
@@ -28,13 +28,13 @@ ARTIST = "artist"
 CENTRE = "centre"
 FEATURE = "feature"
 
-# A share of the strongest tags of the whole history and of lately; the rest is a long tail.
+# Tags that are stored, of the whole history and of the last 90 days each; the rest is a long tail.
 TAGS_TOLD = 12
 ARTISTS_TOLD = 25
 LATELY = dt.timedelta(days=90)
 LATELY_NAME, BEFORE_NAME = "last 90 days", "the 90 days before"
 CENTRES = 5
-# Fewer tracks than this by centre would be a centre of noise.
+# With fewer tracks per centre, centres would be noise.
 TRACKS_A_CENTRE = 10
 CENTRE_TAGS = 3
 BINS = 20
@@ -45,7 +45,7 @@ Votes = dict[str, float]
 
 
 def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.DataFrame:
-    """Each strong tag's share of the plays: by year, and of the last 90 days.
+    """Return each strong tag's share of the plays: by year, and of the last 90 days.
 
     A play spreads one vote over its track's tags, by their weights.
 
@@ -100,7 +100,7 @@ def _strongest(found: Mapping[str, float]) -> set[str]:
 
 
 def clock_rows(plays: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
-    """How the plays spread over the hours of the week, where the listener is.
+    """Return how the plays spread over the hours of the week, in the listener's time zone.
 
     `name` is weekday (0 is Monday) and hour, as `6-09`.
     """
@@ -111,7 +111,7 @@ def clock_rows(plays: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
 
 
 def artist_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
-    """Plays of the most played artists of the last 90 days and of the 90 before.
+    """Count plays of the most played artists of the last 90 days and of the 90 before.
 
     Args:
         plays: `played_at`, `artist`.
@@ -136,14 +136,14 @@ def artist_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
 
 
 def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFrame:
-    """The few centres that the listener's tracks gather around, by their most telling tags.
+    """Find the few centres that the listener's tracks gather around, named by their typical tags.
 
     Spherical k-means of the tracks' tags, each track weighted by the log of its plays.
 
     Args:
         plays: `track_key`.
         tags_of: Tags with weights, by track key.
-        seed: Of the k-means.
+        seed: Seed of the k-means.
     """
     counts = plays["track_key"].value_counts().sort_index()
     counts = counts[[key for key in counts.index if tags_of.get(key)]]
@@ -176,7 +176,7 @@ def _mass(labels: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
 
 
 def _matrix(keys: Sequence[str], tags_of: TagsOf) -> tuple[sparse.csr_matrix, list[str]]:
-    """Tracks as unit vectors over their tags, rare tags counting more (TF-IDF)."""
+    """Return tracks as unit vectors over their tags, rare tags counting more (TF-IDF)."""
     tags = sorted({each.tag for key in keys for each in tags_of[key]})
     column = {tag: at for at, tag in enumerate(tags)}
     rows, columns, values = [], [], []
@@ -191,7 +191,7 @@ def _matrix(keys: Sequence[str], tags_of: TagsOf) -> tuple[sparse.csr_matrix, li
 
 
 def feature_rows(features: pd.DataFrame, played: pd.Series) -> pd.DataFrame:
-    """How each audio feature is spread over the listener's plays, and over the whole catalog.
+    """Return the histogram of each audio feature over the listener's plays and over the catalog.
 
     `name` is the feature and the lower end of a bin, as `energy:0.35`; the bins are 0.05 wide.
 

@@ -1,4 +1,4 @@
-"""The stage that describes the listener: what the Taste page shows."""
+"""The stage that writes `profile`, the table behind the Taste page."""
 
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from smallhours.training.tags import load_tags
 def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
     """Describe what the listener plays, for the pages: `profile`.
 
-    Without plays there is nothing to describe, and `skipped` says so.
+    Without plays nothing is written, and `skipped` says so.
     """
     plays = lake.frame(
         PLAYS,
@@ -59,7 +59,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
 
 
 def _features(lake: Lake) -> pd.DataFrame:
-    """One value of each 0-1 feature for each track: measured, or else predicted."""
+    """Return one value of each 0-1 feature for each track: measured, or else predicted."""
     rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
     rows = rows[rows["feature"].isin(PREDICTED_FEATURES)]
     return believed(rows)

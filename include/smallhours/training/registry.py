@@ -1,10 +1,10 @@
-"""Where are models kept, and which version is in use?
+"""The model registry: saved versions of models, and which version is in use.
 
     <lake>/models/<listener or _shared>/<name>/<version>/   the model's files, card.json, card.md
     <lake>/models/<listener or _shared>/<name>/current.json the version in use
 
 A version is named after its night and the content of its files. `current.json` is replaced last
-and in one step: until then nobody looks into the new folder, so a reader finds the old model or
+and in one step. Until then nobody reads the new folder, so a reader finds the old model or
 the new one, whole, on a disk and on an object store alike. A model that comes out the same as the
 one in use keeps its version.
 """
@@ -19,7 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
 from smallhours.training.persistence import refuse
 
-# Listeners' names start with a letter or a digit, so this is none.
+# Owner of the models of all listeners. Listeners' names start with a letter or a digit.
 SHARED = "_shared"
 CARD = "card.json"
 CARD_TO_READ = "card.md"
@@ -28,7 +28,7 @@ POINTER = "current.json"
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A version of a model, as found in the lake."""
+    """A version of a model in the lake."""
 
     card: ModelCard
     folder: str
@@ -36,18 +36,18 @@ class SavedModel:
 
     @property
     def version(self) -> str:
-        """Night and content of the version."""
+        """Return the version's name, made of its night and a digest of its files."""
         return self.card.version
 
     def address(self, name: str) -> str:
-        """Where a person finds one of its files."""
+        """Return the full address of one of its files, for people."""
         return self._files.address(f"{self.folder}/{name}")
 
     def read(self, name: str) -> bytes:
-        """One of its files.
+        """Read one of its files.
 
         Raises:
-            UnreadableModel: when it is missing or is not what was saved.
+            UnreadableModel: when it is missing or differs from what was saved.
         """
         try:
             data = self._files.read(f"{self.folder}/{name}")
@@ -70,16 +70,16 @@ class Registry:
 
     @classmethod
     def of(cls, lake: Lake) -> "Registry":
-        """The registry of a lake."""
+        """Return the registry of a lake."""
         return cls(lake.files)
 
     def save(self, card: ModelCard, files: Mapping[str, bytes], *, use: bool = True) -> SavedModel:
-        """Keep a model, and put it in use.
+        """Save a model, and put it in use.
 
         Args:
             card: Its card; version and digests are filled in.
             files: Its files by name.
-            use: Whether to put it in use; if not, it only lies beside the one that is.
+            use: False saves it beside the version in use.
 
         Returns:
             The saved version: the new one, or the one in use if its files are the same.
@@ -117,7 +117,7 @@ class Registry:
         return saved
 
     def current(self, owner: str, name: str) -> SavedModel | None:
-        """The version in use, or None when none was ever saved.
+        """Return the version in use, or None when none was ever saved.
 
         Raises:
             UnreadableModel: when the pointer or the card is damaged.
@@ -134,13 +134,13 @@ class Registry:
         return self.open(owner, name, version) if version is not None else None
 
     def retire(self, owner: str, name: str) -> None:
-        """Put no version in use any more; all stay where they are."""
+        """Put no version in use any more; all stay saved."""
         with self._files.lock(_home(owner, name)):
             if self.current(owner, name) is not None:
                 self._use(owner, name, None)
 
     def forget_old(self, owner: str, name: str, *, keep: int) -> int:
-        """Remove all but the newest versions and the one in use; returns how many went."""
+        """Remove all but the newest versions and the one in use; return the number removed."""
         with self._files.lock(_home(owner, name)):
             current = self.current(owner, name)
             versions = self.versions(owner, name)
@@ -152,7 +152,7 @@ class Registry:
             return len(gone)
 
     def versions(self, owner: str, name: str) -> list[str]:
-        """All saved versions, oldest night first."""
+        """Return all saved versions, oldest night first."""
         home = _home(owner, name)
         found = [path.removeprefix(f"{home}/") for path in self._files.list(home)]
         return sorted(path.removesuffix(f"/{CARD}") for path in found if path.endswith(f"/{CARD}"))
@@ -162,7 +162,7 @@ class Registry:
         self._files.replace(f"{_home(owner, name)}/{POINTER}", pointer.encode())
 
     def open(self, owner: str, name: str, version: str) -> SavedModel:
-        """A saved version, in use or not.
+        """Open a saved version, in use or not.
 
         Raises:
             UnreadableModel: when there is no such version, or its card is damaged.

@@ -1,7 +1,7 @@
-"""Which rows are learned from, chosen by, and looked at once? By hash, the same every night.
+"""Splits into training, validation and test rows by a hash of a key, the same every night.
 
 A row's part depends on its key alone. New rows never move old ones, so that tonight's model and
-last week's are compared on artists that neither has met. Shares as in the paper: 64/16/20.
+last week's are compared on artists that neither has seen. Shares as in the paper: 64/16/20.
 """
 
 import hashlib
@@ -27,19 +27,19 @@ class Split:
 
     @property
     def held_out(self) -> Indices:
-        """Validation and test rows."""
+        """Return the row numbers of validation and test together."""
         return np.sort(np.concatenate([self.validation, self.test]))
 
     def smallest(self) -> int:
-        """Rows of the smallest part."""
+        """Return the number of rows of the smallest part."""
         return min(len(self.train), len(self.validation), len(self.test))
 
 
 def split_by(keys: Sequence[str]) -> Split:
     """Split rows by their keys; rows with the same key stay together.
 
-    By track key this is a random split, which tests on artists that were learned from. By artist
-    key it is the honest one.
+    By track key this is a random split, which tests on artists that were learned from. Only a split
+    by artist key shows how well a model does on new artists.
     """
     share = {key: _share(key) for key in set(keys)}
     at = np.array([share[key] for key in keys])
@@ -51,6 +51,9 @@ def split_by(keys: Sequence[str]) -> Split:
 
 
 def _share(key: str) -> float:
-    """A number in [0, 1), uniform over keys. Salted: the lake's prefixes hash the same keys."""
+    """Return a number in [0, 1), uniform over keys.
+
+    Salted: the lake's prefixes hash the same keys.
+    """
     digest = hashlib.blake2b(key.encode(), digest_size=8, person=b"split").digest()
     return int.from_bytes(digest) / 2**64

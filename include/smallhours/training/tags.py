@@ -1,6 +1,6 @@
-"""Which tags does a track have? Its own from Last.fm, then its artist's.
+"""Tags of tracks and of their artists, as every model reads them.
 
-About half of all tracks have no tag of their own, so the artist's stand in and stay
+About half of all tracks have no tag of their own, so the artist's tags stand in for them and stay
 distinguishable. Everything that learns from tags reads them here: raw, as the first seed does, or
 by the names that `smallhours.catalog.normalisation` gives them.
 """
@@ -32,7 +32,7 @@ class Tags:
     Attributes:
         own: By track key: tag -> count (1-100), strongest first.
         artist: The same by artist key.
-        names: What each of the tags is called; one that is missing goes by the shipped rules.
+        names: Raw tag -> normalised name; for a missing one the shipped rules are used.
     """
 
     own: Mapping[str, Counts]
@@ -40,33 +40,33 @@ class Tags:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, tag: str) -> str:
-        """What a tag is called; empty when it says nothing about the music."""
+        """Return a tag's normalised name; empty when it says nothing about the music."""
         known = self.names.get(tag)
         return shipped().name(tag) if known is None else known
 
     def own_named(self, track_key: str) -> dict[str, int]:
-        """Name -> count of a track's own tags; of two spellings the stronger stands."""
+        """Return name -> count of a track's own tags; of two spellings the larger count is kept."""
         return self._named(self.own.get(track_key, {}), track_key)
 
     def artist_named(self, artist_key: str) -> dict[str, int]:
-        """Name -> count of an artist's tags; of two spellings the stronger stands."""
+        """Return name -> count of an artist's tags; of two spellings the larger count is kept."""
         return self._named(self.artist.get(artist_key, {}), artist_key)
 
     def of(self, track_key: str) -> dict[str, int]:
-        """Tag -> count of a track and its artist; where both have a tag, the track's counts."""
+        """Return tag -> count of a track and its artist; a tag of both has the track's count."""
         return {
             **self.artist.get(artist_key_in(track_key), {}),
             **self.own.get(track_key, {}),
         }
 
     def as_first_seed(self, track_key: str) -> list[str]:
-        """The five strongest tags of the track, then the ten of its artist, none twice."""
+        """Return the five strongest tags of the track, then the ten of its artist, none twice."""
         own = list(self.own.get(track_key, {}))[:SEED_OWN]
         artist = list(self.artist.get(artist_key_in(track_key), {}))[:SEED_ARTIST]
         return list(dict.fromkeys(own + artist))
 
     def normalised(self) -> "Tags":
-        """The same with names instead of raw tags."""
+        """Return the same tags by their normalised names."""
         return Tags(
             {key: named for key in self.own if (named := self.own_named(key))},
             {key: named for key in self.artist if (named := self.artist_named(key))},
@@ -93,7 +93,7 @@ def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False
     Args:
         lake: The lake.
         track_keys: The tracks.
-        normalised: By their names instead of raw: "Hip-Hop" and "hiphop" become "hip-hop", and
+        normalised: Return normalised names: "Hip-Hop" and "hiphop" become "hip-hop", and
             tags that say nothing are left out.
     """
     tracks = set(track_keys)
@@ -112,7 +112,7 @@ def _read(
     lake: Lake, table: Table, key: str, wanted: set[str], prefixes: list[str]
 ) -> dict[str, dict[str, int]]:
     rows = lake.frame(table, columns=[key, "tag", "count"], where={"prefix": prefixes})
-    # An empty tag is the note that Last.fm was asked and has none; a count of 0 says the same.
+    # An empty tag marks an owner for which Last.fm has no tags; a count of 0 means the same.
     ours = np.array([owner in wanted for owner in rows[key].tolist()], dtype=bool)
     rows = rows[ours & (rows["tag"] != "").to_numpy(bool) & (rows["count"] > 0).to_numpy(bool)]
     return _strongest_first(rows, key)

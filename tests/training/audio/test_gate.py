@@ -1,4 +1,4 @@
-"""Does a new model replace the old one only where it is no worse on artists that neither met?"""
+"""The gate for audio models, on artists that neither model has seen."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def model_of(rows: AudioRows) -> AudioModel:
 
 
 def spoilt(rows: AudioRows) -> AudioRows:
-    """The same tracks with somebody else's features."""
+    """Return the same tracks with the features of others."""
     order = np.random.default_rng(3).permutation(len(rows))
     return AudioRows(rows.track_keys, rows.own, rows.artist, rows.targets[order], rows.others)
 
@@ -67,7 +67,7 @@ def test_of_two_equal_models_a_listeners_own_is_not_worth_its_place(lake: Lake) 
 
 
 def test_nobody_is_judged_on_artists_that_it_learned_from(lake: Lake) -> None:
-    """Features that tags do not tell are not told, although the model has met every artist."""
+    """Check that random features have no R², although the model has seen every artist."""
     rows = measured_rows(lake, ["dataset"])
     rng = np.random.default_rng(5)
     temper = {artist: rng.uniform(0, 1, 5) for artist in rows.artist_keys}
@@ -134,7 +134,7 @@ def test_a_model_that_cannot_be_read_is_replaced_and_said_so(lake: Lake) -> None
 
 
 def two_worlds(lake: Lake) -> None:
-    """Where `ada` listens, loud artists are calm ones' opposite: others' tracks mislead."""
+    """Reverse loud and calm for `ada`'s artists, so that others' tracks mislead."""
     keys = measured_catalog(lake, artists=60, each=6)
     hers = [key for key in keys if int(key.split()[1]) % 2 == 0]
     rows = measured_rows(lake, ["dataset"])

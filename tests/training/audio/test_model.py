@@ -1,4 +1,4 @@
-"""What does the model learn, and what does it say cannot be told from tags?"""
+"""The audio model: what it learns, and which features it does not predict."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ Values = float | npt.NDArray[np.float64]
 
 
 def rows(**others: Values) -> AudioRows:
-    """Loud artists are loud and fast, whatever key they play in."""
+    """Return rows in which loud artists are loud and fast, whatever key they play in."""
     rng = np.random.default_rng(11)
     loud = np.repeat(rng.uniform(0, 1, ARTISTS), EACH)
     n = len(loud)
@@ -129,7 +129,7 @@ def test_contributions_of_all_features_add_up_to_the_prediction(kind: object) ->
 
 
 def test_what_a_linear_model_adds_for_tags_is_what_it_would_lose_without_bounds() -> None:
-    """Exact: by hand from the coefficients, a single tag's push is the whole difference."""
+    """Check by hand from the coefficients: a single tag's contribution is the whole difference."""
     model, _ = learn(rows(), kind=LINEAR, top_tags=100, threads=1)
     share = contributions(model, {"live take": 60})["energy"]
     values, *_ = model.predict([{"live take": 60}], [{"live take": 60}])

@@ -28,7 +28,7 @@ LOUD, CALM = "newcomer · loud song", "hermit · calm song"
 
 @pytest.fixture(scope="module")
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a trained regressor; read only."""
+    """Build a lake with a trained regressor; read only."""
     folder = tmp_path_factory.mktemp("trained")
     lake = Lake(str(folder))
     measured_catalog(lake)
@@ -38,7 +38,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(trained_once: Path, tmp_path: Path) -> Lake:
-    """A copy of it, with two tracks by artists that it never met."""
+    """Copy it, and add two tracks by artists that the regressor has not seen."""
     for file in trained_once.rglob("*.*"):
         if file.is_file():
             copy = tmp_path / file.relative_to(trained_once)
@@ -51,7 +51,7 @@ def lake(trained_once: Path, tmp_path: Path) -> Lake:
 
 
 def predicted(lake: Lake) -> dict[str, dict[str, float]]:
-    """Predicted values by track key and feature."""
+    """Return predicted values by track key and feature."""
     rows = lake.frame(AUDIO_FEATURES)
     rows = rows[rows["source"] == "predicted"]
     values: dict[str, dict[str, float]] = {}

@@ -1,4 +1,4 @@
-"""Our ranking figures are those of ranx, a library of them, which is installed for this alone."""
+"""Comparison of our ranking figures with those of the library ranx."""
 
 import json
 import subprocess

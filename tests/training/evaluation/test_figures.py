@@ -1,4 +1,4 @@
-"""The figures of a model and of a ranking: the examples in their docs, and what must hold."""
+"""Figures of models and rankings: the examples in their docstrings, and properties."""
 
 import doctest
 import importlib

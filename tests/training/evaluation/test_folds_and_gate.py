@@ -21,7 +21,7 @@ FOLD = Fold(END - dt.timedelta(weeks=4), END)
 
 
 def plays(*days_ago: tuple[str, float]) -> pd.DataFrame:
-    """One play of each track, so many days before the end."""
+    """Return one play of each track, the given number of days before the end."""
     return pd.DataFrame(
         {
             "track_key": [key for key, _ in days_ago],
@@ -33,7 +33,7 @@ def plays(*days_ago: tuple[str, float]) -> pd.DataFrame:
 
 
 def library(*signals: tuple[str, str, int]) -> pd.DataFrame:
-    """Signals, each with the days since it was first seen."""
+    """Return signals, each with the days since it was first seen."""
     rows = [
         {
             "track_key": key,

@@ -1,4 +1,4 @@
-"""Which of scikit-learn's checks of an estimator need no data, and so suit those that read text?
+"""scikit-learn's estimator checks that need no data, and so suit estimators that read text.
 
 Each takes a name and an unfitted estimator. `parametrize_with_checks` runs none of them where an
 estimator reads no 2-D array.

@@ -1,4 +1,4 @@
-"""What scikit-learn expects of every transformer, for those that read no 2-D array.
+"""scikit-learn's requirements of a transformer, for those that read no 2-D array.
 
 `parametrize_with_checks` has nothing to run on them: it checks with numeric matrices. Here are the
 checks of scikit-learn that need no data, and by hand those that do.

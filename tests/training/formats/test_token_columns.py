@@ -1,4 +1,4 @@
-"""Both layouts of tokens as columns: by position, as in the paper, and as counts."""
+"""Tokens as columns, in both layouts: by position, as in the paper, and as counts."""
 
 from collections import Counter
 

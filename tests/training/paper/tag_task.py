@@ -1,4 +1,4 @@
-"""A small task that a language model can learn: a value that depends on which words are there."""
+"""A small task that a language model can learn: the value of a text is the sum of its tags."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ needs_gpt2 = pytest.mark.skipif(
 
 
 def tag_texts(rows: int, seed: int = 0) -> tuple[list[str], npt.NDArray[np.float64]]:
-    """Texts of one to four tags, and the sum of what the tags are worth."""
+    """Return texts of one to four tags, and the sum of the tags' values."""
     rng = np.random.default_rng(seed)
     chosen = [rng.permutation(list(WORTH))[: rng.integers(1, 5)].tolist() for _ in range(rows)]
     y = np.array([0.5 + sum(WORTH[tag] for tag in tags) for tags in chosen])

@@ -1,4 +1,4 @@
-"""A tiny GPT-2 trained for real. Where torch is not installed, each test says so and is skipped."""
+"""A tiny GPT-2, trained for real. Without torch, every test is skipped with the reason."""
 
 import contextlib
 import doctest
@@ -28,7 +28,7 @@ def tiny(**settings: Any) -> GPT2Regressor:
 
 
 class Interrupted(Exception):
-    """As if the machine had been switched off."""
+    """A simulated power failure."""
 
 
 def interrupt_at(step: int) -> Any:
@@ -78,7 +78,7 @@ def test_fitting_leaves_torchs_own_seed_alone() -> None:
 
 @pytest.mark.parametrize("step", [3, 7])
 def test_an_interrupted_fit_goes_on_as_if_nothing_had_happened(tmp_path: Path, step: int) -> None:
-    """Step 3 is within the first epoch of four steps, step 7 within the second."""
+    """Interrupt within the first epoch of four steps (step 3) and within the second (step 7)."""
     texts, y = tag_texts(100)
     whole = tiny(max_epochs=3).fit(texts, y)
     with contextlib.suppress(Interrupted):
@@ -91,7 +91,7 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_happened(tmp_path: Path, s
 
 
 def test_a_checkpoint_within_an_epoch_is_gone_on_from(tmp_path: Path) -> None:
-    """There is one every 500 steps: here, after 500 of an epoch's 520."""
+    """Continue from a checkpoint after 500 of an epoch's 520 steps."""
     texts, y = tag_texts(520)
     long = {"batch_size": 1, "max_epochs": 1, "validation_share": 0}
     whole = tiny(**long).fit(texts, y)
@@ -232,7 +232,7 @@ def test_weights_that_are_not_there_are_explained(tmp_path: Path) -> None:
 
 
 def lm_folder(folder: Path, vocabulary: int) -> Path:
-    """A language model as transformers saves it, and as the hub's GPT-2 is."""
+    """Save a language model as transformers does, and as the hub's GPT-2 is stored."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, **TINY)).save_pretrained(folder)

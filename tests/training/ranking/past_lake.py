@@ -1,4 +1,4 @@
-"""A lake with a past worth learning from: each week, another artist of one genre is taken up."""
+"""A lake with a history to learn from: each week, another artist of one genre is adopted."""
 
 import datetime as dt
 
@@ -23,7 +23,7 @@ def songs(name: str) -> list[str]:
 
 
 def listener_who_explores_shoegaze(lake: Lake, *, weeks: int = WEEKS) -> None:
-    """Every week another shoegaze artist's songs are played thrice; the catalog has all genres."""
+    """Play another shoegaze artist's songs thrice every week; the catalog has all genres."""
     rng = np.random.default_rng(11)
     everyone = {genre: [artist(genre, at) for at in range(ARTISTS)] for genre in GENRES}
     for week in range(weeks):
@@ -48,7 +48,7 @@ def _add_tracks(lake: Lake, listeners: dict[str, int]) -> None:
 
 
 def _add_similar(lake: Lake, everyone: dict[str, list[str]], rng: np.random.Generator) -> None:
-    """Twelve artists of the genre and twelve of any are near each artist; the latter less."""
+    """Add twelve near artists of the genre, and twelve of any genre, less near, to each artist."""
     rows: list[tuple[str, str, str, str, float, int]] = []
     all_names = [name for names in everyone.values() for name in names]
     for names in everyone.values():

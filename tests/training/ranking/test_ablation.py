@@ -1,4 +1,4 @@
-"""Does taking the ranking apart say which signal brings what?"""
+"""Ablation of the ranking: which signal contributes."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ TRACKS, ADOPTED = 200, 30
 
 
 def a_past(*, telling: str, seed: int) -> PastList:
-    """A list whose one telling signal knows what was adopted; the others know nothing."""
+    """Return a list in which the signal `telling` predicts adoption, and the others are noise."""
     rng = np.random.default_rng(seed)
     index = pd.Index([f"artist {at:03d} · song" for at in range(TRACKS)])
     signals = pd.DataFrame({name: rng.random(TRACKS) for name in LEARNED}, index)

@@ -1,4 +1,4 @@
-"""Signals made comparable."""
+"""Scale-free columns of signals."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""From many signals to one score, and back to what each added."""
+"""Fusion: from many signals to one score, and to each signal's contribution."""
 
 import numpy as np
 import pandas as pd

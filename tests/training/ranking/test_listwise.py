@@ -1,4 +1,4 @@
-"""Weights that would have put what was adopted on top."""
+"""Listwise learning: weights that rank adopted tracks first."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from smallhours.training.ranking.listwise import (
 
 
 def a_list(rng: np.random.Generator, tracks: int = 400, adopted: int = 8) -> Lesson:
-    """The first column says nearly all about what was adopted, the second nothing."""
+    """Return a list whose first column predicts adoption well, and the second not at all."""
     columns = rng.uniform(size=(tracks, 2))
     best = np.argsort(-(columns[:, 0] + 0.1 * rng.normal(size=tracks)))[:adopted]
     found = np.zeros(tracks, dtype=bool)
@@ -51,7 +51,7 @@ def test_learning_again_gives_the_same_weights() -> None:
 
 
 def test_the_slope_is_that_of_the_loss() -> None:
-    """No step from the minimum makes the loss smaller."""
+    """Check that no step from the minimum makes the loss smaller."""
     lessons = Lessons.of([a_list(np.random.default_rng(2))])
     best = fit_weights(lessons, np.zeros(2), l2=0.1)
 

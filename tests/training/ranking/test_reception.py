@@ -25,7 +25,7 @@ def feedback(*rows: tuple[str, str], night: dt.date = MONDAY, intent: str = "mai
 
 
 def picks_of_calm_and_loud(count: int) -> tuple[pd.DataFrame, TagVectors]:
-    """As many picks, half of them calm and welcome, half of them loud and not."""
+    """Return this many picks, half of them calm and welcome, half of them loud and not."""
     kinds = {f"artist {at} · song": ("calm", "loud")[at % 2] for at in range(count)}
     told = [(key, "played" if kind == "calm" else "skipped") for key, kind in kinds.items()]
     tags = {key: {kind: 100, "rock": 50} for key, kind in kinds.items()}

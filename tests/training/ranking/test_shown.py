@@ -1,4 +1,4 @@
-"""Our own past lists, and what the weights of the ranking learn from them."""
+"""Past picks as lists, and the ranking weights learned from them."""
 
 import datetime as dt
 from pathlib import Path
@@ -23,12 +23,12 @@ from tests.training.lakes import ADA, NIGHT, add_plays, some_settings
 from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
 
 NIGHTS = 40
-# The listener has met the first artists of shoegaze; of the others we recommended songs.
+# The listener knew the first artists of shoegaze; songs of the others were recommended.
 MET = 12
 
 
 def picks_of(night: int) -> list[tuple[str, str]]:
-    """What we recommended so many nights ago, and what became of it."""
+    """Return the picks of `night` nights ago, with their reactions."""
     shoegaze = artist("shoegaze", MET + night % 28)
     polka = artist("polka", night % 40)
     song = night // 28
@@ -42,7 +42,7 @@ def picks_of(night: int) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A listener who welcomed the shoegaze among our picks of forty nights, and not the polka."""
+    """Build a lake whose listener welcomed shoegaze picks for forty nights, and no polka."""
     lake = Lake(str(tmp_path_factory.mktemp("shown")))
     listener_who_explores_shoegaze(lake, weeks=MET)
     # So that polka is among the candidates.

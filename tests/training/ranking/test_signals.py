@@ -1,4 +1,4 @@
-"""What each signal says."""
+"""The single signals of the ranking."""
 
 import datetime as dt
 
@@ -15,7 +15,7 @@ TRACKS = pd.Index(["a · 1", "b · 2", "c · 3"])
 
 
 def features(rows: dict[str, tuple[float, float]]) -> pd.DataFrame:
-    """Predicted energy of tracks: value, and half of its 80 % interval."""
+    """Return predicted energy of tracks: value, and half of its 80 % interval."""
     return pd.DataFrame(
         [
             (key, "predicted", "energy", value, value - half, value + half)
@@ -85,7 +85,7 @@ def test_a_listener_of_nothing_has_no_centre() -> None:
 
 
 def test_the_walk_stays_near_home() -> None:
-    """0 - 1 - 2 - 3 in a row, and home is 0."""
+    """Walk on the chain 0 - 1 - 2 - 3, with home at 0."""
     path = sparse.csr_matrix(np.eye(4, k=1) + np.eye(4, k=-1))
     at = walk(transitions(path), np.array([1.0, 0, 0, 0]))
     assert at.sum() == pytest.approx(1.0)

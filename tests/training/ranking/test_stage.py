@@ -1,4 +1,4 @@
-"""A night that learns how much each signal counts for a listener."""
+"""The stage that learns the ranking's weights."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Closeness by tags."""
+"""Tag vectors, and closeness by tags."""
 
 import pandas as pd
 import pytest

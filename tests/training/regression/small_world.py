@@ -1,4 +1,4 @@
-"""A small world of artists whose tags say how they sound."""
+"""A small made-up world in which an artist's tags determine its sound."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ class World:
 
 
 def world(artists: int = 120, tracks: int = 5, *, temper: float = 0.05) -> World:
-    """Two features: one that tags tell, and one that is mostly the artist's own temper."""
+    """Make two features: one determined by tags, and one mostly by the artist itself."""
     rng = np.random.default_rng(7)
     told = rng.integers(0, 101, (artists, ARTIST_TAGS)) * (rng.random((artists, ARTIST_TAGS)) < 0.3)
     taste = rng.normal(0, 1, ARTIST_TAGS)

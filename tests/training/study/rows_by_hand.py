@@ -1,4 +1,4 @@
-"""Small sets of rows for the study: what a track sounds like follows from its artist's tags."""
+"""Small sets of rows for the study, in which the artist's tags determine the features."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ SMALL = Grid.of(models=["bayes", "linear"], formats=["tags", "apart"], limits=[2
 
 
 def some_rows(*, artists: int = 30, each: int = 4, **changes: Any) -> StudyRows:
-    """Tracks of loud and calm artists, with noise."""
+    """Return tracks of loud and calm artists, with noise."""
     rng = np.random.default_rng(3)
     names, own, theirs, targets = [], [], [], []
     for artist in range(artists):
@@ -49,7 +49,7 @@ def a_folder(path: Path) -> StudyFolder:
 
 
 def write_tables(folder: Path, *, artists: int = 30) -> list[Path]:
-    """A table of tracks and one of artists' tags, as files."""
+    """Write a table of tracks and one of artists' tags."""
     rng = np.random.default_rng(4)
     values = {name: rng.random(3 * artists).round(3) for name in FEATURES}
     tracks = pd.DataFrame(

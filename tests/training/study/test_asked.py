@@ -1,4 +1,4 @@
-"""Can a reader tell which studies are there, what was asked, and how far each is?"""
+"""The list of studies: their requests, and their progress."""
 
 import datetime as dt
 from pathlib import Path

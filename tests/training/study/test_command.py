@@ -1,4 +1,4 @@
-"""Does `smallhours study` carry a study out, go on with it, and say what is wrong with a wish?"""
+"""The command `smallhours study`: a run, its continuation, and its errors."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Is a setting fitted to what it says, on the rows that it says?"""
+"""Fits of settings: on the right inputs and the right rows."""
 
 import math
 
@@ -19,7 +19,7 @@ def fit(setting: Setting, rows: StudyRows) -> Learned:
 
 
 def error_of(setting: Setting, rows: StudyRows) -> tuple[float, float]:
-    """RMSE of the fit, and of the training rows' mean."""
+    """Return the RMSE of the fit, and of the training rows' mean."""
     parts, y = parts_of(setting, rows, 1983), targets_of(setting, rows)
     predicted = fit(setting, rows).predicted
     mean = y[parts.train].mean(axis=0)

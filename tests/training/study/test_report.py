@@ -1,4 +1,4 @@
-"""Does the report say what was found, what was not, and what the paper says beside it?"""
+"""The study's report: results, missing results, and the paper's figures beside them."""
 
 import dataclasses
 import xml.etree.ElementTree as ET
@@ -25,7 +25,7 @@ Bayes,10 tags ,.159,.261,.197,.243,.307
 
 @pytest.fixture
 def studied(tmp_path: Path) -> Path:
-    """A study's folder with its report, the paper's figures and a reference in it."""
+    """Build a study's folder with its report, the paper's figures and a reference in it."""
     rows = dataclasses.replace(some_rows(), origin="<b>hostile</b> origin")
     folder = a_folder(tmp_path / "study")
     folder.open(rows, GRID.seed)

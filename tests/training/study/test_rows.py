@@ -1,4 +1,4 @@
-"""Which rows can be studied, and what is said of those that can't?"""
+"""Rows of a study: which are accepted, and the errors for others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Does a study go on where it was, and keep to its rows?"""
+"""Execution of a study: continuation after an interruption, and unchanged rows."""
 
 import json
 from pathlib import Path

@@ -45,7 +45,7 @@ TAGS = Tags(
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A listener who likes indie, and has known all of it for long but adopted some lately."""
+    """Build a lake whose listener likes indie, knew most of it long ago and adopted some lately."""
     lake = Lake(f"memory://{tmp_path}")
     listener_who_likes_indie(lake, strange=80)
     add_plays(lake, {f"old indie {at} · song": 3 for at in range(30)}, days_ago=200)
@@ -117,7 +117,7 @@ def test_the_reliability_curve_is_noted_with_intervals(lake: Lake) -> None:
     said = curve["metric"].str.removeprefix("said_").astype(int) / 100
     assert ((said <= curve["baseline"]) & (curve["baseline"] <= said + 0.1)).all()
     assert ((curve["low"] <= curve["value"]) & (curve["value"] <= curve["high"])).all()
-    # One adopted track in four, as P(like) is said of.
+    # One adopted track in four: the mixture of P(like).
     assert curve["n"].sum() <= 4 * (FEWEST_UNITS + 45)
 
 

@@ -1,1 +1,1 @@
-"""How does a track sound, told from its tags: rows, lessons, the gate, and the model in use?"""
+"""The audio model: predicts how a track sounds from its tags."""

@@ -1,4 +1,4 @@
-"""What does a person need to know about a model that tells features from tags?"""
+"""Model cards of audio models, and their figures for `metrics`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ BASELINE = "bayesian_ridge"
 
 @dataclass(frozen=True)
 class Lesson:
-    """A model that was just learned.
+    """The result of training an audio model.
 
     Attributes:
-        owner: Whose tracks it learned from: a listener, or `_shared`.
-        rows: The tracks.
+        owner: The listener whose tracks it learned from, or `_shared`.
+        rows: The training tracks.
         model: The model.
-        figures: By feature, on artists that it has not met.
+        figures: By feature, on artists that the model has not seen.
         baseline_r2: Mean R² of Bayesian ridge on the same artists.
-        verdict: Whether it is used, and why.
-        against: The versions that it was judged against.
-        version: Under which it was saved; empty before.
+        verdict: The gate's decision.
+        against: The versions that it was compared with.
+        version: Version under which it was saved; empty before.
     """
 
     owner: str
@@ -44,18 +44,18 @@ class Lesson:
     version: str = ""
 
     def mean_r2(self) -> float:
-        """Over the five features."""
+        """Return the mean R² over the five features."""
         return sum(self.figures[name].r2 for name in PREDICTED_FEATURES) / len(PREDICTED_FEATURES)
 
     def mean_known_r2(self) -> float | None:
-        """The same where the artist's other tracks are known; None without such tracks."""
+        """Return the mean R² for artists with other known tracks; None without such tracks."""
         known = [self.figures[name].r2_known for name in PREDICTED_FEATURES]
         found = [r2 for r2 in known if r2 is not None]
         return sum(found) / len(found) if found else None
 
 
 def card_of(lesson: Lesson, settings: Settings, night: Night) -> ModelCard:
-    """The card of a model."""
+    """Return the card of a model."""
     rows, model = lesson.rows, lesson.model
     own = 0 if model.inputs.own is None else len(model.inputs.own.tags_)
     artist = 0 if model.inputs.artist is None else len(model.inputs.artist.tags_)
@@ -97,7 +97,7 @@ def card_of(lesson: Lesson, settings: Settings, night: Night) -> ModelCard:
 
 
 def told(lesson: Lesson) -> dict[str, Value]:
-    """Of each feature that is not always predicted: whether tags tell it."""
+    """Return, for each feature that is not always predicted, if and how well tags predict it."""
     said: dict[str, Value] = {}
     for name in OTHER_FEATURES:
         found = _of(lesson.figures, name)
@@ -111,7 +111,7 @@ def told(lesson: Lesson) -> dict[str, Value]:
 
 
 def metrics_of(lesson: Lesson) -> list[Metric]:
-    """The figures for the lake's table of metrics; R² is against the mean of the training rows."""
+    """Return the figures for `metrics`; R² is against the mean of the training rows."""
     n = len(lesson.rows)
     noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", lesson.baseline_r2, n, 0.0)]
     for name, found in lesson.figures.items():
@@ -150,7 +150,7 @@ def _whose(owner: str) -> str:
 
 
 def _of(figures: Mapping[str, Figures], name: str) -> Figures | None:
-    """Figures of a feature; a key's are those of the better told of its two coordinates."""
+    """Return the figures of a feature; for the key, those of its better predicted coordinate."""
     if name != "key":
         return figures.get(name)
     both = [figures[part] for part in ("key_cos", "key_sin") if part in figures]

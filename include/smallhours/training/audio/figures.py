@@ -1,9 +1,9 @@
-"""How well are audio features told from tags, on artists that were not learned from?
+"""Figures of audio models on artists that were not learned from.
 
-Everything is measured on held-out answers: each track is predicted by a member that has not met
-its artist. R² compares with the mean of the tracks that the member learned from, never with the
-paper's random draw. Its lower end comes from a bootstrap over artists (Efron and Tibshirani 1993),
-so that the tracks of one artist stay together.
+Everything is measured on held-out predictions: each track is predicted by a member that has not
+seen its artist. R² compares with the mean of the tracks that the member learned from, never with
+the paper's random draw. Its lower end comes from a bootstrap over artists (Efron and Tibshirani
+1993), so that the tracks of one artist stay together.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Folds = npt.NDArray[np.intp]
 
 RESAMPLES = 400
 SEED = 1983
-# Of a 95 % interval.
+# Quantile of the lower end of a 95 % interval.
 LOWER_END = 0.025
 # The paper's tabular format, at the size where its decomposition takes a fraction of a second.
 BASELINE_TAGS = 1000
@@ -31,15 +31,15 @@ BASELINE_TAGS = 1000
 
 @dataclass(frozen=True)
 class Figures:
-    """How well one feature is predicted.
+    """The figures of one feature.
 
     Attributes:
         rmse: Root of the mean squared error on new artists, in the feature's unit.
-        rmse_of_mean: The same for the mean of the training rows.
+        rmse_of_mean: The same when the mean of the training rows is predicted.
         r2_low: Lower end of the 95 % interval of R².
-        n: Tracks.
+        n: Number of tracks.
         coverage: Share of tracks within their 80 % interval, each interval made without them.
-        r2_known: R² where the artist's other tracks were learned from; None without such.
+        r2_known: R² where the artist's other tracks were learned from; None without such tracks.
     """
 
     rmse: float
@@ -51,18 +51,18 @@ class Figures:
 
     @property
     def r2(self) -> float:
-        """1 - (rmse / rmse_of_mean)²; 0 where the mean is already right."""
+        """1 - (rmse / rmse_of_mean)²; 0 where the mean is already exact."""
         if self.rmse_of_mean == 0:
             return 0.0
         return 1 - (self.rmse / self.rmse_of_mean) ** 2
 
 
 def figures_of(regressor: FoldedRegressor, actual: Floats, artists: Sequence[str]) -> list[Figures]:
-    """Figures of each target of a fitted regressor.
+    """Return the figures of each target of a fitted regressor.
 
     Args:
         regressor: Fitted to these rows.
-        actual: (n, targets) what it was fitted to.
+        actual: (n, targets) the values that it was fitted to.
         artists: (n,) their artists.
     """
     mean = mean_of_other_folds(actual, regressor.fold_)
@@ -86,7 +86,7 @@ def figures_of(regressor: FoldedRegressor, actual: Floats, artists: Sequence[str
 
 
 def mean_of_other_folds(actual: Floats, fold: Folds) -> Floats:
-    """(n, targets) the mean of the tracks that each row's member learned from."""
+    """Return the mean of the tracks that each row's member learned from, (n, targets)."""
     mean = np.empty_like(actual)
     for k in np.unique(fold):
         others = fold != k
@@ -95,14 +95,14 @@ def mean_of_other_folds(actual: Floats, fold: Folds) -> Floats:
 
 
 def mean_r2(predicted: Floats, actual: Floats, fold: Folds) -> float:
-    """Mean over the targets of R² against the mean of the other folds."""
+    """Return the mean over the targets of R² against the mean of the other folds."""
     base = ((actual - mean_of_other_folds(actual, fold)) ** 2).sum(axis=0)
     error = ((actual - predicted) ** 2).sum(axis=0)
     return float(np.mean([_r2(e, b) for e, b in zip(error, base, strict=True)]))
 
 
 def bayesian_ridge_r2(rows: AudioRows, fold: Folds, top_tags: int) -> float:
-    """Mean R² on new artists of the paper's cheap model: Bayesian ridge on the strongest tags."""
+    """Return the mean R² on new artists of the paper's Bayesian ridge on the strongest tags."""
     merged = [{**artist, **own} for own, artist in zip(rows.own, rows.artist, strict=True)]
     tags = TopTags(min(top_tags, BASELINE_TAGS)).fit(merged).transform(merged)
     predicted = np.empty_like(rows.targets)
@@ -114,7 +114,7 @@ def bayesian_ridge_r2(rows: AudioRows, fold: Folds, top_tags: int) -> float:
 
 
 def _covered(regressor: FoldedRegressor, actual: Floats) -> npt.NDArray[np.bool_]:
-    """Whether each value is within its interval, made from the residuals of other folds."""
+    """Flag values within their interval, each made from the residuals of other folds."""
     unit = regressor.range_.to_unit(actual)
     predicted = regressor.range_.to_unit(regressor.held_out_)
     inside = np.zeros(actual.shape, dtype=bool)

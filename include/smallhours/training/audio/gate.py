@@ -1,13 +1,13 @@
-"""Is tonight's model fit to replace the one in use?
+"""The gate for audio models: compares tonight's model with the one in use.
 
-Both are judged on the same tracks by the same artists, with tonight's measured values. An artist's
-fold is a hash of its name, so in either model there is a member that has not met the artist, and
-that member answers: nobody is judged on what it learned from, and every artist counts, whichever
-tags either model knows.
+Both are compared on the same tracks by the same artists, with tonight's measured values. An
+artist's fold is a hash of its name, so in either model there is a member that has not seen the
+artist, and that member's prediction is used. So no model is evaluated on artists that it learned
+from, and every artist counts, whichever tags either model knows.
 
-The old model stays where the new one is worse by more than chance: by more than the standard error
-of the difference, artists drawn anew, and by more than another seed makes. The same or a little
-less is no reason to stay, for the new one has met the artists that were measured since.
+The old model stays if the new one is worse by more than chance: by more than the standard error of
+the difference over artists, and by more than another seed changes. An equal or slightly worse new
+model replaces it, since it has learned from artists that were measured since.
 """
 
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ from smallhours.training.regression.artists import hashed_folds
 
 Floats = npt.NDArray[np.float64]
 
-# Two trainings on the same public tracks with other seeds differ by less than this in mean R²
+# Two trainings on the same public tracks with different seeds differ by less than this in mean R²
 # (docs/benchmarks.md).
 TOLERANCE = 0.002
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the new model is to be used, and why.
+    """The gate's decision on a new model.
 
     Attributes:
-        promoted: Whether it is.
-        why: For a person to read.
-        new_r2, old_r2: Mean R² over the five features on artists that neither had met; None for
+        promoted: True if the new model goes into use.
+        why: The reason, for people.
+        new_r2, old_r2: Mean R² over the five features on artists that neither had seen; None for
             a first model.
     """
 
@@ -48,8 +48,8 @@ def judge(new: AudioModel, old: AudioModel, rows: AudioRows) -> Verdict:
     """Compare tonight's model with the one in use.
 
     Args:
-        new: Learned tonight.
-        old: What it would replace.
+        new: Tonight's model.
+        old: The model that it would replace.
         rows: Measured tracks, by 20 artists at least (fewer are not held out by name).
     """
     compared = compare(new, old, rows)
@@ -60,9 +60,9 @@ def judge(new: AudioModel, old: AudioModel, rows: AudioRows) -> Verdict:
 
 
 def judge_own(own: AudioModel, shared: AudioModel, rows: AudioRows) -> Verdict:
-    """Compare a listener's own model with that of all, on the listener's tracks.
+    """Compare a listener's own model with the shared one, on the listener's tracks.
 
-    The model of all has learned from these tracks, too: only a better one is worth its place.
+    The shared model has learned from these tracks, too, so the own model must be better.
     """
     compared = compare(own, shared, rows)
     promoted = compared.difference > 0
@@ -77,7 +77,7 @@ class Compared:
     Attributes:
         new_r2, old_r2: Mean R² over the five features.
         error: Standard error of their difference over artists.
-        tracks, artists: How many.
+        tracks, artists: Number of tracks and of artists.
     """
 
     new_r2: float
@@ -88,11 +88,11 @@ class Compared:
 
     @property
     def difference(self) -> float:
-        """New less old."""
+        """New minus old R²."""
         return self.new_r2 - self.old_r2
 
     def verdict(self, promoted: bool, said: str, note: str) -> Verdict:
-        """The verdict with its figures."""
+        """Return a verdict whose reason holds these figures."""
         why = (
             f"{said}: mean R² {self.new_r2:.4f} against {self.old_r2:.4f} on {self.tracks:,} "
             f"tracks by {self.artists:,} artists that were held out ({note})"
@@ -101,7 +101,7 @@ class Compared:
 
 
 def compare(new: AudioModel, old: AudioModel, rows: AudioRows) -> Compared:
-    """Mean R² of either on each artist's tracks by the member that has not met the artist."""
+    """Measure both models on each artist's tracks by the members that have not seen the artist."""
     names, artist = np.unique(np.asarray(rows.artist_keys), return_inverse=True)
     fold = hashed_folds(np.asarray(rows.artist_keys), new.models[0].regressor.folds)
     base = ((rows.targets - mean_of_other_folds(rows.targets, fold)) ** 2).sum(axis=0)

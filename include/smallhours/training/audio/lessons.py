@@ -1,4 +1,4 @@
-"""One training of the model that tells features from tags: learn, judge, keep, maybe put in use."""
+"""Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ from smallhours.training.registry import SHARED, Registry, SavedModel
 
 LOG = logging.getLogger(__name__)
 
-# Beside the one in use: last night's and the night before's, to look at or to go back to.
+# Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
 
 
 @dataclass(frozen=True)
 class NothingNew:
-    """The rows, the settings and the libraries are those of an earlier training.
+    """A skipped training: rows, settings and libraries are those of an earlier one.
 
     Attributes:
-        version: What that training saved.
-        why: For a person to read.
+        version: The version that the earlier training saved.
+        why: The reason, for people.
     """
 
     version: str
@@ -39,10 +39,10 @@ class NothingNew:
 def teach(
     owner: str, rows: AudioRows, lake: Lake, *, settings: Settings, night: Night
 ) -> Lesson | NothingNew:
-    """Learn from measured tracks, and put the model in use if it is fit to be.
+    """Train on measured tracks, and put the model in use if it passes the gate.
 
-    A listener's own model must do better on their tracks than the model of all, which has learned
-    from them too; one that no longer does is put out of use.
+    A listener's own model must do better on their tracks than the shared model, which has learned
+    from them too; an own model that no longer does is put out of use.
 
     Args:
         owner: The listener whose rows they are, or `_shared`.
@@ -84,7 +84,7 @@ def teach(
 
 
 def _rivals(owner: str, registry: Registry) -> dict[str, SavedModel]:
-    """The models in use that a new one is judged against: that of all, and the listener's own."""
+    """Return the models in use to compare a new one with: the shared and the listener's own."""
     found = {name: registry.current(name, audio_predictor.NAME) for name in (SHARED, owner)}
     return {
         name: saved
@@ -96,7 +96,7 @@ def _rivals(owner: str, registry: Registry) -> dict[str, SavedModel]:
 def _same_lesson(
     owner: str, rows: AudioRows, registry: Registry, settings: Settings, against: str
 ) -> SavedModel | None:
-    """The newest version or the one in use, if tonight's would be learned from the same."""
+    """Return the newest version or the one in use, if tonight's training data are the same."""
     name = audio_predictor.NAME
     saved = [registry.open(owner, name, v) for v in registry.versions(owner, name)[-1:]]
     current = registry.current(owner, name)
@@ -121,7 +121,7 @@ def _same_lesson(
 def _verdict(
     owner: str, model: AudioModel, rivals: dict[str, SavedModel], rows: AudioRows
 ) -> Verdict:
-    """Whether the model is fit to be used, against each of those in use."""
+    """Compare the model with each of those in use."""
     verdict = Verdict(True, "the first model")
     for name, saved in rivals.items():
         try:
@@ -139,7 +139,7 @@ def _verdict(
 def _retire_if_beaten(
     owner: str, rivals: dict[str, SavedModel], rows: AudioRows, registry: Registry
 ) -> None:
-    """Put a listener's own model out of use where that of all does better on their tracks."""
+    """Put a listener's own model out of use if the shared one does better on their tracks."""
     if not {owner, SHARED} <= rivals.keys():
         return
     own, shared = (audio_predictor.read_model(rivals[name]) for name in (owner, SHARED))

@@ -1,10 +1,10 @@
-"""What is the model that tells a track's sound from its tags made of, and how is it learned?
+"""The audio model: regressors that predict audio features from tags, and their training.
 
-Tags of the track and of its artist stay apart, as columns of their own. One regressor tells the
+Tags of the track and of its artist stay apart, as columns of their own. One regressor predicts the
 five features that are always predicted. Speechiness, tempo and the like are learned by a linear
-regressor beside it and predicted only where tags tell them: where its R² on artists that it has
-not met is above 0 with 97.5 % certainty. A key (C, C sharp, ...) lies on a circle and has no order
-to predict; it is judged by its place on the circle, and no value is given.
+regressor beside it and predicted only where tags allow it: where its R² on artists that it has not
+seen is above 0 with 97.5 % certainty. A key (C, C sharp, ...) lies on a circle and has no order
+to predict; only its coordinates on the circle are evaluated, and no key is predicted.
 """
 
 from collections.abc import Sequence
@@ -31,18 +31,18 @@ Kind = Literal["boosted", "linear"]
 BOOSTED: Kind = "boosted"
 LINEAR: Kind = "linear"
 
-# On public tracks, the linear model is ahead below some 150 artists, they are equal at 1,000
-# tracks, and the blend is ahead by .012 R² at 320 artists (docs/benchmarks.md).
+# On public tracks, the linear model is better below some 150 artists, both are equal at 1,000
+# tracks, and the blend is better by .012 R² at 320 artists (docs/benchmarks.md).
 FEWEST_ARTISTS_TO_BOOST = 250
 FEWEST_TRACKS_TO_BOOST = 1500
-# Fewer tracks with a feature tell noise from noise.
+# With fewer tracks, signal cannot be separated from noise.
 FEWEST_TRACKS = 200
 CIRCLE = 12
 
 
 @dataclass(frozen=True)
 class TagInputs:
-    """The tags that a model knows: the track's own, then its artist's; None where there are none.
+    """The tag columns of a model: the track's own, then its artist's; None where there are none.
 
     Attributes:
         own, artist: The columns.
@@ -53,24 +53,24 @@ class TagInputs:
 
     @classmethod
     def of(cls, rows: AudioRows, k: int) -> "TagInputs":
-        """The k strongest tags of either kind."""
+        """Choose the k strongest tags of either kind."""
         return cls(
             *(TopTags(k).fit(tags) if any(tags) else None for tags in (rows.own, rows.artist))
         )
 
     @property
     def track_columns(self) -> int:
-        """How many leading columns are the track's own tags."""
+        """The number of leading columns with the track's own tags."""
         return 0 if self.own is None else len(self.own.tags_)
 
     def names(self) -> list[str]:
-        """The tag of each column."""
+        """Return the tag of each column."""
         return [
             tag for top in (self.own, self.artist) if top is not None for tag in top.tags_.tolist()
         ]
 
     def matrix(self, own: Sequence[Counts], artist: Sequence[Counts]) -> sparse.csr_matrix:
-        """Counts (n, columns); tags that are not known are left out."""
+        """Return counts (n, columns); unknown tags are left out."""
         blocks = [
             top.transform(tags)
             for top, tags in ((self.own, own), (self.artist, artist))
@@ -84,9 +84,9 @@ class FeatureModel:
     """A regressor of some features.
 
     Attributes:
-        regressor: Fitted.
+        regressor: The fitted regressor.
         features: Its targets.
-        told: Those of them that are predicted.
+        told: Targets that are predicted well enough to be used.
     """
 
     regressor: FoldedRegressor
@@ -96,12 +96,12 @@ class FeatureModel:
 
 @dataclass(frozen=True)
 class AudioModel:
-    """Tags in, features out.
+    """A model that predicts audio features from tags.
 
     Attributes:
-        kind: Of the regressor of the five features.
-        inputs: The tags that it knows.
-        models: First the five features', then the others'.
+        kind: Kind of the regressor of the five features.
+        inputs: Its tag columns.
+        models: First the regressor of the five features, then those of the others.
     """
 
     kind: Kind
@@ -110,7 +110,7 @@ class AudioModel:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What it predicts, in the order of FEATURES."""
+        """The features that it predicts, in the order of FEATURES."""
         told = {name for model in self.models for name in model.told}
         return tuple(name for name in FEATURES if name in told)
 
@@ -125,11 +125,11 @@ class AudioModel:
         Args:
             own: (n,) name of a tag -> count, of the track itself.
             artist: (n,) the same of its artist.
-            artist_keys: (n,) where given, an artist's measured tracks speak for its others.
+            artist_keys: (n,) if given, predictions are corrected by the artist's measured tracks.
 
         Returns:
             Values and the lower and upper ends of their 80 % intervals, each (n, features) in the
-            order of `features`, in the units of `audio_features`; `mode` is the chance of major.
+            order of `features`, in the units of `audio_features`; `mode` is P(major).
         """
         tags = self.inputs.matrix(own, artist)
         found: dict[str, tuple[Floats, ...]] = {}
@@ -146,13 +146,13 @@ class AudioModel:
         return values, low, high
 
     def predict_unmet(self, rows: AudioRows) -> Floats:
-        """(n, 5) the five features, each track's by what has not met its artist."""
+        """Predict the five features, (n, 5), by members that have not seen the track's artist."""
         tags = self.inputs.matrix(rows.own, rows.artist)
         return self.models[0].regressor.predict_unmet(tags, rows.artist_keys)
 
 
 def kind_for(wish: str, rows: AudioRows) -> Kind:
-    """The wished kind of model; `auto` takes the linear one for small data."""
+    """Return the kind of model that is set; `auto` chooses the linear one for small data."""
     if wish == BOOSTED:
         return BOOSTED
     enough = len(rows) >= FEWEST_TRACKS_TO_BOOST and rows.artists >= FEWEST_ARTISTS_TO_BOOST
@@ -162,16 +162,16 @@ def kind_for(wish: str, rows: AudioRows) -> Kind:
 def learn(
     rows: AudioRows, *, kind: Kind, top_tags: int, threads: int
 ) -> tuple[AudioModel, dict[str, Figures]]:
-    """Learn from measured tracks.
+    """Train on measured tracks.
 
     Args:
-        rows: All of them.
-        kind: Of the regressor of the five features.
-        top_tags: How many tags of track and artist each are looked at.
+        rows: The measured tracks.
+        kind: Kind of the regressor of the five features.
+        top_tags: Number of tags to use, of track and artist each.
         threads: Folds trained at a time.
 
     Returns:
-        The model, and by feature how well it does on artists that it has not met.
+        The model, and its figures by feature on artists that it has not seen.
     """
     inputs = TagInputs.of(rows, top_tags)
     tags = inputs.matrix(rows.own, rows.artist)
@@ -194,7 +194,7 @@ def learn(
 
 
 def _alike(others: Floats) -> list[tuple[list[int], npt.NDArray[np.bool_]]]:
-    """Features that are known of the same tracks, and of which; each set is one fit."""
+    """Group features that are known of the same tracks, with flags of these; a group is one fit."""
     groups: dict[bytes, list[int]] = {}
     known = ~np.isnan(others)
     for at in range(others.shape[1]):

@@ -1,4 +1,4 @@
-"""What does a track with these tags sound like? The saved model, ready to be asked."""
+"""Saving and loading of the audio model."""
 
 import json
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class AudioPredictor:
     """A saved model.
 
     Attributes:
-        model: What answers.
-        version: Of the saved model.
+        model: The model.
+        version: Version of the saved model.
         owner: The listener whose own tracks it learned from, or `_shared`.
     """
 
@@ -30,7 +30,7 @@ class AudioPredictor:
 
 
 def files_of(model: AudioModel) -> dict[str, bytes]:
-    """The files of a saved model: the tags, each regressor, and what they are there for."""
+    """Return the files of a saved model: the tags, each regressor, and an index of them."""
     inputs = ((OWN_TAGS, model.inputs.own), (ARTIST_TAGS, model.inputs.artist))
     files = {name: dump_model(top) for name, top in inputs if top is not None}
     regressors = []
@@ -43,11 +43,11 @@ def files_of(model: AudioModel) -> dict[str, bytes]:
 
 
 def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredictor | None:
-    """The model in use for a listener: their own, else the one of all; None before the first.
+    """Load the model in use for a listener: their own, else the shared; None before the first.
 
     Args:
         lake: The lake.
-        listener: Whose; None asks for the one of all.
+        listener: The listener's name; None loads the shared model.
 
     Raises:
         UnreadableModel: when a file of it is damaged, missing, or holds an untrusted type.
@@ -62,7 +62,7 @@ def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredic
 
 
 def of_earlier_format(saved: SavedModel) -> bool:
-    """Whether it was saved before track and artist tags were told apart: it is learned anew."""
+    """Return True if it was saved before track and artist tags were told apart."""
     return "regressor_0.skops" not in saved.card.files
 
 

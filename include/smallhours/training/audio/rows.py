@@ -1,4 +1,4 @@
-"""Which tracks have measured audio features to learn from, and which lack them?"""
+"""Training rows of the audio model: tracks with tags and measured audio features."""
 
 import hashlib
 import json
@@ -19,9 +19,9 @@ from smallhours.training.tags import Counts, load_tags
 
 Floats = npt.NDArray[np.float64]
 
-# Predicted only where tags turn out to tell them.
+# Predicted only where tags predict them well enough.
 OTHER_FEATURES = FEATURES[len(PREDICTED_FEATURES) :]
-# What lies outside of these is a slip of the source (a tempo of 0 means "none found").
+# Values outside of these ranges are errors of the source (a tempo of 0 means "none found").
 PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "loudness": (-60.0, 6.0),
@@ -43,9 +43,9 @@ class AudioRows:
         artist: (n,) the same of its artist.
         targets: (n, 5), in the order of PREDICTED_FEATURES, each 0-1.
         others: (n, 7), in the order of OTHER_FEATURES and their own units; NaN where unknown.
-        untagged: How many more were measured but have no tag.
-        incomplete: How many more were measured in some of the five features only.
-        sources: How many rows each source gave its first feature to.
+        untagged: Number of further tracks that were measured but have no tag.
+        incomplete: Number of further tracks with only some of the five features.
+        sources: Source -> number of rows whose first feature it gave.
     """
 
     track_keys: Sequence[str]
@@ -67,12 +67,12 @@ class AudioRows:
 
     @cached_property
     def artists(self) -> int:
-        """How many distinct artists."""
+        """The number of distinct artists."""
         return len(set(self.artist_keys))
 
     @property
     def digest(self) -> str:
-        """Of all that a model could learn here; equal rows have equal ones."""
+        """A digest of everything that a model could learn here; equal rows have equal ones."""
         seen = hashlib.blake2b(digest_size=8)
         tags = [self.track_keys, self.own, self.artist]
         seen.update(json.dumps(tags, sort_keys=True, default=list).encode())
@@ -81,7 +81,7 @@ class AudioRows:
         return seen.hexdigest()
 
     def among(self, track_keys: "set[str]") -> "AudioRows":
-        """The rows of some tracks."""
+        """Return the rows of some tracks."""
         at = [row for row, key in enumerate(self.track_keys) if key in track_keys]
         return AudioRows(
             [self.track_keys[row] for row in at],
@@ -97,7 +97,7 @@ def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
 
     Args:
         lake: The lake.
-        sources: Where features may come from; the first that has a value gives it.
+        sources: Allowed sources of features; the first one with a value is used.
     """
     order = list(sources)
     rows = measured(_features(lake), order)
@@ -118,7 +118,7 @@ def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
 
 
 def measured_by_anyone(lake: Lake) -> pd.DataFrame:
-    """Which features some source measured, lawful to learn from or not.
+    """Return which features any source measured, also those that may not be learned from.
 
     Returns:
         Flags by track key, a column for each of FEATURES.

@@ -1,4 +1,4 @@
-"""The training stage: learn what tags sound like, then predict what nobody measured."""
+"""The stages that train audio models and predict features that nobody measured."""
 
 import logging
 
@@ -32,20 +32,20 @@ LOG = logging.getLogger(__name__)
 
 Frame = pd.DataFrame
 
-# Fewer tracks, or artists to hold out, tell noise from noise.
+# With fewer tracks, or artists to hold out, signal cannot be separated from noise.
 FEWEST_TRACKS = 200
 FOLDS = 5
 FEWEST_ARTISTS = ARTISTS_A_FOLD * FOLDS
-# Where nearly all measured tracks are the listener's, the model of all is theirs.
+# If more of the measured tracks are the listener's, the shared model serves them.
 MOSTLY_OWN = 0.9
 
 
 def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Learn audio features from tags, for all listeners and, with enough tracks, for this one.
+    """Train audio models on tags: a shared one and, with enough tracks, one for this listener.
 
     A new model is put in use only if it is not worse than the one in use on artists that neither
-    has met; both stay in the registry. With too few measured tracks nothing is learned and
-    `skipped` says why: a playlist needs no audio features.
+    has seen; both stay in the registry. With too few measured tracks nothing is trained and
+    `skipped` says why: a playlist does not need audio features.
     """
     rows = measured_rows(lake, settings.training.sources)
     if why := _too_few(rows, settings):
@@ -69,11 +69,11 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
 def predict_audio_features(
     listener: str, lake: Lake, *, settings: Settings, night: Night
 ) -> Summary:
-    """Predict, of every tagged track, the features that nobody measured.
+    """Predict the features that nobody measured, for every tagged track.
 
-    The listener's own model answers where there is one, else that of all. What another listener's
-    own model has predicted stays while that model is in use, so that two listeners with a track
-    in common do not rewrite it in turn.
+    The listener's own model is used where there is one, else the shared one. Predictions by another
+    listener's own model stay while that model is in use, so that two listeners with a track in
+    common do not rewrite it in turn.
     """
     predictor = load_audio_predictor(lake, listener)
     if predictor is None:
@@ -112,7 +112,7 @@ def predict_audio_features(
 
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
-    """Why the rows are too few to learn from, and what to do; empty when they are enough."""
+    """Return why the rows are too few to learn from, and what to do; empty if they are enough."""
     if len(rows) >= FEWEST_TRACKS and rows.artists >= FEWEST_ARTISTS:
         return ""
     return (
@@ -125,7 +125,7 @@ def _too_few(rows: AudioRows, settings: Settings) -> str:
 
 
 def _told(lesson: Lesson | NothingNew) -> Summary:
-    """What a person wants to read of a training."""
+    """Return the summary of a training for people."""
     if isinstance(lesson, NothingNew):
         return {"promoted": f"no: {lesson.why}", "model": lesson.version}
     known = lesson.mean_known_r2()
@@ -142,7 +142,7 @@ def _told(lesson: Lesson | NothingNew) -> Summary:
 
 
 def _heard(lake: Lake, listener: str) -> set[str]:
-    """The tracks that the listener played, or saved, loved or played most."""
+    """Return the tracks that the listener played, saved, loved or played most."""
     whose = {"listener": listener}
     played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
     library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=whose)
@@ -161,7 +161,7 @@ def _stored(lake: Lake) -> Frame:
 
 
 def _spoken_for(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
-    """The tracks that another listener's own model in use has predicted."""
+    """Return the tracks that another listener's own model in use has predicted."""
     registry = Registry.of(lake)
     others = [registry.current(name, MODEL) for name in settings.listeners if name != listener]
     versions = {saved.version for saved in others if saved is not None}
@@ -169,7 +169,7 @@ def _spoken_for(stored: Frame, lake: Lake, settings: Settings, listener: str) ->
 
 
 def _rows(keys: list[str], predictor: AudioPredictor, ends: tuple[np.ndarray, ...]) -> Frame:
-    """One row per track and feature."""
+    """Return one row per track and feature."""
     features = [name for name in FEATURES if name in predictor.model.features]
     prefixes = [prefix_of(artist_key_in(key)) for key in keys]
     return pd.DataFrame(
@@ -183,7 +183,7 @@ def _rows(keys: list[str], predictor: AudioPredictor, ends: tuple[np.ndarray, ..
 
 
 def _changed(stored: Frame, rows: Frame) -> Frame:
-    """The rows that say something else than the lake: an old prediction keeps its night."""
+    """Return the rows that differ from the lake; an unchanged prediction keeps its night."""
     same = ["track_key", "feature", "value", "low", "high", "model"]
     joined = rows.merge(stored[same], on=same, how="left", indicator=True)
     return joined.loc[joined["_merge"] == "left_only", rows.columns].reset_index(drop=True)

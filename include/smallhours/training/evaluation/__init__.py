@@ -1,1 +1,1 @@
-"""How is it found out whether a model is any good? By what the listener did afterwards."""
+"""Evaluation of models by what the listener adopted after a cut in time."""

@@ -1,4 +1,4 @@
-"""How well do scores tell what was liked from what was not? Figures of a like / dislike model.
+"""Figures of a like / dislike model, from scores or probabilities.
 
 Each figure is one function over n rows: `y` holds 1 for a like and 0 for none, `scores` any number
 that is higher for a likelier like, `p` a probability.
@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# A probability of exactly 0 or 1 would make one surprise infinitely costly.
+# Probabilities stay this far from 0 and 1: otherwise a single error costs infinitely much.
 SUREST = 1e-6
 
 
 def placements(y: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
-    """For each like, the share of the others that score below it; ties count half.
+    """Return, for each like, the share of the others that score below it; ties count half.
 
     Their mean is the AUC (DeLong, DeLong and Clarke-Pearson, Biometrics 1988, call them placement
-    values), so that two models are compared like by like.
+    values), so that two models are compared on each like.
 
     >>> placements([1, 1, 0, 0], [0.9, 0.4, 0.4, 0.1]).tolist()
     [1.0, 0.75]
@@ -36,7 +36,7 @@ def placements(y: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
 
 
 def auc(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """P(a like scores above another row), ties counting half; NaN without rows of both kinds.
+    """Return P(a like scores above another row), ties counting half; NaN without both kinds.
 
     >>> auc([1, 1, 0, 0], [0.9, 0.4, 0.4, 0.1])
     0.875
@@ -46,7 +46,7 @@ def auc(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Area under precision over recall: sum over thresholds of (R_i - R_(i-1)) P_i.
+    """Return the area under precision over recall: sum over thresholds of (R_i - R_(i-1)) P_i.
 
     Rows of equal score share one threshold, as in scikit-learn; NaN without likes.
 
@@ -65,7 +65,7 @@ def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
-    """Mean of -ln of the probability given to what happened.
+    """Return the mean of -ln of the probability given to the outcome.
 
     >>> round(log_loss([1, 0], [0.8, 0.4]), 4)
     0.367
@@ -76,7 +76,7 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
-    """Mean squared distance between probability and outcome (Brier, 1950).
+    """Return the mean squared distance between probability and outcome (Brier, 1950).
 
     >>> round(brier([1, 0], [0.8, 0.4]), 4)
     0.1
@@ -90,10 +90,10 @@ class Bin:
     """One point of a reliability curve.
 
     Attributes:
-        low, high: The probabilities that fall into it.
-        mean_p: Their mean.
-        share: Of likes among its rows.
-        n: Its rows.
+        low, high: Bounds of the probabilities in the bin.
+        mean_p: Mean of the probabilities in the bin.
+        share: Share of likes among its rows.
+        n: Number of its rows.
     """
 
     low: float
@@ -104,7 +104,7 @@ class Bin:
 
 
 def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[Bin]:
-    """Of the rows that were given about this probability, how many were likes?
+    """Return the reliability curve: the share of likes among rows of similar probability.
 
     Bins are equally wide; empty ones are left out.
 
@@ -127,7 +127,7 @@ def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[Bin]
 
 
 def calibration_error(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> float:
-    """Expected calibration error: the reliability curve's mean distance from the diagonal.
+    """Return the expected calibration error: the curve's mean distance from the diagonal.
 
     >>> round(calibration_error([0, 1, 1], [0.2, 0.8, 0.8], 2), 4)
     0.2
@@ -138,7 +138,7 @@ def calibration_error(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> flo
 
 
 def _arrays(y: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Both as arrays of one length.
+    """Return both as arrays of one length.
 
     Raises:
         ValueError: when they differ in length.

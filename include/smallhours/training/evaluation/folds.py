@@ -1,11 +1,15 @@
-"""What was known on a past day, and what did the listener adopt in the weeks after it?
+"""Time-based folds of a listener's past, and the tracks adopted in each.
 
-A random split lets a model learn from the future that it is asked about (Sun et al., TOIS 2023),
-so the past is only ever cut by time: everything before a cut is known, the four weeks after it
-are the truth. Cuts are a week apart, the newest as late as leaves its four weeks whole.
+A random split lets a model learn from the future that it has to predict (Sun et al., TOIS 2023),
+so the past is only ever cut by time: everything before a cut is known, and the four weeks after it
+are the truth. Cuts are a week apart; the newest is four weeks before now, so that its truth is
+complete. Example: on 22 November, two folds have the truths 18 October to 15 November and
+25 October to 22 November.
 
 A track is *adopted* when it was new to the listener at the cut - never played, saved or loved -
 and by the end of the fold was played twice or more, or saved or loved. One play alone is a try.
+Example: for a cut on 25 October, a track first played on 1 and 8 November is adopted. One that was
+first played on 20 October is not, however often it is played afterwards.
 """
 
 import datetime as dt
@@ -21,11 +25,11 @@ FOND = ("saved", "loved")
 
 @dataclass(frozen=True)
 class Fold:
-    """One look at the past.
+    """One cut of the past, with the weeks that are predicted.
 
     Attributes:
-        cut: Everything before it is known, UTC.
-        until: The truth ends here, UTC.
+        cut: End of the known past, UTC.
+        until: End of the truth, UTC.
     """
 
     cut: dt.datetime
@@ -35,13 +39,13 @@ class Fold:
 def weekly_folds(
     as_of: dt.datetime, count: int, *, weeks: int = WEEKS_OF_TRUTH, step_weeks: int = 1
 ) -> list[Fold]:
-    """Folds a week apart, oldest first; the newest one's truth ends now.
+    """Return folds a week apart, oldest first; the newest one's truth ends now.
 
     Args:
-        as_of: Where the history ends.
-        count: How many.
+        as_of: End of the history.
+        count: Number of folds.
         weeks: Length of each fold's truth.
-        step_weeks: Between cuts.
+        step_weeks: Weeks between cuts.
 
     >>> end = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
     >>> [str(fold.cut.date()) for fold in weekly_folds(end, 2)]
@@ -53,15 +57,15 @@ def weekly_folds(
 
 
 def plays_before(plays: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """What of `plays` was known at a cut."""
+    """Return the rows of `plays` that were known at a cut."""
     return plays[plays["played_at"] < cut]
 
 
 def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """What of `library` was known at a cut, as it looked then.
+    """Return the rows of `library` as they were at a cut.
 
-    A signal that was withdrawn later stood at the cut. `added_at` tells the age of what stood
-    already when the library was first read.
+    A signal that was withdrawn later stood at the cut. `added_at` gives the age of signals that
+    stood already when the library was first read.
     """
     known = library[_since(library) < cut]
     day = cut.date()
@@ -69,12 +73,15 @@ def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
 
 
 def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """What of `feedback` had been seen at a cut: a night's end is the date of what it collected."""
+    """Return the rows of `feedback` that were known at a cut.
+
+    The end of a night is the date of the feedback that it collected.
+    """
     return feedback[feedback["at"] <= cut]
 
 
 def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:
-    """Tracks that were played, saved or otherwise marked before a cut."""
+    """Return the tracks that were played, saved or otherwise marked before a cut."""
     earlier = plays_before(plays, cut)["track_key"]
     return {*earlier, *library_before(library, cut)["track_key"]}
 
@@ -86,13 +93,13 @@ def adopted(
     *,
     known: AbstractSet[str] | None = None,
 ) -> set[str]:
-    """The fold's truth: tracks new at its cut that were adopted by its end.
+    """Return the fold's truth: tracks new at its cut that were adopted by its end.
 
     Args:
-        plays: `track_key`, `played_at`; what ended within 30 seconds is left out by the caller.
+        plays: `track_key`, `played_at`; the caller leaves out plays of under 30 seconds.
         library: `track_key`, `signal`, `first_seen`, `added_at`, `last_seen`.
         fold: The fold.
-        known: What was known at the cut; read from plays and library without.
+        known: Tracks known at the cut; None computes them from plays and library.
     """
     during = plays[(plays["played_at"] >= fold.cut) & (plays["played_at"] < fold.until)]
     counts = during["track_key"].value_counts()
@@ -103,7 +110,7 @@ def adopted(
 
 
 def _since(library: pd.DataFrame) -> pd.Series:
-    """Since when each signal stands, UTC: what the service says, else the night we first saw it."""
+    """Return the start of each signal, UTC: by the service, else the night that first saw it."""
     first = pd.to_datetime(library["first_seen"], utc=True)
     added = pd.to_datetime(library["added_at"], utc=True)
     since: pd.Series = added.where(added.notna(), first)

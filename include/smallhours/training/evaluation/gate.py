@@ -1,11 +1,14 @@
-"""May a new model take the place of the one in use? Only when it is not worse on the same rows.
+"""The promotion gate: a new model replaces the one in use only if it is not worse on the same rows.
 
-Both are judged on the same held-out units - adopted tracks, weeks - one figure each, higher is
+Both are evaluated on the same held-out units - adopted tracks, weeks - one figure each, higher is
 better, and the mean difference is bootstrapped. A new model may be worse by chance, so it is kept
-out only when it is worse by more than a tolerance that the data can show: the interval's upper end
-lies below zero, or the mean itself lies further below zero than is tolerated. With too few units
-nothing can be shown, and the sound default goes into use, which was chosen on more data than this
-listener has.
+out only when it is worse by more than a tolerance that the data can show: the mean difference is
+below -tolerance, or it is below -tolerance / 4 and the interval's upper end is below zero. With too
+few units nothing can be shown, and the default goes into use, which was chosen on more data than
+this listener has.
+
+Example: with a tolerance of 0.02, a mean difference of -0.01 with the interval [-0.03, +0.01] is
+promoted, -0.01 with [-0.015, -0.004] is not, and -0.03 is not with any interval.
 """
 
 from dataclasses import dataclass
@@ -16,19 +19,19 @@ import numpy.typing as npt
 from smallhours.training.evaluation.uncertainty import Interval, paired_difference
 
 FEWEST_UNITS = 20
-# In units of the figure, an AUC for instance: a smaller loss changes no playlist.
+# Loss that is accepted, in units of the figure (AUC): a smaller one changes no playlist.
 TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who won, and why.
+    """The gate's decision.
 
     Attributes:
-        promote: Whether the new model goes into use.
-        why: In a sentence.
+        promote: True if the new model goes into use.
+        why: The reason, in a sentence.
         difference: New minus in use, with its interval; None when there was nothing to compare.
-        n: Units that it rests on.
+        n: Number of units that it rests on.
     """
 
     promote: bool
@@ -51,12 +54,12 @@ def decide(
 
     Args:
         ours: (n,) one figure per held-out unit, higher is better; NaN where there is none.
-        in_use: (n,) the same of the model in use; None when there is none.
-        rng: Draws the bootstrap.
-        tolerance: How much worse is not worse.
-        clusters: (n,) units that stand or fall together, such as tracks of one artist.
-        fewest: With fewer units there is no verdict.
-        what: The figure's name, for the sentence.
+        in_use: (n,) the same for the model in use; None when there is none.
+        rng: Random generator of the bootstrap.
+        tolerance: Loss that is accepted.
+        clusters: (n,) units that are not independent, such as tracks of one artist.
+        fewest: With fewer units the new model goes into use unjudged.
+        what: Name of the figure, for the sentence.
 
     >>> rng = np.random.default_rng(1)
     >>> decide([0.9] * 30, None, rng=rng).why

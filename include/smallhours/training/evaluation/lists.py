@@ -1,6 +1,6 @@
-"""What is a list like, whatever became of it? Novelty, diversity, calibration, concentration.
+"""Figures of a list itself: novelty, diversity, calibration, concentration.
 
-None of these says that a list is good; together they show a list that grows stale, narrow or
+None of these shows that a list is good. Together they show a list that grows stale, narrow or
 merely popular while its accuracy rises.
 """
 
@@ -14,10 +14,10 @@ NAN = float("nan")
 
 
 def novelty(popularity: npt.ArrayLike) -> float:
-    """Mean self-information -log2(share) of a list's tracks (Castells, Vargas and Wang, 2011).
+    """Return the mean self-information -log2(share) of a list (Castells, Vargas and Wang, 2011).
 
     Args:
-        popularity: For each track, the share of all listeners that know it, in (0, 1].
+        popularity: (tracks,) share of all listeners that know each track, in (0, 1].
 
     >>> novelty([0.5, 0.125])
     2.0
@@ -27,11 +27,11 @@ def novelty(popularity: npt.ArrayLike) -> float:
 
 
 def intra_list_diversity(vectors: sparse.csr_matrix) -> float:
-    """Mean distance 1 - cosine over all pairs of a list (Smyth and McClave, 2001).
+    """Return the mean distance 1 - cosine over all pairs of a list (Smyth and McClave, 2001).
 
     Args:
-        vectors: (tracks, tags), rows of length 1; a track without tags is a row of zeros, and as
-            far from everything as can be.
+        vectors: (tracks, tags), rows of length 1. A track without tags is a row of zeros, which
+            has the distance 1 to every other.
 
     >>> intra_list_diversity(sparse.csr_matrix([[1.0, 0], [0, 1.0], [0, 1.0]]))
     0.6666666666666667
@@ -48,14 +48,15 @@ def intra_list_diversity(vectors: sparse.csr_matrix) -> float:
 def calibration_kl(
     wanted: Mapping[str, float], got: Mapping[str, float], alpha: float = 0.01
 ) -> float:
-    """How far a list's mix of tags is from the listener's: KL(p || (1 - α) q + α p), in nats.
+    """Return how far a list's tags are from the listener's: KL(p || (1 - α) q + α p), in nats.
 
     Steck, "Calibrated recommendations", RecSys 2018, with his α of .01, which keeps a tag that
-    the list lacks from costing infinitely much. 0 is a list of the listener's own mix.
+    the list lacks from costing infinitely much. 0 means that list and listener have the same
+    shares.
 
     Args:
         wanted: The listener's weight of each tag; scaled to sum to 1.
-        got: The list's.
+        got: The list's weight of each tag; scaled likewise.
         alpha: Share of `wanted` that is mixed into `got`.
 
     >>> round(calibration_kl({"jazz": 3, "rock": 1}, {"jazz": 6, "rock": 2}), 6)
@@ -76,9 +77,9 @@ def calibration_kl(
 
 
 def gini(counts: npt.ArrayLike) -> float:
-    """Gini coefficient of, say, tracks per artist: 0 all equal, near 1 one has all.
+    """Return the Gini coefficient of counts, such as tracks per artist: 0 if all are equal.
 
-    sum_i (2 i - n - 1) x_i / (n sum x), the x ascending.
+    Near 1, one has all. sum_i (2 i - n - 1) x_i / (n sum x), the x ascending.
 
     >>> gini([1, 1, 1]), gini([0, 0, 3])
     (0.0, 0.6666666666666666)
@@ -92,7 +93,9 @@ def gini(counts: npt.ArrayLike) -> float:
 
 
 def popularity_lift(listed: npt.ArrayLike, history: npt.ArrayLike) -> float:
-    """Mean popularity of a list over that of the history, minus 1 (Abdollahpouri et al., 2019).
+    """Return mean popularity of a list over that of the history, minus 1.
+
+    Abdollahpouri et al., 2019.
 
     >>> popularity_lift([0.6, 0.6], [0.5])
     0.19999999999999996
@@ -104,7 +107,7 @@ def popularity_lift(listed: npt.ArrayLike, history: npt.ArrayLike) -> float:
 
 
 def overlap(tracks: Collection[str], earlier: Sequence[Collection[str]]) -> float:
-    """Share of a list that stood in any of some earlier lists.
+    """Return the share of a list that stood in any of some earlier lists.
 
     >>> overlap(["a", "b"], [["b"], ["c"]])
     0.5

@@ -1,7 +1,7 @@
-"""What became of past playlists: kept, played, saved, removed, skipped - by list, slot and reason?
+"""Reactions to past playlists by night, list, slot and kind of reason.
 
-Pure functions over `playlists`, `recommendations` and `feedback`. A share comes with its Wilson
-interval: of thirty tracks, three saved may be one in forty or one in four.
+Pure functions over `playlists`, `recommendations` and `feedback`. Each share comes with its Wilson
+interval: three saved of thirty tracks may mean a true rate of one in forty or one in four.
 """
 
 from collections.abc import Sequence
@@ -11,25 +11,28 @@ import pandas as pd
 from smallhours.training.evaluation.uncertainty import wilson
 
 SHOWN = ("written", "verified")
-# What may become of a pick, in the order in which it is told.
+# Reactions to a pick, in the order in which they are shown.
 REACTIONS = (
     *("kept", "played", "saved", "removed"),
     *("skipped", "passed", "thumbs_up", "thumbs_down"),
 )
-# What tells that a pick was welcome; any one of them is enough.
+# Reactions that show that a pick was welcome; any one of them is enough.
 ACCEPTED = ("played", "saved", "thumbs_up")
 PICK = ["night", "intent", "track_key"]
 UNKNOWN = "unknown"
 
 
 def picks(playlists: pd.DataFrame, recommendations: pd.DataFrame) -> pd.DataFrame:
-    """Every pick that reached a playlist: `night`, `intent`, `track_key`, `slot`, `reason_kind`.
+    """Return every pick that was in a published playlist, by its first night.
 
-    Each pick belongs to the first night that showed it, as feedback does.
+    Feedback belongs to the first night, too.
 
     Args:
         playlists: Rows of `playlists` of one listener.
         recommendations: Rows of `recommendations` of the same nights; `night` as text or date.
+
+    Returns:
+        `night`, `intent`, `track_key`, `slot`, `reason_kind`.
     """
     shown = playlists[playlists["outcome"].isin(SHOWN)]
     rows = shown[["night", "intent", "track_keys"]].explode("track_keys", ignore_index=True)
@@ -54,13 +57,13 @@ def outcomes(
     *,
     by: Sequence[str] = ("night",),
 ) -> pd.DataFrame:
-    """Share of each reaction among the picks of each group.
+    """Return the share of each reaction among the picks of each group.
 
     Args:
         feedback: Rows of `feedback` of one listener.
         recommendations: Rows of `recommendations`.
         playlists: Rows of `playlists`.
-        by: Of `night`, `intent`, `slot` and `reason_kind`; empty for all picks together.
+        by: Any of `night`, `intent`, `slot` and `reason_kind`; empty for all picks together.
 
     Returns:
         The columns of `by`, `reaction` (one of REACTIONS, or `accepted`: played, saved or thumbed
@@ -84,12 +87,12 @@ def outcomes(
 
 
 def trend(by_night: pd.DataFrame, reaction: str = "accepted", *, nights: int = 7) -> pd.DataFrame:
-    """A reaction's share over the nights, each with the nights before it.
+    """Return a reaction's share over the nights, as a rolling mean.
 
     Args:
-        by_night: What `outcomes(..., by=("night",))` returned.
-        reaction: Which.
-        nights: How many lists are counted together.
+        by_night: The result of `outcomes(..., by=("night",))`.
+        reaction: The reaction.
+        nights: Number of lists in the window.
 
     Returns:
         `night`, `shown`, `n`, `share`, `low`, `high`, in order of the nights.
@@ -113,5 +116,5 @@ def trend(by_night: pd.DataFrame, reaction: str = "accepted", *, nights: int = 7
 
 
 def _day(night: object) -> str:
-    """A night as an ISO date: a partition's value is text, a column's is a date."""
+    """Return a night as an ISO date: a partition's value is text, a column's is a date."""
     return str(night)

@@ -1,7 +1,7 @@
-"""How much of what the listener went on to adopt stands at the top of a ranking?
+"""Figures of a ranking against the tracks that the listener adopted.
 
 A ranking is item keys, the best first and none twice; the truth is a set of keys. Every figure is
-NaN where there is no truth to be found: a week without adoptions says nothing.
+NaN where the truth is empty: a week without adoptions says nothing.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 def recall_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """Share of the truth among the first k: |top k ∩ truth| / |truth|.
+    """Return the share of the truth among the first k: |top k ∩ truth| / |truth|.
 
     >>> recall_at(["a", "b", "c"], {"a", "c", "d"}, 2)
     0.3333333333333333
@@ -23,7 +23,7 @@ def recall_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float
 
 
 def hit_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """1 when any of the truth is among the first k, else 0.
+    """Return 1 when any of the truth is among the first k, else 0.
 
     >>> hit_at(["a", "b", "c"], {"c"}, 2), hit_at(["a", "b", "c"], {"c"}, 3)
     (0.0, 1.0)
@@ -32,10 +32,10 @@ def hit_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
 
 
 def ndcg_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """Normalised discounted cumulative gain with binary gains (Järvelin and Kekäläinen, 2002).
+    """Return the normalised discounted cumulative gain with binary gains.
 
-    DCG sums 1 / log2(rank + 1) over the truth among the first k; it is divided by the DCG of a
-    ranking with min(k, |truth|) of the truth on top.
+    Järvelin and Kekäläinen, 2002. DCG sums 1 / log2(rank + 1) over the truth among the first k; it
+    is divided by the DCG of a ranking with min(k, |truth|) of the truth on top.
 
     >>> round(ndcg_at(["a", "b", "c"], {"b"}, 3), 3)  # 1 / log2(3)
     0.631
@@ -51,7 +51,7 @@ def ndcg_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
 
 
 def candidate_recall(candidates: Collection[str], relevant: Collection[str]) -> float:
-    """Retrieval's ceiling: the share of the truth that could have been ranked at all.
+    """Return the share of the truth that is among the candidates, the ceiling of any ranking.
 
     >>> candidate_recall({"a", "b"}, {"a", "c"})
     0.5

@@ -1,7 +1,7 @@
-"""How sure is a figure? Bootstrap intervals over listeners, weeks or tracks; Wilson's for shares.
+"""Intervals of 95 %: bootstrap over listeners, weeks or tracks, and Wilson's for shares.
 
-All intervals hold 95 %. A bootstrap draws whole clusters: tracks of one artist are adopted
-together, and resampling them one by one would promise more than the data can.
+A bootstrap draws whole clusters: tracks of one artist are adopted together, and resampling them one
+by one would give intervals that are too narrow.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def wilson(successes: int, n: int, z: float = Z95) -> Interval:
-    """A share with Wilson's score interval (1927), which stays within 0 and 1 for few trials.
+    """Return a share with Wilson's score interval (1927), within 0 and 1 even for few trials.
 
     Centre (p + z²/2n) / (1 + z²/n), half width z sqrt(p (1 - p) / n + z²/4n²) / (1 + z²/n).
 
@@ -59,13 +59,13 @@ def bootstrap_mean(
     clusters: npt.ArrayLike | None = None,
     draws: int = DRAWS,
 ) -> Interval:
-    """A mean with its percentile bootstrap interval (Efron, 1979).
+    """Return a mean with its percentile bootstrap interval (Efron, 1979).
 
     Args:
-        values: (n,), NaN for what could not be measured.
-        rng: Draws the samples.
-        clusters: (n,) which cluster each value belongs to; each its own without.
-        draws: Samples.
+        values: (n,), NaN where nothing could be measured.
+        rng: Random generator of the samples.
+        clusters: (n,) the cluster of each value; None makes each value its own.
+        draws: Number of samples.
 
     >>> bootstrap_mean([2.0, 2.0, 2.0], rng=np.random.default_rng(1))
     Interval(value=2.0, low=2.0, high=2.0)
@@ -89,7 +89,7 @@ def paired_difference(
     clusters: npt.ArrayLike | None = None,
     draws: int = DRAWS,
 ) -> Interval:
-    """Mean of ours - theirs on the same units, with its bootstrap interval.
+    """Return the mean of ours - theirs on the same units, with its bootstrap interval.
 
     >>> paired_difference([0.5, 0.7], [0.4, 0.6], rng=np.random.default_rng(1)).value > 0.0999
     True
@@ -101,7 +101,7 @@ def paired_difference(
 def bootstrap_ratio(
     ours: npt.ArrayLike, theirs: npt.ArrayLike, *, rng: np.random.Generator, draws: int = DRAWS
 ) -> Interval:
-    """mean(ours) / mean(theirs) on the same units, with its bootstrap interval.
+    """Return mean(ours) / mean(theirs) on the same units, with its bootstrap interval.
 
     >>> bootstrap_ratio([0.2, 0.4], [0.1, 0.2], rng=np.random.default_rng(1))
     Interval(value=2.0, low=2.0, high=2.0)
@@ -118,7 +118,7 @@ def bootstrap_ratio(
 
 
 def _clustered(values: Floats, clusters: npt.NDArray[np.generic] | None) -> tuple[Floats, Floats]:
-    """Sum and size of each cluster."""
+    """Return the sum and the size of each cluster."""
     if clusters is None:
         return values, np.ones(len(values))
     _, at = np.unique(clusters, return_inverse=True)

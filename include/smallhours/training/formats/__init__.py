@@ -1,8 +1,8 @@
-"""How do a track's tags become a model's input? The paper's formats, one a file.
+"""Transformers from a track's tags to model inputs: the paper's formats, one per file.
 
-Each is a scikit-learn transformer over rows of tag to count:
+Each is a scikit-learn transformer over rows that map tags to counts:
 
-| format | in the paper | what comes out |
+| format | in the paper | output |
 |---|---|---|
 | `TopTags` | "100 / 1,000 / 10,000 tags" | sparse counts, a column per tag |
 | `TagStrings` | Ordered, Tags and Counts, Duplicated | a string per track, for GPT-2 |

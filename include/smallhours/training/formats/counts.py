@@ -1,4 +1,4 @@
-"""How do rows of counts by name become a sparse matrix of chosen columns?"""
+"""Sparse matrices of chosen columns from rows of counts by name."""
 
 from array import array
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ Name = TypeVar("Name")
 def count_matrix(
     rows: Iterable[Mapping[Name, float]], column: Mapping[Name, int]
 ) -> sparse.csr_matrix:
-    """One row after the other; none is kept but for its numbers.
+    """Build a sparse matrix row by row, without keeping the rows in memory.
 
     Args:
         rows: Name -> count.
-        column: Name -> place of its column, from 0 on; other names are left out.
+        column: Name -> index of its column, from 0; other names are left out.
 
     Returns:
         float64 (rows, columns); columns in order within each row.

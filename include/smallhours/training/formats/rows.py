@@ -1,4 +1,4 @@
-"""Is this a row of tags, or of text, per track? Clear errors for what is neither."""
+"""Checks of input rows: tags with counts, or text, per track."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ TagCounts = Mapping[str, float]
 
 
 def tag_rows(rows: Sequence[TagCounts]) -> Iterator[TagCounts]:
-    """The rows, each checked when its turn comes.
+    """Yield the rows, each after it is checked.
 
     Raises:
         TypeError: when a row is not a mapping of tag to count.
@@ -24,7 +24,7 @@ def tag_rows(rows: Sequence[TagCounts]) -> Iterator[TagCounts]:
 
 
 def text_rows(texts: Sequence[Any]) -> list[str]:
-    """The texts as a list.
+    """Return the texts as a list, checked.
 
     Raises:
         TypeError: when one text was given instead of many, or a row is no text.

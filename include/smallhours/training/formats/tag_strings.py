@@ -1,10 +1,10 @@
-"""How do a track's tags become one text, for models that read text? The paper's three ways.
+"""The paper's three formats of a track's tags as text, for models that read text.
 
 | kind | rock 100, dream pop 2 | |
 |---|---|---|
-| Ordered | `rock, dream pop` | the order tells the counts |
+| Ordered | `rock, dream pop` | sorted by count |
 | Tags and Counts | `rock 100, dream pop 2` | the counts are written out |
-| Duplicated | `rock rock rock …, dream pop dream pop` | a tag stands as often as its count says |
+| Duplicated | `rock rock rock …, dream pop dream pop` | each tag is repeated count times |
 
 "Duplicated" is read literally: count 100 means 100 times, not a share of some length. The
 authors' published preparation does so, and the paper's figures agree: at 256 tokens GPT-2 sees
@@ -33,7 +33,7 @@ KINDS = (ORDERED, TAGS_COUNTS, DUPLICATED)
 class TagStrings(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
     """Turn mappings of tag to count into a text per track, strongest tag first.
 
-    Equal counts stand in alphabetical order, so that a track has one text. Nothing is learned:
+    Tags of equal count are in alphabetical order, so that a track has one text. Nothing is learned:
     `fit` checks the kind and no more.
 
     Args:
@@ -61,7 +61,7 @@ class TagStrings(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no s
         return self
 
     def transform(self, X: Sequence[TagCounts]) -> npt.NDArray[np.object_]:  # noqa: N803
-        """A text per row, (rows,); empty for a row without tags.
+        """Return a text per row, (rows,); empty for a row without tags.
 
         Counts are rounded to whole numbers; a tag that rounds to 0 is not in a Duplicated text.
         A Duplicated text takes some 7 kB a track: convert what is needed, not everything.
@@ -72,7 +72,7 @@ class TagStrings(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no s
         return np.array(texts, dtype=object)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
-        """One column: the text."""
+        """Return the name of the only column, the text."""
         return np.array([f"tags_{self.kind}"], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,8 +1,7 @@
-"""What are GPT-2's tokens worth as amounts? The K most frequent ones, and how often each occurs.
+"""Token counts: how often each of the K most frequent GPT-2 tokens occurs in a text.
 
-Not in the paper, whose token columns hold ids by position (`TokenPositions`). This is the format
-that a tabular model can read, so that the study can tell the tokens from the way they were laid
-out.
+Not in the paper, whose token columns hold ids by position (`TokenPositions`). A tabular model can
+read this format, so that the study can separate the value of the tokens from that of their layout.
 """
 
 from collections import Counter
@@ -24,7 +23,7 @@ class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no 
     """Turn texts into a sparse matrix of token counts.
 
     Args:
-        k: How many tokens; fewer when the texts hold fewer.
+        k: Number of tokens; fewer when the texts hold fewer.
 
     Attributes:
         tokens_: Ids of the chosen tokens, most frequent first; equal ones by id.
@@ -58,13 +57,13 @@ class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no 
         return self
 
     def transform(self, X: Sequence[str]) -> sparse.csr_matrix:  # noqa: N803
-        """Counts of the chosen tokens, float64, (texts, tokens); other tokens are left out."""
+        """Count the chosen tokens, float64, (texts, tokens); other tokens are left out."""
         check_is_fitted(self)
         column = {token: at for at, token in enumerate(self.tokens_.tolist())}
         return count_matrix((bpe.count(text) for text in text_rows(X)), column)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
-        """The chosen tokens as GPT-2 spells them, one per column."""
+        """Return the chosen tokens as GPT-2 spells them, one per column."""
         check_is_fitted(self)
         names = bpe.names()
         return np.array([names[token] for token in self.tokens_], dtype=object)

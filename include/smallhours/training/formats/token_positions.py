@@ -1,12 +1,12 @@
-"""How do texts become columns as in the paper? The id of the first token, of the second etc.
+"""Token positions: the ids of the first K tokens of a text as columns, as in the paper.
 
 Table 9's "100 / 1,000 / 10,000 tokens": a text is encoded, cut to K tokens and padded to K, and
 the ids themselves are the columns. That is what the authors' published preparation does, and only
 so can "1,000 tokens" and "10,000 tokens" of Ordered texts have identical errors in Table 9: no
 such text is 1,000 tokens long, so the other 9,000 columns are padding.
 
-An id is a name, not an amount, which a linear model cannot know: most of these rows in Table 9
-are no better than the mean. `TokenCounts` is what the same tokens are worth as amounts.
+An id is a name, not an amount, but a linear model reads it as one: most of these rows in Table 9
+are no better than the mean. `TokenCounts` counts the same tokens.
 """
 
 from array import array
@@ -28,7 +28,7 @@ class TokenPositions(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     A value is the id plus 1, so that 0 is left for "the text has ended". Nothing is learned.
 
     Args:
-        k: How many tokens of each text.
+        k: Number of tokens of each text.
 
     >>> TokenPositions(k=3).fit_transform(["rock, pop", ""]).toarray().tolist()
     [[10824.0, 12.0, 1462.0], [0.0, 0.0, 0.0]]
@@ -48,7 +48,7 @@ class TokenPositions(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self
 
     def transform(self, X: Sequence[str]) -> sparse.csr_matrix:  # noqa: N803
-        """Ids plus 1, float32 (exact for whole numbers to 16 million), (texts, k).
+        """Return ids plus 1, float32 (exact for whole numbers to 16 million), (texts, k).
 
         Raises:
             TypeError: when a row is not a text.
@@ -66,7 +66,7 @@ class TokenPositions(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return sparse.csr_matrix((values, columns, starts), shape=(len(lengths), self.k))
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
-        """`token_0` to the last."""
+        """Return the names `token_0` to the last."""
         return np.array([f"token_{at}" for at in range(self.k)], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:

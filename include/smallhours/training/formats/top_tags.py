@@ -1,4 +1,4 @@
-"""How do tags become columns? The K strongest tags of the training tracks, with their counts.
+"""Tag counts: the K strongest tags of the training tracks as columns.
 
 The paper's tabular format: a row per track, a column per tag, the tag's count as its value, and
 K tags chosen by their summed count. The matrix is sparse and stays so.
@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from smallhours.training.formats.counts import count_matrix
 from smallhours.training.formats.rows import TagCounts, tag_rows
 
-# scikit-learn's and SciPy's matrices have no types; mappings are what is meant.
+# Rows are meant to be mappings; matrices are accepted too, but have no types.
 Rows = Sequence[TagCounts] | Any
 
 
@@ -28,7 +28,7 @@ class TopTags(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
     well; its columns are then the tags.
 
     Args:
-        k: How many tags; fewer when the rows hold fewer.
+        k: Number of tags; fewer when the rows hold fewer.
 
     Attributes:
         tags_: The chosen tags, strongest first; equal ones in alphabetical order (of a matrix, in
@@ -74,7 +74,7 @@ class TopTags(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return self
 
     def transform(self, X: Rows) -> sparse.csr_matrix:  # noqa: N803
-        """Counts of the chosen tags, float64, (rows, tags); other tags are left out."""
+        """Return counts of the chosen tags, float64, (rows, tags); other tags are left out."""
         check_is_fitted(self)
         if _is_matrix(X):
             matrix = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
@@ -83,7 +83,7 @@ class TopTags(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return count_matrix(tag_rows(X), column)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:  # noqa: ARG002
-        """The chosen tags, one per column."""
+        """Return the chosen tags, one per column."""
         check_is_fitted(self)
         return np.asarray(self.tags_, dtype=object)
 
@@ -95,7 +95,7 @@ class TopTags(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
 
 def _is_matrix(rows: Any) -> bool:
-    """Whether rows are numbers in columns; a sequence of anything else is read as mappings."""
+    """Return True for numbers in columns; a sequence of anything else is read as mappings."""
     if isinstance(rows, Sequence):
         return bool(rows) and isinstance(rows[0], (list, tuple))
     return not (getattr(rows, "ndim", 2) == 1 and rows.dtype == object)

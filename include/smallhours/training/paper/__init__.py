@@ -1,4 +1,4 @@
-"""What does the paper learn audio features with? Its three models, with its settings, one a file.
+"""The paper's three models of audio features, with its settings, one per file.
 
 | model | reads | |
 |---|---|---|

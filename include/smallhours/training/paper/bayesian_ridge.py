@@ -1,10 +1,10 @@
-"""Which Bayesian ridge does the paper use? Its Table 8, which is scikit-learn's defaults."""
+"""The paper's Bayesian ridge: its Table 8, which is scikit-learn's defaults."""
 
 from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 
 
 def paper_bayesian_ridge() -> SparseBayesianRidge:
-    """An unfitted Bayesian ridge with the parameters of Table 8, for y of (n,) or (n, targets).
+    """Return an unfitted Bayesian ridge with the parameters of Table 8, for y (n,) or (n, targets).
 
     `SparseBayesianRidge` gives the coefficients of scikit-learn's `BayesianRidge` without a dense
     matrix, and each target by itself as the paper does.

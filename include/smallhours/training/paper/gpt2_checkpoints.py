@@ -1,4 +1,4 @@
-"""Where did a training stop? Its state in one file, so that it can go on from there.
+"""Checkpoints of a GPT-2 training, from which an interrupted one continues.
 
 One safetensors file holds the network, the optimiser and, in its header, the position; it is
 replaced as a whole. No pickle. A second file holds the best network so far. A folder belongs to
@@ -22,20 +22,20 @@ _BEST = "best.safetensors"
 
 
 class OthersCheckpoint(SmallhoursError):
-    """The folder holds the checkpoint of a training with other data or settings."""
+    """The error for a checkpoint of a training with other data or settings."""
 
 
 @dataclass
 class Position:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
-        step: Steps taken in all.
+        step: Number of steps taken.
         loss_sum: Summed loss of the running epoch's steps.
-        history: A row per finished epoch: its mean loss, and the validation's or None.
+        history: A row per finished epoch: its mean training loss, and its validation loss or None.
         best_epoch: From 1; 0 before the first.
-        waited: Epochs since the best one.
-        done: Whether nothing is left to do.
+        waited: Number of epochs since the best one.
+        done: True when the training is finished.
     """
 
     step: int = 0
@@ -51,9 +51,9 @@ class Checkpoints:
     """The checkpoints of one training.
 
     Attributes:
-        folder: Where; made when missing.
+        folder: Folder of the files; created when missing.
         training: A fingerprint of the data, the settings and the seed.
-        every: Steps between two checkpoints; the end of an epoch is always one.
+        every: Steps between two checkpoints; one is also written after each epoch.
     """
 
     folder: Path
@@ -61,10 +61,10 @@ class Checkpoints:
     every: int = 500
 
     def resume(self, network: Any, optimiser: Any) -> Position | None:
-        """Put network and optimiser where they were, or None when there is no checkpoint.
+        """Restore network and optimiser; return None when there is no checkpoint.
 
         Raises:
-            OthersCheckpoint: when the folder is another training's.
+            OthersCheckpoint: when the folder belongs to another training.
         """
         path = self.folder / _LAST
         if not path.is_file():
@@ -94,11 +94,11 @@ class Checkpoints:
         self._write(_LAST, tensors, header)
 
     def save_best(self, network: Any) -> None:
-        """Keep the network as the best one so far."""
+        """Save the network as the best one so far."""
         self._write(_BEST, dict(network.state_dict()), {"training": self.training})
 
     def best(self) -> dict[str, Any]:
-        """The best network's weights by name."""
+        """Return the best network's weights by name."""
         return dict(load_file(self.folder / _BEST))
 
     def _write(self, name: str, tensors: Mapping[str, Any], header: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Which rows does a GPT-2 learn from, which stop it in time, and what is the data's fingerprint?"""
+"""Training data of a GPT-2: checks, the validation split, and a fingerprint."""
 
 import hashlib
 import json
@@ -31,12 +31,12 @@ class TextRows:
         return len(self.texts)
 
     def rows(self, which: npt.NDArray[np.intp]) -> "TextRows":
-        """Some of them."""
+        """Return some of the rows."""
         return TextRows([self.texts[at] for at in which], self.y[which])
 
 
 def checked(texts: Any, y: Any) -> TextRows:
-    """Texts and targets that belong together.
+    """Check that texts and targets belong together.
 
     Raises:
         TypeError: when a row is not a text.
@@ -57,9 +57,9 @@ def checked(texts: Any, y: Any) -> TextRows:
 def held_back(
     rows: TextRows, groups: Any, share: float, seed: int
 ) -> tuple[TextRows, TextRows | None]:
-    """Rows to learn from, and a share to stop by.
+    """Split into training rows and a share of validation rows.
 
-    Whole groups are held back where groups are given and there are two or more; else rows. With
+    Whole groups are held back if groups are given and there are two or more; else rows. With
     fewer than two rows, or a share of 0, none are.
 
     Raises:
@@ -79,7 +79,7 @@ def held_back(
 
 
 def fingerprint(settings: Mapping[str, Any], *parts: TextRows | None) -> str:
-    """Equal for equal settings, texts and targets."""
+    """Return a digest that is equal for equal settings, texts and targets."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for part in parts:

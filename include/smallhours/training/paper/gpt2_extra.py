@@ -1,4 +1,4 @@
-"""Is what GPT-2 needs installed, and what is a person told when it is not?"""
+"""The check that the packages of the extra `gpt2` are installed."""
 
 from importlib.util import find_spec
 
@@ -9,11 +9,11 @@ REMEDY = "Install it with `make gpt2`, or `pip install 'smallhours[gpt2]'`."
 
 
 class MissingExtra(SmallhoursError):
-    """A part of Smallhours was used that is an extra, and the extra is not installed."""
+    """The error for the use of a part whose extra is not installed."""
 
 
 def gpt2_available() -> str | None:
-    """None when GPT-2 can be used, else the reason why it can't."""
+    """Return None when GPT-2 can be used, else the reason why not."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if not missing:
         return None
@@ -21,7 +21,7 @@ def gpt2_available() -> str | None:
 
 
 def require_gpt2() -> None:
-    """Pass when GPT-2 can be used.
+    """Check that GPT-2 can be used.
 
     Raises:
         MissingExtra: when a package of the extra is not installed.

@@ -1,6 +1,6 @@
-"""What is computed: GPT-2's transformer, and on top of its last token a number per target.
+"""The network: GPT-2's transformer with a linear head on its last token, an output per target.
 
-Needs torch and transformers, so it is imported only once they are known to be there.
+Needs torch and transformers, so it is imported only after the check that they are installed.
 
 A text is padded on its right. GPT-2 only ever looks to the left, so no token sees the padding and
 no mask is needed (Radford et al. 2019); the prediction is read at the text's own last token, as
@@ -22,14 +22,14 @@ from transformers.utils import logging as transformers_logging
 from smallhours.errors import SmallhoursError
 from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
 
-# What a network from nothing is when no config is given: a hundredth of GPT-2's 124 million.
+# Default config of a new network: it has a hundredth of GPT-2's 124 million weights.
 SMALL: Mapping[str, Any] = {"n_layer": 2, "n_head": 4, "n_embd": 128}
 _VOCABULARY_FILE = "vocabulary.json"
 _HEAD_SCALE = 0.02  # GPT-2's own for new weights
 
 
 class NoWeights(SmallhoursError):
-    """The weights to start from can't be had."""
+    """The error for weights that are missing or do not fit."""
 
 
 class GPT2WithHead(nn.Module):  # type: ignore[misc]  # torch is not looked into, see pyproject.toml
@@ -43,13 +43,13 @@ class GPT2WithHead(nn.Module):  # type: ignore[misc]  # torch is not looked into
         nn.init.zeros_(self.head.bias)
 
     def forward(self, ids: Any, lengths: Any) -> Any:
-        """(texts, targets) from ids (texts, longest) and lengths (texts,)."""
+        """Predict (texts, targets) from ids (texts, longest) and lengths (texts,)."""
         hidden = self.backbone(ids, use_cache=False).last_hidden_state
         last = hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
         return self.head(last)
 
     def next_token_loss(self, ids: Any, lengths: Any) -> Any:
-        """Mean cross-entropy of each token given those before it, in nats."""
+        """Return the mean cross-entropy of each token given those before it, in nats."""
         hidden = self.backbone(ids, use_cache=False).last_hidden_state[:, :-1]
         real = torch.arange(1, ids.shape[1], device=ids.device) < lengths[:, None]
         logits = hidden[real] @ self.backbone.wte.weight.T
@@ -57,17 +57,17 @@ class GPT2WithHead(nn.Module):  # type: ignore[misc]  # torch is not looked into
 
 
 def pick_device(wish: str | None) -> str:
-    """The wish, or else a GPU where there is one, or else the CPU."""
+    """Return the given device, or else a GPU if there is one, or else the CPU."""
     return wish or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def new_backbone(config: Mapping[str, Any] | None, vocabulary: int, block_size: int) -> Any:
-    """A GPT-2 from nothing, drawn from torch's current seed.
+    """Return a GPT-2 with random weights, drawn from torch's current seed.
 
     Args:
         config: Fields of transformers' `GPT2Config`; `SMALL` when None.
         vocabulary: Rows of its embedding.
-        block_size: How many tokens it can read.
+        block_size: Maximum number of tokens that it reads.
     """
     fields = {"n_positions": block_size, **(SMALL if config is None else config)}
     ends = {"bos_token_id": vocabulary - 1, "eos_token_id": vocabulary - 1}
@@ -75,10 +75,10 @@ def new_backbone(config: Mapping[str, Any] | None, vocabulary: int, block_size: 
 
 
 def load_backbone(weights: str) -> tuple[Any, TokenVocabulary]:
-    """A GPT-2 from a local folder or from the hub, and the tokens it knows.
+    """Load a GPT-2 from a local folder or from the hub, and the tokens that it knows.
 
     Raises:
-        NoWeights: when they are not there, or are of a model with other tokens.
+        NoWeights: when they are missing, or belong to a model with other tokens.
     """
     local = Path(weights).is_dir()
     try:
@@ -104,7 +104,7 @@ def load_backbone(weights: str) -> tuple[Any, TokenVocabulary]:
 
 
 def save_backbone(backbone: Any, vocabulary: TokenVocabulary, folder: Path) -> None:
-    """Write what `load_backbone` reads."""
+    """Write the files that `load_backbone` reads."""
     with _quietly():
         backbone.save_pretrained(folder)
     tokens = json.dumps(vocabulary.tokens)
@@ -113,7 +113,7 @@ def save_backbone(backbone: Any, vocabulary: TokenVocabulary, folder: Path) -> N
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the bars and notes of transformers, which speak of parts that are not used here."""
+    """Silence progress bars and notes of transformers, about parts that are not used here."""
     noise, bars = (
         transformers_logging.get_verbosity(),
         transformers_logging.is_progress_bar_enabled(),
@@ -129,7 +129,7 @@ def _quietly() -> Iterator[None]:
 
 
 def batch_of(texts: Sequence[Ids], device: str) -> tuple[Any, Any]:
-    """Ids (texts, longest), padded with 0 on the right, and lengths (texts,)."""
+    """Return ids (texts, longest), padded with 0 on the right, and lengths (texts,)."""
     lengths = torch.tensor([len(text) for text in texts])
     ids = torch.zeros(len(texts), int(lengths.max()), dtype=torch.long)
     for row, text in enumerate(texts):

@@ -1,8 +1,8 @@
-"""What can a small GPT-2 learn from tag texts alone, before it is told any feature?
+"""Pretraining of a small network of GPT-2's shape on tag texts alone.
 
-Where GPT-2's own weights can't be had, a network of its shape is trained here to guess each next
-token of the tag texts. `GPT2Regressor(weights=folder)` then starts from it. It knows nothing but
-tags: it is not GPT-2, and is reported as what it is.
+For use without GPT-2's own weights: the network is trained to predict each next token of the tag
+texts, and `GPT2Regressor(weights=folder)` then starts from it. It has read nothing but tags, so it
+is not GPT-2, and is reported as what it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,21 +32,21 @@ def pretrain_gpt2(
     checkpoints: Path | str | None = None,
     progress: OnProgress | None = None,
 ) -> Path:
-    """Train a network from nothing on texts, and leave it in a folder.
+    """Train a network with random initial weights on texts, and save it in a folder.
 
     Args:
-        texts: To learn from. Give those of training rows only: a test row's tags are no secret,
-            but its score should not depend on them.
+        texts: Training texts. Give those of training rows only, so that the score of test rows
+            does not depend on their texts.
         folder: Where config, weights and tokens are written.
         config: Fields of transformers' `GPT2Config`.
-        block_size: Tokens read of a text at most.
-        batch_size: Texts a step.
-        epochs: Passes at most; two without a better validation loss end it.
-        learning_rate: The highest one.
-        validation_share: Share of the texts held back to stop by.
-        device: `cpu`, `cuda`, …; None takes a GPU where there is one.
-        seed: Of all that is drawn.
-        checkpoints: A folder to go on from after an interruption.
+        block_size: Maximum number of tokens of a text.
+        batch_size: Texts per step.
+        epochs: Maximum number of passes; two without a better validation loss end it.
+        learning_rate: Maximum learning rate.
+        validation_share: Share of the texts held back for early stopping.
+        device: `cpu`, `cuda`, …; None uses a GPU if there is one.
+        seed: Seed of everything random.
+        checkpoints: A folder from which an interrupted training continues.
         progress: Called after each step.
 
     Returns:
@@ -83,7 +83,7 @@ def pretrain_gpt2(
         network = gpt2_network.GPT2WithHead(backbone, 1).to(where)
 
         def read(some: Sequence[str]) -> list[Ids]:
-            """Only texts of two tokens have a next one to guess."""
+            """Return the texts with at least two tokens: others have no next token to predict."""
             return [ids for ids in vocabulary.read_all(some, limit=block_size) if len(ids) > 1]
 
         def loss(batch: Sequence[Ids]) -> Any:
@@ -113,7 +113,7 @@ def pretrain_gpt2(
 
 
 def _mean_loss(loss: Any, texts: Sequence[Ids], batch_size: int) -> float:
-    """Mean over batches, each weighted by its tokens to guess."""
+    """Return the mean over batches, each weighted by its number of predicted tokens."""
     total, tokens = 0.0, 0
     for start in range(0, len(texts), batch_size):
         batch = texts[start : start + batch_size]

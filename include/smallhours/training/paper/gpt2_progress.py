@@ -1,4 +1,4 @@
-"""How far is a training, as a value and as a line on the terminal?"""
+"""The progress of a training, as a value and as a line on the terminal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ FINE_TUNING = "fine-tuning"
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a training stands after a step.
+    """The progress of a training after a step.
 
     Attributes:
         stage: `pretraining` or `fine-tuning`.
         epoch: From 1.
-        epochs: How many there are at most.
+        epochs: Maximum number of epochs.
         step: Steps taken in this epoch.
-        steps: Steps of an epoch.
+        steps: Steps per epoch.
         loss: Mean loss of this epoch so far: mean squared error in standard deviations of the
-            target, or nats a token when pretraining.
+            target, or nats per token when pretraining.
         validation: The same on validation rows after the epoch's last step, else None.
     """
 
@@ -40,7 +40,7 @@ OnProgress = Callable[[TrainingProgress], None]
 
 
 class ProgressLine:
-    """A line that fills as a training goes on; give it to `fit(progress=...)`.
+    """A progress bar for the terminal; give it to `fit(progress=...)`.
 
     >>> from smallhours.training.paper.gpt2_regressor import GPT2Regressor
     >>> with ProgressLine() as line:  # doctest: +SKIP
@@ -58,7 +58,7 @@ class ProgressLine:
         self._line = self._bar.add_task("GPT-2", total=None, loss="–", validation="–")
 
     def __call__(self, now: TrainingProgress) -> None:
-        """Move the line."""
+        """Update the bar."""
         self._bar.update(
             self._line,
             description=f"{now.stage}, epoch {now.epoch} of at most {now.epochs}",

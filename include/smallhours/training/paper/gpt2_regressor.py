@@ -1,6 +1,6 @@
-"""What does a language model hear in a list of tags? GPT-2 with a regression head.
+"""GPT-2 with a regression head, which predicts audio features from tags as text.
 
-The paper's third model: GPT-2 reads a track's tags as a text (`TagStrings`) and is trained to give
+The paper's third model: GPT-2 reads a track's tags as text (`TagStrings`) and is trained to predict
 the feature by mean squared error, batches of 20, at most 256 tokens, one model per feature, and
 the weights of the best validation score are kept. A target of several columns trains one network
 with an output each, which the paper does not do and which costs a fifth.
@@ -23,39 +23,40 @@ from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
 
 Floats = npt.NDArray[np.float64]
 HUB_NAME = "openai-community/gpt2"
-# Texts of a batch that is only read, not learned from.
+# Texts per batch in prediction.
 _READ_AT_ONCE = 64
 
 
 class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """GPT-2 over texts, y of shape (n,) or (n, targets).
+    """GPT-2 on texts, for y of shape (n,) or (n, targets).
 
     Args:
         weights: A name of the hub, or a local folder with `config.json` and `model.safetensors`;
-            None starts from nothing.
-        config: Of a network from nothing: fields of transformers' `GPT2Config`, such as
-            `{"n_layer": 2, "n_head": 2, "n_embd": 64}`. It knows the tokens of its training texts.
-        block_size: Tokens read of a text at most.
-        batch_size: Texts a step.
-        max_epochs: Passes over the training texts at most.
-        learning_rate: The highest one. The default suits GPT-2's own weights; a small network
-            learns with 20 times as much.
-        schedule: How it falls: `linear` or `cosine`.
-        warmup_share: The share of all steps in which it rises first.
-        weight_decay: AdamW's.
+            None starts with random weights.
+        config: Config of a network with random weights: fields of transformers' `GPT2Config`,
+            such as `{"n_layer": 2, "n_head": 2, "n_embd": 64}`. Its vocabulary is the tokens of
+            its training texts.
+        block_size: Maximum number of tokens of a text.
+        batch_size: Texts per step.
+        max_epochs: Maximum number of passes over the training texts.
+        learning_rate: Maximum learning rate. The default suits GPT-2's own weights; a small
+            network needs 20 times as much.
+        schedule: Decay of the learning rate: `linear` or `cosine`.
+        warmup_share: Share of all steps in which the learning rate rises.
+        weight_decay: Weight decay of AdamW.
         patience: Epochs without a better validation score before training ends.
-        validation_share: Share of the rows, by whole groups where given, held back to stop by; 0
-            trains for all epochs.
-        device: `cpu`, `cuda`, …; None takes a GPU where there is one.
-        seed: Of all that is drawn. On a CPU the same seed gives the same model; a GPU sums in no
-            fixed order.
+        validation_share: Share of the rows, by whole groups if given, held back for early
+            stopping; 0 trains for all epochs.
+        device: `cpu`, `cuda`, …; None uses a GPU if there is one.
+        seed: Seed of everything random. On a CPU the same seed gives the same model; a GPU sums
+            in no fixed order.
 
     Attributes:
         history_: (training, validation) mean squared error per epoch, in standard deviations of
             the target.
-        best_epoch_: Whose weights were kept, from 1.
-        stopped_early_: Whether there were epochs left.
-        device_: What it was trained on.
+        best_epoch_: The epoch whose weights were kept, from 1.
+        stopped_early_: True if training ended before `max_epochs`.
+        device_: The device that it was trained on.
         network_: The torch module.
 
     >>> tiny = {"n_layer": 1, "n_head": 2, "n_embd": 32}
@@ -110,18 +111,18 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         Args:
             X: (n,) texts.
             y: (n,) or (n, targets).
-            groups: (n,) such as the artists, of which none is on both sides of the validation.
-            validation: Texts and targets to stop by, instead of a share of the rows.
-            checkpoints: A folder; a fit that was interrupted goes on from there when it is called
+            groups: (n,) such as the artists; none is in both training and validation rows.
+            validation: Texts and targets for early stopping, instead of a share of the rows.
+            checkpoints: A folder; an interrupted fit continues from there when it is called
                 with the same data and settings.
             progress: Called after each step.
 
         Raises:
             MissingExtra: without torch and transformers.
-            NoWeights: when the weights can't be had.
-            OthersCheckpoint: when the folder is of another training.
-            TrainingDiverged: when the loss is no number any more.
-            TypeError, ValueError: for data or settings that can't be meant.
+            NoWeights: when the weights can't be loaded.
+            OthersCheckpoint: when the folder belongs to another training.
+            TrainingDiverged: when the loss is not a finite number.
+            TypeError, ValueError: for invalid data or settings.
         """
         require_gpt2()
         rows = checked(X, y)
@@ -141,7 +142,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         folder: Path | str | None,
         progress: OnProgress | None,
     ) -> None:
-        # torch is there, but takes seconds to load: only who trains pays for it.
+        # torch takes seconds to import, so it is imported for training only.
         import torch
 
         from smallhours.training.paper.gpt2_network import pick_device
@@ -183,7 +184,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.stopped_early_ = len(end.history) < self.max_epochs
 
     def _build(self, learn: TextRows) -> None:
-        """Make the network, and say which tokens it knows."""
+        """Build the network and its vocabulary."""
         from smallhours.training.paper.gpt2_network import (
             GPT2WithHead,
             load_backbone,
@@ -205,7 +206,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.network_ = GPT2WithHead(backbone, learn.y.shape[1]).to(self.device_)
 
     def _loss_over(self, learn: TextRows) -> Any:
-        """Mean squared error of some training rows, as a tensor."""
+        """Return a function for the mean squared error of some training rows, as a tensor."""
         import torch
         from torch.nn import functional
 
@@ -221,7 +222,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         return loss
 
     def _score_over(self, stop: TextRows) -> Any:
-        """Mean squared error of all validation rows, as a number."""
+        """Return a function for the mean squared error of all validation rows, as a number."""
         texts = self._read(stop.texts)
         y = (stop.y - self.mean_) / self.scale_
         return lambda: float(np.mean((self._outputs(texts) - y) ** 2))
@@ -230,7 +231,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         return self.vocabulary_.read_all(texts, limit=self.block_size)
 
     def _outputs(self, texts: Sequence[Ids]) -> Floats:
-        """(texts, targets) in standard deviations; texts of like length are read together."""
+        """Predict (texts, targets) in standard deviations, texts of similar length together."""
         import torch
 
         from smallhours.training.paper.gpt2_network import batch_of
@@ -245,7 +246,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         return found
 
     def predict(self, X: Sequence[str]) -> Floats:  # noqa: N803
-        """(n,) or (n, targets), as y was.
+        """Predict (n,) or (n, targets), as y was.
 
         Raises:
             TypeError: when a row is not a text.

@@ -1,12 +1,12 @@
-"""How is a network trained: in which order, with which step size, and until when?
+"""The training loop: batches, learning rate schedule, early stopping and checkpoints.
 
-AdamW with a learning rate that rises during the warm-up and then falls to 0, along a line (as the
-authors' did) or a cosine; gradients are cut to length 1. After each epoch the validation loss
-decides: the best epoch's weights are kept, and training ends when `patience` epochs brought
-nothing better.
+AdamW with a learning rate that rises during the warm-up and then falls to 0, linearly (as in the
+authors' code) or along a cosine; gradients are clipped to length 1. After each epoch the
+validation loss decides: the best epoch's weights are kept, and training ends when `patience` epochs
+brought no improvement.
 
-The order of an epoch and the dropout of a step are drawn from the seed and their number alone.
-A training that stopped half-way so goes on exactly as it would have.
+The order of an epoch and the dropout of a step depend on the seed and their number alone. So a
+training that was interrupted continues exactly as it would have.
 """
 
 import copy
@@ -31,12 +31,12 @@ _ORDER, _DROPOUT = 0, 1
 
 
 class TrainingDiverged(SmallhoursError):
-    """The loss is no number any more."""
+    """The error for a loss that is not a finite number."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How to train; see `GPT2Regressor` for the meaning of each."""
+    """The hyperparameters of a training; see `GPT2Regressor` for their meaning."""
 
     max_epochs: int
     batch_size: int
@@ -48,7 +48,7 @@ class Course:
     seed: int
 
     def check(self) -> None:
-        """Raise ValueError for what can't be meant."""
+        """Raise ValueError for invalid values."""
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be linear or cosine, not {self.schedule!r}")
         if min(self.max_epochs, self.batch_size, self.patience) < 1:
@@ -57,7 +57,7 @@ class Course:
             raise ValueError(f"warmup_share must be in [0, 1), not {self.warmup_share}")
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of step 0, 1, … of so many."""
+        """Return the learning rate of a step (from 0) of `steps`."""
         warmup = round(self.warmup_share * steps)
         if step < warmup:
             return self.learning_rate * (step + 1) / warmup
@@ -66,7 +66,7 @@ class Course:
         return self.learning_rate * left
 
     def order(self, epoch: int, rows: int) -> list[list[int]]:
-        """Row numbers of each batch of an epoch."""
+        """Return the row numbers of each batch of an epoch."""
         rng = np.random.default_rng([self.seed, _ORDER, epoch])
         shuffled = rng.permutation(rows).tolist()
         return [shuffled[at : at + self.batch_size] for at in range(0, rows, self.batch_size)]
@@ -74,13 +74,13 @@ class Course:
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained for.
+    """The data and losses of a training.
 
     Attributes:
-        stage: Its name, for the progress.
-        rows: How many training rows there are.
-        loss: The mean loss of some rows, as a tensor to descend.
-        validation: The mean loss of the validation rows, or None without any.
+        stage: Name of the training, for the progress.
+        rows: Number of training rows.
+        loss: Returns the mean loss of some rows, as a tensor to minimise.
+        validation: Returns the mean loss of the validation rows; None without any.
     """
 
     stage: str
@@ -117,7 +117,7 @@ class Training:
         """Train from the start or from the checkpoint.
 
         Raises:
-            TrainingDiverged: when the loss is no number any more.
+            TrainingDiverged: when the loss is not a finite number.
         """
         position = self._resume()
         while not position.done:
@@ -169,12 +169,12 @@ class Training:
         return value
 
     def _judge(self, position: Position, epoch: int) -> None:
-        """End an epoch: validate, keep the best, decide whether to go on."""
+        """End an epoch: validate, keep the best weights, and decide about early stopping."""
         validation = self._validate()
         position.history.append((position.loss_sum / self._steps, validation))
         if self._is_best(position.history):
             position.best_epoch, position.waited = epoch + 1, 0
-            # A copy on the CPU: a GPU's memory is for one network only.
+            # Copied to the CPU: the GPU's memory may hold a single network only.
             self._best = {
                 name: copy.deepcopy(value.detach().cpu())
                 for name, value in self._network.state_dict().items()
@@ -199,7 +199,7 @@ class Training:
             return self._task.validation()
 
     def _is_best(self, history: Sequence[tuple[float, float | None]]) -> bool:
-        """Whether the last epoch is better than all before; without validation, always."""
+        """Return True if the last epoch is better than all before, or without validation."""
         scores = [validation for _, validation in history if validation is not None]
         return not scores or scores.index(min(scores)) == len(scores) - 1
 
@@ -223,5 +223,5 @@ class Training:
 
 
 def checkpoints_for(folder: Path | str | None, training: str) -> Checkpoints | None:
-    """The checkpoints of a training, or None when none are wanted."""
+    """Return the checkpoints of a training, or None without a folder."""
     return None if folder is None else Checkpoints(Path(folder), training)

@@ -1,7 +1,7 @@
-"""Which of GPT-2's 50,257 tokens does a network know?
+"""The vocabulary of a network: the part of GPT-2's 50,257 tokens that it knows.
 
-All, when its weights are GPT-2's. A small network that starts from nothing knows those of its
-training texts, some thousands: the others would be most of its weights and never learned.
+A network with GPT-2's weights knows all of them. A small network with random weights knows those of
+its training texts, some thousands: the others would be most of its weights and never learned.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,8 +22,8 @@ class TokenVocabulary:
     """Tokens as rows of a network's embedding.
 
     Attributes:
-        tokens: Ids of the known tokens, ascending; the end of a text is always among them, stands
-            for tokens that are not, and is the one token of an empty text.
+        tokens: Ids of the known tokens, ascending. They include the end of a text, which
+            represents unknown tokens and is the only token of an empty text.
 
     >>> known = TokenVocabulary.of(["rock, pop"])
     >>> known.tokens, len(known)
@@ -36,12 +36,12 @@ class TokenVocabulary:
 
     @classmethod
     def whole(cls) -> Self:
-        """All of GPT-2's tokens."""
+        """Return all of GPT-2's tokens."""
         return cls(tuple(range(VOCABULARY)))
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Self:
-        """The tokens of these texts."""
+        """Return the tokens of these texts."""
         found = {END_OF_TEXT}
         for text in texts:
             found.update(encode(text))
@@ -57,10 +57,10 @@ class TokenVocabulary:
         return rows
 
     def read(self, text: str, *, limit: int) -> Ids:
-        """Rows of the first `limit` tokens; at least one."""
+        """Encode the first `limit` tokens of a text as rows of the embedding; at least one."""
         ids = encode(text, limit) or [END_OF_TEXT]
         return np.asarray(self._row[ids])
 
     def read_all(self, texts: Sequence[str], *, limit: int) -> list[Ids]:
-        """The same for many texts."""
+        """Encode many texts."""
         return [self.read(text, limit=limit) for text in texts]

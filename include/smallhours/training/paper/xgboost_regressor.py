@@ -1,4 +1,4 @@
-"""Which XGBoost does the paper use? Its Table 7: 200 trees, and the library's defaults otherwise.
+"""The paper's XGBoost: its Table 7, which is 200 trees and otherwise the library's defaults.
 
 One entry can not be taken as printed: `subsample 2`. It is the share of the rows that each tree
 sees, between 0 and 1, and XGBoost refuses 2. It is read as the library's default, 1: each tree
@@ -15,7 +15,7 @@ SUBSAMPLE = 1.0
 
 
 def paper_xgboost(*, threads: int = 1, seed: int = 0) -> xgboost.XGBRegressor:
-    """An unfitted XGBoost with the parameters of Table 7, for y of (n,) or (n, targets).
+    """Return an unfitted XGBoost with the parameters of Table 7, for y of (n,) or (n, targets).
 
     With several targets it grows 200 trees for each, as the paper's one model per feature does. The
     paper's tables are dense: a tag that a track lacks is a 0, below every count. In a sparse matrix
@@ -23,8 +23,8 @@ def paper_xgboost(*, threads: int = 1, seed: int = 0) -> xgboost.XGBRegressor:
     paper's way, at many times the memory.
 
     Args:
-        threads: How many.
-        seed: Without a subsample nothing is drawn, so it changes nothing.
+        threads: Number of threads.
+        seed: Has no effect: without a subsample nothing is drawn.
 
     >>> paper_xgboost().get_params()["n_estimators"]
     200

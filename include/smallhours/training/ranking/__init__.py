@@ -1,1 +1,1 @@
-"""Which signals speak for a track, and how much does each count for this listener?"""
+"""The ranking: signals of each candidate, and the weights with which they are fused."""

@@ -1,9 +1,10 @@
-"""Which parts of the ranking bring what, for this listener? Each signal alone, and all but each.
+"""Ablation of the ranking for one listener: each signal alone, and all but each.
 
-The held-out months of `study` are ranked anew: by the rank column of one signal, and by the fused
+The held-out months of `study` are ranked again: by the rank column of one signal, and by the fused
 weights without it. The other weights stay as they are and nothing is learned again. So it costs a
-night next to nothing, and says what the weights in hand owe to a signal, not what could be had
-without it. As in `study`, an adopted track is worth 1 / log2(1 + rank); the mean is told.
+night next to nothing, and measures what the present weights gain from a signal, not what other
+weights could reach without it. As in `study`, an adopted track is worth 1 / log2(1 + rank); the
+figures are means of that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,14 +30,14 @@ FUSED, FUSED_DEFAULT, ALONE, ADDS = "fused", "default", "alone_", "adds_"
 
 @dataclass(frozen=True)
 class Ablation:
-    """What an adopted track was worth on average, 0-1, with intervals over its artists.
+    """The mean gain of an adopted track, 0-1, with intervals over artists.
 
     Attributes:
-        fused: With all signals, by the weights that were taken apart.
-        default: With all signals, by the default weights.
-        alone: By signal: with it alone.
-        adds: By signal: `fused` minus all but it, on the same tracks.
-        adoptions: How many tracks that rests on.
+        fused: Gain of all signals by the given weights.
+        default: Gain of all signals by the default weights.
+        alone: Gain of each signal alone.
+        adds: By signal, `fused` minus the gain of all others, on the same tracks.
+        adoptions: Number of adopted tracks.
     """
 
     fused: Interval
@@ -46,7 +47,7 @@ class Ablation:
     adoptions: int
 
     def metrics(self) -> Iterator[Metric]:
-        """For `metrics`; the baseline of a signal alone is all of them together."""
+        """Yield the figures for `metrics`; the baseline of a signal alone is all of them."""
         n, whole = self.adoptions, self.fused.value
         yield _metric(FUSED, self.fused, n, self.default.value)
         yield _metric(FUSED_DEFAULT, self.default, n)
@@ -57,12 +58,12 @@ class Ablation:
 
 
 def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -> Ablation | None:
-    """Take the ranking apart.
+    """Measure each signal alone, and all signals without each.
 
     Args:
-        fusion: The weights to take apart; they saw nothing of these lists.
+        fusion: The weights, which were not fitted to these lists.
         held: The held-out months of which anything was adopted.
-        rng: Draws the bootstrap.
+        rng: Random generator of the bootstrap.
 
     Returns:
         None where nothing was adopted.
@@ -96,10 +97,10 @@ def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -
 
 
 def gains(scores: Floats, past: PastList) -> Floats:
-    """1 / log2(1 + rank) of every adopted track, in key order.
+    """Return 1 / log2(1 + rank) of every adopted track, in key order.
 
     Tracks of equal score share their mean rank: a signal that knows nothing of most tracks leaves
-    them equal, and must not earn by the order of their names.
+    them equal, and must not gain by the order of their names.
 
     Args:
         scores: (tracks,), higher is better.

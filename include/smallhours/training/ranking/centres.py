@@ -1,4 +1,4 @@
-"""Which few tastes does a listener have? Spherical k-means over the tags of what they play.
+"""Taste centres of a listener: spherical k-means over the tags of the tracks that they play.
 
 A mean of jazz and metal is neither; a listener of both has two centres.
 """
@@ -9,22 +9,23 @@ from scipy import sparse
 from smallhours.training.ranking.columns import Floats
 
 MOST_CENTRES = 5
-# A taste of fewer tracks is a track.
+# One centre per this many tracks.
 TRACKS_PER_CENTRE = 10
 ROUNDS = 20
 
 
 def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Generator) -> Floats:
-    """Directions around which the tracks gather (Dhillon and Modha, 2001), weighted and seeded.
+    """Return directions that tracks gather around (Dhillon and Modha, 2001), weighted and seeded.
 
     Args:
-        vectors: (tracks, tags), rows of length one; empty rows are of no taste.
-        weights: (tracks,), how much each track counts, >= 0.
-        rng: Draws the first centres, each by its distance to those before (k-means++).
+        vectors: (tracks, tags), rows of length one; empty rows are ignored.
+        weights: (tracks,), weight of each track, >= 0.
+        rng: Random generator that draws the first centres, each by its distance to those before
+            (k-means++).
 
     Returns:
         (centres, tags), rows of length one; one centre per ten tracks, five at most, and none
-        without a track that counts.
+        if no track has a weight.
     """
     has_tags = np.diff(vectors.indptr) > 0
     counts = np.flatnonzero((weights > 0) & has_tags)
@@ -57,7 +58,7 @@ def _first(
 
 
 def _means(rows: sparse.csr_matrix, weight: Floats, nearest: np.ndarray, before: Floats) -> Floats:
-    """The direction of each group's weighted sum; a group that emptied keeps its centre."""
+    """Return the direction of each group's weighted sum; a group that emptied keeps its centre."""
     member = sparse.csr_matrix(
         (weight, (nearest, np.arange(len(weight)))), shape=(len(before), len(weight))
     )

@@ -1,7 +1,7 @@
-"""How are signals of any unit made comparable, between signals and between listeners?
+"""Scale-free columns of signals, comparable between signals and between listeners.
 
-Each signal becomes two columns. The rank column asks how far up the list a track is and the z
-column how far it stands out; neither knows the signal's unit, nor how many candidates there are.
+Each signal becomes two columns. The rank column is how far up the list a track is, and the z
+column how far it stands out; neither depends on the signal's unit or on the number of candidates.
 Of all that was tried, weights of these two transferred best from one listener's list to another's.
 """
 
@@ -18,11 +18,11 @@ LOWEST_Z, HIGHEST_Z, Z_UNIT = -3.0, 6.0, 3.0
 
 
 def rank_column(values: Floats, among: Flags) -> Floats:
-    """How far up the list: 1 - log(rank) / log(n), 1 for the best and 0 for the last of n.
+    """Return 1 - log(rank) / log(n): 1 for the best and 0 for the last of n.
 
     Args:
         values: (tracks,), higher is better; NaN is unknown and becomes the mean of the known.
-        among: (tracks,), the n tracks that ranks are counted among; the others get the rank that
+        among: (tracks,), True for the n tracks that are ranked; the others get the rank that
             they would have. Equal values share their mean rank.
 
     >>> rank_column(np.array([9.0, 5.0, 1.0]), np.ones(3, bool)).round(3).tolist()
@@ -32,7 +32,7 @@ def rank_column(values: Floats, among: Flags) -> Floats:
     field = np.sort(values[among & known])
     if not len(field):
         return np.zeros(len(values))
-    # Asked in order, the search takes half the time.
+    # On sorted values, the search takes half the time.
     order = np.argsort(values)
     upto, below = np.empty(len(values)), np.empty(len(values))
     upto[order] = np.searchsorted(field, values[order], side="right")
@@ -45,11 +45,11 @@ def rank_column(values: Floats, among: Flags) -> Floats:
 
 
 def z_column(values: Floats, among: Flags) -> Floats:
-    """How far it stands out: (value - mean) / standard deviation, cut to [-3, 6], divided by 3.
+    """Return (value - mean) / standard deviation, cut to [-3, 6] and divided by 3.
 
     Args:
         values: (tracks,), higher is better; NaN is unknown and becomes 0.
-        among: (tracks,), the tracks whose mean and standard deviation count.
+        among: (tracks,), True for the tracks whose mean and standard deviation are used.
     """
     field = values[among & ~np.isnan(values)]
     spread = field.std() if len(field) else 0.0
@@ -62,7 +62,7 @@ def z_column(values: Floats, among: Flags) -> Floats:
 
 
 def columns_of(signals: pd.DataFrame, among: Flags) -> Floats:
-    """Both columns of every signal, (tracks, 2 × signals): rank and z of the first, and so on."""
+    """Return both columns of every signal, (tracks, 2 × signals): rank, z, rank, z and so on."""
     found = np.empty((len(signals), 2 * signals.shape[1]))
     for at, name in enumerate(signals.columns):
         values = signals[name].to_numpy(dtype=float, na_value=np.nan)

@@ -1,7 +1,7 @@
-"""How do many signals become one score, and what did each contribute?
+"""Fusion of signals: one score from many signals, and each signal's contribution to it.
 
-The score is a weighted sum of every signal's two scale-free columns (see `columns`). Nothing else:
-what a signal contributes to a track's score can be said exactly, and is what its reason rests on.
+The score is a weighted sum of every signal's two scale-free columns (see `columns`) and nothing
+else, so that each signal's contribution to a track's score is exact. The reasons rest on these.
 """
 
 import json
@@ -34,18 +34,25 @@ RECEPTION = "reception"
 FRESHNESS = "freshness"
 DISTANCE_FROM_RECENT = "distance_from_recent"
 
-# Nothing was learned for these; what they rest on, and what else was looked at,
-# docs/benchmarks.md says ("Taste"). Whoever is near by several witnesses that know nothing of
-# each other is near. There are three. What is said of the music speaks through P(like), which was
-# taught by this listener, and through the tags as they stand, which know listeners of whom there
-# is nothing to learn yet. Who plays a track beside others speaks through near tracks. Who plays
-# its artist beside others speaks through near artists and through how many seeds lead there: the
-# same votes, counted in two ways, share one witness's weight. What became of our own picks, once
-# there are some, weighs as much as P(like): the listener taught that, too. That the listener
-# knows the artist, how well known a track is and how it sounds break ties more than they decide,
-# and how new it is or how unlike the last lists less still. Only the size of them all was set on
-# purpose: it is how sure the default is of itself when a listener's own past speaks (see
-# `listwise`).
+# Default weights (rank column, z column). They were set by hand, not learned; docs/benchmarks.md
+# ("Taste") gives the reasons and what else was tried. They follow roughly independent groups of
+# signals:
+#
+# - tags: P(like), which is learned from this listener (4), and the affinity of tags, which also
+#   works for listeners with nothing to learn from yet (1.5);
+# - track co-listening: near tracks (3);
+# - artist co-listening: near artists and the number of supporting seeds, two counts of the same
+#   votes, which share the weight of one group (1.5 + 1.5);
+# - the reception of our own picks, once there are some, as much as P(like) (4);
+# - weak signals that mostly break ties: whether the listener knows the artist (1), popularity
+#   (0.75), the sound (0.5), novelty and the distance from recent lists (0.25 each).
+#
+# Only their common size was set with care: `listwise` pulls learned weights towards the default,
+# and the larger the default, the more a listener's own history is needed to change the ranking.
+#
+# Example: the default weights sum to 18.25. A track that is first by near_tracks (rank column 1,
+# weight 3) gets 3 / 18.25 = 0.16 of the score from it. One in the middle of 100 candidates, at rank
+# 50, has the rank column 1 - log(50) / log(100) = 0.15 and gets 0.15 x 3 / 18.25 = 0.025.
 DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         P_LIKE: (4.0, 0.0),
@@ -70,9 +77,9 @@ class Fusion:
 
     Attributes:
         weights: By signal: the weight of its rank column and of its z column.
-        share: How far a listener's own past was let to move the weights, from 0 (the default) to
-            1 (all that it asked for).
-        version: Of the saved model; None for the default.
+        share: Share of the listener's own history in the fit, from 0 (the default weights) to 1
+            (their own only, but for the L2 penalty); see `listwise.share_of`.
+        version: Version of the saved model; None for the default.
     """
 
     weights: Mapping[str, tuple[float, float]]
@@ -81,18 +88,18 @@ class Fusion:
 
     @classmethod
     def of(cls, names: Iterable[str], weights: Floats, *, share: float) -> Self:
-        """From a vector in the order of `columns_of`, (2 × names,)."""
+        """Build a fusion from a vector in the order of `columns_of`, (2 × names,)."""
         pairs = weights.reshape(-1, 2).tolist()
         named = {name: (rank, z) for name, (rank, z) in zip(names, pairs, strict=True)}
         return cls(named, share)
 
     def vector(self, names: Iterable[str]) -> Floats:
-        """The weights in the order of `columns_of`, (2 × names,); 0 for an unknown signal."""
+        """Return the weights in the order of `columns_of`, (2 × names,); 0 for an unknown one."""
         pairs = [self.weights.get(name, (0.0, 0.0)) for name in names]
         return np.array(pairs, dtype=float).ravel()
 
     def score(self, signals: pd.DataFrame, among: pd.Series) -> pd.Series:
-        """How promising each track is, 0-1; 1 would be the best that the signals can say.
+        """Return the score of each track, 0-1; 1 means that every signal is at its best.
 
         Args:
             signals: Indexed by track, one column a signal, higher is better; NaN where a signal
@@ -106,10 +113,10 @@ class Fusion:
         return self.contributions(signals, among).sum(axis=1)
 
     def contributions(self, signals: pd.DataFrame, among: pd.Series) -> pd.DataFrame:
-        """What each signal adds to each track's score, (tracks, signals); a row sums to the score.
+        """Return each signal's part of each track's score, (tracks, signals); rows sum to scores.
 
-        A signal that says all it can for a track adds its whole weight, and one that says all it
-        can against it adds 0. Minus the mean of the column, it says what sets the track apart.
+        A signal at its best for a track adds its whole weight, and one at its worst adds 0. A value
+        minus the mean of its column shows what sets the track apart.
         """
         known = [name for name in signals.columns if name in self.weights]
         columns = columns_of(signals[known], _flags(among.reindex(signals.index)))
@@ -121,16 +128,16 @@ class Fusion:
         return pd.DataFrame(each / reach if reach > 0 else each, signals.index, known)
 
     def to_json(self) -> bytes:
-        """For the registry; keys sorted."""
+        """Return the fusion as JSON for the registry; keys sorted."""
         stored = {"weights": dict(self.weights), "share": self.share}
         return (json.dumps(stored, indent=2, sort_keys=True) + "\n").encode()
 
     @classmethod
     def from_json(cls, data: bytes, *, version: str | None = None) -> Self:
-        """Read back what `to_json` wrote.
+        """Read back the result of `to_json`.
 
         Raises:
-            ValueError: when it is not that.
+            ValueError: when it is not the JSON of a fusion.
         """
         try:
             stored = json.loads(data)
@@ -145,7 +152,7 @@ DEFAULT = Fusion(DEFAULT_WEIGHTS)
 
 
 def _bounds(weights: Floats) -> tuple[Floats, Floats]:
-    """The least and the most that each column can add, both (2 × signals,)."""
+    """Return the minimum and maximum contribution of each column, both (2 × signals,)."""
     ends = np.tile([[0.0, LOWEST_Z / Z_UNIT], [1.0, HIGHEST_Z / Z_UNIT]], len(weights) // 2)
     reached = ends * weights
     return reached.min(axis=0), reached.max(axis=0)

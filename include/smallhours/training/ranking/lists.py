@@ -1,14 +1,14 @@
-"""What could have been recommended on a past day, how did the signals see it, what was adopted?
+"""Lists of the past: past candidates with their signals, and which of them were adopted.
 
-Two kinds of lists of the past are learned from. *Weeks*: the candidates of a past day, made from
-what had been played until then; adopted are those that the listener took up in the four weeks
-after. *Hidden artists*: some of the listener's artists are taken out of their history, and the
-candidates made from the rest; adopted are those artists' tracks. The first are the real thing and
-few; the second say how this listener's music hangs together, and are many.
+Two kinds are learned from. *Weeks*: the candidates of a past day, made from the plays until then;
+adopted are those that the listener took up in the four weeks after. *Hidden artists*: some of the
+listener's artists are removed from their history, and the candidates are made from the rest;
+adopted are those artists' tracks. Weeks are what a ranking has to predict, and are few; hidden
+artists show which of this listener's music belongs together, and are many.
 
-The graph of similar tracks and artists, and the tags, are tonight's: what services knew back then
-is not on record. Signals about us - how new a track is to us, what we recommended lately - mean
-nothing in a past without us; their weights stay the default's.
+The graph of similar tracks and artists, and the tags, are tonight's: their past states are not
+stored. Signals about our own lists - how new a track is to us, what we recommended lately - have
+no value in a past without lists; their weights stay the default's.
 """
 
 import datetime as dt
@@ -57,7 +57,7 @@ LEARNED = (
     POPULARITY,
     RECEPTION,
 )
-# Which routes speak for which signal. Tracks that came by a tag are judged by their tags.
+# Routes that count for each signal. Candidates that came by a tag are scored by their tags.
 BY_TRACKS = ("similar_track",)
 BY_ARTISTS = ("similar_artist", "known_artist")
 BACKGROUND = "background"
@@ -71,9 +71,9 @@ class PastList:
 
     Attributes:
         signals: Indexed by track key, the columns LEARNED.
-        eligible: (tracks,), False for what the listener knew.
-        adopted: (tracks,), what they took up; never of what they knew.
-        missed: How many were adopted that no candidate was.
+        eligible: (tracks,), False for tracks that the listener knew.
+        adopted: (tracks,), True for adopted tracks, all of them eligible.
+        missed: Number of adopted tracks that were not among the candidates.
     """
 
     signals: pd.DataFrame
@@ -84,15 +84,15 @@ class PastList:
 
 @dataclass(frozen=True)
 class Memory:
-    """All that lists of the past are made from.
+    """The tables that lists of the past are made from.
 
     Attributes:
-        past: What the listener did; and the tags.
+        past: The listener's history, and the tags.
         similar: All of `similar`.
         listeners: Last.fm listeners by track key.
         features: Rows of `audio_features`.
         vectors: Tags of the whole catalog and of the history.
-        settings: How many seeds are asked about, and how evidence is weighed.
+        settings: Limits of seeds, and weights of evidence.
     """
 
     past: Past
@@ -104,7 +104,7 @@ class Memory:
 
 
 def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
-    """Read what is needed beside the listener's past."""
+    """Read the tables that are needed beside the listener's history."""
     columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
     similar = lake.frame(SIMILAR, columns=columns)
     tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
@@ -122,12 +122,12 @@ def read_memory(lake: Lake, past: Past, *, settings: Settings) -> Memory:
 
 
 def week_list(memory: Memory, fold: Fold, rng: np.random.Generator) -> PastList:
-    """The candidates of a past day, and what the listener took up of them on their own."""
+    """Return the candidates of a past day, with what the listener adopted by themselves."""
     past = memory.past
     truth = adopted(past.plays, past.library, fold)
     found = list_at(memory, fold.cut, truth, rng)
-    # What we showed them had a chance that nothing else had, by the weights of that time; whether
-    # it was welcome is asked of the list that it stood in.
+    # Tracks that we recommended had a better chance to be adopted, by the weights of that time, so
+    # they are left out. `shown` learns from those.
     ours = found.signals.index.isin(set(past.feedback["track_key"]))
     return replace(found, eligible=found.eligible & ~ours, adopted=found.adopted & ~ours)
 
@@ -135,7 +135,7 @@ def week_list(memory: Memory, fold: Fold, rng: np.random.Generator) -> PastList:
 def list_at(
     memory: Memory, cut: dt.datetime, truth: AbstractSet[str], rng: np.random.Generator
 ) -> PastList:
-    """The candidates of a past day, and which of them are among some tracks."""
+    """Return the candidates of a past day, with flags for those that are in `truth`."""
     past = memory.past
     before = replace(
         past,
@@ -146,7 +146,7 @@ def list_at(
 
 
 def hidden_list(memory: Memory, cut: dt.datetime, rng: np.random.Generator) -> PastList:
-    """The candidates without some artists of the history, and which of them are by these."""
+    """Return the candidates without some artists of the history, with flags for these artists."""
     past = memory.past
     plays = past.plays[past.plays["played_at"] < cut]
     library = _library_at(past.library, cut)
@@ -189,7 +189,7 @@ def signals_of(
     tracks: pd.Index,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """All learned signals but those that are taught, from votes and what was known."""
+    """Return all learned signals but P(like) and reception, from votes and weights."""
     vectors = memory.vectors
     own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
     centres = taste_centres(vectors.vectors, own, rng)
@@ -208,7 +208,7 @@ def signals_of(
 
 
 def _votes(memory: Memory, past: Past, cut: dt.datetime) -> tuple[pd.DataFrame, pd.Series]:
-    """The candidates of a day with their votes, and what the listener's tracks weighed then."""
+    """Return the candidates of a day with their votes, and the weights of the listener's tracks."""
     standing = past.library[past.library["signal"] != "disliked"]
     weights = track_weights(past.plays, standing, night=cut.date())
     artists = artist_weights(weights)
@@ -244,7 +244,7 @@ def _p_like(
     tracks: pd.Index,
     rng: np.random.Generator,
 ) -> pd.Series:
-    """P(like), not calibrated, by a model of what was known; NaN with too little to learn from."""
+    """Return uncalibrated P(like) by a model of that day; NaN with too little to learn from."""
     rows = rows_at(past, cut, weights=memory.settings.training.evidence, rng=rng)
     kept = [at for at, key in enumerate(rows.tracks) if artist_key_in(key) not in hidden]
     rows = Rows(
@@ -261,7 +261,7 @@ def _p_like(
 
 
 def _library_at(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """What of the library stood at a moment."""
+    """Return the rows of the library that stood at a moment."""
     since = pd.to_datetime(library["first_seen"], utc=True)
     added = pd.to_datetime(library["added_at"], utc=True)
     return library[added.where(added.notna(), since) < cut]

@@ -1,16 +1,19 @@
-"""Which weights would have put what the listener adopted above what they passed by?
+"""Listwise learning of the ranking's weights from what the listener adopted.
 
-A lesson is one list of the past: what could have been recommended, as the signals saw it then, and
-which of it the listener went on to adopt. The weights minimise the listwise softmax loss (Cao et
-al., ICML 2007): each adopted track should have been picked from the whole list,
+A lesson is one list of the past: its candidates, their signals at that time, and which of them the
+listener went on to adopt. The weights minimise the listwise softmax loss (Cao et al., ICML 2007):
+each adopted track should have been picked from the whole list,
 
     loss(w) = mean over adopted a of  log( sum over i of  exp(w·x_i) / q_i ) - w·x_a
+
     w = argmin  share · loss(w) + L2 / 2 · |w - default|²,    share = adopted / (adopted + 10)
 
-A list is long and nearly all of it was passed by, so it is sampled; q_i is the probability with
-which a track came into the sample (without it, learning fails: it finds that to be in no list at
-all is the mark of the adopted). Both terms shrink the weights to the default: with nothing adopted
-they are the default, with ten tracks half as free as with very many, and never without L2.
+A list is long and most of it was not adopted, so it is sampled; q_i is the probability with which a
+track came into the sample (see the example at `sample_list`). Without q_i, learning fails: adopted
+tracks are always in the sample, so that being sampled itself would look like a sign of them.
+
+Both terms shrink the weights to the default: with nothing adopted they are the default, with ten
+tracks the lists have half of their full influence (10 / (10 + 10)), and L2 always limits it.
 """
 
 from collections.abc import Sequence
@@ -22,9 +25,9 @@ from scipy.optimize import minimize
 
 from smallhours.training.ranking.columns import Flags, Floats
 
-# Among .01 to 1, .3 was best within single listeners, and .01 harmful.
+# Of .01 to 1, .3 was best within single listeners, and .01 was harmful.
 L2 = 0.3
-# As many adopted tracks as the default is worth.
+# Number of adopted tracks at which lists and default have equal influence.
 DEFAULT_IS_WORTH = 10.0
 MOST_STEPS = 200
 
@@ -35,9 +38,9 @@ class Lesson:
 
     Attributes:
         columns: (tracks, 2 × signals), of `columns_of`.
-        adopted: (tracks,), what the listener went on to adopt.
-        stands_for: (tracks,), how many of the list each track stands for: 1/q_i.
-        worth: How many adoptions each of the list's counts as.
+        adopted: (tracks,), True for adopted tracks.
+        stands_for: (tracks,), number of tracks of the list that each represents: 1/q_i.
+        worth: Weight of each adoption in the loss.
     """
 
     columns: Floats
@@ -48,14 +51,14 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Lessons:
-    """Many lists under one another.
+    """Many lists, stacked.
 
     Attributes:
         columns: (rows, 2 × signals).
         adopted: (rows,).
         stands_for: (rows,).
         starts: (lists,), the first row of each.
-        worth: (lists,), how many adoptions each of a list's counts as; or the same of all.
+        worth: (lists,), weight of each adoption of a list; or one weight for all.
     """
 
     columns: Floats
@@ -66,7 +69,7 @@ class Lessons:
 
     @classmethod
     def of(cls, lessons: Sequence[Lesson]) -> "Lessons":
-        """Stack lists; one of which nothing was adopted teaches nothing and is left out."""
+        """Stack lists, leaving out those without adoptions."""
         told = [lesson for lesson in lessons if lesson.adopted.any()]
         if not told:
             raise ValueError("no list of which anything was adopted")
@@ -81,18 +84,18 @@ class Lessons:
 
     @property
     def lists(self) -> npt.NDArray[np.intp]:
-        """(rows,), the list that each row belongs to."""
+        """(rows,), number of the list of each row."""
         lengths = np.diff(self.starts, append=len(self.adopted))
         return np.repeat(np.arange(len(self.starts)), lengths)
 
     @property
     def adopted_of(self) -> Floats:
-        """(lists,), how many were adopted of each, by their worth."""
+        """(lists,), number of adoptions of each list times their weight."""
         return self.worth * np.add.reduceat(self.adopted.astype(float), self.starts)
 
 
 def softmax(scores: Floats, lessons: Lessons) -> tuple[Floats, Floats]:
-    """P(picked) of each row within its list, (rows,), and log of each list's sum, (lists,)."""
+    """Return P(picked) of each row in its list, (rows,), and the log of list sums, (lists,)."""
     lists = lessons.lists
     highest = np.maximum.reduceat(scores, lessons.starts)
     each = lessons.stands_for * np.exp(scores - highest[lists])
@@ -101,18 +104,18 @@ def softmax(scores: Floats, lessons: Lessons) -> tuple[Floats, Floats]:
 
 
 def share_of(adopted: float) -> float:
-    """How freely so many adopted tracks may move the weights, 0-1: n / (n + 10)."""
+    """Return the influence of n adopted tracks on the weights, 0-1: n / (n + 10)."""
     return adopted / (adopted + DEFAULT_IS_WORTH)
 
 
 def fit_weights(lessons: Lessons, default: Floats, *, l2: float = L2, share: float = 1.0) -> Floats:
-    """The weights of the columns, (2 × signals,); see above. Deterministic.
+    """Fit the weights of the columns, (2 × signals,); see the module's formula. Deterministic.
 
     Args:
         lessons: The lists.
-        default: (2 × signals,), where the weights start and are drawn to.
-        l2: How strongly they are drawn there.
-        share: How much the lists count beside the default, 0-1; see `share_of`.
+        default: (2 × signals,), the start, and the target of the penalty.
+        l2: Strength of the penalty.
+        share: Influence of the lists, 0-1; see `share_of`.
     """
     of_list = lessons.adopted_of
     lists, total = lessons.lists, float(of_list.sum())
@@ -142,15 +145,20 @@ def sample_list(
     first: int = 300,
     others: int = 300,
 ) -> Lesson:
-    """A lesson from a long list: all adopted tracks, the likeliest, and some of the rest.
+    """Sample a long list: all adopted tracks, the likeliest others, and a random part of the rest.
+
+    Example: a list of 20,000 eligible tracks, 5 of them adopted. The 5 and the 300 likeliest
+    others are in the sample for certain and stand for themselves (1). Of the remaining 19,695,
+    300 are drawn; each has the probability q = 300 / 19,695 and stands for 1/q = 65.65 tracks. So
+    the sample's weights sum to 305 + 300 x 65.65 = 20,000.
 
     Args:
         columns: (tracks, 2 × signals).
         adopted: (tracks,).
-        eligible: (tracks,), False for what could not have been recommended.
-        rng: Draws the rest.
-        first: How many of those with the highest mean rank column come in for certain.
-        others: How many of the rest are drawn, each as likely.
+        eligible: (tracks,), False for tracks that could not have been recommended.
+        rng: Random generator that draws the rest.
+        first: Number of tracks with the highest sum of rank columns that are always sampled.
+        others: Number of tracks drawn from the rest, with equal probability.
     """
     outlook = np.where(eligible & ~adopted, columns[:, 0::2].sum(axis=1), -np.inf)
     likeliest = np.argsort(-outlook, kind="stable")[:first]

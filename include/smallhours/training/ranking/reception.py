@@ -1,13 +1,14 @@
-"""How would a track be received, going by how our picks like it were?
+"""The reception signal: how a track would be received, by the reception of past picks like it.
 
 Bayesian linear regression on the tags (Rasmussen and Williams, 2006, section 2.1): a pick's grade
-is the mean grade, plus a little for each of its tags, plus chance, and chance is most of it. So one
-pick moves nothing much, and many let the tags speak that the welcome ones share:
+is the mean grade, plus a little for each of its tags, plus noise, and noise is most of it. So a
+single pick changes little, and many picks show the tags that the welcome ones share:
 
     f(x) = x . X' (X X' + NOISE / SPREAD I)^-1 (grade - mean)
 
-with unit vectors over tags. What the taste model learns from - what somebody plays by themselves,
-against a random background - says which music they know; this says what they make of ours.
+with unit vectors over tags. The taste model learns from what a listener plays by themselves against
+a random background, and so predicts which music they know; this one predicts how they react to
+recommendations.
 """
 
 from collections.abc import Set
@@ -26,27 +27,31 @@ from smallhours.wishes import MAIN
 COLUMNS = ["night", "track_key", "welcome", "grade"]
 UNWELCOME = ("skipped", "passed", *REJECTED_ALOUD)
 SAID_ALOUD = ("saved", "thumbs_up")
-# Heard to the end, and ended before its time or passed over; what was said aloud says more.
+# Grades of a pick: heard to the end; skipped or passed over; saved or thumbed up; removed or
+# otherwise rejected.
 HEARD, NOT_HEARD, SAVED, REJECTED = 1.0, 0.0, 1.5, -0.5
-# How much a grade varies by chance, and how much with the tags: a pick that is liked as much as
-# the next one is heard to its end or not as moods go.
+# Variance of a grade by chance, and by the tags. Chance is large: of two picks that are equally
+# liked, one is heard to its end and the other is not.
 NOISE, SPREAD = 0.23, 0.01
-# The newest: more would take longer, and be of another year.
+# Only the newest picks count: older ones take time to fit and are out of date.
 MOST_PICKS = 1_000
 FEWEST_PICKS = 30
 
 
 def no_picks() -> pd.DataFrame:
-    """The picks of somebody who was recommended nothing yet."""
+    """Return the picks of a listener without recommendations: no rows."""
     return pd.DataFrame({name: [] for name in COLUMNS}).astype({"welcome": bool, "grade": float})
 
 
 def judged_picks(feedback: pd.DataFrame) -> pd.DataFrame:
-    """The picks of the main list that the listener came to, oldest first.
+    """Return the picks of the main list that the listener reached, oldest first.
 
-    One that they never came to says nothing, so that its place in the list is not held against it.
-    What was taken out, or rejected otherwise, was not welcome, even if it was heard; of one that
-    was heard once and cut short another time, that it was heard says more.
+    A pick that they never reached is left out, so that its place in the list does not count against
+    it. A pick that was removed or otherwise rejected was not welcome, even if it was heard. A pick
+    that was heard once and skipped another time was welcome.
+
+    Example: a pick that was played (grade 1) and saved has the grade 1.5; one that was played and
+    then removed has -0.5; one that was only passed over has 0.
 
     Args:
         feedback: Rows of `feedback` of one listener.
@@ -74,22 +79,22 @@ def judged_picks(feedback: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_artists(picks: pd.DataFrame, artists: Set[str]) -> pd.DataFrame:
-    """The picks that are not by some artists."""
+    """Return the picks that are not by some artists."""
     kept = [artist_key_in(key) not in artists for key in picks["track_key"]]
     return picks[np.array(kept, dtype=bool)]
 
 
 def reception(vectors: TagVectors, picks: pd.DataFrame, tracks: pd.Index) -> pd.Series:
-    """By how much the grade of each track is expected above or below that of the others.
+    """Return each track's expected grade minus the mean grade.
 
     Args:
-        vectors: Hold the tags of picks and tracks.
-        picks: Of `judged_picks`.
-        tracks: The tracks to answer for.
+        vectors: Tag vectors of picks and tracks.
+        picks: The result of `judged_picks`.
+        tracks: The tracks to score.
 
     Returns:
-        NaN for a track without tags, and for all with fewer than 30 tagged picks, or without both
-        kinds among them.
+        NaN for a track without tags, and for all tracks with fewer than 30 tagged picks, or if all
+        picks were welcome or none.
     """
     unknown = pd.Series(np.nan, index=tracks)
     newest = picks.tail(MOST_PICKS)

@@ -1,4 +1,4 @@
-"""Where are a listener's weights kept? In the registry, as JSON."""
+"""Loading of a listener's saved ranking weights."""
 
 from smallhours.lake.store import Lake
 from smallhours.training.persistence import refuse
@@ -10,7 +10,7 @@ FILE = "weights.json"
 
 
 def load_fusion(lake: Lake, listener: str) -> Fusion:
-    """The listener's weights in use, or the default when none of theirs were better yet.
+    """Load the listener's weights in use, or the default if theirs were never better.
 
     Raises:
         UnreadableModel: when the file is damaged or missing.

@@ -1,14 +1,19 @@
-"""What did we recommend, how did the signals see it then, and was it welcome?
+"""Past picks as lists to learn from: impressions that were welcome, and those that were not.
 
 The third kind of list of the past, beside those of `lists`, and the only one in which the listener
-saw what they passed by. Of a week's picks those count that the listener came to: played, saved, cut
-short, passed over, taken out. One that they never came to says nothing, so that its place in the
-list is not held against it. An explorer was drawn from many with a probability on record; one that
-was not welcome stands for 1 / probability of them, ten at most, as the others stand for themselves
-(truncated importance weights, Ionides 2008).
+saw the tracks that they did not take up. Of a week's picks, only those count that the listener
+reached: played, saved, skipped, passed over, removed. A pick that they never reached is left out,
+so that its place in the list does not count against it.
 
-The signals are those of the week's beginning: made from what was known then, and compared with all
-that could have been recommended.
+An explored pick was drawn at random, with a propensity on record. One that was not welcome
+represents 1 / propensity tracks, ten at most; all other picks represent themselves (truncated
+importance weights, Ionides 2008). Example: two picks of a week were not welcome. One was chosen by
+its score and represents 1 track. The other was drawn with the propensity 0.25 and represents 4:
+itself, and three that could have been drawn in its place. With the propensity 0.02 it would
+represent 50, which is cut to 10.
+
+The signals are those of the week's beginning: made from the data at that time, and compared with
+all candidates of that day.
 """
 
 import datetime as dt
@@ -32,22 +37,23 @@ from smallhours.wishes import MAIN
 
 WEEK = 7
 MOST_WEEKS = 8
-# What became of a pick is one reaction on one morning, and an adoption is a habit. All picks were
-# promising by the weights of their time, so that a week of them says little of the others.
+# Weight of a welcome pick beside an adoption: ten welcome picks count as much as one adopted track.
+# A reaction is a single event, and an adoption a habit; and all picks had high scores already, so
+# that they say little about other tracks.
 PICK_IS_WORTH = 0.1
-# An explorer stands for so many tracks at most: more would let a few decide.
+# Maximum importance weight of an explored pick: without it, a few picks would decide.
 MOST_STOOD_FOR = 10.0
 
 
 @dataclass(frozen=True)
 class ShownWeek:
-    """The picks of one week that the listener came to, n of them.
+    """The picks of one week that the listener reached, n of them.
 
     Attributes:
         tracks: Their keys.
         columns: (n, 2 × LEARNED), of `columns_of`, among all candidates of the week's beginning.
-        welcome: (n,), which were played, saved or thumbed up, and not taken out for it.
-        stands_for: (n,), how many tracks each stands for.
+        welcome: (n,), True for picks that were played, saved or thumbed up, and not removed.
+        stands_for: (n,), number of tracks that each represents: its importance weight.
     """
 
     tracks: tuple[str, ...]
@@ -56,7 +62,11 @@ class ShownWeek:
     stands_for: Floats
 
     def lessons(self) -> Iterator[Lesson]:
-        """For each welcome pick: that it should have come before all that were not."""
+        """Yield a list for each welcome pick: that pick with all of the week that were not welcome.
+
+        Example: of 12 picks that the listener reached, 9 were welcome. They give 9 lists of 4 picks
+        each: one welcome pick, marked as adopted, and the same 3 others.
+        """
         others = np.flatnonzero(~self.welcome)
         for one in np.flatnonzero(self.welcome).tolist():
             rows = np.concatenate([[one], others])
@@ -65,12 +75,12 @@ class ShownWeek:
             yield Lesson(self.columns[rows], first, stands_for, PICK_IS_WORTH)
 
     def earned(self, fusion: Fusion) -> Floats:
-        """For each welcome pick, the share of the others that it is ranked above."""
+        """Return, for each welcome pick, the share of the unwelcome ones ranked below it."""
         return placements(self.welcome.astype(int), self.columns @ fusion.vector(LEARNED))
 
     @property
     def artists(self) -> list[str]:
-        """Of each welcome pick."""
+        """The artist of each welcome pick."""
         return [
             artist_key_in(key)
             for key, welcome in zip(self.tracks, self.welcome.tolist(), strict=True)
@@ -79,7 +89,7 @@ class ShownWeek:
 
 
 def read_chances(lake: Lake, listener: str, *, night: Night) -> pd.Series:
-    """With which probability each explorer of the last weeks was drawn.
+    """Read the propensity with which each explored pick of the last weeks was drawn.
 
     Returns:
         By night (a date) and track key; of the main list.
@@ -100,12 +110,12 @@ def read_chances(lake: Lake, listener: str, *, night: Night) -> pd.Series:
 def shown_weeks(
     memory: Memory, chances: pd.Series, rng: np.random.Generator, *, night: Night
 ) -> list[ShownWeek]:
-    """The weeks in which some picks were welcome and others not, oldest first, eight at most.
+    """Return the weeks with both welcome and unwelcome picks, oldest first, eight at most.
 
     Args:
-        memory: What is known.
-        chances: Of `read_chances`.
-        rng: Draws what the signals of a past day need.
+        memory: The listener's history and the catalog.
+        chances: The result of `read_chances`.
+        rng: Random generator for the signals of a past day.
         night: Tonight.
     """
     picks = judged_picks(memory.past.feedback)

@@ -1,8 +1,8 @@
-"""What does each single signal say about a track?
+"""The single signals of the ranking.
 
-Small pure functions: evidence in, one number a track out, indexed by the tracks asked about.
-Higher is better, units don't matter (`columns` sees to that), and NaN means that the signal knows
-nothing of a track.
+Small pure functions: evidence in, one number per track out, indexed by the given tracks. Higher is
+better, units don't matter (`columns` makes them comparable), and NaN means that the signal is
+unknown for a track.
 """
 
 import datetime as dt
@@ -16,57 +16,59 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.training.ranking.columns import Floats
 
-# One seed alone never makes a candidate certain.
+# Maximum of a single vote: one seed alone never makes a candidate certain.
 SUREST_VOTE = 0.99
-# A track is half as new to us after so many nights.
+# Half-life of a candidate's freshness.
 NEW_FOR_NIGHTS = 30.0
 # Of a normal distribution, 80 % lie within this many standard deviations of the mean.
 Z80 = 1.2816
-# Nobody's taste in energy is finer than this, however few tracks it is read from.
+# Minimum spread of a listener's values, however few tracks it is computed from.
 LEAST_SPREAD = 0.05
-# How exact a measurement is.
+# Standard deviation of a measured value.
 MEASURED_SPREAD = 0.05
 CHUNK = 4096
 
 
 def consensus(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
-    """How strongly the seeds agree on each track: 1 - prod(1 - strength) over its seeds.
+    """Return how strongly the seeds agree on each track: 1 - prod(1 - strength) over its seeds.
 
-    As if each seed were right on its own with the probability `strength`. Many weak votes can
-    outweigh a strong one; no number of them exceeds 1.
+    As if each seed were right independently with the probability `strength`. Many weak votes can
+    outweigh a strong one; no number of them exceeds 1. Example: votes of 0.5 and 0.4 give
+    1 - 0.5 x 0.6 = 0.7.
 
     Args:
         votes: `track_key` and `strength` (0-1), one row per seed of a track.
-        tracks: The tracks to answer for; 0 for one without votes.
+        tracks: The tracks to score; 0 for one without votes.
     """
     doubt = np.log1p(-votes["strength"].clip(0.0, SUREST_VOTE).to_numpy(dtype=float))
     return pd.Series(-np.expm1(_sums(votes, doubt, tracks)), index=tracks)
 
 
 def seed_support(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
-    """How many different seeds lead to each track, whatever their strength.
+    """Return the number of different seeds that lead to each track, whatever their strength.
 
-    The best single sign of all on co-listening lists; seeds that came by two routes count once.
+    The best single signal on co-listening lists. A seed that leads to a track by two routes counts
+    once.
 
     Args:
         votes: `track_key` and `seed_key`.
-        tracks: The tracks to answer for; 0 for one without votes.
+        tracks: The tracks to score; 0 for one without votes.
     """
     single = votes.drop_duplicates(["track_key", "seed_key"])
     return pd.Series(_sums(single, np.ones(len(single)), tracks), index=tracks)
 
 
 def popularity(listeners: pd.Series) -> pd.Series:
-    """Percentile of the number of Last.fm listeners among the tracks, 0-1; unknown is .5."""
+    """Return the percentile of Last.fm listeners among the tracks, 0-1; unknown is .5."""
     return listeners.astype(float).rank(pct=True).fillna(0.5)
 
 
 def artist_affinity(artists: pd.Series, tracks: pd.Index) -> pd.Series:
-    """How much the listener cares for the track's artist, 0-1; 0 for one that they don't know.
+    """Return the weight of each track's artist for the listener, 0-1; 0 for an unknown artist.
 
     Args:
         artists: Weight by artist key, recent plays counting most (`catalog.seeds`).
-        tracks: The tracks to answer for.
+        tracks: The tracks to score.
     """
     keys = pd.Index([artist_key_in(key) for key in tracks])
     known = artists.reindex(keys).fillna(0.0).to_numpy(dtype=float)
@@ -74,7 +76,7 @@ def artist_affinity(artists: pd.Series, tracks: pd.Index) -> pd.Series:
 
 
 def freshness(first_seen: pd.Series, night: dt.date) -> pd.Series:
-    """How new a track is to us: 2^(-nights since we first heard of it / 30).
+    """Return how new a track is to us: 2^(-nights since it was first a candidate / 30).
 
     Args:
         first_seen: A date by track, null when unknown.
@@ -85,7 +87,7 @@ def freshness(first_seen: pd.Series, night: dt.date) -> pd.Series:
 
 
 def closest(vectors: sparse.csr_matrix, directions: Floats) -> Floats:
-    """Highest cosine of each track to any of some directions, (tracks,), 0-1.
+    """Return the highest cosine of each track to any of some directions, (tracks,), 0-1.
 
     Args:
         vectors: (tracks, tags), rows of length one.
@@ -101,7 +103,7 @@ def closest(vectors: sparse.csr_matrix, directions: Floats) -> Floats:
 
 
 def distance_from(vectors: sparse.csr_matrix, recent: sparse.csr_matrix) -> Floats:
-    """1 - the highest cosine of each track to any that was recommended lately, (tracks,), 0-1.
+    """Return 1 - the highest cosine of each track to any recent recommendation, (tracks,), 0-1.
 
     Args:
         vectors: (tracks, tags), rows of length one.
@@ -121,20 +123,20 @@ def distance_from(vectors: sparse.csr_matrix, recent: sparse.csr_matrix) -> Floa
 
 
 def audio_fit(features: pd.DataFrame, own: pd.Series, tracks: pd.Index) -> pd.Series:
-    """How well a track's sound fits in with the listener's, as a mean log-likelihood.
+    """Return how well a track's sound fits the listener's, as a mean log-likelihood.
 
-    For each of the five features, what the listener plays is a normal distribution (m, s), and
-    what is known of a track another (v, e), with e from the 80 % interval of a prediction:
+    For each of the five features, the listener's plays are a normal distribution (m, s), and
+    the track's value is another (v, e), with e from the 80 % interval of a prediction:
 
         fit = mean over features of  -(v - m)² / 2(s² + e²) - ln sqrt(s² + e²)
 
-    so that an unsure prediction neither speaks for a track nor much against it.
+    so that an uncertain prediction counts neither for a track nor much against it.
 
     Args:
-        features: Rows of `audio_features` of the tracks and of what the listener knows:
+        features: Rows of `audio_features` of the tracks and of those that the listener knows:
             `track_key`, `source`, `feature`, `value`, `low`, `high`.
-        own: How much each known track counts, by track key.
-        tracks: The tracks to answer for; NaN for one of which nothing is known.
+        own: Weight of each known track, by track key.
+        tracks: The tracks to score; NaN for one without any feature.
     """
     wanted = features["feature"].isin(PREDICTED_FEATURES)
     best = believed(features[wanted])
@@ -156,7 +158,7 @@ def audio_fit(features: pd.DataFrame, own: pd.Series, tracks: pd.Index) -> pd.Se
 
 
 def _moments(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Weighted mean and standard deviation of each column; NaN where nothing known counts."""
+    """Return weighted mean and standard deviation of each column; NaN without known values."""
     share = np.where(np.isnan(values), 0.0, weight[:, None])
     total = share.sum(axis=0)
     total = np.where(total > 0, total, np.nan)
@@ -166,7 +168,7 @@ def _moments(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
 
 
 def _sums(votes: pd.DataFrame, values: Floats, tracks: pd.Index) -> Floats:
-    """The sum of some values over each track's votes, (tracks,)."""
+    """Return the sum of some values over each track's votes, (tracks,)."""
     places = tracks.get_indexer(pd.Index(votes["track_key"]))
     known = places >= 0
     found = np.bincount(places[known], weights=values[known], minlength=len(tracks))

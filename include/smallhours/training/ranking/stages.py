@@ -1,4 +1,4 @@
-"""The stage that learns how much each signal counts for a listener."""
+"""The stage that learns the weights of the ranking's signals for a listener."""
 
 import math
 
@@ -17,7 +17,7 @@ from smallhours.training.ranking.study import HELD_OUT, HIDES, MONTHS, Study, st
 from smallhours.training.registry import Registry
 from smallhours.training.taste.rows import read_past
 
-# What the listener came to like, of which the candidates' share is told; of fewer it says nothing.
+# Minimum number of adopted tracks for the figure `candidate_recall`.
 FEWEST_FOUND = 20
 LIMITS = (
     "candidates that came by other routes than tonight's, and explaining a listener: signals that "
@@ -28,7 +28,7 @@ LIMITS = (
 def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
     """Learn the weights of the ranking's signals, and put them in use if they beat the default.
 
-    With too little to learn from or to judge by, what is in use stays; at first that is the
+    With too little to learn from or to compare on, the weights in use stay; at first these are the
     default, and the summary says so.
     """
     past = read_past(lake, listener, night=night)

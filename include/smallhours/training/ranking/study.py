@@ -1,11 +1,11 @@
-"""Do weights learned from the listener's own past rank better than the default?
+"""Learning of a listener's ranking weights, and the comparison with the default.
 
 Weights are learned from lists of the past that end before two held-out months, and both they and
-the default rank the candidates of those months. What was adopted is worth 1 / log2(1 + rank), as
-in NDCG. They are learned from our own lists, too: there each week is judged by what was learned
-before it, and a welcome pick is worth the share of the week's unwelcome ones that it is ranked
-above. Only when learned weights earn more by whichever of the two there is enough of do they go
-into use, and then learn from what was held out as well.
+the default rank the candidates of those months. An adopted track is worth 1 / log2(1 + rank), as
+in NDCG. Weights are also learned from our own past lists: each week is ranked by weights that were
+learned before it, and a welcome pick is worth the share of the week's unwelcome ones that it is
+ranked above. Learned weights go into use only when they earn more by whichever of the two there is
+enough data for, and are then fitted again with the held-out data.
 """
 
 from collections.abc import Sequence
@@ -37,28 +37,28 @@ from smallhours.training.ranking.shown import PICK_IS_WORTH, ShownWeek, shown_we
 HIDES, MONTHS, HELD_OUT = 4, 4, 2
 WEEKS = 4
 TOP = 50
-# Fewer adoptions in the held-out months than this decide nothing.
+# With fewer adoptions in the held-out months, nothing is decided.
 FEWEST_ADOPTIONS = 20
-# Fewer artists than this to learn from are told apart by chance.
+# With fewer artists, differences between signals are chance.
 FEWEST_ARTISTS = 5
 _NONE = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []]))
 
 
 @dataclass(frozen=True)
 class Study:
-    """What came of a night's learning.
+    """The result of a night's learning.
 
     Attributes:
-        fusion: What goes into use: learned weights, or the default.
-        verdict: Who won, and why; None when nothing could be compared.
-        by_picks: The verdict of our own lists alone, likewise.
-        lists: How many lists of the past were learned from.
-        picks: How many welcome picks of ours.
-        artists: By how many different artists those picks and the adopted tracks are.
-        adoptions: In the held-out months, among the candidates.
-        missed: Adoptions in the held-out months that no candidate was.
+        fusion: The weights for use: learned ones, or the default.
+        verdict: The gate's decision; None when nothing could be compared.
+        by_picks: The decision on our own lists alone; None likewise.
+        lists: Number of past lists that were learned from.
+        picks: Number of welcome picks.
+        artists: Number of different artists of those picks and the adopted tracks.
+        adoptions: Number of adoptions in the held-out months, among the candidates.
+        missed: Number of adoptions in the held-out months that were not among the candidates.
         ndcg: Mean NDCG@50 over the held-out months: of the learned weights, of the default.
-        parts: What each signal brings there; None where the verdict is.
+        parts: The ablation on these months; None where there were too few adoptions.
     """
 
     fusion: Fusion
@@ -76,13 +76,13 @@ class Study:
 def study_weights(
     memory: Memory, listener: str, *, night: Night, chances: pd.Series | None = None
 ) -> Study:
-    """Learn weights, and judge them by the last two months and by our own lists.
+    """Learn weights, and compare them on the last two months and on our own lists.
 
     Args:
-        memory: What is known of the listener.
-        listener: Who.
+        memory: The listener's history and the catalog.
+        listener: The listener's name.
         night: Tonight.
-        chances: With which probability explorers were drawn: of `read_chances`.
+        chances: Propensities of explored picks: the result of `read_chances`.
 
     Raises:
         NotEnoughData: when hardly anything was adopted that can be learned from.
@@ -139,7 +139,7 @@ def study_weights(
 
 
 def _began(memory: Memory) -> pd.Timestamp:
-    """When the listener first played or saved anything, as far as is known; the year 2262 if never.
+    """Return the first known play or save of the listener; the year 2262 if there is none.
 
     Nothing could have been recommended before.
     """
@@ -152,7 +152,7 @@ def _began(memory: Memory) -> pd.Timestamp:
 
 
 def _after(memory: Memory, folds: Sequence[Fold]) -> list[Fold]:
-    """The folds before whose cuts something was known."""
+    """Return the folds before whose cuts something was known."""
     began = _began(memory)
     return [fold for fold in folds if began < fold.cut]
 
@@ -176,7 +176,7 @@ def _lesson(past: PastList, rng: np.random.Generator) -> Lesson:
 
 
 def _judged(learned: Fusion, held: Sequence[PastList], rng: np.random.Generator) -> Verdict | None:
-    """Whether the learned weights earn more than the default; None with too few adoptions."""
+    """Compare the learned weights with the default; None with too few adoptions."""
     if sum(int(each.adopted.sum()) for each in held) < FEWEST_ADOPTIONS:
         return None
     ours = np.concatenate([_earned(learned, each) for each in held])
@@ -199,7 +199,7 @@ def _foreseen(
     weeks: Sequence[ShownWeek],
     rng: np.random.Generator,
 ) -> Verdict | None:
-    """Our own lists: each week but the first, judged by what was learned before it.
+    """Compare on our own lists: each week but the first, by weights learned before it.
 
     None with too few welcome picks in them.
     """
@@ -224,29 +224,31 @@ def _foreseen(
 
 
 def _worth(lists: Sequence[PastList], weeks: Sequence[ShownWeek]) -> float:
-    """How many artists' adoptions the lists of the past and our own are worth together.
+    """Return the number of adopted artists that past lists and our own lists count as together.
 
-    Of welcome picks and others, that of which there are fewer says how much they tell apart.
+    Of a week's picks, the smaller of the two groups, welcome and unwelcome, limits what can be
+    learned. Example: past lists with adoptions of 8 artists, and a week with 20 welcome and 5
+    unwelcome picks, count as 8 + 0.1 x min(20, 5) = 8.5 artists.
     """
     told = sum(min(int(each.welcome.sum()), int((~each.welcome).sum())) for each in weeks)
     return _artists(lists) + PICK_IS_WORTH * told
 
 
 def _both(*verdicts: Verdict | None) -> Verdict | None:
-    """The one that speaks against, if any does; else the one with more to rest on."""
+    """Return the decision against promotion, if there is one; else the one with more data."""
     told = [each for each in verdicts if each is not None]
     return min(told, key=lambda each: (each.promote, -each.n)) if told else None
 
 
 def _ranks(fusion: Fusion, past: PastList) -> npt.NDArray[np.intp]:
-    """The place of every eligible track, best first, as positions; ties in key order."""
+    """Return the positions of all eligible tracks, best first; ties in key order."""
     scores = fusion.score(past.signals, _among(past)).to_numpy()
     order = np.argsort(-scores, kind="stable")
     return order[past.eligible[order]]
 
 
 def _earned(fusion: Fusion, past: PastList) -> Floats:
-    """1 / log2(1 + rank) of every adopted track, in key order."""
+    """Return 1 / log2(1 + rank) of every adopted track, in key order."""
     order = _ranks(fusion, past)
     rank = np.empty(len(past.adopted))
     rank[order] = np.arange(1, len(order) + 1)
@@ -255,7 +257,7 @@ def _earned(fusion: Fusion, past: PastList) -> Floats:
 
 
 def _ndcg(fusion: Fusion, held: Sequence[PastList]) -> float:
-    """Mean over lists, those without adoptions aside; NaN without any."""
+    """Return the mean NDCG@50 over lists; NaN without any."""
     found = [
         ndcg_at(
             list(past.signals.index[_ranks(fusion, past)[:TOP]]),

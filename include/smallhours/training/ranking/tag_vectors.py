@@ -1,9 +1,9 @@
-"""Where does each track stand among all tags, and how close is it to what the listener plays?
+"""TF-IDF vectors of tracks over their tags, and their closeness to a listener.
 
 A track has its own tags, or else its artist's at a lower weight. They become TF-IDF vectors of
 length one; the listener is the weighted sum of the tracks that they know; closeness is the cosine
-between the two. Everything stays sparse. What ranks tonight's candidates and what learns from the
-lists of the past see the same vectors.
+between the two. Everything stays sparse. The nightly ranking and the learning from past lists use
+the same vectors.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ class TagVectors:
 
     @classmethod
     def of_weights(cls, tags: pd.DataFrame) -> "TagVectors":
-        """Build the vectors from tags that are weighed already.
+        """Build the vectors from tags that are weighted already.
 
         The weight of a tag is its own times log((1 + n) / (1 + df)) + 1, the smoothed inverse
         document frequency of scikit-learn's TfidfTransformer.
@@ -54,13 +54,13 @@ class TagVectors:
 
     @classmethod
     def of(cls, tags: Tags, tracks: Iterable[str]) -> "TagVectors":
-        """Build the vectors from what tracks and their artists are tagged with.
+        """Build the vectors from the tags of tracks and their artists.
 
-        As `of_weights` would of a row for each tag of each track, but what an artist lends is
-        worked out once, not once for each track that borrows it.
+        Same result as `of_weights` with a row for each tag of each track, but an artist's tags are
+        computed once, not once for each track that uses them.
 
         Args:
-            tags: Of the tracks and their artists.
+            tags: Tags of the tracks and their artists.
             tracks: Track keys, in any order.
         """
         keys = sorted(set(tracks))
@@ -95,10 +95,10 @@ class TagVectors:
         return cls(tracks, names, sparse.csr_matrix(unit), pd.Series(idf, index=names))
 
     def profile(self, weights: pd.Series) -> pd.Series:
-        """The listener's share of each tag, strongest first, summing to 1.
+        """Return the listener's share of each tag, strongest first, summing to 1.
 
         Args:
-            weights: How much each known track counts, by track key; unknown keys are ignored.
+            weights: Weight of each known track, by track key; unknown keys are ignored.
         """
         taken = weights.reindex(self.tracks).fillna(0.0).to_numpy(dtype=float)
         total = np.asarray(self.vectors.T @ taken).ravel()
@@ -107,7 +107,7 @@ class TagVectors:
         return profile / profile.sum() if len(profile) else profile
 
     def rows(self, tracks: pd.Index) -> sparse.csr_matrix:
-        """The vectors of some tracks, (len(tracks), tags); rows of 0 for those without tags."""
+        """Return the vectors of some tracks, (len(tracks), tags); rows of 0 where untagged."""
         if not len(self.tracks):
             return sparse.csr_matrix((len(tracks), len(self.tags)))
         places = self.tracks.get_indexer(tracks)
@@ -115,7 +115,7 @@ class TagVectors:
         return sparse.csr_matrix(sparse.diags_array((places >= 0).astype(float)) @ held)
 
     def tags_of(self, track: str, *, least: float = 0.0) -> frozenset[str]:
-        """The names of a track's tags, but those below a share of its strongest."""
+        """Return the names of a track's tags, but those below a share of its strongest."""
         place = int(self.tracks.get_indexer(pd.Index([track]))[0])
         if place < 0:
             return frozenset()
@@ -125,7 +125,7 @@ class TagVectors:
         return frozenset(str(tag) for tag in self.tags[kept])
 
     def shared(self, profile: pd.Series, track: str) -> list[str]:
-        """The tags that a track shares with a profile, those that bring it closest first."""
+        """Return the tags that a track shares with a profile, those that bring it closest first."""
         if track not in self.tracks:
             return []
         place = int(self.tracks.get_indexer(pd.Index([track]))[0])
@@ -135,7 +135,7 @@ class TagVectors:
         return [str(tag) for tag in weights.index]
 
     def affinity(self, profile: pd.Series, tracks: pd.Index) -> pd.Series:
-        """Cosine of each track to a profile, 0-1; 0 for a track without tags."""
+        """Return the cosine of each track to a profile, 0-1; 0 for a track without tags."""
         direction = profile.reindex(self.tags).fillna(0.0).to_numpy(dtype=float)
         length = float(np.linalg.norm(direction))
         cosine = self.vectors @ direction / length if length > 0 else np.zeros(len(self.tracks))
@@ -144,7 +144,7 @@ class TagVectors:
 
 
 class _Rows:
-    """Weights of tags, row by row."""
+    """A sparse matrix of tag weights that is built row by row."""
 
     def __init__(self) -> None:
         self._column: dict[str, int] = {}
@@ -154,11 +154,11 @@ class _Rows:
         self._ends = [0]
 
     def add(self, counts: Mapping[str, int], share: float) -> int:
-        """Add a row and say which it is.
+        """Add a row and return its number.
 
         Args:
-            counts: Name -> count; what is not above 0 says nothing.
-            share: What its tags weigh.
+            counts: Name -> count; counts of 0 or less are ignored.
+            share: Weight of the row's tags.
         """
         column = self._column
         for name, count in counts.items():
@@ -170,7 +170,7 @@ class _Rows:
         return len(self._ends) - 2
 
     def matrix(self) -> tuple[sparse.csr_matrix, pd.Index]:
-        """(rows, tags) with the columns in the order of the tags' names; and those."""
+        """Return the matrix (rows, tags), columns in order of the tags' names, and the names."""
         names = sorted(self._column)
         place = np.empty(len(names), dtype=np.int32)
         place[[self._column[name] for name in names]] = np.arange(len(names), dtype=np.int32)

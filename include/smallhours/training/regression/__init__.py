@@ -1,4 +1,4 @@
-"""What does a track with these tags sound like? Estimators, one a file.
+"""Estimators that predict a track's audio features from its tags, one per file.
 
 `TagFeatureRegressor` is the nightly model, `LinearTagRegressor` the small one for small data and
 small machines.
@@ -8,7 +8,7 @@ from smallhours.training.regression.folded_regressor import FoldedRegressor
 from smallhours.training.regression.linear_tag_regressor import LinearTagRegressor
 from smallhours.training.regression.tag_feature_regressor import TagFeatureRegressor
 
-# What a saved regressor holds beside the types that skops trusts by itself.
+# Types in a saved regressor beside those that skops trusts by itself.
 TRUSTED_TYPES = frozenset({"scipy.sparse._csr.csr_matrix"}) | frozenset(
     f"smallhours.training.regression.{name}"
     for name in (

@@ -1,7 +1,7 @@
-"""Which artist is each row by, and which rows are held out together?
+"""Artists as groups: the artist of each row, and the fold in which it is held out.
 
-A track's artist leaks its sound: tracks of one artist must be on one side of every split, or the
-model is measured on remembering.
+Tracks of one artist sound alike, so they must be on one side of every split; otherwise a model
+is rewarded for remembering artists.
 """
 
 import hashlib
@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# A hash leaves one of five folds without any of twenty artists once in twenty times; with a third
-# of that, all too often.
+# With 20 artists in five folds, a hash leaves a fold empty in about one of 20 cases; with a third
+# of that, far too often.
 ARTISTS_A_FOLD = 4
 
 
 def artist_names(groups: Any, n: int) -> npt.NDArray[np.str_]:
-    """The artist of each row as text; without groups each row is an artist of its own.
+    """Return the artist of each row as text; without groups each row is an artist of its own.
 
     Args:
         groups: (n,) names or numbers, or None.
-        n: Rows.
+        n: Number of rows.
 
     Raises:
-        ValueError: when there are more or fewer than n, or one is missing.
+        ValueError: when there are not n of them, or one is missing.
     """
     if groups is None:
         return np.array([f"row {row}" for row in range(n)])
@@ -37,24 +37,28 @@ def artist_names(groups: Any, n: int) -> npt.NDArray[np.str_]:
 
 
 def hashed_folds(names: npt.NDArray[np.str_], folds: int) -> npt.NDArray[np.intp]:
-    """(n,) the fold that each artist belongs to by its name alone: the same every night."""
+    """Return the fold of each row's artist, (n,), by a hash of its name: the same every night."""
     distinct, at = np.unique(names, return_inverse=True)
     fold = np.array([_hash(name) % folds for name in distinct.tolist()], dtype=np.intp)
     return np.asarray(fold[at])
 
 
 def can_be_hashed(names: npt.NDArray[np.str_], folds: int) -> bool:
-    """Whether there are artists enough for a hash to spread them over the folds."""
+    """Return True if there are enough artists for a hash to spread them over the folds."""
     return len(np.unique(names)) >= ARTISTS_A_FOLD * folds
 
 
 def artist_folds(names: npt.NDArray[np.str_], folds: int) -> npt.NDArray[np.intp]:
-    """The fold (0 to folds - 1) that each row is held out in; an artist's rows share one.
+    """Return the fold (0 to folds - 1) in which each row is held out; an artist's rows share one.
 
-    Artists go by a hash of their name, so that an artist is held out of the same model every
-    night, whoever else there is. Few artists are dealt evenly in place of that, the largest
-    first, and make as many folds as artists at most. One artist alone cannot be held out from
-    itself: its rows are then dealt one by one, and the model has not been seen on new artists.
+    With enough artists, the fold is a hash of the artist's name, so that an artist is held out of
+    the same model every night, whatever other artists there are. Fewer artists are dealt evenly
+    instead, the largest first, into as many folds as artists at most. A single artist cannot be
+    held out from itself: its rows are then dealt one by one, and the model is not measured on new
+    artists.
+
+    Example: with 5 folds and 12 artists (fewer than 4 x 5), the artist with most tracks gets fold
+    0, the next one fold 1, and after that each the fold with the fewest tracks so far.
     """
     if can_be_hashed(names, folds):
         return hashed_folds(names, folds)
@@ -71,6 +75,6 @@ def artist_folds(names: npt.NDArray[np.str_], folds: int) -> npt.NDArray[np.intp
 
 
 def _hash(name: str) -> int:
-    """Salted: the lake's prefixes and the splits hash the same keys."""
+    """Return a salted hash: the lake's prefixes and the splits hash the same keys."""
     digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"artist fold").digest()
     return int.from_bytes(digest)

@@ -90,7 +90,7 @@ class SparseBayesianRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # t
     def _fit_target(
         self, eigenvalues: Floats, vectors: Floats, projected: Floats, y: Floats
     ) -> tuple[Floats, float, float, int]:
-        """Weights, both precisions and iterations of one centred target.
+        """Fit one centred target; return weights, both precisions and iterations.
 
         In the eigenbasis of XᵀX the weights are `projected / (eigenvalues + lambda/alpha)`, and
         the sum of squares and the squared residuals need no matrix.
@@ -116,7 +116,7 @@ class SparseBayesianRidge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # t
         return weights, float(alpha), float(lambda_), iterations
 
     def predict(self, X: Any) -> Floats:  # noqa: N803
-        """(n,) or (n, targets), as y was."""
+        """Predict (n,) or (n, targets), as y was."""
         check_is_fitted(self)
         X = validate_data(  # noqa: N806
             self, X, accept_sparse="csr", dtype=np.float64, reset=False

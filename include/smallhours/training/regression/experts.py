@@ -1,8 +1,7 @@
-"""Which three models answer together? A kernel, a network and trees over one encoding of the tags.
+"""The three models of the nightly regressor: a kernel, a network and trees over one tag encoding.
 
-Their errors differ: the smooth kernel does best alone, the network weighs single tags, the trees
-find thresholds. Each takes part with its own weight per target, found on artists that it has not
-met.
+Their errors differ: the smooth kernel is best alone, the network weights single tags, the trees
+find thresholds. The weight of each, per target, is fitted on artists that it has not seen.
 """
 
 from typing import Any, Self
@@ -26,12 +25,12 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
     """The three models on the same rows.
 
     Args:
-        track_columns: How many leading columns are the track's own tags.
-        artist_scale, factors: Of the encoder.
-        landmarks: Of the kernel.
-        trees: Of the trees.
-        epochs, networks: Of the network.
-        random_state: Seed of all.
+        track_columns: Number of leading columns with the track's own tags.
+        artist_scale, factors: Parameters of the encoder.
+        landmarks: Parameter of the kernel.
+        trees: Number of trees.
+        epochs, networks: Parameters of the network.
+        random_state: Seed of all models.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         return self
 
     def predict(self, X: sparse.csr_matrix) -> Floats:  # noqa: N803
-        """(n, experts, targets), in the order of EXPERTS and within 0-1."""
+        """Predict (n, experts, targets), in the order of EXPERTS and within 0-1."""
         inputs = self.encoder_.transform(X)
         answers = (
             self.kernel_.predict(inputs),
@@ -81,10 +80,10 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
 
 
 def blend_weights(answers: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Non-negative least squares, one target at a time (Breiman 1996, stacked regressions).
+    """Fit the blend by non-negative least squares, per target (Breiman 1996, stacked regressions).
 
     Args:
-        answers: (n, experts, targets) for rows that the experts had not seen.
+        answers: (n, experts, targets) predictions for rows that the experts had not seen.
         y: (n, targets).
 
     Returns:

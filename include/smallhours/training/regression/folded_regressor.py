@@ -1,13 +1,17 @@
-"""How is a regressor held to account by artists that it has not met? What all regressors share.
+"""The base class of the regressors: members over folds of artists, blending and intervals.
 
 Artists are dealt into folds, and for each fold a member learns from the other artists. The
-members' answers for the artists held out give, without a second training, the weights of the
-blend, the residuals that intervals are made of, and what is known of each artist beyond its tags.
-A prediction for a new artist is the mean over the members.
+members' predictions for the artists held out give, without a second training, the weights of the
+blend, the residuals for intervals, and what is known of each artist beyond its tags. A prediction
+for a new artist is the mean over the members.
 
-An artist's fold is a hash of its name. So two models of different nights can be compared on every
-artist, each by the member that has not met it (`predict_unmet`), and nothing needs to be kept from
-learning for that.
+Example: with five folds, an artist in fold 2 is held out of member 2 and learned from by the other
+four. Its held-out predictions are those of member 2. A track of an unknown artist is predicted by
+all five, and their mean is returned.
+
+An artist's fold is a hash of its name. So models of different nights can be compared on every
+artist, each by the member that has not seen it (`predict_unmet`), and no rows have to be kept from
+training for that.
 """
 
 from abc import ABC, abstractmethod
@@ -36,31 +40,31 @@ from smallhours.training.regression.targets import TargetRange
 
 Floats = npt.NDArray[np.float64]
 
-# Residual quantiles of fewer tracks by known artists say nothing.
+# Minimum number of tracks by known artists for residual quantiles.
 FEWEST_KNOWN = 100
-# What an 80 % interval leaves out on either side.
+# Quantiles of the ends of an 80 % interval.
 TAILS = (0.1, 0.9)
 
 
 class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """Members over folds of artists, for several targets at once; a subclass says which members.
+    """Members over folds of artists, for several targets at once; a subclass defines the members.
 
     A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`.
 
     Attributes:
         members_: The models of each fold.
         weights_: (experts, targets) of the blend, none negative; `offset_` (targets,).
-        hashed_: Whether artists are in folds by a hash of their names.
+        hashed_: True if artists are in folds by a hash of their names.
         fold_: (n,) the fold of each training row.
         held_out_: (n, targets) predictions for the training rows by members, and with weights,
-            that had not met their artist.
-        held_out_known_: (n, targets) the same with what the artist's other tracks tell, and with
-            `weights_`; NaN where there are none.
+            that had not seen their artist.
+        held_out_known_: (n, targets) the same with the correction by the artist's other tracks,
+            and with `weights_`; NaN where there are none.
         intervals_: By target, residual quantiles on artists not learned from.
         known_intervals_: The same for further tracks of known artists, or None.
-        known_: What is known of artists beyond their tags.
-        untagged_: (3, targets) mean and 10 % and 90 % quantiles of the training targets: the answer
-            for a track of which no tag is given.
+        known_: Mean residuals of known artists.
+        untagged_: (3, targets) mean and 10 % and 90 % quantiles of the training targets: the
+            prediction for a track without tags.
     """
 
     track_columns: int
@@ -70,7 +74,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
 
     @abstractmethod
     def _member(self, X: sparse.csr_matrix, unit: Floats, names: Any, k: int) -> Any:  # noqa: N803
-        """A member fitted to some rows: `predict(X)` answers (n, experts, targets) within 0-1."""
+        """Fit a member to some rows; its `predict(X)` returns (n, experts, targets) within 0-1."""
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
         """Learn from tracks with measured features.
@@ -113,8 +117,8 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
 
         Args:
             X: (n, columns) as in fit.
-            groups: (n,) the artist of each track. Where it was learned from, its other tracks
-                count as well; without groups, nothing but tags does.
+            groups: (n,) the artist of each track. The prediction for a known artist is corrected
+                by its other tracks; None uses tags alone.
 
         Returns:
             (n,) or (n, targets) as y was, within the bounds. A track without any tag gets the
@@ -128,7 +132,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         X: Any,  # noqa: N803
         groups: Any = None,
     ) -> tuple[Floats, Floats, Floats]:
-        """Predictions with the lower and upper ends of their 80 % intervals, each as `predict`."""
+        """Predict with the lower and upper ends of the 80 % intervals, each as `predict`."""
         unit, known, untagged = self._predict(X, groups)
         low, high = np.empty_like(unit), np.empty_like(unit)
         for rows, intervals in ((~known, self.intervals_), (known, self.known_intervals_)):
@@ -139,15 +143,15 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         return tuple(map(self.range_.from_unit, (unit, low, high)))  # type: ignore[return-value]
 
     def predict_unmet(self, X: Any, groups: Any) -> Floats:  # noqa: N803
-        """Predict each track as if its artist were new: by the member that has not met it.
+        """Predict each track as if its artist were new: by the member that has not seen it.
 
         Args:
             X: (n, columns) as in fit.
             groups: (n,) the artist of each track, learned from or not.
 
         Returns:
-            As `predict`. Where `hashed_` is true, an artist that was not learned from is answered
-            by one member, too, so that models can be compared on artists that only one has met.
+            As `predict`. If `hashed_` is True, an artist that was not learned from is predicted
+            by one member, too, so that models can be compared on artists that only one has seen.
         """
         X = self._counts(X)  # noqa: N806
         names = artist_names(groups, X.shape[0])
@@ -159,7 +163,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         return self.range_.from_unit(self._by_fold(X, fold))
 
     def _learn(self, X: sparse.csr_matrix, unit: Floats, names: Any) -> Floats:  # noqa: N803
-        """Fit the members; their answers for the artists that each has not met."""
+        """Fit the members, and return their predictions for the artists that each has not seen."""
         each = range(self.folds if self.hashed_ else int(self.fold_.max()) + 1)
         # One thread a fold: more inside of each would only wait for one another, and the number
         # of threads would change the last digits.
@@ -180,9 +184,9 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         return answers
 
     def _held_out(self, answers: Floats, unit: Floats) -> Floats:
-        """The blend for each row, by weights that were found without its fold.
+        """Return the blend for each row, by weights that were fitted without its fold.
 
-        Weights that were found with it would never do worse than the mean, not even on noise.
+        Weights that were fitted with it would never do worse than the mean, not even on noise.
         """
         blended = np.empty_like(unit)
         for k in np.unique(self.fold_):
@@ -205,7 +209,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         self.held_out_known_ = self.range_.from_unit(corrected)
 
     def _predict(self, X: Any, groups: Any) -> tuple[Floats, Any, Any]:  # noqa: N803
-        """Predictions within 0-1, which rows are by known artists, and which lack tags."""
+        """Return predictions within 0-1, and flags of known artists' and of untagged rows."""
         X = self._counts(X)  # noqa: N806
         at = np.full(X.shape[0], -1)
         if groups is not None:
@@ -217,7 +221,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         return np.clip(unit, 0.0, 1.0), known, untagged
 
     def _by_fold(self, X: sparse.csr_matrix, fold: Any) -> Floats:  # noqa: N803
-        """Answers within 0-1 by the member of each row's fold, and where that is -1 by all."""
+        """Predict within 0-1 by the member of each row's fold, or by all where that is -1."""
         unit = np.empty((X.shape[0], len(self.offset_)))
         with threadpool_limits(limits=1):
             for k in np.unique(fold):
@@ -245,7 +249,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
 
 
 def _weigh(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:
-    """Weights and offsets of the blend; a single expert has all the weight."""
+    """Fit weights and offsets of the blend; a single expert has all the weight."""
     if answers.shape[1] == 1:
         return np.ones(answers.shape[1:]), np.zeros(unit.shape[1])
     return blend_weights(answers, unit)

@@ -1,4 +1,4 @@
-"""What do tracks with similar tags sound like? Kernel ridge on a sample of landmark tracks.
+"""Kernel ridge regression over tags on a sample of landmark tracks.
 
 A Gaussian kernel over tags and factors, by the Nyström method (Williams and Seeger 2001): the
 function is a sum over landmarks, and the penalty is its exact norm. Rows are visited in blocks, so
@@ -27,9 +27,9 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
     """Kernel ridge regression on landmarks.
 
     Args:
-        landmarks: How many at most. Drawn so that an artist's chance grows with the root of its
-            number of tracks.
-        gamma: exp(-gamma x squared distance).
+        landmarks: Maximum number of landmarks. An artist is drawn with a probability proportional
+            to the square root of its number of tracks.
+        gamma: Width of the kernel exp(-gamma x squared distance).
         factor_scale: Length of the factors next to the track's tags, which have length 1.
         alpha: Weight of the penalty.
         random_state: Seed of the draw.
@@ -58,7 +58,7 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
         """Solve the normal equations.
 
         Args:
-            inputs: Of n tracks.
+            inputs: Encoded tags of n tracks.
             y: (n, targets).
             groups: (n,) the artist of each track.
         """
@@ -82,7 +82,7 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
         return self
 
     def predict(self, inputs: Encoded) -> Floats:
-        """(n, targets)."""
+        """Predict (n, targets)."""
         check_is_fitted(self)
         out = np.empty((len(inputs), len(self.intercept_)))
         for part, kernel in self._in_blocks(inputs):

@@ -1,9 +1,13 @@
-"""How far off were the predictions for this artist's other tracks, and how much of that stays?
+"""Corrections for known artists: the shrunk mean residual of their other tracks.
 
-An artist that was learned from leaves residuals. Their mean, shrunk towards 0 by how few they are,
-is the best linear guess of what tags do not tell about the artist (the random intercept of a
-mixed model; Henderson 1975). The residuals come from the fold that did not meet the artist, and so
-must the prediction that they correct.
+An artist that was learned from leaves residuals. Their mean, shrunk towards 0 the more, the fewer
+they are, is the best linear estimate of what tags do not tell about the artist (the random
+intercept of a mixed model; Henderson 1975). The residuals come from the fold that has not seen the
+artist, and so must the prediction that they correct.
+
+Example: three tracks of an artist were on average 0.12 louder than predicted. If the variance
+within artists is twice that between them (shrinkage 2), its next track is predicted 0.12 x 3 /
+(3 + 2) = 0.072 louder than by its tags.
 """
 
 from typing import Any, Self
@@ -20,11 +24,11 @@ class KnownArtists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     Attributes:
         artists_: (artists,) names, sorted.
-        fold_: (artists,) the fold that did not meet the artist; -1 where none did not.
-        tracks_: (artists,) how many of its tracks there were.
+        fold_: (artists,) the fold in which the artist is held out; -1 where there is none.
+        tracks_: (artists,) number of its tracks.
         residual_: (artists, targets) mean of actual - predicted.
-        shrinkage_: (targets,) n / (n + shrinkage) of the mean stays; the ratio of the variance
-            within artists to that between them.
+        shrinkage_: (targets,) ratio of the variance within artists to that between them; a mean
+            over n tracks is multiplied by n / (n + shrinkage).
     """
 
     def fit(self, names: npt.NDArray[np.str_], folds: Any, residuals: Floats) -> Self:
@@ -41,21 +45,21 @@ class KnownArtists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return self
 
     def known(self, names: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
-        """(n,) the artist's place in artists_, or -1 where it is new."""
+        """Return the artist's index in `artists_`, (n,), or -1 where it is new."""
         at = np.minimum(np.searchsorted(self.artists_, names), len(self.artists_) - 1)
         found = (self.artists_[at] == names) & (self.fold_[at] >= 0)
         return np.where(found, at, -1)
 
     def correction(self, at: npt.NDArray[np.intp]) -> Floats:
-        """(n, targets) what to add for artists at these places."""
+        """Return the corrections to add, (n, targets), for artists at these indices."""
         tracks = self.tracks_[at][:, None]
         return np.asarray(self.residual_[at] * tracks / (tracks + self.shrinkage_))
 
     def left_out(self, names: npt.NDArray[np.str_], residuals: Floats) -> tuple[Any, Floats]:
-        """What each training track would get from its artist's other tracks.
+        """Return the correction of each training track by its artist's other tracks.
 
         Returns:
-            Which rows have others (n,), and their corrections (those rows, targets).
+            Flags of rows with other tracks (n,), and their corrections (those rows, targets).
         """
         at = np.searchsorted(self.artists_, names)
         several = self.tracks_[at] > 1
@@ -64,7 +68,7 @@ class KnownArtists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return several, mean * others / (others + self.shrinkage_)
 
     def _noise_ratio(self, residuals: Floats, artist: npt.NDArray[np.intp]) -> Floats:
-        """Variance within over variance between, by analysis of variance (Searle 1971)."""
+        """Return variance within over variance between, by analysis of variance (Searle 1971)."""
         n, artists = len(residuals), len(self.artists_)
         if artists < 2 or n <= artists:
             return np.full(residuals.shape[1], np.inf)

@@ -1,8 +1,8 @@
-"""What does a plain linear model make of the tags? The default of small data and small machines.
+"""The linear regressor of audio features, the default for small data and small machines.
 
 Ridge regression on the two TF-IDF blocks and the artist's factors. It takes seconds and little
-memory, its coefficients are the whole explanation of a prediction, and it beats both tabular
-models of the paper (docs/benchmarks.md).
+memory, its coefficients explain a prediction completely, and it is better than both tabular models
+of the paper (docs/benchmarks.md).
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ class LinearTagRegressor(FoldedRegressor):
     """Ridge regression on TF-IDF blocks over folds of artists, for several targets at once.
 
     Args:
-        track_columns: How many leading columns of X are counts of the track's own tags; the
+        track_columns: Number of leading columns of X that count the track's own tags; the
             others count its artist's.
-        bounds: What targets lie between; None takes the training targets' own range.
-        folds: Folds of artists, and so ridges.
-        alphas: Weights of the penalty, blended as does best on artists not learned from.
-        factors: Of the artist's tags.
+        bounds: Bounds of the targets; None uses the range of the training targets.
+        folds: Number of folds of artists, and of members.
+        alphas: Weights of the penalty, blended by the held-out error.
+        factors: Number of factors of the artist's tags.
         factor_scale: Their length next to the track's tags, which have length 1.
         n_jobs: Folds trained at a time, each on one thread. Results do not depend on it.
 

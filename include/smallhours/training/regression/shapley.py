@@ -1,8 +1,12 @@
-"""How much of an answer is each part's? Shapley's division (1953): fair, and it adds up.
+"""Shapley values (1953): a fair division of a prediction among its inputs that adds up.
 
-A part's share is what it adds to the answer when it joins the parts before it, averaged over all
-orders in which the parts could join. TreeSHAP computes the same quantity for trees; here the parts
-are the few tags that a person named, so it can be computed for any model by asking it.
+A part's share is what it adds to the prediction when it joins the parts before it, averaged over
+all orders in which the parts could join. TreeSHAP computes the same quantity for trees; here the
+parts are the few tags that a person named, so it can be computed for any model by calling it.
+
+Example: a prediction is 0.3 without tags, 0.5 with `rock`, 0.4 with `loud` and 0.8 with both. The
+tag `rock` adds 0.2 if it joins first and 0.4 if it joins second, so its share is 0.3; that of
+`loud` is the mean of 0.1 and 0.3, 0.2. Together with the 0.3 they give 0.8.
 """
 
 from collections.abc import Callable
@@ -14,23 +18,23 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Masks = npt.NDArray[np.bool_]
 
-# All sets of up to eight parts are 256 questions. Above, so many orders are drawn, each with its
-# reverse.
+# Up to eight parts, all 256 sets of them are evaluated. With more parts, this many orders are
+# drawn, each with its reverse.
 MOST_IN_FULL = 8
 ORDERS = 16
 SEED = 1983
 
 
 def shapley_shares(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Floats]:
-    """Divide an answer among its parts.
+    """Divide a prediction among its parts.
 
     Args:
-        answer: Takes (m, parts) flags of which parts are there; gives (m, targets).
-        parts: How many there are.
+        answer: Takes (m, parts) flags of the parts that are present; returns (m, targets).
+        parts: Number of parts.
 
     Returns:
-        The answer to no part at all (targets,), and each part's share (parts, targets). Together
-        they add up to the answer to all parts. With more than eight parts the shares are
+        The prediction without any part (targets,), and each part's share (parts, targets). They
+        add up to the prediction with all parts. With more than eight parts the shares are
         estimates from 32 orders, and still add up.
     """
     if parts <= MOST_IN_FULL:

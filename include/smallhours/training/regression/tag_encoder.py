@@ -1,13 +1,13 @@
-"""How do a track's own tags and its artist's become model inputs, and stay apart?
+"""The tag encoder: separate model inputs for a track's own tags and for its artist's.
 
-One sparse matrix of counts comes in: first the track's own tags, then its artist's. Each block is
-weighted by TF-IDF on log(1 + count) and scaled to length 1 by itself, so that a long list of artist
-tags does not drown the track's few words. Keeping the blocks apart is worth more than any change
+The input is one sparse matrix of counts: first the track's own tags, then its artist's. Each block
+has TF-IDF weights on log(1 + count) and is scaled to length 1, so that a long list of artist
+tags does not outweigh the track's few. Keeping the blocks apart improves more than any change
 of model (docs/benchmarks.md). A truncated SVD of the artist block adds a few dense factors in
-which rare tags lean on the common ones that they appear with.
+which rare tags are close to the common ones that they appear with.
 
-Artists, not tracks, are what an artist's tags are counted over: an artist with fifty tracks is
-one observation of its tags.
+Document frequencies of artist tags are counted over artists, not tracks: an artist with fifty
+tracks is one observation of its tags.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Model inputs of n tracks.
+    """Encoded tags of n tracks.
 
     Attributes:
         tags: (n, kept tags) sparse, the track's block then the artist's.
@@ -40,24 +40,24 @@ class Encoded:
         return int(self.tags.shape[0])
 
     def rows(self, which: Any) -> "Encoded":
-        """Some of the tracks: row numbers or a slice."""
+        """Return some of the tracks, by row numbers or a slice."""
         return Encoded(self.tags[which], self.factors[which])
 
 
 class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stubs
-    """Counts in, two TF-IDF blocks and the factors of the artist's block out.
+    """Transformer from counts to two TF-IDF blocks and the factors of the artist's block.
 
     Args:
-        track_columns: How many leading columns are the track's own tags; the others are its
+        track_columns: Number of leading columns with the track's own tags; the others are its
             artist's.
         artist_scale: Length of the artist's block, where the track's has length 1.
-        factors: Dimensions of the truncated SVD at most; 0 leaves it out.
+        factors: Maximum dimensions of the truncated SVD; 0 leaves it out.
         min_artists: A tag of fewer artists is left out, unless that would leave none.
         random_state: Seed of the SVD.
 
     Attributes:
         track_idf_, artist_idf_: Inverse document frequencies of the kept columns.
-        track_kept_, artist_kept_: Which columns of each block are kept.
+        track_kept_, artist_kept_: The columns of each block that are kept.
         directions_: (kept artist tags, factors).
     """
 
@@ -76,7 +76,7 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         self.random_state = random_state
 
     def fit(self, X: sparse.csr_matrix, groups: npt.NDArray[Any]) -> Self:  # noqa: N803
-        """Learn which tags there are and how rare they are.
+        """Learn the tags and their document frequencies.
 
         Args:
             X: (n, columns) counts, not negative.
@@ -113,7 +113,7 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
 
 
 def tag_counts(X: Any, track_columns: int) -> sparse.csr_matrix:  # noqa: N803
-    """X as a sparse matrix, once it is clear that it holds counts.
+    """Return X as a sparse matrix, after checking that it holds counts.
 
     Raises:
         ValueError: when a count is negative, or there are fewer columns than track_columns.
@@ -130,7 +130,7 @@ def tag_counts(X: Any, track_columns: int) -> sparse.csr_matrix:  # noqa: N803
 
 
 def _rarity(counts: sparse.csr_matrix, fewest: int) -> tuple[Indices, Floats]:
-    """Kept columns and their smoothed idf, ln((1 + n) / (1 + df)) + 1 as in scikit-learn."""
+    """Return kept columns and their smoothed idf, ln((1 + n) / (1 + df)) + 1 as in scikit-learn."""
     n, columns = counts.shape
     found = np.bincount(counts.indices[counts.data > 0], minlength=columns)
     kept = np.flatnonzero(found >= fewest)
@@ -140,7 +140,7 @@ def _rarity(counts: sparse.csr_matrix, fewest: int) -> tuple[Indices, Floats]:
 
 
 def _weighted(counts: sparse.csr_matrix, idf: Floats) -> sparse.csr_matrix:
-    """log(1 + count) x idf, each row scaled to length 1; rows without tags stay empty."""
+    """Return log(1 + count) x idf, each row scaled to length 1; rows without tags stay empty."""
     weighted = counts.astype(np.float64, copy=True)
     weighted.data = np.log1p(weighted.data) * idf[weighted.indices]
     squares = np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel()

@@ -1,7 +1,7 @@
-"""What does a track with these tags sound like, and how sure is that? The nightly regressor.
+"""The nightly regressor of audio features, with prediction intervals.
 
-Three models (kernel, network, trees) learn for each fold of artists, and their blend answers.
-What the folds are good for is said in `folded_regressor`.
+Three models (kernel, network, trees) learn for each fold of artists, and their predictions are
+blended. `folded_regressor` explains the folds.
 """
 
 from typing import Any
@@ -20,12 +20,12 @@ class TagFeatureRegressor(FoldedRegressor):
     """Blend of kernel, network and trees over folds of artists, for several targets at once.
 
     Args:
-        track_columns: How many leading columns of X are counts of the track's own tags; the
+        track_columns: Number of leading columns of X that count the track's own tags; the
             others count its artist's.
-        bounds: What targets lie between; None takes the training targets' own range.
-        folds: Folds of artists, and so models of each kind.
+        bounds: Bounds of the targets; None uses the range of the training targets.
+        folds: Number of folds of artists, and of models of each kind.
         landmarks, trees, epochs, networks: Size of the models (see `TagExperts`).
-        random_state: Seed of all.
+        random_state: Seed of all models.
         n_jobs: Folds trained at a time, each on one thread. Results do not depend on it.
 
     Attributes: see `FoldedRegressor`.

@@ -1,11 +1,11 @@
-"""What does a small neural network, fed the sparse tags themselves, make of them?
+"""A small neural network on the sparse tags.
 
 One hidden layer of rectified units and one sigmoid output per target, so that predictions stay
 within 0-1. It is trained on cross-entropy with the target as a soft label, each target divided by
 its variance; Adam (Kingma and Ba 2015) with decoupled decay and a step that falls to zero. Tags
 and hidden units are dropped at random while it learns. Several seeds are averaged.
 
-scikit-learn's MLPRegressor knows neither dropout nor bounded outputs; both matter here.
+scikit-learn's MLPRegressor has neither dropout nor bounded outputs; both matter here.
 """
 
 from typing import Any, Self
@@ -35,7 +35,7 @@ class TagNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         dropout: Share of hidden units dropped.
         tag_dropout: Share of tags dropped.
         batch: Rows per step.
-        seeds: How many networks are averaged.
+        seeds: Number of networks that are averaged.
         random_state: Seed of the first.
 
     Attributes:
@@ -79,7 +79,7 @@ class TagNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         return self
 
     def predict(self, tags: sparse.csr_matrix) -> npt.NDArray[np.float64]:
-        """(n, targets), within 0-1."""
+        """Predict (n, targets), within 0-1."""
         check_is_fitted(self)
         inputs = tags.astype(np.float32)
         outputs = [
@@ -128,7 +128,7 @@ class TagNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
 
 
 class _Adam:
-    """Adam's running moments; decay acts on weights, not on offsets."""
+    """The Adam optimiser; decay acts on weights, not on offsets."""
 
     def __init__(self, layers: Layers, decay: float) -> None:
         self.first = [np.zeros_like(layer) for layer in layers]
@@ -152,7 +152,7 @@ class _Adam:
 
 
 def _first_weights(columns: int, hidden: int, targets: Singles, rng: np.random.Generator) -> Layers:
-    """Random weights; the outputs' offsets start at the targets' means."""
+    """Return random weights; the outputs' offsets start at the targets' means."""
     mean = np.clip(targets.mean(axis=0), LEAST_SPREAD, 1 - LEAST_SPREAD)
     spread = OUTPUT_SPREAD / np.sqrt(hidden)
     return [
@@ -164,7 +164,7 @@ def _first_weights(columns: int, hidden: int, targets: Singles, rng: np.random.G
 
 
 def _kept(shape: tuple[int, ...], dropped: float, rng: np.random.Generator) -> Singles:
-    """0 for what is dropped, and for the rest what makes up for it."""
+    """Return a dropout mask: 0 for dropped entries, 1 / (1 - dropped) for the others."""
     kept = rng.random(shape, dtype=np.float32) >= dropped
     return kept.astype(np.float32) / np.float32(1 - dropped)
 

@@ -1,8 +1,8 @@
-"""What does ridge regression make of the encoded tags of one set of artists?
+"""Ridge regressions with several penalties on the encoded tags, one member of the linear regressor.
 
-Few tracks with clear tags want a light penalty, many with noisy ones a heavy one, and each feature
-its own. So there are ridges with several penalties, each an expert; their blend is Breiman's first
-example of stacked regressions (1996).
+A light penalty suits few tracks with clear tags, a heavy one many tracks with noisy tags, and each
+feature has its own optimum. So there are ridges with several penalties, each an expert; their blend
+is Breiman's first example of stacked regressions (1996).
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ class TagRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
     """Ridge regressions over both TF-IDF blocks and the artist's factors.
 
     Args:
-        track_columns: How many leading columns are the track's own tags.
+        track_columns: Number of leading columns with the track's own tags.
         alphas, factors, factor_scale: As in `LinearTagRegressor`.
 
     Attributes:
         encoder_: The fitted encoder.
         coef_: (penalties, targets, encoded tags + factors).
-        intercept_: (penalties, targets) what each answers to no tag at all.
+        intercept_: (penalties, targets) prediction of each without tags.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TagRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
         return self
 
     def predict(self, X: sparse.csr_matrix) -> Floats:  # noqa: N803
-        """(n, penalties, targets): each penalty is an expert."""
+        """Predict (n, penalties, targets): each penalty is an expert."""
         check_is_fitted(self)
         columns = self._columns(self.encoder_.transform(X))
         return np.stack(
@@ -75,17 +75,17 @@ class TagRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
         )
 
     def contributions(self, X: sparse.csr_matrix, weights: Floats) -> Floats:  # noqa: N803
-        """What each column of a single row adds to a weighted sum of the answers.
+        """Return each column's contribution to a weighted sum of a single row's predictions.
 
-        A tag counts by its own coefficient, and an artist's tag by its share of the factors too,
-        which are linear in the artist's tags but for the common length.
+        A tag counts by its own coefficient. An artist's tag also counts by its share of the
+        factors, which are linear in the artist's tags but for the common length.
 
         Args:
             X: (1, columns) counts.
             weights: (penalties, targets).
 
         Returns:
-            (columns, targets); with the weighted intercepts they add up to the weighted answer.
+            (columns, targets); with the weighted intercepts they add up to the weighted prediction.
         """
         check_is_fitted(self)
         coef = np.einsum("at,atc->ct", weights, self.coef_)

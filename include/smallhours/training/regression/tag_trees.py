@@ -1,8 +1,8 @@
-"""What do boosted trees see in the tags that smooth models miss?
+"""Boosted trees on the encoded tags.
 
-XGBoost on the track's words and the artist's factors, a tree for each target in turn: trees that
-answer all targets at once take two to five times as long and are no better. Thousands of rare
-artist tags as columns make trees slower and worse; fifty factors serve them better.
+XGBoost on the track's tags and the artist's factors, a tree for each target in turn: trees that
+predict all targets at once take two to five times as long and are no better. With thousands of rare
+artist tags as columns trees are slower and worse than with fifty factors.
 """
 
 from typing import Self
@@ -21,8 +21,8 @@ class TagTrees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
     """Boosted trees for several targets.
 
     Args:
-        track_tags: How many leading columns of the encoded tags are the track's own.
-        trees, depth, step: Size of the ensemble; so many trees for each target.
+        track_tags: Number of leading columns of the encoded tags that are the track's own.
+        trees, depth, step: Number of trees for each target, their depth and learning rate.
         random_state: Seed of the row and column samples.
 
     Attributes:
@@ -52,7 +52,7 @@ class TagTrees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
             "objective": "reg:squarederror",
             "learning_rate": self.step,
             "max_depth": self.depth,
-            # A tag is there or not; more cuts of a factor cost time and tell nothing.
+            # Tags are binary, and more bins of a factor cost time without better predictions.
             "max_bin": 16,
             "subsample": 0.7,
             "colsample_bytree": 0.3,
@@ -69,7 +69,7 @@ class TagTrees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
         return self
 
     def predict(self, inputs: Encoded) -> npt.NDArray[np.float64]:
-        """(n, targets)."""
+        """Predict (n, targets)."""
         check_is_fitted(self)
         booster = xgboost.Booster({"nthread": 1})
         booster.load_model(bytearray(self.booster_.tobytes()))

@@ -1,4 +1,4 @@
-"""Between which numbers does a target lie? Models see 0-1, callers see what they gave."""
+"""Scaling of targets: models work within 0-1, callers in the targets' own unit."""
 
 from typing import Any, Self
 
@@ -13,11 +13,11 @@ class TargetRange(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no s
     """Scale targets to 0-1 and back.
 
     Args:
-        bounds: (low, high) of all targets; None takes each one's range in the training rows.
+        bounds: (low, high) of all targets; None uses the range of each in the training rows.
 
     Attributes:
         low_, width_: (targets,); the width of a constant target is 1.
-        flat_: Whether y was (n,) and predictions are to be so.
+        flat_: True if y was (n,), so that predictions must be, too.
     """
 
     def __init__(self, bounds: tuple[float, float] | None = (0.0, 1.0)) -> None:
@@ -47,11 +47,11 @@ class TargetRange(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no s
         return self
 
     def to_unit(self, y: Any) -> Floats:
-        """(n, targets) within 0-1."""
+        """Scale to 0-1, (n, targets)."""
         columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         return np.asarray((columns - self.low_) / self.width_)
 
     def from_unit(self, unit: Floats) -> Floats:
-        """Back again, (n,) or (n, targets) as y was."""
+        """Scale back from 0-1, (n,) or (n, targets) as y was."""
         y = np.asarray(self.low_ + self.width_ * unit)
         return y[:, 0] if self.flat_ else y

@@ -1,8 +1,8 @@
-"""Which model tells best, from tags, what a track sounds like? The paper's table, and ours beside.
+"""The regression study: which model predicts audio features from tags best, the paper's or ours.
 
 A study is a folder: the rows that it is about (`rows.json.gz`), a small file for each fitted
 setting of the grid (`fits/*.json`), and the report made of them (`study.md`, `study.html`,
-`figures/*.svg`). What is there is not computed again: an interrupted study goes on where it was.
+`figures/*.svg`). Finished fits are not computed again, so that an interrupted study continues.
 
-`grid` names what can be asked for and imports nothing heavy: Airflow reads it for its form.
+`grid` defines the possible settings and imports nothing heavy: Airflow reads it for its form.
 """

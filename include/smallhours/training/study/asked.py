@@ -1,7 +1,7 @@
-"""What was asked of a study, which studies are there, and how far is each?
+"""The request of a study, and the list of a lake's studies with their progress.
 
-A study's folder holds its rows and what was fitted. Who asked for it notes beside them what was
-asked last, so that a reader can tell how far it is without opening a fit.
+A study's folder holds its rows and its fits. The last request is stored beside them, so that a
+reader can show the progress without opening a fit.
 """
 
 import datetime as dt
@@ -17,19 +17,19 @@ from smallhours.training.study.results import StudyFolder
 from smallhours.training.study.rows import StudyRows
 
 ASKED, REPORT = "asked.json", "study.html"
-# Where the studies of a lake are, each in a folder of its own.
+# Folder of a lake's studies, each in a folder of its own.
 FOLDER = "studies"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of a study last.
+    """The last request of a study.
 
     Attributes:
-        at: When.
-        origin: Where its rows are from.
-        tracks: How many there are.
-        grid: What is to be fitted.
+        at: Time of the request.
+        origin: Origin of its rows.
+        tracks: Number of its rows.
+        grid: The settings to fit.
     """
 
     at: dt.datetime
@@ -38,16 +38,16 @@ class Asked:
     grid: Grid
 
     def to_json(self) -> bytes:
-        """For the study's folder."""
+        """Return the request as JSON for the study's folder."""
         stored = {**asdict(self), "at": self.at.isoformat()}
         return (json.dumps(stored, ensure_ascii=False) + "\n").encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Asked":
-        """Read back what `to_json` wrote.
+        """Read back the result of `to_json`.
 
         Raises:
-            ValueError: when it is not that.
+            ValueError: when it is not the JSON of a request.
         """
         try:
             stored = json.loads(data)
@@ -60,14 +60,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class FoundStudy:
-    """A study as it lies in a lake.
+    """A study in a lake.
 
     Attributes:
-        name: Of its folder within `studies`.
-        asked: What was asked of it last; None where that was not noted or can't be read.
-        done: How many of the settings that were asked for are known: fitted, or skipped with a
-            reason. Without what was asked, all that are known.
-        reported: Whether a report was written.
+        name: Name of its folder within `studies`.
+        asked: Its last request; None where that was not stored or can't be read.
+        done: Number of requested settings that are finished: fitted, or skipped with a reason.
+            Without a request, all that are finished.
+        reported: True if a report was written.
     """
 
     name: str
@@ -77,18 +77,18 @@ class FoundStudy:
 
     @property
     def of(self) -> int | None:
-        """How many settings were asked for, if that is known."""
+        """The number of requested settings, if it is known."""
         return None if self.asked is None else len(self.asked.grid.settings())
 
 
 def note_asked(folder: StudyFolder, rows: StudyRows, grid: Grid, *, at: dt.datetime) -> None:
-    """Note what is asked of a study that was just opened.
+    """Store the request of a study that was just opened.
 
     Args:
         folder: The study.
         rows: Its rows.
-        grid: What is asked for.
-        at: Now, with its zone.
+        grid: The settings to fit.
+        at: Now, with its time zone.
 
     Raises:
         LakeUnwritable: when the folder can't be written.
@@ -98,7 +98,7 @@ def note_asked(folder: StudyFolder, rows: StudyRows, grid: Grid, *, at: dt.datet
 
 
 def studies_in(files: Files) -> list[FoundStudy]:
-    """All studies of a lake, the one that was asked for last first.
+    """Return all studies of a lake, the last requested first.
 
     Raises:
         LakeError: when it can't be read.
@@ -115,11 +115,11 @@ def studies_in(files: Files) -> list[FoundStudy]:
 
 
 def read_report(files: Files, name: str) -> bytes | None:
-    """A study's `study.html`; None where there is no such study, or no report of it yet.
+    """Return a study's `study.html`; None without such a study or a report of it.
 
     Args:
-        files: The lake's.
-        name: Of a study. It is looked up among those that are there and never becomes a path.
+        files: The lake's files.
+        name: Name of a study. It is looked up among existing studies and never used as a path.
 
     Raises:
         LakeError: when it can't be read.

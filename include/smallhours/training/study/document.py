@@ -1,4 +1,4 @@
-"""How does a report look as Markdown, and as a page that needs no other file?"""
+"""Documents with tables and figures, as Markdown and as a self-contained HTML page."""
 
 import html
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ class Table:
     """A table.
 
     Attributes:
-        caption: What it shows.
-        head: Its columns.
-        rows: Their cells as text.
-        text: The places of columns that hold words; the others hold numbers.
+        caption: Its caption.
+        head: Names of its columns.
+        rows: Its cells as text.
+        text: Indices of columns with words; the others hold numbers.
         best: (row, column) of the cells to be shown bold.
     """
 
@@ -51,9 +51,9 @@ class Figure:
     """A picture.
 
     Attributes:
-        name: Of its file, without ending.
+        name: Name of its file, without ending.
         svg: The picture.
-        caption: What to see in it.
+        caption: Its caption.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is below it; text may hold `code` in backticks and is plain otherwise."""
+    """A heading with its content; text may hold `code` in backticks and is plain otherwise."""
 
     title: str
     parts: Sequence[str | Sequence[str] | Table | Figure] = field(default_factory=tuple)
@@ -77,12 +77,12 @@ class Document:
     sections: Sequence[Section]
 
     def figures(self) -> list[Figure]:
-        """All pictures, in their order."""
+        """Return all pictures, in their order."""
         return [p for section in self.sections for p in section.parts if isinstance(p, Figure)]
 
 
 def to_markdown(document: Document, figures_at: str = "figures") -> str:
-    """The report as Markdown, with its pictures in a folder beside it."""
+    """Return the report as Markdown, with its pictures in a folder beside it."""
     blocks = [f"# {document.title}"]
     for section in document.sections:
         blocks.append(f"## {section.title}")
@@ -101,7 +101,7 @@ def to_markdown(document: Document, figures_at: str = "figures") -> str:
 
 
 def to_html(document: Document) -> str:
-    """The report as one page: pictures and style are in it, and there is no script."""
+    """Return the report as one page that includes pictures and style, without scripts."""
     body = [f"<h1>{_inline(document.title)}</h1>"]
     for section in document.sections:
         body.append(f"<h2>{_inline(section.title)}</h2>")
@@ -125,7 +125,7 @@ def to_html(document: Document) -> str:
 
 
 def picture_files(document: Document) -> dict[str, str]:
-    """The pictures as files of their own, by file name."""
+    """Return the pictures as files of their own, by file name."""
     return {f"{figure.name}.svg": as_file(figure.svg) for figure in document.figures()}
 
 
@@ -168,7 +168,7 @@ def _html_table(table: Table) -> str:
 
 
 def _inline(text: str) -> str:
-    """Escaped text, with what stands in backticks as code."""
+    """Return escaped text, with text in backticks as code."""
     pieces = html.escape(text).split("`")
     return "".join(
         f"<code>{piece}</code>" if at % 2 and at < len(pieces) - 1 else piece

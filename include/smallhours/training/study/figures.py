@@ -1,4 +1,4 @@
-"""What do the paper's Figures 1-6 look like with these rows? Its kinds of pictures, drawn anew."""
+"""The figures of the report: the kinds of the paper's Figures 1-6, drawn from the study's rows."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ SPLIT_NAMES = {
 
 
 def input_name(fitted: Fitted) -> str:
-    """As the table says it: "1,000 tags", "100 tokens TC"."""
+    """Return the input's name as in the table: "1,000 tags", "100 tokens TC"."""
     setting = fitted.setting
     name = FORMAT_NAMES[setting.format]
     if setting.model not in LIMITED:
@@ -51,14 +51,14 @@ def input_name(fitted: Fitted) -> str:
 
 
 def row_name(fitted: Fitted) -> str:
-    """A row of the table in one phrase."""
+    """Return the name of a row of the table: model and input."""
     return f"{MODEL_NAMES[fitted.setting.model]}, {input_name(fitted)}"
 
 
 def draw_all(
     fits: Sequence[Fitted], features: Sequence[str], ours: Spread, reference: Spread | None
 ) -> list[Figure]:
-    """Every figure that these results give something for."""
+    """Draw every figure for which there are results."""
     done = [fitted for fitted in fits if not fitted.skipped]
     figures = [distribution(feature, ours, reference) for feature in features]
     if reference:
@@ -70,7 +70,7 @@ def draw_all(
 
 
 def distribution(feature: str, ours: Spread, reference: Spread | None) -> Figure:
-    """How one feature is spread here, and in the reference."""
+    """Draw the distribution of one feature here, and in the reference."""
     sets = {ours.name: list(ours.values[feature])}
     if reference:
         sets[reference.name] = list(reference.values[feature])
@@ -125,7 +125,7 @@ def _by_limit(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
                         [f.mean("rmse", features) for f in found],
                     )
                 )
-    # The tags carry the story; eight lines on one another would hide it.
+    # Eight lines would cover each other, so only those of tags are drawn.
     shown = [line for line in series if line.name.endswith(", tags")] or series[:4]
     limits = sorted({x for line in shown for x in line.xs})
     svg = lines(
@@ -153,7 +153,7 @@ def _by_feature(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
     ]
     if best:
         means = [best[0].cells[name].rmse_of_mean for name in features]
-        # Last, so that a model has one colour in all figures.
+        # Last, so that each model has the same colour in all figures.
         series.append(Bars("mean of the training rows", means))
     svg = grouped_bars(
         f"RMSE by feature, {_split_of(fits)}",
@@ -222,7 +222,7 @@ def _by_split(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
 
 
 def _best_of(fits: Sequence[Fitted], features: Sequence[str], model: str) -> Fitted | None:
-    """A model's setting with the best mean R² over tracks; hours are another task."""
+    """Return a model's setting with the best mean R² over tracks; hours are another task."""
     found = [
         f
         for f in fits

@@ -1,4 +1,4 @@
-"""What does each model predict? One function per kind of input, all sparse where tabular."""
+"""Fits of the study's settings: one function per kind of input, all sparse where tabular."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -40,22 +40,22 @@ from smallhours.training.study.splits import Parts
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[Any], None]
 
-# Fewer hours of listening are an evening, not a listener.
+# Minimum number of hours of listening.
 FEWEST_HOURS = 100
-# A matrix as full as this is faster and no larger as a dense one.
+# From this share of non-zero values on, a dense matrix is faster and no larger.
 DENSE_FROM = 0.15
 
 
 @dataclass(frozen=True)
 class Means:
-    """What fits may use.
+    """The resources of a fit.
 
     Attributes:
-        threads: For those that take several.
-        seed: Of all that is random.
+        threads: Number of threads, for models that use several.
+        seed: Seed of everything random.
         gpt2_weights: A folder, a name of the hub, or `SMALL`.
-        checkpoints: Where GPT-2 keeps unfinished training, if anywhere.
-        progress: Told of the progress of what takes long.
+        checkpoints: Folder for GPT-2's unfinished training, if any.
+        progress: Called with the progress of slow fits.
     """
 
     threads: int = 1
@@ -67,12 +67,12 @@ class Means:
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of a fit.
+    """The result of a fit.
 
     Attributes:
         predicted: (test rows, features).
-        columns: How many input columns the model had; 0 for text.
-        notes: What a reader of the figures has to know.
+        columns: Number of input columns of the model; 0 for text.
+        notes: Notes for readers of the figures.
     """
 
     predicted: Floats
@@ -81,7 +81,7 @@ class Learned:
 
 
 def why_not(setting: Setting, rows: StudyRows) -> str:
-    """Why a setting can't be fitted here; empty when it can."""
+    """Return why a setting can't be fitted here; empty when it can."""
     if setting.model == GPT2:
         return gpt2_available() or ""
     if setting.format == HOURS:
@@ -95,7 +95,7 @@ def why_not(setting: Setting, rows: StudyRows) -> str:
 
 
 def targets_of(setting: Setting, rows: StudyRows) -> Floats:
-    """(n, 5) what is to be predicted: of tracks, or the mean of an hour of listening."""
+    """Return the targets, (n, 5): of tracks, or the mean of an hour of listening."""
     if setting.format != HOURS:
         return rows.targets
     return np.array([rows.targets[list(hour)].mean(axis=0) for hour in rows.hours])
@@ -107,11 +107,11 @@ def learn(
     """Fit a setting to its training rows and predict its test rows.
 
     Args:
-        setting: What to fit; `why_not` said nothing against it.
+        setting: The setting, for which `why_not` is empty.
         rows: All rows.
-        parts: Which are which.
-        columns: The features wanted, by their place in FEATURES.
-        means: What the fit may use.
+        parts: Their split.
+        columns: The features to predict, as indices in FEATURES.
+        means: The resources of the fit.
 
     Raises:
         NotEnoughData: when no training row has a tag.
@@ -139,7 +139,7 @@ def learn(
 def _table(
     setting: Setting, rows: StudyRows, parts: Parts
 ) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
-    """All rows as columns of tags or of tokens, and what is to be said about it."""
+    """Return all rows as columns of tags or of tokens, and notes about them."""
     limit = setting.limit or 1
     if setting.format in STRINGS:
         strings = _strings(setting, rows, np.arange(len(rows)))
@@ -158,10 +158,11 @@ def _table(
 
 
 def _tags(setting: Setting, rows: StudyRows, parts: Parts) -> tuple[list[Counts], list[Counts]]:
-    """The tags of all rows, and those that are counted to choose the strongest.
+    """Return the tags of all rows, and those that are counted to choose the strongest.
 
-    As published, tags are as they are written, and the strongest are chosen over all rows, plays
-    and all, by lower-case name. Otherwise names are normalised, and the training rows choose.
+    As published, tags are as they are written, and the strongest are chosen over all rows,
+    weighted by plays, by lower-case name. Otherwise names are normalised, and the strongest are
+    chosen over the training rows.
     """
     published = setting.split == PUBLISHED
     tracks: list[Counts] = list(rows.raw) if published else [*rows.merged()]
@@ -174,7 +175,7 @@ def _tags(setting: Setting, rows: StudyRows, parts: Parts) -> tuple[list[Counts]
 
 
 def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
-    """Ours: the track's own tags and its artist's side by side."""
+    """Fit our models: the track's own tags and its artist's side by side."""
     own, theirs = (
         DictVectorizer().fit([tags[at] for at in parts.train]).transform(tags)
         for tags in (rows.own, rows.artist_tags)
@@ -190,7 +191,7 @@ def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Me
         else LinearTagRegressor(width, n_jobs=means.threads)
     )
     model.fit(matrix[parts.train], y[parts.train], names[parts.train])
-    # Where the artist's other tracks were learned from, both make use of it.
+    # If the artist's other tracks were learned from, both models correct by them.
     known = setting.split != BY_ARTIST
     predicted = model.predict(matrix[parts.test], names[parts.test] if known else None)
     notes = ("with what it learned of the artist's other tracks",) if known else ()
@@ -198,7 +199,7 @@ def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Me
 
 
 def _gpt2(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
-    """From the strings, by the weights that are asked for."""
+    """Fit GPT-2 to the strings, from the given weights."""
     strings = Strings(
         train=_strings(setting, rows, parts.train),
         held=_strings(setting, rows, parts.validation),
@@ -222,7 +223,7 @@ def _strings(setting: Setting, rows: StudyRows, which: Any) -> Any:
 
 
 def _by_hour(rows: StudyRows, tags: Sequence[Counts]) -> list[Counts]:
-    """Per hour, the mean count of each tag over the plays; a tag that a play lacks counts as 0."""
+    """Return the mean count of each tag over the plays of each hour; a missing tag counts as 0."""
     hours: list[Counts] = []
     for played in rows.hours:
         total: dict[str, float] = {}
@@ -234,7 +235,7 @@ def _by_hour(rows: StudyRows, tags: Sequence[Counts]) -> list[Counts]:
 
 
 def _lowered(tags: Counts, plays: int) -> Counts:
-    """Counts over a track's plays by lower-case name."""
+    """Return counts times a track's plays, by lower-case name."""
     lowered: dict[str, float] = {}
     for tag, count in tags.items():
         lowered[tag.lower()] = lowered.get(tag.lower(), 0.0) + plays * count
@@ -242,7 +243,7 @@ def _lowered(tags: Counts, plays: int) -> Counts:
 
 
 def _lost(rows: Sequence[Counts], kept: Sequence[str]) -> float:
-    """The share of tags that are in the list but for their capital letters."""
+    """Return the share of tags that are missing in the list only for their capital letters."""
     known = set(kept)
     wanted = [tag for tags in rows for tag in tags if tag.lower() in known]
     return sum(tag not in known for tag in wanted) / max(len(wanted), 1)

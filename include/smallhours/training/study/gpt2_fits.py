@@ -1,4 +1,4 @@
-"""What does GPT-2 predict from strings of tags: by its own weights, or a small one by none?"""
+"""GPT-2's predictions from strings of tags: with its own weights, or by a small network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-# In the place of weights: a small network of GPT-2's shape that learns from the strings alone.
+# Stands for weights: a small network of GPT-2's shape that learns from the strings alone.
 SMALL = "small"
 _SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 64}
 _SMALL_TOKENS = 128
@@ -24,11 +24,11 @@ _SMALL_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Strings:
-    """Texts and what is to be told from them.
+    """Texts and their targets.
 
     Attributes:
-        train: Texts to learn from.
-        held: Texts to stop by.
+        train: Training texts.
+        held: Texts for early stopping.
         test: Texts to predict.
         learned: (train, features) targets.
         stopped_by: (held, features) targets.
@@ -44,14 +44,14 @@ class Strings:
 def fine_tuned(
     strings: Strings, weights: str, *, seed: int, checkpoints: Path | None, progress: Any
 ) -> Floats:
-    """(test, features), by a GPT-2 with a regression head for each feature, as in the paper.
+    """Predict (test, features) by a GPT-2 with a regression head for each feature, as in the paper.
 
     Args:
-        strings: What to learn and to predict.
+        strings: The texts.
         weights: A folder, or a name of the hub.
-        seed: Of all that is random.
-        checkpoints: Where unfinished training is kept: a folder for each feature.
-        progress: Told after each step.
+        seed: Seed of everything random.
+        checkpoints: Folder for unfinished training, with a folder for each feature.
+        progress: Called after each step.
     """
     from smallhours.training.paper.gpt2_regressor import GPT2Regressor
 
@@ -64,16 +64,16 @@ def fine_tuned(
 
 
 def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> Floats:
-    """(test, features), by a small network of GPT-2's shape that has read the training texts.
+    """Predict (test, features) by a small network of GPT-2's shape, pretrained on training texts.
 
-    It first learns to guess each next token of them; then all features at once, which on a
-    processor is the difference between minutes and hours.
+    It first learns to predict each next token of them; then all features at once, which on a
+    CPU takes minutes instead of hours.
 
     Args:
-        strings: What to learn and to predict.
-        seed: Of all that is random.
-        checkpoints: Where unfinished training is kept, and the network that has only read.
-        progress: Told after each step.
+        strings: The texts.
+        seed: Seed of everything random.
+        checkpoints: Folder for unfinished training and for the pretrained network.
+        progress: Called after each step.
     """
     from smallhours.training.paper.gpt2_pretraining import pretrain_gpt2
     from smallhours.training.paper.gpt2_regressor import GPT2Regressor
@@ -101,7 +101,7 @@ def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> F
 
 
 def note(weights: str) -> str:
-    """What a reader of the figures has to know of the weights."""
+    """Return the note about the weights for readers of the figures."""
     if weights != SMALL:
         return f"weights: {Path(weights).name}"
     layers, width = _SMALL["n_layer"], _SMALL["n_embd"]

@@ -1,4 +1,4 @@
-"""What does a study consist of? Every model on every input that it takes, at every limit and split.
+"""The grid of a study: every model on every input that it takes, at every limit and split.
 
 A *setting* is one row of the table at one split; its cells are the features. All features of a
 setting are fitted in one go.
@@ -29,7 +29,7 @@ LIMITS = (100, 1000, 10_000)
 SEED = 1983
 GPT2_WEIGHTS = "openai-community/gpt2"
 
-# What each model reads. The strings are columns of tokens to the first two, and text to GPT-2.
+# Inputs of each model. Strings are columns of tokens for the first two, and text for GPT-2.
 _TABULAR = (TAGS, *STRINGS, HOURS)
 TAKES = {
     BAYES: _TABULAR,
@@ -40,7 +40,7 @@ TAKES = {
 }
 LIMITED = (BAYES, XGBOOST)
 
-# Models that take all columns there are cost about as much as this many in the others.
+# Models that use all columns take about as long as the others with this many.
 _COST_OF_ALL = 2000
 
 _NAME = re.compile(r"(?P<model>\w+)-(?P<format>\w+)-(?P<limit>\d+|all)-(?P<split>\w+)")
@@ -53,7 +53,7 @@ class Setting:
     Attributes:
         model: One of MODELS.
         format: One of FORMATS that the model takes.
-        limit: Columns at most; None where the model takes all there are.
+        limit: Maximum number of columns; None where the model uses all.
         split: One of SPLITS. `published` is the paper's protocol, its flaws included.
     """
 
@@ -64,13 +64,13 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """As file names, tasks and log lines say it: `xgboost-tags-1000-by_artist`."""
+        """Its name in file names, tasks and log lines: `xgboost-tags-1000-by_artist`."""
         limit = "all" if self.limit is None else str(self.limit)
         return f"{self.model}-{self.format}-{limit}-{self.split}"
 
     @classmethod
     def parse(cls, name: str) -> "Setting":
-        """What a name says.
+        """Parse a setting's name.
 
         Raises:
             SettingsError: when it is no setting's name.
@@ -87,11 +87,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Grid:
-    """What is asked for.
+    """The requested combinations of models, inputs, limits and splits.
 
     Attributes:
         features, models, formats, limits, splits: Each in the order of the constants above.
-        seed: Of the splits and the models.
+        seed: Seed of the splits and the models.
     """
 
     features: tuple[str, ...] = FEATURES
@@ -112,7 +112,7 @@ class Grid:
         splits: Sequence[str] = (),
         seed: int = SEED,
     ) -> "Grid":
-        """A grid of a person's choices; an empty one means all.
+        """Build a grid from a person's choices; an empty choice means all.
 
         Raises:
             SettingsError: when one is unknown, or nothing is left to fit.
@@ -136,7 +136,7 @@ class Grid:
         return grid
 
     def settings(self) -> list[Setting]:
-        """Every setting, the cheap ones first: an interrupted study then has most of its table."""
+        """Return every setting, cheap ones first, so that an interrupted study has most rows."""
         limits: list[int | None] = [None, *self.limits]
         limits.sort(key=lambda limit: _COST_OF_ALL if limit is None else limit)
         return [
@@ -148,7 +148,7 @@ class Grid:
 
 
 def _chosen(what: str, given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The given ones in their known order; all when none are given."""
+    """Return the given names in the order of the known ones; all when none are given."""
     strange = sorted(set(given) - set(known))
     if strange:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""What can a study learn from in a lake: the measured tracks, and what a listener heard by hour."""
+"""A study's rows from a lake: the measured tracks, and the hours of listening."""
 
 from collections.abc import Iterable
 
@@ -15,12 +15,12 @@ from smallhours.training.tags import load_tags
 
 
 def lake_rows(lake: Lake, listener: str, sources: Iterable[str]) -> StudyRows:
-    """Every measured track with a tag, with how often and when the listener played it.
+    """Read every measured track with a tag, with the number and hours of the listener's plays.
 
     Args:
         lake: The lake.
-        listener: Whose plays count.
-        sources: Where features may come from; the first that has a value gives it.
+        listener: The listener whose plays count.
+        sources: Allowed sources of features; the first one with a value is used.
     """
     order = list(sources)
     stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
@@ -54,7 +54,7 @@ def lake_rows(lake: Lake, listener: str, sources: Iterable[str]) -> StudyRows:
 
 
 def _hours(plays: pd.DataFrame, row: dict[str, int]) -> list[list[int]]:
-    """The rows heard in each clock hour, in the order of time; other plays are left out."""
+    """Return the rows played in each clock hour, in the order of time; other plays are left out."""
     known = plays[plays["track_key"].isin(row)].sort_values(["played_at", "track_key"])
     hour = known["played_at"].dt.floor("h")
     rows = known["track_key"].map(row)

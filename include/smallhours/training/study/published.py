@@ -1,6 +1,6 @@
-"""What did the paper itself report, and how do our settings map onto its rows?
+"""The paper's own figures, and the rows of its table that our settings correspond to.
 
-Its table of RMSEs is given as a file by whoever has it: columns `model` (Base, Bayes, Tree, GPT),
+The paper's table of RMSEs is given as a file: columns `model` (Base, Bayes, Tree, GPT),
 `input` ("1000 tags", "100 tokens TC", "Ordered") and one per feature.
 """
 
@@ -33,7 +33,7 @@ _MODELS = {BAYES: "bayes", XGBOOST: "tree", GPT2: "gpt"}
 _TOKENS = {ORDERED: "o", TAGS_COUNTS: "tc", DUPLICATED: "d"}
 _TEXT = {ORDERED: "ordered", TAGS_COUNTS: "tagscounts", DUPLICATED: "duplicated"}
 
-# Why the same model on the same kind of input has other figures here.
+# Reasons why the same model on the same kind of input has other figures here.
 REASONS = (
     (
         "Its rows are other tracks: one listener's library, with counts for the track's own tags "
@@ -74,9 +74,9 @@ REASONS = (
 
 
 def read_published(path: Path) -> dict[tuple[str, str], Row]:
-    """The paper's RMSEs by (model, input), both as `key_of` writes them.
+    """Read the paper's RMSEs by (model, input), both as in `key_of`.
 
-    Its base is a random draw; MEAN is what the mean's RMSE must then have been, 1/√2 of it.
+    Its base is a random draw; the mean's RMSE (MEAN) follows from it as 1/√2 of that.
 
     Raises:
         SettingsError: when the file is missing or has other columns.
@@ -101,12 +101,12 @@ def read_published(path: Path) -> dict[tuple[str, str], Row]:
 
 
 def r2_of(row: Row, mean: Row) -> Row:
-    """The paper's R² against the mean, from its RMSEs."""
+    """Return the paper's R² against the mean, from its RMSEs."""
     return {feature: 1 - (row[feature] / mean[feature]) ** 2 for feature in row}
 
 
 def key_of(setting: Setting) -> tuple[str, str] | None:
-    """The row of the paper's table that a setting is the counterpart of, if there is one."""
+    """Return the key of a setting's row in the paper's table, if there is one."""
     model = _MODELS.get(setting.model)
     if model is None:
         return None
@@ -120,5 +120,5 @@ def key_of(setting: Setting) -> tuple[str, str] | None:
 
 
 def _squeezed(given: str) -> str:
-    """An input's name without spaces, commas and capitals: the file is not consistent in them."""
+    """Return an input's name without spaces, commas and capitals, which vary within the file."""
     return re.sub(r"[\s,]+", "", given).lower()

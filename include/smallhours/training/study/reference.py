@@ -1,4 +1,4 @@
-"""How are the features spread in these rows, and in a reference data set? Tables 2 and 3."""
+"""Distributions of the features in the study's rows and in a reference data set: Tables 2 and 3."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Spread:
     """One data set's features.
 
     Attributes:
-        name: What it is called.
+        name: Name of the data set.
         values: (n,) by feature, finite.
     """
 
@@ -27,21 +27,21 @@ class Spread:
     values: Mapping[str, Floats]
 
     def mean(self, feature: str) -> float:
-        """Of a feature."""
+        """Return the mean of a feature."""
         return float(self.values[feature].mean())
 
     def deviation(self, feature: str) -> float:
-        """The standard deviation of a feature; a mean predictor's RMSE."""
+        """Return the standard deviation of a feature, which is the RMSE of predicting its mean."""
         return float(self.values[feature].std())
 
 
 def spread_of(name: str, targets: Floats) -> Spread:
-    """The spread of a study's rows (n, 5)."""
+    """Return the distributions of a study's rows (n, 5)."""
     return Spread(name, {feature: targets[:, at] for at, feature in enumerate(FEATURES)})
 
 
 def read_reference(path: Path) -> Spread:
-    """A reference data set: any table with the five features, CSV or Parquet.
+    """Read a reference data set: any table with the five features, CSV or Parquet.
 
     Raises:
         SettingsError: when it is missing, is no table, or lacks a feature.

@@ -1,4 +1,4 @@
-"""What does a study say? The paper's table with ours in it, what it means, and what is missing."""
+"""The study's report: the paper's table with our rows, its interpretation, and missing results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _OF_SPLIT = {
 
 @dataclass(frozen=True)
 class Beside:
-    """What stands beside our figures, where it was given.
+    """Figures to compare ours with, where they were given.
 
     Attributes:
         published: The paper's own table.
@@ -61,10 +61,10 @@ class Beside:
 
     @classmethod
     def read(cls, paper: Path | None, reference: Path | None) -> "Beside":
-        """Read the files that were named.
+        """Read the given files.
 
         Raises:
-            SettingsError: when one is missing or is not what it should be.
+            SettingsError: when one is missing or has the wrong content.
         """
         return cls(
             read_published(paper) if paper else {},
@@ -73,11 +73,10 @@ class Beside:
 
 
 def write_report(folder: StudyFolder, rows: StudyRows, grid: Grid, beside: Beside) -> Summary:
-    """Write `study.md`, `study.html` and `figures/*.svg` of whatever was fitted.
+    """Write `study.md`, `study.html` and `figures/*.svg` of the finished fits.
 
     Returns:
-        How many settings there are, and the best mean R² on the strictest split that was asked
-        for.
+        The number of settings, and the best mean R² on the strictest requested split.
     """
     fits = folder.of(grid)
     document = report(rows, fits, grid, beside)
@@ -102,18 +101,18 @@ def write_report(folder: StudyFolder, rows: StudyRows, grid: Grid, beside: Besid
 
 
 def report(rows: StudyRows, fits: Sequence[Fitted], grid: Grid, beside: Beside) -> Document:
-    """The report as a document.
+    """Return the report as a document.
 
     Args:
-        rows: What was studied.
-        fits: What is known of the grid's settings.
-        grid: What was asked for.
+        rows: The study's rows.
+        fits: The finished settings of the grid.
+        grid: The requested grid.
         beside: The paper's own figures, and a reference.
     """
     ours = spread_of(HERE, rows.targets)
     sections = [_about(rows, fits, grid)]
     for split in reversed(grid.splits):
-        # A row of the paper's that was skipped here stays in the table, and says so.
+        # A row of the paper that was skipped here stays in the table, marked as skipped.
         kept = [f for f in fits if not f.skipped or key_of(f.setting)]
         found = in_order([f for f in kept if f.setting.split == split])
         if not all(fitted.skipped for fitted in found):
@@ -152,7 +151,7 @@ def _about(rows: StudyRows, fits: Sequence[Fitted], grid: Grid) -> Section:
 
 
 def _split_section(split: str, fits: Sequence[Fitted], grid: Grid, published: Published) -> Section:
-    # The paper's protocol compares with the paper; the others only where it was not asked for.
+    # Only one split is compared with the paper: its own protocol, or the first without that.
     with_paper = published if split == grid.splits[0] else {}
     return Section(
         f"Results: {SPLIT_NAMES[split]}",
@@ -190,7 +189,7 @@ def _spreads(features: Sequence[str], ours: Spread, reference: Spread | None) ->
 
 
 def _missing(fits: Sequence[Fitted], grid: Grid) -> Section:
-    """What was skipped, what a fit had to say, and what is still to be fitted."""
+    """Return the section of skipped settings, notes of fits, and settings still to be fitted."""
     why: dict[str, list[str]] = {}
     for fitted in fits:
         for note in [f"skipped: {fitted.skipped}"] if fitted.skipped else fitted.notes:
@@ -204,7 +203,7 @@ def _missing(fits: Sequence[Fitted], grid: Grid) -> Section:
 
 
 def _some(names: Sequence[str], shown: int = 3) -> str:
-    """The first few of a list, and how many more there are."""
+    """Return the first few of a list, and the number of the others."""
     first = ", ".join(f"`{name}`" for name in names[:shown])
     return f"{first} and {len(names) - shown} more" if len(names) > shown else first
 

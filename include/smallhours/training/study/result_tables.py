@@ -1,4 +1,4 @@
-"""How do the results stand in tables? The paper's Table 9, with its own column beside ours."""
+"""Tables of the results: the paper's Table 9, with its own column beside ours."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ class _Line:
 
 
 def in_order(fits: Sequence[Fitted]) -> list[Fitted]:
-    """The rows in the paper's order: by model, then by input, then by K."""
+    """Sort the rows as in the paper: by model, then by input, then by K."""
     return sorted(
         fits,
         key=lambda f: (
@@ -41,7 +41,7 @@ def in_order(fits: Sequence[Fitted]) -> list[Fitted]:
 
 
 def rmse_table(fits: Sequence[Fitted], features: Sequence[str], published: Published) -> Table:
-    """Table 9's layout: RMSE by model, input and feature, after both baselines."""
+    """Return RMSE by model, input and feature, after both baselines: Table 9's layout."""
     lines = _baselines(fits, features, published)
     for fitted in fits:
         theirs = published.get(key_of(fitted.setting) or ("", ""))
@@ -51,7 +51,7 @@ def rmse_table(fits: Sequence[Fitted], features: Sequence[str], published: Publi
 
 
 def r2_table(fits: Sequence[Fitted], features: Sequence[str], published: Published) -> Table:
-    """R² in the same layout."""
+    """Return R² in the same layout."""
     mean, lines = published.get(MEAN), []
     for fitted in fits:
         theirs = published.get(key_of(fitted.setting) or ("", ""))
@@ -63,13 +63,13 @@ def r2_table(fits: Sequence[Fitted], features: Sequence[str], published: Publish
 
 
 def mae_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
-    """Mean absolute error in the same layout."""
+    """Return the mean absolute error in the same layout."""
     lines = [_line(fitted, features, "mae", None) for fitted in fits]
     return _table("Mean absolute error; lower is better", lines, features, min)
 
 
 def cost_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
-    """Mean RMSE as a share of either baseline's, and what a row cost."""
+    """Return mean RMSE as a share of either baseline's, and the cost of each row."""
     rows = [
         [
             MODEL_NAMES[f.setting.model],
@@ -95,7 +95,7 @@ def cost_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
 
 
 def digits(value: float, places: int = 4) -> str:
-    """A figure as tables show it: `.1450`, `1.0230`, `−.0120`; empty where there is none."""
+    """Format a figure for tables: `.1450`, `1.0230`, `−.0120`; empty for NaN."""
     if math.isnan(value):
         return ""
     shown = figure(value, places)
@@ -127,7 +127,7 @@ def _line(fitted: Fitted, features: Sequence[str], score: str, theirs: Row | Non
         (MODEL_NAMES[fitted.setting.model], input_name(fitted)),
         values,
         theirs,
-        # An hour's mean is another, easier thing to predict.
+        # An hour's mean is a different, easier target.
         competes=fitted.setting.format != HOURS,
         skipped=bool(fitted.skipped),
     )

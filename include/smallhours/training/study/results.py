@@ -1,4 +1,4 @@
-"""How good was a fit, and how is that kept? One small file per setting, written in one step."""
+"""Results of fits: scores, and their storage in one small file per setting, written atomically."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ ROWS, ABOUT = "rows.json.gz", "study.json"
 
 @dataclass(frozen=True)
 class Cell:
-    """One model's predictions of one feature, measured.
+    """The scores of one model's predictions of one feature.
 
     Attributes:
         rmse: Root of the mean squared error.
@@ -30,7 +30,7 @@ class Cell:
         rmse_of_mean: RMSE of the mean of the training rows.
         rmse_of_draw: RMSE of what the paper calls its baseline: a random draw from a normal
             distribution with the training rows' mean and deviation, about √2 times the one above.
-        n: Rows that were measured.
+        n: Number of test rows.
     """
 
     rmse: float
@@ -59,15 +59,15 @@ def measure(predicted: Floats, actual: Floats, learned: Floats, seed: int) -> Ce
 
 @dataclass(frozen=True)
 class Fitted:
-    """A setting with what became of it.
+    """A setting with its result.
 
     Attributes:
-        setting: Which.
-        cells: By feature.
-        columns: Input columns; 0 for text.
-        seconds: Fitting and predicting all features that are in it.
-        peak_mb: The most memory of the process during it; None where that can't be told.
-        notes: What a reader has to know.
+        setting: The setting.
+        cells: Scores by feature.
+        columns: Number of input columns; 0 for text.
+        seconds: Time to fit and predict all its features.
+        peak_mb: Largest memory of the process meanwhile, in MiB; None where it can't be measured.
+        notes: Notes for readers.
         skipped: Why there are no cells; empty when there are.
     """
 
@@ -80,28 +80,28 @@ class Fitted:
     skipped: str = ""
 
     def mean(self, figure: str, features: Sequence[str]) -> float:
-        """The mean of `rmse`, `r2` or the like over features; NaN where one is missing."""
+        """Return the mean of `rmse`, `r2` or another score over features; NaN if any is missing."""
         if self.skipped or not set(features) <= set(self.cells):
             return float("nan")
         return float(np.mean([getattr(self.cells[name], figure) for name in features]))
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the result as plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Fitted":
-        """From plain values."""
+        """Read back the result of `to_json`."""
         cells = {name: Cell(**cell) for name, cell in found["cells"].items()}
         return cls(**{**found, "setting": Setting(**found["setting"]), "cells": cells})
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A study's files.
+    """The folder of a study.
 
     Attributes:
-        files: Where it lies.
+        files: The files that it is in.
         path: The folder within, "" for the root.
     """
 
@@ -109,19 +109,19 @@ class StudyFolder:
     path: str = ""
 
     def at(self, name: str) -> str:
-        """The path of one of its files."""
+        """Return the path of one of its files."""
         return f"{self.path}/{name}" if self.path else name
 
     def address(self, name: str) -> str:
-        """Where a person finds one of its files."""
+        """Return the full address of one of its files, for people."""
         return self.files.address(self.at(name))
 
     def local(self, name: str) -> Path | None:
-        """One of its files on this machine's disk; None when the study lies elsewhere."""
+        """Return one of its files on this machine's disk; None if the study is elsewhere."""
         return Path(self.address(name)) if isinstance(self.files, LocalFiles) else None
 
     def open(self, rows: StudyRows, seed: int) -> None:
-        """Begin a study of these rows, or make sure that it is the one that lies here.
+        """Begin a study of these rows, or check that this folder holds it.
 
         Raises:
             SettingsError: when the folder holds a study of other rows or of another seed.
@@ -145,7 +145,7 @@ class StudyFolder:
             )
 
     def rows(self) -> StudyRows:
-        """The rows that the study is about.
+        """Read the rows of the study.
 
         Raises:
             SettingsError: when they are missing or damaged.
@@ -159,24 +159,24 @@ class StudyFolder:
             ) from None
 
     def fitted(self, setting: Setting) -> Fitted | None:
-        """What is known of a setting; None when nothing is, or the file is damaged."""
+        """Return the result of a setting; None when there is none, or the file is damaged."""
         try:
             return Fitted.from_json(json.loads(self.files.read(self._fit(setting))))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
     def missing(self, setting: Setting, features: Sequence[str]) -> list[str]:
-        """The features that are still to be fitted; all of a setting that was skipped."""
+        """Return the features that are still to be fitted; all for a setting that was skipped."""
         known = self.fitted(setting)
         return [name for name in features if known is None or name not in known.cells]
 
     def keep(self, fitted: Fitted) -> None:
-        """Write what became of a setting; a reader sees all of it or nothing."""
+        """Write the result of a setting atomically."""
         text = json.dumps(fitted.to_json(), indent=1, ensure_ascii=False)
         self.files.replace(self._fit(fitted.setting), text.encode())
 
     def of(self, grid: Grid) -> list[Fitted]:
-        """What is known of a grid's settings, in the grid's order."""
+        """Return the results of a grid's settings, in the grid's order."""
         found = (self.fitted(setting) for setting in grid.settings())
         return [fitted for fitted in found if fitted is not None]
 

@@ -1,6 +1,6 @@
-"""What is a study about? Tracks with their tags and their measured features, and a fingerprint.
+"""The rows of a study: tracks with their tags and measured features, and a fingerprint.
 
-The rows are kept in the study's folder: whoever goes on with a study, another process or a retry,
+The rows are stored in the study's folder: whoever continues a study, another process or a retry,
 learns from the same rows, whatever the lake holds by then.
 """
 
@@ -20,27 +20,27 @@ from smallhours.training.study.grid import FEATURES
 Floats = npt.NDArray[np.float64]
 Counts = Mapping[str, float]
 
-# Less than this leaves parts of the split with nothing in them.
+# With fewer, parts of the split would be empty.
 FEWEST_ROWS = 50
 FEWEST_ARTISTS = 5
 
 
 @dataclass(frozen=True)
 class StudyRows:
-    """Tracks to learn from and to be measured on.
+    """Tracks to learn from and to test on.
 
     Attributes:
-        origin: Where they are from, for the reader.
+        origin: Origin of the rows, for the reader.
         artists: (n,) the artist of each, "" where none is known.
         own: (n,) the track's own tags -> count, by normalised name.
         artist_tags: (n,) its artist's, likewise.
         raw: (n,) both as the paper joined them: tags as they are written, and the artist's count
-            over the track's own.
-        plays: (n,) how often each was played; 1 where that is not known.
+            overwrites the track's own.
+        plays: (n,) number of plays of each; 1 where that is not known.
         targets: (n, 5) in the order of FEATURES, each 0-1.
         hours: The rows that were played in each hour of listening, with repeats; empty where
             nothing is known of listening.
-        left_out: What is not among them and why, for the reader.
+        left_out: Numbers of tracks that were left out, with the reason, for the reader.
     """
 
     origin: str
@@ -57,14 +57,14 @@ class StudyRows:
         return len(self.targets)
 
     def merged(self) -> list[dict[str, float]]:
-        """(n,) both kinds of tags in one; where both have a tag, the track's count stands."""
+        """Return both kinds of tags in one, (n,); a tag of both has the track's count."""
         return [{**theirs, **own} for own, theirs in zip(self.own, self.artist_tags, strict=True)]
 
     def check(self) -> None:
         """Refuse rows that nothing can be learned from.
 
         Raises:
-            NotEnoughData: too few rows, no tags, NaN or constant targets; what to do about it.
+            NotEnoughData: for too few rows, no tags, NaN or constant targets.
         """
         if len(self) < FEWEST_ROWS:
             raise _too_little(
@@ -88,10 +88,10 @@ class StudyRows:
             )
 
     def check_artists(self) -> None:
-        """Refuse rows whose artists can't be told apart.
+        """Refuse rows that can't be split by artist.
 
         Raises:
-            NotEnoughData: an artist is missing, or there are too few.
+            NotEnoughData: when an artist is missing, or there are too few.
         """
         missing = sum(not name for name in self.artists)
         if missing:
@@ -107,18 +107,18 @@ class StudyRows:
             )
 
     def fingerprint(self) -> str:
-        """Ten characters that stand for these rows and no others."""
+        """Return a digest of ten characters, different for different rows."""
         return hashlib.blake2b(self.to_bytes(), digest_size=5).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """The rows as gzipped JSON; the same rows always give the same bytes."""
+        """Return the rows as gzipped JSON; the same rows always give the same bytes."""
         content: dict[str, Any] = {**vars(self), "targets": self.targets.tolist()}
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=list)
         return gzip.compress(text.encode(), compresslevel=4, mtime=0)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "StudyRows":
-        """What `to_bytes` made.
+        """Read back the result of `to_bytes`.
 
         Raises:
             ValueError: when it is damaged.

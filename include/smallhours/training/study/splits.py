@@ -1,4 +1,4 @@
-"""Which rows are learned from and which are looked at? The paper's shares, 64/16/20, by a seed."""
+"""Splits of a study's rows by a seed, with the paper's shares: 64/16/20."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Parts:
     """Row numbers, ascending.
 
     Attributes:
-        train: What is learned from.
-        validation: What a model may stop by.
-        test: What it is measured on.
+        train: Training rows.
+        validation: Rows for early stopping.
+        test: Test rows.
     """
 
     train: Indices
@@ -29,13 +29,13 @@ class Parts:
 
 
 def parts_of(setting: Setting, rows: StudyRows, seed: int) -> Parts:
-    """The parts of a setting's rows.
+    """Split a setting's rows.
 
-    At random by track (or by hour of listening), as in the paper; or at random by artist, so that
+    The split is random by track (or by hour of listening), as in the paper; or by artist, so that
     no artist is on both sides. As published, all but GPT-2 are measured on the validation rows.
 
     Raises:
-        NotEnoughData: when the artists can't be told apart and have to be.
+        NotEnoughData: when a split by artist is needed and impossible.
     """
     if setting.split == BY_ARTIST:
         rows.check_artists()

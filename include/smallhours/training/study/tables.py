@@ -1,7 +1,7 @@
-"""How do tables of tracks and of artists' tags become the rows of a study?
+"""A study's rows from tables of tracks and of artists' tags.
 
-Tracks come with the words of their own tags and with measured features; artists with tags and
-counts. Only tracks whose artist has tags are used. A track's words have no counts: each is 100.
+Tracks come with their own tags and with measured features; artists with tags and counts. Only
+tracks whose artist has tags are used. A track's own tags have no counts here: each is 100.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ WORD_COUNT = 100.0
 
 @dataclass(frozen=True)
 class Tables:
-    """Tracks and artists' tags as they are in the files, one below the other."""
+    """Tracks and artists' tags as they are in the files, concatenated."""
 
     tracks: pd.DataFrame
     tags: pd.DataFrame
 
 
 def read_tables(paths: Sequence[Path]) -> Tables:
-    """Read tables, which are told apart by their columns.
+    """Read tables, whose kind is recognised by their columns.
 
     Args:
         paths: One or more tables of tracks, and of artists' tags; CSV (gzipped or not) or Parquet.
@@ -61,7 +61,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read a table; only numbers may be missing, since a tag may be called "nan" or "null".
 
     Raises:
-        SettingsError: when it is not there or is no table.
+        SettingsError: when it is missing or is no table.
     """
     numeric: dict[str, Any] = {column: [""] for column in (*FEATURES, "count")}
     try:
@@ -78,10 +78,10 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def usable(tracks: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Tracks with an artist and all five features within 0-1, and how many others there were.
+    """Return tracks with an artist and all five features within 0-1, and counts of the others.
 
     Raises:
-        SettingsError: when a feature is not numbers.
+        SettingsError: when a feature is not numeric.
     """
     try:
         values = tracks[list(FEATURES)].astype(np.float64)
@@ -104,7 +104,7 @@ def rows_of(tables: Tables, *, origin: str = "") -> StudyRows:
 
     Args:
         tables: As read.
-        origin: Where they are from, for the reader.
+        origin: Origin of the rows, for the reader.
     """
     tracks, left_out = usable(tables.tracks)
     tags = tables.tags.assign(
@@ -134,7 +134,7 @@ def rows_of(tables: Tables, *, origin: str = "") -> StudyRows:
 
 
 def folded(names: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Names in lower case, without spaces around them; "" where there is none."""
+    """Return names in lower case, without spaces around them; "" where there is none."""
     return names.fillna("").astype(str).str.strip().str.lower()
 
 
@@ -144,7 +144,7 @@ def _words(text: str) -> dict[str, float]:
 
 
 def _named(counts: dict[str, float]) -> dict[str, float]:
-    """The same by lower-case name; of two spellings the larger count stands."""
+    """Return counts by lower-case name; of two spellings the larger count is kept."""
     named: dict[str, float] = {}
     for tag, count in counts.items():
         named[tag.lower()] = max(named.get(tag.lower(), 0.0), count)

@@ -1,4 +1,4 @@
-"""How is a study carried out? Setting after setting, each kept as soon as it is fitted."""
+"""Execution of a study: setting after setting, each stored as soon as it is fitted."""
 
 import contextlib
 import shutil
@@ -14,7 +14,7 @@ from smallhours.training.study.results import Fitted, StudyFolder, measure
 from smallhours.training.study.rows import StudyRows
 from smallhours.training.study.splits import parts_of
 
-# Told of every setting of the grid once: what became of it, how many are done, and of how many.
+# Called once for every setting of the grid: its result, the number done, and the total.
 Report = Callable[[Fitted, int, int], None]
 
 KIB = 1024
@@ -23,16 +23,16 @@ KIB = 1024
 def carry_out(
     folder: StudyFolder, rows: StudyRows, grid: Grid, means: Means, report: Report
 ) -> list[Fitted]:
-    """Fit whatever of a grid is not there yet.
+    """Fit all settings of a grid that are not finished yet.
 
-    Interrupted at any moment, all settings that were finished are kept.
+    After an interruption at any moment, all finished settings are kept.
 
     Args:
         folder: An open study of these rows.
         rows: The rows.
-        grid: What is asked for.
-        means: What fits may use; the seed is the grid's.
-        report: Told of every setting.
+        grid: The requested grid.
+        means: The resources of fits; the seed is the grid's.
+        report: Called for every setting.
     """
     settings = grid.settings()
     done = []
@@ -45,10 +45,10 @@ def carry_out(
 def fit_setting(
     folder: StudyFolder, rows: StudyRows, setting: Setting, grid: Grid, means: Means
 ) -> Fitted:
-    """Fit what is missing of one setting, and keep it.
+    """Fit the missing features of one setting, and store the result.
 
-    The features of most models do not touch each other, so that only the missing ones are
-    fitted. The nightly model shares a network between its targets and is always fitted to all.
+    Most models fit each feature independently, so that only the missing ones are fitted. The
+    nightly model shares a network between its targets and is always fitted to all.
     """
     known = folder.fitted(setting)
     wanted = FEATURES if setting.model == NIGHTLY else grid.features
@@ -65,7 +65,7 @@ def fit_setting(
             fitted = _together(known, fitted)
     folder.keep(fitted)
     if means.checkpoints:
-        # Unfinished training is of no use any more, and gigabytes a feature for GPT-2 itself.
+        # Checkpoints are not needed any more, and take gigabytes per feature for GPT-2 itself.
         shutil.rmtree(means.checkpoints / setting.name, ignore_errors=True)
     return fitted
 
@@ -73,7 +73,7 @@ def fit_setting(
 def _try_to_fit(
     rows: StudyRows, setting: Setting, features: Sequence[str], seed: int, means: Means
 ) -> Fitted:
-    """A fit; or, where GPT-2's weights can't be had, why not: the rest of the table needs none."""
+    """Fit a setting; without GPT-2's weights, return it as skipped, so that others go on."""
     try:
         return _fit(rows, setting, features, seed, means)
     except SmallhoursError as error:
@@ -102,7 +102,7 @@ def _fit(
 
 
 def _of_fewer(folder: StudyFolder, setting: Setting, grid: Grid) -> Fitted | None:
-    """The same row at a smaller K that already took in all columns there are: the same fit."""
+    """Return the result at a smaller K that already used all columns: it is the same fit."""
     if setting.limit is None:
         return None
     for limit in (fewer for fewer in grid.limits if fewer < setting.limit):
@@ -127,13 +127,13 @@ def _together(before: Fitted, now: Fitted) -> Fitted:
 
 
 def _forget_peak() -> None:
-    """Start the kernel's count of this process's largest memory anew, where it lets us (Linux)."""
+    """Reset the kernel's peak memory of this process, where that is possible (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _peak_mb() -> float | None:
-    """The largest resident memory since then, in MiB."""
+    """Return the largest resident memory since then, in MiB."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None

@@ -1,1 +1,1 @@
-"""What does this listener like: rows, classifier, exams, the gate, and the model in use?"""
+"""The taste model: training rows, classifier, backtest, promotion gate, and the model in use."""

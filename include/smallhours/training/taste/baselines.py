@@ -1,8 +1,8 @@
-"""What would have been foreseen without a model? The baselines that stand in every report.
+"""Baselines that the taste model is compared with in every report.
 
-Each scores an exam's tracks by what was known at its cut, higher is likelier: how well known a
-track is, how much the listener likes its artist, how many of their tracks lead to it, and what the
-first seed's classifier makes of its tags.
+Each scores a fold's tracks from data before its cut, higher is likelier: how well known a track is,
+how much the listener likes its artist, how many of their tracks lead to it, and the probability by
+the first seed's classifier from its tags.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,17 +26,17 @@ from smallhours.training.taste.rows import Past, Rows
 
 Floats = npt.NDArray[np.float64]
 
-# One seed alone never makes a track certain.
+# Maximum of a single vote: one seed alone never makes a track certain.
 SUREST_VOTE = 0.99
 
 
 class Baselines:
-    """The baselines of one listener's night, with what they read from the lake.
+    """The baselines of one listener's night, with the tables that they read from the lake.
 
     Args:
         lake: The lake.
-        listener: Whose.
-        past: What is known of them.
+        listener: The listener's name.
+        past: Their history.
         night: Tonight.
     """
 
@@ -50,11 +50,11 @@ class Baselines:
         self._strange = background_tracks(listener, lake, night)
 
     def scores(self, exam: Exam, rows: Rows) -> dict[str, Floats]:
-        """Scores of the exam's tracks by baseline; one that cannot be computed is not there.
+        """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
 
         Args:
-            exam: The questions.
-            rows: What the model in question learned from at the same cut.
+            exam: The fold's tracks.
+            rows: The rows that the taste model learned from at the same cut.
         """
         found: Mapping[str, Callable[[], Floats | None]] = {
             "popularity": lambda: self._popularity(exam),
@@ -69,11 +69,11 @@ class Baselines:
         known = self._listeners.reindex(list(exam.tracks))
         if known.notna().sum() < 2:
             return None
-        # Of a track that nobody counted the listeners of, nothing is known: the middle.
+        # An unknown number of listeners counts as the median.
         return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
 
     def _similar_tracks(self, exam: Exam) -> Floats | None:
-        """1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
+        """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
         cut = exam.fold.cut
         plays = plays_before(self._past.plays, cut)
         library = library_before(self._past.library, cut)
@@ -98,7 +98,7 @@ class Baselines:
 
 
 def _artist_affinity(exam: Exam, rows: Rows) -> Floats:
-    """The summed weight of an artist's liked tracks."""
+    """Return the summed weight of the artist's liked tracks."""
     liked: dict[str, float] = {}
     for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):
         if y:

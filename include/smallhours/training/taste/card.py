@@ -1,4 +1,4 @@
-"""What is written down about a night's taste: the models' cards, and the figures of `metrics`."""
+"""Model cards of a night's taste models, and their figures for `metrics`."""
 
 import math
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from smallhours.training.taste.lesson import Lesson
 from smallhours.training.taste.model import FIRST_SEED, NAME
 from smallhours.training.taste.rows import BACKGROUND_PER_LIKE
 
-# The subject of the reliability curve's points in `metrics`: ten at most, `said_30` for what was
-# given a probability of .3 to .4.
+# The subject of the reliability curve's points in `metrics`: ten at most. `said_30` is the share of
+# adopted tracks among those with a predicted probability of .3 to .4.
 RELIABILITY = f"{NAME}_reliability"
 
 
 def taste_card(
     lesson: Lesson, *, listener: str, night: Night, weights: EvidenceWeights
 ) -> ModelCard:
-    """The card of ours."""
+    """Return the taste model's card."""
     ours = lesson.by_model.get(NAME, {})
     metrics = {name: found.value for name, found in ours.items() if _known(found)}
     for model, figures in lesson.by_model.items():
@@ -74,7 +74,7 @@ def taste_card(
 def first_seed_card(
     result: first_seed.FirstSeedResult, labelled: LabelledSet, *, listener: str, night: Night
 ) -> ModelCard:
-    """The card of the baseline."""
+    """Return the first seed's card."""
     return ModelCard(
         name=FIRST_SEED,
         owner=listener,
@@ -105,10 +105,11 @@ def first_seed_card(
 
 
 def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
-    """The night's figures of ours, the first seed's beside them, and of each baseline.
+    """Yield the night's figures of the taste model, and of each baseline.
 
-    The baselines' are of the subject `taste_<baseline>`: `first_seed` itself is what the first
-    seed's own test rows say, which is another question.
+    A figure of the taste model has the first seed's beside it. The baselines' figures have the
+    subject `taste_<baseline>`: `first_seed` itself is measured on the first seed's own test rows,
+    which is another question.
     """
     seed = lesson.by_model.get(FIRST_SEED, {})
     for model, figures in lesson.by_model.items():
@@ -136,7 +137,7 @@ def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
 
 
 def _reliability(lesson: Lesson) -> Iterator[Metric]:
-    """A figure for each bin: the share that came true, beside the one that was said."""
+    """Yield a figure for each bin: the observed share, with the mean prediction as baseline."""
     for each in lesson.reliability:
         found = wilson(round(each.share * each.n), each.n)
         yield Metric(

@@ -1,9 +1,12 @@
-"""How do a track's tags become a probability of liking it? A logistic regression on two blocks.
+"""The taste classifier: from a track's tags to a probability of liking it.
 
-The track's own tags and its artist's are columns apart in one linear model. What a tag adds to the
-log-odds is its value times its coefficient: exact, and the ground of every reason that is given.
-The raw probability is that of the training rows, where the negatives were drawn; `Calibration`
-maps it to what came true.
+The track's own tags and its artist's are separate columns of one logistic regression. A tag's
+contribution to the log-odds is its value times its coefficient: exact, and the basis of every
+reason that is given. The raw probability is that of the training rows, where the negatives were
+drawn; `Calibration` maps it to the share that was adopted later.
+
+Example: with slope 1 and offset -1, log-odds of 0 (a raw probability of 0.5) become 1 / (1 + e) =
+0.27. So among tracks that the classifier finds balanced, about one in four was adopted.
 """
 
 from dataclasses import dataclass
@@ -22,23 +25,23 @@ from smallhours.training.regression.tag_encoder import tag_counts
 Floats = npt.NDArray[np.float64]
 
 MAX_ITER = 1000
-# What a tag of the track itself is worth as a column, beside one of its artist. Tracks are asked
-# about when they were played, so that to have tags at all is half a like, and few have any: at full
-# size the model leans on that (docs/benchmarks.md, "Taste in a made-up world").
+# Scale of the track's own tags beside those of its artist. Tags of single tracks are fetched for
+# played tracks first, so that having any is itself a sign of a like; at full scale the model relies
+# on that (docs/benchmarks.md, "Taste in a made-up world").
 OWN_SHARE = 0.25
 
 
 class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
-    """Logistic regression on whether a track and its artist carry each tag, rare ones louder.
+    """Logistic regression on whether a track and its artist carry each tag, rare ones weighted up.
 
     A column is its inverse document frequency, ln((1 + n) / (1 + df)) + 1 over that of the rarest
     kept tag, where the tag is carried, and 0 elsewhere; a track's own are a quarter of that. Rows
-    are not scaled to one length: how many tags a track has is a sign of how well it is known, and
-    that is worth knowing.
+    are not scaled to one length: the number of a track's tags shows how well known it is, which
+    helps to predict.
 
     Args:
-        track_columns: How many leading columns of X count the track's own tags; the others count
-            its artist's.
+        track_columns: Number of leading columns of X that count the track's own tags; the others
+            count its artist's.
         C: Inverse strength of the L2 penalty.
         fewest: A tag of fewer rows (or artists) is left out, unless that would leave none.
 
@@ -76,9 +79,9 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         Args:
             X: (n, columns) counts, not negative; dense or sparse.
             y: (n,) two different labels.
-            sample_weight: (n,) how much each row counts; equally without.
-            groups: (n,) the artist of each row, who is one witness of their tags however many
-                rows they have; each row its own without.
+            sample_weight: (n,) weight of each row; None weights all rows alike.
+            groups: (n,) the artist of each row, whose tags are counted once in document
+                frequencies however many rows they have; None counts each row by itself.
 
         Raises:
             ValueError: for negative counts, no tag at all, or labels that are not of two kinds.
@@ -107,7 +110,7 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self
 
     def _rarity(self, counts: sparse.csr_matrix) -> tuple[npt.NDArray[np.intp], Floats]:
-        """Kept columns, and the value of each."""
+        """Return the kept columns, and the value of each."""
         n, columns = counts.shape
         carried = np.bincount(counts.indices, minlength=columns)
         kept = np.flatnonzero(carried >= self.fewest)
@@ -117,22 +120,22 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return kept, idf / idf.max(initial=1.0)
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
-        """Log-odds of the second label, (n,)."""
+        """Return the log-odds of the second label, (n,)."""
         encoded = self.encode(X)
         return np.asarray(self.logistic_.decision_function(encoded))
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
-        """The likelier label of each row."""
+        """Return the likelier label of each row."""
         encoded = self.encode(X)
         return np.asarray(self.logistic_.predict(encoded))
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
-        """Probability of each label among rows like the training rows, (n, 2)."""
+        """Return the probability of each label among rows like the training rows, (n, 2)."""
         encoded = self.encode(X)
         return np.asarray(self.logistic_.predict_proba(encoded))
 
     def contributions(self, X: Any) -> sparse.csr_matrix:  # noqa: N803
-        """What each column adds to the log-odds of each row, (n, columns of X).
+        """Return each column's contribution to the log-odds of each row, (n, columns of X).
 
         A row's contributions and the intercept sum to its `decision_function`.
         """
@@ -145,7 +148,7 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return sparse.csr_matrix(shares @ spread)
 
     def encode(self, X: Any) -> sparse.csr_matrix:  # noqa: N803
-        """The inputs of the linear model, (n, kept columns)."""
+        """Return the inputs of the linear model, (n, kept columns)."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, accept_sparse="csr", dtype=np.float64)
         return self._encoded(tag_counts(rows, self.track_columns))
@@ -165,10 +168,10 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What log-odds were worth on rows that came later: p = 1 / (1 + exp(-(slope x + offset))).
+    """Platt scaling (1999): p = 1 / (1 + exp(-(slope x log-odds + offset))).
 
-    Platt (1999). Two numbers, because there are few rows to learn them from; the order of tracks
-    stays as it is.
+    Fitted on rows that are later than the training rows. It has two parameters, because there are
+    few rows to learn them from, and it keeps the order of tracks.
     """
 
     slope: float = 1.0
@@ -178,11 +181,12 @@ class Calibration:
     def fit(
         cls, log_odds: Floats, y: npt.ArrayLike, weight: npt.ArrayLike | None = None
     ) -> "Calibration":
-        """Learn from held-out rows, (n,) each, with the smoothed targets of Platt's paper.
+        """Fit to held-out rows, (n,) each, with the smoothed targets of Platt's paper.
 
         Targets are (n+ + 1) / (n+ + 2) for a like and 1 / (n- + 2) for none, so that a few rows
-        that are told apart perfectly do not make a model certain. A slope that would turn the
-        order round says that the rows hold no evidence: then all that is learned is the rate.
+        that are separated perfectly do not make a model certain. Example: with 8 likes and 24
+        others they are 0.9 and 1 / 26 = 0.04. A slope of 0 or less would lose the order: then the
+        rows hold no evidence, and only the base rate is learned (slope 0).
         """
         found = np.asarray(y, dtype=float)
         heavy = np.ones(len(found)) if weight is None else np.asarray(weight, dtype=float)
@@ -200,9 +204,9 @@ class Calibration:
         return cls(slope, offset)
 
     def __call__(self, log_odds: Floats) -> Floats:
-        """Probabilities, (n,)."""
+        """Return probabilities, (n,), for log-odds (n,)."""
         return 1 / (1 + np.exp(-np.clip(self.slope * log_odds + self.offset, -30, 30)))
 
 
-# Log-odds taken at their word.
+# No calibration: the probabilities of the training rows.
 AS_TRAINED = Calibration()

@@ -1,9 +1,9 @@
-"""Which columns does the taste model see? Words: first the track's own, then its artist's.
+"""The taste model's columns: the track's own tags first, then its artist's.
 
 Tags count as they are written but for case. Merging spelling variants and dropping tags that say
-nothing about the music brought nothing here (docs/benchmarks.md): that somebody saw an artist live
-says nothing of the sound, and a little of who listens. The two kinds stay apart, because a word
-that was said of this very track says more than one said of everything its artist made.
+nothing about the music improved nothing here (docs/benchmarks.md): "seen live" says nothing about
+the sound, but a little about who listens. The two blocks stay apart, because a tag of this very
+track says more than one of everything that its artist made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ class TagColumns:
     """The tags that a model knows.
 
     Attributes:
-        own: What tracks carried themselves, in lower case, sorted.
-        artist: What artists carried, likewise.
+        own: Tags of tracks themselves, in lower case, sorted.
+        artist: Tags of artists, likewise.
     """
 
     own: tuple[str, ...]
@@ -31,7 +31,7 @@ class TagColumns:
 
     @classmethod
     def of(cls, tags: Tags, tracks: Sequence[str]) -> Self:
-        """The columns of all tags that some tracks carry."""
+        """Return the columns of all tags that some tracks carry."""
         own: set[str] = set()
         for key in tracks:
             own.update(map(str.casefold, tags.own.get(key, ())))
@@ -42,11 +42,11 @@ class TagColumns:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Of each column."""
+        """The tag of each column."""
         return self.own + self.artist
 
     def counts(self, tags: Tags, tracks: Sequence[str]) -> sparse.csr_matrix:
-        """Counts (1-100) of the known tags, (tracks, columns); tracks without are empty rows."""
+        """Return counts (1-100) of the known tags, (tracks, columns); rows may be empty."""
         own = _Rows({word: at for at, word in enumerate(self.own)})
         for key in tracks:
             own.add(tags.own.get(key, {}))
@@ -61,7 +61,7 @@ class TagColumns:
 
 
 class _Rows:
-    """A sparse matrix, row by row."""
+    """A sparse matrix that is built row by row."""
 
     def __init__(self, column: Mapping[str, int]) -> None:
         self._column = column

@@ -1,8 +1,8 @@
-"""How well did a model foresee what the listener adopted? One exam per week of the past.
+"""One fold of the backtest: how well a model predicts the tracks that the listener adopted.
 
-An exam asks a model, trained on what was known at a cut, to tell the tracks that were adopted in
-the four weeks after it from tracks of the catalog that were new at the cut, too, and were not.
-The catalog is tonight's, and so are its tags: what was in reach back then is not on record.
+A model that is trained on data before a cut has to separate the tracks that were adopted in the
+four weeks after it from tracks of the catalog that were new at the cut, too, and were not adopted.
+The catalog and its tags are tonight's: earlier states of them are not stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,23 +19,24 @@ from smallhours.training.taste.rows import Past, drawn
 
 Floats = npt.NDArray[np.float64]
 
-# Against so many other tracks the adopted ones have to stand out.
+# Number of other tracks that the adopted ones are ranked among.
 MOST_OTHERS = 2000
 TOP = 50
-# P(like) is said of a mixture; this one, so that a number means the same every night.
+# P(like) depends on the share of likes among the rows. It is calibrated to this mixture, one like
+# to three others, so that a number means the same every night.
 OTHERS_PER_LIKE = 3
 
 
 @dataclass(frozen=True)
 class Exam:
-    """One fold's questions.
+    """The tracks of one fold, and which of them were adopted.
 
     Attributes:
-        fold: The cut, and where its truth ends.
+        fold: The cut, and the end of its truth.
         tracks: Adopted ones first, then others, each in key order.
         y: (n,) 1 for adopted.
-        met: (n,) whether the artist was known at the cut.
-        untagged: Adopted tracks that could not be asked about: neither they nor their artists
+        met: (n,) True where the artist was known at the cut.
+        untagged: Number of adopted tracks that are left out, since neither they nor their artists
             have tags.
     """
 
@@ -47,17 +48,17 @@ class Exam:
 
     @property
     def adopted(self) -> list[str]:
-        """The truth."""
+        """The adopted tracks."""
         return [key for key, liked in zip(self.tracks, self.y, strict=True) if liked]
 
     @property
     def artists(self) -> list[str]:
-        """Artist of each adopted track: they are adopted together, or not."""
+        """The artist of each adopted track: the clusters of a bootstrap."""
         return [artist_key_in(key) for key in self.adopted]
 
 
 def exam_of(past: Past, fold: Fold, rng: np.random.Generator) -> Exam:
-    """The questions of a fold."""
+    """Return the tracks of a fold, with the others drawn at random."""
     known = known_at(past.plays, past.library, fold.cut)
     found = adopted(past.plays, past.library, fold, known=known)
     truth = past.tagged(found)
@@ -75,10 +76,10 @@ def exam_of(past: Past, fold: Fold, rng: np.random.Generator) -> Exam:
 
 
 def figures(exam: Exam, scores: Floats) -> dict[str, float]:
-    """What scores, higher is likelier, are worth: `auc`, `pr_auc`, `recall50`, `ndcg50`, `hit50`.
+    """Compute the figures of scores, higher is likelier, on one fold.
 
-    And `auc_new_artists`, `auc_known_artists`: adopted tracks and others of such artists alone.
-    NaN where there is nothing to tell.
+    They are `auc`, `pr_auc`, `recall50`, `ndcg50` and `hit50`; and `auc_new_artists` and
+    `auc_known_artists` over the tracks of such artists alone. NaN where one cannot be computed.
     """
     order = np.lexsort((np.array(exam.tracks, dtype=object).astype(str), -scores))
     ranked = [exam.tracks[at] for at in order[:TOP]]
@@ -95,9 +96,10 @@ def figures(exam: Exam, scores: Floats) -> dict[str, float]:
 
 
 def calibration_figures(exam: Exam, p: Floats) -> dict[str, float]:
-    """`log_loss`, `brier` and `calibration_error`, with three others for each adopted track.
+    """Compute `log_loss`, `brier` and `calibration_error` with three others for each adopted track.
 
-    The others are thinned evenly: P(like) is said of that mixture, and an exam holds another.
+    The fold holds more others than that; they are thinned evenly to the mixture that P(like) is
+    calibrated to.
     """
     at = _expected_mixture(exam)
     if not exam.y[at].any():
@@ -110,7 +112,7 @@ def calibration_figures(exam: Exam, p: Floats) -> dict[str, float]:
 
 
 def reliability_of(exam: Exam, p: Floats) -> list[classification.Bin]:
-    """The reliability curve on that mixture."""
+    """Return the reliability curve on the same mixture."""
     at = _expected_mixture(exam)
     return classification.reliability(exam.y[at], p[at])
 
@@ -118,7 +120,7 @@ def reliability_of(exam: Exam, p: Floats) -> list[classification.Bin]:
 def averaged(
     by_exam: Sequence[Mapping[str, float]], rng: np.random.Generator
 ) -> dict[str, Interval]:
-    """Mean of each figure over the exams, with an interval over them."""
+    """Return the mean of each figure over the folds, with an interval over them."""
     names = dict.fromkeys(name for each in by_exam for name in each)
     return {
         name: bootstrap_mean([each.get(name, np.nan) for each in by_exam], rng=rng)
@@ -129,6 +131,7 @@ def averaged(
 def _expected_mixture(exam: Exam) -> npt.NDArray[np.intp]:
     likes, others = np.flatnonzero(exam.y == 1), np.flatnonzero(exam.y == 0)
     most = min(len(others), OTHERS_PER_LIKE * len(likes))
-    # Others are in key order, so that every so-manieth is a fair sample of artists.
+    # Others are in key order, so that every k-th is a fair sample of artists. With 10 adopted
+    # tracks and 300 others, every tenth of the others is kept: 30.
     spread = np.linspace(0, len(others), most, endpoint=False).astype(np.intp)
     return np.concatenate([likes, others[spread]])

@@ -1,9 +1,10 @@
-"""Would the listener's past have agreed? Models of earlier weeks, examined on the weeks after them.
+"""Backtest of the taste model: models of earlier weeks, evaluated on the four weeks after each.
 
-Five times, a week apart, a model is trained on what was known then and asked about the four weeks
-that followed, beside the baselines. The newest of these models is the *held-back* twin of
-tonight's: when a later night wants to replace tonight's model, the twins of both are asked about
-weeks that neither has seen. So new and old are compared by the same tracks, and without a leak.
+Five times, a week apart, a model is trained on data before a cut and asked to predict the four
+weeks after it, beside the baselines. The newest of these models is the *held-back* twin of
+tonight's. When a later night wants to replace tonight's model, the held-back twins of both are
+evaluated on weeks that neither has seen. So new and old are compared on the same tracks, and
+without a leak.
 """
 
 import datetime as dt
@@ -29,10 +30,10 @@ from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel
 from smallhours.training.taste.rows import Past, Rows, rows_at
 
 Floats = npt.NDArray[np.float64]
-# By model: each exam with the scores that it gave.
+# Model -> folds with its scores of their tracks.
 Answers = Mapping[str, Sequence[tuple[Exam, Floats]]]
 
-# The oldest exam's four weeks end where the newest one's begin.
+# Number of folds. The oldest one's four weeks end where the newest one's begin.
 EXAMS = 5
 HELD_BACK = "held_back_"
 LAST_WEEK = "last_week"
@@ -41,13 +42,13 @@ A_WEEK = dt.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Sitting:
-    """One exam, the model that sat it, and its answers.
+    """One fold with the model that was trained for it, and its predictions.
 
     Attributes:
-        exam: The questions.
-        rows: What the model had learned from.
-        model: It.
-        log_odds: (n,) of the exam's tracks.
+        exam: The fold's tracks.
+        rows: The rows that the model learned from.
+        model: The model.
+        log_odds: (n,) its predictions for the fold's tracks.
     """
 
     exam: Exam
@@ -57,10 +58,10 @@ class Sitting:
 
 
 def hold_exams(past: Past, listener: str, night: Night, weights: EvidenceWeights) -> list[Sitting]:
-    """The exams that can be held, oldest first; one without adoptions or likes cannot."""
+    """Run the folds, oldest first; one without adoptions or enough likes is left out."""
     found = []
     for fold in weekly_folds(night.as_of, EXAMS):
-        # Named by its cut, so that the same weeks are asked about the same tracks.
+        # The seed is named after the cut, so that the same weeks always draw the same tracks.
         day = fold.cut.date().isoformat()
         exam = exam_of(past, fold, night.rng(listener, f"exam {day}"))
         if not exam.adopted or len(exam.tracks) == len(exam.adopted):
@@ -77,7 +78,7 @@ def hold_exams(past: Past, listener: str, night: Night, weights: EvidenceWeights
 def judge(
     newest: Sitting, past: Past, in_use: SavedModel | None, rng: np.random.Generator
 ) -> Verdict:
-    """The held-back twins of the new model and of the one in use, on the newest exam."""
+    """Compare the held-back twins of the new model and of the one in use, on the newest fold."""
     ours = placements(newest.exam.y, newest.log_odds)
     if in_use is None:
         return decide(ours, None, rng=rng)
@@ -90,7 +91,7 @@ def judge(
 
 
 def twin_of(saved: SavedModel) -> TasteModel | None:
-    """A saved model's held-back twin, where it has one."""
+    """Return a saved model's held-back twin, where it has one."""
     has = HELD_BACK + COLUMNS_FILE in saved.card.files
     return TasteModel.of(saved, HELD_BACK) if has else None
 
@@ -98,7 +99,7 @@ def twin_of(saved: SavedModel) -> TasteModel | None:
 def compare(
     sittings: Sequence[Sitting], past: Past, lake: Lake, listener: str, *, night: Night
 ) -> Answers:
-    """The same exams, answered by ours (`taste`), the baselines, and last week's model."""
+    """Score the same folds by the taste model (`taste`), the baselines and last week's model."""
     baselines = Baselines(lake, listener, past, night=night)
     found: dict[str, list[tuple[Exam, Floats]]] = {}
     for each in sittings:
@@ -112,7 +113,7 @@ def compare(
 
 
 def figures_of(answers: Answers, rng: np.random.Generator) -> dict[str, dict[str, Interval]]:
-    """By model: each figure's mean over its exams, with an interval."""
+    """Return each model's figures, averaged over its folds, with intervals."""
     return {
         name: averaged([figures(exam, scores) for exam, scores in each], rng)
         for name, each in answers.items()
@@ -120,9 +121,9 @@ def figures_of(answers: Answers, rng: np.random.Generator) -> dict[str, dict[str
 
 
 def best_baseline(answers: Answers, rng: np.random.Generator) -> tuple[str, Interval] | None:
-    """The baseline with the best AUC on the newest exam, and how much better ours is.
+    """Return the baseline with the best AUC on the newest fold, and the taste model's gain over it.
 
-    Picked in hindsight, so that ours is set against the strongest there could have been.
+    The baseline is chosen in hindsight, so that the comparison is with the strongest one.
     """
     exam, ours = answers[NAME][-1]
     theirs = {
@@ -140,7 +141,7 @@ def best_baseline(answers: Answers, rng: np.random.Generator) -> tuple[str, Inte
 
 
 def _last_weeks(lake: Lake, listener: str, night: Night) -> TasteModel | None:
-    """The held-back twin of the newest model that is a week old or older."""
+    """Return the held-back twin of the newest model that is a week old or older."""
     registry = Registry.of(lake)
     latest = (night.date - A_WEEK).isoformat()
     # A version begins with its night, and sorts by it.

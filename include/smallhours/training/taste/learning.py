@@ -1,4 +1,4 @@
-"""How is a taste learned from labelled rows, and what are its probabilities worth?"""
+"""Fitting and calibrating the taste model."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,13 @@ Floats = npt.NDArray[np.float64]
 
 FEWEST_LIKES = 10
 FEWEST_NEGATIVES = 20
-# Two numbers can be learned from this many adoptions; from fewer, the training rows must do.
+# Platt's two parameters can be learned from this many adoptions; with fewer, from training rows.
 FEWEST_TO_CALIBRATE = 30
 CROSS_FOLDS = 5
 
 
 def learn(past: Past, rows: Rows) -> TasteModel:
-    """Fit a model on some rows; not calibrated.
+    """Fit a model to some rows, without calibration.
 
     Raises:
         NotEnoughData: with fewer than ten likes or twenty others.
@@ -47,12 +47,12 @@ def learn(past: Past, rows: Rows) -> TasteModel:
 
 
 def calibrated_by_exam(exam: Exam, log_odds: Floats) -> Calibration:
-    """From what came true."""
+    """Calibrate on a fold: on tracks that were adopted later, and tracks that were not."""
     return Calibration.fit(log_odds, exam.y, _mixture(exam.y))
 
 
 def calibrated_by_artists(past: Past, rows: Rows) -> Calibration:
-    """From the training rows, each answered by a model that had met none of its artist's."""
+    """Calibrate on the training rows, each predicted by a model without its artist."""
     groups = _numbered(rows)
     if len(np.unique(groups)) < CROSS_FOLDS:
         return AS_TRAINED
@@ -67,12 +67,15 @@ def calibrated_by_artists(past: Past, rows: Rows) -> Calibration:
 
 
 def _mixture(y: npt.NDArray[np.intp]) -> Floats:
-    """Weights that make the others stand for three to each like, however many they are."""
+    """Return weights that make the others count three to each like, however many they are.
+
+    Example: with 10 likes and 600 others, a like weighs 1 and an other 3 x 10 / 600 = 0.05.
+    """
     likes, others = int((y == 1).sum()), int((y == 0).sum())
     return np.where(y == 1, 1.0, OTHERS_PER_LIKE * likes / others)
 
 
 def _numbered(rows: Rows) -> npt.NDArray[np.intp]:
-    """The artist of each row, as a number."""
+    """Return the artist of each row, as a number."""
     _, numbers = np.unique(np.array(rows.artists, dtype=str), return_inverse=True)
     return numbers.astype(np.intp)

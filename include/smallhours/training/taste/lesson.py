@@ -1,7 +1,7 @@
-"""What came of a night's training of the taste: the model, its figures, and whether it is used?
+"""The result of a night's taste training: the model, its figures, and the promotion verdict.
 
-Calibration is learned on the newest exam. What is reported of it is not: there, probabilities are
-calibrated on the oldest exam, whose truth ended before the newest one's cut.
+The calibration is fitted on the newest fold. Its reported figures must not be: for them, a
+calibration is fitted on the oldest fold, whose truth ended before the newest one's cut.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,21 +40,21 @@ UNJUDGED = "there is too little of a past to judge by: the default goes into use
 
 @dataclass(frozen=True)
 class Lesson:
-    """What came of a night's training.
+    """The result of a night's training.
 
     Attributes:
-        model: Learned from everything up to tonight, calibrated.
-        held_back: Its twin, which saw nothing of the last four weeks; None without such a past.
-        rows: What the model learned from.
+        model: Trained on everything up to tonight, calibrated.
+        held_back: Its twin, trained without the last four weeks; None without enough history.
+        rows: The rows that the model learned from.
         verdict: Whether it goes into use, and why.
-        calibrated_on: Which rows its probabilities were calibrated on, in words.
-        adoptions: In the newest exam.
-        untagged: Adoptions that it could not ask about.
-        by_model: Figures averaged over the exams, of ours and of each baseline.
-        calibration: `log_loss`, `brier` and `calibration_error` of the newest exam.
+        calibrated_on: The rows that its probabilities were calibrated on, in words.
+        adoptions: Number of adopted tracks in the newest fold.
+        untagged: Number of adoptions without tags, which are left out.
+        by_model: Figures averaged over the folds, of the taste model and of each baseline.
+        calibration: `log_loss`, `brier` and `calibration_error` on the newest fold.
         reliability: Its reliability curve.
-        gained: The best baseline, and ours minus it by AUC on the newest exam.
-        missing: What there was too little of, in a sentence; empty for nothing.
+        gained: The best baseline, and the gain in AUC over it on the newest fold.
+        missing: A sentence about data that there was too little of; empty for none.
     """
 
     model: TasteModel
@@ -74,14 +74,14 @@ class Lesson:
 def study(
     listener: str, lake: Lake, past: Past, *, night: Night, weights: EvidenceWeights
 ) -> Lesson:
-    """Learn tonight's taste, and judge it by the past.
+    """Train tonight's taste model, and backtest it.
 
     Args:
-        listener: Whose.
-        lake: Where the baselines and the models in use are.
-        past: What is known of them.
+        listener: The listener's name.
+        lake: The lake with the baselines' tables and the models in use.
+        past: The listener's history.
         night: Tonight.
-        weights: Of the evidence.
+        weights: Weights of the evidence.
 
     Raises:
         NotEnoughData: with too little to learn from tonight.
@@ -121,7 +121,7 @@ def _calibrated(past: Past, rows: Rows, newest: Sitting) -> tuple[Calibration, s
 
 
 def _known_before(past: Past, sittings: Sequence[Sitting]) -> Calibration:
-    """A calibration that knows nothing of the newest exam's weeks."""
+    """Return a calibration that has seen nothing of the newest fold's weeks."""
     oldest, newest = sittings[0], sittings[-1]
     over = oldest.exam.fold.until <= newest.exam.fold.cut
     if over and len(oldest.exam.adopted) >= FEWEST_TO_CALIBRATE:

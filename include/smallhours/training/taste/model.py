@@ -1,7 +1,7 @@
-"""How likely is the listener to like a track, by its tags? The saved model, ours or the baseline.
+"""The saved taste model: the probability that the listener likes a track, by its tags.
 
-Ours is `taste`; where none was learned yet, the first seed's classifier answers. Both are asked in
-the same way, with tags as Last.fm has them.
+The listener's own model is `taste`; where none was learned yet, the first seed's is used.
+Both have the same methods, which take tags as Last.fm has them.
 """
 
 import json
@@ -35,8 +35,8 @@ class TasteModel:
     Attributes:
         columns: The tags that it knows.
         classifier: Fitted on them.
-        calibration: From its log-odds to what came true.
-        version: Of the saved model; empty when it was not saved.
+        calibration: Maps its log-odds to the share that is adopted later.
+        version: Version of the saved model; empty when it was not saved.
     """
 
     columns: TagColumns
@@ -46,29 +46,29 @@ class TasteModel:
 
     @property
     def name(self) -> str:
-        """What it is called in the registry."""
+        """The model's name in the registry."""
         return NAME
 
     def log_odds(self, tags: Tags, tracks: Sequence[str]) -> Floats:
-        """Of a like, before calibration, (n,)."""
+        """Return the log-odds of a like, before calibration, (n,)."""
         if not len(tracks):
             return np.zeros(0)
         return self.classifier.decision_function(self.columns.counts(tags, tracks))
 
     def p_like(self, tags: Tags, tracks: Sequence[str]) -> Floats:
-        """P(like) of each track, (n,), 0-1, if one in four such tracks is liked at all.
+        """Return P(like) of each track, (n,), 0-1, in a mixture where one track in four is liked.
 
         Args:
-            tags: Of the tracks, as `load_tags` gives them: not by their names.
+            tags: Raw tags of the tracks, as `load_tags` returns them by default.
             tracks: Track keys.
         """
         return self.calibration(self.log_odds(tags, tracks))
 
     def contributions(self, tags: Tags, track_key: str) -> dict[str, float]:
-        """What each tag adds to a track's log-odds, by the tag's name, for and against.
+        """Return each tag's contribution to a track's log-odds, by the tag's name, for and against.
 
-        A tag of the track and of its artist is one; a tag that says nothing about the music is
-        called by itself. All together and the base make up `log_odds`.
+        A tag of both the track and its artist is one; a tag that says nothing about the music keeps
+        its raw name. Together with the intercept they sum to `log_odds`.
         """
         row = self.classifier.contributions(self.columns.counts(tags, [track_key])).tocoo()
         words = self.columns.words
@@ -79,9 +79,9 @@ class TasteModel:
         return found
 
     def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
-        """The names of the tags that speak most for a track, at most n, strongest first.
+        """Return the names of the tags that count most for a track, at most n, strongest first.
 
-        Those that speak against it, and those that say nothing about the music, are left out.
+        Tags that count against it, and tags that say nothing about the music, are left out.
         """
         shares = self.contributions(tags, track_key)
         speaking = [
@@ -90,7 +90,7 @@ class TasteModel:
         return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
 
     def files(self, prefix: str = "") -> dict[str, bytes]:
-        """The model as files for the registry."""
+        """Return the model as files for the registry."""
         noted = {
             "own": self.columns.own,
             "artist": self.columns.artist,
@@ -104,7 +104,7 @@ class TasteModel:
 
     @classmethod
     def of(cls, saved: SavedModel, prefix: str = "") -> Self:
-        """Read back what `files` gave.
+        """Read back the result of `files`.
 
         Raises:
             UnreadableModel: when a file is damaged, missing, or holds an untrusted type.
@@ -121,11 +121,11 @@ class TasteModel:
 
 @dataclass(frozen=True)
 class SeedTaste:
-    """The first seed's classifier, asked in the same way.
+    """The first seed's classifier, with the methods of `TasteModel`.
 
     Attributes:
-        classifier: Fitted.
-        version: Of the saved model; empty when it was not saved.
+        classifier: The fitted classifier.
+        version: Version of the saved model; empty when it was not saved.
     """
 
     classifier: FirstSeedClassifier
@@ -133,18 +133,18 @@ class SeedTaste:
 
     @property
     def name(self) -> str:
-        """What it is called in the registry."""
+        """The model's name in the registry."""
         return FIRST_SEED
 
     def p_like(self, tags: Tags, tracks: Sequence[str]) -> Floats:
-        """P(like) of each track, (n,), 0-1. Of a track without known tags: the base rate's."""
+        """Return P(like) of each track, (n,), 0-1; without known tags, the base rate."""
         if not len(tracks):
             return np.zeros(0)
         rows = [",".join(tags.as_first_seed(key)) for key in tracks]
         return self.classifier.predict_proba(rows)[:, 1]
 
     def contributions(self, tags: Tags, track_key: str) -> dict[str, float]:
-        """What each tag adds to a track's log-odds, by the tag's name."""
+        """Return each tag's contribution to a track's log-odds, by the tag's name."""
         found: dict[str, float] = {}
         for tag in tags.as_first_seed(track_key):
             if share := self.classifier.weight_of(tag):
@@ -153,7 +153,7 @@ class SeedTaste:
         return found
 
     def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
-        """The names of the tags that speak most for a track, at most n, strongest first."""
+        """Return the names of the tags that count most for a track, at most n, strongest first."""
         shares = self.contributions(tags, track_key)
         speaking = [
             (name, share) for name, share in shares.items() if share > 0 and tags.name(name)
@@ -162,7 +162,7 @@ class SeedTaste:
 
 
 def load_taste(lake: Lake, listener: str) -> TasteModel | SeedTaste | None:
-    """The listener's model in use, else the first seed's, or None before any training.
+    """Load the listener's model in use, else the first seed's; None before any training.
 
     Raises:
         UnreadableModel: when its file is damaged, missing, or holds an untrusted type.

@@ -1,10 +1,13 @@
-"""Which tracks does a taste learn from, as of a moment? Likes, dislikes and a background.
+"""The taste model's training rows as of a moment: likes, dislikes and a background.
 
-Nobody tells what they don't care for, so tracks of the catalog that the listener never met stand
-for it: ten for each like, drawn at random, which together weigh as much as the likes. Fewer would
-do as well on average, and make the top of the list a matter of the draw. Some of them would be
+Listeners rarely say what they do not like, so tracks of the catalog that they never heard are the
+background: ten for each like, drawn at random, which together weigh as much as the likes. Fewer
+would do as well on average, but make the top of the list depend on the draw. Some of them would be
 liked; a model of likes against random tracks ranks as one against all others would (Elkan and
-Noto, KDD 2008). What the listener did reject stands beside them, as heavy as its evidence.
+Noto, KDD 2008). Tracks that the listener did reject are added, weighted by their evidence.
+
+Example: 100 likes weigh 1 each on average. 1,000 background tracks are drawn, each of weight 100 /
+1,000 = 0.1.
 """
 
 import datetime as dt
@@ -32,7 +35,7 @@ from smallhours.training.tags import Tags, load_tags
 
 Floats = npt.NDArray[np.float64]
 
-# More likes make a night longer and a taste hardly sharper; the strongest are taken.
+# More likes take longer and hardly improve the model; the strongest are taken.
 MOST_LIKES = 4000
 BACKGROUND_PER_LIKE = 10
 FEWEST_DRAWN = 100
@@ -42,14 +45,14 @@ BACKGROUND = "background"
 
 @dataclass(frozen=True)
 class Past:
-    """All that is known of a listener, up to now.
+    """The history of a listener up to now, and the catalog.
 
     Attributes:
-        plays: Rows of `plays`; `skipped` for those that were cut short, too.
+        plays: Rows of `plays`; `skipped` is also True for plays that were cut short.
         library: Rows of `library`.
         feedback: Rows of `feedback`.
-        tags: Of every track of the pool and of those above, as Last.fm has them.
-        pool: Every track of the catalog that has a tag or whose artist has, in key order.
+        tags: Raw tags of every track of the pool and of the tables above.
+        pool: Every track of the catalog that has a tag or whose artist has one, in key order.
     """
 
     plays: pd.DataFrame
@@ -59,20 +62,19 @@ class Past:
     pool: tuple[str, ...]
 
     def tagged(self, keys: Collection[str]) -> list[str]:
-        """The tracks that have tags, in key order."""
+        """Return the tracks that have tags, in key order."""
         return sorted(key for key in keys if has_tags(self.tags, key))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What is learned from, n rows.
+    """Training rows, n of them.
 
     Attributes:
         tracks: Their keys: likes and dislikes in key order, then the background.
         y: (n,) 1 for a like.
-        weight: (n,) how much each counts: a like 1 on average, and the background, all together,
-            as much as all likes.
-        evidence: What says so, `background` where nothing does.
+        weight: (n,) a like weighs 1 on average; the background, all together, as much as all likes.
+        evidence: The strongest kind of evidence, or `background`.
     """
 
     tracks: tuple[str, ...]
@@ -82,16 +84,16 @@ class Rows:
 
     @property
     def artists(self) -> list[str]:
-        """Artist of each row."""
+        """The artist of each row."""
         return [artist_key_in(key) for key in self.tracks]
 
     @property
     def is_background(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether nothing but chance put the row there."""
+        """(n,) True for rows that were drawn at random."""
         return np.array([each == BACKGROUND for each in self.evidence], dtype=bool)
 
     def some(self, at: npt.NDArray[np.intp]) -> "Rows":
-        """Some of the rows, by their numbers."""
+        """Return some of the rows, by their numbers."""
         return Rows(
             tuple(self.tracks[each] for each in at),
             self.y[at],
@@ -100,13 +102,13 @@ class Rows:
         )
 
     def counts(self) -> dict[str, int]:
-        """Rows by evidence."""
+        """Return the number of rows by evidence."""
         found = pd.Series(self.evidence, dtype=object).value_counts()
         return {str(name): int(n) for name, n in sorted(found.items())}
 
 
 def read_past(lake: Lake, listener: str, *, night: Night) -> Past:
-    """Read what a listener did before the night's end, and the catalog."""
+    """Read a listener's history before the night's end, and the catalog."""
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", "sources"]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
@@ -124,7 +126,7 @@ def read_past(lake: Lake, listener: str, *, night: Night) -> Past:
 
 
 def has_tags(tags: Tags, key: str) -> bool:
-    """Whether a track or its artist has any."""
+    """Return True if a track or its artist has a tag."""
     return key in tags.own or artist_key_in(key) in tags.artist
 
 
@@ -136,14 +138,14 @@ def rows_at(
     rng: np.random.Generator,
     rejections: bool = True,
 ) -> Rows:
-    """The rows to learn from, by what was known at a moment.
+    """Return the training rows as of a moment.
 
     Args:
-        past: The listener's past; what is later than the moment is not looked at.
+        past: The listener's history; anything later than the moment is ignored.
         moment: UTC.
-        weights: Of the evidence.
-        rng: Draws the background.
-        rejections: Whether what the listener rejected is learned from, beside the background.
+        weights: Weights of the evidence.
+        rng: Random generator that draws the background.
+        rejections: False leaves out the tracks that the listener rejected.
     """
     plays = plays_before(past.plays, moment)
     library = library_before(past.library, moment)
@@ -173,7 +175,7 @@ def rows_at(
 
 
 def drawn(keys: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:
-    """At most so many of them, in their order."""
+    """Draw at most `most` of the keys, in their order."""
     if len(keys) <= most:
         return list(keys)
     at = rng.choice(len(keys), most, replace=False)
@@ -181,7 +183,10 @@ def drawn(keys: Sequence[str], most: int, rng: np.random.Generator) -> list[str]
 
 
 def _weights(rows: pd.DataFrame) -> Floats:
-    """The root of the evidence, over the mean root of the likes: ten plays are not ten likes."""
+    """Return the square root of the evidence, divided by its mean over the likes.
+
+    The root makes ten plays count for less than ten liked tracks.
+    """
     root: Floats = np.sqrt(rows["weight"].to_numpy(dtype=np.float64))
     likes = root[rows["label"].to_numpy() == 1]
     if len(likes):

@@ -1,4 +1,4 @@
-"""The training stage: learn the listener's taste from tags. How tracks sound: `training.audio`."""
+"""The stage that trains the listener's taste model from tags; `training.audio` predicts sound."""
 
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
@@ -18,10 +18,10 @@ from smallhours.training.taste.rows import read_past
 
 
 def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Learn the listener's taste, judge it by their past, and put it in use if it is not worse.
+    """Train the listener's taste model, backtest it, and put it in use if it is not worse.
 
     The first seed's classifier is trained beside it. With too little to learn from, `skipped` says
-    what is missing, and the model in use stays; without any, ranking does without.
+    what is missing, and the model in use stays; without any, ranking works without.
     """
     seed = _train_first_seed(listener, lake, night)
     weights = settings.training.evidence
@@ -40,7 +40,7 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
 
 
 def _train_first_seed(listener: str, lake: Lake, night: Night) -> Summary:
-    """The baseline, exactly as it was."""
+    """Train the first seed's classifier, and store it with its figures."""
     try:
         labelled = label_tracks(listener, lake, night=night)
         result = first_seed.train(labelled.frame)
@@ -60,7 +60,7 @@ def _train_first_seed(listener: str, lake: Lake, night: Night) -> Summary:
 
 
 def _told(lesson: Lesson) -> Summary:
-    """What a person wants to read of it."""
+    """Return the summary of a training for people."""
     told: Summary = {
         "likes": int(lesson.rows.y.sum()),
         "rejected": int(((lesson.rows.y == 0) & ~lesson.rows.is_background).sum()),
