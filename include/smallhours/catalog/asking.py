@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from smallhours.errors import BrokenReply, NotFound, ServiceError
@@ -31,11 +32,23 @@ PAUSE_PER_STORING = 9.0
 TOLERATED = 5
 
 
+@dataclass
+class Tally:
+    """What became of a stage's questions.
+
+    Attributes:
+        answered: How many were answered.
+    """
+
+    answered: int = 0
+
+
 def ask_all(
     questions: Sequence[Question],
     ask: Callable[[Question], Answer],
     *,
     missing: Answer,
+    tally: Tally,
     batch: int = BATCH,
     every_s: float = STORE_EVERY_S,
 ) -> Iterator[list[tuple[Question, Answer]]]:
@@ -45,6 +58,7 @@ def ask_all(
         questions: What to ask.
         ask: Asks one; must be thread-safe.
         missing: The answer that stands for "does not exist" (NotFound); that is an answer too.
+        tally: Counts what becomes of the questions.
         batch: Answers to a batch, at most.
         every_s: Seconds after which the answers so far are a batch, at the least.
 
@@ -75,6 +89,7 @@ def ask_all(
                         waiting = deque(each for each in waiting if not each[1].cancel())
                 else:
                     answers.append((question, outcome))
+                    tally.answered += 1
                 if answers and (len(answers) >= batch or time.monotonic() - stored_at >= pause):
                     begun = time.monotonic()
                     yield answers

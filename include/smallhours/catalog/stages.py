@@ -5,12 +5,14 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, neighbours, storage, tags
+from smallhours.catalog.asking import Tally
 from smallhours.catalog.candidates import gather
 from smallhours.catalog.neighbours import Seed
 from smallhours.catalog.normalisation.pipeline import shipped
@@ -35,6 +37,7 @@ from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -69,6 +72,20 @@ def fetch_neighbours(
     Raises:
         ServiceError: what was answered before it is kept.
     """
+    tally = Tally()
+    aside = SetAside(lake, listener, night)
+    aside.ask(lastfm, lambda: _ask_around(listener, lake, lastfm, settings, night, tally))
+    return {"asked": tally.answered, "lastfm_calls": lastfm.calls.total(), **aside.summary}
+
+
+def _ask_around(
+    listener: str,
+    lake: Lake,
+    lastfm: LastfmClient,
+    settings: Settings,
+    night: Night,
+    tally: Tally,
+) -> None:
     limits = settings.catalog
     weights = weights_of(lake, listener, night=night)
     names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
@@ -79,7 +96,7 @@ def fetch_neighbours(
     due = _due(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
     heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
     heard = heard[: limits.lastfm_calls_per_night]
-    asked = tags.fetch_artist_tags(lake, lastfm, heard, night=night.date)
+    tags.fetch_artist_tags(lake, lastfm, heard, night=night.date, tally=tally)
     weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
@@ -93,12 +110,12 @@ def fetch_neighbours(
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
-    asked += _ask_neighbours(lake, lastfm, [Seed("chart", "tags", "")], settings, night)
+    ask = partial(_ask_neighbours, lake, lastfm, settings=settings, night=night, tally=tally)
+    ask([Seed("chart", "tags", "")])
     seeds += [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
-    asked += _ask_neighbours(lake, lastfm, seeds, settings, night)
+    ask(seeds)
     # Who is similar is known only now; their best-known tracks are the next question.
-    asked += _ask_neighbours(lake, lastfm, _near_artists(lake, artists, settings), settings, night)
-    return {"asked": asked, "lastfm_calls": lastfm.calls.total()}
+    ask(_near_artists(lake, artists, settings))
 
 
 def fetch_tags(
@@ -137,15 +154,18 @@ def fetch_tags(
         _minutes(len(artists) + len(tracks), settings),
         math.ceil(due / budget),
     )
-    tags.fetch_artist_tags(lake, lastfm, [(k, by_artist[k]) for k in artists], night=night.date)
-    pairs = zip(by_track.loc[tracks, "artist"], by_track.loc[tracks, "title"], strict=True)
-    tags.fetch_track_tags(
-        lake,
-        lastfm,
-        [(key, artist, title) for key, (artist, title) in zip(tracks, pairs, strict=True)],
-        night=night.date,
-    )
-    left = due - len(artists) - len(tracks)
+    about_artists, about_tracks = Tally(), Tally()
+
+    def ask() -> None:
+        named = [(key, by_artist[key]) for key in artists]
+        tags.fetch_artist_tags(lake, lastfm, named, night=night.date, tally=about_artists)
+        chosen = by_track.loc[tracks]
+        named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
+        tags.fetch_track_tags(lake, lastfm, named_tracks, night=night.date, tally=about_tracks)
+
+    aside = SetAside(lake, listener, night)
+    aside.ask(lastfm, ask)
+    left = due - about_artists.answered - about_tracks.answered
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
     stored = storage.keep_within(
@@ -155,8 +175,8 @@ def fetch_tags(
         fresh_days=settings.catalog.fresh_days,
     )
     return {
-        "artists_asked": len(artists),
-        "tracks_asked": len(tracks),
+        "artists_asked": about_artists.answered,
+        "tracks_asked": about_tracks.answered,
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
         "minutes_to_go": _minutes(left, settings),
@@ -164,6 +184,7 @@ def fetch_tags(
         "tags_written": named["tags"],
         "tag_names": named["names"],
         **stored,
+        **aside.summary,
     }
 
 
@@ -185,7 +206,7 @@ def fetch_audio_features(
     """Ask for the audio features of tracks whose ids are known; read the data set.
 
     ReccoBeats is what the night rests on. AcousticBrainz and Spotify are asked besides: their
-    failures are reported in the summary, not raised.
+    failures are reported in the summary, not raised. Whoever refuses as a whole is set aside.
 
     Args:
         listener: Whose tracks are asked about first.
@@ -206,28 +227,31 @@ def fetch_audio_features(
             lake, Path(settings.catalog.features_file), night=night.date
         )
         summary["dataset_tracks"] = read["tracks"]
+    aside = SetAside(lake, listener, night, anew=True)
     services, fresh_days = settings.services, settings.catalog.fresh_days
     weights = weights_of(lake, listener, night=night).tracks
     if spotify is not None and services.spotify.legacy_features:
-        answer = feature_sources.ask_spotify(
-            lake, spotify, weights, night=night.date, fresh_days=fresh_days
-        )
+        ask = partial(feature_sources.ask_spotify, lake, spotify, weights, fresh_days=fresh_days)
+        answer = aside.ask(spotify, partial(ask, night=night.date)) or {}
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
         archive = feature_sources.of_acousticbrainz(acousticbrainz)
-        answer = feature_sources.ask_besides(lake, archive, weights, night=night.date)
+        besides = partial(feature_sources.ask_besides, lake, archive, weights, night=night.date)
+        answer = aside.ask(acousticbrainz, besides) or {}
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
-        return {**summary, "skipped": "ReccoBeats is switched off in the settings"}
-    answer = feature_sources.ask_source(
-        lake, feature_sources.of_reccobeats(reccobeats, fresh_days), weights, night=night.date
-    )
+        off = "ReccoBeats is switched off in the settings"
+        return {**summary, **aside.summary, "skipped": off}
+    source = feature_sources.of_reccobeats(reccobeats, fresh_days)
+    first = partial(feature_sources.ask_source, lake, source, weights, night=night.date)
+    answer = aside.ask(reccobeats, first) or {"asked": 0, "found": 0}
     return {
         **summary,
         "tracks_asked": answer["asked"],
         "tracks_found": answer["found"],
         "reccobeats_calls": reccobeats.calls.total(),
+        **aside.summary,
     }
 
 
@@ -274,15 +298,21 @@ def _due(
 
 
 def _ask_neighbours(
-    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], settings: Settings, night: Night
-) -> int:
-    """Ask about those seeds that were not asked about lately; returns how many."""
+    lake: Lake,
+    lastfm: LastfmClient,
+    seeds: Sequence[Seed],
+    *,
+    settings: Settings,
+    night: Night,
+    tally: Tally,
+) -> None:
+    """Ask about those seeds that were not asked about lately."""
     answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
     due = [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
-    return neighbours.fetch_neighbours(lake, lastfm, due, night=night.date)
+    neighbours.fetch_neighbours(lake, lastfm, due, night=night.date, tally=tally)
 
 
 def _near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:

@@ -144,15 +144,26 @@ def _refusal(fault: Fault, target: Target) -> Answer:
                 400,
                 {"error": "invalid_grant", "error_description": "Refresh token revoked"},
             )
-        case "lastfm_error":
-            code = fault.code or 8
-            return _lastfm(code, fault.status or ERRORS.get(code, ("", 400))[1], target)
-        case "server_error":
-            status = fault.status or 500
-            if target.service == "lastfm":
-                return _lastfm(8, status, target)
-            return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
+        case "lastfm_error" | "refused" | "server_error":
+            return _said(fault, target)
     raise AssertionError(f"{fault.kind} has no answer of its own")
+
+
+def _said(fault: Fault, target: Target) -> Answer:
+    """The service's own error body, as the rule wants it."""
+    if fault.kind == "server_error":
+        status = fault.status or 500
+        if target.service == "lastfm":
+            return _lastfm(8, status, target)
+        return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
+    if target.service == "lastfm":
+        code = fault.code or (8 if fault.kind == "lastfm_error" else 4)
+        status = fault.status or ERRORS.get(code, ("", 400))[1]
+        return _lastfm(code, status, target, words=fault.words)
+    status, words = fault.status or 403, fault.words or "Forbidden"
+    if target.service in ("reccobeats", "acousticbrainz"):
+        return _json(status, {"status": status, "error": words})
+    return _spotify(status, {"message": words})
 
 
 def _wait(fault: Fault, default: int) -> int:
@@ -167,8 +178,8 @@ def _spotify(status: int, error: dict[str, Any], *more: tuple[bytes, bytes]) -> 
     return _json(status, {"error": {"status": status, **error}}, *more)
 
 
-def _lastfm(code: int, status: int, target: Target) -> Answer:
-    words = ERRORS.get(code, (f"Error {code}", 400))[0]
+def _lastfm(code: int, status: int, target: Target, *, words: str | None = None) -> Answer:
+    words = words or ERRORS.get(code, (f"Error {code}", 400))[0]
     kind = JSON_TYPE if target.as_json else XML_TYPE
     body = render_error(code, words, as_json=target.as_json)
     return Answer(status, [(b"content-type", kind.encode())], body)

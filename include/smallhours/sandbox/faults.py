@@ -50,8 +50,9 @@ KINDS: Mapping[str, Kind] = {
         "the token endpoint refuses the refresh token as revoked", times=0, service="accounts"
     ),
     "server_error": Kind("`status` 500, 502, 503 or 504 with the service's own error body"),
+    "refused": Kind("`status` (403) with the service's own error body that says `words`"),
     "lastfm_error": Kind(
-        "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`",
+        "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`; `words`",
         service="lastfm",
     ),
     "timeout": Kind("no answer for `seconds` (30, at most 120), then the connection is closed"),
@@ -130,6 +131,7 @@ class Fault:
         seconds: how long to wait, or what Retry-After says.
         status: HTTP status, where the kind leaves a choice.
         code: Last.fm's error number.
+        words: what the error says, where the kind leaves a choice.
         count: how many rows.
         days: how long ago.
         acted: carry the request out before failing it, as a lost answer would.
@@ -146,6 +148,7 @@ class Fault:
     seconds: float | None = None
     status: int | None = None
     code: int | None = None
+    words: str | None = None
     count: int = 1
     days: float | None = None
     acted: bool = False

@@ -19,7 +19,14 @@ from xml.etree.ElementTree import Element
 import httpx2
 import pylast
 
-from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    NotFound,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
 from smallhours.services.budget import TokenBucket
 from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
@@ -43,9 +50,14 @@ LONGEST_RATE_LIMIT_S = 3600.0
 
 _PASSING = {8, 11, 16}  # operation failed, offline, temporarily unavailable
 _RATE_LIMIT = 29
+_NO_KEY = 10
+# Authentication failed, invalid session, invalid key, invalid signature, suspended key.
+_KEY_REFUSED = {4, 9, 10, 13, 26}
 _NOT_FOUND = 6
 # Error 6 also stands for our own mistakes: these must never be taken for an absence.
 _OUR_MISTAKE = re.compile(r"api.?key|required param|out of bounds|missing", re.IGNORECASE)
+_ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
+_FORBIDDEN = {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}
 _NO_PAGE = re.compile(r"\bpage\b", re.IGNORECASE)
 _NOT_XML = re.compile(
     "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&#(?:x0*(?:1[0-9a-f]|[0-8bcef])|"
@@ -217,6 +229,15 @@ class LastfmWire:
                 remedy="It is Last.fm's own trouble; the next try carries on from here.",
                 after=AFTER_FAULTS_S,
             )
+        if status in _FORBIDDEN:
+            # About the listener there is only one question: who refuses it refuses us.
+            kind = SourceRefused if method.startswith("user.") else Refused
+            raise kind(
+                SERVICE,
+                f"{method} was answered with status {status} and no explanation.",
+                remedy=f"{self._remedy(_NO_KEY)} If it lasts, check whether a proxy stands in "
+                "between.",
+            )
         if status != httpx2.codes.OK:
             raise BrokenReply(
                 SERVICE,
@@ -245,6 +266,10 @@ class LastfmWire:
             )
         if code == _NOT_FOUND and not _OUR_MISTAKE.search(said):
             raise self._absent(what, said, user=user)
+        if code == _NOT_FOUND and _ABOUT_THE_KEY.search(said):
+            code = _NO_KEY
+        if code in _KEY_REFUSED:
+            raise SourceRefused(SERVICE, what, remedy=self._remedy(code))
         raise Refused(SERVICE, what, remedy=self._remedy(code))
 
     def _absent(self, what: str, said: str, *, user: str) -> ServiceError:
@@ -272,10 +297,11 @@ class LastfmWire:
 
     def _remedy(self, code: int) -> str:
         connection = f"`lastfm_{self._listener}`"
-        if code in (4, 10, 13):
+        if code in _KEY_REFUSED - {26}:
             return (
                 f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
-                f"{connection}."
+                f"{connection}. Since December 2026 a key works only while its owner pays for "
+                "Last.fm."
             )
         if code == 17:
             return (
@@ -284,8 +310,8 @@ class LastfmWire:
             )
         if code == 26:
             return (
-                "Pause the DAGs: Last.fm has suspended the API key, and more calls make it worse. "
-                f"Write to Last.fm, or put another key into the connection {connection}."
+                "Last.fm has suspended the API key. Write to Last.fm, or put another key into the "
+                f"Airflow connection {connection}."
             )
         return "Smallhours asked for something that Last.fm no longer gives; look for an update."
 
