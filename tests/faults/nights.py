@@ -82,6 +82,10 @@ class Nights:
         """Add a fault that stays until the night is over."""
         book(self.server.state).add(Fault.from_json({"times": 0, **rule}))
 
+    def forgive(self) -> None:
+        """End all faults."""
+        book(self.server.state).clear()
+
     def next(self) -> dict[str, Summary]:
         """Run the next night but its training, each stage as a process of its own would.
 
@@ -95,7 +99,7 @@ class Nights:
                 for stage in () if name == "train_models" else stages:
                     told[stage.verb] = self.run(stage)
         finally:
-            book(self.server.state).clear()
+            self.forgive()
         return told
 
     def run(self, stage: Stage) -> Summary:

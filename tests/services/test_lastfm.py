@@ -177,9 +177,17 @@ def test_what_lastfm_does_not_know_is_not_found(lastfm: LastfmClient) -> None:
             ask()
 
 
-def test_an_empty_name_is_our_mistake_and_no_absence(lastfm: LastfmClient) -> None:
-    with pytest.raises(Refused, match="required parameter"):
-        lastfm.artist_tags("")
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_nothing_is_asked_for_an_empty_name(name: str, lastfm: LastfmClient) -> None:
+    for ask in (
+        lambda: lastfm.artist_tags(name),
+        lambda: lastfm.track_tags("Somebody", name),
+        lambda: lastfm.similar_artists(name),
+        lambda: lastfm.tag_top_tracks(name),
+    ):
+        with pytest.raises(NotFound, match="empty name"):
+            ask()
+    assert lastfm.calls.total() == 0
 
 
 def test_neighbours_are_ranked(lastfm: LastfmClient, sandbox: SandboxServer) -> None:

@@ -52,8 +52,12 @@ def fetch_neighbours(
         ServiceError: after the answers before it were kept.
     """
     none: tuple[Neighbour, ...] = ()
-    for answers in ask_all(seeds, _asker(lastfm), missing=none, tally=tally):
+    for answers in ask_all(seeds, _asker(lastfm), missing=none, about=_about, tally=tally):
         keep_neighbours(lake, answers, night=night)
+
+
+def _about(seed: Seed) -> str:
+    return artist_key_in(seed.key)
 
 
 def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:

@@ -19,7 +19,7 @@ from smallhours.catalog.normalisation.pipeline import shipped
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import last_fetched, to_ask
-from smallhours.catalog.tracks import heard_tracks, remember_tracks
+from smallhours.catalog.tracks import heard_tracks, named_rows, remember_tracks
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -75,7 +75,12 @@ def fetch_neighbours(
     tally = Tally()
     aside = SetAside(lake, listener, night)
     aside.ask(lastfm, lambda: _ask_around(listener, lake, lastfm, settings, night, tally))
-    return {"asked": tally.answered, "lastfm_calls": lastfm.calls.total(), **aside.summary}
+    return {
+        "asked": tally.answered,
+        "failed": tally.failed,
+        "lastfm_calls": lastfm.calls.total(),
+        **aside.summary,
+    }
 
 
 def _ask_around(
@@ -88,7 +93,7 @@ def _ask_around(
 ) -> None:
     limits = settings.catalog
     weights = weights_of(lake, listener, night=night)
-    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    names = _names(lake)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
     # The tags of all that was heard come first: which tags the listener likes, and which never
@@ -106,7 +111,8 @@ def _ask_around(
             strongest.index, strongest["artist"], strongest["title"], strict=True
         )
     ]
-    artists = weights.artists.head(limits.seed_artists)
+    artists = weights.artists[weights.artists.index.isin(by_artist.index)]
+    artists = artists.head(limits.seed_artists)
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
@@ -134,7 +140,7 @@ def fetch_tags(
     candidates = _gathered(lake, weights, settings, night)
     best = candidates.groupby("track_key")["strength"].max()
     wanted = pd.concat([weights.tracks, best]).groupby(level=0).max()
-    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    names = _names(lake)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
     wanted = wanted[wanted.index.isin(by_track.index)]
@@ -177,6 +183,7 @@ def fetch_tags(
     return {
         "artists_asked": about_artists.answered,
         "tracks_asked": about_tracks.answered,
+        "failed": about_artists.failed + about_tracks.failed,
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
         "minutes_to_go": _minutes(left, settings),
@@ -186,6 +193,11 @@ def fetch_tags(
         **stored,
         **aside.summary,
     }
+
+
+def _names(lake: Lake) -> pd.DataFrame:
+    """The names to ask by; an older lake may hold rows without any."""
+    return named_rows(lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"]))
 
 
 def _minutes(calls: int, settings: Settings) -> int:
@@ -227,6 +239,7 @@ def fetch_audio_features(
             lake, Path(settings.catalog.features_file), night=night.date
         )
         summary["dataset_tracks"] = read["tracks"]
+        summary["dataset_nameless_rows"] = read["nameless"]
     aside = SetAside(lake, listener, night, anew=True)
     services, fresh_days = settings.services, settings.catalog.fresh_days
     weights = weights_of(lake, listener, night=night).tracks

@@ -112,10 +112,14 @@ def _fetch(
     tally: Tally,
 ) -> None:
     none: tuple[Tag, ...] = ()
-    for answers in ask_all(questions, ask, missing=none, tally=tally):
+    for answers in ask_all(questions, ask, missing=none, about=_about, tally=tally):
         frame = pd.DataFrame([row for question, tags in answers for row in rows(question, tags)])
         if not frame.empty:
             keep_tags(lake, table, frame, night=night)
+
+
+def _about(question: tuple[str, ...]) -> str:
+    return artist_key_in(question[0])
 
 
 def keep_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:

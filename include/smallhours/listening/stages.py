@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from smallhours.errors import NotFound
+from smallhours.identity import is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
 from smallhours.listening.feedback import (
@@ -136,8 +137,6 @@ def sync_recent_plays(
     aside = SetAside(lake, listener, night, anew=True)
     told = aside.ask(spotify, spotify.recently_played) or []
     recent = [play for play in told if play.played_at < night.as_of]
-    if not recent:
-        return {"recent_plays": 0, "spotify_calls": spotify.calls.total(), **aside.summary}
     reported = plays_frame(
         (
             {
@@ -149,6 +148,14 @@ def sync_recent_plays(
         ),
         source=SPOTIFY,
     )
+    counts = {
+        "recent_plays": len(recent),
+        "nameless_rows": len(recent) - len(reported),
+        "spotify_calls": spotify.calls.total(),
+        **aside.summary,
+    }
+    if reported.empty:
+        return counts
     newest = newest_play(lake, listener, source=SPOTIFY)
     since = reported["played_at"].min().to_pydatetime()
     until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
@@ -156,11 +163,7 @@ def sync_recent_plays(
     # Spotify has holes: what it told once and tells no more is not withdrawn.
     unified = supplement(stored, reported, source=SPOTIFY, durations=lengths_of(lake, stored))
     report = store(lake, listener, stored, unified)
-    summary: Summary = {
-        "recent_plays": len(recent),
-        "plays_added": report.added,
-        "spotify_calls": spotify.calls.total(),
-    }
+    summary: Summary = {**counts, "plays_added": report.added}
     if newest is not None and len(recent) >= MOST_RECENT and newest + LONGEST_TRACK < since:
         summary["gap"] = (
             f"you played more than {MOST_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
@@ -197,6 +200,7 @@ def sync_library(
     counts = seen["signal"].value_counts().to_dict()
     return {
         **{f"{each}_tracks": int(counts.get(each, 0)) for each in SIGNALS if each not in unread},
+        "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": spotify.calls.total() if wishes.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,

@@ -27,6 +27,7 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.identity import is_named
 from smallhours.services.budget import TokenBucket
 from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
@@ -54,6 +55,7 @@ _NO_KEY = 10
 # Authentication failed, invalid session, invalid key, invalid signature, suspended key.
 _KEY_REFUSED = {4, 9, 10, 13, 26}
 _NOT_FOUND = 6
+_NAMES = ("artist", "track", "tag")
 # Error 6 also stands for our own mistakes: these must never be taken for an absence.
 _OUR_MISTAKE = re.compile(r"api.?key|required param|out of bounds|missing", re.IGNORECASE)
 _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
@@ -158,6 +160,8 @@ class LastfmWire:
         Raises:
             ServiceError: what stands in its place.
         """
+        if not is_named(*(str(params[name]) for name in _NAMES if name in params)):
+            raise NotFound(SERVICE, "nothing has an empty name.", remedy="Nothing needs doing.")
         question = f"{SERVICE} {method} {urlencode(sorted(params.items()))}"
         kept = self._journal.recall(question)
         if kept is not None:
