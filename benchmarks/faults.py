@@ -33,6 +33,7 @@ from smallhours.lake.tables import (
     CANDIDATES,
     LIBRARY,
     PLAYS,
+    SET_ASIDE,
     SIMILAR,
     TRACK_TAGS,
     TRACKS,
@@ -151,6 +152,8 @@ class Bench:
         except SmallhoursError as error:
             ended = type(error).__name__
         faults.clear()
+        # A service that was set aside is asked anew by the night's first stage, or the next night.
+        shutil.rmtree(lake / SET_ASIDE.name, ignore_errors=True)
         self.run(case.stage, lake)
         quiet = self._folder / f"after-{case.stage}"
         if case.drifts:

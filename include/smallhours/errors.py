@@ -11,7 +11,8 @@
     │   │   └── QuotaExceeded  the day's quota is used up; nothing works before it renews
     │   ├── NeedsLogin         the login expired or was revoked: only the listener can help
     │   ├── NotFound           the service says that the thing does not exist
-    │   ├── Refused            a wrong key, a private profile, a missing scope, a closed endpoint
+    │   ├── Refused            a private profile, a missing scope, a closed endpoint
+    │   │   └── SourceRefused  a wrong or unpaid key, a blocked account: nothing else will work
     │   └── BrokenReply        the reply can't be understood
     ├── NotEnoughData          too little history or catalog for what was asked
     ├── DegeneratePlaylist     tonight's list is not fit to replace yesterday's
@@ -86,7 +87,11 @@ class NotFound(ServiceError):
 
 
 class Refused(ServiceError):
-    """The service understood and will not: wrong key, private profile, missing scope."""
+    """The service understood and will not: a private profile, a missing scope, one odd question."""
+
+
+class SourceRefused(Refused):
+    """The service refuses the key, the account or the app, and so every other question too."""
 
 
 class BrokenReply(ServiceError):

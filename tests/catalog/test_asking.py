@@ -5,8 +5,16 @@ import time
 
 import pytest
 
-from smallhours.catalog.asking import AHEAD, TOLERATED, ask_all
-from smallhours.errors import BrokenReply, NotFound, RetryLater
+from smallhours.catalog.asking import AHEAD, MAX_FAILURES, Tally, ask_all
+from smallhours.errors import (
+    BrokenReply,
+    NotFound,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
+from smallhours.services.patience import PassingFault
 
 
 def limited() -> RetryLater:
@@ -17,6 +25,14 @@ def broken() -> BrokenReply:
     return BrokenReply("Last.fm", "it is not XML.", remedy="Wait.")
 
 
+def refused() -> Refused:
+    return Refused("Last.fm", "it may not be asked.", remedy="Leave it.")
+
+
+def passing() -> PassingFault:
+    return PassingFault("Last.fm", "an error 500.", remedy="Wait.", after=300)
+
+
 def test_answers_come_in_the_order_of_the_questions_and_an_absence_is_one() -> None:
     def ask(number: int) -> int:
         time.sleep(0.002 * (number % 3))
@@ -24,7 +40,7 @@ def test_answers_come_in_the_order_of_the_questions_and_an_absence_is_one() -> N
             raise NotFound("Last.fm", "no such track.", remedy="None.")
         return number * 10
 
-    batches = list(ask_all(range(200), ask, missing=-1, batch=30))
+    batches = list(ask_all(range(200), ask, missing=-1, about=str, tally=Tally(), batch=30))
     assert all(len(batch) <= 30 for batch in batches)
     answers = list(itertools.chain.from_iterable(batches))
     assert answers == [(n, -1 if n == 7 else n * 10) for n in range(200)]
@@ -35,7 +51,10 @@ def test_answers_are_handed_over_every_few_seconds_while_others_are_asked() -> N
         time.sleep(0.02)
         return number
 
-    sizes = [len(batch) for batch in ask_all(range(120), ask, missing=0, every_s=0.05)]
+    sizes = [
+        len(batch)
+        for batch in ask_all(range(120), ask, missing=0, about=str, tally=Tally(), every_s=0.05)
+    ]
     assert len(sizes) > 2
     assert sum(sizes) == 120
 
@@ -52,23 +71,86 @@ def test_a_rate_limit_stops_the_asking_and_keeps_what_was_answered() -> None:
 
     kept: list[tuple[int, int]] = []
     with pytest.raises(RetryLater):  # noqa: PT012 - what came before the error counts
-        for batch in ask_all(range(1000), ask, missing=0):
+        for batch in ask_all(range(1000), ask, missing=0, about=str, tally=Tally()):
             kept += batch
     assert [number for number, _ in kept] == list(range(50))
     assert len(asked) <= 50 + AHEAD
 
 
-def test_one_broken_reply_does_not_stand_in_the_way_of_other_questions() -> None:
+@pytest.mark.parametrize(
+    "failure", [broken(), refused(), passing()], ids=lambda e: type(e).__name__
+)
+def test_a_few_failures_are_left_out_and_counted(failure: ServiceError) -> None:
+    odd = {3, 77, 78, 200, 499}
+
     def ask(number: int) -> int:
-        if number == 3:
+        if number in odd:
+            raise failure
+        return number
+
+    tally = Tally()
+    kept: list[tuple[int, int]] = []
+    for batch in ask_all(range(500), ask, missing=0, about=str, tally=tally):
+        kept += batch
+    assert [number for number, _ in kept] == [n for n in range(500) if n not in odd]
+    assert (tally.answered, tally.failed) == (495, 5)
+
+
+def test_all_questions_about_one_artist_are_one_oddity() -> None:
+    def ask(number: int) -> int:
+        if number < 20:
             raise broken()
         return number
 
-    kept: list[tuple[int, int]] = []
-    with pytest.raises(BrokenReply):  # noqa: PT012 - what came before the error counts
-        for batch in ask_all(range(500), ask, missing=0):
-            kept += batch
-    assert [number for number, _ in kept] == [n for n in range(500) if n != 3]
+    tally = Tally()
+    whose = lambda number: "odd" if number < 20 else str(number)  # noqa: E731
+    list(ask_all(range(40), ask, missing=0, about=whose, tally=tally))
+    assert (tally.answered, tally.failed) == (20, 20)
+
+
+def test_more_than_a_twentieth_failing_ends_the_asking() -> None:
+    def ask(number: int) -> int:
+        if number % 10 == 9:
+            raise broken()
+        return number
+
+    with pytest.raises(BrokenReply):
+        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+
+
+def test_a_service_that_goes_down_late_is_left_alone_soon() -> None:
+    asked = []
+
+    def ask(number: int) -> int:
+        asked.append(number)
+        if number >= 2000:
+            raise passing()
+        return number
+
+    with pytest.raises(RetryLater):
+        list(ask_all(range(4000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= 2000 + MAX_FAILURES + 1 + AHEAD
+
+
+def test_a_service_that_refuses_every_question_refuses_us() -> None:
+    def ask(_: int) -> int:
+        raise refused()
+
+    with pytest.raises(SourceRefused, match="may not") as ended:
+        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+    assert str(ended.value).count("Last.fm:") == 1
+
+
+def test_a_refused_key_ends_the_asking_at_once() -> None:
+    asked = []
+
+    def ask(number: int) -> int:
+        asked.append(number)
+        raise SourceRefused("Last.fm", "a wrong key.", remedy="Another.")
+
+    with pytest.raises(SourceRefused):
+        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= AHEAD
 
 
 def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
@@ -80,5 +162,5 @@ def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
         raise broken()
 
     with pytest.raises(BrokenReply):
-        list(ask_all(range(1000), ask, missing=0))
-    assert len(asked) <= TOLERATED + AHEAD
+        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= MAX_FAILURES + 1 + AHEAD

@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 
 from smallhours.checkup.finding import Health
-from smallhours.checkup.lately import check_last_night, check_models, check_quotas
+from smallhours.checkup.lately import (
+    check_last_night,
+    check_models,
+    check_quotas,
+    check_set_aside,
+)
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS
+from smallhours.lake.tables import PLAYLISTS, SET_ASIDE
 from smallhours.services.budget import TokenBucket
 from smallhours.settings import LakeLocation
 from tests.household import settings_for
@@ -73,3 +78,18 @@ def test_a_days_budget_that_is_nearly_used_up_is_told(tmp_path: Path) -> None:
     (found,) = check_quotas(settings)
     assert found.health is Health.NOTE
     assert found.what.startswith("9 of the 10 calls")
+
+
+def test_a_service_that_is_set_aside_is_told_until_the_day_after(lake: Lake) -> None:
+    row = {
+        "night": TODAY - dt.timedelta(days=1), "service": "Last.fm", "reason": "Last.fm: error 10.",
+        "remedy": "Put a key in.", "at": dt.datetime(2026, 11, 1, 3, tzinfo=dt.UTC),
+    }  # fmt: skip
+    lake.merge(SET_ASIDE, pd.DataFrame([row]), partition={"listener": "ada"})
+
+    (found,) = check_set_aside("ada", lake, today=TODAY)
+
+    assert found.health is Health.NOTE
+    assert (found.subject, found.remedy) == ("Last.fm", "Put a key in.")
+    assert "error 10" in found.what
+    assert check_set_aside("ada", lake, today=TODAY + dt.timedelta(days=1)) == []

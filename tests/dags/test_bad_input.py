@@ -48,14 +48,15 @@ def test_a_connection_without_a_key(run_dag: RunDag, house: House) -> None:
     assert "`lastfm_ada` has no `api_key`" in sync(run_dag)
 
 
-def test_a_wrong_key(run_dag: RunDag, house: House) -> None:
+def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, house: House) -> None:
     house.set_connection("lastfm_ada", conn_type="lastfm", password="0" * 32)
 
-    error = sync(run_dag)
+    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
 
-    assert "Last.fm" in error
-    assert "lastfm_ada" in error
-    assert "0" * 32 not in error
+    assert outcome.succeeded
+    assert "set aside: Last.fm" in outcome.log
+    assert "`lastfm_ada`" in outcome.log
+    assert "0" * 32 not in outcome.log
 
 
 def test_a_revoked_login(run_dag: RunDag, house: House) -> None:

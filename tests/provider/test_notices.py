@@ -103,6 +103,14 @@ def test_what_an_error_means_to_the_listener() -> None:
     assert notices.trouble("ada", RetryLater("x", "busy.", remedy="Wait.", after=1)) is None
 
 
+def test_a_service_that_is_set_aside_needs_the_listener() -> None:
+    told = notices.set_aside("ada", {"set_aside": "Last.fm: error 10. Put a key in."})
+    assert told is not None
+    assert told.event == "needs_you"
+    assert told.body.startswith("Last.fm: error 10. Put a key in.")
+    assert notices.set_aside("ada", {"plays_added": 3}) is None
+
+
 @pytest.mark.parametrize(
     ("days_ago", "when"), [(149, None), (150, "in 32 days"), (181, "tomorrow"), (183, None)]
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 
-from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater
+from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, SourceRefused
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.lastfm import LastfmClient, NoSuchPage
@@ -177,9 +177,17 @@ def test_what_lastfm_does_not_know_is_not_found(lastfm: LastfmClient) -> None:
             ask()
 
 
-def test_an_empty_name_is_our_mistake_and_no_absence(lastfm: LastfmClient) -> None:
-    with pytest.raises(Refused, match="required parameter"):
-        lastfm.artist_tags("")
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_nothing_is_asked_for_an_empty_name(name: str, lastfm: LastfmClient) -> None:
+    for ask in (
+        lambda: lastfm.artist_tags(name),
+        lambda: lastfm.track_tags("Somebody", name),
+        lambda: lastfm.similar_artists(name),
+        lambda: lastfm.tag_top_tracks(name),
+    ):
+        with pytest.raises(NotFound, match="empty name"):
+            ask()
+    assert lastfm.calls.total() == 0
 
 
 def test_neighbours_are_ranked(lastfm: LastfmClient, sandbox: SandboxServer) -> None:
@@ -292,9 +300,46 @@ def test_a_wrong_key_names_the_connection_and_never_itself(
     assert client.calls.total() == 1
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *({"kind": "lastfm_error", "code": code} for code in (4, 9, 10, 13, 26)),
+        {"kind": "lastfm_error", "code": 6, "words": "You must supply a valid api_key"},
+        {"kind": "html_body", "status": 401},
+        {"kind": "html_body", "status": 403},
+    ],
+    ids=str,
+)
+def test_a_refused_key_is_told_from_a_refused_question(
+    rule: dict[str, object], lastfm: LastfmClient, sandbox: SandboxServer
+) -> None:
+    misbehave(sandbox, **rule)
+    with pytest.raises(SourceRefused, match="`lastfm_ada`"):
+        lastfm.user_info("ada")
+    assert lastfm.calls.total() == 1
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *({"kind": "lastfm_error", "code": code} for code in (7, 17, 27)),
+        {"kind": "lastfm_error", "code": 6, "words": "artist is missing or malformed"},
+        {"kind": "html_body", "status": 403},
+    ],
+    ids=str,
+)
+def test_a_refused_question_is_no_refused_key(
+    rule: dict[str, object], lastfm: LastfmClient, sandbox: SandboxServer
+) -> None:
+    misbehave(sandbox, **rule)
+    with pytest.raises(Refused) as caught:
+        lastfm.artist_tags("Somebody")
+    assert not isinstance(caught.value, SourceRefused)
+
+
 def test_a_suspended_key_says_to_stop(lastfm: LastfmClient, sandbox: SandboxServer) -> None:
     misbehave(sandbox, kind="lastfm_error", code=26)
-    with pytest.raises(Refused, match="Pause the DAGs"):
+    with pytest.raises(Refused, match="has suspended the API key"):
         lastfm.user_info("ada")
     assert lastfm.calls.total() == 1
 

@@ -9,7 +9,14 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.errors import BrokenReply, QuotaExceeded, Refused, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    QuotaExceeded,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.json_reply import Json
 from smallhours.services.reccobeats import FEATURES, ReccobeatsClient, parse_features
@@ -117,7 +124,8 @@ def test_a_passing_fault_is_tried_again(
         (Reply(b"{}", 429, {"Retry-After": "9"}), RetryLater),
         (Reply(b"{}", 429, {"Retry-After": "70000"}), QuotaExceeded),
         (Reply(b'{"message": "ids is required"}', 400), Refused),
-        (Reply(b"<html>", 403), BrokenReply),
+        (Reply(b"<html>", 403), SourceRefused),
+        (Reply(b"<html>", 400), BrokenReply),
         (Reply(b'{"content": [{"energy": "loud"}]}'), BrokenReply),
         (Reply(b"{}"), BrokenReply),
     ],

@@ -14,6 +14,7 @@ from smallhours.errors import (
     Refused,
     RetryLater,
     ServiceError,
+    SourceRefused,
 )
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.spotify import SpotifyClient
@@ -67,6 +68,9 @@ def test_a_403_says_which_of_its_reasons_it_has(said: str, remedy: str) -> None:
     for reply in (error(403, said), Reply(said.encode(), 403)):
         got = failure(TOKEN, reply)
         assert isinstance(got, Refused)
+        assert isinstance(got, SourceRefused) == (
+            remedy in ("Premium subscription", "User Management")
+        )
         assert remedy in got.remedy
 
 

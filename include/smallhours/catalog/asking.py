@@ -2,18 +2,22 @@
 
 Questions go out several at a time, the service's budget sets the pace, and answers come back in
 batches that the caller stores while further questions are on their way. A batch is handed over
-every second or so, so that a process that is killed has little to ask again. When the service asks
-us to wait or fails for good, nothing more is asked, the answers so far are handed over first, and
-the error is raised after them.
+every second or so, so that a process that is killed has little to ask again.
+
+A question that the service trips over is left out and counted: nothing is stored of it, so that it
+is asked again another night. When too many fail, or the service asks us to wait or refuses us as a
+whole, nothing more is asked, the answers so far are handed over first, and the error is raised
+after them.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from smallhours.errors import BrokenReply, NotFound, ServiceError
+from smallhours.errors import BrokenReply, NotFound, Refused, ServiceError, SourceRefused
 from smallhours.services.patience import PassingFault
 
 Question = TypeVar("Question")
@@ -27,8 +31,54 @@ BATCH = 1000
 STORE_EVERY_S = 1.0
 # Storing may take a tenth of the time; a large lake gets fewer and larger batches.
 PAUSE_PER_STORING = 9.0
-# One question that the service trips over must not stand in the way of all after it.
-TOLERATED = 5
+# Failures of a stage: this many, or this share of what was asked, but no more than this many one
+# after the other. More are the service's trouble.
+MAX_FAILURES = 5
+MAX_FAILED_SHARE = 0.05
+
+
+@dataclass
+class Tally:
+    """What became of a stage's questions.
+
+    Attributes:
+        answered: How many were answered.
+        failed: How many the service failed to answer.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    _about: set[str] = field(default_factory=set)
+    _in_a_row: set[str] = field(default_factory=set)
+    _only_refusals: bool = True
+
+    def answer(self) -> None:
+        """Count an answer."""
+        self.answered += 1
+        self._in_a_row.clear()
+
+    def fail(self, failure: ServiceError, about: str) -> ServiceError | None:
+        """Count a failure; returns the error with which the asking has to end, if it has.
+
+        Args:
+            failure: The error.
+            about: Whom the question was about. However many questions about one artist fail, they
+                are one oddity.
+        """
+        if not _of_one_question(failure):
+            return failure
+        self.failed += 1
+        self._about.add(about)
+        self._in_a_row.add(about)
+        self._only_refusals &= isinstance(failure, Refused)
+        asked = self.answered + self.failed
+        few = len(self._about) <= max(MAX_FAILURES, MAX_FAILED_SHARE * asked)
+        if few and len(self._in_a_row) <= MAX_FAILURES:
+            return None
+        if self._only_refusals and not self.answered:
+            # Who refuses one question after the other refuses us.
+            return SourceRefused(failure.service, _said(failure), remedy=failure.remedy)
+        return failure
 
 
 def ask_all(
@@ -36,6 +86,8 @@ def ask_all(
     ask: Callable[[Question], Answer],
     *,
     missing: Answer,
+    about: Callable[[Question], str],
+    tally: Tally,
     batch: int = BATCH,
     every_s: float = STORE_EVERY_S,
 ) -> Iterator[list[tuple[Question, Answer]]]:
@@ -45,22 +97,24 @@ def ask_all(
         questions: What to ask.
         ask: Asks one; must be thread-safe.
         missing: The answer that stands for "does not exist" (NotFound); that is an answer too.
+        about: Names the artist or tag that a question is about.
+        tally: Counts what becomes of the questions.
         batch: Answers to a batch, at most.
         every_s: Seconds after which the answers so far are a batch, at the least.
 
     Raises:
-        ServiceError: any other than NotFound, after the answers around it were yielded. A rate
-            limit or a refusal ends the asking at once, replies that can't be used after a few.
+        ServiceError: after the answers around it were yielded. A rate limit or a refused key ends
+            the asking at once, what may be the fault of single questions when there is too much.
     """
     remaining = iter(questions)
     waiting: deque[tuple[Question, Future[Answer]]] = deque()
     answers: list[tuple[Question, Answer]] = []
-    failures: list[ServiceError] = []
+    ending: ServiceError | None = None
     pause, stored_at = every_s, time.monotonic()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             while True:
-                while len(waiting) < AHEAD and not _hopeless(failures):
+                while len(waiting) < AHEAD and ending is None:
                     question = next(remaining, None)
                     if question is None:
                         break
@@ -70,11 +124,12 @@ def ask_all(
                 question, future = waiting.popleft()
                 outcome = _outcome(future, missing)
                 if isinstance(outcome, ServiceError):
-                    failures.append(outcome)
-                    if _hopeless(failures):
+                    ending = ending or tally.fail(outcome, about(question))
+                    if ending is not None:
                         waiting = deque(each for each in waiting if not each[1].cancel())
                 else:
                     answers.append((question, outcome))
+                    tally.answer()
                 if answers and (len(answers) >= batch or time.monotonic() - stored_at >= pause):
                     begun = time.monotonic()
                     yield answers
@@ -85,8 +140,8 @@ def ask_all(
             pool.shutdown(wait=False, cancel_futures=True)
     if answers:
         yield answers
-    if failures:
-        raise failures[-1] if _hopeless(failures) else failures[0]
+    if ending is not None:
+        raise ending
 
 
 def _outcome(future: "Future[Answer]", missing: Answer) -> Answer | ServiceError:
@@ -98,8 +153,12 @@ def _outcome(future: "Future[Answer]", missing: Answer) -> Answer | ServiceError
         return error
 
 
-def _hopeless(failures: Sequence[ServiceError]) -> bool:
-    """Whether asking on would do no good."""
-    return len(failures) >= TOLERATED or any(
-        not isinstance(each, BrokenReply | PassingFault) for each in failures
+def _of_one_question(failure: ServiceError) -> bool:
+    """Whether other questions may well be answered: no rate limit, no refused key."""
+    return isinstance(failure, BrokenReply | PassingFault | Refused) and not isinstance(
+        failure, SourceRefused
     )
+
+
+def _said(failure: ServiceError) -> str:
+    return failure.what.removeprefix(f"{failure.service}: ")

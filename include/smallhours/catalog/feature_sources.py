@@ -14,7 +14,7 @@ import pandas as pd
 
 from smallhours.catalog.features import ACOUSTICBRAINZ, RECCOBEATS, SPOTIFY, keep_features
 from smallhours.catalog.tags import to_ask
-from smallhours.errors import Refused, ServiceError
+from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
@@ -109,9 +109,14 @@ def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.dat
     """Ask a source that the night can do without: its failure is reported, not raised.
 
     What it did not answer is not noted as missing; it is asked for again on the next night.
+
+    Raises:
+        SourceRefused: it refuses whatever it is asked.
     """
     try:
         return ask_source(lake, source, weights, night=night)
+    except SourceRefused:
+        raise
     except ServiceError as error:
         LOG.warning("no more audio features from %s tonight: %s", source.name, error)
         return {"skipped": str(error)}
@@ -124,12 +129,17 @@ def ask_spotify(
 
     That is said once and remembered in the lake; after `fresh_days` one call finds out whether
     it still holds.
+
+    Raises:
+        SourceRefused: Spotify refuses whatever it is asked, which says nothing of audio features.
     """
     since = _refused_on(lake)
     if since is not None and (night - since).days < fresh_days:
         return {"skipped": f"Spotify refused on {since.isoformat()}; this app may not ask"}
     try:
         return ask_source(lake, of_spotify(client, fresh_days), weights, night=night)
+    except SourceRefused:
+        raise
     except Refused as error:
         if since is None:
             LOG.warning(

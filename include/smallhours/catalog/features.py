@@ -14,7 +14,7 @@ import pandas as pd
 
 from smallhours.catalog.tags import keep_tags
 from smallhours.errors import SettingsError
-from smallhours.identity import artist_key_in, identify
+from smallhours.identity import artist_key_in, identify, is_named
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACK_TAGS
 
@@ -109,13 +109,17 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     without a title goes by its `track_id`: good enough to learn from, never recommended.
 
     Returns:
-        How many `tracks`, `features` and `tags` were read; zeros when this very file was read
-        before.
+        How many `tracks`, `features` and `tags` were read, zeros when this very file was read
+        before; and how many rows are `nameless`: they have no artist and are left out.
 
     Raises:
         SettingsError: when the file is missing, unreadable or lacks a column.
     """
-    frame = _read(path)
+    everything = _read(path)
+    artists = everything["artist"].astype(object)
+    shown = artists.where(artists.notna(), "").map(str).map(is_named).astype(bool)
+    frame = everything[shown].reset_index(drop=True)
+    nameless = len(everything) - len(frame)
     version = f"{path.name}@{_fingerprint(path)}"
     # The artist's name and the title (or the id in the file) name the recording.
     titles = frame["title"] if "title" in frame else frame["track_id"].fillna("").astype(str)
@@ -128,7 +132,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     frame = frame.drop_duplicates("track_key", ignore_index=True)
     stored = lake.frame(AUDIO_FEATURES, columns=["source", "model"])
     if ((stored["source"] == DATASET) & (stored["model"] == version)).any():
-        return {"tracks": 0, "features": 0, "tags": 0}
+        return {"tracks": 0, "features": 0, "tags": 0, "nameless": nameless}
     names = [name for name in FEATURES if name in frame]
     long = frame.melt("track_key", names, var_name="feature", value_name="value").dropna()
     tags = frame[["track_key"]].assign(tag=frame["tags"].fillna("").astype(str).str.split(","))
@@ -137,7 +141,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     tags = tags[tags["tag"] != ""].assign(count=100)
     keep_tags(lake, TRACK_TAGS, tags, night=night)
     _merge(lake, long, source=DATASET, model=version, night=night)
-    return {"tracks": len(frame), "features": len(long), "tags": len(tags)}
+    return {"tracks": len(frame), "features": len(long), "tags": len(tags), "nameless": nameless}
 
 
 def _merge(
@@ -178,7 +182,7 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path} lacks the columns {', '.join(missing)}.",
             remedy="Add them; the README shows the format.",
         )
-    return frame.dropna(subset=["artist"]).reset_index(drop=True)
+    return frame
 
 
 def _fingerprint(path: Path) -> str:

@@ -14,6 +14,7 @@ from smallhours.identity import (
     Identity,
     artist_key_of,
     identify,
+    is_named,
     kind_of,
     normalise,
     plain_artist,
@@ -85,6 +86,8 @@ def best_match(sought: Sought, found: Iterable[SpotifyTrack]) -> tuple[SpotifyTr
     """
     best: tuple[SpotifyTrack, float] | None = None
     for track in found:
+        if not is_named(track.artist, track.title):
+            continue
         score = match_score(sought, track)
         if score is not None and (best is None or score > best[1]):
             best = track, score

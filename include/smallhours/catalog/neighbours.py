@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.asking import ask_all
+from smallhours.catalog.asking import Tally, ask_all
 from smallhours.catalog.tracks import remember_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.store import Lake, prefix_of
@@ -44,22 +44,20 @@ class Neighbour:
 
 
 def fetch_neighbours(
-    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], *, night: dt.date
-) -> int:
+    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], *, night: dt.date, tally: Tally
+) -> None:
     """Ask for the neighbours of all seeds and keep the answers; new tracks enter the catalog.
-
-    Returns:
-        How many were asked.
 
     Raises:
         ServiceError: after the answers before it were kept.
     """
-    asked = 0
     none: tuple[Neighbour, ...] = ()
-    for answers in ask_all(seeds, _asker(lastfm), missing=none):
+    for answers in ask_all(seeds, _asker(lastfm), missing=none, about=_about, tally=tally):
         keep_neighbours(lake, answers, night=night)
-        asked += len(answers)
-    return asked
+
+
+def _about(seed: Seed) -> str:
+    return artist_key_in(seed.key)
 
 
 def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:

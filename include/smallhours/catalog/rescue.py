@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smallhours.catalog import storage, tags
+from smallhours.catalog.asking import Tally
 from smallhours.catalog.neighbours import NOBODY, Seed, fetch_neighbours
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
@@ -93,6 +94,7 @@ class Rescue:
     asked: int = 0
     failed: set[Key] = field(default_factory=set)
     sleep: Callable[[float], None] = time.sleep
+    _tally: Tally = field(default_factory=Tally)
 
     def look(self) -> tuple[UserInfo, int, Estimate]:
         """Return the user, how many plays are here already, and what reading the rest takes.
@@ -275,12 +277,12 @@ class Rescue:
         kind, night = _table_of(seeds[0]), self.night.date
         if kind == ARTIST_TAGS_OF:
             names = [(seed.key, seed.artist) for seed in seeds]
-            tags.fetch_artist_tags(self.lake, self.lastfm, names, night=night)
+            tags.fetch_artist_tags(self.lake, self.lastfm, names, night=night, tally=self._tally)
         elif kind == TRACK_TAGS_OF:
             titles = [(seed.key, seed.artist, seed.title) for seed in seeds]
-            tags.fetch_track_tags(self.lake, self.lastfm, titles, night=night)
+            tags.fetch_track_tags(self.lake, self.lastfm, titles, night=night, tally=self._tally)
         else:
-            fetch_neighbours(self.lake, self.lastfm, seeds, night=night)
+            fetch_neighbours(self.lake, self.lastfm, seeds, night=night, tally=self._tally)
 
     def _tagged(self, tracks: Sequence[str]) -> int:
         """For how many plays in a hundred the track or its artist has tags."""

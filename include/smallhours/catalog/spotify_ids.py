@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from smallhours.catalog.matching import Sought, best_match, queries
 from smallhours.catalog.overrides import Overrides
+from smallhours.identity import is_named
 from smallhours.services.spotify_replies import SpotifyTrack
 
 # Ten results cost what one costs, and more are refused; fewer than five rank worse.
@@ -95,6 +96,8 @@ class SpotifyIds:
         Raises:
             ServiceError: Spotify did not answer.
         """
+        if not is_named(sought.artist, sought.title):
+            return Finding(None, MISS)
         if sought.isrc and (match := self._best(sought, f"isrc:{sought.isrc}")):
             return Finding(match[0].id, ISRC, match[1], match[0])
         for query in dict.fromkeys(queries(sought)):

@@ -5,19 +5,21 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, neighbours, storage, tags
+from smallhours.catalog.asking import Tally
 from smallhours.catalog.candidates import gather
 from smallhours.catalog.neighbours import Seed
 from smallhours.catalog.normalisation.pipeline import shipped
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import last_fetched, to_ask
-from smallhours.catalog.tracks import heard_tracks, remember_tracks
+from smallhours.catalog.tracks import heard_tracks, named_rows, remember_tracks
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -35,6 +37,7 @@ from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -69,9 +72,28 @@ def fetch_neighbours(
     Raises:
         ServiceError: what was answered before it is kept.
     """
+    tally = Tally()
+    aside = SetAside(lake, listener, night)
+    aside.ask(lastfm, lambda: _ask_around(listener, lake, lastfm, settings, night, tally))
+    return {
+        "asked": tally.answered,
+        "failed": tally.failed,
+        "lastfm_calls": lastfm.calls.total(),
+        **aside.summary,
+    }
+
+
+def _ask_around(
+    listener: str,
+    lake: Lake,
+    lastfm: LastfmClient,
+    settings: Settings,
+    night: Night,
+    tally: Tally,
+) -> None:
     limits = settings.catalog
     weights = weights_of(lake, listener, night=night)
-    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    names = _names(lake)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
     # The tags of all that was heard come first: which tags the listener likes, and which never
@@ -79,7 +101,7 @@ def fetch_neighbours(
     due = _due(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
     heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
     heard = heard[: limits.lastfm_calls_per_night]
-    asked = tags.fetch_artist_tags(lake, lastfm, heard, night=night.date)
+    tags.fetch_artist_tags(lake, lastfm, heard, night=night.date, tally=tally)
     weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
@@ -89,16 +111,17 @@ def fetch_neighbours(
             strongest.index, strongest["artist"], strongest["title"], strict=True
         )
     ]
-    artists = weights.artists.head(limits.seed_artists)
+    artists = weights.artists[weights.artists.index.isin(by_artist.index)]
+    artists = artists.head(limits.seed_artists)
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
-    asked += _ask_neighbours(lake, lastfm, [Seed("chart", "tags", "")], settings, night)
+    ask = partial(_ask_neighbours, lake, lastfm, settings=settings, night=night, tally=tally)
+    ask([Seed("chart", "tags", "")])
     seeds += [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
-    asked += _ask_neighbours(lake, lastfm, seeds, settings, night)
+    ask(seeds)
     # Who is similar is known only now; their best-known tracks are the next question.
-    asked += _ask_neighbours(lake, lastfm, near_artists(lake, artists, settings), settings, night)
-    return {"asked": asked, "lastfm_calls": lastfm.calls.total()}
+    ask(near_artists(lake, artists, settings))
 
 
 def fetch_tags(
@@ -117,7 +140,7 @@ def fetch_tags(
     candidates = _gathered(lake, weights, settings, night)
     best = candidates.groupby("track_key")["strength"].max()
     wanted = pd.concat([weights.tracks, best]).groupby(level=0).max()
-    names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    names = _names(lake)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
     wanted = wanted[wanted.index.isin(by_track.index)]
@@ -137,15 +160,18 @@ def fetch_tags(
         _minutes(len(artists) + len(tracks), settings),
         math.ceil(due / budget),
     )
-    tags.fetch_artist_tags(lake, lastfm, [(k, by_artist[k]) for k in artists], night=night.date)
-    pairs = zip(by_track.loc[tracks, "artist"], by_track.loc[tracks, "title"], strict=True)
-    tags.fetch_track_tags(
-        lake,
-        lastfm,
-        [(key, artist, title) for key, (artist, title) in zip(tracks, pairs, strict=True)],
-        night=night.date,
-    )
-    left = due - len(artists) - len(tracks)
+    about_artists, about_tracks = Tally(), Tally()
+
+    def ask() -> None:
+        named = [(key, by_artist[key]) for key in artists]
+        tags.fetch_artist_tags(lake, lastfm, named, night=night.date, tally=about_artists)
+        chosen = by_track.loc[tracks]
+        named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
+        tags.fetch_track_tags(lake, lastfm, named_tracks, night=night.date, tally=about_tracks)
+
+    aside = SetAside(lake, listener, night)
+    aside.ask(lastfm, ask)
+    left = due - about_artists.answered - about_tracks.answered
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
     stored = storage.keep_within(
@@ -155,8 +181,9 @@ def fetch_tags(
         fresh_days=settings.catalog.fresh_days,
     )
     return {
-        "artists_asked": len(artists),
-        "tracks_asked": len(tracks),
+        "artists_asked": about_artists.answered,
+        "tracks_asked": about_tracks.answered,
+        "failed": about_artists.failed + about_tracks.failed,
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
         "minutes_to_go": _minutes(left, settings),
@@ -164,7 +191,13 @@ def fetch_tags(
         "tags_written": named["tags"],
         "tag_names": named["names"],
         **stored,
+        **aside.summary,
     }
+
+
+def _names(lake: Lake) -> pd.DataFrame:
+    """The names to ask by; an older lake may hold rows without any."""
+    return named_rows(lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"]))
 
 
 def _minutes(calls: int, settings: Settings) -> int:
@@ -185,7 +218,7 @@ def fetch_audio_features(
     """Ask for the audio features of tracks whose ids are known; read the data set.
 
     ReccoBeats is what the night rests on. AcousticBrainz and Spotify are asked besides: their
-    failures are reported in the summary, not raised.
+    failures are reported in the summary, not raised. Whoever refuses as a whole is set aside.
 
     Args:
         listener: Whose tracks are asked about first.
@@ -206,28 +239,32 @@ def fetch_audio_features(
             lake, Path(settings.catalog.features_file), night=night.date
         )
         summary["dataset_tracks"] = read["tracks"]
+        summary["dataset_nameless_rows"] = read["nameless"]
+    aside = SetAside(lake, listener, night, anew=True)
     services, fresh_days = settings.services, settings.catalog.fresh_days
     weights = weights_of(lake, listener, night=night).tracks
     if spotify is not None and services.spotify.legacy_features:
-        answer = feature_sources.ask_spotify(
-            lake, spotify, weights, night=night.date, fresh_days=fresh_days
-        )
+        ask = partial(feature_sources.ask_spotify, lake, spotify, weights, fresh_days=fresh_days)
+        answer = aside.ask(spotify, partial(ask, night=night.date)) or {}
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
         archive = feature_sources.of_acousticbrainz(acousticbrainz)
-        answer = feature_sources.ask_besides(lake, archive, weights, night=night.date)
+        besides = partial(feature_sources.ask_besides, lake, archive, weights, night=night.date)
+        answer = aside.ask(acousticbrainz, besides) or {}
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
-        return {**summary, "skipped": "ReccoBeats is switched off in the settings"}
-    answer = feature_sources.ask_source(
-        lake, feature_sources.of_reccobeats(reccobeats, fresh_days), weights, night=night.date
-    )
+        off = "ReccoBeats is switched off in the settings"
+        return {**summary, **aside.summary, "skipped": off}
+    source = feature_sources.of_reccobeats(reccobeats, fresh_days)
+    first = partial(feature_sources.ask_source, lake, source, weights, night=night.date)
+    answer = aside.ask(reccobeats, first) or {"asked": 0, "found": 0}
     return {
         **summary,
         "tracks_asked": answer["asked"],
         "tracks_found": answer["found"],
         "reccobeats_calls": reccobeats.calls.total(),
+        **aside.summary,
     }
 
 
@@ -274,15 +311,21 @@ def _due(
 
 
 def _ask_neighbours(
-    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], settings: Settings, night: Night
-) -> int:
-    """Ask about those seeds that were not asked about lately; returns how many."""
+    lake: Lake,
+    lastfm: LastfmClient,
+    seeds: Sequence[Seed],
+    *,
+    settings: Settings,
+    night: Night,
+    tally: Tally,
+) -> None:
+    """Ask about those seeds that were not asked about lately."""
     answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
     due = [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
-    return neighbours.fetch_neighbours(lake, lastfm, due, night=night.date)
+    neighbours.fetch_neighbours(lake, lastfm, due, night=night.date, tally=tally)
 
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:

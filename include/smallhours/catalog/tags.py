@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from smallhours.catalog.asking import ask_all
+from smallhours.catalog.asking import Tally, ask_all
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS, Table
@@ -49,12 +49,14 @@ def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
 
 
 def fetch_artist_tags(
-    lake: Lake, lastfm: LastfmClient, artists: Sequence[tuple[str, str]], *, night: dt.date
-) -> int:
+    lake: Lake,
+    lastfm: LastfmClient,
+    artists: Sequence[tuple[str, str]],
+    *,
+    night: dt.date,
+    tally: Tally,
+) -> None:
     """Ask for the tags of artists, given as (key, name), and keep the answers.
-
-    Returns:
-        How many were asked.
 
     Raises:
         ServiceError: after the answers before it were kept.
@@ -70,16 +72,18 @@ def fetch_artist_tags(
             for t in tags or (Tag(NO_TAG, 0),)
         ]
 
-    return _fetch(lake, ARTIST_TAGS, artists, ask, rows, night=night)
+    _fetch(lake, ARTIST_TAGS, artists, ask, rows, night=night, tally=tally)
 
 
 def fetch_track_tags(
-    lake: Lake, lastfm: LastfmClient, tracks: Sequence[tuple[str, str, str]], *, night: dt.date
-) -> int:
+    lake: Lake,
+    lastfm: LastfmClient,
+    tracks: Sequence[tuple[str, str, str]],
+    *,
+    night: dt.date,
+    tally: Tally,
+) -> None:
     """Ask for the tags of tracks, given as (key, artist, title), and keep the answers.
-
-    Returns:
-        How many were asked.
 
     Raises:
         ServiceError: after the answers before it were kept.
@@ -94,7 +98,7 @@ def fetch_track_tags(
             for t in tags or (Tag(NO_TAG, 0),)
         ]
 
-    return _fetch(lake, TRACK_TAGS, tracks, ask, rows, night=night)
+    _fetch(lake, TRACK_TAGS, tracks, ask, rows, night=night, tally=tally)
 
 
 def _fetch(
@@ -105,15 +109,17 @@ def _fetch(
     rows: Callable[[Q, Iterable[Tag]], list[dict[str, object]]],
     *,
     night: dt.date,
-) -> int:
-    asked = 0
+    tally: Tally,
+) -> None:
     none: tuple[Tag, ...] = ()
-    for answers in ask_all(questions, ask, missing=none):
+    for answers in ask_all(questions, ask, missing=none, about=_about, tally=tally):
         frame = pd.DataFrame([row for question, tags in answers for row in rows(question, tags)])
         if not frame.empty:
             keep_tags(lake, table, frame, night=night)
-        asked += len(answers)
-    return asked
+
+
+def _about(question: tuple[str, ...]) -> str:
+    return artist_key_in(question[0])
 
 
 def keep_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:

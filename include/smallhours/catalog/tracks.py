@@ -2,10 +2,11 @@
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.identity import identify
+from smallhours.identity import identify, is_named
 from smallhours.lake.store import Lake, MergeReport, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 
@@ -15,6 +16,8 @@ _KNOWN_IDS = ["spotify_id", "isrc", "album"]
 
 def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeReport:
     """Add tracks that the catalog does not have, and ids that it lacks for those that it has.
+
+    Rows without a visible artist or title are left out.
 
     Args:
         lake: The lake.
@@ -41,6 +44,12 @@ def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> Merge
     return lake.merge(TRACKS, rows)
 
 
+def named_rows(tracks: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose `artist` and `title` show anything."""
+    pairs = zip(tracks["artist"], tracks["title"], strict=True)
+    return tracks[np.fromiter((is_named(*pair) for pair in pairs), np.bool_, len(tracks))]
+
+
 def heard_tracks(lake: Lake, listener: str) -> pd.DataFrame:
     """Names and known ids of everything in the listener's plays and library, one row a track."""
     names = ["track_key", "artist", "title", *_KNOWN_IDS]
@@ -61,7 +70,7 @@ def heard_tracks(lake: Lake, listener: str) -> pd.DataFrame:
 
 
 def _rows(named: pd.DataFrame, night: dt.date) -> pd.DataFrame:
-    rows = named.reset_index(drop=True).astype(object)
+    rows = named_rows(named).reset_index(drop=True).astype(object)
     identities = [identify(a, t) for a, t in zip(rows["artist"], rows["title"], strict=True)]
     rows["track_key"] = [identity.track_key for identity in identities]
     rows["artist_key"] = [identity.artist_key for identity in identities]

@@ -5,7 +5,7 @@ import datetime as dt
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import LakeError
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS
+from smallhours.lake.tables import PLAYLISTS, SET_ASIDE
 from smallhours.playlist.ledger import KEPT_YESTERDAY, VERIFIED
 from smallhours.runs import budget_file
 from smallhours.services.budget import TokenBucket
@@ -62,6 +62,21 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
     if last["outcome"] != VERIFIED:
         return note(subject, told, "Clear publish_playlist in Airflow: it takes up where it was.")
     return good(subject, told)
+
+
+def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
+    """Which services tonight or last night did without, and why."""
+    rows = lake.frame(SET_ASIDE, where={"listener": listener})
+    rows = rows[rows["night"] >= today - dt.timedelta(days=1)]
+    newest = rows.sort_values("night").drop_duplicates("service", keep="last")
+    return [
+        note(
+            row["service"],
+            f"set aside on the night of {row['night']}. {row['reason']}",
+            row["remedy"],
+        )
+        for row in newest.to_dict("records")
+    ]
 
 
 def check_quotas(settings: Settings) -> list[Finding]:

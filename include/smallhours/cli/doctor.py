@@ -64,6 +64,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
         findings.append(stored.check_history(listener, lake, today=today))
         findings += lately.check_models(listener, lake, today=today)
         findings.append(lately.check_last_night(listener, lake, today=today))
+        findings += lately.check_set_aside(listener, lake, today=today)
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings

@@ -11,7 +11,7 @@ from smallhours.identity.recording import (
     plain_title,
 )
 from smallhours.identity.segments import kind_of
-from smallhours.identity.text import normalise
+from smallhours.identity.text import is_named, normalise
 
 __all__ = [
     "SEPARATOR",
@@ -20,6 +20,7 @@ __all__ = [
     "artist_key_of",
     "base_of",
     "identify",
+    "is_named",
     "kind_of",
     "normalise",
     "plain_artist",

@@ -22,6 +22,8 @@ _SIGNS = re.compile(r"[^\w\s]|_")
 _SPACE = re.compile(r"\s+")
 
 NOTHING = "untitled"
+# Control and format characters, and blanks of all kinds.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 @lru_cache(maxsize=200_000)
@@ -41,6 +43,15 @@ def normalise(name: str) -> str:
     # Removing a sign can bring two letters together that compose into one.
     words = unicodedata.normalize("NFKC", words).casefold()
     return words or _SPACE.sub(" ", plain.replace("·", "•")).strip() or NOTHING
+
+
+def is_named(*names: str) -> bool:
+    """Tell whether each of some names shows anything: not empty, blank or invisible.
+
+    >>> is_named("Low", "!"), is_named("Low", " "), is_named("\u200b", "Fly")
+    (True, False, False)
+    """
+    return all(any(unicodedata.category(sign) not in _INVISIBLE for sign in name) for name in names)
 
 
 def _strip_latin_accents(text: str) -> str:

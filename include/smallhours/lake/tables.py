@@ -445,6 +445,20 @@ METRICS = Table(
     ),
 )
 
+SET_ASIDE = Table(
+    "set_aside",
+    "one service that a night did without, because it refused the key, the account or the app",
+    ("listener",),
+    ("night", "service"),
+    (
+        Column("night", DAY, "The night; the next one asks the service again."),
+        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("reason", TEXT, "What it answered."),
+        Column("remedy", TEXT, "What to do about it."),
+        Column("at", MOMENT, "When it refused."),
+    ),
+)
+
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
@@ -463,6 +477,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             PLAYLISTS,
             PROFILE,
             METRICS,
+            SET_ASIDE,
         )
     }
 )

@@ -136,6 +136,8 @@ def _row(stream: Stream) -> dict[str, Any]:
 
 def _add(lake: Lake, listener: str, streams: Sequence[Stream]) -> StoreReport:
     plays = _plays(streams)
+    if plays.empty:
+        return StoreReport()
     stored = around(lake, listener, plays["played_at"].min(), plays["played_at"].max())
     lengths = lengths_of(lake, stored)
     unified = supplement(stored, plays, source=EXPORT, durations=lengths)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from smallhours.identity import identify
+from smallhours.identity import identify, is_named
 from smallhours.lake.tables import LIBRARY
 
 COLUMNS = [column.name for column in LIBRARY.columns]
@@ -20,8 +20,10 @@ KEY = list(LIBRARY.key)
 def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.DataFrame:
     """Rows of `library` as seen on one night.
 
-    Each row needs `signal`, `artist` and `title`. Where several of the service's entries are one
-    recording (a single and its album track), the best ranked, else the first, stands for all.
+    Each row needs `signal`, `artist` and `title`; one whose artist or title is empty, as Spotify
+    leaves them of withdrawn tracks and local files without tags, is left out. Where several of the
+    service's entries are one recording (a single and its album track), the best ranked, else the
+    first, stands for all.
     """
     records = [
         {
@@ -33,6 +35,7 @@ def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.Da
             "last_seen": night,
         }
         for row in rows
+        if is_named(row["artist"], row["title"])
     ]
     frame = pd.DataFrame.from_records(records, columns=COLUMNS)
     return frame.drop_duplicates(KEY, keep="first", ignore_index=True)

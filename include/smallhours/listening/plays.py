@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.identity import identify
+from smallhours.identity import identify, is_named
 from smallhours.lake.tables import PLAYS
 
 Bools = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
     """Rows of `plays`, sorted by time, from what one source reported.
 
     Each row needs `played_at` (aware), `artist` and `title`; the table's other columns may be
-    there too and are null otherwise.
+    there too and are null otherwise. Rows without a visible artist or title are left out.
     """
     records = [
         {
@@ -53,6 +53,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
             "spotify_at": row["played_at"] if source == SPOTIFY else None,
         }
         for row in rows
+        if is_named(row["artist"], row["title"])
     ]
     return with_ordinals(typed(pd.DataFrame.from_records(records, columns=COLUMNS)))
 

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from smallhours.errors import NotFound
+from smallhours.identity import is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
 from smallhours.listening.feedback import (
@@ -29,25 +30,24 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import Window, beginning, crawl
+from smallhours.listening.signals import SIGNALS, loved_rows, read_signals, track_row
 from smallhours.listening.skips import with_skips
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Scrobble
-from smallhours.services.spotify import SpotifyClient, TimeRange
-from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.services.set_aside import SetAside
+from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-SIGNALS = ("top", "saved", "loved", "disliked")
 MOST_RECENT = 50
 VERIFIED_EVERY_DAYS = 28
 VERIFIED_SUBJECT = "history"
 # Last.fm began in 2002; a scrobble may be added for any time since.
 EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
-TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
 
 
 def sync_scrobbles(
@@ -64,19 +64,24 @@ def sync_scrobbles(
     user = settings.listener(listener).lastfm_user
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
-    since = beginning(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
-    for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
-        report = _store_window(lake, listener, window)
-        counts["scrobbles_read"] += len(window.scrobbles)
-        counts["unusable_rows"] += window.unusable
-        counts["plays_added"] += report.added
-        counts["plays_removed"] += report.removed
-        LOG.info(
-            "%s to %s: %d scrobbles",
-            window.since.date(), window.until.date(), len(window.scrobbles),
-        )  # fmt: skip
-    return {**counts, "lastfm_calls": lastfm.calls.total()}
+
+    def read() -> None:
+        since = beginning(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
+        for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
+            report = _store_window(lake, listener, window)
+            counts["scrobbles_read"] += len(window.scrobbles)
+            counts["unusable_rows"] += window.unusable
+            counts["plays_added"] += report.added
+            counts["plays_removed"] += report.removed
+            LOG.info(
+                "%s to %s: %d scrobbles",
+                window.since.date(), window.until.date(), len(window.scrobbles),
+            )  # fmt: skip
+
+    aside = SetAside(lake, listener, night, anew=True)
+    aside.ask(lastfm, read)
+    return {**counts, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
 def verify_history(
@@ -115,18 +120,22 @@ def verify_history(
         first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
         return int(last - first)
 
-    report = StoreReport()
-    spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
-    for begin, end in spans:
-        for window in crawl(lastfm, user, since=begin, until=end):
-            report += _store_window(lake, listener, window)
-    _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
-    return {
-        "months_differing": len(spans),
-        "plays_added": report.added,
-        "plays_removed": report.removed,
-        "lastfm_calls": lastfm.calls.total(),
-    }
+    def mend() -> Summary:
+        report = StoreReport()
+        spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
+        for begin, end in spans:
+            for window in crawl(lastfm, user, since=begin, until=end):
+                report += _store_window(lake, listener, window)
+        _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
+        return {
+            "months_differing": len(spans),
+            "plays_added": report.added,
+            "plays_removed": report.removed,
+        }
+
+    aside = SetAside(lake, listener, night)
+    mended = aside.ask(lastfm, mend) or {}
+    return {**mended, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
 def sync_recent_plays(
@@ -139,13 +148,13 @@ def sync_recent_plays(
     """
     if not settings.listener(listener).spotify:
         return {"skipped": "no Spotify account in the settings"}
-    recent = [play for play in spotify.recently_played() if play.played_at < night.as_of]
-    if not recent:
-        return {"recent_plays": 0, "spotify_calls": spotify.calls.total()}
+    aside = SetAside(lake, listener, night, anew=True)
+    told = aside.ask(spotify, spotify.recently_played) or []
+    recent = [play for play in told if play.played_at < night.as_of]
     reported = plays_frame(
         (
             {
-                **_track_row(play.track),
+                **track_row(play.track),
                 "played_at": play.played_at,
                 "duration_ms": play.track.duration_ms,
             }
@@ -153,6 +162,14 @@ def sync_recent_plays(
         ),
         source=SPOTIFY,
     )
+    counts = {
+        "recent_plays": len(recent),
+        "nameless_rows": len(recent) - len(reported),
+        "spotify_calls": spotify.calls.total(),
+        **aside.summary,
+    }
+    if reported.empty:
+        return counts
     newest = newest_play(lake, listener, source=SPOTIFY)
     since = reported["played_at"].min().to_pydatetime()
     until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
@@ -160,11 +177,7 @@ def sync_recent_plays(
     # Spotify has holes: what it told once and tells no more is not withdrawn.
     unified = supplement(stored, reported, source=SPOTIFY, durations=lengths_of(lake, stored))
     report = store(lake, listener, stored, unified)
-    summary: Summary = {
-        "recent_plays": len(recent),
-        "plays_added": report.added,
-        "spotify_calls": spotify.calls.total(),
-    }
+    summary: Summary = {**counts, "plays_added": report.added}
     if newest is not None and len(recent) >= MOST_RECENT and newest + LONGEST_TRACK < since:
         summary["gap"] = (
             f"you played more than {MOST_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
@@ -183,19 +196,26 @@ def sync_library(
     settings: Settings,
     night: Night,
 ) -> Summary:
-    """Note tonight's top, saved and loved tracks; what is gone stays with its last night."""
+    """Note tonight's top, saved and loved tracks; what is gone stays with its last night.
+
+    A signal that could not be read stands as it did: its newest night stays the one before.
+
+    Raises:
+        ServiceError: what could be read is stored.
+    """
     wishes = settings.listener(listener)
-    rows = _loved(lastfm, wishes.lastfm_user)
-    if wishes.spotify:
-        rows += _spotify_signals(spotify)
-        if wishes.dislike_playlist:
-            rows += _disliked(spotify, wishes.dislike_playlist)
+    aside = SetAside(lake, listener, night)
+    rows, unread, trouble = read_signals(wishes, spotify, lastfm, aside)
     seen = _keep_library(lake, listener, rows, night)
+    if trouble:
+        raise trouble
     counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{signal}_tracks": int(counts.get(signal, 0)) for signal in SIGNALS},
+        **{f"{each}_tracks": int(counts.get(each, 0)) for each in SIGNALS if each not in unread},
+        "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": spotify.calls.total() if wishes.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
+        **aside.summary,
     }
 
 
@@ -203,7 +223,7 @@ def sync_loved(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
     """Note tonight's loved tracks only, without asking Spotify."""
-    rows = _loved(lastfm, settings.listener(listener).lastfm_user)
+    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
     seen = _keep_library(lake, listener, rows, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
@@ -250,12 +270,12 @@ def collect_feedback(
         )
     ]
     rows.append(passed(picks, lists_of(ledger, before=night.date), plays, at=night.as_of))
+    aside = SetAside(lake, listener, night)
     if settings.listener(listener).spotify:
-        standing = standing_list(ledger, before=night.date)
-        rows += [
-            edits(row, _uris(spotify, row["playlist_id"].iloc[0]), at=night.as_of)
-            for _, row in standing.groupby("intent")
-        ]
+        for _, row in standing_list(ledger, before=night.date).groupby("intent"):
+            uris = aside.ask(spotify, partial(_uris, spotify, row["playlist_id"].iloc[0]))
+            if uris is not None:
+                rows.append(edits(row, uris, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _keep_feedback(lake, listener, noted)
@@ -263,6 +283,7 @@ def collect_feedback(
     return {
         "picks": len(picks),
         **{str(name): int(count) for name, count in sorted(counts.items())},
+        **aside.summary,
     }
 
 
@@ -289,13 +310,6 @@ def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
         return []
 
 
-def _loved(lastfm: LastfmClient, user: str) -> list[dict[str, Any]]:
-    return [
-        {"signal": "loved", "artist": t.artist, "title": t.title, "added_at": t.loved_at}
-        for t in lastfm.loved_tracks(user)
-    ]
-
-
 def _keep_library(
     lake: Lake, listener: str, rows: list[dict[str, Any]], night: Night
 ) -> pd.DataFrame:
@@ -304,17 +318,6 @@ def _keep_library(
     stored = lake.frame(LIBRARY, where={"listener": listener})
     lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
     return seen
-
-
-def _disliked(spotify: SpotifyClient, name: str) -> Iterable[dict[str, Any]]:
-    """The tracks of the listener's playlists of that name."""
-    for playlist in spotify.playlists():
-        if playlist.name.casefold() == name.casefold():
-            for item in spotify.playlist_items(playlist.id):
-                if item.track is not None:
-                    yield {
-                        **_track_row(item.track), "signal": "disliked", "added_at": item.added_at
-                    }  # fmt: skip
 
 
 def _morning(day: dt.date) -> dt.datetime:
@@ -353,24 +356,6 @@ def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
         durations=lengths_of(lake, stored),
     )
     return store(lake, listener, stored, unified)
-
-
-def _spotify_signals(spotify: SpotifyClient) -> Iterable[dict[str, Any]]:
-    for time_range in TIME_RANGES:
-        for rank, track in enumerate(spotify.top_tracks(time_range), start=1):
-            yield {**_track_row(track), "signal": "top", "time_range": time_range, "rank": rank}
-    for saved in spotify.saved_tracks():
-        yield {**_track_row(saved.track), "signal": "saved", "added_at": saved.added_at}
-
-
-def _track_row(track: SpotifyTrack) -> dict[str, Any]:
-    return {
-        "artist": track.artist,
-        "album": track.album,
-        "title": track.title,
-        "spotify_id": track.id,
-        "isrc": track.isrc,
-    }
 
 
 def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:

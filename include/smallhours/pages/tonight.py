@@ -14,6 +14,7 @@ from smallhours.playlist.grounds import features_of
 from smallhours.playlist.ledger import SURELY_SHOWN
 from smallhours.playlist.reasons import Feature
 from smallhours.playlist.why import nights_of
+from smallhours.services.set_aside import set_aside_on
 
 # What a button says, by the reaction that it writes.
 BUTTONS: Mapping[str, str] = {
@@ -80,6 +81,7 @@ class Tonight:
         note: The ledger's note.
         link: The playlist's page at Spotify; empty when there is none.
         picks: The list.
+        missed: Why services were set aside on that night, and what to do.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
         strip: The last 30 days, oldest first.
     """
@@ -93,6 +95,7 @@ class Tonight:
     note: str
     link: str
     picks: Sequence[Pick]
+    missed: Sequence[str]
     new: Sequence[str]
     gone: Sequence[str]
     strip: Sequence[Day]
@@ -108,6 +111,7 @@ def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main")
     entry = _entry(playlists[playlists["night"] == night])
     chosen = _chosen(place, night, intent)
     picks = _picks(place, chosen, entry.uris, feedback[feedback["night"] == night])
+    missed = list(set_aside_on(place.lake, place.listener, night).values()) if night else []
     new, gone = _difference(place, intent, playlists, night, picks)
     return Tonight(
         night=night,
@@ -119,6 +123,7 @@ def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main")
         note=entry.note,
         link=entry.link,
         picks=picks,
+        missed=missed,
         new=new,
         gone=gone,
         strip=strip(playlists, feedback, until=night or place.today),

@@ -4,7 +4,7 @@ Reads the evidence, has it scored, selected and put into words, and writes `reco
 rows of the main playlist and of every intent. What the main list is like is noted in `metrics`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,6 +27,7 @@ from smallhours.playlist.ranking import ADDED_BY
 from smallhours.playlist.reasons import Reason, Teller
 from smallhours.playlist.rerank.shortlist import owner_of
 from smallhours.playlist.scoring import Listening
+from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import Listener, Settings
 from smallhours.summary import Summary
 from smallhours.training.metrics import note_metrics
@@ -81,7 +82,8 @@ def rank_candidates(
     familiar = any(wishes.not_played_days is not None for wishes in playlists.values())
     evidence = read_evidence(lake, listener, night=night, familiar=familiar)
     if evidence.votes.empty:
-        raise _not_enough(listener, evidence)
+        refusals = set_aside_on(lake, listener, night.date).values()
+        raise _not_enough(listener, evidence, refusals)
     listening = Listening.of(
         evidence,
         taste=load_taste(lake, listener),
@@ -109,19 +111,24 @@ def _wished(me: Listener, size: int | None, exploration: float | None) -> dict[s
     return {**me.playlists, MAIN: me.playlist.model_copy(update=tonight)}
 
 
-def _not_enough(listener: str, evidence: Evidence) -> NotEnoughData:
+def _not_enough(listener: str, evidence: Evidence, refusals: Collection[str]) -> NotEnoughData:
     if evidence.history.tracks.empty:
-        return NotEnoughData(
-            f"Nothing is known of {listener} yet: no plays, nothing saved or loved.",
-            remedy="Play some music with scrobbling on, save or love a few tracks, or import your "
+        lacking = f"Nothing is known of {listener} yet: no plays, nothing saved or loved."
+        remedy = (
+            "Play some music with scrobbling on, save or love a few tracks, or import your "
             "Spotify export; then run sync_listening and refresh_catalog. Ten plays are enough "
-            "to begin with.",
+            "to begin with."
         )
-    return NotEnoughData(
-        f"There are no candidates for {listener}.",
-        remedy="Run sync_listening and refresh_catalog first; they need some listening "
-        "history to start from.",
-    )
+    else:
+        lacking = f"There are no candidates for {listener}."
+        remedy = (
+            "Run sync_listening and refresh_catalog first; they need some listening history to "
+            "start from."
+        )
+    if refusals:
+        lacking = " ".join([lacking, *refusals])
+        remedy = "Put that right, then run sync_listening and refresh_catalog again."
+    return NotEnoughData(lacking, remedy=remedy)
 
 
 def choose_lists(

@@ -79,6 +79,15 @@ def trouble(listener: str, error: SmallhoursError) -> Notice | None:
     return None
 
 
+def set_aside(listener: str, summary: Summary) -> Notice | None:
+    """A service refuses the key, the account or the app; None when none did."""
+    reasons = summary.get("set_aside")
+    if reasons is None:
+        return None
+    body = f"{reasons} The night goes on without it, from what is known already."
+    return Notice("needs_you", f"Smallhours needs {listener}", body)
+
+
 def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
     """The login ends within a month; None when it does not, or nobody knows."""
     left = days_left(credentials, now)

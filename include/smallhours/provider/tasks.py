@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.provider.assets import PartitionKey
 from smallhours.provider.connections import SERVICES, AirflowSecrets, Service, missing_logins
-from smallhours.provider.notices import after_publishing, telling
+from smallhours.provider.notices import after_publishing, set_aside, tell, telling
 from smallhours.runs import STAGES, Run, Stage, readable
 from smallhours.schedule import Schedule
 from smallhours.settings import Settings, load_settings
@@ -128,6 +128,7 @@ def stage(
             key = PartitionKey.parse(night) if night else chosen_night(context, settings)
             with telling(settings, key.listener):
                 summary = run_one(definition, key, settings, context)
+            tell(settings, key.listener, set_aside(key.listener, summary))
             if verb == "publish_playlist":
                 after_publishing(settings, key.listener, key.date, summary)
         for outlet in outlets:

@@ -1,8 +1,9 @@
 """What does a client see of a fault in transport: late, broken, refused and garbled answers?"""
 
 import asyncio
+import json
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -54,12 +55,14 @@ class Target:
         routes: the names that a rule may match it by.
         label: the name under which calls are counted.
         as_json: whether the client reads JSON.
+        names: the artist, track and tag that it is about.
     """
 
     service: str
     routes: tuple[str, ...]
     label: str
     as_json: bool
+    names: tuple[str, ...] = ()
 
 
 class FaultMiddleware:
@@ -79,7 +82,9 @@ class FaultMiddleware:
         body = await _read(receive)
         target = _target(scope, body)
         fault = (
-            self._book.pick(_TRANSPORT, target.service, target.routes) if target.service else None
+            self._book.pick(_TRANSPORT, target.service, target.routes, names=target.names)
+            if target.service
+            else None
         )
         replay = _Replay(body, receive)
         if fault is None:
@@ -90,6 +95,10 @@ class FaultMiddleware:
     async def _fail(
         self, fault: Fault, target: Target, scope: Scope, receive: "_Replay", send: Send
     ) -> None:
+        if fault.kind in _ALTERED:
+            answer = await _capture(self._app, scope, receive)
+            await _send(_ALTERED[fault.kind](fault, answer), send)
+            return
         if fault.kind in ("slow", "truncated_body", "empty_body", "drop_connection"):
             answer = await _capture(self._app, scope, receive)
             if fault.kind == "slow":
@@ -113,6 +122,42 @@ class FaultMiddleware:
             await _break_off(Answer(504, [], b"?"), send)
         else:
             await _send(_refusal(fault, target), send)
+
+
+def _emptied(fault: Fault, answer: Answer) -> Answer:
+    """The page with its first tracks emptied, each in another of the ways that were seen."""
+    page = json.loads(answer.body)
+    page = page.get("tracks", page)
+    shapes: tuple[list[Any], ...] = (
+        [],
+        [{"name": "", "id": None}],
+        [{"name": "\u200b", "id": None}],
+    )
+    for number, row in enumerate(page.get("items", [])[: fault.count]):
+        track = row.get("item") or row.get("track") or row
+        track |= {"name": "" if number % 2 == 0 else " ", "artists": shapes[number % 3]}
+    whole = json.loads(answer.body)
+    body = {**whole, "tracks": page} if "tracks" in whole else page
+    return Answer(answer.status, answer.headers, to_json(body))
+
+
+def _odd_count(fault: Fault, answer: Answer) -> Answer:
+    said = f"<count>{fault.words or ''}</count>".encode()
+    return Answer(
+        answer.status, answer.headers, re.sub(rb"<count>[^<]*</count>", said, answer.body, count=1)
+    )
+
+
+def _other_root(fault: Fault, answer: Answer) -> Answer:
+    del fault
+    return Answer(answer.status, answer.headers, b"<?xml version='1.0'?><hello/>")
+
+
+_ALTERED: Mapping[str, Callable[[Fault, Answer], Answer]] = {
+    "emptied_rows": _emptied,
+    "odd_tag_count": _odd_count,
+    "other_root": _other_root,
+}
 
 
 def _seconds(fault: Fault, default: float) -> float:
@@ -144,15 +189,26 @@ def _refusal(fault: Fault, target: Target) -> Answer:
                 400,
                 {"error": "invalid_grant", "error_description": "Refresh token revoked"},
             )
-        case "lastfm_error":
-            code = fault.code or 8
-            return _lastfm(code, fault.status or ERRORS.get(code, ("", 400))[1], target)
-        case "server_error":
-            status = fault.status or 500
-            if target.service == "lastfm":
-                return _lastfm(8, status, target)
-            return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
+        case "lastfm_error" | "refused" | "server_error":
+            return _said(fault, target)
     raise AssertionError(f"{fault.kind} has no answer of its own")
+
+
+def _said(fault: Fault, target: Target) -> Answer:
+    """The service's own error body, as the rule wants it."""
+    if fault.kind == "server_error":
+        status = fault.status or 500
+        if target.service == "lastfm":
+            return _lastfm(8, status, target)
+        return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
+    if target.service == "lastfm":
+        code = fault.code or (8 if fault.kind == "lastfm_error" else 4)
+        status = fault.status or ERRORS.get(code, ("", 400))[1]
+        return _lastfm(code, status, target, words=fault.words)
+    status, words = fault.status or 403, fault.words or "Forbidden"
+    if target.service in ("reccobeats", "acousticbrainz"):
+        return _json(status, {"status": status, "error": words})
+    return _spotify(status, {"message": words})
 
 
 def _wait(fault: Fault, default: int) -> int:
@@ -167,8 +223,8 @@ def _spotify(status: int, error: dict[str, Any], *more: tuple[bytes, bytes]) -> 
     return _json(status, {"error": {"status": status, **error}}, *more)
 
 
-def _lastfm(code: int, status: int, target: Target) -> Answer:
-    words = ERRORS.get(code, (f"Error {code}", 400))[0]
+def _lastfm(code: int, status: int, target: Target, *, words: str | None = None) -> Answer:
+    words = words or ERRORS.get(code, (f"Error {code}", 400))[0]
     kind = JSON_TYPE if target.as_json else XML_TYPE
     body = render_error(code, words, as_json=target.as_json)
     return Answer(status, [(b"content-type", kind.encode())], body)
@@ -179,9 +235,11 @@ def _target(scope: Scope, body: bytes) -> Target:
     service = next((name for prefix, name in _PREFIXES if path.startswith(prefix)), "")
     if service == "lastfm":
         sent = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        sent.update(parse_qsl(body.decode("latin-1")))
+        sent.update(parse_qsl(body.decode("utf-8", "replace")))
         method = canonical(sent.get("method", ""))
-        return Target(service, (method,), method, sent.get("format", "").lower() == "json")
+        about = tuple(sent[name] for name in ("artist", "track", "tag") if name in sent)
+        as_json = sent.get("format", "").lower() == "json"
+        return Target(service, (method,), method, as_json, about)
     short = path.removeprefix("/v1") if service == "spotify" else path
     general = _ID.sub("{id}", short)
     names = dict.fromkeys((path, short, general))

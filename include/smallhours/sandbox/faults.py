@@ -51,8 +51,9 @@ KINDS: Mapping[str, Kind] = {
         "the token endpoint refuses the refresh token as revoked", times=0, service="accounts"
     ),
     "server_error": Kind("`status` 500, 502, 503 or 504 with the service's own error body"),
+    "refused": Kind("`status` (403) with the service's own error body that says `words`"),
     "lastfm_error": Kind(
-        "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`",
+        "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`; `words`",
         service="lastfm",
     ),
     "timeout": Kind("no answer for `seconds` (30, at most 120), then the connection is closed"),
@@ -112,6 +113,14 @@ KINDS: Mapping[str, Kind] = {
     "public_anyway": Kind(
         "a new playlist is public whatever was asked", "content", service="spotify"
     ),
+    "emptied_rows": Kind(
+        "the first `count` tracks of a page lose title and artists, as withdrawn ones and local "
+        "files without tags have none", service="spotify", times=0,
+    ),
+    "other_root": Kind("XML whose root says nothing of what was asked", service="lastfm"),
+    "odd_tag_count": Kind(
+        "the first tag's count is `words` instead of a number", service="lastfm", times=0
+    ),
     "null_items": Kind(
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",
@@ -132,12 +141,14 @@ class Fault:
         service: glob over ``SERVICES``.
         match: glob over the route: ``GET /v1/me/tracks``, the path alone, or a Last.fm method
             such as ``user.getRecentTracks``; case does not matter.
+        about: glob over the artist, track and tag that a Last.fm call names, one of which fits.
         user: glob over listener names, for the kinds that ask for one.
         after: how many matching calls pass unharmed first.
         times: how often it fires then; 0 is until it is cleared.
         seconds: how long to wait, or what Retry-After says.
         status: HTTP status, where the kind leaves a choice.
         code: Last.fm's error number.
+        words: what the error says, where the kind leaves a choice.
         count: how many rows.
         days: how long ago.
         since: an ISO date; before it, by the sandbox clock, nothing happens.
@@ -149,12 +160,14 @@ class Fault:
     kind: str
     service: str = "*"
     match: str = "*"
+    about: str = "*"
     user: str = "*"
     after: int = 0
     times: int = 1
     seconds: float | None = None
     status: int | None = None
     code: int | None = None
+    words: str | None = None
     count: int = 1
     days: float | None = None
     since: str | None = None
@@ -214,10 +227,13 @@ class Fault:
             self.since
         )
 
-    def concerns(self, service: str, routes: Sequence[str], user: str) -> bool:
+    def concerns(
+        self, service: str, routes: Sequence[str], user: str, names: Sequence[str] = ()
+    ) -> bool:
         """Whether a call is one of those that the rule is about."""
         return (
-            fnmatchcase(service, self.service)
+            (self.about == "*" or any(fnmatchcase(n.lower(), self.about.lower()) for n in names))
+            and fnmatchcase(service, self.service)
             and any(fnmatchcase(route.lower(), self.match.lower()) for route in routes)
             and fnmatchcase(user.lower(), self.user.lower())
         )
@@ -262,13 +278,18 @@ class FaultBook:
             self.rules.clear()
 
     def pick(
-        self, kinds: Sequence[str], service: str, routes: Sequence[str], user: str = ""
+        self,
+        kinds: Sequence[str],
+        service: str,
+        routes: Sequence[str],
+        user: str = "",
+        names: Sequence[str] = (),
     ) -> Fault | None:
         """The first rule of these kinds that fires for a call; every match is counted."""
         chosen: Fault | None = None
         with self.lock:
             for rule in self.rules:
-                if rule.kind not in kinds or not rule.concerns(service, routes, user):
+                if rule.kind not in kinds or not rule.concerns(service, routes, user, names):
                     continue
                 rule.seen += 1
                 spent = rule.times and rule.fired >= rule.times

@@ -84,7 +84,8 @@ class AcousticbrainzClient(OpenService):
 
         Raises:
             RetryLater: a rate limit, or no usable reply in three tries.
-            Refused: when it will not answer.
+            SourceRefused: when it answers nobody from here.
+            Refused: when it will not answer this.
             BrokenReply: when its reply can't be understood.
         """
         given = {mbid: mbid.strip().lower() for mbid in mbids}

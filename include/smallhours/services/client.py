@@ -3,7 +3,7 @@
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from typing import Self
+from typing import ClassVar, Self
 
 from smallhours.services.patience import CallCounter
 
@@ -14,7 +14,12 @@ class Client:
     Args:
         close: Closes the connections. It is called, too, when the client is dropped.
         counter: Counts the requests that are sent.
+
+    Attributes:
+        service: The service's name, as errors have it.
     """
+
+    service: ClassVar[str]
 
     def __init__(self, close: Callable[[], None], counter: CallCounter) -> None:
         self._counter = counter

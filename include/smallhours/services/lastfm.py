@@ -29,7 +29,7 @@ from smallhours.services.lastfm_replies import (
     parse_top_tracks,
     parse_user,
 )
-from smallhours.services.lastfm_wire import LastfmWire, NoSuchPage
+from smallhours.services.lastfm_wire import SERVICE, LastfmWire, NoSuchPage
 from smallhours.services.patience import Patience
 
 # "limit param out of bounds (1-1000)", says Last.fm's error 6.
@@ -44,7 +44,8 @@ class LastfmClient(Client):
     Every method raises, besides what it names:
 
     * NotFound - Last.fm does not know the user, artist, track or tag;
-    * Refused - a wrong or suspended key, a private profile;
+    * SourceRefused - a wrong, unpaid or suspended key;
+    * Refused - a private profile, one odd question;
     * RetryLater - a rate limit, or no usable reply in three tries;
     * BrokenReply - three replies in a row that are not as documented.
 
@@ -61,6 +62,8 @@ class LastfmClient(Client):
     Attributes:
         journal: The same.
     """
+
+    service = SERVICE
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from smallhours.errors import BrokenReply
+from smallhours.identity import is_named
 from smallhours.services.json_reply import REMEDY
 
 SERVICE: Final = "Last.fm"
@@ -176,7 +177,7 @@ def parse_scrobbles(root: Element, user: str) -> ScrobblePage:
             playing += 1
         elif played_at is None or played_at < FIRST_SCROBBLE:
             undated += 1
-        elif not artist or not title:
+        elif not is_named(artist, title):
             nameless += 1
         else:
             album = _text(track, "album") or None
@@ -254,7 +255,7 @@ def parse_similar_artists(root: Element) -> tuple[SimilarArtist, ...]:
     return tuple(
         SimilarArtist(name, _text(artist, "mbid") or None, _match(artist))
         for artist in section.iterfind("artist")
-        if (name := _text(artist, "name"))
+        if is_named(name := _text(artist, "name"))
     )
 
 
@@ -303,7 +304,7 @@ def _tracks(section: Element) -> Iterator[tuple[Element, str, str, str | None]]:
     """The track rows that have names, with artist, title and the track's MBID."""
     for track in section.iterfind("track"):
         artist, title = _artist(track), _text(track, "name")
-        if artist and title:
+        if is_named(artist, title):
             yield track, artist, title, _text(track, "mbid") or None
 
 

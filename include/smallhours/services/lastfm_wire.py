@@ -19,7 +19,15 @@ from xml.etree.ElementTree import Element
 import httpx2
 import pylast
 
-from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    NotFound,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
+from smallhours.identity import is_named
 from smallhours.services.budget import TokenBucket
 from smallhours.services.journal import Journal
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
@@ -44,9 +52,15 @@ LONGEST_RATE_LIMIT_S = 3600.0
 
 _PASSING = {8, 11, 16}  # operation failed, offline, temporarily unavailable
 _RATE_LIMIT = 29
+_NO_KEY = 10
+# Authentication failed, invalid session, invalid key, invalid signature, suspended key.
+_KEY_REFUSED = {4, 9, 10, 13, 26}
 _NOT_FOUND = 6
+_NAMES = ("artist", "track", "tag")
 # Error 6 also stands for our own mistakes: these must never be taken for an absence.
 _OUR_MISTAKE = re.compile(r"api.?key|required param|out of bounds|missing", re.IGNORECASE)
+_ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
+_FORBIDDEN = {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}
 _NO_PAGE = re.compile(r"\bpage\b", re.IGNORECASE)
 _NOT_XML = re.compile(
     "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&#(?:x0*(?:1[0-9a-f]|[0-8bcef])|"
@@ -147,6 +161,8 @@ class LastfmWire:
         Raises:
             ServiceError: what stands in its place.
         """
+        if not is_named(*(str(params[name]) for name in _NAMES if name in params)):
+            raise NotFound(SERVICE, "nothing has an empty name.", remedy="Nothing needs doing.")
         question = f"{SERVICE} {method} {urlencode(sorted(params.items()))}"
         kept = self._journal.recall(question)
         if kept is not None:
@@ -218,13 +234,21 @@ class LastfmWire:
                 remedy="It is Last.fm's own trouble; the next try carries on from here.",
                 after=AFTER_FAULTS_S,
             )
+        if status in _FORBIDDEN:
+            # About the listener there is only one question: who refuses it refuses us.
+            kind = SourceRefused if method.startswith("user.") else Refused
+            raise kind(
+                SERVICE,
+                f"{method} was answered with status {status} and no explanation.",
+                remedy=f"{self._remedy(_NO_KEY)} If it lasts, check whether a proxy stands in "
+                "between.",
+            )
         if status != httpx2.codes.OK:
             raise BrokenReply(
                 SERVICE,
                 f"{method} was answered with status {status} and no explanation.",
                 remedy="If it lasts, check `services.lastfm.api_url`, and whether a proxy or a "
-                "login page of the network stands in between."
-                + (f" {REFUSED_KEY}" if status == httpx2.codes.FORBIDDEN else ""),
+                "login page of the network stands in between.",
             )
 
     def _fail(
@@ -247,6 +271,10 @@ class LastfmWire:
             )
         if code == _NOT_FOUND and not _OUR_MISTAKE.search(said):
             raise self._absent(what, said, user=user)
+        if code == _NOT_FOUND and _ABOUT_THE_KEY.search(said):
+            code = _NO_KEY
+        if code in _KEY_REFUSED:
+            raise SourceRefused(SERVICE, what, remedy=self._remedy(code))
         raise Refused(SERVICE, what, remedy=self._remedy(code))
 
     def _absent(self, what: str, said: str, *, user: str) -> ServiceError:
@@ -274,7 +302,7 @@ class LastfmWire:
 
     def _remedy(self, code: int) -> str:
         connection = f"`lastfm_{self._listener}`"
-        if code in (4, 10, 13):
+        if code in _KEY_REFUSED - {26}:
             return (
                 f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
                 f"{connection}. {REFUSED_KEY}"
@@ -286,9 +314,8 @@ class LastfmWire:
             )
         if code == 26:
             return (
-                "Pause the DAGs: Last.fm has suspended the API key, and more calls make it worse. "
-                f"Write to Last.fm, or put another key into the connection {connection}. "
-                f"{REFUSED_KEY}"
+                "Last.fm has suspended the API key. Write to Last.fm, or put another key into the "
+                f"Airflow connection {connection}. {REFUSED_KEY}"
             )
         return "Smallhours asked for something that Last.fm no longer gives; look for an update."
 

@@ -9,7 +9,14 @@ from typing import ClassVar, Final
 
 import requests
 
-from smallhours.errors import BrokenReply, NotFound, QuotaExceeded, Refused, RetryLater
+from smallhours.errors import (
+    BrokenReply,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+    RetryLater,
+    SourceRefused,
+)
 from smallhours.services.budget import TokenBucket, shared_budget
 from smallhours.services.client import Client
 from smallhours.services.http_session import new_session
@@ -31,6 +38,8 @@ Features = dict[str, dict[str, float]]
 
 # A longer wait than this is no rate limit any more, but a day's.
 LONGEST_RATE_LIMIT_S: Final = 3600.0
+# There is no key to refuse: whoever is forbidden one question is forbidden all.
+_FORBIDDEN = {requests.codes.unauthorized, requests.codes.forbidden}
 
 
 class OpenService(Client):
@@ -43,8 +52,7 @@ class OpenService(Client):
         journal: Keeps replies until they are stored; by default nothing does.
     """
 
-    # Its name, its section of the settings, and how long a rate limit lasts that names no time.
-    service: ClassVar[str]
+    # Its section of the settings, and how long a rate limit lasts that names no time.
     section: ClassVar[str]
     rate_limit_s: ClassVar[float]
 
@@ -146,8 +154,10 @@ class OpenService(Client):
                 remedy="It is the service's own trouble; the next try carries on from here.",
                 after=AFTER_FAULTS_S,
             )
+        remedy = f"If it lasts, set `enabled = false` under [services.{self.section}]."
+        if status in _FORBIDDEN:
+            raise SourceRefused(self.service, what, remedy=remedy)
         if not said:
             raise BrokenReply(self.service, what, remedy=REMEDY)
-        remedy = f"If it lasts, set `enabled = false` under [services.{self.section}]."
         kind = NotFound if status == requests.codes.not_found else Refused
         raise kind(self.service, what, remedy=remedy)

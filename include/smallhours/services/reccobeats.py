@@ -50,7 +50,8 @@ class ReccobeatsClient(OpenService):
 
         Raises:
             RetryLater: a rate limit, or no usable reply in three tries.
-            Refused: when it will not answer.
+            SourceRefused: when it answers nobody from here.
+            Refused: when it will not answer this.
             BrokenReply: when its reply can't be understood.
         """
         return self.features_at(

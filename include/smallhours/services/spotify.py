@@ -66,7 +66,8 @@ class SpotifyClient(Client):
     Every method raises, besides what it names:
 
     * NeedsLogin - the login has expired or was revoked;
-    * Refused - a missing scope, an account that the app does not list, a lapsed subscription;
+    * SourceRefused - an account that the app does not list, a lapsed subscription;
+    * Refused - a missing scope, somebody else's playlist;
     * QuotaExceeded - the day's calls are used up, theirs or those we allow ourselves;
     * RetryLater - a rate limit, or no usable reply (in three tries, but one for what appends);
     * NotFound, BrokenReply.
@@ -80,6 +81,8 @@ class SpotifyClient(Client):
         patience: What is tried again.
         journal: Keeps replies until they are stored; by default nothing does.
     """
+
+    service = SERVICE
 
     def __init__(
         self,

@@ -12,7 +12,14 @@ from typing import Any, Final
 
 import requests
 
-from smallhours.errors import BrokenReply, NeedsLogin, Refused, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    NeedsLogin,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
 from smallhours.services.credentials import SpotifyCredentials, login_remedy
 from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
 from smallhours.services.json_reply import Json
@@ -83,7 +90,7 @@ class SpotifyTokens:
 
         Raises:
             NeedsLogin: when the login has expired or was revoked.
-            Refused: when the client id or secret is wrong.
+            SourceRefused: when the client id or secret is wrong.
             RetryLater: when the accounts service can't be reached.
         """
         if as_dict:
@@ -173,7 +180,7 @@ def _token_error(
     if error == "invalid_grant":
         return NeedsLogin(SERVICE, f"the login has ended ({said}).", remedy=login_remedy(listener))
     if error in ("invalid_client", "unauthorized_client"):
-        return Refused(
+        return SourceRefused(
             SERVICE,
             f"the app's client id or secret is wrong ({said}).",
             remedy=f"Correct them in the Airflow connection `spotify_{listener}`; "

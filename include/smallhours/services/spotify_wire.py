@@ -22,6 +22,7 @@ from smallhours.errors import (
     Refused,
     RetryLater,
     ServiceError,
+    SourceRefused,
 )
 from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import login_remedy
@@ -52,6 +53,10 @@ RATE_LIMIT_S: Final = 30.0
 QUOTA_S: Final = 6 * 3600.0
 # Every other success has a body.
 SILENT: Final = ("PUT playlists/{id}", "PUT playlists/{id}/images")
+# The app's owner has no Premium, or the app does not list the account.
+_ABOUT_THE_APP: Final = re.compile(
+    r"premium|registered|allowlist|developer dashboard", re.IGNORECASE
+)
 _ID: Final = re.compile(r"(?<=/)[0-9A-Za-z]{16,}(?=/|$)")
 
 
@@ -230,7 +235,10 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
                 "login page of the network stands in between.",
             )
         if status == requests.codes.forbidden:
-            return Refused(SERVICE, what, remedy=self._remedy_for_403(said.lower()))
+            by_scope = "scope" in said.lower()
+            about_us = not by_scope and _ABOUT_THE_APP.search(said)
+            kind = SourceRefused if about_us else Refused
+            return kind(SERVICE, what, remedy=self._remedy_for_403(said.lower()))
         unknown = status == requests.codes.not_found and "service not found" not in said.lower()
         malformed_id = status == requests.codes.bad_request and re.search(
             r"invalid (base62 )?id|non existing id", said, re.IGNORECASE

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from smallhours.errors import SettingsError
+from smallhours.identity import is_named
 from smallhours.services.json_array import MalformedArray, elements
 
 _BLOCK = 1 << 16
@@ -219,7 +220,7 @@ def _other_medium(row: dict[str, Any]) -> LeftOut | None:
 
 def _text(value: object) -> str | None:
     """A text that is not blank; half a character, which JSON can hold, becomes a sign for it."""
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not is_named(value):
         return None
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

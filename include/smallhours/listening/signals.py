@@ -1,0 +1,99 @@
+"""Reading of the library's signals: top, saved, loved and disliked tracks."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from smallhours.errors import ServiceError
+from smallhours.services.client import Client
+from smallhours.services.lastfm import LastfmClient
+from smallhours.services.set_aside import SetAside
+from smallhours.services.spotify import SpotifyClient, TimeRange
+from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.settings import Listener
+
+SIGNALS = ("top", "saved", "loved", "disliked")
+TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
+
+Rows = Iterable[dict[str, Any]]
+
+
+def read_signals(
+    wishes: Listener, spotify: SpotifyClient | None, lastfm: LastfmClient, aside: SetAside
+) -> tuple[list[dict[str, Any]], set[str], ServiceError | None]:
+    """Read each signal as a whole, or leave it unread.
+
+    A service that fails at one signal is not asked for its others.
+
+    Args:
+        wishes: The listener.
+        spotify: None if they have no account there.
+        lastfm: Asked for loved tracks.
+        aside: The services that the night does without.
+
+    Returns:
+        The rows of what was read, the signals that were not, and the first error.
+    """
+    signals: dict[str, tuple[Client, Rows]] = {
+        "loved": (lastfm, loved_rows(lastfm, wishes.lastfm_user))
+    }
+    if spotify is not None and wishes.spotify:
+        signals |= {"top": (spotify, _top(spotify)), "saved": (spotify, _saved(spotify))}
+        if wishes.dislike_playlist:
+            signals["disliked"] = (spotify, _disliked(spotify, wishes.dislike_playlist))
+    rows: list[dict[str, Any]] = []
+    unread: set[str] = set()
+    troubles: dict[str, ServiceError] = {}
+    for signal, (client, lazily) in signals.items():
+        read: list[dict[str, Any]] | None = None
+        if client.service not in troubles:
+            try:
+                read = aside.ask(client, partial(list, lazily))
+            except ServiceError as error:
+                troubles[client.service] = error
+        if read is None:
+            unread.add(signal)
+        rows += read or []
+    return rows, unread, next(iter(troubles.values()), None)
+
+
+def track_row(track: SpotifyTrack) -> dict[str, Any]:
+    """A track of Spotify's as `plays` and `library` have it."""
+    return {
+        "artist": track.artist,
+        "album": track.album,
+        "title": track.title,
+        "spotify_id": track.id,
+        "isrc": track.isrc,
+    }
+
+
+def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
+    """Yield a user's loved tracks."""
+    for track in lastfm.loved_tracks(user):
+        yield {
+            "signal": "loved", "artist": track.artist, "title": track.title,
+            "added_at": track.loved_at,
+        }  # fmt: skip
+
+
+def _top(spotify: SpotifyClient) -> Rows:
+    for time_range in TIME_RANGES:
+        for rank, track in enumerate(spotify.top_tracks(time_range), start=1):
+            yield {**track_row(track), "signal": "top", "time_range": time_range, "rank": rank}
+
+
+def _saved(spotify: SpotifyClient) -> Rows:
+    for saved in spotify.saved_tracks():
+        yield {**track_row(saved.track), "signal": "saved", "added_at": saved.added_at}
+
+
+def _disliked(spotify: SpotifyClient, name: str) -> Rows:
+    """The tracks of the listener's playlists of that name."""
+    for playlist in spotify.playlists():
+        if playlist.name.casefold() == name.casefold():
+            for item in spotify.playlist_items(playlist.id):
+                if item.track is not None:
+                    yield {
+                        **track_row(item.track), "signal": "disliked", "added_at": item.added_at
+                    }  # fmt: skip

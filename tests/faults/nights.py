@@ -1,0 +1,125 @@
+"""Whole nights of one listener, stage by stage, over a sandbox that refuses or talks nonsense."""
+
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smallhours.lake.store import Lake
+from smallhours.runs import NIGHTLY, Run, Stage
+from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.generate import generate_world
+from smallhours.sandbox.server import SandboxServer
+from smallhours.sandbox.state import SandboxState
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+from tests.household import LASTFM_KEY, settings_for
+
+LISTENER = "default"
+FIRST = dt.date(2026, 11, 1)
+
+
+@dataclass
+class Keys:
+    """The listener's credentials."""
+
+    refresh: str = "refresh-ada"
+
+    def lastfm(self, listener: str) -> LastfmCredentials:
+        """The key that the sandbox knows."""
+        return LastfmCredentials(LASTFM_KEY, listener=listener)
+
+    def spotify(self, listener: str) -> SpotifyCredentials:
+        """The login that the sandbox knows."""
+        return SpotifyCredentials(
+            "sandbox-client", "sandbox-secret", self.refresh, listener=listener
+        )
+
+    def keep_refresh_token(self, listener: str, token: str) -> None:
+        """The next stage logs in with the new one."""
+        del listener
+        self.refresh = token
+
+
+@dataclass
+class Nights:
+    """A small world, and a lake that lives through one night after another.
+
+    Attributes:
+        server: The world's sandbox.
+        folder: Where the lake is.
+        date: The last night that was run.
+        keys: The listener's credentials.
+    """
+
+    server: SandboxServer
+    folder: Path
+    date: dt.date = FIRST - dt.timedelta(days=1)
+    keys: Keys = field(default_factory=Keys)
+
+    @property
+    def settings(self) -> Settings:
+        """Few seeds and a short list, so that a night is short and many nights find tracks."""
+        me = {"lastfm_user": "ada", "timezone": "Europe/Dublin", "playlist": {"size": 10}}
+        return settings_for(
+            self.server.url,
+            listeners={LISTENER: me},
+            lake={"url": str(self.folder / "lake")},
+            catalog={"seed_tracks": 30, "seed_artists": 20, "near_artists": 10, "seed_tags": 5,
+                     "foreign_tags": 5},
+        )  # fmt: skip
+
+    @property
+    def lake(self) -> Lake:
+        """The lake, to be looked at."""
+        return Lake(self.settings.lake.url)
+
+    def misbehave(self, **rule: Any) -> None:
+        """Add a fault that stays until the night is over."""
+        book(self.server.state).add(Fault.from_json({"times": 0, **rule}))
+
+    def forgive(self) -> None:
+        """End all faults."""
+        book(self.server.state).clear()
+
+    def next(self) -> dict[str, Summary]:
+        """Run the next night but its training, each stage as a process of its own would.
+
+        Raises:
+            SmallhoursError: what a stage ends with.
+        """
+        self.date += dt.timedelta(days=1)
+        told: dict[str, Summary] = {}
+        try:
+            for name, stages in NIGHTLY.items():
+                for stage in () if name == "train_models" else stages:
+                    told[stage.verb] = self.run(stage)
+        finally:
+            self.forgive()
+        return told
+
+    def run(self, stage: Stage) -> Summary:
+        """Run one stage of the night.
+
+        Raises:
+            SmallhoursError: what it ends with.
+        """
+        settings = self.settings
+        night = settings.night(LISTENER, str(self.date))
+        with Run(LISTENER, night, settings, self.keys) as run:
+            return stage(run)
+
+
+@contextmanager
+def nights() -> Iterator[Nights]:
+    """A world of 120 artists with a server of its own, before its first night."""
+    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SandboxServer(SandboxState(world)) as server,
+    ):
+        yield Nights(server, Path(folder))

@@ -1,0 +1,152 @@
+"""One emptied row, or one artist that a service trips over, does not end the night."""
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from smallhours.errors import RetryLater
+from smallhours.identity import artist_key_of, identify, is_named
+from smallhours.lake.store import prefix_of
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACKS
+from smallhours.listening.library import library_frame
+from smallhours.runs import STAGES
+from tests.faults.nights import LISTENER, Nights, nights
+
+NONSENSE: tuple[dict[str, Any], ...] = (
+    {"kind": "server_error", "status": 500},
+    {"kind": "lastfm_error", "code": 8},
+    {"kind": "html_body", "status": 404},
+    {"kind": "html_body", "status": 403},
+    {"kind": "lastfm_error", "code": 6, "words": "The artist is missing or malformed"},
+    {"kind": "empty_body"},
+    {"kind": "other_root"},
+    {"kind": "odd_tag_count", "words": "", "match": "artist.getTopTags"},
+    {"kind": "odd_tag_count", "words": "-3", "match": "artist.getTopTags"},
+)
+
+
+@pytest.fixture(scope="module")
+def later() -> Iterator[Nights]:
+    """A household after its first night, on which Spotify showed emptied tracks everywhere."""
+    with nights() as home:
+        for match, count in (
+            ("*/me/tracks", 3),
+            ("*/me/top/tracks", 3),
+            ("*/me/player/recently-played", 2),
+        ):
+            home.misbehave(kind="emptied_rows", match=match, count=count)
+        home.misbehave(kind="emptied_rows", match="*/search", times=5)
+        told = home.next()
+        assert told["publish_playlist"]["outcome"] == "verified"
+        assert told["sync_library"]["nameless_rows"] >= 3 * 3 + 3
+        assert told["sync_recent_plays"]["nameless_rows"] == 2
+        yield home
+
+
+def heard_artist(home: Nights) -> str:
+    """One of the listener's artists that has tags."""
+    tags = home.lake.frame(ARTIST_TAGS)
+    heard = set(home.lake.frame(PLAYS, where={"listener": LISTENER})["artist"])
+    return str(min(set(tags.loc[tags["count"] > 0, "artist"]) & heard))
+
+
+def test_no_table_holds_an_emptied_row(later: Nights) -> None:
+    for table in (PLAYS, LIBRARY, TRACKS):
+        rows = later.lake.frame(table, columns=["artist", "title"])
+        assert len(rows)
+        assert all(map(is_named, rows["artist"], rows["title"])), table.name
+
+
+def forget_around(home: Nights, artist: str) -> None:
+    """Let everything around an artist be asked anew."""
+    for table in ("artist_tags", "similar"):
+        shutil.rmtree(home.folder / "lake" / table / f"prefix={prefix_of(artist_key_of(artist))}")
+
+
+@pytest.mark.parametrize("rule", NONSENSE, ids=str)
+def test_one_artist_is_left_out_and_counted(rule: dict[str, Any], later: Nights) -> None:
+    artist = heard_artist(later)
+    tagged = set(later.lake.frame(ARTIST_TAGS)["artist_key"])
+    forget_around(later, artist)
+    later.misbehave(service="lastfm", about=artist, **rule)
+
+    told = later.run(STAGES["fetch_neighbours"])
+
+    assert told["failed"] >= 1
+    assert "set_aside" not in told
+    assert later.run(STAGES["fetch_tags"])["failed"] == 1
+    assert tagged - set(later.lake.frame(ARTIST_TAGS)["artist_key"]) == {artist_key_of(artist)}
+    assert later.run(STAGES["gather_candidates"])["candidates"] > 0
+    # What was left out is asked again.
+    later.forgive()
+    assert later.run(STAGES["fetch_neighbours"])["failed"] == 0
+    assert tagged <= set(later.lake.frame(ARTIST_TAGS)["artist_key"])
+
+
+def test_a_night_with_an_odd_artist_ends_with_a_list(later: Nights) -> None:
+    artist = heard_artist(later)
+    forget_around(later, artist)
+    later.misbehave(kind="server_error", service="lastfm", about=artist)
+
+    assert later.next()["publish_playlist"]["outcome"] == "verified"
+
+
+def test_a_service_that_is_down_ends_the_stage_soon(later: Nights) -> None:
+    for table in ("artist_tags", "similar"):
+        shutil.rmtree(later.folder / "lake" / table)
+    later.misbehave(kind="server_error", service="lastfm", match="*.get*")
+    calls = later.server.state.calls
+    before = calls.total()
+
+    with pytest.raises(RetryLater):
+        later.run(STAGES["fetch_neighbours"])
+
+    assert calls.total() - before < 300
+    later.forgive()
+    later.run(STAGES["fetch_neighbours"])
+
+
+def test_an_older_lake_with_emptied_rows_asks_nothing_for_them(later: Nights) -> None:
+    key = identify("", "").track_key
+    named = library_frame(
+        [{"signal": "saved", "artist": "Somebody", "title": "Something"}], night=later.date
+    )
+    later.lake.merge(
+        LIBRARY, named.assign(artist="", title="", track_key=key), partition={"listener": LISTENER}
+    )
+    track = later.lake.frame(TRACKS).head(1)
+    owner = artist_key_of("")
+    later.lake.merge(
+        TRACKS,
+        track.assign(
+            track_key=key, artist_key=owner, artist="", title="", spotify_id=None,
+            prefix=prefix_of(owner),
+        ),
+    )  # fmt: skip
+    later.misbehave(kind="lastfm_error", code=10, service="lastfm", about="")
+
+    told = later.next()
+
+    assert "set_aside" not in told["fetch_neighbours"]
+    assert "set_aside" not in told["fetch_tags"]
+    assert told["fetch_neighbours"]["failed"] == 0
+    assert told["publish_playlist"]["outcome"] == "verified"
+    assert owner not in set(later.lake.frame(ARTIST_TAGS)["artist_key"])
+
+
+def test_the_features_file_may_have_rows_without_an_artist(later: Nights) -> None:
+    from smallhours.catalog.features import import_features
+
+    path = later.folder / "features.csv"
+    row = {"tags": "rock", "danceability": 0.5, "energy": 0.5, "valence": 0.5, "acousticness": 0.5,
+           "instrumentalness": 0.5, "speechiness": 0.5, "liveness": 0.5}  # fmt: skip
+    rows = [{**row, "artist": artist, "title": "A song"} for artist in ("Somebody", " ", None)]
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+    read = import_features(later.lake, path, night=dt.date(2026, 11, 2))
+
+    assert (read["tracks"], read["nameless"]) == (1, 2)
