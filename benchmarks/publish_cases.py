@@ -6,6 +6,7 @@ numbered request or disk operation of the run. A run without trouble gives the n
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -36,6 +37,16 @@ LASTING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "access revoked": {"kind": "revoked"},
     }
 )  # fmt: skip
+
+# What Spotify acknowledges and does not do, or not yet: at an add.
+ACKNOWLEDGED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "an add is acknowledged and not done": {"kind": "ignored_write"},
+        "an add is acknowledged and done for 3 tracks": {"kind": "partial_write", "count": 3},
+        "an add shows two looks late": {"kind": "stale_reads", "times": 6},
+        "an add shows only after the run": {"kind": "stale_reads", "times": 0},
+    }
+)
 
 # Edits by the listener; `publish_faults` carries them out.
 EDITS = (
@@ -172,9 +183,23 @@ def _faults(requests: Mapping[str, list[str]]) -> Iterator[Case]:
         for scene in ("first night", "own items", "500 tracks"):
             for at in _few(scene, requests, every=what == "access revoked"):
                 yield Case(scene, "fault", what, at, rule)
+    yield from _acknowledged(requests)
     for scene in ("second night", "own items"):
         yield Case(scene, "fault", "rows without a track", 1, {"kind": "null_items", "count": 2})
     yield Case("first night", "fault", "public anyway", 1, {"kind": "public_anyway"})
+
+
+def _acknowledged(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+    """Each of these faults at each add of each scene."""
+    for what, rule in ACKNOWLEDGED.items():
+        match = f"{'GET' if rule['kind'] == 'stale_reads' else 'POST'} /v1/playlists/*"
+        for scene, made in requests.items():
+            for at, request in enumerate(made, 1):
+                if fnmatchcase(request, "POST /v1/playlists/*/items"):
+                    # The requests before it that the fault is asked about.
+                    after = sum(fnmatchcase(each, match) for each in made[: at - 1])
+                    placed = {**rule, "match": match, "after": after}
+                    yield Case(scene, "fault", what, at, placed)
 
 
 def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[int]:

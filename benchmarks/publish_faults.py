@@ -59,7 +59,8 @@ def table(played: Sequence[Case]) -> str:
         "next night follows. Then the playlist holds one whole list and what is the listener's",
         "own, no deed of theirs is undone, and no other playlist has changed: not even one of the",
         "same name, nor one with a copy of our description. Before every single request it is",
-        "checked, too, that a whole list stands in the playlist at that moment.",
+        "checked, too, that a whole list stands in the playlist at that moment; and after each",
+        "run, that a list which the ledger calls verified stands there.",
         "",
         "| trouble | which | scene | cases |",
         "|---|---|---|---|",
@@ -106,6 +107,7 @@ def main() -> None:
                 "mixtures": sum(outcome.mixtures for outcome in outcomes),
                 "lost_edits": sum(outcome.lost_edits for outcome in outcomes),
                 "other_playlists_touched": sum(outcome.others_touched for outcome in outcomes),
+                "verified_but_wrong": sum(outcome.verified_but_wrong for outcome in outcomes),
             }
         )
     )

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.publish_cases import Case
-from benchmarks.publish_household import Household, written
+from benchmarks.publish_household import LISTENER, Household, written
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import PLAYLISTS
+from smallhours.playlist.ledger import MAYBE_STANDING, VERIFIED
 from smallhours.sandbox.faults import Fault
 
 
@@ -20,6 +23,7 @@ class Outcome:
         mixtures: Playlists that in the end hold more than tonight's list and the listener's items.
         lost_edits: Number of the listener's edits that were undone.
         others_touched: Number of other playlists that changed.
+        verified_but_wrong: Whether the ledger ever called a list verified that did not stand there.
     """
 
     ended: str
@@ -29,11 +33,13 @@ class Outcome:
     mixtures: int
     lost_edits: int
     others_touched: int
+    verified_but_wrong: int
 
     @property
     def good(self) -> bool:
         """Return True if nothing is wrong."""
         wrong = self.bad_moments + self.mixtures + self.lost_edits + self.others_touched
+        wrong += self.verified_but_wrong
         return wrong == 0 and self.happened
 
 
@@ -79,6 +85,24 @@ def mixtures_in(
         return 0
     kept = [uri for uri in before if uri not in absent and uri not in home.meddling.present]
     return int(not (stopped and sorted(left) == sorted(kept)))
+
+
+def verified_but_wrong_in(home: Household) -> int:
+    """1 if the ledger calls a list verified that does not stand there, alone but for what is own.
+
+    A list that the listener threw away, or out of our hands, is not looked at.
+    """
+    rows = Lake(str(home.lake)).frame(PLAYLISTS, where={"listener": LISTENER})
+    newest = rows[rows["outcome"].isin(MAYBE_STANDING)].sort_values("night").tail(1)
+    done = home.meddling
+    if not (newest["outcome"] == VERIFIED).any() or done.deleted or done.taken_over is not None:
+        return 0
+    listed = set(newest["uris"].iloc[0])
+    there = set(home.rows())
+    every = {uri for which in range(len(home.lists)) for uri in home.uris(which)}
+    missing = listed - there - done.absent
+    left = (there & every) - listed - set(done.present)
+    return int(bool(missing or left))
 
 
 def lost_edits_in(home: Household) -> int:

@@ -31,12 +31,13 @@ from benchmarks.publish_judging import (
     lost_edits_in,
     mixtures_in,
     trouble_happened,
+    verified_but_wrong_in,
 )
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.playlist.marking import marker
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import KINDS, Fault, book
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.sandbox.state import SandboxState
@@ -84,17 +85,29 @@ class Stage:
         ended = self._troubled(home, case)
         left = left_of(home.rows(), before, home.uris(written(home.scene)))
         happened = trouble_happened(case, fault, home, ended)
+        wrong = verified_but_wrong_in(home)
         book(home.state).clear()
         accounts_of(home.state).revoked.clear()
         again = self._rerun(home)
         self.server.on_request = None
+        wrong += verified_but_wrong_in(home)
         mixtures = mixtures_in(home, before, stopped=again)
         lost = lost_edits_in(home)
         if not again and not home.meddling.deleted:
             mixtures += self._next_night(home)
+            wrong += verified_but_wrong_in(home)
             lost += lost_edits_in(home)
         touched = sum(self._others(home).get(key) != value for key, value in others.items())
-        return Outcome(ended, left, happened, sum(moments), min(mixtures, 1), min(lost, 1), touched)
+        return Outcome(
+            ended,
+            left,
+            happened,
+            bad_moments=sum(moments),
+            mixtures=min(mixtures, 1),
+            lost_edits=min(lost, 1),
+            others_touched=touched,
+            verified_but_wrong=min(wrong, 1),
+        )
 
     def enter(self, scene: str) -> Household:
         """Build a fresh household in a scene."""
@@ -194,7 +207,7 @@ class Stage:
             return None, revoke
         if not case.rule:
             return None, lambda _number: None
-        content = case.rule["kind"] in ("null_items", "public_anyway")
+        content = KINDS[case.rule["kind"]].layer == "content"
         fault = Fault.from_json(
             {"service": "spotify", **({} if content else {"after": case.at - 1}), **case.rule}
         )

@@ -20,6 +20,7 @@ def ledger(*rows: tuple[dt.date, str, list[str]]) -> pd.DataFrame:
                 "playlist_id": "p",
                 "track_keys": keys,
                 "uris": [f"spotify:track:{key}" for key in keys],
+                "leftovers": None,
             }
             for night, outcome, keys in rows
         ]
@@ -50,6 +51,22 @@ def test_the_standing_list_is_the_last_that_was_really_written() -> None:
         (SUNDAY, "verified", ["a"]), (MONDAY, "kept_yesterday", ["b"]), (TUESDAY, "planned", ["c"])
     )
     assert standing_list(rows, before=TUESDAY)["night"].tolist() == [SUNDAY]
+
+
+def test_while_a_list_is_being_put_back_none_is_known_to_stand() -> None:
+    rows = ledger((SUNDAY, "verified", ["a"]), (MONDAY, "withdrawing", ["b"]))
+    assert standing_list(rows, before=TUESDAY).empty
+    later = pd.concat([rows, ledger((TUESDAY, "verified", ["c"]))])
+    assert standing_list(later, before=dt.date(2026, 11, 4))["night"].tolist() == [TUESDAY]
+
+
+def test_a_pick_that_was_never_seen_was_neither_kept_nor_removed() -> None:
+    rows = ledger((MONDAY, "verified", ["a", "b", "c"]))
+    rows["leftovers"] = [["spotify:track:b", "spotify:track:old"]]
+    told = edits(rows, ["spotify:track:a"], at=NOW)
+    assert as_set(told) == {(MONDAY, "a", "kept"), (MONDAY, "c", "removed")}
+    shown_since = edits(rows, ["spotify:track:a", "spotify:track:b"], at=NOW)
+    assert (MONDAY, "b", "kept") in as_set(shown_since)
 
 
 def test_what_is_gone_from_the_playlist_was_removed() -> None:

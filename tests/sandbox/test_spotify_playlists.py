@@ -268,6 +268,36 @@ def test_null_items_on_request(api: Api) -> None:
     assert [row["item"] is None for row in rows] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "done"), [("ignored_write", 1, 0), ("partial_write", 2, 2)]
+)
+def test_a_write_may_be_acknowledged_and_not_done_or_done_in_part(
+    api: Api, kind: str, count: int, done: int
+) -> None:
+    key = api.playlist(tracks=4)["id"]
+    first = api.contents(key)
+    book(api.state).add(Fault(kind, match="* /v1/playlists/*/items", count=count, times=3))
+    more = api.uris(8)[4:]
+    assert api.call("POST", items_path(key), json={"uris": more}).status_code == 201
+    assert api.contents(key) == first + more[:done]
+    rows = [{"uri": uri} for uri in more]
+    assert api.call("DELETE", items_path(key), json={"items": rows}).status_code == 200
+    assert api.contents(key) == first
+    move = {"range_start": 0, "range_length": 3, "insert_before": 4}
+    assert api.call("PUT", items_path(key), json=move).status_code == 200
+    assert api.contents(key) == [*first[done:], *first[:done]]
+
+
+def test_reads_may_lag_one_write_behind(api: Api) -> None:
+    key = api.playlist(tracks=2)["id"]
+    before = api.get(f"/playlists/{key}")
+    api.call("POST", items_path(key), json={"uris": api.uris(4)[2:]})
+    book(api.state).add(Fault("stale_reads", match="GET /v1/playlists/*", times=2))
+    assert api.get(f"/playlists/{key}") == before
+    assert api.get(items_path(key))["total"] == 2
+    assert api.get(items_path(key))["total"] == 4
+
+
 def test_somebody_elses_playlist_shows_its_title_but_not_its_contents(api: Api) -> None:
     theirs = api.state.create_playlist(OTHER, "Theirs")
     body = api.get(f"/playlists/{theirs.id}")

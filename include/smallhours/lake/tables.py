@@ -386,8 +386,8 @@ PLAYLISTS = Table(
         Column(
             "leftovers",
             TEXTS,
-            "URIs of earlier picks that may still stand there: not removed yet, or not shown by "
-            "Spotify, so that they could not be.",
+            "URIs of picks that may stand there: earlier ones that were not removed yet or that "
+            "Spotify does not show, and tonight's that it does not show.",
             nullable=True,
         ),
     ),

@@ -21,12 +21,20 @@ REMEMBERED_DAYS = 30
 def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     """Of each of the listener's playlists, the row of the list that stands in it.
 
+    While an earlier list is being put back, nobody knows which one that is.
+
     Args:
         ledger: Rows of `playlists` of one listener.
         before: Tonight; its own list does not count.
     """
-    shown = _shown(ledger, before)
-    return shown.sort_values("night").groupby("intent", as_index=False).tail(1)
+    shown = _shown(ledger, before).sort_values("night").groupby("intent", as_index=False).tail(1)
+    withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == "withdrawing")]
+    since = withdrawing.groupby("intent")["night"].max()
+    unknown = [
+        intent in since and night < since[intent]
+        for intent, night in zip(shown["intent"], shown["night"], strict=True)
+    ]
+    return shown[~pd.Series(unknown, index=shown.index, dtype=bool)]
 
 
 def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
@@ -50,7 +58,8 @@ def lists_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
 def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) -> pd.DataFrame:
     """`kept` and `removed`, from what is in a playlist now.
 
-    A playlist that was emptied as a whole says nothing about single tracks.
+    A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
+    of one that was never seen in it.
 
     Args:
         standing: One row of `playlists`: the list as it was written.
@@ -60,6 +69,8 @@ def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) ->
     rows = standing[["night", "intent", "track_keys", "uris"]]
     rows = rows.explode(["track_keys", "uris"], ignore_index=True).dropna(subset=["uris"])
     stays = rows["uris"].isin(set(items))
+    never_seen = ~stays & rows["uris"].isin(_leftovers(standing))
+    rows, stays = rows[~never_seen], stays[~never_seen]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
     reaction = stays.map({True: "kept", False: "removed"})
@@ -113,6 +124,11 @@ def passed(
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:
     return ledger[(ledger["night"] < before) & ledger["outcome"].isin(["written", "verified"])]
+
+
+def _leftovers(standing: pd.DataFrame) -> set[str]:
+    """The picks of a list that Spotify did not show, with those of earlier ones."""
+    return {uri for leftovers in standing["leftovers"].dropna() for uri in leftovers}
 
 
 def _rows(picks: pd.DataFrame, reaction: "str | pd.Series", at: dt.datetime) -> pd.DataFrame:

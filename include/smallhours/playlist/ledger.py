@@ -8,7 +8,7 @@ before, so that whoever comes after a crash knows whose every track is.
     planned           the list is about to be written, or is being written: some of it may stand
     written           all of it stands; of the list before it, some may stand still
     verified          it stands, alone but for the listener's own, and was read back
-    withdrawing       an earlier list is being put back in its place
+    withdrawing       an earlier list is being put back: this one, or another in this one's place
     withdrawn         an earlier list was put back in its place
     kept_yesterday    nothing was written
     dry_run           nothing was written, by wish

@@ -296,7 +296,10 @@ class Publication:
             book.record(ledger.PLANNED, home, note + told, leftovers=leftovers)
 
         writing = self._writing(tonight, standing)
-        return replace(writing, on_begin=begin, on_whole=whole, on_undo=undo).run(home.id)
+        resumed = standing.tonight == ledger.PLANNED and standing.previous is not None
+        return replace(writing, resumed=resumed, on_begin=begin, on_whole=whole, on_undo=undo).run(
+            home.id
+        )
 
     def _writing(self, tonight: Tonight, standing: Standing) -> Writing:
         habits = self.settings.listener(self.listener).publishing

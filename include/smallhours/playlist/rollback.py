@@ -76,18 +76,22 @@ def rollback(
             remedy="Run publish_playlist first; it makes one.",
         )
     note = f"The list of {night.date} was put back."
-    _mark(lake, listener, rows, intent, night.date, ledger.PLANNED, note)
+    _mark(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
     _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
     # What is missing was replaced, not taken out by the listener.
     standing = replace(standing, shown=frozenset(), previous=None)
     habits = settings.listener(listener).publishing
-    written = Writing(spotify, mark, wanted, standing, habits.own_items).run(home.id)
+    here = (rows["intent"] == intent) & (rows["night"] >= night.date)
+    resumed = bool((rows.loc[here, "outcome"] == ledger.WITHDRAWING).any())
+    written = Writing(spotify, mark, wanted, standing, habits.own_items, resumed=resumed).run(
+        home.id
+    )
     now = spotify.playlist(home.id)
     check_marker(now, mark)
     description = describe(night.date, [pick.artist for pick in wanted], mark)
     if html.unescape(now.description) != description:
         spotify.change_details(home.id, description=description)
-    _mark(lake, listener, rows, intent, night.date, ledger.VERIFIED, note)
+    _mark(lake, listener, rows, intent, night.date, ledger.VERIFIED, note, written.leftovers)
     _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWN, note)
     LOG.info("%s: %s", home.name, in_words(written.plan))
     return {
@@ -154,11 +158,16 @@ def _mark(
     night: dt.date,
     outcome: str,
     note: str,
+    leftovers: Sequence[str] = (),
 ) -> None:
-    """Let a list that was withdrawn once stand again; one that was not needs no word."""
+    """Let a list that was withdrawn once stand again; one that was not needs no word.
+
+    Picks that Spotify does not show are noted in any case.
+    """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
-    if not here["outcome"].isin(ledger.SURELY_SHOWN).all():
-        again = here.assign(outcome=outcome, note=note, leftovers=None)
+    if leftovers or not here["outcome"].isin(ledger.SURELY_SHOWN).all():
+        told = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
+        again = here.assign(outcome=outcome, note=note, leftovers=told)
         lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})
 
 

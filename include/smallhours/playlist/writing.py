@@ -3,10 +3,15 @@
 Look, plan, take one step, look again: each request is made on what stands there at that moment,
 until nothing is left to do. So a request whose reply was lost is never sent blindly again, what the
 listener does meanwhile is part of the next plan, and a run that died goes on from where it was.
+
+Spotify's word that tracks were added is not enough: it may have added some of them or none, and a
+look may show the playlist as it was a while ago. What was added is looked for, with waits in
+between; until it was seen nothing of an earlier night is removed.
 """
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,7 +21,7 @@ from smallhours.playlist.home import check_marker
 from smallhours.playlist.ledger import Standing
 from smallhours.playlist.plan import OwnItems, Plan, Row, Wanted, places_of, plan
 from smallhours.playlist.steps import Add, Move, Remove, Step, next_step
-from smallhours.services.patience import PassingFault
+from smallhours.services.patience import PassingFault, Patience
 from smallhours.services.spotify_replies import Playlist, PlaylistItem
 
 LOG = logging.getLogger(__name__)
@@ -24,12 +29,20 @@ LOG = logging.getLogger(__name__)
 # How often the playlist is looked at anew because it changes under our eyes.
 LOOKS = 4
 AFTER_EDITS_S = 300.0
+# How often added tracks are looked for: for some 20 seconds with the waits in between.
+LOOKS_FOR_ADDED = 6
+# Spotify's reads have been seen to lag behind its writes for minutes.
+AFTER_UNSEEN_S = 300.0
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
 
 
 class PlaylistWriter(Protocol):
     """What is asked of Spotify here."""
+
+    @property
+    def patience(self) -> Patience:
+        """How long to wait for a write to show."""
 
     def playlist(self, playlist_id: str) -> Playlist:
         """A playlist without its items."""
@@ -74,7 +87,8 @@ class Written:
         before: Snapshot id before the first step.
         after: Snapshot id now.
         steps: How many requests it took.
-        leftovers: Earlier picks that Spotify did not show, so that they could not be removed.
+        leftovers: Picks that may stand there, but that Spotify did not show: earlier ones, which
+            could not be removed, and tonight's.
     """
 
     plan: Plan
@@ -124,6 +138,7 @@ class Writing:
         wanted: Tonight's tracks, in order.
         standing: What the ledger says.
         own_items: Where the listener's own rows go.
+        resumed: Whether an earlier run may have added some of tonight's tracks.
         on_begin: Told before the first step: what stands there, and the plan.
         on_whole: Told before the first track is removed: now all of tonight's stand there.
         on_undo: Told before tonight's tracks are taken out again, because the rest has failed.
@@ -134,6 +149,7 @@ class Writing:
     wanted: Sequence[Wanted]
     standing: Standing
     own_items: OwnItems = "end"
+    resumed: bool = False
     on_begin: Callable[[Look, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Look, Plan], None] = lambda _look, _plan: None
     on_undo: Callable[[], None] = lambda: None
@@ -141,24 +157,30 @@ class Writing:
     _seen: set[str] = field(default_factory=set)
     _removed: set[str] = field(default_factory=set)
     _let_be: set[str] = field(default_factory=set)
+    _given_up: set[str] = field(default_factory=set)
 
     def plan_on(self, look: Look) -> Plan:
         """The plan as of a look, which is remembered."""
-        present = {row for row in look.rows if row is not None}
-        self._seen |= present
-        self._shown |= present & {pick.uri for pick in self.wanted}
+        present = self._note(look)
         # What we took out and is there again, the listener has put there.
         self._let_be |= self._removed & present
         previous = self.standing.previous
         return plan(
             self.wanted,
             look.rows,
-            shown=self.standing.shown | self._shown,
+            shown=self.standing.shown | self._shown | self._given_up,
             ours=self.standing.ours - self._let_be,
             own_items=self.own_items,
             places=None if previous is None else places_of([uri or None for uri in previous]),
             names={**dict(self.standing.names), **look.names},
         )
+
+    def _note(self, look: Look) -> set[str]:
+        """Remember what was seen, and return it."""
+        present = {row for row in look.rows if row is not None}
+        self._seen |= present
+        self._shown |= present & {pick.uri for pick in self.wanted}
+        return present
 
     def run(self, playlist_id: str) -> Written:
         """Take steps until the playlist is as planned.
@@ -167,7 +189,7 @@ class Writing:
             NotOurs: our marker is gone.
             ServiceError: what could be put back was; running again goes on from here.
         """
-        look = first = look_at(self.spotify, playlist_id, self.mark)
+        look = first = self._first_look(playlist_id)
         planned = begun = self.plan_on(first)
         if self.standing.previous is None:
             places = tuple(row or "" for row in first.rows)
@@ -178,11 +200,12 @@ class Writing:
             if step is None:
                 return self._done(begun, planned, first, look, taken)
             self._announce(step, look, planned, first=taken == 0)
+            snapshot = ""
             try:
-                self._take(step, look)
+                snapshot = self._take(step, look)
             except ServiceError as error:
                 self._after_failure(error, step, first, playlist_id)
-            look = self._look_after(step, look)
+            look = self._look_after(step, look, snapshot)
             planned = self.plan_on(look)
         raise RetryLater(
             "Spotify",
@@ -191,7 +214,52 @@ class Writing:
             after=AFTER_EDITS_S,
         )
 
-    def _look_after(self, step: Step, before: Look) -> Look:
+    def _first_look(self, playlist_id: str) -> Look:
+        """Look; where an earlier run may have added tracks, wait until they show."""
+        uris = {pick.uri for pick in self.wanted}
+        return self._look_for(
+            uris if self.resumed else set(),
+            lambda: look_at(self.spotify, playlist_id, self.mark),
+        )
+
+    def _look_after(self, step: Step, before: Look, snapshot: str) -> Look:
+        """Look again, until tonight's tracks that have come in are seen.
+
+        Args:
+            step: What was done.
+            before: What stood there before.
+            snapshot: What the step was answered with; empty if its answer was lost.
+
+        Raises:
+            NotOurs: our marker went meanwhile.
+            RetryLater: what was added is not there.
+        """
+        added = set(step.uris) if isinstance(step, Add) else set()
+        sought = (self._shown | added) - self._given_up
+        look = self._look_for(sought, lambda: self._look_again(step, before))
+        unseen = added - self._shown
+        explained = _stand_under_other_names(step, before, look, len(unseen)) or (
+            _one_taken_out(step, before, look, snapshot, len(unseen))
+        )
+        # Where none is there any more, nobody can tell what became of them.
+        none = bool(sought) and not any(pick.uri in look.rows for pick in self.wanted)
+        if none or (unseen and not explained):
+            raise _not_there(unseen or sought, sought, look)
+        self._given_up |= sought - set(look.rows)
+        return look
+
+    def _look_for(self, uris: set[str], look_again: Callable[[], Look]) -> Look:
+        """Look until all of these are there or patience ends, and return the last look."""
+        look = look_again()
+        for trial in range(1, LOOKS_FOR_ADDED):
+            if uris <= self._note(look):
+                break
+            self.spotify.patience.sleep(self.spotify.patience.backoff(trial))
+            look = look_again()
+        self._note(look)
+        return look
+
+    def _look_again(self, step: Step, before: Look) -> Look:
         """Look again.
 
         Raises:
@@ -211,6 +279,7 @@ class Writing:
         if None in look.rows:
             picks = {pick.uri for pick in self.wanted}
             hidden = set(self.standing.ours) - self._seen - picks
+        hidden |= self._given_up - self._seen
         return Written(
             begun,
             planned.picks,
@@ -226,17 +295,17 @@ class Writing:
         if isinstance(step, Remove) and not self._removed:
             self.on_whole(look, planned)
 
-    def _take(self, step: Step, look: Look) -> None:
+    def _take(self, step: Step, look: Look) -> str:
+        """Send the request, and return the snapshot id that it is answered with."""
         home = look.home
         match step:
             case Add(uris, position):
-                self.spotify.add_items(home.id, uris, position=position)
-                self._shown.update(uris)
+                return self.spotify.add_items(home.id, uris, position=position)
             case Remove(uris):
                 self._removed.update(uris)
-                self.spotify.remove_items(home.id, uris, home.snapshot_id)
+                return self.spotify.remove_items(home.id, uris, home.snapshot_id)
             case Move(start, length, before):
-                self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
+                return self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
 
     def _after_failure(
         self, error: ServiceError, step: Step, first: Look, playlist_id: str
@@ -272,3 +341,39 @@ class Writing:
             batch = added[start : start + 100]
             self.spotify.remove_items(look.home.id, batch, look.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
+
+
+def _stand_under_other_names(step: Step, before: Look, look: Look, unseen: int) -> bool:
+    """Whether as many unknown rows came in as tracks are unseen: lost, or under another id."""
+    added = step.uris if isinstance(step, Add) else ()
+    new = Counter(look.rows) - Counter(before.rows)
+    return sum(count for row, count in new.items() if row not in added) >= unseen
+
+
+def _one_taken_out(step: Step, before: Look, look: Look, snapshot: str, unseen: int) -> bool:
+    """Whether somebody has taken out the one track that is unseen, in the moment before the look.
+
+    Then the playlist is neither what it was nor what the add made of it. More than one track is
+    no single deed.
+
+    Args:
+        step: What was done.
+        before: What stood there before.
+        look: The last look, after all waits.
+        snapshot: What Spotify answered with; empty if the answer was lost.
+        unseen: How many of the added tracks were never seen.
+    """
+    several = isinstance(step, Add) and len(step.uris) > 1
+    versions = (before.home.snapshot_id, snapshot)
+    return unseen == 1 and several and bool(snapshot) and look.home.snapshot_id not in versions
+
+
+def _not_there(unseen: set[str], sought: set[str], look: Look) -> RetryLater:
+    return RetryLater(
+        "Spotify",
+        f"{len(unseen)} of {len(sought)} tracks are missing from the playlist {look.home.name!r}, "
+        "though adding them was acknowledged.",
+        remedy="What stands there of an earlier night stays until they are there. Run it again "
+        "later; it adds what is still missing then.",
+        after=AFTER_UNSEEN_S,
+    )

@@ -125,6 +125,18 @@ KINDS: Mapping[str, Kind] = {
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",
     ),
+    "ignored_write": Kind(
+        "an add, removal or move in a playlist is acknowledged, and nothing is done", "content",
+        service="spotify",
+    ),
+    "partial_write": Kind(
+        "it is acknowledged, and done for its first `count` items only", "content",
+        service="spotify",
+    ),
+    "stale_reads": Kind(
+        "a playlist reads as it was before the last write to it", "content", times=0,
+        service="spotify",
+    ),
 }  # fmt: skip
 
 

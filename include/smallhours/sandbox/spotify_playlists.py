@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -13,6 +14,8 @@ from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, Json, empt
 from smallhours.sandbox.spotify_library import follows
 from smallhours.sandbox.spotify_objects import SITE, Catalog, episode, local_track, timestamp
 from smallhours.sandbox.state import Playlist, PlaylistItem
+
+T = TypeVar("T")
 
 MAX_ITEMS = 100
 PAGE = 50
@@ -70,7 +73,7 @@ class Playlists:
 
     def show(self, call: Call) -> Response:
         """GET /playlists/{id}: without `items` for those who may not see the contents."""
-        playlist = self._find(call)
+        playlist = self._as_read(call)
         return reply(select_fields(self._full(call, playlist), call.query.get("fields")))
 
     def change(self, call: Call) -> Response:
@@ -89,7 +92,7 @@ class Playlists:
 
     def items(self, call: Call) -> Response:
         """GET /playlists/{id}/items: 403 for a playlist of somebody else."""
-        playlist = self._find(call)
+        playlist = self._as_read(call)
         if not _may_see(call, playlist):
             raise ApiError(403, "Forbidden")
         limit, offset = call.limit(), call.offset()
@@ -108,8 +111,9 @@ class Playlists:
         position = _integer(details, "position", call.query.get("position"), len(playlist.items))
         if not 0 <= position <= len(playlist.items):
             raise ApiError(400, "Index out of bounds.")
-        playlist.items[position:position] = added
-        return reply({"snapshot_id": playlist.touch()}, 201)
+        done = _carried_out(call, "POST", added)
+        playlist.items[position:position] = done
+        return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id}, 201)
 
     def replace_or_reorder(self, call: Call) -> Response:
         """PUT /playlists/{id}/items: `uris` replaces everything, `range_start` moves a range."""
@@ -119,7 +123,11 @@ class Playlists:
             playlist.items = self._new_items(call, _uris(call, body, allow_none=True))
         elif "range_start" in body:
             _check_snapshot(playlist, body.get("snapshot_id"))
-            _reorder(playlist, body)
+            start, length, before = _range(playlist, body)
+            done = len(_carried_out(call, "PUT", range(length)))
+            if not done:
+                return reply({"snapshot_id": playlist.snapshot_id})
+            _reorder(playlist, start, done, before)
         else:
             raise ApiError(400, "No uris provided")
         return reply({"snapshot_id": playlist.touch()})
@@ -133,12 +141,13 @@ class Playlists:
             raise ApiError(400, "No uris provided")
         if len(rows) > MAX_ITEMS:
             raise ApiError(400, f"You can remove a maximum of {MAX_ITEMS} items per request.")
-        uris = {row.get("uri") if isinstance(row, dict) else None for row in rows}
+        uris = [row.get("uri") if isinstance(row, dict) else None for row in rows]
         if None in uris:
             raise ApiError(400, "JSON body contains an invalid track uri: null")
         _check_snapshot(playlist, body.get("snapshot_id"))
-        playlist.items = [item for item in playlist.items if item.uri not in uris]
-        return reply({"snapshot_id": playlist.touch()})
+        done = _carried_out(call, "DELETE", uris)
+        playlist.items = [item for item in playlist.items if item.uri not in done]
+        return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id})
 
     def upload_cover(self, call: Call) -> Response:
         """PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
@@ -195,9 +204,12 @@ class Playlists:
 
     def _entries(self, call: Call, playlist: Playlist, limit: int, offset: int) -> list[Json]:
         entries = [self._entry(call, item) for item in playlist.items[offset : offset + limit]]
-        route = f"GET {call.url.removeprefix(call.base)}"
         fault = active(
-            call.state, "null_items", service="spotify", route=route, user=playlist.owner
+            call.state,
+            "null_items",
+            service="spotify",
+            route=_route("GET", call),
+            user=playlist.owner,
         )
         for entry in entries[: fault.count if fault else 0]:
             entry.update(item=None, track=None)
@@ -241,12 +253,38 @@ class Playlists:
             raise ApiError(404, "Resource not found")
         return playlist
 
+    def _as_read(self, call: Call) -> Playlist:
+        """Return the playlist, or what it was before the last write where reads lag behind."""
+        playlist = self._find(call)
+        stale = active(
+            call.state,
+            "stale_reads",
+            service="spotify",
+            route=_route("GET", call),
+            user=playlist.owner,
+        )
+        return playlist.former or playlist if stale else playlist
+
     def _own(self, call: Call) -> Playlist:
         playlist = self._find(call)
         if playlist.owner != call.me.name and not _collaborates(call, playlist):
             raise ApiError(403, "You cannot change a playlist you don't own.")
         call.require(f"playlist-modify-{'public' if playlist.public else 'private'}")
+        playlist.remember()
         return playlist
+
+
+def _route(method: str, call: Call) -> str:
+    return f"{method} {call.url.removeprefix(call.base)}"
+
+
+def _carried_out(call: Call, method: str, items: Sequence[T]) -> Sequence[T]:
+    """Return those items of a write that are done: all, unless a fault says otherwise."""
+    route, user = _route(method, call), call.me.name
+    if active(call.state, "ignored_write", service="spotify", route=route, user=user):
+        return items[:0]
+    partial = active(call.state, "partial_write", service="spotify", route=route, user=user)
+    return items[: partial.count] if partial else items
 
 
 def _collaborates(call: Call, playlist: Playlist) -> bool:
@@ -297,13 +335,22 @@ def _uris(call: Call, body: Json, *, allow_none: bool = False) -> list[str]:
     return uris
 
 
-def _reorder(playlist: Playlist, body: Json) -> None:
+def _range(playlist: Playlist, body: Json) -> tuple[int, int, int]:
+    """Return start, length and target of a move.
+
+    Raises:
+        ApiError: 400.
+    """
     start = _integer(body, "range_start", None, 0)
     length = _integer(body, "range_length", None, 1)
     before = _integer(body, "insert_before", None, -1)
     total = len(playlist.items)
     if not (0 <= start < total and 1 <= length <= total - start and 0 <= before <= total):
         raise ApiError(400, "Range out of bounds")
+    return start, length, before
+
+
+def _reorder(playlist: Playlist, start: int, length: int, before: int) -> None:
     if start <= before <= start + length:
         return
     moved = playlist.items[start : start + length]

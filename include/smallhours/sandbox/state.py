@@ -60,6 +60,7 @@ class Playlist:
         followed: False once the listener (or an app) has removed it from the library.
         revision: counts the changes; part of the snapshot id.
         cover: a picture of the owner's own, a JPEG in base 64; "" when none.
+        former: the playlist before the last write through the API, if there was one; not saved.
     """
 
     id: str
@@ -74,6 +75,11 @@ class Playlist:
     followed: bool = True
     revision: int = 0
     cover: str = ""
+    former: "Playlist | None" = None
+
+    def remember(self) -> None:
+        """Keep the playlist as it is now, before a write, for reads that lag behind."""
+        self.former = replace(self, items=list(self.items), former=None)
 
     def touch(self) -> str:
         """Give the playlist a new snapshot id after a change, and return it."""
@@ -270,7 +276,9 @@ class SandboxState:
                 "format": STATE_FORMAT,
                 "world": self.world.fingerprint(),
                 "now": self.now,
-                "playlists": [asdict(playlist) for playlist in self.playlists.values()],
+                "playlists": [
+                    asdict(replace(playlist, former=None)) for playlist in self.playlists.values()
+                ],
                 "subscriber": self.subscriber,
                 "listeners": {
                     name: {

@@ -53,6 +53,10 @@ class Patience:
             return None
         if isinstance(error, RetryLater) and not isinstance(error, PassingFault):
             return error.after if error.after <= self.rate_limit_s else None
+        return self.backoff(trial)
+
+    def backoff(self, trial: int) -> float:
+        """Return the seconds to wait after the `trial`-th failure, counted from 1."""
         wait: float = self.first_wait_s * 2 ** (trial - 1)
         return min(wait, self.longest_wait_s)
 

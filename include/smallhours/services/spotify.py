@@ -78,7 +78,7 @@ class SpotifyClient(Client):
         budget: How fast, and how often a day, requests may start; the process's own for this
             app by default.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
-        patience: What is tried again.
+        patience: What is tried again; also how long to wait for a write to show.
         journal: Keeps replies until they are stored; by default nothing does.
     """
 
@@ -96,7 +96,7 @@ class SpotifyClient(Client):
     ) -> None:
         session = new_session()
         super().__init__(session.close, CallCounter())
-        patience = patience or Patience()
+        self.patience = patience = patience or Patience()
         tokens = SpotifyTokens(
             credentials,
             accounts_url=settings.accounts_url,
