@@ -1,8 +1,8 @@
-"""How does a playlist come to hold what was planned, whatever happens on the way?
+"""The loop that brings a playlist to what was planned, whatever happens on the way.
 
-Look, plan, take one step, look again: each request is made on what stands there at that moment,
-until nothing is left to do. So a request whose reply was lost is never sent blindly again, what the
-listener does meanwhile is part of the next plan, and a run that died goes on from where it was.
+Read, plan, send one request, read again: each request is made on what stands there at that moment,
+until nothing is left to do. So a request whose reply was lost is never sent again blindly, what the
+listener does meanwhile is part of the next plan, and a run that died is continued by the next one.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ SPARE_STEPS = 20
 
 
 class PlaylistWriter(Protocol):
-    """What is asked of Spotify here."""
+    """The requests to Spotify that writing needs."""
 
     def playlist(self, playlist_id: str) -> Playlist:
         """A playlist without its items."""
