@@ -1,10 +1,10 @@
-"""How many questions are put to a service at once, and what becomes of the answers.
+"""Concurrent requests to a service, with answers in batches.
 
-Questions go out several at a time, the service's budget sets the pace, and answers come back in
-batches that the caller stores while further questions are on their way. A batch is handed over
-every second or so, so that a process that is killed has little to ask again. When the service asks
-us to wait or fails for good, nothing more is asked, the answers so far are handed over first, and
-the error is raised after them.
+Several requests run at a time, the service's rate limit sets the pace, and answers come back in
+batches that the caller stores while further requests are under way. A batch is handed over every
+second or so, so that a process that is killed has little to ask again. When the service asks us to
+wait or fails for good, nothing more is asked, the answers so far are handed over first, and the
+error is raised after them.
 """
 
 import time
@@ -27,7 +27,7 @@ BATCH = 1000
 STORE_EVERY_S = 1.0
 # Storing may take a tenth of the time; a large lake gets fewer and larger batches.
 PAUSE_PER_STORING = 9.0
-# One question that the service trips over must not stand in the way of all after it.
+# The number of failed requests that ends the asking; a single one must not.
 TOLERATED = 5
 
 
@@ -99,7 +99,7 @@ def _outcome(future: "Future[Answer]", missing: Answer) -> Answer | ServiceError
 
 
 def _hopeless(failures: Sequence[ServiceError]) -> bool:
-    """Whether asking on would do no good."""
+    """Return whether further requests are pointless."""
     return len(failures) >= TOLERATED or any(
         not isinstance(each, BrokenReply | PassingFault) for each in failures
     )
