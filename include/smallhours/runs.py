@@ -1,10 +1,10 @@
 """The context of a run, and the stages that a night consists of.
 
 A stage is a plain function in `<package>/stages.py`. The command line and the Airflow tasks both
-find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and - built
-when a stage first asks for them - the lake and the clients of the outside services. The stages'
-own modules are imported when a stage runs, never before: Airflow reads this file each time it
-parses a DAG.
+find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and
+the lake and the clients of the services, which are built when a stage first needs them. The
+stages' own modules are imported when a stage runs, never before: Airflow reads this file each
+time it parses a DAG.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """The writing of tonight's row of the ledger.
 
-It is one row of `playlists`, replaced as the night goes on; `smallhours.playlist.ledger` explains
-its outcomes.
+It is one row of `playlists`, replaced as the night goes on; the ledger's module explains its
+outcomes.
 """
 
 import datetime as dt

@@ -64,7 +64,7 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         artists: The artist of each track, in order.
         mark: The marker.
         moods: What the tracks have in common, the most telling first.
-        because: The listener's own artists that most tracks lie near to, the strongest first.
+        because: The listener's own artists near most of the tracks, the strongest first.
     """
     names = list(dict.fromkeys(filter(None, map(_plain, artists))))
     feelings = list(filter(None, map(_plain, moods)))[:MOODS_NAMED]

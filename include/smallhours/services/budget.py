@@ -1,9 +1,9 @@
 """Rate limits and daily quotas of the outside services.
 
-There is one `TokenBucket` per service. Threads of one process share the object (`shared_budget`);
-processes on one machine share it through a small locked file. A call first reserves its moment and
-then sleeps until it, outside of every lock: with enough threads the allowed rate is used fully,
-and it is never exceeded.
+There is one `TokenBucket` per service. Threads of one process share the object, processes on one
+machine share it through a small locked file. A call first reserves its moment and then sleeps until
+it, outside of every lock: with enough threads the allowed rate is used fully, and it is never
+exceeded.
 """
 
 import fcntl

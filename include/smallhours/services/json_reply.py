@@ -1,7 +1,7 @@
 """A checked cursor over JSON replies.
 
-`Json` is a cursor over a parsed reply. Every step checks what is there and raises `BrokenReply`
-with the path of what was not as documented; the reply's content never enters the message.
+Every step into a reply checks its type and raises `BrokenReply` with the path of the part that is
+not as documented; the reply's content never enters the message.
 """
 
 import math

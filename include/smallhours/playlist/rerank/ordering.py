@@ -112,8 +112,8 @@ def order(
         artists: Of each track, best track first.
         sound: As in `transitions`, in the same order.
         arc: How the energy moves; `none` keeps the best track first.
-        daring: Which tracks are explored: they stand neither in the first five places nor in the
-            last where that can be.
+        daring: Which tracks are explored: they stand neither in the first five places nor in
+            the last where that can be.
     """
     n = len(artists)
     if n < 3:

@@ -1,8 +1,9 @@
 """The greedy choice of a list's tracks, one after the other.
 
 Each time the track with the highest marginal value is taken: relevance, less similarity to the
-tracks taken before, less what the track costs in calibration (`Picker._worth` has an example);
-tracks that a cap rules out are skipped. Only the draws of explored tracks are random.
+tracks taken before, less what the track costs in calibration; tracks that a cap rules out are
+skipped. The method that computes the value has an example. Only the draws of explored tracks are
+random.
 """
 
 from collections import Counter
@@ -109,11 +110,11 @@ class Picker:
 
         The value is (1 - c) * relevance - d * similarity - c * price, with the weights d of
         diversity and c of calibration. The price of a track is the divergence that the list would
-        have with it, above that of the best such track, times the list's new length, in units of
-        `NATS`. In a list of 9 tagged tracks, one track would leave a divergence of 0.60 nats and
-        the best 0.30: its price is 10 * (0.60 - 0.30) / 3 = 1.0. With c = 0.3, a track of
-        relevance 0.9 that repeats nothing is then worth 0.7 * 0.9 - 0.3 * 1.0 = 0.33. The length is
-        a factor because one track changes the divergence of a long list less than a short one's.
+        have with it, above that of the best such track, times the list's new length, divided by 3
+        nats. In a list of 9 tagged tracks, one track would leave a divergence of 0.60 nats and the
+        best 0.30: its price is 10 * (0.60 - 0.30) / 3 = 1.0. With c = 0.3, a track of relevance 0.9
+        that repeats nothing is then worth 0.7 * 0.9 - 0.3 * 1.0 = 0.33. The length is a factor
+        because one track changes the divergence of a long list less than that of a short one.
         """
         calibration = self._balance.calibration if len(self._sum) > 1 else 0.0
         worth = (1 - calibration) * self.shortlist.relevance
