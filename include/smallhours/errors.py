@@ -1,4 +1,4 @@
-"""Every error that Smallhours raises on purpose, and what the person who meets it should do.
+"""The errors that Smallhours raises on purpose; each says what its reader should do.
 
     SmallhoursError
     ├── SettingsError          smallhours.toml is missing, malformed or has a wrong key
@@ -24,7 +24,7 @@ hold a secret: no token, key or password, and no URL or header that carries one.
 
 
 class SmallhoursError(Exception):
-    """The root of the tree: `what` happened, and the `remedy`."""
+    """The base of all errors: `what` happened, and the `remedy`."""
 
     def __init__(self, what: str, *, remedy: str) -> None:
         super().__init__(what, remedy)

@@ -1,7 +1,7 @@
-"""Which night a run belongs to.
+"""The night that a run belongs to, and all that is derived from it.
 
-No stage asks the clock. A run is given its `Night`, and everything that depends on time - where
-the history ends, how old a tag is, what is random - follows from it. The same lake and the same
+No stage reads the clock. A run is given its `Night`, and everything that depends on time - the end
+of the history, the age of a tag, random numbers - follows from it. The same lake and the same
 night give the same playlist.
 """
 
@@ -34,22 +34,22 @@ class Night:
 
     @classmethod
     def at(cls, moment: dt.datetime, timezone: ZoneInfo) -> "Night":
-        """The night that a moment falls into; history ends at that moment."""
+        """Return the night that a moment falls into; history ends at that moment."""
         return cls(moment.astimezone(timezone).date(), moment.astimezone(dt.UTC))
 
     @classmethod
     def on(cls, day: dt.date, timezone: ZoneInfo) -> "Night":
-        """The night of a given date; history ends with that date."""
+        """Return the night of a given date; history ends with that date."""
         ends = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), timezone)
         return cls(day, ends.astimezone(dt.UTC))
 
     def seed(self, listener: str, purpose: str) -> int:
-        """A 63-bit seed that is the same for the same listener, night and purpose."""
+        """Return a 63-bit seed that is the same for the same listener, night and purpose."""
         text = f"{listener}\x1f{self.date.isoformat()}\x1f{purpose}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
 
     def rng(self, listener: str, purpose: str) -> "np.random.Generator":
-        """A random generator seeded by `seed`."""
+        """Return a random generator seeded by `seed`."""
         import numpy as np  # Airflow imports this module each time it parses a DAG
 
         return np.random.default_rng(self.seed(listener, purpose))

@@ -1,10 +1,10 @@
-"""Which stages does a night consist of, and what does each need to run?
+"""The context of a run, and the stages that a night consists of.
 
 A stage is a plain function in `<package>/stages.py`. The command line and the Airflow tasks both
-find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and - built
-when a stage first asks for them - the lake and the clients of the outside services. The stages'
-own modules are imported when a stage runs, never before: Airflow reads this file each time it
-parses a DAG.
+find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and
+the lake and the clients of the services, which are built when a stage first needs them. The
+stages' own modules are imported when a stage runs, never before: Airflow reads this file each
+time it parses a DAG.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -37,24 +37,24 @@ LONGEST_WAIT_S = 60.0
 
 
 class Secrets(Protocol):
-    """Where the listeners' credentials are kept."""
+    """A store of the listeners' credentials."""
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
-        """A listener's Last.fm credentials."""
+        """Return a listener's Last.fm credentials."""
         ...
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
-        """A listener's Spotify credentials."""
+        """Return a listener's Spotify credentials."""
         ...
 
     def keep_refresh_token(self, listener: str, token: str) -> None:
-        """Keep the refresh token that Spotify gave in place of the one that it was shown."""
+        """Store the new refresh token that Spotify gave in exchange for the old one."""
         ...
 
 
 @dataclass
 class Run:
-    """One listener's night: everything that a stage may need.
+    """One listener's night, with everything that a stage may need.
 
     Clients are built when a stage asks for them, and closed when the run's `with` block ends.
 
@@ -85,7 +85,7 @@ class Run:
 
     @cached_property
     def journal(self) -> "Journal":
-        """Where replies are kept until they are stored; nowhere when the lake is remote."""
+        """A journal of replies until they are stored; it keeps none when the lake is remote."""
         from smallhours.services.journal import Journal
 
         folder = _beside_the_lake(self.settings, ".journal")
@@ -143,7 +143,7 @@ class Run:
         return self.spotify if self.settings.services.spotify.legacy_features else None
 
     def __enter__(self) -> Self:
-        """Nothing is built yet."""
+        """Return the run; no client is built yet."""
         return self
 
     def __exit__(
@@ -162,7 +162,7 @@ class Run:
 def lastfm_client(
     listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
 ) -> "LastfmClient":
-    """A Last.fm client with a listener's key; the caller closes it.
+    """Return a Last.fm client with a listener's key; the caller closes it.
 
     Beside a local lake, all processes of this machine keep to Last.fm's rate together.
 
@@ -192,7 +192,7 @@ def lastfm_client(
 def spotify_client(
     listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
 ) -> "SpotifyClient":
-    """A Spotify client with a listener's login; the caller closes it.
+    """Return a Spotify client with a listener's login; the caller closes it.
 
     Beside a local lake, all processes of this machine count their calls of the day together.
 
@@ -222,20 +222,20 @@ def spotify_client(
 
 
 def budget_file(settings: Settings, service: str) -> Path | None:
-    """Where the processes of this machine share a service's budget; None beside a remote lake."""
+    """Return the file in which this machine's processes share a rate limit; None if remote."""
     folder = _beside_the_lake(settings, ".budgets")
     return None if folder is None else folder / f"{service}.json"
 
 
 def _beside_the_lake(settings: Settings, name: str) -> Path | None:
-    """A folder for what the processes of this machine share; None beside a remote lake."""
+    """Return a folder that the processes of this machine share; None beside a remote lake."""
     lake = settings.lake.url
     return None if "://" in lake else Path(lake) / name
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One verb: a stage function, and which clients of a `Run` it is called with.
+    """One verb: a stage function, and the clients of a `Run` that it is called with.
 
     Attributes:
         verb: The function's name, the Airflow task's id and the command's name.
@@ -430,7 +430,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
 
 
 def readable(summary: Summary) -> Iterator[str]:
-    """A stage's counts as lines for people: `plays added: 1,234`."""
+    """Yield a stage's counts as lines for people: `plays added: 1,234`."""
     for name, value in summary.items():
         shown = f"{value:,}" if isinstance(value, int) else value
         yield f"{name.replace('_', ' ')}: {shown}"

@@ -1,4 +1,4 @@
-"""What a person may set, in one validated file: `smallhours.toml`.
+"""The settings of Smallhours: one validated file, `smallhours.toml`.
 
 The file is read once and validated whole; an error names the key and says what is allowed. There
 are no secrets in it: those are Airflow connections (`spotify_<listener>`, `lastfm_<listener>`).
@@ -44,7 +44,7 @@ Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
 class Publishing(Section):
-    """How lists get into a listener's Spotify; the same for all of their playlists."""
+    """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
 
     own_items: Literal["end", "place"] = Field(
         "end", description="Where what the listener added goes: to the end, or where they put it."
@@ -57,7 +57,7 @@ class Publishing(Section):
 
 
 class Listener(Section):
-    """One person: who they are at each service, and their wishes."""
+    """One person: their accounts at the services, and the settings of their playlists."""
 
     lastfm_user: str = Field(min_length=1, description="Their Last.fm user name.")
     timezone: Timezone = Field(description="Their time zone, such as `Europe/Dublin`.")
@@ -93,11 +93,11 @@ class Listener(Section):
         return {MAIN: self.playlist, **further}
 
     def night_at(self, moment: datetime) -> Night:
-        """The night that a moment falls into, in the listener's time zone."""
+        """Return the night that a moment falls into, in the listener's time zone."""
         return Night.at(moment, ZoneInfo(self.timezone))
 
     def night_on(self, date: str) -> Night:
-        """The night of an ISO date.
+        """Return the night of an ISO date.
 
         Raises:
             SettingsError: when it is not a date.
@@ -112,7 +112,7 @@ class Listener(Section):
 
 
 class Spotify(Section):
-    """Where Spotify is and how much we ask of it.
+    """Spotify's addresses and rate limits.
 
     600 catalog calls a day is where development-mode apps were seen to be cut off.
     """
@@ -128,7 +128,7 @@ class Spotify(Section):
 
 
 class Lastfm(Section):
-    """Where Last.fm is and how much we ask of it.
+    """Last.fm's address and rate limit.
 
     Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
     """
@@ -140,7 +140,7 @@ class Lastfm(Section):
 
 
 class Reccobeats(Section):
-    """Where ReccoBeats is and how much we ask of it."""
+    """ReccoBeats' address and rate limit."""
 
     enabled: bool = True
     api_url: HttpUrl = "https://api.reccobeats.com/v1/"
@@ -149,7 +149,7 @@ class Reccobeats(Section):
 
 
 class Acousticbrainz(Section):
-    """Where AcousticBrainz is, which knows recordings up to 2022 by their MusicBrainz id."""
+    """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
 
     enabled: bool = True
     api_url: HttpUrl = "https://acousticbrainz.org/api/v1/"
@@ -167,7 +167,7 @@ class Services(Section):
 
 
 class Catalog(Section):
-    """How widely the catalog is kept, and how much is asked for in one night."""
+    """The size of the catalog, and the number of calls for it in one night."""
 
     lastfm_calls_per_night: int = Field(6000, ge=1, description="Tags and neighbours, a night.")
     seed_tracks: int = Field(100, ge=1, description="Strongest tracks whose neighbours we ask for.")
@@ -191,7 +191,7 @@ class Catalog(Section):
 
 
 class EvidenceWeights(Section):
-    """How much each thing that a listener did says about a track, for it or against it.
+    """The weight of each action of a listener as evidence for or against a track.
 
     Liking and disliking add up, the older the less; what is left decides which it was and how
     surely. The first seed's top (2) and saved (1) set the scale. Skips are noise as often as
@@ -219,7 +219,7 @@ class EvidenceWeights(Section):
 
 
 class Training(Section):
-    """What the models may learn from."""
+    """The data and limits of the models' training."""
 
     sources: tuple[Source, ...] = ("reccobeats", "dataset", "acousticbrainz")
     top_tags: int = Field(
@@ -238,7 +238,7 @@ class Training(Section):
 
 
 class Review(Section):
-    """How long an approval is waited for, and what happens without one."""
+    """The time that an approval is waited for, and what happens without one."""
 
     hours: float = Field(6.0, gt=0, le=20, description="From the planning on.")
     unanswered: Literal["publish", "keep"] = Field(
@@ -247,7 +247,7 @@ class Review(Section):
 
 
 class Notices(Section):
-    """Where Smallhours tells what happened, besides the log."""
+    """The channel and the events of messages, besides the log."""
 
     connection: str = Field("", description="An Airflow connection of type Apprise; none: nowhere.")
     events: tuple[Event, ...] = Field(
@@ -256,7 +256,7 @@ class Notices(Section):
 
 
 class LakeLocation(Section):
-    """Where the Parquet files are."""
+    """The location of the Parquet files."""
 
     url: str = Field("data", description="A folder, or any fsspec URL such as s3://bucket/prefix.")
 
@@ -292,7 +292,7 @@ class Settings(Section):
         return {**content, "schedule": {**schedule, "timezone": zone}}
 
     def listener(self, name: str) -> Listener:
-        """One listener by name.
+        """Return one listener by name.
 
         Raises:
             SettingsError: when there is no such listener.
@@ -306,12 +306,12 @@ class Settings(Section):
             ) from None
 
     def night(self, listener: str, date: str) -> Night:
-        """The night of an ISO date, in a listener's time zone."""
+        """Return the night of an ISO date, in a listener's time zone."""
         return self.listener(listener).night_on(date)
 
 
 def settings_path() -> Path:
-    """Where the settings file is expected."""
+    """Return the path at which the settings file is expected."""
     return Path(os.environ.get("SMALLHOURS_SETTINGS", "smallhours.toml"))
 
 
@@ -359,7 +359,7 @@ def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
 
 
 def _explain(problem: Any) -> str:
-    """One pydantic problem as `the.key: what is wrong`, with the nearest known key for a typo."""
+    """Return a pydantic problem as `the.key: what is wrong`, with the nearest known key."""
     location = _without_kind([str(part) for part in problem["loc"] if part != "[key]"])
     key = ".".join(location)
     if problem["type"] == "union_tag_not_found":
@@ -377,14 +377,14 @@ def _explain(problem: Any) -> str:
 
 
 def _without_kind(location: list[str]) -> list[str]:
-    """The place as the file has it: pydantic names an intent's kind between its key and its own."""
+    """Return the keys as the file has them; pydantic puts an intent's kind behind its key."""
     if location[:1] == ["listeners"] and location[2:3] == ["intents"]:
         return location[:4] + location[5:]
     return location
 
 
 def _known_keys(location: list[str]) -> list[str]:
-    """The keys that a section of the file may have."""
+    """Return the keys that a section of the file may have."""
     section: type[BaseModel] = Settings
     for part in location:
         if section is Settings and part == "listeners":

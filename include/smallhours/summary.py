@@ -1,4 +1,4 @@
-"""What a stage says when it is done: a few counts that a person wants to read."""
+"""The type of a stage's summary: a few counts for people to read."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""What may a person wish of a playlist, and of the further ones beside it?
+"""Settings of the listener's playlist and of further playlists (intents).
 
-Sections of `smallhours.toml`: `[listeners.<name>.playlist]` and `[listeners.<name>.intents.<key>]`.
-What the wishes do is the playlist stage's knowledge.
+They are the sections `[listeners.<name>.playlist]` and `[listeners.<name>.intents.<key>]` of
+`smallhours.toml`. The package `playlist` applies them.
 """
 
 import re
@@ -60,7 +60,7 @@ ArtistAndTitle = Annotated[str, AfterValidator(_artist_and_title)]
 
 
 class PlaylistWishes(Section):
-    """What the listener wants their playlist to be."""
+    """The settings of a listener's playlist."""
 
     name: str = Field("Smallhours", min_length=1, max_length=100)
     size: int = Field(30, ge=1, le=500, description="Tracks in the playlist.")
@@ -97,7 +97,7 @@ class PlaylistWishes(Section):
 
 
 class IntentWishes(Section):
-    """A further playlist: any wish of the main one, where it differs."""
+    """The settings of a further playlist; those that are None are as in the main playlist."""
 
     name: str = Field("Smallhours: {intent}", min_length=1, max_length=100)
     size: int | None = Field(None, ge=1, le=500)
@@ -119,7 +119,9 @@ class IntentWishes(Section):
     explicit: bool | None = None
 
     def wishes(self, key: str, main: PlaylistWishes) -> PlaylistWishes:
-        """The wishes of the main playlist with this one's in their place.
+        """Return the main playlist's settings with those of this playlist in their place.
+
+        All that is blocked in the main playlist is blocked here, too.
 
         What is blocked in the main playlist is blocked here, too.
         """
@@ -144,7 +146,7 @@ class Mood(IntentWishes):
 
 
 class TimeOfDay(IntentWishes):
-    """What goes with the listener's plays at certain hours."""
+    """Tracks that go with what the listener plays at certain hours."""
 
     kind: Literal["time_of_day"]
     hours: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = Field(
@@ -154,7 +156,7 @@ class TimeOfDay(IntentWishes):
 
 
 class Forgotten(IntentWishes):
-    """What the listener played much long ago, and not since."""
+    """Tracks that the listener often played long ago, and has not played since."""
 
     kind: Literal["forgotten"]
     exploration: Share | None = 0.0
@@ -169,7 +171,7 @@ class DeepCuts(IntentWishes):
 
 
 class NewReleases(IntentWishes):
-    """What came out lately, near to what the listener plays."""
+    """Recent releases that are close to what the listener plays."""
 
     kind: Literal["new_releases"]
     within_days: int = Field(60, ge=1, description="How new.")

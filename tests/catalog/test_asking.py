@@ -1,4 +1,4 @@
-"""Answers come in batches that can be stored before much is at stake; failures end the asking."""
+"""Tests of concurrent requests: answers come in batches, and failures end the asking."""
 
 import itertools
 import time

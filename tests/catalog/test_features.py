@@ -1,4 +1,4 @@
-"""Audio features from several sources: whom to believe, and what a refusal changes."""
+"""Tests of audio features from several sources: precedence, and refusals."""
 
 import datetime as dt
 import logging
@@ -158,7 +158,7 @@ def test_long_after_a_refusal_one_call_finds_out_whether_it_still_holds(
 
 
 def failing_after(batches: int) -> tuple[Source, list[Sequence[str]]]:
-    """A source that knows everything, and breaks after so many batches."""
+    """Return a source that knows everything, and fails after some batches."""
     asked: list[Sequence[str]] = []
 
     def ask(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:

@@ -1,4 +1,4 @@
-"""Which search results are the recording that was meant."""
+"""Tests of which search results match the recording that is sought."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The names of a lake's tags: kept beside the raw ones, by the rules and by what is measured."""
+"""Tests of the names of a lake's tags: stored beside the raw tags."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which like-looking tags the lake's own artists show to be one."""
+"""Tests of spelling variants of tags, judged by the lake's own artists."""
 
 import random
 
@@ -8,7 +8,7 @@ from smallhours.catalog.normalisation import measure_variants
 
 
 def carried(**by_artist: str) -> pd.DataFrame:
-    """`artist_key` and `tag` from artist=\"tag, tag\"."""
+    """Return `artist_key` and `tag` from artist="tag, tag"."""
     return pd.DataFrame(
         [(artist, tag) for artist, tags in by_artist.items() for tag in tags.split(", ")],
         columns=["artist_key", "tag"],

@@ -1,4 +1,4 @@
-"""What a tag is called, and why: each step of the pipeline, and what it must not touch."""
+"""Tests of each step of the normalisation of tags, and of tags that it must not change."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the listener decides by hand."""
+"""Tests of the listener's own file of Spotify tracks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the listener cares for most."""
+"""Tests of the weights of the listener's tracks, artists and tags."""
 
 import datetime as dt
 

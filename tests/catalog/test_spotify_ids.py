@@ -1,4 +1,4 @@
-"""Finding a track's Spotify id, and what it costs."""
+"""Tests of the search for a track's Spotify id, and of its cost."""
 
 import datetime as dt
 from typing import Any

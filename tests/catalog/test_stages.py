@@ -1,4 +1,4 @@
-"""The catalog stage against the sandbox: known tracks, their tags, neighbours and candidates."""
+"""Tests of the catalog stages against the sandbox."""
 
 import logging
 import math

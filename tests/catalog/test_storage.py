@@ -1,4 +1,4 @@
-"""What is stored from Last.fm: measured, reported, and kept within what its terms allow."""
+"""Tests of the retention of Last.fm's data: measured, reported, and kept within its limit."""
 
 import datetime as dt
 from pathlib import Path
@@ -18,7 +18,7 @@ FORGOTTEN = [f"forgotten {at} · song" for at in range(300)]
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Five tracks that are played, and three hundred that nothing needs any more."""
+    """Return a lake with five tracks that are played, and three hundred that nothing needs."""
     lake = Lake(str(tmp_path / "lake"))
     add_plays(lake, dict.fromkeys(PLAYED, 3))
     words = {f"some word {at} {at * 7919 % 97}": at for at in range(1, 40)}

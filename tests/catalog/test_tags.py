@@ -1,4 +1,4 @@
-"""Which tags are asked for first: what is new, then what is stale, each by how much it matters."""
+"""Tests of the order in which tags are requested: new, then stale, by weight."""
 
 import datetime as dt
 

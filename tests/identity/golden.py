@@ -1,6 +1,6 @@
-"""Real titles as services write them, and the key that a person would give each.
+"""Real titles as services write them, each with the track key that a person would give it.
 
-One row is (artist, title, track key). Sections say what is tried; rows that must share a key, or
+One row is (artist, title, track key). Each section tries one thing; rows that must share a key, or
 must not, stand together.
 """
 

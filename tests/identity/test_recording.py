@@ -1,4 +1,4 @@
-"""What the track key joins, and what it keeps apart."""
+"""Tests of the track key: names that it must join and names that it must keep apart."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Rows to put into a lake, and strategies that draw more of them."""
+"""Rows for tests of the lake, and Hypothesis strategies that draw them."""
 
 import datetime as dt
 from typing import Any
@@ -25,7 +25,7 @@ MINE = {"listener": "default", "month": "2026-10"}
 
 
 def play(minute: int = 0, **other: Any) -> dict[str, Any]:
-    """One play in October 2026, `minute` minutes after the month began."""
+    """Return one play in October 2026, `minute` minutes after the month began."""
     at = dt.datetime(2026, 10, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
     row: dict[str, Any] = {c.name: None for c in PLAYS.columns}
     row |= {"played_at": at, "artist": "Björk", "title": "Jóga", "track_key": "björk · jóga"}
@@ -33,7 +33,7 @@ def play(minute: int = 0, **other: Any) -> dict[str, Any]:
 
 
 def plays(*rows: dict[str, Any]) -> pd.DataFrame:
-    """A frame of plays."""
+    """Return the rows as a frame of plays."""
     return pd.DataFrame(list(rows))
 
 
@@ -75,7 +75,7 @@ _row = st.fixed_dictionaries(
 
 
 def identity(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What no two rows of a table share."""
+    """Return the partition and key of a row, which no other row shares."""
     return tuple(row[name] for name in (*SAMPLE.partition, *SAMPLE.key))
 
 
@@ -84,12 +84,12 @@ keys = st.lists(_row.map(identity), max_size=6, unique=True)
 
 
 def sample_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Sample rows as a table of pyarrow, partition columns included."""
+    """Return sample rows as a pyarrow table, partition columns included."""
     return pa.Table.from_pylist(rows, schema=with_partition(SAMPLE))
 
 
 def key_table(found: list[tuple[Any, ...]]) -> pa.Table:
-    """Identities of rows as a table to give to `merge(delete=...)`."""
+    """Return keys of rows as a table for `merge(delete=...)`."""
     names = (*SAMPLE.partition, *SAMPLE.key)
     schema = pa.schema([with_partition(SAMPLE).field(name) for name in names])
     return pa.Table.from_pylist(

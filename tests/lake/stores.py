@@ -1,4 +1,4 @@
-"""File systems for tests: ones that count, ones that die, and one that shows files at close."""
+"""File systems for tests: they count operations, fail, are killed midway, or are object stores."""
 
 import contextlib
 import io
@@ -12,11 +12,11 @@ from smallhours.lake.files import Disk
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: nothing that it still wanted to do happens."""
+    """The end of the process, which cleans nothing up."""
 
 
 class DyingDisk(Disk):
-    """A disk whose process is killed at its n-th operation: halfway in, if that is a write.
+    """A disk whose process is killed at its n-th operation; a write is killed halfway through.
 
     From then on every operation fails, because a dead process cleans nothing up.
     """
@@ -68,7 +68,7 @@ class DyingDisk(Disk):
 
 
 class FailingDisk(Disk):
-    """A disk on which one operation raises an error of the system."""
+    """A disk on which one operation raises an OSError."""
 
     def __init__(self, operation: str, error: OSError) -> None:
         def fail(*_: object) -> None:
@@ -78,7 +78,7 @@ class FailingDisk(Disk):
 
 
 class CountingDisk(Disk):
-    """A disk that remembers which files were opened and which written."""
+    """A disk that records which files are read and written."""
 
     def __init__(self) -> None:
         self.opened: list[Path] = []
@@ -94,7 +94,7 @@ class CountingDisk(Disk):
 
 
 class Bucket(fsspec.AbstractFileSystem):  # type: ignore[misc] # fsspec has no annotations
-    """An object store: a file is there when its upload was closed, not before."""
+    """An object store: a file exists once its upload is closed, not before."""
 
     protocol = "bucket"
     cachable = False

@@ -1,4 +1,4 @@
-"""The data dictionary says what the schemas say."""
+"""Tests of the data dictionary: it states what the schemas state."""
 
 from pathlib import Path
 

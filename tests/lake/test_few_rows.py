@@ -1,4 +1,4 @@
-"""A merge of few rows into many says and stores what a merge of everything would."""
+"""Tests that merging few rows gives the same result as merging a whole partition."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""A kill, a full disk, two writers at once: the old file or the new one, and nothing lost."""
+"""Tests of atomic writes: a kill, a full disk or two writers leave the old file or the new one."""
 
 import errno
 import os
@@ -33,7 +33,7 @@ AFTER = [(0, None), (1, "Homogenic"), (2, None)]
 
 
 def steps_of(folder: Path) -> list[str]:
-    """What a merge into an existing partition does to the disk."""
+    """Return the disk operations of a merge into an existing partition."""
     Lake(str(folder)).merge(PLAYS, OLD, partition=MINE)
     disk = DyingDisk(dies_at=10_000)
     Lake("", files=LocalFiles(folder, disk=disk)).merge(PLAYS, NEW, partition=MINE)

@@ -1,4 +1,4 @@
-"""Properties of a merge: nothing lost, nothing doubled, nothing written twice."""
+"""Property tests of the merge: no row is lost, doubled or written twice."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,4 +1,4 @@
-"""Files that are not what they should be, and what is said about them."""
+"""Tests of damaged and foreign files, and of the errors about them."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What may enter the lake, and how a refusal reads."""
+"""Tests of the validation of rows, and of the text of a refusal."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reading and merging, as the stages do it."""
+"""Tests of reading from and merging into the lake."""
 
 import datetime as dt
 from pathlib import Path

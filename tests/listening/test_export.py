@@ -1,4 +1,4 @@
-"""Importing Spotify's export over the sandbox's scrobbles: nothing lost, nothing doubled."""
+"""Tests of the import of Spotify's export over scrobbles: nothing is lost or doubled."""
 
 import datetime as dt
 import errno
@@ -36,12 +36,12 @@ NOON = dt.datetime(2026, 10, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 
 def lived(household: Household) -> PlayLog:
-    """Every play of the listener, skips too: the truth."""
+    """Return every play of the listener, skips too."""
     return household.sandbox.state.play_log("ada")
 
 
 def lately(household: Household) -> PlayLog:
-    """The last of them, which are enough where years of them would show nothing more."""
+    """Return the last of these plays, to keep the tests quick."""
     plays = lived(household)
     return plays.where(np.arange(len(plays)) >= len(plays) - 500)
 
@@ -51,7 +51,7 @@ def scrobbled_lately(household: Household) -> PlayLog:
 
 
 def export_zip(household: Household, folder: Path, plays: PlayLog, files: int = 3) -> Path:
-    """The zip that Spotify would send, with podcasts, videos and private sessions among it."""
+    """Return the zip that Spotify would send, with podcasts, videos and private sessions."""
     rows = rows_of(household.sandbox.state.world, plays)
     size = len(rows) // files + 1
     others = [
@@ -79,7 +79,7 @@ def imported(household: Household, *paths: Path, **options: Any) -> Summary:
 
 
 def scrobbled(household: Household, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Scrobbles reach the lake without Last.fm."""
+    """Store scrobbles in the lake without Last.fm."""
     plays = plays_frame(rows, source=LASTFM)
     since, until = plays["played_at"].min(), plays["played_at"].max() + dt.timedelta(seconds=1)
     stored = around(household.lake, "default", since, until)
@@ -242,7 +242,7 @@ def test_a_play_at_the_edge_of_a_month_is_one_in_the_month_of_its_scrobble(
 
 
 class Unplugged(Disk):
-    """A disk that is unplugged before its n-th change of a partition, counted from 0."""
+    """A disk that fails from its n-th change of a partition on, counted from 0."""
 
     def __init__(self, before: int) -> None:
         self.left = before

@@ -1,4 +1,4 @@
-"""What became of our picks."""
+"""Tests of the reactions to our picks."""
 
 import datetime as dt
 

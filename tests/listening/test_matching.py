@@ -1,4 +1,4 @@
-"""Which reports are of the same play: a table of cases."""
+"""Tests of the merge of plays: a table of cases, and properties."""
 
 import datetime as dt
 from typing import Any
@@ -25,7 +25,7 @@ def play(seconds: float, title: str = "Alison", **known: Any) -> dict[str, objec
 
 
 def stream(seconds: float, heard_s: float, **known: Any) -> dict[str, object]:
-    """A row of the export: when it seems to have started, and for how long it was heard."""
+    """Return a row of the export with the given apparent start and time heard."""
     return play(seconds, ms_played=round(heard_s * 1000), **{"spotify_id": ID, **known})
 
 
@@ -373,7 +373,7 @@ def test_the_extended_export_outdoes_the_shorter_one(scrobbled: bool, fuller_fir
 
 @st.composite
 def evenings(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
-    """What three sources report of an evening: one play after the other, some songs repeated.
+    """Draw what three sources report of an evening: plays in a row, some songs repeated.
 
     The export has all of it. Last.fm and Spotify miss some, and their clocks differ.
     """

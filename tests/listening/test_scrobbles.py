@@ -1,4 +1,4 @@
-"""A crawl of a history that changes under it: nothing is skipped, nothing is stored by halves."""
+"""Tests of the crawl of a history that changes meanwhile: nothing is lost or half stored."""
 
 import datetime as dt
 
@@ -14,7 +14,7 @@ UNTIL = SINCE + dt.timedelta(days=2)
 
 
 class Shrinking:
-    """A history of which scrobbles are deleted once its second page was asked for."""
+    """A history of which scrobbles are deleted once its second page was requested."""
 
     def __init__(self, moments: list[dt.datetime], gone: int, *, again: bool = False) -> None:
         self.moments = moments

@@ -10,7 +10,7 @@ BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]
 
 
 def plays(*rows: tuple[str, str, list[str]], skipped: bool | None = None) -> pd.DataFrame:
-    """Plays of Monday: track, time of day, who told of them."""
+    """Return plays of Monday: track, time of day, sources."""
     return pd.DataFrame(
         {
             "track_key": [key for key, _, _ in rows],

@@ -1,4 +1,4 @@
-"""The listening stage against the sandbox: what Last.fm and Spotify have is what the lake holds."""
+"""Tests of the listening stages against the sandbox."""
 
 from collections import Counter
 
@@ -30,7 +30,7 @@ def scrobbles(household: Household, date: str = "2026-11-02") -> Summary:
 
 
 def at_lastfm(household: Household) -> Counter[tuple[int, str]]:
-    """The sandbox's truth: every scrobble as (unix seconds, title)."""
+    """Return every scrobble of the sandbox as (unix seconds, title)."""
     world = household.sandbox.state.world
     log = household.sandbox.state.scrobbles("ada")
     return Counter(

@@ -1,4 +1,4 @@
-"""A lake as it is before the playlist stage: some history, and candidates from the sandbox."""
+"""A lake as it is before the playlist stages: some history, and candidates from the sandbox."""
 
 import dataclasses
 import datetime as dt
@@ -26,7 +26,7 @@ CANDIDATE_COUNT = 120
 
 @dataclass
 class Evening:
-    """One listener's lake, and what went into it.
+    """One listener's lake, with the keys that were put into it.
 
     Attributes:
         lake: A copy of one's own.
@@ -43,23 +43,23 @@ class Evening:
     names: dict[str, str]
 
     def night(self, date: str = NIGHT) -> Night:
-        """The night of a date, for the listener."""
+        """Return the night of a date, for the listener."""
         return self.settings.night("default", date)
 
     def recommendations(self, date: str = NIGHT) -> pd.DataFrame:
-        """A night's rows of `recommendations`, best first."""
+        """Return a night's rows of `recommendations`, best first."""
         rows = self.lake.frame(RECOMMENDATIONS, where={"listener": "default", "night": date})
         return rows.sort_values("rank").set_index("track_key")
 
     def listed(self, date: str = NIGHT) -> list[str]:
-        """A night's list, in order."""
+        """Return a night's list, in order."""
         rows = self.recommendations(date)
         return rows[rows["position"].notna()].sort_values("position").index.tolist()
 
 
 @pytest.fixture(scope="session")
 def first_evening(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    """Ada's first 40 songs as history, 120 others as candidates, every artist tagged."""
+    """Return a lake with Ada's first 40 songs as history and 120 others as candidates."""
     world = small_world
     played = list(dict.fromkeys(world.listeners["ada"].play_track.tolist()))
     known = _distinct(world, played, KNOWN)
@@ -86,7 +86,7 @@ def first_evening(small_world: World, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def evening(first_evening: Evening, tmp_path: Path) -> Evening:
-    """The same evening with a lake of one's own."""
+    """Return the same evening with a copy of the lake."""
     shutil.copytree(first_evening.lake.url, tmp_path / "lake", dirs_exist_ok=True)
     return dataclasses.replace(first_evening, lake=Lake(str(tmp_path / "lake")))
 
@@ -95,7 +95,7 @@ def evening(first_evening: Evening, tmp_path: Path) -> Evening:
 def found_evening(
     first_evening: Evening, small_world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Evening:
-    """The first evening, and every candidate's Spotify id is known."""
+    """Return the first evening with the Spotify id of every candidate."""
     lake = Lake(str(tmp_path_factory.mktemp("found") / "lake"))
     shutil.copytree(first_evening.lake.url, lake.url)
     world = small_world
@@ -120,7 +120,7 @@ def found_evening(
 
 @pytest.fixture
 def found(found_evening: Evening, tmp_path: Path) -> Evening:
-    """That evening with a lake of one's own."""
+    """Return that evening with a copy of the lake."""
     shutil.copytree(found_evening.lake.url, tmp_path / "found", dirs_exist_ok=True)
     return dataclasses.replace(found_evening, lake=Lake(str(tmp_path / "found")))
 
@@ -128,7 +128,7 @@ def found(found_evening: Evening, tmp_path: Path) -> Evening:
 def write_choice(
     evening: Evening, keys: list[str], date: str = NIGHT, intent: str = "main"
 ) -> None:
-    """Make these the list of a night and an intent, in this order."""
+    """Write a night's list of an intent, in this order."""
     tracks = evening.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
     rows = tracks.set_index("track_key").loc[keys].reset_index()
     rows = rows.assign(
@@ -153,14 +153,14 @@ def write_choice(
 
 
 def write_candidates(lake: Lake, rows: list[tuple[str, str, str, float]]) -> None:
-    """Make these the listener's candidates: (track_key, route, seed_key, strength)."""
+    """Write the listener's candidates: (track_key, route, seed_key, strength)."""
     frame = pd.DataFrame(rows, columns=["track_key", "route", "seed_key", "strength"])
     frame["seen"] = dt.date(2026, 11, 2)
     lake.replace(CANDIDATES, frame, partition={"listener": "default"})
 
 
 def _distinct(world: World, tracks: list[int], count: int) -> dict[str, int]:
-    """The first tracks of different songs, by key."""
+    """Return the first tracks of different songs, by key."""
     found: dict[str, int] = {}
     songs: set[str] = set()
     for track in tracks:

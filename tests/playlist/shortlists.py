@@ -1,4 +1,4 @@
-"""Shortlists from the ranker's own constructor, over as little as a test wants to say."""
+"""Shortlists for tests, built by the product's own constructor from a few facts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,12 +13,12 @@ NO_VOTES = pd.DataFrame(columns=["track_key", "route", "seed_key", "strength"])
 
 
 def many(count: int) -> list[str]:
-    """Tracks of as many artists."""
+    """Return the keys of tracks by as many different artists."""
     return [f"artist {i} · title" for i in range(count)]
 
 
 def falling(keys: Sequence[str]) -> pd.Series:
-    """The keys, each a little less relevant than the one before."""
+    """Return a relevance for each key, a little lower than the one before."""
     return pd.Series(
         [1 - place / max(len(keys), 1) for place in range(len(keys))], index=list(keys)
     )
@@ -32,7 +32,7 @@ def shortlist(
     albums: Mapping[str, str] | None = None,
     mix: Mapping[str, float] | None = None,
 ) -> Shortlist:
-    """A shortlist.
+    """Return a shortlist.
 
     Args:
         relevance: By track key.

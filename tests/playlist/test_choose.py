@@ -1,4 +1,4 @@
-"""The night's choice, from a real lake to a real lake."""
+"""Tests of the stage `rank_candidates`, from a real lake to a real lake."""
 
 import dataclasses
 import datetime as dt
@@ -190,7 +190,7 @@ def test_with_few_plays_there_is_a_list_all_the_same(evening: Evening, plays: in
 
 @dataclasses.dataclass
 class LovesJazz:
-    """A taste that is easy to tell."""
+    """A taste model that likes jazz."""
 
     name: str = "taste"
 

@@ -1,4 +1,4 @@
-"""The night's picture."""
+"""Tests of the night's cover."""
 
 import io
 import random

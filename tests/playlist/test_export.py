@@ -1,4 +1,4 @@
-"""Can other players and spreadsheets read a night's list, whatever its names hold?"""
+"""Tests that other players and spreadsheets can read an exported list, whatever its names hold."""
 
 import csv
 import datetime as dt

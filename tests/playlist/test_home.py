@@ -1,4 +1,4 @@
-"""Which playlist is ours."""
+"""Tests of the search for the playlist that is ours."""
 
 import pytest
 
@@ -12,7 +12,7 @@ MARK = marker("default", "main")
 
 
 class Shelf:
-    """A listener's playlists as Spotify would list them."""
+    """A listener's playlists as Spotify lists them."""
 
     def __init__(self, *playlists: Playlist) -> None:
         self._playlists = playlists

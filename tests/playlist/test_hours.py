@@ -1,4 +1,4 @@
-"""What belongs to which hours of the week."""
+"""Tests of times of the week that belong to an artist."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo

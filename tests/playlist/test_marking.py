@@ -1,4 +1,4 @@
-"""The description of our playlist."""
+"""Tests of our playlist's name, description and marker."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What will stand in the playlist, and what is said about the difference."""
+"""Tests of the plan: the list that will stand in the playlist, and the text of each change."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,7 +152,7 @@ def test_steps_lead_to_the_plan_and_a_whole_list_stands_all_the_way(
 
 
 def carried_out(rows: list[Row], step: object) -> list[Row]:
-    """What Spotify makes of a request."""
+    """Return the rows of a playlist after a request."""
     match step:
         case Add(added, position):
             return [*rows[:position], *added, *rows[position:]]

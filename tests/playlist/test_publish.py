@@ -1,4 +1,4 @@
-"""The listener's playlist, written over real HTTP into the sandbox's Spotify."""
+"""Tests of publishing over real HTTP into the sandbox's Spotify."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +34,7 @@ WRITES = (
 
 @dataclass
 class Desk:
-    """One listener's lake and Spotify, and the deeds of the tests below."""
+    """One listener's lake and Spotify, and the actions of the tests below."""
 
     evening: Evening
     household: Household
@@ -69,7 +69,7 @@ class Desk:
         return [one for one in self.household.sandbox.state.playlists.values() if one.by_app]
 
     def uris(self) -> list[str]:
-        """What stands in our only playlist."""
+        """Return the URIs in our only playlist."""
         (only,) = self.ours()
         return [item.uri for item in only.items]
 

@@ -1,4 +1,4 @@
-"""Crashes, faults and meddling listeners: the playlist is whole, and nobody's edit is lost.
+"""Tests that crashes, faults and edits by the listener leave the playlist whole.
 
 A few of the cases of each kind; `python -m benchmarks.publish_faults` plays all.
 """

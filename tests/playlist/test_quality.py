@@ -1,4 +1,4 @@
-"""What a night's list is like: noted each night, from a real lake."""
+"""Tests of the quality figures of a night's list, from a real lake."""
 
 import datetime as dt
 
@@ -29,14 +29,14 @@ def rank(evening: Evening, **wishes: float) -> Summary:
 
 
 def noted(evening: Evening, column: str = "value") -> "pd.Series[float]":
-    """The night's figures of its list, by name."""
+    """Return the night's figures of its list, by name."""
     rows = evening.lake.frame(METRICS)
     rows = rows[(rows["subject"] == "playlist") & (rows["listener"] == "default")]
     return rows.set_index("metric")[column].astype(float)
 
 
 def make_known(evening: Evening, listeners: dict[str, int]) -> None:
-    """Say how many listeners know each track."""
+    """Set the number of listeners who know each track."""
     rows = evening.lake.frame(TRACKS)
     rows["listeners"] = rows["track_key"].map(listeners).astype("Int64")
     rows["prefix"] = [prefix_of(artist_key_in(key)) for key in rows["track_key"]]
@@ -44,7 +44,7 @@ def make_known(evening: Evening, listeners: dict[str, int]) -> None:
 
 
 def show(evening: Evening, night: dt.date, tracks: list[str], **also: str) -> None:
-    """Let a list have stood in the playlist since a night."""
+    """Write to the ledger that a list stood in the playlist since a night."""
     row = ledger.entry(
         night=night,
         name="Smallhours",

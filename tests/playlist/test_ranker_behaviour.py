@@ -1,7 +1,4 @@
-"""What every list keeps to, whichever intent asks for it and whatever scored the tracks.
-
-One suite over the main list and every kind of intent, on a real lake.
-"""
+"""One behaviour suite for every ranker and every intent, on a real lake."""
 
 import datetime as dt
 from collections import Counter
@@ -38,7 +35,7 @@ SIZE = 12
 
 
 def asked(intent: str, **wishes: Any) -> Settings:
-    """Settings in which one intent is there beside the main list, with the same wishes."""
+    """Return settings with one intent beside the main list, with the same settings."""
     me: dict[str, Any] = {"lastfm_user": "ada", "timezone": "Europe/Dublin"}
     me["playlist"] = {"size": SIZE, "shortest": 1, **wishes}
     if intent != "main":
@@ -48,7 +45,7 @@ def asked(intent: str, **wishes: Any) -> Settings:
 
 
 def ranked(evening: Evening, intent: str, date: str = "2026-11-02", **wishes: Any) -> pd.DataFrame:
-    """The rows of one intent, best first."""
+    """Return the rows of one intent, best first."""
     settings = asked(intent, **wishes)
     night = settings.night("default", date)
     rank_candidates("default", evening.lake, settings=settings, night=night)
@@ -66,7 +63,7 @@ def named(rows: pd.DataFrame) -> list[str]:
 
 @pytest.fixture
 def evening(evening: Evening) -> Evening:
-    """The evening, with sound, release dates, albums, and artists played before for the intents."""
+    """Return the evening with the features, dates, albums and plays that the intents need."""
     keys = evening.candidates
     rng = np.random.default_rng(5)
     sound = pd.DataFrame(
@@ -289,7 +286,7 @@ def _rank(evening: Evening, settings: Settings) -> Summary:
 
 
 def _level(evening: Evening) -> None:
-    """Make every artist of the evening the same by their tags."""
+    """Give every artist of the evening the same tags."""
     tags = evening.lake.frame(ARTIST_TAGS, columns=[c.name for c in ARTIST_TAGS.columns])
     tags = tags[tags["tag"] == "shoegaze"].assign(prefix=tags["artist_key"].map(prefix_of))
     for prefix, rows in tags.groupby("prefix"):

@@ -1,4 +1,4 @@
-"""Signals, and how they become one score."""
+"""Tests of the signals, and of the score that they become."""
 
 import numpy as np
 import pandas as pd
@@ -123,7 +123,7 @@ def test_a_listeners_own_weights_decide() -> None:
 
 
 def test_more_than_one_taste_is_seen() -> None:
-    """Between jazz and metal lies nothing that the listener plays."""
+    """A track between jazz and metal is far from both, although it is near to their mean."""
     played = [f"jazz {n} · x" for n in range(10)] + [f"metal {n} · x" for n in range(10)]
     new = ["new jazz · x", "new metal · x", "new both · x"]
     directions = [[1.0, 0.0]] * 10 + [[0.0, 1.0]] * 10 + [[1.0, 0.0], [0.0, 1.0], [0.707, 0.707]]

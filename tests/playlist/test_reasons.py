@@ -1,4 +1,4 @@
-"""Reasons, as the listener reads them."""
+"""Tests of the reasons as the listener reads them."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Finding the chosen tracks on Spotify."""
+"""Tests of the search for the chosen tracks on Spotify."""
 
 import dataclasses
 from pathlib import Path

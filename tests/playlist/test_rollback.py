@@ -1,4 +1,4 @@
-"""An earlier night's list comes back, and the ledger knows."""
+"""Tests of the rollback: an earlier night's list comes back, and the ledger records it."""
 
 import pandas as pd
 import pytest

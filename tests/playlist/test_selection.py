@@ -1,4 +1,4 @@
-"""A list from its draft to its rows."""
+"""Tests of a list from its draft to its rows."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which tags count for a track."""
+"""Tests of the tags that count for a track."""
 
 from smallhours.playlist.tag_weights import says_something, weighted_tags
 from smallhours.training.tags import Tags

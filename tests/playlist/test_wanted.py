@@ -1,4 +1,4 @@
-"""Which lists are not fit to take the place of yesterday's."""
+"""Tests of the check that a list is fit to replace yesterday's."""
 
 from smallhours.playlist.plan import Wanted
 from smallhours.playlist.wanted import Tonight, why_degenerate

@@ -1,4 +1,4 @@
-"""Is a track's fate told rightly: chosen, beaten, left out, or never considered?"""
+"""Tests of the explanation of a track: chosen, beaten, left out, or never considered."""
 
 import datetime as dt
 from pathlib import Path
@@ -19,7 +19,7 @@ ME = "ada"
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """A night: Ride chosen, Lush tried out, Moby beaten, Can in reserve, Björk known."""
+    """Return a lake with one night: Ride chosen, Lush explored, Moby beaten, Can in reserve."""
     made = Lake(str(tmp_path))
     rows = [
         recommended("Ride", "Leave", rank=1, score=0.9, position=1, slot="exploit"),

@@ -1,4 +1,4 @@
-"""What the tests of the clients share: clients of the sandbox that sleep for nobody."""
+"""Fixtures for the tests of the clients: clients of the sandbox that never really sleep."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tests.services.spotify_client import ADA, client_of
 
 @pytest.fixture
 def naps() -> Naps:
-    """How long a client meant to sleep."""
+    """Return the record of how long the clients meant to sleep."""
     return Naps()
 
 
@@ -25,11 +25,11 @@ def spotify(sandbox: SandboxServer, naps: Naps) -> Iterator[SpotifyClient]:
 
 @pytest.fixture
 def mine(spotify: SpotifyClient) -> Playlist:
-    """A playlist that the client has just made."""
+    """Create a playlist with the client and return it."""
     return spotify.create_playlist("Smallhours", "made at night")
 
 
 @pytest.fixture
 def uris(sandbox: SandboxServer) -> list[str]:
-    """More tracks than fit into one call."""
+    """Return more tracks than fit into one call."""
     return [f"spotify:track:{each}" for each in sandbox.state.world.track_spotify_id[:120]]

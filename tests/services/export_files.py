@@ -1,4 +1,4 @@
-"""Files as Spotify exports them, with everything in them that must not leave them."""
+"""Files as Spotify exports them, with private values that must not leave them."""
 
 import datetime as dt
 import json
@@ -14,7 +14,7 @@ FOLDER = "Spotify Extended Streaming History"
 
 
 def extended_row(ended_at: dt.datetime, ms_played: int, **fields: Any) -> dict[str, Any]:
-    """One row of the extended streaming history as of 2026; None removes a field."""
+    """Return one row of the extended streaming history as of 2026; None removes a field."""
     row = {
         "ts": f"{ended_at:%Y-%m-%dT%H:%M:%SZ}",
         "username": SECRETS[0],
@@ -46,7 +46,7 @@ def extended_row(ended_at: dt.datetime, ms_played: int, **fields: Any) -> dict[s
 
 
 def account_row(ended_at: dt.datetime, ms_played: int, **fields: Any) -> dict[str, Any]:
-    """One row of the shorter export."""
+    """Return one row of the shorter export."""
     row = {
         "endTime": f"{ended_at:%Y-%m-%d %H:%M}",
         "artistName": "Slowdive",
@@ -57,7 +57,7 @@ def account_row(ended_at: dt.datetime, ms_played: int, **fields: Any) -> dict[st
 
 
 def rows_of(world: World, plays: PlayLog, *, account: bool = False) -> list[dict[str, Any]]:
-    """What Spotify would export of a listener's plays."""
+    """Return the rows that Spotify would export of a listener's plays."""
     rows = []
     for at, track, ms, skipped in zip(
         plays.at.tolist(), plays.track.tolist(), plays.ms.tolist(), plays.skipped.tolist(),
@@ -84,14 +84,14 @@ def rows_of(world: World, plays: PlayLog, *, account: bool = False) -> list[dict
 
 
 def write_json(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """One file of a history, as Spotify formats it."""
+    """Write rows to a history file in Spotify's format and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
     return path
 
 
 def write_zip(path: Path, files: Mapping[str, Iterable[Mapping[str, Any]] | bytes]) -> Path:
-    """A zip of histories and other files by name."""
+    """Write a zip of histories and other files by name, and return it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             data = content if isinstance(content, bytes) else json.dumps(list(content)).encode()

@@ -1,4 +1,4 @@
-"""A server that gives exactly the replies it is told to, for what no sandbox would say."""
+"""A local server that sends scripted replies, for those that the sandbox never sends."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class Seen:
 
 
 class ScriptedServer:
-    """Gives the replies in order; the last one again and again."""
+    """The replies in order; the last one is repeated."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
@@ -87,13 +87,13 @@ def scripted(*replies: Reply) -> Iterator[ScriptedServer]:
 
 
 def no_hurry() -> TokenBucket:
-    """A budget that no test meets."""
+    """Return a rate limit that no test reaches."""
     return TokenBucket(100_000, burst=1000)
 
 
 @dataclass
 class Naps:
-    """Remembers how long somebody meant to sleep."""
+    """A fake `sleep` that records how long it was called for."""
 
     seconds: list[float] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""The Spotify client of these tests: ada's, against the sandbox, in no hurry."""
+"""Ada's Spotify client against the sandbox, without a real rate limit."""
 
 import requests
 

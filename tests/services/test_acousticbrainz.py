@@ -1,4 +1,4 @@
-"""The AcousticBrainz client, against the sandbox's archive and against scripted replies."""
+"""Tests of the AcousticBrainz client, against the sandbox and against scripted replies."""
 
 import json
 from collections.abc import Iterator

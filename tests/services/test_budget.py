@@ -1,4 +1,4 @@
-"""The budget is used fully and never exceeded: by threads, by processes, by the day."""
+"""Tests that the rate limit is used fully and never exceeded, by threads and by processes."""
 
 import multiprocessing
 import time
@@ -14,7 +14,7 @@ from smallhours.services.budget import TokenBucket, shared_budget
 
 
 class FakeClock:
-    """A clock that only sleeping moves."""
+    """A clock that only moves when `sleep` is called."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self.now = now

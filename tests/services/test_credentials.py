@@ -1,4 +1,4 @@
-"""A connection's fields: read, checked, and never shown."""
+"""Tests that a connection's fields are read, checked, and never shown."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Replies outlive the process that asked, until they are stored, and not a run longer."""
+"""Tests that replies outlive a killed process until they are stored, and only within their run."""
 
 import os
 import resource
@@ -35,12 +35,12 @@ STAGE = "fetch_tags"
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """The end of the process."""
 
 
 @contextmanager
 def killed(journal: Journal) -> Iterator[None]:
-    """What happens within is the work of a stage that is killed at its end."""
+    """Run the body as the work of a stage that is killed at its end."""
     with suppress(Killed), journal.of(STAGE):
         yield
         raise Killed
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def kept(folder: Path, *questions: str, run: str = RUN) -> list[str | None]:
-    """What a further process of a run finds, which is killed as well."""
+    """Return what a further process of the run finds; that process is killed as well."""
     journal = Journal(folder, run)
     found: list[str | None] = []
     with killed(journal):
@@ -209,7 +209,7 @@ def test_without_a_folder_nothing_is_kept() -> None:
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Files that can't grow: they stand for a disk that is full."""
+    """Limit the size of files within the body, as a full disk would."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""The Last.fm client against the sandbox: what it reads, and what it makes of misbehaviour."""
+"""Tests of the Last.fm client against the sandbox: replies and faults."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Whatever Last.fm sends, the parsers give valid rows or BrokenReply."""
+"""Property tests of Last.fm's parsers: any input gives valid rows or BrokenReply."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

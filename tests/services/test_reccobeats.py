@@ -1,4 +1,4 @@
-"""Audio features from ReccoBeats: joined by id, whatever the order and the gaps."""
+"""Tests of the ReccoBeats client: features are joined by id, in any order and with gaps."""
 
 import json
 from collections.abc import Iterator

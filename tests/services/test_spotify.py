@@ -1,4 +1,4 @@
-"""The Spotify client against the sandbox: what it reads and what it writes."""
+"""Tests of the Spotify client against the sandbox: reads and writes."""
 
 from dataclasses import replace
 from datetime import timedelta

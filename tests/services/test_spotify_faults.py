@@ -1,4 +1,4 @@
-"""The Spotify client when the sandbox misbehaves: logins, limits, faults."""
+"""Tests of the Spotify client when the sandbox misbehaves: logins, limits, faults."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Spotify's own audio features: open to old apps, closed to all others."""
+"""Tests of Spotify's own audio features: open to old apps, closed to others."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Logging in: the address that the listener opens, and what the code is exchanged for."""
+"""Tests of the login: the address that the listener opens, and the exchange of the code."""
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit

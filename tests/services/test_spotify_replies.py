@@ -1,4 +1,4 @@
-"""Whatever Spotify sends, the parsers give valid rows or BrokenReply."""
+"""Property tests of Spotify's parsers: any input gives valid rows or BrokenReply."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ LEAVES = ANYTHING | st.sampled_from(["2026-11-01T10:00:00Z", "0001-01-01T00:00:0
 
 
 def spoilt(whole: Any) -> st.SearchStrategy[Any]:
-    """`whole` with any of its parts exchanged for anything."""
+    """Return `whole` with some of its parts replaced by anything."""
     if isinstance(whole, dict):
         parts = st.fixed_dictionaries({}, optional={k: spoilt(v) for k, v in whole.items()})
         complete = st.fixed_dictionaries({key: spoilt(value) for key, value in whole.items()})
@@ -90,7 +90,7 @@ REPLIES = st.one_of(
 
 
 def texts(value: Any) -> list[str]:
-    """Every text in a parsed row."""
+    """Return every text in a parsed row."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Replies of Spotify's that only a scripted server gives: refusals, odd bodies, odd headers."""
+"""Tests of Spotify replies that only a scripted server sends: refusals, odd bodies, odd headers."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Reading Spotify's export: every generation of its files, and only what is wanted of them."""
+"""Tests of reading every generation of Spotify's export files."""
 
 import datetime as dt
 import io

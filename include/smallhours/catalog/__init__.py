@@ -1,1 +1,1 @@
-"""The second stage: identity, tags, audio features, candidates."""
+"""The second stages of the night: tracks, tags, audio features, neighbours and candidates."""

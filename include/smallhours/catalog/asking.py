@@ -1,13 +1,13 @@
-"""How many questions are put to a service at once, and what becomes of the answers.
+"""Concurrent requests to a service, with answers in batches.
 
-Questions go out several at a time, the service's budget sets the pace, and answers come back in
-batches that the caller stores while further questions are on their way. A batch is handed over
-every second or so, so that a process that is killed has little to ask again.
+Several requests run at a time, the service's rate limit sets the pace, and answers come back in
+batches that the caller stores while further requests are under way. A batch is handed over every
+second or so, so that a process that is killed has little to ask again.
 
-A question that the service trips over is left out and counted: nothing is stored of it, so that it
-is asked again another night. When too many fail, or the service asks us to wait or refuses us as a
-whole, nothing more is asked, the answers so far are handed over first, and the error is raised
-after them.
+A question that the service fails to answer is left out and counted: nothing is stored of it, so
+that it is asked again another night. When too many fail, or the service asks us to wait or refuses
+us as a whole, nothing more is asked, the answers so far are handed over first, and the error is
+raised after them.
 """
 
 import time
@@ -39,11 +39,11 @@ MAX_FAILED_SHARE = 0.05
 
 @dataclass
 class Tally:
-    """What became of a stage's questions.
+    """The numbers of a stage's answered and failed questions.
 
     Attributes:
-        answered: How many were answered.
-        failed: How many the service failed to answer.
+        answered: Number of questions that were answered.
+        failed: Number of questions that the service failed to answer.
     """
 
     answered: int = 0
@@ -58,12 +58,11 @@ class Tally:
         self._in_a_row.clear()
 
     def fail(self, failure: ServiceError, about: str) -> ServiceError | None:
-        """Count a failure; returns the error with which the asking has to end, if it has.
+        """Count a failure; return the error that ends the asking, or None to go on.
 
         Args:
             failure: The error.
-            about: Whom the question was about. However many questions about one artist fail, they
-                are one oddity.
+            about: The artist or tag of the question. All failures about one artist count as one.
         """
         if not _of_one_question(failure):
             return failure
@@ -154,7 +153,7 @@ def _outcome(future: "Future[Answer]", missing: Answer) -> Answer | ServiceError
 
 
 def _of_one_question(failure: ServiceError) -> bool:
-    """Whether other questions may well be answered: no rate limit, no refused key."""
+    """Return True unless the failure is a rate limit or a refused key, which concern all."""
     return isinstance(failure, BrokenReply | PassingFault | Refused) and not isinstance(
         failure, SourceRefused
     )

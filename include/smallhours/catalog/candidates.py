@@ -1,8 +1,8 @@
-"""Which tracks could be recommended, and every seed that speaks for each.
+"""Candidates for a listener: tracks that could be recommended, with every seed that leads to them.
 
-Pure: from the neighbours that are stored and the weights of the listener's seeds to rows of
-`candidates`. A candidate keeps all its seeds, because how many independent seeds lead to a track
-is the best single sign that it fits.
+Pure: from the stored neighbours and the weights of the listener's seeds to rows of `candidates`.
+A candidate keeps all its seeds, because the number of independent seeds that lead to a track is
+the best single sign that it fits.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ def gather(
     foreign_tags: frozenset[str],
     night: dt.date,
 ) -> pd.DataFrame:
-    """Candidates for one listener: `track_key`, `route`, `seed_key`, `strength` and `seen`.
+    """Return a listener's candidates: `track_key`, `route`, `seed_key`, `strength`, `seen`.
 
     Args:
         similar: All of `similar` that any seed may have asked for.
@@ -52,7 +52,7 @@ def gather(
 
 
 def _weighted(near: pd.DataFrame, weights: pd.Series, route: str) -> pd.DataFrame:
-    """Neighbours of the listener's own seeds: match times the seed's weight."""
+    """Return neighbours of the listener's own seeds; the strength is match times weight."""
     weight = near["seed_key"].map(weights).astype(float)
     frame = pd.DataFrame(
         {
@@ -68,7 +68,7 @@ def _weighted(near: pd.DataFrame, weights: pd.Series, route: str) -> pd.DataFram
 def _via_artists(
     neighbours: pd.DataFrame, top_tracks: pd.DataFrame, weights: pd.Series
 ) -> pd.DataFrame:
-    """Top tracks of artists who are similar to the listener's, each with the listener's artist."""
+    """Return the top tracks of artists similar to the listener's, with the listener's artist."""
     near = neighbours.assign(weight=neighbours["seed_key"].map(weights).astype(float))
     near = near[near["weight"].notna()]
     top = _softened(top_tracks[top_tracks["rank"] <= TRACKS_PER_NEIGHBOUR])
@@ -96,5 +96,8 @@ def _background(of_tags: pd.DataFrame, foreign: frozenset[str]) -> pd.DataFrame:
 
 
 def _softened(top_tracks: pd.DataFrame) -> pd.DataFrame:
-    """The tenth best-known track fits almost as well as the first: the square root of 1/rank."""
+    """Return the top tracks with the square root of their match, 1/rank.
+
+    The tenth best-known track of an artist then has 0.32 instead of 0.1.
+    """
     return top_tracks.assign(match=top_tracks["match"] ** 0.5)

@@ -1,8 +1,8 @@
-"""Who is asked for audio features, about which tracks, and what becomes of a refusal.
+"""Requests for audio features, source by source.
 
 Three services can be asked: Spotify by an app that still may, ReccoBeats by Spotify's id, and
 AcousticBrainz by MusicBrainz' id. Each is asked about the tracks that it has not answered yet,
-those that matter most first, and every answer is kept before the next batch is asked.
+the heaviest first, and every answer is stored before the next batch is asked.
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-# Answers to a merge: few enough to lose little, enough to be worth rewriting the files for.
+# The number of answers per merge: few enough to lose little, enough to rewrite the files for.
 BATCH = 400
 # An archive that was frozen in 2022 says the same for ever.
 NEVER_STALE = 36_500
@@ -57,17 +57,17 @@ class Source:
 
 
 def of_spotify(client: SpotifyClient, fresh_days: int) -> Source:
-    """Spotify, for apps from before 2024-11-27."""
+    """Return the source Spotify, for apps from before 2024-11-27."""
     return Source(SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days)
 
 
 def of_reccobeats(client: ReccobeatsClient, fresh_days: int) -> Source:
-    """ReccoBeats."""
+    """Return the source ReccoBeats."""
     return Source(RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
 
 
 def of_acousticbrainz(client: AcousticbrainzClient) -> Source:
-    """AcousticBrainz."""
+    """Return the source AcousticBrainz."""
     return Source(
         ACOUSTICBRAINZ, "mbid", client.audio_features, NEVER_STALE, MOST_OF_ACOUSTICBRAINZ
     )
@@ -106,7 +106,7 @@ def ask_source(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date
 
 
 def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date) -> Summary:
-    """Ask a source that the night can do without: its failure is reported, not raised.
+    """Ask an optional source: its failure is reported in the summary, not raised.
 
     What it did not answer is not noted as missing; it is asked for again on the next night.
 

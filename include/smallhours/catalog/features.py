@@ -1,7 +1,7 @@
-"""Audio features as the lake keeps them: from several sources, each value with its own.
+"""Audio features in the lake: from several sources, each value with its source.
 
-That a source has nothing for a track is kept too. Which source is believed where several have a
-value is said by `measured`, and nowhere else. Who is asked is in `feature_sources`.
+That a source has nothing for a track is stored, too. The precedence of the sources is decided by
+`believed`, and nowhere else. The requests are in `feature_sources`.
 """
 
 import csv
@@ -25,10 +25,10 @@ ACOUSTICBRAINZ = "acousticbrainz"
 PREDICTED = "predicted"
 NOTHING = ""
 
-# Whom to believe, most believed first. Spotify defined what these figures mean. ReccoBeats gives
-# figures of the same kind for the same recording, by its id. A data set is of that kind, too, but
-# is joined by names. AcousticBrainz knows the recording, but its classifiers are others and
-# noisy: it fills gaps. What we predicted ourselves is no measurement and comes last.
+# The precedence of sources, the most reliable first. Spotify defined these figures. ReccoBeats has
+# figures of the same kind for the same recording, by its id. A data set has them, too, but is
+# joined by names. AcousticBrainz knows the recording, but its classifiers are others and noisy:
+# it fills gaps. Our own predictions are no measurements and come last.
 BELIEVED = (SPOTIFY, RECCOBEATS, DATASET, ACOUSTICBRAINZ, PREDICTED)
 
 # Features that are shares, and must lie within 0-1 to be believed.
@@ -38,7 +38,7 @@ _FILE_NEEDS = ("artist", "tags", *FEATURES[:5])
 
 
 def believed(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
-    """The rows to believe: for each track and feature that of the first source that has one.
+    """Return the most reliable row for each track and feature.
 
     Conflicts are settled feature by feature, so a later source fills the gaps of an earlier one.
 
@@ -63,7 +63,7 @@ def believed(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFr
 
 
 def measured(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
-    """What is believed of each track, one row a track.
+    """Return the most reliable value of each feature, one row per track.
 
     Args:
         rows: `track_key`, `source`, `feature` and `value` of `audio_features`.
@@ -88,7 +88,7 @@ def keep_features(
     source: str = RECCOBEATS,
     night: dt.date,
 ) -> int:
-    """Keep what a source answered for the asked track keys; returns how many had features."""
+    """Store what a source answered for the asked track keys; return how many had features."""
     rows: list[dict[str, object]] = []
     for key in asked:
         known = found.get(key, {})

@@ -1,4 +1,4 @@
-"""What Last.fm says is near: similar tracks and artists, artists' and tags' top tracks.
+"""Neighbours from Last.fm: similar tracks and artists, and top tracks of artists and tags.
 
 Five kinds of question, one shape of answer, one table (`similar`).
 """
@@ -25,7 +25,7 @@ CHART_TAGS = 500
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Something whose neighbours are asked for."""
+    """A track, artist or tag whose neighbours are fetched."""
 
     kind: str
     key: str
@@ -46,7 +46,7 @@ class Neighbour:
 def fetch_neighbours(
     lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], *, night: dt.date, tally: Tally
 ) -> None:
-    """Ask for the neighbours of all seeds and keep the answers; new tracks enter the catalog.
+    """Fetch and store the neighbours of all seeds; new tracks enter the catalog.
 
     Raises:
         ServiceError: after the answers before it were kept.
@@ -96,7 +96,7 @@ def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
 def keep_neighbours(
     lake: Lake, answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]], *, night: dt.date
 ) -> None:
-    """Replace the stored neighbours of the answered seeds; remember the tracks among them."""
+    """Replace the stored neighbours of the answered seeds; add new tracks among them."""
     rows = [row for seed, neighbours in answers for row in _rows(seed, neighbours)]
     if not rows:
         return

@@ -1,6 +1,6 @@
-"""Which Spotify tracks has the listener named by hand?
+"""The listener's own file of Spotify tracks.
 
-The file is TOML, one table an artist; what it says wins over every search, for ever:
+The file is TOML with one table per artist; it takes precedence over every search, permanently:
 
     # Titles as Last.fm or Spotify write them. A link, a URI or an id; "none" means never.
     ["Slowdive"]
@@ -27,7 +27,7 @@ _ID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the listener decided.
+    """The listener's decisions.
 
     Attributes:
         ids: Spotify ids by track key.

@@ -1,6 +1,8 @@
-"""What the listener cares for most: weights of tracks, artists and tags, from plays and library.
+"""Weights of the listener's tracks, artists and tags, from plays and library.
 
-Pure functions. A weight is relative to the strongest, in (0, 1].
+Pure functions. A weight is relative to the strongest, in (0, 1]. Plays lose half of their weight
+every 180 days, and the sum goes through log(1 + n): a track with 8 plays of today has the weight 1,
+another with 1 play log(2) / log(9) = 0.32, one with 8 plays of 180 days ago log(5) / log(9) = 0.73.
 """
 
 import datetime as dt
@@ -14,13 +16,13 @@ from smallhours.identity import artist_key_in
 
 # A play counts half as much after this many days.
 HALF_LIFE_DAYS = 180.0
-# A standing signal counts as this many plays of today; the first seed weighed top against saved
-# two to one, and loving is as deliberate as saving.
+# A standing signal counts as this many plays of today: top counts twice as much as saved, and
+# loving is as deliberate as saving.
 SIGNAL_PLAYS = {"top": 10.0, "saved": 5.0, "loved": 5.0}
 
 
 def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:
-    """How much each known track matters to the listener.
+    """Return the weight of each known track.
 
     Args:
         plays: `track_key` and `played_at` of all plays.
@@ -39,19 +41,19 @@ def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date)
         index=library["track_key"],
     )
     total = pd.concat([decayed, signals]).groupby(level=0).sum()
-    # A hundred plays are not a hundred times the love of one.
+    # A hundred plays do not mean a hundred times as much as one.
     return _relative(total.map(np.log1p))
 
 
 def artist_weights(tracks: pd.Series) -> pd.Series:
-    """How much each artist matters, from the weights of their tracks, strongest first."""
+    """Return the weight of each artist, from the weights of their tracks, strongest first."""
     keys = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
     total = pd.Series(tracks.to_numpy(), index=keys).groupby(level=0).sum()
     return _relative(total.map(np.log1p))
 
 
 def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
-    """How much each tag matters: artists' weights times their tags' counts, strongest first.
+    """Return the weight of each tag: artists' weights times tag counts, strongest first.
 
     Spellings of one tag count together; the one that weighs most stands for all, since it is by
     a spelling that a service is asked for a tag's tracks.
@@ -79,7 +81,7 @@ def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
 
 
 def _mapped(tags: pd.Series, name: Callable[[str], str]) -> pd.Series:
-    """The names of tags, each distinct one looked at once."""
+    """Return the names of tags; each distinct tag is named once."""
     return tags.map({tag: name(tag) for tag in tags.unique()}).astype(str)
 
 

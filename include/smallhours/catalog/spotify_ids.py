@@ -1,8 +1,8 @@
-"""What is a track's Spotify id?
+"""The search for a track's Spotify id.
 
-The first that knows answers: the listener's own file, what the catalog holds already (ids come
-free with Spotify's library, history and export), the ISRC, a search by fields, a search by words.
-So a track costs no search, one, or seldom more. A search that fails is an error, never a miss.
+The first source that knows it is used: the listener's own file, what the catalog holds already (ids
+come free with Spotify's library, history and export), the ISRC, a search by fields, a search by
+words. So a track costs no search, one, or seldom more. A search that fails is an error, not a miss.
 """
 
 import datetime as dt
@@ -17,22 +17,22 @@ from smallhours.services.spotify_replies import SpotifyTrack
 
 # Ten results cost what one costs, and more are refused; fewer than five rank worse.
 RESULTS = 10
-# What was not on Spotify may have come since.
+# A track that was not found may have come to Spotify since.
 MISS_STANDS_DAYS = 30
 
 ISRC, SEARCH, OVERRIDE, MISS = "isrc", "search", "override", "miss"
 
 
 class Search(Protocol):
-    """What is asked of Spotify here."""
+    """The requests to Spotify that this module needs."""
 
     def search_tracks(self, query: str, limit: int = ...) -> list[SpotifyTrack]:
-        """The first tracks that Spotify finds for a query."""
+        """Return the first tracks that Spotify finds for a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer to the question.
+    """The result of a search for an id.
 
     Attributes:
         spotify_id: None for a miss.
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass
 class SpotifyIds:
-    """Finds ids, and counts what that costs.
+    """A finder of Spotify ids that counts its searches.
 
     Args:
         spotify: Where to search.
@@ -66,7 +66,7 @@ class SpotifyIds:
     searches: int = 0
 
     def look_up(self, track: Mapping[str, Any]) -> dict[str, Any]:
-        """A row of `tracks` with the best that is known of its Spotify id.
+        """Return a row of `tracks` with the best known Spotify id.
 
         Where nothing new was learnt, it equals the row that was given.
 
@@ -91,7 +91,7 @@ class SpotifyIds:
         return self._noted(track, self.search(sought))
 
     def search(self, sought: Sought) -> Finding:
-        """Ask Spotify: by ISRC where it is known, by fields, by words, until one of them finds it.
+        """Search Spotify by ISRC if known, by fields, and by words, until one finds the track.
 
         Raises:
             ServiceError: Spotify did not answer.
@@ -115,7 +115,7 @@ class SpotifyIds:
         return bool((self.night - track["spotify_at"]).days < MISS_STANDS_DAYS)
 
     def _noted(self, track: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
-        """The row with the answer, and with what else Spotify tells of the track."""
+        """Return the row with the result, and with what else Spotify says about the track."""
         row = {
             **track,
             "spotify_id": finding.spotify_id,

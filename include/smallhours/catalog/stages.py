@@ -1,4 +1,4 @@
-"""The catalog stage: what there is to know about the music around the listener."""
+"""The catalog stages: tags, neighbours, audio features and candidates around the listener."""
 
 import datetime as dt
 import logging
@@ -47,7 +47,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the listener cares for: weights of tracks, artists and tags, strongest first."""
+    """The listener's weights of tracks, artists and tags, strongest first."""
 
     tracks: pd.Series
     artists: pd.Series
@@ -55,7 +55,7 @@ class Weights:
 
 
 def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Enter everything that the listener played or liked into the catalog of recordings."""
+    """Add everything that the listener played or liked to the catalog of recordings."""
     del settings
     heard = heard_tracks(lake, listener)
     if heard.empty:
@@ -67,7 +67,7 @@ def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night
 def fetch_neighbours(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
-    """Ask Last.fm what is near the listener's strongest tracks, artists and tags.
+    """Ask Last.fm for neighbours of the listener's strongest tracks, artists and tags.
 
     Raises:
         ServiceError: what was answered before it is kept.
@@ -196,12 +196,12 @@ def fetch_tags(
 
 
 def _names(lake: Lake) -> pd.DataFrame:
-    """The names to ask by; an older lake may hold rows without any."""
+    """Return the names to ask by, without the nameless rows of an older lake."""
     return named_rows(lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"]))
 
 
 def _minutes(calls: int, settings: Settings) -> int:
-    """How long Last.fm's rate makes so many calls take."""
+    """Return how many minutes the calls take at Last.fm's rate limit."""
     return math.ceil(calls / settings.services.lastfm.calls_per_second / 60)
 
 
@@ -269,7 +269,7 @@ def fetch_audio_features(
 
 
 def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Write down every track that some seed speaks for, with all its seeds."""
+    """Write every track that some seed leads to, with all its seeds."""
     weights = weights_of(lake, listener, night=night)
     rows = _gathered(lake, weights, settings, night)
     lake.replace(CANDIDATES, rows, partition={"listener": listener})
@@ -281,7 +281,7 @@ def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: N
 
 
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
-    """What the listener cares for, from all that the lake knows."""
+    """Return the listener's weights, from all that the lake knows."""
     columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
     plays = with_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     plays = plays[heard_out(plays)]
@@ -301,7 +301,7 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
 def _due(
     lake: Lake, table: Table, key: str, wanted: pd.Series, settings: Settings, night: Night
 ) -> list[str]:
-    """Which of the wanted keys have no answer yet, or a stale one."""
+    """Return which of the wanted keys have no answer yet, or a stale one."""
     return to_ask(
         wanted,
         last_fetched(lake, table, key),
@@ -319,7 +319,7 @@ def _ask_neighbours(
     night: Night,
     tally: Tally,
 ) -> None:
-    """Ask about those seeds that were not asked about lately."""
+    """Ask about the seeds without a recent answer."""
     answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
@@ -329,7 +329,7 @@ def _ask_neighbours(
 
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
-    """The artists nearest to the listener's own, whose best-known tracks are worth asking for."""
+    """Return the artists nearest to the listener's own, as seeds for their top tracks."""
     similar = lake.frame(SIMILAR, filters=(pc.field("kind") == "artist") & (pc.field("rank") > 0))
     votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
     near = similar.assign(votes=votes).dropna(subset=["votes"])
@@ -355,7 +355,7 @@ def _gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) ->
 
 
 def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
-    """Tags that no heard artist has, best known first: where sure dislikes are looked for.
+    """Return tags that no heard artist has, best known first, as a source of negatives.
 
     Those that were asked about before are kept while they hold. What is missing, be it that the
     asking was cut off, is taken from Last.fm's chart first, then from artists around the listener.
@@ -385,7 +385,7 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
 
 
 def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]:
-    """Those of the foreign tags that no heard track has either."""
+    """Return the foreign tags that no heard track has either."""
     name = namer(lake)
     tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
     ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]

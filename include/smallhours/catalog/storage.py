@@ -1,10 +1,10 @@
-"""How much of Last.fm's data is stored, and what goes first when that is too much?
+"""Retention of Last.fm's data: what is stored, and what is dropped first.
 
-Last.fm's terms allow 100 MB of its data to be kept (last.fm/api/tos, 4.3.4). What came from there
-is measured as the bytes of the lake's files; where a table also holds what others said, its rows
-from Last.fm count by their share. When there is too much, tags of tracks that nobody plays and
-nothing recommends go, the longest unasked first, and then stale neighbours. Plays are never
-dropped: they are the listener's own history.
+Last.fm's terms allow 100 MB of its data to be stored (last.fm/api/tos, 4.3.4). Its data are
+measured as the bytes of the lake's files; where a table also holds data of others, its rows from
+Last.fm count by their share. When there is too much, tags of tracks that nobody plays and nothing
+recommends are dropped, the oldest first, and then stale neighbours. Plays are never dropped: they
+are the listener's own history.
 """
 
 import datetime as dt
@@ -33,14 +33,14 @@ from smallhours.summary import Summary
 LOG = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
-# Down to this share of what is allowed, so that not every night has something to drop.
+# Drop down to this share of what is allowed, so that not every night has to drop something.
 ROOM = 0.9
 # Files shrink by less than their rows' share, so it may take another round.
 ROUNDS = 4
 
 
 def footprint(lake: Lake) -> dict[str, int]:
-    """Bytes of what came from Last.fm, by table.
+    """Return the bytes of Last.fm's data, by table.
 
     `tracks` counts whole: most of it was first heard of there.
     """
@@ -56,7 +56,7 @@ def footprint(lake: Lake) -> dict[str, int]:
 
 
 def keep_within(lake: Lake, megabytes: float, *, night: dt.date, fresh_days: int) -> Summary:
-    """Measure what is stored from Last.fm, and drop the least useful of it while it is too much.
+    """Measure Last.fm's stored data, and drop the least useful while there is too much.
 
     Args:
         lake: The lake.
@@ -99,7 +99,7 @@ def keep_within(lake: Lake, megabytes: float, *, night: dt.date, fresh_days: int
 
 
 def _drop(lake: Lake, excess: int, *, oldest_fresh: dt.date) -> int:
-    """Drop rows worth about so many bytes; returns how many rows."""
+    """Drop rows of about so many bytes; return how many rows."""
     wanted = _wanted_tracks(lake)
     rows = 0
     for table, key, needed in (
@@ -124,7 +124,7 @@ def _drop(lake: Lake, excess: int, *, oldest_fresh: dt.date) -> int:
 
 
 def _oldest(rows: pd.DataFrame, key: Sequence[str], *, most: int) -> pd.DataFrame:
-    """Whole answers, the longest unasked first, of about so many rows."""
+    """Return whole answers, the oldest first, of about `most` rows."""
     ordered = rows.sort_values(["fetched_at", *key], kind="stable", ignore_index=True)
     answer = ordered.groupby(list(key), sort=False).ngroup()
     last = answer[min(most, len(ordered)) - 1] if len(ordered) else -1
@@ -132,7 +132,7 @@ def _oldest(rows: pd.DataFrame, key: Sequence[str], *, most: int) -> pd.DataFram
 
 
 def _wanted_tracks(lake: Lake) -> set[str]:
-    """What some listener played, liked, or may be recommended."""
+    """Return the tracks that some listener played or liked, or may be recommended."""
     wanted: set[str] = set()
     for table in (PLAYS, LIBRARY, CANDIDATES):
         wanted.update(pc.unique(lake.read(table, columns=["track_key"])["track_key"]).to_pylist())

@@ -1,9 +1,9 @@
-"""What is each tag of this lake called? Worked out for all of them, kept, and looked up.
+"""The names of all tags of a lake, stored in `tag_names`.
 
-The raw tags stay in `track_tags` and `artist_tags` as Last.fm gave them. Their names lie beside
-them in `tag_names`, one row for each distinct tag: a change of a rule rewrites thousands of rows,
-not millions, and anybody can read there which step did what to a tag. The artist's own name and
-the weights depend on whose tags they are; they are taken care of where tags are read.
+The raw tags stay in `track_tags` and `artist_tags` as Last.fm gave them. Their names are stored
+beside them in `tag_names`, one row for each distinct tag: a change of a rule rewrites thousands of
+rows, not millions, and anybody can read there which step decided a tag's name. The artist's own
+name and the weights depend on whose tags they are, and are handled where tags are read.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ _COLUMNS = [column.name for column in TAG_NAMES.columns]
 
 
 def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
-    """Name every tag of the lake by today's rules and by the company that tags keep today.
+    """Name every tag of the lake by the current rules and by the tags' current use.
 
     Only what changes is written.
 
@@ -67,7 +67,7 @@ def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
 
 
 def namer(lake: Lake) -> Callable[[str], str]:
-    """What tags are called in a lake: a function from a tag to its name, empty for a stop word.
+    """Return a function from a tag to its name in this lake, empty for a stop word.
 
     A tag that came after the last `refresh_names` gets its name from the shipped rules.
     """
@@ -82,6 +82,6 @@ def namer(lake: Lake) -> Callable[[str], str]:
 
 
 def names_of(lake: Lake, tags: Iterable[str]) -> dict[str, str]:
-    """The names of some tags, as `namer` gives them."""
+    """Return the names of some tags, as `namer` gives them."""
     name = namer(lake)
     return {tag: name(tag) for tag in tags}

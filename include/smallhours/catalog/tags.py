@@ -1,7 +1,7 @@
-"""Which tags are asked for, and how the answers are kept.
+"""Tags from Last.fm: the order of requests, and the storage of answers.
 
-An empty answer is kept as a row too, so that it is not asked for again every night. What is asked
-first is what is new, and then what is stale, each by how much it matters.
+An empty answer is stored as a row, too, so that it is not requested again every night. New keys are
+asked for first, then stale ones, each by weight.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ Q = TypeVar("Q", bound=tuple[str, ...])
 
 
 def to_ask(wanted: pd.Series, fetched: pd.Series, *, night: dt.date, fresh_days: int) -> list[str]:
-    """Which keys to ask for, in which order: new ones first, then stale ones, by weight.
+    """Return the keys to ask for, in order: new ones first, then stale ones, by weight.
 
     Args:
         wanted: Weight by key.
@@ -42,7 +42,7 @@ def to_ask(wanted: pd.Series, fetched: pd.Series, *, night: dt.date, fresh_days:
 
 
 def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
-    """The night of the last answer, by key."""
+    """Return the night of the last answer, by key."""
     rows = lake.frame(table, columns=[key, "fetched_at"])
     newest: pd.Series = rows.groupby(key)["fetched_at"].max()
     return newest
@@ -56,7 +56,7 @@ def fetch_artist_tags(
     night: dt.date,
     tally: Tally,
 ) -> None:
-    """Ask for the tags of artists, given as (key, name), and keep the answers.
+    """Fetch and store the tags of artists, given as (key, name).
 
     Raises:
         ServiceError: after the answers before it were kept.
@@ -83,7 +83,7 @@ def fetch_track_tags(
     night: dt.date,
     tally: Tally,
 ) -> None:
-    """Ask for the tags of tracks, given as (key, artist, title), and keep the answers.
+    """Fetch and store the tags of tracks, given as (key, artist, title).
 
     Raises:
         ServiceError: after the answers before it were kept.

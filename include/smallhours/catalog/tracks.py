@@ -1,4 +1,4 @@
-"""The catalog of recordings: every track that was played, liked or heard of."""
+"""The catalog of recordings: every track that was played, liked or recommended by a service."""
 
 import datetime as dt
 
@@ -15,7 +15,7 @@ _KNOWN_IDS = ["spotify_id", "isrc", "album"]
 
 
 def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeReport:
-    """Add tracks that the catalog does not have, and ids that it lacks for those that it has.
+    """Add new tracks to the catalog, and ids that known tracks lack.
 
     Rows without a visible artist or title are left out.
 
@@ -51,7 +51,7 @@ def named_rows(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def heard_tracks(lake: Lake, listener: str) -> pd.DataFrame:
-    """Names and known ids of everything in the listener's plays and library, one row a track."""
+    """Return names and known ids of all tracks in the plays and library, one row per track."""
     names = ["track_key", "artist", "title", *_KNOWN_IDS]
     plays = lake.frame(
         PLAYS,

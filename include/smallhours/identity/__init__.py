@@ -1,4 +1,4 @@
-"""Which artist and which recording a name means: the keys that join services sharing no id."""
+"""Keys that say which artist and recording a name means, to join services without a common id."""
 
 from smallhours.identity.recording import (
     SEPARATOR,

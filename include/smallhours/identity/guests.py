@@ -1,6 +1,6 @@
-"""Where does a name speak of featured artists, who are no part of who or what it names?
+"""Removal of featured artists from artists' names and titles.
 
-"Take Care (feat. Rihanna)" does; Little Feat, "No Small Feat" and "Stay (With Me)" do not.
+"Take Care (feat. Rihanna)" names a guest; Little Feat, "No Small Feat" and "Stay (With Me)" do not.
 """
 
 import re
@@ -39,7 +39,7 @@ _FT_BEFORE = re.compile(
 
 
 def without_bracketed_guests(name: str) -> str:
-    """The name without the brackets that hold guests, wherever they stand.
+    """Return the name without the brackets that hold guests, wherever they stand.
 
     >>> without_bracketed_guests("Stay (with Raven (Band)) [Live]")
     'Stay [Live]'
@@ -55,7 +55,7 @@ def without_bracketed_guests(name: str) -> str:
 
 
 def without_guests(name: str) -> str:
-    """The name without the guests that running text names.
+    """Return the name without the guests that running text names.
 
     >>> without_guests("Take Care ft. Rihanna"), without_guests("Ft. Worth Blues")
     ('Take Care', 'Ft. Worth Blues')
@@ -83,7 +83,7 @@ def _is_word(mark: re.Match[str], before: str) -> bool:
 
 
 def group_at_end(name: str) -> tuple[str, str] | None:
-    """What stands before the last bracket and what stands in it, if the name ends in one.
+    """Return the text before the last bracket and the text in it, if the name ends in a bracket.
 
     >>> group_at_end("Song (Raven (Band) Remix)")
     ('Song', 'Raven (Band) Remix')
@@ -97,7 +97,7 @@ def group_at_end(name: str) -> tuple[str, str] | None:
 
 
 def _outer_groups(name: str) -> Iterator[tuple[int, int]]:
-    """Where the outermost pairs of brackets open and close; what does not pair is no bracket."""
+    """Return the (start, end) places of the outermost pairs of brackets; skip unpaired ones."""
     open_at: list[tuple[int, str]] = []
     found: list[tuple[int, int]] = []
     for place, sign in enumerate(name):

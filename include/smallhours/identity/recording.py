@@ -1,4 +1,4 @@
-"""Which recording a title means: the key that joins services which share no id.
+"""Track keys: they say which recording a title means and join services that share no id.
 
 A track key reads `artist · title` or `artist · title · version`. It drops what only marks another
 edition of the same recording (a remaster, a deluxe album, a featured artist in the title) and
@@ -23,7 +23,7 @@ SEPARATOR = " · "
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a track is, by name.
+    """The name of a recording, taken apart into its keys.
 
     Attributes:
         track_key: `artist · title[ · version]`, normalised.
@@ -78,14 +78,14 @@ def identify(artist: str, title: str) -> Identity:
 
 @lru_cache(maxsize=100_000)
 def artist_key_of(artist: str) -> str:
-    """The normalised name of an artist, without featured artists."""
+    """Return the normalised name of an artist, without featured artists."""
     name = plain_artist(artist)
     the = _THE_AT_END.match(name)
     return _stable(normalise(f"the {the['name']}" if the else name))
 
 
 def plain_artist(artist: str) -> str:
-    """An artist's name as it is written, without featured artists.
+    """Return an artist's name as it is written, without featured artists.
 
     >>> plain_artist("Björk feat. Arca")
     'Björk'
@@ -94,7 +94,7 @@ def plain_artist(artist: str) -> str:
 
 
 def plain_title(title: str) -> str:
-    """A title as it is written, with its version but without edition noise and guests.
+    """Return a title as it is written, with its version but without edition noise and guests.
 
     >>> plain_title("Señorita (feat. X) - Live at Roxy / Remastered 2009")
     'Señorita live at roxy'
@@ -104,12 +104,12 @@ def plain_title(title: str) -> str:
 
 
 def artist_key_in(track_key: str) -> str:
-    """The artist's part of a track key."""
+    """Return the artist's part of a track key."""
     return track_key.split(SEPARATOR, 1)[0]
 
 
 def base_of(track_key: str) -> str:
-    """A track key without its version: what all recordings of one song by one artist share.
+    """Return a track key without its version: what all recordings of one song by one artist share.
 
     >>> base_of("billy idol · dancing with myself · live at roxy")
     'billy idol · dancing with myself'
@@ -148,7 +148,7 @@ def _title_key(head: str) -> str:
 
 
 def _stable(key: str) -> str:
-    """The key without guests that only show once the signs are gone: a key must mean itself."""
+    """Return the key without guests that only show once signs are gone: it must map to itself."""
     while (shorter := without_guests(key)) != key:
         key = shorter
     return key
@@ -159,5 +159,5 @@ def _numbers(words: str) -> str:
 
 
 def _plain_forms(name: str) -> str:
-    """The name with ordinary brackets and blanks."""
+    """Return the name with ordinary brackets and blanks."""
     return " ".join(unicodedata.normalize("NFKC", name).translate(_PLAIN_BRACKETS).split())

@@ -1,7 +1,8 @@
-"""What does one segment of a title say: "Live at the Roxy", "2011 Remaster", "A Deal With God"?
+"""Classification of one segment of a title as edition noise, as a version, or as neither.
 
-A segment is what stands in brackets, or after a dash, at the end of a title. It is edition noise
-(another release of the same recording), a version (another recording), or neither.
+A segment is the text in brackets, or after a dash, at the end of a title: "2011 Remaster" is
+edition noise (another release of the same recording), "Live at the Roxy" is a version (another
+recording), and "A Deal With God" is part of the title.
 """
 
 import re
@@ -107,7 +108,7 @@ _MERE_VERSION = re.compile(
 
 @lru_cache(maxsize=50_000)
 def kind_of(segment: str) -> str | None:
-    """The label of a version, `NOISE` for edition noise, or None for neither.
+    """Return the label of a version, `NOISE` for edition noise, or None for neither.
 
     >>> kind_of("Live at the Roxy"), kind_of("2011 Remaster"), kind_of("A Deal With God")
     ('live', '', None)
@@ -121,7 +122,7 @@ def kind_of(segment: str) -> str | None:
 
 
 def versions_in(segment: str) -> list[tuple[str, str]] | None:
-    """The versions that a segment names, as (label, normalised words); None for part of a title.
+    """Return a segment's versions as (label, normalised words); None if it is part of the title.
 
     A segment may say several things at once, and noise among them is left out.
 
@@ -136,7 +137,7 @@ def versions_in(segment: str) -> list[tuple[str, str]] | None:
 
 
 def telling_label(labels: list[str]) -> str:
-    """The label that says most of a recording that has several; empty for none.
+    """Return the most specific of the labels of one recording; empty for none.
 
     >>> telling_label(["version", "re-recording"])
     're-recording'

@@ -1,7 +1,7 @@
-"""How a name is reduced to what two services are sure to agree on.
+"""Normalisation of names to a form on which two services agree.
 
-Case, accents on Latin letters, punctuation and spacing go; letters of every script stay. Nothing
-is ever reduced to nothing: a name made of signs alone ("!!!", "†††") keeps its signs.
+Case, accents on Latin letters, punctuation and spacing are removed; letters of every script stay.
+No name is reduced to an empty text: one that consists of signs only ("!!!", "†††") keeps them.
 """
 
 import re
@@ -28,7 +28,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 @lru_cache(maxsize=200_000)
 def normalise(name: str) -> str:
-    """The comparable form of a name; idempotent and never empty.
+    """Return the comparable form of a name; idempotent and never empty.
 
     >>> normalise("Sigur Rós"), normalise("R.E.M."), normalise("Guns N’ Roses"), normalise("!!!")
     ('sigur ros', 'rem', 'guns n roses', '!!!')

@@ -1,4 +1,4 @@
-"""What each table and column means, as a page that is generated from the schemas.
+"""The data dictionary: a page about every table and column, generated from the schemas.
 
 `python -m smallhours.lake.dictionary` prints the page, `--write` writes it to
 `docs/data-dictionary.md`, and `--check` fails if that file says anything else.
@@ -58,7 +58,7 @@ import polars; polars.read_parquet("data/plays/**/*.parquet", hive_partitioning=
 
 
 def render() -> str:
-    """The data dictionary as Markdown."""
+    """Return the data dictionary as Markdown."""
     contents = [f"- [{name}](#{name}): {table.row}" for name, table in TABLES.items()]
     parts = [_INTRODUCTION, "\n".join(contents) + "\n"]
     parts += [_section(table) for table in TABLES.values()]
@@ -106,7 +106,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print, write or check the page; the exit status is 1 if it has drifted."""
+    """Print, write or check the page; return 1 if the page differs from the schemas."""
     parser = argparse.ArgumentParser(prog="python -m smallhours.lake.dictionary")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--write", action="store_true", help=f"write {PAGE}")

@@ -1,4 +1,4 @@
-"""How bytes reach a folder or a bucket so that a reader sees the old file or the new one, whole.
+"""Files in a local folder or a bucket, replaced atomically: a reader sees the old or the new one.
 
 On a local disk a file is written beside its target under a hidden name, flushed to the disk and
 renamed over it; a lock keeps two processes from changing the same file at once. On an object
@@ -48,17 +48,17 @@ class Files(Protocol):
     """A tree of files. Paths are relative to its root, with `/` between their parts."""
 
     def address(self, path: str) -> str:
-        """Where a person finds the file."""
+        """Return the path or URL by which a person finds the file."""
 
     def list(self, folder: str) -> list[str]:
-        """The paths of all files below a folder, sorted; none when it does not exist.
+        """Return the paths of all files below a folder, sorted; none when it does not exist.
 
         Raises:
             LakeError: It can't be listed.
         """
 
     def read(self, path: str) -> bytes:
-        """A file's content.
+        """Return a file's content.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -98,19 +98,19 @@ class Disk:
     """The operations on a local disk that the lake needs, one step each."""
 
     def walk(self, folder: Path) -> list[Path]:
-        """All files below a folder."""
+        """Return all files below a folder."""
         return [Path(at, name) for at, _, names in os.walk(folder) for name in names]
 
     def read(self, path: Path) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         return path.read_bytes()
 
     def make_folder(self, folder: Path, mode: int = 0o777) -> None:
-        """One folder, in an existing one; it may exist already."""
+        """Make one folder in an existing one; it may exist already."""
         folder.mkdir(mode, exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
-        """A file, in place: a crash leaves a part of it."""
+        """Write a file in place: a crash leaves a part of it."""
         path.write_bytes(data)
 
     def flush(self, path: Path) -> None:
@@ -148,22 +148,22 @@ class LocalFiles:
         self._disk = disk or Disk()
 
     def address(self, path: str) -> str:
-        """The file's absolute path."""
+        """Return the file's absolute path."""
         return str(self.root / path)
 
     def list(self, folder: str) -> list[str]:
-        """The paths of all files below a folder, sorted."""
+        """Return the paths of all files below a folder, sorted."""
         with _reading(self.address(folder)):
             found = self._disk.walk(self.root / folder)
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def read(self, path: str) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         with _reading(self.address(path)):
             return self._disk.read(self.root / path)
 
     def replace(self, path: str, data: bytes) -> None:
-        """Write beside the target, flush, rename, flush the folder."""
+        """Write beside the target, flush, rename, and flush the folder."""
         target = self.root / path
         unfinished = target.with_name(_UNFINISHED)
         with _writing(str(target)):
@@ -233,11 +233,11 @@ class ObjectFiles:
         self._url = url.rstrip("/")
 
     def address(self, path: str) -> str:
-        """The file's URL."""
+        """Return the file's URL."""
         return f"{self._url}/{path}"
 
     def list(self, folder: str) -> list[str]:
-        """The paths of all files below a folder, sorted."""
+        """Return the paths of all files below a folder, sorted."""
         try:
             with _asking(self.address(folder), LakeError):
                 # Another process may have added files since this one looked.
@@ -248,12 +248,12 @@ class ObjectFiles:
         return sorted(str(path).removeprefix(self._root + "/") for path in found)
 
     def read(self, path: str) -> bytes:
-        """A file's content, in one GET."""
+        """Return a file's content, in one GET."""
         with _asking(self.address(path), LakeError):
             return bytes(self._store.cat_file(self._at(path)))
 
     def replace(self, path: str, data: bytes) -> None:
-        """One PUT."""
+        """Write the file with one PUT."""
         target = self._at(path)
         try:
             with _asking(self.address(path), LakeUnwritable):
@@ -263,7 +263,7 @@ class ObjectFiles:
             raise _unwritable(self.address(path), "there is no such folder or bucket") from error
 
     def remove(self, path: str) -> None:
-        """One DELETE."""
+        """Remove the file with one DELETE."""
         with (
             contextlib.suppress(FileNotFoundError),
             _asking(self.address(path), LakeUnwritable),
@@ -272,7 +272,7 @@ class ObjectFiles:
 
     @contextlib.contextmanager
     def lock(self, path: str) -> Iterator[None]:  # noqa: ARG002 - see this module's docstring
-        """No lock: the caller has to see to it that a partition has one writer at a time."""
+        """Take no lock: the caller must make sure that a partition has one writer at a time."""
         yield
 
     def check_writable(self) -> None:
@@ -285,7 +285,7 @@ class ObjectFiles:
 
 
 def open_files(url: str, storage_options: Mapping[str, Any] | None = None) -> Files:
-    """The files of a lake.
+    """Return the files of the lake at a path or URL.
 
     Args:
         url: A local path, or any URL that fsspec knows.
@@ -308,12 +308,12 @@ def open_files(url: str, storage_options: Mapping[str, Any] | None = None) -> Fi
 
 
 def _without_login(url: str) -> str:
-    """The URL as an error message may show it."""
+    """Return the URL without user name and password, for error messages."""
     return re.sub(r"//[^/]*@", "//", url)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in words that hold no secret: replies of a store may quote a request."""
+    """Return the cause in words that hold no secret: a store's reply may quote the request."""
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or type(error).__name__
 
@@ -354,7 +354,7 @@ def _writing(address: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _asking(address: str, kind: type[LakeError]) -> Iterator[None]:
-    """Turn whatever a store raises into one of our errors.
+    """Turn any error of an object store into one of our errors.
 
     fsspec's file systems share no root of their errors (botocore's are not OSErrors), so this
     has to take them all; it wraps single calls to the store, and the cause stays attached.

@@ -1,8 +1,14 @@
-"""What becomes of a partition's rows when new ones arrive: a pure function of both.
+"""The merge of new rows into a partition's old rows, as a pure function.
 
-New rows win over old ones with the same key. Everything is done on whole columns, so that a
-partition of 100,000 rows takes milliseconds; where few rows arrive, only those around them are
-sorted.
+New rows replace old ones with the same key. With the key `track_key`, old rows a, b, c, of which c
+is dropped, and new rows b (with another value) and d:
+
+    rows a, b, d    added 1 (d)    updated 1 (b)    unchanged 0    removed 1 (c)
+
+(`unchanged` counts arriving rows that equal an old one; rows that were not mentioned, such as a,
+are in no count.) A dropped row that arrives again stays, as it arrives. All steps work on whole
+columns, so that a partition of 100,000 rows takes milliseconds; where few rows arrive, only the
+rows around them are sorted.
 """
 
 from bisect import bisect_left
@@ -19,7 +25,7 @@ import pyarrow.types as pt
 
 from smallhours.lake.rows import by_key
 
-# Fewer arrivals than this share of what is there are put in their places one by one.
+# Where fewer rows arrive than this share of the old rows, each is inserted at its place.
 _FEW = 1 / 16
 
 
@@ -29,7 +35,7 @@ class RepeatedKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A partition's rows after a merge, sorted by key, and how they came about."""
+    """A partition's rows after a merge, sorted by key, with the counts of the changes."""
 
     rows: pa.Table
     added: int
@@ -39,14 +45,14 @@ class Merged:
 
     @property
     def changed(self) -> bool:
-        """Whether any row differs from before."""
+        """Return whether any row differs from before."""
         return bool(self.added or self.updated or self.removed)
 
 
 def merge_rows(
     key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArray[Any]
 ) -> Merged:
-    """Put new rows into old ones.
+    """Merge new rows into old ones.
 
     Args:
         key: The columns that identify a row.
@@ -86,7 +92,7 @@ def _merged(key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArr
 
 
 def _ascending(key: Sequence[str], rows: pa.Table) -> bool:
-    """Whether rows are sorted by key, each key once."""
+    """Return whether rows are sorted by key, each key once."""
     places = max(len(rows) - 1, 0)
     less, tied = np.zeros(places, dtype=bool), np.ones(places, dtype=bool)
     for name in key:
@@ -98,7 +104,7 @@ def _ascending(key: Sequence[str], rows: pa.Table) -> bool:
 
 
 def _put_into(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
-    """Two sorted tables as one, where no value of the column `by` is in both."""
+    """Return two sorted tables merged into one; no value of the column `by` may be in both."""
     if not len(some):
         return rest.combine_chunks()
     values, own = rest[by].combine_chunks(), some[by].combine_chunks()
@@ -113,7 +119,7 @@ def _put_into(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
 
 
 def positions_of(key: Sequence[str], old: pa.Table, keys: pa.Table) -> npt.NDArray[Any]:
-    """The positions of those old rows whose key is one of `keys`.
+    """Return the positions of those old rows whose key is one of `keys`.
 
     Raises:
         RepeatedKey: A key is twice in `old`.
@@ -124,7 +130,7 @@ def positions_of(key: Sequence[str], old: pa.Table, keys: pa.Table) -> npt.NDArr
 
 
 def of_same_group(columns: Sequence[str], old: pa.Table, new: pa.Table) -> npt.NDArray[Any]:
-    """For each old row, whether a new row has the same values in these (text) columns."""
+    """Return for each old row whether a new row has the same values in these text columns."""
 
     def group(rows: pa.Table) -> pa.ChunkedArray:
         if len(columns) == 1:
@@ -137,7 +143,12 @@ def of_same_group(columns: Sequence[str], old: pa.Table, new: pa.Table) -> npt.N
 def _pairs(
     key: Sequence[str], both: pa.Table, olds: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """The order of all rows by key, and, pair by pair, the old and new rows that share theirs."""
+    """Return the order of all rows by key, and the positions of old and new rows that share a key.
+
+    The rows of `both` are the old ones (positions 0 to `olds` - 1) and then the new ones. With the
+    keys b, d | a, b, two old and two new rows, the order is 2, 0, 3, 1 (a, b, b, d), and the one
+    pair is old row 0 with new row 3.
+    """
     order, twins = by_key(both, key)
     first, second = order[twins], order[twins + 1]
     old, new = np.minimum(first, second), np.maximum(first, second)
@@ -147,7 +158,7 @@ def _pairs(
 
 
 def differs(left: pa.Array, right: pa.Array) -> npt.NDArray[Any]:
-    """Row by row, whether two columns of one type differ; two nulls are the same."""
+    """Return row by row whether two columns of one type differ; two nulls are equal."""
     left_null = left.is_null().to_numpy(zero_copy_only=False)
     right_null = right.is_null().to_numpy(zero_copy_only=False)
     if not pt.is_list(left.type):

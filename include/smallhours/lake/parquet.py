@@ -1,4 +1,4 @@
-"""One partition of a table as the bytes of one Parquet file, and back.
+"""The encoding of a partition's rows as one Parquet file, and its decoding.
 
 The same rows always give the same bytes (for one release of pyarrow, whose name stands in each
 file). Pages carry checksums, so a file that was damaged on the disk is noticed and not learned
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from smallhours.errors import CorruptFile, SchemaMismatch
 from smallhours.lake.tables import Table
 
-# What brings back the rows of a table whose file was lost.
+# How to get back the rows of a table whose file was lost.
 REBUILT_BY: Mapping[str, str] = {
     "plays": "run sync_listening, and import_history for what came from a Spotify export",
     "library": "run sync_listening (when a signal was first seen is lost)",
@@ -42,7 +42,7 @@ _FORMAT = ds.ParquetFileFormat(
 
 
 def encode(rows: pa.Table) -> bytes:
-    """The rows as a Parquet file: zstd, dictionaries, statistics, checksums, nothing of pandas."""
+    """Return the rows as a Parquet file: zstd, dictionaries, statistics, checksums, no pandas."""
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows.replace_schema_metadata(None),
@@ -60,7 +60,7 @@ def encode(rows: pa.Table) -> bytes:
 
 
 def with_partition(table: Table) -> pa.Schema:
-    """The stored columns and then the partition columns, which are text."""
+    """Return the stored columns and then the partition columns, which are text."""
     schema = table.schema
     for name in table.partition:
         schema = schema.append(pa.field(name, pa.string(), nullable=False))
@@ -76,7 +76,7 @@ def decode(
     columns: Sequence[str] | None = None,
     filters: pc.Expression | None = None,
 ) -> pa.Table:
-    """The rows of one file.
+    """Return the rows of one file.
 
     Args:
         table: The table that the file belongs to.
@@ -138,14 +138,14 @@ def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: s
 
 
 def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether the types are the same; lists may call their items what they like."""
+    """Return whether the types are the same; lists may call their items what they like."""
     if pa.types.is_list(actual) and pa.types.is_list(expected):
         return bool(actual.value_type == expected.value_type)
     return bool(actual == expected)
 
 
 def misfit(table: Table, address: str, what: str) -> SchemaMismatch:
-    """The error for a file that does not fit its table."""
+    """Return the error for a file that does not fit its table."""
     return SchemaMismatch(
         f"{address} does not fit the table '{table.name}': {what}.",
         remedy="It was written by another version of Smallhours or by hand: bring it to the "

@@ -1,4 +1,4 @@
-"""One partition of a table: where its file is, and how its rows are changed.
+"""One partition of a table: the path of its file and the change of its rows.
 
 The file is read, its rows are merged with the new ones, and, if that made any difference, it is
 replaced; all under the partition's lock.
@@ -24,7 +24,7 @@ _FILE = "part.parquet"
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What a write did: files, rows and bytes (of the files, as stored)."""
+    """The counts of a write: files, rows and bytes (as stored)."""
 
     partitions_read: int = 0
     partitions_written: int = 0
@@ -43,12 +43,13 @@ class MergeReport:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of a partition's rows.
+    """A change of one partition's rows.
 
     Attributes:
         new: Rows that arrive, in the table's schema, each key once.
-        delete: Keys of old rows that go, if any.
-        replace: A filter for old rows that go, if any.
+        delete: Keys of old rows to remove, if any.
+        replace: A filter for old rows to remove, if any.
+        whole: Columns that group the rows: old rows of a group in `new` are removed.
     """
 
     new: pa.Table
@@ -58,7 +59,7 @@ class Change:
 
 
 def folder_of(table: Table, values: Values) -> str:
-    """The folder of a partition, or of all partitions that begin with these values."""
+    """Return the folder of a partition, or of all partitions that begin with these values."""
     steps = (
         f"{name}={quote(value, safe='')}"
         for name, value in zip(table.partition, values, strict=False)
@@ -67,24 +68,24 @@ def folder_of(table: Table, values: Values) -> str:
 
 
 def path_of(table: Table, values: Values) -> str:
-    """The file of a partition."""
+    """Return the path of a partition's file."""
     return f"{folder_of(table, values)}/{_FILE}"
 
 
 def values_in(table: Table, path: str) -> Values | None:
-    """The partition that a file holds; None for a file that is not a partition's."""
+    """Return the partition values of a path; None for a file that belongs to no partition."""
     values = tuple(unquote(step.partition("=")[2]) for step in path.split("/")[1:-1])
     fits = len(values) == len(table.partition) and path_of(table, values) == path
     return values if fits else None
 
 
 def named(table: Table, values: Values) -> Mapping[str, str]:
-    """The values by the names of their columns."""
+    """Return the partition values by column name."""
     return dict(zip(table.partition, values, strict=True))
 
 
 def change(files: Files, table: Table, values: Values, wanted: Change) -> MergeReport:
-    """Change the rows of one partition; its file is written only if that changes them.
+    """Change the rows of one partition; write its file only if rows change.
 
     Raises:
         CorruptFile: The file is truncated, damaged, or not Parquet.

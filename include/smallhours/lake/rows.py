@@ -1,8 +1,8 @@
-"""Which rows may enter the lake: each column fits its schema without loss, each key is unique.
+"""Validation of rows for the lake: each column fits its schema without loss, each key is unique.
 
-Frames of pandas and tables of pyarrow are cast to the table's types where nothing is lost
-(whole floats to integers, times in UTC to microseconds, midnights to dates); anything else is
-refused with the name of the column and of the first row that does not fit.
+Pandas frames and pyarrow tables are cast to the table's types where nothing is lost (whole floats
+to integers, times in UTC to microseconds, midnights to dates); anything else is refused with the
+name of the column and of the first row that does not fit.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ _ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 def conform(
     table: Table, rows: Rows, partition: Mapping[str, str] | None, *, keys_only: bool = False
 ) -> dict[Values, pa.Table]:
-    """The rows in the table's types, by partition, each sorted by key.
+    """Return the rows in the table's types, by partition, each sorted by key.
 
     Args:
         table: The table that they are for.
@@ -46,7 +46,7 @@ def conform(
 
 
 def by_key(rows: pa.Table, key: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The order of rows by key, and which places in that order have the key of the next.
+    """Return the order of rows by key, and the places in it whose next row has the same key.
 
     Returns:
         `order`: positions of the rows, sorted by key, equal keys in their old order.
@@ -63,7 +63,7 @@ def by_key(rows: pa.Table, key: Sequence[str]) -> tuple[npt.NDArray[Any], npt.ND
 
 
 class _Conforming:
-    """One call of `conform`: it keeps what error messages need."""
+    """One call of `conform`; it holds the values that error messages need."""
 
     def __init__(
         self, table: Table, rows: Rows, partition: dict[str, str], *, keys_only: bool
@@ -122,7 +122,11 @@ class _Conforming:
         return array
 
     def _split(self) -> list[tuple[Values, npt.NDArray[Any] | None]]:
-        """Each partition's values, with the positions of its rows (None: all of them)."""
+        """Return each partition's values with the positions of its rows (None for all rows).
+
+        Each row gets one code from its partition columns, as digits of a number: with the labels
+        [a, b] and [2026-10, 2026-11, 2026-12], row (b, 2026-11) has the code 1 * 3 + 1 = 4.
+        """
         names = self._names()
         codes = np.zeros(len(self.rows), dtype=np.int64)
         labels: list[list[str]] = []
@@ -164,7 +168,7 @@ class _Conforming:
         return value
 
     def _fit(self, name: str, expected: pa.DataType) -> pa.Array:
-        """One column, cast without loss."""
+        """Return one column, cast without loss."""
         allow_day = name in self.table.partition and name not in {c.name for c in self.wanted}
         raw = self.rows[name]
 
@@ -207,7 +211,7 @@ class _Conforming:
 
 
 def as_array(values: Any) -> pa.Array:
-    """A pandas series or pyarrow column as one array, NaN as null."""
+    """Return a pandas series or pyarrow column as one array, NaN as null."""
     if isinstance(values, pa.ChunkedArray):
         array = values.combine_chunks()
     else:
@@ -236,7 +240,7 @@ def _check_mixture(values: "pd.Series[Any]", inferred: pa.DataType) -> None:
 
 
 def fitted(array: pa.Array, expected: pa.DataType) -> pa.Array:
-    """The array in another type, if nothing is lost.
+    """Return the array cast to another type, if nothing is lost.
 
     Raises:
         TypeError: The types are of different kinds.
@@ -287,7 +291,7 @@ _KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], bool]
 
 
 def _first_misfit(values: Any, fit: Callable[[Any], pa.Array]) -> tuple[int, Exception] | None:
-    """The first row that does not fit even on its own, and why."""
+    """Return the first row that does not fit even on its own, with the error."""
     for row in range(len(values)):
         span = slice(row, row + 1)
         try:

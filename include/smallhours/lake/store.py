@@ -1,4 +1,4 @@
-"""The lake itself: read a table, merge rows into it, replace a part of it.
+"""The lake: read a table, merge rows into it, replace a part of it.
 
 A table is a folder of Parquet files, cut by its partition columns in the manner of Hive:
 `<url>/plays/listener=default/month=2026-10/part.parquet`, values percent-encoded. There is one
@@ -70,7 +70,7 @@ class Lake:
         self.files = files or open_files(url, storage_options)
 
     def check_writable(self) -> None:
-        """Try a write.
+        """Write and remove a small file, to check that the lake is writable.
 
         Raises:
             LakeUnwritable: It failed; the remedy says what to do.
@@ -85,7 +85,7 @@ class Lake:
         where: Mapping[str, str | Sequence[str]] | None = None,
         filters: pc.Expression | None = None,
     ) -> pa.Table:
-        """Rows of a table, sorted by partition and then by key.
+        """Return rows of a table, sorted by partition and then by key.
 
         Args:
             table: Which table.
@@ -143,7 +143,7 @@ class Lake:
         where: Mapping[str, str | Sequence[str]] | None = None,
         filters: pc.Expression | None = None,
     ) -> pd.DataFrame:
-        """The same as `read`, as a frame whose column types do not depend on its rows.
+        """Return the same rows as `read`, as a frame whose column types do not depend on its rows.
 
         Texts are `str`, moments are in UTC, dates are `date32[day][pyarrow]` (they compare with
         `datetime.date`), integers and flags that may be null are `Int32` and `boolean`.
@@ -222,18 +222,18 @@ class Lake:
         return self.merge(table, rows, partition=partition, replace=everything)
 
     def partitions(self, table: Table) -> list[dict[str, str]]:
-        """The values of the partition columns for which there are rows, sorted."""
+        """Return the values of the partition columns for which there are rows, sorted."""
         return [dict(named(table, part)) for part in self._parts(table, None)]
 
     def path(self, table: Table, partition: Mapping[str, str]) -> str:
-        """Where the file of a partition is, or would be: a local path or a URL."""
+        """Return the local path or the URL of a partition's file, which may not exist."""
         return self._address(table, tuple(partition[name] for name in table.partition))
 
     def _address(self, table: Table, part: Values) -> str:
         return self.files.address(path_of(table, part))
 
     def _parts(self, table: Table, where: Mapping[str, str | Sequence[str]] | None) -> list[Values]:
-        """The partitions that fit `where`; those it names in full may turn out to be absent."""
+        """Return the partitions that fit `where`; those that it names in full may not exist."""
         wanted = {name: [v] if isinstance(v, str) else list(v) for name, v in (where or {}).items()}
         for name in wanted:
             if name not in table.partition:
@@ -256,7 +256,7 @@ class Lake:
 
 
 def prefix_of(artist_key: str) -> str:
-    """The `prefix` of everything about an artist: `00` to `3f`, a hash of the artist's key."""
+    """Return the `prefix` of all rows about an artist: `00` to `3f`, a hash of the artist's key."""
     digest = hashlib.blake2b(artist_key.encode(), digest_size=8).digest()
     return f"{int.from_bytes(digest) % PREFIXES:02x}"
 

@@ -1,7 +1,7 @@
-"""What the lake holds: every table, its columns, its key and how it is cut into files.
+"""The schemas of the lake: every table, its columns, its key and its partitions.
 
-This module is the vocabulary of the whole product: a data frame that crosses a module's border
-has the columns of one of these tables. `docs/data-dictionary.md` is generated from it.
+A data frame that crosses a module's border has the columns of one of these tables.
+`docs/data-dictionary.md` is generated from this module.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ PREFIXES = 64
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, what it means (unit, range, source), and whether it may be null."""
+    """One column: its type, its meaning (unit, range, source), and whether it may be null."""
 
     name: str
     type: pa.DataType

@@ -1,1 +1,1 @@
-"""The first stage: plays, library and feedback."""
+"""The first stages of the night: plays, library and feedback."""

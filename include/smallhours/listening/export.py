@@ -1,4 +1,4 @@
-"""How Spotify's export enters the history: read to its end, joined, and never doubled."""
+"""The stage `import_history`: it adds the plays of Spotify's export to the history."""
 
 import itertools
 import logging
@@ -84,7 +84,7 @@ def import_history(
 
 
 def _found(paths: Sequence[Path]) -> tuple[list[HistoryFile], SmallhoursError | None]:
-    """The files at the paths, each once, up to the first path that is none; and its error."""
+    """Return the files at the paths, each once, up to the first bad path, and its error."""
     files: dict[tuple[Path, str | None], HistoryFile] = {}
     for path in paths:
         try:
@@ -98,7 +98,7 @@ def _found(paths: Sequence[Path]) -> tuple[list[HistoryFile], SmallhoursError | 
 def _streams(
     file: HistoryFile, count_bytes: Callable[[int], None], left_out: Counter[str], night: Night
 ) -> Iterator[Stream]:
-    """The streams of one file; the other rows are counted."""
+    """Yield the streams of one file; count the other rows."""
     for row in file.rows(count_bytes):
         if isinstance(row, LeftOut):
             left_out[row] += 1
@@ -114,7 +114,7 @@ def _chunks(streams: Iterator[Stream]) -> Iterator[list[Stream]]:
 
 
 def _plays(streams: Sequence[Stream]) -> pd.DataFrame:
-    """The rows of `plays`; what is repeated to the last digit was one stream."""
+    """Return the rows of `plays`; rows that are equal in time, track and length are one stream."""
     plays = plays_frame(map(_row, streams), source=EXPORT)
     return plays.drop_duplicates(["played_at", "track_key", "ms_played"], ignore_index=True)
 

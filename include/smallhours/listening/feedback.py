@@ -1,8 +1,8 @@
-"""What became of our picks: kept, removed, saved, played, skipped, passed over, or never played.
+"""Reactions to our picks: kept, removed, saved, played, skipped, passed over, or unplayed.
 
-Pure functions. Every reaction is tied to the night that recommended the track. Keeping and removing
-can only be read off the list that stands in the playlist now, before tonight's takes its place;
-the rest shows in the history and the library for weeks after.
+Pure functions. Every reaction belongs to the night that recommended the track. `kept` and `removed`
+can only be read off the list that stands in the playlist now, before tonight's replaces it; the
+others show in the history and the library for weeks after.
 """
 
 import datetime as dt
@@ -14,12 +14,12 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.skips import passed_over
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
-# A play long after the list was replaced is the listener's own doing.
+# A play long after the list was replaced is no reaction to it.
 REMEMBERED_DAYS = 30
 
 
 def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """Of each of the listener's playlists, the row of the list that stands in it.
+    """Return, for each of the listener's playlists, the row of the list that stands in it.
 
     While an earlier list is being put back, nobody knows which one that is.
 
@@ -38,7 +38,7 @@ def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
 
 
 def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """Every pick of the remembered nights: `night`, `intent` and `track_key`, once each.
+    """Return every pick of the remembered nights: `night`, `intent` and `track_key`, once each.
 
     A pick that stood in several nights' lists belongs to the first.
     """
@@ -50,13 +50,13 @@ def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
 
 
 def lists_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """The rows of `playlists` that were shown in the remembered nights."""
+    """Return the rows of `playlists` that were shown in the remembered nights."""
     shown = _shown(ledger, before)
     return shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
 
 
 def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) -> pd.DataFrame:
-    """`kept` and `removed`, from what is in a playlist now.
+    """Return `kept` and `removed`, from what is in a playlist now.
 
     A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
     of one that was never seen in it.
@@ -80,7 +80,7 @@ def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) ->
 def reactions(
     picks: pd.DataFrame, plays: pd.DataFrame, library: pd.DataFrame, *, at: dt.datetime
 ) -> pd.DataFrame:
-    """`played`, `skipped`, `saved` and `unplayed`, from the history and the library.
+    """Return `played`, `skipped`, `saved` and `unplayed`, from the history and the library.
 
     Args:
         picks: As `picks_of` gives them.
@@ -110,7 +110,7 @@ def reactions(
 def passed(
     picks: pd.DataFrame, lists: pd.DataFrame, plays: pd.DataFrame, *, at: dt.datetime
 ) -> pd.DataFrame:
-    """`passed`: picks that were passed over on the way through a list.
+    """Return `passed`: picks that were passed over on the way through a list.
 
     Args:
         picks: As `picks_of` gives them: what stood in an earlier list belongs to that.

@@ -1,4 +1,4 @@
-"""How a source's reports reach the stored history: only the months around them are touched."""
+"""Storage of a source's plays: only the months around them are read and rewritten."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from smallhours.listening.plays import (
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """How many plays were added, joined with a further report, and removed."""
+    """The numbers of plays that were added, joined with a further report, and removed."""
 
     added: int = 0
     joined: int = 0
@@ -37,7 +37,7 @@ class StoreReport:
 
 
 def around(lake: Lake, listener: str, since: dt.datetime, until: dt.datetime) -> pd.DataFrame:
-    """The stored plays of the months of a span.
+    """Return the stored plays of the months of a span.
 
     A play near the edge of a month may be another month's by another clock, so the months around
     are read too.
@@ -47,7 +47,7 @@ def around(lake: Lake, listener: str, since: dt.datetime, until: dt.datetime) ->
 
 
 def lengths_of(lake: Lake, plays: pd.DataFrame) -> dict[str, int]:
-    """How long the tracks are, in milliseconds, that Spotify saw played without telling it.
+    """Return the missing lengths of tracks that Spotify reported as played, in milliseconds.
 
     A play of Spotify's has its track's length; only where it is missing the catalog is asked.
     """
@@ -65,7 +65,7 @@ def lengths_of(lake: Lake, plays: pd.DataFrame) -> dict[str, int]:
 
 
 def store(lake: Lake, listener: str, stored: pd.DataFrame, unified: pd.DataFrame) -> StoreReport:
-    """Replace stored plays by what they have become; only months with a change are rewritten.
+    """Replace stored plays by the merged ones; rewrite only months with a change.
 
     Raises:
         LakeError: the lake can't be read or written; see `Lake.merge`.
@@ -95,7 +95,7 @@ def _near_another_month(moments: pd.Series) -> "pd.Series[bool]":
 
 
 def _differ(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
-    """Row by row, whether two frames of plays say different things."""
+    """Return row by row whether two frames of plays differ."""
     differ = np.zeros(len(one), np.bool_)
     for name in COLUMNS:
         left, right = one[name], two[name].reset_index(drop=True)

@@ -1,7 +1,7 @@
-"""Standing signals: what the listener saved, loved, or plays most, and since when.
+"""Standing signals: the tracks that the listener saved, loved, or plays most, and since when.
 
-A signal that a service no longer gives is not deleted: its `last_seen` stays behind, and that it
-was withdrawn is a fact that training can use.
+A signal that a service no longer gives is not deleted: its `last_seen` stays behind, and training
+can use the fact that it was withdrawn.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ KEY = list(LIBRARY.key)
 
 
 def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.DataFrame:
-    """Rows of `library` as seen on one night.
+    """Return rows of `library` as seen on one night.
 
     Each row needs `signal`, `artist` and `title`; one whose artist or title is empty, as Spotify
     leaves them of withdrawn tracks and local files without tags, is left out. Where several of the
@@ -42,7 +42,7 @@ def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.Da
 
 
 def standing(stored: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
-    """Tonight's signals, each with the first night on which it stood without interruption.
+    """Return tonight's signals, each with the first night on which it was seen.
 
     A signal that was withdrawn and is back keeps its first night: it was meant then, too.
     """

@@ -1,13 +1,13 @@
-"""One history from several sources: what becomes of a play that several of them reported.
+"""The merge of plays from several sources into one history.
 
-Pure functions over `plays` frames. Last.fm is the history of record: its time (the start of the
-play) and its names win; other sources add what it does not know. Where Last.fm knows nothing,
-Spotify's recent plays have the better names (the export has the album's artist) and the export
-the better time.
+Pure functions over `plays` frames. Last.fm's data come first: its time (the start of the play) and
+its names win; other sources add what it does not know. Where Last.fm knows nothing, Spotify's
+recent plays have the better names (the export has the album's artist) and the export the better
+time.
 
 It does not matter who reports first, or how often. A time of Spotify's can mean two plays: the end
-of one and, within a minute, the start of the same song's next. So each row keeps the time by which
-Spotify told of it, and whenever anything is reported, all that Spotify told is matched anew.
+of one and, within a minute, the start of the same song's next. So each row keeps the time that
+Spotify reported, and whenever anything is reported, all of Spotify's reports are matched anew.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ LONGEST_TRACK = dt.timedelta(milliseconds=REACH)
 
 _EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
 _FROM_LASTFM = ["artist_mbid", "track_mbid"]
-# Who is believed first, for each group of columns.
+# The order of precedence of the sources, for each group of columns.
 _NAMES = (LASTFM, SPOTIFY, EXPORT)
 _TIMES = (LASTFM, EXPORT, SPOTIFY)
 _IDS = (SPOTIFY, EXPORT, LASTFM)
@@ -48,7 +48,7 @@ def unify(
     until: dt.datetime,
     durations: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
-    """Make a stored history say what a source now reports for a span of time.
+    """Merge what a source reports for a span of time into a stored history, and withdraw the rest.
 
     What the source reported earlier for the span and no longer does is withdrawn from it; a play
     that no source reports any more is gone. A reported play that another source also has becomes
@@ -89,7 +89,7 @@ def supplement(
     source: str,
     durations: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
-    """Add what a source reports to a stored history, and withdraw nothing.
+    """Merge what a source reports into a stored history, and withdraw nothing.
 
     A report that is there already changes nothing. Arguments and result are those of `unify`.
     """
@@ -98,7 +98,7 @@ def supplement(
 
 
 def _without_leftovers(stored: pd.DataFrame) -> pd.DataFrame:
-    """The stored plays without a stream that was joined with a scrobble of another month.
+    """Return the stored plays without streams that were joined with a scrobble of another month.
 
     Such a play moves from one file to another, and a write that was cut off in between leaves it
     in both.
@@ -118,7 +118,7 @@ def _merged(
     durations: Mapping[str, int],
     withdrawn: Bools,
 ) -> pd.DataFrame:
-    """Join reports with the other rows, and what Spotify told with the outcome.
+    """Join reports with the other rows, and Spotify's reports with the result.
 
     Spotify's times say the least, so its plays are matched last, each time anew: another source
     may have brought the start or the length that was missing.
@@ -140,7 +140,7 @@ def _merged(
 def _without_spotify(
     plays: pd.DataFrame, withdrawn: Bools
 ) -> tuple[pd.DataFrame, Bools, pd.DataFrame]:
-    """Plays as the others reported them, which of them are withdrawn, and what Spotify told.
+    """Return the others' plays, which of them are withdrawn, and Spotify's own reports.
 
     Rows of before `spotify_at` was kept stay as they are, but for those that only Spotify saw.
     """
@@ -163,12 +163,12 @@ def _without_spotify(
 
 
 def _identical(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
-    """Which of Spotify's reports in one frame the other has too: a moment is told once."""
+    """Return which of Spotify's reports in one frame are also in the other."""
     return np.asarray(one["spotify_at"].isin(two["spotify_at"]), np.bool_)
 
 
 def _lengths(plays: pd.DataFrame) -> dict[str, int]:
-    """Track lengths in milliseconds, by key: Spotify's, or of what the export saw played out."""
+    """Return track lengths in milliseconds by key: Spotify's, or of streams played to their end."""
     ended = plays["ms_played"].where(plays["reason_end"] == "trackdone")
     length = plays["duration_ms"].where(plays["duration_ms"].notna(), ended)
     longest = length.groupby(plays["track_key"]).max().dropna()
@@ -182,7 +182,7 @@ def _joined(
     lengths: Mapping[str, int],
     withdrawn: Bools | None = None,
 ) -> pd.DataFrame:
-    """The other rows and the reported ones, those of one play as one row."""
+    """Return the other rows and the reported ones, with reports of one play joined to one row."""
     if others.empty or reported.empty:
         return pd.concat([others, reported], ignore_index=True)
     others = others.reset_index(drop=True)
@@ -205,7 +205,7 @@ def _joined(
 def _renamed(
     others: pd.DataFrame, reported: pd.DataFrame, withdrawn: Bools, left: Longs, right: Longs
 ) -> tuple[Longs, Longs]:
-    """Pairs of a withdrawn scrobble and one of another name in the same second: it was edited."""
+    """Return pairs of a withdrawn scrobble and a new one in the same second: it was edited."""
     old = others.loc[withdrawn, ["played_at"]].reset_index(names="left")
     new = reported[["played_at"]].reset_index(names="right")
     old = old[~old["left"].isin(left)].drop_duplicates("played_at")
@@ -215,7 +215,7 @@ def _renamed(
 
 
 def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataFrame:
-    """One row for each pair of rows, column by column from whoever knows it best."""
+    """Return one row for each pair of rows, each column from the source that takes precedence."""
     others, reported = others.reset_index(drop=True), reported.reset_index(drop=True)
     again = reported_by(others, EXPORT) & (source == EXPORT)
     # A report of the shorter export gives way to the same one of the extended export.
@@ -234,7 +234,7 @@ def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataF
 
 
 def _better(others: pd.DataFrame, source: str, order: tuple[str, ...]) -> Bools:
-    """Where the source is believed more than any that the row has."""
+    """Return where the source takes precedence over all that the row has."""
     better = np.ones(len(others), np.bool_)
     for name in order[: order.index(source) + 1]:
         better &= ~reported_by(others, name)
@@ -242,6 +242,6 @@ def _better(others: pd.DataFrame, source: str, order: tuple[str, ...]) -> Bools:
 
 
 def _filled(other: pd.Series, reported: pd.Series, first: Bools) -> pd.Series:
-    """The reported values where `first`, else the others'; what is missing from the other side."""
+    """Return the reported values where `first`, else the others'; fill gaps from the other side."""
     lead, support = other.mask(first, reported), reported.mask(first, other)
     return lead.where(lead.notna(), support)

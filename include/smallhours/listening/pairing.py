@@ -1,19 +1,27 @@
-"""Which rows of two frames of plays are reports of the same play, each row used once.
+"""Pairs of reports that are of the same play, each report in at most one pair.
 
 Two reports can be of one play when they mean the same track and their times agree. What agrees
-depends on whose clocks they are:
+depends on the sources:
 
 - Last.fm has the start of a play, to the second.
-- The export has its end and how long it was heard. What that gives as its start is as late as
-  the listener paused, so Last.fm's start is up to a minute later, or earlier by less than was
-  heard. That window is exactly as long as what was heard: two streams of equal length never both
-  begin in it, which is how a report that was imported before is recognised although its row now
-  bears Last.fm's time.
-- Spotify's recent plays have a start or an end, nobody says which.
+- The export has its end and the time that was heard. The start that follows from these is late by
+  the listener's pauses, so Last.fm's start is up to a minute later, or earlier by less than the
+  time heard. That window is exactly as long as the time heard: two streams of equal length never
+  both begin in it, which is how a report that was imported before is recognised although its row
+  now has Last.fm's time.
+- Spotify's recent plays have a start or an end, and do not say which.
 
-Nobody but the export knows of what was heard for less than 30 seconds, so such a row has no
-partner. Among several possible partners as many plays as possible are matched, then those with
-the better kind of match, then those nearer in time.
+Only the export knows plays of less than 30 seconds, so such a row has no partner. As many plays as
+possible are matched; among the ways to do so, the better kinds of match win, then names that agree
+better, then nearer times. The three are packed into one number, the cost, in milliseconds:
+`kind * REACH + loose * SECOND + miss`. For example, a scrobble starts at 20:00:00, and the export
+has two streams with the same track key:
+
+    stream that seems to start at   kind     miss     cost
+    20:00:12                        FUZZY    12 s     1 * 3,600,000 + 0 +  12,000 = 3,612,000
+    20:02:20 (heard for 4 minutes)  DURING   140 s    2 * 3,600,000 + 0 + 140,000 = 7,340,000
+
+The first is its partner. As no miss reaches `REACH`, a better kind always costs less.
 """
 
 from collections.abc import Mapping
@@ -37,12 +45,12 @@ Doubles = npt.NDArray[np.float64]
 SECOND = 1_000  # times and lengths are in milliseconds here
 TOLERANCE = 60 * SECOND
 REACH = 3_600 * SECOND
-_SAME_MOMENT = 10 * SECOND  # what is so near, with the same title, can't be two plays
+_SAME_MOMENT = 10 * SECOND  # two reports so close, of the same title, can't be two plays
 _NEVER = np.inf
 
 
 class Kind(IntEnum):
-    """How two times agree, the best first."""
+    """The kinds of agreement of two times, the best first."""
 
     EXACT = 0  # the same second
     FUZZY = 1  # the same start, but for the clocks
@@ -51,14 +59,14 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What matching needs of a frame, as arrays with one entry a row.
+    """The columns of a frame that matching needs, as arrays with one entry per row.
 
     Attributes:
-        at: When, in unix milliseconds.
-        heard: How long, in milliseconds; -1 where unknown.
+        at: The play's time, in unix milliseconds.
+        heard: The time heard, in milliseconds; -1 where unknown.
         length: The track's length in milliseconds; -1 where unknown.
         lastfm, export: Whether that source reported it; otherwise only Spotify did.
-        coarse: Whether the export told the time to the minute only.
+        coarse: Whether the export gave the time to the minute only.
     """
 
     at: Longs
@@ -82,7 +90,7 @@ class Side:
         )
 
     def take(self, rows: Longs) -> "Side":
-        """Some of the rows, in that order."""
+        """Return some of the rows, in that order."""
         return Side(
             self.at[rows],
             self.heard[rows],
@@ -94,7 +102,7 @@ class Side:
 
 
 def is_coarse(plays: pd.DataFrame) -> Bools:
-    """Which plays are known from the shorter export, that tells nothing but when and how long."""
+    """Return which plays come from the shorter export, which has only time and length."""
     told = plays[["reason_start", "reason_end", "shuffle", "skipped"]].notna().any(axis=1)
     return reported_by(plays, EXPORT) & ~told.to_numpy(np.bool_)
 
@@ -102,7 +110,7 @@ def is_coarse(plays: pd.DataFrame) -> Bools:
 def pairs(
     others: pd.DataFrame, reported: pd.DataFrame, *, source: str, lengths: Mapping[str, int]
 ) -> tuple[Longs, Longs]:
-    """Positions (in `others`, in `reported`) of rows that are reports of the same play.
+    """Return the positions (in `others`, in `reported`) of rows that report the same play.
 
     Args:
         others: `plays` that Last.fm or the export reported, and perhaps Spotify too; what only
@@ -128,7 +136,7 @@ def pairs(
 
 
 def _misses(one: Side, two: Side, source: str) -> tuple[Doubles, Doubles]:
-    """How far apart the times of pairs are, once as they may be meant, once as two starts."""
+    """Return how far apart the times of pairs are, as they may be meant, and as two starts."""
     apart = (two.at - one.at).astype(np.float64)
     if source == LASTFM:
         miss = np.where(one.export, _scrobble_and_stream(-apart, one.heard, one.coarse), _NEVER)
@@ -151,7 +159,11 @@ def _misses(one: Side, two: Side, source: str) -> tuple[Doubles, Doubles]:
 
 
 def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
-    """Last.fm's start and a stream of the export that seems to start `later`."""
+    """Return the distance of Last.fm's start from a stream that seems to start `later`, or inf.
+
+    A stream heard for 240 s that seems to start at 20:03:20 fits starts after 20:00:20 and until
+    20:04:20: up to a minute after its apparent start, and less than 180 s before it.
+    """
     early = np.where(coarse, TOLERANCE, np.minimum(TOLERANCE, heard / 2))
     late = np.minimum(np.maximum(heard - early, SECOND), REACH)
     fits = (heard >= HEARD_MS) & (-early <= later) & (later < late)
@@ -159,7 +171,7 @@ def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles
 
 
 def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles:
-    """Last.fm's start and a time of Spotify that is `later`: a start, or an end."""
+    """Return the distance of Last.fm's start or end from Spotify's time, or infinity."""
     start = np.abs(later)
     end = np.where(length > 0, np.abs(later - length), _NEVER)
     end = np.minimum(end, np.where(heard >= HEARD_MS, np.abs(later - heard), _NEVER))
@@ -169,14 +181,14 @@ def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles
 
 
 def _stream_and_recent(later: Doubles, heard: Longs) -> Doubles:
-    """A stream of the export and a time of Spotify that is `later`: a start, or an end."""
+    """Return the distance of a stream's start or end from Spotify's time, or infinity."""
     end = np.where(np.abs(later - heard) <= TOLERANCE, np.abs(later - heard), _NEVER)
     start = _scrobble_and_stream(-later, heard, np.zeros(len(heard), np.bool_))
     return np.where(heard >= HEARD_MS, np.minimum(start, end), _NEVER)
 
 
 def _same_stream(later: Doubles, one: Side, two: Side) -> Doubles:
-    """A row that has the export's report already, and a report of the export: the same one?
+    """Return the distance of two export reports if they are of the same stream, or infinity.
 
     The two kinds of export may round what was heard differently.
     """
@@ -189,9 +201,9 @@ def _same_stream(later: Doubles, one: Side, two: Side) -> Doubles:
 
 
 def _candidates(others: pd.DataFrame, reported: pd.DataFrame) -> tuple[Longs, Longs, Longs]:
-    """Pairs that mean the same track within reach, and how loosely their names agree.
+    """Return pairs that mean the same track within reach, and how loosely their names agree.
 
-    0: the same track key, Spotify id or ISRC. 1: versions of which one is told in more detail.
+    0: the same track key, Spotify id or ISRC. 1: versions of which one is given in more detail.
     2: another artist, but the same title: the export has the album's artist, who may be nobody
     ("Various Artists").
     """
@@ -219,13 +231,18 @@ _IDS = ("track_key", "spotify_id", "isrc")
 def _within_reach(
     others: pd.DataFrame, reported: pd.DataFrame, by: str, key: str, loose: int
 ) -> tuple[Longs, Longs, Longs]:
-    """Pairs with the same value in column `by`, at most `REACH` apart."""
+    """Return pairs with the same value in column `by`, at most `REACH` apart.
+
+    Value and time are packed into one number, `place = code * span + at`, so that one sorted search
+    finds both: with times up to 10 h and REACH 1 h the span is 12 h, and track 1 at 3 h is at
+    12 + 3 = 15 h. Within an hour of it (14 to 16 h) there is no place of track 0 (at most 10 h) or
+    of track 2 (at least 25 h).
+    """
     values = np.concatenate([others[by].to_numpy(object), reported[by].to_numpy(object)])
     codes = pd.factorize(values)[0].astype(np.int64)
     moments = pd.concat([others["played_at"], reported["played_at"]])
     at = _milliseconds(moments)
     at = at - (at.min() if len(at) else 0) + REACH
-    # One number for track and time: what is near in it is the same track at nearly the same time.
     place = codes * (int(at.max(initial=0)) + 2 * REACH) + at
     known = np.flatnonzero(codes >= 0)
     rows = known[known < len(others)]
@@ -257,7 +274,7 @@ def _title_in(track_key: str) -> str:
 
 
 def _told_in_more_detail(one: str, two: str) -> bool:
-    """Whether one key's version says the same as the other's and more: live, live at the roxy."""
+    """Return whether one version is the other with more words: live, live at the roxy."""
     words = [set(key.split(SEPARATOR)[2].split()) for key in (one, two) if base_of(key) != key]
     return len(words) == 2 and one != two and (words[0] <= words[1] or words[1] <= words[0])
 
@@ -267,7 +284,7 @@ def _by_another_artist(one: str, two: str) -> bool:
 
 
 def _assign(left: Longs, right: Longs, cost: Doubles) -> tuple[Longs, Longs]:
-    """Choose among pairs so that each row is used once: as many as possible, at the least cost."""
+    """Choose pairs so that each row is used once: as many as possible, at the least cost."""
     if not len(left):
         return left, right
     rows, row = np.unique(left, return_inverse=True)
@@ -286,7 +303,7 @@ def _assign(left: Longs, right: Longs, cost: Doubles) -> tuple[Longs, Longs]:
 
 
 def _cheapest(row: Longs, column: Longs, cost: Doubles, members: Longs) -> Longs:
-    """The pairs to choose among those of one group."""
+    """Return the pairs to choose among those of one connected group."""
     rows, at_row = np.unique(row[members], return_inverse=True)
     columns, at_column = np.unique(column[members], return_inverse=True)
     forbidden = (float(cost[members].max()) + 1) * (min(len(rows), len(columns)) + 1)

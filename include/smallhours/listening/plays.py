@@ -1,4 +1,4 @@
-"""Plays as rows: from each source's reply to the lake's `plays` table."""
+"""Rows of the `plays` table, built from each source's replies."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -19,8 +19,8 @@ EXPORT = "export"
 
 COLUMNS = [column.name for column in PLAYS.columns]
 
-# What nobody else counts as a play: Last.fm wants 30 seconds of a track, and so does Spotify
-# before it names it among the recent ones (https://www.last.fm/api/scrobbling).
+# The least time heard that counts as a play: Last.fm asks for 30 seconds of a track, and so does
+# Spotify before it lists it among the recent ones (https://www.last.fm/api/scrobbling).
 HEARD_MS = 30_000
 
 _MOMENT = "datetime64[us, UTC]"
@@ -38,7 +38,7 @@ _TEXT = pd.StringDtype(na_value=np.nan)
 
 
 def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFrame:
-    """Rows of `plays`, sorted by time, from what one source reported.
+    """Return rows of `plays`, sorted by time, from what one source reported.
 
     Each row needs `played_at` (aware), `artist` and `title`; the table's other columns may be
     there too and are null otherwise. Rows without a visible artist or title are left out.
@@ -59,7 +59,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `plays` in the types that the lake gives them, whatever the rows hold."""
+    """Return the columns of `plays` in the types that the lake gives them."""
     columns = dict(frame[COLUMNS].items())
     for name in ("played_at", "spotify_at"):
         columns[name] = pd.to_datetime(frame[name], utc=True)
@@ -72,7 +72,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_ordinals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort plays by time and number those that are identical to the second.
+    """Sort plays by time and number those of one track in the same second.
 
     What a row says beyond its key decides the order of such plays, so that it does not depend on
     who reported first.
@@ -84,23 +84,23 @@ def with_ordinals(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def reported_by(plays: pd.DataFrame, source: str) -> Bools:
-    """Which plays a source reported."""
+    """Return which plays a source reported."""
     return np.fromiter((source in names for names in plays["sources"]), np.bool_, len(plays))
 
 
 def heard(plays: pd.DataFrame) -> "pd.Series[bool]":
-    """Which plays were more than a glance: all but those known to have ended within 30 seconds."""
+    """Return which plays lasted 30 seconds or more, or are of unknown length."""
     return plays["ms_played"].isna() | (plays["ms_played"].fillna(0) >= HEARD_MS)
 
 
 def month_of(moments: pd.Series) -> pd.Series:
-    """The partition that each moment falls into: its month in UTC, as `YYYY-MM`."""
+    """Return the partition of each moment: its month in UTC, as `YYYY-MM`."""
     months: pd.Series = moments.dt.strftime("%Y-%m")
     return months
 
 
 def months_between(since: dt.datetime, until: dt.datetime) -> list[str]:
-    """Every month (UTC) that the span from `since` to `until` touches."""
+    """Return every month (UTC) that the span from `since` to `until` touches."""
     first, last = since.astimezone(dt.UTC), until.astimezone(dt.UTC)
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     start = first.year * 12 + first.month - 1

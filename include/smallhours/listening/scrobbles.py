@@ -1,10 +1,10 @@
-"""How the Last.fm history is read without losing or doubling a play.
+"""The crawl of a Last.fm history, without losing or doubling a play.
 
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
 arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
-and read again in halves. Each finished window is written before the next is asked for, which is
-how an interrupted crawl knows where to go on.
+and read again in halves. Each finished window is written before the next is asked for, so that an
+interrupted crawl knows where to go on.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ SHORTEST_WINDOW = dt.timedelta(hours=6)
 
 
 class ScrobbleSource(Protocol):
-    """The part of the Last.fm client that is needed here."""
+    """The part of the Last.fm client that the crawl needs."""
 
     def recent_tracks(
         self,
@@ -36,7 +36,7 @@ class ScrobbleSource(Protocol):
         page: int = 1,
         limit: int = PAGE,
     ) -> ScrobblePage:
-        """One page of a user's scrobbles in `[since, until)`, newest first."""
+        """Return one page of a user's scrobbles in `[since, until)`, newest first."""
         ...
 
 
@@ -81,7 +81,7 @@ def beginning(
     overlap: dt.timedelta,
     until: dt.datetime,
 ) -> dt.datetime | None:
-    """Where a crawl begins: at the first scrobble ever, or an overlap before the newest stored one.
+    """Return where a crawl begins: the first scrobble, or an overlap before the newest stored one.
 
     After a crawl that was killed it is where the same windows come again, because their pages may
     be in the journal. Windows end with each new year: those before the newest play's are stored.
@@ -99,7 +99,7 @@ def beginning(
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
-    """When the user's first scrobble before `until` was, or None if there is none."""
+    """Return the time of the user's first scrobble before `until`, or None if there is none."""
     newest = lastfm.recent_tracks(user, since=None, until=until, limit=PAGE)
     last = newest
     if newest.pages > 1:
@@ -134,7 +134,7 @@ def _read(
 
 
 def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
-    """Deep pages fail at Last.fm where shallow ones don't; a rate limit is another matter."""
+    """Return whether a smaller window may succeed: deep pages fail where shallow ones don't."""
     return isinstance(error, BrokenReply) or error.after <= 0
 
 

@@ -1,11 +1,16 @@
-"""What did the listener skip, where no service says so?
+"""Inferred skips: plays that were cut short and picks that were passed over.
 
-Spotify tells of plays of half a minute and more, Last.fm of those that were heard for half of the
-track (or four minutes), and neither tells of a skip; only the export does. But what lies between
-two plays says much: a play that Spotify alone tells of, between plays that both do, was ended
-before its half; and a pick that was not played, between two that were, in the list's order, was
-passed over. What is before the first and after the last may not have been reached, and is not
-judged.
+Spotify reports plays of half a minute and more, Last.fm those that were heard for half of the track
+(or four minutes), and neither reports a skip; only the export does. But a play that only Spotify
+reports, between plays that both report, was ended before its half:
+
+    20:00 A   Spotify, Last.fm
+    20:04 B   Spotify              cut short: Last.fm reported plays before and after it
+    20:05 C   Spotify, Last.fm
+
+And a pick that was not played, between two that were played in the list's order, was passed over:
+of the list A B C D E, with A, C and D played in this order, B was passed over. E comes after the
+last play and may not have been reached, so it is not judged.
 """
 
 import datetime as dt
@@ -16,21 +21,21 @@ import pandas as pd
 
 from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, heard, reported_by
 
-# Plays that both services tell of, so near before and after, are of one sitting.
+# Plays that both services report, this close before and after, are of one session.
 SITTING = pd.Timedelta(hours=1)
-# A scrobble so near may be the same play under another name.
+# A scrobble this close may be the same play under another name.
 ANOTHER_NAME = pd.Timedelta(minutes=10)
-# Three picks that chance put in the list's order would be one case in six.
+# Three played picks are in the list's order by chance in one case of six.
 FEWEST_IN_ORDER = 3
 COLUMNS = ["night", "intent", "track_key"]
 
 
 def cut_short(plays: pd.DataFrame) -> Bools:
-    """Which plays the listener ended before their time, (plays,).
+    """Return which plays the listener ended before their time, (plays,).
 
-    Those that the export calls skipped, and those that Spotify alone tells of within an hour after
-    a play that Last.fm has, too, and within an hour before another. Where Last.fm alone has a play
-    within ten minutes, that may be the same one, and nothing is said.
+    These are those that the export calls skipped, and those that only Spotify reports within an
+    hour after a play that Last.fm has, too, and within an hour before another. Where only Last.fm
+    has a play within ten minutes, that may be the same one, and the play is not judged.
 
     Args:
         plays: `played_at`, `skipped` and `sources`, in any order.
@@ -50,12 +55,12 @@ def cut_short(plays: pd.DataFrame) -> Bools:
 
 
 def with_skips(plays: pd.DataFrame) -> pd.DataFrame:
-    """The plays with `skipped` set for those that were cut short, too, and without `sources`."""
+    """Return the plays with `skipped` also set for plays cut short, and without `sources`."""
     return plays.assign(skipped=cut_short(plays)).drop(columns="sources")
 
 
 def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
-    """Which plays speak for a track: more than a glance, and not skipped.
+    """Return which plays count for a track: at least 30 seconds, and not skipped.
 
     Args:
         plays: `ms_played` and `skipped`, null where nothing is known.
@@ -64,7 +69,7 @@ def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
-    """Picks that were not played while others before and after them were, in the list's order.
+    """Return picks not played while others before and after them were, in the list's order.
 
     A list of which fewer than three picks were played, or in another order, says nothing: the
     listener may have shuffled it, or picked from it.
@@ -90,7 +95,7 @@ def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
 
 
 def _between(keys: list[str], first: "pd.Series[pd.Timestamp]") -> list[str]:
-    """The tracks without a play between the first and the last with one."""
+    """Return the tracks without a play between the first and the last with one."""
     played = [place for place, key in enumerate(keys) if key in first.index]
     if len(played) < FEWEST_IN_ORDER:
         return []
@@ -104,7 +109,7 @@ def _between(keys: list[str], first: "pd.Series[pd.Timestamp]") -> list[str]:
 def _apart(
     at: pd.DatetimeIndex, others: pd.DatetimeIndex, side: str
 ) -> "npt.NDArray[np.timedelta64]":
-    """How far the last of others before each moment is ("left"), or the first after it."""
+    """Return how far the last of others before each moment is ("left"), or the first after it."""
     never = np.timedelta64(400, "D")
     apart = np.full(len(at), never).astype("timedelta64[ns]")
     if not len(others):

@@ -1,4 +1,4 @@
-"""The listening stage: what the listener played, saved, loved and plays most."""
+"""The listening stages: plays, library, and feedback on our picks."""
 
 import datetime as dt
 import logging
@@ -93,7 +93,7 @@ def verify_history(
     night: Night,
     every_days: int = VERIFIED_EVERY_DAYS,
 ) -> Summary:
-    """Once a month, compare the whole history with what Last.fm counts, and mend what differs.
+    """Compare the whole history with Last.fm's counts once a month, and repair differences.
 
     Args:
         listener: Whose history.
@@ -196,7 +196,7 @@ def sync_library(
     settings: Settings,
     night: Night,
 ) -> Summary:
-    """Note tonight's top, saved and loved tracks; what is gone stays with its last night.
+    """Store tonight's top, saved and loved tracks; a withdrawn signal keeps its last night.
 
     A signal that could not be read stands as it did: its newest night stays the one before.
 
@@ -222,14 +222,14 @@ def sync_library(
 def sync_loved(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
-    """Note tonight's loved tracks only, without asking Spotify."""
+    """Store tonight's loved tracks only, without asking Spotify."""
     rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
     seen = _keep_library(lake, listener, rows, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
 def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None:
-    """When the newest stored play that a source reported was, or None; reads few months."""
+    """Return the time of the newest stored play that a source reported, or None."""
     months = sorted(
         (p["month"] for p in lake.partitions(PLAYS) if p["listener"] == listener), reverse=True
     )
@@ -247,7 +247,7 @@ def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None
 def collect_feedback(
     listener: str, lake: Lake, spotify: SpotifyClient, *, settings: Settings, night: Night
 ) -> Summary:
-    """Note what became of our picks, before tonight's list takes the place of the last one."""
+    """Store the reactions to our picks, before tonight's list replaces the last one."""
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     picks = picks_of(ledger, before=night.date)
     if picks.empty:
@@ -288,7 +288,7 @@ def collect_feedback(
 
 
 def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
-    """Keep reactions; when one was seen first stays, and a play ends having been passed over."""
+    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
     noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
     months = sorted(set(noted["month"]))
     stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
@@ -303,7 +303,7 @@ def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
 
 
 def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
-    """What is in a playlist; nothing if the listener deleted it."""
+    """Return the URIs in a playlist; none if the listener deleted it."""
     try:
         return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
     except NotFound:
@@ -313,7 +313,7 @@ def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
 def _keep_library(
     lake: Lake, listener: str, rows: list[dict[str, Any]], night: Night
 ) -> pd.DataFrame:
-    """Store the signals that were seen tonight, and return them."""
+    """Store the signals that were read tonight, and return them."""
     seen = library_frame(rows, night=night.date)
     stored = lake.frame(LIBRARY, where={"listener": listener})
     lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
@@ -325,7 +325,7 @@ def _morning(day: dt.date) -> dt.datetime:
 
 
 def _last_verified(lake: Lake, listener: str, night: Night) -> dt.date | None:
-    """When the whole history was last verified, from the lake's own figures."""
+    """Return the night on which the whole history was last verified, from `metrics`."""
     months = months_between(_morning(night.date) - dt.timedelta(days=62), _morning(night.date))
     rows = lake.frame(METRICS, where={"month": months})
     rows = rows[(rows["subject"] == VERIFIED_SUBJECT) & (rows["listener"] == listener)]

@@ -1,7 +1,7 @@
-"""Whether the whole history is the one that Last.fm counts, and which spans have to be read again.
+"""Verification of the whole history against Last.fm's counts.
 
 Nightly syncs see the last days only. A scrobble that is deleted, edited or added years back shows
-in the count of its year, and then of its month; one question each finds it.
+in the count of its year, and then of its month; one request each finds it.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ Span = tuple[dt.datetime, dt.datetime]
 
 
 def count_at(lastfm: ScrobbleSource, user: str, span: Span) -> int:
-    """How many scrobbles Last.fm counts in `[since, until)`."""
+    """Return the number of scrobbles that Last.fm counts in `[since, until)`."""
     since, until = span
     return lastfm.recent_tracks(user, since=since, until=until, limit=1).total
 
@@ -27,7 +27,7 @@ def differing_spans(
     since: dt.datetime,
     until: dt.datetime,
 ) -> Iterator[Span]:
-    """The months in which Last.fm counts another number of scrobbles than the lake holds.
+    """Yield the months in which Last.fm's count differs from the lake's.
 
     Args:
         lastfm: The client.

@@ -1,1 +1,1 @@
-"""The fourth stage: ranking, reasons, plan and publish."""
+"""The playlists of a night: scoring, choice, order and reasons of the tracks, and publishing."""

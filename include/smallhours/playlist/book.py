@@ -1,7 +1,7 @@
-"""How is tonight's page of the ledger written?
+"""The writing of tonight's row of the ledger.
 
-A page is one row of `playlists`, replaced as the night goes on; see `smallhours.playlist.ledger`
-for what its outcomes mean.
+It is one row of `playlists`, replaced as the night goes on; the ledger's module explains its
+outcomes.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from smallhours.services.spotify_replies import Playlist
 
 @dataclass(frozen=True)
 class Book:
-    """Tonight's page of the ledger, for one playlist.
+    """Tonight's row of the ledger, for one playlist.
 
     Attributes:
         lake: Where the ledger is.
@@ -48,7 +48,7 @@ class Book:
         return frame
 
     def standing(self) -> Standing:
-        """What the ledger says before tonight's write."""
+        """Return what the ledger says before tonight's write."""
         return ledger.standing(self.rows(), intent=self.intent, night=self.night)
 
     def record(
@@ -120,7 +120,7 @@ class Book:
         )
 
     def _previous(self) -> list[str] | None:
-        """What tonight's page says already of the list before."""
+        """Return the list before tonight's, as recorded in tonight's row."""
         rows = self.rows()
         here = rows[(rows["intent"] == self.intent) & (rows["night"] == self.night)]
         known = here["previous"].dropna()

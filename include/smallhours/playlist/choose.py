@@ -1,7 +1,8 @@
-"""Which tracks do the night's playlists consist of, and why these?
+"""The stage `rank_candidates`: it scores all candidates and chooses the night's playlists.
 
-Reads the evidence, has it scored, selected and put into words, and writes `recommendations`: the
-rows of the main playlist and of every intent. What the main list is like is noted in `metrics`.
+It reads the evidence, scores the tracks, selects the lists, words the reasons, and writes
+`recommendations`: the rows of the main playlist and of every intent. Figures about the main list
+are written to `metrics`.
 """
 
 from collections.abc import Collection, Sequence
@@ -36,12 +37,12 @@ from smallhours.training.ranking.saved import load_fusion
 from smallhours.training.taste.model import load_taste
 from smallhours.wishes import MAIN, PlaylistWishes
 
-# How many of the considered tracks are recorded with their scores: of the main list, of an intent.
+# The number of considered tracks that are recorded with their scores: main list and intents.
 MOST_RECORDED = 2_000
 MOST_RECORDED_BESIDE = 200
-# Whose hours of the week are looked at: the owners of so many of a track's strongest seeds.
+# The number of a track's strongest seeds whose artists' hours of the week are looked up.
 SEEDS_WITH_HOURS = 3
-# What a signal added is recorded to three digits; less than half of one is nothing.
+# Contributions of signals are recorded with three digits; smaller ones round to 0.000.
 LEAST_ADDED = 0.0005
 
 _COLUMNS = [column.name for column in RECOMMENDATIONS.columns]
@@ -56,7 +57,7 @@ def rank_candidates(
     size: int | None = None,
     exploration: float | None = None,
 ) -> Summary:
-    """Score all candidates, choose tonight's lists with a reserve each, and say why.
+    """Score all candidates, choose tonight's lists with a reserve each, and word their reasons.
 
     Args:
         listener: Whose lists.
@@ -105,7 +106,7 @@ def rank_candidates(
 
 
 def _wished(me: Listener, size: int | None, exploration: float | None) -> dict[str, PlaylistWishes]:
-    """The wishes for each list, with what was asked for tonight alone."""
+    """Return the settings of each list, with tonight's overrides for the main one."""
     asked = {"size": size, "exploration": exploration}
     tonight = {name: value for name, value in asked.items() if value is not None}
     return {**me.playlists, MAIN: me.playlist.model_copy(update=tonight)}
@@ -138,7 +139,7 @@ def choose_lists(
     listening: Listening,
     fusion: Fusion,
 ) -> list[Listing]:
-    """Draft the lists one after the other, none with a track of another; then their reserves.
+    """Choose the lists one after the other, none with a track of another; then fill their reserves.
 
     Args:
         listener: Whose, for what is drawn.
@@ -185,7 +186,7 @@ def _purposes(me: Listener, listening: Listening) -> dict[str, Purpose]:
 
 
 def rows_of(listing: Listing, listening: Listening, hours: Hours) -> pd.DataFrame:
-    """The rows of `recommendations` of one list.
+    """Return the rows of `recommendations` of one list.
 
     Args:
         listing: The list.
@@ -214,7 +215,7 @@ def rows_of(listing: Listing, listening: Listening, hours: Hours) -> pd.DataFram
 
 
 def _added(scored: pd.DataFrame) -> list[list[str]]:
-    """What each signal added to each track's score, as text, the most first."""
+    """Return the contribution of each signal to each track's score, as text, the largest first."""
     columns = [name for name in scored.columns if name.startswith(ADDED_BY)]
     names = [name.removeprefix(ADDED_BY) for name in columns]
     values = scored[columns].fillna(0.0).to_numpy(dtype=float)
@@ -232,7 +233,7 @@ def _told(
     named: pd.DataFrame,
     features: pd.DataFrame,
 ) -> dict[str, Reason]:
-    """The reason of each track of the list and of its reserve."""
+    """Return the reason of each track of the list and of its reserve."""
     evidence = listening.evidence
     purpose = listing.purpose
 

@@ -1,7 +1,6 @@
-"""What could truthfully be said of why a track is in the list?
+"""Clauses that a reason can be made of: each is true of its track and lists what it names.
 
-Each claim is a clause that holds for this track, with what it names, so that whoever writes the
-list's sentences can choose among the true ones and not say the same twice.
+The writer of the reasons chooses among them, so that a list does not repeat itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,13 +24,13 @@ MEMORY = "memory"
 NEW = "new"
 RANK = "rank"
 
-# So many of the strongest seeds may be named, and so many tags.
+# The number of strongest seeds, and of strongest tags, that may be named.
 SEEDS_LOOKED_AT = 6
 TAGS_LOOKED_AT = 6
 MANY = 4
 
 _ORDINALS = ("strongest", "second strongest", "third strongest", "fourth strongest")
-# Before anything is known of the signals: co-listening says most (see `ranking`).
+# Weights without any contributions: co-listening counts most (see `ranking`).
 _USUAL = {SIMILAR_TRACK: 0.3, KNOWN_ARTIST: 0.25, SIMILAR_ARTIST: 0.2, TAG: 0.1}
 
 
@@ -55,7 +54,7 @@ class Claim:
 
 
 def nearness(grounds: Grounds, history: History, profile: pd.Series) -> list[Claim]:
-    """How a track relates to what the listener plays, in every way that is true.
+    """Return the clauses about how a track relates to what the listener plays.
 
     Args:
         grounds: What speaks for it.
@@ -74,7 +73,7 @@ def nearness(grounds: Grounds, history: History, profile: pd.Series) -> list[Cla
 
 
 def of_tags(grounds: Grounds) -> list[Claim]:
-    """Pairs of the tags that count for the track, and each alone; the strongest first."""
+    """Return clauses of pairs of the tags that count for the track, then of each alone."""
     tags = list(grounds.tags)[:TAGS_LOOKED_AT]
     weight = grounds.counts.get(TAGS, 0.0)
     pairs = [(one, two) for i, one in enumerate(tags) for two in tags[i + 1 :]]
@@ -90,7 +89,7 @@ def of_tags(grounds: Grounds) -> list[Claim]:
 
 
 def of_sound(grounds: Grounds) -> list[Claim]:
-    """The audio features that stand out and that no tag of the track says already."""
+    """Return clauses of the audio features that stand out, without those that a tag states."""
     weight = grounds.counts.get(SOUND, 0.0)
     return [
         Claim(SOUND, word, f"{word} ({wording.measure(feature)})", (word,), weight + beyond)
@@ -102,7 +101,7 @@ def of_sound(grounds: Grounds) -> list[Claim]:
 
 
 def standing(grounds: Grounds) -> str:
-    """`rank 12 of 5,312`."""
+    """Return the track's rank as text: `rank 12 of 5,312`."""
     return f"rank {grounds.rank:,} of {grounds.considered:,}"
 
 
@@ -166,7 +165,7 @@ def _of_tag(grounds: Grounds, seeds: Sequence[str], profile: pd.Series) -> Itera
 
 
 def _pairs(keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Two seeds of different artists, or one alone where there are not two; strongest first."""
+    """Return pairs of seeds of different artists, strongest first; single seeds if none exist."""
     pairs: list[tuple[str, ...]] = [
         (one, two)
         for i, one in enumerate(keys)

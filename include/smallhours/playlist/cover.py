@@ -1,8 +1,8 @@
-"""What does the night's cover look like?
+"""The cover image of a night's playlist, drawn from its audio features.
 
 A night sky whose colour is the list's mean mood, and on it a ray for each track, clockwise from the
-top: long where it has energy, warm where it is happy, wide where it wants dancing, faint where it
-is acoustic. The same sounds give the same picture.
+top: long for energy, warm for valence, wide for danceability, faint for acousticness. The same
+features give the same picture.
 """
 
 import colorsys
@@ -22,7 +22,7 @@ _QUALITIES = (88, 75, 60, 40)
 
 
 def draw_cover(sounds: Sequence[Sound]) -> bytes:
-    """A JPEG of 640 by 640 points, of at most 192 KB.
+    """Return a JPEG of 640 by 640 points, of at most 192 KB.
 
     Args:
         sounds: Each track's, in the list's order; at least one.
@@ -53,7 +53,7 @@ def draw_cover(sounds: Sequence[Sound]) -> bytes:
 
 
 def _sky(side: int, sounds: Sequence[Sound]) -> Image.Image:
-    """A gradient from near black to the list's mean colour."""
+    """Return a gradient from near black to the list's mean colour."""
     count = len(sounds)
     valence = sum(sound.valence for sound in sounds) / count
     energy = sum(sound.energy for sound in sounds) / count
@@ -69,7 +69,7 @@ def _sky(side: int, sounds: Sequence[Sound]) -> Image.Image:
 
 
 def _ray(pen: ImageDraw.ImageDraw, side: int, turn: float, room: float, sound: Sound) -> None:
-    """A wedge from the moon outwards, at a share of a whole turn."""
+    """Draw a wedge from the moon outwards; `turn` and `room` are shares of a whole turn."""
     centre = side / 2
     inner, outer = side * 0.16, side * (0.20 + 0.27 * sound.energy)
     half = math.pi * room * (0.35 + 0.55 * sound.danceability)

@@ -1,6 +1,6 @@
-"""What does the lake know that tonight's choice rests on?
+"""The evidence of a night: all that the lake holds for the choice of tracks, read once.
 
-Everything is read here, once, and as of the night; what follows is pure.
+It is read as of the night; the modules that use it are pure functions.
 """
 
 import datetime as dt
@@ -31,10 +31,10 @@ from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.reception import judged_picks, no_picks
 from smallhours.training.tags import Tags, load_tags
 
-# Candidates of this route are negatives for training; nobody means to recommend them.
+# Candidates of this route are negatives for training and are never recommended.
 BACKGROUND = "background"
 REJECTIONS = ("removed", "thumbs_down", "blocked")
-# What the listener plays these days.
+# The window of recent plays.
 RECENT_DAYS = 90
 
 _OF_TRACKS = [
@@ -56,7 +56,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the listener knows, and how well.
+    """The tracks and artists that the listener knows, with plays and weights.
 
     Attributes:
         tracks: Indexed by track key: `artist`, `title` (as last shown), `plays` (those of 30
@@ -76,11 +76,11 @@ class History:
     )
 
     def track(self, key: str) -> Row:
-        """One row of `tracks` by column."""
+        """Return one row of `tracks` by column."""
         return self._row("tracks", self.tracks, key)
 
     def artist(self, key: str) -> Row:
-        """One row of `artists` by column."""
+        """Return one row of `artists` by column."""
         return self._row("artists", self.artists, key)
 
     def _row(self, name: str, frame: pd.DataFrame, key: str) -> Row:
@@ -93,7 +93,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that one night's ranking is made of.
+    """All data that one night's ranking is computed from.
 
     Attributes:
         votes: Rows of `candidates` without the background; texts are categories, in order.
@@ -119,14 +119,14 @@ class Evidence:
     picks: pd.DataFrame = field(default_factory=no_picks)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
-        """How often each track was played in the last 90 days, by key."""
+        """Return the number of plays of each track in the last 90 days, by key."""
         since = night.as_of - dt.timedelta(days=RECENT_DAYS)
         counts = self.plays.loc[self.plays["played_at"] >= since, "track_key"].value_counts()
         return counts.sort_index().astype(float)
 
 
 def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = False) -> Evidence:
-    """Read everything that the ranking needs.
+    """Read all data that the ranking needs.
 
     Args:
         lake: The lake.
@@ -163,7 +163,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
 
 
 def read_history(lake: Lake, listener: str, *, night: Night) -> History:
-    """What the listener played, saved, loved and rejected before the night's end."""
+    """Read what the listener played, saved, loved and rejected before the night's end."""
     return _read_history(lake, listener, _read_plays(lake, listener, night=night), night=night)
 
 
@@ -190,7 +190,7 @@ def _read_history(lake: Lake, listener: str, plays: pd.DataFrame, *, night: Nigh
 def history_of(
     plays: pd.DataFrame, library: pd.DataFrame, disliked: frozenset[str], *, night: dt.date
 ) -> History:
-    """Sum up plays and standing signals.
+    """Sum up plays and library signals by track and by artist.
 
     Args:
         plays: `played_at`, `track_key`, `artist`, `title`, `ms_played` and `skipped` (a flag),
@@ -228,7 +228,7 @@ def history_of(
 
 
 def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
-    """Audio features of some tracks: `track_key`, `source`, `feature`, `value`, `low`, `high`."""
+    """Read some tracks' features: `track_key`, `source`, `feature`, `value`, `low`, `high`."""
     wanted = set(tracks)
     prefixes = sorted({prefix_of(artist_key_in(key)) for key in wanted})
     rows = lake.frame(
@@ -241,5 +241,5 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
 
 
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
-    """Which keys are wanted; many times faster than `isin` where tens of thousands are."""
+    """Return which keys are wanted; for tens of thousands it is many times faster than `isin`."""
     return np.array([key in wanted for key in keys.tolist()], dtype=bool)

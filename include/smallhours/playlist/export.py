@@ -1,4 +1,4 @@
-"""How does a night's list leave for other players? As M3U8, CSV or JSPF.
+"""Export of a night's list for other players, as M3U8, CSV or JSPF.
 
 JSPF is XSPF in JSON (xspf.org/jspf); ListenBrainz and others import it, and know recordings by
 their MusicBrainz ids.
@@ -24,7 +24,7 @@ UNKNOWN_LENGTH = -1  # as M3U writes it
 
 @dataclass(frozen=True)
 class Item:
-    """One track of a list; what is not known is empty or None."""
+    """One track of a list; unknown values are empty or None."""
 
     position: int
     artist: str
@@ -39,14 +39,14 @@ class Item:
 
     @property
     def address(self) -> str:
-        """Its page at Spotify; without an id a name that a local player may find."""
+        """Its page at Spotify; without an id, `artist - title`, which a local player may find."""
         if self.spotify_id:
             return f"https://open.spotify.com/track/{self.spotify_id}"
         return f"{self.artist} - {self.title}"
 
 
 def items_of(lake: Lake, listener: str, night: dt.date, *, intent: str) -> list[Item]:
-    """A night's list in its order.
+    """Return a night's list in its order.
 
     Raises:
         NotEnoughData: there is none.
@@ -91,7 +91,7 @@ def _text(value: object) -> str:
 
 
 def as_m3u8(items: Sequence[Item], *, name: str, night: dt.date) -> str:
-    """The list as extended M3U, UTF-8."""
+    """Return the list as extended M3U, UTF-8."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(name)}, {night}"]
     for item in items:
         seconds = UNKNOWN_LENGTH if item.duration_ms is None else round(item.duration_ms / 1000)
@@ -101,7 +101,7 @@ def as_m3u8(items: Sequence[Item], *, name: str, night: dt.date) -> str:
 
 
 def as_csv(items: Sequence[Item], *, name: str, night: dt.date) -> str:
-    """The list as comma-separated values with a header, a row a track."""
+    """Return the list as comma-separated values with a header and one row per track."""
     del name
     columns = [
         "night", "position", "artist", "title", "album", "duration_ms", "spotify_url", "isrc",
@@ -129,7 +129,7 @@ def as_csv(items: Sequence[Item], *, name: str, night: dt.date) -> str:
 
 
 def as_jspf(items: Sequence[Item], *, name: str, night: dt.date) -> str:
-    """The list as JSPF."""
+    """Return the list as JSPF."""
     tracks = [_jspf_track(item) for item in items]
     playlist = {
         "title": name,
@@ -159,13 +159,13 @@ def _jspf_track(item: Item) -> dict[str, object]:
 
 
 def _line(text: str) -> str:
-    """A name on one line; a line that began with # would be a command."""
+    """Return a name on one line; a leading # gets a space before it, or it would be a command."""
     flat = " ".join(text.split())
     return f" {flat}" if flat.startswith("#") else flat
 
 
 def _cell(text: str) -> str:
-    """A spreadsheet takes what begins so for a formula; a space before it makes it text."""
+    """Return a text with a space before it where a spreadsheet would read it as a formula."""
     return f" {text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

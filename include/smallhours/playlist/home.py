@@ -1,4 +1,4 @@
-"""Which Spotify playlist is ours to write?
+"""The search for the Spotify playlist that is ours to write.
 
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
@@ -17,10 +17,10 @@ WhenDeleted = Literal["recreate", "stop"]
 
 
 class PlaylistShelf(Protocol):
-    """What is asked of Spotify here."""
+    """The requests to Spotify that this module needs."""
 
     def me(self) -> Account:
-        """Whose login this is."""
+        """Return the account of this login."""
 
     def playlists(self) -> Iterable[Playlist]:
         """The listener's playlists, followed ones too."""
@@ -29,7 +29,7 @@ class PlaylistShelf(Protocol):
 def find_home(
     shelf: PlaylistShelf, standing: Standing, mark: str, *, when_deleted: WhenDeleted = "recreate"
 ) -> Playlist | None:
-    """Our playlist among the listener's, or None when one is to be made.
+    """Return our playlist among the listener's, or None when one is to be made.
 
     Args:
         shelf: The listener's playlists.

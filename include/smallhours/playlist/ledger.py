@@ -1,4 +1,4 @@
-"""What has been put into the listener's playlists, by our own record?
+"""The ledger: our record of what has been put into the listener's playlists.
 
 Pure functions over the `playlists` table of one listener: a row for each night and intent. Before
 anything is written to Spotify, the row says what is about to be written and what stood there
@@ -42,7 +42,7 @@ EVER_SHOWN = (*MAYBE_STANDING, WITHDRAWN)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the ledger says about one playlist before tonight's write.
+    """The state of one playlist by the ledger, before tonight's write.
 
     Attributes:
         playlist_ids: Ids of the playlists that we created, newest first.
@@ -111,7 +111,7 @@ def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
 
 
 def last_shown(rows: pd.DataFrame, *, before: dt.date) -> dict[str, dt.date]:
-    """When each track was last in any of the listener's playlists, before a night."""
+    """Return the night on which each track was last in any of the listener's playlists."""
     shown: dict[str, dt.date] = {}
     earlier = rows[(rows["night"] < before) & rows["outcome"].isin(EVER_SHOWN)]
     for night, keys in zip(earlier["night"], earlier["track_keys"], strict=True):

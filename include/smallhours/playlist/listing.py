@@ -1,4 +1,4 @@
-"""How does one playlist of the night come about: from the scored tracks to a draft of the list?"""
+"""One playlist of the night, from the scored tracks to a draft of the list."""
 
 import datetime as dt
 from collections.abc import Set
@@ -20,7 +20,7 @@ from smallhours.playlist.scoring import Listening
 from smallhours.playlist.selection import ELSEWHERE, Draft, Limits
 from smallhours.wishes import PlaylistWishes
 
-# A tag that is so weak beside a track's strongest does not make it a track of that tag.
+# A track has a tag only if it is at least this strong relative to its strongest tag.
 LEAST_OF_A_TAG = 0.2
 
 
@@ -47,7 +47,7 @@ class Listing:
 
     @property
     def excluded(self) -> "pd.Series[int]":
-        """How many tracks were out from the start, by the kind of reason, the most first."""
+        """The number of tracks excluded from the start, by kind of reason, the most first."""
         why = self.scored.loc[self.scored["why_not"] != "", "why_not"]
         for verb in ("recommended", "played"):
             why = why.str.replace(
@@ -56,17 +56,17 @@ class Listing:
         return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
 
     def diversity(self, listening: Listening) -> float:
-        """The mean distance of the list's tracks by their tags; NaN for fewer than two."""
+        """Return the mean distance of the list's tracks by their tags; NaN for fewer than two."""
         return mean_distance(listening.space.rows(pd.Index(list(self.draft.slots))))
 
     def off_the_mix(self, listening: Listening) -> float:
-        """KL of the list's mix of tags from that of the listener, in nats; NaN where unknown."""
+        """Return the KL divergence of the list's mix of tags from the listener's, in nats."""
         tracks = pd.Index(list(self.draft.slots))
         return divergence_of(self.mix.shares, self.mix.shares_of(listening.space, tracks))
 
 
 def barred(listening: Listening, wishes: PlaylistWishes) -> "pd.Series[str]":
-    """Why each track is out for a playlist before its purpose is looked at; empty where not.
+    """Return why each track is excluded before a playlist's intent counts; empty if it is not.
 
     Args:
         listening: All that is known.
@@ -105,7 +105,7 @@ def barred(listening: Listening, wishes: PlaylistWishes) -> "pd.Series[str]":
 
 
 def _days(moments: pd.Series, zone: ZoneInfo) -> dict[str, dt.date | None]:
-    """The day of each moment, by key; None where there is none."""
+    """Return the date of each moment, by key; None where there is none."""
     days = pd.to_datetime(moments, utc=True).dt.tz_convert(zone).dt.date
     never = moments.isna().to_numpy(dtype=bool)
     return {
@@ -115,7 +115,7 @@ def _days(moments: pd.Series, zone: ZoneInfo) -> dict[str, dt.date | None]:
 
 
 def known_artists(listening: Listening) -> "pd.Series[bool]":
-    """Whether the listener has played or liked the artist of each track."""
+    """Return whether the listener has played or liked the artist of each track."""
     artists = listening.evidence.history.artists
     met = set(artists.index[artists["tracks"] > 0])
     tracks = listening.evidence.tracks.index
@@ -189,7 +189,7 @@ def _mix(listening: Listening, purpose: Purpose | None) -> Mix:
 
 
 def _ranked(base: "pd.Series[float]", before: "pd.Series[int]") -> "pd.Series[int]":
-    """The places of all: those that serve the list by how well they do, then the others."""
+    """Return the rank of all tracks: those that may be chosen by their base, then the others."""
     order = pd.DataFrame({"base": base.reindex(before.index), "before": before})
     order = order.sort_values(["base", "before"], ascending=[False, True], na_position="last")
     places = pd.Series(np.arange(1, len(order) + 1), index=order.index)

@@ -1,4 +1,4 @@
-"""How is a playlist recognised as ours, what is it called, and what does it say about itself?"""
+"""A playlist's name, its description, and the marker in it by which we recognise it as ours."""
 
 import datetime as dt
 import html
@@ -13,7 +13,7 @@ REASONS_NAMED = 3
 
 
 def marker(listener: str, intent: str) -> str:
-    """The words in a description that make a playlist ours to write.
+    """Return the text in a description that marks a playlist as ours.
 
     >>> marker("default", "main")
     '[smallhours:default:main]'
@@ -22,12 +22,12 @@ def marker(listener: str, intent: str) -> str:
 
 
 def carries(description: str | None, mark: str) -> bool:
-    """Whether a description, as Spotify gives it back, carries our marker."""
+    """Return whether a description, as Spotify gives it back, holds our marker."""
     return mark in html.unescape(description or "")
 
 
 def call(template: str, *, night: dt.date, listener: str) -> str:
-    """The name of a playlist: its template with `{night}`, `{weekday}`, `{listener}` filled in.
+    """Return a playlist's name: the template with night, weekday and listener filled in.
 
     >>> call("For {weekday}", night=dt.date(2026, 11, 2), listener="ada")
     'For Monday'
@@ -50,7 +50,7 @@ def describe(
     moods: Sequence[str] = (),
     because: Sequence[str] = (),
 ) -> str:
-    """The description of one night's list: when it was made, its moods and reasons, the marker.
+    """Return the description of one night's list: its date, tags, related artists, and the marker.
 
     What does not fit is left out, the names of the artists first, the marker never.
 
@@ -64,7 +64,7 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         artists: The artist of each track, in order.
         mark: The marker.
         moods: What the tracks have in common, the most telling first.
-        because: The listener's own artists that most tracks lie near to, the strongest first.
+        because: The listener's own artists near most of the tracks, the strongest first.
     """
     names = list(dict.fromkeys(filter(None, map(_plain, artists))))
     feelings = list(filter(None, map(_plain, moods)))[:MOODS_NAMED]
@@ -98,5 +98,5 @@ def _all_of(names: Sequence[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without what Spotify would escape or take for markup."""
+    """Return a name without characters that Spotify would escape or read as markup."""
     return " ".join(name.replace("<", "").replace(">", "").replace("[", "(").split())

@@ -1,6 +1,6 @@
-"""What is not known yet that would make tonight's lists better?
+"""Notes on missing data that would make tonight's lists better.
 
-A list for somebody with ten plays is made of little, and says so.
+A list for a listener with ten plays rests on little data, and its summary says so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from smallhours.playlist.listing import Listing
 from smallhours.playlist.rerank.calibration import PLAYS_OF_OLD
 from smallhours.playlist.scoring import Listening
 
-# With fewer, there is little for a taste model to learn from.
+# With fewer plays, a taste model has little to learn from.
 PLAYS_FOR_A_TASTE = 100
 MOST_UNTAGGED = 0.5
 
 
 def what_is_missing(lists: Sequence[Listing], listening: Listening) -> Iterator[str]:
-    """What is missing, each with what is done without it.
+    """Yield what is missing, each with its consequence.
 
     Args:
         lists: The night's lists, the main one first.

@@ -1,8 +1,8 @@
-"""What has to change in the listener's playlist, and why?
+"""The plan of changes to the listener's playlist, with a reason for each.
 
-Pure: from the desired list, what stands there now and what our ledger says to the list that will
-stand there, as a difference in words. The playlist belongs to the listener: what they added stays,
-what they took out is not put back.
+Pure functions: from the wanted list, the playlist's items now and the ledger to the list that is to
+stand there, with the differences in words. The playlist belongs to the listener: what they added
+stays, what they took out is not put back.
 """
 
 from bisect import bisect_left
@@ -62,7 +62,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will stand in the playlist.
+    """The playlist as it is to be.
 
     Attributes:
         picks: Our tracks, in order.
@@ -84,7 +84,7 @@ class Plan:
     obstacle: str = ""
 
     def count(self, kind: str) -> int:
-        """How many changes there are of one kind."""
+        """Return the number of changes of one kind."""
         return sum(change.kind == kind for change in self.changes)
 
 
@@ -162,7 +162,7 @@ def _target(
 
 
 def places_of(rows: Sequence[Row]) -> dict[Row, int]:
-    """Where each item first stands, from 0."""
+    """Return the first position of each item, from 0."""
     places: dict[Row, int] = {}
     for place, row in enumerate(rows):
         places.setdefault(row, place)

@@ -1,4 +1,4 @@
-"""What is tonight's list like as a whole: its moods, its reasons, its sound?"""
+"""Traits of a whole list: its common tags, the listener's artists near it, and its sound."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from smallhours.playlist.tag_weights import says_something, weighted_tags
 from smallhours.playlist.wanted import Tonight
 from smallhours.training.tags import load_tags
 
-# Shares of 0-1 that a picture can be drawn from.
+# The features, each 0-1, that the cover is drawn from.
 SOUNDS = ("energy", "valence", "danceability", "acousticness")
-# A measured value is drawn rather than a predicted one.
+# Measured values are preferred to predicted ones.
 _PREDICTED = "predicted"
 
 
@@ -31,7 +31,7 @@ class Sound:
 
 
 def moods(lake: Lake, tonight: Tonight, most: int = 3) -> list[str]:
-    """The tags that the list's tracks have in common, the most telling first."""
+    """Return the tags that the list's tracks have in common, the heaviest first."""
     keys = [pick.track_key for pick in tonight.wanted]
     tagged = weighted_tags(load_tags(lake, keys), keys)
     pairs = zip(tagged["tag"], tagged["track_key"], strict=True)
@@ -41,7 +41,7 @@ def moods(lake: Lake, tonight: Tonight, most: int = 3) -> list[str]:
 
 
 def because(lake: Lake, tonight: Tonight, most: int = 3) -> list[str]:
-    """The listener's own artists that most of the list's tracks lie near to, most first."""
+    """Return the listener's own artists that are near most of the list's tracks, the most first."""
     seeds = [seeds[0] for seeds in tonight.seeds if seeds]
     counts = Counter(artist_key_in(seed) for seed in seeds)
     leading = sorted(counts, key=lambda artist: (-counts[artist], artist))[:most]
@@ -49,7 +49,7 @@ def because(lake: Lake, tonight: Tonight, most: int = 3) -> list[str]:
 
 
 def sounds(lake: Lake, tonight: Tonight) -> list[Sound]:
-    """How each track of the list sounds, in the list's order."""
+    """Return the audio features of each track, in the list's order."""
     keys = [pick.track_key for pick in tonight.wanted]
     rows = read_features(lake, keys)
     rows = rows[rows["feature"].isin(SOUNDS)]

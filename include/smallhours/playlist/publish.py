@@ -1,4 +1,4 @@
-"""How do the night's lists get into the listener's Spotify, safely?
+"""The stage `publish_playlist`: it writes the night's lists into the listener's Spotify, safely.
 
 For each of the listener's playlists: find it, plan, write down what is about to happen, take the
 steps, read back, record. A run that dies at any point is made whole by running again.
@@ -47,10 +47,10 @@ MADE_ANEW = "The listener had deleted the playlist; it was made anew, this once.
 
 
 class PlaylistService(PlaylistWriter, Protocol):
-    """What is asked of Spotify here."""
+    """The requests to Spotify that this stage needs."""
 
     def me(self) -> Account:
-        """Whose login this is."""
+        """Return the account of this login."""
 
     def playlists(self) -> Iterable[Playlist]:
         """The listener's playlists, followed ones too."""
@@ -132,7 +132,7 @@ def plan_playlist(
     night: Night,
     intent: str = MAIN,
 ) -> Plan:
-    """What publishing would change in one playlist now; nothing is written anywhere.
+    """Return what publishing would change in one playlist now; nothing is written anywhere.
 
     Raises:
         As `publish_playlist`.
@@ -202,7 +202,7 @@ class Publication:
         return _summary(ledger.VERIFIED, written.plan, home, note)
 
     def _read(self) -> tuple[Tonight, Book, Standing]:
-        """Tonight's list, its page of the ledger, and what the ledger says."""
+        """Return tonight's list, its row of the ledger, and the state of the ledger."""
         tonight = read_tonight(self.lake, self.listener, self.night, self.intent)
         book = Book(
             self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
@@ -251,7 +251,7 @@ class Publication:
         return home
 
     def _check_private(self, made: Playlist) -> None:
-        """See what `public: false` came to.
+        """Make sure that a new playlist is private.
 
         Raises:
             NotOurs: Spotify keeps the playlist public.
@@ -319,7 +319,7 @@ class Publication:
             )
 
     def _hang_cover(self, tonight: Tonight, home: Playlist) -> str:
-        """Give the playlist the night's picture; why that failed, which keeps nobody awake."""
+        """Upload the night's cover; return a note if that failed, which is not fatal."""
         from smallhours.playlist.cover import draw_cover
 
         try:
@@ -368,7 +368,7 @@ def _nothing_to_do(standing: Standing) -> str:
 
 
 def _at_a_new_place(standing: Standing) -> Standing:
-    """What was written elsewhere says nothing about a new playlist."""
+    """Return the ledger's state for a new playlist, in which nothing was written yet."""
     return replace(standing, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 

@@ -1,10 +1,10 @@
-"""What is tonight's list like, whatever becomes of it?
+"""Quality figures of tonight's list that do not depend on how it is received.
 
 A list can please and yet grow stale, narrow or merely popular, night by night. These figures are
-noted in `metrics` each night under the subject `playlist`, so that the trend shows it: `novelty`,
+written to `metrics` each night under the subject `playlist`, so that the trend shows it: `novelty`,
 `diversity`, `calibration_kl`, `artist_gini`, `popularity_lift`, and `overlap_1`, `overlap_4` and
-`overlap_8` with the last lists. The formulas are those of `training.evaluation.lists`;
-diversity and the mix are measured as the list was filled by them (`rerank`).
+`overlap_8` with the last lists. The formulas are those of `training.evaluation.lists`; diversity
+and the mix are measured in the same way as when the list was filled (`rerank`).
 """
 
 import datetime as dt
@@ -25,13 +25,13 @@ from smallhours.training.evaluation.lists import gini, novelty, overlap, popular
 from smallhours.training.metrics import Metric
 
 SUBJECT = "playlist"
-# With how many of the last lists a list is compared.
+# The numbers of previous lists that a list is compared with.
 LISTS_BACK = (1, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What a list is like.
+    """The quality figures of one list.
 
     Attributes:
         tracks: How many it has.
@@ -95,7 +95,7 @@ class Quality:
         )
 
     def metrics(self) -> list[Metric]:
-        """For `metrics`; what is not known is left out."""
+        """Return the figures as rows of `metrics`, without unknown ones."""
         usual = None if math.isnan(self.usual_novelty) else self.usual_novelty
         found = [
             Metric(SUBJECT, "novelty", self.novelty, self.tracks, usual),
@@ -111,7 +111,7 @@ class Quality:
         return [each for each in found if not math.isnan(each.value)]
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Return the figures in one line for a person."""
         told = [
             _told("novelty {:.1f} bits", self.novelty)
             + _told(" (yours {:.1f})", self.usual_novelty),

@@ -1,9 +1,9 @@
-"""How promising is each candidate, by every signal and by all of them together?
+"""Scores and ranks of all candidates, from all signals together.
 
-The signals and their weights are those of `smallhours.training.ranking`: the listener's own, where
-their past has shown that these rank better, or else a default that nothing was fitted to. Here the
-night's evidence becomes signals, and the signals become one score and a rank; how much each signal
-added to a track's score is kept, because its reason rests on that.
+The signals and their weights are those of `smallhours.training.ranking`: the listener's own weights
+where a backtest showed that they rank better, else defaults that were not fitted to anything. This
+module turns the night's evidence into signals, and the signals into one score and a rank. The
+contribution of each signal to a track's score is kept, because the track's reason rests on it.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ from smallhours.training.ranking.signals import consensus, popularity
 
 __all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
 
-# `by_popularity` is what popularity added to the score.
+# The column `by_popularity` is the contribution of popularity to the score.
 ADDED_BY = "by_"
 
 
@@ -98,7 +98,7 @@ def more_signals(
     rng: np.random.Generator | None = None,
     received: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """The signals that `score_candidates` can't make from votes; one is left out without its own.
+    """Return the signals that need more than votes; a signal without its data is left out.
 
     Args:
         tracks: The tracks to answer for.
@@ -177,9 +177,9 @@ def _signals(
 
 
 def _ranks(score: pd.Series) -> pd.Series:
-    """Places from 1, the best first; ties in key order."""
+    """Return ranks from 1, the best first; ties are in key order."""
     by_key = np.argsort(np.argsort(score.index.to_numpy(dtype=object).astype(str), kind="stable"))
-    # Rounding must not decide between tracks that are equal by every signal.
+    # Rounding keeps floating-point noise from deciding between tracks with equal signals.
     best_first = np.lexsort((by_key, -score.to_numpy().round(12)))
     ranks = np.empty(len(score), dtype=np.int64)
     ranks[best_first] = np.arange(1, len(score) + 1)

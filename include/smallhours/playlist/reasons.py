@@ -1,8 +1,8 @@
-"""Why is this track in the list, in one sentence that is true of it alone?
+"""The reason of each track in a list: one sentence that is true of this track.
 
-Of all that could truthfully be said of a track, what counted most for it is said, unless it was
-said of its neighbours already: a list in which every sentence reads alike explains nothing. What
-is not known is left out, and nothing is said that would fit any track.
+Of all true clauses about a track, the one that counts most is used, unless it was used for the
+tracks before it: a list whose sentences are all alike explains nothing. Unknown facts are left out,
+and no clause is used that would fit any track.
 """
 
 from collections import Counter
@@ -19,20 +19,20 @@ from smallhours.playlist.selection import EXPLORE
 
 __all__ = ["Feature", "Grounds", "Reason", "Teller", "reason"]
 
-# What repeating costs, against weights that are a few tenths: a name that was said before, a kind
-# or a form that leads again, a word in the sentence before.
+# The costs of repetition, against weights of a few tenths: of a name that was used before or in
+# the sentence before, and of a kind or a form that leads again.
 NAME_AGAIN = 0.06
 NAME_JUST_NOW = 0.25
 LEAD_AGAIN = 0.10
 FORM_AGAIN = 0.12
-# A word for a sound or a time of the week explains little when it is said of so many.
+# The share, and the least number, of a list's tracks that one word for a sound or a time may fit.
 MOST_OF_A_WORD = 0.15
 FEWEST_OF_A_WORD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One sentence, and the `reason_kind` of what it leads with; empty and none for no reason."""
+    """One sentence, and the `reason_kind` of its first clause; empty and None for no reason."""
 
     text: str
     kind: str | None
@@ -40,7 +40,7 @@ class Reason:
 
 @dataclass
 class Teller:
-    """Tells the reasons of one list, track by track, and remembers what it said.
+    """A writer of the reasons of one list, track by track, that avoids repetition.
 
     Attributes:
         history: What the listener knows, for names and counts.
@@ -57,7 +57,7 @@ class Teller:
     _told: int = 0
 
     def tell(self, grounds: Grounds) -> Reason:
-        """Say why the next track of the list was chosen."""
+        """Return the reason of the next track of the list."""
         special = grounds.special
         taken = set(special.names) if special else set()
         near = claims.nearness(grounds, self.history, self.profile)
@@ -66,7 +66,7 @@ class Teller:
         lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
         told = [lead] if lead else []
         if special is not None:
-            # What all of the list is for need not open every sentence.
+            # The list's purpose opens only every second sentence.
             place = self._told % 2 if lead else 0
             said = Claim(special.kind, special.kind, special.text, special.names, 1.0)
             told.insert(place, said)
@@ -87,7 +87,7 @@ class Teller:
     def _besides(
         self, near: Sequence[Claim], lead: Claim | None, grounds: Grounds, taken: Set[str]
     ) -> list[Claim]:
-        """What is said after the lead: another nearness, the tags, the sound."""
+        """Return the clauses after the first: another relation, the tags, the sound."""
         named = {*taken, *(lead.names if lead else ())}
         found: list[Claim] = []
         if grounds.special is None and lead and len(lead.names) < 2:
@@ -103,7 +103,7 @@ class Teller:
         return found
 
     def _time(self, grounds: Grounds) -> Claim | None:
-        """The time of the week, where it is one and was not said of too many."""
+        """Return the time of the week, if there is one and it was not used too often."""
         time = grounds.hours
         if not time or (grounds.special is not None and grounds.special.kind == HOURS):
             return None
@@ -111,7 +111,7 @@ class Teller:
         return None if self._worn(claim) or time in self._just_said else claim
 
     def _best(self, among: Iterable[Claim], *, leading: bool = False) -> Claim | None:
-        """What counts most, less what it repeats; the first of equals."""
+        """Return the clause with the highest weight less its repetition; the first of equals."""
         best: tuple[float, Claim] | None = None
         for claim in among:
             worth = claim.weight - self._staleness(claim, leading=leading)
@@ -142,5 +142,5 @@ class Teller:
 
 
 def reason(grounds: Grounds, history: History, profile: pd.Series) -> str:
-    """Say why a single track was chosen, as if it were the first of a list."""
+    """Return the reason of a single track, as if it were the first of a list."""
     return Teller(history, profile, length=1).tell(grounds).text

@@ -1,9 +1,9 @@
-"""What is each chosen track's Spotify id?
+"""The stage `resolve_tracks`: it finds the Spotify id of each chosen track.
 
-Ids that are known cost nothing; the others cost one search, or two when the first finds nothing.
-Every answer is kept in `tracks`, misses too, so that nothing is ever searched for in vain twice
-within a month. The list closes ranks: where a track can't be found, the best of the reserve takes
-its place. How an id is found is the catalog's knowledge (`catalog.spotify_ids`).
+Known ids cost nothing; the others cost one search, or two when the first finds nothing. Every
+answer is stored in `tracks`, misses too, so that nothing is searched for in vain twice within a
+month. Where a track can't be found, the best of the reserve takes its place. How an id is found is
+up to `catalog.spotify_ids`.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ NEVER_THIS = "never, says your file of overrides"
 def resolve_tracks(
     listener: str, lake: Lake, spotify: Search, *, settings: Settings, night: Night
 ) -> Summary:
-    """Find the night's tracks on Spotify until the lists are full, and settle the lists.
+    """Find the night's tracks on Spotify until the lists are full, and store the final lists.
 
     The playlists take turns, the main one first; what one has taken the next ones don't. A
     listener without a Spotify account keeps the list as it was ranked.
@@ -84,7 +84,7 @@ def resolve_tracks(
 
 
 def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
-    """For which tracks a search that found nothing is recent enough to be believed.
+    """Return for which tracks a recent search found nothing, so that none is made again.
 
     Args:
         tracks: `spotify_method` and `spotify_at`.
@@ -99,7 +99,7 @@ def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
 
 @dataclass
 class _Walk:
-    """Goes down the chosen tracks and notes what it learns.
+    """A pass over the chosen tracks that looks up their ids.
 
     Attributes:
         tracks: Rows of `tracks` by key, all columns.
@@ -120,7 +120,7 @@ class _Walk:
     def settle(
         self, listed: Sequence[str], spare: Sequence[str], wishes: PlaylistWishes
     ) -> list[str]:
-        """The tracks of a list, in order; gaps are filled from its reserve, in its order."""
+        """Return the tracks of a list, in order; gaps are filled from its reserve."""
         self.refused = {}
         standins = iter(spare)
         return [
@@ -155,7 +155,7 @@ class _Walk:
         return False
 
     def _look_up(self, key: str) -> dict[str, Any]:
-        """A track's row with its Spotify id, or with none if it has none."""
+        """Return a track's row with its Spotify id, or without one if it has none."""
         track = self.answers.get(key) or self.tracks[key]
         answer = self.ids.look_up(track)
         if answer != track:
@@ -164,7 +164,7 @@ class _Walk:
 
 
 def _settle(chosen: pd.DataFrame, walk: _Walk, wishes: PlaylistWishes) -> pd.DataFrame:
-    """The rows of one playlist with its list as it will be."""
+    """Return the rows of one playlist with its final list."""
     listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
     spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
     explored = set(chosen.index[chosen["slot"] == EXPLORE])
@@ -173,7 +173,7 @@ def _settle(chosen: pd.DataFrame, walk: _Walk, wishes: PlaylistWishes) -> pd.Dat
 
 
 def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:
-    """The rows of the night with the list as it will be."""
+    """Return the rows of the night with the final list."""
     places = {key: place for place, key in enumerate(settled, start=1)}
     rows = chosen.assign(
         position=pd.array([places.get(key) for key in chosen.index], dtype="Int32"),

@@ -1,4 +1,4 @@
-"""How does an earlier night's list get back into the playlist?
+"""The stage `rollback`: it puts an earlier night's list back into the playlist.
 
 Through the same careful steps as a new one. The lists after it are withdrawn in the ledger: they
 no longer stand, what was picked for them still counts as shown, and tonight's run leaves the list

@@ -1,4 +1,4 @@
-"""How good is each track for this listener tonight, before any list is made?"""
+"""The score of each track for this listener tonight, before any list is made."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from smallhours.training.ranking.reception import reception
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 TAGS_ASKED = 12
-# What is near to the lists of so many nights is less fresh.
+# Tracks near those of the lists of so many nights count as less fresh.
 RECENT_NIGHTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A listener's evening: what is known, and what was made of it.
+    """A listener's evening: the evidence, and what is computed from it.
 
     Attributes:
         evidence: All that is known.
@@ -53,7 +53,7 @@ class Listening:
         night: Night,
         zone: ZoneInfo,
     ) -> "Listening":
-        """Set the tracks into their space of tags, and the listener among them."""
+        """Build the tag space of all tracks, and the listener's profile in it."""
         tracks = [*evidence.tracks.index.tolist(), *evidence.history.tracks.index.tolist()]
         space = TagVectors.of(evidence.tags, tracks)
         profile = space.profile(evidence.history.tracks["weight"])
@@ -101,11 +101,11 @@ class Listening:
             more=more,
             fusion=fusion,
         )
-        # Without tags a track is near to nothing by them.
+        # A track without tags has no affinity.
         return scored.assign(tag_affinity=scored["tag_affinity"].fillna(0.0))
 
     def telling_tags(self, key: str) -> list[str]:
-        """The tags of a track that count for it, by the model or else by the listener's profile."""
+        """Return the tags that count for a track, by the taste model or else by the profile."""
         if self.taste is None:
             return self.space.shared(self.profile, key)
         # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.

@@ -1,9 +1,9 @@
-"""Which candidates make tonight's lists, in which order, and why not the others?
+"""Selection of tonight's lists: the chosen tracks, their order, and why the others are not chosen.
 
-What may not come is out before anything is compared. Of the rest a list takes one track after the
+Excluded tracks are out before anything is compared. From the rest, a list takes one track after the
 other (`rerank.picking`); a few slots are drawn from below the cut, with the probability of each
-draw on record, so that what was tried can be weighed fairly later. When all of the night's lists
-are chosen, each gets a reserve that stands in for what can't be found on Spotify.
+draw recorded, so that explored tracks can be weighed fairly later. When all of the night's lists
+are chosen, each gets a reserve that replaces tracks that can't be found on Spotify.
 """
 
 from collections import Counter
@@ -24,13 +24,13 @@ EXPLORE = "explore"
 RESERVE = "reserve"
 ELSEWHERE = "in another of tonight's playlists"
 
-# Between a quarter and a third of all tracks were not found on Spotify by others.
+# Others did not find between a quarter and a third of all tracks on Spotify.
 LEAST_RESERVE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a list has to respect.
+    """The limits that a list has to respect.
 
     Attributes:
         size: Tracks in the list.
@@ -48,7 +48,7 @@ class Limits:
 
     @classmethod
     def by(cls, wishes: PlaylistWishes) -> "Limits":
-        """What the settings ask for."""
+        """Return the limits that the settings ask for."""
         return cls(
             size=wishes.size,
             reserve=max(wishes.size, LEAST_RESERVE),
@@ -59,20 +59,20 @@ class Limits:
 
 
 class Draft:
-    """One list in the making: chosen at once, then given a reserve and an order.
+    """A list in the making: chosen at once, then given a reserve and an order.
 
     Args:
-        shortlist: What it is chosen from, the most relevant first.
-        limits: What it has to respect.
-        rng: Decides the explorers.
+        shortlist: The tracks to choose from, the most relevant first.
+        limits: The limits to respect.
+        rng: Draws the explored tracks.
 
     Attributes:
         shortlist: As given.
         slots: `exploit` or `explore` by track key, in the order in which they were taken, the
-            explorers evenly between the others.
-        propensity: The probability with which each explorer was drawn.
-        reserve: Who stands in, the best first; empty until `fill_reserve`.
-        lead: Whose artist or tag each taken track is counted for, where it is for any.
+            explored tracks spread evenly between the others.
+        propensity: The probability with which each explored track was drawn.
+        reserve: The replacements, the best first; empty until `fill_reserve`.
+        lead: The artist or tag that each taken track is counted for, if any.
     """
 
     def __init__(self, shortlist: Shortlist, limits: Limits, rng: np.random.Generator) -> None:
@@ -89,11 +89,11 @@ class Draft:
 
     @property
     def lead(self) -> Mapping[str, str]:
-        """Whose artist or tag each taken track is counted for, where it is for any."""
+        """The artist or tag that each taken track is counted for, if any."""
         return self._picker.lead
 
     def fill_reserve(self, elsewhere: Set[str]) -> None:
-        """Choose who stands in.
+        """Choose the reserve.
 
         Args:
             elsewhere: Tracks of the night's other lists.
@@ -102,7 +102,7 @@ class Draft:
         self.reserve = self._picker.best(self._limits.reserve)
 
     def ordered(self, sound: pd.DataFrame, arc: Arc) -> list[str]:
-        """The list in the order in which to play it.
+        """Return the list in the order in which to play it.
 
         Args:
             sound: `energy`, `tempo`, `key` and `mode` by track key, null where unknown.
@@ -121,7 +121,7 @@ class Draft:
         )
 
     def rows(self, scored: pd.DataFrame, listed: Sequence[str]) -> pd.DataFrame:
-        """What became of every track that was considered.
+        """Return the result for every track that was considered.
 
         Args:
             scored: Indexed by track key: `rank` (1 is the best, no two alike) and `why_not` (why
@@ -151,7 +151,7 @@ class Draft:
 
 
 def begun_surely(tracks: Sequence[str], explored: Set[str]) -> list[str]:
-    """The list with the surprises behind its first five places, where it has five sure tracks.
+    """Return the list with explored tracks after its first five places, if enough others exist.
 
     >>> keys = ["a · 1", "b · 1", "c · 1", "d · 1", "e · 1", "f · 1"]
     >>> begun_surely(keys, {"b · 1"})
@@ -166,7 +166,7 @@ def begun_surely(tracks: Sequence[str], explored: Set[str]) -> list[str]:
 
 
 def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
-    """Order tracks so that no artist comes twice in a row, changing as little as possible.
+    """Order tracks so that no artist comes twice in a row, with as few changes as possible.
 
     Where that can't be (one artist has more than every second track), repeats are as few as can
     be.
@@ -184,7 +184,7 @@ def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
     last: Hashable = after
     while left:
         most = max(counts.values())
-        # With more than half of what is left, an artist has to come now, or will meet itself.
+        # An artist with more than half of the remaining tracks has to come now, or repeats later.
         urgent = {a for a, n in counts.items() if 2 * n > len(left) and n == most and a != last}
         fits = (k for k in left if artist_key_in(k) != last)
         chosen = next((k for k in left if artist_key_in(k) in urgent), None)
@@ -197,7 +197,7 @@ def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
 
 
 def _spread(slots: Mapping[str, str]) -> list[str]:
-    """Explorers evenly between the others, and none before the first sure tracks."""
+    """Return the keys with explored tracks spread evenly, but none before the first sure tracks."""
     sure = [key for key, slot in slots.items() if slot == EXPLOIT]
     daring = [key for key, slot in slots.items() if slot == EXPLORE]
     step = len(slots) / (len(daring) + 1)

@@ -1,4 +1,4 @@
-"""Which single request comes next on the way from what stands there to what is planned?
+"""The next request on the way from the playlist as it is to the playlist as planned.
 
 Pure. Spotify offers no lock: a request that replaces the whole list would swallow what the
 listener does at the same moment. Adding, removing by URI and moving don't: each leaves everything

@@ -1,7 +1,7 @@
-"""How does a person read what is to change in a playlist?
+"""The planned changes of a playlist, in forms for people to read.
 
-As rows, which the command line draws with colours; as plain text for a log; as Markdown for
-Airflow's page on which the listener approves.
+As rows, which the command line draws with colours; as plain text for a log; as Markdown for the
+Airflow page on which the listener approves a list.
 """
 
 from collections.abc import Iterator
@@ -35,14 +35,14 @@ class Line(NamedTuple):
 
 
 def lines(planned: Plan) -> list[Line]:
-    """The changes, what comes before what goes."""
+    """Return the changes as lines: added, removed, moved, kept, left out."""
     order = list(_SIGNS)
     changes = sorted(planned.changes, key=lambda change: order.index(change.kind))
     return [Line(_SIGNS[change.kind], change.kind, change.name, change.why) for change in changes]
 
 
 def in_words(planned: Plan) -> str:
-    """All changes in a sentence."""
+    """Return all changes as a sentence."""
     parts = [f"{len(planned.picks)} tracks"]
     parts += [f"{count} {past}" for kind, past in _PAST if (count := planned.count(kind))]
     if planned.own:
@@ -51,7 +51,7 @@ def in_words(planned: Plan) -> str:
 
 
 def as_text(planned: Plan) -> Iterator[str]:
-    """The table in plain text, for a log."""
+    """Yield the lines of the table as plain text, for a log."""
     rows = lines(planned)
     width = min(max((len(line.name) for line in rows), default=0), 60)
     for line in rows:
@@ -60,7 +60,7 @@ def as_text(planned: Plan) -> Iterator[str]:
 
 
 def as_markdown(planned: Plan) -> str:
-    """The table in Markdown."""
+    """Return the table in Markdown."""
     body = "\n".join(
         f"| {line.sign} | {_cell(line.name)} | {_cell(line.why)} |" for line in lines(planned)
     )

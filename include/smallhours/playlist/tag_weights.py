@@ -1,4 +1,4 @@
-"""Which tags of a track tell what it is like, and how much does each count?"""
+"""The tags that describe a track, and their weights."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,14 @@ from smallhours.training.tags import Tags
 
 
 def says_something(tag: str, track_key: str) -> bool:
-    """Whether a tag tells what a track is like: no habit of the tagger, no artist's name."""
+    """Return whether a tag describes the track: no stop word, no artist's name, no title."""
     name = shipped().name(tag)
     artist, _, rest = track_key.partition(SEPARATOR)
     return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
 
 
 def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
-    """The named tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` whom they are."""
+    """Return the tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` (their owner)."""
     keys: list[str] = []
     found: list[Weighted] = []
     of_artist: dict[str, dict[str, int]] = {}

@@ -1,4 +1,4 @@
-"""Which tracks should stand in a playlist tonight, and is the list fit to replace yesterday's?"""
+"""Tonight's list as it should stand in a playlist, and the check that it is fit to be written."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from smallhours.playlist.ledger import MAIN
 from smallhours.playlist.plan import Wanted
 from smallhours.wishes import PlaylistWishes
 
-# A figure of `metrics`: the share of what the listener came to like that was among the candidates.
+# The metric: the share of newly liked tracks that were among the candidates.
 RECALL = "candidate_recall"
-# Below it, the candidates have nothing to do with the listener.
+# Below this recall, the candidates have nothing to do with the listener's taste.
 LEAST_RECALL = 0.01
 RECALL_STANDS_DAYS = 30
-# Fewer found on Spotify, and something is wrong with the ids rather than with single tracks.
+# Below this share found on Spotify, something is wrong with all ids rather than with single tracks.
 LEAST_FOUND = 0.5
 
 
@@ -42,7 +42,7 @@ class Tonight:
 
 
 def read_tonight(lake: Lake, listener: str, night: Night, intent: str = MAIN) -> Tonight:
-    """What was chosen for a night.
+    """Return what was chosen for a night.
 
     Raises:
         NotEnoughData: nothing was chosen for this night, in any playlist.
@@ -80,13 +80,13 @@ def read_tonight(lake: Lake, listener: str, night: Night, intent: str = MAIN) ->
 
 
 def known_tracks(lake: Lake, listener: str) -> frozenset[str]:
-    """Keys of all tracks that the listener has played."""
+    """Return the keys of all tracks that the listener has played."""
     column = lake.read(PLAYS, columns=["track_key"], where={"listener": listener})["track_key"]
     return frozenset(column.unique().to_pylist())
 
 
 def candidate_recall(lake: Lake, listener: str, night: dt.date) -> float | None:
-    """The newest figure, up to a month old, of how much the candidates held; None without one."""
+    """Return the newest recall of the candidates, at most a month old; None without one."""
     since = night - dt.timedelta(days=RECALL_STANDS_DAYS)
     months = sorted({f"{day:%Y-%m}" for day in (since, night)})
     rows = lake.frame(METRICS, where={"month": months})
@@ -102,7 +102,7 @@ def why_degenerate(
     known: frozenset[str] = frozenset(),
     recall: float | None = None,
 ) -> str:
-    """Why a list is not fit to replace yesterday's, with the numbers; empty when it is.
+    """Return why a list is not fit to replace yesterday's, with the numbers; empty if it is fit.
 
     Args:
         tonight: The list.

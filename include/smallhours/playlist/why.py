@@ -1,7 +1,7 @@
-"""Why is a track in a night's list, or why is it not, and by how much did it miss it?
+"""Explanation of one track of one night: why it is in the list, or why not and by how much.
 
-Read from what the night recorded: `recommendations` keeps every candidate that came close, with
-its scores, and what became of it.
+It reads what the night recorded: `recommendations` keeps every candidate that came close, with its
+scores and its fate.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ SEEDS_TOLD = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known about a track and a night.
+    """The explanation of one track on one night.
 
     Attributes:
         track_key: The track that was found.
@@ -83,19 +83,19 @@ def why(
 
 
 def nights_of(lake: Lake, listener: str) -> list[dt.date]:
-    """The nights that have a list, newest first."""
+    """Return the nights that have a list, newest first."""
     parts = lake.partitions(RECOMMENDATIONS)
     mine = (part["night"] for part in parts if part["listener"] == listener)
     return sorted((dt.date.fromisoformat(night) for night in mine), reverse=True)
 
 
 def newest_night(lake: Lake, listener: str) -> dt.date | None:
-    """The newest night that has a list; None before the first."""
+    """Return the newest night that has a list; None before the first."""
     return next(iter(nights_of(lake, listener)), None)
 
 
 def _found(rows: pd.DataFrame, asked: str) -> str | None:
-    """The track among the rows, or another version of the same song, the best ranked first."""
+    """Return the track if it is among the rows, else the best ranked version of the same song."""
     if asked in rows.index:
         return asked
     song = base_of(asked)
@@ -119,7 +119,7 @@ def _in_words(why_not: str) -> str:
 
 
 def _margin(row: pd.Series, rows: pd.DataFrame) -> str:
-    """How far it was from the last that made it by its score."""
+    """Return a sentence on how far the track was from the last one chosen by score."""
     chosen = rows[rows["position"].notna() & (rows["slot"] != "explore")]
     if chosen.empty:
         return ""
@@ -149,7 +149,7 @@ def _scores(row: pd.Series) -> list[str]:
 
 
 def _later(lake: Lake, listener: str, key: str) -> list[str]:
-    """In which lists it stood, and what the listener did."""
+    """Return sentences on the lists that it was in, and the listener's reactions."""
     where = {"listener": listener}
     ledger = lake.frame(PLAYLISTS, columns=["night", "outcome", "track_keys"], where=where)
     shown = ledger[ledger["outcome"].isin(SURELY_SHOWN)]
@@ -171,7 +171,7 @@ def _later(lake: Lake, listener: str, key: str) -> list[str]:
 
 
 def _never_considered(lake: Lake, listener: str, asked: str, name: str, night: dt.date) -> Answer:
-    """At which earlier stage a track was lost that no list considered."""
+    """Return the explanation of a track that no list considered: the stage at which it was lost."""
     details = [*_standing(lake, listener, asked), *_later(lake, listener, asked)]
     candidates = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seed_key"], where={"listener": listener}
@@ -199,7 +199,7 @@ def _catalogued(lake: Lake, key: str) -> bool:
 
 
 def _standing(lake: Lake, listener: str, key: str) -> list[str]:
-    """How well the listener knows it."""
+    """Return sentences on how well the listener knows it."""
     where = {"listener": listener}
     plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=where)
     mine = plays[plays["track_key"].map(base_of) == base_of(key)]

@@ -1,6 +1,6 @@
-"""How are names, counts and figures put into words?
+"""Names, counts and figures as words.
 
-Nothing is said here that is not in the arguments.
+The functions state only what their arguments hold.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ from typing import Any
 
 from smallhours.playlist.grounds import Feature
 
-# From which value on a feature is worth a word, and the word; above or below.
+# The bound from which a feature gets a word, and the word: above in HIGH, below in LOW.
 HIGH: Mapping[str, tuple[float, str]] = {
     "energy": (0.75, "energetic"),
     "acousticness": (0.7, "acoustic"),
@@ -22,51 +22,51 @@ LOW: Mapping[str, tuple[float, str]] = {
     "valence": (0.3, "dark"),
     "danceability": (0.3, "drifting"),
 }
-# So near to 0 or 1 a prediction is said to be near it: its figure and margin would claim more.
+# A prediction this close to 0 or 1 is called near it: its figure and margin would claim more.
 NEAR_A_BOUND = 0.02
 _UNITS = {"tempo": " beats a minute", "loudness": " dB"}
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
+    """Return names as a list in words: `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def plays(count: int) -> str:
-    """`41 plays`; empty for none."""
+    """Return a number of plays: `41 plays`; empty for none."""
     if count == 0:
         return ""
     return "1 play" if count == 1 else f"{count:,} plays"
 
 
 def in_brackets(text: str) -> str:
-    """The text in brackets after a space; nothing for nothing."""
+    """Return the text in brackets after a space; empty for an empty text."""
     return f" ({text})" if text else ""
 
 
 def track(row: Mapping[str, Any]) -> str:
-    """A known track: `Slowdive – Alison (41 plays)`, or `(saved)` when it was not played."""
+    """Return a known track: `Slowdive – Alison (41 plays)`, or `(saved)` if it was never played."""
     known = plays(int(row["plays"])) or ("saved" if row["saved"] else "")
     return f"{row['artist']} – {row['title']}{in_brackets(known)}"
 
 
 def artist(row: Mapping[str, Any]) -> str:
-    """A known artist: `Slowdive (1,312 plays)`."""
+    """Return a known artist: `Slowdive (1,312 plays)`."""
     return f"{row['artist']}{in_brackets(plays(int(row['plays'])))}"
 
 
 def figure(value: float) -> str:
-    """Two places, without the zero before the point: `.31`, `1.00`."""
+    """Return a number with two decimals, without the zero before the point: `.31`, `1.00`."""
     shown = f"{value:.2f}"
     return shown.replace("0.", ".", 1) if abs(value) < 1 and not shown.endswith("1.00") else shown
 
 
 def measure(feature: Feature) -> str:
-    """`predicted energy .31 ± .12`, `predicted valence near 0`, `measured tempo 121 beats …`.
+    """Return a feature as text: `predicted energy .31 ± .12`, `measured tempo 121 beats a minute`.
 
-    Shares alone have bounds, 0 and 1.
+    A prediction close to 0 or 1 is `predicted valence near 0`. Tempo and loudness have no bounds.
     """
     source = "predicted" if feature.predicted else "measured"
     if feature.name in _UNITS:
@@ -79,7 +79,7 @@ def measure(feature: Feature) -> str:
 
 
 def word_for(feature: Feature) -> tuple[str, float] | None:
-    """The word that a feature earns and how far beyond its bound it is, 0-1; None in the middle.
+    """Return the word for a feature, and how far it is beyond its bound, 0-1; None in the middle.
 
     A prediction earns its word when its interval stays on its side of the middle.
     """
@@ -96,10 +96,10 @@ def word_for(feature: Feature) -> tuple[str, float] | None:
 
 
 def month(moment: dt.date) -> str:
-    """`March 2019`."""
+    """Return a month: `March 2019`."""
     return f"{moment:%B} {moment.year}"
 
 
 def day(moment: dt.date) -> str:
-    """`12 October 2026`."""
+    """Return a date: `12 October 2026`."""
     return f"{moment.day} {moment:%B} {moment.year}"

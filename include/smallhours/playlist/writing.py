@@ -1,12 +1,12 @@
-"""How does a playlist come to hold what was planned, whatever happens on the way?
+"""The loop that brings a playlist to what was planned, whatever happens on the way.
 
-Look, plan, take one step, look again: each request is made on what stands there at that moment,
-until nothing is left to do. So a request whose reply was lost is never sent blindly again, what the
-listener does meanwhile is part of the next plan, and a run that died goes on from where it was.
+Read, plan, send one request, read again: each request is made on what stands there at that moment,
+until nothing is left to do. So a request whose reply was lost is never sent again blindly, what the
+listener does meanwhile is part of the next plan, and a run that died is continued by the next one.
 
-Spotify's word that tracks were added is not enough: it may have added some of them or none, and a
-look may show the playlist as it was a while ago. What was added is looked for, with waits in
-between; until it was seen nothing of an earlier night is removed.
+An acknowledged add is not trusted: Spotify may have added some of the tracks or none, and a read may
+show the playlist as it was a while ago. Added tracks are looked for, with waits in between; until
+they were seen, nothing of an earlier night is removed.
 """
 
 import dataclasses
@@ -38,11 +38,11 @@ SPARE_STEPS = 20
 
 
 class PlaylistWriter(Protocol):
-    """What is asked of Spotify here."""
+    """The requests to Spotify that writing needs."""
 
     @property
     def patience(self) -> Patience:
-        """How long to wait for a write to show."""
+        """The waits between looks for a write."""
 
     def playlist(self, playlist_id: str) -> Playlist:
         """A playlist without its items."""

@@ -1,1 +1,1 @@
-"""One client per outside system."""
+"""Clients of the outside services: Last.fm, Spotify, ReccoBeats and AcousticBrainz."""

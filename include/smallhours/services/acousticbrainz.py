@@ -1,6 +1,6 @@
-"""What does AcousticBrainz know of a recording?
+"""AcousticBrainz client: audio features of recordings by MusicBrainz recording id.
 
-Computed from the audio by Essentia, free (CC0), found by MusicBrainz recording id; frozen in 2022
+Computed from the audio by Essentia, free (CC0), frozen in 2022
 (acousticbrainz.readthedocs.io/api.html). Its two documents become features as follows:
 
     tempo              low-level  rhythm.bpm
@@ -12,10 +12,10 @@ Computed from the audio by Essentia, free (CC0), found by MusicBrainz recording 
     acousticness       high-level P(acoustic) of mood_acoustic
     instrumentalness   high-level P(instrumental) of voice_instrumental
 
-The last three are what a classifier holds likely, not how much of something there is; they fill
-gaps and are not equal to Spotify's. There is nothing here that measures energy, valence,
-speechiness or liveness, and `average_loudness` is no loudness in dB (it tells how much the level
-varies): none of them is made up.
+The last three are probabilities of a classifier, not amounts; they fill gaps and are not equal to
+Spotify's. Nothing here measures energy, valence, speechiness or liveness, and `average_loudness` is
+no loudness in dB (it tells how much the level varies), so none of them is made up. A gain of -3 dB
+means a loudness of -14 - (-3) = -11 dB.
 """
 
 import re
@@ -45,7 +45,7 @@ LOW_LEVEL_PARTS: Final = (
     "tonal.key_scale",
     "metadata.audio_properties.replay_gain",
 )
-# The verdict, the class whose probability counts, and the feature that it becomes.
+# The classifier, the class whose probability counts, and the feature that it becomes.
 CLASSES: Final = (
     ("danceability", "danceable", "danceability"),
     ("mood_acoustic", "acoustic", "acousticness"),
@@ -72,7 +72,7 @@ class AcousticbrainzClient(OpenService):
     rate_limit_s = 10.0  # 100 requests in ten seconds are allowed
 
     def audio_features(self, mbids: Sequence[str]) -> Features:
-        """The features of each recording that AcousticBrainz knows; two calls per 25.
+        """Return the features of each recording that AcousticBrainz knows; two calls per 25.
 
         Args:
             mbids: MusicBrainz recording ids, in either case. What is none is not asked for.
@@ -112,7 +112,7 @@ def _query(level: str, batch: Sequence[str]) -> dict[str, str]:
 
 
 def parse_documents(reply: Json, level: str, asked: Sequence[str]) -> Features:
-    """The features in a bulk reply, by the id that was asked for.
+    """Return the features in a bulk reply, by the id that was asked for.
 
     A recording may have been submitted several times; the first submission is what a reply
     holds. Where MusicBrainz merged recordings, `mbid_mapping` names the id that the reply uses.
@@ -158,7 +158,7 @@ def _high_level(document: Json) -> dict[str, float]:
 
 
 def _within(document: Json, *path: str) -> Json:
-    """A place in a document; absent when any step towards it is."""
+    """Return a place in a document; absent when any step of the path is."""
     place = document
     for step in path:
         if place.absent:

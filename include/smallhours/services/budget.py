@@ -1,9 +1,9 @@
-"""How fast may a service be asked, and how often in a day?
+"""Rate limits and daily quotas of the outside services.
 
-One `TokenBucket` per service. Threads of one process share the object (`shared_budget`); processes
-on one machine share it through a small locked file. A call reserves its moment first and then
-sleeps until it, outside of every lock: with enough threads the allowed rate is used fully, and it
-is never exceeded.
+There is one `TokenBucket` per service. Threads of one process share the object, processes on one
+machine share it through a small locked file. A call first reserves its moment and then sleeps until
+it, outside of every lock: with enough threads the allowed rate is used fully, and it is never
+exceeded.
 """
 
 import fcntl
@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 HOUR_S = 3600
 WINDOW_HOURS = 24
-# No queue of ours is this long: a moment reserved further ahead means that the clock was set back.
+# A moment reserved further ahead than any queue is long means that the clock was set back.
 FURTHEST_RESERVATION_S = 300.0
 
 
 @dataclass(slots=True)
 class _State:
-    """What the callers share.
+    """The state that callers share.
 
     Attributes:
         next_at: When the next call may start, Unix seconds.
@@ -43,7 +43,7 @@ class _State:
 
 
 class TokenBucket:
-    """A rate in calls per second, and optionally a number of metered calls in 24 hours.
+    """A rate limit in calls per second, and optionally a quota of metered calls in 24 hours.
 
     The day is counted by whole hours and a call is forgotten only after 24 hours have passed for
     certain, as Spotify's quota was seen to roll. In any span of T seconds at most
@@ -104,7 +104,7 @@ class TokenBucket:
             self._sleep(start - now)
 
     def used(self) -> int:
-        """Metered calls of the last 24 hours."""
+        """Return the number of metered calls in the last 24 hours."""
         with self._exclusive() as state:
             self._forget(state, self._clock())
             return sum(state.hours.values())
@@ -173,7 +173,7 @@ def shared_budget(
     calls_per_day: int | None = None,
     state_file: Path | None = None,
 ) -> TokenBucket:
-    """The one bucket that this process has for a service at this rate.
+    """Return this process's only bucket for a service at this rate.
 
     Two clients of one service never add up to twice its budget.
     """

@@ -1,4 +1,4 @@
-"""What has every client of a service? Connections that are closed in the end, and a count."""
+"""The base of all clients: it closes connections and counts requests."""
 
 import weakref
 from collections import Counter

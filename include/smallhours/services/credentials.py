@@ -1,4 +1,4 @@
-"""What does a listener's Airflow connection hold, and is it complete?
+"""Credentials from a listener's Airflow connections, validated.
 
 Secrets reach Smallhours only through the connections `spotify_<listener>` and
 `lastfm_<listener>`. Whoever reads a connection hands its fields over as a plain mapping.
@@ -14,7 +14,7 @@ from smallhours.errors import NeedsLogin, SettingsError
 # Spotify's refresh tokens live for six months from the listener's consent; refreshing does not
 # prolong them (developer.spotify.com/blog/2026-06-18-refresh-token-expiration).
 LOGIN_LASTS = timedelta(days=182)
-# A month to find five minutes in.
+# From here on the listener is reminded, a month before the end.
 REMIND_FROM = timedelta(days=150)
 REMIND_DAYS_LEFT = (LOGIN_LASTS - REMIND_FROM).days
 
@@ -72,7 +72,7 @@ class SpotifyCredentials:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the login stops working; None when it is not known when it began."""
+        """The moment at which the login expires; None when it is not known when it began."""
         return self.authorized_at + LOGIN_LASTS if self.authorized_at else None
 
 
@@ -105,13 +105,13 @@ class LastfmCredentials:
 
 
 def days_left(credentials: SpotifyCredentials, now: datetime) -> int | None:
-    """Whole days until the login ends, negative after it; None when its start is not known."""
+    """Return the whole days until the login expires, negative after it; None if unknown."""
     ends = credentials.expires_at
     return None if ends is None else (ends - now).days
 
 
 def login_remedy(listener: str) -> str:
-    """What to do when a Spotify login is missing or has ended."""
+    """Return the remedy for a Spotify login that is missing or has expired."""
     return (
         f"Run `smallhours login spotify --listener {listener}` and agree in the browser. "
         "Spotify ends every login after 6 months."
@@ -125,7 +125,7 @@ def _missing(name: str, connection: str, where: str) -> SettingsError:
 
 
 def _text(fields: Mapping[str, Any], name: str, connection: str) -> str | None:
-    """A field without the space around it; None when it is absent or empty.
+    """Return a field without surrounding space; None when it is absent or empty.
 
     A key is visible ASCII without spaces: anything else is a slip of the clipboard, and would
     only fail later, inside an HTTP header.

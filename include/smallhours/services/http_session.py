@@ -1,4 +1,4 @@
-"""Which requests session carries our calls, and what does it never do by itself?"""
+"""The requests session that all clients use: pooled, without retries, without ~/.netrc."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ CONNECTIONS: Final = 16
 
 
 class _NoNetrc(AuthBase):
-    """Leaves a request as it is.
+    """An auth that leaves a request as it is.
 
     Without an auth of its own, requests looks into ~/.netrc and would replace our Authorization
     header by what it finds there.
@@ -23,7 +23,7 @@ class _NoNetrc(AuthBase):
 
 
 def new_session() -> requests.Session:
-    """A session with pooled connections that retries nothing and reads no ~/.netrc.
+    """Return a session with pooled connections that retries nothing and reads no ~/.netrc.
 
     urllib3's own retries sleep through a Retry-After of hours, repeat POSTs and hide the status
     of an error (all seen with spotipy's default session).

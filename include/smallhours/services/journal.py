@@ -1,17 +1,16 @@
-"""Which replies would be lost with this process, and how are they found again?
+"""A journal of replies that no table holds yet, so that a killed process loses none.
 
-What a stage asks for is stored in batches, so a process that is killed takes replies with it that
-no table holds yet. Each reply is therefore appended to a small file beside the lake before it is
-used: `.journal/<listener>/<stage>.jsonl`. When the same stage of the same run starts again, it
-finds its replies there and asks only for what is missing: no more than what was under way when it
-was killed.
+A stage stores its replies in batches, so a process that is killed would take replies with it. Each
+reply is therefore appended to a small file beside the lake before it is used:
+`.journal/<listener>/<stage>.jsonl`. When the same stage of the same run starts again, it finds its
+replies there and asks only for those that are missing: at most those that were under way.
 
 The file belongs to one run: a listener's night and the moment at which its history ends. Another
 run, or the same one hours later, asks anew. The file is emptied when the stage is done, and when
-a service refused or answered nonsense: then it is the point of a second try to ask again. It holds
-the last 16 to 32 MB of compressed replies, several times what a stage has not stored yet. A process
-that is killed loses nothing that was written; a power cut may cost the last seconds. A lake on an
-object store has no journal, because such a store can't append.
+a service refused or sent an unusable reply: then a second try has to ask again. It holds the last
+16 to 32 MB of compressed replies, several times what a stage has not stored yet. A process that is
+killed loses nothing that was written; a power cut may cost the last seconds. A lake on an object
+store has no journal, because such a store can't append.
 """
 
 import base64
@@ -91,7 +90,7 @@ class Journal:
             self._close()
 
     def recall(self, question: str) -> str | None:
-        """The reply that an earlier, killed process of this run got; each is given once."""
+        """Return the reply that a killed process of this run got; each is given once."""
         packed = self._found.pop(question, None)
         try:
             return None if packed is None else zlib.decompress(base64.b85decode(packed)).decode()
@@ -99,7 +98,7 @@ class Journal:
             return None  # the file was damaged; what is missing is asked for
 
     def note(self, replies: Mapping[str, str]) -> None:
-        """Keep replies, by their questions, before they are used.
+        """Store replies, by their questions, before they are used.
 
         Raises:
             LakeUnwritable: the disk is full; what was kept before is still there.
@@ -113,7 +112,7 @@ class Journal:
             self._append(data)
 
     def decided(self, name: str, value: str) -> str:
-        """What a killed process of this run had decided under this name, else `value`, now noted.
+        """Return what a killed process of this run noted under a name, else note and give `value`.
 
         So that a second try asks the same questions, although the lake has changed since.
         """
@@ -147,7 +146,7 @@ class Journal:
         return self._path.with_suffix(".before.jsonl")
 
     def _read(self, path: Path) -> dict[str, str]:
-        """The replies in a file of this run, packed; lines that are no replies are left out."""
+        """Return the packed replies in a file of this run; skip lines that are none."""
         lines = path.read_bytes().split(b"\n") if path.exists() else []
         rows = [row for line in lines if isinstance(row := _parsed(line), list) and len(row) == 2]
         if not rows or rows[0][0] != _RUN:
@@ -208,7 +207,7 @@ class Journal:
 
 
 def _locked(path: Path) -> int | None:
-    """The file, open and ours alone; None when another process has it."""
+    """Return the file, open and locked for us; None when another process holds the lock."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

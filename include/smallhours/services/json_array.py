@@ -1,4 +1,4 @@
-"""How the elements of a JSON array are read one by one, from a file larger than memory."""
+"""A streaming reader of a JSON array, for files larger than memory."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ class MalformedArray(Exception):
 
 
 def elements(texts: Iterable[str]) -> Iterator[object]:
-    """Each element of the one array that the texts, end to end, consist of.
+    """Yield each element of the array that the texts form together.
 
     Raises:
         MalformedArray: The text ends too early, goes on too long or is not JSON; the elements
@@ -37,7 +37,7 @@ _ENDS = "it ends in the middle"
 
 
 class _Text:
-    """The part of the text that was read and not yet used."""
+    """The text that was read and not yet used."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
@@ -46,7 +46,7 @@ class _Text:
         self._decoder = json.JSONDecoder()
 
     def peek(self) -> str:
-        """The next character that is not blank; empty at the end."""
+        """Return the next character that is not blank; empty at the end."""
         while True:
             while self._at < len(self._text):
                 if self._text[self._at] not in _BLANK:

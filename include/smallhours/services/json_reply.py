@@ -1,7 +1,7 @@
-"""How is a JSON reply read without trusting it?
+"""A checked cursor over JSON replies.
 
-`Json` is a cursor over a parsed reply. Every step checks what is there and raises `BrokenReply`
-with the path of what was not as documented; the reply's content never enters the message.
+Every step into a reply checks its type and raises `BrokenReply` with the path of the part that is
+not as documented; the reply's content never enters the message.
 """
 
 import math
@@ -30,7 +30,7 @@ class Json:
     path: str = "the reply"
 
     def __getitem__(self, key: str) -> "Json":
-        """The member of an object; null when it is absent.
+        """Return the member of an object; null when it is absent.
 
         Raises:
             BrokenReply: when this is no object.
@@ -41,7 +41,7 @@ class Json:
         return Json(self.service, self.value.get(key), path)
 
     def __iter__(self) -> Iterator["Json"]:
-        """The elements of an array.
+        """Yield the elements of an array.
 
         Raises:
             BrokenReply: when this is no array.
@@ -53,11 +53,11 @@ class Json:
 
     @property
     def absent(self) -> bool:
-        """Whether there is nothing here, or null."""
+        """Return whether there is nothing here, or null."""
         return self.value is None
 
     def text(self) -> str:
-        """A text.
+        """Return a text.
 
         Half of a surrogate pair, which JSON can spell but UTF-8 can't, becomes `?`.
         """
@@ -66,18 +66,18 @@ class Json:
         return self.value.encode("utf-8", "replace").decode("utf-8")
 
     def some_text(self) -> str:
-        """A text that is not empty."""
+        """Return a text that is not empty."""
         text = self.text()
         if not text.strip():
             raise self._broken("a text that is not empty")
         return text
 
     def text_or_none(self) -> str | None:
-        """A text; None when it is absent or empty."""
+        """Return a text; None when it is absent or empty."""
         return None if self.absent else (self.text() or None)
 
     def whole(self) -> int:
-        """A whole number of at most 63 bits."""
+        """Return a whole number of at most 63 bits."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self._broken("a whole number")
         if not math.isfinite(self.value) or self.value != int(self.value):
@@ -87,11 +87,11 @@ class Json:
         return int(self.value)
 
     def whole_or_none(self) -> int | None:
-        """A whole number, or None when it is absent."""
+        """Return a whole number, or None when it is absent."""
         return None if self.absent else self.whole()
 
     def number(self) -> float:
-        """A finite number."""
+        """Return a finite number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self._broken("a number")
         try:
@@ -103,7 +103,7 @@ class Json:
         return number
 
     def flag(self, *, default: bool) -> bool:
-        """True or false; the default when it is absent."""
+        """Return true or false; the default when it is absent."""
         if self.absent:
             return default
         if not isinstance(self.value, bool):
@@ -111,7 +111,7 @@ class Json:
         return self.value
 
     def moment(self) -> datetime:
-        """A moment in ISO 8601, UTC; one without a time zone is taken as UTC."""
+        """Return a moment in ISO 8601, UTC; one without a time zone is taken as UTC."""
         try:
             moment = datetime.fromisoformat(self.text())
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

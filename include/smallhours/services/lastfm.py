@@ -1,7 +1,6 @@
-"""What can Smallhours ask Last.fm?
+"""Last.fm client: one method per question, all of them read-only.
 
-One method per question; all of them only read. Several threads may share a client: that is how
-the budget is used fully.
+Several threads may share a client; that is how the rate limit is used fully.
 """
 
 import math
@@ -98,7 +97,7 @@ class LastfmClient(Client):
         page: int = 1,
         limit: int = MOST_ROWS,
     ) -> ScrobblePage:
-        """One page of a user's scrobbles, newest first.
+        """Return one page of a user's scrobbles, newest first.
 
         Args:
             user: Their Last.fm name.
@@ -121,7 +120,7 @@ class LastfmClient(Client):
         )
 
     def loved_tracks(self, user: str) -> list[LovedTrack]:
-        """All tracks that a user loves now, latest first; a call per thousand."""
+        """Return all tracks that a user loves now, latest first; a call per thousand."""
         loved: dict[tuple[str, str], LovedTrack] = {}
         page = pages = 1
         while page <= pages:
@@ -138,11 +137,11 @@ class LastfmClient(Client):
         return list(loved.values())
 
     def user_info(self, user: str) -> UserInfo:
-        """Who a user is, and how much they have played."""
+        """Return a user's name and the number of their plays."""
         return self._wire.ask("user.getInfo", {"user": user}, parse_user)
 
     def track_tags(self, artist: str, title: str) -> Tags:
-        """A track's tags, names corrected; half of all tracks have none."""
+        """Return a track's tags, with names corrected; half of all tracks have none."""
         return self._wire.ask(
             "track.getTopTags",
             {"artist": artist, "track": title, "autocorrect": 1},
@@ -150,7 +149,7 @@ class LastfmClient(Client):
         )
 
     def artist_tags(self, artist: str) -> Tags:
-        """An artist's tags, name corrected."""
+        """Return an artist's tags, with the name corrected."""
         return self._wire.ask(
             "artist.getTopTags",
             {"artist": artist, "autocorrect": 1},
@@ -158,29 +157,29 @@ class LastfmClient(Client):
         )
 
     def similar_tracks(self, artist: str, title: str, limit: int = 100) -> tuple[SimilarTrack, ...]:
-        """A track's neighbours, nearest first; obscure tracks have none."""
+        """Return a track's neighbours, nearest first; obscure tracks have none."""
         params = {"artist": artist, "track": title, **_corrected(limit)}
         return self._wire.ask("track.getSimilar", params, parse_similar_tracks)
 
     def similar_artists(self, artist: str, limit: int = 100) -> tuple[SimilarArtist, ...]:
-        """An artist's neighbours, nearest first."""
+        """Return an artist's neighbours, nearest first."""
         params = {"artist": artist, **_corrected(limit)}
         return self._wire.ask("artist.getSimilar", params, parse_similar_artists)
 
     def tag_top_tracks(self, tag: str, limit: int = 50, page: int = 1) -> tuple[TopTrack, ...]:
-        """The tracks that carry a tag most; none for a tag that nobody uses."""
+        """Return the tracks that carry a tag most; none for an unused tag."""
         params = _paging(page, limit) | {"tag": tag}
         return self._wire.ask("tag.getTopTracks", params, parse_top_tracks)
 
     def artist_top_tracks(
         self, artist: str, limit: int = 50, page: int = 1
     ) -> tuple[TopTrack, ...]:
-        """An artist's most played tracks."""
+        """Return an artist's most played tracks."""
         params = _paging(page, limit) | {"artist": artist, "autocorrect": 1}
         return self._wire.ask("artist.getTopTracks", params, parse_top_tracks)
 
     def top_tags(self, limit: int = MOST_ROWS) -> tuple[ChartTag, ...]:
-        """The most used tags of all Last.fm."""
+        """Return the most used tags of all Last.fm."""
         return self._wire.ask("chart.getTopTags", _paging(1, limit), parse_top_tags)
 
 

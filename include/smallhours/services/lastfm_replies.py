@@ -1,4 +1,4 @@
-"""What do Last.fm's replies hold, as typed rows?
+"""Parsers of Last.fm's replies into typed rows.
 
 Each parser takes the `lfm` element of a reply and returns frozen rows, or raises `BrokenReply`.
 Rows that can't be used are counted or left out, so that one odd row never stops a sync.
@@ -161,7 +161,7 @@ class ChartTag:
 
 
 def parse_scrobbles(root: Element, user: str) -> ScrobblePage:
-    """`user.getRecentTracks`, plain or extended.
+    """Parse `user.getRecentTracks`, plain or extended.
 
     Raises:
         BrokenReply: also when the page is another user's, which Last.fm has been seen to send.
@@ -196,7 +196,7 @@ def parse_scrobbles(root: Element, user: str) -> ScrobblePage:
 
 
 def parse_loved(root: Element, user: str) -> LovedPage:
-    """`user.getLovedTracks`."""
+    """Parse `user.getLovedTracks`."""
     section = _section(root, "lovedtracks")
     _check_user(section, user)
     tracks = tuple(
@@ -211,7 +211,7 @@ _SUBSCRIBER = {"0": False, "1": True, "false": False, "true": True}
 
 
 def parse_user(root: Element) -> UserInfo:
-    """`user.getInfo`."""
+    """Parse `user.getInfo`."""
     section = _section(root, "user")
     name = _text(section, "name")
     if not name:
@@ -224,7 +224,7 @@ def parse_user(root: Element) -> UserInfo:
 
 
 def parse_tags(root: Element, artist: str, title: str | None) -> Tags:
-    """`track.getTopTags` and `artist.getTopTags`; the names are those asked for, corrected."""
+    """Parse `track.getTopTags` or `artist.getTopTags`; names are those asked for, corrected."""
     section = _section(root, "toptags")
     tags = [
         Tag(name, min(_whole(_text(tag, "count"), "a tag's count"), 100))
@@ -239,7 +239,7 @@ def parse_tags(root: Element, artist: str, title: str | None) -> Tags:
 
 
 def parse_similar_tracks(root: Element) -> tuple[SimilarTrack, ...]:
-    """`track.getSimilar`, nearest first."""
+    """Parse `track.getSimilar`, nearest first."""
     section = _section(root, "similartracks")
     return tuple(
         SimilarTrack(
@@ -250,7 +250,7 @@ def parse_similar_tracks(root: Element) -> tuple[SimilarTrack, ...]:
 
 
 def parse_similar_artists(root: Element) -> tuple[SimilarArtist, ...]:
-    """`artist.getSimilar`, nearest first."""
+    """Parse `artist.getSimilar`, nearest first."""
     section = _section(root, "similarartists")
     return tuple(
         SimilarArtist(name, _text(artist, "mbid") or None, _match(artist))
@@ -260,7 +260,7 @@ def parse_similar_artists(root: Element) -> tuple[SimilarArtist, ...]:
 
 
 def parse_top_tracks(root: Element) -> tuple[TopTrack, ...]:
-    """`tag.getTopTracks` (root `tracks`) and `artist.getTopTracks` (root `toptracks`)."""
+    """Parse `tag.getTopTracks` (root `tracks`) or `artist.getTopTracks` (root `toptracks`)."""
     section = _section(root, "tracks", "toptracks")
     return tuple(
         TopTrack(
@@ -277,7 +277,7 @@ def parse_top_tracks(root: Element) -> tuple[TopTrack, ...]:
 
 
 def parse_top_tags(root: Element) -> tuple[ChartTag, ...]:
-    """`chart.getTopTags`, most used first."""
+    """Parse `chart.getTopTags`, most used first."""
     section = _section(root, "tags", "toptags")
     return tuple(
         ChartTag(name, _count(tag, "reach") or 0, _count(tag, "taggings") or 0)
@@ -301,7 +301,7 @@ def _check_user(section: Element, user: str) -> str:
 
 
 def _tracks(section: Element) -> Iterator[tuple[Element, str, str, str | None]]:
-    """The track rows that have names, with artist, title and the track's MBID."""
+    """Yield the track rows that have names, with artist, title and the track's MBID."""
     for track in section.iterfind("track"):
         artist, title = _artist(track), _text(track, "name")
         if is_named(artist, title):
@@ -309,7 +309,7 @@ def _tracks(section: Element) -> Iterator[tuple[Element, str, str, str | None]]:
 
 
 def _artist(track: Element) -> str:
-    """The artist's name, which is the element's text or, in extended replies, within it."""
+    """Return the artist's name: the element's text or, in extended replies, its `name`."""
     return _text(track, "artist/name") or _text(track, "artist")
 
 
@@ -343,7 +343,7 @@ def _match(row: Element) -> float:
 
 
 def _count(row: Element, name: str) -> int | None:
-    """A count that may be missing."""
+    """Return a count that may be missing."""
     return _digits(_text(row, name))
 
 

@@ -1,4 +1,4 @@
-"""How does one request reach Last.fm, and what does its failure mean?
+"""The transport to Last.fm: one request, and the error that its failure means.
 
 pylast 7.2 opens a new TLS connection for every call, speaks only https to a fixed path, and its
 high-level methods ask for one row more than they are told to and drop MBIDs and totals. So
@@ -90,7 +90,7 @@ class PooledRequest(pylast._Request):  # noqa: SLF001 - pylast has no other way 
         self._url = url
 
     def _download_response(self) -> httpx2.Response:
-        """The reply as it came; `reply` is the public name."""
+        """Return the reply as it came; `reply` is the public name."""
         return self._http.post(self._url, data=self.params)
 
     def reply(self) -> httpx2.Response:
@@ -103,7 +103,7 @@ class PooledRequest(pylast._Request):  # noqa: SLF001 - pylast has no other way 
 
 
 class LastfmWire:
-    """Sends requests within the budget and turns every failure into one of our errors.
+    """A transport that keeps the rate limit and turns every failure into one of our errors.
 
     Args:
         api_key: Sent in the body of each request; never appears in a message.
@@ -151,7 +151,7 @@ class LastfmWire:
         self._http.close()
 
     def ask(self, method: str, params: Mapping[str, str | int], parse: Callable[[Element], T]) -> T:
-        """Call a reading method and parse its reply; tried again when that may help.
+        """Call a reading method and parse its reply, with retries.
 
         Args:
             method: Such as `track.getTopTags`.
@@ -211,7 +211,7 @@ class LastfmWire:
     def _read(
         self, method: str, params: Mapping[str, str | int], response: httpx2.Response
     ) -> Element:
-        """The `lfm` element of a good reply."""
+        """Return the `lfm` element of a good reply."""
         root = parse_xml(response.content)
         if root is not None and root.tag == "lfm" and root.get("status") == "failed":
             self._fail(method, root.find("error"), response, user=str(params.get("user", "")))
@@ -254,7 +254,7 @@ class LastfmWire:
     def _fail(
         self, method: str, error: Element | None, response: httpx2.Response, *, user: str
     ) -> NoReturn:
-        """Raise what an error element of Last.fm's means."""
+        """Raise the error that Last.fm's error code means."""
         if error is None or not re.fullmatch(r"[0-9]{1,4}", code_text := error.get("code", "")):
             raise BrokenReply(SERVICE, f"{method} failed without a code.", remedy=BROKEN_REMEDY)
         code = int(code_text)
@@ -289,7 +289,7 @@ class LastfmWire:
         return NotFound(SERVICE, what, remedy="Last.fm does not know it; nothing needs doing.")
 
     def _rate_limit(self, response: httpx2.Response) -> RetryLater:
-        """A rate limit; the wait doubles while they keep coming, since Last.fm names none."""
+        """Return the error for a rate limit; the wait doubles with each, as Last.fm names none."""
         growing = min(RATE_LIMIT_S * 2.0**self._limited, LONGEST_RATE_LIMIT_S)
         self._limited = min(self._limited + 1, 10)
         return RetryLater(
@@ -321,7 +321,7 @@ class LastfmWire:
 
 
 def parse_xml(body: bytes) -> Element | None:
-    """The root of an XML document, or None when it is none.
+    """Return the root of an XML document, or None when it is not XML.
 
     Characters that XML forbids, which titles at Last.fm do hold, are dropped.
     """

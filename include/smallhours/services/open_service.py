@@ -1,6 +1,6 @@
-"""How is a service asked that is open to all: no key, JSON by GET, many ids in one call?
+"""The base of clients of services without a key: JSON by GET, many ids in one call.
 
-ReccoBeats and AcousticBrainz are such services. What they differ in is where a reply has what.
+ReccoBeats and AcousticBrainz are such services; their clients add the queries and the parsers.
 """
 
 import json
@@ -36,7 +36,7 @@ from smallhours.settings import Acousticbrainz, Reccobeats
 # Features by name, of each id that the service knows.
 Features = dict[str, dict[str, float]]
 
-# A longer wait than this is no rate limit any more, but a day's.
+# A longer wait than this means that a daily quota is used up.
 LONGEST_RATE_LIMIT_S: Final = 3600.0
 # There is no key to refuse: whoever is forbidden one question is forbidden all.
 _FORBIDDEN = {requests.codes.unauthorized, requests.codes.forbidden}
@@ -81,7 +81,7 @@ class OpenService(Client):
         params: Callable[[Sequence[str]], Mapping[str, str]],
         parse: Callable[[Json, Sequence[str]], Features],
     ) -> Features:
-        """The features that one path tells of ids, in calls of at most `most` ids.
+        """Return the features that one path gives, in calls of at most `most` ids.
 
         Args:
             path: Below the API's root.

@@ -1,4 +1,4 @@
-"""When is a call tried again at once, and when is its error handed on?"""
+"""Retry policy for calls to outside services."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 USER_AGENT = f"Smallhours/{__version__} (a personal music recommender)"
 
-# After three failures within seconds, what is wrong will take minutes.
+# After three failures within seconds, the fault is likely to last for minutes.
 AFTER_FAULTS_S = 300.0
 LONGEST_AFTER_S = 7 * 86_400.0
 
@@ -25,7 +25,7 @@ class PassingFault(RetryLater):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long one call keeps trying before its caller hears of it.
+    """A retry policy: how often and how long one call is tried before its error is raised.
 
     Attributes:
         tries: Requests per call, at most.
@@ -43,7 +43,7 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def wait_before(self, trial: int, error: RetryLater | BrokenReply) -> float | None:
-        """Seconds to wait before trying again, or None when the error is final.
+        """Return the seconds to wait before trying again, or None when the error is final.
 
         Args:
             trial: How many requests have failed so far, from 1.
@@ -62,7 +62,7 @@ class Patience:
 
 
 def persist(ask: Callable[[], T], patience: Patience, *, repeatable: bool = True) -> T:
-    """Call `ask` until it answers or patience ends.
+    """Call `ask` until it succeeds or the retry policy gives up.
 
     Args:
         ask: One request.
@@ -87,7 +87,7 @@ def persist(ask: Callable[[], T], patience: Patience, *, repeatable: bool = True
 
 
 class CallCounter:
-    """Counts requests by method, from several threads."""
+    """A thread-safe counter of requests by method."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -100,7 +100,7 @@ class CallCounter:
 
 
 def retry_after(header: str | None, *, default: float) -> float:
-    """The seconds of a Retry-After header, kept between 1 second and a week."""
+    """Return the seconds of a Retry-After header, clipped to between 1 second and a week."""
     try:
         seconds = float(header) if header is not None else default
     except ValueError:
@@ -111,7 +111,7 @@ def retry_after(header: str | None, *, default: float) -> float:
 
 
 def quote(text: object, secrets: Iterable[str | None]) -> str:
-    """A service's own words, fit for an error message: one short line without any secret."""
+    """Return a service's own message as one short line without any secret."""
     line = " ".join(str(text).split())
     for secret in secrets:
         if secret:

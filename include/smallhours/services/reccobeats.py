@@ -1,4 +1,4 @@
-"""What audio features does ReccoBeats know of a track?
+"""ReccoBeats client: audio features of tracks by Spotify id.
 
 Free and without a key (reccobeats.com/docs). Where its figures come from is not published.
 """
@@ -38,7 +38,7 @@ class ReccobeatsClient(OpenService):
     rate_limit_s = 60.0
 
     def audio_features(self, ids: Sequence[str]) -> Features:
-        """The features of each track that ReccoBeats knows; a call per forty.
+        """Return the features of each track that ReccoBeats knows; a call per forty.
 
         Args:
             ids: Spotify track ids; ISRCs are understood too.
@@ -64,7 +64,7 @@ class ReccobeatsClient(OpenService):
 
 
 def parse_features(reply: Json, asked: Sequence[str]) -> Features:
-    """The rows of a reply, by the id that was asked for.
+    """Return the features in a reply, by the id that was asked for.
 
     Unknown ids are missing from the reply and an ISRC may bring several rows, so a row is joined
     by the Spotify id in its link, or by its ISRC; of several rows the first one counts.

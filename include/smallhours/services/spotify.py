@@ -1,7 +1,6 @@
-"""What can Smallhours ask of Spotify?
+"""Spotify client: one method per question or action.
 
-One method per question or deed, all of them open to a new development-mode app of 2026. Several
-threads may share a client.
+All of them are open to a new development-mode app of 2026. Several threads may share a client.
 """
 
 import base64
@@ -124,11 +123,11 @@ class SpotifyClient(Client):
     # What the listener likes and plays
 
     def me(self) -> Account:
-        """Whose login this is."""
+        """Return the account of this login."""
         return parse_account(cursor(self._wire.me()))
 
     def top_tracks(self, time_range: TimeRange) -> list[SpotifyTrack]:
-        """The listener's most played tracks, first first: up to 99, in one or two calls.
+        """Return the listener's most played tracks, best first: up to 99, in one or two calls.
 
         Args:
             time_range: About 4 weeks, 6 months or a year.
@@ -146,7 +145,7 @@ class SpotifyClient(Client):
         return list(found.values())
 
     def saved_tracks(self, since: datetime | None = None) -> Iterator[SavedTrack]:
-        """The tracks in the listener's library, latest first; a call per fifty.
+        """Yield the tracks in the listener's library, latest first; a call per fifty.
 
         Args:
             since: Stop before what was added earlier than this; None for all.
@@ -158,7 +157,7 @@ class SpotifyClient(Client):
             yield saved
 
     def recently_played(self, after: datetime | None = None) -> list[RecentPlay]:
-        """The listener's last plays, oldest first: never more than 50, and no way further back.
+        """Return the listener's last plays, oldest first: at most 50, and none before those.
 
         Args:
             after: Leave out plays up to this moment.
@@ -172,7 +171,7 @@ class SpotifyClient(Client):
         return parse_recent(cursor(reply))
 
     def saved_contains(self, uris: Sequence[str]) -> dict[str, bool]:
-        """Whether each of these is in the listener's library; a call per forty.
+        """Return whether each of these is in the listener's library; a call per forty.
 
         Raises:
             ValueError: when one is no URI of a track or an episode.
@@ -194,7 +193,7 @@ class SpotifyClient(Client):
     # The catalogue; these calls share the day's quota
 
     def search_tracks(self, query: str, limit: int = MOST_SEARCHED) -> list[SpotifyTrack]:
-        """The tracks that a search finds, best first.
+        """Return the tracks that a search finds, best first.
 
         Args:
             query: Free text, or with filters such as `track:"..." artist:"..."` and `isrc:...`.
@@ -205,11 +204,11 @@ class SpotifyClient(Client):
         return parse_search(cursor(self._wire.search(query, limit=limit, type="track")))
 
     def track(self, track_id: str) -> SpotifyTrack:
-        """One track by its id or URI."""
+        """Return one track by its id or URI."""
         return parse_track(cursor(self._wire.track(track_id)))
 
     def legacy_audio_features(self, ids: Sequence[str]) -> Json:
-        """Spotify's reply about the audio features of at most 100 tracks, unparsed.
+        """Return Spotify's reply about the audio features of at most 100 tracks, unparsed.
 
         Only apps from before 2024-11-27 are given one; the others get Refused.
         """
@@ -218,11 +217,11 @@ class SpotifyClient(Client):
     # Playlists
 
     def playlists(self) -> Iterator[Playlist]:
-        """The listener's playlists, followed ones too, in their order; a call per fifty."""
+        """Return the listener's playlists, followed ones too, in their order; a call per fifty."""
         return self._pages(lambda at: self._wire.current_user_playlists(PAGE, at), parse_playlists)
 
     def create_playlist(self, name: str, description: str, *, public: bool = False) -> Playlist:
-        """Make an empty playlist.
+        """Create an empty playlist.
 
         Sent once only: after RetryLater or BrokenReply it may exist or not; look for it in
         `playlists` before trying again.
@@ -233,11 +232,11 @@ class SpotifyClient(Client):
         return parse_playlist(cursor(reply))
 
     def playlist(self, playlist_id: str) -> Playlist:
-        """A playlist without its items."""
+        """Return a playlist without its items."""
         return parse_playlist(cursor(self._wire.playlist(playlist_id, fields=_PLAYLIST_FIELDS)))
 
     def playlist_items(self, playlist_id: str) -> list[PlaylistItem]:
-        """All rows of a playlist that the listener owns or edits; a call per fifty."""
+        """Return all rows of a playlist that the listener owns or edits; a call per fifty."""
         return list(
             self._pages(
                 lambda at: self._wire.playlist_items(playlist_id, limit=PAGE, offset=at),
@@ -246,14 +245,14 @@ class SpotifyClient(Client):
         )
 
     def replace_items(self, playlist_id: str, uris: Sequence[str]) -> str:
-        """Make a playlist hold exactly these, at most 100; returns the new snapshot id."""
+        """Make a playlist hold exactly these, at most 100; return the new snapshot id."""
         batch = _batch(uris)
         return parse_snapshot(cursor(self._wire.playlist_replace_items(playlist_id, batch)))
 
     def add_items(
         self, playlist_id: str, uris: Sequence[str], *, position: int | None = None
     ) -> str:
-        """Add at most 100; returns the new snapshot id.
+        """Add at most 100 items; return the new snapshot id.
 
         Sent once only: after RetryLater or BrokenReply they may be there or not; read the
         playlist before trying again.
@@ -268,7 +267,7 @@ class SpotifyClient(Client):
     def move_items(
         self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str
     ) -> str:
-        """Move a range of rows, of whatever kind; returns the new snapshot id.
+        """Move a range of rows; return the new snapshot id.
 
         Args:
             playlist_id: Whose.
@@ -281,7 +280,7 @@ class SpotifyClient(Client):
         return parse_snapshot(cursor(reply))
 
     def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
-        """Give a playlist a picture; needs the scope `ugc-image-upload`.
+        """Set a playlist's cover image; needs the scope `ugc-image-upload`.
 
         Args:
             playlist_id: Whose.
@@ -291,7 +290,7 @@ class SpotifyClient(Client):
         self._wire.playlist_upload_cover_image(playlist_id, picture)
 
     def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> str:
-        """Remove every occurrence of at most 100 URIs; returns the new snapshot id.
+        """Remove every occurrence of at most 100 URIs; return the new snapshot id.
 
         Args:
             playlist_id: Whose.
@@ -309,13 +308,13 @@ class SpotifyClient(Client):
         description: str | None = None,
         public: bool | None = None,
     ) -> None:
-        """Change those of a playlist's details that are not None."""
+        """Change the given details of a playlist; None leaves a detail as it is."""
         self._wire.playlist_change_details(
             playlist_id, name=name, description=description, public=public
         )
 
     def _pages(self, fetch: Callable[[int], Any], parse: Callable[[Json], list[T]]) -> Iterator[T]:
-        """The rows of all pages.
+        """Yield the rows of all pages.
 
         Offsets are counted here: the reply's own `next` is an address, and a token is sent to
         no address that a reply names.

@@ -1,8 +1,8 @@
-"""How does Smallhours stay logged in at Spotify, with nobody there to answer a prompt?
+"""Access tokens for Spotify, refreshed without a person.
 
 spotipy's own managers open a browser or read stdin as soon as a cached token lacks a scope, wait
 for ever when no timeout is given, and write the app's secret to the DEBUG log. `SpotifyTokens`
-stands in their place: it only ever refreshes.
+replaces them: it only ever refreshes.
 """
 
 import threading
@@ -79,11 +79,11 @@ class SpotifyTokens:
 
     @property
     def secrets(self) -> tuple[str | None, ...]:
-        """What no message may hold."""
+        """The values that no message may hold."""
         return (self._credentials.client_secret, self._refresh_token, self._access_token)
 
     def get_access_token(self, *, as_dict: bool = False) -> str:
-        """A token that is valid for another minute at least. spotipy asks under this name.
+        """Return a token that is valid for at least another minute; spotipy calls this name.
 
         Args:
             as_dict: Always False; spotipy says so explicitly.

@@ -1,4 +1,4 @@
-"""What audio features does Spotify itself give, to an app that still may ask?
+"""Spotify's own audio features, for old apps that may still ask for them.
 
 Apps from before 2024-11-27 with extended quota may; all others are answered with 403
 (developer.spotify.com/blog/2024-11-27-changes-to-the-web-api).
@@ -17,7 +17,7 @@ NO_KEY: Final = -1.0
 
 
 def spotify_features(client: SpotifyClient, ids: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The features of each track that Spotify has analysed; a call per hundred.
+    """Return the features of each track that Spotify has analysed; a call per hundred.
 
     Args:
         client: As whom to ask.
@@ -39,7 +39,7 @@ def spotify_features(client: SpotifyClient, ids: Sequence[str]) -> dict[str, dic
 
 
 def parse_features(reply: Json, asked: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The rows of a reply by their id; unknown tracks are null in it.
+    """Return the rows of a reply by their id; unknown tracks are null in it.
 
     Raises:
         BrokenReply: when it is not as documented.

@@ -1,4 +1,4 @@
-"""How does a listener log in to Spotify, the one time that a person is there?
+"""The interactive login of a listener at Spotify.
 
 The authorization-code flow with PKCE: send the listener to `authorize_url`, receive the code on a
 loopback address, and exchange it with `exchange_code`. An app with a secret sends that too.
@@ -33,12 +33,12 @@ COVER_SCOPE: Final = "ugc-image-upload"
 
 
 def new_code_verifier() -> str:
-    """A fresh PKCE secret, 86 characters (RFC 7636 §4.1); keep it until the exchange."""
+    """Return a new PKCE secret, 86 characters (RFC 7636 §4.1), to be kept until the exchange."""
     return secrets.token_urlsafe(64)
 
 
 def code_challenge(verifier: str) -> str:
-    """What the authorization URL shows of the verifier (RFC 7636 §4.2, S256)."""
+    """Return the challenge that the authorization URL shows (RFC 7636 §4.2, S256)."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -52,7 +52,7 @@ def authorize_url(
     verifier: str,
     cover: bool = False,
 ) -> str:
-    """Where the listener agrees.
+    """Return the address at which the listener agrees.
 
     Args:
         client_id: The app's.
@@ -86,7 +86,7 @@ def exchange_code(
     patience: Patience | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SpotifyCredentials:
-    """Turn the code from the redirect into credentials to keep.
+    """Exchange the code from the redirect for credentials to store.
 
     Raises:
         NeedsLogin: when the code is wrong, used or older than a few minutes.

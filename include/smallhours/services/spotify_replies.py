@@ -1,4 +1,4 @@
-"""What do Spotify's replies hold, as typed rows?
+"""Parsers of Spotify's replies into typed rows.
 
 Each parser takes a parsed JSON reply and returns frozen rows, or raises `BrokenReply`. What
 Spotify leaves out by design - local files, withdrawn tracks, episodes - is None, never an error.
@@ -130,7 +130,7 @@ class PlaylistItem:
 
 
 def parse_track(reply: Json) -> SpotifyTrack:
-    """A track object."""
+    """Parse a track object."""
     artists = tuple(
         SpotifyArtist(artist["name"].text(), artist["id"].text_or_none())
         for artist in reply["artists"]
@@ -154,12 +154,12 @@ def parse_track(reply: Json) -> SpotifyTrack:
 
 
 def parse_top(reply: Json) -> list[SpotifyTrack]:
-    """A page of `me/top/tracks`."""
+    """Parse a page of `me/top/tracks`."""
     return [parse_track(item) for item in reply["items"] if not item.absent]
 
 
 def parse_saved(reply: Json) -> list[SavedTrack]:
-    """A page of `me/tracks`; rows whose track is gone are left out."""
+    """Parse a page of `me/tracks`; rows whose track is gone are left out."""
     return [
         SavedTrack(item["added_at"].moment(), parse_track(item["track"]))
         for item in _present(reply)
@@ -168,7 +168,7 @@ def parse_saved(reply: Json) -> list[SavedTrack]:
 
 
 def parse_recent(reply: Json) -> list[RecentPlay]:
-    """`me/player/recently-played`, oldest first."""
+    """Parse `me/player/recently-played`, oldest first."""
     plays = [
         RecentPlay(
             item["played_at"].moment(), parse_track(item["track"]), _context(item["context"])
@@ -180,12 +180,12 @@ def parse_recent(reply: Json) -> list[RecentPlay]:
 
 
 def parse_search(reply: Json) -> list[SpotifyTrack]:
-    """`search` for tracks, best first."""
+    """Parse the tracks of a `search`, best first."""
     return parse_top(reply["tracks"])
 
 
 def parse_account(reply: Json) -> Account:
-    """`me`."""
+    """Parse `me`."""
     return Account(
         reply["id"].some_text(),
         reply["account_id"].text_or_none(),
@@ -194,7 +194,7 @@ def parse_account(reply: Json) -> Account:
 
 
 def parse_playlist(reply: Json) -> Playlist:
-    """A playlist object, full or simplified; `items` was called `tracks` before 2026."""
+    """Parse a playlist, full or simplified; `items` was called `tracks` before 2026."""
     items = reply["tracks"] if reply["items"].absent else reply["items"]
     public = reply["public"]
     return Playlist(
@@ -210,32 +210,32 @@ def parse_playlist(reply: Json) -> Playlist:
 
 
 def parse_playlists(reply: Json) -> list[Playlist]:
-    """A page of `me/playlists`."""
+    """Parse a page of `me/playlists`."""
     return [parse_playlist(item) for item in _present(reply)]
 
 
 def parse_playlist_items(reply: Json) -> list[PlaylistItem]:
-    """A page of `playlists/{id}/items`; every row counts, also one that is lost."""
+    """Parse a page of `playlists/{id}/items`; rows without content are kept, too."""
     return [_playlist_item(item) for item in reply["items"]]
 
 
 def parse_snapshot(reply: Json) -> str:
-    """The snapshot id that a write answers with."""
+    """Return the snapshot id that a write answers with."""
     return reply["snapshot_id"].some_text()
 
 
 def parse_contains(reply: Json) -> list[bool]:
-    """`me/library/contains`: one answer per URI asked."""
+    """Parse `me/library/contains`: one answer per URI."""
     return [answer.flag(default=False) for answer in reply]
 
 
 def has_next(reply: Json) -> bool:
-    """Whether another page follows."""
+    """Return whether another page follows."""
     return reply["next"].text_or_none() is not None
 
 
 def cursor(value: Any) -> Json:
-    """Start reading a reply of Spotify's."""
+    """Return a cursor over a parsed reply."""
     return Json(SERVICE, value)
 
 

@@ -1,8 +1,8 @@
-"""How does one request reach Spotify, and what does its failure mean?
+"""The transport to Spotify: one request, and the error that its failure means.
 
-spotipy knows the endpoints and their arguments; this subclass replaces the one method of it that
-transports. Its own takes an error for an empty reply, breaks on error bodies that are no objects,
-and writes access tokens to the DEBUG log.
+spotipy knows the endpoints and their arguments; this subclass replaces its one method that
+transports. spotipy's own takes an error for an empty reply, breaks on error bodies that are no
+objects, and writes access tokens to the DEBUG log.
 """
 
 import json
@@ -61,7 +61,7 @@ _ID: Final = re.compile(r"(?<=/)[0-9A-Za-z]{16,}(?=/|$)")
 
 
 class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
-    """spotipy with our transport: within the budget, every failure one of our errors.
+    """spotipy with our transport: it keeps the rate limit, and every failure is one of our errors.
 
     Args:
         tokens: Where access tokens come from.
@@ -129,7 +129,7 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
         return checked
 
     def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
-        """What every method of spotipy ends in."""
+        """Send a request: every method of spotipy ends here."""
         if route_of(method, url) not in KEPT:
             return self._asked(method, url, payload, params)
         question = f"{SERVICE} {method} {url}?{urlencode(sorted(params.items()))}"
@@ -197,7 +197,7 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
             ) from None
 
     def _content(self, route: str, response: requests.Response) -> Any:
-        """The parsed body of a success; null for the one write that is answered with nothing."""
+        """Return the parsed body of a success; None for writes that are answered with nothing."""
         try:
             body = response.json()
         except (ValueError, RecursionError):
@@ -297,19 +297,19 @@ class SpotifyWire(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
 
 
 def _body(payload: Any) -> str | None:
-    """A request's body: JSON, or a text as it is, or nothing."""
+    """Return a request's body: JSON, or a text as it is, or nothing."""
     if isinstance(payload, str):
         return payload
     return json.dumps(payload) if payload else None
 
 
 def route_of(method: str, url: str) -> str:
-    """A request's method and path with ids taken out: `GET playlists/{id}/items`."""
+    """Return a request's method and path with ids taken out: `GET playlists/{id}/items`."""
     return f"{method} {_ID.sub('{id}', url).strip('/')}"
 
 
 def _explanation(body: Any) -> tuple[str, str]:
-    """Message and reason of an error body, in any of the shapes that Spotify has used."""
+    """Return the message and reason of an error body, in any of Spotify's formats."""
     if not isinstance(body, dict):
         return "", ""
     error = body.get("error")

@@ -1,4 +1,4 @@
-"""Spotify's export of a streaming history: which files of it there are, and what their rows say.
+"""Reader of Spotify's export of a streaming history: its files, and their rows.
 
 Spotify sends two kinds on request (https://support.spotify.com/article/understanding-my-data):
 
@@ -40,7 +40,7 @@ _REQUEST = (
 
 
 class LeftOut(StrEnum):
-    """Why a row is not taken for a play of music."""
+    """The reason for which a row is not a play of music."""
 
     PRIVATE = "private_sessions"
     PODCAST = "podcasts"
@@ -79,7 +79,7 @@ class Stream:
 
     @property
     def started_at(self) -> dt.datetime:
-        """When it began, or later by as long as it was paused."""
+        """The start of the stream; later than the true one by the time that it was paused."""
         return self.ended_at - dt.timedelta(milliseconds=self.ms_played)
 
 
@@ -99,11 +99,11 @@ class HistoryFile:
 
     @property
     def name(self) -> str:
-        """How a person knows it."""
+        """The file's path as shown to a person."""
         return f"{self.path}: {self.member}" if self.member else str(self.path)
 
     def rows(self, progress: Callable[[int], None] | None = None) -> Iterator[Stream | LeftOut]:
-        """Each row of the file: a stream, or why it is left out.
+        """Yield each row of the file: a stream, or the reason to leave it out.
 
         Args:
             progress: Told the number of bytes of every block that was read.
@@ -144,7 +144,7 @@ class HistoryFile:
 
 
 def history_files(path: Path) -> list[HistoryFile]:
-    """The files of a history at a path, in the order of their names and numbers.
+    """Return the files of a history at a path, in the order of their names and numbers.
 
     Args:
         path: A zip from Spotify, one JSON file of it under any name, or a folder with either.
@@ -166,7 +166,7 @@ def history_files(path: Path) -> list[HistoryFile]:
 
 
 def parse_row(row: object) -> Stream | LeftOut:
-    """What a row of any generation of either export says."""
+    """Parse a row of any version of either export."""
     if not isinstance(row, dict):
         return LeftOut.UNUSABLE
     if "endTime" in row:
@@ -219,7 +219,7 @@ def _other_medium(row: dict[str, Any]) -> LeftOut | None:
 
 
 def _text(value: object) -> str | None:
-    """A text that is not blank; half a character, which JSON can hold, becomes a sign for it."""
+    """Return a text that is not blank; a lone surrogate becomes a replacement character."""
     if not isinstance(value, str) or not is_named(value):
         return None
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -241,7 +241,7 @@ def _milliseconds(value: object) -> int | None:
 
 
 def _moment(value: object) -> dt.datetime | None:
-    """A time as `2021-11-15T13:41:44Z` or `2021-11-15 13:41`; all of Spotify's are UTC."""
+    """Parse `2021-11-15T13:41:44Z` or `2021-11-15 13:41`; all of Spotify's times are UTC."""
     if not isinstance(value, str):
         return None
     try:
@@ -253,7 +253,7 @@ def _moment(value: object) -> dt.datetime | None:
 
 
 def _track_id(uri: object) -> str | None:
-    """The id in `spotify:track:<id>`; a local file has none."""
+    """Return the id in `spotify:track:<id>`; a local file has none."""
     match = re.fullmatch(r"spotify:track:([0-9A-Za-z]{22})", uri) if isinstance(uri, str) else None
     return match[1] if match else None
 
@@ -270,7 +270,7 @@ def _is_wanted(path: Path) -> bool:
 
 
 def _nature(name: str) -> LeftOut | None:
-    """Why all of a file is left out, by its name."""
+    """Return why a whole file is left out, by its name; None when it is not."""
     plain = name.casefold()
     if plain.startswith(("streaming_history_video", "endvideo")):
         return LeftOut.VIDEO
@@ -282,7 +282,7 @@ def _nature(name: str) -> LeftOut | None:
 
 
 def _files_in(path: Path) -> list[HistoryFile]:
-    """The files of a history in a zip, or the one file that is no zip."""
+    """Return the history files in a zip, or the one file that is not a zip."""
     if not zipfile.is_zipfile(path):
         if path.suffix.casefold() == ".zip":
             raise _unreadable(str(path), "it is not a zip, or only the beginning of one")
@@ -307,7 +307,7 @@ def _files_in(path: Path) -> list[HistoryFile]:
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
-    """Sorts `endsong_2` before `endsong_10`."""
+    """Return a sort key that puts `endsong_2` before `endsong_10`."""
     return [
         (int(part), "") if part.isdigit() and part.isascii() else (-1, part)
         for part in re.split(r"([0-9]+)", str(path).casefold())

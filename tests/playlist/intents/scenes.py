@@ -1,4 +1,4 @@
-"""Scenes of a few tracks, from the constructors that the stage uses, with only what is said."""
+"""Scenes of a few tracks for tests, built by the product's own constructors."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Vote = tuple[str, str, str, float]
 
 
 def at(day: str, hour: int = 12) -> dt.datetime:
-    """A moment, UTC."""
+    """Return a moment, UTC."""
     return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(hour), dt.UTC)
 
 
@@ -38,7 +38,7 @@ def scene(
     first_seen: Mapping[str, dt.date] | None = None,
     catalog_from: dt.date | None = BEGAN,
 ) -> Scene:
-    """A scene.
+    """Return a scene.
 
     Args:
         tracks: Keys of the tracks that may be chosen.

@@ -1,4 +1,4 @@
-"""Old favourites, and deep cuts of artists that are loved."""
+"""Tests of the intents `forgotten` and `deep_cuts`."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""What sounds as it is asked for."""
+"""Tests of the intent `mood`."""
 
 import pandas as pd
 import pytest

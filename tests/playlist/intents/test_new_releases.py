@@ -1,4 +1,4 @@
-"""What came out lately, as far as anybody said."""
+"""Tests of the intent `new_releases`."""
 
 import datetime as dt
 

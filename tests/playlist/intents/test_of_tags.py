@@ -1,4 +1,4 @@
-"""What has certain tags."""
+"""Tests of the intent `tags`."""
 
 import pandas as pd
 import pytest

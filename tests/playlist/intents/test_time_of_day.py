@@ -1,4 +1,4 @@
-"""What goes with the plays at certain hours."""
+"""Tests of the intent `time_of_day`."""
 
 import pandas as pd
 import pytest
@@ -24,7 +24,7 @@ VOTES = [
 
 
 def days(evenings: int) -> list[Play]:
-    """Drone on so many evenings, and techno at noon on as many days."""
+    """Return plays of drone on some evenings, and of techno at noon on the same days."""
     dates = [f"2026-10-{day:02}" for day in range(1, evenings + 1)]
     return [
         *[(DRONE, at(date, 21)) for date in dates],

@@ -1,4 +1,4 @@
-"""The mix of tags that a list should have."""
+"""Tests of calibration: the mix of tags that a list should have."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""How far a dial moves a track."""
+"""Tests of the listener's dials."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who may not come, and what is said of them."""
+"""Tests of the tracks that may not be chosen, and of the reasons given."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The order in which a list plays."""
+"""Tests of the order in which a list plays."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which track joins a list next, and which never does."""
+"""Tests of the greedy choice of tracks: which one is next, and which are capped."""
 
 from collections import Counter
 

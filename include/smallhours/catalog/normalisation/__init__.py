@@ -1,4 +1,4 @@
-"""One name for each meaning: from the tags that people write to the tags that models learn from."""
+"""Normalisation of tags: one name for each meaning."""
 
 from smallhours.catalog.normalisation.pipeline import (
     ARTIST_SHARE,

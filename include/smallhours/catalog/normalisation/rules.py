@@ -1,7 +1,7 @@
-"""Which aliases and stop words hold: those that are shipped, and the listener's own.
+"""Aliases and stop words of tags: the shipped ones, and the listener's own.
 
-Two commented text files say it, `aliases.txt` and `stop_words.txt`, beside this module and, if
-the listener wants, in a folder of theirs. How a line is written is explained at the top of each.
+They are two commented text files, `aliases.txt` and `stop_words.txt`, beside this module and, if
+the listener wants, in a folder of theirs. The top of each file explains its lines.
 """
 
 import re
@@ -22,7 +22,7 @@ _SECTIONS = ("[part]", "[whole]")
 
 @dataclass(frozen=True)
 class Alias:
-    """One rule: what fits `pattern` is called `name` (a template, as of `re.Match.expand`)."""
+    """One rule: a text that fits `pattern` is called `name` (a template for `re.Match.expand`)."""
 
     pattern: re.Pattern[str]
     name: str
@@ -30,7 +30,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the files say.
+    """The rules in the files.
 
     Attributes:
         parts: Aliases of words within a tag; each applies, in this order.
@@ -45,7 +45,7 @@ class Rules:
     keep: re.Pattern[str]
 
     def alias(self, folded: str) -> str:
-        """The name of a folded tag."""
+        """Return the name of a folded tag."""
         name = folded
         for rule in self.parts:
             name = rule.pattern.sub(rule.name, name)
@@ -56,12 +56,12 @@ class Rules:
         return name
 
     def stops(self, folded: str) -> bool:
-        """Whether a folded tag says nothing about the music."""
+        """Return whether a folded tag is a stop word."""
         return bool(self.stop.fullmatch(folded)) and not self.keep.fullmatch(folded)
 
 
 def read_rules(own: Path | None = None) -> Rules:
-    """The shipped rules, behind those in a folder of the listener's.
+    """Return a listener's own rules ahead of the shipped ones.
 
     Args:
         own: A folder with `aliases.txt` or `stop_words.txt` or both.
@@ -114,7 +114,7 @@ def _read_folder(folder: Path) -> Rules:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Lines with something on them, with where they are; nothing when there is no file."""
+    """Yield lines that are neither empty nor comments, with their place; none without a file."""
     if not path.is_file():
         return
     try:
@@ -136,7 +136,7 @@ def _compiled(pattern: str, place: str) -> re.Pattern[str]:
 
 
 def _checked(name: str, pattern: str, place: str) -> str:
-    """The name, if it can be filled from the pattern's groups."""
+    """Return the name if the pattern's groups can fill it."""
     groups = re.compile(pattern).groups
     try:
         re.compile("()" * groups).sub(name, "")
@@ -152,6 +152,6 @@ def _not_understood(place: str, why: str) -> SettingsError:
 
 
 def _any_of(patterns: list[str]) -> re.Pattern[str]:
-    """Fits what any of the patterns fits; nothing, if there are none."""
+    """Return a pattern that matches what any of the patterns matches; nothing if there are none."""
     some = [pattern for pattern in patterns if pattern != _NOTHING]
     return re.compile("|".join(f"(?:{pattern})" for pattern in some) or _NOTHING)

@@ -1,14 +1,14 @@
-"""Which tags are spellings of each other? What looks alike and keeps the same company.
+"""Detection of tags that are spelling variants of each other.
 
-Looking alike is not enough ("post rock" and "pop rock"), nor is keeping company ("pop" and "pop
-punk"), so both are asked for. Two names look alike when
+Similar spelling is not enough ("post rock" and "pop rock"), nor is use by the same artists ("pop"
+and "pop punk"), so both are required. Two names are spelled alike when
 
 * they differ only in spaces and hyphens, or by a plural's "s": "dream pop", "dreampop"; or
-* they are one slip of the keyboard apart (Damerau-Levenshtein distance 1), long enough for that
-  to mean something, begin every word alike, hold the same figures, and neither begins with the
-  other: not "60s rock" and "70s rock", "punk rock" and "funk rock", "german" and "germany".
+* they are one typing error apart (Damerau-Levenshtein distance 1), are long enough, begin every
+  word alike, hold the same digits, and neither begins with the other: not "60s rock" and "70s
+  rock", "punk rock" and "funk rock", "german" and "germany".
 
-Company is measured over the artists that carry the tags:
+Their use is measured over the artists that carry the tags:
 
 * containment: the share of the rarer tag's artists that carry the commoner one, too;
 * likeness: the cosine between the two tags' counts of artists shared with every third tag.
@@ -24,11 +24,11 @@ import pandas as pd
 from rapidfuzz.distance import OSA
 from scipy import sparse
 
-# A tag on fewer artists than this has no company to judge it by.
+# A tag on fewer artists than this can't be judged by its use.
 FEWEST_ARTISTS = 5
 # Names this short are each other's neighbours by chance: "rap" and "trap".
 SHORTEST_SLIP = 7
-# What is spelled alike needs less proof than what may be another word.
+# Names that differ in spacing or plural need less proof than those that may be other words.
 ALIKE_CONTAINED, ALIKE_LIKENESS = 0.3, 0.8
 SLIP_CONTAINED, SLIP_LIKENESS = 0.5, 0.9
 
@@ -36,7 +36,7 @@ Pair = tuple[str, str]
 
 
 def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
-    """Variants to the names that they are variants of.
+    """Return variants with the names that they are variants of.
 
     Args:
         tags: `artist_key` and `tag`: the names (after the aliases) that artists carry.
@@ -70,7 +70,7 @@ def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
 
 
 def _spelled_alike(names: list[str]) -> list[Pair]:
-    """Pairs of names that differ in spaces, hyphens and a plural's s."""
+    """Return pairs of names that differ only in spaces, hyphens and a plural's s."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         groups[_singular(_compact(name))].append(name)
@@ -78,7 +78,7 @@ def _spelled_alike(names: list[str]) -> list[Pair]:
 
 
 def _slips(names: list[str]) -> list[Pair]:
-    """Pairs of names that are one insertion, deletion, change or swap of letters apart."""
+    """Return pairs of names that are one inserted, deleted, changed or swapped letter apart."""
     shells: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         if len(name) >= SHORTEST_SLIP:
@@ -106,7 +106,7 @@ def _compact(name: str) -> str:
 
 
 def _singular(compact: str) -> str:
-    """Without a plural's s; "bass", "blues" and "80s" have none."""
+    """Return the name without a plural's s; "bass", "blues" and "80s" have none."""
     plural = len(compact) > 4 and compact.endswith("s") and compact[-2].isalpha()
     return compact[:-1] if plural and not compact.endswith(("ss", "us", "is", "blues")) else compact
 
@@ -118,7 +118,7 @@ def _pairs(group: list[str]) -> Iterator[Pair]:
 
 
 class _Company:
-    """Who carries a tag, and what else they carry.
+    """The use of tags: who carries a tag, and what else they carry.
 
     Args:
         carried: (artists, names), 1 where an artist carries a name.
@@ -131,14 +131,14 @@ class _Company:
         self._known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
 
     def contained(self, one: str, other: str) -> float:
-        """The share of the rarer name's artists that carry the other, too."""
+        """Return the share of the rarer name's artists that also carry the other."""
         left, right = self._with(one), self._with(other)
         both = left[self._column[other]]
         rarer = min(left[self._column[one]], right[self._column[other]])
         return float(both / rarer)
 
     def likeness(self, one: str, other: str) -> float:
-        """The cosine between what else their artists carry, 0-1; 0 where they carry nothing."""
+        """Return the cosine between the two names' counts with all third names, 0-1."""
         third = np.ones(len(self._column), dtype=bool)
         third[[self._column[one], self._column[other]]] = False
         left, right = self._with(one)[third], self._with(other)[third]
@@ -146,7 +146,7 @@ class _Company:
         return float(left @ right) / length if length else 0.0
 
     def _with(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """How many artists carry the name and each other name."""
+        """Return how many artists carry the name together with each other name."""
         if name not in self._known:
             own = self._carried[:, [self._column[name]]]
             self._known[name] = np.asarray((own.T @ self._carried).todense()).ravel()
@@ -154,7 +154,7 @@ class _Company:
 
 
 def _to_the_commonest(links: list[Pair], uses: pd.Series) -> dict[str, str]:
-    """Each name that is linked, directly or not, to the commonest of its group."""
+    """Return each linked name with the commonest name of its group."""
     group: dict[str, set[str]] = {}
     for one, other in links:
         joined = group.get(one, {one}) | group.get(other, {other})

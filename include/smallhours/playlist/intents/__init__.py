@@ -1,4 +1,4 @@
-"""Further playlists: the main list's pipeline, each with another purpose."""
+"""Further playlists (intents): each runs the main list's pipeline with a purpose of its own."""
 
 from smallhours.playlist.intents.familiar import deep_cuts, forgotten
 from smallhours.playlist.intents.mood import mood
@@ -12,7 +12,7 @@ __all__ = ["Purpose", "Scene", "purpose_of"]
 
 
 def purpose_of(intent: Intent, scene: Scene) -> Purpose:
-    """What an intent asks of each track of the scene."""
+    """Return the scores of all tracks for an intent."""
     match intent:
         case Mood():
             return mood(intent, scene)

@@ -1,4 +1,4 @@
-"""Which tracks lead back to what the listener loves: old favourites, and deep cuts of artists?"""
+"""Intents about what the listener loves: forgotten favourites, and deep cuts of known artists."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,14 @@ from smallhours.playlist.grounds import Special
 from smallhours.playlist.intents.scene import Purpose, Scene, percentile
 from smallhours.wishes import Forgotten
 
-# An artist is loved from so many plays on, when half of the others are played less.
+# An artist counts as loved with at least these plays, and at least the median of all artists.
 LOVED_PLAYS = 10
-# What everybody knows of an artist is no deep cut.
+# An artist's best known tracks are no deep cuts.
 BEST_KNOWN = 3
 
 
 def forgotten(intent: Forgotten, scene: Scene) -> Purpose:
-    """What was played much; how long ago it must be is the window of plays, not asked here."""
+    """Score tracks that were played much; the setting `not_played_days` decides how long ago."""
     history, tracks = scene.evidence.history.tracks, scene.tracks
     mine = history.reindex(tracks)
     plays = mine["plays"].fillna(0)
@@ -38,7 +38,7 @@ def forgotten(intent: Forgotten, scene: Scene) -> Purpose:
 
 
 def deep_cuts(scene: Scene) -> Purpose:
-    """What is far down the top tracks of the artists that the listener plays most."""
+    """Score lesser-known tracks of the artists that the listener plays most."""
     evidence, tracks = scene.evidence, scene.tracks
     artists = evidence.history.artists
     played = artists[artists["plays"] > 0]
@@ -69,7 +69,7 @@ def deep_cuts(scene: Scene) -> Purpose:
 
 
 def _memory(plays: int, row: "pd.Series") -> str:
-    """`47 plays from 2014 to March 2019, and none since`."""
+    """Return the plays of a track as text: `47 plays from 2014 to March 2019, and none since`."""
     first, last = row["first_played"], row["last_played"]
     if first.year < last.year:
         span = f"from {first.year} to {wording.month(last)}"

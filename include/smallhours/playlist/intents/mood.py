@@ -1,4 +1,4 @@
-"""Which tracks sound a certain way, by what was measured or predicted of them?"""
+"""The intent `mood`: tracks that sound a certain way, by measured or predicted audio features."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,19 @@ from smallhours.playlist.grounds import Feature, Special, features_of
 from smallhours.playlist.intents.scene import Purpose, Scene
 from smallhours.wishes import Mood
 
-# Of the normal distribution, an interval of 80 % reaches so many standard deviations either way.
+# Half the width of a normal distribution's 80 % interval, in standard deviations.
 SIGMAS_OF_80 = 1.2816
 
 
 def mood(intent: Mood, scene: Scene) -> Purpose:
-    """What sounds as it is asked for; a prediction counts by how likely it is to be right."""
+    """Score tracks by the probability that they sound as asked.
+
+    A measured feature inside its range counts 1, outside 0. A predicted one counts the
+    probability of the range under a normal distribution: for `energy` 0 to 0.4, a prediction of
+    0.3 with the 80 % interval 0.2 to 0.4 has sigma 0.1 / 1.2816 = 0.078 and counts 0.90. A
+    predicted value that is itself outside the range counts 0. The features of a track are
+    multiplied.
+    """
     tracks = scene.tracks
     known = believed(scene.features)
     known = known[known["feature"].isin(set(intent.sound)) & known["track_key"].isin(tracks)]
@@ -56,7 +63,7 @@ def mood(intent: Mood, scene: Scene) -> Purpose:
 
 
 def _told(feature: Feature) -> tuple[str, str]:
-    """The word that a feature earns, if any, and how it is told."""
+    """Return the word for a feature, if any, and the text about it."""
     word = wording.word_for(feature)
     if word is None:
         return "", wording.measure(feature)

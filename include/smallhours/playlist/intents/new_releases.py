@@ -1,8 +1,8 @@
-"""Which tracks came out lately, as far as anybody said when they came out?
+"""The intent `new_releases`: tracks that came out recently.
 
-Release dates are known of tracks that were looked up on Spotify. Of the others it is only known
-when the catalog first heard of them; that stands in, but for the nights on which the catalog was
-young and everything was new to it.
+Release dates are known of tracks that were looked up on Spotify. For the others, the night on which
+the catalog first met them is used instead, except for the catalog's first nights, in which every
+track is new to it.
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 
 
 def new_releases(intent: NewReleases, scene: Scene) -> Purpose:
-    """What came out lately or, where nobody says when, what the catalog met lately."""
+    """Score tracks by their age: since release or, if unknown, since they entered the catalog."""
     evidence, tracks = scene.evidence, scene.evidence.tracks
     night = scene.date
     out = [latest_of(text) for text in tracks["released"]]
@@ -61,7 +61,7 @@ def new_releases(intent: NewReleases, scene: Scene) -> Purpose:
 
 
 def latest_of(released: object) -> dt.date | None:
-    """The last day that a release date may mean; None where it means none.
+    """Return the last day that a release date can mean; None if it is no date.
 
     >>> str(latest_of("2026")), str(latest_of("2026-02")), latest_of("0000")
     ('2026-12-31', '2026-02-28', None)

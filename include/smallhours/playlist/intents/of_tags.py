@@ -1,4 +1,4 @@
-"""Which tracks have certain tags?"""
+"""The intent `tags`: tracks that have certain tags."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from smallhours.wishes import OfTags
 
 
 def of_tags(intent: OfTags, scene: Scene) -> Purpose:
-    """What has any of the tags, its own or its artist's; the more of it they are, the better."""
+    """Score tracks by the share that the asked tags have in their own or their artist's tags."""
     tracks, space = scene.tracks, scene.space
     wanted = list(dict.fromkeys(scene.name_of(tag) or tag.casefold() for tag in intent.tags))
     places = [int(place) for place in space.tags.get_indexer(pd.Index(wanted)) if place >= 0]

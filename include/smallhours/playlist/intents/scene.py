@@ -1,4 +1,4 @@
-"""What is a further playlist for: what it asks of each track, and from what that is worked out?"""
+"""The data that intents are scored from, and the scores that an intent gives to tracks."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ Specials = Callable[[pd.Index], Mapping[str, Special]]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the purposes are worked out from.
+    """The data that an intent's scores are computed from.
 
     Attributes:
         evidence: All that is known.
@@ -46,13 +46,13 @@ class Scene:
         return self.night.date
 
     def serves(self) -> "pd.Series[str]":
-        """A column for why a track does not serve, in which all do."""
+        """Return a column of empty texts, one per track: none is ruled out."""
         return pd.Series("", index=self.tracks, dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """How well tracks serve an intent.
+    """The scores of all tracks for one intent.
 
     Attributes:
         why_not: Why a track does not serve it, by key; empty where it does.
@@ -72,5 +72,5 @@ class Purpose:
 
 
 def percentile(values: pd.Series) -> "pd.Series[float]":
-    """The share of tracks that have no more than each, 0-1."""
+    """Return for each value the share of values that are not larger, 0-1."""
     return values.astype(float).rank(pct=True)

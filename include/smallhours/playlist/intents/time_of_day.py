@@ -1,4 +1,4 @@
-"""Which tracks go with what the listener plays at certain hours?"""
+"""The intent `time_of_day`: tracks that go with what the listener plays at certain hours."""
 
 from collections.abc import Mapping
 
@@ -14,14 +14,14 @@ from smallhours.playlist.intents.scene import Purpose, Scene, percentile
 from smallhours.playlist.rerank.shortlist import owner_of
 from smallhours.wishes import TimeOfDay
 
-# Fewer plays say nothing of what somebody plays at these hours.
+# With fewer plays the intent has no list.
 LEAST_PLAYS = 20
-# A seed's share of plays at these hours starts out as the usual one, as if of so many plays.
+# The weight of the prior in a seed's share of plays at these hours, in plays.
 PLAYS_OF_PRIOR = 5
 
 
 def time_of_day(intent: TimeOfDay, scene: Scene) -> Purpose:
-    """What is nearer to the plays at these hours than to the listener's plays at large."""
+    """Score tracks by how much nearer they are to the plays at these hours than to all plays."""
     evidence, tracks = scene.evidence, scene.tracks
     then = evidence.plays[
         within(evidence.plays["played_at"], scene.zone, intent.hours, intent.days)
@@ -63,7 +63,7 @@ def time_of_day(intent: TimeOfDay, scene: Scene) -> Purpose:
 
 
 def window_in_words(intent: TimeOfDay) -> str:
-    """`on Saturdays and Sundays between 6:00 and 11:00`."""
+    """Return the window as text: `on Saturdays and Sundays between 6:00 and 11:00`."""
     days = wording.listed([f"{day.capitalize()}s" for day in intent.days])
     start, end = intent.hours
     return f"{f'on {days} ' if days else ''}between {start}:00 and {end}:00"
@@ -72,7 +72,11 @@ def window_in_words(intent: TimeOfDay) -> str:
 def _share_at(
     at: pd.Series, plays: pd.Series, votes: pd.DataFrame, tracks: pd.Index
 ) -> "pd.Series[float]":
-    """How much of the plays of each track's seeds falls into a window, by the seeds' strength."""
+    """Return for each track the share of its seeds' plays that fall into the window, by strength.
+
+    Shares are drawn towards the listener's overall share by `PLAYS_OF_PRIOR` plays. With an overall
+    share of 0.2, an artist with 3 of 5 plays in the window has (3 + 5 * 0.2) / (5 + 5) = 0.4.
+    """
     by_artist = [
         series.groupby([artist_key_in(key) for key in series.index]).sum() for series in (at, plays)
     ]

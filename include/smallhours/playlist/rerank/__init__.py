@@ -1,1 +1,1 @@
-"""From the best tracks to the best list: what a list needs beyond good tracks."""
+"""Re-ranking: from the best tracks to the best list (caps, diversity, calibration, exploration)."""

@@ -1,8 +1,8 @@
-"""Does the list mix the listener's tastes as they mix them themselves?
+"""Calibration: the list keeps the shares of the listener's tastes.
 
-A list of the best tracks alone is full of the strongest taste. Calibration keeps each taste's
-share: the divergence of the list's mix of tags from the listener's is held down while the list is
-filled (H. Steck, "Calibrated Recommendations", RecSys 2018).
+A list of the best tracks alone is full of the strongest taste. While the list is filled, the
+divergence of its mix of tags from the listener's mix is held down (H. Steck, "Calibrated
+Recommendations", RecSys 2018).
 """
 
 from collections.abc import Collection
@@ -16,12 +16,12 @@ from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]
 
-# Steck's smoothing: the list is taken to hold a little of everything, so that the divergence of
-# a taste that it lacks is large but finite.
+# Steck's smoothing: a little of the listener's mix is added to the list's, so that the divergence
+# of a taste that the list lacks is large but finite.
 ALPHA = 0.01
 # A listener's mix has a long tail; the tags beyond these count together as one.
 TAGS_KEPT = 40
-# Recent plays decide the mix once they are many; this many older ones weigh as much as they do.
+# The weight of all older plays together, in recent plays.
 PLAYS_OF_OLD = 50.0
 
 
@@ -39,12 +39,12 @@ class Mix:
 
     @classmethod
     def none(cls) -> "Mix":
-        """Nothing is known; every list fits it."""
+        """Return an unknown mix, which every list fits."""
         return cls(pd.Index([], dtype=object), np.ones(1))
 
     @classmethod
     def of(cls, space: TagVectors, weights: pd.Series) -> "Mix":
-        """The mix of some tracks.
+        """Return the mix of some tracks.
 
         Args:
             space: Holds the tracks' tags.
@@ -58,7 +58,7 @@ class Mix:
         return cls(kept.index, shares / shares.sum())
 
     def shares_of(self, space: TagVectors, tracks: pd.Index) -> Floats:
-        """Each track's share of every tag of the mix, (len(tracks), len(tags) + 1).
+        """Return each track's share of every tag of the mix, (len(tracks), len(tags) + 1).
 
         A row sums to 1; to 0 where the track has no tags.
         """
@@ -75,14 +75,15 @@ class Mix:
 def recent_weights(
     recent: pd.Series, overall: pd.Series, *, brought: Collection[str] = ()
 ) -> pd.Series:
-    """How much each known track counts for the mix, by key.
+    """Return the weight of each known track in the mix, by key.
 
-    The last weeks decide; where they hold few plays, the weights of all times help out, as if they
-    were `PLAYS_OF_OLD` plays. What our own lists brought does not count: a list that follows itself
-    grows narrower every night.
+    The recent plays decide; where they are few, the weights of all times help, as if they were
+    `PLAYS_OF_OLD` plays: with 10 recent plays of A and the overall weights A 1 and B 3, A weighs
+    10 + 50 * 1/4 = 22.5 and B 50 * 3/4 = 37.5. Tracks from our own lists do not count: a list that
+    follows itself grows narrower every night.
 
     Args:
-        recent: Plays of late, by track key.
+        recent: Recent plays, by track key.
         overall: Weights of all times, by track key.
         brought: Keys of the tracks that our lists brought.
     """
@@ -92,7 +93,7 @@ def recent_weights(
 
 
 def divergence(mix: Floats, got: Floats) -> Floats:
-    """KL(mix || got) with `got` smoothed: sum over the tags of p * log(p / ((1 - a) q + a p)).
+    """Return KL(mix || got), `got` smoothed: the sum over tags of p * log(p / ((1 - a) q + a p)).
 
     Args:
         mix: p, (tags,), sums to 1.
@@ -112,7 +113,7 @@ def divergence(mix: Floats, got: Floats) -> Floats:
 
 
 def divergence_of(mix: Floats, shares: Floats) -> float:
-    """KL of a list's mix from the listener's; NaN where no track of the list has tags.
+    """Return KL of a list's mix from the listener's; NaN where no track of the list has tags.
 
     Args:
         mix: (tags,).

@@ -1,7 +1,7 @@
-"""How far do the listener's dials move a track up or down?
+"""Relevance of tracks by rank, moved by the listener's dials for familiarity and popularity.
 
-Relevance is taken from the place in the ranking, not from the score: it means the same whatever
-scored the tracks, and the dials turn as far for everyone.
+Relevance is taken from the rank, not from the score: so it means the same for every ranker, and
+the dials have the same effect for everyone.
 """
 
 import numpy as np
@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# A dial at its end sets a track of one kind this far from one of the other kind: among a thousand,
-# the thirtieth then stands beside the first.
+# A dial at its end moves tracks of one kind this far from those of the other kind: among 1,000
+# tracks (relevance of rank 30: 1 - log 30 / log 1001 = 0.51) rank 30 then draws level with rank 1.
 REACH = 0.5
 
 
 def relevance(scores: Floats) -> Floats:
-    """How good a track's place is: 1 - log(rank) / log(n + 1), in (0, 1].
+    """Return the relevance of each track by its rank: 1 - log(rank) / log(n + 1), in (0, 1].
 
     Equal scores share the mean of their ranks.
 
@@ -44,7 +44,7 @@ def dialled(
     familiarity: float,
     popular: float,
 ) -> Floats:
-    """Relevance with two of the listener's dials, (n,).
+    """Return the relevance moved by two of the listener's dials, (n,).
 
     Args:
         relevance: (n,).

@@ -1,7 +1,7 @@
-"""How alike are two tracks of a list, to whoever reads and hears it?
+"""Diversity: the similarity of two tracks of a list by tags, artist, and the seeds behind them.
 
-By their tags, by the artist, and by the seeds that brought them. What is alike is held apart while
-the list is filled: maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
+Similar tracks are kept out while the list is filled, by maximal marginal relevance (Carbonell and
+Goldstein, SIGIR 1998).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from smallhours.training.evaluation.lists import intra_list_diversity
 
 Floats = npt.NDArray[np.float64]
 
-# What makes two picks the same to a listener; sums to 1.
+# The weights of the parts of similarity; they sum to 1.
 OF_TAGS = 0.5
 OF_SEEDS = 0.3
 OF_ARTIST = 0.2
@@ -23,7 +23,10 @@ OF_ARTIST = 0.2
 def likeness(
     one: int, vectors: sparse.csr_matrix, seeds: sparse.csr_matrix, artists: Sequence[str]
 ) -> Floats:
-    """How alike every track is to one of them, (n,), 0-1.
+    """Return the similarity of every track to one of them, (n,), 0-1.
+
+    Two tracks of one artist (0.2) with a tag cosine of 0.8 and no common seed have a similarity of
+    0.5 * 0.8 + 0.3 * 0 + 0.2 = 0.6.
 
     Args:
         one: Its place.
@@ -39,7 +42,7 @@ def likeness(
 
 
 def mean_distance(vectors: sparse.csr_matrix) -> float:
-    """Intra-list diversity: the mean of 1 - cosine over all pairs; NaN for fewer than two tracks.
+    """Return the mean of 1 - cosine over all pairs (intra-list diversity); NaN for fewer than two.
 
     Args:
         vectors: (n, tags), rows of length 1; tracks without tags have rows of 0 and are left out.

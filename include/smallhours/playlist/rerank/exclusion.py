@@ -1,8 +1,8 @@
-"""Which tracks may not come tonight, whatever speaks for them, and why?
+"""Exclusion of tracks that may not be chosen tonight, with the reason.
 
-What the listener knows, rejected, blocked or had lately. Any version of a song stands for all.
-Whether a track is explicit is known only of those that were looked up on Spotify before; the
-language of a track is not known to any service that is asked, so only tags can keep one out.
+These are tracks that the listener knows, rejected, blocked or was recommended recently. Any version
+of a song stands for all. Whether a track is explicit is only known of tracks that were looked up on
+Spotify; no service tells a track's language, so only blocked tags can exclude one.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ KNOWN_ARTIST = "an artist that you know"
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What the listener never wants.
+    """The artists, songs and tags that the listener never wants.
 
     Attributes:
         artists: Artist keys.
@@ -43,7 +43,7 @@ class Blocked:
 
     @classmethod
     def by(cls, wishes: PlaylistWishes, name_of: Callable[[str], str] | None = None) -> "Blocked":
-        """What the settings block.
+        """Return what the settings block.
 
         Args:
             wishes: The settings.
@@ -60,14 +60,14 @@ class Blocked:
 
 
 def _songs_meant(written: str) -> list[str]:
-    """The songs that `Artist - Title` may mean: either name may hold a dash of its own."""
+    """Return the songs that `Artist - Title` can mean: either name may hold a dash of its own."""
     dashes = [found.span() for found in re.finditer(r"\s+[-–]\s+", written)]
     return [base_of(identify(written[:start], written[end:]).track_key) for start, end in dashes]
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the listener has met already.
+    """The tracks that the listener has met already.
 
     Attributes:
         known: When each known track was last played; None for one that was only liked.
@@ -89,7 +89,7 @@ def why_excluded(
     not_again_nights: int,
     not_played_days: int | None = None,
 ) -> list[str]:
-    """Why each track may not be chosen; empty where it may.
+    """Return why each track may not be chosen; empty if it may.
 
     Args:
         tracks: Track keys.
@@ -131,7 +131,7 @@ def _ago(what: str, unit: str, last: dt.date | None, night: dt.date, window: int
 
 
 def _latest(dates: Mapping[str, dt.date | None]) -> dict[str, dt.date | None]:
-    """The latest date of each song over its versions."""
+    """Return the latest date of each song over its versions."""
     latest: dict[str, dt.date | None] = {}
     for key, date in dates.items():
         song = base_of(key)
@@ -149,7 +149,7 @@ def why_unwanted(
     tagged: Callable[[str], Set[str]],
     blocked: Blocked,
 ) -> "pd.Series[str]":
-    """Why each track is against the listener's wishes for one playlist; empty where it is not.
+    """Return why each track does not fit a playlist's settings; empty if it does.
 
     Args:
         tracks: Track keys.

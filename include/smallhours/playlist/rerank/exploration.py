@@ -1,7 +1,7 @@
-"""Which less certain track is tried, and how likely was that?
+"""Exploration: draws of less certain tracks, with the probability (propensity) of each draw.
 
-The probability of each draw is kept: with it, what was tried can be weighed fairly later, as if
-all had had the same chance.
+The propensity is stored. Later, each drawn track counts 1 / propensity, as if all had had the same
+chance: one that was drawn with probability 0.2 counts five times.
 """
 
 import numpy as np
@@ -9,15 +9,19 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# How far below the cut is looked: unusual picks, not random ones.
+# The number of tracks below the cut that can be drawn: unusual picks, not random ones.
 DEPTH = 500
 
 
 def chances(relevance: Floats) -> Floats:
-    """The probability of each track: the softmax of its standardised relevance, (n,), sums to 1.
+    """Return each track's probability: the softmax of its standardised relevance, (n,), sums to 1.
+
+    Relevance in standard deviations makes the draw equally bold for every ranker.
 
     >>> chances(np.array([1.0, 1.0])).tolist()
     [0.5, 0.5]
+    >>> chances(np.array([3.0, 2.0, 1.0])).round(2).tolist()
+    [0.72, 0.21, 0.06]
     """
     spread = float(relevance.std())
     if spread <= 1e-12:
@@ -28,7 +32,7 @@ def chances(relevance: Floats) -> Floats:
 
 
 def draw(relevance: Floats, rng: np.random.Generator) -> tuple[int, float] | None:
-    """Draw one of the first `DEPTH` tracks: its place and its probability; None if there are none.
+    """Draw one of the first `DEPTH` tracks; return its place and its probability, or None.
 
     Args:
         relevance: Of the tracks that may be drawn, the most relevant first.

@@ -1,9 +1,9 @@
-"""In which order do the chosen tracks play best?
+"""The order in which the chosen tracks play.
 
 Neighbours should be near in energy, tempo and key, an artist's tracks far apart, and the energy
-may follow an arc. The order is improved step by step (two tracks exchanged, or a stretch turned
-round: 2-opt, G. A. Croes 1958) until no step helps. It starts from the order of the ranking, so
-where nothing is measured little moves.
+may follow an arc. The order is improved step by step (two tracks exchanged, or a stretch reversed:
+2-opt, G. A. Croes 1958) until no step helps. It starts from the order of the ranking, so where no
+features are known little moves.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,18 +17,18 @@ from smallhours.wishes import Arc
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
-# What a whole step of each costs between neighbours: all of the energy range, half an octave of
+# The cost of the largest step between neighbours: the whole range of energy, half an octave of
 # tempo, the far side of the circle of fifths.
 OF_ENERGY = 1.0
 OF_TEMPO = 0.7
 OF_KEY = 0.4
-# Leaving the arc by all of the list's range; two tracks of one artist as neighbours (it falls with
-# the square of their distance); a surprise at the end.
+# The cost of leaving the arc by the list's whole range; of two neighbours by one artist (4 side by
+# side, 4 / 2 ** 2 = 1 with one track between them, and so on); of an explored track at the end.
 OF_ARC = 2.0
 OF_ARTIST = 4.0
 OF_ENDS = 1.0
-# A list begins with what is sure: so many places, where it has as many tracks that are. No gain
-# elsewhere is worth a surprise there.
+# The first places of a list are for tracks that are not explored, if it has that many. The cost of
+# an explored track there exceeds any gain elsewhere.
 SURE_PLACES = 5
 OF_SURE_PLACES = 1_000.0
 
@@ -36,7 +36,7 @@ MOST_ROUNDS = 20
 
 
 def camelot_distance(key: Floats, mode: Floats, other_key: Floats, other_mode: Floats) -> Floats:
-    """Steps between two keys on the Camelot wheel, 0-7: around the circle of fifths, plus one.
+    """Return the steps between two keys on the Camelot wheel, 0-7: around the wheel, plus mode.
 
     The wheel sets each major key beside its relative minor; a step around it, or from one to the
     other, is heard as smooth.
@@ -62,7 +62,7 @@ def camelot_distance(key: Floats, mode: Floats, other_key: Floats, other_mode: F
 
 
 def transitions(sound: pd.DataFrame) -> Floats:
-    """What it costs to go from each track to each other, (n, n); 0 where nothing is known of it.
+    """Return the cost of playing each track after each other, (n, n); 0 where features are unknown.
 
     Args:
         sound: `energy` (0-1), `tempo` (beats per minute), `key` (0-11) and `mode` (0 or 1), null
@@ -84,7 +84,7 @@ def transitions(sound: pd.DataFrame) -> Floats:
 
 
 def targets(arc: Arc, n: int) -> Floats | None:
-    """Where on the list's range of energy each place should be, (n,), 0-1; None for no arc.
+    """Return the target of each place on the list's range of energy, (n,), 0-1; None for no arc.
 
     >>> targets("rise", 3).tolist()
     [0.0, 0.5, 1.0]
@@ -106,14 +106,14 @@ def order(
     arc: Arc = "none",
     daring: Sequence[bool] = (),
 ) -> list[int]:
-    """The places of the tracks in the order in which to play them.
+    """Return the places of the tracks in the order in which to play them.
 
     Args:
         artists: Of each track, best track first.
         sound: As in `transitions`, in the same order.
         arc: How the energy moves; `none` keeps the best track first.
-        daring: Which tracks are explored: they stand neither in the first five places nor in the
-            last where that can be.
+        daring: Which tracks are explored: they stand neither in the first five places nor in
+            the last where that can be.
     """
     n = len(artists)
     if n < 3:
@@ -147,7 +147,11 @@ def order(
 
 
 def _improved(places: Places, cost: Callable[[Places], float], first: int) -> Places:
-    """Exchange two places, or turn what lies between them round, for as long as that helps.
+    """Exchange two places, or reverse the stretch between them, while that lowers the cost.
+
+    Places before `first` stay.
+
+    Places before `first` stay.
 
     Those before `first` stay.
     """

@@ -1,4 +1,4 @@
-"""What is known of the tracks that a list is filled from?"""
+"""The shortlist: the most relevant tracks with all data that filling a list needs."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,10 @@ from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]
 
-# Only so many of the best tracks are compared with each other.
+# The number of best tracks that are compared with each other.
 LONGEST = 1_000
-# A seed of a track leads to it when it is at least this strong beside the strongest.
+# A seed leads to a track if it is at least this strong relative to the strongest: of the strengths
+# 0.9, 0.65 and 0.5 the first two (0.7 * 0.9 = 0.63).
 LEADING = 0.7
 MOST_LEADS = 3
 
@@ -58,7 +59,7 @@ class Shortlist:
         space: TagVectors,
         mix: Mix,
     ) -> "Shortlist":
-        """The most relevant tracks with all that is to be known of them.
+        """Return the most relevant tracks with their data.
 
         Args:
             relevance: By track key, in any order; ties go in key order.
@@ -91,12 +92,12 @@ class Shortlist:
 
 
 def owner_of(route: str, seed: str) -> str:
-    """Whom a seed stands for: a track for its artist, an artist or a tag for itself."""
+    """Return the artist or tag that a seed stands for: a track's artist, else the seed itself."""
     return artist_key_in(seed) if route == "similar_track" else seed
 
 
 def leads_of(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The artists and tags of the listener's that lead to each track, the strongest first.
+    """Return the listener's artists and tags that lead to each track, the strongest first.
 
     Args:
         votes: `track_key`, `route`, `seed_key` and `strength`.
@@ -122,7 +123,7 @@ def _strongest(owners: dict[str, float]) -> tuple[str, ...]:
 
 
 def _seed_vectors(votes: pd.DataFrame, tracks: pd.Index) -> sparse.csr_matrix:
-    """The tracks as unit vectors over the seeds that brought them."""
+    """Return the tracks as unit vectors over the seeds that brought them."""
     columns, seeds = pd.factorize(votes["seed_key"], sort=True)
     rows = tracks.get_indexer(pd.Index(votes["track_key"]))
     strength = votes["strength"].to_numpy(dtype=float)
