@@ -4,9 +4,9 @@ Read, plan, send one request, read again: each request is made on what stands th
 until nothing is left to do. So a request whose reply was lost is never sent again blindly, what the
 listener does meanwhile is part of the next plan, and a run that died is continued by the next one.
 
-An acknowledged add is not trusted: Spotify may have added some of the tracks or none, and a read may
-show the playlist as it was a while ago. Added tracks are looked for, with waits in between; until
-they were seen, nothing of an earlier night is removed.
+An acknowledged add is not trusted: Spotify may have added some of the tracks or none, and a read
+may show the playlist as it was a while ago. Added tracks are looked for, with waits in between;
+until they were seen, nothing of an earlier night is removed.
 """
 
 import dataclasses
