@@ -1,8 +1,8 @@
-"""How does the sandbox misbehave on request?
+"""Fault injection: rules that make the sandbox misbehave on request.
 
-A ``Fault`` is a rule: what goes wrong, for which service, route and listener, after how many calls
-and how many times. Rules are posted to ``/_sandbox/faults``. Those about transport are carried out
-by ``fault_transport``; those about content are asked for by the handlers through ``active``.
+A ``Fault`` is a rule: the kind of fault, for which service, route and listener, after how many
+calls and how many times. Rules are posted to ``/_sandbox/faults``. Transport faults are carried out
+by ``fault_transport``; handlers look up content faults through ``active``.
 """
 
 import threading
@@ -21,13 +21,13 @@ LONGEST_HOLD_S = 120.0
 
 @dataclass(slots=True, frozen=True)
 class Kind:
-    """One way to misbehave.
+    """A kind of fault.
 
     Attributes:
-        summary: what the client sees, in a line.
-        layer: "transport" replaces or delays whole answers, "content" changes what they say.
-        times: how often a rule fires unless it says otherwise; 0 is until it is cleared.
-        service: the only service it makes sense for, "*" for any.
+        summary: effect on the client, in one line.
+        layer: "transport" replaces or delays whole answers, "content" changes their content.
+        times: default number of times that a rule fires; 0 is until it is cleared.
+        service: the only service that it applies to, "*" for any.
     """
 
     summary: str
@@ -112,29 +112,29 @@ KINDS: Mapping[str, Kind] = {
 
 
 class FaultError(ValueError):
-    """A rule that can't be understood; the message says what is wrong with it."""
+    """A fault rule that is invalid; the message says what is wrong with it."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """A rule.
+    """A fault rule.
 
     Attributes:
         kind: a key of ``KINDS``.
         service: glob over ``SERVICES``.
         match: glob over the route: ``GET /v1/me/tracks``, the path alone, or a Last.fm method
             such as ``user.getRecentTracks``; case does not matter.
-        user: glob over listener names, for the kinds that ask for one.
-        after: how many matching calls pass unharmed first.
-        times: how often it fires then; 0 is until it is cleared.
-        seconds: how long to wait, or what Retry-After says.
-        status: HTTP status, where the kind leaves a choice.
+        user: glob over listener names, for kinds that depend on the listener.
+        after: number of matching calls that pass before it fires.
+        times: number of times that it fires then; 0 is until it is cleared.
+        seconds: seconds to wait, or the value of Retry-After.
+        status: HTTP status, for kinds with a choice.
         code: Last.fm's error number.
-        count: how many rows.
-        days: how long ago.
+        count: number of rows affected.
+        days: age of the affected rows, in days.
         acted: carry the request out before failing it, as a lost answer would.
         seen: matching calls so far.
-        fired: how often it fired.
+        fired: number of times it has fired.
     """
 
     kind: str
@@ -153,7 +153,7 @@ class Fault:
     fired: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what would never match or can't be carried out.
+        """Reject a rule that could never match or can't be carried out.
 
         Raises:
             FaultError: With what is wrong.
@@ -171,10 +171,10 @@ class Fault:
 
     @classmethod
     def from_json(cls, rule: object) -> Self:
-        """Read a rule.
+        """Parse a rule.
 
         Raises:
-            FaultError: When it is no object, or has unknown or ill-typed keys.
+            FaultError: When it is not an object, or has unknown or ill-typed keys.
         """
         if not isinstance(rule, dict):
             raise FaultError("a fault is a JSON object with at least a kind")
@@ -191,11 +191,11 @@ class Fault:
         return cls(**{"times": kind.times if kind else 1, **rule})
 
     def to_json(self) -> dict[str, Any]:
-        """The rule with its counters and its kind's one-line description."""
+        """Return the rule with its counters and the one-line description of its kind."""
         return {**asdict(self), "summary": KINDS[self.kind].summary}
 
     def concerns(self, service: str, routes: Sequence[str], user: str) -> bool:
-        """Whether a call is one of those that the rule is about."""
+        """Return whether the rule applies to a call."""
         return (
             fnmatchcase(service, self.service)
             and any(fnmatchcase(route.lower(), self.match.lower()) for route in routes)
@@ -204,7 +204,7 @@ class Fault:
 
 
 def _fits(annotation: str, value: object) -> bool:
-    """Whether a JSON value fits a field, by the field's written type."""
+    """Return whether a JSON value has the type of a field's annotation."""
     if value is None:
         return "None" in annotation
     if "bool" in annotation:
@@ -220,11 +220,12 @@ def _fits(annotation: str, value: object) -> bool:
 
 @dataclass(slots=True)
 class FaultBook:
-    """The rules of one sandbox and what they have done to its listeners' histories.
+    """The fault rules of one sandbox and their effects on its listeners' histories.
 
     Attributes:
-        rules: in the order they were given; the first that fires wins.
-        drift: by listener, scrobbles that came late or went; clearing the rules keeps it.
+        rules: in the order they were added; the first that fires wins.
+        drift: by listener, scrobbles that arrived late or were deleted; clearing the rules keeps
+            it.
     """
 
     rules: list[Fault] = field(default_factory=list)
@@ -237,14 +238,14 @@ class FaultBook:
             self.rules.extend(rules)
 
     def clear(self) -> None:
-        """Forget every rule."""
+        """Remove every rule."""
         with self.lock:
             self.rules.clear()
 
     def pick(
         self, kinds: Sequence[str], service: str, routes: Sequence[str], user: str = ""
     ) -> Fault | None:
-        """The first rule of these kinds that fires for a call; every match is counted."""
+        """Return the first rule of these kinds that fires for a call; every match is counted."""
         chosen: Fault | None = None
         with self.lock:
             for rule in self.rules:
@@ -263,7 +264,7 @@ _BOOKS_LOCK = threading.Lock()
 
 
 def book(state: SandboxState) -> FaultBook:
-    """The rules of a sandbox: one book per state, for as long as the state lives."""
+    """Return the fault rules of a sandbox: one `FaultBook` per state."""
     with _BOOKS_LOCK:
         return _BOOKS.setdefault(state, FaultBook())
 
@@ -271,7 +272,7 @@ def book(state: SandboxState) -> FaultBook:
 def active(
     state: SandboxState, kind: str, *, service: str, route: str, user: str = ""
 ) -> Fault | None:
-    """The rule of a kind that fires for this call, or None. Ask once per call.
+    """Return the rule of a kind that fires for this call, or None. Call it once per call.
 
     Args:
         state: the sandbox.
