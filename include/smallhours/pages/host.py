@@ -1,4 +1,4 @@
-"""What do the pages need of the application that they live in?"""
+"""The interface through which the pages use Airflow."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ Dependency = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Host:
-    """What Airflow lends to the pages.
+    """Callables that give the pages access to Airflow.
 
     Attributes:
-        may_read: A FastAPI dependency that refuses whoever may not see the pages.
-        writes: One that tells whether the visitor may press the pages' buttons, True or False.
+        may_read: A FastAPI dependency that refuses visitors who may not see the pages.
+        writes: A FastAPI dependency that returns whether the visitor may press buttons.
         trigger: Starts a run of a DAG with a configuration; returns the run's id.
-        partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
-            own; None when it has none.
-        warning: What a listener should know at once, such as that their login ends; or empty.
-        secret: Signs the tokens of the forms.
+        partition_of: Returns the partition key, `<listener>@<night>`, of a run by DAG id and run
+            id; None when it has none.
+        warning: Returns an urgent message for a listener, such as that their login ends; or "".
+        secret: Returns the key that signs the form tokens.
     """
 
     may_read: Dependency
