@@ -1,4 +1,4 @@
-"""Can Airflow import, parse and schedule the DAGs, fast and without heavy libraries?"""
+"""Tests that Airflow imports, parses and schedules the DAGs, fast and without heavy libraries."""
 
 import subprocess
 import sys
