@@ -1,6 +1,6 @@
-"""An Airflow of the tests' own, and listeners whose settings and connections lead to the sandbox.
+"""A separate Airflow home, and listeners whose settings and connections lead to the sandbox.
 
-Import this before anything of Airflow's: it reads its environment when it is first imported.
+Import this before Airflow, which reads its environment when it is first imported.
 """
 
 import json
@@ -37,7 +37,7 @@ os.environ.update(
 
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
-    """An empty, migrated database."""
+    """Create an empty, migrated database."""
     from airflow.utils.db import initdb
 
     initdb()
@@ -45,7 +45,7 @@ def airflow_db() -> None:
 
 @dataclass
 class House:
-    """Listeners of the sandbox, as someone has set them up who runs Smallhours under Airflow."""
+    """An installation of Smallhours under Airflow, with listeners of the sandbox."""
 
     sandbox: SandboxServer
     settings: Path
@@ -66,7 +66,7 @@ class House:
 
 
 def settings_text(url: str, listeners: Mapping[str, str]) -> str:
-    """A settings file: listeners by name, with their user names at the sandbox."""
+    """Return a settings file with listeners by name and their user names at the sandbox."""
     people = "".join(
         f'[listeners.{name}]\nlastfm_user = "{user}"\ntimezone = "Europe/Dublin"\n'
         for name, user in listeners.items()
@@ -93,7 +93,7 @@ calls_per_second = 10000
 
 @pytest.fixture
 def house(sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    """The listeners `ada` and `bruno`, with working connections and an empty lake."""
+    """Return an installation with the listeners `ada` and `bruno` and an empty lake."""
     lake = tmp_path / "lake"
     settings = tmp_path / "smallhours.toml"
     monkeypatch.setenv("SMALLHOURS_SETTINGS", str(settings))

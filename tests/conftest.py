@@ -1,4 +1,4 @@
-"""What every test shares: no network but loopback, and the sandbox as the outside world."""
+"""Set-up of all tests: no network but loopback, and the sandbox as the outside world."""
 
 # First of all: it sets what Airflow reads when it is imported.
 import tests.airflow_home  # noqa: F401

@@ -1,4 +1,4 @@
-"""A listener at home: settings, clients that talk to the sandbox, a lake of their own."""
+"""One listener's settings, lake and clients of the sandbox, for tests of stages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FAST = 10_000.0
 
 
 def settings_for(url: str, **sections: Any) -> Settings:
-    """One listener, `default`, who is the sandbox's `ada`; sections of the file may be given."""
+    """Return settings of the listener `default`, the sandbox's `ada`, with further sections."""
     return parse_settings(
         {
             "listeners": {"default": {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
@@ -60,13 +60,13 @@ class Household:
     reccobeats: ReccobeatsClient
 
     def night(self, date: str = NIGHT) -> Night:
-        """The night of a date, for the listener."""
+        """Return the listener's night of a date."""
         return self.settings.night("default", date)
 
 
 @pytest.fixture
 def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Household]:
-    """The listener `default` with an empty lake."""
+    """Yield everything that a stage needs for the listener `default`, with an empty lake."""
     settings = settings_for(sandbox.url)
     patience = Patience(first_wait_s=0.01)
     services = settings.services

@@ -1,7 +1,7 @@
-"""The outside world of every test: a small generated world, served over real HTTP.
+"""Fixtures of the sandbox: a small generated world, served over real HTTP.
 
-``small_world`` is made once and never changed; ``sandbox`` serves one test a fresh state over it,
-whose plays, libraries, playlists, faults and call counts are its own.
+``small_world`` is made once and never changed; ``sandbox`` serves each test a new state over it,
+with plays, libraries, playlists, faults and call counts of its own.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from smallhours.sandbox.world import World
 
 @pytest.fixture(scope="session")
 def small_world() -> World:
-    """120 artists, 1,000 tracks, 3,000 scrobbles of the first listener ("ada"); do not change."""
+    """Return a world of 120 artists, 1,000 tracks and 3,000 scrobbles of "ada"; never change it."""
     world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000)
     assert world.lookup is not None  # built once here, and shared by every state over this world
     return world
@@ -24,7 +24,7 @@ def small_world() -> World:
 
 @pytest.fixture
 def sandbox_state(small_world: World) -> SandboxState:
-    """A state of one's own over the shared world."""
+    """Return a new state over the shared world."""
     return SandboxState(small_world)
 
 
@@ -36,10 +36,10 @@ def _sandbox_server(small_world: World) -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def sandbox(_sandbox_server: SandboxServer, sandbox_state: SandboxState) -> SandboxServer:
-    """A running sandbox: ``sandbox.url``, ``.lastfm_url``, ``.spotify_url`` and ``.state``.
+    """Return a running sandbox: ``sandbox.url``, ``.lastfm_url``, ``.spotify_url`` and ``.state``.
 
-    The address is the same for all tests, as starting and stopping takes longer than most of them;
-    what it serves is this test's own. A test may stop it.
+    The server is shared by all tests, as starting and stopping takes longer than most of them;
+    the state it serves belongs to this test. A test may stop the server.
     """
     _sandbox_server.state = sandbox_state
     if _sandbox_server.alive:

@@ -1,4 +1,4 @@
-"""Is `docker-compose.yaml` sound, closed to the network, and free of secrets?"""
+"""Tests that `docker-compose.yaml` is valid, closed to the network, and free of secrets."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ needs_docker_compose = pytest.mark.skipif(
 
 
 def config(secrets: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """What docker-compose makes of the file."""
+    """Return the configuration that docker-compose reads from the file."""
     inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
     return subprocess.run(
         ["docker-compose", "-f", str(FILE), "config"],
@@ -37,7 +37,7 @@ def config(secrets: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    """The services as they are written, anchors resolved."""
+    """Return the services as written, with anchors resolved."""
     found: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
     return found
 

@@ -1,4 +1,4 @@
-"""Does the README say what is true of the project?"""
+"""Tests that the README's claims about the project are true."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ MAKEFILE = (Path(__file__).parents[1] / "Makefile").read_text(encoding="utf-8")
 
 
 def keys_of(section: type[BaseModel]) -> set[str]:
-    """Every key that a section of the settings file and those within it may have."""
+    """Return every key of a section of the settings file, nested sections included."""
     keys: set[str] = set()
     for name, field in section.model_fields.items():
         inner = field.annotation

@@ -1,4 +1,4 @@
-"""What a person may wish of a playlist and of those beside it."""
+"""Tests of the settings of the main playlist and of further ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Is each chart a picture that everyone can read: valid, with its numbers as text, and escaped?"""
+"""Tests of the charts: valid accessible SVG, numbers as text, and escaped labels."""
 
 import datetime as dt
 import xml.etree.ElementTree as ET
@@ -48,7 +48,7 @@ NOTHING = {
 
 
 def words(svg: str) -> list[str]:
-    """What stands in the picture as text."""
+    """Return the texts that stand in the picture."""
     return [text.text or "" for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
 
 

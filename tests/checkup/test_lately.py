@@ -1,4 +1,4 @@
-"""Is it told what the last night came to, how old the models are, and what was asked today?"""
+"""Tests of the checks of models, the last night and the quota."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Are missing, ageing and ended logins found, with what to do?"""
+"""Tests of the checks of logins: missing, ageing and expired ones, with their remedies."""
 
 import datetime as dt
 
@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 
 
 class Keys:
-    """What a listener has stored."""
+    """Credentials stored for a listener."""
 
     def __init__(self, spotify: SpotifyCredentials | None, key: str = LASTFM_KEY) -> None:
         self._spotify = spotify

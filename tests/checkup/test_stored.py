@@ -1,4 +1,4 @@
-"""Are damaged files, files that nobody knows, and silences in the history found?"""
+"""Tests of the checks of the lake: damaged files, unknown files, and gaps in the history."""
 
 import datetime as dt
 from pathlib import Path
@@ -20,7 +20,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def add_days(lake: Lake, *days: dt.date) -> None:
-    """Plays at noon of these days."""
+    """Add plays at noon of these days."""
     rows = plays(
         *(
             play(played_at=dt.datetime.combine(day, dt.time(12), dt.UTC), month=f"{day:%Y-%m}")

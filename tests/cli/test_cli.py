@@ -1,4 +1,4 @@
-"""Does the command line do what the DAGs do, and say what is wrong in one line?"""
+"""Tests that the command line runs the same stages as the DAGs, and reports errors in one line."""
 
 import sys
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command line; returns its exit code."""
+    """Run the command line and return its exit code."""
     monkeypatch.setattr(sys, "argv", ["smallhours", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -1,4 +1,4 @@
-"""Does `smallhours explore` answer readably, as JSON, and with one line where it cannot?"""
+"""Tests of `smallhours explore`: readable and JSON answers, and one-line errors."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from tests.training.lakes import some_settings as settings
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a trained model; read only."""
+    """Return a lake with a trained model; read only."""
     folder = tmp_path_factory.mktemp("trained")
     lake = Lake(str(folder))
     keys = measured_catalog(lake)
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lake: Path, *arguments: str) -> int:
-    """Run the command line over a lake; returns its exit code."""
+    """Run the command line over a lake and return its exit code."""
     file = tmp_path / "smallhours.toml"
     file.write_text('[listeners.ada]\nlastfm_user = "ada"\ntimezone = "Europe/Dublin"\n')
     monkeypatch.setenv("SMALLHOURS_SETTINGS", str(file))

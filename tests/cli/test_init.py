@@ -1,4 +1,4 @@
-"""Do three answers make a settings file that works?"""
+"""Tests that `smallhours init` turns three answers into a working settings file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Does a listener without any connection get to a working login, on this machine and over SSH?"""
+"""Tests of the logins of a listener without any connection, on this machine and over SSH."""
 
 import subprocess
 import sys
@@ -21,13 +21,13 @@ KEY = "5a4d" * 8
 
 @dataclass
 class Terminal:
-    """`smallhours` in a process of its own, with an Airflow home that does not exist yet."""
+    """Runs `smallhours` in a process of its own, with an Airflow home that does not exist yet."""
 
     home: Path
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the command; what it prints and reads is piped."""
+        """Start the command with piped input and output."""
         started = subprocess.Popen(
             [sys.executable, "-m", "smallhours", *arguments],
             cwd=self.home,
@@ -41,7 +41,7 @@ class Terminal:
         return started
 
     def run(self, *arguments: str, answers: str = "") -> tuple[int, str]:
-        """Run it to its end."""
+        """Run the command to its end."""
         process = self.start(*arguments)
         shown, _ = process.communicate(answers, timeout=120)
         return process.returncode, shown
@@ -76,7 +76,7 @@ def address_shown(process: subprocess.Popen[str]) -> str:
 
 
 def told_offline(terminal: Terminal) -> str:
-    """What the doctor says without asking anybody, on one line."""
+    """Return the output of `smallhours doctor --offline` on one line."""
     code, shown = terminal.run("doctor", "--offline")
     assert code == 1
     return " ".join(shown.split())

@@ -1,4 +1,4 @@
-"""Can a listener look back from the shell?"""
+"""Tests of `smallhours why`, `history` and `export`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`smallhours playlist` and `smallhours rollback`, as a person runs them."""
+"""Tests of `smallhours playlist` and `smallhours rollback` from end to end."""
 
 import pytest
 from typer.testing import CliRunner

@@ -1,4 +1,4 @@
-"""DAGs as Airflow runs them: in its own process, without a scheduler, against the sandbox."""
+"""Runs DAGs in-process, without a scheduler, against the sandbox."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ AIRFLOWS_OWN = "ignore::Warning"
 
 
 def load_dags() -> Mapping[str, Any]:
-    """The checkout's DAGs, parsed with the settings of the moment."""
+    """Return the checkout's DAGs, parsed with the current settings."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(dag_folder=str(CHECKOUT / "dags"))
@@ -25,7 +25,7 @@ def load_dags() -> Mapping[str, Any]:
 
 
 class Outcome:
-    """What became of a run."""
+    """The result of a DAG run."""
 
     def __init__(self, run: Any, log: pytest.LogCaptureFixture) -> None:
         self.succeeded: bool = run.state == "success"
@@ -45,7 +45,7 @@ class Outcome:
 def run_dag(
     airflow_db: None, house: House, caplog: pytest.LogCaptureFixture
 ) -> Callable[..., Outcome]:
-    """Run a DAG to its end, with the form filled in; returns what became of it."""
+    """Return a function that runs a DAG to its end, with the given form, and returns the result."""
     del airflow_db, house
 
     def run(dag: str, **form: Any) -> Outcome:

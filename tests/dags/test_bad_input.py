@@ -1,6 +1,6 @@
-"""What does the task's log say when something is wrong that only a person can put right?
+"""Tests of the task logs for errors that only a person can fix.
 
-Each time one line: what it is, and what to do about it. No traceback, and no second try.
+Each error is one line: what is wrong, and what to do. There is no traceback and no retry.
 """
 
 import os
@@ -21,7 +21,7 @@ RunDag = Callable[..., Outcome]
 
 
 def only_error(outcome: Outcome) -> str:
-    """The one error line of a failed run."""
+    """Return the one error line of a failed run."""
     assert not outcome.succeeded
     assert "Traceback" not in outcome.log
     assert len(outcome.errors) == 1, outcome.errors

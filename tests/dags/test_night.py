@@ -1,4 +1,4 @@
-"""Does a night go through the four DAGs, one listener at a time?"""
+"""Tests that a night runs through the four DAGs, one listener at a time."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ RunDag = Callable[..., Outcome]
 
 
 def announced(run_id: str) -> set[tuple[str, str | None]]:
-    """The assets that a run updated, with their partition keys."""
+    """Return the assets that a run updated, with their partition keys."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
 

@@ -1,4 +1,4 @@
-"""Does `docs/dags.md` say what the DAGs are?"""
+"""Tests that `docs/dags.md` is up to date."""
 
 import pytest
 

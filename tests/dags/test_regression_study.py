@@ -1,4 +1,4 @@
-"""Does the study fan out over its grid, go on after a failure, and end with a report?"""
+"""Tests that the study maps over its grid, goes on after a failure, and writes a report."""
 
 from collections.abc import Callable
 from pathlib import Path

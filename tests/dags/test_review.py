@@ -1,4 +1,4 @@
-"""Does somebody see tonight's list before it is published, if they ask for it?"""
+"""Tests of the approval of tonight's list before it is published."""
 
 from collections.abc import Callable
 from typing import Any

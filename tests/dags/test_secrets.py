@@ -1,4 +1,4 @@
-"""After nights that went well and nights that failed: is a secret to be found anywhere?"""
+"""Tests that no secret is stored or logged after successful and failed nights."""
 
 import os
 from collections.abc import Callable, Iterator

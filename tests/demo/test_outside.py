@@ -1,4 +1,4 @@
-"""Does the demo read the world outside as its listener would?"""
+"""Tests of the demo's client of the sandbox."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo

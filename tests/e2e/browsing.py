@@ -1,4 +1,4 @@
-"""A demo whose Airflow asks for a password, and a browser that is logged in to it."""
+"""A demo whose Airflow requires a login, and a browser that is logged in."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from rich.console import Console
 from smallhours.demo.driver import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# The browser asks nobody but this machine.
+# The browser contacts this machine only.
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -25,13 +25,13 @@ _QUIET = (
     "--disable-sync",
 )
 PATIENCE_MS = 60_000
-# Users of Airflow: the second may look and not press.
+# Users of Airflow; the second one has read-only access.
 OWNER, GUEST = "admin", "guest"
 
 
 @contextmanager
 def opened_browser() -> Iterator[Browser]:
-    """A headless Chromium; what is expected of a page may take its time on a busy machine."""
+    """Yield a headless Chromium with long timeouts, for busy machines."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_QUIET))
@@ -43,7 +43,7 @@ def opened_browser() -> Iterator[Browser]:
 
 @contextmanager
 def night_at_home(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
-    """A demo after its first night or a later one, still up, with a guest beside its owner."""
+    """Yield a running demo after a number of nights, with a read-only guest beside its owner."""
     for last in range(1, nights + 1):
         with Demo(folder, Console(stderr=True), open_to_all=False) as demo:
             if last == 1:
@@ -54,9 +54,9 @@ def night_at_home(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
 
 
 def _invite(demo: Demo) -> None:
-    """Let a guest into Airflow, as its owner would: by its configuration file.
+    """Add a guest to Airflow's configuration file.
 
-    Airflow makes up the passwords, but not the keys of a file that is there already.
+    Airflow generates the passwords, but not the keys of an existing configuration file.
     """
     home = demo.around.home.folder
     home.mkdir(parents=True)
@@ -71,7 +71,7 @@ def _invite(demo: Demo) -> None:
 def logged_in(
     browser: Browser, demo: Demo, *, user: str = OWNER, dark: bool = False, width: int = 1200
 ) -> Page:
-    """A page at Airflow's front, after the login form."""
+    """Return a page at Airflow's front page, after the login form."""
     passwords = json.loads(demo.around.home.passwords.read_text(encoding="utf-8"))
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
@@ -86,5 +86,5 @@ def logged_in(
 
 
 def inside(page: Page) -> FrameLocator:
-    """Our page, within Airflow's."""
+    """Return our page, which is embedded in Airflow's."""
     return page.frame_locator("iframe")

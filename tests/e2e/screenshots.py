@@ -1,4 +1,4 @@
-"""Draws docs/images/pages: every page after two nights, as a browser shows it.
+"""Draws docs/images/pages: screenshots of every page after two nights.
 
 python -m tests.e2e.screenshots
 """
@@ -18,12 +18,12 @@ from smallhours.training.study.asked import studies_in
 from tests.e2e.browsing import CHROMIUM, logged_in, night_at_home, opened_browser
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images" / "pages"
-# Where a page needs a question to have something to show.
+# Queries of pages that are empty without one.
 _QUESTIONS = {"explore": "?tags=shoegaze,+dream+pop:60"}
-# Thirty tracks look all alike: of these pages the beginning is enough.
+# Pages of which only the beginning is drawn: thirty tracks look all alike.
 _LONG = ("tonight",)
 PHONE_PX = 390
-# What a study of a few seconds can show.
+# A study that takes a few seconds.
 _STUDY = {
     "listener": LISTENER,
     "models": ["bayes", "linear"],
@@ -34,7 +34,7 @@ _STUDY = {
 
 
 def main() -> int:
-    """Draw them; 1 without a browser."""
+    """Draw the screenshots; return 1 without a browser."""
     if CHROMIUM is None:
         print("There is no Chromium on this machine: install it.", file=sys.stderr)  # noqa: T201
         return 1
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def carry_out_study(demo: Demo) -> str:
-    """Have the DAG compare a few models; returns where its report is among the pages."""
+    """Run the study's DAG with a few models and return the address of its report."""
     home = demo.around.home
     with closing(AirflowApi(home.url, password=home.password())) as api:
         run = api.trigger("regression_study", _STUDY)
@@ -59,7 +59,7 @@ def carry_out_study(demo: Demo) -> str:
 
 
 def draw(demo: Demo, addresses: dict[str, str]) -> None:
-    """Take the pictures: on light and on dark ground, on a phone, and within Airflow."""
+    """Take the screenshots: light and dark, on a phone, and within Airflow."""
     url = demo.around.home.url
     with opened_browser() as browser:
         for dark, width, suffix in (

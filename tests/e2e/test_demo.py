@@ -1,4 +1,4 @@
-"""Does the demo leave nothing behind, however it ends?"""
+"""Tests that the demo leaves no processes behind, however it ends."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _START_S = 120
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demo in a folder of its own, just started."""
+    """Yield a demo that was just started in a folder of its own."""
     command = [sys.executable, "-m", "smallhours", "demo", "--folder", str(tmp_path), "--leave"]
     with subprocess.Popen(
         command,
@@ -35,7 +35,7 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(process: subprocess.Popen[str], what: str) -> str:
-    """What the demo says up to a line that holds some words."""
+    """Return the demo's output up to the line with some words."""
     assert process.stdout is not None
     said = ""
     until = time.monotonic() + _START_S
@@ -48,7 +48,7 @@ def read_until(process: subprocess.Popen[str], what: str) -> str:
 
 
 def programs_in(folder: Path) -> list[str]:
-    """The command lines of processes whose environment or arguments name a folder."""
+    """Return the command lines of processes whose environment or arguments name a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""A night, and the one after it: every stage in its order, over the sandbox, no scheduler."""
+"""Tests of two nights: every stage in order, against the sandbox, without a scheduler."""
 
 import json
 from collections import Counter
@@ -52,7 +52,7 @@ def run_all(sandbox: SandboxServer, lake: Path, date: str = SUNDAY, *, times: in
 
 
 def content(lake: Path) -> dict[str, bytes]:
-    """Every file of the lake by its path, but for locks and the day's count of calls."""
+    """Return every file of the lake by its path, except locks and the day's call counts."""
     return {
         str(path.relative_to(lake)): path.read_bytes()
         for path in sorted(lake.rglob("*"))
@@ -75,7 +75,7 @@ def calls(sandbox: SandboxServer) -> Counter[str]:
 
 @pytest.fixture
 def fresh(sandbox: SandboxServer, small_world: World) -> Callable[[], SandboxServer]:
-    """The same world again, as it was before anybody touched it."""
+    """Return the unchanged world again."""
 
     def serve() -> SandboxServer:
         state = SandboxState(small_world)

@@ -1,4 +1,4 @@
-"""Does a person with a browser find the pages in Airflow, and do the buttons do what they say?"""
+"""Tests of the pages inside Airflow, with a real browser."""
 
 import datetime as dt
 import time
@@ -41,7 +41,7 @@ LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One night, run by the real scheduler; Airflow asks for a password."""
+    """Yield a demo after one night with the real scheduler; Airflow requires a login."""
     with night_at_home(tmp_path_factory.mktemp("home")) as demo:
         yield demo
 
@@ -194,20 +194,20 @@ def write_list(home: Demo, of: str) -> None:
 
 
 def wait_for(api: AirflowApi, run: str) -> None:
-    """Until a run of `write_playlist` has succeeded."""
+    """Wait until a run of `write_playlist` has succeeded."""
     while (state := api.run_state("write_playlist", run)) not in ("success", "failed"):
         time.sleep(1)
     assert state == "success"
 
 
 def in_spotify(home: Demo) -> list[str]:
-    """What stands in the listener's playlist, in order."""
+    """Return the tracks of the listener's playlist, in order."""
     name = load_settings(home.around.home.settings).listener(LISTENER).playlist.name
     return [item.uri for item in outside.read_playlist(home.around.sandbox, name)]
 
 
 def chosen(home: Demo) -> list[str]:
-    """The main list of the newest night."""
+    """Return the main list of the newest night."""
     rows = lake(home).frame(
         RECOMMENDATIONS,
         columns=["intent", "track_key", "position"],

@@ -1,4 +1,4 @@
-"""Stages that meet misbehaving services, or are killed, end with the lake of a quiet night."""
+"""Tests that stages leave the same lake as a quiet night, despite faults and kills."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The pages over a lake that one night was run into, with a visitor who may read and write."""
+"""Fixtures of the pages' tests: a listener with a lake, and a browser with a role."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ SECRET = "of the tests"
 
 @dataclass
 class Visitor:
-    """Somebody at the pages, with the role that a test gives them."""
+    """A visitor of the pages, with the role that a test gives them."""
 
     lake: Lake
     role: str = "writer"
@@ -31,7 +31,7 @@ class Visitor:
         self.paused = [dag for dag in self.paused if dag not in dags]
 
     def host(self) -> Host:
-        """What Airflow would lend, for this visitor."""
+        """Return the interface to Airflow for this visitor."""
 
         def may_read(request: Request) -> None:
             del request
@@ -56,7 +56,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """The listener `default` with an empty lake."""
+    """Return a visitor of the listener `default`, whose lake is empty."""
     settings = tmp_path / "smallhours.toml"
     settings.write_text('[listeners.default]\nlastfm_user = "ada"\ntimezone = "Europe/Dublin"\n')
     monkeypatch.setenv("SMALLHOURS_SETTINGS", str(settings))
@@ -66,7 +66,7 @@ def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visitor:
 
 @pytest.fixture
 def browser(visitor: Visitor) -> Iterator[TestClient]:
-    """A browser that does not follow redirects, so that a test sees them."""
+    """Yield a browser that does not follow redirects, so that a test sees them."""
     from fastapi import FastAPI
 
     outer = FastAPI()

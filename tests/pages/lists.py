@@ -1,4 +1,4 @@
-"""A listener's past lists, written by hand."""
+"""Helpers that write a listener's past lists and reactions to a lake."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def add_list(
     explored: int = 0,
     listener: str = ME,
 ) -> list[str]:
-    """A night's list, chosen and written; the last `explored` of it from below the cut.
+    """Add a published list of a night; its last `explored` tracks are explored ones.
 
     Returns:
         The track keys.
@@ -53,7 +53,7 @@ def add_list(
 
 
 def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:
-    """What became of some picks of a night, by track key."""
+    """Add reactions to picks of a night, by track key."""
     at = dt.datetime.combine(night, dt.time(20), dt.UTC)
     rows = [
         {"night": night, "intent": "main", "track_key": key, "reaction": reaction, "at": at}
@@ -64,7 +64,7 @@ def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> N
 
 
 def add_energy(lake: Lake, key: str, value: float, *, margin: float) -> None:
-    """A predicted energy."""
+    """Add a predicted energy."""
     row: dict[str, Any] = {"track_key": key, "source": "predicted", "feature": "energy"}
     row |= {"value": value, "low": value - margin, "high": value + margin, "model": "m"}
     row |= {"fetched_at": NIGHT, "prefix": prefix_of(key.split(" · ")[0])}
@@ -72,6 +72,6 @@ def add_energy(lake: Lake, key: str, value: float, *, margin: float) -> None:
 
 
 def reactions_of(lake: Lake, key: str) -> set[str]:
-    """What stands in `feedback` about a track."""
+    """Return the reactions to a track in `feedback`."""
     rows = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where={"listener": ME})
     return set(rows.loc[rows["track_key"] == key, "reaction"])

@@ -1,4 +1,4 @@
-"""Who may open which address, and what does a visitor see when something is wrong?"""
+"""Tests of the routes: permissions and error pages."""
 
 import pytest
 from fastapi.routing import APIRoute

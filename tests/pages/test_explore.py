@@ -1,4 +1,4 @@
-"""Does a question get its answer, and does saving it make a playlist without harm to the file?"""
+"""Tests of the Explore page: answers, and saving a playlist to the settings file."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ FORM = {"listener": "default", "tags": "shoegaze, dream pop:60", "name": "Night 
 
 
 def token() -> str:
-    """What a form of a visitor without a login carries."""
+    """Return the form token of a visitor without a login."""
     return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
 
 

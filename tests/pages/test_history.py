@@ -1,4 +1,4 @@
-"""Does the page tell what became of past lists, and does its button bring one back?"""
+"""Tests of the History page: reactions to past lists, and the rollback button."""
 
 from fastapi.testclient import TestClient
 

@@ -1,4 +1,4 @@
-"""Does the page show the models in use, their figures, who won, and what each part brings?"""
+"""Tests of the Models page: models in use, measurements, promotions and contributions."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from tests.training.study.rows_by_hand import SMALL, some_rows
 
 
 def save_taste(lake: Lake, night: dt.date, *, promoted: str, why: str) -> str:
-    """A version of the taste; returns its name."""
+    """Save a version of the taste model and return its name."""
     card = ModelCard(
         name="taste",
         owner=ME,

@@ -1,4 +1,4 @@
-"""Does the page show the profile that the night made?"""
+"""Tests of the Taste page."""
 
 import pandas as pd
 from fastapi.testclient import TestClient

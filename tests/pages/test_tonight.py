@@ -1,4 +1,4 @@
-"""Does the page show tonight's list as it is, and do its buttons write what they say?"""
+"""Tests of the Tonight page: tonight's list, and its buttons."""
 
 import datetime as dt
 import re

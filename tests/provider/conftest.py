@@ -1,4 +1,4 @@
-"""Airflow's connections and variables, in a home of the tests' own."""
+"""Fixtures of Airflow's connections and variables, in a separate Airflow home."""
 
 from tests.airflow_home import airflow_db, house
 

@@ -1,4 +1,4 @@
-"""Where do a listener's secrets come from, and what becomes of a login that Spotify renews?"""
+"""Tests of credentials in Airflow's connections, and of renewed refresh tokens."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")
 
 @pytest.fixture
 def secrets(airflow_db: None, house: House) -> Iterator[AirflowSecrets]:
-    """Over Airflow's database, which is as empty afterwards as before, and the environment."""
+    """Yield the secrets of the environment and an Airflow database, which is emptied afterwards."""
     from airflow.models.connection import Connection
     from airflow.models.variable import Variable
     from airflow.utils.session import create_session
@@ -120,7 +120,7 @@ def test_a_login_that_a_variable_would_hide_is_refused(secrets: AirflowSecrets) 
 
 
 def store(name: str, **fields: object) -> None:
-    """Put a connection into Airflow's database."""
+    """Add a connection to Airflow's database."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 

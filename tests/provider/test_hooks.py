@@ -1,4 +1,4 @@
-"""Do the hooks find a listener's client, and tell a good connection from a bad one?"""
+"""Tests of the hooks: a listener's client, and the connection test."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Does Airflow know our connection types?"""
+"""Tests that Airflow knows the connection types."""
 
 import importlib.metadata
 

@@ -1,4 +1,4 @@
-"""What the listener is told, and that it reaches them over a real Apprise connection."""
+"""Tests of notices to the listener, over a real Apprise connection."""
 
 import datetime as dt
 import json
@@ -25,7 +25,7 @@ TOLD = NotOurs("Our playlist lost its marker.", remedy="Put it back.")
 
 
 class Messenger:
-    """A messenger that Apprise can reach by `json://`."""
+    """A receiver of messages that Apprise can reach by `json://`."""
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ class Messenger:
                 self.end_headers()
 
             def log_message(self, *_args: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = HTTPServer(("127.0.0.1", 0), Receiver)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

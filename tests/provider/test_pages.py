@@ -1,4 +1,4 @@
-"""Do the pages warn of a login's end, and of nothing else? Are Airflow's roles theirs?"""
+"""Tests of the pages' interface to Airflow: login warnings and roles."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What becomes of a task whose stage failed, and what does its log say?"""
+"""Tests of failed stages: the task's state, and its log."""
 
 import datetime as dt
 import logging
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")
 
 
 def stopped_by(error: SmallhoursError) -> StageStopped:
-    """How a task ends that meets an error."""
+    """Return how a task ends when it meets an error."""
     with pytest.raises(StageStopped) as caught, plain_errors():
         raise error
     return caught.value

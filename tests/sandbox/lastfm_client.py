@@ -1,4 +1,4 @@
-"""How do these tests speak to the sandbox's Last.fm? With pylast itself, and with requests."""
+"""Clients of the sandbox's Last.fm for the tests: pylast itself, and plain requests."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from smallhours.sandbox.server import SandboxServer
 
 
 class ToSandbox(httpx2.HTTPTransport):
-    """Sends what pylast addresses to ws.audioscrobbler.com to the sandbox instead."""
+    """A transport that redirects pylast's requests for ws.audioscrobbler.com to the sandbox."""
 
     def __init__(self, base: str) -> None:
         super().__init__()
@@ -25,13 +25,13 @@ class ToSandbox(httpx2.HTTPTransport):
 
 
 def network(sandbox: SandboxServer, key: str = LASTFM_API_KEY) -> Any:
-    """A pylast network whose Last.fm is the sandbox."""
+    """Return a pylast network whose Last.fm is the sandbox."""
     proxy = {"https://ws.audioscrobbler.com": ToSandbox(sandbox.url)}
     return pylast.LastFMNetwork(key, LASTFM_API_SECRET, proxy=proxy)
 
 
 def ask(sandbox: SandboxServer, method: str, **params: object) -> requests.Response:
-    """One JSON call with GET; ``api_key=None`` and ``format=None`` leave those out."""
+    """Send one JSON call with GET; ``api_key=None`` and ``format=None`` omit those."""
     sent = {"method": method, "api_key": LASTFM_API_KEY, "format": "json", **params}
     kept = {key: str(value) for key, value in sent.items() if value is not None}
     kept = {key.rstrip("_"): value for key, value in kept.items()}
@@ -39,7 +39,7 @@ def ask(sandbox: SandboxServer, method: str, **params: object) -> requests.Respo
 
 
 def node(sandbox: SandboxServer, method: str, **params: object) -> Any:
-    """The content below the root of a successful JSON answer."""
+    """Return the content below the root of a successful JSON answer."""
     answer = ask(sandbox, method, **params)
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -48,6 +48,6 @@ def node(sandbox: SandboxServer, method: str, **params: object) -> Any:
 
 
 def post_faults(sandbox: SandboxServer, *rules: dict[str, object]) -> None:
-    """Make the sandbox misbehave."""
+    """Add fault rules to the sandbox."""
     answer = requests.post(f"{sandbox.url}/_sandbox/faults", json=list(rules), timeout=10)
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Does a reply have the form that the machine-readable description of the Web API gives it?"""
+"""Validation of replies against the machine-readable description of the Web API."""
 
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ LIVE_NULLS = {"context", "cursors", "next", "added_by"}
 
 
 def check_contract(method: str, path: str, status: int, body: Any) -> None:
-    """Assert that a reply fits what the description says of that operation and status."""
+    """Assert that a reply matches the description of that operation and status."""
     document = _document()
     answer = document["paths"][path][method.lower()]["responses"][str(status)]
     if "$ref" in answer:
@@ -35,7 +35,7 @@ def _document() -> Any:
 
 
 def _as_json_schema(node: Any) -> Any:
-    """Turn OpenAPI 3.0's `nullable` into JSON Schema and forget what is gone."""
+    """Convert OpenAPI 3.0's `nullable` to JSON Schema and drop removed fields."""
     if isinstance(node, list):
         return [_as_json_schema(each) for each in node]
     if not isinstance(node, dict):

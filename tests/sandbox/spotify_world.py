@@ -25,7 +25,7 @@ def small_world() -> World:
 
 
 def retitled(titles: dict[int, str], artists: dict[int, str] | None = None) -> World:
-    """Return the small world with a few titles and artist names exchanged."""
+    """Return the small world with a few titles and artist names replaced."""
     world = small_world()
     names = {**dict(enumerate(world.artist_name)), **(artists or {})}
     return replace(
@@ -37,7 +37,7 @@ def retitled(titles: dict[int, str], artists: dict[int, str] | None = None) -> W
 
 
 class Api:
-    """One listener's access to one sandbox."""
+    """A client with one listener's access to one sandbox."""
 
     def __init__(self, server: SandboxServer, session: requests.Session) -> None:
         self.server = server
@@ -59,14 +59,14 @@ class Api:
         return answer.json()
 
     def refusal(self, method: str, path: str, **more: Any) -> tuple[int, str]:
-        """Return status and message of an error, having checked that the body repeats both."""
+        """Return status and message of an error, after checking that the body repeats both."""
         answer = self.call(method, path, **more)
         error = answer.json()["error"]
         assert error["status"] == answer.status_code
         return answer.status_code, error["message"]
 
     def pages(self, first: Any) -> Iterator[Any]:
-        """Follow absolute `next` addresses."""
+        """Return all pages, following absolute `next` addresses."""
         while first is not None:
             yield first
             first = self.get(first["next"]) if first["next"] else None

@@ -1,4 +1,4 @@
-"""What the AcousticBrainz-shaped endpoints know of a recording."""
+"""Tests of the AcousticBrainz API: coverage and documents."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: which calls a rule picks, and what broken transport looks like."""
+"""Tests of fault rules: matching of calls, and broken transport."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tags, neighbours and charts of artists, tracks and tags, as pylast and as JSON see them."""
+"""Tests of tags, neighbours and charts of artists, tracks and tags, through pylast and as JSON."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ AWKWARD = 'Guns & "Roses" <Live> ä 音'
 
 
 def named(world: World, track: int) -> tuple[str, str]:
-    """Artist and Last.fm title of a track."""
+    """Return artist and Last.fm title of a track."""
     return world.artist_name[world.track_artist[track]], world.lastfm_title(track)
 
 
 def page_with(world: World, *, tags: bool) -> int:
-    """A track that stands for its page and has tags, or has none."""
+    """Return a track that represents its page and has tags, or has none."""
     pages = np.unique(LastfmIndex(world).page_of)
     return int(next(page for page in pages if bool(len(world.track_tags[int(page)][0])) is tags))
 

@@ -1,4 +1,4 @@
-"""How Last.fm refuses: numbers, words and HTTP statuses, in JSON and through pylast."""
+"""Tests of Last.fm's error replies: numbers, messages and statuses, as JSON and through pylast."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Last.fm's history when it misbehaves: drift, doubles, gaps, wrong rows and wrong totals."""
+"""Tests of faults in Last.fm's history: drift, duplicates, gaps, wrong rows and wrong totals."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ RECENT = "user.getRecentTracks"
 
 
 def times(rows: list[dict[str, Any]]) -> list[int]:
-    """When the scrobbles of a page began."""
+    """Return the start times of the scrobbles of a page."""
     return [int(row["date"]["uts"]) for row in rows]
 
 
 def everything(sandbox: SandboxServer, limit: int = 1000) -> list[tuple[int, str]]:
-    """ada's whole history, page by page, as a simple client reads it."""
+    """Return ada's whole history, page by page, as a simple client reads it."""
     rows: list[tuple[int, str]] = []
     page, pages = 1, 1
     while page <= pages:

@@ -1,4 +1,4 @@
-"""user.getLovedTracks, user.getTopTracks, user.getInfo, and getInfo's answers for a listener."""
+"""Tests of user.getLovedTracks, user.getTopTracks, user.getInfo, and of getInfo for a listener."""
 
 from collections import Counter
 

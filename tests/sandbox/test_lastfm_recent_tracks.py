@@ -1,4 +1,4 @@
-"""user.getRecentTracks as pylast and as JSON see it: windows, pages, what plays now."""
+"""Tests of user.getRecentTracks through pylast and as JSON: windows, pages, the current track."""
 
 import numpy as np
 import pylast
@@ -10,14 +10,14 @@ from tests.sandbox.lastfm_client import ask, network, node, post_faults
 
 
 def history(state: SandboxState) -> list[tuple[int, str]]:
-    """(uts, Last.fm title) of everything that ada scrobbled, newest first."""
+    """Return (uts, Last.fm title) of all of ada's scrobbles, newest first."""
     log = state.scrobbles("ada")
     titles = [state.world.lastfm_title(int(track)) for track in log.track]
     return list(zip(log.at.tolist(), titles, strict=True))[::-1]
 
 
 def start_playing(state: SandboxState) -> int:
-    """Move the clock of a state into the middle of ada's last play; returns that track."""
+    """Move the clock of a state into the middle of ada's last play; return that track."""
     ada = state.world.listeners["ada"]
     state.now = float(ada.play_at[-1] + ada.play_ms[-1] / 2000)
     return int(ada.play_track[-1])

@@ -1,4 +1,4 @@
-"""One tree, two wire formats: nothing is lost on the way to XML or JSON."""
+"""Tests that one tree is rendered as XML and as JSON without loss."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which audio features the ReccoBeats-shaped endpoint knows, and how it answers."""
+"""Tests of the ReccoBeats API: coverage and answers."""
 
 from collections.abc import Iterator
 from typing import Any

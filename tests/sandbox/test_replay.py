@@ -1,4 +1,4 @@
-"""A real log served as a world."""
+"""Tests of a world built from a scrobble log."""
 
 import gzip
 from pathlib import Path

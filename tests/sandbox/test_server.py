@@ -1,4 +1,4 @@
-"""The sandbox as a server: start, stop, steering, and what the command line runs."""
+"""Tests of the sandbox server: start, stop, admin routes, and the command line."""
 
 import os
 import re
@@ -28,7 +28,7 @@ TINY = {"seed": 7, "artists": 40, "tracks": 200, "scrobbles": 300}
 
 
 def get(sandbox: SandboxServer, path: str) -> requests.Response:
-    """GET one of the steering routes."""
+    """GET one of the admin routes."""
     return requests.get(f"{sandbox.url}/_sandbox/{path}", timeout=10)
 
 
@@ -188,7 +188,7 @@ def test_one_app_serves_all_services(sandbox: SandboxServer) -> None:
 
 
 def start(state_file: Path, cache: Path, ready: str) -> tuple["subprocess.Popen[str]", str]:
-    """Run the blocking server in a process of its own; returns it and the line with ``ready``."""
+    """Start the blocking server in a process of its own; return it and the line with ``ready``."""
     options = ", ".join(f"{key}={value}" for key, value in TINY.items())
     code = (
         "from pathlib import Path\n"

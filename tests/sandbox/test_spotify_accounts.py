@@ -1,4 +1,4 @@
-"""How tokens are granted, refreshed, refused and how they age."""
+"""Tests of tokens: granting, refreshing, refusal and expiry."""
 
 import base64
 import time

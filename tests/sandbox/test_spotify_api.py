@@ -1,4 +1,4 @@
-"""What the catalogue answers, what is gone, what never was, and what is counted."""
+"""Tests of the catalogue endpoints, removed and unknown endpoints, and call counts."""
 
 from collections.abc import Iterator
 

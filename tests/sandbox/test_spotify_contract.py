@@ -1,4 +1,4 @@
-"""Every supported Web API endpoint answers in the documented form, without what 2026 removed."""
+"""Tests that every supported endpoint answers as documented, without fields removed in 2026."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a `fields` parameter leaves of a reply."""
+"""Tests of the `fields` parameter."""
 
 from typing import Any
 

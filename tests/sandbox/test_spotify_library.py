@@ -1,4 +1,4 @@
-"""What `/me/library` keeps, drops and finds."""
+"""Tests of `/me/library`: saving, removing and looking up."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a listener's top, saved and recent tracks look like."""
+"""Tests of a listener's top, saved and recent tracks."""
 
 from collections.abc import Iterator
 from datetime import datetime

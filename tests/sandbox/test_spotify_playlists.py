@@ -1,4 +1,4 @@
-"""How playlists are created, read, filled, replaced, reordered and refused."""
+"""Tests of playlists: create, read, add, replace, reorder, and refusals."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Which queries find which tracks, and in which order."""
+"""Tests of search: hits and their order."""
 
 from collections.abc import Iterator
 from functools import cache

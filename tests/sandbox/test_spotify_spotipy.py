@@ -1,4 +1,4 @@
-"""spotipy itself, as people use it, against the sandbox."""
+"""Tests of spotipy itself against the sandbox."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +32,7 @@ def client(api: Api) -> Iterator[Any]:
 
 
 def manager(api: Api, refresh_token: str) -> Any:
-    """Return spotipy's own OAuth manager with an access token that is long over."""
+    """Return spotipy's own OAuth manager with an expired access token."""
     cached = {
         "access_token": "old",
         "refresh_token": refresh_token,

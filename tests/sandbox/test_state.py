@@ -1,4 +1,4 @@
-"""The sandbox while it runs: clock, simulated days, playlists, and continuing later."""
+"""Tests of the running sandbox: clock, simulated days, playlists, and saving."""
 
 from datetime import UTC, datetime
 from pathlib import Path

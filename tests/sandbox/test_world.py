@@ -1,4 +1,4 @@
-"""The generated world, small: is it complete, and does it look like the real thing?"""
+"""Tests of the generated world: completeness, and likeness to real data."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ from smallhours.sandbox.world import FEATURES, VERSIONS, World
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """The size of the demo: large enough to judge distributions."""
+    """Return a world of the demo's size, large enough to judge distributions."""
     return generate_world(seed=1983, artists=600, tracks=6_000, scrobbles=5_000)
 
 

@@ -1,4 +1,4 @@
-"""The generated listeners: do they listen like people?"""
+"""Tests that the generated listeners' histories resemble those of people."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -132,7 +132,7 @@ def test_the_library_holds_what_was_heard_and_is_liked(world: World) -> None:
 
 
 def test_what_is_near_to_the_library_is_liked_more_than_the_rest(world: World) -> None:
-    """So that a recommender has something to find, and chance does badly."""
+    """Check that a recommender has something to find, and that random picks do badly."""
     ada = world.listeners["ada"]
     liking = ada.taste.liking
     near = np.concatenate([world.track_similar[track][0][:20] for track in ada.saved])

@@ -1,4 +1,4 @@
-"""Lives that are over in seconds: one listener, a small world."""
+"""Simulations that take seconds: one listener in a small world."""
 
 from dataclasses import replace
 
@@ -14,5 +14,5 @@ LIFE = Life(
 
 
 def life_by(rival: str, nights: int) -> Life:
-    """The same life with another way to rank, and a catalog of the first night."""
+    """Return the same simulation with another ranker, and a catalog from the first night only."""
     return replace(LIFE, rival=rival, nights=nights, catalog_every=10, training_every=10)

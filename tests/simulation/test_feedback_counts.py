@@ -1,4 +1,4 @@
-"""Two equal nights and days; then one of two listeners takes picks out of the playlist."""
+"""Tests that removed picks count: two equal simulations, in one of which picks are removed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ NIGHTS_AFTER = 2
 
 @dataclass
 class Lives:
-    """What two lives came to that differ by nothing but the removed picks.
+    """The results of two simulations that differ only in the removed picks.
 
     Attributes:
-        removing: Of the listener who took picks out.
-        content: Of the one who did not.
-        removed: Keys of those picks.
-        later: Keys of all that was picked in the nights after.
-        card: Of the model that was trained in the night after.
-        before: Of the one before it.
+        removing: Ranking of the listener who removed picks.
+        content: Ranking of the one who did not.
+        removed: Keys of the removed picks.
+        later: Keys of all picks in the nights after.
+        card: Card of the model that was trained in the night after.
+        before: Card of the model before it.
     """
 
     removing: pd.DataFrame
@@ -71,25 +71,25 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
 
 
 def trained(living: Living) -> ModelCard:
-    """The card of the newest taste, in use or not."""
+    """Return the card of the newest taste model, in use or not."""
     registry = Registry.of(living.lake)
     return registry.open(ADA, NAME, registry.versions(ADA, NAME)[-1]).card
 
 
 def ranked(living: Living) -> pd.DataFrame:
-    """All that was considered for the newest list, by track key."""
+    """Return everything that was ranked for the newest list, by track key."""
     rows = living.lake.frame(RECOMMENDATIONS, where={"listener": ADA})
     newest: pd.DataFrame = rows[rows["night"] == rows["night"].max()].set_index("track_key")
     return newest
 
 
 def picks(rows: pd.DataFrame) -> frozenset[str]:
-    """The tracks of the list itself."""
+    """Return the tracks of the list itself."""
     return frozenset(rows.index[rows["position"].notna()])
 
 
 def take_out(living: Living) -> frozenset[str]:
-    """The listener takes some picks out by hand, those of whose artists most is left to pick."""
+    """Remove some picks as the listener would: those whose artists have most candidates left."""
     (playlist,) = (each for each in living.state.playlists.values() if each.by_app)
     ledger = living.lake.frame(PLAYLISTS).sort_values("night").iloc[-1]
     keys = dict(zip(ledger["uris"], ledger["track_keys"], strict=True))

@@ -19,7 +19,7 @@ from tests.simulation.small_lives import ADA, LIFE, SMALL, life_by
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What every way to rank finds on the first night."""
+    """Return a lake with the results of the first evening."""
     folder = tmp_path_factory.mktemp("evening") / "lake"
     spend_evening(LIFE, folder)
     return folder
@@ -27,7 +27,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def popular(evening: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """One night of the rival who ranks by popularity; the day has not begun."""
+    """Yield a simulation of the popularity baseline after one night, before its day."""
     with first_night("popularity", evening, tmp_path_factory.mktemp("popular")) as living:
         assert truth_of(living.state, ADA) is None
         assert living.morning() is None
@@ -37,7 +37,7 @@ def popular(evening: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def first_seed(evening: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """One night of the rival who ranks by the first seed's classifier."""
+    """Yield a simulation of the first seed's classifier after one night."""
     with first_night("first_seed", evening, tmp_path_factory.mktemp("first_seed")) as living:
         living.night()
         yield living

@@ -1,9 +1,9 @@
-"""How do figures become pictures? Data in, one accessible SVG out, as text.
+"""Charts as accessible SVG text: each function takes data and returns one `<svg>` element.
 
-No script and no style sheet is needed: text and lines take `currentColor`, series take
-`var(--chart-1, ...)` and so on, each with a fallback that reads on light and on dark ground. A page
-that inlines a chart sets those properties as it likes; `as_file` makes a picture that stands on its
-own and follows the reader's light or dark mode.
+No script and no style sheet is needed: text and lines use `currentColor`, series use
+`var(--chart-1, ...)` and so on, each with a fallback that is readable on light and on dark.
+A page that inlines a chart may set those properties; `as_file` makes a stand-alone picture that
+follows the reader's light or dark mode.
 """
 
 from smallhours.charts.bars import Bars, grouped_bars, horizontal_bars

@@ -1,4 +1,4 @@
-"""How much is each thing, side by side? Upright bars in groups, or lying ones in a list."""
+"""Bar charts: grouped vertical bars and a list of horizontal bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, no_data, tex
 from smallhours.charts.scale import Scale, figure, finite, span, ticks
 
 LEFT, BELOW, ROW = 64, 30, 24
-# A value above its bar needs this much width to be read.
+# Minimum width of a bar, in pixels, for its value to be written above it.
 READABLE = 30
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One series: a bar in each group.
+    """One series of a grouped bar chart: one bar per group.
 
     Attributes:
-        name: In the legend.
-        values: One per group; None or NaN where there is none.
-        errors: Half the length of the error bar of each, if any.
+        name: Name in the legend.
+        values: One value per group; None or NaN where there is none.
+        errors: Half the length of each error bar, one per group; empty for none.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Bars:
     errors: Sequence[float | None] = ()
 
     def error(self, at: int) -> float:
-        """The error of a bar; 0 where none is known."""
+        """Return half the error bar of the group at index `at`; 0 where none is known."""
         known = finite(self.errors[at : at + 1])
         return known[0] if known else 0.0
 
@@ -42,20 +42,20 @@ def grouped_bars(
     height: float = 320,
     digits: int = 3,
 ) -> str:
-    """Bars of several series in groups, from zero, each with its value above it.
+    """Draw bars of several series in groups, starting at zero, each with its value above it.
 
     Args:
-        title: What is compared.
-        groups: Names below the groups.
-        series: A bar per group each; values that are not there leave a gap.
-        desc: What is to be seen; the values are added.
-        y_label: What the values are, with their unit.
-        width: In pixels.
-        height: In pixels.
-        digits: Of the values, after the point.
+        title: Title of the chart.
+        groups: Labels below the groups.
+        series: One bar per group each; missing values leave a gap.
+        desc: Description for readers who can't see the chart; the values are appended.
+        y_label: Label of the y axis, with the unit.
+        width: Width in pixels.
+        height: Height in pixels.
+        digits: Decimal places of the values.
 
     Raises:
-        ValueError: when a series has another number of values than there are groups.
+        ValueError: When a series has a different number of values than there are groups.
     """
     if any(len(bars.values) != len(groups) for bars in series):
         raise ValueError("each series needs one value per group")
@@ -105,15 +105,17 @@ def horizontal_bars(
     width: float = 640,
     digits: int = 3,
 ) -> str:
-    """One lying bar per name, from zero, with its value at its end; negative ones go left.
+    """Draw one horizontal bar per name, from zero, with its value at its end.
+
+    Negative bars go left.
 
     Args:
-        title: What is compared.
-        values: By name, in the order to be shown; what is not finite is left out.
-        desc: What is to be seen; the values are added.
-        x_label: What the values are, with their unit.
-        width: In pixels; the height follows from how many there are.
-        digits: Of the values, after the point.
+        title: Title of the chart.
+        values: Value by name, in the order shown; values that are not finite are left out.
+        desc: Description for readers who can't see the chart; the values are appended.
+        x_label: Label of the x axis, with the unit.
+        width: Width in pixels; the height follows from the number of bars.
+        digits: Decimal places of the values.
     """
     drawn = {name: value for name, value in values.items() if finite([value])}
     if not drawn:
@@ -124,7 +126,7 @@ def horizontal_bars(
     top = canvas.heading() + 8
     gutter = min(MARGIN + max(map(text_width, drawn)) + 10, width * 0.45)
     low, high = span(drawn.values(), from_zero=True)
-    # Room for a value at either end.
+    # Leave room for a value at either end.
     x = Scale(low, high, gutter + (48 if low < 0 else 0), width - MARGIN - 48)
     for at, (name, value) in enumerate(drawn.items()):
         y = top + ROW * at
@@ -155,7 +157,7 @@ def _upright(
     tip: str,
     digits: int,
 ) -> None:
-    """One bar at (left, width), its error bar, and its value where there is room to read it."""
+    """Draw one vertical bar at (left, width), its error bar, and its value where it is readable."""
     left, each = spot
     canvas.rect(
         left, min(y(0), y(value)), each * 0.9, abs(y(0) - y(value)), paint, opacity=0.85, tip=tip
@@ -172,6 +174,6 @@ def _upright(
 
 
 def _shortened(name: str, room: float) -> str:
-    """A name that fits; its rest is told by an ellipsis."""
+    """Shorten a name to the room it has, in pixels; an ellipsis marks what was cut off."""
     letters = max(int(room / text_width("x")), 4)
     return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"

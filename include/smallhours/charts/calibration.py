@@ -1,4 +1,4 @@
-"""Does what was promised come true? The share that happened against what was said."""
+"""Reliability diagram: the observed share against the predicted probability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ LEFT, BELOW = 64, 46
 
 @dataclass(frozen=True)
 class Promise:
-    """One point of the curve.
+    """One point of a reliability diagram.
 
     Attributes:
-        said: The probability that was given, 0-1.
-        happened: The share of the cases that came true, 0-1.
-        n: How many cases.
-        low, high: The ends of the interval of `happened`, if known.
+        said: The predicted probability, 0-1.
+        happened: The observed share of positive cases, 0-1.
+        n: Number of cases.
+        low, high: Ends of the interval of `happened`, if known.
     """
 
     said: float
@@ -27,7 +27,7 @@ class Promise:
     high: float | None = None
 
     def told(self) -> str:
-        """In words: `0.35 said, 0.5 of 12 happened (0.25 to 0.75)`."""
+        """Return the point in words: `0.35 said, 0.5 of 12 happened (0.25 to 0.75)`."""
         ends = finite([self.low, self.high])
         interval = f" ({number(ends[0])} to {number(ends[1])})" if len(ends) == 2 else ""
         return f"{number(self.said)} said, {number(self.happened)} of {self.n:,} happened{interval}"
@@ -43,16 +43,16 @@ def reliability(
     width: float = 400,
     height: float = 380,
 ) -> str:
-    """A calibration curve: points with intervals, and the diagonal on which promises are kept.
+    """Draw a calibration curve: points with intervals, and the diagonal of perfect calibration.
 
     Args:
-        title: Whose promises these are.
-        points: In the order of what was said; what is not finite is left out.
-        desc: What is to be seen; the values and counts are added.
-        x_label: What x is.
-        y_label: What y is.
-        width: In pixels.
-        height: In pixels.
+        title: Title of the chart.
+        points: By ascending predicted probability; points that are not finite are left out.
+        desc: Description for readers who can't see the chart; values and counts are appended.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+        width: Width in pixels.
+        height: Height in pixels.
     """
     drawn = [each for each in points if len(finite([each.said, each.happened])) == 2]
     if not drawn:

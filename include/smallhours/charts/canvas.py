@@ -1,6 +1,6 @@
-"""What do all charts share? The SVG document, its marks, the axes, the legend, and "no data".
+"""The SVG canvas that all charts share: marks, axes, legend and the empty chart.
 
-Everything that a caller gives is escaped: labels are names of tags and artists, written by
+Every text that a caller gives is escaped: labels are names of tags and artists, written by
 strangers.
 """
 
@@ -11,16 +11,16 @@ from xml.sax.saxutils import escape, quoteattr
 
 from smallhours.charts.scale import Scale, number
 
-# Apart in hue and in lightness, and 3:1 against white and against near-black.
+# Distinct in hue and in lightness, with a contrast of 3:1 against white and near-black.
 COLOURS = ("#3572c6", "#c8690f", "#1f8f66", "#9a58bd", "#c2413c", "#6f787e")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 SMALL, NORMAL, LARGE = 11, 12, 15
-# The mean width of a letter, in parts of the font's size.
+# Mean width of a letter, as a share of the font size.
 LETTER = 0.56
 LINE_HEIGHT = 18
 MARGIN = 12
 
-# What XML 1.0 cannot hold at all, escaped or not.
+# Characters that XML 1.0 does not allow, escaped or not.
 _FORBIDDEN = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if code not in (9, 10, 13)}
 _FORBIDDEN |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 
@@ -31,29 +31,30 @@ _ON_ITS_OWN = (
 
 
 def colour(at: int) -> str:
-    """The paint of a series, by its place; a page may set `--chart-1` and so on."""
+    """Return the CSS colour of the series at an index; a page may set `--chart-1` and so on."""
     place = at % len(COLOURS)
     return f"var(--chart-{place + 1}, {COLOURS[place]})"
 
 
 def text_width(content: str, size: int = NORMAL) -> float:
-    """About how wide a text is, in pixels."""
+    """Return the approximate width of a text, in pixels."""
     return LETTER * size * len(content)
 
 
 def on_axis(value: float) -> str:
-    """A value beside an axis: the steps between them may be small."""
+    """Return an axis label; up to six decimals, since the steps between ticks may be small."""
     return number(value, 6)
 
 
 @dataclass
 class Canvas:
-    """An SVG that is being drawn.
+    """An SVG document under construction.
 
     Attributes:
-        title: The heading, and the picture's name for those who hear it read.
-        desc: What is to be seen, in a sentence, for those who can't see it.
-        width, height: In pixels; the picture scales with what holds it.
+        title: The heading, also the accessible name of the picture.
+        desc: A sentence that describes the picture for readers who can't see it.
+        width, height: In pixels; the picture scales with its container.
+        marks: The SVG elements drawn so far.
     """
 
     title: str
@@ -74,7 +75,7 @@ class Canvas:
         upright: bool = True,
         opacity: float = 1.0,
     ) -> None:
-        """A line of text with its base line at y."""
+        """Draw a line of text with its baseline at y."""
         turn = "" if upright else f' transform="rotate(-90 {x:.1f} {y:.1f})"'
         weight = ' font-weight="600"' if bold else ""
         faint = f' opacity="{opacity:g}"' if opacity < 1 else ""
@@ -94,7 +95,7 @@ class Canvas:
         opacity: float = 1.0,
         tip: str = "",
     ) -> None:
-        """A filled box; `tip` is shown under the pointer."""
+        """Draw a filled box; `tip` is shown under the pointer."""
         self.marks.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" '
             f'height="{max(height, 0):.1f}" fill="{paint}" opacity="{opacity:g}">{_tip(tip)}</rect>'
@@ -109,7 +110,7 @@ class Canvas:
         opacity: float = 1.0,
         dashed: bool = False,
     ) -> None:
-        """A line through points."""
+        """Draw a line through points."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dash = ' stroke-dasharray="4 4"' if dashed else ""
         self.marks.append(
@@ -120,12 +121,12 @@ class Canvas:
     def area(
         self, points: Sequence[tuple[float, float]], paint: str, *, opacity: float = 0.2
     ) -> None:
-        """A filled shape."""
+        """Fill the polygon through points."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self.marks.append(f'<polygon points="{path}" fill="{paint}" opacity="{opacity:g}"/>')
 
     def mark(self, x: float, y: float, at: int, *, size: float = 4.5, tip: str = "") -> None:
-        """A point of the series at a place: each has a shape of its own, not a colour alone."""
+        """Draw a point of the series at index `at`; series differ in shape, not in colour alone."""
         paint, inner = colour(at), f"{_tip(tip)}"
         shape = at % 4
         if shape == 0:
@@ -142,7 +143,7 @@ class Canvas:
         self.marks.append(f'<polygon points="{path}" fill="{paint}">{inner}</polygon>')
 
     def interval(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """An error bar between two points, with caps."""
+        """Draw an error bar between two points, with caps."""
         across = (3.0, 0.0) if start[0] == end[0] else (0.0, 3.0)
         self.line([start, end], width=1.2, opacity=0.75)
         for x, y in (start, end):
@@ -153,12 +154,12 @@ class Canvas:
             )
 
     def heading(self) -> float:
-        """Write the title; returns the y below it."""
+        """Write the title and return the y below it."""
         self.text(MARGIN, MARGIN + LARGE, self.title, size=LARGE, bold=True)
         return MARGIN + LARGE + 10
 
     def legend(self, names: Sequence[str], top: float, *, points: bool = False) -> float:
-        """Write the names of the series in rows; returns the y below them."""
+        """Write the names of the series in rows and return the y below them."""
         x, y = float(MARGIN), top + 10
         for at, name in enumerate(names):
             wide = 18 + text_width(name) + 16
@@ -173,7 +174,7 @@ class Canvas:
         return y + 10
 
     def y_axis(self, scale: Scale, values: Sequence[float], left: float, label: str) -> None:
-        """Grid lines across the picture with their values at the left, and what they are."""
+        """Draw grid lines across the picture, their values at the left, and the axis label."""
         for value in values:
             y = scale(value)
             self.line([(left, y), (self.width - MARGIN, y)], opacity=0.15)
@@ -191,14 +192,14 @@ class Canvas:
         *,
         written: Callable[[float], str] = on_axis,
     ) -> None:
-        """Small marks and their values below the picture, and what they are.
+        """Draw tick marks, their values below the picture, and the axis label.
 
         Args:
             scale: From left to right.
-            values: Where the marks are.
-            bottom: The axis's y.
-            label: What the values are.
-            written: How a value is written.
+            values: Positions of the ticks.
+            bottom: The y of the axis, in pixels.
+            label: Label of the axis.
+            written: Formats a value as text.
         """
         self.line([(scale.start, bottom), (scale.end, bottom)], opacity=0.6)
         for value in values:
@@ -210,7 +211,7 @@ class Canvas:
             self.text(middle, bottom + 33, label, anchor="middle", size=SMALL)
 
     def render(self) -> str:
-        """The whole SVG."""
+        """Return the complete SVG as text."""
         key = hashlib.blake2b(
             "\n".join([self.title, self.desc, *self.marks]).encode(errors="replace"), digest_size=5
         ).hexdigest()
@@ -226,7 +227,7 @@ class Canvas:
 
 
 def no_data(title: str, desc: str, width: float) -> str:
-    """A chart of nothing, which says so."""
+    """Return a chart that says that there is no data."""
     canvas = Canvas(title, f"{desc} There is no data.".strip(), width, 90)
     below = canvas.heading()
     canvas.text(MARGIN, below + 24, "No data.", opacity=0.8)
@@ -234,13 +235,13 @@ def no_data(title: str, desc: str, width: float) -> str:
 
 
 def as_file(svg: str) -> str:
-    """A chart as a picture of its own: with colours for light and for dark ground."""
+    """Return a chart as a stand-alone picture, with colours for light and for dark mode."""
     head, end, body = svg.partition(">")
     return f"{head}{end}{_ON_ITS_OWN}{body}\n"
 
 
 def clean(content: str) -> str:
-    """Text as XML holds it."""
+    """Return a text escaped for XML, with forbidden characters replaced."""
     return escape(content.translate(_FORBIDDEN))
 
 

@@ -1,4 +1,4 @@
-"""Where is each thing, and how sure is that? A row per name, a dot and its interval."""
+"""Dot plot: one row per name, with a dot and its interval for each series."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Dot:
     """One dot.
 
     Attributes:
-        row: The name at the left; dots of one row lie on one line.
-        series: Whose it is; in the legend where there are several.
-        value: Where it lies.
-        low, high: The ends of its interval, if any.
+        row: Label at the left; dots with the same label share a line.
+        series: Name of the series; shown in the legend where there are several.
+        value: Position of the dot.
+        low, high: Ends of its interval, if any.
     """
 
     row: str
@@ -36,15 +36,15 @@ def dots(
     width: float = 680,
     digits: int = 3,
 ) -> str:
-    """Dots in rows, with intervals; what is not finite is left out.
+    """Draw dots in rows, with intervals; values that are not finite are left out.
 
     Args:
-        title: What is compared.
-        points: In the order to be shown; rows and series come in the order of their first dot.
-        desc: What is to be seen; the values are added.
-        x_label: What the values are, with their unit.
-        width: In pixels; the height follows from how many rows there are.
-        digits: Of the values, after the point.
+        title: Title of the chart.
+        points: In the order shown; rows and series follow the order of their first dot.
+        desc: Description for readers who can't see the chart; the values are appended.
+        x_label: Label of the x axis, with the unit.
+        width: Width in pixels; the height follows from the number of rows.
+        digits: Decimal places of the values.
     """
     drawn = [dot for dot in points if finite([dot.value])]
     if not drawn:

@@ -1,4 +1,4 @@
-"""How are values spread, and do two sets of them look alike?"""
+"""Overlaid histograms that compare the distributions of several sets of values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ LEFT, BELOW = 56, 44
 
 @dataclass(frozen=True)
 class Spread:
-    """A set of values, counted in equal steps.
+    """Values counted in equal bins.
 
     Attributes:
-        shares: Of all values, in each step; they sum to 1.
-        n: How many values there are.
-        mean: Theirs.
+        shares: Share of all values in each bin; they sum to 1.
+        n: Number of values.
+        mean: Mean of the values.
     """
 
     shares: Sequence[float]
@@ -25,7 +25,10 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float], low: float, high: float, bins: int) -> "Spread":
-        """Of values, one at least, counted from low to high; what lies outside, at the ends."""
+        """Count values (at least one) in `bins` equal bins from low to high.
+
+        Values outside the range are counted in the first or last bin.
+        """
         counts = [0] * bins
         for value in values:
             at = int((value - low) / (high - low) * bins)
@@ -45,18 +48,19 @@ def histogram(
     width: float = 420,
     height: float = 260,
 ) -> str:
-    """Overlaid histograms, each as shares of its own set, so that sizes don't matter.
+    """Draw overlaid histograms, each as shares of its own set, so that set sizes don't matter.
 
     Args:
-        title: What is spread.
-        sets: By name, values; the first is filled, the others are outlines. Values that are not
+        title: Title of the chart.
+        sets: Values by name; the first is filled, the others are outlines. Values that are not
             finite are left out.
-        desc: What is to be seen; the counts and means are added.
-        bounds: From where to where; None: of the values. What lies outside counts at the ends.
-        bins: How many equal steps.
-        x_label: What the values are, with their unit.
-        width: In pixels.
-        height: In pixels.
+        desc: Description for readers who can't see the chart; counts and means are appended.
+        bounds: Lowest and highest edge; None takes them from the values. Values outside are
+            counted in the first or last bin.
+        bins: Number of equal bins.
+        x_label: Label of the x axis, with the unit.
+        width: Width in pixels.
+        height: Height in pixels.
     """
     drawn = {name: values for name, given in sets.items() if (values := finite(given))}
     if not drawn:
@@ -83,16 +87,16 @@ def histogram_of_spreads(
     width: float = 420,
     height: float = 260,
 ) -> str:
-    """The same of values that were counted before.
+    """Draw overlaid histograms of values that are already binned.
 
     Args:
-        title: What is spread.
-        sets: By name; the first is filled, the others are outlines.
-        bounds: Where the first step begins and the last one ends.
-        desc: What is to be seen; the counts and means are added.
-        x_label: What the values are, with their unit.
-        width: In pixels.
-        height: In pixels.
+        title: Title of the chart.
+        sets: Binned values by name; the first is filled, the others are outlines.
+        bounds: Lower edge of the first bin and upper edge of the last one.
+        desc: Description for readers who can't see the chart; counts and means are appended.
+        x_label: Label of the x axis, with the unit.
+        width: Width in pixels.
+        height: Height in pixels.
     """
     if not sets:
         return no_data(title, desc, width)
@@ -130,6 +134,6 @@ def _outlined(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], paint
 
 
 def _steps(x: Scale, shares: Sequence[float]) -> list[tuple[float, float, float]]:
-    """Each share with where its step begins and ends."""
+    """Return (share, start, end) of each bin."""
     wide = (x.high - x.low) / len(shares)
     return [(share, x.low + at * wide, x.low + (at + 1) * wide) for at, share in enumerate(shares)]

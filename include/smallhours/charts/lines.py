@@ -1,4 +1,4 @@
-"""How does a value change along another? Lines, with bands for what is uncertain."""
+"""Line charts, with bands for uncertainty."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, no_data, on_
 from smallhours.charts.scale import Scale, figure, finite, number, span, ticks
 
 LEFT, BELOW = 64, 46
-# Dates are wide: more would run into each other.
+# Maximum number of written x values: dates are wide, more would overlap.
 WORDS_SHOWN = 4
 
 
@@ -17,10 +17,10 @@ class Line:
     """One line.
 
     Attributes:
-        name: In the legend.
-        xs: Where its points are, ascending.
-        ys: Their values; None or NaN leaves a point out.
-        low, high: The ends of the band at each point, if any.
+        name: Name in the legend.
+        xs: Positions of its points, ascending.
+        ys: Values of its points; None or NaN leaves a point out.
+        low, high: Ends of the band at each point, if any.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Line:
     high: Sequence[float] = ()
 
     def points(self) -> list[tuple[float, float]]:
-        """The points that can be drawn."""
+        """Return the points (x, y) that can be drawn."""
         return [(x, y) for x, v in zip(self.xs, self.ys, strict=True) for y in finite([v])]
 
     def band(self) -> list[tuple[float, float, float]]:
-        """x, low and high where both ends are known."""
+        """Return (x, low, high) where both ends of the band are known."""
         ends = zip(self.xs, self.low, self.high, strict=False)
         return [(x, low, high) for x, low, high in ends if len(finite([low, high])) == 2]
 
@@ -53,21 +53,21 @@ def lines(
     height: float = 340,
     digits: int = 3,
 ) -> str:
-    """Lines through points, each point marked and its value in the tip.
+    """Draw lines through points; each point has a marker, and its value as a tooltip.
 
     Args:
-        title: What changes.
+        title: Title of the chart.
         series: The lines.
-        desc: What is to be seen; the values are added.
-        x_label: What x is, with its unit.
-        y_label: What y is, with its unit.
-        x_ticks: Values below the x axis; without them round ones are chosen.
-        log_x: Whether equal factors are equal steps along x; then all x are above 0.
-        x_words: How x is written where it is no quantity, such as `date_of`; then the axis has
-            marks below some of the points.
-        width: In pixels.
-        height: In pixels.
-        digits: Of the values, after the point.
+        desc: Description for readers who can't see the chart; the values are appended.
+        x_label: Label of the x axis, with the unit.
+        y_label: Label of the y axis, with the unit.
+        x_ticks: Values below the x axis; by default round ones are chosen.
+        log_x: Whether the x axis is logarithmic; then all x must be above 0.
+        x_words: Formats x values that are not quantities, such as `date_of`; then the axis has
+            ticks below some of the points.
+        width: Width in pixels.
+        height: Height in pixels.
+        digits: Decimal places of the values.
     """
     shown = [line for line in series if line.points()]
     if not shown:
@@ -99,7 +99,7 @@ def lines(
 
 
 def date_of(day: float) -> str:
-    """A day, as `datetime.date.toordinal` counts it, as an ISO date.
+    """Return the ISO date of a day number as `datetime.date.toordinal` counts it.
 
     >>> date_of(739_557.0)
     '2025-11-02'
@@ -108,7 +108,7 @@ def date_of(day: float) -> str:
 
 
 def year_of(year: float) -> str:
-    """A year, which is no quantity of thousands.
+    """Return a year as text, without a thousands separator.
 
     >>> year_of(2026.0)
     '2026'
@@ -117,7 +117,7 @@ def year_of(year: float) -> str:
 
 
 def _some(shown: Sequence[Line]) -> list[float]:
-    """Some of the xs that have a point, evenly spread, the first and the last among them."""
+    """Return up to `WORDS_SHOWN` of the xs that have a point, evenly spread, both ends included."""
     xs = sorted({x for line in shown for x, _ in line.points()})
     wanted = min(len(xs), WORDS_SHOWN)
     return [xs[round(at * (len(xs) - 1) / max(wanted - 1, 1))] for at in range(wanted)]
@@ -131,6 +131,6 @@ def _scales(
     low, high = span(ys)
     low, high = low - (high - low) * 0.08, high + (high - low) * 0.08
     left, right = span([*(x for line in shown for x, _ in line.points()), *x_ticks])
-    # Room for the last value beside its point.
+    # Leave room for the last value beside its point.
     x = Scale(left, right, LEFT + 10, canvas.width - MARGIN - 44, log=log_x)
     return x, Scale(low, high, canvas.height - BELOW, top)

@@ -1,21 +1,21 @@
-"""Where on the picture does a value go, and which round numbers stand beside the axis?"""
+"""Mapping from values to pixels, round tick values, and number formatting."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# A minus sign as wide as a plus, not a hyphen.
+# The typographic minus sign, as wide as a plus; not a hyphen.
 MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight map from values to pixels.
+    """A linear or logarithmic map from values to pixels.
 
     Attributes:
         low, high: The values at either end; they differ.
         start, end: Their pixels; for a vertical axis start is the larger one.
-        log: Equal steps for equal factors; then low is above 0.
+        log: Whether equal factors are equal steps; then low must be above 0.
     """
 
     low: float
@@ -25,7 +25,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The pixel of a value."""
+        """Return the pixel of a value."""
         low, high = self.low, self.high
         if self.log:
             value, low, high = math.log(value), math.log(low), math.log(high)
@@ -33,16 +33,16 @@ class Scale:
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
-    """The values that can be drawn: no None, no NaN, no infinity."""
+    """Return the values that can be drawn: without None, NaN and infinity."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def span(values: Iterable[float], *, from_zero: bool = False) -> tuple[float, float]:
-    """The least and the largest value, widened where they are the same.
+    """Return the smallest and the largest value, widened where they are equal.
 
     Args:
-        values: One at least, all finite.
-        from_zero: Whether 0 belongs to the span, as for bars.
+        values: At least one value, all finite.
+        from_zero: Whether to include 0, as bars do.
     """
     drawn = [*values, 0.0] if from_zero else list(values)
     low, high = min(drawn), max(drawn)
@@ -53,7 +53,7 @@ def span(values: Iterable[float], *, from_zero: bool = False) -> tuple[float, fl
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round numbers within a span, about as many as wanted: steps of 1, 2, 2.5 or 5 x 10^n.
+    """Return about `wanted` round numbers within a span: steps of 1, 2, 2.5 or 5 x 10^n.
 
     >>> ticks(0.0, 1.0)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -66,7 +66,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A value as people read it: thousands apart, no digits that say nothing, a real minus.
+    """Format a value for people: thousands separators, no trailing zeros, a real minus sign.
 
     >>> number(0.1450), number(21732.0), number(-0.5)
     ('0.145', '21,732', '−0.5')
@@ -81,7 +81,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def figure(value: float, digits: int = 3) -> str:
-    """A measured value, always with the same number of digits: `0.480` beside `0.485`.
+    """Format a measured value with a fixed number of decimals: `0.480` beside `0.485`.
 
     >>> figure(0.48), figure(-1.0, 1)
     ('0.480', '−1.0')

@@ -1,6 +1,6 @@
-"""Is everything in order, and if not, what should the listener do?
+"""Health checks of an installation, with what to do about each finding.
 
-Each module looks at one thing and returns findings; `smallhours doctor` prints them all.
+Each module checks one area and returns findings; `smallhours doctor` prints them all.
 """
 
 from smallhours.checkup.finding import Finding, Health

@@ -1,11 +1,11 @@
-"""What is one thing that was looked at, how is it, and what is to be done?"""
+"""The result of a health check: subject, state and remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Health(StrEnum):
-    """How a thing is."""
+    """The state of a checked thing."""
 
     GOOD = "good"
     NOTE = "note"
@@ -17,9 +17,9 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        subject: What was looked at, in a word or two.
-        health: How it is. Only `BAD` keeps a night from succeeding.
-        what: What was seen, in a sentence.
+        subject: The checked thing, in a word or two.
+        health: Its state. Only `BAD` makes a night fail.
+        what: The observation, in a sentence.
         remedy: What to do; empty when there is nothing to do.
     """
 
@@ -30,15 +30,15 @@ class Finding:
 
 
 def good(subject: str, what: str) -> Finding:
-    """A thing that is in order."""
+    """Return a finding about a thing that works."""
     return Finding(subject, Health.GOOD, what)
 
 
 def note(subject: str, what: str, remedy: str) -> Finding:
-    """A thing that wants attention some day."""
+    """Return a finding about a thing that needs attention, but does not stop a night."""
     return Finding(subject, Health.NOTE, what, remedy)
 
 
 def bad(subject: str, what: str, remedy: str) -> Finding:
-    """A thing that keeps a night from succeeding."""
+    """Return a finding about a thing that makes a night fail."""
     return Finding(subject, Health.BAD, what, remedy)

@@ -1,4 +1,4 @@
-"""How old are the models, what became of the last night, how much was asked today?"""
+"""Checks of recent activity: age of the models, the last night, and today's API quota."""
 
 import datetime as dt
 
@@ -14,16 +14,16 @@ from smallhours.training.audio import predictor as audio_predictor
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 
-# Models are trained every night; a week without one is a week of failures.
+# Models are trained every night: a week without a new one is a week of failures.
 OLD_MODEL = dt.timedelta(days=7)
-# One night may be missed without anybody minding.
+# One missed night is not reported.
 LATE_NIGHT = dt.timedelta(days=2)
-# Of the calls of a day: from here on the rest of the night may have to wait.
+# Share of the daily calls above which the rest of the night may have to wait.
 NEARLY_ALL = 0.9
 
 
 def check_models(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
-    """How old the models in use are."""
+    """Check the age of the models in use."""
     registry = Registry.of(lake)
     return [
         _model(registry, owner, name, today)
@@ -39,7 +39,7 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
         return bad(subject, error.what, error.remedy)
     if saved is None:
         return note(subject, "none yet", "Run train_models; its summary says what it lacks.")
-    # A version begins with the night that it was trained for.
+    # A version's name begins with the night that it was trained for.
     trained = dt.date.fromisoformat(max(registry.versions(owner, name))[:10])
     told = f"version {saved.version} is in use, the last was trained for {trained}"
     if today - trained > OLD_MODEL:
@@ -48,7 +48,7 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
 
 
 def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
-    """What the ledger says of the last list."""
+    """Check the ledger's outcome of the last list."""
     rows = lake.frame(PLAYLISTS, where={"listener": listener})
     subject = "last night"
     if rows.empty:
@@ -80,7 +80,7 @@ def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Findin
 
 
 def check_quotas(settings: Settings) -> list[Finding]:
-    """How much of the day's budget each service was asked for."""
+    """Check the share of today's Spotify budget that is used."""
     file = budget_file(settings, "spotify")
     if file is None or not file.exists():
         return []

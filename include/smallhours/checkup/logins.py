@@ -1,4 +1,4 @@
-"""Are the listener's connections complete, and how long does their login last?"""
+"""Checks of the listener's connections: completeness, age of the login, and scopes."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def check_logins(
     listener: str, settings: Settings, secrets: Secrets, *, now: datetime, online: bool
 ) -> list[Finding]:
-    """Look at the listener's connections.
+    """Check the listener's connections.
 
     Args:
-        listener: Whose.
+        listener: Name of the listener.
         settings: The settings.
-        secrets: Where the credentials are.
-        now: The time.
-        online: Whether to ask the services if they accept them.
+        secrets: Source of the credentials.
+        now: The current time.
+        online: Whether to try the credentials with the services.
     """
     found = [
         *_guarded("Last.fm connection", lambda: _lastfm(listener, settings, secrets, now, online))
@@ -44,7 +44,7 @@ def check_logins(
 
 
 def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Finding:
-    """How long the login to Spotify still lasts."""
+    """Check the time left of the login to Spotify."""
     left = days_left(credentials, now)
     remedy = login_remedy(credentials.listener)
     if left is None:
@@ -100,7 +100,7 @@ def _scopes(credentials: SpotifyCredentials) -> list[Finding]:
 
 
 def _guarded(subject: str, look: "Callable[[], list[Finding]]") -> list[Finding]:
-    """What was found, or the error that kept us from looking."""
+    """Return the findings of a check, or its error as a finding."""
     try:
         return look()
     except SmallhoursError as error:

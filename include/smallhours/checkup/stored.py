@@ -1,4 +1,4 @@
-"""Is the lake whole: readable, without gaps, without files that nobody knows?"""
+"""Checks of the lake: readable files, unknown files, and gaps in the listening history."""
 
 import datetime as dt
 from collections import Counter
@@ -12,15 +12,15 @@ from smallhours.lake.partition import values_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 
-# What lies in the lake beside the tables: models, and what starts with a dot.
+# Folder of the models; beside it and the tables, only hidden files (with a dot) are expected.
 MODELS = "models"
-# A silence that people have now and then; a longer one may be a scrobbler that was signed out.
+# Longest gap that is normal; a longer one may mean that the scrobbler is signed out.
 LONGEST_SILENCE = dt.timedelta(days=14)
 NAMED = 3
 
 
 def check_lake(lake: Lake) -> list[Finding]:
-    """Read the header of every file, and name what does not belong.
+    """Check that every file can be read, and list unknown files.
 
     Raises:
         LakeError: the lake can't be listed.
@@ -49,7 +49,7 @@ def check_lake(lake: Lake) -> list[Finding]:
 
 
 def check_history(listener: str, lake: Lake, *, today: dt.date) -> Finding:
-    """Whether the history goes on to now, and where it was silent in the last year."""
+    """Check that the history is up to date, and report its longest gap in the last year."""
     subject = "listening history"
     where = {"listener": listener}
     played = lake.frame(PLAYS, columns=["played_at"], where=where)["played_at"]
@@ -66,13 +66,13 @@ def check_history(listener: str, lake: Lake, *, today: dt.date) -> Finding:
         )
     recent = days[days >= today - dt.timedelta(days=365)]
     silence = pd.to_datetime(recent).diff().max()
-    if silence > LONGEST_SILENCE:  # false where there is but one day
+    if silence > LONGEST_SILENCE:  # false when there is only one day
         told += f"; the longest silence of the last year was {silence.days} days"
     return good(subject, told)
 
 
 def _table(lake: Lake, name: str, files: int) -> Finding:
-    """Whether every file of a table can be read and has its columns."""
+    """Check that every file of a table can be read and has its columns."""
     table = TABLES[name]
     try:
         rows = lake.read(table, columns=list(table.key[:1])).num_rows

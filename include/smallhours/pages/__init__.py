@@ -1,6 +1,7 @@
-"""The web pages: what a listener sees of their recommender, inside Airflow's UI.
+"""The web pages inside Airflow's UI, which show a listener their recommender.
 
-`app.create_app` makes the application; what it needs of Airflow - who may read, who may write, how
-a DAG is triggered - is lent to it, so that this package does not know Airflow. Each page is a
-module that turns the lake into a small data class, and a template that shows it.
+`app.create_app` makes the application. Everything it needs from Airflow (who may read, who may
+write, how to trigger a DAG) is passed in, so that this package does not depend on Airflow. Each
+page
+is a module that turns the lake into a small dataclass, and a template that renders it.
 """

@@ -1,8 +1,8 @@
-"""Which addresses are there, who may open them, and what answers when something is wrong?
+"""The pages' web application: routes, permissions and error pages.
 
 Every route asks Airflow whether the visitor may read, every button whether they may write. The
-modules behind the pages are imported when a page is first opened: Airflow loads this file with each
-of its parts, and most never show a page.
+modules behind the pages are imported when a page is first opened: Airflow loads this file in each
+of its components, and most never show a page.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ PAGES: Mapping[str, str] = {
     "models": "Models",
     "history": "History",
 }
-# A page is whole in itself: its style and its pictures are in it, and it runs no script.
+# A page is self-contained: styles and pictures are inline, and it runs no script.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
     "frame-ancestors 'self'; base-uri 'none'"
@@ -48,10 +48,10 @@ NameQuery = Annotated[str, Query(max_length=100)]
 
 
 def create_app(host: Host) -> FastAPI:
-    """The pages as an application, to be mounted at `PREFIX`.
+    """Return the pages as an application, to be mounted at `PREFIX`.
 
     Args:
-        host: What Airflow lends to it.
+        host: Access to Airflow.
     """
 
     def note_rights(request: Request, writes: Annotated[bool, Depends(host.writes)]) -> None:
@@ -80,7 +80,7 @@ def create_app(host: Host) -> FastAPI:
 
 
 def _reading(app: FastAPI) -> None:
-    """The addresses of the pages."""
+    """Add the routes of the pages."""
 
     @app.get("/")
     def start() -> Response:
@@ -140,11 +140,11 @@ def _reading(app: FastAPI) -> None:
 
 
 def _reading_more(app: FastAPI) -> None:
-    """The addresses that a page or a tab leads to."""
+    """Add the routes that a page or a tab links to."""
 
     @app.get("/study", response_class=HTMLResponse)
     def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
-        """The report of a study, as it was written."""
+        """Show the report of a study, as it was written."""
         from smallhours.pages.study import POLICY, study_page
 
         place = place_of(listener)
@@ -153,7 +153,7 @@ def _reading_more(app: FastAPI) -> None:
 
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
-        """The night of a run, as a tab of that run."""
+        """Show the night of a run, as a tab of that run."""
         from smallhours.pages.tonight import BUTTONS, tonight
 
         key = request.app.state.host.partition_of(dag, run) or ""
@@ -166,7 +166,7 @@ def _reading_more(app: FastAPI) -> None:
 
 
 def _writing(app: FastAPI) -> None:
-    """The addresses behind the buttons."""
+    """Add the routes behind the buttons."""
     may_write = [Depends(_may_press), Depends(_own_form)]
 
     @app.post("/feedback", dependencies=may_write)
@@ -226,19 +226,19 @@ def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None
 
 
 def back(name: str, **where: str) -> Response:
-    """Send the browser to a page after a button; reloading it presses nothing again."""
+    """Redirect the browser to a page after a button; reloading that page repeats nothing."""
     return RedirectResponse(address(name, **where), status_code=303)
 
 
 def address(name: str, **where: str) -> str:
-    """The address of a page."""
+    """Return the address of a page."""
     return f"{PREFIX}/{name}?{urlencode(where)}"
 
 
 def page(
     request: Request, name: str, place: Place | None, *, status: int = 200, **shown: Any
 ) -> Response:
-    """A template with what all of them need: who is shown, the tabs, the token of the forms."""
+    """Render a template with the context that all pages need: listener, tabs, form token."""
     host: Host = request.app.state.host
     content = (
         _templates()
@@ -250,7 +250,7 @@ def page(
             place=place,
             listeners=list(place.settings.listeners) if place else [],
             warning=host.warning(place.listener) if place else "",
-            # An error may come before it is known what the visitor may do.
+            # An error may happen before the visitor's rights are known.
             may_press=getattr(request.state, "may_press", False),
             token=forms.token_for(request, host.secret()),
             token_field=forms.FIELD,

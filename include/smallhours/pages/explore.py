@@ -1,6 +1,6 @@
-"""Explore: type tags, and see how they sound, why, how likely you like it, and what is near.
+"""The Explore page: the predicted sound of typed tags, its causes, P(like) and nearby tracks.
 
-Opening the models takes a second, so the last ones opened are kept until the night replaces them.
+Opening the models takes a second, so the opened ones are cached until a night replaces them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from smallhours.training.explore import Exploration, Explorer, UnknownTags
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 
-# Of the completion's list; a browser shows a few of them at a time.
+# Length of the completion list; a browser shows a few of its entries at a time.
 TAGS_OFFERED = 1_500
 _LOCK = Lock()
 _OPENED: dict[str, tuple[str, Explorer]] = {}
@@ -23,11 +23,11 @@ _OPENED: dict[str, tuple[str, Explorer]] = {}
 
 @dataclass(frozen=True)
 class Chip:
-    """One tag of the question.
+    """One tag of the query.
 
     Attributes:
-        text: As in the question, `dream pop:60`.
-        without: The question without it.
+        text: The tag as typed, `dream pop:60`.
+        without: The query without it.
     """
 
     text: str
@@ -36,16 +36,16 @@ class Chip:
 
 @dataclass(frozen=True)
 class Explore:
-    """The whole page.
+    """The data of the Explore page.
 
     Attributes:
-        question: The tags, as typed.
-        chips: The same, one by one.
-        tags: What may be completed.
-        answer: Features, likeness and neighbours; None without a question.
+        question: The query: tags as typed.
+        chips: The tags of the query, one by one.
+        tags: Tags offered for completion.
+        answer: Features, P(like) and neighbours; None without a query.
         trouble: Why there is no answer, and what to do.
-        pushes: By feature, a picture of what each tag adds.
-        ready: Whether there is a model to ask.
+        pushes: By feature, a chart of each tag's contribution.
+        ready: Whether there is a model.
     """
 
     question: str
@@ -58,7 +58,7 @@ class Explore:
 
 
 def explore(place: Place, question: str) -> Explore:
-    """Answer a question such as `shoegaze, dream pop:60`; an empty one shows the form."""
+    """Answer a query such as `shoegaze, dream pop:60`; an empty one returns the form."""
     chips = _chips(question)
     try:
         explorer = _opened(place)
@@ -85,7 +85,7 @@ def explore(place: Place, question: str) -> Explore:
 
 
 def joined(question: str, tag: str, weight: int) -> str:
-    """The question with one more tag.
+    """Return the query with one more tag.
 
     >>> joined("shoegaze", "dream pop", 60)
     'shoegaze, dream pop:60'
@@ -103,7 +103,7 @@ def _chips(question: str) -> list[Chip]:
 
 
 def _opened(place: Place) -> Explorer:
-    """The models in use, opened anew when another version came into use."""
+    """Return the models in use, reopened when a new version came into use."""
     registry = Registry.of(place.lake)
     versions = []
     for owner, name in (

@@ -1,7 +1,8 @@
-"""Does a pressed button come from one of our own pages?
+"""Protection of the pages' forms against cross-site requests (CSRF).
 
-Airflow keeps its login in a cookie, which a browser also sends along with what a foreign page makes
-it send. So each form carries a token that only our pages can show: a signature of the login cookie.
+Airflow keeps its login in a cookie, which a browser also sends along with requests that another
+site makes it send. So each form carries a token that only our pages can show: a signature of the
+login cookie.
 """
 
 import hashlib
@@ -10,21 +11,21 @@ import hmac
 from fastapi import HTTPException, Request
 
 FIELD = "form_token"
-# Airflow's login; in its mode without logins there is none, and the token is the same for all.
+# Airflow's login cookie; without logins there is none, and the token is the same for everyone.
 _LOGIN_COOKIE = "_token"
 
 
 def token_for(request: Request, secret: str) -> str:
-    """The token of this login's forms, 64 hexadecimal digits."""
+    """Return the token of this login's forms, 64 hexadecimal digits."""
     login = request.cookies.get(_LOGIN_COOKIE, "")
     return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
 
 
 def refuse_foreign(request: Request, shown: str, secret: str) -> None:
-    """Refuse a form that is not ours.
+    """Refuse a form that was sent from another site.
 
     Raises:
-        HTTPException: 403, when another site sent it or its token is not this login's.
+        HTTPException: 403, when another site sent it or its token does not match the login.
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
     if site not in ("same-origin", "none") or not hmac.compare_digest(

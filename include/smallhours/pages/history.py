@@ -1,4 +1,4 @@
-"""History: every past list, what became of it, and the way back to it."""
+"""The History page: every past list, the reactions to it, and a button to put it back."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ FEWEST_DRAWN = 2
 
 @dataclass(frozen=True)
 class Share:
-    """How many of a list's tracks met one reaction.
+    """The share of a list's tracks that got one reaction.
 
     Attributes:
-        reaction: Which.
-        n: How many tracks.
-        share, low, high: Of all, with its 95 % Wilson interval, 0-1.
+        reaction: The reaction.
+        n: Number of tracks.
+        share, low, high: Share of all tracks, with its 95 % Wilson interval, 0-1.
     """
 
     reaction: str
@@ -37,13 +37,13 @@ class PastList:
     """One night's list.
 
     Attributes:
-        night: Whose list it was.
-        name: The playlist's name.
-        outcome: What the ledger says of it, in words.
+        night: Date of the night.
+        name: Name of the playlist.
+        outcome: The ledger's outcome, in words.
         note: The ledger's note.
-        size: How many tracks.
-        shares: What became of them.
-        may_return: Whether it was surely shown, so that it can be put back.
+        size: Number of tracks.
+        shares: Share of each reaction.
+        may_return: Whether it was certainly shown, so that it can be put back.
     """
 
     night: dt.date
@@ -57,7 +57,7 @@ class PastList:
 
 @dataclass(frozen=True)
 class History:
-    """The whole page: the lists, newest first, and from two nights on the trend as a picture."""
+    """The data of the History page: lists, newest first, and a trend chart from two nights on."""
 
     intent: str
     intents: Mapping[str, str]
@@ -66,12 +66,12 @@ class History:
 
 
 def history(place: Place, *, intent: str = "main") -> History:
-    """Read the page."""
+    """Read the data of the page."""
     where = {"listener": place.listener}
     playlists = place.lake.frame(PLAYLISTS, where=where)
     playlists = playlists[playlists["intent"] == intent].sort_values("night", ascending=False)
     feedback = place.lake.frame(FEEDBACK, where=where)
-    # What a list was made of is in the ledger; slots and reasons are not asked for here.
+    # The ledger holds the tracks of each list; slots and reasons are not needed here.
     found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
     by_night = dict(iter(found.groupby("night")))
     lists = [
@@ -101,9 +101,9 @@ def _shares(rows: pd.DataFrame | None) -> list[Share]:
 
 
 def _trend(found: pd.DataFrame) -> str:
-    """Share of played, saved and removed picks over the nights; nothing to draw of one night.
+    """Draw the share of played, saved and removed picks over the nights; empty for one night.
 
-    A list of which nothing is known yet, such as tonight's, was not yet there to be played.
+    A list without any reactions yet, such as tonight's, has not been there long enough to count.
     """
     found = found[found.groupby("night")["n"].transform("sum") > 0]
     if found["night"].nunique() < FEWEST_DRAWN:

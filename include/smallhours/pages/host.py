@@ -1,4 +1,4 @@
-"""What do the pages need of the application that they live in?"""
+"""The interface through which the pages use Airflow."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Dependency = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Host:
-    """What Airflow lends to the pages.
+    """Callables that give the pages access to Airflow.
 
     Attributes:
-        may_read: A FastAPI dependency that refuses whoever may not see the pages.
-        writes: One that tells whether the visitor may press the pages' buttons, True or False.
+        may_read: A FastAPI dependency that refuses visitors who may not see the pages.
+        writes: A FastAPI dependency that returns whether the visitor may press buttons.
         trigger: Starts a run of a DAG with a configuration; returns the run's id.
         partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
             own; None when it has none.

@@ -1,7 +1,7 @@
-"""How does a question of the Explore page become a playlist? As a section of smallhours.toml.
+"""Saving a query of the Explore page as a playlist, in a section of smallhours.toml.
 
-The file is the listener's: what stands in it stays as it is, comments too, and the section is put
-at its end. The whole is read back before it takes the old one's place.
+The file belongs to the listener: its contents, comments included, stay unchanged, and the section
+is appended. The new text is validated before it replaces the old file.
 """
 
 import json
@@ -17,7 +17,7 @@ from smallhours.training.explore import parse_tags
 
 
 def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
-    """The playlist's key and its section.
+    """Return the playlist's key and its section as TOML.
 
     >>> print(section_of("me", "Night bus!", "trip hop, dub:50")[1])
     [listeners.me.intents.night-bus]
@@ -26,7 +26,7 @@ def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
     tags = ["trip hop", "dub"]
 
     Raises:
-        SettingsError: when nothing of the name can be a key.
+        SettingsError: when the name has no characters that a key may have.
         UnknownTags: when there are no tags.
     """
     key = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
@@ -34,7 +34,7 @@ def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
         raise SettingsError(
             f"{name!r} can't name a playlist.", remedy="Use letters a-z or digits in its name."
         )
-    # JSON's strings are strings of TOML, too.
+    # JSON strings are valid TOML strings.
     lines = [
         f"[listeners.{listener}.intents.{key}]",
         'kind = "tags"',
@@ -51,8 +51,8 @@ def save_intent(place: Place, name: str, question: str) -> str:
         The playlist's key.
 
     Raises:
-        SettingsError: when there is such a playlist already, or the file can't be written; it is
-            as it was, and the error shows the section to paste.
+        SettingsError: when there is such a playlist already, or the file can't be written; then it
+            is unchanged, and the error shows the section to paste.
         UnknownTags: when there are no tags.
     """
     key, section = section_of(place.listener, name, question)
@@ -74,7 +74,7 @@ def save_intent(place: Place, name: str, question: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Old file or new file, whole, with the old one's permissions."""
+    """Replace a file atomically, keeping its permissions."""
     target = path.resolve()
     unfinished = target.with_name(f".{target.name}.part")
     unfinished.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What did the nights measure of the models? The rows of `metrics`, as tables and pictures."""
+"""Measurements of the models, read from `metrics`, as tables and charts."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,27 +16,27 @@ from smallhours.training.ranking import ablation
 from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import NAME as TASTE
 
-# What a reader wants to follow first; the rest is in the table.
+# The metrics shown as charts; all others are only in the table.
 FOLLOWED = (
     *("auc", "average_precision", "brier", "ndcg", "recall", "r2"),
     *("novelty", "diversity", "calibration_kl", "artist_gini", "popularity_lift", "overlap"),
 )
 MONTHS_READ = 3
 SERIES_DRAWN = 6
-# Shown as a picture and a table of their own.
+# Subjects shown in a chart or table of their own.
 APART = (RELIABILITY, ablation.SUBJECT)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the newest night.
+    """One measurement of the newest night.
 
     Attributes:
-        metric: Its name.
-        value: The figure.
+        metric: Name of the metric.
+        value: Its value.
         low, high: Its 95 % interval, if known.
-        baseline: The baseline's, if known.
-        n: How many rows it rests on, if known.
+        baseline: The baseline's value, if known.
+        n: Number of rows it was measured on, if known.
     """
 
     metric: str
@@ -49,12 +49,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Part:
-    """What one signal brings to the ranking.
+    """The contribution of one signal to the ranking.
 
     Attributes:
-        signal: Its name.
-        alone: What an adopted track is worth when this signal alone ranks.
-        adds: How much more it is worth with it than without it, the others as they are.
+        signal: Name of the signal.
+        alone: The metric when this signal alone ranks.
+        adds: Difference of the metric with and without this signal, all others included.
     """
 
     signal: str
@@ -64,13 +64,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """The ranking, taken apart.
+    """An ablation of the ranking.
 
     Attributes:
-        night: When.
-        fused: All signals, by the weights that did better; its baseline is the default weights.
-        default: All signals, by the default weights.
-        signals: Each of them, the one that is best alone first.
+        night: Date of the night.
+        fused: All signals with the weights in use; its baseline is the default weights.
+        default: All signals with the default weights.
+        signals: The contribution of each signal, the best one alone first.
     """
 
     night: dt.date
@@ -81,7 +81,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Promises:
-    """A reliability curve as a picture, and how many tracks it rests on."""
+    """A reliability curve as SVG, and the number of tracks it was measured on."""
 
     curve: str
     n: int
@@ -89,15 +89,15 @@ class Promises:
 
 @dataclass(frozen=True)
 class Measured:
-    """All of it.
+    """All measurements on the Models page.
 
     Attributes:
-        night: The newest that measured anything; None before the first.
-        figures: The newest of each figure, by model.
-        trend: One picture for each followed figure.
-        promises: The reliability curve of P(like); None while it was not measured.
-        rivals: The taste beside simpler rules, as a picture; empty while it was not measured.
-        parts: What each signal brings; None likewise.
+        night: The newest night with measurements; None before the first.
+        figures: The newest value of each metric, by model.
+        trend: One chart for each followed metric.
+        promises: The reliability curve of P(like); None until it is measured.
+        rivals: A chart of the taste model beside baselines; empty until it is measured.
+        parts: The contribution of each signal; None until it is measured.
     """
 
     night: dt.date | None
@@ -109,7 +109,7 @@ class Measured:
 
 
 def measured(place: Place) -> Measured:
-    """Read the figures of the last months, the listener's own and what all share."""
+    """Read the measurements of the last months, of the listener and of the shared models."""
     rows = _rows(place)
     apart = rows["subject"].isin(APART)
     told = rows[~apart]
@@ -150,12 +150,12 @@ def _figures(rows: pd.DataFrame) -> list[Figure]:
 
 
 def _known(value: Any) -> float | None:
-    """A figure that may be missing."""
+    """Return a value, or None where it is missing."""
     return None if pd.isna(value) else float(value)
 
 
 def _last_night(rows: pd.DataFrame) -> pd.DataFrame:
-    """What belongs together: the newest night that has any of it."""
+    """Return the rows of the newest night among them."""
     newest: pd.DataFrame = rows[rows["night"] == rows["night"].max()]
     return newest
 
@@ -181,7 +181,7 @@ def _promises(rows: pd.DataFrame) -> Promises | None:
 
 
 def _rivals(rows: pd.DataFrame) -> str:
-    """The taste's AUC over past weeks, beside what simpler rules reach on the same weeks."""
+    """Draw the taste model's AUC over past weeks beside the baselines' on the same weeks."""
     mine = rows[(rows["metric"] == "auc") & rows["subject"].str.startswith(TASTE)]
     ours = mine[mine["subject"] == TASTE]
     if ours.empty:
@@ -228,7 +228,7 @@ def _words(name: str) -> str:
 
 
 def _trend(rows: pd.DataFrame) -> list[str]:
-    """One picture for each followed figure, a line for each model that has it."""
+    """Draw one chart for each followed metric, with a line for each model that has it."""
     pictures = []
     for followed in FOLLOWED:
         told = rows[rows["metric"].str.startswith(followed)]

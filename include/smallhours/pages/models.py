@@ -1,4 +1,4 @@
-"""Models: how good are they, since when, who won, and what did the study find?"""
+"""The Models page: models in use, their measurements, promotions, and the study's reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.study.asked import FOLDER, FoundStudy, studies_in
 
-# Of each model, so many of its newest versions are opened to tell what was decided.
+# Number of newest versions of each model whose promotion decisions are read.
 DECISIONS_READ = 14
 
 
 @dataclass(frozen=True)
 class Card:
-    """A model in use."""
+    """A model in use, with its versions."""
 
     card: ModelCard
     versions: Sequence[str]
@@ -23,16 +23,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a version when it was learned.
+    """The promotion decision about a trained version.
 
     Attributes:
-        night: Which learned it, as an ISO date.
-        model: Its name.
-        shared: Whether it is all listeners' model.
-        version: It.
-        promoted: Whether it went into use.
-        why: The sentence of the promotion gate.
-        in_use: Whether it is what is in use now.
+        night: Night that trained it, as an ISO date.
+        model: Name of the model.
+        shared: Whether the model is shared by all listeners.
+        version: The version.
+        promoted: Whether it was promoted.
+        why: The promotion gate's reason, in a sentence.
+        in_use: Whether it is in use now.
     """
 
     night: str
@@ -46,14 +46,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class Models:
-    """The whole page.
+    """The data of the Models page.
 
     Attributes:
-        measured: Figures of the nights.
+        measured: Measurements of the nights.
         cards: The models in use.
-        decisions: Which new models went into use and why, newest first.
+        decisions: Promotion decisions, newest first.
         studies: The studies in the lake, newest first.
-        studies_at: Where they are.
+        studies_at: Address of the studies' folder.
     """
 
     measured: Measured
@@ -64,12 +64,12 @@ class Models:
 
     @property
     def known(self) -> bool:
-        """Whether any model was learned or measured yet."""
+        """Return whether any model was trained or measured yet."""
         return bool(self.cards) or self.measured.night is not None
 
 
 def models(place: Place) -> Models:
-    """Read the page."""
+    """Read the data of the page."""
     cards: list[Card] = []
     decisions: list[Decision] = []
     registry = Registry.of(place.lake)
@@ -87,7 +87,7 @@ def models(place: Place) -> Models:
 
 
 def _kept(place: Place) -> list[tuple[str, str]]:
-    """Owner and name of every model in the lake that concerns the listener."""
+    """Return (owner, name) of every model in the lake that concerns the listener."""
     found = []
     for owner in (place.listener, SHARED):
         folder = f"models/{owner}"
@@ -98,7 +98,7 @@ def _kept(place: Place) -> list[tuple[str, str]]:
 
 
 def _decision(card: ModelCard, in_use: str) -> Decision:
-    """What the gate noted in a card's settings; a model without a gate notes nothing."""
+    """Return the gate's decision from a card's settings; a model without a gate has none."""
     return Decision(
         card.night,
         card.name,
@@ -106,6 +106,6 @@ def _decision(card: ModelCard, in_use: str) -> Decision:
         card.version,
         card.settings["promoted"] == "yes",
         str(card.settings.get("why", "")),
-        # A ranking that lost was saved with the default weights, which then are in use.
+        # A ranking that was not promoted is saved with the default weights, which are then in use.
         card.version == in_use and card.settings["promoted"] == "yes",
     )

@@ -1,4 +1,4 @@
-"""Where in the pages is the visitor: which listener, which night, which playlist?"""
+"""The context of a page: listener, settings and lake."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """What a page is about.
+    """The context of a page.
 
     Attributes:
-        settings: As the file has them now.
-        listener: Whose page.
-        lake: Their lake.
+        settings: The current settings.
+        listener: Name of the listener.
+        lake: The listener's lake.
     """
 
     settings: Settings
@@ -27,22 +27,22 @@ class Place:
 
     @property
     def wishes(self) -> Listener:
-        """The listener's part of the settings."""
+        """Return the listener's part of the settings."""
         return self.settings.listener(self.listener)
 
     @property
     def intents(self) -> dict[str, str]:
-        """The listener's playlists: key -> name."""
+        """Return the names of the listener's playlists by key."""
         return {key: wishes.name for key, wishes in self.wishes.playlists.items()}
 
     @property
     def today(self) -> dt.date:
-        """The date where the listener is."""
+        """Return the date of the current night in the listener's time zone."""
         return self.wishes.night_at(dt.datetime.now(dt.UTC)).date
 
 
 def place_of(listener: str | None) -> Place:
-    """The place that an address names; without a listener, the first one's.
+    """Return the context of a listener's page; without a name, of the first listener's.
 
     Raises:
         SettingsError: when the settings are wrong, or there is no such listener.
@@ -56,7 +56,7 @@ def place_of(listener: str | None) -> Place:
 
 
 def parse_night(text: str) -> dt.date:
-    """The date in an address.
+    """Parse the date in an address.
 
     Raises:
         SettingsError: when it is not a date.

@@ -1,4 +1,4 @@
-"""What does a pressed button write? One row of `feedback`, which the next training reads."""
+"""Storing the reaction buttons: each writes a row of `feedback`, which the next training reads."""
 
 import datetime as dt
 
@@ -9,24 +9,24 @@ from smallhours.errors import SettingsError
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
 from smallhours.pages.place import Place
 
-# Pressing one of these takes the others back.
+# These reactions exclude each other: a new one replaces the old one.
 REACTIONS = ("thumbs_up", "thumbs_down", "blocked")
 TAKE_BACK = "take_back"
 
 
 def note_reaction(place: Place, night: dt.date, intent: str, track_key: str, reaction: str) -> None:
-    """Note what the listener says to one of our picks, in place of what they said before.
+    """Save the listener's reaction to a pick, in place of an earlier one.
 
     Args:
-        place: Whose list.
+        place: Context of the page.
         night: The night that recommended the track.
-        intent: Which of the listener's playlists.
+        intent: Key of the playlist.
         track_key: The track.
         reaction: One of `REACTIONS`, or `TAKE_BACK`.
 
     Raises:
         SettingsError: when there is no such reaction, or the track was not in that list.
-        LakeUnwritable: nothing was noted.
+        LakeUnwritable: when nothing could be saved.
     """
     if reaction not in (*REACTIONS, TAKE_BACK) or not _was_picked(place, night, intent, track_key):
         raise SettingsError(

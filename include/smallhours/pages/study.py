@@ -1,4 +1,4 @@
-"""How is a study's report shown? As it was written, with the way back to the pages in it."""
+"""A study's report as a page: the stored report, with a link back to the Models page."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ from smallhours.errors import SettingsError
 from smallhours.pages.place import Place
 from smallhours.training.study.asked import read_report
 
-# The report brings its style along and needs nothing else: no script, no form, no other file.
+# The report has inline styles and needs nothing else: no script, no form, no other file.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; "
     "frame-ancestors 'self'; base-uri 'none'"
@@ -15,12 +15,12 @@ _BEGINS = "<main>"
 
 
 def study_page(place: Place, name: str, *, back: str) -> str:
-    """A study's report as a page.
+    """Return a study's report as HTML.
 
     Args:
-        place: Whose lake.
-        name: The study's, as the Models page lists it.
-        back: The address of the Models page.
+        place: Context of the page.
+        name: Name of the study, as on the Models page.
+        back: Address of the Models page.
 
     Raises:
         SettingsError: when there is no such study, or it has no report yet.

@@ -1,4 +1,4 @@
-"""Taste: what the listener plays, as the night's `profile` describes it, in pictures."""
+"""The Taste page: charts of the listener's taste, from the night's `profile`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from smallhours.training.profile import (
     TAG,
 )
 
-# More lines than these can't be told apart.
+# Maximum number of lines in a chart; more are hard to tell apart.
 TAGS_DRAWN = 6
 ARTISTS_SHOWN = 8
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -31,7 +31,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class Centre:
-    """One centre of the taste: its tags, and its share of all, 0-1."""
+    """One cluster of the taste: its tags, and its share of the whole, 0-1."""
 
     tags: str
     share: float
@@ -40,7 +40,7 @@ class Centre:
 
 @dataclass(frozen=True)
 class Artist:
-    """An artist's plays lately and before."""
+    """An artist's recent and earlier number of plays."""
 
     name: str
     now: int
@@ -49,7 +49,7 @@ class Artist:
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour of the week: its share of the plays, and how dark it is drawn, 0-4."""
+    """One hour of the week: its share of the plays, and the shade it is drawn in, 0-4."""
 
     share: float
     depth: int
@@ -57,7 +57,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class Taste:
-    """The whole page; `known` is False before there is a profile."""
+    """The data of the Taste page; `known` is False before there is a profile."""
 
     known: bool
     centres: Sequence[Centre] = ()
@@ -70,7 +70,7 @@ class Taste:
 
 
 def taste(place: Place) -> Taste:
-    """Read the page."""
+    """Read the data of the page."""
     rows = place.lake.frame(PROFILE, where={"listener": place.listener})
     if rows.empty:
         return Taste(known=False)
@@ -99,7 +99,7 @@ def _centres(rows: pd.DataFrame) -> list[Centre]:
 
 
 def _artists(rows: pd.DataFrame) -> tuple[list[Artist], list[Artist]]:
-    """Who is played more than before, and who less, the largest change first."""
+    """Return artists played more than before, and those played less, the largest change first."""
     table = rows.pivot_table(index="name", columns="period", values="n", fill_value=0)
     table = table.reindex(columns=[LATELY_NAME, BEFORE_NAME], fill_value=0)
     found = [
@@ -154,7 +154,7 @@ def _over_time(rows: pd.DataFrame) -> str:
 
 
 def _feature(rows: pd.DataFrame, feature: str) -> str:
-    """Your plays against the catalog, as a histogram of shares."""
+    """Draw the plays against the catalog, as a histogram of shares."""
     mine = rows[rows["name"].str.startswith(f"{feature}:")]
     told = {
         shown: _spread(mine[mine["period"] == period])
@@ -165,7 +165,7 @@ def _feature(rows: pd.DataFrame, feature: str) -> str:
 
 
 def _spread(rows: pd.DataFrame) -> Spread:
-    """The bins of the profile, each named by its lower end: `energy:0.35`."""
+    """Return the profile's bins, each named by its lower end: `energy:0.35`."""
     shares = [0.0] * BINS
     for name, share in zip(rows["name"], rows["value"], strict=True):
         shares[round(float(name.partition(":")[2]) * BINS)] = float(share)

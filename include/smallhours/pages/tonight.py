@@ -1,4 +1,4 @@
-"""Tonight: which tracks, why, what they sound like, what changed, and what the listener says?"""
+"""The Tonight page: picks with reasons and sound, changes since the last list, and reactions."""
 
 import datetime as dt
 from collections import defaultdict
@@ -16,7 +16,7 @@ from smallhours.playlist.reasons import Feature
 from smallhours.playlist.why import nights_of
 from smallhours.services.set_aside import set_aside_on
 
-# What a button says, by the reaction that it writes.
+# Label of each button, by the reaction that it saves.
 BUTTONS: Mapping[str, str] = {
     "thumbs_up": "More like this",
     "thumbs_down": "Less like this",
@@ -34,15 +34,15 @@ class Pick:
     """One track of the list, as the page shows it.
 
     Attributes:
-        position: Its place, from 1.
+        position: Position in the list, from 1.
         track_key: The recording.
-        artist, title: As shown.
-        reason: Why it was chosen.
+        artist, title: Display names.
+        reason: The explanation of the pick.
         slot: `exploit` or `explore`.
         score: The fused score, 0-1.
-        link: Its page at Spotify; empty when it has no id yet.
-        features: What is known of how it sounds, 0-1 each.
-        said: Reactions of the listener to this pick.
+        link: Its page on Spotify; empty when it has no id yet.
+        features: Known audio features, 0-1 each.
+        said: The listener's reactions to this pick.
     """
 
     position: int
@@ -59,7 +59,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class Day:
-    """One night of the strip: how many picks were shown, and how many were welcome or not."""
+    """One night of the strip: number of picks shown, and of welcome and unwelcome ones."""
 
     night: dt.date
     shown: int
@@ -69,15 +69,15 @@ class Day:
 
 @dataclass(frozen=True)
 class Tonight:
-    """The whole page.
+    """The data of the Tonight page.
 
     Attributes:
         night: The night that is shown; None when there is no list yet.
-        nights: All nights that have one, newest first.
-        intent: Which playlist.
-        intents: The listener's playlists: key -> name.
-        name: The playlist's name.
-        outcome: What the ledger says of it; empty when it was not written yet.
+        nights: All nights with a list, newest first.
+        intent: Key of the playlist.
+        intents: Names of the listener's playlists by key.
+        name: Name of the playlist.
+        outcome: The ledger's outcome; empty when the list was not published yet.
         note: The ledger's note.
         link: The playlist's page at Spotify; empty when there is none.
         picks: The list.
@@ -102,7 +102,7 @@ class Tonight:
 
 
 def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main") -> Tonight:
-    """Read the page of a night; without one, of the newest that has a list."""
+    """Read the data of a night's page; by default, of the newest night with a list."""
     nights = nights_of(place.lake, place.listener)
     night = night or (nights[0] if nights else None)
     playlists = place.lake.frame(PLAYLISTS, where={"listener": place.listener})
@@ -131,11 +131,11 @@ def tonight(place: Place, *, night: dt.date | None = None, intent: str = "main")
 
 
 def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) -> list[Day]:
-    """What became of each list of the last 30 days.
+    """Return the reactions to each list of the last 30 days.
 
     Args:
         playlists: Rows of `playlists` of one intent.
-        feedback: Rows of `feedback` of the same.
+        feedback: Rows of `feedback` of the same intent.
         until: The last day.
     """
     shown = playlists[playlists["outcome"].isin(SURELY_SHOWN)]
@@ -152,7 +152,7 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
 
 
 def _tracks(feedback: pd.DataFrame, wanted: Sequence[str]) -> dict[dt.date, set[str]]:
-    """By night, the tracks that met any of some reactions."""
+    """Return, by night, the tracks with any of some reactions."""
     rows = feedback[feedback["reaction"].isin(wanted)]
     found: dict[dt.date, set[str]] = defaultdict(set)
     for night, key in zip(rows["night"], rows["track_key"], strict=True):
@@ -176,7 +176,7 @@ def _feedback(place: Place, intent: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What the ledger says of a night's list; nothing when it was not written yet."""
+    """The ledger's entry of a night's list; empty when it was not published yet."""
 
     name: str = ""
     outcome: str = ""
@@ -235,7 +235,7 @@ def _difference(
     night: dt.date | None,
     picks: Sequence[Pick],
 ) -> tuple[list[str], list[str]]:
-    """What came and what went since the list before."""
+    """Return the tracks added and removed since the last shown list."""
     shown = playlists[playlists["outcome"].isin(SURELY_SHOWN)]
     before = shown[shown["night"] < night] if night else shown.iloc[:0]
     if before.empty:

@@ -1,7 +1,7 @@
-"""What does the frozen AcousticBrainz know of a recording (https://acousticbrainz.readthedocs.io)?
+"""The sandbox's AcousticBrainz API (https://acousticbrainz.readthedocs.io), frozen since 2022.
 
-Only recordings with a MusicBrainz id that came out before it closed in 2022, and not all of those.
-Tempo, key and loudness are dependable; its mood classifiers are noisy, and so are these.
+It knows only recordings with a MusicBrainz id that came out before it closed in 2022, and not all
+of those. Tempo, key and loudness are reliable; its mood classifiers are noisy, as the real ones.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class AcousticBrainz:
         self._world = world
 
     def find(self, mbid: str) -> int | None:
-        """Return the track of a recording that was submitted in time."""
+        """Return the track of a recording that AcousticBrainz covers, or None."""
         track = self._world.lookup.track_mbid.get(mbid)
         if track is None or np.isnan(self._world.track_features[track]).any():
             return None
@@ -42,11 +42,11 @@ class AcousticBrainz:
         return track
 
     def low_level(self, mbid: str, track: int) -> Json:
-        """Return the low-level document, shortened to what is of use."""
+        """Return the low-level document, reduced to the fields that clients use."""
         sound = self._sound(track)
         return {
             "lowlevel": {
-                # The service's 0..1 measure; -60 dB is silence, 0 dB full scale.
+                # The service's scale is 0..1: -60 dB is silence, 0 dB is full scale.
                 "average_loudness": round(min(1.0, max(0.0, 1 + sound["loudness"] / 60)), 4)
             },
             "rhythm": {
@@ -62,7 +62,7 @@ class AcousticBrainz:
         }
 
     def high_level(self, mbid: str, track: int) -> Json:
-        """Return the high-level document: two-class verdicts with probabilities."""
+        """Return the high-level document: two-class labels with probabilities."""
         sound = self._sound(track)
         truths = {
             "danceability": ("danceable", "not_danceable", sound["danceability"]),

@@ -1,7 +1,7 @@
-"""How is a running sandbox steered and inspected? The ``/_sandbox/`` routes.
+"""The ``/_sandbox/`` routes that control and inspect a running sandbox.
 
-They are the sandbox's own, not part of any service: reading calls and playlists, moving the clock,
-posting faults, and the truth about the world that tests compare against. Bad input gets status 400
+They belong to no real service: they read calls and playlists, move the clock, add faults, and
+return the truth about the world that tests compare against. Bad input gets status 400
 and ``{"error": "what is wrong"}``.
 """
 
@@ -21,18 +21,18 @@ from smallhours.sandbox.state import PlaylistItem, SandboxState
 
 
 class BadRequest(ValueError):
-    """The request can't be carried out; the message says why."""
+    """A request that can't be carried out; the message says why."""
 
 
 Handler = Callable[[Request], Awaitable[dict[str, Any]]]
 
 
 def admin_routes(state: SandboxState, *, advanced: Callable[[], None] | None = None) -> list[Route]:
-    """The routes that steer ``state``.
+    """Return the routes that control ``state``.
 
     Args:
         state: the sandbox.
-        advanced: called after the clock was moved, to save the state for instance.
+        advanced: called after the clock has moved, for instance to save the state.
     """
     admin = _Admin(state, advanced)
     table: list[tuple[str, str, Handler]] = [
@@ -64,22 +64,22 @@ def _served(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 class _Admin:
-    """The handlers, over one state."""
+    """The request handlers over one state."""
 
     def __init__(self, state: SandboxState, advanced: Callable[[], None] | None) -> None:
         self._state = state
         self._advanced = advanced
 
     async def health(self, _request: Request) -> dict[str, Any]:
-        """That it is up, and whose accounts it holds."""
+        """Return that the sandbox is up, and the names of its listeners."""
         return {"status": "ok", **self._clock(), "listeners": list(self._state.world.listeners)}
 
     async def now(self, _request: Request) -> dict[str, Any]:
-        """The sandbox clock."""
+        """Return the time of the sandbox clock."""
         return self._clock()
 
     async def advance(self, request: Request) -> dict[str, Any]:
-        """Move the clock to ``{"until": ISO time with offset}``, listeners living meanwhile."""
+        """Move the clock to ``{"until": ISO time with offset}``, simulating the listeners' days."""
         body = await _json(request)
         until = _moment(body.get("until") if isinstance(body, dict) else None)
         try:
@@ -91,7 +91,7 @@ class _Admin:
         return {**happened, **self._clock()}
 
     async def calls(self, _request: Request) -> dict[str, Any]:
-        """How often each service's routes or methods were asked since the last reset."""
+        """Return the number of calls per service route or method since the last reset."""
         counted: dict[str, dict[str, int]] = {}
         with self._state.lock:
             for (service, route), count in sorted(self._state.calls.items()):
@@ -99,33 +99,33 @@ class _Admin:
             return {"calls": counted, "total": self._state.calls.total()}
 
     async def reset_calls(self, request: Request) -> dict[str, Any]:
-        """Count from nought again; answers what was counted so far."""
+        """Reset the call counts to zero and return the old ones."""
         with self._state.lock:
             counted = await self.calls(request)
             self._state.calls.clear()
         return counted
 
     async def faults(self, _request: Request) -> dict[str, Any]:
-        """The rules with their counters, and every kind there is."""
+        """Return the fault rules with their counters, and every available kind."""
         rules = book(self._state)
         with rules.lock:
             listed = [rule.to_json() for rule in rules.rules]
         return {"faults": listed, "kinds": {name: kind.summary for name, kind in KINDS.items()}}
 
     async def add_faults(self, request: Request) -> dict[str, Any]:
-        """Add one rule or a list of them; either all are understood or none is added."""
+        """Add one rule or a list of them; if any is invalid, none is added."""
         body = await _json(request)
         rules = [Fault.from_json(each) for each in (body if isinstance(body, list) else [body])]
         book(self._state).add(*rules)
         return await self.faults(request)
 
     async def clear_faults(self, request: Request) -> dict[str, Any]:
-        """Forget every rule. Scrobbles that came or went by one stay so."""
+        """Remove every rule. Scrobbles that a rule added or deleted stay that way."""
         book(self._state).clear()
         return await self.faults(request)
 
     async def revoke(self, request: Request) -> dict[str, Any]:
-        """Let ``{"listener": name}`` take the app's access back: its tokens end at once."""
+        """Revoke the app's access for ``{"listener": name}``: its tokens stop working at once."""
         body = await _json(request)
         name = body.get("listener") if isinstance(body, dict) else None
         if name not in self._state.world.listeners:
@@ -135,7 +135,7 @@ class _Admin:
         return {"revoked": sorted(revoked)}
 
     async def restore_access(self, _request: Request) -> dict[str, Any]:
-        """Every listener agrees again; the old tokens are good once more."""
+        """Restore every listener's grant; the old tokens work again."""
         accounts_of(self._state).revoked.clear()
         return {"revoked": []}
 
@@ -152,7 +152,7 @@ class _Admin:
         return {"subscriber": self._state.subscriber}
 
     async def playlists(self, _request: Request) -> dict[str, Any]:
-        """Every playlist of every listener, its items as "artist – title"."""
+        """Return every playlist of every listener, its items as "artist – title"."""
         with self._state.lock:
             listed = [
                 {
@@ -171,7 +171,7 @@ class _Admin:
         return {"playlists": listed}
 
     async def true_tracks(self, request: Request) -> dict[str, Any]:
-        """Recording number per Spotify id in ``ids``; null for an id that the world has not."""
+        """Return the recording number per Spotify id in ``ids``; null for an unknown id."""
         ids = [each for each in request.query_params.get("ids", "").split(",") if each]
         if not ids:
             raise BadRequest("ids is missing: Spotify track ids, separated by commas")
@@ -204,10 +204,10 @@ async def _json(request: Request) -> Any:
 
 
 def _moment(text: object) -> float:
-    """Unix seconds of an ISO time.
+    """Return the Unix seconds of an ISO time.
 
     Raises:
-        BadRequest: When it is none, or leaves the time zone open.
+        BadRequest: When it is not an ISO time, or has no time zone.
     """
     try:
         moment = datetime.fromisoformat(text if isinstance(text, str) else "")

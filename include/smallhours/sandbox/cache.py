@@ -1,7 +1,7 @@
-"""How does a world lie on disk, so that it is generated only once?
+"""The on-disk cache of generated worlds, so that each world is generated only once.
 
-One .npz file without pickle: arrays as they are, lists of texts as UTF-8 with offsets, the few
-small things as JSON.
+A world is one .npz file without pickle: arrays as they are, lists of texts as UTF-8 with offsets,
+the few small things as JSON.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from smallhours.sandbox.ragged import Ragged
 from smallhours.sandbox.replay import replay_world
 from smallhours.sandbox.world import Listener, Taste, World
 
-# Raise this with every change to what a world holds or how it is generated.
+# Increase this with every change to the contents of a world or to its generation.
 FORMAT = 2
 
 _TEXTS = (
@@ -46,7 +46,7 @@ def load_or_generate(
     begins: datetime = BEGINS,
     ends: datetime = ENDS,
 ) -> World:
-    """Return the generated world of these arguments, from the cache where it lies there."""
+    """Return the generated world of these arguments, from the cache if it is there."""
     key = f"{seed}|{artists}|{tracks}|{','.join(listeners)}|{scrobbles}|{begins}|{ends}"
     return _cached(
         cache_dir,
@@ -58,7 +58,7 @@ def load_or_generate(
 def load_or_replay(
     cache_dir: Path, scrobbles_csv: Path, artist_tags_csv: Path, user: str = "listener"
 ) -> World:
-    """Return the replayed world of these files, from the cache while neither file changes."""
+    """Return the replayed world of these files, from the cache as long as neither file changes."""
     stamps = [
         f"{path.resolve()}|{path.stat().st_size}|{path.stat().st_mtime_ns}"
         for path in (scrobbles_csv, artist_tags_csv)
@@ -77,7 +77,7 @@ def _cached(cache_dir: Path, key: str, build: Callable[[], World]) -> World:
         try:
             return read_world(path)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            # A cache is only a cache: a damaged one is built again.
+            # A damaged cache file is rebuilt.
             path.unlink()
     world = build()
     write_world(world, path)
@@ -85,7 +85,7 @@ def _cached(cache_dir: Path, key: str, build: Callable[[], World]) -> World:
 
 
 def write_world(world: World, path: Path) -> None:
-    """Write a world to one file; a crash leaves no half file under that name."""
+    """Write a world to one file, atomically: a crash leaves no partial file under that name."""
     arrays: dict[str, Any] = {name: getattr(world, name) for name in _ARRAYS}
     for name in _TEXTS:
         arrays[f"{name}.text"], arrays[f"{name}.ends"] = _pack(getattr(world, name))
@@ -117,12 +117,12 @@ def write_world(world: World, path: Path) -> None:
 
 
 def read_world(path: Path) -> World:
-    """Read a world back.
+    """Read a world from a file.
 
     Raises:
-        ValueError: When the file is of another format version, or damaged.
+        ValueError: When the file has another format version, or is damaged.
     """
-    # Opened here, since numpy leaves a damaged file open.
+    # Open the file here: numpy would leave a damaged file open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     about = json.loads(arrays["about"].tobytes())

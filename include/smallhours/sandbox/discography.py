@@ -1,4 +1,4 @@
-"""Who released what, when, and in which versions?"""
+"""Generation of artists and their discographies: albums, tracks, release dates and versions."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from smallhours.sandbox.ragged import Doubles, Ints
 FIRST_YEAR = 1965
 VERSION_SHARE = 0.12
 FEATURED_SHARE = 0.07
-# The versions a song comes back in; "" is the same recording on a single.
+# Shares of further versions by kind; "" is the same recording on a single.
 _VERSION_MIX = {
     "remaster": 0.33,
     "live": 0.24,
@@ -26,16 +26,16 @@ _VERSION_MIX = {
 
 @dataclass(slots=True)
 class Artists:
-    """The artists before they have recorded anything.
+    """The generated artists, before any recordings.
 
     Attributes:
         names: unique, ignoring case.
-        scripts: how their titles are written.
+        scripts: writing system of each artist's names and titles.
         popularity: float64 summing to 1, Zipf.
         genres: float64 (artists, leaves), one to three genres each, rows summing to 1.
-        main_genre: int32 leaf of the largest weight.
+        main_genre: int32, the leaf with the largest weight.
         debut: int32 year.
-        last: int32 year of the last possible release.
+        last: int32, year of the last possible release.
     """
 
     names: list[str]
@@ -49,7 +49,7 @@ class Artists:
 
 @dataclass(slots=True)
 class Discography:
-    """Albums and tracks as growing lists; tracks of an album lie side by side, in order."""
+    """Albums and tracks as growing lists; tracks of an album are adjacent, in order."""
 
     album_title: list[str] = field(default_factory=list)
     album_artist: list[int] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Discography:
 def draw_artists(
     rng: np.random.Generator, tree: GenreTree, count: int, namer: Namer, last_year: int
 ) -> Artists:
-    """Invent artists with one to three genres, most of them near each other."""
+    """Generate artists with one to three genres each, most of them close to each other."""
     named = [namer.artist() for _ in range(count)]
     rank = rng.permutation(count)
     weight = 1.0 / (rank + 1 + 0.003 * count) ** 0.95
@@ -123,7 +123,7 @@ def draw_artists(
 
 
 def _closeness(tree: GenreTree) -> Doubles:
-    """Return how probable each leaf is as a second genre of each, (leaves, leaves)."""
+    """Return the weight of each leaf as a second genre beside each other one, (leaves, leaves)."""
     sound = tree.sound()
     apart = ((sound[:, None, :] - sound[None, :, :]) ** 2).sum(axis=2)
     close = np.exp(-apart / 2) * 0.08
@@ -140,13 +140,13 @@ def _closeness(tree: GenreTree) -> Doubles:
 def draw_discography(
     rng: np.random.Generator, artists: Artists, tracks: int, namer: Namer, last_day: str
 ) -> Discography:
-    """Let the artists record exactly `tracks` tracks, about one in eight a further version.
+    """Generate exactly `tracks` tracks; about one in eight is a further version of another.
 
     Args:
         rng: source of randomness.
-        artists: who records.
-        tracks: how many in all, at least one per artist.
-        namer: where titles come from.
+        artists: the recording artists.
+        tracks: total number of tracks, at least one per artist.
+        namer: source of titles.
         last_day: "YYYY-MM-DD"; nothing is released after it.
 
     Raises:
@@ -218,7 +218,7 @@ def _add_versions(
     share = np.fromiter(_VERSION_MIX.values(), float)
     chosen = rng.choice(made.n_base, count, p=weight / weight.sum())
     kind_of = rng.choice(len(kinds), count, p=share / share.sum())
-    # Several of one artist and kind share an album; only one of each kind for one song.
+    # Versions of one kind by one artist share an album; one version of each kind per song.
     wanted = sorted({(made.artist[base], int(kind), int(base)) for base, kind in zip(
         chosen, kind_of, strict=True)})  # fmt: skip
     spare = iter(range(made.n_base))
@@ -283,7 +283,7 @@ def _release_versions(
 
 
 def draw_popularity(rng: np.random.Generator, artists: Artists, made: Discography) -> Doubles:
-    """Return track weights summing to 1 (Zipf within each artist).
+    """Return track weights that sum to 1 (Zipf within each artist).
 
     A version is always less popular than the recording it is made from.
     """
@@ -305,7 +305,7 @@ def draw_popularity(rng: np.random.Generator, artists: Artists, made: Discograph
 
 
 def draw_durations(rng: np.random.Generator, made: Discography, scores: Doubles) -> Ints:
-    """Return lengths in milliseconds: long where the music is calm and without voice."""
+    """Return lengths in milliseconds: longer for calm music and for music without vocals."""
     count = len(made.title)
     own = rng.standard_normal(count)[np.asarray(made.base)]
     length = 222_000 * np.exp(0.24 * own + 0.1 * scores[:, 4] - 0.06 * scores[:, 2])

@@ -1,4 +1,4 @@
-"""What does a client see of a fault in transport: late, broken, refused and garbled answers?"""
+"""ASGI middleware for transport faults: delayed, truncated, refused and garbled answers."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ _SERVER_WORDS = {
 
 @dataclass(slots=True, frozen=True)
 class Answer:
-    """A whole HTTP answer."""
+    """A complete HTTP answer."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -48,11 +48,11 @@ class Answer:
 
 @dataclass(slots=True, frozen=True)
 class Target:
-    """Which call a request is.
+    """The call that a request makes.
 
     Attributes:
-        service: one of ``faults.SERVICES``, "" for none of them.
-        routes: the names that a rule may match it by.
+        service: one of ``faults.SERVICES``, or "" for none of them.
+        routes: the names by which a rule may match it.
         label: the name under which calls are counted.
         as_json: whether the client reads JSON.
         names: the artist, track and tag that it is about.
@@ -66,10 +66,10 @@ class Target:
 
 
 class FaultMiddleware:
-    """Lets requests through, unless a rule about transport fires for them."""
+    """Middleware that passes requests on unless a transport fault applies to them."""
 
     def __init__(self, app: ASGIApp, state: SandboxState) -> None:
-        """Stand before ``app`` and obey the rules in the book of ``state``."""
+        """Wrap ``app`` and apply the fault rules of ``state``."""
         self._app = app
         self._state = state
         self._book = book(state)
@@ -165,7 +165,7 @@ def _seconds(fault: Fault, default: float) -> float:
 
 
 def _refusal(fault: Fault, target: Target) -> Answer:
-    """The answer of a fault that never asks the application."""
+    """Return the answer of a fault that never reaches the application."""
     match fault.kind:
         case "html_body":
             page = [(b"content-type", b"text/html; charset=utf-8")]
@@ -259,7 +259,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 class _Replay:
-    """The request's messages once more, the body in one piece."""
+    """An ASGI receive channel that replays the request, with the body in one piece."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -272,7 +272,7 @@ class _Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def hold(self, seconds: float) -> None:
-        """Wait, but no longer than the client does."""
+        """Wait for some seconds, or until the client disconnects."""
         try:
             async with asyncio.timeout(seconds):
                 while (await self._receive())["type"] != "http.disconnect":
@@ -307,7 +307,7 @@ async def _send(answer: Answer, send: Send) -> None:
 
 
 async def _break_off(answer: Answer, send: Send) -> None:
-    """Promise the whole body, send half and return: the server then closes the connection."""
+    """Announce the whole body, send half and return: the server then closes the connection."""
     headers = _sized(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     half = answer.body[: len(answer.body) // 2]

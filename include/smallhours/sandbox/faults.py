@@ -1,8 +1,8 @@
-"""How does the sandbox misbehave on request?
+"""Fault injection: rules that make the sandbox misbehave on request.
 
-A ``Fault`` is a rule: what goes wrong, for which service, route and listener, after how many calls
-and how many times. Rules are posted to ``/_sandbox/faults``. Those about transport are carried out
-by ``fault_transport``; those about content are asked for by the handlers through ``active``.
+A ``Fault`` is a rule: the kind of fault, for which service, route and listener, after how many
+calls and how many times. Rules are posted to ``/_sandbox/faults``. Transport faults are carried out
+by ``fault_transport``; handlers look up content faults through ``active``.
 """
 
 import threading
@@ -22,13 +22,13 @@ LONGEST_HOLD_S = 120.0
 
 @dataclass(slots=True, frozen=True)
 class Kind:
-    """One way to misbehave.
+    """A kind of fault.
 
     Attributes:
-        summary: what the client sees, in a line.
-        layer: "transport" replaces or delays whole answers, "content" changes what they say.
-        times: how often a rule fires unless it says otherwise; 0 is until it is cleared.
-        service: the only service it makes sense for, "*" for any.
+        summary: effect on the client, in one line.
+        layer: "transport" replaces or delays whole answers, "content" changes their content.
+        times: default number of times that a rule fires; 0 is until it is cleared.
+        service: the only service that it applies to, "*" for any.
     """
 
     summary: str
@@ -141,12 +141,12 @@ KINDS: Mapping[str, Kind] = {
 
 
 class FaultError(ValueError):
-    """A rule that can't be understood; the message says what is wrong with it."""
+    """A fault rule that is invalid; the message says what is wrong with it."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """A rule.
+    """A fault rule.
 
     Attributes:
         kind: a key of ``KINDS``.
@@ -166,7 +166,7 @@ class Fault:
         since: an ISO date; before it, by the sandbox clock, nothing happens.
         acted: carry the request out before failing it, as a lost answer would.
         seen: matching calls so far.
-        fired: how often it fired.
+        fired: number of times it has fired.
     """
 
     kind: str
@@ -188,7 +188,7 @@ class Fault:
     fired: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what would never match or can't be carried out.
+        """Reject a rule that could never match or can't be carried out.
 
         Raises:
             FaultError: With what is wrong.
@@ -210,10 +210,10 @@ class Fault:
 
     @classmethod
     def from_json(cls, rule: object) -> Self:
-        """Read a rule.
+        """Parse a rule.
 
         Raises:
-            FaultError: When it is no object, or has unknown or ill-typed keys.
+            FaultError: When it is not an object, or has unknown or ill-typed keys.
         """
         if not isinstance(rule, dict):
             raise FaultError("a fault is a JSON object with at least a kind")
@@ -230,11 +230,11 @@ class Fault:
         return cls(**{"times": kind.times if kind else 1, **rule})
 
     def to_json(self) -> dict[str, Any]:
-        """The rule with its counters and its kind's one-line description."""
+        """Return the rule with its counters and the one-line description of its kind."""
         return {**asdict(self), "summary": KINDS[self.kind].summary}
 
     def begun(self, now: float) -> bool:
-        """Whether the rule holds at a moment of the sandbox clock."""
+        """Return whether the rule holds at a moment of the sandbox clock."""
         return self.since is None or datetime.fromtimestamp(now, UTC).date() >= date.fromisoformat(
             self.since
         )
@@ -242,7 +242,7 @@ class Fault:
     def concerns(
         self, service: str, routes: Sequence[str], user: str, names: Sequence[str] = ()
     ) -> bool:
-        """Whether a call is one of those that the rule is about."""
+        """Return whether the rule applies to a call."""
         return (
             (self.about == "*" or any(fnmatchcase(n.lower(), self.about.lower()) for n in names))
             and fnmatchcase(service, self.service)
@@ -252,7 +252,7 @@ class Fault:
 
 
 def _fits(annotation: str, value: object) -> bool:
-    """Whether a JSON value fits a field, by the field's written type."""
+    """Return whether a JSON value has the type of a field's annotation."""
     if value is None:
         return "None" in annotation
     if "bool" in annotation:
@@ -268,11 +268,12 @@ def _fits(annotation: str, value: object) -> bool:
 
 @dataclass(slots=True)
 class FaultBook:
-    """The rules of one sandbox and what they have done to its listeners' histories.
+    """The fault rules of one sandbox and their effects on its listeners' histories.
 
     Attributes:
-        rules: in the order they were given; the first that fires wins.
-        drift: by listener, scrobbles that came late or went; clearing the rules keeps it.
+        rules: in the order they were added; the first that fires wins.
+        drift: by listener, scrobbles that arrived late or were deleted; clearing the rules keeps
+            it.
     """
 
     rules: list[Fault] = field(default_factory=list)
@@ -285,7 +286,7 @@ class FaultBook:
             self.rules.extend(rules)
 
     def clear(self) -> None:
-        """Forget every rule."""
+        """Remove every rule."""
         with self.lock:
             self.rules.clear()
 
@@ -297,7 +298,7 @@ class FaultBook:
         user: str = "",
         names: Sequence[str] = (),
     ) -> Fault | None:
-        """The first rule of these kinds that fires for a call; every match is counted."""
+        """Return the first rule of these kinds that fires for a call; every match is counted."""
         chosen: Fault | None = None
         with self.lock:
             for rule in self.rules:
@@ -316,7 +317,7 @@ _BOOKS_LOCK = threading.Lock()
 
 
 def book(state: SandboxState) -> FaultBook:
-    """The rules of a sandbox: one book per state, for as long as the state lives."""
+    """Return the fault rules of a sandbox: one `FaultBook` per state."""
     with _BOOKS_LOCK:
         return _BOOKS.setdefault(state, FaultBook())
 
@@ -324,7 +325,7 @@ def book(state: SandboxState) -> FaultBook:
 def active(
     state: SandboxState, kind: str, *, service: str, route: str, user: str = ""
 ) -> Fault | None:
-    """The rule of a kind that fires for this call, or None. Ask once per call.
+    """Return the rule of a kind that fires for this call, or None. Call it once per call.
 
     Args:
         state: the sandbox.

@@ -1,7 +1,7 @@
-"""How do tracks sound, and what does that have to do with their genre?
+"""Generation of audio features that depend on genre, artist and track.
 
-Every track has five hidden standard scores, made of what its genres usually sound like, what its
-artist is like, and what is its own. Their ranks are then mapped onto fixed distributions, so that
+Every track has five hidden standard scores, a weighted sum of a part from its genres, a part from
+its artist, and a part of its own. Their ranks are then mapped onto fixed distributions, so that
 every world, however small, has the same means and spreads.
 """
 
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from smallhours.sandbox.genres import GenreTree
 from smallhours.sandbox.ragged import Doubles, Floats, Ints
 
-# The five that tags are asked to predict, in the order of `world.FEATURES`.
+# The five features that are predicted from tags, in the order of `world.FEATURES`.
 TARGETS = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
-# Quantiles of the five at these ranks. The spreads are the errors that a mean predictor makes on
+# Quantiles of the five at these ranks. The spreads are the errors of a mean predictor on
 # the listening data of the paper that predicts audio features from tags (.195, .310, .232, .279,
 # .383); the shapes, bell or U, and about the means are those of large public collections.
 QUANTILE_AT = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
@@ -32,7 +32,7 @@ QUANTILES = {
 # linear models reach an R2 of about .35 to .45 on unseen artists, as they do on real data.
 GENRE_SHARE, ARTIST_SHARE, TRACK_SHARE = 0.39, 0.16, 0.45
 
-# How the five hang together once the genre is known (same order).
+# Correlation of the five features within a genre (same order).
 _RESIDUAL_CORRELATION = np.array(
     [
         [1.00, -0.05, 0.05, 0.50, -0.10],
@@ -43,7 +43,7 @@ _RESIDUAL_CORRELATION = np.array(
     ]
 )
 
-# What a version does to the scores of the recording it is made from.
+# Shift of the scores of a version against the original recording, by kind.
 VERSION_SHIFT = {
     "live": (-0.2, -0.1, 0.35, 0.0, 0.0),
     "remix": (0.9, -0.5, 0.3, 0.0, 0.5),
@@ -56,10 +56,10 @@ VERSION_SHIFT = {
 
 @dataclass(slots=True)
 class Sound:
-    """Hidden scores and what the services would show.
+    """Hidden scores and the audio features that the services return.
 
     Attributes:
-        artist_scores: float64 (artists, 5): what an artist's tracks are like on the whole.
+        artist_scores: float64 (artists, 5), the mean of an artist's tracks.
         track_scores: float64 (tracks, 5), standard normal over the tracks.
         features: float32 (tracks, 12) in the order of `world.FEATURES`.
     """
@@ -70,7 +70,7 @@ class Sound:
 
 
 def residuals(rng: np.random.Generator, count: int) -> Doubles:
-    """Draw standard scores that hang together as the five features do, shape (count, 5)."""
+    """Draw standard scores with the correlations of the five features, shape (count, 5)."""
     factor = np.linalg.cholesky(_RESIDUAL_CORRELATION)
     drawn: Doubles = rng.standard_normal((count, 5)) @ factor.T
     return drawn
@@ -84,7 +84,7 @@ def draw_sound(
     track_base: Ints,
     track_version: list[str],
 ) -> Sound:
-    """Draw how every track sounds.
+    """Draw the sound of every track.
 
     Args:
         rng: source of randomness.

@@ -1,4 +1,4 @@
-"""How is a whole world generated?"""
+"""Generation of a complete sandbox world from a seed."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -29,7 +29,7 @@ from smallhours.sandbox.world import Listener, World
 BEGINS = datetime(2010, 11, 8, 5, 0, tzinfo=UTC)
 ENDS = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 
-# How much of a track's place in the style space is its sound, next to its artist's genres.
+# Weight of a track's sound in its position in the style space, relative to its artist's genres.
 _STYLE_OF_SOUND = 0.22
 _ARTIST_OWN_STYLE = 0.35
 _TRACK_OWN_STYLE = 0.2
@@ -48,18 +48,18 @@ def generate_world(
     """Generate a world; equal arguments give an equal world.
 
     Args:
-        seed: of everything.
-        artists: how many.
-        tracks: how many, versions included.
+        seed: seed of all random draws.
+        artists: number of artists.
+        tracks: number of tracks, versions included.
         listeners: names; "ada" and "bruno" have hand-made tastes, others get one by their name.
-        scrobbles: how many Last.fm has of the first listener; others have a fixed share of it.
+        scrobbles: number of scrobbles of the first listener; others have a fixed share of it.
         begins: aware; no play before it.
         ends: aware; the history stops here.
 
     Raises:
         ValueError: When the numbers contradict each other.
     """
-    # One generator per purpose: a change to one part leaves the others as they were.
+    # One generator per purpose: a change to one part leaves the others unchanged.
     streams = dict(
         zip(
             ("names", "artists", "music", "sound", "tags", "similar", "style", "ids"),
@@ -164,7 +164,7 @@ def _track_style(
 
 
 def _families(tree: GenreTree, people: Artists) -> Bools:
-    """Return which families an artist could be found in: those of its genres, (artists, n)."""
+    """Return the families of each artist's genres, as a mask (artists, families)."""
     member = np.zeros((len(tree.leaves), len(tree.families)))
     member[np.arange(len(tree.leaves)), tree.leaf_family] = 1.0
     found: Bools = people.genres @ member > 0.15

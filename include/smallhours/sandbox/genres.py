@@ -1,4 +1,4 @@
-"""Which genres are there, how do they sound, and which of them are close?"""
+"""The genre tree: families and leaves, their sound, and their neighbours."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +9,7 @@ import numpy as np
 from smallhours.sandbox.ragged import Doubles, Ints
 
 STYLE_GENRE_DIMS = 16
-# How much of a leaf's position it shares with its family, keeps for itself, and owes to its sound.
+# Weights of a leaf's position: shared with its family, its own, and from its sound.
 _FAMILY_PULL, _LEAF_PULL, _SOUND_PULL = 1.0, 0.8, 0.9
 
 
@@ -21,13 +21,13 @@ class GenreTree:
         families: names.
         leaves: names, in the file's order.
         leaf_family: int32 (leaves,).
-        share: float64 (leaves,) summing to 1, how common each leaf is among artists.
+        share: float64 (leaves,) summing to 1, share of each leaf among artists.
         levels: float64 (leaves, 5) in 0..1: danceability, acousticness, energy, valence,
             instrumentalness.
         speech: float64 (leaves,) in 0..1.
         tempo: float64 (leaves,) beats per minute.
-        near: symmetric pairs of leaf indices that border on each other across families.
-        spellings: per leaf the other ways of writing it.
+        near: symmetric pairs of neighbouring leaf indices across families.
+        spellings: other spellings of each leaf.
     """
 
     families: list[str]
@@ -50,7 +50,7 @@ class GenreTree:
         return scores
 
     def embedding(self, rng: np.random.Generator) -> Doubles:
-        """Place every leaf in a space where near genres are near.
+        """Place every leaf in a space in which similar genres are close to each other.
 
         Returns:
             float64 (leaves, 16), unit rows.
@@ -69,7 +69,7 @@ class GenreTree:
         return unit
 
     def leaf(self, name: str) -> int:
-        """Return a leaf's index.
+        """Return the index of a leaf.
 
         Raises:
             ValueError: When there is no such leaf.

@@ -1,7 +1,7 @@
-"""How do years of listening come about?
+"""Generation of a listener's play history over many years.
 
-Days have sessions, sessions have a mood (one side of the taste) and a manner (an album from its
-first song, one artist, or a mixture), and what is chosen depends on what had been discovered by
+Days have sessions; a session has a mood (one side of the taste) and a manner (an album from its
+first song, one artist, or a mixture), and its tracks come from the artists discovered by
 then. Everything is drawn in bulk: the only loops are over months and days.
 """
 
@@ -15,14 +15,14 @@ from smallhours.sandbox.sessions import ALBUM, MIXED, MONTH, Sessions, draw_sess
 from smallhours.sandbox.tastes import Profile
 from smallhours.sandbox.world import SCROBBLE_ENOUGH_MS, SCROBBLE_MIN_MS, PlayLog, Taste
 
-# Nobody who sleeps and works plays more than this over months.
+# Shortest plausible mean time between two plays over months, for someone who sleeps and works.
 _SHORTEST_MEAN_DISTANCE_S = 150
 _OBSESSIONS, _OBSESSION_SHARE = 6, 0.12
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """What history needs to know about the tracks.
+    """The track data that history generation needs.
 
     Attributes:
         track_artist: int32, artist of each track.
@@ -44,7 +44,7 @@ class Catalogue:
 
 
 class _ArtistTracks:
-    """Draws a track of a given artist, by popularity and personal fancy, for many at once."""
+    """A vectorised sampler of tracks for given artists, by popularity and personal preference."""
 
     def __init__(self, rng: np.random.Generator, catalogue: Catalogue, taste: Taste) -> None:
         fancy = np.exp(0.7 * rng.standard_normal(len(catalogue.popularity)))
@@ -75,14 +75,15 @@ def draw_history(
     begins: datetime,
     ends: datetime,
 ) -> PlayLog:
-    """Return a play log with exactly `scrobbles` plays that Last.fm would count.
+    """Return a play log with exactly `scrobbles` plays that count on Last.fm.
 
     The first plays are dropped to make it exact, so it may begin a little after `begins`.
 
     Raises:
         ValueError: When so many plays do not fit between `begins` and `ends`.
     """
-    # How many plays get lost (skipped, overlapping, not yet released) is found out by living twice.
+    # Simulate twice: the first run measures how many plays get lost (skipped, overlapping, not yet
+    # released).
     wanted = 1.2 * scrobbles
     most = (ends - begins).total_seconds() / _SHORTEST_MEAN_DISTANCE_S
     for attempt in range(6):
@@ -117,7 +118,7 @@ def _live(
     place = (np.arange(len(session)) - starts[session]).astype(np.int32)
     tracks_of = _ArtistTracks(rng, catalogue, taste)
     artist = _draw_artists(rng, profile, centres, catalogue, sessions, session)
-    # The session's own artist is that of its first play, also for the rest of an album session.
+    # A session's artist is the one of its first play, also for the rest of an album session.
     focus = sessions.manner[session] != MIXED
     artist = np.where(focus, artist[starts[session]], artist)
     track = tracks_of.draw(rng, artist)
@@ -145,13 +146,13 @@ def _draw_artists(
     sessions: Sessions,
     session: Ints,
 ) -> Ints:
-    """Draw an artist for every play from what its side of the taste knows by that month."""
+    """Draw an artist for every play among those that its side of the taste knows by that month."""
     n_artists = len(catalogue.artist_popularity)
     n_months = int(sessions.month.max(initial=0)) + 1
     pool_size = max(3, round((0.2 + 0.3 * profile.novelty) * n_artists / len(centres)))
     dims = catalogue.artist_style.shape[1]
     debut = _debuts(catalogue, sessions)
-    # Somebody with two songs is not on repeat for years.
+    # An artist with two songs is not played on repeat for years.
     n_tracks = np.bincount(catalogue.track_artist, minlength=n_artists).astype(np.float64)
     logged = np.log(catalogue.artist_popularity)
     fame = (logged - logged.mean()) / (logged.std() or 1.0)
@@ -188,14 +189,14 @@ def _debuts(catalogue: Catalogue, sessions: Sessions) -> Doubles:
 
 
 def _shuffle_near(rng: np.random.Generator, pool: Longs) -> Longs:
-    """Reorder a ranking a little: favourites are not exactly what fits best."""
+    """Perturb a ranking slightly: favourites are not exactly the best matches."""
     return pool[
         np.argsort(np.arange(len(pool)) + 0.35 * len(pool) * rng.standard_normal(len(pool)))
     ]
 
 
 def _shuffled_ranks(rng: np.random.Generator, count: int) -> Longs:
-    """Return ranks that loosely follow the order: favourites tend to be found early."""
+    """Return ranks that loosely follow the order: favourites tend to be discovered early."""
     noisy = np.arange(count) + 0.8 * count * rng.standard_normal(count)
     return np.argsort(np.argsort(noisy))
 
@@ -208,7 +209,7 @@ def _play_albums(
     starts: Longs,
     track: Ints,
 ) -> Ints:
-    """Let album sessions run through the album of their first play, from its first song."""
+    """Make album sessions play the album of their first play in order, from its first song."""
     first_of = np.searchsorted(catalogue.track_album, catalogue.track_album, "left")
     end_of = np.searchsorted(catalogue.track_album, catalogue.track_album, "right")
     opener = track[starts[session]]
@@ -218,7 +219,7 @@ def _play_albums(
 
 
 def _obsess(rng: np.random.Generator, sessions: Sessions, session: Ints, track: Ints) -> Ints:
-    """Replace some plays of each month by a few songs that were on repeat that month."""
+    """Replace some plays of each month by a few songs that are on repeat that month."""
     month = sessions.month[session]
     edges = np.searchsorted(month, np.arange(int(month.max(initial=0)) + 2))
     replaced = track.copy()
@@ -235,7 +236,7 @@ def _obsess(rng: np.random.Generator, sessions: Sessions, session: Ints, track: 
 def _attention(
     rng: np.random.Generator, taste: Taste, catalogue: Catalogue, track: Ints
 ) -> tuple[Ints, Bools]:
-    """Return milliseconds played and whether it was a skip: what is liked less is skipped more."""
+    """Return milliseconds played, and whether it was a skip: skips are likelier for low liking."""
     chance = 0.02 + 0.2 * (1 - taste.liking[track].astype(np.float64)) ** 2
     skipped: Bools = rng.random(len(track)) < chance
     length = catalogue.duration_ms[track]
@@ -246,7 +247,7 @@ def _attention(
 def _clock(
     rng: np.random.Generator, sessions: Sessions, session: Ints, starts: Longs, ms: Ints
 ) -> Longs:
-    """Return when each play starts: one after the other, with small pauses."""
+    """Return the start of each play: one after the other, with small pauses."""
     pause = rng.integers(0, 4, len(session)) + (rng.random(len(session)) < 0.02) * 240
     took = ms // 1000 + 1 + pause
     before = np.cumsum(took) - took
@@ -255,7 +256,7 @@ def _clock(
 
 
 def _not_overlapping(sessions: Sessions, session: Ints, at: Longs, ms: Ints) -> Bools:
-    """Return the plays of sessions that begin after every earlier session has ended."""
+    """Return a mask of the plays whose session begins after every earlier session has ended."""
     ends = np.zeros(len(sessions.start), dtype=np.int64)
     np.maximum.at(ends, session, at + ms // 1000 + 1)
     latest = np.maximum.accumulate(ends)
@@ -267,7 +268,7 @@ def _not_overlapping(sessions: Sessions, session: Ints, at: Longs, ms: Ints) -> 
 def draw_library(
     rng: np.random.Generator, taste: Taste, plays: PlayLog
 ) -> tuple[dict[int, int], dict[int, int]]:
-    """Return saved and loved tracks with the moment of each: favourites, at an early play."""
+    """Return saved and loved tracks with the time of each: favourites, dated at an early play."""
     heard, first, count = np.unique(plays.track, return_index=True, return_counts=True)
     fond = (
         np.log1p(count)

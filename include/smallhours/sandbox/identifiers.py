@@ -1,4 +1,4 @@
-"""Which ids do things have: Spotify's base 62, MusicBrainz's UUIDs, ISRCs?"""
+"""Stable identifiers: Spotify's base-62 ids, MusicBrainz's UUIDs and ISRCs."""
 
 import hashlib
 import uuid
@@ -11,7 +11,7 @@ def _digest(seed: int, kind: str, key: str | int) -> bytes:
 
 
 def base62_id(seed: int, kind: str, key: str | int) -> str:
-    """Return 22 characters base 62, as Spotify's ids are: stable for (seed, kind, key)."""
+    """Return a 22-character base-62 id like Spotify's, stable for (seed, kind, key)."""
     number = int.from_bytes(_digest(seed, kind, key), "big")
     digits = []
     for _ in range(22):
@@ -21,11 +21,11 @@ def base62_id(seed: int, kind: str, key: str | int) -> str:
 
 
 def mbid(seed: int, kind: str, key: str | int) -> str:
-    """Return a version 4 UUID, as MusicBrainz's ids are: stable for (seed, kind, key)."""
+    """Return a version 4 UUID like MusicBrainz's, stable for (seed, kind, key)."""
     return str(uuid.UUID(bytes=_digest(seed, kind, key), version=4))
 
 
 def isrc(seed: int, key: int, year: int) -> str:
-    """Return an ISRC of the unassigned country code ZZ: prefix, two-digit year, designation."""
+    """Return an ISRC with the unassigned country code ZZ: prefix, two-digit year, designation."""
     registrant = BASE62[10 + seed % 26] + BASE62[10 + key % 26] + BASE62[key // 26 % 10]
     return f"ZZ{registrant}{year % 100:02d}{key % 100_000:05d}"

@@ -1,7 +1,7 @@
-"""How does one request to Last.fm's ``/2.0/`` become an answer?
+"""The Last.fm API ``/2.0/`` as an ASGI application.
 
-Checks come in Last.fm's order (key, then format, then method, then parameters), every call is
-counted, and answers that depend on the catalogue alone are kept as bytes.
+Checks follow Last.fm's order (key, then format, then method, then parameters), every call is
+counted, and answers that depend on the catalogue alone are cached as bytes.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ _OPEN = (b"access-control-allow-origin", b"*")
 
 
 def lastfm_routes(state: SandboxState) -> list[Route]:
-    """The routes of the Last.fm API over ``state``: GET and POST ``/2.0/``."""
+    """Return the routes of the Last.fm API over ``state``: GET and POST ``/2.0/``."""
     api = LastfmApi(state)
     return [Route(path, api, methods=["GET", "POST"]) for path in ("/2.0/", "/2.0")]
 
@@ -71,7 +71,7 @@ class LastfmApi:
         await send({"type": "http.response.body", "body": body})
 
     def answer(self, sent: dict[str, str]) -> tuple[int, bool, bytes]:
-        """Status, whether the body is JSON, and the body, for a request's parameters."""
+        """Return (status, whether the body is JSON, body) for a request's parameters."""
         asked = sent.get("format", "xml").lower()
         as_json = asked == "json"
         method = canonical(sent.get("method", ""))

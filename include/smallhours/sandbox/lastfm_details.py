@@ -1,4 +1,4 @@
-"""What does Last.fm's ``getInfo`` answer about one track or artist, perhaps for a listener?"""
+"""Last.fm's ``track.getInfo`` and ``artist.getInfo``, optionally with a listener's plays."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from smallhours.sandbox.ragged import Ints
 
 
 def track_info(call: UserCall) -> Reply:
-    """``track.getInfo``, with the listener's plays and love when ``username`` names one."""
+    """Answer ``track.getInfo``, with the listener's plays and love when ``username`` names one."""
     params, world = call.params, call.state.world
     mbid = params.get("mbid")
     asked = ("", "") if mbid else (params.need("artist"), params.need("track"))
@@ -49,7 +49,7 @@ def track_info(call: UserCall) -> Reply:
 
 
 def artist_info(call: UserCall) -> Reply:
-    """``artist.getInfo``: unlike its sisters it says "not found" with status 404."""
+    """Answer ``artist.getInfo``: unlike the other methods it says "not found" with status 404."""
     params, world = call.params, call.state.world
     mbid = params.get("mbid")
     name = "" if mbid else params.need("artist")

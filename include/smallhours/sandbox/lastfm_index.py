@@ -1,7 +1,7 @@
-"""Which artist, track or tag does Last.fm mean by a name, and what is on top of a tag?
+"""Last.fm's lookup of artists, tracks and tags by name, and the top lists of tags.
 
-Last.fm knows names, not releases: every track of the world that is scrobbled under one artist and
-title is one page here, represented by the most popular of them. A spelling that nobody scrobbles
+Last.fm knows names, not releases: all tracks of the world that are scrobbled under one artist and
+title share one page here, represented by the most popular of them. A spelling that nobody scrobbles
 is a page of its own without tags or neighbours, unless ``autocorrect`` leads to the right one.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from smallhours.sandbox.ragged import Doubles, Ints, Ragged
 from smallhours.sandbox.world import World
 
-# The most popular artist and track of the world get this many listeners: figures of the size that
-# Last.fm shows, growing with the popularity weight.
+# Number of listeners of the most popular artist and track, of the order that Last.fm shows;
+# others are scaled by their popularity weight.
 _TOP_LISTENERS = 2_400_000
 _PLAYS_PER_LISTENER = 11
 
@@ -33,9 +33,9 @@ class TrackPage:
     """The page that a track's name leads to.
 
     Attributes:
-        track: index of the track that stands for it; None for a spelling without tags.
-        artist: artist's name to show.
-        title: title to show.
+        track: index of the track that represents it; None for a spelling without tags.
+        artist: display name of the artist.
+        title: display title.
     """
 
     track: int | None
@@ -44,9 +44,9 @@ class TrackPage:
 
 
 def plain(text: str) -> str:
-    """``text`` without accents, case, punctuation, a leading "the", remaster and guest notes.
+    """Return ``text`` without accents, case, punctuation, leading "the", remaster and guest notes.
 
-    Versions such as "- Live" stay: correcting those away would give another recording's tags.
+    Versions such as "- Live" stay: removing those would give another recording's tags.
     """
     bare = _REMASTER.sub("", _FEATURED.sub("", text))
     letters = unicodedata.normalize("NFKD", bare.casefold())
@@ -58,16 +58,16 @@ def plain(text: str) -> str:
 
 
 class LastfmIndex:
-    """Names and rankings of one world, each part built when it is first needed."""
+    """Names and rankings of one world; each part is built when it is first needed."""
 
     def __init__(self, world: World) -> None:
-        """Index ``world``, which must not change its catalogue afterwards."""
+        """Index ``world``, whose catalogue must not change afterwards."""
         self.world = world
 
     # -- names ----------------------------------------------------------------------------------
 
     def artist(self, name: str, mbid: str, *, autocorrect: bool) -> int | None:
-        """The artist of that MusicBrainz id or name, or None."""
+        """Return the artist with that MusicBrainz id or name, or None."""
         if mbid:
             return self.world.lookup.artist_mbid.get(mbid)
         found = self.world.find_artist(name)
@@ -76,7 +76,7 @@ class LastfmIndex:
         return found
 
     def track(self, artist: str, title: str, mbid: str, *, autocorrect: bool) -> TrackPage | None:
-        """The page of that MusicBrainz id, or artist and title; None when nobody knows it."""
+        """Return the page of that MusicBrainz id, or artist and title; None when it is unknown."""
         world = self.world
         if mbid:
             known = world.lookup.track_mbid.get(mbid)
@@ -95,14 +95,14 @@ class LastfmIndex:
         return TrackPage(None, world.artist_name[int(world.track_artist[found])], title)
 
     def page(self, track: int) -> TrackPage:
-        """The page that a representative track stands for."""
+        """Return the page that a representative track stands for."""
         world = self.world
         name = world.artist_name[int(world.track_artist[track])]
         return TrackPage(track, name, world.lastfm_title(track))
 
     @cached_property
     def _scrobbled(self) -> dict[tuple[str, str], int]:
-        """(artist, Last.fm title), both folded, to the most popular track scrobbled so."""
+        """Map (artist, Last.fm title), both folded, to the most popular track of that name."""
         world = self.world
         folded = [name.strip().casefold() for name in world.artist_name]
         artists = world.track_artist.tolist()
@@ -114,7 +114,7 @@ class LastfmIndex:
 
     @cached_property
     def page_of(self) -> Ints:
-        """int32 (tracks,): the track whose page each track is scrobbled to."""
+        """Return the representative track of each track's page, int32 (tracks,)."""
         world = self.world
         folded = [name.strip().casefold() for name in world.artist_name]
         return np.fromiter(
@@ -146,47 +146,47 @@ class LastfmIndex:
 
     @cached_property
     def artist_listeners(self) -> Ints:
-        """int32 (artists,): how many people Last.fm says have heard the artist."""
+        """Return the number of people who have heard each artist, int32 (artists,)."""
         return _figures(self.world.artist_popularity)
 
     @cached_property
     def track_listeners(self) -> Ints:
-        """int32 (tracks,): how many people Last.fm says have heard the track."""
+        """Return the number of people who have heard each track, int32 (tracks,)."""
         return _figures(self.world.track_popularity)
 
     @staticmethod
     def playcount(listeners: int) -> int:
-        """How many plays go with so many listeners."""
+        """Return a plausible number of plays for a number of listeners."""
         return listeners * _PLAYS_PER_LISTENER
 
     # -- tags -----------------------------------------------------------------------------------
 
     def tag_tracks(self, tag: str) -> list[int]:
-        """The pages that carry a tag, the most tagged first."""
+        """Return the pages with a tag, the most tagged first."""
         rows = self._rows(tag, self._tag_tracks)
         return list(dict.fromkeys(self.page_of[rows].tolist()))
 
     def tag_artists(self, tag: str) -> list[int]:
-        """The artists that carry a tag, the most tagged first."""
+        """Return the artists with a tag, the most tagged first."""
         return [int(each) for each in self._rows(tag, self._tag_artists)]
 
     def tag_name(self, tag: str) -> str:
-        """The tag as Last.fm spells it, or as it was asked for."""
+        """Return the tag in Last.fm's spelling, or as given when it is unknown."""
         known = self.world.tag_id(tag)
         return tag if known is None else self.world.tags[known]
 
     @cached_property
     def tag_reach(self) -> list[tuple[int, int]]:
-        """Per tag: taggings and people who used it, from how many artists and tracks carry it."""
+        """Return (taggings, reach) per tag, estimated from the artists and tracks that carry it."""
         taggings = np.zeros(len(self.world.tags))
         for members in (self._tag_artists, self._tag_tracks):
-            # reduceat answers an empty row with the next row's first value, hence the mask.
+            # For an empty row, reduceat returns the next row's first value; hence the mask.
             sums = np.add.reduceat(np.append(members.values, 0.0), members.indptr[:-1])
             taggings += sums * (members.lengths > 0)
         return [(int(each), int(each / 9)) for each in taggings]
 
     def tag_figures(self, tag: str) -> tuple[int, int]:
-        """Taggings and reach of a tag, all its spellings together; (0, 0) when unknown."""
+        """Return taggings and reach of a tag, summed over its spellings; (0, 0) when unknown."""
         figures = [self.tag_reach[each] for each in self.world.tag_ids(tag)]
         return sum(each[0] for each in figures), sum(each[1] for each in figures)
 
@@ -202,7 +202,10 @@ class LastfmIndex:
 
     @cached_property
     def _tag_tracks(self) -> Ragged:
-        """A replayed log knows no track's tags: there a tag's tracks are its artists' tracks."""
+        """Return the tracks of each tag, weighted by tag count and listeners.
+
+        A replayed log has no track tags: there, a tag's tracks are those of its artists.
+        """
         tags = self.world.track_tags
         if not len(tags.ids):
             tags = _repeated(self.world.artist_tags, self.world.track_artist)
@@ -213,9 +216,9 @@ class LastfmIndex:
         return self._members(self.world.artist_tags, self.artist_listeners)
 
     def _members(self, tags: Ragged, listeners: Ints) -> Ragged:
-        """Per tag: what carries it, weighted by its count there times how many people know it.
+        """Return the members of each tag, weighted by tag count times number of listeners.
 
-        A count of 0 is a tag that a single person gave once; nothing ranks by it.
+        A count of 0 is a tag that a single person gave once; it is ignored.
         """
         rows, counts = tags.rows, tags.values.astype(np.float64)
         weights = counts / 100 * np.sqrt(listeners[rows])
@@ -224,7 +227,7 @@ class LastfmIndex:
 
 
 def _repeated(tags: Ragged, rows: Ints) -> Ragged:
-    """``tags`` with the given rows in their order, each as often as it is named."""
+    """Return the given rows of ``tags`` in the given order, with repetitions."""
     lengths = tags.lengths[rows]
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)

@@ -1,7 +1,7 @@
-"""What do Last.fm's methods about artists, tracks and tags answer?
+"""Last.fm's methods about artists, tracks, tags and charts.
 
 Each takes the index of the world and the request's parameters and returns the reply as a tree
-(see ``lastfm_render``), or raises ``LastfmError`` with the number, the words and the HTTP status
+(see ``lastfm_render``), or raises ``LastfmError`` with the number, message and HTTP status
 that Last.fm uses: these methods say "not found" with status 200, except ``artist.getInfo``.
 """
 
@@ -42,7 +42,7 @@ def _track(index: LastfmIndex, params: Params) -> TrackPage:
 
 
 def _with_mbid(node: dict[str, Any], mbid: str, after: str) -> dict[str, Any]:
-    """``node`` with an ``mbid`` behind the key ``after``, or without one when it is unknown."""
+    """Return ``node`` with an ``mbid`` after the key ``after``, or unchanged when it is unknown."""
     if not mbid:
         return node
     out: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def _tags(index: LastfmIndex, ids: list[int], counts: list[int]) -> list[dict[st
 
 
 def artist_top_tags(index: LastfmIndex, params: Params) -> Reply:
-    """``artist.getTopTags``: counts are relative to the top tag's 100; none is an empty list."""
+    """Answer ``artist.getTopTags``: counts are relative to the top tag's 100; may be empty."""
     artist = _artist(index, params)
     ids, counts = index.world.artist_tags[artist]
     rows = _tags(index, ids.tolist(), counts.tolist())
@@ -81,7 +81,7 @@ def artist_top_tags(index: LastfmIndex, params: Params) -> Reply:
 
 
 def track_top_tags(index: LastfmIndex, params: Params) -> Reply:
-    """``track.getTopTags``: about half of the tracks have none, which is an empty list."""
+    """Answer ``track.getTopTags``: about half of the tracks have none, which is an empty list."""
     page = _track(index, params)
     rows: list[dict[str, Any]] = []
     if page.track is not None:
@@ -91,7 +91,7 @@ def track_top_tags(index: LastfmIndex, params: Params) -> Reply:
 
 
 def artist_similar(index: LastfmIndex, params: Params) -> Reply:
-    """``artist.getSimilar``: ``match`` is text."""
+    """Answer ``artist.getSimilar``, in which ``match`` is a string."""
     limit = params.limit(100)
     artist = _artist(index, params)
     ids, matches = index.world.artist_similar[artist]
@@ -111,7 +111,7 @@ def artist_similar(index: LastfmIndex, params: Params) -> Reply:
 
 
 def track_similar(index: LastfmIndex, params: Params) -> Reply:
-    """``track.getSimilar``: ``match``, ``playcount`` and ``duration`` are numbers in JSON."""
+    """Answer ``track.getSimilar``; ``match``, ``playcount`` and ``duration`` are JSON numbers."""
     limit = params.limit(100)
     page = _track(index, params)
     rows: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def track_similar(index: LastfmIndex, params: Params) -> Reply:
 
 
 def _paged(params: Params, ranked: list[int]) -> tuple[dict[str, str], list[tuple[int, int]]]:
-    """The attributes of a page of ``ranked`` and its (rank, id) rows; none beyond the end."""
+    """Return the attributes of a page of ``ranked`` and its (rank, id) rows, if any."""
     limit, page = params.limit(), params.page
     first = (page - 1) * limit
     rows = list(enumerate(ranked[first : first + limit], start=first + 1))
@@ -148,7 +148,7 @@ def _paged(params: Params, ranked: list[int]) -> tuple[dict[str, str], list[tupl
 
 
 def tag_top_tracks(index: LastfmIndex, params: Params) -> Reply:
-    """``tag.getTopTracks``: rank only, under the root ``tracks``; an unknown tag has none."""
+    """Answer ``tag.getTopTracks``, rank only, under the root ``tracks``; empty for unknown tags."""
     tag = params.need("tag")
     attributes, ranked = _paged(params, index.tag_tracks(tag))
     world = index.world
@@ -169,7 +169,7 @@ def tag_top_tracks(index: LastfmIndex, params: Params) -> Reply:
 
 
 def tag_top_artists(index: LastfmIndex, params: Params) -> Reply:
-    """``tag.getTopArtists``: rank only; an unknown tag has none."""
+    """Answer ``tag.getTopArtists``: rank only; empty for an unknown tag."""
     tag = params.need("tag")
     attributes, ranked = _paged(params, index.tag_artists(tag))
     rows = [
@@ -186,7 +186,7 @@ def tag_top_artists(index: LastfmIndex, params: Params) -> Reply:
 
 
 def tag_info(index: LastfmIndex, params: Params) -> Reply:
-    """``tag.getInfo``: a tag that nobody uses exists as well, with zeros."""
+    """Answer ``tag.getInfo``: a tag that nobody uses exists as well, with zeros."""
     tag = params.need("tag")
     total, reach = index.tag_figures(tag)
     more = f' <a href="{tag_url(tag)}">Read more on Last.fm</a>.'
@@ -200,13 +200,13 @@ def tag_info(index: LastfmIndex, params: Params) -> Reply:
 
 
 def tag_similar(_index: LastfmIndex, params: Params) -> Reply:
-    """``tag.getSimilar``: out of order since 2023 at the latest, always empty."""
+    """Answer ``tag.getSimilar``: broken since 2023 at the latest, always empty."""
     params.need("tag")
     return Reply("similartags", {"@attr": {"tag": "n/a"}, "tag": []})
 
 
 def artist_top_tracks(index: LastfmIndex, params: Params) -> Reply:
-    """``artist.getTopTracks``: with play counts and listeners."""
+    """Answer ``artist.getTopTracks``, with play counts and listeners."""
     artist = _artist(index, params)
     world = index.world
     pages = dict.fromkeys(index.page_of[world.tracks_of(artist)].tolist())
@@ -231,7 +231,7 @@ def artist_top_tracks(index: LastfmIndex, params: Params) -> Reply:
 
 
 def chart_top_tags(index: LastfmIndex, params: Params) -> Reply:
-    """``chart.getTopTags``: the most used tags of everyone."""
+    """Answer ``chart.getTopTags``: the most used tags of all listeners."""
     ranked = sorted(range(len(index.tag_reach)), key=lambda tag: (-index.tag_reach[tag][0], tag))
     attributes, shown = _paged(params, ranked)
     rows = []
@@ -251,7 +251,7 @@ def chart_top_tags(index: LastfmIndex, params: Params) -> Reply:
     return Reply("tags", {"@attr": attributes, "tag": rows})
 
 
-# Methods whose replies depend on the catalogue alone, so that they may be kept once written.
+# Methods whose replies depend on the catalogue alone and can be cached.
 CATALOGUE_METHODS: dict[str, Method] = {
     "artist.getTopTags": artist_top_tags,
     "track.getTopTags": track_top_tags,

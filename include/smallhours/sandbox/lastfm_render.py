@@ -1,13 +1,13 @@
-"""How does a Last.fm reply look on the wire, in XML and in JSON?
+"""Serialisation of Last.fm replies as XML and JSON.
 
-Last.fm's JSON is its XML translated mechanically: attributes live under ``@attr``, text under
+Last.fm's JSON is its XML translated mechanically: attributes are under ``@attr``, text under
 ``#text``. So one tree of plain dicts (in the JSON shape) is enough to write both:
 
 * a dict with ``#text`` is an element with text; its other keys are attributes,
 * ``@attr`` holds the attributes of an element that has children,
-* a list is an element repeated.
+* a list is a repeated element.
 
-Methods about users come indented, the others nearly bare, as the recorded replies of both do.
+Methods about users are indented, the others hardly at all, like the recorded replies of both.
 """
 
 import json
@@ -48,15 +48,15 @@ _NOT_XML = re.compile("[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\U00010000-
 def render(
     name: str, node: Node, *, as_json: bool, indented: bool, collapse: bool = False
 ) -> bytes:
-    """The body of a successful reply.
+    """Return the body of a successful reply.
 
     Args:
         name: the root element, such as ``recenttracks``.
         node: its content, in the JSON shape.
         as_json: JSON when true, else XML.
         indented: line breaks and indentation in the XML, as in the ``user.*`` methods.
-        collapse: in JSON, write a list of one as that one object (an old habit of Last.fm's that
-            some installations still have).
+        collapse: in JSON, write a list of one item as that one object (an old habit of Last.fm's
+            that some installations still have).
     """
     if as_json:
         return to_json({name: _collapsed(node) if collapse else node})
@@ -65,7 +65,7 @@ def render(
 
 
 def render_error(code: int, message: str, *, as_json: bool, links: bool = False) -> bytes:
-    """The body of a failed reply; the catalogue's errors carry an empty ``links`` in JSON."""
+    """Return the body of a failed reply; catalogue errors carry an empty ``links`` in JSON."""
     if as_json:
         error: dict[str, Any] = {"message": message, "error": code}
         if links:
@@ -78,12 +78,12 @@ def render_error(code: int, message: str, *, as_json: bool, links: bool = False)
 
 
 def to_json(node: Node) -> bytes:
-    """``node`` as compact UTF-8 JSON."""
+    """Return ``node`` as compact UTF-8 JSON."""
     return json.dumps(node, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def to_xml(name: str, node: Node, *, indented: bool) -> str:
-    """``node`` as an ``<lfm status="ok">`` document, without characters that XML 1.0 forbids."""
+    """Return ``node`` as an ``<lfm status="ok">`` document, without characters forbidden in XML."""
     parts: list[str] = []
     if indented:
         parts.append('<?xml version="1.0" encoding="UTF-8"?>\n<lfm status="ok">')
@@ -97,7 +97,7 @@ def to_xml(name: str, node: Node, *, indented: bool) -> str:
 
 
 def _element(parts: list[str], name: str, value: Any, lead: str) -> None:
-    """Appends one element; ``lead`` is its line break and indentation, "" for the bare style."""
+    """Append one element; ``lead`` is its line break and indentation, "" for the bare style."""
     parts.append(lead)
     if not isinstance(value, Mapping):
         parts.append(f"<{name}>{_text(value)}</{name}>")
@@ -148,7 +148,7 @@ def _collapsed(value: Any) -> Any:
     return value
 
 
-# The pictures are the same in every row and most of a long reply: they are written only once.
+# The images are the same in every row and most of a long reply: render them only once.
 _SHARED = {id(images): images for images in (IMAGES, ARTIST_IMAGES, SIX_IMAGES)}
 
 
@@ -162,22 +162,22 @@ def _images(shared: int, lead: str) -> str:
 
 
 def artist_url(artist: str) -> str:
-    """The artist's page."""
+    """Return the address of an artist's page."""
     return f"https://www.last.fm/music/{quote_plus(artist)}"
 
 
 def track_url(artist: str, title: str) -> str:
-    """The track's page."""
+    """Return the address of a track's page."""
     return f"https://www.last.fm/music/{quote_plus(artist)}/_/{quote_plus(title)}"
 
 
 def tag_url(tag: str) -> str:
-    """The tag's page."""
+    """Return the address of a tag's page."""
     return f"https://www.last.fm/tag/{quote_plus(tag)}"
 
 
 def date_node(uts: int) -> dict[str, str]:
-    """A scrobble's ``date``: Unix seconds and the same in words, UTC, in English everywhere."""
+    """Return a scrobble's ``date``: Unix seconds and the same as English text, in UTC."""
     days, seconds = divmod(uts, 86_400)
     year, month, day = _civil(days)
     clock = f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
@@ -185,9 +185,9 @@ def date_node(uts: int) -> dict[str, str]:
 
 
 def _civil(days: int) -> tuple[int, int, int]:
-    """(year, month, day) of a day counted from 1970-01-01, after H. Hinnant's civil_from_days.
+    """Return (year, month, day) of a day counted from 1970-01-01 (H. Hinnant's civil_from_days).
 
-    A date per row is needed thousands of times a second; ``datetime`` costs five times as much.
+    Replies need thousands of dates per second; ``datetime`` is five times slower.
     """
     shifted = days + 719_468
     era, of_era = divmod(shifted, 146_097)
@@ -200,7 +200,7 @@ def _civil(days: int) -> tuple[int, int, int]:
 
 
 def paging(page: int, per_page: int, total: int) -> dict[str, str]:
-    """The attributes of a paged list, strings all of them."""
+    """Return the attributes of a paged list, all of them strings."""
     return {
         "page": str(page),
         "perPage": str(per_page),

@@ -1,4 +1,4 @@
-"""How does Last.fm read a request's parameters, and how does it refuse?"""
+"""Parsing of Last.fm request parameters, and Last.fm's error replies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from smallhours.sandbox.lastfm_render import Node
 
 MISSING_PARAMETER = "Invalid parameters - Your request is missing a required parameter"
-# Number to words (https://www.last.fm/api/errorcodes) and the HTTP status it comes with.
+# Message (https://www.last.fm/api/errorcodes) and HTTP status by error number.
 ERRORS: Mapping[int, tuple[str, int]] = {
     2: ("Invalid service - This service does not exist", 400),
     3: ("Invalid Method - No method with that name in this package", 400),
@@ -26,7 +26,7 @@ ERRORS: Mapping[int, tuple[str, int]] = {
     29: ("Rate Limit Exceeded - Your IP has made too many requests in a short period", 429),
 }
 
-# As they are written in the documentation and counted here; Last.fm itself ignores their case.
+# In the documented spelling, under which calls are counted; Last.fm itself ignores case.
 METHODS = (
     "user.getRecentTracks",
     "user.getLovedTracks",
@@ -49,7 +49,7 @@ _CANONICAL = {name.lower(): name for name in METHODS}
 
 
 def canonical(method: str) -> str:
-    """A method's documented spelling, or what was sent when there is no such method."""
+    """Return a method's documented spelling, or the name as sent when there is no such method."""
     return _CANONICAL.get(method.lower(), method)
 
 
@@ -61,19 +61,19 @@ LIMIT_BOUNDS = "limit param out of bounds (1-1000)"
 
 
 def refusal(code: int) -> "LastfmError":
-    """The error of that number with its usual words and status."""
+    """Return the error of that number with its usual message and status."""
     words, status = ERRORS[code]
     return LastfmError(code, words, status)
 
 
 class LastfmError(Exception):
-    """A reply that says no.
+    """An error reply.
 
     Attributes:
         code: Last.fm's error number.
-        message: its words.
-        status: HTTP status it comes with.
-        links: whether the JSON carries the empty ``links`` of the catalogue's errors.
+        message: its message.
+        status: its HTTP status.
+        links: whether the JSON carries the empty ``links`` of catalogue errors.
     """
 
     def __init__(self, code: int, message: str, status: int = 400, *, links: bool = False) -> None:
@@ -87,7 +87,7 @@ class LastfmError(Exception):
 
 @dataclass(slots=True, frozen=True)
 class Reply:
-    """A successful reply before it is written: root element, content, and the XML's style."""
+    """A successful reply before it is rendered: root element, content, and the XML's style."""
 
     root: str
     node: Node
@@ -95,18 +95,18 @@ class Reply:
 
 
 class Params:
-    """A request's parameters, read the way Last.fm reads them: numbers that are none count as 0."""
+    """A request's parameters, parsed as Last.fm does: invalid numbers count as 0."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         """Hold ``values``; names are case-sensitive."""
         self._values = values
 
     def get(self, name: str) -> str:
-        """The text, stripped, or "" when it was not sent."""
+        """Return the text, stripped, or "" when it was not sent."""
         return self._values.get(name, "").strip()
 
     def need(self, name: str) -> str:
-        """The text.
+        """Return the text of a required parameter.
 
         Raises:
             LastfmError: 6 when it is missing or empty.
@@ -117,14 +117,17 @@ class Params:
         return value
 
     def number(self, name: str, default: int = 0) -> int:
-        """The whole number, ``default`` when it was not sent or is none ("None", as pylast may)."""
+        """Return the integer, or ``default`` when it is missing or invalid.
+
+        pylast may send "None".
+        """
         try:
             return int(self.get(name))
         except ValueError:
             return default
 
     def limit(self, default: int = 50) -> int:
-        """Rows a page.
+        """Return the number of rows per page.
 
         Raises:
             LastfmError: 6 outside 1 to 1000.
@@ -136,10 +139,10 @@ class Params:
 
     @property
     def page(self) -> int:
-        """The page, from 1; page 0 is page 1."""
+        """Return the page number, from 1; page 0 is page 1."""
         return max(1, self.number("page", 1))
 
     @property
     def autocorrect(self) -> bool:
-        """Whether misspelt names are to be corrected."""
+        """Return whether misspelt names are to be corrected."""
         return self.get("autocorrect") == "1"

@@ -1,7 +1,7 @@
-"""What do Last.fm's methods about one listener answer: scrobbles, loved and top tracks?
+"""Last.fm's methods about one listener: scrobbles, loved tracks, top tracks and profile.
 
-Recent tracks have their habits: ``from`` is inclusive and ``to`` exclusive; the track that plays
-right now comes on top of every page, whatever the window, and is not counted; a page beyond the
+Peculiarities of recent tracks: ``from`` is inclusive and ``to`` exclusive; the track that is
+playing now comes first on every page, whatever the window, and is not counted; a page beyond the
 end is an error.
 """
 
@@ -45,8 +45,8 @@ class UserCall:
     Attributes:
         state: the sandbox.
         index: names and figures of its world.
-        params: what was sent.
-        method: as documented, for the rules that misbehave.
+        params: the request's parameters.
+        method: documented method name, which fault rules match.
     """
 
     state: SandboxState
@@ -55,11 +55,11 @@ class UserCall:
     method: str
 
     def fault(self, kind: str, user: str) -> Fault | None:
-        """The rule of that kind that fires now."""
+        """Return the fault rule of that kind that fires now, or None."""
         return active(self.state, kind, service="lastfm", route=self.method, user=user)
 
     def person(self) -> Listener:
-        """The listener that ``user`` names.
+        """Return the listener that ``user`` names.
 
         Raises:
             LastfmError: 6 when there is none, 17 when they hide their listening.
@@ -72,13 +72,13 @@ class UserCall:
         return found
 
     def scrobbles(self, name: str) -> tuple[Longs, Ints]:
-        """Start times and tracks of what Last.fm has of a listener, ascending in time."""
+        """Return start times and tracks of a listener's scrobbles on Last.fm, in ascending time."""
         log = self.state.scrobbles(name)
         drift = book(self.state).drift.get(name)
         return drift.apply(log.at, log.track) if drift else (log.at, log.track)
 
     def surplus(self, name: str) -> int:
-        """How much too high the totals are, by a rule."""
+        """Return by how much a fault rule inflates the totals."""
         fault = self.fault("total_mismatch", name)
         return fault.count if fault else 0
 
@@ -87,7 +87,7 @@ UserMethod = Callable[[UserCall], Reply]
 
 
 def find_listener(state: SandboxState, name: str) -> Listener | None:
-    """The listener of that Last.fm name, ignoring case, or None."""
+    """Return the listener with that Last.fm name, ignoring case, or None."""
     wanted = name.casefold()
     people = state.world.listeners.values()
     return next((each for each in people if each.name.casefold() == wanted), None)
@@ -99,7 +99,7 @@ def _last_page_check(page: int, per_page: int, total: int) -> None:
 
 
 def recent_tracks(call: UserCall) -> Reply:
-    """``user.getRecentTracks``, newest first, 50 a page unless 1 to 1000 are asked for."""
+    """Answer ``user.getRecentTracks``, newest first, 50 a page unless 1 to 1000 are requested."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
     _drift(call, person, page)
@@ -139,7 +139,7 @@ def _playing(call: UserCall, person: Listener, known: Ints) -> int | None:
 
 
 def _drift(call: UserCall, person: Listener, page: int) -> None:
-    """Let the rules change the history before it is read."""
+    """Apply the fault rules that change the history before it is read."""
     rules = book(call.state)
     if not rules.rules:
         return
@@ -186,7 +186,7 @@ def _scrobble(call: UserCall, person: Listener, track: int, *, extended: bool) -
 
 
 def _listed(call: UserCall, track: int) -> dict[str, Any]:
-    """The parts that loved and top tracks share."""
+    """Return the fields that loved and top tracks share."""
     world = call.state.world
     artist = int(world.track_artist[track])
     name, title = world.artist_name[artist], world.lastfm_title(track)
@@ -204,7 +204,7 @@ def _listed(call: UserCall, track: int) -> dict[str, Any]:
 
 
 def loved_tracks(call: UserCall) -> Reply:
-    """``user.getLovedTracks``, last loved first."""
+    """Answer ``user.getLovedTracks``, last loved first."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
     loved = sorted(person.loved.items(), key=lambda each: (-each[1], each[0]))
@@ -223,7 +223,7 @@ def loved_tracks(call: UserCall) -> Reply:
 
 
 def top_tracks(call: UserCall) -> Reply:
-    """``user.getTopTracks`` of a ``period`` that ends now, most played first."""
+    """Answer ``user.getTopTracks`` for a ``period`` that ends now, most played first."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
     days = _PERIOD_DAYS.get(params.get("period"))
@@ -251,7 +251,7 @@ def top_tracks(call: UserCall) -> Reply:
 
 
 def user_info(call: UserCall) -> Reply:
-    """``user.getInfo``: the play count includes undated imports that no list of plays shows."""
+    """Answer ``user.getInfo``; its play count includes undated imports, which no list shows."""
     person = call.person()
     _, track = call.scrobbles(person.name)
     world = call.state.world

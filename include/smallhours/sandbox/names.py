@@ -1,4 +1,4 @@
-"""What are invented artists, albums and songs called?"""
+"""Generation of invented names for artists, albums and songs."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,8 +11,8 @@ from smallhours.sandbox.genres import load_words
 T = TypeVar("T")
 
 # A form is a weight and a template. A blank is a section of words.txt; {capitals}, {invented2..4}
-# are made of syllables, {upto9} is a number from 1. Awkward forms are on purpose, since joining
-# services by name is where they hurt: commas, slashes, ampersands, dashes, and "feat", "live" or
+# are made of syllables, {upto9} is a number from 1. Awkward forms are intentional, since they are
+# hard to match by name across services: commas, slashes, ampersands, dashes, and "feat", "live" or
 # "remix" inside a real name.
 _ARTIST_FORMS: tuple[tuple[float, str], ...] = (
     (0.23, "{first} {last}"),
@@ -84,7 +84,7 @@ _TRIES = 21
 
 
 class Script(StrEnum):
-    """The writing an artist uses for names and titles."""
+    """The writing system of an artist's names and titles."""
 
     LATIN = "latin"
     JAPANESE = "japanese"
@@ -92,7 +92,7 @@ class Script(StrEnum):
 
 
 class Picker:
-    """Cheap scalar randomness: numpy draws in bulk, Python consumes one by one."""
+    """Fast scalar randomness: numbers are drawn in bulk by numpy and consumed one by one."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Draw from `rng`."""
@@ -110,12 +110,12 @@ class Picker:
         return int(self.uniform() * limit)
 
     def one(self, choices: Sequence[T]) -> T:
-        """Return one of the choices, all equally probable."""
+        """Return one of the choices, all with equal probability."""
         return choices[self.below(len(choices))]
 
 
 class _Blanks(dict[str, str]):
-    """Fills every blank of a template anew; nothing is ever stored."""
+    """A mapping that fills every blank of a template with a new random value; nothing is stored."""
 
     def __init__(self, pick: Picker) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class _Blanks(dict[str, str]):
 
 
 class Namer:
-    """Invents names; nobody and nothing real is meant."""
+    """A generator of invented names; any likeness to real ones is accidental."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Draw from `rng` and the word lists that ship with the sandbox."""
@@ -157,7 +157,7 @@ class Namer:
         return self._fill(forms[-1][1])
 
     def artist(self) -> tuple[str, Script]:
-        """Return a name not given before, and the script it is written in."""
+        """Return a name that was not given before, and the script it is written in."""
         for attempt in range(2 * _TRIES):
             draw = self._pick.uniform()
             if draw < 0.012:
@@ -185,11 +185,11 @@ class Namer:
         return self._form(_TITLE_FORMS)
 
     def single(self, title: str) -> str:
-        """Return what a short release named after a song is called."""
+        """Return the title of a short release named after a song."""
         return f"{title} EP" if self._pick.uniform() < 0.4 else title
 
     def title(self, script: Script, taken: set[str]) -> str:
-        """Return a song title this artist has not used yet, and remember it in `taken`."""
+        """Return a song title that this artist has not used yet, and add it to `taken`."""
         for attempt in range(_TRIES + len(_ROMAN)):
             if script is not Script.LATIN and self._pick.uniform() < 0.75:
                 title = self._fill(f"{{{script.value}_titles}}")
@@ -203,7 +203,7 @@ class Namer:
         return title
 
     def remaster(self, title: str, year: int) -> str:
-        """Return how a remaster of `title` is labelled."""
+        """Return the title of a remaster of `title`."""
         forms = (
             f"{title} - {year} Remaster",
             f"{title} - Remastered {year}",
@@ -213,17 +213,17 @@ class Namer:
         return self._pick.one(forms)
 
     def live(self, title: str, venue: str) -> str:
-        """Return how a live take of `title` is labelled."""
+        """Return the title of a live take of `title`."""
         return self._pick.one((f"{title} - Live", f"{title} (Live)", f"{title} - Live at {venue}"))
 
     def remix(self, title: str, remixer: str) -> str:
-        """Return how a remix of `title` is labelled."""
+        """Return the title of a remix of `title`."""
         return self._pick.one((f"{title} - {remixer} Remix", f"{title} ({remixer} Remix)"))
 
     def venue(self) -> str:
-        """Return an invented venue and a town."""
+        """Return an invented venue and town."""
         return self._fill("{venues}, {places}")
 
     def featuring(self, title: str, guest: str) -> str:
-        """Return a title that names its guest."""
+        """Return the title with its guest's name."""
         return self._pick.one((f"{title} (feat. {guest})", f"{title} (with {guest})"))

@@ -1,4 +1,4 @@
-"""How are many short lists of (id, value) kept in three flat arrays?"""
+"""Rows of (id, value) pairs of different lengths in three flat arrays, like a CSR matrix."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Ragged:
     values: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit together.
+        """Validate that the arrays fit together.
 
         Raises:
             ValueError: When the lengths contradict each other.
@@ -72,7 +72,7 @@ class Ragged:
         rows: Iterable[tuple[Sequence[int], Sequence[float]]],
         dtype: npt.DTypeLike = np.float32,
     ) -> "Ragged":
-        """Build from one (ids, values) pair per row, keeping each row's order."""
+        """Build from one (ids, values) pair per row, in each row's order."""
         ids: list[int] = []
         values: list[float] = []
         indptr = [0]
@@ -90,7 +90,7 @@ class Ragged:
     def from_triplets(
         cls, rows: npt.NDArray[Any], ids: npt.NDArray[Any], values: npt.NDArray[Any], n_rows: int
     ) -> "Ragged":
-        """Build from parallel arrays; every row becomes descending by value, ties by id."""
+        """Build from parallel arrays; every row is sorted by descending value, ties by id."""
         order = np.lexsort((ids, -values.astype(np.float64), rows))
         indptr = np.zeros(n_rows + 1, dtype=np.int64)
         np.cumsum(np.bincount(rows, minlength=n_rows), out=indptr[1:])

@@ -1,7 +1,7 @@
-"""What does ReccoBeats know of a track's sound (https://reccobeats.com/docs)?
+"""The sandbox's ReccoBeats API: audio features of tracks (https://reccobeats.com/docs).
 
-It is asked for up to 40 Spotify ids, ISRCs or ids of its own at once, answers for what it knows and
-says nothing about the rest, so that an answer can only be joined by `href`, never by position.
+A request names up to 40 Spotify ids, ISRCs or ids of its own. Unknown ones are missing from the
+answer, so that an answer can only be joined by `href`, never by position.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from smallhours.sandbox.world import FEATURES, World
 MAX_IDS = 40
 COVERAGE = 0.8
 
-# Everything of `FEATURES` but the time signature.
+# All of `FEATURES` but the time signature.
 _SHOWN = [(name, column) for column, name in enumerate(FEATURES) if name != "time_signature"]
 _WHOLE = {"key", "mode"}
 
@@ -32,7 +32,7 @@ class ReccoBeats:
         self._world = world
 
     def known(self, track: int) -> bool:
-        """Return whether the service has the track: about 80 in 100, always the same ones."""
+        """Return whether the service has the track: a fixed 80 % of all tracks."""
         if np.isnan(self._world.track_features[track]).any():
             return False
         key = self._world.track_spotify_id[track].encode()
@@ -40,7 +40,7 @@ class ReccoBeats:
         return share < COVERAGE
 
     def find(self, key: str) -> list[int]:
-        """Return the tracks behind a Spotify id, an ISRC (maybe several) or an own id."""
+        """Return the tracks behind a Spotify id, an ISRC (possibly several) or an id of its own."""
         lookup = self._world.lookup
         if key in lookup.spotify:
             found = [lookup.spotify[key]]
@@ -71,7 +71,7 @@ class ReccoBeats:
 
 
 def own_id(spotify_id: str) -> str:
-    """Return ReccoBeats' id of a track: a version 4 UUID, always the same for one track."""
+    """Return ReccoBeats' id of a track: a version 4 UUID, stable for the track."""
     digest = hashlib.blake2b(f"reccobeats {spotify_id}".encode(), digest_size=16).digest()
     return str(uuid.UUID(bytes=digest, version=4))
 

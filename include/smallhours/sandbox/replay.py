@@ -1,11 +1,11 @@
-"""How does a real log become a world that the sandbox can serve?
+"""A sandbox world built from a real scrobble log.
 
-All artists, albums and tracks of the log are there under their real names, with real artist tags
+All artists, albums and tracks of the log appear under their real names, with real artist tags
 where known. A log alone holds nothing that its listener does not know, so every tagged artist
 outside of it gets a placeholder discography of three to eight tracks with *invented titles*:
 candidates are then real artists with real tags. There are no track tags and no audio features,
-and what Spotify would add (ids, ISRCs, release dates, durations where the log does not show them)
-is made up from the names.
+and Spotify's data (ids, ISRCs, release dates, durations where the log does not show them)
+is generated from the names.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from smallhours.sandbox.world import FEATURES, Listener, PlayLog, Taste, World
 SEED = 0
 _FEWEST_PLACEHOLDERS, _MOST_PLACEHOLDERS = 3, 8
 _USUAL_MS = 220_000
-# Gaps between two plays outside of this say nothing about the first one's length.
+# Gaps between two plays outside of this range say nothing about the first one's length.
 _SHORTEST_GAP_S, _LONGEST_GAP_S = 61, 900
 
 
 @dataclass(slots=True)
 class _Log:
-    """The log with indices instead of names; `first` rows give the display spelling."""
+    """The log with indices instead of names; an item's first row gives the display spelling."""
 
     at: Longs
     artist: Ints
@@ -50,8 +50,8 @@ class _Log:
 def replay_world(scrobbles_csv: Path, artist_tags_csv: Path, user: str = "listener") -> World:
     """Build a world from a scrobble log and a table of artist tags.
 
-    Artists are joined by name, ignoring case. Similar artists come from being listened to in the
-    same session and from tags; similar tracks from neighbouring plays and similar artists.
+    Artists are joined by name, ignoring case. Similar artists are derived from shared sessions
+    and from tags; similar tracks from neighbouring plays and similar artists.
 
     Args:
         scrobbles_csv: columns played_at (UTC, ISO 8601), artist, artist_mbid, album, title,
@@ -149,7 +149,7 @@ def _read_log(path: Path) -> _Log:
         track_mbids=_first_known(frame, "track_id", "track_mbid", len(by_track)),
         track_artist=by_track["artist_id"].to_numpy(np.int32),
         track_album=by_track["album_id"].to_numpy(np.int32),
-        # A play without an album still needs one on Spotify: the song as its own single.
+        # A play without an album still needs one on Spotify: a single named after the song.
         album_titles=_texts(by_album["album"].where(by_album["album"] != "", by_album["title"])),
         album_artist=by_album["artist_id"].to_numpy(np.int32),
     )
@@ -177,7 +177,7 @@ def _read_tags(path: Path, known: list[str]) -> tuple[Ragged, list[str], Doubles
             new_names.append(name)
         rows[place] = number
     words, listed = pd.factorize(frame["tag"])
-    # Two spellings of one artist may bring the same tag twice.
+    # Two spellings of one artist may carry the same tag twice.
     _, first = np.unique(rows.astype(np.int64) * len(listed) + words, return_index=True)
     counts = frame["count"].to_numpy(np.float64).clip(0, 100).astype(np.uint8)
     n_artists = len(known) + len(new_names)
@@ -206,7 +206,7 @@ def _placeholders(
 
 
 def _artist_popularity(log: _Log, taggers: Doubles) -> Doubles:
-    """Return weights by how many people tagged an artist; the log counts for little."""
+    """Return weights by the number of people who tagged an artist; the log has a small weight."""
     plays = np.bincount(log.artist, minlength=len(taggers))
     weight = 1.0 + taggers + 0.3 * np.log1p(plays)
     scaled: Doubles = weight / weight.sum()
@@ -214,7 +214,7 @@ def _artist_popularity(log: _Log, taggers: Doubles) -> Doubles:
 
 
 def _track_popularity(log: _Log, track_artist: Ints, artist_popularity: Doubles) -> Doubles:
-    """Return Zipf weights within each artist, in the order of plays, then as listed."""
+    """Return Zipf weights within each artist, by number of plays, then as listed."""
     plays = np.bincount(log.track, minlength=len(track_artist))
     order = np.lexsort((np.arange(len(track_artist)), -plays, track_artist))
     starts = np.concatenate([[0], np.cumsum(np.bincount(track_artist))])[:-1]
@@ -226,7 +226,7 @@ def _track_popularity(log: _Log, track_artist: Ints, artist_popularity: Doubles)
 
 
 def _durations(rng: np.random.Generator, log: _Log, n_tracks: int) -> Ints:
-    """Return each track's median distance to the next play, or an invented length."""
+    """Return each track's median gap to the next play, or an invented length."""
     length = (_USUAL_MS * np.exp(0.25 * rng.standard_normal(n_tracks))).astype(np.int32)
     gaps = np.diff(log.at)
     told = (gaps >= _SHORTEST_GAP_S) & (gaps <= _LONGEST_GAP_S)
@@ -244,7 +244,7 @@ def _numbers(track_album: Ints) -> Ints:
 
 
 def _release_days(rng: np.random.Generator, log: _Log, n_albums: int) -> list[str]:
-    """Return invented dates, none after the album was first heard."""
+    """Return invented release dates, none later than the first play of the album."""
     latest = np.full(n_albums, log.at[0], dtype=np.int64)
     heard, first = np.unique(log.album, return_index=True)
     latest[heard] = log.at[first]
@@ -268,7 +268,7 @@ def _listener(rng: np.random.Generator, world: World, log: _Log, user: str) -> L
         account_id=identifiers.base62_id(SEED, "account", user),
         display_name=user.title(),
         country="GB",
-        timezone="UTC",  # the log's hours are taken as the listener's own
+        timezone="UTC",  # assume that the log's hours are the listener's local time
         play_at=plays.at,
         play_track=plays.track,
         play_ms=plays.ms,
@@ -281,7 +281,7 @@ def _listener(rng: np.random.Generator, world: World, log: _Log, user: str) -> L
 
 
 def _liking(rng: np.random.Generator, world: World, log: _Log) -> Floats:
-    """Return an assumed taste: what is near to much-played artists is liked."""
+    """Return an assumed taste: tracks near much-played artists are liked."""
     plays = np.log1p(np.bincount(log.artist, minlength=world.n_artists)).astype(np.float64)
     similar = world.artist_similar
     near = np.bincount(

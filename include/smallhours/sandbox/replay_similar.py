@@ -1,4 +1,4 @@
-"""Which artists and tracks of a real log belong together?"""
+"""Similar artists and tracks derived from a real scrobble log."""
 
 import numpy as np
 import scipy.sparse as sparse
@@ -8,11 +8,11 @@ from smallhours.sandbox.similar import MAX_SIMILAR
 
 _SESSION_GAP_S = 1_800
 _BLOCK = 500
-# Tags count for more than the one listener's sessions: other people's, which lead to what this
-# listener does not know, are not in the log.
+# Tags have more weight than the listener's sessions: other people's sessions, which would lead to
+# music new to this listener, are not in the log.
 _TAG_SHARE, _TOGETHER_SHARE = 0.7, 0.35
 _WEAKEST = 0.08
-# Lists of tracks are made of this many artists with this many tracks each.
+# A list of similar tracks holds tracks of this many artists, with this many tracks each.
 _ARTISTS_PER_TRACK, _TRACKS_PER_ARTIST = 32, 3
 _NEIGHBOURS = 2
 
@@ -96,8 +96,8 @@ def similar_by_artist(
 ) -> Ragged:
     """Return up to 100 similar tracks of each track in the log, and of two per other artist.
 
-    A list holds the best tracks of similar artists, more by the same artist, and what was played
-    right before or after more than once.
+    A list holds the best tracks of similar artists, more by the same artist, and tracks played
+    right before or after it more than once.
     """
     n_tracks = len(track_artist)
     n_artists = len(artist_similar)
@@ -134,7 +134,7 @@ def _best_tracks(track_artist: Ints, popularity: Doubles, n_artists: int) -> Rag
 
 
 def _artist_rows(artist_similar: Ragged, best: Ragged) -> Ragged:
-    """Return for each artist the tracks its own tracks are similar to, with match."""
+    """Return, for each artist, the tracks that its own tracks are similar to, with match."""
     owner = artist_similar.rows
     place = np.arange(len(owner)) - artist_similar.indptr[owner]
     chosen = place < _ARTISTS_PER_TRACK
@@ -142,7 +142,7 @@ def _artist_rows(artist_similar: Ragged, best: Ragged) -> Ragged:
     owner = np.concatenate([owner[chosen], everyone])
     other = np.concatenate([artist_similar.ids[chosen], everyone])
     match = np.concatenate([artist_similar.values[chosen], np.full(len(best), 0.75, np.float32)])
-    # An artist's own list may hold more tracks than another's share in it.
+    # The artist's own tracks may take more places in the list than those of another artist.
     limit = np.where(owner == other, 2 * _TRACKS_PER_ARTIST, _TRACKS_PER_ARTIST)
     size = np.minimum(best.lengths[other], limit)
     pair = np.repeat(np.arange(len(owner)), size)

@@ -1,7 +1,7 @@
-"""How does a listener's Last.fm history change behind a client's back?
+"""Changes of a listener's Last.fm history between two reads.
 
 Scrobbles arrive late from an offline phone, are deleted on the web site, or appear twice. A
-``ScrobbleDrift`` keeps what came and went for one listener, apart from what they really played.
+``ScrobbleDrift`` records these changes for one listener, separate from the real plays.
 """
 
 import zlib
@@ -17,18 +17,18 @@ _APART_S = 240
 
 @dataclass(slots=True)
 class ScrobbleDrift:
-    """What came and went for one listener.
+    """Scrobbles added to and deleted from one listener's history.
 
     Attributes:
         came: (unix seconds, track) of scrobbles that were added.
-        went: (unix seconds, track) of scrobbles that were deleted, with how many of each.
+        went: number of deleted scrobbles by (unix seconds, track).
     """
 
     came: list[tuple[int, int]] = field(default_factory=list)
     went: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def apply(self, at: Longs, track: Ints) -> tuple[Longs, Ints]:
-        """The history with what came and without what went, ascending in time."""
+        """Return the history with added and without deleted scrobbles, in ascending time."""
         if self.came:
             at = np.concatenate([at, np.array([when for when, _ in self.came], np.int64)])
             track = np.concatenate([track, np.array([what for _, what in self.came], np.int32)])
@@ -51,18 +51,18 @@ class ScrobbleDrift:
         return kept
 
     def arrive(self, before: int, count: int, seed: int, name: str, known: Ints) -> None:
-        """``count`` scrobbles of tracks in ``known`` begin at ``before`` and earlier."""
+        """Add ``count`` late scrobbles of tracks in ``known``, at ``before`` and earlier."""
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(self.came)])
         tracks = rng.choice(known, count) if len(known) else np.zeros(count, np.int32)
         self.came += [(before - n * _APART_S, int(what)) for n, what in enumerate(tracks)]
 
     def vanish(self, before: int, count: int, at: Longs, track: Ints) -> None:
-        """The last ``count`` scrobbles that began before ``before`` are deleted."""
+        """Delete the last ``count`` scrobbles that began before ``before``."""
         for row in _last(before, count, at):
             self.went[int(at[row]), int(track[row])] += 1
 
     def double(self, before: int, count: int, at: Longs, track: Ints) -> None:
-        """The last ``count`` scrobbles that began before ``before`` are there twice."""
+        """Duplicate the last ``count`` scrobbles that began before ``before``."""
         self.came += [(int(at[row]), int(track[row])) for row in _last(before, count, at)]
 
 

@@ -1,6 +1,6 @@
-"""How does the sandbox become a server: one application, in a thread for tests or blocking?
+"""The sandbox as a web server: one application, in a thread for tests or blocking.
 
-It listens on 127.0.0.1 only; whoever reaches it may read and steer everything.
+It listens on 127.0.0.1 only; anyone who can reach it may read and control everything.
 """
 
 import signal
@@ -53,13 +53,13 @@ def build_app(
     base_url: str | None = None,
     advanced: Callable[[], None] | None = None,
 ) -> Starlette:
-    """Every service of the sandbox as one ASGI application.
+    """Return every service of the sandbox as one ASGI application.
 
     Args:
-        state: what it serves.
-        base_url: scheme, host and port before every absolute address in an answer; None takes
-            what the client used.
-        advanced: called after the clock was moved.
+        state: the state it serves.
+        base_url: scheme, host and port of every absolute address in an answer; None uses the
+            address of the request.
+        advanced: called after the clock has moved.
     """
     routes: list[BaseRoute] = [
         *lastfm_routes(state),
@@ -92,10 +92,10 @@ class SandboxServer:
         ``with SandboxServer(SandboxState(world)) as sandbox: requests.get(sandbox.url + "/v1/me")``
 
     Attributes:
-        state: what it serves; tests may look into it and change it under ``state.lock``.
+        state: the state it serves; tests may read and change it under ``state.lock``.
         url: "http://127.0.0.1:PORT" while it runs.
-        on_request: told of each request, by method and path, before it is looked at; what it does
-            to the state happens between two requests of a client.
+        on_request: called with method and path of each request before it is handled; its changes
+            to the state happen between two requests of a client.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class SandboxServer:
         port: int = 0,
         advanced: Callable[[], None] | None = None,
     ) -> None:
-        """Prepare to serve ``state`` on a port, 0 for any that is free."""
+        """Prepare to serve ``state`` on a port; 0 chooses a free one."""
         self.state = state
         self.url = ""
         self.on_request: Callable[[str, str], None] | None = None
@@ -117,26 +117,26 @@ class SandboxServer:
 
     @property
     def lastfm_url(self) -> str:
-        """The root of the Last.fm API."""
+        """Return the root of the Last.fm API."""
         return f"{self.url}/2.0/"
 
     @property
     def spotify_url(self) -> str:
-        """The root of the Spotify Web API, with the slash that spotipy's ``prefix`` ends in."""
+        """Return the root of the Spotify Web API, with the final slash of spotipy's ``prefix``."""
         return f"{self.url}/v1/"
 
     @property
     def reccobeats_url(self) -> str:
-        """The root of the ReccoBeats-shaped API."""
+        """Return the root of the ReccoBeats API."""
         return f"{self.url}/reccobeats/v1"
 
     @property
     def alive(self) -> bool:
-        """Whether the server runs."""
+        """Return whether the server is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> Self:
-        """Listen and return once requests are accepted.
+        """Start listening, and return once requests are accepted.
 
         Raises:
             SandboxServerError: When the port is taken or the server does not come up.
@@ -174,7 +174,7 @@ class SandboxServer:
         return self
 
     def serve(self, state: SandboxState) -> None:
-        """Serve another state from now on, at the same address: far cheaper than a new server."""
+        """Serve another state from now on, at the same address: much cheaper than a new server."""
         self.state = state
         self._app = build_app(state, base_url=self.url, advanced=self._advanced)
 
@@ -192,7 +192,7 @@ class SandboxServer:
             listening.close()
 
     def stop(self) -> None:
-        """Finish what is being answered, for a second at most, and stop.
+        """Finish pending answers, for a second at most, and stop.
 
         Raises:
             SandboxServerError: When the thread does not end.
@@ -221,17 +221,16 @@ class SandboxServer:
 
 @dataclass(slots=True, frozen=True)
 class SandboxOptions:
-    """What ``smallhours sandbox`` can be told.
+    """The options of ``smallhours sandbox``.
 
     Attributes:
-        port: on 127.0.0.1; 0 for any that is free.
-        seed: of the generated world.
-        artists: how many.
-        tracks: how many.
-        scrobbles: of the first listener, about.
-        cache: folder that keeps the generated world, so that it is made once.
-        state_file: to continue from when it exists, and to save to after every advance and at
-            the end.
+        port: on 127.0.0.1; 0 chooses a free one.
+        seed: seed of the generated world.
+        artists: number of artists.
+        tracks: number of tracks.
+        scrobbles: approximate number of scrobbles of the first listener.
+        cache: folder that keeps the generated world, so that it is generated once.
+        state_file: loaded when it exists, and saved after every advance and at the end.
         replay: a log of real scrobbles to serve instead of a generated world.
         artist_tags: real artist tags that go with ``replay``.
         user: listener's name with ``replay``.
@@ -250,7 +249,7 @@ class SandboxOptions:
 
 
 def open_state(options: SandboxOptions) -> SandboxState:
-    """The world that the options describe, in the state in which it was left.
+    """Return the state of the options' world, as it was last saved.
 
     Raises:
         SandboxServerError: When there is a log to replay but no tags.
@@ -264,11 +263,11 @@ def open_state(options: SandboxOptions) -> SandboxState:
 
 
 def run(options: SandboxOptions, *, say: Callable[[str], Any] = print) -> None:
-    """Serve until SIGINT or SIGTERM, then save the state. To be called from the main thread.
+    """Serve until SIGINT or SIGTERM, then save the state. Must be called from the main thread.
 
     Args:
         options: what to serve.
-        say: told where it listens and which credentials it accepts.
+        say: called with each line about where it listens and which credentials it accepts.
 
     Raises:
         SandboxServerError: When the port is taken.
@@ -301,7 +300,7 @@ def run(options: SandboxOptions, *, say: Callable[[str], Any] = print) -> None:
 
 
 def introduction(server: SandboxServer) -> list[str]:
-    """Where the sandbox listens and what it lets in, in lines to print."""
+    """Return the lines to print about the sandbox's addresses and credentials."""
     world = server.state.world
     clock = datetime.fromtimestamp(server.state.now, UTC)
     names = list(world.listeners)

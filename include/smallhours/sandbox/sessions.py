@@ -1,4 +1,4 @@
-"""When does a listener listen, for how long, and in which manner?"""
+"""Generation of listening sessions: start, length and manner."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,18 +15,19 @@ MIXED, ONE_ARTIST, ALBUM = 0, 1, 2
 _MANNER_SHARE = (0.55, 0.15, 0.3)
 _MEAN_SESSION = 10.0
 _LONGEST_SESSION = 60
-# Whoever opens the sandbox finds a listener who is around: no holiday, a session every other day.
+# In the last days before the sandbox's present the listener is active: no holiday, a session at
+# least every other day.
 _PRESENT_DAYS = 21
 
 
 @dataclass(slots=True)
 class Sessions:
-    """Stretches of listening, in the order they begin.
+    """Listening sessions, in the order they begin.
 
     Attributes:
         start: int64 unix seconds UTC.
-        length: int32 number of plays.
-        cluster: int32, the side of the taste that rules.
+        length: int32, number of plays.
+        cluster: int32, the side of the taste that dominates.
         manner: `MIXED`, `ONE_ARTIST` or `ALBUM`.
         month: int32, counted from the history's beginning.
     """
@@ -41,7 +42,7 @@ class Sessions:
 def draw_sessions(
     rng: np.random.Generator, profile: Profile, wanted: float, begins: datetime, ends: datetime
 ) -> Sessions:
-    """Draw when sessions start: weekdays, hours, holidays, busy and quiet years."""
+    """Draw the start of sessions by weekday, hour, holidays, and busy and quiet years."""
     zone = ZoneInfo(profile.timezone)
     first = begins.astimezone(zone).date()
     n_days = (ends.astimezone(zone).date() - first).days + 1
@@ -94,7 +95,7 @@ def _yearly(rng: np.random.Generator, n_days: int) -> Doubles:
 
 
 def _absence(rng: np.random.Generator, n_days: int) -> Doubles:
-    """Return 0 on holidays and in longer silences, else 1: some three a year."""
+    """Return 0 on holidays and in longer breaks, else 1: about three breaks a year."""
     present = np.ones(n_days)
     for _ in range(max(1, 3 * n_days // 365)):
         first = int(rng.integers(0, n_days))

@@ -1,19 +1,18 @@
-"""Which artists and tracks are listened to together?
+"""Similar artists and tracks of a generated world.
 
-Stands in for Last.fm's co-listening: nearness in the hidden style space, some pull towards what
-is popular, and noise. Computed block by block within a family and its borders, so that memory
-stays small.
+This stands in for Last.fm's co-listening: closeness in the hidden style space, plus a bonus for
+popularity, plus noise. Computed in blocks within a family and its neighbours, to limit memory.
 """
 
 import numpy as np
 
 from smallhours.sandbox.ragged import Bools, Doubles, Floats, Ints, Ragged
 
-MAX_SIMILAR = 100  # what track.getSimilar and artist.getSimilar return at most
+MAX_SIMILAR = 100  # maximum of track.getSimilar and artist.getSimilar
 _BLOCK = 1_000
 _POPULARITY_PULL = 0.035
 _NOISE = 0.05
-# Tracks compared with each family: the popular ones stand for it, as they do in real lists.
+# Number of tracks compared per family: the popular ones, which also dominate real lists.
 _CANDIDATES_PER_FAMILY = 2_500
 
 
@@ -37,15 +36,15 @@ def similar_tracks(
     main_family: Ints,
     original: Bools,
 ) -> Ragged:
-    """Return up to 100 similar tracks of each track that is known well enough.
+    """Return up to 100 similar tracks of each track that is sufficiently popular.
 
     Args:
         rng: source of randomness.
         style: float32 (tracks, dims), unit rows.
         popularity: weights summing to 1.
-        families: bool (tracks, families), which families a track could be found in.
+        families: bool (tracks, families), the families of each track's genres.
         main_family: int32 (tracks,).
-        original: which tracks may appear in a list; versions only own one.
+        original: mask of the tracks that may appear in a list; versions only have a list.
     """
     count = len(style)
     known = np.argsort(np.argsort(popularity)) >= 0.3 * count
@@ -106,6 +105,6 @@ def _assemble(
     if not parts:
         return Ragged.empty(n_rows)
     rows, ids, match = (np.concatenate(column) for column in zip(*parts, strict=True))
-    # The best match of a list is always kept; the rest fades out.
+    # The best match of a list is always kept; weak ones are dropped.
     keep = match >= drop_below + 0.02 * rng.random(len(match), dtype=np.float32)
     return Ragged.from_triplets(rows[keep], ids[keep], np.round(match[keep], 6), n_rows)

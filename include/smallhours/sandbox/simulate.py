@@ -1,7 +1,8 @@
-"""What does a listener do on one day, and how do they take the playlist they were given?
+"""Simulation of one day of a listener, including reactions to the playlist.
 
-A local day is always lived whole from its own generator, and what lies outside the asked window
-is left out. So a day gives the same plays however it is cut, as long as the playlists are equal.
+A local day is always simulated whole from its own generator, and plays outside the requested
+window are dropped. So a day gives the same plays however it is split, as long as the playlists are
+the same.
 """
 
 import zlib
@@ -20,13 +21,13 @@ _RECENT_DAYS = 90
 _PACE_DAYS = 60
 _MEAN_SESSION = 10.0
 _MAX_SESSIONS = 12
-_PLAYLIST_TRACKS = 22.0  # how far a morning with the playlist goes, on average
+_PLAYLIST_TRACKS = 22.0  # mean number of playlist tracks heard in a morning
 _HEARD_LATELY_DAYS = 3
 
 
 @dataclass(slots=True)
 class Day:
-    """What happened: plays, what was saved or loved, what was removed from which playlist.
+    """The events of a day: plays, saved and loved tracks, and removals from playlists.
 
     Attributes:
         plays: in order.
@@ -53,13 +54,13 @@ class _Session:
 
 
 def local_midnight(timezone: str, at: float) -> datetime:
-    """Return the midnight that began the local day of a moment."""
+    """Return the midnight at which a moment's local day began."""
     local = datetime.fromtimestamp(at, tz=UTC).astimezone(ZoneInfo(timezone))
     return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def next_local_midnight(timezone: str, at: float) -> float:
-    """Return the unix second when the local day of a moment ends."""
+    """Return the unix second at which a moment's local day ends."""
     return (local_midnight(timezone, at) + timedelta(days=1)).timestamp()
 
 
@@ -77,19 +78,19 @@ def simulate_day(
     playlists: Mapping[str, list[int]],
     rng: np.random.Generator,
 ) -> Day:
-    """Live from `start_uts` to `end_uts`, which must lie within one local day.
+    """Simulate `start_uts` to `end_uts`, which must lie within one local day.
 
-    On many mornings the listener goes through the newest of `playlists`: what the hidden taste
-    likes is played to the end, sometimes saved, loved or played again in the evening; what it
-    dislikes is skipped and sometimes removed. The rest of the day belongs to recent plays, old
-    favourites, more by known artists, and a little that is new. Nothing is changed here.
+    On many mornings the listener goes through the last of `playlists`: tracks that the hidden
+    taste likes are played to the end, sometimes saved, loved or played again in the evening;
+    disliked ones are skipped and sometimes removed. The rest of the day is recent plays, old
+    favourites, more by known artists, and a little new music. The arguments are not changed.
 
     Args:
         world: the catalogue.
-        listener: who, with everything played before.
+        listener: the listener, with all earlier plays.
         start_uts: unix seconds UTC, inclusive.
         end_uts: unix seconds UTC, exclusive.
-        playlists: playlist id to its tracks in order; the last one counts.
+        playlists: playlist id to its tracks in order; only the last one is played.
         rng: from `day_rng`, so that the day depends on nothing else.
     """
     midnight = int(local_midnight(listener.timezone, start_uts).timestamp())
@@ -126,7 +127,7 @@ def _go_through(
     day: Day,
     again: list[int],
 ) -> _Session:
-    """Listen to a playlist from the top and react; reactions are dated as they happen."""
+    """Listen to a playlist from the top and react; reactions are dated when they happen."""
     session = _Session(start, [], [], [], key)
     reach = int(np.clip(rng.normal(_PLAYLIST_TRACKS, 7), 4, 60))
     at = start
@@ -161,7 +162,7 @@ def _ordinary(
     rng: np.random.Generator,
     again: list[int],
 ) -> list[_Session]:
-    """Return the day's other sessions, in the hours this listener usually has."""
+    """Return the day's other sessions, at this listener's usual hours."""
     since = before.at[-1] - _PACE_DAYS * DAY if len(before) else midnight
     pace = int((before.at > since).sum()) / _PACE_DAYS
     count = min(int(rng.poisson(max(0.4, pace / _MEAN_SESSION))), _MAX_SESSIONS)
@@ -172,7 +173,7 @@ def _ordinary(
         size = int(min(rng.geometric(1 / _MEAN_SESSION), 50))
         tracks = _choose(rng, pools, size)
         if number == len(starts) - 1:
-            # What pleased in the morning comes back in the day's last session.
+            # Tracks liked in the morning are repeated in the day's last session.
             tracks = again + tracks
         skip = 0.02 + 0.15 * (1 - listener.taste.liking[tracks].astype(np.float64)) ** 2
         skipped: Bools = rng.random(len(tracks)) < skip
@@ -184,7 +185,7 @@ def _ordinary(
 
 
 def _usual_starts(before: PlayLog, midnight: int, rng: np.random.Generator, count: int) -> Longs:
-    """Return starts at times of day drawn from the listener's own past, jittered by an hour."""
+    """Return start times drawn from the listener's past times of day, jittered by an hour."""
     if not len(before):
         return (midnight + rng.integers(8 * 3_600, 22 * 3_600, count)).astype(np.int64)
     recent = before.at[-3_000:]
@@ -196,7 +197,7 @@ def _usual_starts(before: PlayLog, midnight: int, rng: np.random.Generator, coun
 def _pools(
     world: World, listener: Listener, before: PlayLog, midnight: int
 ) -> list[tuple[float, Ints, Doubles]]:
-    """Return where an ordinary play comes from: (share, tracks, cumulative weights)."""
+    """Return the sources of ordinary plays: (share, tracks, cumulative weights)."""
     liking = listener.taste.liking.astype(np.float64)
     count = np.bincount(before.track, minlength=world.n_tracks).astype(np.float64)
     last = before.at[-1] if len(before) else midnight
@@ -245,7 +246,7 @@ def _choose(
 def _lay_out(
     day: Day, sessions: list[_Session], start_uts: float, end_uts: float, listener: Listener
 ) -> None:
-    """Put the sessions one after the other and keep what begins within the window."""
+    """Place the sessions one after the other and keep plays that begin within the window."""
     last = int(listener.play_at[-1]) if len(listener.play_at) else -1
     rows: list[tuple[int, int, int, bool]] = []
     free_from = 0

@@ -1,7 +1,7 @@
-"""Who may do what: how are Spotify's tokens granted, refreshed, revoked and checked?
+"""Spotify's tokens: granting, refreshing, revoking and checking.
 
-Tokens carry their own meaning (who, which scopes, until when) under a seal, so that a grant made in
-one process is still good in the next one. Only single-use codes and revocations are kept in memory.
+Tokens are self-contained and signed (listener, scopes, expiry), so that a grant made in one
+process is valid in the next one. Only single-use codes and revocations are kept in memory.
 
 A granted refresh token ages by the sandbox clock and ends after six months, as Spotify's do since
 2026 (https://developer.spotify.com/blog/2026-06-18-refresh-token-expiration); an access token ages
@@ -51,7 +51,7 @@ SCOPES = frozenset(
     }
 )
 
-# What the listener behind "refresh-<listener>" once agreed to.
+# Scopes of the built-in token "refresh-<listener>".
 READY_MADE_SCOPES = frozenset(
     {
         "playlist-modify-private",
@@ -69,7 +69,7 @@ _SEAL = b"smallhours sandbox"
 
 
 class TokenError(Exception):
-    """The accounts service refuses; `code` and `description` are its JSON body.
+    """A refusal by the accounts service; `code` and `description` are its JSON body.
 
     Attributes:
         code: `error` of RFC 6749 §5.2, such as "invalid_grant".
@@ -83,15 +83,15 @@ class TokenError(Exception):
 
 
 class BadAccessToken(Exception):
-    """The Web API does not accept this access token; the message is Spotify's."""
+    """An access token that the Web API does not accept; the message is Spotify's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows.
+    """The permissions of a token.
 
     Attributes:
-        listener: listener name, None for a client-credentials token that speaks for nobody.
+        listener: listener name, None for a client-credentials token without a user.
         scopes: granted scopes.
         public: granted to a client without a secret (PKCE).
     """
@@ -111,12 +111,12 @@ class _Code:
 
 @dataclass(slots=True)
 class Accounts:
-    """Grants of one sandbox.
+    """The grants of one sandbox.
 
     Attributes:
-        state: whose listeners these are.
+        state: the sandbox whose listeners these are.
         clock: wall clock in unix seconds; a test may pass its own.
-        revoked: listener names and refresh tokens whose grant the listener took back.
+        revoked: listener names and refresh tokens whose grant was revoked.
         library: listener name to URIs of their library that are neither tracks nor own playlists.
     """
 
@@ -128,13 +128,13 @@ class Accounts:
     _serial: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def issue_code(self, grant: Grant, redirect_uri: str, challenge: str) -> str:
-        """Return a single-use authorization code that is good for ten minutes."""
+        """Return a single-use authorization code that is valid for ten minutes."""
         code = _seal("AQ", {"n": next(self._serial), "u": grant.listener, "t": self.clock()})
         self._codes[code] = _Code(grant, redirect_uri, challenge, self.clock() + CODE_S)
         return code
 
     def redeem_code(self, code: str, redirect_uri: str, verifier: str | None) -> Grant:
-        """Return what a code grants, and use the code up.
+        """Return the grant of a code, and invalidate the code.
 
         Args:
             code: from `issue_code`.
@@ -158,7 +158,7 @@ class Accounts:
         return held.grant
 
     def issue_refresh_token(self, grant: Grant) -> str:
-        """Return a refresh token that ages from the sandbox clock's now."""
+        """Return a refresh token that ages from the current sandbox time."""
         return _seal(
             "AQ",
             {
@@ -172,10 +172,10 @@ class Accounts:
         )
 
     def redeem_refresh_token(self, token: str) -> Grant:
-        """Return what a refresh token grants.
+        """Return the grant of a refresh token.
 
         Besides tokens of `issue_refresh_token`, "refresh-<listener>" always works,
-        "expired-<listener>" is half a year old and "revoked-<listener>" was taken back.
+        "expired-<listener>" is half a year old and "revoked-<listener>" was revoked.
 
         Raises:
             TokenError: invalid_grant, with Spotify's description.
@@ -214,7 +214,7 @@ class Accounts:
         )
 
     def check_access_token(self, token: str) -> Grant:
-        """Return what an access token grants.
+        """Return the grant of an access token.
 
         Raises:
             BadAccessToken: When it was never issued, or is an hour old.
@@ -231,7 +231,7 @@ _ACCOUNTS: "WeakKeyDictionary[SandboxState, Accounts]" = WeakKeyDictionary()
 
 
 def accounts_of(state: SandboxState) -> Accounts:
-    """Return the one `Accounts` of a sandbox, made on first use."""
+    """Return the `Accounts` of a sandbox, created on first use."""
     with state.lock:
         if state not in _ACCOUNTS:
             _ACCOUNTS[state] = Accounts(state)
@@ -239,7 +239,7 @@ def accounts_of(state: SandboxState) -> Accounts:
 
 
 def known_scopes(scope: str) -> frozenset[str]:
-    """Read a blank-separated scope parameter.
+    """Parse a space-separated scope parameter.
 
     Raises:
         TokenError: invalid_scope, when a word is no scope of Spotify's.
@@ -264,7 +264,7 @@ def token_body(accounts: Accounts, grant: Grant, *, refresh_token: str = "") -> 
 
 
 def join_scopes(scopes: Iterable[str]) -> str:
-    """Return scopes as the token endpoint lists them."""
+    """Return scopes in the token endpoint's format."""
     return " ".join(sorted(scopes))
 
 

@@ -1,7 +1,7 @@
-"""Which Web API endpoints does a new development-mode app have in late 2026, which no more?
+"""The Web API endpoints that a new development-mode app has in late 2026.
 
-The catalogue endpoints live here; a listener's own are in `spotify_me`, `spotify_library` and
-`spotify_playlists`. What was removed answers 403, what never was answers 404.
+The catalogue endpoints are defined here; a listener's own are in `spotify_me`, `spotify_library`
+and `spotify_playlists`. Removed endpoints answer 403, unknown ones 404.
 """
 
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def spotify_routes(state: SandboxState, *, base_url: str | None = None) -> list[
 
     Args:
         state: the sandbox.
-        base_url: put before every `href` and `next`; None takes what the client used.
+        base_url: prefix of every `href` and `next`; None uses the address of the request.
     """
     catalog = Catalog(state.world)
     accounts = accounts_of(state)
@@ -92,7 +92,7 @@ def spotify_routes(state: SandboxState, *, base_url: str | None = None) -> list[
         *Playlists(catalog).endpoints(),
     ]
     routes = [route(endpoint, accounts, base_url=base_url) for endpoint in endpoints]
-    # spotipy asks for "me/" and "tracks/?ids="; Spotify does not mind the slash.
+    # spotipy requests "me/" and "tracks/?ids="; Spotify accepts the slash.
     routes.append(
         route(
             next(one for one in endpoints if one.path == "/me"),
@@ -112,7 +112,7 @@ def spotify_routes(state: SandboxState, *, base_url: str | None = None) -> list[
 
 
 class CatalogEndpoints:
-    """Search and single look-ups, for which no scope is needed."""
+    """Search and single lookups, which need no scope."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -122,7 +122,7 @@ class CatalogEndpoints:
         return CatalogSearch(self._catalog.world)
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what to serve."""
+        """Return the endpoints to serve."""
         return [
             Endpoint("GET", "/search", self.search),
             Endpoint("GET", "/tracks/{id}", self.track),
@@ -133,7 +133,7 @@ class CatalogEndpoints:
         ]
 
     def search(self, call: Call) -> Response:
-        """GET /search: at most 10 a page, at most 1,000 deep."""
+        """Answer GET /search: at most 10 a page, at most 1,000 deep."""
         q = call.query.get("q", "").strip()
         if not q:
             raise ApiError(400, "No search query")
@@ -165,16 +165,16 @@ class CatalogEndpoints:
         return page(call, items, total=total, limit=limit, offset=offset)
 
     def track(self, call: Call) -> Response:
-        """GET /tracks/{id}."""
+        """Answer GET /tracks/{id}."""
         index = self._index(call, self._catalog.track_index)
         return reply(self._catalog.track(index, call.base, market="market" in call.query))
 
     def artist(self, call: Call) -> Response:
-        """GET /artists/{id}."""
+        """Answer GET /artists/{id}."""
         return reply(self._catalog.artist(self._index(call, self._catalog.artists.get), call.base))
 
     def artist_albums(self, call: Call) -> Response:
-        """GET /artists/{id}/albums: newest first, at most 10 a page."""
+        """Answer GET /artists/{id}/albums: newest first, at most 10 a page."""
         index = self._index(call, self._catalog.artists.get)
         limit, offset = call.limit(5, maximum=SEARCH_LIMIT), call.offset()
         groups = call.query.get("include_groups", "album,single").split(",")
@@ -185,7 +185,7 @@ class CatalogEndpoints:
         return reply(page(call, shown, total=len(albums), limit=limit, offset=offset))
 
     def album(self, call: Call) -> Response:
-        """GET /albums/{id}, with its first 50 tracks."""
+        """Answer GET /albums/{id}, with its first 50 tracks."""
         index = self._index(call, self._catalog.albums.get)
         body = self._catalog.simple_album(index, call.base)
         address = f"{call.base}/v1/albums/{body['id']}/tracks"
@@ -207,7 +207,7 @@ class CatalogEndpoints:
         return reply(body)
 
     def album_tracks(self, call: Call) -> Response:
-        """GET /albums/{id}/tracks."""
+        """Answer GET /albums/{id}/tracks."""
         index = self._index(call, self._catalog.albums.get)
         limit, offset = call.limit(), call.offset()
         tracks = self._catalog.tracks_of[index][0]

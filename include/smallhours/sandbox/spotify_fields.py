@@ -1,4 +1,4 @@
-"""What does `fields=items(added_by.id,item(name,!href))` leave of a reply?"""
+"""The `fields` parameter, which filters a reply: `fields=items(added_by.id,item(name,!href))`."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ _TOKEN = re.compile(r"[(),.!]|[^(),.!\s]+")
 
 @dataclass(slots=True)
 class _Wanted:
-    """Named members (with what is wanted of each), or all but the excluded ones."""
+    """Selected members (each with its own selection), or all but the excluded ones."""
 
     named: dict[str, "_Wanted"] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
 
 
 def select_fields(body: Any, fields: str | None) -> Any:
-    """Return the part of a reply that a `fields` parameter asks for.
+    """Return the part of a reply that a `fields` parameter selects.
 
     Understands lists, dots, parentheses and the leading exclamation mark
-    (https://developer.spotify.com/documentation/web-api/reference/get-playlist). What it can't read
-    is left out rather than refused, as Spotify does.
+    (https://developer.spotify.com/documentation/web-api/reference/get-playlist). Parts that can't
+    be parsed are ignored rather than refused, as Spotify does.
     """
     if not fields:
         return body
@@ -28,7 +28,7 @@ def select_fields(body: Any, fields: str | None) -> Any:
 
 
 def _parse(tokens: list[str]) -> _Wanted:
-    """Read a list up to its closing parenthesis or the end, consuming `tokens`."""
+    """Parse a list up to its closing parenthesis or the end, consuming `tokens`."""
     wanted = _Wanted()
     exclude = False
     at = wanted

@@ -1,4 +1,4 @@
-"""How is one Web API call counted, authorised, read and answered?"""
+"""Handling of one Web API call: counting, authorisation, parsing and the answer."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ ALL_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 
 
 class ApiError(Exception):
-    """The Web API refuses.
+    """A refusal by the Web API.
 
     Attributes:
         status: HTTP status, repeated in the body.
-        message: what the body says, in Spotify's words.
+        message: message of the body, in Spotify's words.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -39,8 +39,8 @@ class Call:
 
     Attributes:
         state: the sandbox; its lock is held while the handler runs.
-        accounts: grants and the parts of a library that are no tracks.
-        grant: what the access token allows.
+        accounts: grants and the parts of a library that are not tracks.
+        grant: permissions of the access token.
         query: query parameters.
         path: path parameters.
         body: raw request body.
@@ -59,17 +59,17 @@ class Call:
 
     @property
     def me(self) -> Listener:
-        """Return whose token it is.
+        """Return the listener whose token it is.
 
         Raises:
-            ApiError: 401, when it is nobody's (client credentials).
+            ApiError: 401 for a token without a user (client credentials).
         """
         if self.grant.listener is None:
             raise ApiError(401, "Valid user authentication required")
         return self.state.world.listeners[self.grant.listener]
 
     def require(self, *scopes: str) -> None:
-        """Refuse unless one of the scopes was granted.
+        """Check that one of the scopes was granted.
 
         Raises:
             ApiError: 403.
@@ -81,7 +81,7 @@ class Call:
         """Return the `limit` parameter.
 
         Raises:
-            ApiError: 400, when it is no number between `minimum` and `maximum`.
+            ApiError: 400, when it is not a number between `minimum` and `maximum`.
         """
         return self._number("limit", default, minimum, maximum)
 
@@ -89,7 +89,7 @@ class Call:
         """Return the `offset` parameter.
 
         Raises:
-            ApiError: 400, when it is no number up to `maximum`.
+            ApiError: 400, when it is not a number up to `maximum`.
         """
         return self._number("offset", 0, 0, maximum)
 
@@ -106,10 +106,10 @@ class Call:
         return number
 
     def json(self) -> Any:
-        """Return the parsed body, None when there is none.
+        """Return the parsed body, or None when it is empty.
 
         Raises:
-            ApiError: 400, when it is no JSON.
+            ApiError: 400, when it is not JSON.
         """
         if not self.body.strip():
             return None
@@ -119,7 +119,7 @@ class Call:
             raise ApiError(400, "Error parsing JSON.") from None
 
     def json_object(self) -> Json:
-        """Return the parsed body, which must be an object; {} when there is none.
+        """Return the parsed body, which must be an object; {} when it is empty.
 
         Raises:
             ApiError: 400, when it is something else.
@@ -147,8 +147,8 @@ class Endpoint:
     Attributes:
         method: HTTP method, "*" for all.
         path: template below /v1, such as "/playlists/{id}/items".
-        handler: what answers.
-        scopes: any one of these suffices; empty when none is needed.
+        handler: function that answers.
+        scopes: any one of these is enough; empty when none is needed.
     """
 
     method: str
@@ -163,7 +163,7 @@ def reply(body: Any, status: int = 200) -> Response:
 
 
 def empty(status: int = 200) -> Response:
-    """Answer without a body, as Spotify does where there is nothing to say."""
+    """Answer with an empty body, as Spotify does when there is nothing to return."""
     return Response(status_code=status)
 
 
@@ -197,9 +197,9 @@ def route(
     """Return the Starlette route of an endpoint.
 
     Args:
-        endpoint: what to serve.
-        accounts: who may.
-        base_url: put before every `href` and `next`; None takes what the client used.
+        endpoint: the endpoint to serve.
+        accounts: the grants that authorise calls.
+        base_url: prefix of every `href` and `next`; None uses the address of the request.
         template: the path to serve it at, when it is not the endpoint's own.
     """
     state = accounts.state

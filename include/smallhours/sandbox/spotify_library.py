@@ -1,4 +1,4 @@
-"""What is in a listener's Spotify library: `/me/library`, for every kind of thing by its URI?"""
+"""A listener's Spotify library: `/me/library`, for every kind of item by its URI."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ _READ = {
 
 
 class MyLibrary:
-    """The endpoints that keep, drop and look for things by URI.
+    """The endpoints that save, remove and look up library items by URI.
 
     Args:
         track_index: world index of a track's Spotify id.
@@ -43,7 +43,7 @@ class MyLibrary:
         self._track_index = track_index
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what to serve."""
+        """Return the endpoints to serve."""
         return [
             Endpoint("GET", "/me/library/contains", self.contains),
             Endpoint("PUT", "/me/library", self.save),
@@ -51,11 +51,11 @@ class MyLibrary:
         ]
 
     def contains(self, call: Call) -> Response:
-        """GET /me/library/contains: one boolean per URI, in order."""
+        """Answer GET /me/library/contains: one boolean per URI, in order."""
         return reply([self._has(call, *uri) for uri in _uris(call, _READ)])
 
     def save(self, call: Call) -> Response:
-        """PUT /me/library."""
+        """Answer PUT /me/library."""
         for kind, key in _uris(call, _MODIFY):
             if kind == "track":
                 track = self._track_index(key)
@@ -68,7 +68,7 @@ class MyLibrary:
         return empty()
 
     def remove(self, call: Call) -> Response:
-        """DELETE /me/library: removing one's own playlist is how it is deleted."""
+        """Answer DELETE /me/library: removing one's own playlist is how it is deleted."""
         for kind, key in _uris(call, _MODIFY):
             if kind == "track":
                 track = self._track_index(key)
@@ -92,13 +92,13 @@ class MyLibrary:
 
 
 def own_playlist(call: Call, playlist_id: str) -> Playlist | None:
-    """Return the playlist, when it is the caller's own."""
+    """Return the playlist if it is the caller's own, else None."""
     playlist = call.state.playlists.get(playlist_id)
     return playlist if playlist is not None and playlist.owner == call.me.name else None
 
 
 def follows(call: Call, playlist: Playlist) -> bool:
-    """Return whether a playlist, own or not, is in the caller's library."""
+    """Return whether a playlist is in the caller's library."""
     if playlist.owner == call.me.name:
         return playlist.followed
     return f"spotify:playlist:{playlist.id}" in _others(call)

@@ -1,4 +1,4 @@
-"""How does Spotify's accounts service answer: `/authorize` and `/api/token`?"""
+"""Spotify's accounts service: `/authorize` and `/api/token`."""
 
 import base64
 import binascii
@@ -83,7 +83,7 @@ def _authorize(accounts: Accounts, asked: Mapping[str, str]) -> Response:
 
 
 def redirect_trouble(redirect_uri: str) -> str:
-    """Return why a redirect URI is refused, "" when it is fine.
+    """Return why a redirect URI is refused, or "" when it is valid.
 
     HTTPS, an app's own scheme, or plain HTTP to a loopback address; the name `localhost` is
     refused (https://developer.spotify.com/documentation/web-api/concepts/redirect_uri).
@@ -108,7 +108,7 @@ def _token(accounts: Accounts, form: Mapping[str, str], authorization: str) -> d
         grant = accounts.redeem_refresh_token(token)
         if not proven and not grant.public:
             raise TokenError("invalid_client", "Invalid client secret")
-        # Spotify repeats the token to public clients and leaves it out for confidential ones.
+        # Spotify repeats the token for public clients and omits it for confidential ones.
         return token_body(accounts, grant, refresh_token="" if proven else token)
     if kind == "authorization_code":
         return _redeem_code(accounts, form, proven=proven)
@@ -139,7 +139,7 @@ def _redeem_code(accounts: Accounts, form: Mapping[str, str], *, proven: bool) -
 
 
 def _client_proved(form: Mapping[str, str], authorization: str) -> bool:
-    """Return whether the client showed its secret; an id alone is a public client."""
+    """Return whether the client sent its secret; an id alone is a public client."""
     client, secret = form.get("client_id", ""), form.get("client_secret")
     scheme, _, encoded = authorization.partition(" ")
     if scheme.casefold() == "basic":

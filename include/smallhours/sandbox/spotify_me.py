@@ -1,4 +1,4 @@
-"""What does Spotify tell listeners about themselves: profile, top, saved and recent tracks?"""
+"""A listener's own Spotify data: profile, top, saved and recently played tracks."""
 
 from collections.abc import Callable
 
@@ -23,14 +23,14 @@ COUNTED_MS = 30_000
 
 
 class MyListening:
-    """The endpoints below /me that read what was played and saved."""
+    """The endpoints below /me that read played and saved tracks."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._ranked: dict[tuple[str, str, str], tuple[float, int, list[int]]] = {}
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what to serve."""
+        """Return the endpoints to serve."""
         return [
             Endpoint("GET", "/me", self.profile),
             Endpoint("GET", "/me/top/tracks", self.top_tracks, ("user-top-read",)),
@@ -45,19 +45,19 @@ class MyListening:
         ]
 
     def profile(self, call: Call) -> Response:
-        """GET /me."""
+        """Answer GET /me."""
         return reply(self._catalog.me(call.me, call.base))
 
     def top_tracks(self, call: Call) -> Response:
-        """GET /me/top/tracks: at most 99 deep."""
+        """Answer GET /me/top/tracks: at most 99 deep."""
         return self._top(call, "tracks", self._catalog.track)
 
     def top_artists(self, call: Call) -> Response:
-        """GET /me/top/artists: at most 99 deep."""
+        """Answer GET /me/top/artists: at most 99 deep."""
         return self._top(call, "artists", self._catalog.artist)
 
     def saved_tracks(self, call: Call) -> Response:
-        """GET /me/tracks: newest first; entries hold `track`, unlike a playlist's `item`."""
+        """Answer GET /me/tracks: newest first; entries hold `track`, unlike a playlist's `item`."""
         limit, offset = call.limit(), call.offset()
         saved = [(at, track) for track, at in call.me.saved.items() if at <= call.state.now]
         saved.sort(key=lambda entry: (-entry[0], entry[1]))
@@ -68,14 +68,14 @@ class MyListening:
         return reply(page(call, items, total=len(saved), limit=limit, offset=offset))
 
     def recently_played(self, call: Call) -> Response:
-        """GET /me/player/recently-played: the last 50 plays of 30 seconds or more, none before."""
+        """Answer GET /me/player/recently-played: the last 50 plays of 30 seconds or more."""
         limit = call.limit()
         after, before = _cursor(call, "after"), _cursor(call, "before")
         if after is not None and before is not None:
             raise ApiError(400, "Only one of 'after' and 'before' can be specified")
         recent = recent_plays(call.state.play_log(call.me.name))
         if after is not None:
-            # The oldest of the newer ones, so that following `after` leaves no gap.
+            # The oldest ones after the cursor, so that following `after` leaves no gap.
             chosen = [play for play in recent if play[0] > after][-limit:]
         elif before is not None:
             chosen = [play for play in recent if play[0] < before][:limit]
@@ -89,7 +89,7 @@ class MyListening:
         cursors, following = None, None
         if plays:
             cursors = {"after": str(plays[0][0]), "before": str(plays[-1][0])}
-            # A full page promises more, even where the next one turns out to be empty.
+            # A full page links to the next one, even when that is empty.
             if len(plays) == limit:
                 following = call.address(
                     limit=limit,
@@ -154,8 +154,7 @@ def most_played(owner: Ints) -> list[int]:
 def recent_plays(plays: PlayLog) -> list[tuple[int, int, int]]:
     """Return the last 50 counted plays, newest first: (played_at in ms, track, start in s).
 
-    About three in ten carry the moment they ended instead of the moment they began, as Spotify's
-    do.
+    About three in ten carry the end of the play instead of its start, as Spotify's do.
     """
     heard = plays.where(plays.ms >= COUNTED_MS)
     rows = []

@@ -1,4 +1,4 @@
-"""What does Spotify's JSON for a track, an artist, an album or a user look like in late 2026?
+"""Spotify's JSON objects for tracks, artists, albums and users, as of late 2026.
 
 For a new development-mode app `available_markets`, `linked_from`, `popularity`, `followers`,
 `label`, `album_group`, `country`, `email` and `product` are gone
@@ -22,7 +22,7 @@ SITE = "https://open.spotify.com"
 
 
 class Catalog:
-    """Spotify's view of a world: ids both ways, and JSON for everything that has one.
+    """Spotify's view of a world: lookups in both directions, and JSON for everything with an id.
 
     Attributes:
         world: the catalogue.
@@ -57,7 +57,7 @@ class Catalog:
         return self.world.lookup.spotify.get(spotify_id)
 
     def track(self, index: int, base: str, *, market: bool = False) -> Json:
-        """Return a TrackObject; `is_playable` is only there when a market was named."""
+        """Return a TrackObject; `is_playable` is only there when a market was given."""
         body = self.simple_track(index, base, market=market)
         isrc = self.world.track_isrc[index]
         body["album"] = self.simple_album(int(self.world.track_album[index]), base)
@@ -90,7 +90,7 @@ class Catalog:
         return body
 
     def artist(self, index: int, base: str) -> Json:
-        """Return an ArtistObject; `genres` is there but empty, as new apps get it."""
+        """Return an ArtistObject; `genres` is there but empty, as for new apps."""
         return {**self.simple_artist(index, base), "genres": [], "images": []}
 
     def simple_album(self, index: int, base: str) -> Json:
@@ -118,15 +118,15 @@ class Catalog:
         return {**self.user(person, base), "display_name": person.display_name}
 
     def me(self, person: Listener, base: str) -> Json:
-        """Return the PrivateUserObject that is left in 2026."""
+        """Return a PrivateUserObject, with the fields that remain in 2026."""
         body = self.owner(person, base)
         return {**body, "account_id": person.account_id, "images": []}
 
 
 def local_track(uri: str) -> Json:
-    """Return the item of a file on someone's own disk, "spotify:local:artist:album:title:seconds".
+    """Return the item of a local file, "spotify:local:artist:album:title:seconds".
 
-    It has no id and nothing to look up.
+    It has no id and can't be looked up.
     """
     artist, album, title, seconds = (uri.split(":")[2:] + [""] * 4)[:4]
     return {
@@ -170,7 +170,7 @@ def local_track(uri: str) -> Json:
 
 
 def episode(uri: str, base: str) -> Json:
-    """Return the item of a podcast's episode; the world has none, so that they are all alike."""
+    """Return the item of a podcast episode; all episodes are alike, since the world has none."""
     return {
         **_item("episode", uri.rpartition(":")[2], base),
         "description": "",
@@ -187,12 +187,12 @@ def episode(uri: str, base: str) -> Json:
 
 
 def timestamp(at: float) -> str:
-    """Return "2026-11-02T03:00:00Z", as `added_at` is written."""
+    """Return a time in the format of `added_at`, "2026-11-02T03:00:00Z"."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def timestamp_ms(at_ms: int) -> str:
-    """Return "2026-11-02T03:00:00.123Z", as `played_at` is written."""
+    """Return a time in the format of `played_at`, "2026-11-02T03:00:00.123Z"."""
     seconds, ms = divmod(at_ms, 1000)
     return f"{timestamp(seconds)[:-1]}.{ms:03d}Z"
 

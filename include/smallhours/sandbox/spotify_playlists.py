@@ -1,4 +1,4 @@
-"""How are playlists read, created and changed in 2026, when `tracks` became `items`?"""
+"""The playlist endpoints as of 2026, with `items` in place of the former `tracks`."""
 
 import base64
 import binascii
@@ -32,7 +32,7 @@ class Playlists:
         self._catalog = catalog
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what to serve."""
+        """Return the endpoints to serve."""
         read = ("playlist-read-private",)
         return [
             Endpoint("GET", "/me/playlists", self.mine, read),
@@ -47,14 +47,14 @@ class Playlists:
         ]
 
     def mine(self, call: Call) -> Response:
-        """GET /me/playlists: own and followed ones, newest first."""
+        """Answer GET /me/playlists: own and followed ones, newest first."""
         limit, offset = call.limit(), call.offset()
         found = [one for one in call.state.playlists.values() if follows(call, one)][::-1]
         items = [self.summary(call, one) for one in found[offset : offset + limit]]
         return reply(page(call, items, total=len(found), limit=limit, offset=offset))
 
     def create(self, call: Call) -> Response:
-        """POST /me/playlists: public unless told otherwise."""
+        """Answer POST /me/playlists: public by default."""
         details = _details(call.json_object())
         if not details.get("name"):
             raise ApiError(400, "Missing required field: name")
@@ -72,12 +72,12 @@ class Playlists:
         return reply(self._full(call, made), 201)
 
     def show(self, call: Call) -> Response:
-        """GET /playlists/{id}: without `items` for those who may not see the contents."""
+        """Answer GET /playlists/{id}: without `items` for callers who may not see the contents."""
         playlist = self._as_read(call)
         return reply(select_fields(self._full(call, playlist), call.query.get("fields")))
 
     def change(self, call: Call) -> Response:
-        """PUT /playlists/{id}: title, description, visibility."""
+        """Answer PUT /playlists/{id}: title, description, visibility."""
         playlist = self._own(call)
         details = _details(call.json_object())
         _check_visibility(
@@ -91,7 +91,7 @@ class Playlists:
         return empty()
 
     def items(self, call: Call) -> Response:
-        """GET /playlists/{id}/items: 403 for a playlist of somebody else."""
+        """Answer GET /playlists/{id}/items: 403 for somebody else's playlist."""
         playlist = self._as_read(call)
         if not _may_see(call, playlist):
             raise ApiError(403, "Forbidden")
@@ -101,7 +101,7 @@ class Playlists:
         return reply(select_fields(body, call.query.get("fields")))
 
     def add(self, call: Call) -> Response:
-        """POST /playlists/{id}/items: not idempotent; takes an object or a bare list of URIs."""
+        """Answer POST /playlists/{id}/items: not idempotent; takes an object or a list of URIs."""
         playlist = self._own(call)
         body = call.json()
         if isinstance(body, list):
@@ -116,7 +116,7 @@ class Playlists:
         return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id}, 201)
 
     def replace_or_reorder(self, call: Call) -> Response:
-        """PUT /playlists/{id}/items: `uris` replaces everything, `range_start` moves a range."""
+        """Answer PUT /playlists/{id}/items: `uris` replaces all, `range_start` moves a range."""
         playlist = self._own(call)
         body = call.json_object()
         if "uris" in body or "uris" in call.query:
@@ -133,7 +133,7 @@ class Playlists:
         return reply({"snapshot_id": playlist.touch()})
 
     def remove(self, call: Call) -> Response:
-        """DELETE /playlists/{id}/items: every occurrence of the URIs, whatever `positions`."""
+        """Answer DELETE /playlists/{id}/items: every occurrence, whatever `positions`."""
         playlist = self._own(call)
         body = call.json_object()
         rows = body.get("items")
@@ -150,7 +150,7 @@ class Playlists:
         return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id})
 
     def upload_cover(self, call: Call) -> Response:
-        """PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
+        """Answer PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
         playlist = self._own(call)
         if len(call.body) > MAX_COVER:
             raise ApiError(413, "The image is too large")
@@ -216,7 +216,7 @@ class Playlists:
         return entries
 
     def _entry(self, call: Call, item: PlaylistItem) -> Json:
-        """Return a row: null for what is gone, no ids for a local file."""
+        """Return a row: null for a track that no longer exists, no ids for a local file."""
         local = item.uri.startswith("spotify:local:")
         track: Json | None = None
         if local:
@@ -298,7 +298,7 @@ def _may_see(call: Call, playlist: Playlist) -> bool:
 
 
 def _details(body: Json) -> Json:
-    """Return the known members of a body, each of the right type.
+    """Return the known members of a body, after checking their types.
 
     Raises:
         ApiError: 400.
@@ -370,7 +370,7 @@ def _integer(body: Json, name: str, in_query: str | None, default: int) -> int:
 
 
 def _check_snapshot(playlist: Playlist, snapshot_id: object) -> None:
-    """Accept the present and every former snapshot of this playlist.
+    """Accept the current and every earlier snapshot of this playlist.
 
     Raises:
         ApiError: 400, for anything else.

@@ -1,8 +1,8 @@
-"""Which tracks, artists and albums does a Spotify search query find, and in which order?
+"""Spotify's search: which tracks, artists and albums match a query, and in which order.
 
 Words are compared without case, diacritics and punctuation. A query is tolerant: a hit needs most
-of the query's weight (rare words weigh more), not all of its words, which is why a client has to
-judge the hits itself. Each filter (`track:`, `artist:`, `album:`, `year:`, `isrc:`) must be met.
+of the query's weight (rare words weigh more), not all of its words, so a client has to
+judge the hits itself. Each filter (`track:`, `artist:`, `album:`, `year:`, `isrc:`) must match.
 """
 
 import math
@@ -22,7 +22,7 @@ PREFIX_WORDS = 50
 
 _FIELD = re.compile(r"\b(track|artist|album|year|isrc|upc|genre|tag):", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
-# Letters that Unicode does not decompose, but people type without.
+# Letters that Unicode does not decompose, but that people type as plain ones.
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th"})
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
 
@@ -58,7 +58,7 @@ class Query:
 
 
 def parse_query(q: str) -> Query:
-    """Split a query into free words and filters, whose values may be quoted or run on.
+    """Split a query into free words and filters, whose values may be quoted or unquoted.
 
     >>> parse_query('doxy track:"Night Bus" artist:Miles Davis').fields
     {'track': 'Night Bus', 'artist': 'Miles Davis'}
@@ -70,7 +70,7 @@ def parse_query(q: str) -> Query:
     for mark, end in zip(marks, ends, strict=True):
         value = q[mark.end() : end].strip()
         if value.startswith('"') and '"' in value[1:]:
-            # The last quote closes: a title may hold quotes of its own.
+            # The last quote closes the value: a title may contain quotes.
             value, _, rest = value[1:].rpartition('"')
             free.append(rest)
         fields[mark[1].casefold()] = value.strip('" ')
@@ -78,7 +78,7 @@ def parse_query(q: str) -> Query:
 
 
 class WordIndex:
-    """Word -> which of a list of texts hold it."""
+    """An index from each word to the texts that contain it."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         held: dict[str, list[int]] = {}
@@ -93,11 +93,11 @@ class WordIndex:
         self._vocabulary = sorted(held)
 
     def __contains__(self, word: str) -> bool:
-        """Return whether any text holds the word, or a word that begins with it."""
+        """Return whether any text contains the word, or a word that begins with it."""
         return len(self.holders(word)) > 0
 
     def holders(self, word: str) -> Ints:
-        """Return the texts with that word, or with words that begin so when nothing has it."""
+        """Return the texts with that word, or else those with words that begin with it."""
         found = self._held.get(word)
         if found is not None:
             return found
@@ -115,12 +115,12 @@ class WordIndex:
         return mask
 
     def weight(self, word: str) -> float:
-        """Return how much a word says: rare ones much, unknown ones as little as common ones."""
+        """Return a word's weight: high for rare words; low for common and for unknown ones."""
         count = len(self.holders(word))
         return math.log(1 + len(self.size) / count) if count else 1.0
 
     def coverage(self, asked: list[str]) -> Floats:
-        """Return for each text the share (by weight) of the asked words that it holds."""
+        """Return, for each text, the share (by weight) of the query words that it contains."""
         unique = list(dict.fromkeys(asked))
         total = np.zeros(len(self.size), dtype=np.float32)
         for word in unique:
@@ -129,7 +129,7 @@ class WordIndex:
         return np.divide(total, scale, dtype=np.float32)
 
     def tightness(self, asked: list[str]) -> Floats:
-        """Return for each text the share of its own words that were asked for."""
+        """Return, for each text, the share of its own words that are in the query."""
         count = np.zeros(len(self.size), dtype=np.float32)
         for word in dict.fromkeys(asked):
             count[self.holders(word)] += 1
@@ -225,7 +225,7 @@ class CatalogSearch:
         return _ranked(coverage + 0.25 * index.tightness(name) + 0.05 * rank, coverage >= ENOUGH)
 
     def _anywhere(self, asked: list[str]) -> Floats:
-        """Return the covered share of free words, wherever in title, artists or album they are."""
+        """Return the covered share of free words, found anywhere in title, artists or album."""
         world = self._world
         total = np.zeros(world.n_tracks, dtype=np.float32)
         unique = list(dict.fromkeys(asked))
@@ -242,7 +242,7 @@ class CatalogSearch:
         return min(known) if known else 1.0
 
     def _of_artist(self, per_artist: Floats) -> Floats:
-        """Return for each track the best value among its artists, guests included."""
+        """Return, for each track, the best value among its artists, guests included."""
         best = per_artist[self._world.track_artist]
         np.maximum.at(best, self._guest_track, per_artist[self._guest_artist])
         return best
@@ -256,7 +256,7 @@ class CatalogSearch:
 
 
 def _rank(popularity: Doubles) -> Floats:
-    """Return 0 for the least and nearly 1 for the most popular."""
+    """Return the popularity rank: 0 for the least, nearly 1 for the most popular."""
     order = np.argsort(np.argsort(popularity, kind="stable"), kind="stable")
     return (order / max(1, len(order))).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What changes while the sandbox runs: clock, plays, libraries, playlists, call counts?"""
+"""The mutable state of a running sandbox: clock, plays, libraries, playlists, call counts."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ STATE_FORMAT = 1
 
 
 class SandboxStateError(ValueError):
-    """A saved state can't be used; the message says why and what to do."""
+    """A saved state that can't be used; the message says why and what to do."""
 
 
 @dataclass(slots=True)
@@ -31,10 +31,10 @@ class PlaylistItem:
     """One row of a playlist.
 
     Attributes:
-        track: index in the world, None for something the world does not know.
-        uri: as it was added, "spotify:track:..."; "" for what Spotify itself has lost.
+        track: index in the world, None for a track unknown to the world.
+        uri: as it was added, "spotify:track:..."; "" for a track that Spotify has lost.
         added_at: unix seconds UTC by the sandbox clock.
-        added_by: Spotify id of who added it.
+        added_by: Spotify id of the user who added it.
     """
 
     track: int | None
@@ -45,7 +45,7 @@ class PlaylistItem:
 
 @dataclass(slots=True)
 class Playlist:
-    """A playlist as the account holds it.
+    """A playlist in an account.
 
     Attributes:
         id: 22 characters base 62.
@@ -56,7 +56,7 @@ class Playlist:
         collaborative: others may edit.
         snapshot_id: changes with every change of the items or the details.
         items: in order.
-        by_app: created through the API, not by the listener's own hand.
+        by_app: created through the API, not by the listener by hand.
         followed: False once the listener (or an app) has removed it from the library.
         revision: counts the changes; part of the snapshot id.
         cover: a picture of the owner's own, a JPEG in base 64; "" when none.
@@ -93,10 +93,10 @@ class Playlist:
 
 
 class SandboxState:
-    """Everything mutable behind one lock.
+    """All mutable state, behind one lock.
 
-    The world it is given is not changed: `self.world` is a copy whose listeners are this state's
-    own (the large arrays are shared).
+    The given world is not changed: `self.world` is a copy with listeners of its own (the large
+    arrays are shared).
 
     Attributes:
         lock: hold it around every read-modify-write.
@@ -125,7 +125,7 @@ class SandboxState:
                 made = self.create_playlist(name, title, by_app=False)
                 self.add_items(made, tracks, added_at=world.ends.timestamp() - 90 * 86_400)
 
-    # -- what the services read ---------------------------------------------------------------
+    # -- reads of the services ----------------------------------------------------------------
 
     def listener(self, name: str) -> Listener | None:
         """Return a listener by name or Spotify id, ignoring case."""
@@ -145,11 +145,11 @@ class SandboxState:
         return self._log(name, scrobbled=False)
 
     def scrobbles(self, name: str) -> PlayLog:
-        """Return what Last.fm knows by `now`, oldest first."""
+        """Return the plays on Last.fm by `now`, oldest first."""
         return self._log(name, scrobbled=True)
 
     def playing(self, name: str) -> int | None:
-        """Return the track that a listener is in the middle of, if any."""
+        """Return the track that a listener is playing now, or None."""
         plays = self.world.listeners[name].plays
         last = int(np.searchsorted(plays.at, self.now, side="right")) - 1
         if last < 0 or plays.at[last] + plays.ms[last] / 1000 <= self.now:
@@ -179,7 +179,7 @@ class SandboxState:
         collaborative: bool = False,
         by_app: bool = True,
     ) -> Playlist:
-        """Create an empty playlist with an id that depends only on what came before."""
+        """Create an empty playlist with an id that depends only on earlier events."""
         with self.lock:
             key = base62_id(self.world.seed, "playlist", f"{owner}|{len(self.playlists)}")
             made = Playlist(key, owner, name, description, public, collaborative, "", by_app=by_app)
@@ -202,7 +202,7 @@ class SandboxState:
     # -- time ---------------------------------------------------------------------------------
 
     def advance(self, until: float) -> dict[str, Any]:
-        """Move the clock, letting every listener live day by day.
+        """Move the clock and simulate every listener day by day.
 
         The same days give the same plays however many calls they are split into, as long as the
         playlists are the same.
@@ -211,7 +211,7 @@ class SandboxState:
             until: unix seconds UTC; must not lie before `now`.
 
         Returns:
-            `now`, `days` and per listener the counts of what happened.
+            `now`, `days` and, per listener, the counts of events.
 
         Raises:
             ValueError: When `until` lies in the past of the sandbox clock.
@@ -264,12 +264,12 @@ class SandboxState:
             "removed": removed,
         }
 
-    # -- keeping it for a later process -------------------------------------------------------
+    # -- saving and loading -------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Write clock, plays since the world's end, libraries and playlists to one file, at once.
+        """Write clock, plays since the world's end, libraries and playlists to one file.
 
-        A crash leaves the old file or the new one. Call counts are not kept.
+        The write is atomic: a crash leaves the old file or the new one. Call counts are not saved.
         """
         with self.lock:
             account = {
@@ -307,7 +307,7 @@ class SandboxState:
 
     @classmethod
     def load(cls, path: Path, world: World) -> Self:
-        """Continue from a saved state over the same world.
+        """Load a saved state over the same world.
 
         Raises:
             SandboxStateError: When the file is damaged, or was written over another world or by
@@ -315,7 +315,7 @@ class SandboxState:
             FileNotFoundError: When there is no such file.
         """
         try:
-            # Opened here, since numpy leaves a damaged file open.
+            # Open the file here: numpy would leave a damaged file open.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 account = json.loads(stored["account"].tobytes())
                 arrays = {key: stored[key] for key in stored.files if key != "account"}

@@ -1,7 +1,7 @@
-"""Which tags do listeners give to artists and tracks, with which counts?
+"""Generation of tags and their counts for artists and tracks.
 
-What a tag's strength should be is a dense matrix over the core vocabulary; people's carelessness
-is noise on its logarithm; a row keeps as many of its strongest tags as its fame brings taggers.
+The expected strength of each tag is a dense matrix over the core vocabulary; noise on its logarithm
+stands for careless tagging; a row keeps its strongest tags, more of them the more popular it is.
 Compound tags ("swedish indie pop"), years and the artist's own name make the long tail.
 """
 
@@ -16,11 +16,11 @@ TRACK_TAGGED_SHARE = 0.5
 UNTAGGED_ARTIST_SHARE = 0.05
 # Mean numbers of tags; together with the artist's a track then has about 27.
 _ARTIST_TAGS_MEAN, _TRACK_TAGS_MEAN = 17.0, 17.0
-_MAX_TAGS = 100  # artist.getTopTags and track.getTopTags return no more
+_MAX_TAGS = 100  # maximum of artist.getTopTags and track.getTopTags
 
 
 def _mood_strength(core: Core, scores: Doubles) -> Doubles:
-    """Return how strongly each mood word fits, (rows, words): a soft step at 0.8 spreads."""
+    """Return the fit of each mood word, (rows, words): a soft step at 0.8 standard deviations."""
     along = scores @ core.mood
     strength: Doubles = core.mood_use / (1 + np.exp(-3.0 * (along - 0.8)))
     return strength
@@ -29,7 +29,7 @@ def _mood_strength(core: Core, scores: Doubles) -> Doubles:
 def artist_strengths(
     rng: np.random.Generator, core: Core, artists: Artists, scores: Doubles
 ) -> tuple[Doubles, Ints]:
-    """Return what artists should be tagged, (artists, core words), and their nationality words."""
+    """Return expected tag strengths, (artists, core words), and each artist's nationality word."""
     count = len(artists.names)
     main = artists.genres / artists.genres.max(axis=1, keepdims=True)
     strength = main @ core.genre
@@ -51,7 +51,7 @@ def artist_strengths(
 
 
 def _fame_counts(rng: np.random.Generator, weight: Doubles, mean: float) -> Ints:
-    """Return how many tags each row has: few for the obscure, many for the famous."""
+    """Return the number of tags of each row: few for obscure, many for popular ones."""
     rank = np.argsort(np.argsort(weight)) / max(1, len(weight) - 1)
     size = np.exp(2.2 * rank + 0.45 * rng.standard_normal(len(weight)))
     size *= mean / max(size.mean(), 1e-9)
@@ -61,7 +61,7 @@ def _fame_counts(rng: np.random.Generator, weight: Doubles, mean: float) -> Ints
 def _pick(
     rng: np.random.Generator, core: Core, strength: Doubles, counts: Ints, sigma: float
 ) -> tuple[Ints, Ints, Doubles]:
-    """Return (row, word, strength) triplets: each row's `counts` strongest after noise."""
+    """Return (row, word, strength) triplets: the `counts` strongest of each row after noise."""
     noisy = np.log(strength) + sigma * rng.standard_normal(strength.shape)
     top = min(int(counts.max(initial=1)) + 8, strength.shape[1])
     columns = np.argpartition(-noisy, top - 1, axis=1)[:, :top]
@@ -72,14 +72,14 @@ def _pick(
     keep = np.arange(top)[None, :] < counts[:, None]
     rows, places = np.nonzero(keep)
     words, found = columns[rows, places].astype(np.int32), values[rows, places]
-    # Last.fm shows one spelling where only the case differs.
+    # Last.fm shows one spelling when only the case differs.
     _, first = np.unique(rows.astype(np.int64) * len(core.words) + core.folded[words], True)
     first.sort()
     return rows[first].astype(np.int32), words[first], np.exp(found[first])
 
 
 def _to_counts(rows: Ints, words: Ints, strength: Doubles, n_rows: int) -> Ragged:
-    """Scale each row so that its strongest tag has 100, as Last.fm does."""
+    """Scale each row so that its strongest tag has a count of 100, as on Last.fm."""
     top = np.zeros(n_rows)
     np.maximum.at(top, rows, strength)
     counts = np.floor(100 * (strength / top[rows]) ** 1.1 + 1e-9)
@@ -155,7 +155,7 @@ def tag_tracks(
     scores: Doubles,
     popularity: Doubles,
 ) -> Ragged:
-    """Tag about half of the tracks, the better known ones rather than the obscure."""
+    """Tag about half of the tracks, preferring popular ones."""
     count = len(made.title)
     fame = np.argsort(np.argsort(popularity)) / max(1, count - 1)
     chance = np.clip(0.5 + 1.1 * (fame - 0.5), 0.03, 0.97)

@@ -1,4 +1,4 @@
-"""Who are the simulated listeners, and what do they like?"""
+"""The simulated listeners' profiles, and the tastes derived from them."""
 
 import zlib
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from smallhours.sandbox.world import Taste
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A listener before they have heard anything.
+    """A listener's character, before any listening.
 
     Attributes:
-        display_name: as the services show it.
+        display_name: name shown by the services.
         country: ISO 3166 code.
         timezone: IANA name.
         share: plays relative to the world's first listener.
         clusters: sides of the taste, each a few leaf genres.
-        weekday_hours: 24 weights, when a session starts on working days.
+        weekday_hours: 24 weights for the start of a session on working days.
         weekend_hours: the same for Saturday and Sunday.
-        novelty: 0 to 1, how readily new artists are tried.
-        diligence: 0 to 1, how probable a morning with the playlist is.
-        rise: per cluster the share of the history after which it is strongest.
+        novelty: 0 to 1, readiness to try new artists.
+        diligence: 0 to 1, probability of a morning with the playlist.
+        rise: per cluster, the share of the history after which it is strongest.
     """
 
     display_name: str
@@ -86,7 +86,7 @@ PROFILES = {
 
 
 def profile_of(name: str, tree: GenreTree) -> Profile:
-    """Return a listener's profile; unknown names get one drawn from the name alone."""
+    """Return a listener's profile; for unknown names, one drawn from the name alone."""
     if name in PROFILES:
         return PROFILES[name]
     rng = np.random.default_rng([7, zlib.crc32(name.encode())])
@@ -111,10 +111,10 @@ def profile_of(name: str, tree: GenreTree) -> Profile:
 
 
 def strength_over_time(profile: Profile, position: Doubles) -> Doubles:
-    """Return how strong each side of a taste is, rows summing to 1.
+    """Return the strength of each side of a taste, rows summing to 1.
 
     Args:
-        profile: whose.
+        profile: the listener's profile.
         position: (moments,) 0 at the history's beginning, 1 at its end.
 
     Returns:
@@ -130,10 +130,10 @@ def strength_over_time(profile: Profile, position: Doubles) -> Doubles:
 def cluster_centres(
     profile: Profile, tree: GenreTree, embedding: Doubles, style_of_sound: float
 ) -> Floats:
-    """Return where each side of a taste lies in the style space, unit rows.
+    """Return the position of each side of a taste in the style space, unit rows.
 
     Args:
-        profile: whose.
+        profile: the listener's profile.
         tree: the genres.
         embedding: (leaves, dims) from `GenreTree.embedding`.
         style_of_sound: factor by which the sound's scores enter a style.
@@ -153,9 +153,9 @@ def cluster_centres(
 def draw_taste(
     rng: np.random.Generator, profile: Profile, centres: Floats, track_style: Floats
 ) -> Taste:
-    """Turn nearness to the sides of a taste, as it is at the end, into liking.
+    """Turn closeness to the sides of a taste, as they are at the end, into liking.
 
-    About one track in six of the whole world is liked by more than a half.
+    About one track in six of the whole world has a liking above 0.5.
     """
     weight = strength_over_time(profile, np.ones(1))[0]
     near = track_style @ centres.T + (0.25 * np.log(weight / weight.max())).astype(np.float32) * 0.5

@@ -1,4 +1,4 @@
-"""How is a Spotify title spelt once it reaches Last.fm?"""
+"""Last.fm spellings of Spotify titles."""
 
 import re
 
@@ -10,10 +10,10 @@ _DASHED = re.compile(r" - (Live(?: at .+)?|Acoustic|Demo|Instrumental|.+ Remix)$
 
 
 def lastfm_titles(rng: np.random.Generator, titles: list[str], guests: list[bool]) -> list[str]:
-    """Return the title each track is scrobbled under.
+    """Return the title under which each track is scrobbled.
 
-    Most stay as they are; others lose their edition, write the guest differently or not at all,
-    bracket what Spotify puts after a dash, or arrive in lower case.
+    Most stay as they are; others lose their edition, spell the guest differently or not at all,
+    put the part after a dash in brackets, or arrive in lower case.
 
     Args:
         rng: source of randomness.

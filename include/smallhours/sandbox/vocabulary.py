@@ -1,4 +1,4 @@
-"""Which words do people tag music with, and what does each of them stand for?"""
+"""The tag vocabulary: core words, with the genres, moods and decades they stand for."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from smallhours.sandbox.genres import GenreTree, load_words
 from smallhours.sandbox.ragged import Doubles, Ints
 
-# How often words that say nothing about the music are given; the rest of them .05.
+# Frequency of words that say nothing about the music; further such words have .05.
 _NOISE_USE = {"seen live": 0.3, "love": 0.13, "favorites": 0.14, "favourites": 0.09}
-# Moods and voices that nothing in the sound explains.
+# Strength of moods and voices that are unrelated to the sound.
 _RARE = 0.012
 
-# Further words for a whole family, and how often they are used instead of its name.
+# Further words for a whole family, and their frequency relative to its name.
 _UMBRELLA = {
     "rock": (("rock", 1.0), ("alternative", 0.5)),
     "indie": (("indie", 1.0), ("alternative", 0.6), ("rock", 0.45), ("Indie", 0.3)),
@@ -30,8 +30,8 @@ _UMBRELLA = {
     "dark wave": (("goth", 0.5), ("gothic", 0.5), ("dark", 0.3)),
 }  # fmt: skip
 
-# Moods as directions in (danceability, acousticness, energy, valence, instrumentalness), and how
-# popular the word is.
+# Moods as directions in (danceability, acousticness, energy, valence, instrumentalness), and the
+# popularity of the word.
 _MOODS: dict[str, tuple[tuple[float, ...], float]] = {
     "mellow": ((0.0, 0.6, -0.8, -0.1, 0.0), 0.5),
     "sad": ((-0.2, 0.3, -0.5, -0.8, 0.0), 0.45),
@@ -75,15 +75,15 @@ _MOODS: dict[str, tuple[tuple[float, ...], float]] = {
 
 @dataclass(slots=True)
 class Core:
-    """The core vocabulary: everything that is not specific to one artist.
+    """The core vocabulary: all words that are not specific to one artist.
 
     Attributes:
         words: as displayed.
         folded: int32 per word, equal for words that differ only in case.
         genre: float64 (leaves, words): strength of each word for each leaf.
         mood: float64 (5, words) directions; zero columns for other words.
-        mood_use: float64 (words,) how popular a mood word is.
-        noise: float64 (words,) strength that every row gets.
+        mood_use: float64 (words,), popularity of a mood word.
+        noise: float64 (words,), strength that every row gets.
         decade_of: first year of a decade to the words for it.
         nation: word indices of the nationalities.
         voice_female: word indices for female voices.
@@ -167,16 +167,16 @@ def _genre_links(tree: GenreTree) -> list[tuple[int, str, float]]:
 
 
 class Vocabulary:
-    """The world's tags: the core words and those that artists bring along."""
+    """The world's tags: the core words and those added for single artists."""
 
     def __init__(self, core: Core) -> None:
-        """Begin with the core words."""
+        """Start with the core words."""
         self.words = list(core.words)
         self._index = {text: number for number, text in enumerate(self.words)}
         self._folded = {text.casefold() for text in self.words}
 
     def add(self, text: str) -> int:
-        """Return a word's index, adding it where it is new."""
+        """Return a word's index, adding it when it is new."""
         known = self._index.get(text)
         if known is None:
             known = self._index[text] = len(self.words)

@@ -1,4 +1,4 @@
-"""What is there to know about a sandbox world: its artists, tracks, tags and listeners?"""
+"""The data of a sandbox world: artists, albums, tracks, tags and listeners."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ FEATURES = (
 
 VERSIONS = ("", "remaster", "live", "remix", "acoustic", "instrumental", "demo", "sped up")
 
-# Last.fm's rule for what counts (https://www.last.fm/api/scrobbling): longer than 30 seconds and
+# Last.fm's rule for a scrobble (https://www.last.fm/api/scrobbling): longer than 30 seconds and
 # played for half of its length or four minutes, whichever comes first.
 SCROBBLE_MIN_MS = 30_000
 SCROBBLE_ENOUGH_MS = 240_000
@@ -63,12 +63,12 @@ class PlayLog:
 
 @dataclass(slots=True)
 class Taste:
-    """What a listener likes: hidden from every API, open to tests.
+    """A listener's preferences: hidden from every API, open to tests.
 
     Attributes:
         liking: float32 (tracks,), 0 (would skip) to 1 (would keep) for every track of the world.
-        novelty: 0 to 1, how readily the listener tries artists they never played.
-        diligence: 0 to 1, how probable a morning with the playlist is.
+        novelty: 0 to 1, readiness to try artists never played before.
+        diligence: 0 to 1, probability of a morning with the playlist.
         clusters: the genres of each side of the taste, in plain words.
     """
 
@@ -80,7 +80,7 @@ class Taste:
 
 @dataclass(slots=True)
 class Listener:
-    """One account on both services, with everything ever played.
+    """One account on both services, with all plays.
 
     Attributes:
         name: Last.fm user name and the sandbox's id of the listener.
@@ -135,7 +135,7 @@ class Listener:
         self.play_skipped = np.concatenate([self.play_skipped, plays.skipped])
 
     def copy(self) -> "Listener":
-        """Return a listener whose library and log can change without touching this one."""
+        """Return a listener whose library and log can change without affecting this one."""
         return Listener(
             self.name,
             self.spotify_id,
@@ -157,7 +157,7 @@ class Listener:
 
 @dataclass(slots=True)
 class Lookup:
-    """Case-insensitive ways from a name to an index, and from a tag to what carries it."""
+    """Case-insensitive lookups from a name to an index, and from a tag to its members."""
 
     artist: dict[str, int]
     track: dict[tuple[str, str], int]
@@ -250,17 +250,17 @@ class World:
 
     @property
     def lookup(self) -> Lookup:
-        """Return the indices by name, built on first use."""
+        """Return the name lookups, built on first use."""
         if self._lookup is None:
             self._lookup = _build_lookup(self)
         return self._lookup
 
     def lastfm_title(self, track: int) -> str:
-        """Return the title as this track is scrobbled: always the same for one track."""
+        """Return the title under which this track is scrobbled: always the same for one track."""
         return self.track_lastfm_title[track]
 
     def find_artist(self, name: str) -> int | None:
-        """Return the artist of that name, ignoring case and outer blanks."""
+        """Return the artist with that name, ignoring case and surrounding blanks."""
         return self.lookup.artist.get(_fold(name))
 
     def find_track(self, artist: str, title: str) -> int | None:
@@ -268,7 +268,7 @@ class World:
         return self.lookup.track.get((_fold(artist), _fold(title)))
 
     def tag_id(self, name: str) -> int | None:
-        """Return the first tag spelt so, ignoring case."""
+        """Return the first tag with that spelling, ignoring case."""
         found = self.lookup.tag.get(_fold(name))
         return found[0] if found else None
 
@@ -281,18 +281,18 @@ class World:
         return self.lookup.artist_tracks[artist][0]
 
     def scrobbled(self, plays: PlayLog) -> PlayLog:
-        """Return the plays that Last.fm counts, by its own rule."""
+        """Return the plays that count on Last.fm, by its own rule."""
         length = self.track_duration_ms[plays.track]
         enough = np.minimum(length // 2, SCROBBLE_ENOUGH_MS)
         return plays.where((length > SCROBBLE_MIN_MS) & (plays.ms >= enough))
 
     def scrobbles(self, listener: Listener | str) -> PlayLog:
-        """Return what Last.fm knows of a listener, oldest first."""
+        """Return a listener's scrobbles on Last.fm, oldest first."""
         person = self.listeners[listener] if isinstance(listener, str) else listener
         return self.scrobbled(person.plays)
 
     def fingerprint(self) -> str:
-        """Return a short text that two different worlds do not share."""
+        """Return a short text that differs between any two different worlds."""
         digest = hashlib.sha256()
         digest.update(f"{self.seed}|{self.begins}|{self.ends}|{self.n_artists}".encode())
         digest.update("\n".join(self.track_spotify_id).encode())

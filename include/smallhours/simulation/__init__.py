@@ -1,5 +1,6 @@
-"""Simulated listeners over many nights: does the recommender learn, and does it beat simpler ones?
+"""Simulation of listeners over many nights, to compare the recommender with simpler baselines.
 
-The whole product runs, stage by stage, against the sandbox, whose listeners go through the playlist
-and react by a taste that no API tells. Each rival ranks in the same world, from the same seed.
+The whole product runs, stage by stage, against the sandbox, whose listeners play the playlist and
+react according to a taste that no API reveals. Each baseline ranks in the same world, from the
+same seed.
 """

@@ -1,4 +1,4 @@
-"""How are many lives lived side by side? Every listener with every way to rank, in one world."""
+"""Parallel simulation of every listener with every ranker, in one world."""
 
 import shutil
 import tempfile
@@ -10,14 +10,14 @@ from pathlib import Path
 from smallhours.simulation.nights import Life, Morning, live, spend_evening
 from smallhours.simulation.world import Size
 
-# Each has a taste of their own; the first two are written by hand, the others by their names.
+# Each has a different taste: the first two by hand, the others derived from their names.
 LISTENERS = ("ada", "bruno", "chiara", "dmitri", "esra", "femi")
 
 
 def lives_of(
     rivals: Sequence[str], listeners: Sequence[str], *, nights: int, seed: int
 ) -> list[Life]:
-    """Every listener with every way to rank, in the same world."""
+    """Return one simulation for every listener and ranker, all in the same world."""
     return [
         Life(listener, rival, nights, seed, Size(), tuple(listeners))
         for rival in rivals
@@ -31,15 +31,15 @@ def run_lives(
     processes: int,
     tell: Callable[[int], None] = lambda _done: None,
 ) -> Mapping[tuple[str, str], Sequence[Morning]]:
-    """Live them, several at a time; the evening before the first list once for each listener.
+    """Run simulations in parallel; the first evening is run only once per listener.
 
     Args:
-        lives: Those of one listener differ in how they rank, and in nothing else.
-        processes: At the same time.
-        tell: Told how many lives are over.
+        lives: The simulations; those of one listener differ only in the ranker.
+        processes: Number of parallel processes.
+        tell: Called with the number of finished simulations.
 
     Returns:
-        By (way to rank, listener), in the order of `lives`.
+        The mornings by (ranker, listener), in the order of `lives`.
     """
     found: dict[tuple[str, str], Sequence[Morning]] = {}
     evenings = {life.listener: life for life in lives}

@@ -1,4 +1,4 @@
-"""How is a simulated listener's installation set up? Settings and keys that suit the sandbox."""
+"""Settings and credentials of a simulated listener's installation."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from smallhours.services.credentials import LastfmCredentials, SpotifyCredential
 from smallhours.settings import Settings, parse_settings
 
 _ENOUGH = 1_000_000
-# What a small world needs; a real one is asked for more.
+# Smaller than the defaults, since the simulated world is small.
 _CATALOG = {
     "lastfm_calls_per_night": 500,
     "seed_tracks": 60,
@@ -20,30 +20,30 @@ LIST_SIZE = 10
 
 
 class Keys:
-    """The sandbox's credentials."""
+    """The sandbox's credentials, in the place of Airflow's connections."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
-        """Any key of the right length will do."""
+        """Return an API key; the sandbox accepts any key of the right length."""
         return LastfmCredentials("5a4d" * 8, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
-        """The sandbox's app, and the login that it made for the listener."""
+        """Return the sandbox's app and its built-in login of the listener."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
         )
 
     def keep_refresh_token(self, listener: str, token: str) -> None:
-        """The sandbox takes the old one, too."""
+        """Ignore a new token: the sandbox accepts the old one, too."""
         del listener, token
 
 
 def settings_for(listener: str, url: str, lake: Path) -> Settings:
-    """One listener's settings, every dial as it comes but for a short list and no waiting.
+    """Return one listener's settings: all defaults but a short list and no rate limits.
 
     Args:
-        listener: Who.
-        url: Where the sandbox is served.
-        lake: A folder.
+        listener: Name of the listener.
+        url: Address of the sandbox.
+        lake: Folder of the lake.
     """
     fast: dict[str, Any] = {"calls_per_second": _ENOUGH}
     playlist = {"size": LIST_SIZE, "shortest": LIST_SIZE // 2}

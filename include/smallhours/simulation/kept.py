@@ -1,4 +1,4 @@
-"""How is a lake read that only this process writes? Each question once, until an answer changes."""
+"""A lake with a read cache, for a single process that is its only writer."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -16,13 +16,14 @@ Answer = TypeVar("Answer", pa.Table, pd.DataFrame)
 
 
 class KeptLake(Lake):
-    """A lake that remembers what was read of a table until one of its files changes.
+    """A lake that caches reads of a table until one of the table's files changes.
 
-    The files are those of any lake. Nobody else may write them meanwhile: the stages of a simulated
-    night read the same tables a dozen times, and nothing but these stages changes them.
+    The files are the same as those of any lake. No other process may write them meanwhile: the
+    stages
+    of a simulated night read the same tables a dozen times, and only these stages change them.
 
     Args:
-        folder: Where the files are.
+        folder: Folder of the lake.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,11 +33,11 @@ class KeptLake(Lake):
         self._kept: dict[tuple[Hashable, ...], tuple[int, Any]] = {}
 
     def read(self, table: Table, **asked: Any) -> pa.Table:
-        """As `Lake.read`, from memory where that was asked before."""
+        """Return the rows as `Lake.read` does, from the cache where possible."""
         return self._once("rows", table, asked, super().read)
 
     def frame(self, table: Table, **asked: Any) -> pd.DataFrame:
-        """As `Lake.frame`, likewise; whoever changes the frame changes a copy."""
+        """Return the frame as `Lake.frame` does, from the cache where possible, as a copy."""
         return self._once("frame", table, asked, super().frame).copy(deep=False)
 
     def _once(
@@ -51,7 +52,7 @@ class KeptLake(Lake):
 
 
 class _Counted(LocalFiles):
-    """Files that count how often any of a table's was changed."""
+    """Local files that count the changes of each table."""
 
     def __init__(self, root: Path, *, disk: Disk) -> None:
         super().__init__(root, disk=disk)
@@ -67,14 +68,14 @@ class _Counted(LocalFiles):
 
 
 class _Unhurried(Disk):
-    """A disk that may take its time to keep what was written: a simulated life is not precious."""
+    """A disk that never flushes: a simulated lake need not survive a power failure."""
 
     def flush(self, path: Path) -> None:
-        """Nothing waits."""
+        """Do nothing."""
 
 
 def _fixed(value: object) -> Hashable:
-    """The value of an argument as something that can be compared: names, partitions, a filter."""
+    """Return an argument's value in hashable form: column names, partitions or a filter."""
     if isinstance(value, Mapping):
         return tuple((name, _fixed(each)) for name, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):

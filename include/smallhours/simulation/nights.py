@@ -1,4 +1,4 @@
-"""How does one listener live through many nights with one way to rank?"""
+"""The simulation of one listener over many nights with one ranker."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
@@ -18,27 +18,27 @@ from smallhours.simulation.rivals import RIVALS
 from smallhours.simulation.world import Size, Truth, acceptance_of, truth_of, world_of
 
 DAY_S = 86_400
-# The night's hour; the mornings begin after it.
+# Hour (UTC) at which a night runs; the morning follows.
 NIGHT_HOUR = 3
-# What comes before the first ranking is the same evening for every way to rank.
+# The stages before the first ranking; they are the same for every ranker.
 SYNC, CATALOG, TRAINING, PLAYLIST = NIGHTLY
 EVENING = (SYNC, CATALOG)
 
 
 @dataclass(frozen=True)
 class Life:
-    """What is to be lived through; small enough to be sent to another process.
+    """The specification of one simulation; small enough to be sent to another process.
 
     Attributes:
-        listener: Who.
-        rival: By what the list is ranked: one of `RIVALS`.
-        nights: How many.
-        seed: Of the world.
-        size: Of the world.
-        household: All listeners of that world.
-        catalog_every: The catalog is brought up to date every so many nights, for every way to rank
-            alike. Reactions are collected, and a list is made, every night.
-        training_every: Whoever trains models does so every so many nights.
+        listener: Name of the listener.
+        rival: The ranker: one of `RIVALS`.
+        nights: Number of nights.
+        seed: Seed of the world.
+        size: Size of the world.
+        household: All listeners of the world.
+        catalog_every: Number of nights between two updates of the catalog, for every ranker.
+            Reactions are collected and a list is made every night.
+        training_every: Number of nights between two trainings, for rankers that train models.
     """
 
     listener: str
@@ -53,11 +53,11 @@ class Life:
 
 @dataclass(frozen=True)
 class Morning:
-    """One night's list, as it stands in the morning.
+    """The outcome of one night, as measured in the morning.
 
     Attributes:
-        truth: What is true of it.
-        offer: What it could have been; None without candidates.
+        truth: The true quality of the list.
+        offer: The best possible and the random list; None without candidates.
     """
 
     truth: Truth
@@ -65,19 +65,19 @@ class Morning:
 
 
 class Living:
-    """One listener's nights and days, one after the other.
+    """A running simulation of one listener's nights and days.
 
     Args:
-        life: What is to be lived through.
-        state: The sandbox's, that `server` serves.
-        url: Where it is served.
-        lake: A folder; empty at first, or as `spend_evening` left it.
+        life: What to simulate.
+        state: State of the sandbox, which is served at `url`.
+        url: Address of the sandbox.
+        lake: Folder of the lake; not there yet, or filled by `spend_evening`.
 
     Attributes:
-        state: As given.
-        settings: Of the installation.
-        lake: Of the installation.
-        nights: How many were lived through.
+        state: State of the sandbox.
+        settings: Settings of the installation.
+        lake: Lake of the installation.
+        nights: Number of nights simulated so far.
     """
 
     def __init__(self, life: Life, state: SandboxState, url: str, lake: Path) -> None:
@@ -94,17 +94,17 @@ class Living:
 
     @property
     def tonight(self) -> Night:
-        """The night that the sandbox's clock is in."""
+        """Return the night of the sandbox's current time."""
         now = dt.datetime.fromtimestamp(self.state.now, dt.UTC)
         return self.settings.listener(self._life.listener).night_at(now)
 
     def evening(self) -> None:
-        """What comes before the first ranking, alone."""
+        """Run only the stages before the first ranking."""
         self._run(EVENING)
         self._evening_is_over = True
 
     def night(self) -> None:
-        """The stages of the four DAGs in their order; a list too poor leaves yesterday's."""
+        """Run the stages of the four DAGs in order; a list that is too poor is not written."""
         dags = [dag for dag in NIGHTLY if self._is_due(dag)]
         self.nights += 1
         try:
@@ -113,7 +113,7 @@ class Living:
             return
 
     def morning(self) -> Morning | None:
-        """What is true of the list that stands in the playlist; None before the first."""
+        """Return the outcome for the list in the playlist; None before the first list."""
         truth = truth_of(self.state, self._life.listener)
         if truth is None:
             return None
@@ -129,7 +129,7 @@ class Living:
         return Morning(truth, offer)
 
     def day(self) -> None:
-        """The day in which the listener reacts to the list."""
+        """Simulate the day on which the listener reacts to the list."""
         self.state.advance(self.state.now + DAY_S)
 
     def _is_due(self, dag: str) -> bool:
@@ -155,14 +155,14 @@ class Living:
 
 @contextmanager
 def begun(life: Life, lake: Path) -> Iterator[Living]:
-    """A life at its first night, with its sandbox served until the block ends."""
+    """Start a simulation before its first night; its sandbox is served until the block ends."""
     state = SandboxState(world_of(life.seed, life.size, life.household))
     with SandboxServer(state) as server:
         yield Living(life, state, server.url, lake)
 
 
 def spend_evening(life: Life, lake: Path) -> None:
-    """Fill an empty folder with what every way to rank finds on the first night."""
+    """Fill a new lake with the results of the first evening, which all rankers share."""
     with begun(life, lake) as living:
         living.evening()
 
@@ -170,16 +170,16 @@ def spend_evening(life: Life, lake: Path) -> None:
 def live(
     life: Life, lake: Path, tell: Callable[[int], None] = lambda _night: None
 ) -> list[Morning]:
-    """Run the nights, each followed by a day in which the listener reacts.
+    """Run all nights, each followed by a day on which the listener reacts.
 
     Args:
-        life: What is to be lived through.
-        lake: A folder that is not there yet, or a copy of what `spend_evening` filled.
-        tell: Told how many nights are done.
+        life: What to simulate.
+        lake: Folder of the lake; not there yet, or a copy of one that `spend_evening` filled.
+        tell: Called with the number of finished nights.
 
     Returns:
-        Each morning. A night that kept yesterday's list counts with that; mornings before the
-        first list are left out.
+        Each morning's outcome. A night that kept yesterday's list counts with that list; mornings
+        before the first list are left out.
     """
     mornings = []
     with begun(life, lake) as living:
@@ -192,7 +192,7 @@ def live(
 
 
 def _next_night(now: float) -> float:
-    """The next night's hour, UTC."""
+    """Return the unix second of the next night's hour, in UTC."""
     moment = dt.datetime.fromtimestamp(now, dt.UTC)
     night = moment.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return (night if night >= moment else night + dt.timedelta(days=1)).timestamp()

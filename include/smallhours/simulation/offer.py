@@ -1,8 +1,8 @@
-"""What could a night's list have been: at best, and by chance?
+"""Upper bound and chance level of a night's list, from the listener's hidden taste.
 
-A list that gets better may owe it to what was learned, and one that gets worse to what was used up:
-what was heard is not offered again. So beside each list stand the two that knowledge of the hidden
-taste, and none at all, would have made of the same tracks on the same morning.
+A list can get better because the recommender learned, or worse because good tracks were used up:
+tracks that were heard are not recommended again. So each list is compared with the best list (an
+oracle that knows the hidden taste) and a random list of the same candidates on the same morning.
 """
 
 from collections import Counter
@@ -25,12 +25,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Offer:
-    """Two lists of the same length from the same tracks, as the sandbox knows the listener.
+    """Acceptance of the best and of a random list of the same candidates.
 
     Attributes:
-        tracks: How many could be chosen from.
-        best: Mean acceptance of the best of them, under the same cap on tracks by one artist.
-        chance: Mean acceptance of all of them: of a list that is drawn blindly.
+        tracks: Number of eligible candidates.
+        best: Mean acceptance of the best list, with the same limit of tracks per artist.
+        chance: Mean acceptance of all candidates: the expected value of a random list.
     """
 
     tracks: int
@@ -39,7 +39,7 @@ class Offer:
 
 
 def tracks_by_key(world: World) -> dict[str, int]:
-    """The world's tracks by the key that the product gives them; of several the best known."""
+    """Return the world's tracks by the product's track key; the most popular one of each key."""
     found: dict[str, int] = {}
     for track in np.argsort(-world.track_popularity, kind="stable").tolist():
         artist = world.artist_name[world.track_artist[track]]
@@ -56,15 +56,15 @@ def offer_of(
     acceptance: Floats,
     tracks: dict[str, int],
 ) -> Offer | None:
-    """What tonight's list could have been; None without candidates.
+    """Return the best and the random list of tonight's candidates; None without candidates.
 
     Args:
-        lake: As the night's list was chosen from it.
-        listener: Whose.
+        lake: The lake from which the night's list was chosen.
+        listener: Name of the listener.
         night: Tonight.
-        wishes: For the list.
-        acceptance: (tracks of the world,), how probably the listener hears each to its end.
-        tracks: Of `tracks_by_key`.
+        wishes: Settings of the list.
+        acceptance: (tracks of the world,), probability that the listener plays each to its end.
+        tracks: From `tracks_by_key`.
     """
     own = {"listener": listener}
     votes = lake.frame(CANDIDATES, columns=["track_key", "route"], where=own)
@@ -85,7 +85,7 @@ def offer_of(
 
 
 def _capped(ordered: list[str], wishes: PlaylistWishes) -> list[int]:
-    """The places of the first tracks, as many as a list holds, of which no artist has too many."""
+    """Return the indices of the first tracks that fill a list within the limit per artist."""
     of_artist: Counter[str] = Counter()
     chosen: list[int] = []
     for place, key in enumerate(ordered):

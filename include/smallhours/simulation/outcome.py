@@ -1,4 +1,4 @@
-"""What came of the simulated nights: who was accepted more, and did variety suffer?"""
+"""Results of the simulated nights: acceptance and diversity of each ranker."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from smallhours.training.evaluation.uncertainty import Interval
 Floats = npt.NDArray[np.float64]
 Lives = Mapping[tuple[str, str], Sequence[Morning]]
 
-# The two ends that are compared at a glance.
+# Number of first and of last nights that are compared.
 ENDS = 10
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One way to rank: each listener's mornings, (listeners, nights) each.
+    """The learning curve of one ranker; each array is (listeners, nights).
 
     Attributes:
-        name: Of the way.
-        acceptance: Of the list.
-        diversity: Of the list.
-        best: What the acceptance could have been; NaN where nothing could be chosen.
-        chance: What it would have been by chance; likewise.
+        name: Name of the ranker.
+        acceptance: Acceptance of the list.
+        diversity: Diversity of the list.
+        best: Acceptance of the best possible list; NaN without candidates.
+        chance: Acceptance of a random list; NaN without candidates.
     """
 
     name: str
@@ -40,25 +40,25 @@ class Curve:
 
     @property
     def mean(self) -> float:
-        """Acceptance over all nights and listeners."""
+        """Return the mean acceptance over all nights and listeners."""
         return float(self.acceptance.mean())
 
     @property
     def share(self) -> Floats:
-        """How far from chance to the best the lists came, (listeners, nights); 1 is the best."""
+        """Return each list's position between chance (0) and the best (1), (listeners, nights)."""
         return (self.acceptance - self.chance) / (self.best - self.chance)
 
     def trend(self, rng: np.random.Generator) -> Interval:
-        """How much acceptance changes in ten nights."""
+        """Return the change of acceptance in ten nights."""
         return slope(self.acceptance, rng=rng)
 
 
 def curves(lives: Lives) -> dict[str, Curve]:
-    """The mornings of each way to rank.
+    """Return the learning curve of each ranker.
 
     Args:
-        lives: By (way, listener): each morning; all equally long but for mornings before a first
-            list, which are missing at the front.
+        lives: The mornings by (ranker, listener). Mornings before a first list are missing at the
+            start; so the curves are aligned at the last night.
     """
     nights = min(len(mornings) for mornings in lives.values())
     found = {}
@@ -77,7 +77,7 @@ def curves(lives: Lives) -> dict[str, Curve]:
 
 
 def figures(found: Mapping[str, Curve], rng: np.random.Generator) -> dict[str, Any]:
-    """The figures as plain values, rounded; differences and trends with their intervals."""
+    """Return all results as plain rounded values; differences and trends with their intervals."""
     ours = found[OURS]
     return {
         "acceptance_by_night": _by_night(ours.acceptance),
@@ -101,7 +101,7 @@ def figures(found: Mapping[str, Curve], rng: np.random.Generator) -> dict[str, A
 
 
 def picture(found: Mapping[str, Curve]) -> str:
-    """The learning curves, a point a week."""
+    """Return the learning curves as SVG, one point per week."""
     return lines(
         "How much of the playlist is heard to the end",
         [
@@ -117,7 +117,7 @@ def picture(found: Mapping[str, Curve]) -> str:
 
 
 def ends(values: Floats) -> tuple[float, float]:
-    """Means of the first and of the last nights, (listeners, nights)."""
+    """Return the means of the first and of the last nights of (listeners, nights)."""
     return float(np.nanmean(values[:, :ENDS])), float(np.nanmean(values[:, -ENDS:]))
 
 

@@ -1,8 +1,8 @@
-"""Who ranks: ours, and the simple ways to rank that ours must beat.
+"""The rankers of a simulation: the product's own, and the baselines that it must beat.
 
-A rival is the same pipeline - the same catalog, windows, caps, exploration and re-ranking - with
-one signal in the place of all. So what is compared is the ranking, at the same settings of the
-dials that trade how well a list fits for how varied it is.
+A baseline is the same pipeline - the same catalog, windows, caps, exploration and re-ranking - with
+one signal instead of all. So the comparison is about the ranking alone, at the same trade-off
+between relevance and variety.
 """
 
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ from smallhours.training.taste import model as taste
 OURS = "ours"
 FROZEN = "frozen"
 FIRST_SEED = "first_seed"
-# What of `train_models` a ranking rests on; what is trained for the pages alone is left out.
+# The stages of `train_models` that a ranking needs; those for the pages alone are left out.
 ALL_MODELS = ("train_taste", "train_ranking", "train_audio_features", "predict_audio_features")
 
 
 @dataclass(frozen=True)
 class Rival:
-    """One way to rank.
+    """A ranker.
 
     Attributes:
-        name: Of the way.
-        signal: The one that decides; None for ours, which weighs them all.
-        trained_by: The training stages that it rests on.
-        once: Whether it learns on the first night alone. What was played since still makes new
-            seeds, and is not offered again.
+        name: Name of the ranker.
+        signal: Its only signal; None for the product's ranker, which weighs all of them.
+        trained_by: The training stages that it needs.
+        once: Whether it is trained on the first night only. Later plays still make new seeds, and
+            are not recommended again.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Rival:
     once: bool = False
 
     def settle(self, lake: Lake, listener: str, night: str) -> None:
-        """Put what it ranks by in the place of the weights, before a list is ranked."""
+        """Save the baseline's signal in place of the learned weights, before a list is ranked."""
         if self.signal is None and not self.once:
             return
         registry = Registry.of(lake)
         if self.name == FIRST_SEED:
-            # Ours is trained beside it; without it the first seed's classifier is the one in use.
+            # Retire the trained taste model: without it the first seed's classifier is used.
             registry.retire(listener, taste.NAME)
         only = self._fusion()
         if load_fusion(lake, listener).weights == only.weights:
@@ -68,7 +68,7 @@ class Rival:
     def _fusion(self) -> fusion.Fusion:
         if self.signal is not None:
             return fusion.Fusion({self.signal: (1.0, 0.0)}, share=1.0)
-        # How picks were received is learned every night, by no training.
+        # Leave out the reception of picks, which is learned every night without training.
         weights = fusion.DEFAULT_WEIGHTS.items()
         return fusion.Fusion({name: each for name, each in weights if name != fusion.RECEPTION})
 

@@ -1,7 +1,7 @@
-"""Did it rise, and is one ahead of another? Figures of listeners and nights, with their intervals.
+"""Trends and differences of simulated results, with bootstrap intervals.
 
-Nights of one week are alike: the same models ranked them, and what was liked in one is not offered
-in the next. So a bootstrap draws whole weeks of listeners, not single nights.
+Nights of one week are correlated: the same models ranked them, and tracks liked in one are not
+recommended in the next. So the bootstrap draws whole weeks of listeners, not single nights.
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ from smallhours.training.evaluation.uncertainty import (
 Floats = npt.NDArray[np.float64]
 
 WEEK = 7
-# A change is told for so many nights.
+# Number of nights for which a change is reported.
 PER_NIGHTS = 10
 
 
 def slope(values: Floats, *, rng: np.random.Generator, draws: int = DRAWS) -> Interval:
-    """Change in ten nights: the common slope of a line for each listener, by least squares.
+    """Return the change in ten nights: the common least-squares slope over all listeners.
 
     b = sum (t - mean t) (y - mean y) / sum (t - mean t)², means within each listener; the interval
-    is of a bootstrap over weeks of listeners.
+    is from a bootstrap over weeks of listeners.
 
     Args:
         values: (listeners, nights).
-        rng: Draws the samples.
-        draws: Samples.
+        rng: Source of randomness of the bootstrap.
+        draws: Number of bootstrap samples.
 
     >>> rising = np.linspace(0.5, 0.6, 11)[None, :]
     >>> round(slope(rising, rng=np.random.default_rng(1)).value, 3)
@@ -48,12 +48,12 @@ def slope(values: Floats, *, rng: np.random.Generator, draws: int = DRAWS) -> In
 
 
 def ahead(ours: Floats, theirs: Floats, *, rng: np.random.Generator) -> Interval:
-    """Mean of ours - theirs over the same listeners and nights, both (listeners, nights)."""
+    """Return the mean of ours - theirs over the same listeners and nights, (listeners, nights)."""
     return paired_difference(ours.ravel(), theirs.ravel(), rng=rng, clusters=_weeks(ours.shape))
 
 
 def _weeks(shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
-    """Which week of which listener each value is of, (listeners × nights,)."""
+    """Return an index of the (listener, week) of each value, (listeners × nights,)."""
     listeners, nights = shape
     week = np.arange(nights) // WEEK
     each = np.arange(listeners)[:, None] * (week.max(initial=0) + 1) + week

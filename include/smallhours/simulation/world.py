@@ -1,4 +1,4 @@
-"""In which world do the simulated nights take place, and what is the truth about a list there?"""
+"""The world of the simulated nights, and the true quality of a list in it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,22 +12,23 @@ from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
 from smallhours.training.evaluation.lists import intra_list_diversity
 
-# How probably a simulated listener hears a track to its end: the sandbox's own rule.
+# Probability that a simulated listener plays a track to its end, as in `sandbox.simulate`: it
+# rises linearly with liking, from .12 at 0 to .96 at 1.
 LEAST_FINISHED, FINISHED_BY_LIKING = 0.12, 0.84
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large the world is.
+    """The size of the world.
 
-    Large enough that sixty nights do not use up what a listener likes, and with a past so short
-    that there is something to be learned.
+    Large enough that sixty nights do not use up the tracks that a listener likes, with a history
+    short enough to leave something to learn.
 
     Attributes:
-        artists: How many.
-        tracks: How many; a listener likes about one in seven.
-        scrobbles: What the first listener has played before the first night; the others have
-            played less than half of that.
+        artists: Number of artists.
+        tracks: Number of tracks; a listener likes about one in seven.
+        scrobbles: Number of plays of the first listener before the first night; the others have
+            less than half of that.
     """
 
     artists: int = 3_000
@@ -37,7 +38,7 @@ class Size:
 
 @lru_cache(maxsize=4)
 def world_of(seed: int, size: Size, listeners: tuple[str, ...]) -> World:
-    """The world of a seed; equal arguments give an equal world."""
+    """Return the world of a seed; equal arguments give an equal world."""
     return generate_world(
         seed,
         artists=size.artists,
@@ -49,13 +50,13 @@ def world_of(seed: int, size: Size, listeners: tuple[str, ...]) -> World:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of the listener's playlist on one morning.
+    """The true quality of a listener's playlist on one morning.
 
     Attributes:
-        size: Tracks in it.
-        acceptance: Mean probability, over its tracks, that the listener hears them to the end.
+        size: Number of tracks.
+        acceptance: Mean probability, over its tracks, that the listener plays them to the end.
         diversity: Mean distance of its pairs, 1 - cosine of their artists' tags.
-        artists: Different artists.
+        artists: Number of different artists.
     """
 
     size: int
@@ -65,13 +66,13 @@ class Truth:
 
 
 def acceptance_of(world: World, name: str) -> npt.NDArray[np.float64]:
-    """How probably the listener hears each of the world's tracks to its end, (tracks,)."""
+    """Return the probability that the listener plays each track to its end, (tracks,)."""
     liking = world.listeners[name].taste.liking.astype(np.float64)
     return LEAST_FINISHED + FINISHED_BY_LIKING * liking
 
 
 def truth_of(state: SandboxState, name: str) -> Truth | None:
-    """The truth about the playlist that stands in the listener's account; None without one."""
+    """Return the true quality of the playlist in the listener's account; None without one."""
     tracks = [
         item.track
         for playlist in state.playlists.values()
