@@ -1,6 +1,6 @@
 """Reads Spotify's export of your streaming history: all of it, with what was skipped and when.
 
-Ask for it on Spotify's privacy page (the *extended streaming history* is the better one; it takes
+Request it on Spotify's privacy page (the *extended streaming history* is the better one; it takes
 some days), put the zip on this machine, and trigger this DAG with its path. Importing a file again
 changes nothing. Private sessions and podcasts are left out; IP addresses are never stored.
 """

@@ -29,7 +29,7 @@ from smallhours.provider.tasks import DAG_DEFAULTS, stage
     **DAG_DEFAULTS,
 )
 def refresh_catalog() -> None:
-    """From what was heard to what might be."""
+    """Go from played tracks to candidates."""
     chain(
         stage("update_tracks"),
         stage("fetch_neighbours"),

@@ -1,4 +1,4 @@
-"""Which model tells best, from tags, what a track sounds like? The paper's whole table, by hand.
+"""Compares models that predict a track's sound from its tags: the paper's whole table, by hand.
 
 Every model on every input, limit and split of the form is a task of its own: the paper's Bayesian
 ridge, XGBoost and GPT-2, and our linear and nightly models. One runs at a time. What was fitted
@@ -24,7 +24,7 @@ from smallhours.provider.tasks import DAG_DEFAULTS
     **DAG_DEFAULTS,
 )
 def regression_study() -> None:
-    """Open the study, fit its grid, write what came of it."""
+    """Open the study, fit its grid, and write the report."""
     folder: Any = open_study()
     fits = fit_setting.partial(folder=folder).expand(setting=choose_settings())
     chain(fits, write_study(folder))

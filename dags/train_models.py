@@ -21,7 +21,7 @@ from smallhours.provider.tasks import DAG_DEFAULTS, stage
     **DAG_DEFAULTS,
 )
 def train_models() -> None:
-    """From tags to taste and to sound, and from the past to weights."""
+    """Train taste, ranking and audio models."""
     chain(
         stage("train_taste"),
         stage("train_ranking"),

@@ -21,13 +21,13 @@ from smallhours.provider.tasks import DAG_DEFAULTS, stage
     **DAG_DEFAULTS,
 )
 def write_playlist() -> None:
-    """From candidates to a playlist that arrives."""
+    """Go from candidates to a published playlist."""
     chain(
         stage("rank_candidates"),
         stage("resolve_tracks"),
         show_plan(),
         approval(parsed_settings()),
-        # The two steps before it are skipped where nobody is to approve.
+        # The two tasks before it are skipped when no approval is wanted.
         stage("publish_playlist", outlets=[PLAYLIST], trigger_rule="none_failed"),
     )
 

@@ -1,6 +1,6 @@
-"""Puts Smallhours' pages into Airflow's UI: an entry in its menu, and a tab on each run.
+"""Airflow plugin for the pages: an entry in the menu, and a tab on each run.
 
-Every part of Airflow loads this file, and only one shows pages: they are built when first opened.
+Every component of Airflow loads this file, and only one shows pages: they are built on first use.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,12 +27,12 @@ async def pages(
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
-    """The pages, as an ASGI application."""
+    """Serve the pages, as an ASGI application."""
     await _pages()(scope, receive, send)
 
 
 class SmallhoursPages(AirflowPlugin):
-    """Registers the pages."""
+    """The plugin that registers the pages."""
 
     name = "smallhours_pages"
     fastapi_apps: list[dict[str, Any]] = [  # noqa: RUF012 - as Airflow declares it

@@ -1,4 +1,4 @@
-"""Lets the scheduler read back the timetable of `sync_listening`."""
+"""Airflow plugin that lets the scheduler deserialise the timetable of `sync_listening`."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -6,7 +6,7 @@ from smallhours.provider.timetables import NightlyTimetable
 
 
 class SmallhoursTimetables(AirflowPlugin):
-    """Registers Smallhours' timetable."""
+    """The plugin that registers the timetable."""
 
     name = "smallhours_timetables"
     timetables = [NightlyTimetable]  # noqa: RUF012 - as Airflow declares it

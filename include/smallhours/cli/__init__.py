@@ -1,6 +1,6 @@
-"""The command line: every stage as a verb, a whole night, the login, the sandbox, the demo.
+"""The command line: every stage as a command, a whole night, the login, the sandbox, the demo.
 
-An error that Smallhours raises on purpose is one line on stderr and exit code 1.
+A `SmallhoursError` is printed as one line on stderr, with exit code 1.
 """
 
 import logging
@@ -32,7 +32,7 @@ from smallhours.errors import SmallhoursError
 
 
 class Verbs(TyperGroup):
-    """Takes `sync_scrobbles`, as the DAGs and the code call it, for `sync-scrobbles`."""
+    """A command group that accepts `sync_scrobbles`, as in the DAGs, for `sync-scrobbles`."""
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> typer.core.TyperCommand | None:  # type: ignore[override]
         """Find a command by either spelling."""
@@ -82,8 +82,8 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
-    # Airflow reads this when it is first imported, for the connections. Its own default is a
-    # folder in the person's home, which a mere look for a connection should not make.
+    # Airflow reads this when it is first imported, for the connections. Its default is a folder
+    # in the home directory, which reading a connection should not create.
     os.environ.setdefault("AIRFLOW_HOME", str(Path(".airflow").resolve()))
     try:
         app(prog_name="smallhours")

@@ -1,4 +1,4 @@
-"""How is the demo started: a night of the real DAGs against the sandbox?"""
+"""The command `demo`: a night of the real DAGs against the sandbox."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""How does a listener see whether everything is in order?"""
+"""The command `doctor`: health checks of the installation."""
 
 import datetime as dt
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""How does a person ask what some tags would sound like?"""
+"""The command `explore`: the predicted sound of some tags."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ from smallhours.settings import load_settings
 if TYPE_CHECKING:
     from smallhours.training.explore import Exploration, ToldFeature
 
-# The strongest few say why; the rest is in the JSON.
+# Number of contributing tags shown per feature; the JSON has all of them.
 SHOWN_PUSHES = 3
 
 
@@ -45,7 +45,7 @@ def explore_tags(
 
 
 def show(found: "Exploration", console: Console) -> None:
-    """Print an answer for reading."""
+    """Print an answer as tables."""
     asked = ", ".join(
         f"{tag.name}" + (f":{tag.weight}" if tag.weight < 100 else "") for tag in found.tags
     )
@@ -79,7 +79,7 @@ def show(found: "Exploration", console: Console) -> None:
 
 
 def in_unit(feature: str, value: float) -> str:
-    """A value as a person reads it: decibels, beats a minute, minutes, else two decimals."""
+    """Format a value in its unit: decibels, beats per minute, minutes, else two decimals."""
     if feature == "loudness":
         return f"{value:.1f} dB"
     if feature == "tempo":
@@ -91,7 +91,7 @@ def in_unit(feature: str, value: float) -> str:
 
 
 def pushes(feature: "ToldFeature") -> str:
-    """The tags that moved a feature most, each with its direction and size."""
+    """Return the tags that contribute most to a feature, each with its direction and size."""
     shown = [push for push in feature.pushes if push.amount][:SHOWN_PUSHES]
     return ", ".join(f"{push.tag} {_signed(feature.name, push.amount)}" for push in shown)
 

@@ -1,4 +1,4 @@
-"""How does a listener come by a settings file? Three questions, and it is written."""
+"""The command `init`: writes a settings file from three answers."""
 
 import datetime as dt
 import os
@@ -53,7 +53,7 @@ def init(
 
 
 def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
-    """Write the file, if it will be valid."""
+    """Write the file if its contents are valid."""
     try:
         Listener(lastfm_user=user, timezone=zone, spotify=uses)
     except ValidationError as error:
@@ -81,13 +81,13 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML."""
+    """Return a text as a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _timezone_here() -> str:
-    """This machine's time zone, as well as it can be told."""
+    """Return this machine's time zone, as far as it can be found out."""
     if zone := os.environ.get("TZ"):
         return zone.lstrip(":")
     _, found, zone = str(_LOCALTIME.resolve()).partition("zoneinfo/")

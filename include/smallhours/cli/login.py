@@ -1,7 +1,7 @@
-"""How does a listener log in to Spotify, and tell us their key for Last.fm?
+"""The command `login`: logs in to Spotify, and stores a Last.fm key.
 
-Spotify sends the browser back to an address of this machine, where one small server waits for it.
-Over SSH the browser is elsewhere: there the listener pastes the address that it ended on.
+Spotify redirects the browser to an address of this machine, where a small server waits for it.
+Over SSH the browser runs elsewhere: there the listener pastes the address it was redirected to.
 """
 
 import datetime as dt
@@ -109,7 +109,7 @@ def lastfm(
 
 
 class _Just:
-    """Credentials that are kept nowhere yet."""
+    """Credentials that are not stored yet."""
 
     def __init__(
         self,
@@ -120,21 +120,21 @@ class _Just:
         self._lastfm, self._spotify = lastfm_login, spotify_login
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
-        """The key that is being tried."""
+        """Return the key that is being tried."""
         del listener
         if self._lastfm is None:
             raise LookupError("no Last.fm key is being tried")
         return self._lastfm
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
-        """The login that is being tried."""
+        """Return the login that is being tried."""
         del listener
         if self._spotify is None:
             raise LookupError("no Spotify login is being tried")
         return self._spotify
 
     def keep_refresh_token(self, listener: str, token: str) -> None:
-        """A token that replaces the tried one is kept with the rest."""
+        """Replace the refresh token of the login that is being tried."""
         del listener
         if self._spotify is not None:
             self._spotify = replace(self._spotify, refresh_token=token)
@@ -147,7 +147,7 @@ def _listener(settings: Settings, name: str | None) -> str:
 
 
 def _app(kept: "AirflowSecrets", listener: str) -> tuple[str, str | None]:
-    """The app's client id and secret: as kept, or as the listener types them."""
+    """Return the app's client id and secret, as stored or as typed by the listener."""
     if kept.has("spotify", listener):
         return kept.spotify_app(listener)
     typer.echo("Your app's page on developer.spotify.com/dashboard shows two long texts.")
@@ -161,10 +161,10 @@ def _app(kept: "AirflowSecrets", listener: str) -> tuple[str, str | None]:
 def _try_out(
     credentials: "SpotifyCredentials", settings: Settings
 ) -> tuple["SpotifyCredentials", str]:
-    """Ask what a night asks first: an account that the app does not list fails here, not at night.
+    """Try the calls that begin a night, so that an account the app does not list fails here.
 
     Returns:
-        The credentials, whose refresh token the try may have replaced, and the account's name.
+        The credentials, whose refresh token may have been replaced, and the account's name.
 
     Raises:
         Refused: the account is not on the app's list, or the app's owner has no Premium.
@@ -185,10 +185,10 @@ def _ask_for_address() -> dict[str, list[str]]:
 
 
 def _code_of(answer: dict[str, list[str]], state: str) -> str:
-    """The code in what the browser brought back.
+    """Return the authorization code of the redirect's query.
 
     Raises:
-        NeedsLogin: when the listener refused, took too long, or the answer is not to our question.
+        NeedsLogin: when the listener refused, took too long, or the state does not match.
     """
     code = answer.get("code", [""])[0]
     if not code or answer.get("state", [""])[0] != state:
@@ -200,7 +200,7 @@ def _code_of(answer: dict[str, list[str]], state: str) -> str:
 
 
 def _wait_for_answer(port: int) -> dict[str, list[str]]:
-    """Serve one redirect and return what it brought; nothing after five minutes.
+    """Serve one redirect and return its query; empty after five minutes.
 
     Raises:
         SettingsError: when the port is taken.
@@ -218,7 +218,7 @@ def _wait_for_answer(port: int) -> dict[str, list[str]]:
             self.wfile.write(b"Thank you. You can close this page and go back to the terminal.")
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing: the address holds the code."""
+            """Log nothing: the address contains the code."""
 
     try:
         server = HTTPServer(("127.0.0.1", port), Redirect)

@@ -1,4 +1,4 @@
-"""How is one stage, or a whole night, run without a scheduler?"""
+"""Commands that run one stage, or a whole night, without a scheduler."""
 
 import datetime as dt
 import time
@@ -70,7 +70,7 @@ def import_history(
     listener: ListenerOption = None,
     night: NightOption = None,
 ) -> None:
-    """Read Spotify's export into the history, with a bar that shows how far it is."""
+    """Read Spotify's export into the history, with a progress bar."""
     with open_run(listener, night) as run, Progress(transient=True) as bars:
         bar = bars.add_task("reading")
         summary = IMPORT_HISTORY(
@@ -82,7 +82,7 @@ def import_history(
 
 
 def open_run(listener: str | None, date: str | None) -> Run:
-    """What a stage needs, from the settings file and Airflow's connections.
+    """Return the run of a stage, from the settings file and Airflow's connections.
 
     Raises:
         SettingsError: when the settings, the listener or the date are wrong.
@@ -94,7 +94,7 @@ def open_run(listener: str | None, date: str | None) -> Run:
 
 
 def _command(stage: Stage) -> Callable[..., None]:
-    """The command of one stage, with the options that it takes."""
+    """Return the command of one stage, with its options."""
     if "dry_run" in stage.options:
 
         def publish(

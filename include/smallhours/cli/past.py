@@ -1,4 +1,4 @@
-"""How does a listener look back: past lists, why a track, and a list for other players?"""
+"""Commands about past lists: why a track was chosen, how lists fared, and their export."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def why(
     night: NightOption = None,
     intent: IntentOption = None,
 ) -> None:
-    """Why a track was chosen, or at which stage and by how much it lost."""
+    """Show why a track was chosen, or at which stage and by how much it lost."""
     from smallhours.playlist.why import why as explain
 
     artist, title = _artist_and_title(track)
@@ -54,7 +54,7 @@ def history(
     listener: ListenerOption = None,
     intent: IntentOption = None,
 ) -> None:
-    """Each night's list and what became of it."""
+    """Show each night's list and the reactions to it."""
     import pandas as pd
 
     from smallhours.lake.tables import FEEDBACK, PLAYLISTS
@@ -119,7 +119,7 @@ _TOLD = ("kept", "played", "saved", "removed", "skipped", "passed")
 
 
 def _share(row: "Mapping[Hashable, Any] | None") -> str:
-    """A share with its interval: `5 (.17, .08-.34)`."""
+    """Return a share with its interval: `5 (.17, .08-.34)`."""
     if row is None or not row["n"]:
         return ""
     share, low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("share", "low", "high"))
@@ -127,7 +127,7 @@ def _share(row: "Mapping[Hashable, Any] | None") -> str:
 
 
 def _home(listener: str | None) -> "tuple[str, Listener, Lake]":
-    """Whose, their settings, and their lake, which is only read."""
+    """Return a listener's name, settings and lake; the lake is only read."""
     from smallhours.lake.store import Lake
 
     settings = load_settings()

@@ -1,4 +1,4 @@
-"""How does a listener see what tonight would change in their playlists, and undo a night?"""
+"""The commands `playlist` and `rollback`: preview and write tonight's lists, or undo a night."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ def playlist(
 ) -> None:
     """Show what tonight's lists change in Spotify and why, then write them.
 
-    If nothing was chosen for the night yet, that is done first.
+    If no tracks were chosen for the night yet, they are chosen first.
     """
     console = Console()
     with open_run(listener, night) as run:
@@ -79,7 +79,7 @@ def rollback(
 
 
 def _choose(run: Run, console: Console) -> None:
-    """Choose the night's tracks, unless that was done."""
+    """Choose the night's tracks, unless that was done already."""
     from smallhours.lake.tables import RECOMMENDATIONS
 
     where = {"listener": run.listener, "night": run.night.date.isoformat()}
@@ -91,7 +91,7 @@ def _choose(run: Run, console: Console) -> None:
 
 
 def _show(run: Run, intent: str, console: Console) -> None:
-    """One playlist's changes as a table."""
+    """Print one playlist's changes as a table."""
     from smallhours.playlist.publish import plan_playlist
     from smallhours.playlist.table import in_words, lines
 

@@ -1,4 +1,4 @@
-"""How is the sandbox started, the local Spotify and Last.fm over a generated world?"""
+"""The command `sandbox`: a local Spotify and Last.fm over a generated world."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How does a person see whether the recommender learns? Simulated listeners, many nights."""
+"""The command `simulate`: simulated listeners over many nights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def simulate(
         Path | None, typer.Option(help="Where to write the learning curves, as SVG.")
     ] = None,
 ) -> None:
-    """Run simulated listeners through many nights, with ours and with simpler ways to rank."""
+    """Simulate listeners over many nights, with Smallhours and with simpler rankers."""
     from smallhours.charts.canvas import as_file
     from smallhours.simulation.crowd import LISTENERS, lives_of, run_lives
     from smallhours.simulation.outcome import curves
@@ -84,7 +84,7 @@ HEADINGS = (
 
 
 def rows(found: Mapping[str, "Curve"]) -> Sequence[Sequence[str]]:
-    """A line for each way to rank, the most accepted first, under `HEADINGS`."""
+    """Return a row for each ranker, the highest acceptance first, under `HEADINGS`."""
     import numpy as np
 
     from smallhours.simulation.outcome import ends

@@ -1,4 +1,4 @@
-"""How is the study of tags and audio features carried out from the shell?"""
+"""The command `study`: the study of tags and audio features."""
 
 import datetime as dt
 from dataclasses import replace
@@ -86,7 +86,7 @@ def study(
         splits=_names(splits),
         seed=seed,
     )
-    # Loading them takes seconds, and a mistake in the options should be told before.
+    # Import late: it takes seconds, and wrong options should be reported first.
     from smallhours.lake.files import open_files
     from smallhours.training.study.asked import note_asked
     from smallhours.training.study.fits import Means
@@ -122,7 +122,7 @@ def study(
 def _fit_all(
     console: Console, folder: "StudyFolder", rows: "StudyRows", grid: Grid, means: "Means"
 ) -> None:
-    """Fit, with a bar and a line for every setting."""
+    """Fit every setting of the grid, with a progress bar and a line for each."""
     from smallhours.training.study.work import carry_out
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -137,7 +137,7 @@ def _fit_all(
             bars.update(bar, completed=done, description=following)
 
         def tell_of_training(now: "TrainingProgress") -> None:
-            """What takes hours says how far it is."""
+            """Show the progress of a training that takes hours."""
             at = f"{now.stage}, epoch {now.epoch} of at most {now.epochs}, loss {now.loss:.3f}"
             bars.update(training, completed=now.step, total=now.steps, description=at, visible=True)
 
@@ -155,7 +155,7 @@ def _line(fitted: "Fitted", grid: Grid) -> str:
 
 
 def _rows(data: list[Path], listener: str | None) -> "StudyRows":
-    """The rows of the tables, else of the lake.
+    """Return the rows of the given tables, or those of the lake.
 
     Raises:
         SettingsError: when a table, the settings or the listener are wrong.
@@ -175,6 +175,6 @@ def _rows(data: list[Path], listener: str | None) -> "StudyRows":
 
 
 def _names(given: Names) -> list[str]:
-    """What was given, several times or with commas."""
+    """Return the given names, from several options or separated by commas."""
     parts = (name.strip() for text in given or () for name in text.split(","))
     return [name for name in parts if name]

@@ -1,4 +1,4 @@
-"""How does a listener run Airflow for their own account, on this machine?"""
+"""The command `up`: a listener's own Airflow on this machine."""
 
 import datetime as dt
 import time
@@ -11,7 +11,7 @@ from smallhours.errors import SmallhoursError
 
 
 class AirflowStopped(SmallhoursError):
-    """A part of Airflow did not start, or ended."""
+    """A process of Airflow did not start, or ended."""
 
 
 def register(app: typer.Typer) -> None:

@@ -1,8 +1,8 @@
-"""What happens in a demo, from an empty folder to a playlist?
+"""The demo: from an empty folder to a playlist, under the real scheduler.
 
 The sandbox and Airflow are started, the first DAG is triggered, assets trigger the rest, and the
 playlist is read back from the sandbox's Spotify. Each further demo lets a day pass in the
-sandbox's world first, and runs the next night. Whatever happens, nothing is left running.
+sandbox's world first, and runs the next night. Nothing is left running, even after an error.
 """
 
 import datetime as dt
@@ -35,9 +35,9 @@ def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None 
     """Run one night and show its playlist.
 
     Args:
-        folder: Where everything of the demo lies; what the last demo left there is gone on from.
-        stay: Whether to leave Airflow's pages up until Ctrl+C; by default only on a terminal.
-        console: Where to show it.
+        folder: Folder of the demo; an earlier demo in it is continued.
+        stay: Whether to keep Airflow's pages running until Ctrl+C; by default only on a terminal.
+        console: Console to print to.
 
     Returns:
         The exit code: 0 when the playlist arrived, 1 when not, 130 after Ctrl+C.
@@ -59,12 +59,12 @@ def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None 
 
 
 class Demo:
-    """One demo, to be used in a `with` block that ends all that it started.
+    """One demo; a context manager that stops every process it started.
 
     Args:
-        folder: Where everything lies.
-        console: Where to show it.
-        open_to_all: Whether Airflow's pages ask for no password.
+        folder: Folder of the demo.
+        console: Console to print to.
+        open_to_all: Whether Airflow's pages need no password.
     """
 
     def __init__(self, folder: Path, console: Console, *, open_to_all: bool = True) -> None:
@@ -78,11 +78,11 @@ class Demo:
         self._sandbox: list[Part] = []
 
     def __enter__(self) -> "Demo":
-        """Nothing runs yet."""
+        """Return the demo; nothing is started yet."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End what runs; a second Ctrl+C has to wait for it."""
+        """Stop all processes; a second Ctrl+C waits until that is done."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             stop_all([*self._airflow.parts, *self._sandbox])
@@ -90,12 +90,12 @@ class Demo:
             signal.signal(signal.SIGINT, before)
 
     def run(self) -> None:
-        """From start to playlist.
+        """Start everything, run the night and show the playlist.
 
         Raises:
             NightFailed: when no playlist arrived.
-            PartStopped: when a program ended that should have gone on.
-            TimeoutError: when one does not start.
+            PartStopped: when a process ended unexpectedly.
+            TimeoutError: when a process does not start.
         """
         self._start()
         night = self._tonight()
@@ -105,7 +105,7 @@ class Demo:
         self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
 
     def stay(self) -> None:
-        """Leave everything up until Ctrl+C."""
+        """Keep everything running until Ctrl+C."""
         self._console.print(f"Airflow's pages are on {self.around.home.url}; Ctrl+C ends the demo.")
         while True:
             for part in self._airflow.parts:
@@ -134,7 +134,7 @@ class Demo:
         self._say_lap(f"Airflow is healthy on {around.home.url}")
 
     def _tonight(self) -> dt.date:
-        """The night to run: the sandbox's date, after a day has passed since the last playlist."""
+        """Return the night to run, after letting a day pass since the last playlist."""
         settings = load_settings(self.around.home.settings)
         timezone = ZoneInfo(settings.listener(LISTENER).timezone)
         tonight = outside.sandbox_date(self.around.sandbox, timezone)
@@ -190,15 +190,15 @@ class Demo:
 
 def _console() -> Console:
     console = Console()
-    # A log file has no width of its own; 80 columns would cut the reasons in two.
+    # Without a terminal the default is 80 columns, which would wrap the reasons.
     return console if console.is_terminal else Console(width=160)
 
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Make SIGTERM end the demo as Ctrl+C does, with everything stopped.
+    """Make SIGTERM end the demo like Ctrl+C, with everything stopped.
 
-    SIGINT is claimed too: a shell that started us in the background left it ignored.
+    SIGINT is handled too: a shell that starts a program in the background makes it ignore SIGINT.
     """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""What does the world outside say: the sandbox's date, and the playlist that arrived?
+"""The demo's client of the sandbox: its clock, and the listener's playlist.
 
 The playlist is read as its listener would read it, from Spotify's API with their login. Only the
-clock is the sandbox's own.
+clock uses the sandbox's own routes.
 """
 
 import datetime as dt
@@ -29,10 +29,10 @@ class Item:
 
 
 def wait_for_sandbox(url: str, part: Part) -> None:
-    """Return once the sandbox answers.
+    """Wait until the sandbox answers.
 
     Raises:
-        PartStopped: when it ended instead.
+        PartStopped: when its process ended.
         TimeoutError: when it does not answer within two minutes.
     """
     until = time.monotonic() + _START_S
@@ -47,12 +47,12 @@ def wait_for_sandbox(url: str, part: Part) -> None:
 
 
 def sandbox_date(url: str, timezone: ZoneInfo) -> dt.date:
-    """The date in the sandbox's world, where the listener lives."""
+    """Return the current date in the sandbox, in a time zone."""
     return _now(url).astimezone(timezone).date()
 
 
 def live_a_day(url: str) -> dict[str, Any]:
-    """Let a day pass in the sandbox's world; returns what its listener did."""
+    """Advance the sandbox by a day and return the counts of its listener's events."""
     until = _now(url) + dt.timedelta(days=1)
     reply = requests.post(
         f"{url}/_sandbox/advance", json={"until": until.isoformat()}, timeout=_TIMEOUT_S
@@ -62,7 +62,7 @@ def live_a_day(url: str) -> dict[str, Any]:
 
 
 def read_playlist(url: str, name: str) -> list[Item]:
-    """The tracks of the listener's playlist of that name; none when there is no such playlist."""
+    """Return the tracks of the listener's playlist with a name; empty when there is none."""
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {_access_token(url)}"
         mine = _answer(session.get(f"{url}/v1/me/playlists?limit=50", timeout=_TIMEOUT_S))

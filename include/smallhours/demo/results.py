@@ -1,4 +1,4 @@
-"""What does the lake say about a night: was its playlist written, and why these tracks?"""
+"""Results of the demo's nights, read from the lake."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from smallhours.lake.tables import PLAYLISTS, RECOMMENDATIONS
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What Smallhours thought of one track."""
+    """The score and the explanation of one track."""
 
     score: float
     reason: str
 
 
 def last_written_night(lake: Path) -> dt.date | None:
-    """The newest night whose playlist was written; None when there is none."""
+    """Return the newest night whose playlist was written; None when there is none."""
     nights = Lake(str(lake)).frame(
         PLAYLISTS, columns=["night", "outcome"], where={"listener": LISTENER}
     )
@@ -27,7 +27,7 @@ def last_written_night(lake: Path) -> dt.date | None:
 
 
 def reasons(lake: Path, night: dt.date) -> dict[str, Why]:
-    """Score and reason of each track of a night's playlist, by its Spotify URI."""
+    """Return the score and reason of each track of a night's playlist, by Spotify URI."""
     house = Lake(str(lake))
     ledger = house.frame(PLAYLISTS, where={"listener": LISTENER})
     tonight = ledger[ledger["night"] == night]

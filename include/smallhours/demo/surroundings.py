@@ -1,6 +1,6 @@
-"""What lies around the demo: its folder, its settings, its listener and the sandbox's options?
+"""Configuration of the demo: its folder, settings, listener and the sandbox's options.
 
-Everything is in one folder, apart from the listener's own lake, settings and Airflow.
+Everything is in one folder, separate from the listener's own lake, settings and Airflow.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from smallhours.private_files import make_private_folder, private_opener
 
 LISTENER = "ada"
 
-# As large as still looks real, and small enough for a first night of two minutes.
+# Large enough to look real, and small enough for a first night of two minutes.
 WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
 
 _SETTINGS = """\
@@ -52,13 +52,13 @@ calls_per_second = 1000
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the demo's things are.
+    """Folder and ports of the demo.
 
     Attributes:
-        folder: Of everything.
-        sandbox_port: Where the sandbox listens, on 127.0.0.1.
-        airflow_port: Where Airflow listens, on 127.0.0.1.
-        open_to_all: Whether whoever uses this machine may come in without a password.
+        folder: Folder of the demo.
+        sandbox_port: Port of the sandbox on 127.0.0.1.
+        airflow_port: Port of Airflow on 127.0.0.1.
+        open_to_all: Whether anyone on this machine may log in without a password.
     """
 
     folder: Path
@@ -68,17 +68,17 @@ class Surroundings:
 
     @property
     def lake(self) -> Path:
-        """The demo's lake."""
+        """Return the folder of the demo's lake."""
         return self.folder / "data"
 
     @property
     def sandbox(self) -> str:
-        """Where the sandbox is."""
+        """Return the address of the sandbox."""
         return f"http://127.0.0.1:{self.sandbox_port}"
 
     @property
     def home(self) -> Home:
-        """The demo's Airflow."""
+        """Return the demo's Airflow installation."""
         return Home(
             folder=self.folder / "airflow",
             port=self.airflow_port,
@@ -98,7 +98,7 @@ class Surroundings:
             file.write(text)
 
     def environment(self) -> dict[str, str]:
-        """The environment of Airflow's parts, with the sandbox's public credentials."""
+        """Return the environment of Airflow's processes, with the sandbox's public credentials."""
         lastfm = {"conn_type": "lastfm", "password": "5a4d" * 8}
         spotify = {
             "conn_type": "spotify",
@@ -114,7 +114,7 @@ class Surroundings:
         )
 
     def sandbox_command(self) -> list[str]:
-        """How the sandbox is started: its state goes on where the last demo left it."""
+        """Return the command that starts the sandbox from the state of the last demo."""
         options = {
             **WORLD,
             "port": self.sandbox_port,

@@ -1,4 +1,4 @@
-"""How is one listener's night followed through the four DAGs, and what is shown of it?"""
+"""Progress display of one listener's night through the four DAGs."""
 
 import datetime as dt
 import time
@@ -16,21 +16,21 @@ _POLL_S = 0.7
 _NIGHT_S = 600.0
 _LOG_LINES = 12
 
-# What Airflow logs after the line that says why.
+# The message that Airflow logs after the error itself.
 _LAST_WORD = "Task exited"
 
 
 class NightFailed(SmallhoursError):
-    """The night did not get to its end."""
+    """The night failed or took too long."""
 
 
 class Watch:
-    """Shows the tasks of a night as they end, and what runs meanwhile.
+    """A display of the finished and running tasks of a night.
 
     Args:
-        airflow: What runs them.
+        airflow: The local Airflow.
         api: Its API.
-        console: Where to show it.
+        console: Console to print to.
         key: The partition key of the night.
     """
 
@@ -43,15 +43,15 @@ class Watch:
         self._warned: set[tuple[str, str, int]] = set()
 
     def follow(self, first_run: str, *, since: dt.datetime) -> None:
-        """Return when the last DAG has succeeded.
+        """Show progress until the last DAG has succeeded.
 
         Args:
-            first_run: The id of the run of the first DAG.
+            first_run: The id of the first DAG's run.
             since: When it was triggered; the other DAGs' runs are younger.
 
         Raises:
             NightFailed: when a task failed, with its error, or the night takes too long.
-            PartStopped: when a part of Airflow ended.
+            PartStopped: when a process of Airflow ended.
         """
         until = time.monotonic() + _NIGHT_S
         runs = {next(iter(NIGHTLY)): first_run}
@@ -72,7 +72,7 @@ class Watch:
                     )
 
     def _progress(self, dag: str, run: str) -> str:
-        """Show what has ended since; returns a line about what runs."""
+        """Print tasks that finished since the last call; return a line about the running one."""
         tasks = [task for task in self._api.tasks(dag, run) if task.verb in _verbs(dag)]
         tasks.sort(key=lambda task: _verbs(dag).index(task.verb))
         for task in tasks:
@@ -104,7 +104,7 @@ class Watch:
             self._console.print(f"      {escape(line)}", highlight=False, soft_wrap=True)
 
     def _errors(self, task: TaskRun) -> Iterator[str]:
-        """The error lines of a task's log, or its last lines when there are none."""
+        """Return the error lines of a task's log, or its last lines when there are none."""
         lines = list(self._api.log(task))
         errors = [
             line

@@ -1,1 +1,1 @@
-"""Airflow on the listener's own machine: its four parts as processes, and its API."""
+"""A local Airflow: its four processes, and a client of its API."""

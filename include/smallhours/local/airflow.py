@@ -1,7 +1,7 @@
-"""How does Airflow run on one machine, reachable from that machine alone?
+"""A local Airflow that is reachable from this machine only.
 
 `airflow standalone` opens log servers to the whole network and leaves processes behind when it is
-terminated. The same four parts, started one by one, do neither.
+terminated. The same four processes, started one by one, do neither.
 """
 
 import json
@@ -33,14 +33,14 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One Airflow on this machine.
+    """The configuration of an Airflow installation on this machine.
 
     Attributes:
         folder: Airflow's home: its database, configuration and logs.
-        port: Of its pages and its API, on 127.0.0.1.
-        settings: The settings file that its DAGs read.
-        lake: The lake that they write, when it is not the one of the settings.
-        open_to_all: Whether whoever uses this machine may come in without a password.
+        port: Port of its pages and API on 127.0.0.1.
+        settings: Path of the settings file that its DAGs read.
+        lake: The lake that they write, when it is not the one in the settings.
+        open_to_all: Whether anyone on this machine may log in without a password.
     """
 
     folder: Path
@@ -51,22 +51,22 @@ class Home:
 
     @property
     def url(self) -> str:
-        """Where its pages are."""
+        """Return the address of its pages."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def passwords(self) -> Path:
-        """Where Airflow writes the password that it made up."""
+        """Return the file to which Airflow writes generated passwords."""
         return self.folder / "simple_auth_manager_passwords.json.generated"
 
     def password(self) -> str | None:
-        """The password of its user `admin`; None where it is open to all."""
+        """Return the password of its user `admin`; None when no password is needed."""
         if self.open_to_all:
             return None
         return str(json.loads(self.passwords.read_text(encoding="utf-8"))["admin"])
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment of all its parts: what this process has, less another Airflow's."""
+        """Return its processes' environment: this one's, without another Airflow's settings."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -83,7 +83,7 @@ class Home:
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            # Each worker is a process; a night's tasks follow one another.
+            # Each worker is a process; a night's tasks run one after the other.
             "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
@@ -91,7 +91,7 @@ class Home:
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-            # A personal recommender tells nobody that it is there.
+            # Do not send usage data.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "SMALLHOURS_SETTINGS": str(self.settings),
             **({"SMALLHOURS_LAKE": self.lake} if self.lake else {}),
@@ -100,10 +100,10 @@ class Home:
 
 
 class LocalAirflow:
-    """Airflow's four parts, to be used in a `with` block that ends them all.
+    """Airflow's four processes; a context manager that stops them all.
 
     Args:
-        home: Where and how it runs.
+        home: The installation.
         env: Its environment, from `Home.environment`.
     """
 
@@ -114,24 +114,24 @@ class LocalAirflow:
         self.parts: list[Part] = []
 
     def __enter__(self) -> "LocalAirflow":
-        """Nothing runs yet."""
+        """Return the object; nothing is started yet."""
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End what runs."""
+        """Stop all processes."""
         stop_all(self.parts)
 
     def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
         """Create the home and its database, or bring them up to date.
 
-        What is there is closed to others, and what an earlier version stored in clear is encrypted.
+        Existing files are closed to other users, and what was stored in clear is encrypted.
 
         Args:
-            forget_unfinished: Give up runs that an interrupted Airflow left behind, where the
-                scheduler would take them up again.
+            forget_unfinished: Fail the unfinished runs of an interrupted Airflow, which the
+                scheduler would otherwise continue.
 
         Returns:
-            What a person should know of it, in sentences.
+            What a person should know, in sentences.
 
         Raises:
             PartStopped: when that fails.
@@ -149,10 +149,10 @@ class LocalAirflow:
         return report.read_text(encoding="utf-8").splitlines()
 
     def start(self) -> None:
-        """Start the four parts.
+        """Start the four processes.
 
         Raises:
-            SettingsError: when something listens on the port already.
+            SettingsError: when the port is in use.
         """
         if _answers(self.home.url):
             raise SettingsError(
@@ -163,11 +163,11 @@ class LocalAirflow:
             self._start(name, [sys.executable, "-m", "airflow", *arguments])
 
     def wait_until_healthy(self, *, tell: Callable[[str], None]) -> None:
-        """Return once all parts report that they work.
+        """Wait until all processes report that they are healthy.
 
         Raises:
             PartStopped: when one ended.
-            TimeoutError: when they don't within 90 s.
+            TimeoutError: when they are not healthy within 90 s.
         """
         until = time.monotonic() + _HEALTHY_S
         waiting = ["api-server"]
@@ -182,7 +182,7 @@ class LocalAirflow:
             time.sleep(0.2)
             waiting = self._unhealthy()
             tell(", ".join(waiting))
-        # Airflow builds the API that tasks report to when it is first asked, which takes seconds.
+        # The first request makes Airflow build the API that tasks report to, which takes seconds.
         requests.get(f"{self.home.url}/execution/health", timeout=60)
 
     def _unhealthy(self) -> list[str]:

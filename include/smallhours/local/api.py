@@ -1,4 +1,4 @@
-"""What the demo and the tests use of Airflow's REST API."""
+"""A client of the part of Airflow's REST API that the demo uses."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "remove
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """One task of a run, as the API tells it."""
+    """One task instance of a run, as the API returns it."""
 
     dag: str
     run: str
@@ -25,21 +25,21 @@ class TaskRun:
 
     @property
     def verb(self) -> str:
-        """The task's name without its group's."""
+        """Return the task's name without its group's."""
         return self.task.rpartition(".")[2]
 
     @property
     def finished(self) -> bool:
-        """Whether it will not run any more."""
+        """Return whether the task has ended."""
         return self.state in FINISHED
 
 
 class AirflowApi:
-    """Airflow's public API, as this machine's only user.
+    """A client of Airflow's public API for this machine's only user.
 
     Args:
-        url: Where Airflow's pages are.
-        password: Of its user `admin`; None where it is open to all.
+        url: Address of Airflow's pages.
+        password: Password of its user `admin`; None when none is needed.
     """
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
@@ -56,7 +56,7 @@ class AirflowApi:
         self._session.close()
 
     def dags(self) -> set[str]:
-        """The DAGs that Airflow has found."""
+        """Return the ids of the DAGs that Airflow has parsed."""
         return {dag["dag_id"] for dag in self._ask("GET", "/dags?limit=100")["dags"]}
 
     def paused(self) -> set[str]:
@@ -74,23 +74,23 @@ class AirflowApi:
         return dt.datetime.fromisoformat(known["next_dagrun_run_after"])
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
-        """Start a run by hand, with the form filled in; returns its id."""
+        """Trigger a run with a configuration and return its id."""
         run = self._ask("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
     def run_state(self, dag: str, run: str) -> str:
-        """The state of a run."""
+        """Return the state of a run."""
         return str(self._ask("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
 
     def runs(self, dag: str, *, since: dt.datetime) -> list[str]:
-        """The runs that were started since a moment, newest first."""
+        """Return the ids of the runs started since a time, newest first."""
         after = since.isoformat().replace("+", "%2B")
         query = f"?order_by=-run_after&limit=20&run_after_gte={after}"
         found = self._ask("GET", f"/dags/{dag}/dagRuns{query}")["dag_runs"]
         return [str(run["dag_run_id"]) for run in found]
 
     def run_for(self, dag: str, partition_key: str, *, since: dt.datetime) -> str | None:
-        """The newest run for a partition that was created since a moment, if there is one."""
+        """Return the newest run for a partition that was created since a time, or None."""
         after = since.isoformat().replace("+", "%2B")
         query = f"?order_by=-run_after&limit=20&run_after_gte={after}"
         for run in self._ask("GET", f"/dags/{dag}/dagRuns{query}")["dag_runs"]:
@@ -99,7 +99,7 @@ class AirflowApi:
         return None
 
     def tasks(self, dag: str, run: str) -> list[TaskRun]:
-        """The tasks of a run."""
+        """Return the task instances of a run."""
         reply = self._ask("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances?limit=100")
         return [
             TaskRun(
@@ -115,13 +115,13 @@ class AirflowApi:
         ]
 
     def returned(self, task: TaskRun) -> Any:
-        """What a task returned."""
+        """Return the return value of a task."""
         path = f"{self._path(task)}/xcomEntries/return_value"
         query = f"?map_index={task.map_index}&deserialize=true"
         return self._ask("GET", path + query)["value"]
 
     def log(self, task: TaskRun) -> Iterator[dict[str, Any]]:
-        """The lines of a task's latest log, `event`, `level` and more; none while it has none."""
+        """Return the lines of a task's latest log, each with `event`, `level` and more."""
         path = f"{self._path(task)}/logs/{max(task.tries, 1)}"
         try:
             reply = self._ask("GET", f"{path}?map_index={task.map_index}")

@@ -1,4 +1,4 @@
-"""How is a program that serves started in the background, and ended without leaving anything?"""
+"""Background processes that are stopped without leaving child processes behind."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ _STOP_S = 20.0
 
 
 class PartStopped(Exception):
-    """A part ended that should have gone on."""
+    """A background process ended unexpectedly."""
 
     def __init__(self, part: "Part") -> None:
         super().__init__(
@@ -24,16 +24,14 @@ class PartStopped(Exception):
 
 
 class Part:
-    """One background program in a session of its own, so that Ctrl+C in the terminal spares it.
-
-    What it writes is for its owner alone.
+    """A background process in a session of its own, which Ctrl+C in the terminal does not reach.
 
     Args:
-        name: What to call it.
+        name: Display name.
         command: The program and its arguments.
-        env: Its whole environment.
-        log: The file that its output goes to.
-        cwd: Where it runs.
+        env: Its complete environment.
+        log: File for its output.
+        cwd: Its working directory.
     """
 
     def __init__(
@@ -56,21 +54,21 @@ class Part:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process is running."""
         return self.process.poll() is None
 
     def check(self) -> None:
-        """Make sure that it still runs.
+        """Check that the process is running.
 
         Raises:
-            PartStopped: when it does not.
+            PartStopped: when it is not.
         """
         if not self.running:
             raise PartStopped(self)
 
 
 def stop_all(parts: Iterable[Part]) -> None:
-    """End parts with SIGTERM, all at once; what is left of them after 20 s is killed."""
+    """Stop processes with SIGTERM, all at once; kill those that still run after 20 s."""
     parts = list(parts)
     for part in parts:
         if part.running:
@@ -82,7 +80,7 @@ def stop_all(parts: Iterable[Part]) -> None:
         except subprocess.TimeoutExpired:
             part.process.kill()
             part.process.wait()
-        # The part led a session of its own: whoever is still in it was started by the part.
+        # The process leads a session of its own: all others in it are its descendants.
         try:
             os.killpg(part.process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -90,7 +88,7 @@ def stop_all(parts: Iterable[Part]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
+    """Return different ports of 127.0.0.1 that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

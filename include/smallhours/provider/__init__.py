@@ -1,4 +1,4 @@
-"""Airflow's side: connections, tasks, assets, the timetable. The only package that imports airflow.
+"""Airflow integration: connections, tasks, assets, timetable. Only this package imports airflow.
 
 Airflow finds the connection types through `get_provider_info`, an entry point of the distribution.
 """
@@ -9,7 +9,7 @@ from smallhours import __version__
 
 
 def get_provider_info() -> dict[str, Any]:
-    """What Airflow asks a provider package: its name, and the connection types that it brings."""
+    """Return the provider's metadata for Airflow: its name and connection types."""
     return {
         "package-name": "smallhours",
         "name": "Smallhours",

@@ -1,7 +1,7 @@
-"""What do the DAGs leave behind that others wait for, and how is a listener's night named in it?
+"""The DAGs' assets, and the partition key of a listener's night.
 
 Every asset stands for tables of the lake. Its events carry a partition key, `<listener>@<date>`:
-that is how one listener's night goes from DAG to DAG, each in a run of its own.
+this is how one listener's night passes from DAG to DAG, each in a run of its own.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ PLAYLIST = Asset("playlist", uri="smallhours://lake/playlists")
 
 
 class PartitionKey(NamedTuple):
-    """One listener's night, as assets carry it: `ada@2026-11-02`."""
+    """One listener's night as a partition key: `ada@2026-11-02`."""
 
     listener: str
     date: str
@@ -31,7 +31,7 @@ class PartitionKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> "PartitionKey":
-        """Read a key.
+        """Parse a key.
 
         Raises:
             SettingsError: when it is not `<listener>@<date>`.

@@ -1,4 +1,4 @@
-"""Where are a listener's secrets, and where is a login kept that Spotify has replaced?
+"""Credentials in Airflow's connections, and renewed refresh tokens in its variables.
 
 Secrets are Airflow connections: `spotify_<listener>` (login: client id, password: client secret,
 extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment variables such as
@@ -39,10 +39,10 @@ _HOW_TO_ADD = {
 
 
 class AirflowSecrets:
-    """The credentials in Airflow's connections, in a task or outside of one."""
+    """The credentials in Airflow's connections, for use in a task or outside of one."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
-        """A listener's Last.fm credentials.
+        """Return a listener's Last.fm credentials.
 
         Raises:
             SettingsError: when the connection is missing or incomplete.
@@ -53,7 +53,7 @@ class AirflowSecrets:
         return LastfmCredentials.parse(fields, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
-        """A listener's Spotify credentials, with the newest refresh token.
+        """Return a listener's Spotify credentials, with the newest refresh token.
 
         Raises:
             SettingsError: when the connection is missing or incomplete.
@@ -67,14 +67,14 @@ class AirflowSecrets:
         return SpotifyCredentials.parse(fields, listener=listener)
 
     def keep_refresh_token(self, listener: str, token: str) -> None:
-        """Keep the refresh token that Spotify gave in place of the one that it was shown."""
+        """Store the refresh token that Spotify returned in place of the one it was sent."""
         _mask(token)
         replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))
         write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
         LOG.info("Spotify renewed the login of %s; it is kept.", listener)
 
     def has(self, service: str, listener: str) -> bool:
-        """Whether there is a connection `<service>_<listener>`, complete or not."""
+        """Return whether there is a connection `<service>_<listener>`, complete or not."""
         try:
             _connection(service, listener)
         except SettingsError:
@@ -88,7 +88,7 @@ class AirflowSecrets:
         return service != "spotify" or bool(self._spotify_fields(listener).get("refresh_token"))
 
     def spotify_app(self, listener: str) -> tuple[str, str | None]:
-        """The client id and secret of a listener's app, logged in or not.
+        """Return the client id and secret of a listener's app, logged in or not.
 
         Raises:
             SettingsError: when the connection is missing or has no client id.
@@ -147,7 +147,7 @@ def missing_logins(
 
 
 def _connection(service: str, listener: str) -> Any:
-    """The connection `<service>_<listener>`, from a task's supervisor or from Airflow's own store.
+    """Return the connection `<service>_<listener>`, from a task's supervisor or Airflow's store.
 
     Returns:
         Airflow's connection; the two places have two classes for it, alike in what is used here.
@@ -176,7 +176,7 @@ def _connection(service: str, listener: str) -> Any:
 def _store(
     service: str, listener: str, *, login: str | None, password: str | None, extra: dict[str, Any]
 ) -> None:
-    """Make the connection `<service>_<listener>`, or change it, in Airflow's database.
+    """Create or change the connection `<service>_<listener>` in Airflow's database.
 
     Raises:
         SettingsError: when an environment variable would hide it, Airflow would not encrypt it, or
@@ -219,7 +219,7 @@ def _store(
 
 
 def _make_database() -> None:
-    """Create Airflow's database where there is none: a first login comes before a first start."""
+    """Create Airflow's database if there is none: a first login may come before the first start."""
     from airflow import settings as airflow_settings
     from airflow.models.connection import Connection as StoredConnection
     from airflow.utils.db import upgradedb
@@ -231,7 +231,7 @@ def _make_database() -> None:
 
 
 def read_variable(name: str) -> Any:
-    """The JSON of an Airflow variable; None when there is none."""
+    """Return the JSON value of an Airflow variable; None when there is none."""
     if _in_task():
         from airflow.sdk import Variable
 
@@ -242,7 +242,7 @@ def read_variable(name: str) -> Any:
 
 
 def write_variable(name: str, value: dict[str, str]) -> None:
-    """Store JSON as an Airflow variable.
+    """Store a JSON value as an Airflow variable.
 
     Raises:
         SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
@@ -268,7 +268,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
 
 
 def _variable(listener: str) -> str:
-    # Airflow masks the value of a variable with "token" in its name wherever it shows it.
+    # Airflow masks the value of every variable with "token" in its name.
     return f"smallhours_spotify_token_{listener}"
 
 
@@ -277,13 +277,13 @@ def _fingerprint(token: object) -> str:
 
 
 def _in_task() -> bool:
-    """Whether this is a task's process, which must ask its supervisor, not the database."""
+    """Return whether this is a task's process, which must ask its supervisor, not the database."""
     runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
     return getattr(runner, "SUPERVISOR_COMMS", None) is not None
 
 
 def _mask(*values: object) -> None:
-    """Keep secrets out of every log."""
+    """Mask secrets in every log."""
     for value in values:
         if isinstance(value, str) and value:
             mask_secret(value)

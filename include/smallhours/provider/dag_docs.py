@@ -1,6 +1,6 @@
-"""How does `docs/dags.md` come to say what the DAGs are? From the DAGs themselves.
+"""Generator of `docs/dags.md` from the DAGs themselves.
 
-`python -m smallhours.provider.dag_docs` writes it anew; a test checks that it is up to date.
+`python -m smallhours.provider.dag_docs` writes the page; a test checks that it is up to date.
 """
 
 import os
@@ -32,7 +32,7 @@ Any of them can be triggered by hand, with a form; then the assets it updates st
 
 
 def render(dags: Mapping[str, Any]) -> str:
-    """The page.
+    """Return the page as Markdown.
 
     Args:
         dags: The parsed DAGs by name, at least those of `smallhours.runs.DAGS`.
@@ -41,7 +41,7 @@ def render(dags: Mapping[str, Any]) -> str:
 
 
 def load_dags() -> Mapping[str, Any]:
-    """Parse the checkout's DAGs, with the settings that everyone has."""
+    """Return the checkout's DAGs, parsed with default settings."""
     os.environ["SMALLHOURS_SETTINGS"] = os.devnull
     from airflow.dag_processing.dagbag import DagBag
 
@@ -75,7 +75,7 @@ def _section(dag: Any) -> Iterator[str]:
 
 
 def _assets(condition: Any) -> Iterator[str]:
-    """The names of the assets in a condition such as `PLAYS & LIBRARY`."""
+    """Return the names of the assets in a condition such as `PLAYS & LIBRARY`."""
     if isinstance(condition, Asset):
         yield condition.name
     else:

@@ -1,9 +1,9 @@
-"""Makes Airflow's database ready before its parts start: `python -m smallhours.provider.database`.
+"""Preparation of Airflow's database: `python -m smallhours.provider.database`.
 
 It is created or migrated, what was stored in clear is encrypted, and DAGs that Airflow has kept
-paused since it found them are let run. With `--forget-unfinished`, what an interrupted Airflow left
-unfinished is given up, which a scheduler would go on with. What a person should know of it is
-logged, and with `--report FILE` also written to a file, a sentence a line.
+paused since it found them are unpaused. With `--forget-unfinished`, the unfinished runs of an
+interrupted Airflow fail, which a scheduler would otherwise continue. What a person should know is
+logged, and with `--report FILE` also written to a file, one sentence per line.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 
 
 def forget_unfinished() -> None:
-    """Mark unfinished runs and tasks as failed, and forget half-announced nights."""
+    """Fail unfinished runs and tasks, and delete asset events that did not start a run yet."""
     with create_session() as session:
         session.execute(
             update(TaskInstance)

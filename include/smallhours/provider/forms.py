@@ -1,6 +1,6 @@
-"""What does the form ask that a person sees who triggers a DAG by hand?
+"""The DAGs' params, which Airflow shows as a form when a DAG is triggered by hand.
 
-Airflow shows a DAG's params as a form. All of them may be left as they are.
+All of them have defaults.
 """
 
 import logging
@@ -28,10 +28,10 @@ Form = dict[str, Param]
 
 
 def parsed_settings() -> Settings | None:
-    """The settings as they are when Airflow parses a DAG; None when they can't be read.
+    """Return the settings when Airflow parses a DAG; None when they can't be read.
 
-    A DAG with unreadable settings still has to be there: its tasks fail and say what is wrong,
-    where a DAG that can't be imported would only vanish.
+    A DAG with unreadable settings must still exist: its tasks fail and say what is wrong, whereas a
+    DAG that can't be imported would disappear.
     """
     try:
         return load_settings()
@@ -41,22 +41,22 @@ def parsed_settings() -> Settings | None:
 
 
 def nightly(settings: Settings | None) -> Schedule:
-    """When the nightly run starts."""
+    """Return the schedule of the nightly run."""
     return settings.schedule if settings else Schedule()
 
 
 def night_form(settings: Settings | None) -> Form:
-    """Which listener, and which night."""
+    """Return the params for a listener and a night."""
     return {"listener": _listener(settings), "night": _night()}
 
 
 def everyone_form(settings: Settings | None) -> Form:
-    """Which listener or all of them, and which night."""
+    """Return the params for one listener or all of them, and a night."""
     return {"listener": _listener(settings, everyone=True), "night": _night()}
 
 
 def playlist_form(settings: Settings | None) -> Form:
-    """Which listener and night, and wishes for this one list."""
+    """Return the params for a listener, a night, and options for this one list."""
     return {
         **night_form(settings),
         "size": Param(
@@ -85,7 +85,7 @@ def playlist_form(settings: Settings | None) -> Form:
 
 
 def rollback_form(settings: Settings | None) -> Form:
-    """Whose list of which night comes back, and into which of their playlists."""
+    """Return the params for the list to put back: listener, night and playlist."""
     return {
         "listener": _listener(settings),
         "night": _night("The night whose list comes back."),
@@ -99,7 +99,7 @@ def rollback_form(settings: Settings | None) -> Form:
 
 
 def export_form(settings: Settings | None) -> Form:
-    """Whose export it is, and where it lies."""
+    """Return the params for an export: listener and files."""
     return {
         "listener": _listener(settings),
         "paths": Param(
@@ -114,7 +114,7 @@ def export_form(settings: Settings | None) -> Form:
 
 
 def study_form(settings: Settings | None) -> Form:
-    """What the study fits, and on which rows."""
+    """Return the params for the study: its grid, and its rows."""
     return {
         "features": _several("Features", FEATURES, "Audio features to predict"),
         "formats": _several("Formats", FORMATS, "What the models are given of a track's tags"),
@@ -154,7 +154,7 @@ def study_form(settings: Settings | None) -> Form:
 
 
 def _several(title: str, known: Sequence[str], what: str) -> Param:
-    """Some of a list, all by default."""
+    """Return a param for some values of a list, all by default."""
     return Param(
         list(known),
         title=title,

@@ -1,7 +1,7 @@
-"""Airflow's hooks for the two services: a client from a connection, for a DAG of one's own.
+"""Airflow hooks that return a client of Spotify or Last.fm from a connection, for custom DAGs.
 
-A connection is named after its listener, `spotify_<listener>`: what the hook asks for, how fast and
-where, is that listener's part of the settings.
+A connection is named after its listener, `spotify_<listener>`; the client uses that listener's
+settings.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SpotifyHook(BaseHook):
-    """A listener's Spotify.
+    """A hook for a listener's Spotify.
 
     Args:
         spotify_conn_id: The connection, `spotify_<listener>`.
@@ -34,11 +34,11 @@ class SpotifyHook(BaseHook):
         self.listener = _listener_of(spotify_conn_id, "spotify")
 
     def get_conn(self) -> "SpotifyClient":
-        """A client; the caller closes it."""
+        """Return a client; the caller closes it."""
         return spotify_client(self.listener, load_settings(), AirflowSecrets())
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask Spotify whose login it is; behind the *Test* button of the connection's form."""
+        """Ask Spotify for the account; behind the *Test* button of the connection's form."""
         try:
             with self.get_conn() as client:
                 account = client.me()
@@ -48,7 +48,7 @@ class SpotifyHook(BaseHook):
 
 
 class LastfmHook(BaseHook):
-    """A listener's Last.fm.
+    """A hook for a listener's Last.fm.
 
     Args:
         lastfm_conn_id: The connection, `lastfm_<listener>`.
@@ -63,7 +63,7 @@ class LastfmHook(BaseHook):
         self.listener = _listener_of(lastfm_conn_id, "lastfm")
 
     def get_conn(self) -> "LastfmClient":
-        """A client; the caller closes it."""
+        """Return a client; the caller closes it."""
         return lastfm_client(self.listener, load_settings(), AirflowSecrets())
 
     def test_connection(self) -> tuple[bool, str]:
@@ -78,7 +78,7 @@ class LastfmHook(BaseHook):
 
 
 def _listener_of(connection: str, service: str) -> str:
-    """Whose connection it is, by its name.
+    """Return the listener of a connection, from its name.
 
     Raises:
         SettingsError: when it is not named after a listener.

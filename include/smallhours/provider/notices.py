@@ -1,9 +1,9 @@
-"""What is the listener told besides the log, and how does it reach them?
+"""Notices to the listener through Airflow's Apprise provider: mail, a messenger, a phone.
 
-Through Airflow's Apprise provider: the connection that `[notices]` names leads to mail, a
-messenger, a phone. A notice is worth reading or is not sent: tonight's list is there, yesterday's
-was kept, the login ends soon, only you can help. What lasts for days is told once a day, the
-coming end of a login once a week. A notice that does not get through never fails the night.
+The connection that `[notices]` names says where they go. Notices report that tonight's list was
+published, that yesterday's was kept, that the login ends soon, or that the listener has to act.
+A lasting problem is reported once a day, the end of a login once a week. A notice that can't be
+sent never fails the night.
 """
 
 import datetime as dt
@@ -41,8 +41,8 @@ class Notice:
     """One message.
 
     Attributes:
-        event: What it is about; a listener chooses by it.
-        title: A line.
+        event: Its kind, by which a listener subscribes.
+        title: One line.
         body: A few sentences.
     """
 
@@ -52,7 +52,7 @@ class Notice:
 
 
 def published(listener: str, date: str, summary: Summary) -> Notice | None:
-    """Tonight's list is there; None when nothing has changed."""
+    """Return the notice of tonight's list; None when nothing has changed."""
     if summary.get("outcome") != "verified" or not summary.get("added"):
         return None
     further = [
@@ -71,7 +71,7 @@ def published(listener: str, date: str, summary: Summary) -> Notice | None:
 
 
 def trouble(listener: str, error: SmallhoursError) -> Notice | None:
-    """What an error means to the listener; None when it passes by itself."""
+    """Return the notice of an error; None when it needs no action."""
     if isinstance(error, DegeneratePlaylist):
         return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
     if isinstance(error, _NEEDS_YOU):
@@ -89,7 +89,7 @@ def set_aside(listener: str, summary: Summary) -> Notice | None:
 
 
 def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
-    """The login ends within a month; None when it does not, or nobody knows."""
+    """Return the notice of a login that ends within a month; None otherwise, or when unknown."""
     left = days_left(credentials, now)
     if left is None or left > REMIND_DAYS_LEFT or left < 0:
         return None
@@ -102,7 +102,7 @@ def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | No
 
 
 def waits_for_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
-    """A list waits for somebody to look at it."""
+    """Return the notice of a list that waits for approval."""
     otherwise = "it is published" if unanswered == "publish" else "yesterday's stays"
     return Notice(
         "needs_you",
@@ -114,7 +114,7 @@ def waits_for_approval(listener: str, planned: str, hours: float, unanswered: st
 
 @contextmanager
 def telling(settings: Settings, listener: str) -> Iterator[None]:
-    """Tell the listener of an error that only they can do something about, and hand it on.
+    """Notify the listener of an error that only they can fix, and raise it again.
 
     Raises:
         SmallhoursError: the error.
@@ -127,7 +127,7 @@ def telling(settings: Settings, listener: str) -> Iterator[None]:
 
 
 def after_publishing(settings: Settings, listener: str, date: str, summary: Summary) -> None:
-    """Tell the listener of tonight's list, and of a login that ends soon."""
+    """Notify the listener of tonight's list, and of a login that ends soon."""
     if not settings.notices.connection:
         return
     tell(settings, listener, published(listener, date, summary))
@@ -137,7 +137,7 @@ def after_publishing(settings: Settings, listener: str, date: str, summary: Summ
 
 
 def tell(settings: Settings, listener: str, notice: Notice | None) -> None:
-    """Send a notice, unless the settings don't ask for it or it was sent lately."""
+    """Send a notice, unless the settings disable it or it was sent recently."""
     wishes = settings.notices
     if notice is None or not wishes.connection or notice.event not in wishes.events:
         return
@@ -149,8 +149,8 @@ def tell(settings: Settings, listener: str, notice: Notice | None) -> None:
         hook = AppriseHook(apprise_conn_id=wishes.connection)
         hook.notify(body=notice.body, title=notice.title)
         _remember(listener, notice)
-    # Anything at all may be wrong on the way to a messenger. An address may hold a token, so that
-    # the error's own words are not repeated.
+    # Any error may happen while sending. Its message is not logged, since an address may contain a
+    # token.
     except Exception as error:
         LOG.warning(
             "The notice %r did not get through (%s); see the connection `%s`.",

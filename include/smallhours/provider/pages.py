@@ -1,7 +1,7 @@
-"""What does Airflow lend to the pages: its logins, its roles, its runs?
+"""Airflow's side of the pages: permissions, runs and warnings.
 
-Who may see `write_playlist` may see the pages; who may start it may press their buttons. The roles
-are Airflow's, whatever its auth manager.
+Users who may see `write_playlist` may see the pages; those who may start it may press their
+buttons. The roles are Airflow's, whatever its auth manager.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)
 
 
 def airflow_host() -> Host:
-    """Airflow's side of the pages."""
+    """Return the pages' interface to Airflow."""
     return Host(
         may_read=requires_access_dag("GET", DagAccessEntity.RUN, _DAG),
         writes=writes,
@@ -34,7 +34,7 @@ def airflow_host() -> Host:
 
 
 def writes(request: Request, user: GetUserDep) -> bool:
-    """Whether the visitor may start runs, asked as Airflow asks itself."""
+    """Return whether the visitor may start runs, by Airflow's own check."""
     try:
         _MAY_START(request, user)
     except HTTPException:
@@ -43,7 +43,7 @@ def writes(request: Request, user: GetUserDep) -> bool:
 
 
 def login_warning(listener: str) -> str:
-    """That the listener's login to Spotify ends soon, or has; empty while there is time."""
+    """Return a warning that the listener's Spotify login ends soon, or has ended; or ""."""
     import datetime as dt
 
     from smallhours.checkup.finding import Health
@@ -58,7 +58,7 @@ def login_warning(listener: str) -> str:
         credentials = AirflowSecrets().spotify(listener)
     except SmallhoursError as error:
         return str(error)
-    if credentials.authorized_at is None:  # an environment variable that does not say
+    if credentials.authorized_at is None:  # an environment variable without the time
         return ""
     found = check_login_age(credentials, now=dt.datetime.now(dt.UTC))
     if found.health is Health.GOOD:
@@ -67,9 +67,9 @@ def login_warning(listener: str) -> str:
 
 
 def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
-    """Start a run by hand, as the form in Airflow's UI does.
+    """Trigger a run by hand, as the form in Airflow's UI does.
 
-    A paused DAG is switched on, as that form does too: its run would wait for ever.
+    A paused DAG is unpaused, as that form does: otherwise its run would wait for ever.
 
     Returns:
         The run's id.
@@ -88,7 +88,7 @@ def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
 
 
 def partition_of(dag_id: str, run_id: str) -> str | None:
-    """The partition key of a run; None when it has none, or there is no such run."""
+    """Return the partition key of a run; None when it has none, or there is no such run."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -1,8 +1,9 @@
-"""How does somebody approve a list before it is published?
+"""Approval of a list before it is published.
 
-With `review = true`, the run stops at one of Airflow's human-in-the-loop steps, which shows what
-would change and why. It waits for so many hours, and then does what the settings say. Without
-`review`, both steps are skipped.
+With `review = true`, the run stops at one of Airflow's human-in-the-loop tasks, which shows the
+planned changes and their reasons. It waits for the configured hours, and then does what the
+settings
+say. Without `review`, both tasks are skipped.
 """
 
 import datetime as dt
@@ -26,7 +27,7 @@ SHOW = "show_plan"
 
 @task(task_id=SHOW, doc_md="Show what tonight's lists would change, for someone to approve.")
 def show_plan() -> str:
-    """The changes in Markdown; skips itself when nobody is to look at them."""
+    """Return the changes in Markdown; skip the task when no review is wanted."""
     context = get_current_context()
     with plain_errors():
         settings = load_settings()
@@ -47,7 +48,7 @@ def show_plan() -> str:
 
 
 def approval(settings: Settings | None) -> Any:
-    """The step at which the run waits for somebody."""
+    """Return the task that waits for approval."""
     wishes = settings.review if settings else Review()
     return ApprovalOperator(
         task_id="approve",
@@ -60,7 +61,7 @@ def approval(settings: Settings | None) -> Any:
 
 
 def _shown(run: Run) -> str:
-    """Every playlist's changes."""
+    """Return every playlist's changes in Markdown."""
     from smallhours.errors import NotEnoughData
     from smallhours.playlist.publish import plan_playlist
     from smallhours.playlist.table import as_markdown

@@ -1,9 +1,8 @@
-"""How does the study of tags and audio features become Airflow tasks?
+"""The study of tags and audio features as Airflow tasks.
 
-One task opens the study and one says what is to be fitted; each setting of the grid is then a
-mapped task of its own, one at a time; the last one writes the report. The study lies in the lake,
-in a folder that is named after its rows and its seed: a retry, or another run on the same rows,
-finds what is fitted already.
+One task opens the study and one lists the settings of the grid; each setting is then a mapped task,
+one at a time; the last task writes the report. The study is in the lake, in a folder named
+after its rows and its seed: a retry, or another run on the same rows, reuses finished fits.
 """
 
 import logging
@@ -28,7 +27,7 @@ LOG = logging.getLogger(__name__)
 
 @task(task_id="choose_settings", doc_md="List every model, input, limit and split of the form.")
 def choose_settings() -> list[str]:
-    """The names of the grid's settings."""
+    """Return the names of the grid's settings."""
     with plain_errors():
         names = [setting.name for setting in _grid(get_current_context()["params"]).settings()]
     LOG.info("%d settings: %s", len(names), ", ".join(names))
@@ -37,7 +36,7 @@ def choose_settings() -> list[str]:
 
 @task(task_id="open_study", doc_md="Read the rows, and keep them with the study.")
 def open_study() -> str:
-    """The study's folder within the lake."""
+    """Return the study's folder within the lake."""
     import datetime as dt
 
     from smallhours.training.study.asked import FOLDER, note_asked
@@ -57,13 +56,13 @@ def open_study() -> str:
 
 @task(
     task_id="fit_setting",
-    # A laptop has memory for one at a time.
+    # One at a time, so that it fits into a laptop's memory.
     max_active_tis_per_dag=1,
     map_index_template="{{ task.op_kwargs['setting'] }}",
     doc_md="Fit one model on one input, unless that is done already, and keep its figures.",
 )
 def fit_setting(folder: str, setting: str) -> Summary:
-    """The setting's figures over the features of the form."""
+    """Fit one setting and return its results over the features of the form."""
     from smallhours.training.study.fits import Means
     from smallhours.training.study.work import fit_setting as fit
 
@@ -92,7 +91,7 @@ def fit_setting(folder: str, setting: str) -> Summary:
 
 @task(task_id="write_study", doc_md="Write `study.md`, `study.html` and the figures.")
 def write_study(folder: str) -> Summary:
-    """How much was fitted, the best of it, and where the report lies."""
+    """Write the report; return the number of fits, the best one, and the report's address."""
     from smallhours.training.study.report import Beside, write_report
 
     with plain_errors():
@@ -106,7 +105,7 @@ def write_study(folder: str) -> Summary:
 
 
 def _tell(now: "TrainingProgress") -> None:
-    """A line for each epoch of what takes hours."""
+    """Log a line for each epoch of a training that takes hours."""
     if now.step == now.steps:
         LOG.info(
             "%s: epoch %d of at most %d, loss %.4f", now.stage, now.epoch, now.epochs, now.loss
@@ -119,7 +118,7 @@ def _grid(params: Any) -> Grid:
 
 
 def _rows(params: Any, settings: Settings) -> "StudyRows":
-    """The rows of the form's tables, else of the lake."""
+    """Return the rows of the form's tables, or those of the lake."""
     if paths := [Path(name) for name in params.get("data") or ()]:
         from smallhours.training.study.tables import read_tables, rows_of
 

@@ -1,9 +1,9 @@
-"""How does a stage become an Airflow task, and what does the task's log say?
+"""Stages as Airflow tasks, with one-line errors and a retry policy.
 
-A task calls one stage function and logs its counts. When that fails on purpose, the log gets one
-line with what happened and what to do, without a traceback; the retry policy then does what the
-error calls for: a passing fault is tried again, a rate limit moves the task to when it is over,
-and what only a person can put right fails at once.
+A task calls one stage function and logs its counts. When it raises a `SmallhoursError`, the log
+gets one line with what happened and what to do, without a traceback. The retry policy then follows
+the error: a temporary fault is retried, a rate limit reschedules the task to its end, and an error
+that only a person can fix fails at once.
 """
 
 import datetime as dt
@@ -28,21 +28,21 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-# A wait up to this long is a retry; a longer one gives the worker back to others until it is over.
+# A wait up to this long is a retry; for a longer one the task is rescheduled, to free its worker.
 LONGEST_RETRY = dt.timedelta(minutes=1)
 
-# A service that is down for a whole day has missed the night; the next one makes up for it.
+# Maximum time since the run's start; after a day, the next night takes over.
 LONGEST_RUN = dt.timedelta(days=1)
 
 
 class StageStopped(SystemExit):
     """Ends a task after its error was logged.
 
-    Airflow logs any other exception once more, with the traceback of what the log already says in
-    a sentence.
+    Airflow would log any other exception once more, with a traceback of what the log already says
+    in a sentence.
 
     Attributes:
-        decision: What is to become of the task.
+        decision: The retry decision.
     """
 
     def __init__(self, decision: RetryDecision) -> None:
@@ -51,7 +51,7 @@ class StageStopped(SystemExit):
 
 
 class AsTheErrorSays(RetryPolicy):
-    """Retries what may pass, fails what will not; anything unforeseen as the DAG says."""
+    """A retry policy that follows the error; unexpected exceptions follow the DAG's defaults."""
 
     def evaluate(
         self,
@@ -60,17 +60,17 @@ class AsTheErrorSays(RetryPolicy):
         max_tries: int,
         context: Any = None,
     ) -> RetryDecision:
-        """The decision that came with the error."""
+        """Return the decision that came with the error."""
         del try_number, max_tries, context
         return exception.decision if isinstance(exception, StageStopped) else RetryDecision()
 
     def serialize(self) -> dict[str, Any]:
-        """There is nothing to configure."""
+        """Return an empty mapping: there is nothing to configure."""
         return {}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> "AsTheErrorSays":
-        """There is nothing to configure."""
+        """Return the policy: there is nothing to configure."""
         del data
         return cls()
 
@@ -99,17 +99,17 @@ def stage(
     outlets: Sequence[Asset] = (),
     trigger_rule: str = "all_success",
 ) -> Any:
-    """A task that runs one stage.
+    """Return a task that runs one stage.
 
     Args:
-        verb: The stage, which also names the task.
-        night: The partition key of the listener's night, where the DAG maps over several; else
-            it comes from the run: its partition key, or the form.
-        outlets: What others may build on once it is done.
-        trigger_rule: Of the tasks before it.
+        verb: Name of the stage, also the task's id.
+        night: Partition key of the listener's night, when the DAG maps over several; otherwise
+            it is taken from the run's partition key or the form.
+        outlets: Assets that the task updates.
+        trigger_rule: Trigger rule of the task.
 
     Returns:
-        The task, to be put in order with others.
+        The task, to be chained with others.
     """
     definition = STAGES[verb]
 
@@ -118,7 +118,7 @@ def stage(
         doc_md=definition.doc,
         outlets=list(outlets),
         trigger_rule=trigger_rule,
-        # Names the listener and the night of a mapped task, before it runs.
+        # Name a mapped task by listener and night, even before it runs.
         map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
     )
     def run_stage(night: str | None) -> Summary:
@@ -140,11 +140,11 @@ def stage(
 
 @task(task_id="choose_nights", doc_md="Which listeners' nights this run is about.")
 def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str]:
-    """Return the partition keys of this run: the listener of the form, else every one.
+    """Return the partition keys of this run: of the form's listener, or of all listeners.
 
     Args:
-        cron: When the DAG starts; a scheduled run that a later start has overtaken is skipped.
-        services: Where a listener must have logged in; whoever has not is left out.
+        cron: The DAG's schedule; a scheduled run that a later one has overtaken is skipped.
+        services: Services that a listener must have logged in to; others are left out.
 
     Raises:
         AirflowSkipException: when there is no night to run.
@@ -192,10 +192,10 @@ def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service
 
 
 def chosen_night(context: Any, settings: Settings) -> PartitionKey:
-    """The listener and the night of a run: of its partition key, else of its form.
+    """Return the listener and night of a run, from its partition key or its form.
 
-    An empty form means the first listener of the settings, and the night into which the run's
-    start falls for them.
+    The default of an empty form is the first listener in the settings, and the night of the
+    run's start in their time zone.
     """
     if key := context["dag_run"].partition_key:
         return PartitionKey.parse(key)
@@ -208,7 +208,7 @@ def run_one(definition: Stage, key: PartitionKey, settings: Settings, context: A
     night = settings.night(key.listener, key.date)
     started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
     if settings.listener(key.listener).night_at(started).date == night.date:
-        # The night is not over yet: history ends when the run starts, and stays so on a retry.
+        # The night is not over yet: cut the history off at the run's start, also for a retry.
         night = replace(night, as_of=min(night.as_of, started))
     params = context["params"]
     options = {name: params[name] for name in definition.options if params.get(name) is not None}
@@ -222,7 +222,7 @@ def run_one(definition: Stage, key: PartitionKey, settings: Settings, context: A
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Log an error of ours as one line, and end the task as the error calls for."""
+    """Log an error as one line, and end the task as the error requires."""
     try:
         yield
     except RetryLater as error:
