@@ -25,7 +25,7 @@ from benchmarks.audio_fits import LINEAR, OURS, SCIKIT, SHARED_BASIS, XGBOOST, a
 from benchmarks.measure import Cost, run_apart
 from benchmarks.set_b import (
     DEFAULT,
-    BadTable,
+    BadAudioTable,
     SetB,
     artist_cv,
     grouped_split,
@@ -40,7 +40,7 @@ Rows = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 @dataclass
-class Bench:
+class AudioBench:
     """The data on disk, and every fit so far.
 
     Attributes:
@@ -89,17 +89,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         data = load_set_b(options.data)
-    except (BadTable, OSError) as error:
+    except (BadAudioTable, OSError) as error:
         print(f"These tables cannot be measured on: {error}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(data, Path(folder))
+        bench = AudioBench(data, Path(folder))
         bench.prepare()
         print(json.dumps(measure(bench, quick=options.quick)))
     return 0
 
 
-def measure(bench: Bench, *, quick: bool) -> dict[str, Any]:
+def measure(bench: AudioBench, *, quick: bool) -> dict[str, Any]:
     """Fit all models on all splits, print the tables, and return the line of JSON."""
     data = bench.data
     report.describe(data)
@@ -179,7 +179,7 @@ class BayesSpeed:
     peak_mb_all: float
 
 
-def bayes_speed(bench: Bench) -> BayesSpeed:
+def bayes_speed(bench: AudioBench) -> BayesSpeed:
     """Compare both on the same rows at K = 1,000, and measure ours with all tags."""
     rows = grouped_split(bench.data.artists)
     theirs, scikit = bench.fit(f"{SCIKIT}:{K_SPEED}", "artists", rows)

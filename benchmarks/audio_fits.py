@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.measure import note_cost
+from benchmarks.measure import record_cost
 
 Floats = npt.NDArray[np.float64]
 Found = dict[str, Floats]
@@ -47,7 +47,7 @@ def main() -> None:
     # Imported first: loading a library takes longer than some of the fits.
     importlib.import_module(LIBRARY[model.split(":")[0]])
     with threadpool_limits(limits=1 if model.endswith(SMALL) else THREADS):
-        found = note_cost(lambda: work(model, inputs, train, test), Path(report))
+        found = record_cost(lambda: work(model, inputs, train, test), Path(report))
     np.savez(out, allow_pickle=False, **found)
 
 

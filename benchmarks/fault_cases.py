@@ -12,7 +12,7 @@ SCROBBLES = "user.getRecentTracks"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FaultCase:
     """One stage with one fault.
 
     Attributes:
@@ -110,32 +110,34 @@ _CATALOG: tuple[tuple[str, str, int], ...] = (
 )
 
 
-def cases() -> list[Case]:
+def cases() -> list[FaultCase]:
     """Return all cases."""
     return list(_all())
 
 
-def _all() -> Iterator[Case]:
+def _all() -> Iterator[FaultCase]:
     for kind, more in (*_PASSING, *_LASTFM_ONLY):
-        yield Case("sync_scrobbles", kind, SCROBBLES, 2, more)
+        yield FaultCase("sync_scrobbles", kind, SCROBBLES, 2, more)
     for kind, after, more in _CONTENT:
-        yield Case("sync_scrobbles", kind, SCROBBLES, after, more)
+        yield FaultCase("sync_scrobbles", kind, SCROBBLES, after, more)
     for kind, more in _SPOTIFY:
-        yield Case("sync_recent_plays", kind, "*/me/player/recently-played", 0, more)
-        yield Case("sync_library", kind, "*/me/tracks", 0, more)
-    yield Case("sync_library", "invalid_grant", "*", 0)
-    yield Case("sync_library", "rate_limit", "*/me/top/tracks", 1)
-    yield Case("sync_library", "null_items", "*/playlists/*/items", 0, {"count": 2})
-    yield Case("sync_library", "lastfm_error", "user.getLovedTracks", 0, {"code": 11, "times": 3})
-    yield Case("sync_library", "html_body", "user.getLovedTracks", 0, {"times": 3})
+        yield FaultCase("sync_recent_plays", kind, "*/me/player/recently-played", 0, more)
+        yield FaultCase("sync_library", kind, "*/me/tracks", 0, more)
+    yield FaultCase("sync_library", "invalid_grant", "*", 0)
+    yield FaultCase("sync_library", "rate_limit", "*/me/top/tracks", 1)
+    yield FaultCase("sync_library", "null_items", "*/playlists/*/items", 0, {"count": 2})
+    yield FaultCase(
+        "sync_library", "lastfm_error", "user.getLovedTracks", 0, {"code": 11, "times": 3}
+    )
+    yield FaultCase("sync_library", "html_body", "user.getLovedTracks", 0, {"times": 3})
     for number, (stage, method, after) in enumerate(_CATALOG):
-        yield Case(stage, "rate_limit", method, after, {"times": 0})
+        yield FaultCase(stage, "rate_limit", method, after, {"times": 0})
         kind, more = _LASTFM_ONLY[2 + number % 9]
-        yield Case(stage, kind, method, after, more)
+        yield FaultCase(stage, kind, method, after, more)
     for kind, more in _PASSING:
-        yield Case("fetch_tags", kind, "track.getTopTags", 20, more)
-    yield Case("fetch_tags", "html_body", "track.getTopTags", 20, {"times": 0})
-    yield Case("fetch_tags", "lastfm_error", "track.getTopTags", 20, {"code": 8, "times": 0})
+        yield FaultCase("fetch_tags", kind, "track.getTopTags", 20, more)
+    yield FaultCase("fetch_tags", "html_body", "track.getTopTags", 20, {"times": 0})
+    yield FaultCase("fetch_tags", "lastfm_error", "track.getTopTags", 20, {"code": 8, "times": 0})
     for kind, more in (*_PASSING, ("rate_limit", {"times": 0})):
         rule = {"service": "reccobeats", **more}
-        yield Case("fetch_audio_features", kind, "*audio-features", 1, rule)
+        yield FaultCase("fetch_audio_features", kind, "*audio-features", 1, rule)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fault_cases import Case, cases
+from benchmarks.fault_cases import FaultCase, cases
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
@@ -40,21 +40,21 @@ from smallhours.lake.tables import (
     Table,
 )
 from smallhours.runs import STAGES
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
-from tests.lake.stores import DyingDisk, Killed
+from tests.lake.stores import Killed, KilledDisk
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
 LISTENER = "default"
@@ -72,7 +72,7 @@ ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FaultOutcome:
     """The result of a case.
 
     Attributes:
@@ -97,7 +97,7 @@ class Outcome:
         return not (self.lost_rows or self.doubled_rows or self.other_rows)
 
 
-class Bench:
+class FaultBench:
     """A small world, a night without faults in it, and the lake before each of its stages.
 
     Args:
@@ -139,11 +139,11 @@ class Bench:
                 night=night,
             )
 
-    def meet(self, case: Case) -> Outcome:
+    def run_case(self, case: FaultCase) -> FaultOutcome:
         """Run a stage with a fault, then again without."""
         self.fresh()
         lake = self.before(case.stage)
-        faults = book(self._server.state)
+        faults = fault_rules_of(self._server.state)
         fault = Fault.from_json(case.rule)
         faults.add(fault)
         ended = "mended"
@@ -161,7 +161,9 @@ class Bench:
             self.run(case.stage, quiet)
         return self._judge(ended, fault.fired, quiet, lake)
 
-    def kill(self, stage: str, prepare: Callable[[Path], None], dies_at: int) -> Outcome | None:
+    def kill(
+        self, stage: str, prepare: Callable[[Path], None], dies_at: int
+    ) -> FaultOutcome | None:
         """Kill a stage at one disk operation, then run it again.
 
         Args:
@@ -176,7 +178,7 @@ class Bench:
         lake = self._new()
         self._copy(self._folder / f"after-{stage}", lake)
         prepare(lake)
-        disk = DyingDisk(dies_at)
+        disk = KilledDisk(dies_at)
         try:
             self.run(stage, lake, LocalFiles(lake, disk=disk))
         except Killed:
@@ -194,7 +196,7 @@ class Bench:
         lake = self._new()
         self._copy(self._folder / f"after-{stage}", lake)
         prepare(lake)
-        disk = DyingDisk(sys.maxsize)
+        disk = KilledDisk(sys.maxsize)
         self.run(stage, lake, LocalFiles(lake, disk=disk))
         return disk.done
 
@@ -204,7 +206,7 @@ class Bench:
         self._copy(self._folder / f"before-{stage}", lake)
         return lake
 
-    def _judge(self, ended: str, fired: int, quiet: Path, lake: Path) -> Outcome:
+    def _judge(self, ended: str, fired: int, quiet: Path, lake: Path) -> FaultOutcome:
         same = _content(quiet) == _content(lake)
         lost = doubled = other = 0
         if not same:
@@ -215,7 +217,7 @@ class Bench:
                 other += len(keys)
                 lost += sum(n for row, n in gone.items() if row[0] not in keys)
                 doubled += sum(n for row, n in more.items() if row[0] not in keys)
-        return Outcome(ended, fired, lost, doubled, other, same)
+        return FaultOutcome(ended, fired, lost, doubled, other, same)
 
     def _new(self) -> Path:
         self._copies += 1
@@ -228,12 +230,12 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path) -> Iterator[Bench]:
+def bench(folder: Path) -> Iterator[FaultBench]:
     """Build the bench over a world of 120 artists and a little more than a year, in a folder."""
     begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
     world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
     with SandboxServer(SandboxState(world)) as server:
-        yield Bench(folder, world, server)
+        yield FaultBench(folder, world, server)
 
 
 def forget_two_months(lake: Path) -> None:
@@ -254,7 +256,7 @@ KILLS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
-def kills(on: Bench, stage: str, *, every: int = 1) -> Iterator[tuple[str, Outcome]]:
+def kills(on: FaultBench, stage: str, *, every: int = 1) -> Iterator[tuple[str, FaultOutcome]]:
     """Kill a stage at each, or each n-th, write operation of its disk."""
     operations = enumerate(on.operations(stage, KILLS[stage]), 1)
     # Only write operations matter: reads change nothing.
@@ -307,10 +309,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.write:
         DOCS.write_text(table(), encoding="utf-8")
-    outcomes: list[Outcome] = []
+    outcomes: list[FaultOutcome] = []
     with tempfile.TemporaryDirectory() as folder, bench(Path(folder)) as on:
         begun = time.perf_counter()
-        outcomes += [_say(str(case), on.meet(case)) for case in cases()]
+        outcomes += [_say(str(case), on.run_case(case)) for case in cases()]
         for stage in KILLS:
             killed = kills(on, stage, every=arguments.kills)
             outcomes += [_say(name, outcome) for name, outcome in killed]
@@ -329,7 +331,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _say(name: str, outcome: Outcome) -> Outcome:
+def _say(name: str, outcome: FaultOutcome) -> FaultOutcome:
     verdict = "same bytes" if outcome.same_bytes else "same rows" if outcome.whole else "DIFFERS"
     verdict = verdict if outcome.fired else "DID NOT HAPPEN"
     counts = f" lost {outcome.lost_rows}, doubled {outcome.doubled_rows}"
@@ -341,24 +343,26 @@ def _say(name: str, outcome: Outcome) -> Outcome:
 @contextmanager
 def _clients(settings: Settings) -> Iterator[dict[str, Any]]:
     services = settings.services
-    patience = Patience(first_wait_s=0.01)
+    retry_policy = RetryPolicy(initial_wait_s=0.01)
     with ExitStack() as open_ones:
         lastfm = LastfmClient(
             LASTFM_API_KEY,
             api_url=services.lastfm.api_url,
             calls_per_second=FAST,
             timeout_s=TIMEOUT_S,
-            budget=TokenBucket(FAST, burst=100),
-            patience=patience,
+            rate_limit=TokenBucket(FAST, burst=100),
+            retry_policy=retry_policy,
         )
         spotify = SpotifyClient(
             SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada"),
             settings=services.spotify,
-            budget=TokenBucket(FAST, burst=100),
-            patience=patience,
+            rate_limit=TokenBucket(FAST, burst=100),
+            retry_policy=retry_policy,
         )
         reccobeats = ReccobeatsClient(
-            settings=services.reccobeats, budget=TokenBucket(FAST, burst=100), patience=patience
+            settings=services.reccobeats,
+            rate_limit=TokenBucket(FAST, burst=100),
+            retry_policy=retry_policy,
         )
         for each in (lastfm, spotify, reccobeats):
             open_ones.callback(each.close)

@@ -23,51 +23,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.rough_names import not_there, spelt_otherwise
-from smallhours.catalog.matching import Sought
-from smallhours.catalog.spotify_ids import Finding, SpotifyIds
+from benchmarks.rough_names import absent_names, respelled
+from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
+from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import Spotify
+from smallhours.settings import SpotifySettings
 
 ARTISTS, TRACKS, SCROBBLES = 3_000, 40_000, 20_000
 # Factor by which a difficult recording is drawn more often than a plain one.
 ODD_WEIGHT = 8.0
 # The client mostly waits for the network, but the sandbox answers one request at a time.
 WORKERS = 2
-ENOUGH = 1_000_000
+UNLIMITED_RATE = 1_000_000
 NIGHT = dt.date(2026, 11, 2)
 GOAL_PRECISION, GOAL_RECALL = 0.995, 0.97
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class NameLookup:
     """A lookup with its right answer.
 
     Attributes:
-        sought: The names to look up.
+        wanted_track: The names to look up.
         kind: The row of the table.
         track: The right track of the world; None when it does not exist.
     """
 
-    sought: Sought
+    wanted_track: WantedTrack
     kind: str
     track: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LookupResult:
     """The answer to a lookup, and whether it is right."""
 
-    question: Question
-    finding: Finding
+    question: NameLookup
+    finding: IdLookup
     right: bool
 
     @property
@@ -104,7 +104,9 @@ def main() -> None:
 
 def draw(world: World, count: int, seed: int) -> list[int]:
     """Draw tracks of different recordings, difficult ones more often."""
-    weight = np.array([ODD_WEIGHT if odd(world, t) else 1.0 for t in range(world.n_tracks)])
+    weight = np.array(
+        [ODD_WEIGHT if is_difficult(world, t) else 1.0 for t in range(world.n_tracks)]
+    )
     rng = np.random.default_rng([seed, count])
     order = rng.choice(world.n_tracks, world.n_tracks, replace=False, p=weight / weight.sum())
     first: dict[tuple[int, str], int] = {}
@@ -116,7 +118,7 @@ def draw(world: World, count: int, seed: int) -> list[int]:
     return list(first.values())
 
 
-def odd(world: World, track: int) -> bool:
+def is_difficult(world: World, track: int) -> bool:
     """Return True if the names are of a kind that is difficult to look up."""
     title, scrobbled = world.track_title[track], world.track_lastfm_title[track]
     artist = world.artist_name[world.track_artist[track]]
@@ -124,42 +126,44 @@ def odd(world: World, track: int) -> bool:
     return not plain or title != scrobbled or bool(world.track_version[track])
 
 
-def look_up(world: World, questions: list[Question]) -> tuple[list[Answer], int]:
+def look_up(world: World, questions: list[NameLookup]) -> tuple[list[LookupResult], int]:
     """Look up each question in the sandbox; return the answers and the number of searches."""
     with SandboxServer(SandboxState(world)) as sandbox:
-        settings = Spotify(
+        settings = SpotifySettings(
             api_url=sandbox.spotify_url,
             accounts_url=f"{sandbox.url}/",
-            calls_per_second=ENOUGH,
-            calls_per_day=ENOUGH,
+            calls_per_second=UNLIMITED_RATE,
+            calls_per_day=UNLIMITED_RATE,
         )
         listener = next(iter(world.listeners))
         credentials = SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{listener}")
-        budget = TokenBucket(ENOUGH, burst=ENOUGH)
-        with SpotifyClient(credentials, settings=settings, budget=budget) as client:
+        rate_limit = TokenBucket(UNLIMITED_RATE, burst=UNLIMITED_RATE)
+        with SpotifyClient(credentials, settings=settings, rate_limit=rate_limit) as client:
 
-            def ask(question: Question) -> Answer:
-                finding = SpotifyIds(client, NIGHT).search(question.sought)
-                return Answer(question, finding, _is_right(world, question, finding))
+            def ask(question: NameLookup) -> LookupResult:
+                finding = SpotifyIds(client, NIGHT).search(question.wanted_track)
+                return LookupResult(question, finding, _is_right(world, question, finding))
 
             with ThreadPoolExecutor(WORKERS) as pool:
                 answers = list(pool.map(ask, questions))
             return answers, client.calls["GET search"]
 
 
-def _questions(world: World, arguments: argparse.Namespace) -> Iterator[Question]:
+def _questions(world: World, arguments: argparse.Namespace) -> Iterator[NameLookup]:
     rng = np.random.default_rng([arguments.seed, 1])
     for track in draw(world, arguments.sample, arguments.seed):
         artist = world.artist_name[world.track_artist[track]]
-        yield Question(Sought(artist, world.track_lastfm_title[track]), _kind(world, track), track)
+        yield NameLookup(
+            WantedTrack(artist, world.track_lastfm_title[track]), _kind(world, track), track
+        )
     rough = draw(world, arguments.rough, arguments.seed + 1)
-    for track, way, names in spelt_otherwise(world, rough, rng):
-        yield Question(Sought(*names), f"spelt: {way}", track)
-    for names in not_there(world, draw(world, arguments.absent, arguments.seed + 2), rng):
-        yield Question(Sought(*names), "not there", None)
+    for track, way, names in respelled(world, rough, rng):
+        yield NameLookup(WantedTrack(*names), f"spelt: {way}", track)
+    for names in absent_names(world, draw(world, arguments.absent, arguments.seed + 2), rng):
+        yield NameLookup(WantedTrack(*names), "not there", None)
 
 
-def figures(answers: Iterable[Answer]) -> tuple[float, float]:
+def figures(answers: Iterable[LookupResult]) -> tuple[float, float]:
     """Return precision and recall."""
     answers = list(answers)
     right = sum(answer.right for answer in answers)
@@ -168,7 +172,7 @@ def figures(answers: Iterable[Answer]) -> tuple[float, float]:
     return right / found if found else 1.0, right / there if there else 1.0
 
 
-def _is_right(world: World, question: Question, finding: Finding) -> bool:
+def _is_right(world: World, question: NameLookup, finding: IdLookup) -> bool:
     if finding.spotify_id is None or question.track is None:
         return False
     found = world.lookup.spotify[finding.spotify_id]
@@ -180,11 +184,11 @@ def _kind(world: World, track: int) -> str:
         return version
     if world.track_featured[track]:
         return "studio, with guests"
-    return "studio, odd names" if odd(world, track) else "studio"
+    return "studio, odd names" if is_difficult(world, track) else "studio"
 
 
-def _print_kinds(answers: list[Answer]) -> None:
-    kinds: dict[str, list[Answer]] = defaultdict(list)
+def _print_kinds(answers: list[LookupResult]) -> None:
+    kinds: dict[str, list[LookupResult]] = defaultdict(list)
     for answer in answers:
         kinds[answer.question.kind].append(answer)
     print(f"\n{'kind':<26}{'asked':>7}{'found':>7}{'wrong':>7}{'precision':>11}{'recall':>9}")
@@ -214,13 +218,13 @@ def _print_keys(world: World) -> None:
     )
 
 
-def _print_failures(world: World, answers: list[Answer], most: int) -> None:
+def _print_failures(world: World, answers: list[LookupResult], most: int) -> None:
     wrong = [answer for answer in answers if answer.found and not answer.right]
     missed = [answer for answer in answers if answer.there and not answer.found]
     for name, failed in (("wrong", wrong), ("missed", missed)):
         print(f"\n{name}: {len(failed)}")
         for answer in failed[:most]:
-            asked, track = answer.question.sought, answer.question.track
+            asked, track = answer.question.wanted_track, answer.question.track
             meant = "not there" if track is None else f"there as {world.track_title[track]!r}"
             print(f"  {asked.artist} – {asked.title}  [{answer.question.kind}; {meant}]")
             if (found := answer.finding.track) is not None:

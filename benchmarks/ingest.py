@@ -24,8 +24,8 @@ from benchmarks.ingest_stages import (
     DONE,
     FAST,
     LISTENER,
-    Asked,
-    ListeningServer,
+    RecordedCall,
+    RecordingServer,
     latency,
     run_stages,
     settings_of,
@@ -66,7 +66,7 @@ def main() -> None:
     figures: dict[str, float] = {}
     with (
         tempfile.TemporaryDirectory() as name,
-        ListeningServer(SandboxState(world)) as server,
+        RecordingServer(SandboxState(world)) as server,
     ):
         folder = Path(name)
         figures["rate_utilization"] = measure_rate(server, folder, arguments.seconds)
@@ -76,7 +76,7 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def measure_rate(server: ListeningServer, folder: Path, seconds: float) -> float:
+def measure_rate(server: RecordingServer, folder: Path, seconds: float) -> float:
     """Return calls made per calls allowed in a first sync; the lower of one process and two."""
     before = ("sync_scrobbles", "update_tracks", "fetch_neighbours")
     run_stages(before, folder / "rate", server.url, FAST)
@@ -112,7 +112,7 @@ def measure_rate(server: ListeningServer, folder: Path, seconds: float) -> float
 
 
 def measure_kills(
-    server: ListeningServer,
+    server: RecordingServer,
     world: World,
     folder: Path,
     times: int,
@@ -150,7 +150,7 @@ def measure_kills(
     return again
 
 
-def _kill(server: ListeningServer, verb: str, lake: Path, after_s: float) -> float | None:
+def _kill(server: RecordingServer, verb: str, lake: Path, after_s: float) -> float | None:
     """Kill a stage some time after its next call; return when, unless it was done before."""
     already = len(server.asked)
     done = lake.with_name(DONE)
@@ -165,10 +165,10 @@ def _kill(server: ListeningServer, verb: str, lake: Path, after_s: float) -> flo
     return None if done.exists() else moment
 
 
-def repeated(asked: Sequence[Asked], killed: Sequence[float]) -> tuple[int, int]:
+def repeated(asked: Sequence[RecordedCall], killed: Sequence[float]) -> tuple[int, int]:
     """Count calls that were repeated after an answer, and those repeated while under way."""
     lost = cut_off = 0
-    last: dict[str, Asked] = {}
+    last: dict[str, RecordedCall] = {}
     for each in sorted(asked, key=lambda each: each.at):
         before = last.get(each.question)
         if before is not None:
@@ -179,7 +179,7 @@ def repeated(asked: Sequence[Asked], killed: Sequence[float]) -> tuple[int, int]
     return lost, cut_off
 
 
-def measure_night(server: ListeningServer, world: World, folder: Path) -> float:
+def measure_night(server: RecordingServer, world: World, folder: Path) -> float:
     """Return the calls of a normal night divided by the minimum for the same data."""
     state = SandboxState(world)
     server.serve(state)

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import note_cost, run_apart
-from smallhours.catalog.tags import keep_tags
-from smallhours.catalog.tracks import remember_tracks
+from benchmarks.measure import record_cost, run_apart
+from smallhours.catalog.tags import store_tags
+from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.files import Disk, LocalFiles
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import PLAYS, TRACK_TAGS
-from smallhours.listening.history import around, store
-from smallhours.listening.matching import unify
+from smallhours.listening.history_merge import unify
+from smallhours.listening.play_storage import load_plays_around, store
 from smallhours.listening.plays import LASTFM, plays_frame
 
 LISTENER = "default"
@@ -32,7 +32,7 @@ PLAYED, KNOWN, TAGGED, TAGS_EACH = 90_000, 20_000, 50_000, 100
 NEW_PLAYS, NEW_TRACKS, NEW_TAGGED = 150, 300, 350
 
 
-class CountingDisk(Disk):
+class CountingMergeDisk(Disk):
     """A disk that counts the bytes read and written."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def build(folder: Path) -> None:
         )
         lake.merge(TRACK_TAGS, rows, partition={"prefix": str(prefix)})
     named = pd.DataFrame(names[:KNOWN], columns=["artist", "title"])
-    remember_tracks(lake, named, night=NIGHT - dt.timedelta(days=30))
+    add_tracks(lake, named, night=NIGHT - dt.timedelta(days=30))
     ends = UNTIL - dt.timedelta(days=1)
     times = [ends - dt.timedelta(minutes=35 * number) for number in range(PLAYED)]
     plays = _plays(times, rng.integers(0, KNOWN, PLAYED))
@@ -109,13 +109,13 @@ def merge(lake: Lake) -> None:
     since = UNTIL - dt.timedelta(hours=12)
     plays = _plays(times, rng.integers(0, KNOWN, NEW_PLAYS))
     plays = plays[plays["played_at"] >= since].reset_index(drop=True)
-    stored = around(lake, LISTENER, since, UNTIL)
+    stored = load_plays_around(lake, LISTENER, since, UNTIL)
     unified = unify(stored, plays, source=LASTFM, since=since, until=UNTIL)
     store(lake, LISTENER, stored, unified)
     new = pd.DataFrame(
         [_name(TAGGED + number) for number in range(NEW_TRACKS)], columns=["artist", "title"]
     )
-    remember_tracks(lake, new, night=NIGHT)
+    add_tracks(lake, new, night=NIGHT)
     tagged = [identify(*_name(number)).track_key for number in rng.integers(0, TAGGED, NEW_TAGGED)]
     tags = pd.DataFrame(
         [
@@ -124,7 +124,7 @@ def merge(lake: Lake) -> None:
             for number in range(TAGS_EACH)
         ]
     )
-    keep_tags(lake, TRACK_TAGS, tags, night=NIGHT)
+    store_tags(lake, TRACK_TAGS, tags, night=NIGHT)
 
 
 def _name(number: int) -> tuple[str, str]:
@@ -144,10 +144,10 @@ def _plays(
 def main() -> None:
     """Merge a night into the lake of the first argument, for `measure_merge`."""
     folder, counts, report = map(Path, sys.argv[1:])
-    disk = CountingDisk()
+    disk = CountingMergeDisk()
     lake = Lake(str(folder), files=LocalFiles(folder, disk=disk))
     begun = time.process_time()
-    note_cost(lambda: merge(lake), report)
+    record_cost(lambda: merge(lake), report)
     cpu_s = time.process_time() - begun
     moved = {"read": disk.bytes_read, "written": disk.bytes_written, "cpu_s": cpu_s}
     counts.write_text(json.dumps(moved))

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smallhours.runs import STAGES, Run
-from smallhours.sandbox.faults import Fault, book
+from smallhours.runs import STAGES, RunContext
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
@@ -34,7 +34,7 @@ DONE = "done"
 
 
 @dataclass
-class Asked:
+class RecordedCall:
     """One call of a service, with its times.
 
     Attributes:
@@ -48,7 +48,7 @@ class Asked:
     answered: float = math.inf
 
 
-class Secrets:
+class SandboxSecrets:
     """The sandbox's public credentials."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
@@ -61,17 +61,17 @@ class Secrets:
         del listener
         return SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada")
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """Ignore the token: the sandbox's tokens do not change."""
         raise AssertionError(f"{listener} was not to get {token}")
 
 
-class ListeningServer(SandboxServer):
+class RecordingServer(SandboxServer):
     """A sandbox that records each call, with its times."""
 
     def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
-        self.asked: list[Asked] = []
+        self.asked: list[RecordedCall] = []
 
     def serve(self, state: SandboxState) -> None:
         """Serve a state, recording its calls."""
@@ -84,11 +84,11 @@ class ListeningServer(SandboxServer):
             if scope["type"] != "http" or scope["path"].startswith(("/_sandbox", "/api/token")):
                 await app(scope, receive, send)
                 return
-            noted: list[Asked] = []
+            noted: list[RecordedCall] = []
 
             def note(query: bytes) -> None:
                 asked = _questions(scope["path"], query.decode("latin-1"))
-                noted.extend(Asked(each, time.monotonic()) for each in asked)
+                noted.extend(RecordedCall(each, time.monotonic()) for each in asked)
                 self.asked.extend(noted)
 
             async def hear() -> Message:
@@ -129,7 +129,7 @@ def run_stages(
 ) -> None:
     """Run stages as their commands do, with the budgets and the journal beside the lake."""
     settings = settings_of(url, lake, rate, archive=archive)
-    with Run(LISTENER, settings.night(LISTENER, night), settings, Secrets()) as run:
+    with RunContext(LISTENER, settings.night(LISTENER, night), settings, SandboxSecrets()) as run:
         for verb in verbs:
             STAGES[verb](run)
 
@@ -137,7 +137,7 @@ def run_stages(
 @contextmanager
 def latency(server: SandboxServer) -> Iterator[None]:
     """Delay every answer as long as Last.fm's take."""
-    rules = book(server.state)
+    rules = fault_rules_of(server.state)
     rules.add(Fault("slow", seconds=LATENCY_S, times=0))
     yield
     rules.clear()

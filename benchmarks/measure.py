@@ -37,7 +37,7 @@ def run_apart(module: str, arguments: list[str], report: Path) -> Cost:
     return Cost(**json.loads(report.read_text()))
 
 
-def note_cost(work: Callable[[], T], report: Path) -> T:
+def record_cost(work: Callable[[], T], report: Path) -> T:
     """Do the work and write its cost to `report`, for `run_apart`."""
     start = time.perf_counter()
     done = work()

@@ -36,13 +36,13 @@ from smallhours.lake.tables import (
     TRACK_TAGS,
     TRACKS,
 )
-from smallhours.local.parts import free_ports
+from smallhours.local.processes import free_ports
 from smallhours.runs import NIGHTLY
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 LISTENER = "default"
 NIGHT_AFTER_LOG = "2026-11-17"
-ENOUGH = 1_000_000
+UNLIMITED_RATE = 1_000_000
 
 _SETTINGS = """\
 [listeners.{listener}]
@@ -74,7 +74,7 @@ lastfm_calls_per_night = {calls}
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class CommandCost:
     """The cost of a command: wall-clock seconds, and its peak memory (RSS, MB)."""
 
     wall_s: float
@@ -152,7 +152,7 @@ def replay(arguments: argparse.Namespace) -> dict[str, object]:
 
 def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, object]:
     environment = _environment(arguments, url, folder)
-    costs: dict[str, Cost] = {}
+    costs: dict[str, CommandCost] = {}
     print(f"\n{'stage':<24}{'wall s':>8}{'peak MB':>9}  calls", flush=True)
     for verb in (stage.verb for stages in NIGHTLY.values() for stage in stages):
         before = _calls(url)
@@ -180,7 +180,7 @@ def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str
     }
 
 
-def run_measured(command: list[str], env: dict[str, str]) -> Cost:
+def run_measured(command: list[str], env: dict[str, str]) -> CommandCost:
     """Run a command to its end and measure it.
 
     Raises:
@@ -192,7 +192,7 @@ def run_measured(command: list[str], env: dict[str, str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"error: {' '.join(command)} failed.")
-    return Cost(time.perf_counter() - started, usage.ru_maxrss / 1024)
+    return CommandCost(time.perf_counter() - started, usage.ru_maxrss / 1024)
 
 
 def _start_sandbox(
@@ -209,7 +209,11 @@ def _environment(arguments: argparse.Namespace, url: str, folder: Path) -> dict[
     settings = folder / "smallhours.toml"
     settings.write_text(
         _SETTINGS.format(
-            listener=LISTENER, url=url, enough=ENOUGH, calls=arguments.calls, features=features
+            listener=LISTENER,
+            url=url,
+            enough=UNLIMITED_RATE,
+            calls=arguments.calls,
+            features=features,
         )
     )
     spotify = {

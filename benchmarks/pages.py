@@ -26,21 +26,21 @@ from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, RECOMMENDATIONS
+from smallhours.pages.airflow_bridge import AirflowBridge
 from smallhours.pages.app import PREFIX, create_app
-from smallhours.pages.host import Host
-from smallhours.settings import Training
+from smallhours.settings import TrainingSettings
+from smallhours.simulation.ground_truth import WorldSize
 from smallhours.simulation.installation import settings_for
-from smallhours.simulation.nights import Life, live
-from smallhours.simulation.rivals import OURS
-from smallhours.simulation.world import Size
-from smallhours.training.profile_stage import describe_taste
-from smallhours.training.study.asked import FOLDER, note_asked, studies_in
-from smallhours.training.study.fits import Means
+from smallhours.simulation.listener import SimulationSpec, run_simulation
+from smallhours.simulation.rankers import OURS
+from smallhours.training.profile_stages import describe_taste
+from smallhours.training.study.execution import run_study
+from smallhours.training.study.fits import FitResources
 from smallhours.training.study.grid import Grid
 from smallhours.training.study.lake_rows import lake_rows
-from smallhours.training.study.report import Beside, write_report
+from smallhours.training.study.report import ComparisonFigures, write_report
 from smallhours.training.study.results import StudyFolder
-from smallhours.training.study.work import carry_out
+from smallhours.training.study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"
 TIMES = 15
@@ -83,8 +83,8 @@ def main() -> None:
 
 def _live(lake: Path, scrobbles: int, nights: int) -> None:
     print("living through the nights …", file=sys.stderr, flush=True)
-    size = Size(artists=1_500, tracks=20_000, scrobbles=scrobbles)
-    live(Life(LISTENER, OURS, nights, 1983, size, (LISTENER,)), lake)
+    size = WorldSize(artists=1_500, tracks=20_000, scrobbles=scrobbles)
+    run_simulation(SimulationSpec(LISTENER, OURS, nights, 1983, size, (LISTENER,)), lake)
     # The simulation does not run the stages that only the pages need.
     settings, kept = settings_for(LISTENER, "http://127.0.0.1:9", lake), Lake(str(lake))
     last = max(part["night"] for part in kept.partitions(RECOMMENDATIONS))
@@ -97,12 +97,12 @@ def _study(lake: Lake) -> str:
     if known:
         return known[0]
     print("carrying out a study …", file=sys.stderr, flush=True)
-    rows = lake_rows(lake, LISTENER, Training().sources)
+    rows = lake_rows(lake, LISTENER, TrainingSettings().sources)
     folder = StudyFolder(lake.files, f"{FOLDER}/{rows.fingerprint()}-{GRID.seed}")
     folder.open(rows, GRID.seed)
-    note_asked(folder, rows, GRID, at=dt.datetime.now(dt.UTC))
-    carry_out(folder, rows, GRID, Means(), lambda *_told: None)
-    write_report(folder, rows, GRID, Beside({}, None))
+    store_request(folder, rows, GRID, at=dt.datetime.now(dt.UTC))
+    run_study(folder, rows, GRID, FitResources(), lambda *_told: None)
+    write_report(folder, rows, GRID, ComparisonFigures({}, None))
     return _study(lake)
 
 
@@ -116,7 +116,7 @@ def _set_surroundings(folder: Path, lake: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Took:
+class PageCost:
     """The cost of a page.
 
     Attributes:
@@ -132,7 +132,7 @@ class Took:
     size: int
 
 
-def _measure(study: str) -> dict[str, Took]:
+def _measure(study: str) -> dict[str, PageCost]:
     """Measure the cost of each page.
 
     Args:
@@ -155,15 +155,15 @@ def _measure(study: str) -> dict[str, Took]:
                 answer.raise_for_status()
             median = statistics.median(wall[1:])
             busy = statistics.median(computing[1:])
-            found[name] = Took(wall[0], median, busy, len(answer.content))
+            found[name] = PageCost(wall[0], median, busy, len(answer.content))
     return found
 
 
-def _open_house() -> Host:
+def _open_house() -> AirflowBridge:
     """Return a host that allows everything."""
-    return Host(
+    return AirflowBridge(
         may_read=lambda: None,
-        writes=lambda: True,
+        may_write=lambda: True,
         trigger=lambda _dag, _conf: "",
         partition_of=lambda _dag, _run: None,
         warning=lambda _listener: "",

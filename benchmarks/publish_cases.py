@@ -64,7 +64,7 @@ RARE_EDITS = ("renames it", "removes the marker", "deletes it")
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PublishScene:
     """The tracks in the playlist, and the list to be written.
 
     Attributes:
@@ -85,24 +85,24 @@ class Scene:
     rollback: bool = False
 
 
-SCENES: Mapping[str, Scene] = MappingProxyType(
+SCENES: Mapping[str, PublishScene] = MappingProxyType(
     {
         scene.name: scene
         for scene in (
-            Scene("first night", first=True),
-            Scene("second night"),
-            Scene("own items", own=True),
-            Scene("ranked anew", again=True),
-            Scene("rollback", rollback=True),
-            Scene("500 tracks", size=500, own=True),
-            Scene("first 250 tracks", size=250, first=True),
+            PublishScene("first night", first=True),
+            PublishScene("second night"),
+            PublishScene("own items", own=True),
+            PublishScene("ranked anew", again=True),
+            PublishScene("rollback", rollback=True),
+            PublishScene("500 tracks", size=500, own=True),
+            PublishScene("first 250 tracks", size=250, first=True),
         )
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PublishCase:
     """One trouble in one scene.
 
     Attributes:
@@ -124,7 +124,9 @@ class Case:
         return f"{self.scene}: {what}, {self.at}"
 
 
-def cases(requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]) -> list[Case]:
+def cases(
+    requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]
+) -> list[PublishCase]:
     """Return all cases.
 
     Args:
@@ -135,13 +137,13 @@ def cases(requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]
         *_kills(requests, operations),
         *_faults(requests),
         *_edits(requests),
-        *(Case(scene, "quiet") for scene in SCENES),
+        *(PublishCase(scene, "quiet") for scene in SCENES),
     ]
 
 
-def representative(every: Iterable[Case]) -> list[Case]:
+def representative(every: Iterable[PublishCase]) -> list[PublishCase]:
     """Choose one case of each kind of trouble, in the middle of a short run."""
-    groups: dict[tuple[str, str], list[Case]] = {}
+    groups: dict[tuple[str, str], list[PublishCase]] = {}
     for case in every:
         if SCENES[case.scene].size <= 100 and case.trouble != "quiet":
             groups.setdefault((case.trouble, case.what), []).append(case)
@@ -164,32 +166,34 @@ def _places(scene: str, requests: list[str]) -> list[int]:
 
 def _kills(
     requests: Mapping[str, list[str]], operations: Mapping[str, list[str]]
-) -> Iterator[Case]:
+) -> Iterator[PublishCase]:
     for scene, made in requests.items():
         for at in _places(scene, made):
-            yield Case(scene, "kill at request", at=at)
+            yield PublishCase(scene, "kill at request", at=at)
     for scene in ("first night", "own items", "rollback"):
         for at, name in enumerate(operations[scene], 1):
             if name not in ("read", "walk"):
-                yield Case(scene, "kill at disk operation", at=at)
+                yield PublishCase(scene, "kill at disk operation", at=at)
 
 
-def _faults(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+def _faults(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
     for what, rule in PASSING.items():
         for scene in ("first night", "own items"):
             for at in _few(scene, requests, every=what in ("500 once", "half a body")):
-                yield Case(scene, "fault", what, at, rule)
+                yield PublishCase(scene, "fault", what, at, rule)
     for what, rule in LASTING.items():
         for scene in ("first night", "own items", "500 tracks"):
             for at in _few(scene, requests, every=what == "access revoked"):
-                yield Case(scene, "fault", what, at, rule)
+                yield PublishCase(scene, "fault", what, at, rule)
     yield from _acknowledged(requests)
     for scene in ("second night", "own items"):
-        yield Case(scene, "fault", "rows without a track", 1, {"kind": "null_items", "count": 2})
-    yield Case("first night", "fault", "public anyway", 1, {"kind": "public_anyway"})
+        yield PublishCase(
+            scene, "fault", "rows without a track", 1, {"kind": "null_items", "count": 2}
+        )
+    yield PublishCase("first night", "fault", "public anyway", 1, {"kind": "public_anyway"})
 
 
-def _acknowledged(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+def _acknowledged(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
     """Each of these faults at each add of each scene."""
     for what, rule in ACKNOWLEDGED.items():
         match = f"{'GET' if rule['kind'] == 'stale_reads' else 'POST'} /v1/playlists/*"
@@ -199,7 +203,7 @@ def _acknowledged(requests: Mapping[str, list[str]]) -> Iterator[Case]:
                     # The requests before it that the fault is asked about.
                     after = sum(fnmatchcase(each, match) for each in made[: at - 1])
                     placed = {**rule, "match": match, "after": after}
-                    yield Case(scene, "fault", what, at, placed)
+                    yield PublishCase(scene, "fault", what, at, placed)
 
 
 def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[int]:
@@ -210,14 +214,14 @@ def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[
     return places
 
 
-def _edits(requests: Mapping[str, list[str]]) -> Iterator[Case]:
+def _edits(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
     for what in EDITS:
         for scene in ("second night", "own items", "ranked anew"):
             step = 1 if scene == "second night" else 5
             for at in _places(scene, requests[scene])[::step]:
-                yield Case(scene, "edit", what, at)
+                yield PublishCase(scene, "edit", what, at)
     for what in RARE_EDITS:
         for at in _places("second night", requests["second night"])[::2]:
-            yield Case("second night", "edit", what, at)
+            yield PublishCase("second night", "edit", what, at)
     for at in _places("500 tracks", requests["500 tracks"])[::6]:
-        yield Case("500 tracks", "edit", EDITS[0], at)
+        yield PublishCase("500 tracks", "edit", EDITS[0], at)

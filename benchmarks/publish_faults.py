@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.publish_cases import SCENES, Case, cases
-from benchmarks.publish_judging import Outcome
-from benchmarks.publish_stage import Stage, stage
+from benchmarks.publish_cases import SCENES, PublishCase, cases
+from benchmarks.publish_judging import PublishOutcome
+from benchmarks.publish_stage import PublishBench, stage
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.world import World
 
@@ -36,7 +36,9 @@ TROUBLES = {
 
 
 @contextmanager
-def opened(folder: Path, world: World | None = None) -> Iterator[tuple[Stage, list[Case]]]:
+def open_bench(
+    folder: Path, world: World | None = None
+) -> Iterator[tuple[PublishBench, list[PublishCase]]]:
     """Open a test stage, with all its cases."""
     world = world or generate_world(seed=1983, artists=150, tracks=2_400, scrobbles=1_500)
     with stage(folder, world) as ready:
@@ -46,7 +48,7 @@ def opened(folder: Path, world: World | None = None) -> Iterator[tuple[Stage, li
         yield ready, cases(requests, operations)
 
 
-def table(played: Sequence[Case]) -> str:
+def table(played: Sequence[PublishCase]) -> str:
     """Return docs/publish-faults.md: the cases, counted by scene and trouble."""
     counts = Counter((case.trouble, case.what, case.scene) for case in played)
     lines = [
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="each n-th case only")
     arguments = parser.parse_args()
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as (on, every):
+    with tempfile.TemporaryDirectory() as folder, open_bench(Path(folder)) as (on, every):
         if arguments.write:
             DOCS.write_text(table(every), encoding="utf-8")
         outcomes = [_say(case, on.play(case)) for case in every[:: arguments.every]]
@@ -115,7 +117,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _say(case: Case, outcome: Outcome) -> Outcome:
+def _say(case: PublishCase, outcome: PublishOutcome) -> PublishOutcome:
     verdict = "" if outcome.good else f"  {outcome}"
     print(f"{case!s:<75} {outcome.ended:<16} {outcome.left:<14}{verdict}", flush=True)
     return outcome

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.publish_cases import Scene
-from smallhours.catalog.tracks import remember_tracks
+from benchmarks.publish_cases import PublishScene
+from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
@@ -21,11 +21,11 @@ from smallhours.playlist.publish import publish_playlist
 from smallhours.playlist.rollback import rollback
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours.sandbox.state import Playlist, PlaylistItem, SandboxState
+from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem, SandboxState
 from smallhours.sandbox.world import World
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
 from tests.lake.stores import Killed
@@ -41,7 +41,7 @@ EPISODE = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
 NEVER = 10**9
 
 
-class DyingBudget(TokenBucket):
+class KillingRateLimit(TokenBucket):
     """A rate limit whose process is killed before its n-th request."""
 
     def __init__(self, dies_at: int = NEVER) -> None:
@@ -58,7 +58,7 @@ class DyingBudget(TokenBucket):
 
 
 @dataclass
-class Meddling:
+class ListenerEdits:
     """The listener's edits, as conditions on the final playlist.
 
     Attributes:
@@ -79,20 +79,20 @@ class Meddling:
 
 
 @dataclass
-class Household:
+class ListenerFixture:
     """One listener's Spotify and lake, in one scene."""
 
     world: World
     server: SandboxServer
     settings: Settings
     lake: Path
-    scene: Scene
+    scene: PublishScene
     tracks: dict[str, int]
 
     def __post_init__(self) -> None:
         self.lists = _lists(list(self.tracks), self.scene)
         self.requests: list[str] = []
-        self.meddling = Meddling()
+        self.meddling = ListenerEdits()
 
     @property
     def state(self) -> SandboxState:
@@ -104,7 +104,7 @@ class Household:
         ids = self.world.track_spotify_id
         return [f"spotify:track:{ids[self.tracks[key]]}" for key in self.lists[which]]
 
-    def ours(self) -> list[Playlist]:
+    def ours(self) -> list[SandboxPlaylist]:
         """Return the playlists that we made, the newest last."""
         return [one for one in self.state.playlists.values() if one.by_app]
 
@@ -150,8 +150,8 @@ class Household:
         with SpotifyClient(
             SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{OWNER}"),
             settings=self.settings.services.spotify,
-            budget=DyingBudget(dies_at),
-            patience=Patience(first_wait_s=0.01),
+            rate_limit=KillingRateLimit(dies_at),
+            retry_policy=RetryPolicy(initial_wait_s=0.01),
         ) as client:
             yield client
 
@@ -183,7 +183,7 @@ class Household:
         """Add an item to our playlist, as the listener."""
         playlist = self.ours()[-1]
         ids = {f"spotify:track:{id_}": n for n, id_ in enumerate(self.world.track_spotify_id)}
-        item = PlaylistItem(ids.get(uri), uri, self.state.now, OWNER)
+        item = SandboxPlaylistItem(ids.get(uri), uri, self.state.now, OWNER)
         playlist.items.insert(len(playlist.items) if place is None else place, item)
         playlist.touch()
         self.meddling.present[uri] = [item.uri for item in playlist.items].count(uri)
@@ -220,12 +220,12 @@ class Household:
         self.meddling.deleted = self.ours()[-1].id
 
 
-def written(scene: Scene) -> int:
+def written(scene: PublishScene) -> int:
     """Return the number of the list that the run writes."""
     return 0 if scene.first or scene.rollback else 1
 
 
-def _lists(keys: Sequence[str], scene: Scene) -> list[list[str]]:
+def _lists(keys: Sequence[str], scene: PublishScene) -> list[list[str]]:
     """Return the keys of the lists: two nights', a spare one, and the one of the night after."""
     size = scene.size
     lists = [list(keys[start : start + size]) for start in (0, size)]
@@ -254,10 +254,10 @@ def remember(lake: Lake, world: World, tracks: dict[str, int]) -> None:
             "spotify_method": "search",
         }
     )
-    remember_tracks(lake, named, night=dt.date(2026, 10, 31))
+    add_tracks(lake, named, night=dt.date(2026, 10, 31))
 
 
-def household_settings(url: str) -> Settings:
+def fixture_settings(url: str) -> Settings:
     """Return settings of one listener, `default`, who is the sandbox's `ada`."""
     return parse_settings(
         {

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.publish_cases import Case
-from benchmarks.publish_household import LISTENER, Household, written
+from benchmarks.publish_cases import PublishCase
+from benchmarks.publish_household import LISTENER, ListenerFixture, written
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYLISTS
 from smallhours.playlist.ledger import MAYBE_STANDING, VERIFIED
@@ -12,7 +12,7 @@ from smallhours.sandbox.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PublishOutcome:
     """The result of a case.
 
     Attributes:
@@ -43,7 +43,7 @@ class Outcome:
         return wrong == 0 and self.happened
 
 
-def left_of(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> str:
+def list_present(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> str:
     """Return the list or lists that the playlist holds."""
     has_old = bool(before) and set(before) - set(new) <= set(rows)
     has_new = set(new) <= set(rows)
@@ -54,7 +54,9 @@ def left_of(rows: Sequence[str], before: Sequence[str], new: Sequence[str]) -> s
     return "old" if has_old or not rows else "part of the first"
 
 
-def trouble_happened(case: Case, fault: Fault | None, home: Household, ended: str) -> bool:
+def trouble_happened(
+    case: PublishCase, fault: Fault | None, home: ListenerFixture, ended: str
+) -> bool:
     """Return True if a case's trouble happened."""
     if fault is not None:
         return fault.fired > 0
@@ -64,7 +66,7 @@ def trouble_happened(case: Case, fault: Fault | None, home: Household, ended: st
 
 
 def mixtures_in(
-    home: Household, before: Sequence[str], *, stopped: str, which: int | None = None
+    home: ListenerFixture, before: Sequence[str], *, stopped: str, which: int | None = None
 ) -> int:
     """Return 1 if our newest playlist is not one whole list and the listener's own items."""
     which = written(home.scene) if which is None else which
@@ -87,7 +89,7 @@ def mixtures_in(
     return int(not (stopped and sorted(left) == sorted(kept)))
 
 
-def verified_but_wrong_in(home: Household) -> int:
+def verified_but_wrong_in(home: ListenerFixture) -> int:
     """1 if the ledger calls a list verified that does not stand there, alone but for what is own.
 
     A list that the listener threw away, or out of our hands, is not looked at.
@@ -105,7 +107,7 @@ def verified_but_wrong_in(home: Household) -> int:
     return int(bool(missing or left))
 
 
-def lost_edits_in(home: Household) -> int:
+def lost_edits_in(home: ListenerFixture) -> int:
     """Return the number of the listener's edits that were undone."""
     if not home.ours():
         return 0

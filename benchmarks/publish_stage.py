@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.publish_cases import SCENES, Case, Scene
+from benchmarks.publish_cases import SCENES, PublishCase, PublishScene
 from benchmarks.publish_household import (
     EPISODE,
     LISTENER,
     LOCAL,
     NEVER,
     OWNER,
-    Household,
+    ListenerFixture,
     distinct,
-    household_settings,
+    fixture_settings,
     remember,
     written,
 )
 from benchmarks.publish_judging import (
-    Outcome,
-    left_of,
+    PublishOutcome,
+    list_present,
     lost_edits_in,
     mixtures_in,
     trouble_happened,
@@ -36,17 +36,17 @@ from benchmarks.publish_judging import (
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
-from smallhours.playlist.marking import marker
-from smallhours.sandbox.faults import KINDS, Fault, book
+from smallhours.playlist.description import marker
+from smallhours.sandbox.faults import KINDS, Fault, fault_rules_of
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
-from tests.lake.stores import DyingDisk, Killed
+from tests.lake.stores import Killed, KilledDisk
 
 
 @dataclass
-class Stage:
+class PublishBench:
     """The environment in which cases run.
 
     Attributes:
@@ -61,7 +61,7 @@ class Stage:
     _number: int = 0
 
     def __post_init__(self) -> None:
-        self.settings = household_settings(self.server.url)
+        self.settings = fixture_settings(self.server.url)
         self.tracks = distinct(self.world)
         self.blank = self.folder / "blank"
         remember(Lake(str(self.blank)), self.world, self.tracks)
@@ -70,12 +70,12 @@ class Stage:
     def quiet(self, scene: str) -> tuple[list[str], list[str]]:
         """Return the requests and the disk operations of a run without trouble."""
         home = self.enter(scene)
-        disk = DyingDisk(NEVER)
+        disk = KilledDisk(NEVER)
         self._watch(home, lambda _number: None)
         self._run(home, files=LocalFiles(home.lake, disk=disk))
         return home.requests, disk.done
 
-    def play(self, case: Case) -> Outcome:
+    def play(self, case: PublishCase) -> PublishOutcome:
         """Run one case: the run with trouble, a run after it, and the next night's."""
         home = self.enter(case.scene)
         others = self._others(home)
@@ -83,10 +83,10 @@ class Stage:
         fault, meddle = self._trouble(home, case)
         moments = self._watch(home, meddle)
         ended = self._troubled(home, case)
-        left = left_of(home.rows(), before, home.uris(written(home.scene)))
+        left = list_present(home.rows(), before, home.uris(written(home.scene)))
         happened = trouble_happened(case, fault, home, ended)
         wrong = verified_but_wrong_in(home)
-        book(home.state).clear()
+        fault_rules_of(home.state).clear()
         accounts_of(home.state).revoked.clear()
         again = self._rerun(home)
         self.server.on_request = None
@@ -98,7 +98,7 @@ class Stage:
             wrong += verified_but_wrong_in(home)
             lost += lost_edits_in(home)
         touched = sum(self._others(home).get(key) != value for key, value in others.items())
-        return Outcome(
+        return PublishOutcome(
             ended,
             left,
             happened,
@@ -109,7 +109,7 @@ class Stage:
             verified_but_wrong=min(wrong, 1),
         )
 
-    def enter(self, scene: str) -> Household:
+    def enter(self, scene: str) -> ListenerFixture:
         """Build a fresh household in a scene."""
         home = self._house(SCENES[scene], SandboxState(self.world), self.blank)
         if scene not in self._prepared:
@@ -125,7 +125,7 @@ class Stage:
         home.meddling.present.update({uri: own.count(uri) for uri in own})
         return home
 
-    def _house(self, scene: Scene, state: SandboxState, lake: Path) -> Household:
+    def _house(self, scene: PublishScene, state: SandboxState, lake: Path) -> ListenerFixture:
         self._number += 1
         mine = self.folder / f"lake-{self._number}"
         shutil.copytree(lake, mine)
@@ -133,9 +133,9 @@ class Stage:
         shutil.rmtree(old, ignore_errors=True)
         self.server.serve(state)
         self.server.on_request = None
-        return Household(self.world, self.server, self.settings, mine, scene, self.tracks)
+        return ListenerFixture(self.world, self.server, self.settings, mine, scene, self.tracks)
 
-    def _prepare(self, home: Household) -> None:
+    def _prepare(self, home: ListenerFixture) -> None:
         """Build the scene as it is before the trouble."""
         name, mark = "Smallhours", marker(LISTENER, "main")
         made = home.state.create_playlist(OWNER, name, description="mine", by_app=False)
@@ -156,14 +156,14 @@ class Stage:
         if home.scene.again:
             home.choose(0, 1)
 
-    def _foreign(self, home: Household) -> str:
+    def _foreign(self, home: ListenerFixture) -> str:
         """Return a track that is in none of the lists."""
         used = {home.tracks[key] for keys in home.lists for key in keys}
         free = next(n for n in range(self.world.n_tracks) if n not in used)
         return f"spotify:track:{self.world.track_spotify_id[free]}"
 
     def _run(
-        self, home: Household, *, files: LocalFiles | None = None, dies_at: int = NEVER
+        self, home: ListenerFixture, *, files: LocalFiles | None = None, dies_at: int = NEVER
     ) -> None:
         """Run the scene's command."""
         if home.scene.rollback:
@@ -171,8 +171,8 @@ class Stage:
         else:
             home.publish(_night(home.scene), files=files, dies_at=dies_at)
 
-    def _troubled(self, home: Household, case: Case) -> str:
-        disk = DyingDisk(case.at if case.trouble == "kill at disk operation" else NEVER)
+    def _troubled(self, home: ListenerFixture, case: PublishCase) -> str:
+        disk = KilledDisk(case.at if case.trouble == "kill at disk operation" else NEVER)
         dies_at = case.at if case.trouble == "kill at request" else NEVER
         try:
             self._run(home, files=LocalFiles(home.lake, disk=disk), dies_at=dies_at)
@@ -182,7 +182,7 @@ class Stage:
             return type(error).__name__
         return "done"
 
-    def _rerun(self, home: Household) -> str:
+    def _rerun(self, home: ListenerFixture) -> str:
         """Run again after the trouble; return the error that stops it, if any."""
         try:
             self._run(home)
@@ -190,12 +190,14 @@ class Stage:
             return type(error).__name__
         return ""
 
-    def _next_night(self, home: Household) -> int:
+    def _next_night(self, home: ListenerFixture) -> int:
         """Publish the night after; return 1 if anything of the nights before is left."""
         home.publish(3)
         return mixtures_in(home, [], stopped="", which=3)
 
-    def _trouble(self, home: Household, case: Case) -> tuple[Fault | None, Callable[[int], None]]:
+    def _trouble(
+        self, home: ListenerFixture, case: PublishCase
+    ) -> tuple[Fault | None, Callable[[int], None]]:
         if case.trouble == "edit":
             return None, lambda number: _edit(home, self._foreign(home), case, number)
         if case.rule.get("kind") == "revoked":
@@ -211,10 +213,10 @@ class Stage:
         fault = Fault.from_json(
             {"service": "spotify", **({} if content else {"after": case.at - 1}), **case.rule}
         )
-        book(home.state).add(fault)
+        fault_rules_of(home.state).add(fault)
         return fault, lambda _number: None
 
-    def _watch(self, home: Household, meddle: Callable[[int], None]) -> list[bool]:
+    def _watch(self, home: ListenerFixture, meddle: Callable[[int], None]) -> list[bool]:
         """Record each request; edit before it; return where no whole list of ours is present."""
         bad: list[bool] = []
         old, new = home.rows(), home.uris(written(home.scene))
@@ -234,7 +236,7 @@ class Stage:
         return bad
 
     @staticmethod
-    def _others(home: Household) -> dict[str, object]:
+    def _others(home: ListenerFixture) -> dict[str, object]:
         """Return the content of playlists that are not ours."""
         return {
             key: dataclasses.astuple(one)
@@ -244,17 +246,17 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, world: World) -> Iterator[Stage]:
+def stage(folder: Path, world: World) -> Iterator[PublishBench]:
     """Open a stage in a folder."""
     with SandboxServer(SandboxState(world)) as server:
-        yield Stage(folder, world, server)
+        yield PublishBench(folder, world, server)
 
 
-def _night(scene: Scene) -> int:
+def _night(scene: PublishScene) -> int:
     return 0 if scene.first or scene.again else 1
 
 
-def _edit(home: Household, foreign: str, case: Case, number: int) -> None:
+def _edit(home: ListenerFixture, foreign: str, case: PublishCase, number: int) -> None:
     """Make an edit of the listener just before a request arrives."""
     if number != case.at or not home.ours():
         return
@@ -280,7 +282,7 @@ def _edit(home: Household, foreign: str, case: Case, number: int) -> None:
     deeds[case.what]()
 
 
-def _another(home: Household, foreign: str) -> str:
+def _another(home: ListenerFixture, foreign: str) -> str:
     """Return a track of the world that is in no list and that the listener has not added."""
     used = {home.tracks[key] for keys in home.lists for key in keys}
     ids = home.world.track_spotify_id

@@ -25,12 +25,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from benchmarks.measure import peak_mb
-from benchmarks.rank_cost_data import LISTENER, NIGHT, Size, made_up
+from benchmarks.rank_cost_data import LISTENER, NIGHT, CatalogSize, write_catalog
 from smallhours.lake.store import Lake
-from smallhours.playlist.choose import choose_lists, rows_of
 from smallhours.playlist.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.hours import Hours
-from smallhours.playlist.scoring import Listening
+from smallhours.playlist.hours import ListeningTimes
+from smallhours.playlist.rank_stage import choose_lists, rows_of
+from smallhours.playlist.scoring import ListenerContext
 from smallhours.settings import parse_settings
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TasteClassifier
@@ -46,7 +46,7 @@ Step = tuple[str, float, float]
 
 
 @dataclass
-class Clock:
+class StepTimer:
     """The times of steps, in order."""
 
     steps: list[Step] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Measured:
+class RankingCost:
     """The measurements of one process.
 
     Attributes:
@@ -80,7 +80,7 @@ class Measured:
     reasons: int
 
 
-def measure(folder: Path) -> Measured:
+def measure(folder: Path) -> RankingCost:
     """Load, rank and explain, in this process."""
     lake = Lake(str(folder))
     settings = parse_settings(
@@ -88,7 +88,7 @@ def measure(folder: Path) -> Measured:
         origin="the benchmark's settings",
     )
     night, me = settings.night(LISTENER, NIGHT.isoformat()), settings.listener(LISTENER)
-    loading, ranking = Clock(), Clock()
+    loading, ranking = StepTimer(), StepTimer()
     evidence = loading.time("evidence", lambda: read_evidence(lake, LISTENER, night=night))
     tracks = {*evidence.tracks.index, *evidence.history.tracks.index}
     features = loading.time("features", lambda: read_features(lake, tracks))
@@ -96,7 +96,7 @@ def measure(folder: Path) -> Measured:
     held = forget_peak()
     listening = ranking.time(
         "tags",
-        lambda: Listening.of(
+        lambda: ListenerContext.of(
             evidence, taste=taste, features=features, night=night, zone=ZoneInfo(me.timezone)
         ),
     )
@@ -104,9 +104,9 @@ def measure(folder: Path) -> Measured:
         "signals, score, selection",
         lambda: choose_lists(LISTENER, me, me.playlists, listening, DEFAULT),
     )
-    hours = ranking.time("hours", lambda: Hours(evidence.plays, listening.zone))
+    hours = ranking.time("hours", lambda: ListeningTimes(evidence.plays, listening.zone))
     rows = ranking.time("reasons", lambda: [rows_of(each, listening, hours) for each in lists])
-    return Measured(
+    return RankingCost(
         loading.steps,
         ranking.steps,
         held,
@@ -138,7 +138,7 @@ def forget_peak() -> float:
     return peak_mb()
 
 
-def report(found: Measured) -> dict[str, float]:
+def report(found: RankingCost) -> dict[str, float]:
     """Print the measurements and return them as figures."""
     totals = []
     for name, steps in (("loading", found.loading), ("ranking", found.ranking)):
@@ -161,7 +161,7 @@ def report(found: Measured) -> dict[str, float]:
 def main() -> None:
     """Make the catalog up, measure in a process of its own, and report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--candidates", type=int, default=Size.candidates)
+    parser.add_argument("--candidates", type=int, default=CatalogSize.candidates)
     parser.add_argument("--lake", type=Path, help="keep the made-up lake here, and use it again")
     parser.add_argument("--apart", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -171,13 +171,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as spare:
         folder = options.lake or Path(spare) / "lake"
         if not folder.exists():
-            made_up(Lake(str(folder)), Size(candidates=options.candidates))
+            write_catalog(Lake(str(folder)), CatalogSize(candidates=options.candidates))
         note = Path(spare) / "cost.json"
         subprocess.run(
             [sys.executable, "-m", "benchmarks.rank_cost", "--lake", folder, "--apart", note],
             check=True,
         )
-        print(json.dumps(report(Measured(**json.loads(note.read_text())))))
+        print(json.dumps(report(RankingCost(**json.loads(note.read_text())))))
 
 
 if __name__ == "__main__":

@@ -36,11 +36,22 @@ ROUTES = ("similar_track", "similar_artist", "known_artist", "tag")
 DAYS = 2_000
 
 _FIRST = ("dark", "post", "indie", "dream", "folk", "acid", "deep", "noise", "space", "neo")
-_SECOND = ("rock", "pop", "jazz", "techno", "wave", "soul", "drone", "house", "punk", "blues")
+_SECOND = (
+    "rock",
+    "pop",
+    "jazz",
+    "techno",
+    "wave",
+    "soul",
+    "drone",
+    "house",
+    "punk",
+    "blues",
+)
 
 
 @dataclass(frozen=True)
-class Size:
+class CatalogSize:
     """The size of the made-up catalog."""
 
     candidates: int = CANDIDATE_COUNT
@@ -48,7 +59,7 @@ class Size:
     plays: int = PLAYED
 
 
-def made_up(lake: Lake, size: Size) -> None:
+def write_catalog(lake: Lake, size: CatalogSize) -> None:
     """Fill an empty lake."""
     rng = np.random.default_rng(50)
     # The listener knows some of the candidates' artists by other tracks.

@@ -27,21 +27,29 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.measure import peak_mb
-from benchmarks.ranking_asking import METHODS, Judge, answers
-from benchmarks.ranking_data import PLAYS, SEED, TAGS, BadTable, Tables, askable, load_tables
-from benchmarks.ranking_figures import AUC, AUC_POPULAR, NDCG, RECALL, Setting
+from benchmarks.ranking_asking import METHODS, MethodScorer, answers
+from benchmarks.ranking_data import (
+    PLAYS,
+    SEED,
+    TAGS,
+    BadRankingTable,
+    RankingTables,
+    eligible_listeners,
+    load_tables,
+)
+from benchmarks.ranking_figures import AUC, AUC_POPULAR, NDCG, RECALL, FusionComparison
 from benchmarks.ranking_fits import learn_across
 from benchmarks.ranking_lessons import training_lists
 from benchmarks.ranking_signals import COLLABORATIVE
 
 TEST_LISTENERS = 200
 # Maximum share of listeners to test on, so that a small file keeps most to learn from.
-MOST_TESTED = 0.4
+MAX_TEST_SHARE = 0.4
 THREADS = 2
 
 
 @dataclass(frozen=True)
-class Roles:
+class ListenerSplit:
     """The listeners to test on, and those to learn from."""
 
     tested: npt.NDArray[np.int64]
@@ -54,9 +62,9 @@ def main() -> None:
     start = time.perf_counter()
     try:
         tables = load_tables(options.plays, options.tags)
-    except BadTable as error:
+    except BadRankingTable as error:
         sys.exit(str(error))
-    roles = roles_of(tables, options.listeners, develop=options.develop)
+    roles = split_listeners(tables, options.listeners, develop=options.develop)
     print(f"{len(roles.tested)} listeners are asked about, {len(roles.learned)} learned from")
     found = compare(tables, roles)
     figures = {
@@ -68,7 +76,9 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def roles_of(tables: Tables, listeners: int, *, develop: bool = False) -> Roles:
+def split_listeners(
+    tables: RankingTables, listeners: int, *, develop: bool = False
+) -> ListenerSplit:
     """Draw the test listeners, the same in every run on the same file.
 
     Args:
@@ -76,15 +86,15 @@ def roles_of(tables: Tables, listeners: int, *, develop: bool = False) -> Roles:
         listeners: Number to test on; 40 % of them all at most.
         develop: Test on as many of the others, and leave the test listeners out altogether.
     """
-    known = np.random.default_rng(SEED).permutation(askable(tables.plays))
-    count = min(listeners, int(MOST_TESTED * len(known)))
+    known = np.random.default_rng(SEED).permutation(eligible_listeners(tables.plays))
+    count = min(listeners, int(MAX_TEST_SHARE * len(known)))
     if develop:
         known = known[count:]
-        count = min(count, int(MOST_TESTED * len(known)))
-    return Roles(known[:count], known[count:])
+        count = min(count, int(MAX_TEST_SHARE * len(known)))
+    return ListenerSplit(known[:count], known[count:])
 
 
-def compare(tables: Tables, roles: Roles) -> dict[str, object]:
+def compare(tables: RankingTables, roles: ListenerSplit) -> dict[str, object]:
     """Run all three comparisons, print them, and return their figures."""
     _say("learning from the training listeners")
     parts = training_lists(tables, roles.learned)
@@ -95,14 +105,16 @@ def compare(tables: Tables, roles: Roles) -> dict[str, object]:
     wider = learn_across(parts, names, threads=THREADS)
     del parts
     _say("asking about the test listeners")
-    judge = Judge(own, across, wider)
+    judge = MethodScorer(own, across, wider)
     answered = answers(tables, roles.learned, roles.tested, judge)
     tables_of = {
         method: pd.DataFrame([each.figures[method] for each in answered])
         for method in answered[0].figures
     }
     settings = {
-        name: Setting(tables_of[method], tables_of, COLLABORATIVE if name[0] == "B" else own)
+        name: FusionComparison(
+            tables_of[method], tables_of, COLLABORATIVE if name[0] == "B" else own
+        )
         for name, method in METHODS.items()
     }
     figures = {name: setting.figures() for name, setting in settings.items()}

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.ranking_data import Floats, Tables, crowd_of
+from benchmarks.ranking_data import Floats, RankingTables, crowd_of
 from benchmarks.ranking_figures import figures_of
 from benchmarks.ranking_fits import DEFAULT, Across, learn_within, places_of
-from benchmarks.ranking_lessons import PROCESSES, WITHIN, Asked, ask, at_once
+from benchmarks.ranking_lessons import PROCESSES, WITHIN, ListenerSignals, ask, at_once
 
 # Name of a comparison among the figures -> printed name.
 METHODS = {
@@ -24,7 +24,7 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Judge:
+class MethodScorer:
     """All methods, fitted.
 
     Attributes:
@@ -37,7 +37,7 @@ class Judge:
     across: Across
     wider: Across
 
-    def scores(self, asked: Asked) -> dict[str, Floats]:
+    def scores(self, asked: ListenerSignals) -> dict[str, Floats]:
         """Score the whole catalog by every single signal, then by the fusions."""
         columns, names = asked.columns, list(asked.names)
         # A signal's rank column has the same order as the signal.
@@ -56,7 +56,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ListenerResult:
     """The figures of one test listener.
 
     Attributes:
@@ -71,13 +71,13 @@ class Answer:
 
 
 def answers(
-    tables: Tables,
+    tables: RankingTables,
     crowd: npt.NDArray[np.int64],
     tested: npt.NDArray[np.int64],
-    judge: Judge,
+    judge: MethodScorer,
     *,
     processes: int = PROCESSES,
-) -> list[Answer]:
+) -> list[ListenerResult]:
     """Score the test listeners; one without any hidden artist in the catalog is left out."""
     parts = [tested[part::processes].tolist() for part in range(processes)]
     found = at_once(partial(_part, tables, crowd, judge), parts, processes)
@@ -85,10 +85,10 @@ def answers(
 
 
 def _part(
-    tables: Tables, people: npt.NDArray[np.int64], judge: Judge, tested: list[int]
-) -> list[Answer]:
+    tables: RankingTables, people: npt.NDArray[np.int64], judge: MethodScorer, tested: list[int]
+) -> list[ListenerResult]:
     found = []
     for asked in ask(tables, crowd_of(tables, people), tested):
         figures = figures_of(asked, judge.scores(asked))
-        found.append(Answer(figures, len(asked.case.hidden), asked.case.hidden_count))
+        found.append(ListenerResult(figures, len(asked.case.hidden), asked.case.hidden_count))
     return found

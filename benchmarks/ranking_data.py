@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.ranking_reach import Reach, unit_rows
-from smallhours.training.ranking.walk import transitions
+from smallhours.training.ranking.pagerank import transitions
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "listeners-2k"
 PLAYS, TAGS = SHARED / "plays.csv.gz", SHARED / "artist_tags.csv.gz"
@@ -23,21 +23,21 @@ PLAYS_COLUMNS, TAGS_COLUMNS = ("listener", "artist", "plays"), ("artist", "tag",
 SEED = 2011
 HIDDEN_SHARE = 0.3
 # Minimum number of artists, so that some can be hidden and others are left as seeds.
-FEWEST_ARTISTS = 10
-FEWEST_LISTENERS = 50
+MIN_ARTISTS = 10
+MIN_LISTENERS = 50
 # Length of a list of similar artists, as by the real service.
-LONGEST_LIST = 100
+MAX_LIST_LENGTH = 100
 
 Indices = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
 
-class BadTable(ValueError):
+class BadRankingTable(ValueError):
     """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
 @dataclass(frozen=True)
-class Tables:
+class RankingTables:
     """The two tables."""
 
     plays: pd.DataFrame
@@ -45,7 +45,7 @@ class Tables:
 
 
 @dataclass(frozen=True)
-class Case:
+class ListenerCase:
     """One listener with their known and hidden artists.
 
     Attributes:
@@ -92,42 +92,46 @@ class Crowd:
     reach: Reach
 
 
-def load_tables(plays: Path, tags: Path) -> Tables:
+def load_tables(plays: Path, tags: Path) -> RankingTables:
     """Read both tables, CSV or Parquet.
 
     Raises:
         BadTable: when a file or a column is missing, or the listeners are too few.
     """
-    tables = Tables(_read(plays, PLAYS_COLUMNS), _read(tags, TAGS_COLUMNS))
-    found = len(askable(tables.plays))
-    if found < FEWEST_LISTENERS:
-        raise BadTable(
-            f"{plays.name} has {found} listeners of {FEWEST_ARTISTS} artists or more; "
-            f"{FEWEST_LISTENERS} are the least to measure on."
+    tables = RankingTables(_read(plays, PLAYS_COLUMNS), _read(tags, TAGS_COLUMNS))
+    found = len(eligible_listeners(tables.plays))
+    if found < MIN_LISTENERS:
+        raise BadRankingTable(
+            f"{plays.name} has {found} listeners of {MIN_ARTISTS} artists or more; "
+            f"{MIN_LISTENERS} are the least to measure on."
         )
     return tables
 
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
-        raise BadTable(f"There is no file {path}; name one with the columns {', '.join(columns)}.")
+        raise BadRankingTable(
+            f"There is no file {path}; name one with the columns {', '.join(columns)}."
+        )
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
     else:
         # "None" and "NA" are names of artists.
         table = pd.read_csv(path, keep_default_na=False)
     if missing := [name for name in columns if name not in table.columns]:
-        raise BadTable(f"{path.name} lacks the columns {', '.join(missing)}.")
+        raise BadRankingTable(f"{path.name} lacks the columns {', '.join(missing)}.")
     return table[list(columns)]
 
 
-def askable(plays: pd.DataFrame) -> npt.NDArray[np.int64]:
+def eligible_listeners(plays: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return listeners with enough artists to hide some, sorted."""
     known = plays.groupby("listener").size()
-    return np.sort(known.index[known >= FEWEST_ARTISTS].to_numpy(dtype=np.int64))
+    return np.sort(known.index[known >= MIN_ARTISTS].to_numpy(dtype=np.int64))
 
 
-def hide(plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0) -> Case | None:
+def hide(
+    plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0
+) -> ListenerCase | None:
     """Hide 30 % of a listener's artists, the same ones in every run.
 
     Args:
@@ -150,10 +154,10 @@ def hide(plays: pd.DataFrame, listener: int, artists: pd.Index, again: int = 0) 
     if not len(found) or seen.sum() < 3:
         return None
     times = own["plays"].to_numpy(dtype=float)
-    return Case(listener, places[seen], times[seen], found, len(hidden))
+    return ListenerCase(listener, places[seen], times[seen], found, len(hidden))
 
 
-def crowd_of(tables: Tables, listeners: npt.NDArray[np.int64]) -> Crowd:
+def crowd_of(tables: RankingTables, listeners: npt.NDArray[np.int64]) -> Crowd:
     """Compute the crowd's data from these listeners' plays, and from the tags."""
     plays = tables.plays[tables.plays["listener"].isin(set(listeners.tolist()))]
     people, _ = pd.factorize(plays["listener"], sort=True)
@@ -183,9 +187,9 @@ def _nearest(
     cosine = together.data / np.sqrt(count[rows] * count[columns])
     order = np.lexsort((columns, -count[columns], -cosine, rows))
     place = np.arange(len(rows)) - together.indptr[rows] + 1.0
-    kept = order[place <= LONGEST_LIST]
+    kept = order[place <= MAX_LIST_LENGTH]
     at = (rows[kept], columns[kept])
-    place = place[place <= LONGEST_LIST]
+    place = place[place <= MAX_LIST_LENGTH]
     near = sparse.csr_matrix((cosine[kept], at), shape=together.shape)
     return near, sparse.csr_matrix((place, at), shape=together.shape)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ranking_data import SEED, Floats
-from benchmarks.ranking_lessons import Asked
+from benchmarks.ranking_lessons import ListenerSignals
 from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.uncertainty import bootstrap_ratio
 
@@ -20,7 +20,7 @@ NDCG, RECALL, AUC, AUC_POPULAR = "ndcg50", "recall50", "auc", "auc_popular"
 
 
 @dataclass(frozen=True)
-class Setting:
+class FusionComparison:
     """One of the comparisons: a fusion against its single signals.
 
     Attributes:
@@ -58,7 +58,7 @@ class Setting:
         return max(float(self.singles[name][figure].mean()) for name in self.candidates)
 
 
-def figures_of(asked: Asked, scores: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
+def figures_of(asked: ListenerSignals, scores: Mapping[str, Floats]) -> dict[str, dict[str, float]]:
     """Compute the figures of every method on one listener, by name of the method.
 
     NDCG@50 and recall@50 count every hidden artist, also those that no one else plays. AUC sets
@@ -70,7 +70,7 @@ def figures_of(asked: Asked, scores: Mapping[str, Floats]) -> dict[str, dict[str
 
 
 def _figures(
-    asked: Asked, scores: Floats, popular: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+    asked: ListenerSignals, scores: Floats, popular: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 ) -> dict[str, float]:
     case = asked.case
     hidden = np.zeros(len(scores), dtype=bool)

@@ -13,10 +13,16 @@ import numpy.typing as npt
 import xgboost
 
 from benchmarks.ranking_data import SEED, Floats, Indices
-from benchmarks.ranking_lessons import WITHIN, Columns, Taught
-from benchmarks.ranking_signals import SETTING
+from benchmarks.ranking_lessons import WITHIN, Columns, SampledLists
+from benchmarks.ranking_signals import CONTEXT_COLUMNS
 from smallhours.training.ranking.fusion import Fusion
-from smallhours.training.ranking.listwise import Lesson, Lessons, fit_weights, share_of, softmax
+from smallhours.training.ranking.listwise import (
+    StackedLists,
+    TrainingList,
+    fit_weights,
+    influence_of,
+    softmax,
+)
 
 # Seed support, the random walk from the seeds, and a model of their tags.
 DEFAULT = Fusion({"seeds": (3.0, 0.0), "walk": (3.0, 0.0), "tag_model": (3.0, 0.0)})
@@ -71,7 +77,7 @@ class Across:
 class _Parts(xgboost.DataIter):
     """The training lists part by part, so that they are never copied as a whole."""
 
-    def __init__(self, parts: Sequence[Taught], places: Indices) -> None:
+    def __init__(self, parts: Sequence[SampledLists], places: Indices) -> None:
         super().__init__()
         self._parts, self._places, self._next = parts, places, 0
 
@@ -88,7 +94,7 @@ class _Parts(xgboost.DataIter):
         self._next = 0
 
 
-def learn_across(parts: Sequence[Taught], wanted: Sequence[str], *, threads: int) -> Across:
+def learn_across(parts: Sequence[SampledLists], wanted: Sequence[str], *, threads: int) -> Across:
     """Fit weights and trees to many listeners' lists.
 
     Args:
@@ -108,60 +114,60 @@ def learn_across(parts: Sequence[Taught], wanted: Sequence[str], *, threads: int
 
 def _seen(columns: Columns, places: Indices) -> Columns:
     """Return the columns for the trees: the wanted signals, and the context."""
-    setting = np.arange(columns.shape[1] - SETTING, columns.shape[1])
+    setting = np.arange(columns.shape[1] - CONTEXT_COLUMNS, columns.shape[1])
     return columns[:, np.concatenate([places, setting])]
 
 
-def _line(parts: Sequence[Taught], places: Indices) -> Floats:
+def _line(parts: Sequence[SampledLists], places: Indices) -> Floats:
     """Fit the linear fusion to LISTS_OF_LINE lists spread evenly over the parts."""
     each = -(-LISTS_OF_LINE // len(parts))
-    lessons = [lesson for part in parts for lesson in _lessons(part, places, each)]
-    return fit_weights(Lessons.of(lessons), np.zeros(len(places)), l2=ACROSS_L2)
+    stacked = [one_list for part in parts for one_list in _as_lists(part, places, each)]
+    return fit_weights(StackedLists.of(stacked), np.zeros(len(places)), l2=ACROSS_L2)
 
 
-def _lessons(part: Taught, places: Indices, most: int) -> list[Lesson]:
+def _as_lists(part: SampledLists, places: Indices, most: int) -> list[TrainingList]:
     ends = np.cumsum(part.lengths)
     chosen = np.unique(np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(int))
     spans = [slice(ends[at] - part.lengths[at], ends[at]) for at in chosen]
     return [
-        Lesson(
-            part.columns[span][:, places].astype(float), part.adopted[span], part.stands_for[span]
+        TrainingList(
+            part.columns[span][:, places].astype(float), part.adopted[span], part.importance[span]
         )
         for span in spans
     ]
 
 
-def _without_columns(parts: Sequence[Taught]) -> Lessons:
+def _without_columns(parts: Sequence[SampledLists]) -> StackedLists:
     """Return the adoptions of each list, without columns, which the trees have."""
     adopted = np.concatenate([part.adopted for part in parts])
     lengths = np.concatenate([part.lengths for part in parts])
-    return Lessons(
+    return StackedLists(
         np.empty((len(adopted), 0)),
         adopted,
-        np.concatenate([part.stands_for for part in parts]),
+        np.concatenate([part.importance for part in parts]),
         (np.cumsum(lengths) - lengths).astype(np.intp),
     )
 
 
-def _trees(rows: xgboost.DMatrix, lessons: Lessons, bag: int, threads: int) -> xgboost.Booster:
+def _trees(rows: xgboost.DMatrix, stacked: StackedLists, bag: int, threads: int) -> xgboost.Booster:
     """Boost the listwise softmax loss, starting from the linear scores.
 
     The gradient for a row is n·p - adopted, the second derivative n·p·(1 - p), with p the row's
     probability of being picked within its list and n the number of adopted rows in it.
     """
-    of_row = lessons.adopted_of[lessons.lists]
+    of_row = stacked.adoptions_per_list[stacked.lists]
 
     def objective(scores: Floats, _: xgboost.DMatrix) -> tuple[Floats, Floats]:
-        picked, _sums = softmax(scores.astype(float), lessons)
+        picked, _sums = softmax(scores.astype(float), stacked)
         expected = of_row * picked
-        return expected - lessons.adopted, np.maximum(expected * (1 - picked), 1e-6)
+        return expected - stacked.adopted, np.maximum(expected * (1 - picked), 1e-6)
 
     settings = {**TREE_SETTINGS, "nthread": threads, "seed": SEED + bag}
-    rounds = max(1, round(TREES * min(1.0, len(lessons.starts) / LISTS_FOR_ALL_TREES)))
+    rounds = max(1, round(TREES * min(1.0, len(stacked.starts) / LISTS_FOR_ALL_TREES)))
     return xgboost.train(settings, rows, num_boost_round=rounds, obj=objective)
 
 
-def learn_within(inner: Sequence[Lesson], known: int) -> Floats:
+def learn_within(inner: Sequence[TrainingList], known: int) -> Floats:
     """Fit the weights of the columns of WITHIN to one listener's own past.
 
     Args:
@@ -169,7 +175,7 @@ def learn_within(inner: Sequence[Lesson], known: int) -> Floats:
         known: Number of different artists that could be hidden in them.
     """
     default = DEFAULT.vector(WITHIN)
-    return fit_weights(Lessons.of(inner), default, share=share_of(known))
+    return fit_weights(StackedLists.of(inner), default, share=influence_of(known))
 
 
 def places_of(names: Sequence[str], wanted: Sequence[str]) -> Indices:

@@ -15,10 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.ranking_collaborative import Collaborative, learn
-from benchmarks.ranking_data import SEED, Case, Crowd, Floats, Indices, Tables, crowd_of, hide
-from benchmarks.ranking_signals import setting_of, signals_a, signals_b
+from benchmarks.ranking_data import (
+    SEED,
+    Crowd,
+    Floats,
+    Indices,
+    ListenerCase,
+    RankingTables,
+    crowd_of,
+    hide,
+)
+from benchmarks.ranking_signals import context_of, signals_a, signals_b
 from smallhours.training.ranking.columns import columns_of
-from smallhours.training.ranking.listwise import Lesson, sample_list
+from smallhours.training.ranking.listwise import TrainingList, sample_list
 
 FOLDS = 5
 PROCESSES = 2
@@ -48,14 +57,14 @@ WITHIN = (
     "lent_tag_model_famous",
 )
 # The tables, the listeners of the crowd, and the listeners to make lists for.
-Job = tuple[Tables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Job = tuple[RankingTables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Columns = npt.NDArray[np.float32]
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListenerSignals:
     """One test listener, with the signals of the whole catalog.
 
     Attributes:
@@ -66,29 +75,29 @@ class Asked:
         inner: Lists of the listener's own past, of the signals WITHIN.
     """
 
-    case: Case
+    case: ListenerCase
     listeners: Floats
     names: Sequence[str]
     columns: Columns
-    inner: list[Lesson]
+    inner: list[TrainingList]
 
 
 @dataclass(frozen=True)
-class Taught:
+class SampledLists:
     """Sampled lists of the training listeners.
 
     Attributes:
         names: Names of the signals, in order.
         columns: (rows, 2 × signals), then the context columns.
         adopted: (rows,).
-        stands_for: (rows,), number of artists of the list that each row represents.
+        importance: (rows,), number of artists of the list that each row represents.
         lengths: (lists,), rows of each.
     """
 
     names: Sequence[str]
     columns: Columns
     adopted: npt.NDArray[np.bool_]
-    stands_for: Floats
+    importance: Floats
     lengths: Indices
 
 
@@ -103,14 +112,14 @@ def at_once(work: Callable[[T], R], jobs: Sequence[T], processes: int) -> list[R
 
 
 def training_lists(
-    tables: Tables, listeners: npt.NDArray[np.int64], *, processes: int = PROCESSES
-) -> list[Taught]:
+    tables: RankingTables, listeners: npt.NDArray[np.int64], *, processes: int = PROCESSES
+) -> list[SampledLists]:
     """Return HIDES sampled lists per training listener, of all signals; one part per fold."""
     jobs = [(tables, listeners, listeners[fold::FOLDS]) for fold in range(FOLDS)]
     return at_once(_fold, jobs, processes)
 
 
-def ask(tables: Tables, crowd: Crowd, tested: Sequence[int]) -> Iterator[Asked]:
+def ask(tables: RankingTables, crowd: Crowd, tested: Sequence[int]) -> Iterator[ListenerSignals]:
     """Yield the test listeners, one at a time; the crowd holds none of them."""
     learned = learn(crowd, rng=np.random.default_rng(SEED))
     for listener in tested:
@@ -119,10 +128,10 @@ def ask(tables: Tables, crowd: Crowd, tested: Sequence[int]) -> Iterator[Asked]:
             rng = np.random.default_rng([SEED, listener])
             names, columns = _columns(crowd, learned, case, rng)
             inner = [_inner(crowd, case, rng) for _ in range(INNER_HIDES)]
-            yield Asked(case, crowd.listeners, names, columns, inner)
+            yield ListenerSignals(case, crowd.listeners, names, columns, inner)
 
 
-def _fold(job: Job) -> Taught:
+def _fold(job: Job) -> SampledLists:
     tables, listeners, asked = job
     crowd = crowd_of(tables, np.setdiff1d(listeners, asked))
     learned = learn(crowd, rng=np.random.default_rng(SEED))
@@ -136,27 +145,29 @@ def _fold(job: Job) -> Taught:
             rng = np.random.default_rng([SEED, listener, again])
             names, columns = _columns(crowd, learned, case, rng)
             lists.append(_sampled(columns, 2 * len(names), case, rng))
-    return Taught(
+    return SampledLists(
         names,
         np.concatenate([each.columns for each in lists]).astype(np.float32),
         np.concatenate([each.adopted for each in lists]),
-        np.concatenate([each.stands_for for each in lists]),
+        np.concatenate([each.importance for each in lists]),
         np.array([len(each.adopted) for each in lists], dtype=np.intp),
     )
 
 
 def _columns(
-    crowd: Crowd, learned: Collaborative, case: Case, rng: np.random.Generator
+    crowd: Crowd, learned: Collaborative, case: ListenerCase, rng: np.random.Generator
 ) -> tuple[list[str], Columns]:
     """Return both columns of every signal of the whole catalog, then the context columns."""
     own = signals_a(crowd, case.seeds, case.plays, rng)
     signals = own.join(signals_b(crowd, learned, case.seeds, case.plays))
     columns = columns_of(signals, _flags(len(signals), case.seeds, value=False))
-    setting = setting_of(crowd, case.seeds, own)
+    setting = context_of(crowd, case.seeds, own)
     return list(signals.columns), np.hstack([columns.astype(np.float32), setting])
 
 
-def _sampled(columns: Columns, of_signals: int, case: Case, rng: np.random.Generator) -> Lesson:
+def _sampled(
+    columns: Columns, of_signals: int, case: ListenerCase, rng: np.random.Generator
+) -> TrainingList:
     """Sample a list: rows are chosen by the signals, and include the context columns."""
     places = np.arange(len(columns), dtype=np.float32)[:, None]
     outlook = columns[:, 0:of_signals:2].sum(axis=1, keepdims=True)
@@ -169,10 +180,10 @@ def _sampled(columns: Columns, of_signals: int, case: Case, rng: np.random.Gener
         others=OTHERS,
     )
     rows = columns[chosen.columns[:, 1].astype(int)]
-    return Lesson(rows, chosen.adopted, chosen.stands_for)
+    return TrainingList(rows, chosen.adopted, chosen.importance)
 
 
-def _inner(crowd: Crowd, case: Case, rng: np.random.Generator) -> Lesson:
+def _inner(crowd: Crowd, case: ListenerCase, rng: np.random.Generator) -> TrainingList:
     """Hide some of the known artists again, as a list of the listener's own past."""
     order = rng.permutation(len(case.seeds))
     hidden = max(1, round(0.3 * len(order)))

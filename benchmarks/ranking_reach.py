@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
-from smallhours.training.ranking.walk import transitions, walk
+from smallhours.training.ranking.pagerank import personalised_pagerank, transitions
 
 Floats = npt.NDArray[np.float64]
 TAG_FACTORS = 48
@@ -51,7 +51,7 @@ class Reach:
         spread = unit_rows(sparse.csr_matrix(tags + steps.T @ tags))
         return cls(
             steps,
-            walk(steps, known),
+            personalised_pagerank(steps, known),
             unit_rows(near.T.tocsr()),
             spread,
             _factors(spread),

@@ -12,14 +12,14 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.ranking_collaborative import EASES, Collaborative, als_scores
-from benchmarks.ranking_data import LONGEST_LIST, Crowd, Floats, Indices
-from smallhours.training.ranking.walk import walk
+from benchmarks.ranking_data import MAX_LIST_LENGTH, Crowd, Floats, Indices
+from smallhours.training.ranking.pagerank import personalised_pagerank
 
 BACKGROUND = 1000
 NEAREST = 5
 # Exponent of an artist's audience, by which well known artists are drawn as negatives.
 FAMOUS = 0.75
-LEAST_USUAL = 1e-7
+MIN_USUAL = 1e-7
 # The signals of `signals_b`, in order. A fusion with others' plays must beat the best of these.
 COLLABORATIVE = (
     "als",
@@ -37,7 +37,7 @@ COLLABORATIVE = (
 NEIGHBOURS, MANY_NEIGHBOURS, MANY_DAMPED = 50, 200, 0.4
 # Smoothing of the lift: with few common listeners it is drawn to 1.
 LIFT_PRIOR = 0.05
-SETTING = 12
+CONTEXT_COLUMNS = 12
 
 
 def signals_a(
@@ -70,7 +70,7 @@ def signals_b(crowd: Crowd, learned: Collaborative, seeds: Indices, plays: Float
     return pd.DataFrame(found)[list(COLLABORATIVE)]
 
 
-def setting_of(crowd: Crowd, seeds: Indices, signals: pd.DataFrame) -> npt.NDArray[np.float32]:
+def context_of(crowd: Crowd, seeds: Indices, signals: pd.DataFrame) -> npt.NDArray[np.float32]:
     """Return the context columns, (artists, SETTING), which scale-free columns leave out.
 
     The number of known artists, their popularity and how similar they are; the popularity of each
@@ -148,7 +148,7 @@ def _by_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str, Floats]:
     near, rank = crowd.near[seeds], crowd.rank[seeds]
     listed = near.sign()
     place, log_place = rank.copy(), rank.copy()
-    place.data = 1 - (place.data - 1) / LONGEST_LIST
+    place.data = 1 - (place.data - 1) / MAX_LIST_LENGTH
     log_place.data = 1 / np.log2(1 + log_place.data)
     ones = np.ones(len(seeds))
     return {
@@ -173,8 +173,8 @@ def _by_the_other_lists(crowd: Crowd, seeds: Indices, loud: Floats) -> dict[str,
         "names_seeds": crowd.near.sign() @ own,
         "names_seeds_match": crowd.near @ own,
         "two_steps": crowd.near.T @ (crowd.near.T @ own),
-        "walk": walk(crowd.steps, own),
-        "walk_by_plays": walk(crowd.steps, home),
+        "walk": personalised_pagerank(crowd.steps, own),
+        "walk_by_plays": personalised_pagerank(crowd.steps, home),
     }
 
 
@@ -182,14 +182,14 @@ def _by_reach(crowd: Crowd, seeds: Indices, rng: np.random.Generator) -> dict[st
     """Return signals from the lists read both ways, and from tags of similar artists."""
     reach, own = crowd.reach, np.zeros(len(crowd.listeners))
     own[seeds] = 1.0
-    at = walk(reach.steps, own)
+    at = personalised_pagerank(reach.steps, own)
     alike = np.sort(reach.tag_factors @ reach.tag_factors[seeds].T, axis=1)
     fame = crowd.listeners**FAMOUS
     return {
         "named_together": reach.named_by @ (reach.named_by.T @ own),
         "walk_either": at,
         # Relative to the walk from everyone's artists: otherwise famous artists are near to all.
-        "walk_surprise": at / np.sqrt(reach.usual + LEAST_USUAL),
+        "walk_surprise": at / np.sqrt(reach.usual + MIN_USUAL),
         "lent_tag_nearest": alike[:, -NEAREST:].sum(axis=1),
         "lent_tag_model": _model(reach.tag_factors, seeds, 10.0, rng),
         "lent_tag_model_famous": _model(reach.tags, seeds, 10.0, rng, fame),

@@ -102,7 +102,7 @@ SPELLINGS: dict[str, Way] = {
 }
 
 
-def spelt_otherwise(
+def respelled(
     world: World, tracks: list[int], rng: np.random.Generator
 ) -> Iterator[tuple[int, str, Names]]:
     """Yield each track in one other spelling that suits it, as (track, change, names)."""
@@ -116,7 +116,7 @@ def spelt_otherwise(
                 break
 
 
-def not_there(world: World, tracks: list[int], rng: np.random.Generator) -> Iterator[Names]:
+def absent_names(world: World, tracks: list[int], rng: np.random.Generator) -> Iterator[Names]:
     """Yield names similar to each track's, of recordings that the world does not have."""
     for track in tracks:
         artist = int(world.track_artist[track])

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from smallhours.errors import SettingsError
 from smallhours.training.study.grid import FEATURES
-from smallhours.training.study.tables import WORD_COUNT, folded, read_tables, usable
+from smallhours.training.study.input_tables import WORD_COUNT, folded, read_tables, usable
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT = (
@@ -25,14 +25,14 @@ DEFAULT = (
 TARGETS = FEATURES
 FOLDS = 5
 # Five folds, and five folds within each, with one artist at least.
-FEWEST_ARTISTS = FOLDS * FOLDS
+MIN_ARTISTS = FOLDS * FOLDS
 SEED = 1983
 TRAIN_SHARE, TEST_FROM = 0.64, 0.80
 
 Indices = npt.NDArray[np.intp]
 
 
-class BadTable(ValueError):
+class BadAudioTable(ValueError):
     """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
@@ -90,7 +90,7 @@ def load_set_b(paths: Sequence[Path]) -> SetB:
         tables = read_tables(paths)
         return join(tables.tracks, tables.tags)
     except SettingsError as error:
-        raise BadTable(str(error)) from None
+        raise BadAudioTable(str(error)) from None
 
 
 def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
@@ -106,10 +106,10 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     left_out.append(f"{int((~has_tags).sum())} tracks whose artist has no tags")
     rows = rows[has_tags].reset_index(drop=True)
     artists = sorted(set(rows["artist"]))
-    if len(artists) < FEWEST_ARTISTS:
-        raise BadTable(
+    if len(artists) < MIN_ARTISTS:
+        raise BadAudioTable(
             f"{len(rows)} tracks of {len(artists)} artists are left, and five folds of artists "
-            f"need {FEWEST_ARTISTS} at least (left out: {', '.join(left_out)})"
+            f"need {MIN_ARTISTS} at least (left out: {', '.join(left_out)})"
         )
     number = {artist: at for at, artist in enumerate(artists)}
     tags = tags[tags["artist"].isin(number)]
@@ -131,7 +131,7 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     group = rows["artist"].map(number).to_numpy(dtype=np.intp)
     targets = rows[list(TARGETS)].to_numpy(dtype=np.float64)
     if (targets == targets[0]).all(axis=0).any():
-        raise BadTable("a target has one value only: there is nothing to predict")
+        raise BadAudioTable("a target has one value only: there is nothing to predict")
     return SetB(track, by_artist[group], track_tags, artist_tags, targets, group, left_out)
 
 

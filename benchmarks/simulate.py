@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from smallhours.charts.canvas import as_file
+from smallhours.charts.canvas import standalone_svg
 from smallhours.cli.simulate import HEADINGS, rows
-from smallhours.simulation.crowd import LISTENERS, lives_of, run_lives
-from smallhours.simulation.outcome import curves, figures, picture
-from smallhours.simulation.rivals import RIVALS
+from smallhours.simulation.learning_curves import curves, figures, picture
+from smallhours.simulation.rankers import RANKERS
+from smallhours.simulation.runner import LISTENERS, run_simulations, simulation_specs
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
@@ -35,8 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     started = time.monotonic()
     who = LISTENERS[: options.listeners]
-    lives = lives_of(list(RIVALS), who, nights=options.nights, seed=options.seed)
-    found = curves(run_lives(lives, processes=options.processes))
+    simulations = simulation_specs(list(RANKERS), who, nights=options.nights, seed=options.seed)
+    found = curves(run_simulations(simulations, processes=options.processes))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")
     for line in (HEADINGS, *rows(found)):
@@ -46,10 +46,10 @@ def main() -> None:
     for name, each in told["baselines"].items():
         value, low, high = each["ours_minus"]
         print(f"  {name:16} {value:+.3f} [{low:+.3f}, {high:+.3f}]")
-    print(f"{took:.0f} s, {took / (len(lives) * options.nights):.2f} s a night and life")
+    print(f"{took:.0f} s, {took / (len(simulations) * options.nights):.2f} s a night and life")
     if options.write:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        PICTURE.write_text(as_file(picture(found)), encoding="utf-8")
+        PICTURE.write_text(standalone_svg(picture(found)), encoding="utf-8")
     print(json.dumps({**told, "wall_s": round(took, 1)}))
 
 

@@ -28,8 +28,8 @@ from benchmarks.taste_calibration import Year, calibrated
 from benchmarks.taste_signals import (
     SINGLES,
     TASTE,
-    Day,
     Floats,
+    PastDay,
     day_of,
     ours,
     singles,
@@ -37,7 +37,7 @@ from benchmarks.taste_signals import (
 )
 from smallhours.training import first_seed
 from smallhours.training.evaluation.classification import auc
-from smallhours.training.evaluation.ranking import candidate_recall, ndcg_at, recall_at
+from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
 from smallhours.training.evaluation.uncertainty import (
     Interval,
     bootstrap_ratio,
@@ -48,7 +48,7 @@ SEED = 1983
 TOP = 50
 FEATURES = data.SCROBBLES.parents[1] / "tags-and-features" / "tracks.csv.gz"
 OWN_FILE = data.SCROBBLES.parents[1] / "first-seed" / "labeled_tracks.csv"
-FEWEST_FOLDS = 2
+MIN_FOLDS = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,14 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.perf_counter()
     try:
         world = data.load_world(*tables)
-    except (data.BadTable, OSError, ValueError) as error:
+    except (data.BadTasteTable, OSError, ValueError) as error:
         print(f"These tables cannot be measured on: {error}", file=sys.stderr)
         return 2
     folds = world.yearly_folds()
-    if len(folds) < FEWEST_FOLDS:
+    if len(folds) < MIN_FOLDS:
         print(
-            f"{len(folds)} years of this log hold {data.FEWEST_ADOPTED} adoptions of tagged "
-            f"artists; {FEWEST_FOLDS} are the least to measure on.",
+            f"{len(folds)} years of this log hold {data.MIN_ADOPTED} adoptions of tagged "
+            f"artists; {MIN_FOLDS} are the least to measure on.",
             file=sys.stderr,
         )
         return 2
@@ -89,7 +89,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measure(world: data.World, days: Sequence[Day], features: Path | None) -> dict[str, Any]:
+def measure(
+    world: data.TasteWorld, days: Sequence[PastDay], features: Path | None
+) -> dict[str, Any]:
     """Print all tables, and return the line of JSON."""
     space = tag_space(world)
     signals = [singles(world, day, space, seed=SEED) for day in days]
@@ -122,7 +124,7 @@ def measure(world: data.World, days: Sequence[Day], features: Path | None) -> di
     }
 
 
-def judged(day: Day, scores: Floats) -> dict[str, float]:
+def judged(day: PastDay, scores: Floats) -> dict[str, float]:
     """Return the figures of one ranking of the artists that were new."""
     y, mine = day.truth[day.new], scores[day.new]
     keys = np.array(day.catalog, dtype=object)[day.new]
@@ -135,7 +137,7 @@ def judged(day: Day, scores: Floats) -> dict[str, float]:
     }
 
 
-def _describe(world: data.World, days: Sequence[Day]) -> None:
+def _describe(world: data.TasteWorld, days: Sequence[PastDay]) -> None:
     truth = [int(day.truth.sum()) for day in days]
     ceiling = np.mean(
         [candidate_recall(world.catalog, world.all_adopted(day.fold)) for day in days]
@@ -184,7 +186,7 @@ def _headline(figures: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def _ablation(
-    world: data.World, days: Sequence[Day], features: Path | None
+    world: data.TasteWorld, days: Sequence[PastDay], features: Path | None
 ) -> dict[str, dict[str, float]]:
     inputs = Inputs.of(world, features, seed=SEED)
     print(

@@ -18,24 +18,24 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 from xgboost import XGBClassifier
 
-from benchmarks.taste_data import World, no_feedback, no_library
-from benchmarks.taste_signals import Day, past_of
+from benchmarks.taste_data import TasteWorld, no_feedback, no_library
+from benchmarks.taste_signals import PastDay, past_of
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training.taste.classifier import TasteClassifier
 from smallhours.training.taste.columns import TagColumns
-from smallhours.training.taste.rows import Past, rows_at
+from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-Variant = Callable[[Day], Floats]
+Variant = Callable[[PastDay], Floats]
 
 AUDIO = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 FACTORS = 50
 # A half-life so long that nothing fades within one log.
 NO_FADING_DAYS = 1e6
 TREES = 200
-FEWEST_STRANGE = 20
+MIN_STRANGE = 20
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Inputs:
         seed: Seed of everything random.
     """
 
-    world: World
+    world: TasteWorld
     words: sparse.csr_matrix
     names: sparse.csr_matrix
     audio: Floats | None
@@ -60,7 +60,7 @@ class Inputs:
     seed: int
 
     @classmethod
-    def of(cls, world: World, features: Path | None, *, seed: int) -> "Inputs":
+    def of(cls, world: TasteWorld, features: Path | None, *, seed: int) -> "Inputs":
         """Build the matrices."""
         words = _counts(world, past_of(world))
         by_name = replace(past_of(world), tags=world.tags.normalised())
@@ -93,17 +93,17 @@ def variants(inputs: Inputs) -> Mapping[str, Variant]:
     return found
 
 
-def _counts(world: World, past: Past) -> sparse.csr_matrix:
+def _counts(world: TasteWorld, past: ListeningHistory) -> sparse.csr_matrix:
     return TagColumns.of(past.tags, world.catalog).counts(past.tags, world.catalog)
 
 
-def _learned_from(day: Day) -> tuple[Rows, npt.NDArray[np.intp], Floats]:
+def _learned_from(day: PastDay) -> tuple[Rows, npt.NDArray[np.intp], Floats]:
     """Return row numbers in the catalog, labels and weights of a day's training rows."""
     at = np.array([day.column[key] for key in day.rows.tracks], dtype=np.intp)
     return at, day.rows.y, day.rows.weight
 
 
-def _ours(day: Day, counts: sparse.csr_matrix, *, equal: bool = False) -> Floats:
+def _ours(day: PastDay, counts: sparse.csr_matrix, *, equal: bool = False) -> Floats:
     at, y, weight = _learned_from(day)
     heavy = np.where(y == 1, 1.0, weight) if equal else weight
     model = TasteClassifier().fit(counts[at], y, sample_weight=heavy)
@@ -122,21 +122,21 @@ def _tfidf(inputs: Inputs) -> sparse.csr_matrix:
     return sparse.csr_matrix(normalize(found))
 
 
-def _logistic(day: Day, matrix: Floats | sparse.csr_matrix, strength: float) -> Floats:
+def _logistic(day: PastDay, matrix: Floats | sparse.csr_matrix, strength: float) -> Floats:
     at, y, weight = _learned_from(day)
     model = LogisticRegression(C=strength, solver="liblinear", max_iter=1000)
     model.fit(matrix[at], y, sample_weight=weight)
     return np.asarray(model.decision_function(matrix))
 
 
-def _svm(day: Day, matrix: sparse.csr_matrix) -> Floats:
+def _svm(day: PastDay, matrix: sparse.csr_matrix) -> Floats:
     at, y, weight = _learned_from(day)
     model = LinearSVC(C=0.01, dual=True, max_iter=5000, random_state=0)
     model.fit(matrix[at], y, sample_weight=weight)
     return np.asarray(model.decision_function(matrix))
 
 
-def _trees(inputs: Inputs, day: Day) -> Floats:
+def _trees(inputs: Inputs, day: PastDay) -> Floats:
     at, y, weight = _learned_from(day)
     carried = np.bincount(inputs.words[at].indices, minlength=inputs.words.shape[1])
     matrix = inputs.words[:, carried >= 2]
@@ -154,7 +154,7 @@ def _trees(inputs: Inputs, day: Day) -> Floats:
     return np.asarray(model.predict_proba(matrix)[:, 1], dtype=np.float64)
 
 
-def _disjoint_negatives(inputs: Inputs, day: Day) -> Floats:
+def _disjoint_negatives(inputs: Inputs, day: PastDay) -> Floats:
     """Score with negatives of unheard artists without the ten most liked tags, not background."""
     at, y, weight = _learned_from(day)
     likes = at[y == 1]
@@ -163,7 +163,7 @@ def _disjoint_negatives(inputs: Inputs, day: Day) -> Floats:
     for most in (10, 1, 0):  # where every artist has one of the ten, the commonest must do
         strange = np.asarray(carried[:, common[:most]].sum(axis=1)).ravel() == 0
         pool = np.flatnonzero(strange & day.new)
-        if len(pool) >= FEWEST_STRANGE:
+        if len(pool) >= MIN_STRANGE:
             break
     rng = np.random.default_rng([inputs.seed, day.fold.cut.toordinal()])
     taken = rng.choice(pool, min(len(pool), int((y == 0).sum())), replace=False)
@@ -174,25 +174,27 @@ def _disjoint_negatives(inputs: Inputs, day: Day) -> Floats:
     return model.decision_function(inputs.words)
 
 
-def _fewer(inputs: Inputs, day: Day) -> Day:
+def _fewer(inputs: Inputs, day: PastDay) -> PastDay:
     """Return the day with three background rows per like in place of ten, each of weight one."""
     likes = np.flatnonzero(day.rows.y == 1)
     others = np.flatnonzero(day.rows.y == 0)
     rng = np.random.default_rng([inputs.seed, day.fold.cut.toordinal()])
     taken = rng.choice(others, min(len(others), 3 * len(likes)), replace=False)
-    fewer = day.rows.some(np.sort(np.concatenate([likes, taken])))
+    fewer = day.rows.subset(np.sort(np.concatenate([likes, taken])))
     return replace(day, rows=replace(fewer, weight=np.where(fewer.y == 1, fewer.weight, 1.0)))
 
 
-def _unfaded(inputs: Inputs, day: Day) -> Floats:
+def _unfaded(inputs: Inputs, day: PastDay) -> Floats:
     weights = EvidenceWeights(half_life_days=NO_FADING_DAYS)
     rng = np.random.default_rng([inputs.seed, day.fold.cut.toordinal()])
-    past = Past(inputs.world.plays, no_library(), no_feedback(), inputs.world.tags, day.catalog)
-    rows = rows_at(past, day.fold.cut, weights=weights, rng=rng)
+    past = ListeningHistory(
+        inputs.world.plays, no_library(), no_feedback(), inputs.world.tags, day.catalog
+    )
+    rows = training_rows_at(past, day.fold.cut, weights=weights, rng=rng)
     return _ours(replace(day, rows=rows), inputs.words)
 
 
-def _with(inputs: Inputs, day: Day, more: Floats) -> Floats:
+def _with(inputs: Inputs, day: PastDay, more: Floats) -> Floats:
     """Score with further dense columns beside the tags, scaled as the tags are."""
     encoder = TasteClassifier()
     at, y, weight = _learned_from(day)
@@ -201,7 +203,7 @@ def _with(inputs: Inputs, day: Day, more: Floats) -> Floats:
     return _logistic(day, both, encoder.C)
 
 
-def _audio(world: World, words: sparse.csr_matrix, path: Path) -> Floats:
+def _audio(world: TasteWorld, words: sparse.csr_matrix, path: Path) -> Floats:
     """Return means of an artist's measured tracks; for the others, ridge regression from tags."""
     table = pd.read_csv(path, usecols=["artist", *AUDIO])
     keys = {name: artist_key_of(str(name)) for name in table["artist"].unique()}

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
 from smallhours.training.evaluation.classification import (
-    Bin,
+    ReliabilityBin,
     brier,
     calibration_error,
     log_loss,
     reliability,
 )
-from smallhours.training.taste.classifier import AS_TRAINED, Calibration
-from smallhours.training.taste.exam import OTHERS_PER_LIKE
+from smallhours.training.taste.backtest_fold import OTHERS_PER_LIKE
+from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,11 +42,13 @@ class Year:
         return cls(log_odds[at], truth[at])
 
 
-def calibrated(years: Sequence[Year]) -> tuple[Mapping[str, Mapping[str, float]], list[Bin]]:
+def calibrated(
+    years: Sequence[Year],
+) -> tuple[Mapping[str, Mapping[str, float]], list[ReliabilityBin]]:
     """Return figures of each calibration over all years but the first, and Platt's curve."""
     y = np.concatenate([each.y for each in years[1:]])
     said: dict[str, Floats] = {
-        "as trained": _over(years, lambda _, now: AS_TRAINED(now.log_odds)),
+        "as trained": _over(years, lambda _, now: UNCALIBRATED(now.log_odds)),
         "Platt": _over(years, lambda b, now: Calibration.fit(b.log_odds, b.y)(now.log_odds)),
         "isotonic": _over(years, lambda b, now: _isotonic(b)(now.log_odds)),
         "the base rate": np.full(len(y), 1 / (1 + OTHERS_PER_LIKE)),

@@ -26,18 +26,18 @@ OTHERS = _SHARED / "listeners-2k" / "plays.csv.gz"
 
 WEEKS_PER_FOLD = 52
 # Minimum number of adopted artists with tags for a year to be used.
-FEWEST_ADOPTED = 20
+MIN_ADOPTED = 20
 SIMILAR = 100
 
 Floats = npt.NDArray[np.float64]
 
 
-class BadTable(ValueError):
+class BadTasteTable(ValueError):
     """The error for a table that lacks a column."""
 
 
 @dataclass(frozen=True)
-class World:
+class TasteWorld:
     """The data of the benchmark.
 
     Attributes:
@@ -77,7 +77,7 @@ class World:
         while (cut := end - dt.timedelta(weeks=WEEKS_PER_FOLD)) > start:
             folds.insert(0, Fold(cut, end))
             end = cut
-        return [fold for fold in folds if len(self.truth(fold)) >= FEWEST_ADOPTED]
+        return [fold for fold in folds if len(self.truth(fold)) >= MIN_ADOPTED]
 
     def truth(self, fold: Fold) -> set[str]:
         """Return artists of the catalog that were adopted in a fold: new then, and played twice."""
@@ -99,7 +99,7 @@ def no_feedback() -> pd.DataFrame:
     return pd.DataFrame({"track_key": [], "reaction": [], "at": pd.to_datetime([], utc=True)})
 
 
-def load_world(scrobbles: Path, tags: Path, others: Path) -> World:
+def load_world(scrobbles: Path, tags: Path, others: Path) -> TasteWorld:
     """Read the three tables.
 
     Raises:
@@ -137,13 +137,13 @@ def load_world(scrobbles: Path, tags: Path, others: Path) -> World:
         }
     )
     plays = plays.sort_values("played_at", kind="stable", ignore_index=True)
-    return World(plays, Tags({}, of_artist), catalog, fans)
+    return TasteWorld(plays, Tags({}, of_artist), catalog, fans)
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if lacking := [name for name in columns if name not in table]:
-        raise BadTable(f"{path.name} has no column {', '.join(lacking)}")
+        raise BadTasteTable(f"{path.name} has no column {', '.join(lacking)}")
     return table
 
 

@@ -28,33 +28,35 @@ import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
 from smallhours.nights import Night
-from smallhours.runs import IMPORT_HISTORY, Run
+from smallhours.runs import IMPORT_HISTORY, RunContext
 from smallhours.sandbox.world import PlayLog, World
 from smallhours.settings import EvidenceWeights
-from smallhours.simulation.crowd import LISTENERS
-from smallhours.simulation.installation import Keys
-from smallhours.simulation.nights import Life, Living, begun
-from smallhours.simulation.offer import tracks_by_key
-from smallhours.simulation.rivals import OURS
-from smallhours.simulation.world import Size, acceptance_of
+from smallhours.simulation.ground_truth import WorldSize, acceptance_of
+from smallhours.simulation.installation import SandboxCredentials
+from smallhours.simulation.listener import ListenerSimulation, SimulationSpec, open_simulation
+from smallhours.simulation.oracle import tracks_by_key
+from smallhours.simulation.rankers import OURS
+from smallhours.simulation.runner import LISTENERS
 from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.folds import known_at
 from smallhours.training.tags import Tags
-from smallhours.training.taste.learning import learn
-from smallhours.training.taste.rows import Past, read_past, rows_at
+from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.training_rows import ListeningHistory, read_history, training_rows_at
 
 Floats = npt.NDArray[np.float64]
 # A change of the past, the weights, and the use of rejections.
-Change = Callable[[Past, EvidenceWeights], tuple[Past, EvidenceWeights, bool]]
+Change = Callable[
+    [ListeningHistory, EvidenceWeights], tuple[ListeningHistory, EvidenceWeights, bool]
+]
 
-SIZE = Size(artists=500, tracks=6_000, scrobbles=5_000)
+SIZE = WorldSize(artists=500, tracks=6_000, scrobbles=5_000)
 # Number of draws of the background; figures are means over them.
 DRAWS = 5
 TOP = 50
 # A track is liked if it is more likely than not to be heard to its end.
 LIKED = 0.5
 # Acceptance below which half of the tracks get a thumb down, and that share.
-HARDLY, THUMBS = 0.3, 0.5
+THUMB_DOWN_BELOW, THUMB_DOWN_SHARE = 0.3, 0.5
 REJECTIONS = (
     "quick_skip", "pick_skipped", "pick_passed", "unsaved", "removed", "disliked", "thumbs_down",
     "blocked",
@@ -63,7 +65,7 @@ _NIGHT_OF_EXPORT = "Streaming_History_Audio_2010-2026_1.json"
 
 
 @dataclass(frozen=True)
-class Lived:
+class SimulatedListener:
     """The data of one listener after the simulation, with the truth.
 
     Attributes:
@@ -76,35 +78,35 @@ class Lived:
     """
 
     listener: str
-    past: Past
+    past: ListeningHistory
     as_of: dt.datetime
     weights: EvidenceWeights
     tracks: Sequence[str]
     acceptance: Floats
 
 
-def lived(life: Life) -> Lived:
+def simulate_listener(spec: SimulationSpec) -> SimulatedListener:
     """Simulate the nights, import the export, and read the resulting lake."""
     with tempfile.TemporaryDirectory(prefix="smallhours-taste-") as folder:
         place = Path(folder)
-        with begun(life, place / "lake") as living:
-            rng = np.random.default_rng([life.seed, len(life.listener)])
-            for _ in range(life.nights):
-                living.night()
-                _give_thumbs(living, life.listener, rng)
-                living.day()
-            _hand_in(living, life.listener, place / "export")
-            living.night()
-            return _known(living, life.listener)
+        with open_simulation(spec, place / "lake") as simulation:
+            rng = np.random.default_rng([spec.seed, len(spec.listener)])
+            for _ in range(spec.nights):
+                simulation.run_night()
+                _give_thumbs(simulation, spec.listener, rng)
+                simulation.run_day()
+            _hand_in(simulation, spec.listener, place / "export")
+            simulation.run_night()
+            return _known(simulation, spec.listener)
 
 
-def _hand_in(living: Living, listener: str, folder: Path) -> None:
+def _hand_in(simulation: ListenerSimulation, listener: str, folder: Path) -> None:
     """Import what Spotify would export."""
     folder.mkdir()
-    rows = _export(living.state.world, living.state.play_log(listener))
+    rows = _export(simulation.state.world, simulation.state.play_log(listener))
     (folder / _NIGHT_OF_EXPORT).write_text(json.dumps(rows))
-    with Run(listener, living.tonight, living.settings, Keys()) as run:
-        vars(run)["lake"] = living.lake
+    with RunContext(listener, simulation.tonight, simulation.settings, SandboxCredentials()) as run:
+        vars(run)["lake"] = simulation.lake
         IMPORT_HISTORY(run, paths=[folder])
 
 
@@ -127,48 +129,53 @@ def _export(world: World, plays: PlayLog) -> list[dict[str, Any]]:
     ]
 
 
-def _give_thumbs(living: Living, listener: str, rng: np.random.Generator) -> None:
+def _give_thumbs(simulation: ListenerSimulation, listener: str, rng: np.random.Generator) -> None:
     """Write a thumb down, as the button does, for half of the hardly liked tracks."""
-    night = living.tonight
+    night = simulation.tonight
     where = {"listener": listener, "night": night.date.isoformat()}
-    rows = living.lake.frame(RECOMMENDATIONS, columns=["track_key", "position"], where=where)
+    rows = simulation.lake.frame(RECOMMENDATIONS, columns=["track_key", "position"], where=where)
     listed = rows.loc[rows["position"].notna(), "track_key"].tolist()
-    true = _acceptance(living, listener, listed)
+    true = _acceptance(simulation, listener, listed)
     down = [
         key
         for key, each in zip(listed, true, strict=True)
-        if each < HARDLY and rng.random() < THUMBS
+        if each < THUMB_DOWN_BELOW and rng.random() < THUMB_DOWN_SHARE
     ]
     told = pd.DataFrame({"track_key": down}, dtype="str").assign(
         night=night.date, intent="main", reaction="thumbs_down", at=night.as_of
     )
     where = {"listener": listener, "month": f"{night.date:%Y-%m}"}
-    living.lake.merge(FEEDBACK, told, partition=where)
+    simulation.lake.merge(FEEDBACK, told, partition=where)
 
 
-def _acceptance(living: Living, listener: str, keys: Sequence[str]) -> Floats:
+def _acceptance(simulation: ListenerSimulation, listener: str, keys: Sequence[str]) -> Floats:
     """Return the probability that each is heard to its end; NaN for an unknown key."""
-    tracks, true = tracks_by_key(living.state.world), acceptance_of(living.state.world, listener)
+    tracks, true = (
+        tracks_by_key(simulation.state.world),
+        acceptance_of(simulation.state.world, listener),
+    )
     return np.array([true[tracks[key]] if key in tracks else np.nan for key in keys], dtype=float)
 
 
-def _known(living: Living, listener: str) -> Lived:
-    night: Night = living.tonight
-    past = read_past(living.lake, listener, night=night)
+def _known(simulation: ListenerSimulation, listener: str) -> SimulatedListener:
+    night: Night = simulation.tonight
+    past = read_history(simulation.lake, listener, night=night)
     known = known_at(past.plays, past.library, night.as_of) | set(past.feedback["track_key"])
     unheard = [key for key in past.pool if key not in known]
-    true = _acceptance(living, listener, unheard)
+    true = _acceptance(simulation, listener, unheard)
     named = ~np.isnan(true)
     tracks = [key for key, is_named in zip(unheard, named, strict=True) if is_named]
-    weights = living.settings.training.evidence
-    return Lived(listener, past, night.as_of, weights, tracks, true[named])
+    weights = simulation.settings.training.evidence
+    return SimulatedListener(listener, past, night.as_of, weights, tracks, true[named])
 
 
 def changes() -> Mapping[str, Change]:
     """Return ours first, then one change each."""
 
     def times(factor: float, *names: str) -> Change:
-        def change(past: Past, weights: EvidenceWeights) -> tuple[Past, EvidenceWeights, bool]:
+        def change(
+            past: ListeningHistory, weights: EvidenceWeights
+        ) -> tuple[ListeningHistory, EvidenceWeights, bool]:
             heavier = {name: factor * getattr(weights, name) for name in names}
             return past, weights.model_copy(update=heavier), True
 
@@ -192,15 +199,15 @@ def changes() -> Mapping[str, Change]:
     }  # fmt: skip
 
 
-def judged(one: Lived, change: Change) -> dict[str, float]:
+def judged(one: SimulatedListener, change: Change) -> dict[str, float]:
     """Return the AUC of liked tracks and the mean acceptance of the first 50, over the draws."""
     past, weights, rejections = change(one.past, one.weights)
     liked = (one.acceptance > LIKED).astype(np.intp)
     found = []
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
-        rows = rows_at(past, one.as_of, weights=weights, rng=rng, rejections=rejections)
-        scores = learn(past, rows).log_odds(past.tags, one.tracks)
+        rows = training_rows_at(past, one.as_of, weights=weights, rng=rng, rejections=rejections)
+        scores = fit_taste_model(past, rows).log_odds(past.tags, one.tracks)
         top = np.argsort(-scores, kind="stable")[:TOP]
         against = int(((rows.y == 0) & ~rows.is_background).sum())
         found.append((auc(liked, scores), float(one.acceptance[top].mean()), against))
@@ -218,11 +225,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     lives = [
-        Life(name, OURS, options.nights, options.seed, SIZE, (name,))
+        SimulationSpec(name, OURS, options.nights, options.seed, SIZE, (name,))
         for name in LISTENERS[: options.listeners]
     ]
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
-        known = list(pool.map(lived, lives))
+        known = list(pool.map(simulate_listener, lives))
     for one in known:
         print(_described(one), flush=True)
     found = {
@@ -234,7 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps({**figures, "wall_s": round(time.perf_counter() - start, 1)}))
 
 
-def _described(one: Lived) -> str:
+def _described(one: SimulatedListener) -> str:
     told = one.past.feedback["reaction"].value_counts()
     own = np.mean([key in one.past.tags.own for key in one.tracks])
     liked = (one.acceptance > LIKED).mean()

@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.taste_data import World, no_feedback, no_library
+from benchmarks.taste_data import TasteWorld, no_feedback, no_library
 from smallhours.errors import NotEnoughData
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import Fold, plays_before
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste.learning import learn
-from smallhours.training.taste.model import SeedTaste
-from smallhours.training.taste.rows import Past, Rows, rows_at
+from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.model import FirstSeedTaste
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,11 +31,11 @@ SINGLES = (POPULARITY, SUPPORT, CONSENSUS, AFFINITY, FIRST_SEED, TASTE)
 # The first seed used 200 dislikes, its maximum, for 337 likes.
 DISLIKES_PER_LIKE = 200 / 337
 STRONGEST_TAGS = (100, 10)
-FEWEST_DISLIKES = 20
+MIN_DISLIKES = 20
 
 
 @dataclass(frozen=True)
-class Day:
+class PastDay:
     """A past day.
 
     Attributes:
@@ -49,7 +49,7 @@ class Day:
 
     catalog: tuple[str, ...]
     fold: Fold
-    rows: Rows
+    rows: TrainingRows
     fond: Floats
     new: npt.NDArray[np.bool_]
     truth: npt.NDArray[np.intp]
@@ -60,22 +60,22 @@ class Day:
         return {key: at for at, key in enumerate(self.catalog)}
 
 
-def past_of(world: World) -> Past:
+def past_of(world: TasteWorld) -> ListeningHistory:
     """Return the log as the training stage reads it; artists stand for tracks."""
-    return Past(world.plays, no_library(), no_feedback(), world.tags, world.catalog)
+    return ListeningHistory(world.plays, no_library(), no_feedback(), world.tags, world.catalog)
 
 
-def day_of(world: World, fold: Fold, *, seed: int) -> Day:
+def day_of(world: TasteWorld, fold: Fold, *, seed: int) -> PastDay:
     """Return the state of a day, with the artists adopted afterwards."""
     weights = EvidenceWeights()
     rng = np.random.default_rng([seed, fold.cut.toordinal()])
-    rows = rows_at(past_of(world), fold.cut, weights=weights, rng=rng)
+    rows = training_rows_at(past_of(world), fold.cut, weights=weights, rng=rng)
     liked = {
         key: weight for key, y, weight in zip(rows.tracks, rows.y, rows.weight, strict=True) if y
     }
     known = set(plays_before(world.plays, fold.cut)["track_key"])
     adopted = world.truth(fold)
-    return Day(
+    return PastDay(
         world.catalog,
         fold,
         rows,
@@ -85,7 +85,7 @@ def day_of(world: World, fold: Fold, *, seed: int) -> Day:
     )
 
 
-def singles(world: World, day: Day, space: TagVectors, *, seed: int) -> pd.DataFrame:
+def singles(world: TasteWorld, day: PastDay, space: TagVectors, *, seed: int) -> pd.DataFrame:
     """Compute all single signals, indexed by the catalog."""
     listed = world.similar.sign()
     found = {
@@ -93,26 +93,26 @@ def singles(world: World, day: Day, space: TagVectors, *, seed: int) -> pd.DataF
         SUPPORT: listed.T @ (day.fond > 0).astype(float),
         CONSENSUS: world.similar.T @ day.fond,
         AFFINITY: _affinity(world, day, space),
-        TASTE: learn(past_of(world), day.rows).log_odds(world.tags, world.catalog),
+        TASTE: fit_taste_model(past_of(world), day.rows).log_odds(world.tags, world.catalog),
     }
     seed_scores = first_seed_scores(world, day, seed=seed)
     found[FIRST_SEED] = np.zeros(len(world.catalog)) if seed_scores is None else seed_scores
     return pd.DataFrame(found, index=pd.Index(world.catalog))[list(SINGLES)]
 
 
-def ours(signals: pd.DataFrame, day: Day) -> Floats:
+def ours(signals: pd.DataFrame, day: PastDay) -> Floats:
     """Score artists by the fusion with default weights."""
     used = [name for name in signals if name in DEFAULT.weights]
     among = pd.Series(day.new, index=signals.index)
     return DEFAULT.score(signals[used], among).to_numpy(dtype=np.float64)
 
 
-def tag_space(world: World) -> TagVectors:
+def tag_space(world: TasteWorld) -> TagVectors:
     """Return the catalog as vectors of its tags' names."""
     return TagVectors.of(world.tags, world.catalog)
 
 
-def first_seed_scores(world: World, day: Day, *, seed: int) -> Floats | None:
+def first_seed_scores(world: TasteWorld, day: PastDay, *, seed: int) -> Floats | None:
     """Score by the first seed's classifier; None with too few tracks of unheard tags."""
     tags_of = {key: world.tags.as_first_seed(key) for key in world.catalog}
     likes = [key for key, fond in zip(world.catalog, day.fond, strict=True) if fond > 0]
@@ -129,7 +129,7 @@ def first_seed_scores(world: World, day: Day, *, seed: int) -> Floats | None:
         model = first_seed.train(frame).model
     except NotEnoughData:
         return None
-    return SeedTaste(model).p_like(world.tags, world.catalog)
+    return FirstSeedTaste(model).p_like(world.tags, world.catalog)
 
 
 def _disjoint(likes: list[str], strange: list[str], tags_of: dict[str, list[str]]) -> list[str]:
@@ -139,12 +139,12 @@ def _disjoint(likes: list[str], strange: list[str], tags_of: dict[str, list[str]
     for most in (len(strongest), *STRONGEST_TAGS):
         taken = set(strongest[:most])
         pool = [key for key in strange if not taken.intersection(tags_of[key])]
-        if len(pool) >= FEWEST_DISLIKES:
+        if len(pool) >= MIN_DISLIKES:
             return pool
     return strange
 
 
-def _affinity(world: World, day: Day, space: TagVectors) -> Floats:
+def _affinity(world: TasteWorld, day: PastDay, space: TagVectors) -> Floats:
     liked = pd.Series(day.fond, index=pd.Index(world.catalog))
     profile = space.profile(liked[liked > 0])
     return space.affinity(profile, pd.Index(world.catalog)).to_numpy(dtype=np.float64)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import peak_mb
-from benchmarks.train_cost_data import LISTENER, made_up
+from benchmarks.train_cost_data import LISTENER, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.runs import NIGHTLY
@@ -109,7 +109,7 @@ def main() -> None:
         lake = options.lake or Path(spare) / "lake"
         if not lake.exists():
             settings = settings_of(lake)
-            made_up(
+            write_catalog(
                 Lake(str(lake)),
                 tracks=options.tracks,
                 plays=options.plays,

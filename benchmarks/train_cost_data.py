@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.features import keep_features
+from smallhours.catalog.features import store_features
 from smallhours.catalog.neighbours import (
     CHART_TAGS,
     PER_SEED,
@@ -18,11 +18,11 @@ from smallhours.catalog.neighbours import (
     TOP_TRACKS,
     Neighbour,
     Seed,
-    keep_neighbours,
+    store_neighbours,
 )
 from smallhours.catalog.stages import gather_candidates
 from smallhours.catalog.tag_names import refresh_names
-from smallhours.catalog.tracks import remember_tracks
+from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
@@ -49,7 +49,7 @@ TAGS_ASKED = 100
 TRACKS_ASKED, ARTISTS_ASKED = 1_000, 1_000
 
 
-def made_up(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: Night) -> None:
+def write_catalog(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: Night) -> None:
     """Fill an empty lake.
 
     Args:
@@ -69,7 +69,7 @@ def made_up(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: N
     _history(lake, world, night)
     _catalog(lake, world, keys, night)
     _features(lake, world, keys, night)
-    keep_neighbours(lake, list(_neighbours(world)), night=night.date)
+    store_neighbours(lake, list(_neighbours(world)), night=night.date)
     gather_candidates(LISTENER, lake, settings=settings, night=night)
 
 
@@ -112,7 +112,7 @@ def _catalog(lake: Lake, world: World, keys: Sequence[str], night: Night) -> Non
     named = pd.DataFrame(
         {"artist": artists, "title": world.track_lastfm_title, "listeners": listeners.astype(int)}
     )
-    remember_tracks(lake, named, night=night.date)
+    add_tracks(lake, named, night=night.date)
     owners = [artist_key_of(name) for name in world.artist_name]
     of_artists = _tags("artist_key", owners, world.artist_tags, world.tags, night)
     of_artists["artist"] = of_artists["artist_key"]
@@ -146,7 +146,7 @@ def _features(lake: Lake, world: World, keys: Sequence[str], night: Night) -> No
     for key, values in zip(keys, world.track_features.tolist(), strict=True):
         if key not in found and not np.isnan(values).any() and rng.random() < MEASURED:
             found[key] = dict(zip(OF_THE_WORLD, values, strict=True))
-    keep_features(lake, list(found), found, night=night.date)
+    store_features(lake, list(found), found, night=night.date)
 
 
 def _neighbours(world: World) -> Iterator[tuple[Seed, tuple[Neighbour, ...]]]:

@@ -7,13 +7,13 @@ changes nothing. Private sessions and podcasts are left out; IP addresses are ne
 
 from airflow.sdk import dag
 
-from smallhours.provider.forms import export_form, parsed_settings
+from smallhours.provider.params import export_params, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=None,
-    params=export_form(parsed_settings()),
+    params=export_params(settings_at_parse_time()),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

@@ -7,16 +7,16 @@ task's log says from when on plays may be missing.
 
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
-from smallhours.provider.forms import everyone_form, nightly, parsed_settings
+from smallhours.provider.params import listeners_params, nightly_schedule, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, choose_nights, stage
 
-SETTINGS = parsed_settings()
-SCHEDULE = nightly(SETTINGS)
+SETTINGS = settings_at_parse_time()
+SCHEDULE = nightly_schedule(SETTINGS)
 
 
 @dag(
     schedule=CronTriggerTimetable(SCHEDULE.poll_cron, timezone=SCHEDULE.timezone),
-    params=everyone_form(SETTINGS),
+    params=listeners_params(SETTINGS),
     max_active_runs=1,
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -15,7 +15,7 @@ from smallhours.provider.assets import (
     PLAYS,
     TAGS,
 )
-from smallhours.provider.forms import night_form, parsed_settings
+from smallhours.provider.params import night_params, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
@@ -23,7 +23,7 @@ from smallhours.provider.tasks import DAG_DEFAULTS, stage
     schedule=PartitionedAssetTimetable(
         assets=PLAYS & LIBRARY & FEEDBACK, default_partition_mapper=IdentityMapper()
     ),
-    params=night_form(parsed_settings()),
+    params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     doc_md=__doc__,
     **DAG_DEFAULTS,

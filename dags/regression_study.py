@@ -11,14 +11,14 @@ from typing import Any
 
 from airflow.sdk import chain, dag
 
-from smallhours.provider.forms import parsed_settings, study_form
-from smallhours.provider.study import choose_settings, fit_setting, open_study, write_study
+from smallhours.provider.params import settings_at_parse_time, study_params
+from smallhours.provider.study_tasks import choose_settings, fit_setting, open_study, write_study
 from smallhours.provider.tasks import DAG_DEFAULTS
 
 
 @dag(
     schedule=None,
-    params=study_form(parsed_settings()),
+    params=study_params(settings_at_parse_time()),
     max_active_runs=1,
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -7,13 +7,13 @@ away. Tonight's run leaves it alone; the next night's list takes its place as us
 
 from airflow.sdk import dag
 
-from smallhours.provider.forms import parsed_settings, rollback_form
+from smallhours.provider.params import rollback_params, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=None,
-    params=rollback_form(parsed_settings()),
+    params=rollback_params(settings_at_parse_time()),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

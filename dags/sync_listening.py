@@ -9,19 +9,19 @@ that was off at the hour makes one night when it is back. What is read lands in 
 from airflow.sdk import chain, dag, task_group
 
 from smallhours.provider.assets import FEEDBACK, LIBRARY, PLAYS
-from smallhours.provider.forms import everyone_form, nightly, parsed_settings
+from smallhours.provider.params import listeners_params, nightly_schedule, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, choose_nights, stage
 from smallhours.provider.timetables import NightlyTimetable, settings_changed_at
 
-SETTINGS = parsed_settings()
-SCHEDULE = nightly(SETTINGS)
+SETTINGS = settings_at_parse_time()
+SCHEDULE = nightly_schedule(SETTINGS)
 
 
 @dag(
     schedule=NightlyTimetable(
         SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
     ),
-    params=everyone_form(SETTINGS),
+    params=listeners_params(SETTINGS),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

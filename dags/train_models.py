@@ -7,7 +7,7 @@ models serve all listeners, so that one run at a time trains them.
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours.provider.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
-from smallhours.provider.forms import night_form, parsed_settings
+from smallhours.provider.params import night_params, settings_at_parse_time
 from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
@@ -15,7 +15,7 @@ from smallhours.provider.tasks import DAG_DEFAULTS, stage
     schedule=PartitionedAssetTimetable(
         assets=TAGS & AUDIO_FEATURES & CANDIDATES, default_partition_mapper=IdentityMapper()
     ),
-    params=night_form(parsed_settings()),
+    params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -9,14 +9,14 @@ what would change. The form takes other wishes for one list, and a dry run.
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours.provider.assets import MODELS, PLAYLIST
-from smallhours.provider.forms import parsed_settings, playlist_form
+from smallhours.provider.params import playlist_params, settings_at_parse_time
 from smallhours.provider.review import approval, show_plan
 from smallhours.provider.tasks import DAG_DEFAULTS, stage
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
-    params=playlist_form(parsed_settings()),
+    params=playlist_params(settings_at_parse_time()),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
@@ -26,7 +26,7 @@ def write_playlist() -> None:
         stage("rank_candidates"),
         stage("resolve_tracks"),
         show_plan(),
-        approval(parsed_settings()),
+        approval(settings_at_parse_time()),
         # The two tasks before it are skipped when no approval is wanted.
         stage("publish_playlist", outlets=[PLAYLIST], trigger_rule="none_failed"),
     )

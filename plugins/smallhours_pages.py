@@ -17,9 +17,9 @@ Message = MutableMapping[str, Any]
 @cache
 def _pages() -> Any:
     from smallhours.pages.app import create_app
-    from smallhours.provider.pages import airflow_host
+    from smallhours.provider.pages import airflow_bridge
 
-    return create_app(airflow_host())
+    return create_app(airflow_bridge())
 
 
 async def pages(

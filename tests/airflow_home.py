@@ -44,7 +44,7 @@ def airflow_db() -> None:
 
 
 @dataclass
-class House:
+class AirflowInstall:
     """An installation of Smallhours under Airflow, with listeners of the sandbox."""
 
     sandbox: SandboxServer
@@ -92,13 +92,15 @@ calls_per_second = 10000
 
 
 @pytest.fixture
-def house(sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def airflow_install(
+    sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AirflowInstall:
     """Return an installation with the listeners `ada` and `bruno` and an empty lake."""
     lake = tmp_path / "lake"
     settings = tmp_path / "smallhours.toml"
     monkeypatch.setenv("SMALLHOURS_SETTINGS", str(settings))
     monkeypatch.setenv("SMALLHOURS_LAKE", str(lake))
-    made = House(sandbox, settings, Lake(str(lake)), monkeypatch)
+    made = AirflowInstall(sandbox, settings, Lake(str(lake)), monkeypatch)
     made.write_settings(settings_text(sandbox.url, {"ada": "ada", "bruno": "bruno"}))
     for name in ("ada", "bruno"):
         made.set_connection(f"lastfm_{name}", conn_type="lastfm", password="5a4d" * 8)

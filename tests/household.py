@@ -10,11 +10,11 @@ import pytest
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.sandbox.server import SandboxServer
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
 
@@ -49,7 +49,7 @@ def settings_for(url: str, **sections: Any) -> Settings:
 
 
 @dataclass
-class Household:
+class ServiceFixture:
     """Everything that a stage needs, over one sandbox."""
 
     sandbox: SandboxServer
@@ -65,29 +65,33 @@ class Household:
 
 
 @pytest.fixture
-def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[Household]:
+def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[ServiceFixture]:
     """Yield everything that a stage needs for the listener `default`, with an empty lake."""
     settings = settings_for(sandbox.url)
-    patience = Patience(first_wait_s=0.01)
+    retry_policy = RetryPolicy(initial_wait_s=0.01)
     services = settings.services
     lastfm = LastfmClient(
         LASTFM_KEY,
         api_url=services.lastfm.api_url,
         calls_per_second=FAST,
         timeout_s=10,
-        budget=TokenBucket(FAST, burst=100),
-        patience=patience,
+        rate_limit=TokenBucket(FAST, burst=100),
+        retry_policy=retry_policy,
     )
     spotify = SpotifyClient(
         SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada"),
         settings=services.spotify,
-        budget=TokenBucket(FAST, burst=100),
-        patience=patience,
+        rate_limit=TokenBucket(FAST, burst=100),
+        retry_policy=retry_policy,
     )
     reccobeats = ReccobeatsClient(
-        settings=services.reccobeats, budget=TokenBucket(FAST, burst=100), patience=patience
+        settings=services.reccobeats,
+        rate_limit=TokenBucket(FAST, burst=100),
+        retry_policy=retry_policy,
     )
-    yield Household(sandbox, settings, Lake(str(tmp_path / "lake")), lastfm, spotify, reccobeats)
+    yield ServiceFixture(
+        sandbox, settings, Lake(str(tmp_path / "lake")), lastfm, spotify, reccobeats
+    )
     lastfm.close()
     spotify.close()
     reccobeats.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.schedule import Schedule
+from smallhours.schedule import ScheduleSettings
 from smallhours.settings import Settings, parse_settings
 
 
@@ -77,13 +77,13 @@ def test_a_wrong_time_zone_is_named_once() -> None:
     ],
 )
 def test_the_next_night_is_said_with_its_date_and_hour(now: str, starts: str) -> None:
-    schedule = Schedule(timezone="Europe/Dublin")
+    schedule = ScheduleSettings(timezone="Europe/Dublin")
 
     assert schedule.describe_next_night(dt.datetime.fromisoformat(now)) == starts
 
 
 def test_a_start_in_an_hour_that_the_clocks_skip_comes_an_hour_later() -> None:
-    schedule = Schedule(cron="30 1 * * *", timezone="Europe/Dublin")
+    schedule = ScheduleSettings(cron="30 1 * * *", timezone="Europe/Dublin")
     before = dt.datetime(2027, 3, 27, 12, tzinfo=dt.UTC)
 
     start = schedule.next_start(schedule.cron, before)

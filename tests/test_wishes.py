@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.settings import Listener, parse_settings
+from smallhours.settings import ListenerSettings, parse_settings
 
 SUNDAYS = {"kind": "time_of_day", "hours": [6, 11], "days": ["sunday"]}
 
 
-def listener(intents: dict[str, Any], **playlist: Any) -> Listener:
+def listener(intents: dict[str, Any], **playlist: Any) -> ListenerSettings:
     me = {"lastfm_user": "x", "timezone": "UTC", "intents": intents, "playlist": playlist}
     return parse_settings({"listeners": {"me": me}}, origin="smallhours.toml").listener("me")
 
@@ -21,10 +21,15 @@ def test_the_main_playlist_comes_first_and_the_others_as_in_the_file() -> None:
 
 
 def test_an_intent_has_the_main_wishes_but_for_its_own() -> None:
-    wishes = listener({"sunday-mornings": {**SUNDAYS, "size": 5}}, artist_cap=1).playlists
-    assert wishes["sunday-mornings"].name == "Smallhours: Sunday mornings"
-    assert wishes["sunday-mornings"].artist_cap == 1
-    assert (wishes["sunday-mornings"].size, wishes["sunday-mornings"].shortest) == (5, 5)
+    playlist_settings = listener(
+        {"sunday-mornings": {**SUNDAYS, "size": 5}}, artist_cap=1
+    ).playlists
+    assert playlist_settings["sunday-mornings"].name == "Smallhours: Sunday mornings"
+    assert playlist_settings["sunday-mornings"].artist_cap == 1
+    assert (
+        playlist_settings["sunday-mornings"].size,
+        playlist_settings["sunday-mornings"].shortest,
+    ) == (5, 5)
 
 
 def test_what_is_blocked_is_blocked_everywhere() -> None:
@@ -33,8 +38,8 @@ def test_what_is_blocked_is_blocked_everywhere() -> None:
 
 
 def test_only_what_plays_old_favourites_plays_what_was_heard() -> None:
-    wishes = listener({"old": {"kind": "forgotten"}, "a": SUNDAYS}).playlists
-    assert [each.not_played_days for each in wishes.values()] == [None, 180, None]
+    playlist_settings = listener({"old": {"kind": "forgotten"}, "a": SUNDAYS}).playlists
+    assert [each.not_played_days for each in playlist_settings.values()] == [None, 180, None]
 
 
 @pytest.mark.parametrize(

@@ -106,5 +106,5 @@ class DegeneratePlaylist(SmallhoursError):
     """Tonight's list is too short or too poor to replace yesterday's."""
 
 
-class NotOurs(SmallhoursError):
+class PlaylistNotOwned(SmallhoursError):
     """The playlist is not, or no longer, ours to write."""

@@ -1,7 +1,7 @@
 """The context of a run, and the stages that a night consists of.
 
 A stage is a plain function in `<package>/stages.py`. The command line and the Airflow tasks both
-find it here, by its verb, and hand it a `Run`: the listener, the night, the settings, and
+find it here, by its verb, and hand it a `RunContext`: the listener, the night, the settings, and
 the lake and the clients of the services, which are built when a stage first needs them. The
 stages' own modules are imported when a stage runs, never before: Airflow reads this file each
 time it parses a DAG.
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from smallhours.settings import Acousticbrainz, Reccobeats, Settings
+from smallhours.settings import AcousticbrainzSettings, ReccobeatsSettings, Settings
 from smallhours.summary import Summary
 
 if TYPE_CHECKING:
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from smallhours.services.acousticbrainz import AcousticbrainzClient
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
     from smallhours.services.journal import Journal
+    from smallhours.services.keyless_client import KeylessClient
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.open_service import OpenService
     from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
-    OpenClient = TypeVar("OpenClient", bound=OpenService)
+    OpenClient = TypeVar("OpenClient", bound=KeylessClient)
 
 # A rate limit that asks for a longer wait ends the task, to be run again then.
-LONGEST_WAIT_S = 60.0
+MAX_RATE_LIMIT_WAIT_S = 60.0
 
 
-class Secrets(Protocol):
+class CredentialStore(Protocol):
     """A store of the listeners' credentials."""
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
@@ -47,13 +47,13 @@ class Secrets(Protocol):
         """Return a listener's Spotify credentials."""
         ...
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """Store the new refresh token that Spotify gave in exchange for the old one."""
         ...
 
 
 @dataclass
-class Run:
+class RunContext:
     """One listener's night, with everything that a stage may need.
 
     Clients are built when a stage asks for them, and closed when the run's `with` block ends.
@@ -68,7 +68,7 @@ class Run:
     listener: str
     night: "Night"
     settings: Settings
-    secrets: Secrets
+    secrets: CredentialStore
 
     @cached_property
     def lake(self) -> "Lake":
@@ -121,19 +121,19 @@ class Run:
         return self._open_service(AcousticbrainzClient, self.settings.services.acousticbrainz)
 
     def _open_service(
-        self, client: "type[OpenClient]", where: Reccobeats | Acousticbrainz
+        self, client: "type[OpenClient]", where: ReccobeatsSettings | AcousticbrainzSettings
     ) -> "OpenClient":
-        from smallhours.services.budget import shared_budget
-        from smallhours.services.patience import Patience
+        from smallhours.services.rate_limit import shared_rate_limit
+        from smallhours.services.retry import RetryPolicy
 
         return client(
             settings=where,
-            budget=shared_budget(
+            rate_limit=shared_rate_limit(
                 client.service,
                 where.calls_per_second,
-                state_file=budget_file(self.settings, client.section),
+                state_file=rate_limit_file(self.settings, client.section),
             ),
-            patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+            retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
             journal=self.journal,
         )
 
@@ -160,7 +160,7 @@ class Run:
 
 
 def lastfm_client(
-    listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
+    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
 ) -> "LastfmClient":
     """Return a Last.fm client with a listener's key; the caller closes it.
 
@@ -169,10 +169,10 @@ def lastfm_client(
     Raises:
         SettingsError: when the credentials are missing or incomplete.
     """
-    from smallhours.services.budget import shared_budget
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.lastfm_wire import SERVICE
-    from smallhours.services.patience import Patience
+    from smallhours.services.lastfm_transport import SERVICE
+    from smallhours.services.rate_limit import shared_rate_limit
+    from smallhours.services.retry import RetryPolicy
 
     where = settings.services.lastfm
     return LastfmClient(
@@ -180,17 +180,17 @@ def lastfm_client(
         api_url=where.api_url,
         calls_per_second=where.calls_per_second,
         timeout_s=where.timeout_s,
-        budget=shared_budget(
-            SERVICE, where.calls_per_second, state_file=budget_file(settings, "lastfm")
+        rate_limit=shared_rate_limit(
+            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "lastfm")
         ),
-        patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         listener=listener,
         journal=journal,
     )
 
 
 def spotify_client(
-    listener: str, settings: Settings, secrets: Secrets, journal: "Journal | None" = None
+    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
 ) -> "SpotifyClient":
     """Return a Spotify client with a listener's login; the caller closes it.
 
@@ -200,8 +200,8 @@ def spotify_client(
         SettingsError: when the credentials are missing or incomplete.
         NeedsLogin: when the listener has not logged in yet.
     """
-    from smallhours.services.budget import shared_budget
-    from smallhours.services.patience import Patience
+    from smallhours.services.rate_limit import shared_rate_limit
+    from smallhours.services.retry import RetryPolicy
     from smallhours.services.spotify import SpotifyClient
     from smallhours.services.spotify_auth import SERVICE
 
@@ -209,19 +209,19 @@ def spotify_client(
     return SpotifyClient(
         secrets.spotify(listener),
         settings=where,
-        budget=shared_budget(
+        rate_limit=shared_rate_limit(
             SERVICE,
             where.calls_per_second,
             calls_per_day=where.calls_per_day,
-            state_file=budget_file(settings, "spotify"),
+            state_file=rate_limit_file(settings, "spotify"),
         ),
-        on_new_refresh_token=lambda token: secrets.keep_refresh_token(listener, token),
-        patience=Patience(rate_limit_s=LONGEST_WAIT_S),
+        on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         journal=journal,
     )
 
 
-def budget_file(settings: Settings, service: str) -> Path | None:
+def rate_limit_file(settings: Settings, service: str) -> Path | None:
     """Return the file in which this machine's processes share a rate limit; None if remote."""
     folder = _beside_the_lake(settings, ".budgets")
     return None if folder is None else folder / f"{service}.json"
@@ -235,12 +235,12 @@ def _beside_the_lake(settings: Settings, name: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One verb: a stage function, and the clients of a `Run` that it is called with.
+    """One verb: a stage function, and the clients of a `RunContext` that it is called with.
 
     Attributes:
         verb: The function's name, the Airflow task's id and the command's name.
         module: Where the function is; imported when the stage runs, and nothing else with it.
-        clients: The attributes of `Run` that follow the lake in its arguments.
+        clients: The attributes of `RunContext` that follow the lake in its arguments.
         doc: What it does, in one line.
         options: The keyword arguments that a person may set.
     """
@@ -258,7 +258,7 @@ class Stage:
         function: Callable[..., Summary] = getattr(module, self.verb)
         return function
 
-    def __call__(self, run: Run, **options: Any) -> Summary:
+    def __call__(self, run: RunContext, **options: Any) -> Summary:
         """Run the stage and return its counts.
 
         Raises:
@@ -382,7 +382,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
             ),
             Stage(
                 "describe_taste",
-                "training.profile_stage",
+                "training.profile_stages",
                 (),
                 "Describe what the listener plays, for the pages: `profile`.",
             ),
@@ -390,7 +390,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "write_playlist": (
             Stage(
                 "rank_candidates",
-                "playlist.choose",
+                "playlist.rank_stage",
                 (),
                 "Score all candidates and choose tonight's list: `recommendations`.",
                 ("size", "exploration"),
@@ -429,7 +429,7 @@ STAGES: Mapping[str, Stage] = MappingProxyType(
 )
 
 
-def readable(summary: Summary) -> Iterator[str]:
+def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield a stage's counts as lines for people: `plays added: 1,234`."""
     for name, value in summary.items():
         shown = f"{value:,}" if isinstance(value, int) else value

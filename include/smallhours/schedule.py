@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field
 
-from smallhours.wishes import Section
+from smallhours.playlist_settings import SettingsSection
 
 
 def _known_timezone(name: str) -> str:
@@ -41,7 +41,7 @@ Timezone = Annotated[str, AfterValidator(_known_timezone)]
 Cron = Annotated[str, AfterValidator(_valid_cron)]
 
 
-class Schedule(Section):
+class ScheduleSettings(SettingsSection):
     """When the nightly run starts, for all listeners."""
 
     cron: Cron = Field("30 3 * * *", description="Five cron fields.")

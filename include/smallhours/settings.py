@@ -27,15 +27,15 @@ from pydantic import (
 
 from smallhours.errors import SettingsError
 from smallhours.nights import Night
-from smallhours.schedule import Schedule, Timezone
-from smallhours.wishes import (
+from smallhours.playlist_settings import (
     MAIN,
     Intent,
     IntentName,
-    IntentWishes,
-    PlaylistWishes,
-    Section,
+    IntentSettings,
+    PlaylistSettings,
+    SettingsSection,
 )
+from smallhours.schedule import ScheduleSettings, Timezone
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -43,7 +43,7 @@ Event = Literal["published", "kept", "login", "needs_you"]
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
-class Publishing(Section):
+class PublishingSettings(SettingsSection):
     """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
 
     own_items: Literal["end", "place"] = Field(
@@ -56,7 +56,7 @@ class Publishing(Section):
     review: bool = Field(False, description="Whether somebody approves each list in Airflow.")
 
 
-class Listener(Section):
+class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
     lastfm_user: str = Field(min_length=1, description="Their Last.fm user name.")
@@ -67,8 +67,8 @@ class Listener(Section):
     dislike_playlist: str | None = Field(
         None, description="The name of a playlist of theirs that holds what they dislike."
     )
-    playlist: PlaylistWishes = PlaylistWishes()
-    publishing: Publishing = Publishing()
+    playlist: PlaylistSettings = PlaylistSettings()
+    publishing: PublishingSettings = PublishingSettings()
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
@@ -77,19 +77,21 @@ class Listener(Section):
     def _playlists_can_be_told_apart(self) -> Self:
         for key, intent in self.intents.items():
             try:
-                intent.wishes(key, self.playlist)
+                intent.playlist_settings(key, self.playlist)
             except ValidationError as error:
                 said = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise ValueError(f"`intents.{key}`: {said}") from None
-        names = Counter(wishes.name for wishes in self.playlists.values())
+        names = Counter(playlist_settings.name for playlist_settings in self.playlists.values())
         if doubled := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"more than one playlist is called {doubled[0]!r}")
         return self
 
     @property
-    def playlists(self) -> dict[str, PlaylistWishes]:
+    def playlists(self) -> dict[str, PlaylistSettings]:
         """The wishes for each playlist by its intent: `main` first, then as the file has them."""
-        further = {key: each.wishes(key, self.playlist) for key, each in self.intents.items()}
+        further = {
+            key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()
+        }
         return {MAIN: self.playlist, **further}
 
     def night_at(self, moment: datetime) -> Night:
@@ -111,7 +113,7 @@ class Listener(Section):
         return Night.on(day, ZoneInfo(self.timezone))
 
 
-class Spotify(Section):
+class SpotifySettings(SettingsSection):
     """Spotify's addresses and rate limits.
 
     600 catalog calls a day is where development-mode apps were seen to be cut off.
@@ -127,7 +129,7 @@ class Spotify(Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Lastfm(Section):
+class LastfmSettings(SettingsSection):
     """Last.fm's address and rate limit.
 
     Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
@@ -139,7 +141,7 @@ class Lastfm(Section):
     overlap_days: int = Field(14, ge=1, description="How far back each night reads again.")
 
 
-class Reccobeats(Section):
+class ReccobeatsSettings(SettingsSection):
     """ReccoBeats' address and rate limit."""
 
     enabled: bool = True
@@ -148,7 +150,7 @@ class Reccobeats(Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Acousticbrainz(Section):
+class AcousticbrainzSettings(SettingsSection):
     """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
 
     enabled: bool = True
@@ -157,16 +159,16 @@ class Acousticbrainz(Section):
     timeout_s: float = Field(20.0, gt=0)
 
 
-class Services(Section):
+class ServiceSettings(SettingsSection):
     """The outside systems."""
 
-    spotify: Spotify = Spotify()
-    lastfm: Lastfm = Lastfm()
-    reccobeats: Reccobeats = Reccobeats()
-    acousticbrainz: Acousticbrainz = Acousticbrainz()
+    spotify: SpotifySettings = SpotifySettings()
+    lastfm: LastfmSettings = LastfmSettings()
+    reccobeats: ReccobeatsSettings = ReccobeatsSettings()
+    acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
 
 
-class Catalog(Section):
+class CatalogSettings(SettingsSection):
     """The size of the catalog, and the number of calls for it in one night."""
 
     lastfm_calls_per_night: int = Field(6000, ge=1, description="Tags and neighbours, a night.")
@@ -190,7 +192,7 @@ class Catalog(Section):
     )
 
 
-class EvidenceWeights(Section):
+class EvidenceWeights(SettingsSection):
     """The weight of each action of a listener as evidence for or against a track.
 
     Liking and disliking add up, the older the less; what is left decides which it was and how
@@ -218,7 +220,7 @@ class EvidenceWeights(Section):
     blocked: float = Field(3.0, ge=0, description="Against: blocked.")
 
 
-class Training(Section):
+class TrainingSettings(SettingsSection):
     """The data and limits of the models' training."""
 
     sources: tuple[Source, ...] = ("reccobeats", "dataset", "acousticbrainz")
@@ -237,7 +239,7 @@ class Training(Section):
     evidence: EvidenceWeights = EvidenceWeights()
 
 
-class Review(Section):
+class ReviewSettings(SettingsSection):
     """The time that an approval is waited for, and what happens without one."""
 
     hours: float = Field(6.0, gt=0, le=20, description="From the planning on.")
@@ -246,7 +248,7 @@ class Review(Section):
     )
 
 
-class Notices(Section):
+class NotificationSettings(SettingsSection):
     """The channel and the events of messages, besides the log."""
 
     connection: str = Field("", description="An Airflow connection of type Apprise; none: nowhere.")
@@ -255,22 +257,22 @@ class Notices(Section):
     )
 
 
-class LakeLocation(Section):
+class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
     url: str = Field("data", description="A folder, or any fsspec URL such as s3://bucket/prefix.")
 
 
-class Settings(Section):
+class Settings(SettingsSection):
     """The whole of `smallhours.toml`."""
 
-    listeners: dict[ListenerName, Listener] = Field(min_length=1)
-    schedule: Schedule = Schedule()
-    services: Services = Services()
-    catalog: Catalog = Catalog()
-    training: Training = Training()
-    review: Review = Review()
-    notices: Notices = Notices()
+    listeners: dict[ListenerName, ListenerSettings] = Field(min_length=1)
+    schedule: ScheduleSettings = ScheduleSettings()
+    services: ServiceSettings = ServiceSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    training: TrainingSettings = TrainingSettings()
+    review: ReviewSettings = ReviewSettings()
+    notices: NotificationSettings = NotificationSettings()
     lake: LakeLocation = LakeLocation()
 
     @model_validator(mode="before")
@@ -291,7 +293,7 @@ class Settings(Section):
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 
-    def listener(self, name: str) -> Listener:
+    def listener(self, name: str) -> ListenerSettings:
         """Return one listener by name.
 
         Raises:
@@ -388,9 +390,9 @@ def _known_keys(location: list[str]) -> list[str]:
     section: type[BaseModel] = Settings
     for part in location:
         if section is Settings and part == "listeners":
-            section = Listener
-        elif section is Listener and part == "intents":
-            section = IntentWishes
+            section = ListenerSettings
+        elif section is ListenerSettings and part == "intents":
+            section = IntentSettings
         elif part in section.model_fields:
             inner = section.model_fields[part].annotation
             if isinstance(inner, type) and issubclass(inner, BaseModel):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ingest import measure_kills, repeated
-from benchmarks.ingest_stages import Asked, ListeningServer
+from benchmarks.ingest_stages import RecordedCall, RecordingServer
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.state import SandboxState
 
@@ -13,15 +13,21 @@ from smallhours.sandbox.state import SandboxState
 @pytest.mark.parametrize(
     ("asked", "counts"),
     [
-        ([Asked("a", 1.0, 1.3), Asked("b", 1.1, 1.4)], (0, 0)),
-        ([Asked("a", 1.0, 1.3), Asked("a", 3.0, 3.3)], (1, 0)),  # it was answered before the kill
-        ([Asked("a", 1.0), Asked("a", 3.0, 3.3)], (0, 1)),
-        ([Asked("a", 1.0, 2.4), Asked("a", 3.0, 3.3)], (0, 1)),  # the answer met nobody
-        ([Asked("a", 1.0), Asked("a", 3.0, 3.3), Asked("a", 4.0)], (1, 1)),
+        ([RecordedCall("a", 1.0, 1.3), RecordedCall("b", 1.1, 1.4)], (0, 0)),
+        (
+            [RecordedCall("a", 1.0, 1.3), RecordedCall("a", 3.0, 3.3)],
+            (1, 0),
+        ),  # it was answered before the kill
+        ([RecordedCall("a", 1.0), RecordedCall("a", 3.0, 3.3)], (0, 1)),
+        (
+            [RecordedCall("a", 1.0, 2.4), RecordedCall("a", 3.0, 3.3)],
+            (0, 1),
+        ),  # the answer met nobody
+        ([RecordedCall("a", 1.0), RecordedCall("a", 3.0, 3.3), RecordedCall("a", 4.0)], (1, 1)),
     ],
 )
 def test_an_answer_that_was_sent_is_told_from_one_under_way(
-    asked: list[Asked], counts: tuple[int, int]
+    asked: list[RecordedCall], counts: tuple[int, int]
 ) -> None:
     assert repeated(asked, killed=[2.0]) == counts
 
@@ -31,7 +37,7 @@ def test_a_killed_stage_asks_for_nothing_that_was_answered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = generate_world(seed=7, artists=60, tracks=600, scrobbles=5_000)
-    with ListeningServer(SandboxState(world)) as server:
+    with RecordingServer(SandboxState(world)) as server:
         verbs = ("sync_scrobbles", "fetch_neighbours")
         again = measure_kills(server, world, tmp_path, times=2, verbs=verbs)
     assert again == 0

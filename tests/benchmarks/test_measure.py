@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from benchmarks.audio_features import main
-from benchmarks.measure import note_cost, peak_mb
+from benchmarks.measure import peak_mb, record_cost
 from tests.benchmarks.test_set_b import artist_tags, tracks
 
 
 def test_a_report_holds_seconds_and_memory(tmp_path: Path) -> None:
-    assert note_cost(lambda: "done", tmp_path / "cost.json") == "done"
+    assert record_cost(lambda: "done", tmp_path / "cost.json") == "done"
 
     cost = json.loads((tmp_path / "cost.json").read_text())
     assert cost["wall_s"] >= 0

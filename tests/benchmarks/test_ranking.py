@@ -7,10 +7,17 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from benchmarks.ranking import roles_of
-from benchmarks.ranking_asking import METHODS, Judge, answers
+from benchmarks.ranking import split_listeners
+from benchmarks.ranking_asking import METHODS, MethodScorer, answers
 from benchmarks.ranking_collaborative import Ease, learn
-from benchmarks.ranking_data import BadTable, Tables, askable, crowd_of, hide, load_tables
+from benchmarks.ranking_data import (
+    BadRankingTable,
+    RankingTables,
+    crowd_of,
+    eligible_listeners,
+    hide,
+    load_tables,
+)
 from benchmarks.ranking_fits import learn_across
 from benchmarks.ranking_lessons import training_lists
 from benchmarks.ranking_signals import COLLABORATIVE, signals_a, signals_b
@@ -19,7 +26,7 @@ LISTENERS, ARTISTS, EACH = 60, 90, 12
 
 
 @pytest.fixture(scope="module")
-def tables() -> Tables:
+def tables() -> RankingTables:
     rng = np.random.default_rng(3)
     plays = [
         (listener, f"artist {artist}", int(rng.integers(1, 500)))
@@ -31,29 +38,31 @@ def tables() -> Tables:
         for artist in range(ARTISTS)
         for tag, taggers in (("even" if artist < 45 else "odd", 3), ("mine alone", 1))
     ]
-    return Tables(
+    return RankingTables(
         pd.DataFrame(plays, columns=["listener", "artist", "plays"]),
         pd.DataFrame(tags, columns=["artist", "tag", "taggers", "count"]),
     )
 
 
-def test_nobody_who_is_asked_about_is_learned_from(tables: Tables) -> None:
-    roles = roles_of(tables, 20)
+def test_nobody_who_is_asked_about_is_learned_from(tables: RankingTables) -> None:
+    roles = split_listeners(tables, 20)
     assert not set(roles.tested) & set(roles.learned)
     assert len(roles.tested) == 20
 
 
-def test_while_developing_the_test_listeners_are_not_seen_at_all(tables: Tables) -> None:
-    tested = set(roles_of(tables, 15).tested)
-    developing = roles_of(tables, 15, develop=True)
+def test_while_developing_the_test_listeners_are_not_seen_at_all(tables: RankingTables) -> None:
+    tested = set(split_listeners(tables, 15).tested)
+    developing = split_listeners(tables, 15, develop=True)
     assert not tested & {*developing.tested, *developing.learned}
 
 
-def test_a_small_file_keeps_most_listeners_to_learn_from(tables: Tables) -> None:
-    assert len(roles_of(tables, 200).tested) == int(0.4 * len(askable(tables.plays)))
+def test_a_small_file_keeps_most_listeners_to_learn_from(tables: RankingTables) -> None:
+    assert len(split_listeners(tables, 200).tested) == int(
+        0.4 * len(eligible_listeners(tables.plays))
+    )
 
 
-def test_the_same_third_is_hidden_in_every_run(tables: Tables) -> None:
+def test_the_same_third_is_hidden_in_every_run(tables: RankingTables) -> None:
     artists = pd.Index(sorted(tables.plays["artist"].unique()))
     first, again = hide(tables.plays, 5, artists), hide(tables.plays, 5, artists)
     assert first is not None
@@ -63,7 +72,7 @@ def test_the_same_third_is_hidden_in_every_run(tables: Tables) -> None:
     assert not set(first.hidden) & set(first.seeds)
 
 
-def test_another_draw_hides_others(tables: Tables) -> None:
+def test_another_draw_hides_others(tables: RankingTables) -> None:
     artists = pd.Index(sorted(tables.plays["artist"].unique()))
     draws = [hide(tables.plays, 5, artists, again) for again in range(3)]
     hidden = {tuple(sorted(case.hidden.tolist())) for case in draws if case is not None}
@@ -83,32 +92,32 @@ def test_ease_without_a_matrix_of_artists_is_ease() -> None:
     assert np.allclose(scores[others], (own @ weights)[others])
 
 
-def test_a_small_file_goes_the_whole_way(tables: Tables) -> None:
-    roles = roles_of(tables, 10)
+def test_a_small_file_goes_the_whole_way(tables: RankingTables) -> None:
+    roles = split_listeners(tables, 10)
     parts = training_lists(tables, roles.learned, processes=1)
     own = [name for name in parts[0].names if name not in COLLABORATIVE]
     fusion = learn_across(parts, own, threads=1)
-    judge = Judge(own, fusion, learn_across(parts, parts[0].names, threads=1))
+    judge = MethodScorer(own, fusion, learn_across(parts, parts[0].names, threads=1))
     found = answers(tables, roles.learned, roles.tested, judge, processes=1)
     assert found
     assert all(set(METHODS.values()) <= set(each.figures) for each in found)
     assert all(0 <= each.figures["B"]["ndcg50"] <= 1 for each in found)
 
 
-def test_a_tag_that_one_person_gave_counts_for_nobody(tables: Tables) -> None:
-    crowd = crowd_of(tables, askable(tables.plays))
+def test_a_tag_that_one_person_gave_counts_for_nobody(tables: RankingTables) -> None:
+    crowd = crowd_of(tables, eligible_listeners(tables.plays))
     assert crowd.tags.shape[1] == 2
     assert np.diff(crowd.tags.indptr).tolist() == [1] * len(crowd.artists)
 
 
-def test_only_the_crowd_s_plays_make_the_lists(tables: Tables) -> None:
+def test_only_the_crowd_s_plays_make_the_lists(tables: RankingTables) -> None:
     even = np.arange(0, LISTENERS, 2)
     crowd = crowd_of(tables, even)
     assert {int(name.split()[1]) for name in crowd.artists} <= set(range(45))
     assert crowd.listeners.sum() == EACH * len(even)
 
 
-def test_every_signal_prefers_the_listener_s_own_half(tables: Tables) -> None:
+def test_every_signal_prefers_the_listener_s_own_half(tables: RankingTables) -> None:
     crowd = crowd_of(tables, np.arange(2, LISTENERS))
     case = hide(tables.plays, 0, crowd.artists)
     assert case is not None
@@ -125,13 +134,13 @@ def test_every_signal_prefers_the_listener_s_own_half(tables: Tables) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadTable, match="listener, artist, plays"):
+    with pytest.raises(BadRankingTable, match="listener, artist, plays"):
         load_tables(tmp_path / "none.csv", tmp_path / "none.csv")
 
 
-def test_too_few_listeners_are_refused(tmp_path: Path, tables: Tables) -> None:
+def test_too_few_listeners_are_refused(tmp_path: Path, tables: RankingTables) -> None:
     few = tables.plays[tables.plays["listener"] < 5]
     few.to_csv(tmp_path / "plays.csv", index=False)
     tables.tags.to_csv(tmp_path / "tags.csv", index=False)
-    with pytest.raises(BadTable, match="5 listeners"):
+    with pytest.raises(BadRankingTable, match="5 listeners"):
         load_tables(tmp_path / "plays.csv", tmp_path / "tags.csv")

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from benchmarks.ranking_reach import Reach, unit_rows
-from smallhours.training.ranking.walk import walk
+from smallhours.training.ranking.pagerank import personalised_pagerank
 
 # 0 and 1 both name 2 and 3; 4 names 0; nobody names 4. Only 3 has no tag.
 NEAR = sparse.csr_matrix(
@@ -33,14 +33,14 @@ def test_rows_have_length_one_and_an_empty_one_stays_empty() -> None:
 
 
 def test_a_walk_goes_back_to_those_that_name_an_artist(reach: Reach) -> None:
-    at = walk(reach.steps, np.array([1.0, 0, 0, 0, 0]))
+    at = personalised_pagerank(reach.steps, np.array([1.0, 0, 0, 0, 0]))
     assert at[4] > 0
     assert at.sum() == pytest.approx(1.0)
 
 
 def test_the_usual_walk_starts_from_the_artists_that_everyone_plays(reach: Reach) -> None:
     known = np.array([5.0, 1.0, 3.0, 2.0, 1.0])
-    assert reach.usual == pytest.approx(walk(reach.steps, known / 12))
+    assert reach.usual == pytest.approx(personalised_pagerank(reach.steps, known / 12))
 
 
 def test_artists_that_the_same_lists_name_are_alike(reach: Reach) -> None:

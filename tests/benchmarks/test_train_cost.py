@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.train_cost import NIGHT, settings_of
-from benchmarks.train_cost_data import LISTENER, made_up
+from benchmarks.train_cost_data import LISTENER, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -16,8 +16,8 @@ from smallhours.lake.tables import (
     TRACK_TAGS,
     TRACKS,
 )
-from smallhours.training.audio.rows import measured_rows
-from smallhours.training.taste.rows import read_past
+from smallhours.training.audio.measured_tracks import measured_rows
+from smallhours.training.taste.training_rows import read_history
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     settings = settings_of(folder)
     lake = Lake(str(folder))
     night = settings.night(LISTENER, NIGHT)
-    made_up(lake, tracks=600, plays=2_000, settings=settings, night=night)
+    write_catalog(lake, tracks=600, plays=2_000, settings=settings, night=night)
     return lake
 
 
@@ -39,7 +39,7 @@ def test_every_table_that_training_reads_has_rows(lake: Lake) -> None:
 
 def test_training_finds_likes_a_background_and_measured_tracks(lake: Lake) -> None:
     night = settings_of(Path(lake.url)).night(LISTENER, NIGHT)
-    past = read_past(lake, LISTENER, night=night)
+    past = read_history(lake, LISTENER, night=night)
     heard = set(past.plays["track_key"])
     assert len(heard) > 50
     assert len(set(past.pool) - heard) > 50

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from smallhours.catalog.asking import AHEAD, MAX_FAILURES, Tally, ask_all
+from smallhours.catalog.concurrent_fetch import MAX_FAILURES, MAX_QUEUED, Tally, fetch_all
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -14,7 +14,7 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
-from smallhours.services.patience import PassingFault
+from smallhours.services.retry import TransientError
 
 
 def limited() -> RetryLater:
@@ -29,8 +29,8 @@ def refused() -> Refused:
     return Refused("Last.fm", "it may not be asked.", remedy="Leave it.")
 
 
-def passing() -> PassingFault:
-    return PassingFault("Last.fm", "an error 500.", remedy="Wait.", after=300)
+def passing() -> TransientError:
+    return TransientError("Last.fm", "an error 500.", remedy="Wait.", after=300)
 
 
 def test_answers_come_in_the_order_of_the_questions_and_an_absence_is_one() -> None:
@@ -40,7 +40,7 @@ def test_answers_come_in_the_order_of_the_questions_and_an_absence_is_one() -> N
             raise NotFound("Last.fm", "no such track.", remedy="None.")
         return number * 10
 
-    batches = list(ask_all(range(200), ask, missing=-1, about=str, tally=Tally(), batch=30))
+    batches = list(fetch_all(range(200), ask, missing=-1, about=str, tally=Tally(), batch=30))
     assert all(len(batch) <= 30 for batch in batches)
     answers = list(itertools.chain.from_iterable(batches))
     assert answers == [(n, -1 if n == 7 else n * 10) for n in range(200)]
@@ -53,7 +53,7 @@ def test_answers_are_handed_over_every_few_seconds_while_others_are_asked() -> N
 
     sizes = [
         len(batch)
-        for batch in ask_all(range(120), ask, missing=0, about=str, tally=Tally(), every_s=0.05)
+        for batch in fetch_all(range(120), ask, missing=0, about=str, tally=Tally(), every_s=0.05)
     ]
     assert len(sizes) > 2
     assert sum(sizes) == 120
@@ -71,10 +71,10 @@ def test_a_rate_limit_stops_the_asking_and_keeps_what_was_answered() -> None:
 
     kept: list[tuple[int, int]] = []
     with pytest.raises(RetryLater):  # noqa: PT012 - what came before the error counts
-        for batch in ask_all(range(1000), ask, missing=0, about=str, tally=Tally()):
+        for batch in fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()):
             kept += batch
     assert [number for number, _ in kept] == list(range(50))
-    assert len(asked) <= 50 + AHEAD
+    assert len(asked) <= 50 + MAX_QUEUED
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_few_failures_are_left_out_and_counted(failure: ServiceError) -> None:
 
     tally = Tally()
     kept: list[tuple[int, int]] = []
-    for batch in ask_all(range(500), ask, missing=0, about=str, tally=tally):
+    for batch in fetch_all(range(500), ask, missing=0, about=str, tally=tally):
         kept += batch
     assert [number for number, _ in kept] == [n for n in range(500) if n not in odd]
     assert (tally.answered, tally.failed) == (495, 5)
@@ -104,7 +104,7 @@ def test_all_questions_about_one_artist_are_one_oddity() -> None:
 
     tally = Tally()
     whose = lambda number: "odd" if number < 20 else str(number)  # noqa: E731
-    list(ask_all(range(40), ask, missing=0, about=whose, tally=tally))
+    list(fetch_all(range(40), ask, missing=0, about=whose, tally=tally))
     assert (tally.answered, tally.failed) == (20, 20)
 
 
@@ -115,7 +115,7 @@ def test_more_than_a_twentieth_failing_ends_the_asking() -> None:
         return number
 
     with pytest.raises(BrokenReply):
-        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
 
 
 def test_a_service_that_goes_down_late_is_left_alone_soon() -> None:
@@ -128,8 +128,8 @@ def test_a_service_that_goes_down_late_is_left_alone_soon() -> None:
         return number
 
     with pytest.raises(RetryLater):
-        list(ask_all(range(4000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= 2000 + MAX_FAILURES + 1 + AHEAD
+        list(fetch_all(range(4000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= 2000 + MAX_FAILURES + 1 + MAX_QUEUED
 
 
 def test_a_service_that_refuses_every_question_refuses_us() -> None:
@@ -137,7 +137,7 @@ def test_a_service_that_refuses_every_question_refuses_us() -> None:
         raise refused()
 
     with pytest.raises(SourceRefused, match="may not") as ended:
-        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
     assert str(ended.value).count("Last.fm:") == 1
 
 
@@ -149,8 +149,8 @@ def test_a_refused_key_ends_the_asking_at_once() -> None:
         raise SourceRefused("Last.fm", "a wrong key.", remedy="Another.")
 
     with pytest.raises(SourceRefused):
-        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= AHEAD
+        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= MAX_QUEUED
 
 
 def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
@@ -162,5 +162,5 @@ def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
         raise broken()
 
     with pytest.raises(BrokenReply):
-        list(ask_all(range(1000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= MAX_FAILURES + 1 + AHEAD
+        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+    assert len(asked) <= MAX_FAILURES + 1 + MAX_QUEUED

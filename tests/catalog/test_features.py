@@ -12,18 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallhours.catalog import feature_sources
-from smallhours.catalog.feature_sources import Source, ask_besides, ask_source, ask_spotify
-from smallhours.catalog.features import BELIEVED, measured
+from smallhours.catalog.feature_sources import (
+    FeatureSource,
+    fetch_from_source,
+    fetch_from_spotify,
+    fetch_optional,
+)
+from smallhours.catalog.features import SOURCE_PRECEDENCE, features_by_track
 from smallhours.catalog.stages import fetch_audio_features, update_tracks
 from smallhours.errors import RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACKS
 from smallhours.listening.stages import sync_scrobbles
 from smallhours.services.acousticbrainz import AcousticbrainzClient
-from smallhours.services.patience import Patience
-from smallhours.settings import Acousticbrainz
-from tests.household import Household
-from tests.services.scripted import no_hurry
+from smallhours.services.retry import RetryPolicy
+from smallhours.settings import AcousticbrainzSettings
+from tests.household import ServiceFixture
+from tests.services.scripted import unlimited_rate
 
 NIGHT = dt.date(2026, 11, 2)
 
@@ -33,14 +38,17 @@ def rows(*values: tuple[str, str, str, float | None]) -> pd.DataFrame:
 
 
 def test_the_most_believed_source_gives_the_value() -> None:
-    said = [("a · b", source, "energy", at / 10) for at, source in enumerate(reversed(BELIEVED))]
-    wide = measured(rows(*said))
+    said = [
+        ("a · b", source, "energy", at / 10)
+        for at, source in enumerate(reversed(SOURCE_PRECEDENCE))
+    ]
+    wide = features_by_track(rows(*said))
     assert wide.loc["a · b", "energy"] == 0.4
     assert wide.loc["a · b", "source"] == "spotify"
 
 
 def test_what_one_source_lacks_the_next_one_fills() -> None:
-    wide = measured(
+    wide = features_by_track(
         rows(
             ("a · b", "reccobeats", "energy", 0.5),
             ("a · b", "reccobeats", "tempo", None),
@@ -52,25 +60,27 @@ def test_what_one_source_lacks_the_next_one_fills() -> None:
 
 
 def test_an_impossible_value_is_no_value() -> None:
-    wide = measured(rows(("a · b", "spotify", "energy", 7.0), ("a · b", "dataset", "energy", 0.3)))
+    wide = features_by_track(
+        rows(("a · b", "spotify", "energy", 7.0), ("a · b", "dataset", "energy", 0.3))
+    )
     assert wide.loc["a · b", "energy"] == 0.3
 
 
 def test_only_those_who_are_asked_are_believed() -> None:
     said = rows(("a · b", "spotify", "energy", 0.9), ("a · b", "dataset", "energy", 0.3))
-    assert measured(said, ["dataset"]).loc["a · b", "energy"] == 0.3
-    assert measured(said, []).empty
+    assert features_by_track(said, ["dataset"]).loc["a · b", "energy"] == 0.3
+    assert features_by_track(said, []).empty
 
 
 def test_nothing_measured_is_an_empty_frame_with_all_columns() -> None:
-    assert list(measured(rows()).columns) == [*FEATURES, "source"]
+    assert list(features_by_track(rows()).columns) == [*FEATURES, "source"]
 
 
 @given(
     st.lists(
         st.tuples(
             st.sampled_from(["a · b", "c · d"]),
-            st.sampled_from(BELIEVED),
+            st.sampled_from(SOURCE_PRECEDENCE),
             st.sampled_from(["energy", "tempo"]),
             st.floats(0, 1),
         ),
@@ -84,14 +94,14 @@ def test_the_order_of_rows_decides_nothing(
 ) -> None:
     turned = list(said)
     random.shuffle(turned)
-    pd.testing.assert_frame_equal(measured(rows(*said)), measured(rows(*turned)))
+    pd.testing.assert_frame_equal(features_by_track(rows(*said)), features_by_track(rows(*turned)))
 
 
 # Against the sandbox
 
 
 @pytest.fixture
-def home(household: Household) -> Household:
+def home(household: ServiceFixture) -> ServiceFixture:
     about = {"settings": household.settings, "night": household.night()}
     sync_scrobbles("default", household.lake, household.lastfm, **about)  # type: ignore[arg-type]
     update_tracks("default", household.lake, **about)  # type: ignore[arg-type]
@@ -99,16 +109,18 @@ def home(household: Household) -> Household:
 
 
 @pytest.fixture
-def acousticbrainz(home: Household) -> Iterator[AcousticbrainzClient]:
-    settings = Acousticbrainz(api_url=f"{home.sandbox.url}/acousticbrainz/api/v1/")
+def acousticbrainz(home: ServiceFixture) -> Iterator[AcousticbrainzClient]:
+    settings = AcousticbrainzSettings(api_url=f"{home.sandbox.url}/acousticbrainz/api/v1/")
     with AcousticbrainzClient(
-        settings=settings, budget=no_hurry(), patience=Patience(first_wait_s=0.01)
+        settings=settings,
+        rate_limit=unlimited_rate(),
+        retry_policy=RetryPolicy(initial_wait_s=0.01),
     ) as client:
         yield client
 
 
 def test_the_archive_is_asked_once_by_mbid_and_never_again(
-    home: Household, acousticbrainz: AcousticbrainzClient
+    home: ServiceFixture, acousticbrainz: AcousticbrainzClient
 ) -> None:
     about = {"settings": home.settings, "night": home.night()}
     first = fetch_audio_features("default", home.lake, home.reccobeats, acousticbrainz, **about)  # type: ignore[arg-type]
@@ -126,7 +138,7 @@ def test_the_archive_is_asked_once_by_mbid_and_never_again(
 
 
 def test_spotify_switches_itself_off_when_refused_and_says_so_once(
-    home: Household, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    home: ServiceFixture, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lake = Lake(str(tmp_path / "small"))
     _remember(lake, {"a · b": "1" * 22})
@@ -134,7 +146,7 @@ def test_spotify_switches_itself_off_when_refused_and_says_so_once(
     with caplog.at_level(logging.WARNING):
         for day in range(4):
             night = NIGHT + dt.timedelta(days=day)
-            said = ask_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
+            said = fetch_from_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
             assert "skipped" in said
     assert home.spotify.calls["GET audio-features"] == 1
     assert sum("no audio features" in line for line in caplog.messages) == 1
@@ -142,14 +154,14 @@ def test_spotify_switches_itself_off_when_refused_and_says_so_once(
 
 
 def test_long_after_a_refusal_one_call_finds_out_whether_it_still_holds(
-    home: Household, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    home: ServiceFixture, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lake = Lake(str(tmp_path / "small"))
     _remember(lake, {"a · b": "1" * 22})
     weights = pd.Series({"a · b": 1.0})
     for day in (0, 61, 62):
         night = NIGHT + dt.timedelta(days=day)
-        ask_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
+        fetch_from_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
     assert home.spotify.calls["GET audio-features"] == 2
     assert sum("no audio features" in line for line in caplog.messages) == 1
 
@@ -157,7 +169,7 @@ def test_long_after_a_refusal_one_call_finds_out_whether_it_still_holds(
 # One source
 
 
-def failing_after(batches: int) -> tuple[Source, list[Sequence[str]]]:
+def failing_after(batches: int) -> tuple[FeatureSource, list[Sequence[str]]]:
     """Return a source that knows everything, and fails after some batches."""
     asked: list[Sequence[str]] = []
 
@@ -167,7 +179,7 @@ def failing_after(batches: int) -> tuple[Source, list[Sequence[str]]]:
         asked.append(ids)
         return {each: {"energy": 0.5} for each in ids}
 
-    return Source("reccobeats", "spotify_id", ask, fresh_days=60), asked
+    return FeatureSource("reccobeats", "spotify_id", ask, fresh_days=60), asked
 
 
 @pytest.fixture
@@ -181,23 +193,25 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 def test_what_matters_most_is_asked_first(lake: Lake) -> None:
     source, asked = failing_after(99)
     weights = pd.Series({"artist · song 4": 1.0, "artist · song 2": 0.5})
-    ask_source(lake, source, weights, night=NIGHT)
+    fetch_from_source(lake, source, weights, night=NIGHT)
     assert asked[0] == [f"{4:022}", f"{2:022}"]
 
 
 def test_a_failure_loses_no_answer_and_is_no_absence(lake: Lake) -> None:
     source, _ = failing_after(2)
     with pytest.raises(RetryLater):
-        ask_source(lake, source, pd.Series(dtype=float), night=NIGHT)
+        fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT)
     assert len(lake.frame(AUDIO_FEATURES)) == 4
     again, asked = failing_after(99)
-    assert ask_source(lake, again, pd.Series(dtype=float), night=NIGHT)["asked"] == 2
+    assert fetch_from_source(lake, again, pd.Series(dtype=float), night=NIGHT)["asked"] == 2
     assert len(asked) == 1
 
 
 def test_a_source_that_is_only_asked_besides_does_not_stop_the_night(lake: Lake) -> None:
     source, _ = failing_after(1)
-    assert "tired" in str(ask_besides(lake, source, pd.Series(dtype=float), night=NIGHT)["skipped"])
+    assert "tired" in str(
+        fetch_optional(lake, source, pd.Series(dtype=float), night=NIGHT)["skipped"]
+    )
     assert len(lake.frame(AUDIO_FEATURES)) == 2
 
 

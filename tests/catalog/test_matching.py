@@ -2,7 +2,7 @@
 
 import pytest
 
-from smallhours.catalog.matching import Sought, best_match, match_score, queries
+from smallhours.catalog.track_matching import WantedTrack, best_match, match_score, search_queries
 from smallhours.services.spotify_replies import SpotifyArtist, SpotifyTrack
 
 
@@ -45,7 +45,7 @@ def found(
     ],
 )
 def test_the_same_recording_is_recognised(artist: str, title: str, result: SpotifyTrack) -> None:
-    assert match_score(Sought(artist, title), result) is not None
+    assert match_score(WantedTrack(artist, title), result) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,62 +68,64 @@ def test_the_same_recording_is_recognised(artist: str, title: str, result: Spoti
     ],
 )
 def test_another_recording_is_not(artist: str, title: str, result: SpotifyTrack) -> None:
-    assert match_score(Sought(artist, title), result) is None
+    assert match_score(WantedTrack(artist, title), result) is None
 
 
 def test_of_equally_good_results_the_first_wins() -> None:
     first, second = found("Alison", "Slowdive", id_="1"), found("Alison", "Slowdive", id_="2")
-    assert best_match(Sought("Slowdive", "Alison"), [first, second]) == (first, 100.0)
+    assert best_match(WantedTrack("Slowdive", "Alison"), [first, second]) == (first, 100.0)
 
 
 def test_the_right_length_wins_where_it_is_known() -> None:
     edit, album = found("Alison", "Slowdive", ms=150_000), found("Alison", "Slowdive", ms=231_000)
-    best = best_match(Sought("Slowdive", "Alison", duration_ms=230_000), [edit, album])
+    best = best_match(WantedTrack("Slowdive", "Alison", duration_ms=230_000), [edit, album])
     assert best == (album, 100.0)
 
 
 def test_an_equal_isrc_is_certain_whatever_the_names() -> None:
     result = found("アリソン", "スロウダイヴ", isrc="GBAAA9300001")
-    assert match_score(Sought("Slowdive", "Alison", isrc="GBAAA9300001"), result) == 100.0
+    assert match_score(WantedTrack("Slowdive", "Alison", isrc="GBAAA9300001"), result) == 100.0
 
 
 def test_no_results_are_no_match() -> None:
-    assert best_match(Sought("Slowdive", "Alison"), []) is None
+    assert best_match(WantedTrack("Slowdive", "Alison"), []) is None
 
 
 def test_quotes_in_a_title_do_not_end_the_field() -> None:
-    assert queries(Sought('"Weird Al" Yankovic', "Eat It"))[0] == (
+    assert search_queries(WantedTrack('"Weird Al" Yankovic', "Eat It"))[0] == (
         'track:"Eat It" artist:"Weird Al Yankovic"'
     )
 
 
 def test_a_title_that_is_spelt_otherwise_must_have_the_right_length() -> None:
     near = found("Losing You", "Slowdive", ms=200_000)
-    assert match_score(Sought("Slowdive", "Loosing You", duration_ms=201_000), near) is not None
-    assert match_score(Sought("Slowdive", "Loosing You", duration_ms=240_000), near) is None
+    assert (
+        match_score(WantedTrack("Slowdive", "Loosing You", duration_ms=201_000), near) is not None
+    )
+    assert match_score(WantedTrack("Slowdive", "Loosing You", duration_ms=240_000), near) is None
 
 
 def test_the_exact_title_wins_over_one_spelt_otherwise() -> None:
     near, exact = found("Catch the Breze", "Slowdive"), found("Catch the Breeze", "Slowdive")
-    best = best_match(Sought("Slowdive", "Catch the Breeze"), [near, exact])
+    best = best_match(WantedTrack("Slowdive", "Catch the Breeze"), [near, exact])
     assert best == (exact, 100.0)
 
 
 def test_the_very_artist_wins_over_one_of_nearly_that_name() -> None:
     near, exact = found("Drive", "Honest Owl"), found("Drive", "The Honest Owl")
-    assert best_match(Sought("The Honest Owl", "Drive"), [near, exact]) == (exact, 100.0)
+    assert best_match(WantedTrack("The Honest Owl", "Drive"), [near, exact]) == (exact, 100.0)
 
 
 @pytest.mark.parametrize("other", ["Greatest Hits", "The Best Of", "Live at the Roxy", "X (Live)"])
 def test_a_studio_album_wins_over_a_collection_or_a_live_album(other: str) -> None:
     second = found("Alison", "Slowdive", album=other, id_="2")
     studio = found("Alison", "Slowdive", album="Souvlaki", id_="1")
-    best = best_match(Sought("Slowdive", "Alison"), [second, studio])
+    best = best_match(WantedTrack("Slowdive", "Alison"), [second, studio])
     assert best == (studio, 100.0)
 
 
 def test_the_album_that_was_named_wins_over_others() -> None:
     single = found("Alison", "Slowdive", album="Outside Your Room", id_="2")
     album = found("Alison", "Slowdive", album="Souvlaki (Deluxe Edition)", id_="1")
-    best = best_match(Sought("Slowdive", "Alison", album="Souvlaki"), [single, album])
+    best = best_match(WantedTrack("Slowdive", "Alison", album="Souvlaki"), [single, album])
     assert best == (album, 100.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.catalog.normalisation import TagPipeline, back_off, is_own_name, shipped
+from smallhours.catalog.normalisation import TagPipeline, back_off, default_pipeline, is_own_name
 from smallhours.errors import SettingsError
 
 NAMES = {
@@ -89,55 +89,62 @@ KEPT = (
 
 @pytest.mark.parametrize(("tag", "name"), NAMES.items())
 def test_spellings_of_one_meaning_have_one_name(tag: str, name: str) -> None:
-    assert shipped().name(tag) == name
+    assert default_pipeline().name(tag) == name
 
 
 @pytest.mark.parametrize("tag", SAY_NOTHING)
 def test_tags_about_the_tagger_say_nothing(tag: str) -> None:
-    assert shipped().name(tag) == ""
+    assert default_pipeline().name(tag) == ""
 
 
 @pytest.mark.parametrize("tag", KEPT)
 def test_moods_and_words_that_only_begin_like_stop_words_are_kept(tag: str) -> None:
-    assert shipped().name(tag) != ""
+    assert default_pipeline().name(tag) != ""
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("pop", "pop punk"), ("house", "deep house"), ("punk", "post-punk"), ("80s", "80s rock")],
+    [
+        ("pop", "pop punk"),
+        ("house", "deep house"),
+        ("punk", "post-punk"),
+        ("80s", "80s rock"),
+    ],
 )
 def test_a_genre_and_its_kinds_stay_apart(one: str, other: str) -> None:
-    assert shipped().name(one) != shipped().name(other)
+    assert default_pipeline().name(one) != default_pipeline().name(other)
 
 
 def test_it_says_which_step_decided() -> None:
-    explain = shipped().explain
+    explain = default_pipeline().explain
     assert explain("Shoegaze").step == "folded"
     assert explain("hiphop").step == "alias"
     assert explain("seen live").step == "stop word"
-    varied = TagPipeline(shipped().rules, {"dreampop": "dream pop"})
+    varied = TagPipeline(default_pipeline().rules, {"dreampop": "dream pop"})
     assert varied.explain("DreamPop") == ("dream pop", "variant")
 
 
 def test_the_artists_own_name_goes_with_and_without_its_article() -> None:
     tags = [("The Beatles", 90), ("beatles", 80), ("rock", 70)]
-    assert shipped().normalise(tags, artist="The Beatles") == {"rock": 70}
+    assert default_pipeline().normalise(tags, artist="The Beatles") == {"rock": 70}
 
 
 def test_a_title_of_several_words_goes_but_one_of_a_single_word_may_be_a_mood() -> None:
     tags = [("space oddity", 100), ("Space", 20)]
-    assert shipped().normalise(tags, "David Bowie", "Space Oddity") == {"space": 20}
-    assert shipped().normalise([("happy", 100)], "Pharrell Williams", "Happy") == {"happy": 100}
+    assert default_pipeline().normalise(tags, "David Bowie", "Space Oddity") == {"space": 20}
+    assert default_pipeline().normalise([("happy", 100)], "Pharrell Williams", "Happy") == {
+        "happy": 100
+    }
     assert is_own_name("david bowie space oddity", "david bowie", "space oddity")
 
 
 def test_merged_variants_take_the_largest_count_because_counts_are_relative() -> None:
     tags = [("Hip-Hop", 100), ("hip hop", 85), ("hiphop", 30), ("rap", 40)]
-    assert shipped().normalise(tags) == {"hip-hop": 100, "rap": 40}
+    assert default_pipeline().normalise(tags) == {"hip-hop": 100, "rap": 40}
 
 
 def test_names_come_strongest_first_and_then_by_the_alphabet() -> None:
-    found = shipped().normalise([("jazz", 10), ("folk", 50), ("dub", 50)])
+    found = default_pipeline().normalise([("jazz", 10), ("folk", 50), ("dub", 50)])
     assert list(found) == ["dub", "folk", "jazz"]
 
 
@@ -195,22 +202,24 @@ tags = st.one_of(st.sampled_from([*NAMES, *SAY_NOTHING, *KEPT]), st.text(max_siz
 
 @given(tags)
 def test_naming_a_name_changes_nothing(tag: str) -> None:
-    name = shipped().name(tag)
-    assert shipped().name(name) == name
+    name = default_pipeline().name(tag)
+    assert default_pipeline().name(name) == name
 
 
 @given(tags)
 def test_case_and_separators_never_matter(tag: str) -> None:
-    assert shipped().name(f" {tag.replace(' ', '_')} ") == shipped().name(tag.replace("_", " "))
+    assert default_pipeline().name(f" {tag.replace(' ', '_')} ") == default_pipeline().name(
+        tag.replace("_", " ")
+    )
 
 
 @given(st.lists(st.tuples(tags, st.integers(0, 100)), max_size=12), st.sampled_from(["", "Low"]))
 def test_counts_stay_in_range_and_the_order_of_tags_does_not_matter(
     given_tags: list[tuple[str, int]], artist: str
 ) -> None:
-    found = shipped().normalise(given_tags, artist)
+    found = default_pipeline().normalise(given_tags, artist)
     assert all(0 <= count <= 100 for count in found.values())
-    assert found == shipped().normalise(given_tags[::-1], artist)
+    assert found == default_pipeline().normalise(given_tags[::-1], artist)
 
 
 @given(
@@ -223,11 +232,11 @@ def test_a_frame_of_many_owners_gives_what_each_owner_alone_does(
     rows: list[tuple[str, str, int]],
 ) -> None:
     frame = pd.DataFrame(rows, columns=["artist_key", "tag", "count"])
-    found = shipped().frame(frame, owner="artist_key", artist_keys=frame["artist_key"])
+    found = default_pipeline().frame(frame, owner="artist_key", artist_keys=frame["artist_key"])
     alone = {
         (owner, name): count
         for owner in set(frame["artist_key"])
-        for name, count in shipped()
+        for name, count in default_pipeline()
         .normalise(((t, c) for o, t, c in rows if o == owner), artist=owner)
         .items()
     }

@@ -11,13 +11,13 @@ from smallhours.catalog.stages import weights_of
 from smallhours.errors import Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
-from smallhours.services.budget import TokenBucket
 from smallhours.services.lastfm import LastfmClient
-from tests.household import FAST, LASTFM_KEY, NIGHT, Household, household, settings_for
+from smallhours.services.rate_limit import TokenBucket
+from tests.household import FAST, LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
 
@@ -31,7 +31,7 @@ class Pauses(list[float]):
         self.append(seconds)
 
 
-def rescue_of(home: Household, **catalog: float) -> Rescue:
+def rescue_of(home: ServiceFixture, **catalog: float) -> Rescue:
     """A rescue of which every part is small: a night of it has few seeds."""
     limits = home.settings.catalog.model_copy(update={**SEEDS, **catalog})
     settings = home.settings.model_copy(update={"catalog": limits})
@@ -49,7 +49,7 @@ def history(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Pat
             api_url=settings.services.lastfm.api_url,
             calls_per_second=FAST,
             timeout_s=10,
-            budget=TokenBucket(FAST, burst=100),
+            rate_limit=TokenBucket(FAST, burst=100),
         ) as lastfm:
             night = settings.night("default", NIGHT)
             mine = Rescue("default", Lake(str(folder)), lastfm, settings, night)
@@ -59,7 +59,7 @@ def history(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def home(household: Household, history: Path) -> Household:
+def home(household: ServiceFixture, history: Path) -> ServiceFixture:
     """A household whose history is read."""
     shutil.copytree(history, household.lake.url, dirs_exist_ok=True)
     return household
@@ -74,10 +74,12 @@ def answers(lake: Lake) -> int:
     )
 
 
-def test_the_history_is_read_and_verified_although_it_was_verified_lately(home: Household) -> None:
+def test_the_history_is_read_and_verified_although_it_was_verified_lately(
+    home: ServiceFixture,
+) -> None:
     assert len(home.lake.frame(PLAYS)) == 3_000
     assert set(home.lake.frame(LIBRARY)["signal"]) == {"loved"}
-    book(home.sandbox.state).add(Fault("late_scrobbles", count=3, days=400))
+    fault_rules_of(home.sandbox.state).add(Fault("late_scrobbles", count=3, days=400))
 
     mine = rescue_of(home)
     user, here, estimate = mine.look()
@@ -89,7 +91,7 @@ def test_the_history_is_read_and_verified_although_it_was_verified_lately(home: 
 
 
 @pytest.mark.slow
-def test_a_whole_rescue_leaves_nothing_to_ask(home: Household) -> None:
+def test_a_whole_rescue_leaves_nothing_to_ask(home: ServiceFixture) -> None:
     told: list[Progress] = []
     mine = rescue_of(home)
     mine.ask(tell=told.append)
@@ -109,7 +111,7 @@ def test_a_whole_rescue_leaves_nothing_to_ask(home: Household) -> None:
     assert home.lastfm.calls.total() == 0
 
 
-def test_a_bound_holds_and_the_most_valuable_is_asked_first(home: Household) -> None:
+def test_a_bound_holds_and_the_most_valuable_is_asked_first(home: ServiceFixture) -> None:
     mine = rescue_of(home)
     mine.ask(max_calls=48)
 
@@ -127,9 +129,9 @@ def test_a_bound_holds_and_the_most_valuable_is_asked_first(home: Household) -> 
     assert (more.asked, answers(home.lake)) == (40, 88)
 
 
-def test_a_question_that_fails_alone_is_left_for_the_next_run(home: Household) -> None:
+def test_a_question_that_fails_alone_is_left_for_the_next_run(home: ServiceFixture) -> None:
     # There is one question of this kind.
-    book(home.sandbox.state).add(Fault("lastfm_error", match="chart.getTopTags", times=0))
+    fault_rules_of(home.sandbox.state).add(Fault("lastfm_error", match="chart.getTopTags", times=0))
 
     mine = rescue_of(home)
     mine.ask(max_calls=60)
@@ -137,15 +139,17 @@ def test_a_question_that_fails_alone_is_left_for_the_next_run(home: Household) -
     assert mine.failed == {("chart", "tags")}
     assert answers(home.lake) == 59
     assert mine.sleep == Pauses()
-    book(home.sandbox.state).clear()
+    fault_rules_of(home.sandbox.state).clear()
     more = rescue_of(home)
     more.ask(max_calls=1)
     assert answers(home.lake) == 60
     assert not more.failed
 
 
-def test_a_rate_limit_is_waited_out(home: Household) -> None:
-    book(home.sandbox.state).add(Fault("rate_limit", match="track.getTopTags", after=5, times=8))
+def test_a_rate_limit_is_waited_out(home: ServiceFixture) -> None:
+    fault_rules_of(home.sandbox.state).add(
+        Fault("rate_limit", match="track.getTopTags", after=5, times=8)
+    )
 
     mine = rescue_of(home)
     mine.ask(max_calls=60)
@@ -155,7 +159,7 @@ def test_a_rate_limit_is_waited_out(home: Household) -> None:
     assert min(mine.sleep) >= 60
 
 
-def test_without_a_connection_it_waits_some_minutes_and_then_says_so(home: Household) -> None:
+def test_without_a_connection_it_waits_some_minutes_and_then_says_so(home: ServiceFixture) -> None:
     mine = rescue_of(home)
     mine.ask(max_calls=30)
     home.sandbox.stop()
@@ -170,9 +174,9 @@ def test_without_a_connection_it_waits_some_minutes_and_then_says_so(home: House
 
 @pytest.mark.parametrize("code", [10, 26])
 def test_a_key_that_is_refused_meanwhile_keeps_what_was_answered(
-    home: Household, code: int
+    home: ServiceFixture, code: int
 ) -> None:
-    book(home.sandbox.state).add(Fault("unpaid_key", after=40, times=0, code=code))
+    fault_rules_of(home.sandbox.state).add(Fault("unpaid_key", after=40, times=0, code=code))
 
     mine = rescue_of(home)
     with pytest.raises(Refused, match=r"Last\.fm Pro"):
@@ -183,7 +187,7 @@ def test_a_key_that_is_refused_meanwhile_keeps_what_was_answered(
     assert mine.summary()["left"] > 0
 
 
-def test_the_storage_bound_holds(home: Household) -> None:
+def test_the_storage_bound_holds(home: ServiceFixture) -> None:
     mine = rescue_of(home, lastfm_megabytes=0.01)
     mine.ask()
 

@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 
-from smallhours.catalog.matching import Sought
 from smallhours.catalog.overrides import Overrides
 from smallhours.catalog.spotify_ids import SpotifyIds
+from smallhours.catalog.track_matching import WantedTrack
 from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.world import World
-from tests.household import Household
+from tests.household import ServiceFixture
 
 NIGHT = dt.date(2026, 11, 2)
 ID = "7" * 22
 
 
-def row(household: Household, track: int = 0, **values: Any) -> dict[str, Any]:
+def row(household: ServiceFixture, track: int = 0, **values: Any) -> dict[str, Any]:
     world = household.sandbox.state.world
     return {
         **dict.fromkeys(column.name for column in TRACKS.columns),
@@ -29,7 +29,7 @@ def row(household: Household, track: int = 0, **values: Any) -> dict[str, Any]:
     }
 
 
-def finder(household: Household, **overrides: Any) -> SpotifyIds:
+def finder(household: ServiceFixture, **overrides: Any) -> SpotifyIds:
     return SpotifyIds(household.spotify, NIGHT, Overrides(**overrides))
 
 
@@ -37,7 +37,7 @@ def with_isrc(world: World) -> int:
     return next(track for track in range(world.n_tracks) if world.track_isrc[track])
 
 
-def test_an_unknown_track_costs_one_search(household: Household) -> None:
+def test_an_unknown_track_costs_one_search(household: ServiceFixture) -> None:
     ids = finder(household)
     found = ids.look_up(row(household))
     world = household.sandbox.state.world
@@ -49,14 +49,14 @@ def test_an_unknown_track_costs_one_search(household: Household) -> None:
     assert ids.searches == household.spotify.calls["GET search"] == 1
 
 
-def test_what_is_known_costs_nothing(household: Household) -> None:
+def test_what_is_known_costs_nothing(household: ServiceFixture) -> None:
     ids = finder(household)
     known = row(household, spotify_id=ID, spotify_method="history")
     assert ids.look_up(known) == known
     assert household.spotify.calls["GET search"] == 0
 
 
-def test_an_isrc_finds_a_track_whose_names_do_not(household: Household) -> None:
+def test_an_isrc_finds_a_track_whose_names_do_not(household: ServiceFixture) -> None:
     world = household.sandbox.state.world
     track = with_isrc(world)
     ids = finder(household)
@@ -67,13 +67,15 @@ def test_an_isrc_finds_a_track_whose_names_do_not(household: Household) -> None:
     assert ids.searches == 1
 
 
-def test_an_unknown_isrc_does_not_keep_the_names_from_being_asked(household: Household) -> None:
+def test_an_unknown_isrc_does_not_keep_the_names_from_being_asked(
+    household: ServiceFixture,
+) -> None:
     ids = finder(household)
     found = ids.look_up(row(household, isrc="ZZZZZ9999999"))
     assert (found["spotify_method"], ids.searches) == ("search", 2)
 
 
-def test_a_track_that_is_not_there_is_a_miss_with_its_date(household: Household) -> None:
+def test_a_track_that_is_not_there_is_a_miss_with_its_date(household: ServiceFixture) -> None:
     ids = finder(household)
     found = ids.look_up(row(household, title="No Such Song Anywhere"))
     assert (found["spotify_id"], found["spotify_method"], found["spotify_at"]) == (
@@ -85,16 +87,18 @@ def test_a_track_that_is_not_there_is_a_miss_with_its_date(household: Household)
 
 
 def test_a_version_that_is_not_there_is_not_replaced_by_the_studio_one(
-    household: Household,
+    household: ServiceFixture,
 ) -> None:
     world = household.sandbox.state.world
-    sought = Sought(world.artist_name[world.track_artist[0]], f"{world.track_title[0]} (Slowed)")
-    assert finder(household).search(sought).method == "miss"
+    wanted_track = WantedTrack(
+        world.artist_name[world.track_artist[0]], f"{world.track_title[0]} (Slowed)"
+    )
+    assert finder(household).search(wanted_track).method == "miss"
 
 
 @pytest.mark.parametrize(("days", "asked_again"), [(29, False), (30, True)])
 def test_a_miss_is_believed_for_thirty_days(
-    days: int, asked_again: bool, household: Household
+    days: int, asked_again: bool, household: ServiceFixture
 ) -> None:
     ids = finder(household)
     missed_at = NIGHT - dt.timedelta(days=days)
@@ -102,14 +106,14 @@ def test_a_miss_is_believed_for_thirty_days(
     assert bool(ids.searches) == asked_again
 
 
-def test_a_failure_is_no_miss(household: Household) -> None:
-    faults = book(household.sandbox.state)
+def test_a_failure_is_no_miss(household: ServiceFixture) -> None:
+    faults = fault_rules_of(household.sandbox.state)
     faults.add(Fault(kind="server_error", service="spotify", match="*search*", times=0))
     with pytest.raises(ServiceError):
         finder(household).look_up(row(household))
 
 
-def test_an_override_wins_over_what_was_found(household: Household) -> None:
+def test_an_override_wins_over_what_was_found(household: ServiceFixture) -> None:
     ids = finder(household, ids={"someone · something": ID})
     found = ids.look_up(row(household, spotify_id="8" * 22, spotify_method="history"))
     assert (found["spotify_id"], found["spotify_method"]) == (ID, "override")
@@ -117,7 +121,7 @@ def test_an_override_wins_over_what_was_found(household: Household) -> None:
     assert ids.look_up(found) == found
 
 
-def test_an_override_that_was_taken_back_is_asked_for_again(household: Household) -> None:
+def test_an_override_that_was_taken_back_is_asked_for_again(household: ServiceFixture) -> None:
     ids = finder(household)
     found = ids.look_up(row(household, spotify_id=ID, spotify_method="override"))
     assert (found["spotify_method"], ids.searches) == ("search", 1)

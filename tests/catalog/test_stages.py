@@ -24,18 +24,18 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.listening.stages import sync_library, sync_scrobbles
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
-from tests.household import Household
+from tests.household import ServiceFixture
 
 
-def listen(household: Household) -> None:
+def listen(household: ServiceFixture) -> None:
     about: dict[str, Any] = {"settings": household.settings, "night": household.night()}
     sync_scrobbles("default", household.lake, household.lastfm, **about)
     sync_library("default", household.lake, household.spotify, household.lastfm, **about)
 
 
-def refresh(household: Household) -> dict[str, Summary]:
+def refresh(household: ServiceFixture) -> dict[str, Summary]:
     about: dict[str, Any] = {"settings": household.settings, "night": household.night()}
     who = "default", household.lake
     return {
@@ -48,12 +48,12 @@ def refresh(household: Household) -> dict[str, Summary]:
 
 
 @pytest.fixture
-def home(household: Household) -> Household:
+def home(household: ServiceFixture) -> ServiceFixture:
     listen(household)
     return household
 
 
-def test_every_heard_track_is_in_the_catalog_once(home: Household) -> None:
+def test_every_heard_track_is_in_the_catalog_once(home: ServiceFixture) -> None:
     refresh(home)
     tracks = home.lake.frame(TRACKS)
     played = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
@@ -61,7 +61,9 @@ def test_every_heard_track_is_in_the_catalog_once(home: Household) -> None:
     assert tracks["track_key"].is_unique
 
 
-def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(home: Household) -> None:
+def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(
+    home: ServiceFixture,
+) -> None:
     summary = refresh(home)["candidates"]
     rows = home.lake.frame(CANDIDATES)
     assert summary["candidates"] > 300
@@ -71,7 +73,9 @@ def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(home: H
     assert set(rows["track_key"]) <= set(home.lake.frame(TRACKS)["track_key"])
 
 
-def test_background_tracks_come_from_tags_that_the_history_does_not_have(home: Household) -> None:
+def test_background_tracks_come_from_tags_that_the_history_does_not_have(
+    home: ServiceFixture,
+) -> None:
     refresh(home)
     rows = home.lake.frame(CANDIDATES)
     foreign = set(rows.loc[rows["route"] == "background", "seed_key"])
@@ -82,7 +86,7 @@ def test_background_tracks_come_from_tags_that_the_history_does_not_have(home: H
     assert not foreign & heard_tags
 
 
-def test_the_same_night_again_asks_nothing(home: Household) -> None:
+def test_the_same_night_again_asks_nothing(home: ServiceFixture) -> None:
     refresh(home)
     home.lastfm.calls.clear()
     home.reccobeats.calls.clear()
@@ -91,7 +95,7 @@ def test_the_same_night_again_asks_nothing(home: Household) -> None:
     assert home.reccobeats.calls.total() == 0
 
 
-def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: Household) -> None:
+def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: ServiceFixture) -> None:
     refresh(home)
     tags = home.lake.frame(TRACK_TAGS)
     assert (tags["tag"] == "").any()
@@ -100,7 +104,7 @@ def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: Household) 
 
 
 def test_the_budget_limits_a_night_and_the_next_goes_on(
-    home: Household, caplog: pytest.LogCaptureFixture
+    home: ServiceFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     catalog = home.settings.catalog.model_copy(update={"lastfm_calls_per_night": 200})
     home.settings = home.settings.model_copy(update={"catalog": catalog})
@@ -119,8 +123,8 @@ def test_the_budget_limits_a_night_and_the_next_goes_on(
     assert second["left_for_later"] < first["left_for_later"]
 
 
-def test_a_rate_limit_loses_no_answer(home: Household) -> None:
-    faults = book(home.sandbox.state)
+def test_a_rate_limit_loses_no_answer(home: ServiceFixture) -> None:
+    faults = fault_rules_of(home.sandbox.state)
     faults.add(Fault("rate_limit", service="lastfm", match="*.getTopTags", after=150, times=0))
     with pytest.raises(RetryLater):
         refresh(home)
@@ -136,7 +140,7 @@ def test_a_rate_limit_loses_no_answer(home: Household) -> None:
     assert len(home.lake.frame(SIMILAR)) > 0
 
 
-def test_features_are_kept_with_their_source_and_misses_too(home: Household) -> None:
+def test_features_are_kept_with_their_source_and_misses_too(home: ServiceFixture) -> None:
     summary = refresh(home)["features"]
     rows = home.lake.frame(AUDIO_FEATURES)
     assert set(rows["source"]) == {"reccobeats"}

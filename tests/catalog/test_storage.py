@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from smallhours.catalog.storage import MEGABYTE, footprint, keep_within
+from smallhours.catalog.retention import MEGABYTE, enforce_limit, footprint
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS, Table
 from tests.training.lakes import NIGHT, add_artist_tags, add_plays, add_track_tags
@@ -32,7 +32,7 @@ def stored(lake: Lake) -> float:
 
 
 def keep(lake: Lake, megabytes: float) -> dict[str, int | float | str]:
-    return keep_within(lake, megabytes, night=NIGHT.date, fresh_days=FRESH_DAYS)
+    return enforce_limit(lake, megabytes, night=NIGHT.date, fresh_days=FRESH_DAYS)
 
 
 def owners(lake: Lake, table: Table = TRACK_TAGS) -> set[str]:

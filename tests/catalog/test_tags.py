@@ -4,7 +4,7 @@ import datetime as dt
 
 import pandas as pd
 
-from smallhours.catalog.tags import to_ask
+from smallhours.catalog.tags import due_keys
 
 NIGHT = dt.date(2026, 11, 2)
 FRESH = 60
@@ -16,7 +16,7 @@ def days_ago(days: int) -> dt.date:
 
 def due(weights: dict[str, float], fetched: dict[str, dt.date]) -> list[str]:
     answered = pd.Series(fetched, dtype=object)
-    return to_ask(pd.Series(weights), answered, night=NIGHT, fresh_days=FRESH)
+    return due_keys(pd.Series(weights), answered, night=NIGHT, fresh_days=FRESH)
 
 
 def test_what_is_new_comes_before_what_is_stale_however_little_it_matters() -> None:

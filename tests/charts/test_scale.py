@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.charts.scale import Scale, figure, number, span, ticks
+from smallhours.charts.scale import Scale, format_number, format_value, ticks, value_range
 
 BETWEEN = st.floats(-1e6, 1e6)
 
@@ -19,7 +19,7 @@ def test_ticks_lie_within_the_span_and_are_not_many(low: float, length: float, w
 
 @given(st.lists(BETWEEN, min_size=1), st.booleans())
 def test_a_span_is_never_empty_and_holds_all(values: list[float], from_zero: bool) -> None:
-    low, high = span(values, from_zero=from_zero)
+    low, high = value_range(values, from_zero=from_zero)
 
     assert low < high
     assert low <= min(values)
@@ -37,8 +37,8 @@ def test_equal_factors_are_equal_steps_on_a_logarithmic_scale() -> None:
     [(0.145, "0.145"), (21732.0, "21,732"), (-0.5, "\N{MINUS SIGN}0.5"), (0.0, "0"), (-0.0, "0")],
 )
 def test_numbers_are_written_for_people(value: float, shown: str) -> None:
-    assert number(value) == shown
+    assert format_number(value) == shown
 
 
 def test_figures_keep_their_digits() -> None:
-    assert [figure(0.48), figure(-1.0, 1)] == ["0.480", "\N{MINUS SIGN}1.0"]
+    assert [format_value(0.48), format_value(-1.0, 1)] == ["0.480", "\N{MINUS SIGN}1.0"]

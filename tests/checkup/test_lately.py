@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from smallhours.checkup.finding import Health
-from smallhours.checkup.lately import (
+from smallhours.checkup.recent import (
     check_last_night,
     check_models,
     check_quotas,
@@ -16,7 +16,7 @@ from smallhours.checkup.lately import (
 )
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYLISTS, SET_ASIDE
-from smallhours.services.budget import TokenBucket
+from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
 from tests.household import settings_for
 
@@ -71,9 +71,9 @@ def test_a_days_budget_that_is_nearly_used_up_is_told(tmp_path: Path) -> None:
     assert check_quotas(settings) == []
 
     file = tmp_path / ".budgets" / "spotify.json"
-    budget = TokenBucket(1000.0, calls_per_day=10, state_file=file)
+    rate_limit = TokenBucket(1000.0, calls_per_day=10, state_file=file)
     for _ in range(9):
-        budget.acquire()
+        rate_limit.acquire()
 
     (found,) = check_quotas(settings)
     assert found.health is Health.NOTE

@@ -7,17 +7,17 @@ import pytest
 from smallhours.checkup.finding import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
 from smallhours.services.spotify_login import SCOPES
-from tests.household import LASTFM_KEY, Household, household, settings_for
+from tests.household import LASTFM_KEY, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
 
 NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 
 
-class Keys:
+class StoredCredentials:
     """Credentials stored for a listener."""
 
     def __init__(self, spotify: SpotifyCredentials | None, key: str = LASTFM_KEY) -> None:
@@ -32,7 +32,7 @@ class Keys:
             raise NeedsLogin("Spotify", "no login yet.", remedy=login_remedy(listener))
         return self._spotify
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"looking must not store a token for {listener}: {len(token)}")
 
 
@@ -62,17 +62,23 @@ def test_a_login_is_spoken_of_from_day_150_on(days_ago: int, health: Health) -> 
     )
 
 
-def test_a_login_that_works_is_good_throughout(household: Household) -> None:
+def test_a_login_that_works_is_good_throughout(household: ServiceFixture) -> None:
     household.sandbox.state.subscriber["ada"] = "1"
 
-    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+    found = check_logins(
+        "default", household.settings, StoredCredentials(login(1)), now=NOW, online=True
+    )
 
     assert {finding.health for finding in found} == {Health.GOOD}
     assert "3,000 scrobbles" in found[0].what
 
 
-def test_a_key_that_nobody_pays_for_is_worth_a_look_and_no_failure(household: Household) -> None:
-    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+def test_a_key_that_nobody_pays_for_is_worth_a_look_and_no_failure(
+    household: ServiceFixture,
+) -> None:
+    found = check_logins(
+        "default", household.settings, StoredCredentials(login(1)), now=NOW, online=True
+    )
 
     (key,) = [finding for finding in found if finding.health is not Health.GOOD]
     assert (key.subject, key.health) == ("Last.fm key", Health.NOTE)
@@ -80,20 +86,24 @@ def test_a_key_that_nobody_pays_for_is_worth_a_look_and_no_failure(household: Ho
     assert "Last.fm Pro" in key.remedy
 
 
-def test_a_refused_key_says_what_to_do(household: Household) -> None:
-    book(household.sandbox.state).add(Fault("unpaid_key", times=0))
+def test_a_refused_key_says_what_to_do(household: ServiceFixture) -> None:
+    fault_rules_of(household.sandbox.state).add(Fault("unpaid_key", times=0))
 
-    found = check_logins("default", household.settings, Keys(login(1)), now=NOW, online=True)
+    found = check_logins(
+        "default", household.settings, StoredCredentials(login(1)), now=NOW, online=True
+    )
 
     (lastfm,) = [finding for finding in found if finding.health is Health.BAD]
     assert "Last.fm Pro" in lastfm.remedy
     assert "smallhours import-history" in lastfm.remedy
 
 
-def test_a_revoked_login_says_what_to_run(household: Household) -> None:
+def test_a_revoked_login_says_what_to_run(household: ServiceFixture) -> None:
     revoked = SpotifyCredentials("sandbox-client", "sandbox-secret", "revoked", listener="default")
 
-    found = check_logins("default", household.settings, Keys(revoked), now=NOW, online=True)
+    found = check_logins(
+        "default", household.settings, StoredCredentials(revoked), now=NOW, online=True
+    )
 
     (spotify,) = [finding for finding in found if finding.health is Health.BAD]
     assert "smallhours login spotify" in spotify.remedy
@@ -101,7 +111,7 @@ def test_a_revoked_login_says_what_to_run(household: Household) -> None:
 
 def test_a_scope_that_was_not_agreed_to_is_named() -> None:
     settings = settings_for("http://127.0.0.1:9")
-    keys = Keys(login(1, SCOPES[1:]))
+    keys = StoredCredentials(login(1, SCOPES[1:]))
 
     found = check_logins("default", settings, keys, now=NOW, online=False)
 
@@ -115,6 +125,6 @@ def test_without_spotify_nothing_is_asked_of_it() -> None:
     listener = settings.listener("default").model_copy(update={"spotify": False})
     settings = settings.model_copy(update={"listeners": {"default": listener}})
 
-    found = check_logins("default", settings, Keys(None), now=NOW, online=False)
+    found = check_logins("default", settings, StoredCredentials(None), now=NOW, online=False)
 
     assert {finding.health for finding in found} == {Health.GOOD}

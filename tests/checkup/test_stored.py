@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.checkup.finding import Health
-from smallhours.checkup.stored import check_history, check_lake
+from smallhours.checkup.stored_data import check_history, check_lake
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from tests.lake.samples import play, plays

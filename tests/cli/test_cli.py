@@ -7,9 +7,9 @@ import pytest
 from smallhours import __version__, cli
 from smallhours.lake.tables import PLAYS
 from smallhours.runs import STAGES
-from tests.airflow_home import NIGHT, House, airflow_db, house
+from tests.airflow_home import NIGHT, AirflowInstall, airflow_db, airflow_install
 
-__all__ = ["airflow_db", "house"]
+__all__ = ["airflow_db", "airflow_install"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
@@ -45,13 +45,13 @@ def test_every_stage_is_a_verb(
 @pytest.mark.parametrize("verb", ["sync-scrobbles", "sync_scrobbles"])
 def test_a_verb_runs_its_stage_and_prints_the_counts(
     verb: str,
-    house: House,
+    airflow_install: AirflowInstall,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(monkeypatch, verb, "--listener", "bruno", "--night", NIGHT) == 0
 
-    plays = house.lake.frame(PLAYS, columns=["played_at"], where={"listener": "bruno"})
+    plays = airflow_install.lake.frame(PLAYS, columns=["played_at"], where={"listener": "bruno"})
     assert f"plays added: {len(plays):,}\n" in capsys.readouterr().out
 
 
@@ -65,11 +65,11 @@ def test_a_verb_runs_its_stage_and_prints_the_counts(
 def test_an_error_is_one_line_and_exit_code_1(
     arguments: tuple[str, ...],
     says: str,
-    house: House,
+    airflow_install: AirflowInstall,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    del house
+    del airflow_install
 
     assert run(monkeypatch, *arguments) == 1
 
@@ -79,13 +79,13 @@ def test_an_error_is_one_line_and_exit_code_1(
 
 
 def test_a_missing_connection_is_named(
-    house: House,
+    airflow_install: AirflowInstall,
     airflow_db: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     del airflow_db
-    house.unset_connection("lastfm_ada")
+    airflow_install.unset_connection("lastfm_ada")
 
     assert run(monkeypatch, "sync-scrobbles") == 1
     assert "error: There is no Airflow connection `lastfm_ada`." in capsys.readouterr().err

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from smallhours.local.parts import free_ports
-from tests.airflow_home import House, house
+from smallhours.local.processes import free_ports
+from tests.airflow_home import AirflowInstall, airflow_install
 
-__all__ = ["house"]
+__all__ = ["airflow_install"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -57,9 +57,11 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def terminal(
+    airflow_install: AirflowInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Terminal]:
     for name in ("lastfm_ada", "spotify_ada"):
-        house.unset_connection(name)
+        airflow_install.unset_connection(name)
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     made = Terminal(tmp_path)
@@ -75,7 +77,7 @@ def address_shown(process: subprocess.Popen[str]) -> str:
     raise AssertionError("no address was shown")
 
 
-def told_offline(terminal: Terminal) -> str:
+def doctor_output(terminal: Terminal) -> str:
     """Return the output of `smallhours doctor --offline` on one line."""
     code, shown = terminal.run("doctor", "--offline")
     assert code == 1
@@ -129,7 +131,7 @@ def test_an_address_of_another_login_is_refused_and_nothing_is_kept(terminal: Te
     assert code == 1
     assert "the login did not succeed" in shown
     assert "stolen" not in shown
-    assert "There is no Airflow connection `spotify_ada`" in told_offline(terminal)
+    assert "There is no Airflow connection `spotify_ada`" in doctor_output(terminal)
 
 
 def test_a_wrong_key_is_not_kept(terminal: Terminal) -> None:
@@ -137,4 +139,4 @@ def test_a_wrong_key_is_not_kept(terminal: Terminal) -> None:
 
     assert code == 1
     assert "error: Last.fm:" in shown
-    assert "There is no Airflow connection `lastfm_ada`" in told_offline(terminal)
+    assert "There is no Airflow connection `lastfm_ada`" in doctor_output(terminal)

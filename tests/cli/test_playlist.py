@@ -6,9 +6,9 @@ from typer.testing import CliRunner
 from smallhours.cli import app
 from smallhours.errors import NotEnoughData
 from smallhours.runs import NIGHTLY
-from tests.airflow_home import NIGHT, House, house
+from tests.airflow_home import NIGHT, AirflowInstall, airflow_install
 
-__all__ = ["house"]
+__all__ = ["airflow_install"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
@@ -19,16 +19,18 @@ def run(*words: str) -> str:
     return result.output
 
 
-def test_a_dry_run_shows_what_would_change_and_changes_nothing(house: House) -> None:
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(
+    airflow_install: AirflowInstall,
+) -> None:
     for stage in (stage for stages in list(NIGHTLY.values())[:3] for stage in stages):
         run(stage.verb.replace("_", "-"), "--night", NIGHT)
     shown = run("playlist", "--night", NIGHT, "--dry-run")
     assert f"Smallhours, night {NIGHT}" in shown
     assert "30 tracks, 30 added." in shown
-    assert not [one for one in house.sandbox.state.playlists.values() if one.by_app]
+    assert not [one for one in airflow_install.sandbox.state.playlists.values() if one.by_app]
 
     assert "verified" in run("playlist", "--night", NIGHT)
-    (made,) = [one for one in house.sandbox.state.playlists.values() if one.by_app]
+    (made,) = [one for one in airflow_install.sandbox.state.playlists.values() if one.by_app]
     uris = [item.uri for item in made.items]
 
     run("playlist", "--night", "2026-11-03")

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from smallhours.local.airflow import Home, LocalAirflow
+from smallhours.local.airflow import AirflowHome, LocalAirflow
 from smallhours.local.home_files import own_fernet_key
 from smallhours.private_files import open_to_others
-from tests.airflow_home import House, house
+from tests.airflow_home import AirflowInstall, airflow_install
 from tests.cli.test_login import Terminal, address_shown
 
-__all__ = ["house"]
+__all__ = ["airflow_install"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -83,9 +83,11 @@ print(found.lastfm("ada").api_key, found.spotify("ada").refresh_token, kept.get(
 
 
 @pytest.fixture
-def person(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def person(
+    airflow_install: AirflowInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Terminal]:
     """Who has just written `smallhours.toml`: nothing of Airflow's is set, and no home is there."""
-    del house
+    del airflow_install
     for name in [each for each in os.environ if each.startswith("AIRFLOW")]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("SMALLHOURS_LAKE")
@@ -99,7 +101,9 @@ def person(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def airflow_of(person: Terminal) -> LocalAirflow:
     """The Airflow that `up` runs; whoever asks gets in without a password."""
-    home = Home(person.home / ".airflow", 8080, person.home / "smallhours.toml", open_to_all=True)
+    home = AirflowHome(
+        person.home / ".airflow", 8080, person.home / "smallhours.toml", open_to_all=True
+    )
     return LocalAirflow(home, home.environment())
 
 

@@ -14,10 +14,10 @@ import pytest
 from smallhours import cli
 from smallhours.cli.rescue import INTERRUPTED
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS
-from smallhours.sandbox.faults import Fault, book
-from tests.airflow_home import House, house, settings_text
+from smallhours.sandbox.faults import Fault, fault_rules_of
+from tests.airflow_home import AirflowInstall, airflow_install, settings_text
 
-__all__ = ["house"]
+__all__ = ["airflow_install"]
 
 pytestmark = [
     pytest.mark.airflow,
@@ -31,9 +31,9 @@ WORKERS = 8
 
 @dataclass
 class Terminal:
-    """The command line in the folder of a house."""
+    """The command line in the folder of a airflow_install."""
 
-    house: House
+    airflow_install: AirflowInstall
     home: Path
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -65,23 +65,23 @@ class Terminal:
                 ended.set()
                 process.send_signal(how)
 
-        self.house.sandbox.on_request = look
+        self.airflow_install.sandbox.on_request = look
         try:
             shown, _ = process.communicate(timeout=200)
         finally:
-            self.house.sandbox.on_request = None
+            self.airflow_install.sandbox.on_request = None
         assert ended.is_set(), shown
         return process.returncode, " ".join(shown.split())
 
     def asked(self) -> int:
         """How many questions about tags and neighbours Last.fm was asked."""
-        calls = dict(self.house.sandbox.state.calls)
+        calls = dict(self.airflow_install.sandbox.state.calls)
         return sum(count for (_, method), count in calls.items() if not method.startswith("user."))
 
 
-def answers(house: House) -> int:
+def answers(airflow_install: AirflowInstall) -> int:
     """How many questions about tags and neighbours the lake has the answer to."""
-    lake = house.lake
+    lake = airflow_install.lake
     return (
         len(set(lake.frame(ARTIST_TAGS)["artist_key"]))
         + len(set(lake.frame(TRACK_TAGS)["track_key"]))
@@ -90,14 +90,14 @@ def answers(house: House) -> int:
 
 
 @pytest.fixture
-def small(house: House) -> House:
-    """A house with one listener, of whom a night asks little."""
-    house.write_settings(settings_text(house.sandbox.url, {"ada": "ada"}) + FEW)
-    return house
+def small(airflow_install: AirflowInstall) -> AirflowInstall:
+    """A airflow_install with one listener, of whom a night asks little."""
+    airflow_install.write_settings(settings_text(airflow_install.sandbox.url, {"ada": "ada"}) + FEW)
+    return airflow_install
 
 
 @pytest.fixture
-def terminal(small: House, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(small: AirflowInstall, tmp_path: Path) -> Iterator[Terminal]:
     made = Terminal(small, tmp_path)
     yield made
     for process in made.running:
@@ -134,15 +134,18 @@ def test_what_was_asked_before_the_end_is_not_asked_again(
     assert "3,000 are from Last.fm, which counts 3,000." in shown
     assert re.search(r"Left: [\d,]+ questions, about .* `smallhours rescue` goes on", shown)
     # Only what was under way when it ended is asked twice.
-    kept = answers(terminal.house)
+    kept = answers(terminal.airflow_install)
     assert 120 <= kept <= terminal.asked() <= kept + WORKERS
 
 
 @pytest.mark.parametrize("code", [10, 26, 0])
 def test_a_refused_key_is_one_clear_error(
-    small: House, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: AirflowInstall,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    book(small.sandbox.state).add(Fault("unpaid_key", times=0, code=code))
+    fault_rules_of(small.sandbox.state).add(Fault("unpaid_key", times=0, code=code))
 
     assert run(monkeypatch) == 1
 
@@ -155,7 +158,7 @@ def test_a_refused_key_is_one_clear_error(
 
 
 def test_without_a_connection_the_error_says_what_to_check(
-    small: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: AirflowInstall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small.sandbox.stop()
 
@@ -167,7 +170,7 @@ def test_without_a_connection_the_error_says_what_to_check(
 
 
 def test_hours_are_as_many_questions_as_the_rate_allows(
-    small: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: AirflowInstall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # The settings of the tests allow 10,000 questions a second.
     assert run(monkeypatch, "--hours", "0.000003", "--calls", "1000") == 0
@@ -178,7 +181,10 @@ def test_hours_are_as_many_questions_as_the_rate_allows(
 
 @pytest.mark.parametrize("hours", ["nan", "inf", "-1", "two"])
 def test_hours_that_are_no_such_number_are_refused_before_anything_is_asked(
-    small: House, hours: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: AirflowInstall,
+    hours: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(monkeypatch, "--hours", hours) == 2
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.airflow_home import CHECKOUT, House, airflow_db, house
+from tests.airflow_home import CHECKOUT, AirflowInstall, airflow_db, airflow_install
 
-__all__ = ["airflow_db", "house"]
+__all__ = ["airflow_db", "airflow_install"]
 
 # Airflow, which we don't write, uses what its libraries deprecate.
-AIRFLOWS_OWN = "ignore::Warning"
+IGNORE_AIRFLOW_WARNINGS = "ignore::Warning"
 
 
 def load_dags() -> Mapping[str, Any]:
@@ -24,7 +24,7 @@ def load_dags() -> Mapping[str, Any]:
     return dags
 
 
-class Outcome:
+class DagRunResult:
     """The result of a DAG run."""
 
     def __init__(self, run: Any, log: pytest.LogCaptureFixture) -> None:
@@ -43,15 +43,15 @@ class Outcome:
 
 @pytest.fixture
 def run_dag(
-    airflow_db: None, house: House, caplog: pytest.LogCaptureFixture
-) -> Callable[..., Outcome]:
+    airflow_db: None, airflow_install: AirflowInstall, caplog: pytest.LogCaptureFixture
+) -> Callable[..., DagRunResult]:
     """Return a function that runs a DAG to its end, with the given form, and returns the result."""
-    del airflow_db, house
+    del airflow_db, airflow_install
 
-    def run(dag: str, **form: Any) -> Outcome:
+    def run(dag: str, **form: Any) -> DagRunResult:
         caplog.clear()
         with caplog.at_level(logging.INFO):
             finished = load_dags()[dag].test(run_conf=form)
-        return Outcome(finished, caplog)
+        return DagRunResult(finished, caplog)
 
     return run

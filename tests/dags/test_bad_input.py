@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.tables import PLAYS
-from smallhours.sandbox.faults import Fault, book
-from tests.airflow_home import NIGHT, House, settings_text
-from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+from smallhours.sandbox.faults import Fault, fault_rules_of
+from tests.airflow_home import NIGHT, AirflowInstall, settings_text
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 from tests.pages.lists import BEFORE, add_list
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
-RunDag = Callable[..., Outcome]
+RunDag = Callable[..., DagRunResult]
 
 
-def only_error(outcome: Outcome) -> str:
+def only_error(outcome: DagRunResult) -> str:
     """Return the one error line of a failed run."""
     assert not outcome.succeeded
     assert "Traceback" not in outcome.log
@@ -32,9 +32,9 @@ def sync(run_dag: RunDag) -> str:
     return only_error(run_dag("sync_listening", listener="ada", night=NIGHT))
 
 
-def test_no_connection_any_more(run_dag: RunDag, house: House) -> None:
-    add_list(house.lake, BEFORE, [("Ride", "Vapour Trail")], listener="ada")
-    house.unset_connection("lastfm_ada")
+def test_no_connection_any_more(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    add_list(airflow_install.lake, BEFORE, [("Ride", "Vapour Trail")], listener="ada")
+    airflow_install.unset_connection("lastfm_ada")
 
     error = sync(run_dag)
 
@@ -42,14 +42,14 @@ def test_no_connection_any_more(run_dag: RunDag, house: House) -> None:
     assert "AIRFLOW_CONN_LASTFM_ADA" in error
 
 
-def test_a_connection_without_a_key(run_dag: RunDag, house: House) -> None:
-    house.set_connection("lastfm_ada", conn_type="lastfm")
+def test_a_connection_without_a_key(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    airflow_install.set_connection("lastfm_ada", conn_type="lastfm")
 
     assert "`lastfm_ada` has no `api_key`" in sync(run_dag)
 
 
-def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, house: House) -> None:
-    house.set_connection("lastfm_ada", conn_type="lastfm", password="0" * 32)
+def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    airflow_install.set_connection("lastfm_ada", conn_type="lastfm", password="0" * 32)
 
     outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
 
@@ -59,8 +59,8 @@ def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, house: House) -> None:
     assert "0" * 32 not in outcome.log
 
 
-def test_a_revoked_login(run_dag: RunDag, house: House) -> None:
-    book(house.sandbox.state).add(Fault("invalid_grant"))
+def test_a_revoked_login(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    fault_rules_of(airflow_install.sandbox.state).add(Fault("invalid_grant"))
 
     error = sync(run_dag)
 
@@ -69,31 +69,33 @@ def test_a_revoked_login(run_dag: RunDag, house: House) -> None:
     assert "refresh-ada" not in error
 
 
-def test_an_unknown_lastfm_user(run_dag: RunDag, house: House) -> None:
-    house.write_settings(settings_text(house.sandbox.url, {"ada": "nobody-of-that-name"}))
+def test_an_unknown_lastfm_user(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    airflow_install.write_settings(
+        settings_text(airflow_install.sandbox.url, {"ada": "nobody-of-that-name"})
+    )
 
     assert "nobody-of-that-name" in sync(run_dag)
 
 
-def test_a_private_profile(run_dag: RunDag, house: House) -> None:
-    book(house.sandbox.state).add(
+def test_a_private_profile(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    fault_rules_of(airflow_install.sandbox.state).add(
         Fault("lastfm_error", match="user.getRecentTracks", code=17, times=0)
     )
 
     assert "private" in sync(run_dag)
 
 
-def test_a_settings_file_with_a_typo(run_dag: RunDag, house: House) -> None:
-    text = house.settings.read_text(encoding="utf-8")
-    house.write_settings(text.replace("lastfm_user", "lastfm_usr", 1))
+def test_a_settings_file_with_a_typo(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(text.replace("lastfm_user", "lastfm_usr", 1))
 
     error = only_error(run_dag("sync_listening", night=NIGHT))
 
     assert "`listeners.ada.lastfm_usr` is not a setting (did you mean `lastfm_user`?)" in error
 
 
-def test_no_settings_file(run_dag: RunDag, house: House) -> None:
-    house.settings.unlink()
+def test_no_settings_file(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+    airflow_install.settings.unlink()
 
     error = only_error(run_dag("sync_listening", night=NIGHT))
 
@@ -101,19 +103,21 @@ def test_no_settings_file(run_dag: RunDag, house: House) -> None:
     assert "smallhours.example.toml" in error
 
 
-def test_a_lake_that_cant_be_written(run_dag: RunDag, house: House, tmp_path: Path) -> None:
+def test_a_lake_that_cant_be_written(
+    run_dag: RunDag, airflow_install: AirflowInstall, tmp_path: Path
+) -> None:
     # A file where the folder should be: permissions would not stop a test that runs as root.
     in_the_way = tmp_path / "a-file"
     in_the_way.touch()
-    house.monkeypatch.setenv("SMALLHOURS_LAKE", str(in_the_way / "lake"))
+    airflow_install.monkeypatch.setenv("SMALLHOURS_LAKE", str(in_the_way / "lake"))
 
     assert "a-file" in sync(run_dag)
-    assert house.sandbox.state.calls.total() == 0
+    assert airflow_install.sandbox.state.calls.total() == 0
 
 
-def test_a_truncated_parquet_file(run_dag: RunDag, house: House) -> None:
+def test_a_truncated_parquet_file(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
     assert run_dag("sync_listening", listener="ada", night=NIGHT).succeeded
-    newest = house.lake.path(PLAYS, house.lake.partitions(PLAYS)[-1])
+    newest = airflow_install.lake.path(PLAYS, airflow_install.lake.partitions(PLAYS)[-1])
     os.truncate(newest, 100)
 
     assert newest.rpartition("plays")[2] in sync(run_dag)

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from smallhours.runs import DAGS, STAGES
-from tests.airflow_home import CHECKOUT, House
-from tests.dags.conftest import AIRFLOWS_OWN, load_dags
+from tests.airflow_home import CHECKOUT, AirflowInstall
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dags
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.filterwarnings(AIRFLOWS_OWN),
-    pytest.mark.usefixtures("house"),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+    pytest.mark.usefixtures("airflow_install"),
 ]
 
 HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "scipy", "xgboost", "skops", "spotipy", "pylast")
@@ -72,16 +72,20 @@ def test_every_dag_is_live_as_soon_as_it_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["cron", "poll_cron", "timezone"])
-def test_a_wrong_schedule_is_no_reason_for_a_dag_to_vanish(house: House, key: str) -> None:
-    text = house.settings.read_text(encoding="utf-8")
-    house.write_settings(f'{text}[schedule]\n{key} = "every night"\n')
+def test_a_wrong_schedule_is_no_reason_for_a_dag_to_vanish(
+    airflow_install: AirflowInstall, key: str
+) -> None:
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(f'{text}[schedule]\n{key} = "every night"\n')
 
     assert set(load_dags()) == set(DAGS)
 
 
-def test_the_schedule_is_that_of_the_settings(house: House) -> None:
-    text = house.settings.read_text(encoding="utf-8")
-    house.write_settings(text + '[schedule]\ncron = "5 2 * * *"\ntimezone = "Asia/Tokyo"\n')
+def test_the_schedule_is_that_of_the_settings(airflow_install: AirflowInstall) -> None:
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(
+        text + '[schedule]\ncron = "5 2 * * *"\ntimezone = "Asia/Tokyo"\n'
+    )
 
     timetable = load_dags()["sync_listening"].timetable
 
@@ -99,11 +103,11 @@ def test_the_timetable_survives_the_way_to_the_scheduler() -> None:
     assert back.timetable.summary == dag.timetable.summary
 
 
-def test_dags_are_there_even_without_settings(house: House) -> None:
-    house.settings.unlink()
+def test_dags_are_there_even_without_settings(airflow_install: AirflowInstall) -> None:
+    airflow_install.settings.unlink()
     assert set(load_dags()) == set(DAGS)
 
-    house.settings.mkdir()
+    airflow_install.settings.mkdir()
     assert set(load_dags()) == set(DAGS)
 
 

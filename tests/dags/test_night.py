@@ -8,13 +8,13 @@ from sqlalchemy import select
 
 from smallhours.lake.tables import LIBRARY, PLAYLISTS
 from smallhours.runs import NIGHTLY
-from smallhours.sandbox.faults import Fault, book
-from tests.airflow_home import NIGHT, House
-from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+from smallhours.sandbox.faults import Fault, fault_rules_of
+from tests.airflow_home import NIGHT, AirflowInstall
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
-RunDag = Callable[..., Outcome]
+RunDag = Callable[..., DagRunResult]
 
 
 def announced(run_id: str) -> set[tuple[str, str | None]]:
@@ -44,8 +44,10 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
     assert {f"ada@{NIGHT}", f"bruno@{NIGHT}"} <= outcome.names
 
 
-def test_one_listeners_failure_leaves_the_others_night_alone(run_dag: RunDag, house: House) -> None:
-    house.set_connection("lastfm_ada", conn_type="lastfm")
+def test_one_listeners_failure_leaves_the_others_night_alone(
+    run_dag: RunDag, airflow_install: AirflowInstall
+) -> None:
+    airflow_install.set_connection("lastfm_ada", conn_type="lastfm")
 
     outcome = run_dag("sync_listening", night=NIGHT)
 
@@ -81,32 +83,34 @@ def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
 
 
 def test_a_listener_without_spotify_needs_no_spotify_connection(
-    run_dag: RunDag, house: House
+    run_dag: RunDag, airflow_install: AirflowInstall
 ) -> None:
-    text = house.settings.read_text(encoding="utf-8")
-    house.write_settings(text.replace("[listeners.ada]", "[listeners.ada]\nspotify = false"))
-    house.unset_connection("spotify_ada")
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(
+        text.replace("[listeners.ada]", "[listeners.ada]\nspotify = false")
+    )
+    airflow_install.unset_connection("spotify_ada")
 
     outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
 
     assert outcome.succeeded
-    signals = house.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
+    signals = airflow_install.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
     assert set(signals) <= {"loved"}
 
 
-def test_the_four_dags_bring_a_playlist(run_dag: RunDag, house: House) -> None:
+def test_the_four_dags_bring_a_playlist(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
     for dag in NIGHTLY:
         outcome = run_dag(dag, listener="ada", night=NIGHT)
         assert outcome.succeeded, outcome.errors
 
-    written = house.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
-    playlists = house.sandbox.state.playlists
+    written = airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
+    playlists = airflow_install.sandbox.state.playlists
     assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
 
 
-def test_a_passing_fault_is_tried_again(run_dag: RunDag, house: House) -> None:
+def test_a_passing_fault_is_tried_again(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
     # Three bad answers use up the patience of one call; the task's second try finds no fault.
-    book(house.sandbox.state).add(
+    fault_rules_of(airflow_install.sandbox.state).add(
         Fault("rate_limit", service="spotify", match="*recently-played*", seconds=1)
     )
 

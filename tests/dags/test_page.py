@@ -3,12 +3,12 @@
 import pytest
 
 from smallhours.provider.dag_docs import PAGE, render
-from tests.dags.conftest import AIRFLOWS_OWN, load_dags
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dags
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.filterwarnings(AIRFLOWS_OWN),
-    pytest.mark.usefixtures("house"),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+    pytest.mark.usefixtures("airflow_install"),
 ]
 
 

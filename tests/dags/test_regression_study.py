@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow_home import House
-from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+from tests.airflow_home import AirflowInstall
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 from tests.training.lakes import measured_catalog
 from tests.training.study.rows_by_hand import write_tables
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
-RunDag = Callable[..., Outcome]
+RunDag = Callable[..., DagRunResult]
 
 SMALL = {
     "features": ["energy", "valence"],
@@ -23,14 +23,18 @@ SMALL = {
 }
 
 
-def test_each_setting_is_a_task_of_its_own_by_its_name(run_dag: RunDag, house: House) -> None:
-    measured_catalog(house.lake)
+def test_each_setting_is_a_task_of_its_own_by_its_name(
+    run_dag: RunDag, airflow_install: AirflowInstall
+) -> None:
+    measured_catalog(airflow_install.lake)
 
     outcome = run_dag("regression_study", listener="ada", **SMALL)
 
     assert outcome.succeeded, outcome.errors
     assert {"bayes-tags-10-by_artist", "linear-apart-all-by_artist"} <= outcome.names
-    reports = [path for path in house.lake.files.list("studies") if path.endswith("study.html")]
+    reports = [
+        path for path in airflow_install.lake.files.list("studies") if path.endswith("study.html")
+    ]
     assert len(reports) == 1
     assert "best r2: " in outcome.log
 

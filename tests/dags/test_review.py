@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from smallhours.lake.tables import PLAYLISTS
-from tests.airflow_home import NIGHT, House
-from tests.dags.conftest import AIRFLOWS_OWN, Outcome, load_dags
+from tests.airflow_home import NIGHT, AirflowInstall
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dags
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
-RunDag = Callable[..., Outcome]
+RunDag = Callable[..., DagRunResult]
 
 
-def ask_for_review(house: House, more: str = "") -> None:
-    text = house.settings.read_text(encoding="utf-8")
+def ask_for_review(airflow_install: AirflowInstall, more: str = "") -> None:
+    text = airflow_install.settings.read_text(encoding="utf-8")
     reviewed = "[listeners.ada]\npublishing = { review = true }"
-    house.write_settings(text.replace("[listeners.ada]", reviewed) + more)
+    airflow_install.write_settings(text.replace("[listeners.ada]", reviewed) + more)
 
 
 def write_playlist(**form: Any) -> Any:
@@ -27,7 +27,7 @@ def write_playlist(**form: Any) -> Any:
 
 
 def test_without_review_both_steps_are_skipped_and_the_list_is_published(
-    run_dag: RunDag, house: House
+    run_dag: RunDag, airflow_install: AirflowInstall
 ) -> None:
     for dag in ("sync_listening", "refresh_catalog", "train_models"):
         assert run_dag(dag, listener="ada", night=NIGHT).succeeded
@@ -38,7 +38,7 @@ def test_without_review_both_steps_are_skipped_and_the_list_is_published(
     assert outcome.states["approve", -1] == "skipped"
     assert outcome.states["publish_playlist", -1] == "success"
 
-    ask_for_review(house)
+    ask_for_review(airflow_install)
     finished = write_playlist(listener="ada", night="2026-11-03")
 
     tasks = {task.task_id: task for task in finished.get_task_instances()}
@@ -47,12 +47,14 @@ def test_without_review_both_steps_are_skipped_and_the_list_is_published(
     assert "**Smallhours**" in shown
     assert "| + | " in shown
     assert tasks["publish_playlist"].state == "success"
-    assert len(house.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
+    assert len(airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
 
 
-def test_the_wait_and_what_follows_it_are_settings(house: House, airflow_db: None) -> None:
+def test_the_wait_and_what_follows_it_are_settings(
+    airflow_install: AirflowInstall, airflow_db: None
+) -> None:
     del airflow_db
-    ask_for_review(house, '[review]\nhours = 2\nunanswered = "keep"\n')
+    ask_for_review(airflow_install, '[review]\nhours = 2\nunanswered = "keep"\n')
 
     approve = load_dags()["write_playlist"].get_task("approve")
 

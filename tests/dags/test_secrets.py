@@ -8,13 +8,13 @@ import pytest
 
 from smallhours.provider.connections import AirflowSecrets
 from smallhours.runs import NIGHTLY, lastfm_client, spotify_client
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.settings import load_settings
-from tests.airflow_home import NIGHT, House
-from tests.dags.conftest import AIRFLOWS_OWN, Outcome
+from tests.airflow_home import NIGHT, AirflowInstall
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
 # Distinct enough to be found wherever they turn up.
 API_KEY = "5a4d" * 8
@@ -32,26 +32,28 @@ def found_in(secret: str, *folders: Path) -> list[str]:
 
 
 def test_no_secret_is_in_logs_results_rendered_templates_or_the_lake(
-    run_dag: Callable[..., Outcome], house: House, caplog: pytest.LogCaptureFixture
+    run_dag: Callable[..., DagRunResult],
+    airflow_install: AirflowInstall,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG", logger="smallhours")
     for dag in NIGHTLY:
         assert run_dag(dag, listener="ada", night=NIGHT).succeeded
     # Errors talk about what went wrong: here that must not be what it went wrong with.
-    book(house.sandbox.state).add(Fault("private_profile", service="lastfm"))
+    fault_rules_of(airflow_install.sandbox.state).add(Fault("private_profile", service="lastfm"))
     run_dag("sync_listening", listener="ada", night=NIGHT)
-    book(house.sandbox.state).clear()
-    accounts_of(house.sandbox.state).revoked.add("ada")
+    fault_rules_of(airflow_install.sandbox.state).clear()
+    accounts_of(airflow_install.sandbox.state).revoked.add("ada")
     run_dag("sync_listening", listener="ada", night=NIGHT)
 
     home = Path(os.environ["AIRFLOW_HOME"])  # its database holds results and rendered templates
     for secret in (API_KEY, CLIENT_SECRET, REFRESH_TOKEN):
         assert secret not in caplog.text
-        assert found_in(secret, home, house.settings.parent) == []
+        assert found_in(secret, home, airflow_install.settings.parent) == []
 
 
-def test_no_secret_is_in_the_repr_of_what_holds_it(house: House) -> None:
-    del house
+def test_no_secret_is_in_the_repr_of_what_holds_it(airflow_install: AirflowInstall) -> None:
+    del airflow_install
     kept, settings = AirflowSecrets(), load_settings()
     with (
         spotify_client("ada", settings, kept) as spotify,

@@ -3,7 +3,7 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from smallhours.demo.outside import live_a_day, read_playlist, sandbox_date
+from smallhours.demo.sandbox_client import advance_one_day, read_playlist, sandbox_date
 from smallhours.sandbox.server import SandboxServer
 
 DUBLIN = ZoneInfo("Europe/Dublin")
@@ -12,7 +12,7 @@ DUBLIN = ZoneInfo("Europe/Dublin")
 def test_a_day_passes_in_the_sandbox_and_its_listener_plays(sandbox: SandboxServer) -> None:
     before = sandbox_date(sandbox.url, DUBLIN)
 
-    happened = live_a_day(sandbox.url)
+    happened = advance_one_day(sandbox.url)
 
     assert sandbox_date(sandbox.url, DUBLIN) == before + dt.timedelta(days=1)
     assert happened["plays"] >= 0

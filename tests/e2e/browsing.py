@@ -24,7 +24,7 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 # Users of Airflow; the second one has read-only access.
 OWNER, GUEST = "admin", "guest"
 
@@ -32,7 +32,7 @@ OWNER, GUEST = "admin", "guest"
 @contextmanager
 def opened_browser() -> Iterator[Browser]:
     """Yield a headless Chromium with long timeouts, for busy machines."""
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_QUIET))
         try:
@@ -42,7 +42,7 @@ def opened_browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def night_at_home(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
+def demo_after_nights(folder: Path, *, nights: int = 1) -> Iterator[Demo]:
     """Yield a running demo after a number of nights, with a read-only guest beside its owner."""
     for last in range(1, nights + 1):
         with Demo(folder, Console(stderr=True), open_to_all=False) as demo:
@@ -58,7 +58,7 @@ def _invite(demo: Demo) -> None:
 
     Airflow generates the passwords, but not the keys of an existing configuration file.
     """
-    home = demo.around.home.folder
+    home = demo.config.home.folder
     home.mkdir(parents=True)
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     (home / "airflow.cfg").write_text(
@@ -72,12 +72,12 @@ def logged_in(
     browser: Browser, demo: Demo, *, user: str = OWNER, dark: bool = False, width: int = 1200
 ) -> Page:
     """Return a page at Airflow's front page, after the login form."""
-    passwords = json.loads(demo.around.home.passwords.read_text(encoding="utf-8"))
+    passwords = json.loads(demo.config.home.passwords.read_text(encoding="utf-8"))
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(demo.around.home.url)
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(demo.config.home.url)
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", passwords[user])
     page.click("button[type=submit], button:has-text('Sign in')")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import requests
 
-from smallhours.demo import outside
-from smallhours.local.airflow import CHECKOUT, Home
+from smallhours.demo import sandbox_client
+from smallhours.local.airflow import CHECKOUT, AirflowHome
 from smallhours.local.api import FINISHED, AirflowApi
-from smallhours.local.parts import Part, free_ports, stop_all
+from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 
 LASTFM_KEY = "5a4d" * 8
 NIGHTLY_DAG = "sync_listening"
@@ -63,8 +63,8 @@ class Installation:
         self.folder = folder
         sandbox_port, self.port = free_ports(2)
         self.sandbox = f"http://127.0.0.1:{sandbox_port}"
-        self.home = Home(folder / ".airflow", self.port, folder / "smallhours.toml")
-        self._parts: list[Part] = []
+        self.home = AirflowHome(folder / ".airflow", self.port, folder / "smallhours.toml")
+        self._parts: list[ManagedProcess] = []
         self._world = {**world, "port": sandbox_port, "cache": folder / "sandbox"}
 
     def __enter__(self) -> "Installation":
@@ -72,7 +72,7 @@ class Installation:
             word for name, value in self._world.items() for word in (f"--{name}", str(value))
         ]
         sandbox = self._start("sandbox", *options)
-        outside.wait_for_sandbox(self.sandbox, sandbox)
+        sandbox_client.wait_for_sandbox(self.sandbox, sandbox)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -126,11 +126,11 @@ class Installation:
         """Return what a command that goes on has printed so far."""
         return (self.folder / f"{command}.log").read_text(encoding="utf-8")
 
-    def playlist(self) -> list[outside.Item]:
+    def playlist(self) -> list[sandbox_client.PlaylistTrack]:
         """Return what stands in the listener's playlist at the sandbox's Spotify."""
-        return outside.read_playlist(self.sandbox, PLAYLIST)
+        return sandbox_client.read_playlist(self.sandbox, PLAYLIST)
 
-    def wait_for_playlist(self) -> list[outside.Item]:
+    def wait_for_playlist(self) -> list[sandbox_client.PlaylistTrack]:
         """Return the playlist once the night has written it; empty when it does not come."""
         until = time.monotonic() + _WAIT_S
         while not (items := self.playlist()) and time.monotonic() < until:
@@ -170,8 +170,8 @@ class Installation:
             shown, _ = login.communicate(f"{reply.headers['location']}\n", timeout=_WAIT_S)
         assert login.returncode == 0, shown
 
-    def _start(self, command: str, *arguments: str) -> Part:
-        part = Part(
+    def _start(self, command: str, *arguments: str) -> ManagedProcess:
+        part = ManagedProcess(
             command,
             [sys.executable, "-m", "smallhours", command, *arguments],
             env=self._environment(),
@@ -208,7 +208,7 @@ def wait_for_nights(api: AirflowApi, *, since: dt.datetime) -> list[str]:
     raise TimeoutError("the nightly run did not come")
 
 
-def sleep_through_nights(home: Home, days: int) -> None:
+def sleep_through_nights(home: AirflowHome, days: int) -> None:
     """Make Airflow's database what it would be if the machine had been off for some days."""
     moments = {
         "dag_run": [

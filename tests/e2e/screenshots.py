@@ -9,13 +9,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from smallhours.demo.demo_config import LISTENER
 from smallhours.demo.driver import Demo
-from smallhours.demo.surroundings import LISTENER
 from smallhours.lake.store import Lake
 from smallhours.local.api import AirflowApi
 from smallhours.pages.app import PAGES, PREFIX
-from smallhours.training.study.asked import studies_in
-from tests.e2e.browsing import CHROMIUM, logged_in, night_at_home, opened_browser
+from smallhours.training.study.study_request import studies_in
+from tests.e2e.browsing import CHROMIUM, demo_after_nights, logged_in, opened_browser
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images" / "pages"
 # Queries of pages that are empty without one.
@@ -39,7 +39,7 @@ def main() -> int:
         print("There is no Chromium on this machine: install it.", file=sys.stderr)  # noqa: T201
         return 1
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, night_at_home(Path(folder), nights=2) as demo:
+    with tempfile.TemporaryDirectory() as folder, demo_after_nights(Path(folder), nights=2) as demo:
         study = carry_out_study(demo)
         draw(demo, {**{name: name + _QUESTIONS.get(name, "") for name in PAGES}, "study": study})
     return 0
@@ -47,20 +47,20 @@ def main() -> int:
 
 def carry_out_study(demo: Demo) -> str:
     """Run the study's DAG with a few models and return the address of its report."""
-    home = demo.around.home
+    home = demo.config.home
     with closing(AirflowApi(home.url, password=home.password())) as api:
         run = api.trigger("regression_study", _STUDY)
         while (state := api.run_state("regression_study", run)) not in ("success", "failed"):
             time.sleep(1)
     if state == "failed":
         raise RuntimeError(f"the study failed; its logs are in {home.folder}")
-    (study,) = studies_in(Lake(str(demo.around.lake)).files)
+    (study,) = studies_in(Lake(str(demo.config.lake)).files)
     return f"study?name={study.name}"
 
 
 def draw(demo: Demo, addresses: dict[str, str]) -> None:
     """Take the screenshots: light and dark, on a phone, and within Airflow."""
-    url = demo.around.home.url
+    url = demo.config.home.url
     with opened_browser() as browser:
         for dark, width, suffix in (
             (False, 1000, ""),

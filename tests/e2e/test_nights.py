@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.tables import PLAYLISTS, PLAYS, RECOMMENDATIONS
-from smallhours.runs import NIGHTLY, Run
+from smallhours.runs import NIGHTLY, RunContext
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
@@ -33,14 +33,14 @@ class SandboxSecrets:
         del listener
         return SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada")
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"{listener} was not to get {token}")
 
 
 @contextmanager
-def night(sandbox: SandboxServer, lake: Path, date: str = SUNDAY) -> Iterator[Run]:
+def night(sandbox: SandboxServer, lake: Path, date: str = SUNDAY) -> Iterator[RunContext]:
     settings = settings_for(sandbox.url, lake={"url": str(lake)})
-    with Run("default", settings.night("default", date), settings, SandboxSecrets()) as run:
+    with RunContext("default", settings.night("default", date), settings, SandboxSecrets()) as run:
         yield run
 
 

@@ -10,9 +10,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from smallhours.demo import outside
+from smallhours.demo import sandbox_client
+from smallhours.demo.demo_config import LISTENER
 from smallhours.demo.driver import Demo
-from smallhours.demo.surroundings import LISTENER
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
 from smallhours.local.api import AirflowApi
@@ -21,9 +21,9 @@ from smallhours.settings import load_settings
 from tests.e2e.browsing import (
     CHROMIUM,
     GUEST,
+    demo_after_nights,
     inside,
     logged_in,
-    night_at_home,
     opened_browser,
 )
 
@@ -42,7 +42,7 @@ LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Yield a demo after one night with the real scheduler; Airflow requires a login."""
-    with night_at_home(tmp_path_factory.mktemp("home")) as demo:
+    with demo_after_nights(tmp_path_factory.mktemp("home")) as demo:
         yield demo
 
 
@@ -60,7 +60,7 @@ def page(browser: Browser, home: Demo) -> Iterator[Page]:
 
 
 def lake(home: Demo) -> Lake:
-    return Lake(str(home.around.lake))
+    return Lake(str(home.config.lake))
 
 
 def night(home: Demo) -> str:
@@ -77,7 +77,7 @@ def said(home: Demo) -> set[tuple[str, str]]:
 
 
 def test_every_page_opens_within_airflow(page: Page, home: Demo) -> None:
-    page.goto(f"{home.around.home.url}/plugin/smallhours")
+    page.goto(f"{home.config.home.url}/plugin/smallhours")
     for name in PAGES.values():
         inside(page).get_by_role("link", name=name, exact=True).click()
         expect(inside(page).locator("[aria-current=page]")).to_have_text(name)
@@ -86,16 +86,16 @@ def test_every_page_opens_within_airflow(page: Page, home: Demo) -> None:
 
 
 def test_a_run_has_a_tab_with_its_night(page: Page, home: Demo) -> None:
-    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
         run = api.run_for("write_playlist", f"{LISTENER}@{night(home)}", since=LONG_AGO) or ""
-    page.goto(f"{home.around.home.url}/dags/write_playlist/runs/{quote(run)}")
+    page.goto(f"{home.config.home.url}/dags/write_playlist/runs/{quote(run)}")
     page.get_by_role("link", name="Tonight's list").click()
 
     expect(inside(page).get_by_text(f"Night of {night(home)}")).to_be_visible()
 
 
 def test_the_buttons_write_what_they_say(page: Page, home: Demo) -> None:
-    page.goto(f"{home.around.home.url}/plugin/smallhours")
+    page.goto(f"{home.config.home.url}/plugin/smallhours")
     first = inside(page).locator(".pick").first
 
     first.get_by_role("button", name="More like this").click()
@@ -111,7 +111,7 @@ def test_the_buttons_write_what_they_say(page: Page, home: Demo) -> None:
 
 
 def test_a_question_of_tags_is_answered(page: Page, home: Demo) -> None:
-    page.goto(f"{home.around.home.url}/plugin/smallhours")
+    page.goto(f"{home.config.home.url}/plugin/smallhours")
     inside(page).get_by_role("link", name="Explore", exact=True).click()
     tag = inside(page).locator("datalist option").first.get_attribute("value") or ""
     inside(page).get_by_label("Tag", exact=True).fill(tag)
@@ -126,7 +126,7 @@ def test_a_question_of_tags_is_answered(page: Page, home: Demo) -> None:
 
 
 def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
-    page.goto(f"{home.around.home.url}{PREFIX}/explore")
+    page.goto(f"{home.config.home.url}{PREFIX}/explore")
     page.get_by_label("Tag", exact=True).fill(
         page.locator("datalist option").first.get_attribute("value") or ""
     )
@@ -135,13 +135,13 @@ def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_text("stands in the settings now")).to_be_visible()
-    wishes = load_settings(home.around.home.settings).listener(LISTENER)
-    assert wishes.intents["night-bus"].name == "Night bus"
+    playlist_settings = load_settings(home.config.home.settings).listener(LISTENER)
+    assert playlist_settings.intents["night-bus"].name == "Night bus"
 
     write_list(home, night(home))
 
-    assert outside.read_playlist(home.around.sandbox, "Night bus")
-    page.goto(f"{home.around.home.url}{PREFIX}/tonight")
+    assert sandbox_client.read_playlist(home.config.sandbox, "Night bus")
+    page.goto(f"{home.config.home.url}{PREFIX}/tonight")
     page.get_by_label("Playlist", exact=True).select_option(label="Night bus")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", name="Night bus", level=1)).to_be_visible()
@@ -154,7 +154,7 @@ def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo)
     write_list(home, following)
     assert not set(in_spotify(home)) & set(before)
 
-    page.goto(f"{home.around.home.url}{PREFIX}/tonight")
+    page.goto(f"{home.config.home.url}{PREFIX}/tonight")
     expect(page.get_by_text(f"Night of {following}")).to_be_visible()
     page.get_by_label("Night", exact=True).select_option(first)
     page.get_by_role("button", name="Show").click()
@@ -172,7 +172,7 @@ def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo)
 
 def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
     started = dt.datetime.now(dt.UTC)
-    page.goto(f"{home.around.home.url}/dags/write_playlist")
+    page.goto(f"{home.config.home.url}/dags/write_playlist")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
     form.get_by_label("Tracks").or_(form.locator("#element_size")).first.fill("12")
@@ -183,13 +183,13 @@ def test_a_list_with_other_wishes_from_the_form(page: Page, home: Demo) -> None:
         time.sleep(1)
 
     assert len(chosen(home)) == 12
-    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
         wait_for(api, api.runs("write_playlist", since=started)[0])
 
 
 def write_list(home: Demo, of: str) -> None:
     """Run `write_playlist` for a night, to its end."""
-    with closing(AirflowApi(home.around.home.url, password=home.around.home.password())) as api:
+    with closing(AirflowApi(home.config.home.url, password=home.config.home.password())) as api:
         wait_for(api, api.trigger("write_playlist", {"listener": LISTENER, "night": of}))
 
 
@@ -202,8 +202,8 @@ def wait_for(api: AirflowApi, run: str) -> None:
 
 def in_spotify(home: Demo) -> list[str]:
     """Return the tracks of the listener's playlist, in order."""
-    name = load_settings(home.around.home.settings).listener(LISTENER).playlist.name
-    return [item.uri for item in outside.read_playlist(home.around.sandbox, name)]
+    name = load_settings(home.config.home.settings).listener(LISTENER).playlist.name
+    return [item.uri for item in sandbox_client.read_playlist(home.config.sandbox, name)]
 
 
 def chosen(home: Demo) -> list[str]:
@@ -219,7 +219,7 @@ def chosen(home: Demo) -> list[str]:
 def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: Demo) -> None:
     before = said(home)
     page = logged_in(browser, home, user=GUEST)
-    url = home.around.home.url + PREFIX
+    url = home.config.home.url + PREFIX
     for name in PAGES:
         page.goto(f"{url}/{name}")
         expect(page.locator("h1")).to_be_visible()
@@ -239,10 +239,10 @@ def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: 
     page.close()
 
     assert said(home) == before
-    assert "not-mine" not in load_settings(home.around.home.settings).listener(LISTENER).intents
+    assert "not-mine" not in load_settings(home.config.home.settings).listener(LISTENER).intents
 
 
 def test_strangers_see_nothing(home: Demo) -> None:
     for name in PAGES:
-        answer = requests.get(f"{home.around.home.url}{PREFIX}/{name}", timeout=30)
+        answer = requests.get(f"{home.config.home.url}{PREFIX}/{name}", timeout=30)
         assert answer.status_code == 401, name

@@ -14,8 +14,8 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYLISTS, PLAYS
-from smallhours.local.airflow import Home, LocalAirflow
-from smallhours.local.parts import free_ports
+from smallhours.local.airflow import AirflowHome, LocalAirflow
+from smallhours.local.processes import free_ports
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
@@ -45,7 +45,7 @@ def test_its_next_night_brings_another_list_and_nothing_is_lost(
     plays = len(lake.frame(PLAYS))
 
     (port,) = free_ports(1)
-    home = Home(folder / ".airflow", port, folder / "smallhours.toml", str(folder / "data"))
+    home = AirflowHome(folder / ".airflow", port, folder / "smallhours.toml", str(folder / "data"))
     with LocalAirflow(home, home.environment()) as airflow:
         told = " ".join(airflow.prepare())
     assert "stored in clear; now they are encrypted" in told

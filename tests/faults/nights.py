@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from smallhours.lake.store import Lake
-from smallhours.runs import NIGHTLY, Run, Stage
-from smallhours.sandbox.faults import Fault, book
+from smallhours.runs import NIGHTLY, RunContext, Stage
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
@@ -39,7 +39,7 @@ class Keys:
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""
         del listener
         self.refresh = token
@@ -80,11 +80,11 @@ class Nights:
 
     def misbehave(self, **rule: Any) -> None:
         """Add a fault that stays until the night is over."""
-        book(self.server.state).add(Fault.from_json({"times": 0, **rule}))
+        fault_rules_of(self.server.state).add(Fault.from_json({"times": 0, **rule}))
 
     def forgive(self) -> None:
         """End all faults."""
-        book(self.server.state).clear()
+        fault_rules_of(self.server.state).clear()
 
     def next(self) -> dict[str, Summary]:
         """Run the next night but its training, each stage as a process of its own would.
@@ -110,7 +110,7 @@ class Nights:
         """
         settings = self.settings
         night = settings.night(LISTENER, str(self.date))
-        with Run(LISTENER, night, settings, self.keys) as run:
+        with RunContext(LISTENER, night, settings, self.keys) as run:
             return stage(run)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.fault_cases import Case, cases
-from benchmarks.faults import DOCS, KILLS, Bench, bench, kills, table
+from benchmarks.fault_cases import FaultCase, cases
+from benchmarks.faults import DOCS, KILLS, FaultBench, bench, kills, table
 from smallhours.sandbox.faults import KINDS, Fault
 
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.
@@ -13,20 +13,20 @@ FEW = tuple({case.kind: case for case in reversed(cases())}.values())[::4]
 
 
 @pytest.fixture(scope="module")
-def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultBench]:
     with bench(tmp_path_factory.mktemp("faults")) as ready:
         yield ready
 
 
 @pytest.mark.parametrize("case", FEW, ids=str)
-def test_nothing_is_lost_or_doubled_after(case: Case, on: Bench) -> None:
-    outcome = on.meet(case)
+def test_nothing_is_lost_or_doubled_after(case: FaultCase, on: FaultBench) -> None:
+    outcome = on.run_case(case)
     assert outcome.fired
     assert outcome.whole, outcome
 
 
 @pytest.mark.parametrize("stage", KILLS)
-def test_a_kill_while_writing_is_made_good_by_the_next_run(stage: str, on: Bench) -> None:
+def test_a_kill_while_writing_is_made_good_by_the_next_run(stage: str, on: FaultBench) -> None:
     outcomes = dict(kills(on, stage, every=7))
     assert outcomes
     assert [name for name, outcome in outcomes.items() if not outcome.whole] == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smallhours.identity import SEPARATOR, base_of, identify, normalise
+from smallhours.identity import SEPARATOR, identify, normalise, song_key_of
 from tests.identity.golden import GOLDEN
 
 NAMES = st.text(alphabet=st.characters(categories=("L", "N", "Zs")), min_size=1).filter(str.strip)
@@ -64,7 +64,7 @@ def test_every_track_has_a_key_with_both_its_parts(artist: str, title: str) -> N
     assert len(parts) == (3 if identity.version else 2)
     assert all(parts)
     assert bool(identity.version) == bool(identity.label)
-    assert base_of(identity.track_key) == SEPARATOR.join(parts[:2])
+    assert song_key_of(identity.track_key) == SEPARATOR.join(parts[:2])
 
 
 @given(NAMES | TITLES, NAMES | TITLES)
@@ -72,7 +72,7 @@ def test_every_track_has_a_key_with_both_its_parts(artist: str, title: str) -> N
 def test_the_parts_of_a_key_mean_the_same_key(artist: str, title: str) -> None:
     identity = identify(artist, title)
     again = identify(identity.artist_key, identity.title_key)
-    assert again.track_key == base_of(identity.track_key)
+    assert again.track_key == song_key_of(identity.track_key)
 
 
 @given(NAMES, VERSIONS, FORMS)

@@ -15,7 +15,7 @@ class Killed(BaseException):
     """The end of the process, which cleans nothing up."""
 
 
-class DyingDisk(Disk):
+class KilledDisk(Disk):
     """A disk whose process is killed at its n-th operation; a write is killed halfway through.
 
     From then on every operation fails, because a dead process cleans nothing up.

@@ -54,7 +54,7 @@ def _merged_whole(
     rows: dict[tuple[str, str], int], dropped: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 ) -> Merged:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(merging, "_FEW", 0.0)
+        patched.setattr(merging, "_SMALL_MERGE_SHARE", 0.0)
         return merge_rows(KEY, OLD, tags(rows), dropped)
 
 

@@ -15,7 +15,7 @@ from smallhours.lake.files import LocalFiles, ObjectFiles, open_files
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from tests.lake.samples import MINE, play, plays
-from tests.lake.stores import Bucket, DyingDisk, FailingDisk, Killed
+from tests.lake.stores import Bucket, FailingDisk, Killed, KilledDisk
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ AFTER = [(0, None), (1, "Homogenic"), (2, None)]
 def steps_of(folder: Path) -> list[str]:
     """Return the disk operations of a merge into an existing partition."""
     Lake(str(folder)).merge(PLAYS, OLD, partition=MINE)
-    disk = DyingDisk(dies_at=10_000)
+    disk = KilledDisk(dies_at=10_000)
     Lake("", files=LocalFiles(folder, disk=disk)).merge(PLAYS, NEW, partition=MINE)
     return disk.done
 
@@ -48,7 +48,7 @@ def test_a_write_is_flushed_before_it_is_renamed_and_the_folder_after(tmp_path: 
 def test_a_kill_at_any_step_leaves_the_old_rows_or_the_new(tmp_path: Path, dies_at: int) -> None:
     lake = Lake(str(tmp_path))
     lake.merge(PLAYS, OLD, partition=MINE)
-    disk = DyingDisk(dies_at)
+    disk = KilledDisk(dies_at)
     dying = Lake("", files=LocalFiles(tmp_path, disk=disk))
     with pytest.raises(Killed):
         dying.merge(PLAYS, NEW, partition=MINE)
@@ -61,7 +61,7 @@ def test_a_kill_at_any_step_leaves_the_old_rows_or_the_new(tmp_path: Path, dies_
 
 @pytest.mark.parametrize("dies_at", range(1, 20))
 def test_a_kill_of_a_first_write_leaves_nothing_or_everything(tmp_path: Path, dies_at: int) -> None:
-    disk = DyingDisk(dies_at)
+    disk = KilledDisk(dies_at)
     root = tmp_path / "new" / "lake"
     dying, lake = Lake("", files=LocalFiles(root, disk=disk)), Lake(str(root))
     with pytest.raises(Killed):
@@ -75,7 +75,7 @@ def test_a_kill_of_a_first_write_leaves_nothing_or_everything(tmp_path: Path, di
 def test_a_kill_of_a_removal_leaves_the_file_or_none(tmp_path: Path, dies_at: int) -> None:
     lake = Lake(str(tmp_path))
     lake.merge(PLAYS, OLD, partition=MINE)
-    disk = DyingDisk(dies_at)
+    disk = KilledDisk(dies_at)
     with pytest.raises(Killed):
         Lake("", files=LocalFiles(tmp_path, disk=disk)).replace(PLAYS, OLD.iloc[:0], partition=MINE)
     assert titles(lake) in (BEFORE, [])

@@ -16,13 +16,13 @@ from smallhours.lake.files import Disk, LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.listening.export import import_history
-from smallhours.listening.history import around, store
-from smallhours.listening.matching import unify
+from smallhours.listening.history_merge import unify
+from smallhours.listening.play_storage import load_plays_around, store
 from smallhours.listening.plays import LASTFM, heard, plays_frame
 from smallhours.listening.stages import sync_recent_plays, sync_scrobbles
 from smallhours.sandbox.world import PlayLog
 from smallhours.summary import Summary
-from tests.household import Household
+from tests.household import ServiceFixture
 from tests.services.export_files import (
     FOLDER,
     SECRETS,
@@ -35,22 +35,22 @@ from tests.services.export_files import (
 NOON = dt.datetime(2026, 10, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 
-def lived(household: Household) -> PlayLog:
+def lived(household: ServiceFixture) -> PlayLog:
     """Return every play of the listener, skips too."""
     return household.sandbox.state.play_log("ada")
 
 
-def lately(household: Household) -> PlayLog:
+def lately(household: ServiceFixture) -> PlayLog:
     """Return the last of these plays, to keep the tests quick."""
     plays = lived(household)
     return plays.where(np.arange(len(plays)) >= len(plays) - 500)
 
 
-def scrobbled_lately(household: Household) -> PlayLog:
+def scrobbled_lately(household: ServiceFixture) -> PlayLog:
     return household.sandbox.state.world.scrobbled(lately(household))
 
 
-def export_zip(household: Household, folder: Path, plays: PlayLog, files: int = 3) -> Path:
+def export_zip(household: ServiceFixture, folder: Path, plays: PlayLog, files: int = 3) -> Path:
     """Return the zip that Spotify would send, with podcasts, videos and private sessions."""
     rows = rows_of(household.sandbox.state.world, plays)
     size = len(rows) // files + 1
@@ -67,7 +67,7 @@ def export_zip(household: Household, folder: Path, plays: PlayLog, files: int = 
     return write_zip(folder / "my_spotify_data.zip", {**histories, f"{FOLDER}/ReadMe.pdf": b"%PDF"})
 
 
-def imported(household: Household, *paths: Path, **options: Any) -> Summary:
+def imported(household: ServiceFixture, *paths: Path, **options: Any) -> Summary:
     return import_history(
         "default",
         household.lake,
@@ -78,16 +78,16 @@ def imported(household: Household, *paths: Path, **options: Any) -> Summary:
     )
 
 
-def scrobbled(household: Household, rows: Sequence[Mapping[str, Any]]) -> None:
+def scrobbled(household: ServiceFixture, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store scrobbles in the lake without Last.fm."""
     plays = plays_frame(rows, source=LASTFM)
     since, until = plays["played_at"].min(), plays["played_at"].max() + dt.timedelta(seconds=1)
-    stored = around(household.lake, "default", since, until)
+    stored = load_plays_around(household.lake, "default", since, until)
     unified = unify(stored, plays, source=LASTFM, since=since, until=until)
     store(household.lake, "default", stored, unified)
 
 
-def scrobble_lately(household: Household) -> None:
+def scrobble_lately(household: ServiceFixture) -> None:
     world, log = household.sandbox.state.world, scrobbled_lately(household)
     rows = [
         {
@@ -100,7 +100,7 @@ def scrobble_lately(household: Household) -> None:
     scrobbled(household, rows)
 
 
-def synced(household: Household) -> None:
+def synced(household: ServiceFixture) -> None:
     sync_scrobbles(
         "default",
         household.lake,
@@ -110,18 +110,18 @@ def synced(household: Household) -> None:
     )
 
 
-def plays_of(household: Household) -> pd.DataFrame:
+def plays_of(household: ServiceFixture) -> pd.DataFrame:
     plays = household.lake.frame(PLAYS)
     return plays.assign(sources=plays["sources"].map(tuple))
 
 
-def bytes_of(household: Household) -> dict[str, bytes]:
+def bytes_of(household: ServiceFixture) -> dict[str, bytes]:
     root = Path(household.lake.url)
     return {str(path): path.read_bytes() for path in root.rglob("*.parquet")}
 
 
 def test_every_scrobble_is_joined_and_every_skip_is_added(
-    household: Household, tmp_path: Path
+    household: ServiceFixture, tmp_path: Path
 ) -> None:
     synced(household)
     summary = imported(household, export_zip(household, tmp_path, lived(household)))
@@ -160,7 +160,7 @@ def test_every_scrobble_is_joined_and_every_skip_is_added(
     }
 
 
-def test_importing_again_writes_nothing(household: Household, tmp_path: Path) -> None:
+def test_importing_again_writes_nothing(household: ServiceFixture, tmp_path: Path) -> None:
     scrobble_lately(household)
     archive = export_zip(household, tmp_path, lately(household))
     imported(household, archive)
@@ -172,7 +172,7 @@ def test_importing_again_writes_nothing(household: Household, tmp_path: Path) ->
     assert bytes_of(household) == before
 
 
-def test_who_comes_first_makes_no_difference(household: Household, tmp_path: Path) -> None:
+def test_who_comes_first_makes_no_difference(household: ServiceFixture, tmp_path: Path) -> None:
     archive = export_zip(household, tmp_path, lately(household))
     scrobble_lately(household)
     imported(household, archive)
@@ -185,7 +185,7 @@ def test_who_comes_first_makes_no_difference(household: Household, tmp_path: Pat
     pd.testing.assert_frame_equal(plays_of(household), one)
 
 
-def test_the_recent_plays_join_too(household: Household, tmp_path: Path) -> None:
+def test_the_recent_plays_join_too(household: ServiceFixture, tmp_path: Path) -> None:
     imported(household, export_zip(household, tmp_path, lately(household)))
     sync_recent_plays(
         "default",
@@ -201,7 +201,7 @@ def test_the_recent_plays_join_too(household: Household, tmp_path: Path) -> None
 
 
 def test_the_shorter_export_joins_and_gives_way_to_the_extended_one(
-    household: Household, tmp_path: Path
+    household: ServiceFixture, tmp_path: Path
 ) -> None:
     rows = rows_of(household.sandbox.state.world, lately(household), account=True)
     account = write_json(tmp_path / "StreamingHistory_music_0.json", rows)
@@ -224,7 +224,7 @@ def test_the_shorter_export_joins_and_gives_way_to_the_extended_one(
 @pytest.mark.parametrize(("apart_s", "month"), [(2, "2026-09"), (-2, "2026-10")])
 @pytest.mark.parametrize("scrobble_first", [True, False])
 def test_a_play_at_the_edge_of_a_month_is_one_in_the_month_of_its_scrobble(
-    apart_s: int, month: str, scrobble_first: bool, household: Household, tmp_path: Path
+    apart_s: int, month: str, scrobble_first: bool, household: ServiceFixture, tmp_path: Path
 ) -> None:
     midnight = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
     at = midnight - dt.timedelta(seconds=apart_s / 2)
@@ -265,7 +265,7 @@ class Unplugged(Disk):
 @pytest.mark.parametrize("cut_before", [0, 1])
 @pytest.mark.parametrize("apart_s", [2, -2])
 def test_a_write_that_is_cut_off_between_two_months_loses_and_doubles_nothing(
-    cut_before: int, apart_s: int, household: Household, tmp_path: Path
+    cut_before: int, apart_s: int, household: ServiceFixture, tmp_path: Path
 ) -> None:
     midnight = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
     at = midnight - dt.timedelta(seconds=apart_s / 2)
@@ -285,7 +285,7 @@ def test_a_write_that_is_cut_off_between_two_months_loses_and_doubles_nothing(
     assert plays["ms_played"].tolist() == [200_000]
 
 
-def test_what_precedes_a_broken_file_is_kept(household: Household, tmp_path: Path) -> None:
+def test_what_precedes_a_broken_file_is_kept(household: ServiceFixture, tmp_path: Path) -> None:
     rows = rows_of(household.sandbox.state.world, lately(household))[:300]
     good = write_json(tmp_path / "endsong_0.json", rows[:200])
     broken = write_json(tmp_path / "endsong_1.json", rows[200:])
@@ -299,7 +299,7 @@ def test_what_precedes_a_broken_file_is_kept(household: Household, tmp_path: Pat
 
 
 def test_nothing_about_the_person_is_stored_or_logged(
-    household: Household, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    household: ServiceFixture, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG"):
         imported(household, write_json(tmp_path / "endsong_0.json", [extended_row(NOON, 90_000)]))
@@ -310,7 +310,7 @@ def test_nothing_about_the_person_is_stored_or_logged(
 
 
 def test_what_ended_after_the_night_is_not_its_history(
-    household: Household, tmp_path: Path
+    household: ServiceFixture, tmp_path: Path
 ) -> None:
     later = household.night().as_of + dt.timedelta(hours=1)
     path = write_json(tmp_path / "endsong_0.json", [extended_row(later, 90_000)])
@@ -318,7 +318,7 @@ def test_what_ended_after_the_night_is_not_its_history(
     assert plays_of(household).empty
 
 
-def test_a_glance_is_stored_but_is_not_heard(household: Household, tmp_path: Path) -> None:
+def test_a_glance_is_stored_but_is_not_heard(household: ServiceFixture, tmp_path: Path) -> None:
     path = write_json(
         tmp_path / "endsong_0.json", [extended_row(NOON, 1_000), extended_row(NOON, 200_000)]
     )
@@ -328,7 +328,7 @@ def test_a_glance_is_stored_but_is_not_heard(household: Household, tmp_path: Pat
     assert heard(plays).tolist() == [True, False]
 
 
-def test_progress_ends_at_the_total(household: Household, tmp_path: Path) -> None:
+def test_progress_ends_at_the_total(household: ServiceFixture, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     archive = export_zip(household, tmp_path, lately(household))
     imported(household, archive, progress=lambda done, total: told.append((done, total)))
@@ -337,7 +337,7 @@ def test_progress_ends_at_the_total(household: Household, tmp_path: Path) -> Non
 
 
 def test_an_unknown_listener_is_refused_before_anything_is_read(
-    household: Household, tmp_path: Path
+    household: ServiceFixture, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError, match="no listener 'eve'"):
         import_history(

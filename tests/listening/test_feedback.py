@@ -4,7 +4,12 @@ import datetime as dt
 
 import pandas as pd
 
-from smallhours.listening.feedback import edits, picks_of, reactions, standing_list
+from smallhours.listening.feedback import (
+    current_lists,
+    edit_reactions,
+    play_reactions,
+    recent_picks,
+)
 
 SUNDAY, MONDAY, TUESDAY = (dt.date(2026, 11, day) for day in (1, 2, 3))
 NOW = dt.datetime(2026, 11, 3, 4, tzinfo=dt.UTC)
@@ -50,37 +55,37 @@ def test_the_standing_list_is_the_last_that_was_really_written() -> None:
     rows = ledger(
         (SUNDAY, "verified", ["a"]), (MONDAY, "kept_yesterday", ["b"]), (TUESDAY, "planned", ["c"])
     )
-    assert standing_list(rows, before=TUESDAY)["night"].tolist() == [SUNDAY]
+    assert current_lists(rows, before=TUESDAY)["night"].tolist() == [SUNDAY]
 
 
 def test_while_a_list_is_being_put_back_none_is_known_to_stand() -> None:
     rows = ledger((SUNDAY, "verified", ["a"]), (MONDAY, "withdrawing", ["b"]))
-    assert standing_list(rows, before=TUESDAY).empty
+    assert current_lists(rows, before=TUESDAY).empty
     later = pd.concat([rows, ledger((TUESDAY, "verified", ["c"]))])
-    assert standing_list(later, before=dt.date(2026, 11, 4))["night"].tolist() == [TUESDAY]
+    assert current_lists(later, before=dt.date(2026, 11, 4))["night"].tolist() == [TUESDAY]
 
 
 def test_a_pick_that_was_never_seen_was_neither_kept_nor_removed() -> None:
     rows = ledger((MONDAY, "verified", ["a", "b", "c"]))
     rows["leftovers"] = [["spotify:track:b", "spotify:track:old"]]
-    told = edits(rows, ["spotify:track:a"], at=NOW)
+    told = edit_reactions(rows, ["spotify:track:a"], at=NOW)
     assert as_set(told) == {(MONDAY, "a", "kept"), (MONDAY, "c", "removed")}
-    shown_since = edits(rows, ["spotify:track:a", "spotify:track:b"], at=NOW)
+    shown_since = edit_reactions(rows, ["spotify:track:a", "spotify:track:b"], at=NOW)
     assert (MONDAY, "b", "kept") in as_set(shown_since)
 
 
 def test_what_is_gone_from_the_playlist_was_removed() -> None:
-    rows = edits(ledger((MONDAY, "verified", ["a", "b"])), ["spotify:track:a"], at=NOW)
+    rows = edit_reactions(ledger((MONDAY, "verified", ["a", "b"])), ["spotify:track:a"], at=NOW)
     assert as_set(rows) == {(MONDAY, "a", "kept"), (MONDAY, "b", "removed")}
 
 
 def test_a_playlist_that_was_emptied_says_nothing_about_single_tracks() -> None:
-    assert edits(ledger((MONDAY, "verified", ["a", "b"])), [], at=NOW).empty
+    assert edit_reactions(ledger((MONDAY, "verified", ["a", "b"])), [], at=NOW).empty
 
 
 def test_a_pick_in_several_lists_belongs_to_the_first_night() -> None:
     rows = ledger((SUNDAY, "verified", ["a"]), (MONDAY, "verified", ["a", "b"]))
-    picks = picks_of(rows, before=TUESDAY)
+    picks = recent_picks(rows, before=TUESDAY)
     assert list(zip(picks["night"], picks["track_key"], strict=True)) == [
         (SUNDAY, "a"),
         (MONDAY, "b"),
@@ -88,8 +93,8 @@ def test_a_pick_in_several_lists_belongs_to_the_first_night() -> None:
 
 
 def test_plays_and_saves_count_from_the_night_on() -> None:
-    picks = picks_of(ledger((MONDAY, "verified", list("abcde"))), before=TUESDAY)
-    rows = reactions(
+    picks = recent_picks(ledger((MONDAY, "verified", list("abcde"))), before=TUESDAY)
+    rows = play_reactions(
         picks,
         plays(
             ("a", "2026-11-02 09:00", None),
@@ -110,5 +115,5 @@ def test_plays_and_saves_count_from_the_night_on() -> None:
 
 
 def test_no_picks_no_reactions() -> None:
-    picks = picks_of(ledger((MONDAY, "planned", ["a"])), before=TUESDAY)
-    assert reactions(picks, plays(("a", "2026-11-02", None)), library(), at=NOW).empty
+    picks = recent_picks(ledger((MONDAY, "planned", ["a"])), before=TUESDAY)
+    assert play_reactions(picks, plays(("a", "2026-11-02", None)), library(), at=NOW).empty

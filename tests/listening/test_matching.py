@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.listening.matching import supplement, unify
+from smallhours.listening.history_merge import supplement, unify
 from smallhours.listening.plays import EXPORT, LASTFM, SPOTIFY, plays_frame
 
 NOON = dt.datetime(2026, 11, 1, 12, 0, 0, tzinfo=dt.UTC)

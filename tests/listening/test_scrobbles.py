@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from smallhours.errors import BrokenReply
-from smallhours.listening.scrobbles import PAGE, SHORTEST_WINDOW, crawl
+from smallhours.listening.scrobbles import MIN_WINDOW, PAGE, crawl
 from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
 
@@ -58,4 +58,4 @@ def test_where_pages_vanish_the_halves_are_read_again(gone: int) -> None:
 def test_a_window_that_keeps_changing_is_given_up_and_not_taken_for_whole() -> None:
     history = Shrinking(evenly(40 * PAGE), 3, again=True)
     with pytest.raises(BrokenReply, match="it counts"):
-        list(crawl(history, "ada", since=SINCE, until=SINCE + SHORTEST_WINDOW))
+        list(crawl(history, "ada", since=SINCE, until=SINCE + MIN_WINDOW))

@@ -3,7 +3,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.listening.skips import cut_short, passed_over
+from smallhours.listening.inferred_skips import cut_short, passed_over
 
 MONDAY = dt.date(2026, 11, 2)
 BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]

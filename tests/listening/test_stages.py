@@ -12,14 +12,14 @@ from smallhours.listening.stages import (
     sync_scrobbles,
     verify_history,
 )
-from smallhours.sandbox.faults import Fault, book
+from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
-from tests.household import Household
+from tests.household import ServiceFixture
 
 LATER = "2026-11-03"
 
 
-def scrobbles(household: Household, date: str = "2026-11-02") -> Summary:
+def scrobbles(household: ServiceFixture, date: str = "2026-11-02") -> Summary:
     return sync_scrobbles(
         "default",
         household.lake,
@@ -29,7 +29,7 @@ def scrobbles(household: Household, date: str = "2026-11-02") -> Summary:
     )
 
 
-def at_lastfm(household: Household) -> Counter[tuple[int, str]]:
+def at_lastfm(household: ServiceFixture) -> Counter[tuple[int, str]]:
     """Return every scrobble of the sandbox as (unix seconds, title)."""
     world = household.sandbox.state.world
     log = household.sandbox.state.scrobbles("ada")
@@ -39,19 +39,19 @@ def at_lastfm(household: Household) -> Counter[tuple[int, str]]:
     )
 
 
-def in_lake(household: Household) -> Counter[tuple[int, str]]:
+def in_lake(household: ServiceFixture) -> Counter[tuple[int, str]]:
     plays = household.lake.frame(PLAYS, columns=["played_at", "title"])
     uts = plays["played_at"].astype("datetime64[s, UTC]").astype("int64")
     return Counter(zip(uts.tolist(), plays["title"].tolist(), strict=True))
 
 
-def test_the_first_sync_holds_every_scrobble_once(household: Household) -> None:
+def test_the_first_sync_holds_every_scrobble_once(household: ServiceFixture) -> None:
     summary = scrobbles(household)
     assert in_lake(household) == at_lastfm(household)
     assert summary["plays_added"] == len(at_lastfm(household)) > 2500
 
 
-def test_the_same_night_again_changes_nothing(household: Household) -> None:
+def test_the_same_night_again_changes_nothing(household: ServiceFixture) -> None:
     scrobbles(household)
     before = in_lake(household)
     summary = scrobbles(household)
@@ -59,7 +59,7 @@ def test_the_same_night_again_changes_nothing(household: Household) -> None:
     assert (summary["plays_added"], summary["plays_removed"]) == (0, 0)
 
 
-def test_the_next_night_asks_once_and_adds_the_new_plays(household: Household) -> None:
+def test_the_next_night_asks_once_and_adds_the_new_plays(household: ServiceFixture) -> None:
     scrobbles(household)
     household.sandbox.state.advance(household.night(LATER).as_of.timestamp())
     household.lastfm.calls.clear()
@@ -69,8 +69,8 @@ def test_the_next_night_asks_once_and_adds_the_new_plays(household: Household) -
     assert in_lake(household) == at_lastfm(household)
 
 
-def test_an_interrupted_crawl_goes_on_where_it_stopped(household: Household) -> None:
-    faults = book(household.sandbox.state)
+def test_an_interrupted_crawl_goes_on_where_it_stopped(household: ServiceFixture) -> None:
+    faults = fault_rules_of(household.sandbox.state)
     faults.add(Fault("lastfm_error", match="user.getRecentTracks", code=11, after=6, times=0))
     with pytest.raises(RetryLater):
         scrobbles(household)
@@ -82,14 +82,14 @@ def test_an_interrupted_crawl_goes_on_where_it_stopped(household: Household) -> 
     assert summary["scrobbles_read"] < len(at_lastfm(household))
 
 
-def test_an_unknown_user_is_named_in_the_error(household: Household) -> None:
+def test_an_unknown_user_is_named_in_the_error(household: ServiceFixture) -> None:
     listener = household.settings.listener("default").model_copy(update={"lastfm_user": "nobody"})
     household.settings = household.settings.model_copy(update={"listeners": {"default": listener}})
     with pytest.raises(NotFound, match="nobody"):
         scrobbles(household)
 
 
-def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: Household) -> None:
+def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: ServiceFixture) -> None:
     scrobbles(household)
     before = len(household.lake.frame(PLAYS))
     summary = sync_recent_plays(
@@ -107,7 +107,7 @@ def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: Household
     assert both["spotify_id"].notna().all()
 
 
-def test_asking_spotify_again_doubles_nothing(household: Household) -> None:
+def test_asking_spotify_again_doubles_nothing(household: ServiceFixture) -> None:
     def ask() -> Summary:
         return sync_recent_plays(
             "default",
@@ -124,7 +124,7 @@ def test_asking_spotify_again_doubles_nothing(household: Household) -> None:
     assert "gap" not in ask()
 
 
-def test_more_than_fifty_plays_since_the_last_poll_are_a_gap(household: Household) -> None:
+def test_more_than_fifty_plays_since_the_last_poll_are_a_gap(household: ServiceFixture) -> None:
     def ask(date: str) -> Summary:
         return sync_recent_plays(
             "default",
@@ -139,7 +139,7 @@ def test_more_than_fifty_plays_since_the_last_poll_are_a_gap(household: Househol
     assert "more than 50" in ask("2026-12-01")["gap"]
 
 
-def verified(household: Household, date: str) -> Summary:
+def verified(household: ServiceFixture, date: str) -> Summary:
     return verify_history(
         "default",
         household.lake,
@@ -149,11 +149,11 @@ def verified(household: Household, date: str) -> Summary:
     )
 
 
-def test_once_a_month_the_whole_history_is_compared_and_mended(household: Household) -> None:
+def test_once_a_month_the_whole_history_is_compared_and_mended(household: ServiceFixture) -> None:
     scrobbles(household)
     assert verified(household, "2026-11-02")["months_differing"] == 0
     assert "verified on 2026-11-02" in verified(household, LATER)["skipped"]
-    faults = book(household.sandbox.state)
+    faults = fault_rules_of(household.sandbox.state)
     faults.add(Fault("deleted_scrobbles", user="ada", count=3, days=900))
     faults.add(Fault("late_scrobbles", user="ada", count=2, days=2000))
     summary = verified(household, "2026-12-02")
@@ -162,7 +162,7 @@ def test_once_a_month_the_whole_history_is_compared_and_mended(household: Househ
     assert in_lake(household).total() == at_lastfm(household).total() + 2 - 3
 
 
-def test_the_dislike_playlist_is_read_by_its_name(household: Household) -> None:
+def test_the_dislike_playlist_is_read_by_its_name(household: ServiceFixture) -> None:
     state = household.sandbox.state
     made = state.create_playlist("ada", "Never again", by_app=False)
     state.add_items(made, [3, 5, 8], added_at=state.now)
@@ -180,7 +180,9 @@ def test_the_dislike_playlist_is_read_by_its_name(household: Household) -> None:
     assert summary["disliked_tracks"] == 3
 
 
-def test_the_library_keeps_what_was_withdrawn_with_its_last_night(household: Household) -> None:
+def test_the_library_keeps_what_was_withdrawn_with_its_last_night(
+    household: ServiceFixture,
+) -> None:
     def library(date: str) -> None:
         sync_library(
             "default",

@@ -10,14 +10,14 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
+from smallhours.pages.airflow_bridge import AirflowBridge
 from smallhours.pages.app import PREFIX, create_app
-from smallhours.pages.host import Host
 
 SECRET = "of the tests"
 
 
 @dataclass
-class Visitor:
+class PageVisitor:
     """A visitor of the pages, with the role that a test gives them."""
 
     lake: Lake
@@ -30,7 +30,7 @@ class Visitor:
     def _resume(self, dags: Sequence[str]) -> None:
         self.paused = [dag for dag in self.paused if dag not in dags]
 
-    def host(self) -> Host:
+    def airflow_bridge(self) -> AirflowBridge:
         """Return the interface to Airflow for this visitor."""
 
         def may_read(request: Request) -> None:
@@ -42,9 +42,9 @@ class Visitor:
             self.triggered.append((dag_id, configuration))
             return "manual__1"
 
-        return Host(
+        return AirflowBridge(
             may_read=may_read,
-            writes=lambda: self.role == "writer",
+            may_write=lambda: self.role == "writer",
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
             warning=lambda _listener: self.warning,
@@ -55,21 +55,21 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+def visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PageVisitor:
     """Return a visitor of the listener `default`, whose lake is empty."""
     settings = tmp_path / "smallhours.toml"
     settings.write_text('[listeners.default]\nlastfm_user = "ada"\ntimezone = "Europe/Dublin"\n')
     monkeypatch.setenv("SMALLHOURS_SETTINGS", str(settings))
     monkeypatch.setenv("SMALLHOURS_LAKE", str(tmp_path / "lake"))
-    return Visitor(Lake(str(tmp_path / "lake")))
+    return PageVisitor(Lake(str(tmp_path / "lake")))
 
 
 @pytest.fixture
-def browser(visitor: Visitor) -> Iterator[TestClient]:
+def browser(visitor: PageVisitor) -> Iterator[TestClient]:
     """Yield a browser that does not follow redirects, so that a test sees them."""
     from fastapi import FastAPI
 
     outer = FastAPI()
-    outer.mount(PREFIX, create_app(visitor.host()))
+    outer.mount(PREFIX, create_app(visitor.airflow_bridge()))
     with TestClient(outer, follow_redirects=False) as client:
         yield client

@@ -5,16 +5,18 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from smallhours.pages.app import PAGES, PREFIX, create_app
-from tests.pages.conftest import Visitor
+from tests.pages.conftest import PageVisitor
 from tests.pages.lists import BEFORE, NIGHT, add_list, add_reactions, reactions_of
 from tests.pages.test_tonight import token_on
 
 
-def routes(visitor: Visitor) -> list[APIRoute]:
-    return [each for each in create_app(visitor.host()).routes if isinstance(each, APIRoute)]
+def routes(visitor: PageVisitor) -> list[APIRoute]:
+    return [
+        each for each in create_app(visitor.airflow_bridge()).routes if isinstance(each, APIRoute)
+    ]
 
 
-def test_no_address_is_open_to_strangers(browser: TestClient, visitor: Visitor) -> None:
+def test_no_address_is_open_to_strangers(browser: TestClient, visitor: PageVisitor) -> None:
     visitor.role = "nobody"
 
     for route in routes(visitor):
@@ -25,7 +27,7 @@ def test_no_address_is_open_to_strangers(browser: TestClient, visitor: Visitor) 
     assert browser.get(f"{PREFIX}/openapi.json").status_code == 404
 
 
-def test_who_may_only_read_can_press_no_button(browser: TestClient, visitor: Visitor) -> None:
+def test_who_may_only_read_can_press_no_button(browser: TestClient, visitor: PageVisitor) -> None:
     visitor.role = "reader"
 
     assert browser.get(f"{PREFIX}/tonight").status_code == 200
@@ -35,7 +37,7 @@ def test_who_may_only_read_can_press_no_button(browser: TestClient, visitor: Vis
         assert browser.post(PREFIX + route.path).status_code == 403, route.path
 
 
-def test_who_may_only_read_is_offered_no_button(browser: TestClient, visitor: Visitor) -> None:
+def test_who_may_only_read_is_offered_no_button(browser: TestClient, visitor: PageVisitor) -> None:
     ride, _ = add_list(visitor.lake, BEFORE, [("Ride", "Vapour Trail"), ("Lush", "De-Luxe")])
     add_list(visitor.lake, NIGHT, [("Ride", "Vapour Trail")])
     add_reactions(visitor.lake, NIGHT, {ride: "thumbs_up"})
@@ -59,7 +61,7 @@ def test_who_may_only_read_is_offered_no_button(browser: TestClient, visitor: Vi
     ],
 )
 def test_a_form_of_another_site_writes_nothing(
-    token: str, headers: dict[str, str], browser: TestClient, visitor: Visitor
+    token: str, headers: dict[str, str], browser: TestClient, visitor: PageVisitor
 ) -> None:
     (key,) = add_list(visitor.lake, NIGHT, [("Ride", "Vapour Trail")])
     ours = token_on(browser.get(f"{PREFIX}/tonight").text)
@@ -95,7 +97,7 @@ def test_an_error_is_a_page_that_says_what_to_do(browser: TestClient) -> None:
 
 
 def test_what_must_be_known_at_once_stands_on_every_page(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     visitor.warning = "Spotify login: it ends in 9 days. Run `smallhours login spotify`."
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.pages.app import PREFIX
-from smallhours.pages.explore import joined
+from smallhours.pages.explore_page import with_tag
 from smallhours.settings import load_settings, settings_path
 from tests.pages.conftest import SECRET
 
@@ -36,7 +36,7 @@ def save(browser: TestClient, **other: str) -> tuple[int, str]:
     ],
 )
 def test_a_tag_is_added_to_the_question(question: str, tag: str, weight: int, whole: str) -> None:
-    assert joined(question, tag, weight) == whole
+    assert with_tag(question, tag, weight) == whole
 
 
 def test_adding_a_tag_leads_to_an_address_that_holds_the_question(browser: TestClient) -> None:

@@ -3,14 +3,16 @@
 from fastapi.testclient import TestClient
 
 from smallhours.pages.app import PREFIX
-from tests.pages.conftest import Visitor
+from tests.pages.conftest import PageVisitor
 from tests.pages.lists import BEFORE, NIGHT, add_list, add_reactions
 from tests.pages.test_tonight import token_on
 
 RIDE, LUSH = ("Ride", "Vapour Trail"), ("Lush", "De-Luxe")
 
 
-def test_each_list_is_told_with_what_became_of_it(browser: TestClient, visitor: Visitor) -> None:
+def test_each_list_is_told_with_what_became_of_it(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
     ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
     add_reactions(visitor.lake, BEFORE, {ride: "played", lush: "removed"})
     add_list(visitor.lake, NIGHT, [("Swervedriver", "Duel")], outcome="kept_yesterday")
@@ -24,7 +26,7 @@ def test_each_list_is_told_with_what_became_of_it(browser: TestClient, visitor: 
 
 
 def test_from_two_nights_of_which_something_is_known_the_trend_is_drawn_by_date(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     (ride,) = add_list(visitor.lake, BEFORE, [RIDE])
     add_reactions(visitor.lake, BEFORE, {ride: "removed"})
@@ -37,7 +39,7 @@ def test_from_two_nights_of_which_something_is_known_the_trend_is_drawn_by_date(
 
 
 def test_the_button_triggers_the_dag_that_brings_a_list_back(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     add_list(visitor.lake, BEFORE, [RIDE])
     add_list(visitor.lake, NIGHT, [LUSH])

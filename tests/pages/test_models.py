@@ -8,14 +8,14 @@ from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
 from smallhours.pages.app import PREFIX
-from smallhours.training.metrics import Metric, note_metrics
+from smallhours.training.metrics import Metric, store_metrics
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
-from smallhours.training.study.asked import note_asked
-from smallhours.training.study.report import Beside, write_report
+from smallhours.training.study.report import ComparisonFigures, write_report
 from smallhours.training.study.results import StudyFolder
+from smallhours.training.study.study_request import store_request
 from tests.household import settings_for
-from tests.pages.conftest import Visitor
+from tests.pages.conftest import PageVisitor
 from tests.pages.lists import BEFORE, ME, NIGHT
 from tests.training.study.rows_by_hand import SMALL, some_rows
 
@@ -39,7 +39,7 @@ def save_taste(lake: Lake, night: dt.date, *, promoted: str, why: str) -> str:
 
 
 def note(lake: Lake, night: dt.date, metrics: Iterable[Metric]) -> None:
-    note_metrics(
+    store_metrics(
         lake, metrics, listener=ME, night=settings_for("http://127.0.0.1:9").night(ME, str(night))
     )
 
@@ -48,7 +48,9 @@ def words(browser: TestClient, path: str = "models") -> str:
     return " ".join(browser.get(f"{PREFIX}/{path}").text.split())
 
 
-def test_models_in_use_are_shown_with_their_cards(browser: TestClient, visitor: Visitor) -> None:
+def test_models_in_use_are_shown_with_their_cards(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
     version = save_taste(visitor.lake, NIGHT, promoted="yes", why="nothing was in use before")
 
     page = words(browser)
@@ -60,7 +62,7 @@ def test_models_in_use_are_shown_with_their_cards(browser: TestClient, visitor: 
 
 
 def test_who_won_is_told_night_by_night_with_the_reason(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     first = save_taste(visitor.lake, BEFORE, promoted="yes", why="nothing was in use before")
     save_taste(visitor.lake, NIGHT, promoted="no", why="worse than the one in use: AUC .7 < .8")
@@ -75,7 +77,7 @@ def test_who_won_is_told_night_by_night_with_the_reason(
 
 
 def test_figures_of_several_nights_are_drawn_and_the_newest_listed(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     note(visitor.lake, BEFORE, [Metric("taste", "auc", 0.7, n=200)])
     note(visitor.lake, NIGHT, [Metric("taste", "auc", 0.8, n=200)])
@@ -88,7 +90,7 @@ def test_figures_of_several_nights_are_drawn_and_the_newest_listed(
 
 
 def test_the_curve_of_the_newest_night_is_drawn_with_its_counts(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     subject = "taste_reliability"
     note(
@@ -112,7 +114,7 @@ def test_the_curve_of_the_newest_night_is_drawn_with_its_counts(
     assert "<summary>taste reliability" not in page
 
 
-def test_the_taste_stands_beside_simpler_rules(browser: TestClient, visitor: Visitor) -> None:
+def test_the_taste_stands_beside_simpler_rules(browser: TestClient, visitor: PageVisitor) -> None:
     note(
         visitor.lake,
         NIGHT,
@@ -126,7 +128,7 @@ def test_the_taste_stands_beside_simpler_rules(browser: TestClient, visitor: Vis
 
 
 def test_each_part_of_the_ranking_is_told_alone_and_left_out(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     def part(name: str, value: float, **more: float) -> Metric:
         return Metric("ranking_parts", name, value, n=45, **{"low": 0.1, "high": 0.4} | more)
@@ -153,11 +155,11 @@ def test_each_part_of_the_ranking_is_told_alone_and_left_out(
 
 
 @pytest.fixture
-def study(visitor: Visitor) -> StudyFolder:
+def study(visitor: PageVisitor) -> StudyFolder:
     folder = StudyFolder(visitor.lake.files, "studies/f00-1983")
     rows = some_rows()
     folder.open(rows, SMALL.seed)
-    note_asked(folder, rows, SMALL, at=dt.datetime(2026, 11, 2, tzinfo=dt.UTC))
+    store_request(folder, rows, SMALL, at=dt.datetime(2026, 11, 2, tzinfo=dt.UTC))
     return folder
 
 
@@ -176,7 +178,7 @@ def test_a_study_under_way_is_listed_without_a_report(
 def test_a_study_s_report_opens_in_full_and_leads_back(
     browser: TestClient, study: StudyFolder
 ) -> None:
-    write_report(study, some_rows(), SMALL, Beside({}, None))
+    write_report(study, some_rows(), SMALL, ComparisonFigures({}, None))
     link = f'<a href="{PREFIX}/study?name=f00-1983&amp;listener=default">f00-1983</a>'
     assert link in words(browser)
 
@@ -193,7 +195,7 @@ def test_a_study_s_report_opens_in_full_and_leads_back(
 def test_only_a_listed_study_can_be_opened(
     name: str, browser: TestClient, study: StudyFolder
 ) -> None:
-    write_report(study, some_rows(), SMALL, Beside({}, None))
+    write_report(study, some_rows(), SMALL, ComparisonFigures({}, None))
 
     answer = browser.get(f"{PREFIX}/study", params={"name": name})
 

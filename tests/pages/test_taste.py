@@ -5,10 +5,10 @@ from fastapi.testclient import TestClient
 
 from smallhours.lake.tables import PROFILE
 from smallhours.pages.app import PREFIX
-from tests.pages.conftest import Visitor
+from tests.pages.conftest import PageVisitor
 
 
-def test_the_profile_is_drawn(browser: TestClient, visitor: Visitor) -> None:
+def test_the_profile_is_drawn(browser: TestClient, visitor: PageVisitor) -> None:
     rows = [
         ("tag", "2025", "shoegaze", 0.4, 40),
         ("tag", "2026", "shoegaze", 0.3, 30),

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.pages.app import PREFIX
-from tests.pages.conftest import Visitor
+from tests.pages.conftest import PageVisitor
 from tests.pages.lists import BEFORE, NIGHT, add_energy, add_list, add_reactions, reactions_of
 
 RIDE = ("Ride", "Vapour Trail")
@@ -29,7 +29,7 @@ def test_before_the_first_night_the_page_says_what_comes(browser: TestClient) ->
 
 
 def test_the_list_is_shown_with_reasons_links_and_sound(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     first, _ = add_list(visitor.lake, NIGHT, [RIDE, LUSH], explored=1)
     add_energy(visitor.lake, first, 0.31, margin=0.12)
@@ -44,7 +44,7 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
 
 
 def test_the_newest_night_comes_first_and_an_older_one_on_request(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     add_list(visitor.lake, BEFORE, [RIDE])
     add_list(visitor.lake, NIGHT, [LUSH])
@@ -53,7 +53,7 @@ def test_the_newest_night_comes_first_and_an_older_one_on_request(
     assert "Vapour Trail</a>" in browser.get(f"{PREFIX}/tonight?night={BEFORE}").text
 
 
-def test_what_came_and_went_is_told(browser: TestClient, visitor: Visitor) -> None:
+def test_what_came_and_went_is_told(browser: TestClient, visitor: PageVisitor) -> None:
     add_list(visitor.lake, BEFORE, [RIDE])
     add_list(visitor.lake, NIGHT, [LUSH])
 
@@ -64,7 +64,7 @@ def test_what_came_and_went_is_told(browser: TestClient, visitor: Visitor) -> No
 
 
 def test_the_strip_tells_what_became_of_the_last_days(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
     add_reactions(visitor.lake, BEFORE, {ride: "played", lush: "removed"})
@@ -77,7 +77,7 @@ def test_the_strip_tells_what_became_of_the_last_days(
 
 
 def test_a_button_writes_one_reaction_and_pressing_it_again_takes_it_back(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     (key,) = add_list(visitor.lake, NIGHT, [RIDE])
     add_reactions(visitor.lake, NIGHT, {key: "played"})
@@ -101,7 +101,7 @@ def test_a_button_writes_one_reaction_and_pressing_it_again_takes_it_back(
     [{"reaction": "kept"}, {"track_key": "somebody · else"}, {"night": "tonight"}],
 )
 def test_a_made_up_button_writes_nothing(
-    wrong: dict[str, str], browser: TestClient, visitor: Visitor
+    wrong: dict[str, str], browser: TestClient, visitor: PageVisitor
 ) -> None:
     (key,) = add_list(visitor.lake, NIGHT, [RIDE])
     form = {"listener": "default", "night": str(NIGHT), "intent": "main", "track_key": key}
@@ -111,7 +111,7 @@ def test_a_made_up_button_writes_nothing(
     assert reactions_of(visitor.lake, key) == set()
 
 
-def test_names_of_strangers_are_text_not_markup(browser: TestClient, visitor: Visitor) -> None:
+def test_names_of_strangers_are_text_not_markup(browser: TestClient, visitor: PageVisitor) -> None:
     add_list(visitor.lake, NIGHT, [HOSTILE])
 
     page = browser.get(f"{PREFIX}/tonight").text
@@ -120,7 +120,7 @@ def test_names_of_strangers_are_text_not_markup(browser: TestClient, visitor: Vi
     assert "&lt;script&gt;" in page
 
 
-def test_a_runs_tab_shows_the_night_of_that_run(browser: TestClient, visitor: Visitor) -> None:
+def test_a_runs_tab_shows_the_night_of_that_run(browser: TestClient, visitor: PageVisitor) -> None:
     add_list(visitor.lake, BEFORE, [RIDE])
     add_list(visitor.lake, NIGHT, [LUSH])
     visitor.partitions["write_playlist", "asset_triggered__1"] = f"default@{BEFORE}"
@@ -138,7 +138,7 @@ def test_a_night_without_a_list_says_so(browser: TestClient) -> None:
 
 
 def test_a_paused_night_is_said_and_let_run_by_a_button(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     visitor.paused = ["sync_listening", "write_playlist"]
 
@@ -154,7 +154,7 @@ def test_a_paused_night_is_said_and_let_run_by_a_button(
 
 
 def test_who_may_only_look_is_told_of_a_pause_and_sees_no_button(
-    browser: TestClient, visitor: Visitor
+    browser: TestClient, visitor: PageVisitor
 ) -> None:
     visitor.paused, visitor.role = ["train_models"], "reader"
 

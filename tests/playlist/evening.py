@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
-from smallhours.catalog.tracks import remember_tracks
-from smallhours.identity import base_of, identify
+from smallhours.catalog.tracks import add_tracks
+from smallhours.identity import identify, song_key_of
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, CANDIDATES, PLAYS, RECOMMENDATIONS, TRACKS
 from smallhours.listening.plays import month_of, plays_frame
@@ -25,7 +25,7 @@ CANDIDATE_COUNT = 120
 
 
 @dataclass
-class Evening:
+class RankedLake:
     """One listener's lake, with the keys that were put into it.
 
     Attributes:
@@ -58,15 +58,15 @@ class Evening:
 
 
 @pytest.fixture(scope="session")
-def first_evening(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Evening:
+def first_ranked_lake(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> RankedLake:
     """Return a lake with Ada's first 40 songs as history and 120 others as candidates."""
     world = small_world
     played = list(dict.fromkeys(world.listeners["ada"].play_track.tolist()))
     known = _distinct(world, played, KNOWN)
     rest = [track for track in range(len(world.track_title)) if not world.track_version[track]]
-    songs = {base_of(key) for key in known}
+    songs = {song_key_of(key) for key in known}
     others = _distinct(world, rest, CANDIDATE_COUNT + KNOWN)
-    new = {key: track for key, track in others.items() if base_of(key) not in songs}
+    new = {key: track for key, track in others.items() if song_key_of(key) not in songs}
     new = dict(list(new.items())[:CANDIDATE_COUNT])
 
     lake = Lake(str(tmp_path_factory.mktemp("evening")))
@@ -81,23 +81,23 @@ def first_evening(small_world: World, tmp_path_factory: pytest.TempPathFactory) 
         key: f"{world.artist_name[world.track_artist[track]]} – {world.track_title[track]}"
         for key, track in known.items()
     }
-    return Evening(lake, settings_for("http://127.0.0.1:9"), seeds, list(new), names)
+    return RankedLake(lake, settings_for("http://127.0.0.1:9"), seeds, list(new), names)
 
 
 @pytest.fixture
-def evening(first_evening: Evening, tmp_path: Path) -> Evening:
+def ranked_lake(first_ranked_lake: RankedLake, tmp_path: Path) -> RankedLake:
     """Return the same evening with a copy of the lake."""
-    shutil.copytree(first_evening.lake.url, tmp_path / "lake", dirs_exist_ok=True)
-    return dataclasses.replace(first_evening, lake=Lake(str(tmp_path / "lake")))
+    shutil.copytree(first_ranked_lake.lake.url, tmp_path / "lake", dirs_exist_ok=True)
+    return dataclasses.replace(first_ranked_lake, lake=Lake(str(tmp_path / "lake")))
 
 
 @pytest.fixture(scope="session")
-def found_evening(
-    first_evening: Evening, small_world: World, tmp_path_factory: pytest.TempPathFactory
-) -> Evening:
+def first_resolved_lake(
+    first_ranked_lake: RankedLake, small_world: World, tmp_path_factory: pytest.TempPathFactory
+) -> RankedLake:
     """Return the first evening with the Spotify id of every candidate."""
     lake = Lake(str(tmp_path_factory.mktemp("found") / "lake"))
-    shutil.copytree(first_evening.lake.url, lake.url)
+    shutil.copytree(first_ranked_lake.lake.url, lake.url)
     world = small_world
     tracks = {
         identify(world.artist_name[artist], title).track_key: track
@@ -105,7 +105,7 @@ def found_evening(
             zip(world.track_artist.tolist(), world.track_title, strict=True)
         )
     }
-    wanted = [tracks[key] for key in first_evening.candidates]
+    wanted = [tracks[key] for key in first_ranked_lake.candidates]
     named = pd.DataFrame(
         {
             "artist": [world.artist_name[world.track_artist[track]] for track in wanted],
@@ -114,22 +114,22 @@ def found_evening(
             "spotify_method": "search",
         }
     )
-    remember_tracks(lake, named, night=dt.date(2026, 11, 1))
-    return dataclasses.replace(first_evening, lake=lake)
+    add_tracks(lake, named, night=dt.date(2026, 11, 1))
+    return dataclasses.replace(first_ranked_lake, lake=lake)
 
 
 @pytest.fixture
-def found(found_evening: Evening, tmp_path: Path) -> Evening:
+def found(first_resolved_lake: RankedLake, tmp_path: Path) -> RankedLake:
     """Return that evening with a copy of the lake."""
-    shutil.copytree(found_evening.lake.url, tmp_path / "found", dirs_exist_ok=True)
-    return dataclasses.replace(found_evening, lake=Lake(str(tmp_path / "found")))
+    shutil.copytree(first_resolved_lake.lake.url, tmp_path / "found", dirs_exist_ok=True)
+    return dataclasses.replace(first_resolved_lake, lake=Lake(str(tmp_path / "found")))
 
 
 def write_choice(
-    evening: Evening, keys: list[str], date: str = NIGHT, intent: str = "main"
+    ranked_lake: RankedLake, keys: list[str], date: str = NIGHT, intent: str = "main"
 ) -> None:
     """Write a night's list of an intent, in this order."""
-    tracks = evening.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
+    tracks = ranked_lake.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
     rows = tracks.set_index("track_key").loc[keys].reset_index()
     rows = rows.assign(
         intent=intent,
@@ -149,7 +149,9 @@ def write_choice(
     )
     rows["seeds"] = [[] for _ in keys]
     where = {"listener": "default", "night": date}
-    evening.lake.merge(RECOMMENDATIONS, rows, partition=where, replace=pc.field("intent") == intent)
+    ranked_lake.lake.merge(
+        RECOMMENDATIONS, rows, partition=where, replace=pc.field("intent") == intent
+    )
 
 
 def write_candidates(lake: Lake, rows: list[tuple[str, str, str, float]]) -> None:
@@ -165,8 +167,8 @@ def _distinct(world: World, tracks: list[int], count: int) -> dict[str, int]:
     songs: set[str] = set()
     for track in tracks:
         key = identify(world.artist_name[world.track_artist[track]], world.track_title[track])
-        if base_of(key.track_key) not in songs and len(found) < count:
-            songs.add(base_of(key.track_key))
+        if song_key_of(key.track_key) not in songs and len(found) < count:
+            songs.add(song_key_of(key.track_key))
             found[key.track_key] = track
     return found
 
@@ -179,7 +181,7 @@ def _remember(lake: Lake, world: World, known: list[int], new: list[int]) -> Non
             "listeners": range(1, len(known) + len(new) + 1),
         }
     )
-    remember_tracks(lake, named, night=dt.date(2026, 11, 1))
+    add_tracks(lake, named, night=dt.date(2026, 11, 1))
     start = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
     plays = plays_frame(
         [

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from smallhours.playlist.rerank.calibration import Mix
+from smallhours.playlist.rerank.calibration import TagMix
 from smallhours.playlist.rerank.shortlist import Shortlist
 from smallhours.training.ranking.tag_vectors import TagVectors
 
@@ -47,7 +47,7 @@ def shortlist(
         (key, "similar_artist", seed, 0.9) for key, mine in (seeds or {}).items() for seed in mine
     ]
     wanted = pd.Series(dict(mix or {}), dtype=float)
-    asked = Mix(wanted.index, np.append(wanted.to_numpy(), 0.0)) if mix else Mix.none()
+    asked = TagMix(wanted.index, np.append(wanted.to_numpy(), 0.0)) if mix else TagMix.none()
     return Shortlist.of(
         relevance,
         votes=pd.DataFrame(votes, columns=NO_VOTES.columns) if votes else NO_VOTES,

@@ -16,89 +16,94 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS, PLAYS
 from smallhours.playlist import ledger
-from smallhours.playlist.choose import rank_candidates
 from smallhours.playlist.evidence import read_evidence, read_features
-from smallhours.playlist.grounds import Taste
-from smallhours.playlist.scoring import Listening
+from smallhours.playlist.rank_stage import rank_candidates
+from smallhours.playlist.scoring import ListenerContext
+from smallhours.playlist.track_evidence import TasteModel
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.tags import Tags
 from tests.household import settings_for
-from tests.playlist.evening import Evening, write_candidates
+from tests.playlist.evening import RankedLake, write_candidates
 
 
 def rank(
-    evening: Evening, date: str = "2026-11-02", size: int = 10, exploration: float | None = 0.2
+    ranked_lake: RankedLake,
+    date: str = "2026-11-02",
+    size: int = 10,
+    exploration: float | None = 0.2,
 ) -> Summary:
     return rank_candidates(
         "default",
-        evening.lake,
-        settings=evening.settings,
-        night=evening.night(date),
+        ranked_lake.lake,
+        settings=ranked_lake.settings,
+        night=ranked_lake.night(date),
         size=size,
         exploration=exploration,
     )
 
 
-def test_a_night_has_its_list_and_a_reserve(evening: Evening) -> None:
-    summary = rank(evening)
+def test_a_night_has_its_list_and_a_reserve(ranked_lake: RankedLake) -> None:
+    summary = rank(ranked_lake)
     counts = {name: summary[name] for name in ("considered", "eligible", "chosen", "explored")}
     assert counts == {"considered": 121, "eligible": 120, "chosen": 10, "explored": 2}
     assert summary["reserve"] == 10
     assert summary["excluded"] == "known 1"
-    assert summary["artists"] == len(set(map(artist_key_in, evening.listed())))
+    assert summary["artists"] == len(set(map(artist_key_in, ranked_lake.listed())))
     assert 0 < summary["diversity"] < 1
     assert summary["calibration_kl"] >= 0
-    assert len(evening.listed()) == 10
+    assert len(ranked_lake.listed()) == 10
 
 
-def test_a_young_history_is_told_what_it_lacks(evening: Evening) -> None:
-    missing = rank(evening)["missing"]
+def test_a_young_history_is_told_what_it_lacks(ranked_lake: RankedLake) -> None:
+    missing = rank(ranked_lake)["missing"]
     assert "plays (40 so far" in missing
     assert "a taste model" in missing
 
 
-def test_the_settings_decide_where_nothing_else_is_said(evening: Evening) -> None:
-    rank_candidates("default", evening.lake, settings=evening.settings, night=evening.night())
-    rows = evening.recommendations()
+def test_the_settings_decide_where_nothing_else_is_said(ranked_lake: RankedLake) -> None:
+    rank_candidates(
+        "default", ranked_lake.lake, settings=ranked_lake.settings, night=ranked_lake.night()
+    )
+    rows = ranked_lake.recommendations()
     assert rows["position"].notna().sum() == 30
     assert (rows["slot"] == "explore").sum() == 3
 
 
-def test_the_same_lake_and_night_give_the_same_bytes(evening: Evening) -> None:
-    rank(evening)
-    first = evening.recommendations()
-    rank(evening)
-    pd.testing.assert_frame_equal(evening.recommendations(), first)
+def test_the_same_lake_and_night_give_the_same_bytes(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    first = ranked_lake.recommendations()
+    rank(ranked_lake)
+    pd.testing.assert_frame_equal(ranked_lake.recommendations(), first)
 
 
-def test_another_night_explores_elsewhere(evening: Evening) -> None:
-    rank(evening, exploration=0.5)
-    rank(evening, "2026-11-03", exploration=0.5)
-    assert set(evening.listed()) != set(evening.listed("2026-11-03"))
+def test_another_night_explores_elsewhere(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake, exploration=0.5)
+    rank(ranked_lake, "2026-11-03", exploration=0.5)
+    assert set(ranked_lake.listed()) != set(ranked_lake.listed("2026-11-03"))
 
 
-def test_every_considered_track_is_recorded_with_why_not(evening: Evening) -> None:
-    rank(evening)
-    rows = evening.recommendations()
+def test_every_considered_track_is_recorded_with_why_not(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    rows = ranked_lake.recommendations()
     assert rows["rank"].tolist() == list(range(1, 122))
-    assert rows.loc[evening.known[0], "why_not"] == "known"
+    assert rows.loc[ranked_lake.known[0], "why_not"] == "known"
     assert ((rows["why_not"] == "") == rows["position"].notna()).all()
 
 
-def test_every_chosen_track_says_why(evening: Evening) -> None:
-    rank(evening)
-    rows = evening.recommendations()
+def test_every_chosen_track_says_why(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    rows = ranked_lake.recommendations()
     named = rows[rows["position"].notna() | (rows["why_not"] == "reserve")]
     assert len(named) == 20
     for reason, seeds in zip(named["reason"], named["seeds"], strict=True):
-        assert f"{evening.names[seeds[0]]} (1 play)" in reason
+        assert f"{ranked_lake.names[seeds[0]]} (1 play)" in reason
     assert set(named["reason_kind"]) <= {"similar_track", "known_artist"}
 
 
-def test_yesterdays_picks_do_not_come_back(evening: Evening) -> None:
-    rank(evening)
-    yesterday = evening.listed()
+def test_yesterdays_picks_do_not_come_back(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    yesterday = ranked_lake.listed()
     row = ledger.entry(
         night=dt.date(2026, 11, 2),
         name="Smallhours",
@@ -108,21 +113,21 @@ def test_yesterdays_picks_do_not_come_back(evening: Evening) -> None:
         track_keys=yesterday,
         uris=[],
     )
-    evening.lake.merge(PLAYLISTS, row, partition={"listener": "default"})
-    rank(evening, "2026-11-03")
-    assert not set(yesterday) & set(evening.listed("2026-11-03"))
-    why = evening.recommendations("2026-11-03").loc[yesterday, "why_not"]
+    ranked_lake.lake.merge(PLAYLISTS, row, partition={"listener": "default"})
+    rank(ranked_lake, "2026-11-03")
+    assert not set(yesterday) & set(ranked_lake.listed("2026-11-03"))
+    why = ranked_lake.recommendations("2026-11-03").loc[yesterday, "why_not"]
     assert set(why) == {"recommended 1 night ago"}
 
 
-def test_a_list_that_was_never_shown_may_come_back(evening: Evening) -> None:
-    rank(evening, exploration=0)
-    rank(evening, "2026-11-03", exploration=0)
-    assert set(evening.listed()) & set(evening.listed("2026-11-03"))
+def test_a_list_that_was_never_shown_may_come_back(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake, exploration=0)
+    rank(ranked_lake, "2026-11-03", exploration=0)
+    assert set(ranked_lake.listed()) & set(ranked_lake.listed("2026-11-03"))
 
 
-def test_what_the_listener_removed_is_disliked(evening: Evening) -> None:
-    removed = evening.candidates[0]
+def test_what_the_listener_removed_is_disliked(ranked_lake: RankedLake) -> None:
+    removed = ranked_lake.candidates[0]
     frame = pd.DataFrame(
         [
             {
@@ -135,14 +140,14 @@ def test_what_the_listener_removed_is_disliked(evening: Evening) -> None:
             }
         ]
     )
-    evening.lake.merge(FEEDBACK, frame, partition={"listener": "default"})
-    rank(evening)
-    assert evening.recommendations().loc[removed, "why_not"] == "disliked"
+    ranked_lake.lake.merge(FEEDBACK, frame, partition={"listener": "default"})
+    rank(ranked_lake)
+    assert ranked_lake.recommendations().loc[removed, "why_not"] == "disliked"
 
 
-def test_a_blocked_artist_is_never_chosen(evening: Evening) -> None:
-    rank(evening)
-    blocked = artist_key_in(evening.listed()[0])
+def test_a_blocked_artist_is_never_chosen(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake)
+    blocked = artist_key_in(ranked_lake.listed()[0])
     settings = settings_for(
         "http://127.0.0.1:9",
         listeners={
@@ -153,37 +158,39 @@ def test_a_blocked_artist_is_never_chosen(evening: Evening) -> None:
             }
         },
     )
-    rank_candidates("default", evening.lake, settings=settings, night=evening.night())
-    assert blocked not in map(artist_key_in, evening.listed())
+    rank_candidates("default", ranked_lake.lake, settings=settings, night=ranked_lake.night())
+    assert blocked not in map(artist_key_in, ranked_lake.listed())
 
 
-def test_background_candidates_are_for_training_only(evening: Evening) -> None:
-    keys = evening.candidates
+def test_background_candidates_are_for_training_only(ranked_lake: RankedLake) -> None:
+    keys = ranked_lake.candidates
     write_candidates(
-        evening.lake,
+        ranked_lake.lake,
         [(keys[0], "background", "polka", 0.0), (keys[1], "tag", "shoegaze", 0.5)],
     )
-    rank(evening)
-    assert evening.recommendations().index.tolist() == [keys[1]]
+    rank(ranked_lake)
+    assert ranked_lake.recommendations().index.tolist() == [keys[1]]
 
 
-def test_without_candidates_it_says_what_to_do(evening: Evening) -> None:
-    write_candidates(evening.lake, [])
+def test_without_candidates_it_says_what_to_do(ranked_lake: RankedLake) -> None:
+    write_candidates(ranked_lake.lake, [])
     with pytest.raises(NotEnoughData, match="refresh_catalog"):
-        rank(evening)
+        rank(ranked_lake)
 
 
-def test_without_a_single_play_it_says_how_to_begin(evening: Evening, tmp_path: Path) -> None:
-    bare = dataclasses.replace(evening, lake=Lake(str(tmp_path / "bare")))
+def test_without_a_single_play_it_says_how_to_begin(
+    ranked_lake: RankedLake, tmp_path: Path
+) -> None:
+    bare = dataclasses.replace(ranked_lake, lake=Lake(str(tmp_path / "bare")))
     with pytest.raises(NotEnoughData, match=r"no plays, nothing saved or loved.*Ten plays"):
         rank(bare)
 
 
 @pytest.mark.parametrize("plays", [10, 40])
-def test_with_few_plays_there_is_a_list_all_the_same(evening: Evening, plays: int) -> None:
-    kept = evening.lake.frame(PLAYS, where={"listener": "default"}).head(plays)
-    evening.lake.replace(PLAYS, kept, partition={"listener": "default"})
-    summary = rank(evening)
+def test_with_few_plays_there_is_a_list_all_the_same(ranked_lake: RankedLake, plays: int) -> None:
+    kept = ranked_lake.lake.frame(PLAYS, where={"listener": "default"}).head(plays)
+    ranked_lake.lake.replace(PLAYS, kept, partition={"listener": "default"})
+    summary = rank(ranked_lake)
     assert summary["chosen"] == 10
     assert f"plays ({plays} so far" in summary["missing"]
 
@@ -201,21 +208,21 @@ class LovesJazz:
         return [("jazz", 2.0)][:n] if "jazz" in tags.of(track_key) else []
 
 
-def test_what_the_taste_model_likes_rises(evening: Evening) -> None:
-    night = evening.night()
-    evidence = read_evidence(evening.lake, "default", night=night)
+def test_what_the_taste_model_likes_rises(ranked_lake: RankedLake) -> None:
+    night = ranked_lake.night()
+    evidence = read_evidence(ranked_lake.lake, "default", night=night)
     jazz = [key for key in evidence.tracks.index if "jazz" in evidence.tags.of(key)]
     everything = pd.Series(data=True, index=evidence.tracks.index)
 
-    def mean_rank(taste: Taste | None) -> float:
-        listening = Listening.of(
+    def mean_rank(taste: TasteModel | None) -> float:
+        listener_context = ListenerContext.of(
             evidence,
             taste=taste,
-            features=read_features(evening.lake, []),
+            features=read_features(ranked_lake.lake, []),
             night=night,
             zone=ZoneInfo("UTC"),
         )
-        scored = listening.score(everything, DEFAULT, night.rng("default", "a test"))
+        scored = listener_context.score(everything, DEFAULT, night.rng("default", "a test"))
         return float(scored.loc[jazz, "rank"].mean())
 
     assert mean_rank(LovesJazz()) < mean_rank(None) - 5

@@ -6,13 +6,13 @@ import random
 import pytest
 from PIL import Image
 
-from smallhours.playlist.cover import MOST_BYTES, SIDE, draw_cover
-from smallhours.playlist.portrait import Sound
+from smallhours.playlist.cover import MAX_BYTES, SIDE, draw_cover
+from smallhours.playlist.list_traits import TrackSound
 
 
-def some(count: int, seed: int = 0) -> list[Sound]:
+def some(count: int, seed: int = 0) -> list[TrackSound]:
     dice = random.Random(seed)
-    return [Sound(*(dice.random() for _ in range(4))) for _ in range(count)]
+    return [TrackSound(*(dice.random() for _ in range(4))) for _ in range(count)]
 
 
 @pytest.mark.parametrize("count", [1, 30, 500])
@@ -20,7 +20,7 @@ def test_it_is_a_square_jpeg_that_spotify_takes(count: int) -> None:
     jpeg = draw_cover(some(count))
     with Image.open(io.BytesIO(jpeg)) as picture:
         assert (picture.format, picture.size) == ("JPEG", (SIDE, SIDE))
-    assert len(jpeg) <= MOST_BYTES
+    assert len(jpeg) <= MAX_BYTES
 
 
 def test_the_same_sounds_give_the_same_picture_and_others_another() -> None:

@@ -2,80 +2,91 @@
 
 import pytest
 
-from smallhours.errors import NotOurs
-from smallhours.playlist.home import find_home
-from smallhours.playlist.ledger import Standing
-from smallhours.playlist.marking import marker
-from smallhours.services.spotify_replies import Account, Playlist
+from smallhours.errors import PlaylistNotOwned
+from smallhours.playlist.description import marker
+from smallhours.playlist.ledger import LedgerState
+from smallhours.playlist.ownership import find_managed_playlist
+from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 MARK = marker("default", "main")
 
 
-class Shelf:
+class FakePlaylists:
     """A listener's playlists as Spotify lists them."""
 
-    def __init__(self, *playlists: Playlist) -> None:
+    def __init__(self, *playlists: SpotifyPlaylist) -> None:
         self._playlists = playlists
 
-    def me(self) -> Account:
-        return Account("ada", None, None)
+    def me(self) -> SpotifyAccount:
+        return SpotifyAccount("ada", None, None)
 
-    def playlists(self) -> tuple[Playlist, ...]:
+    def playlists(self) -> tuple[SpotifyPlaylist, ...]:
         return self._playlists
 
 
 def named(
     id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada", total: int = 0
-) -> Playlist:
-    return Playlist(id_, "Smallhours", description, owner, False, False, "snapshot", total)
+) -> SpotifyPlaylist:
+    return SpotifyPlaylist(id_, "Smallhours", description, owner, False, False, "snapshot", total)
 
 
-def known(*ids: str, creating: bool = False) -> Standing:
-    return Standing(ids, frozenset(), frozenset(), "", None, creating=creating)
+def known(*ids: str, creating: bool = False) -> LedgerState:
+    return LedgerState(ids, frozenset(), frozenset(), "", None, creating=creating)
 
 
 def test_the_newest_id_of_the_ledger_is_ours() -> None:
-    shelf = Shelf(named("old"), named("new"))
-    assert find_home(shelf, known("new", "old"), MARK) == named("new")
+    shelf = FakePlaylists(named("old"), named("new"))
+    assert find_managed_playlist(shelf, known("new", "old"), MARK) == named("new")
 
 
 def test_a_name_means_nothing() -> None:
-    assert find_home(Shelf(named("x", description="")), known(creating=True), MARK) is None
+    assert (
+        find_managed_playlist(FakePlaylists(named("x", description="")), known(creating=True), MARK)
+        is None
+    )
 
 
 def test_somebody_elses_playlist_with_our_marker_is_not_ours() -> None:
-    assert find_home(Shelf(named("x", owner="bruno")), known(creating=True), MARK) is None
+    assert (
+        find_managed_playlist(FakePlaylists(named("x", owner="bruno")), known(creating=True), MARK)
+        is None
+    )
 
 
 def test_an_empty_marked_playlist_that_a_run_was_making_is_ours() -> None:
-    shelf = Shelf(named("other", ""), named("x"))
-    assert find_home(shelf, known(creating=True), MARK) == named("x")
+    shelf = FakePlaylists(named("other", ""), named("x"))
+    assert find_managed_playlist(shelf, known(creating=True), MARK) == named("x")
 
 
 def test_a_marked_playlist_that_nobody_was_making_is_not_ours() -> None:
-    assert find_home(Shelf(named("x")), known(), MARK) is None
+    assert find_managed_playlist(FakePlaylists(named("x")), known(), MARK) is None
 
 
 def test_a_marked_playlist_that_holds_something_is_not_ours() -> None:
-    assert find_home(Shelf(named("x", total=3)), known(creating=True), MARK) is None
+    assert (
+        find_managed_playlist(FakePlaylists(named("x", total=3)), known(creating=True), MARK)
+        is None
+    )
 
 
 def test_one_that_was_deleted_stays_so_by_setting() -> None:
-    with pytest.raises(NotOurs, match="leave it at that"):
-        find_home(Shelf(), known("x"), MARK, when_deleted="stop")
+    with pytest.raises(PlaylistNotOwned, match="leave it at that"):
+        find_managed_playlist(FakePlaylists(), known("x"), MARK, when_deleted="stop")
 
 
 def test_another_intents_playlist_is_not_this_ones() -> None:
     other = marker("default", "mornings")
-    assert find_home(Shelf(named("x", other)), known(creating=True), MARK) is None
+    assert (
+        find_managed_playlist(FakePlaylists(named("x", other)), known(creating=True), MARK) is None
+    )
 
 
 def test_one_that_lost_its_marker_is_left_alone() -> None:
-    with pytest.raises(NotOurs, match="no longer says"):
-        find_home(Shelf(named("x", "mine")), known("x"), MARK)
+    with pytest.raises(PlaylistNotOwned, match="no longer says"):
+        find_managed_playlist(FakePlaylists(named("x", "mine")), known("x"), MARK)
 
 
 def test_one_deleted_playlist_is_none_and_two_are_a_refusal() -> None:
-    assert find_home(Shelf(), known("x"), MARK) is None
-    with pytest.raises(NotOurs, match="deleted our playlist, and then"):
-        find_home(Shelf(), known("y", "x"), MARK)
+    assert find_managed_playlist(FakePlaylists(), known("x"), MARK) is None
+    with pytest.raises(PlaylistNotOwned, match="deleted our playlist, and then"):
+        find_managed_playlist(FakePlaylists(), known("y", "x"), MARK)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from smallhours.playlist.hours import Hours, within
+from smallhours.playlist.hours import ListeningTimes, within
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 SUNDAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)  # winter time: UTC
@@ -31,8 +31,8 @@ EVERYTHING = [row for day in range(7) for row in weekly("others · song", 20, da
 
 
 def test_what_is_played_on_sunday_mornings_belongs_there() -> None:
-    hours = Hours(plays(*weekly("slowdive · alison", 8), *EVERYTHING), DUBLIN)
-    assert hours.home(["slowdive"]) == "Sunday mornings"
+    hours = ListeningTimes(plays(*weekly("slowdive · alison", 8), *EVERYTHING), DUBLIN)
+    assert hours.usual_time(["slowdive"]) == "Sunday mornings"
 
 
 def test_what_is_played_like_everything_else_belongs_nowhere() -> None:
@@ -41,23 +41,23 @@ def test_what_is_played_like_everything_else_belongs_nowhere() -> None:
         *weekly("ride · seagull", 20, 3)[::6],
         *weekly("ride · seagull", 20, 5)[::6],
     ]
-    assert Hours(plays(*rows), DUBLIN).home(["ride"]) == ""
-    assert Hours(plays(*EVERYTHING), DUBLIN).home(["others"]) == ""
+    assert ListeningTimes(plays(*rows), DUBLIN).usual_time(["ride"]) == ""
+    assert ListeningTimes(plays(*EVERYTHING), DUBLIN).usual_time(["others"]) == ""
 
 
 def test_one_long_sitting_is_no_habit() -> None:
     sitting = weekly("slowdive · alison", 8, weeks=1, each=50)
-    assert Hours(plays(*sitting, *EVERYTHING), DUBLIN).home(["slowdive"]) == ""
+    assert ListeningTimes(plays(*sitting, *EVERYTHING), DUBLIN).usual_time(["slowdive"]) == ""
 
 
 def test_who_was_never_played_belongs_nowhere() -> None:
-    assert Hours(plays(*EVERYTHING), DUBLIN).home(["nobody"]) == ""
-    assert Hours(plays(), DUBLIN).home(["nobody"]) == ""
+    assert ListeningTimes(plays(*EVERYTHING), DUBLIN).usual_time(["nobody"]) == ""
+    assert ListeningTimes(plays(), DUBLIN).usual_time(["nobody"]) == ""
 
 
 def test_after_midnight_it_is_still_the_night_before() -> None:
-    hours = Hours(plays(*weekly("slowdive · alison", 25, day=-1), *EVERYTHING), DUBLIN)
-    assert hours.home(["slowdive"]) == "Saturday nights"
+    hours = ListeningTimes(plays(*weekly("slowdive · alison", 25, day=-1), *EVERYTHING), DUBLIN)
+    assert hours.usual_time(["slowdive"]) == "Saturday nights"
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.plan import Change, Row, Wanted, plan
+from smallhours.playlist.change_table import as_markdown, as_text, summarise
+from smallhours.playlist.plan import PlannedChange, PlannedTrack, Row, plan
 from smallhours.playlist.steps import Add, Move, Remove, next_step
-from smallhours.playlist.table import as_markdown, as_text, in_words
 
 
 def track(name: str) -> str:
     return f"spotify:track:{name}"
 
 
-def wanted(*names: str) -> list[Wanted]:
-    return [Wanted(f"{n} · title", track(n), n.upper(), "Title", f"like {n}") for n in names]
+def wanted(*names: str) -> list[PlannedTrack]:
+    return [PlannedTrack(f"{n} · title", track(n), n.upper(), "Title", f"like {n}") for n in names]
 
 
 def uris(*names: str) -> list[str]:
@@ -24,8 +24,8 @@ def test_yesterdays_tracks_make_room_for_tonights() -> None:
     planned = plan(wanted("a", "b"), uris("x", "a"), ours={*uris("x", "a")})
     assert list(planned.target) == uris("a", "b")
     assert planned.changes == (
-        Change("remove", track("x"), track("x"), "from an earlier night"),
-        Change("add", track("b"), "B – Title", "like b"),
+        PlannedChange("remove", track("x"), track("x"), "from an earlier night"),
+        PlannedChange("add", track("b"), "B – Title", "like b"),
     )
 
 
@@ -59,7 +59,9 @@ def test_a_second_copy_of_an_old_pick_keeps_both() -> None:
 def test_what_the_listener_took_out_of_this_list_is_not_put_back() -> None:
     planned = plan(wanted("a", "b", "c"), uris("a", "c"), shown={*uris("a", "b", "c")})
     assert list(planned.target) == uris("a", "c")
-    assert planned.changes == (Change("leave out", track("b"), "B – Title", "you took it out"),)
+    assert planned.changes == (
+        PlannedChange("leave out", track("b"), "B – Title", "you took it out"),
+    )
     assert [pick.uri for pick in planned.ours] == uris("a", "b", "c")
 
 
@@ -105,8 +107,8 @@ def test_a_table_for_a_log_and_one_for_a_page() -> None:
     text = list(as_text(planned))
     assert text[0].startswith("+ A – Title")
     assert text[0].endswith("like a")
-    assert text[-1] == in_words(planned)
-    assert in_words(planned) == "2 tracks, 2 added, 1 removed, 1 of the listener's own kept."
+    assert text[-1] == summarise(planned)
+    assert summarise(planned) == "2 tracks, 2 added, 1 removed, 1 of the listener's own kept."
     assert "| + | A – Title | like a |" in as_markdown(planned)
 
 
@@ -125,20 +127,20 @@ def test_steps_lead_to_the_plan_and_a_whole_list_stands_all_the_way(
     tonight: list[str], current: list[Row], ours: set[str], shown: set[str], place: bool
 ) -> None:
     def planned_on(rows: list[Row]) -> tuple[Row, ...]:
-        return plan(wanted(*tonight), rows, **wishes).target  # type: ignore[arg-type]
+        return plan(wanted(*tonight), rows, **options).target  # type: ignore[arg-type]
 
-    wishes = {
+    options = {
         "ours": set(uris(*ours)),
         "shown": set(uris(*shown)),
         "own_items": "place" if place else "end",
         "places": {row: at for at, row in reversed(list(enumerate(current)))},
     }
-    planned = plan(wanted(*tonight), current, **wishes)  # type: ignore[arg-type]
+    planned = plan(wanted(*tonight), current, **options)  # type: ignore[arg-type]
     old = [row for row in current if row in planned.gone]
     new = [pick.uri for pick in planned.picks]
     rows, account = list(current), planned.own
     for _ in range(200):
-        now = plan(wanted(*tonight), rows, **{**wishes, "shown": wishes["shown"]})  # type: ignore[arg-type]
+        now = plan(wanted(*tonight), rows, **{**options, "shown": options["shown"]})  # type: ignore[arg-type]
         step = next_step(rows, now)
         if step is None:
             break

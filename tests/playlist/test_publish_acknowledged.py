@@ -9,10 +9,10 @@ from smallhours.errors import RetryLater
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
 from smallhours.playlist.rollback import rollback
-from smallhours.sandbox.faults import Fault, book
-from tests.household import NIGHT, Household
-from tests.playlist.evening import Evening
-from tests.playlist.test_publish import NEXT, Desk
+from smallhours.sandbox.faults import Fault, fault_rules_of
+from tests.household import NIGHT, ServiceFixture
+from tests.playlist.evening import RankedLake
+from tests.playlist.test_publish import NEXT, PublishFixture
 
 ADDS = "POST /v1/playlists/*/items"
 READS = "GET /v1/playlists/*"
@@ -23,52 +23,52 @@ NOT_DONE = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def desk(found: Evening, household: Household) -> Desk:
-    return Desk(found, household)
+def publisher(found: RankedLake, household: ServiceFixture) -> PublishFixture:
+    return PublishFixture(found, household)
 
 
-def misbehave(desk: Desk, kind: str, match: str, **how: Any) -> None:
-    book(desk.household.sandbox.state).add(Fault(kind, "spotify", match, **how))
+def misbehave(publisher: PublishFixture, kind: str, match: str, **how: Any) -> None:
+    fault_rules_of(publisher.household.sandbox.state).add(Fault(kind, "spotify", match, **how))
 
 
-def adds(desk: Desk) -> int:
-    return desk.household.spotify.calls["POST playlists/{id}/items"]
+def adds(publisher: PublishFixture) -> int:
+    return publisher.household.spotify.calls["POST playlists/{id}/items"]
 
 
-def removals(desk: Desk) -> int:
-    return desk.household.spotify.calls["DELETE playlists/{id}/items"]
+def removals(publisher: PublishFixture) -> int:
+    return publisher.household.spotify.calls["DELETE playlists/{id}/items"]
 
 
-def reactions(desk: Desk, date: str) -> pd.DataFrame:
+def reactions(publisher: PublishFixture, date: str) -> pd.DataFrame:
     """What became of the picks before the night of a date."""
     collect_feedback(
         "default",
-        desk.evening.lake,
-        desk.household.spotify,
-        settings=desk.evening.settings,
-        night=desk.evening.night(date),
+        publisher.ranked_lake.lake,
+        publisher.household.spotify,
+        settings=publisher.ranked_lake.settings,
+        night=publisher.ranked_lake.night(date),
     )
-    return desk.evening.lake.frame(FEEDBACK, where={"listener": "default"})
+    return publisher.ranked_lake.lake.frame(FEEDBACK, where={"listener": "default"})
 
 
-def roll_back(desk: Desk, date: str) -> None:
+def roll_back(publisher: PublishFixture, date: str) -> None:
     rollback(
         "default",
-        desk.evening.lake,
-        desk.household.spotify,
-        settings=desk.evening.settings,
-        night=desk.evening.night(date),
+        publisher.ranked_lake.lake,
+        publisher.household.spotify,
+        settings=publisher.ranked_lake.settings,
+        night=publisher.ranked_lake.night(date),
     )
 
 
-def lose_first_pick(desk: Desk, *, after: int) -> None:
+def lose_first_pick(publisher: PublishFixture, *, after: int) -> None:
     """Let Spotify lose what the first row of our playlist is, after a number of adds."""
 
-    server = desk.household.sandbox
+    server = publisher.household.sandbox
 
     def lose(method: str, _path: str) -> None:
-        if method == "GET" and adds(desk) == after:
-            desk.ours()[0].items[0].track = None
+        if method == "GET" and adds(publisher) == after:
+            publisher.ours()[0].items[0].track = None
             server.on_request = None
 
     server.on_request = lose
@@ -76,194 +76,206 @@ def lose_first_pick(desk: Desk, *, after: int) -> None:
 
 @NOT_DONE
 def test_last_nights_list_stays_until_all_of_tonights_was_seen(
-    desk: Desk, kind: str, done: int
+    publisher: PublishFixture, kind: str, done: int
 ) -> None:
-    before = desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 24, NEXT)
-    misbehave(desk, kind, ADDS, count=done)
+    before = publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 24, NEXT)
+    misbehave(publisher, kind, ADDS, count=done)
     with pytest.raises(RetryLater, match=f"{12 - done} of 12 tracks") as raised:
-        desk.publish(NEXT)
+        publisher.publish(NEXT)
     assert raised.value.after > 0
     assert "Run it again later" in raised.value.remedy
-    assert desk.uris() == uris[:done] + before
-    assert desk.ledger().loc[NEXT, "outcome"] == "planned"
-    assert removals(desk) == 0
-    assert desk.publish(NEXT)["outcome"] == "verified"
-    assert desk.uris() == uris
+    assert publisher.uris() == uris[:done] + before
+    assert publisher.ledger().loc[NEXT, "outcome"] == "planned"
+    assert removals(publisher) == 0
+    assert publisher.publish(NEXT)["outcome"] == "verified"
+    assert publisher.uris() == uris
 
 
 @NOT_DONE
-def test_a_new_playlist_is_filled_by_the_next_try(desk: Desk, kind: str, done: int) -> None:
-    uris = desk.choose(0, 12)
-    misbehave(desk, kind, ADDS, count=done)
+def test_a_new_playlist_is_filled_by_the_next_try(
+    publisher: PublishFixture, kind: str, done: int
+) -> None:
+    uris = publisher.choose(0, 12)
+    misbehave(publisher, kind, ADDS, count=done)
     with pytest.raises(RetryLater):
-        desk.publish()
-    assert desk.uris() == uris[:done]
-    assert desk.ledger().loc[NIGHT, "outcome"] == "planned"
-    desk.publish()
-    assert desk.uris() == uris
+        publisher.publish()
+    assert publisher.uris() == uris[:done]
+    assert publisher.ledger().loc[NIGHT, "outcome"] == "planned"
+    publisher.publish()
+    assert publisher.uris() == uris
 
 
 @NOT_DONE
-def test_a_further_playlist_keeps_last_nights_as_well(desk: Desk, kind: str, done: int) -> None:
-    desk.wish(intents={"sleep": {"kind": "tags", "tags": ["ambient"], "shortest": 3}})
-    desk.choose(0, 12)
-    before = desk.choose(24, 36, intent="sleep")
-    desk.publish()
-    main = desk.choose(12, 24, NEXT)
-    uris = desk.choose(36, 48, NEXT, intent="sleep")
-    misbehave(desk, kind, ADDS, count=done, after=1)
+def test_a_further_playlist_keeps_last_nights_as_well(
+    publisher: PublishFixture, kind: str, done: int
+) -> None:
+    publisher.wish(intents={"sleep": {"kind": "tags", "tags": ["ambient"], "shortest": 3}})
+    publisher.choose(0, 12)
+    before = publisher.choose(24, 36, intent="sleep")
+    publisher.publish()
+    main = publisher.choose(12, 24, NEXT)
+    uris = publisher.choose(36, 48, NEXT, intent="sleep")
+    misbehave(publisher, kind, ADDS, count=done, after=1)
     with pytest.raises(RetryLater):
-        desk.publish(NEXT)
-    first, second = ([item.uri for item in one.items] for one in desk.ours())
+        publisher.publish(NEXT)
+    first, second = ([item.uri for item in one.items] for one in publisher.ours())
     assert first == main
     assert second == uris[:done] + before
-    rows = desk.ledger().loc[[NEXT]].set_index("intent")
+    rows = publisher.ledger().loc[[NEXT]].set_index("intent")
     assert rows["outcome"].to_dict() == {"main": "verified", "sleep": "planned"}
-    desk.publish(NEXT)
-    assert [item.uri for item in desk.ours()[1].items] == uris
+    publisher.publish(NEXT)
+    assert [item.uri for item in publisher.ours()[1].items] == uris
 
 
 @NOT_DONE
 @pytest.mark.parametrize("back_to", [NIGHT, NEXT], ids=["an older list", "a withdrawn list"])
 def test_a_rollback_is_finished_by_running_it_again(
-    desk: Desk, kind: str, done: int, back_to: str
+    publisher: PublishFixture, kind: str, done: int, back_to: str
 ) -> None:
-    lists = {NIGHT: desk.choose(0, 12)}
-    desk.publish()
-    lists[NEXT] = desk.choose(12, 24, NEXT)
-    desk.publish(NEXT)
+    lists = {NIGHT: publisher.choose(0, 12)}
+    publisher.publish()
+    lists[NEXT] = publisher.choose(12, 24, NEXT)
+    publisher.publish(NEXT)
 
     if back_to == NEXT:
-        roll_back(desk, NIGHT)
-    standing = desk.uris()
-    misbehave(desk, kind, ADDS, count=done)
+        roll_back(publisher, NIGHT)
+    standing = publisher.uris()
+    misbehave(publisher, kind, ADDS, count=done)
     with pytest.raises(RetryLater):
-        roll_back(desk, back_to)
-    assert desk.uris() == lists[back_to][:done] + standing
-    assert desk.ledger().loc[NEXT, "outcome"] == "withdrawing"
-    assert "removed" not in set(reactions(desk, THIRD)["reaction"])
-    roll_back(desk, back_to)
-    assert desk.uris() == lists[back_to]
+        roll_back(publisher, back_to)
+    assert publisher.uris() == lists[back_to][:done] + standing
+    assert publisher.ledger().loc[NEXT, "outcome"] == "withdrawing"
+    assert "removed" not in set(reactions(publisher, THIRD)["reaction"])
+    roll_back(publisher, back_to)
+    assert publisher.uris() == lists[back_to]
 
 
 @pytest.mark.parametrize("batch", [0, 1])
-def test_every_request_of_a_long_list_is_looked_after(desk: Desk, batch: int) -> None:
-    before = desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 120, NEXT)
-    misbehave(desk, "partial_write", ADDS, count=5, after=batch)
+def test_every_request_of_a_long_list_is_looked_after(
+    publisher: PublishFixture, batch: int
+) -> None:
+    before = publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 120, NEXT)
+    misbehave(publisher, "partial_write", ADDS, count=5, after=batch)
     with pytest.raises(RetryLater):
-        desk.publish(NEXT)
-    assert desk.uris() == uris[: 100 * batch + 5] + before
-    desk.publish(NEXT)
-    assert desk.uris() == uris
+        publisher.publish(NEXT)
+    assert publisher.uris() == uris[: 100 * batch + 5] + before
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris
 
 
-def test_tracks_that_show_late_are_waited_for(desk: Desk) -> None:
-    desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 24, NEXT)
+def test_tracks_that_show_late_are_waited_for(publisher: PublishFixture) -> None:
+    publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 24, NEXT)
     # The first look at the playlist is three requests, each further one as many.
-    misbehave(desk, "stale_reads", READS, after=4, times=6)
-    assert desk.publish(NEXT)["outcome"] == "verified"
-    assert desk.uris() == uris
-    assert adds(desk) == 2
+    misbehave(publisher, "stale_reads", READS, after=4, times=6)
+    assert publisher.publish(NEXT)["outcome"] == "verified"
+    assert publisher.uris() == uris
+    assert adds(publisher) == 2
 
 
-def test_tracks_that_show_after_the_run_was_given_up_are_not_added_again(desk: Desk) -> None:
-    before = desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 24, NEXT)
-    misbehave(desk, "stale_reads", READS, after=4, times=0)
+def test_tracks_that_show_after_the_run_was_given_up_are_not_added_again(
+    publisher: PublishFixture,
+) -> None:
+    before = publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 24, NEXT)
+    misbehave(publisher, "stale_reads", READS, after=4, times=0)
     with pytest.raises(RetryLater):
-        desk.publish(NEXT)
-    assert desk.uris() == uris + before
-    desk.repair()
+        publisher.publish(NEXT)
+    assert publisher.uris() == uris + before
+    publisher.repair()
     # They show a little later still.
-    misbehave(desk, "stale_reads", READS, times=6)
-    desk.publish(NEXT)
-    assert desk.uris() == uris
-    assert adds(desk) == 2
+    misbehave(publisher, "stale_reads", READS, times=6)
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris
+    assert adds(publisher) == 2
 
 
 @NOT_DONE
 def test_what_was_never_seen_was_not_removed_by_the_listener(
-    desk: Desk, kind: str, done: int
+    publisher: PublishFixture, kind: str, done: int
 ) -> None:
-    desk.choose(0, 12)
-    desk.publish()
-    desk.choose(12, 24, NEXT)
-    misbehave(desk, kind, ADDS, count=done)
+    publisher.choose(0, 12)
+    publisher.publish()
+    publisher.choose(12, 24, NEXT)
+    misbehave(publisher, kind, ADDS, count=done)
     with pytest.raises(RetryLater):
-        desk.publish(NEXT)
-    told = reactions(desk, THIRD)
+        publisher.publish(NEXT)
+    told = reactions(publisher, THIRD)
     assert set(told.loc[told["night"].astype(str) == NIGHT, "reaction"]) == {"kept", "unplayed"}
     assert not (told["night"].astype(str) == NEXT).any()
-    uris = desk.choose(24, 36, THIRD)
-    desk.publish(THIRD)
-    assert desk.uris() == uris
+    uris = publisher.choose(24, 36, THIRD)
+    publisher.publish(THIRD)
+    assert publisher.uris() == uris
 
 
-def test_a_pick_whose_row_reads_as_lost_is_not_taken_for_removed(desk: Desk) -> None:
-    desk.choose(0, 12)
-    lose_first_pick(desk, after=1)
-    assert desk.publish()["outcome"] == "verified"
-    desk.publish()
-    assert adds(desk) == 1
-    told = reactions(desk, NEXT)["reaction"]
+def test_a_pick_whose_row_reads_as_lost_is_not_taken_for_removed(publisher: PublishFixture) -> None:
+    publisher.choose(0, 12)
+    lose_first_pick(publisher, after=1)
+    assert publisher.publish()["outcome"] == "verified"
+    publisher.publish()
+    assert adds(publisher) == 1
+    told = reactions(publisher, NEXT)["reaction"]
     assert told.value_counts().to_dict() == {"kept": 11, "unplayed": 12}
 
 
 def test_a_pick_of_a_list_put_back_that_reads_as_lost_is_not_taken_for_removed(
-    desk: Desk,
+    publisher: PublishFixture,
 ) -> None:
-    desk.choose(0, 12)
-    desk.publish()
-    desk.choose(12, 24, NEXT)
-    desk.publish(NEXT)
-    lose_first_pick(desk, after=3)
-    roll_back(desk, NIGHT)
-    assert adds(desk) == 3
-    assert "removed" not in set(reactions(desk, THIRD)["reaction"])
+    publisher.choose(0, 12)
+    publisher.publish()
+    publisher.choose(12, 24, NEXT)
+    publisher.publish(NEXT)
+    lose_first_pick(publisher, after=3)
+    roll_back(publisher, NIGHT)
+    assert adds(publisher) == 3
+    assert "removed" not in set(reactions(publisher, THIRD)["reaction"])
 
 
-def test_what_the_listener_takes_out_before_it_was_seen_stays_out(desk: Desk) -> None:
-    desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 24, NEXT)
-    server, added = desk.household.sandbox, adds(desk)
+def test_what_the_listener_takes_out_before_it_was_seen_stays_out(
+    publisher: PublishFixture,
+) -> None:
+    publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 24, NEXT)
+    server, added = publisher.household.sandbox, adds(publisher)
 
     def take_out_one(method: str, _path: str) -> None:
-        (playlist,) = desk.ours()
-        if method == "GET" and len(playlist.items) == 24 and adds(desk) > added:
+        (playlist,) = publisher.ours()
+        if method == "GET" and len(playlist.items) == 24 and adds(publisher) > added:
             del playlist.items[0]
             playlist.touch()
 
     server.on_request = take_out_one
-    desk.publish(NEXT)
+    publisher.publish(NEXT)
     server.on_request = None
-    desk.publish(NEXT)
-    assert desk.uris() == uris[1:]
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris[1:]
 
 
-def test_a_list_that_vanishes_again_does_not_take_last_nights_along(desk: Desk) -> None:
+def test_a_list_that_vanishes_again_does_not_take_last_nights_along(
+    publisher: PublishFixture,
+) -> None:
     """Of two batches the first is seen, and then both are gone."""
-    before = desk.choose(0, 12)
-    desk.publish()
-    uris = desk.choose(12, 120, NEXT)
+    before = publisher.choose(0, 12)
+    publisher.publish()
+    uris = publisher.choose(12, 120, NEXT)
 
     def lose(method: str, _path: str) -> None:
-        (playlist,) = desk.ours()
+        (playlist,) = publisher.ours()
         if method == "GET" and len(playlist.items) == 120:
             del playlist.items[:108]
             playlist.touch()
 
-    desk.household.sandbox.on_request = lose
+    publisher.household.sandbox.on_request = lose
     with pytest.raises(RetryLater):
-        desk.publish(NEXT)
-    desk.household.sandbox.on_request = None
-    assert desk.uris() == before
-    desk.publish(NEXT)
-    assert desk.uris() == uris
+        publisher.publish(NEXT)
+    publisher.household.sandbox.on_request = None
+    assert publisher.uris() == before
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris

@@ -7,18 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.publish_cases import Case, representative
-from benchmarks.publish_faults import DOCS, opened, table
-from benchmarks.publish_stage import Stage
+from benchmarks.publish_cases import PublishCase, representative
+from benchmarks.publish_faults import DOCS, open_bench, table
+from benchmarks.publish_stage import PublishBench
 
 
 @pytest.fixture(scope="module")
-def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, list[Case]]]:
-    with opened(tmp_path_factory.mktemp("publishing")) as ready:
+def on(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[PublishBench, list[PublishCase]]]:
+    with open_bench(tmp_path_factory.mktemp("publishing")) as ready:
         yield ready
 
 
-def test_the_playlist_is_whole_after_each_of_a_few(on: tuple[Stage, list[Case]]) -> None:
+def test_the_playlist_is_whole_after_each_of_a_few(
+    on: tuple[PublishBench, list[PublishCase]],
+) -> None:
     stage, every = on
     few = representative(every)
     assert len(few) >= 20
@@ -26,12 +30,14 @@ def test_the_playlist_is_whole_after_each_of_a_few(on: tuple[Stage, list[Case]])
     assert {name: outcome for name, outcome in outcomes.items() if not outcome.good} == {}
 
 
-def test_there_are_more_than_sixty_cases_none_twice(on: tuple[Stage, list[Case]]) -> None:
+def test_there_are_more_than_sixty_cases_none_twice(
+    on: tuple[PublishBench, list[PublishCase]],
+) -> None:
     _, every = on
     assert len({str(case) for case in every}) == len(every) > 60
 
 
-def test_the_page_shows_the_table_as_it_is(on: tuple[Stage, list[Case]]) -> None:
+def test_the_page_shows_the_table_as_it_is(on: tuple[PublishBench, list[PublishCase]]) -> None:
     _, every = on
     written = DOCS.read_text(encoding="utf-8")
     assert written == table(every), "run python -m benchmarks.publish_faults --write"

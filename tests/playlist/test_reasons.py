@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.evidence import History
-from smallhours.playlist.grounds import Feature, Grounds, Special, counts_of, features_of, seeds_of
-from smallhours.playlist.reasons import Reason, Teller, reason
+from smallhours.playlist.evidence import ListenerHistory
+from smallhours.playlist.reasons import Reason, ReasonWriter, reason
+from smallhours.playlist.track_evidence import (
+    FeatureValue,
+    IntentEvidence,
+    TrackEvidence,
+    relative_contributions,
+    strongest_seeds,
+    track_features,
+)
 from smallhours.playlist.wording import measure
 
-HISTORY = History(
+HISTORY = ListenerHistory(
     tracks=pd.DataFrame(
         {
             "artist": ["Slowdive", "Ride", "Sigur Rós", "Lush", "Slowdive"],
@@ -37,31 +44,33 @@ HISTORY = History(
     disliked=frozenset(),
 )
 PROFILE = pd.Series({"shoegaze": 0.5, "dream pop": 0.3, "jazz": 0.1})
-CALM = Feature("energy", 0.31, 0.12, predicted=True)
+CALM = FeatureValue("energy", 0.31, 0.12, predicted=True)
 ALISON = ("similar_track", "slowdive · alison")
 TRAIL = ("similar_track", "ride · vapour trail")
 
 
-def grounds(
+def track_evidence(
     *seeds: tuple[str, str],
     key: str = "low · lullaby",
     tags: Sequence[str] = (),
-    features: Sequence[Feature] = (),
+    features: Sequence[FeatureValue] = (),
     slot: str = "exploit",
     hours: str = "",
-    special: Special | None = None,
+    intent_evidence: IntentEvidence | None = None,
     counts: dict[str, float] | None = None,
-) -> Grounds:
-    return Grounds(key, "Low", seeds, tags, features, slot, 12, 5312, counts or {}, hours, special)
+) -> TrackEvidence:
+    return TrackEvidence(
+        key, "Low", seeds, tags, features, slot, 12, 5312, counts or {}, hours, intent_evidence
+    )
 
 
 def said(*seeds: tuple[str, str], **known: object) -> str:
-    return reason(grounds(*seeds, **known), HISTORY, PROFILE)  # type: ignore[arg-type]
+    return reason(track_evidence(*seeds, **known), HISTORY, PROFILE)  # type: ignore[arg-type]
 
 
-def told(*tracks: Grounds) -> list[Reason]:
-    teller = Teller(HISTORY, PROFILE, length=len(tracks))
-    return [teller.tell(track) for track in tracks]
+def told(*tracks: TrackEvidence) -> list[Reason]:
+    writer = ReasonWriter(HISTORY, PROFILE, length=len(tracks))
+    return [writer.write(track) for track in tracks]
 
 
 def test_it_names_the_seeds_the_tags_the_sound_and_the_hours() -> None:
@@ -91,9 +100,9 @@ def test_a_seed_that_was_neither_played_nor_saved_claims_nothing() -> None:
 
 def test_only_who_is_played_is_a_because() -> None:
     lush = ("similar_track", "lush · ladykillers")
-    for each in told(*[grounds(lush)] * 4):
+    for each in told(*[track_evidence(lush)] * 4):
         assert "because" not in each.text.lower()
-    assert any("because" in each.text.lower() for each in told(*[grounds(ALISON)] * 4))
+    assert any("because" in each.text.lower() for each in told(*[track_evidence(ALISON)] * 4))
 
 
 def test_two_seeds_are_two_artists_where_there_are_two() -> None:
@@ -124,7 +133,7 @@ def test_an_explorer_says_that_it_is_one() -> None:
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:
     assert said(tags=["jazz"]) == "Rank 12 of 5,312 by its tags; jazz."
-    (alone,) = told(grounds())
+    (alone,) = told(track_evidence())
     assert (alone.text, alone.kind) == ("Rank 12 of 5,312.", "rank")
 
 
@@ -135,7 +144,7 @@ def test_a_seed_that_the_listener_no_longer_has_is_not_named() -> None:
 def test_what_counted_most_for_this_track_leads() -> None:
     seeds = (ALISON, ("similar_artist", "ride"))
     by_track, by_artist = (
-        reason(grounds(*seeds, counts=counts), HISTORY, PROFILE)
+        reason(track_evidence(*seeds, counts=counts), HISTORY, PROFILE)
         for counts in ({"similar_track": 0.3}, {"similar_artist": 0.3})
     )
     assert by_track.startswith("Close to Slowdive")
@@ -143,20 +152,22 @@ def test_what_counted_most_for_this_track_leads() -> None:
 
 
 def test_what_a_list_is_for_is_said_and_its_names_only_once() -> None:
-    special = Special("tags", "tagged shoegaze", ("shoegaze",))
-    (only,) = told(grounds(ALISON, tags=["shoegaze", "jazz"], special=special))
+    intent_evidence = IntentEvidence("tags", "tagged shoegaze", ("shoegaze",))
+    (only,) = told(
+        track_evidence(ALISON, tags=["shoegaze", "jazz"], intent_evidence=intent_evidence)
+    )
     assert only.kind == "tags"
     assert only.text == "Tagged shoegaze; close to Slowdive – Alison (41 plays); jazz."
 
 
 def test_it_is_not_said_twice_that_something_is_played() -> None:
-    special = Special("hours", "you play Lush – Ladykillers on Sundays", ("lush",))
-    for each in told(*[grounds(ALISON, TRAIL, special=special)] * 5):
+    intent_evidence = IntentEvidence("hours", "you play Lush – Ladykillers on Sundays", ("lush",))
+    for each in told(*[track_evidence(ALISON, TRAIL, intent_evidence=intent_evidence)] * 5):
         assert "because you play" not in each.text.lower()
 
 
 def test_neighbours_do_not_read_alike() -> None:
-    alike = grounds(
+    alike = track_evidence(
         ALISON,
         TRAIL,
         ("similar_track", "slowdive · dagger"),
@@ -171,34 +182,36 @@ def test_neighbours_do_not_read_alike() -> None:
 
 
 def test_a_word_that_fits_a_whole_list_is_not_said_of_all_of_it() -> None:
-    texts = [each.text for each in told(*[grounds(ALISON, features=[CALM])] * 20)]
+    texts = [each.text for each in told(*[track_evidence(ALISON, features=[CALM])] * 20)]
     assert sum("calm" in text for text in texts) <= 3
-    times = told(*[grounds(ALISON, hours="Sunday mornings")] * 20)
+    times = told(*[track_evidence(ALISON, hours="Sunday mornings")] * 20)
     assert sum("Sunday mornings" in each.text for each in times) <= 3
 
 
 @pytest.mark.parametrize(
     "middling",
     [
-        Feature("energy", 0.55, None, predicted=False),
-        Feature("valence", 0.29, 0.25, predicted=True),  # its interval reaches the bright half
-        Feature("tempo", 120.0, None, predicted=False),
+        FeatureValue("energy", 0.55, None, predicted=False),
+        FeatureValue("valence", 0.29, 0.25, predicted=True),  # its interval reaches the bright half
+        FeatureValue("tempo", 120.0, None, predicted=False),
     ],
 )
-def test_what_does_not_stand_out_for_sure_is_not_worth_a_word(middling: Feature) -> None:
+def test_what_does_not_stand_out_for_sure_is_not_worth_a_word(middling: FeatureValue) -> None:
     assert said(("similar_artist", "ride"), features=[middling]) == (
         "By an artist near Ride (1 play)."
     )
 
 
 def test_the_feature_that_stands_out_most_is_told_as_measured_or_predicted() -> None:
-    features = [CALM, Feature("acousticness", 0.97, None, predicted=False)]
+    features = [CALM, FeatureValue("acousticness", 0.97, None, predicted=False)]
     assert "acoustic (measured acousticness .97)" in said(features=features)
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1.00"), (0.997, "1.00"), (0.8, ".80")])
 def test_figures_are_short(value: float, text: str) -> None:
-    assert f"energy {text})" in said(features=[Feature("energy", value, None, predicted=False)])
+    assert f"energy {text})" in said(
+        features=[FeatureValue("energy", value, None, predicted=False)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,11 +228,11 @@ def test_figures_are_short(value: float, text: str) -> None:
 def test_a_prediction_at_a_bound_claims_no_more_than_to_be_near_it(
     name: str, value: float, text: str
 ) -> None:
-    assert text in said(features=[Feature(name, value, 0.08, predicted=True)])
+    assert text in said(features=[FeatureValue(name, value, 0.08, predicted=True)])
 
 
 def test_a_tempo_has_no_bounds() -> None:
-    assert measure(Feature("tempo", 0.99, 4.0, predicted=True)) == (
+    assert measure(FeatureValue("tempo", 0.99, 4.0, predicted=True)) == (
         "predicted tempo 1 beats a minute"
     )
 
@@ -243,7 +256,7 @@ def test_every_name_and_count_in_a_reason_is_in_the_evidence(
     slot: str,
 ) -> None:
     plays = list(known.values())
-    history = History(
+    history = ListenerHistory(
         tracks=pd.DataFrame(
             {
                 "artist": list(known),
@@ -259,14 +272,14 @@ def test_every_name_and_count_in_a_reason_is_in_the_evidence(
         ),
         disliked=frozenset(),
     )
-    teller = Teller(history, pd.Series(dtype=float), length=len(tracks))
+    writer = ReasonWriter(history, pd.Series(dtype=float), length=len(tracks))
     for artist, seeds, tags in tracks:
         keyed = [
             (route, f"{name.lower()} · song" if route == "similar_track" else name.lower())
             for route, name in seeds
         ]
-        mine = Grounds(f"{artist.lower()} · new", artist, keyed, tags, (), slot, 7, 99)
-        text = teller.tell(mine).text
+        mine = TrackEvidence(f"{artist.lower()} · new", artist, keyed, tags, (), slot, 7, 99)
+        text = writer.write(mine).text
         evident = {artist.lower(), *(name.lower() for _, name in seeds), *map(str.lower, tags)}
         assert {name.lower() for name in re.findall(r"name\d+", text, re.IGNORECASE)} <= evident
         for name, count in re.findall(r"(Name\d+) \(([\d,]+) plays?\)", text):
@@ -277,9 +290,9 @@ def test_contributions_say_what_is_special_to_a_track() -> None:
     chosen = pd.DataFrame(
         {"by_near_tracks": [0.5, 0.3], "by_p_like": [0.2, 0.2]}, index=["a · b", "c · d"]
     )
-    counts = counts_of(chosen)
+    counts = relative_contributions(chosen)
     assert counts["a · b"] == pytest.approx({"similar_track": 0.1, "tags": 0.0})
-    assert counts_of(chosen[[]]) == {"a · b": {}, "c · d": {}}
+    assert relative_contributions(chosen[[]]) == {"a · b": {}, "c · d": {}}
 
 
 def test_what_was_measured_goes_before_what_was_predicted() -> None:
@@ -291,8 +304,8 @@ def test_what_was_measured_goes_before_what_was_predicted() -> None:
         ],
         columns=["track_key", "source", "feature", "value", "low", "high"],
     )
-    found = {feature.name: feature for feature in features_of(rows)["a · b"]}
-    assert found["energy"] == Feature("energy", 0.9, None, predicted=False)
+    found = {feature.name: feature for feature in track_features(rows)["a · b"]}
+    assert found["energy"] == FeatureValue("energy", 0.9, None, predicted=False)
     assert found["valence"].predicted
     assert found["valence"].margin == pytest.approx(0.15)
 
@@ -302,4 +315,4 @@ def test_seeds_are_recorded_strongest_first() -> None:
         [("a · b", "tag", "jazz", 0.1), ("a · b", "similar_artist", "ride", 0.7)],
         columns=["track_key", "route", "seed_key", "strength"],
     )
-    assert seeds_of(votes, pd.Index(["a · b", "c · d"])) == [["ride", "jazz"], []]
+    assert strongest_seeds(votes, pd.Index(["a · b", "c · d"])) == [["ride", "jazz"], []]

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.identity import artist_key_in, base_of
-from smallhours.playlist.rerank.picking import Balance, Caps
-from smallhours.playlist.selection import Draft, Limits, arrange, begun_surely
-from smallhours.wishes import Arc
+from smallhours.identity import artist_key_in, song_key_of
+from smallhours.playlist.rerank.picking import Caps, RerankWeights
+from smallhours.playlist.selection import Draft, Limits, defer_explored, separate_artists
+from smallhours.playlist_settings import Arc
 from tests.playlist.shortlists import falling, many, shortlist
 
 SILENCE = pd.DataFrame(columns=["energy", "tempo", "key", "mode"], dtype=float)
 
 
 def limits(size: int, reserve: int = 0, exploration: float = 0.0, artist: int = 2) -> Limits:
-    return Limits(size, reserve, exploration, Caps(artist, 9, 99), Balance(0.3, 0.5))
+    return Limits(size, reserve, exploration, Caps(artist, 9, 99), RerankWeights(0.3, 0.5))
 
 
 def draft(keys: list[str], wanted: Limits, seed: int = 1) -> Draft:
@@ -121,7 +121,7 @@ def test_no_surprise_stands_in_the_first_five_places_where_five_tracks_are_none(
 
 def test_what_follows_a_sure_beginning_keeps_an_artist_from_itself() -> None:
     keys = ["x · 1", *[f"{artist} · 1" for artist in "abcde"], "e · 2", "f · 1"]
-    assert begun_surely(keys, {"x · 1"}) == [*keys[1:6], "x · 1", "e · 2", "f · 1"]
+    assert defer_explored(keys, {"x · 1"}) == [*keys[1:6], "x · 1", "e · 2", "f · 1"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_follows_a_sure_beginning_keeps_an_artist_from_itself() -> None:
     ],
 )
 def test_arranging_separates_an_artists_tracks(tracks: list[str], expected: list[str]) -> None:
-    assert arrange(tracks) == expected
+    assert separate_artists(tracks) == expected
 
 
 ARTISTS = st.lists(st.sampled_from("abcdef"), max_size=30)
@@ -143,7 +143,7 @@ ARTISTS = st.lists(st.sampled_from("abcdef"), max_size=30)
 @given(ARTISTS)
 def test_no_artist_meets_itself_unless_it_has_more_than_half(artists: list[str]) -> None:
     tracks = [f"{artist} · {place}" for place, artist in enumerate(artists)]
-    arranged = arrange(tracks)
+    arranged = separate_artists(tracks)
     assert sorted(arranged) == sorted(tracks)
     meetings = sum(
         artist_key_in(one) == artist_key_in(two) for one, two in itertools.pairwise(arranged)
@@ -179,7 +179,7 @@ def test_whatever_the_candidates_the_list_keeps_to_its_limits(
     found = rows(keys, mine)
     inside = [*listed(found), *mine.reserve]
     assert len(listed(found)) <= size
-    assert len({base_of(key) for key in inside}) == len(inside)
+    assert len({song_key_of(key) for key in inside}) == len(inside)
     assert max(Counter(map(artist_key_in, inside)).values(), default=0) <= cap
     assert ((found["why_not"] == "") == found["position"].notna()).all()
     assert set(mine.propensity) == set(found.index[found["slot"] == "explore"])

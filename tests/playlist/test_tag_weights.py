@@ -1,6 +1,6 @@
 """Tests of the tags that count for a track."""
 
-from smallhours.playlist.tag_weights import says_something, weighted_tags
+from smallhours.playlist.tag_weights import is_descriptive, weighted_tags
 from smallhours.training.tags import Tags
 
 TAGS = Tags(
@@ -30,6 +30,6 @@ def test_spellings_of_a_tag_are_one_and_the_stronger_stands() -> None:
 
 
 def test_tags_about_the_tagger_and_the_artists_own_name_say_nothing() -> None:
-    assert not says_something("Seen Live", "slowdive · alison")
-    assert not says_something("Slowdive", "slowdive · alison")
-    assert says_something("shoegaze", "slowdive · alison")
+    assert not is_descriptive("Seen Live", "slowdive · alison")
+    assert not is_descriptive("Slowdive", "slowdive · alison")
+    assert is_descriptive("shoegaze", "slowdive · alison")

@@ -1,58 +1,61 @@
 """Tests of the check that a list is fit to replace yesterday's."""
 
-from smallhours.playlist.plan import Wanted
-from smallhours.playlist.wanted import Tonight, why_degenerate
-from smallhours.wishes import PlaylistWishes
+from smallhours.playlist.plan import PlannedTrack
+from smallhours.playlist.target_list import TargetList, degenerate_reason
+from smallhours.playlist_settings import PlaylistSettings
 
-WISHES = PlaylistWishes(shortest=3)
+WISHES = PlaylistSettings(shortest=3)
 
 
 def tonight(
     count: int, *, chosen: int | None = None, artists: int = 9, equal: bool = False
-) -> Tonight:
+) -> TargetList:
     wanted = tuple(
-        Wanted(f"a{n} · t", f"spotify:track:{n}", f"A{n % artists}", "T") for n in range(count)
+        PlannedTrack(f"a{n} · t", f"spotify:track:{n}", f"A{n % artists}", "T")
+        for n in range(count)
     )
     scores = tuple(0.5 if equal else 1 / (n + 1) for n in range(count))
-    return Tonight(wanted, count if chosen is None else chosen, scores, tuple(() for _ in wanted))
+    return TargetList(
+        wanted, count if chosen is None else chosen, scores, tuple(() for _ in wanted)
+    )
 
 
 def test_a_good_list_is_fit() -> None:
-    assert why_degenerate(tonight(5), WISHES) == ""
+    assert degenerate_reason(tonight(5), WISHES) == ""
 
 
 def test_one_that_is_too_short_says_its_numbers() -> None:
-    why = why_degenerate(tonight(2, chosen=4), WISHES)
+    why = degenerate_reason(tonight(2, chosen=4), WISHES)
     assert "has 2 tracks (of 4 chosen" in why
     assert "shortest allowed is 3" in why
 
 
 def test_one_whose_ids_do_not_resolve() -> None:
-    assert "Only 4 of the 10 tracks" in why_degenerate(tonight(4, chosen=10), WISHES)
+    assert "Only 4 of the 10 tracks" in degenerate_reason(tonight(4, chosen=10), WISHES)
 
 
 def test_one_artist() -> None:
-    assert "All 5 tracks of tonight's list are by A0" in why_degenerate(
+    assert "All 5 tracks of tonight's list are by A0" in degenerate_reason(
         tonight(5, artists=1), WISHES
     )
 
 
 def test_all_known() -> None:
     known = frozenset(f"a{n} · t" for n in range(5))
-    assert "the listener has played" in why_degenerate(tonight(5), WISHES, known=known)
-    assert why_degenerate(tonight(6), WISHES, known=known) == ""
+    assert "the listener has played" in degenerate_reason(tonight(5), WISHES, known=known)
+    assert degenerate_reason(tonight(6), WISHES, known=known) == ""
 
 
 def test_all_known_is_what_a_list_of_forgotten_music_is_for() -> None:
     known = frozenset(f"a{n} · t" for n in range(5))
-    forgotten = PlaylistWishes(shortest=3, not_played_days=180)
-    assert why_degenerate(tonight(5), forgotten, known=known) == ""
+    forgotten = PlaylistSettings(shortest=3, not_played_days=180)
+    assert degenerate_reason(tonight(5), forgotten, known=known) == ""
 
 
 def test_scores_that_are_all_equal() -> None:
-    assert "the same score, 0.500" in why_degenerate(tonight(5, equal=True), WISHES)
+    assert "the same score, 0.500" in degenerate_reason(tonight(5, equal=True), WISHES)
 
 
 def test_candidates_that_hold_nothing_of_what_the_listener_likes() -> None:
-    assert "held 0.4% of what" in why_degenerate(tonight(5), WISHES, recall=0.004)
-    assert why_degenerate(tonight(5), WISHES, recall=0.2) == ""
+    assert "held 0.4% of what" in degenerate_reason(tonight(5), WISHES, recall=0.004)
+    assert degenerate_reason(tonight(5), WISHES, recall=0.2) == ""

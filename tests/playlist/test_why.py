@@ -10,7 +10,7 @@ import pytest
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, RECOMMENDATIONS, TRACKS
-from smallhours.playlist.why import Answer, why
+from smallhours.playlist.explanation import TrackExplanation, explain_track
 from tests.lake.samples import play
 
 NIGHT = dt.date(2026, 11, 2)
@@ -41,8 +41,8 @@ def recommended(artist: str, title: str, **told: Any) -> dict[str, Any]:
     return row | {"reason": reason, "seeds": ["slowdive · alison"]} | told
 
 
-def asked(lake: Lake, artist: str, title: str) -> Answer:
-    return why(lake, ME, artist, title, night=None, intent="main")
+def asked(lake: Lake, artist: str, title: str) -> TrackExplanation:
+    return explain_track(lake, ME, artist, title, night=None, intent="main")
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_track_of_the_catalog_without_a_way_to_it_and_what_is_known_of_it(lake
 
 def test_a_night_without_a_list_is_an_error_that_says_where_to_look(lake: Lake) -> None:
     with pytest.raises(NotEnoughData, match="smallhours history"):
-        why(lake, ME, "Ride", "Leave", night=dt.date(2020, 1, 1), intent="main")
+        explain_track(lake, ME, "Ride", "Leave", night=dt.date(2020, 1, 1), intent="main")

@@ -8,28 +8,28 @@ import pytest
 from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.provider.connections import AirflowSecrets
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from tests.airflow_home import House
+from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
 
 @pytest.fixture
-def secrets(airflow_db: None, house: House) -> Iterator[AirflowSecrets]:
+def secrets(airflow_db: None, airflow_install: AirflowInstall) -> Iterator[AirflowSecrets]:
     """Yield the secrets of the environment and an Airflow database, which is emptied afterwards."""
     from airflow.models.connection import Connection
     from airflow.models.variable import Variable
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    del airflow_db, house
+    del airflow_db, airflow_install
     yield AirflowSecrets()
     with create_session() as session:
         session.execute(delete(Variable))
         session.execute(delete(Connection))
 
 
-def test_the_environment_needs_no_database(house: House) -> None:
-    del house
+def test_the_environment_needs_no_database(airflow_install: AirflowInstall) -> None:
+    del airflow_install
     found = AirflowSecrets()
 
     assert found.lastfm("ada").api_key == "5a4d" * 8
@@ -54,8 +54,12 @@ def test_a_missing_connection_is_named_and_how_to_add_it(
     assert f"AIRFLOW_CONN_{service.upper()}_NOBODY" in str(caught.value)
 
 
-def test_an_app_without_a_login_says_how_to_log_in(secrets: AirflowSecrets, house: House) -> None:
-    house.set_connection("spotify_ada", conn_type="spotify", login="app", password="secret")
+def test_an_app_without_a_login_says_how_to_log_in(
+    secrets: AirflowSecrets, airflow_install: AirflowInstall
+) -> None:
+    airflow_install.set_connection(
+        "spotify_ada", conn_type="spotify", login="app", password="secret"
+    )
 
     with pytest.raises(NeedsLogin, match="smallhours login spotify --listener ada"):
         secrets.spotify("ada")
@@ -63,16 +67,18 @@ def test_an_app_without_a_login_says_how_to_log_in(secrets: AirflowSecrets, hous
 
 
 def test_a_renewed_login_is_kept_and_used(secrets: AirflowSecrets) -> None:
-    secrets.keep_refresh_token("ada", "renewed-once")
+    secrets.store_refresh_token("ada", "renewed-once")
     assert secrets.spotify("ada").refresh_token == "renewed-once"
 
-    secrets.keep_refresh_token("ada", "renewed-twice")
+    secrets.store_refresh_token("ada", "renewed-twice")
     assert secrets.spotify("ada").refresh_token == "renewed-twice"
 
 
-def test_a_new_login_wins_over_an_older_renewal(secrets: AirflowSecrets, house: House) -> None:
-    secrets.keep_refresh_token("bruno", "renewed")
-    house.set_connection(
+def test_a_new_login_wins_over_an_older_renewal(
+    secrets: AirflowSecrets, airflow_install: AirflowInstall
+) -> None:
+    secrets.store_refresh_token("bruno", "renewed")
+    airflow_install.set_connection(
         "spotify_bruno",
         conn_type="spotify",
         login="sandbox-client",
@@ -86,7 +92,7 @@ def test_a_renewed_login_is_not_stored_in_the_clear(secrets: AirflowSecrets) -> 
     from airflow.utils.session import create_session
     from sqlalchemy import text
 
-    secrets.keep_refresh_token("ada", "very-secret-indeed")
+    secrets.store_refresh_token("ada", "very-secret-indeed")
 
     with create_session() as session:
         stored = session.execute(
@@ -96,8 +102,10 @@ def test_a_renewed_login_is_not_stored_in_the_clear(secrets: AirflowSecrets) -> 
     assert "very-secret-indeed" not in stored.val
 
 
-def test_a_login_is_written_into_the_connection(secrets: AirflowSecrets, house: House) -> None:
-    house.unset_connection("spotify_ada")
+def test_a_login_is_written_into_the_connection(
+    secrets: AirflowSecrets, airflow_install: AirflowInstall
+) -> None:
+    airflow_install.unset_connection("spotify_ada")
     store("spotify_ada", conn_type="spotify", login="app", password="secret")
 
     secrets.keep_login(SpotifyCredentials("app", "secret", "fresh", listener="ada"))

@@ -4,13 +4,13 @@ import pytest
 
 from smallhours.errors import SettingsError
 from smallhours.provider.hooks import LastfmHook, SpotifyHook
-from tests.airflow_home import House
+from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
 
-def test_a_good_connection_says_whose_it_is(house: House) -> None:
-    del house
+def test_a_good_connection_says_whose_it_is(airflow_install: AirflowInstall) -> None:
+    del airflow_install
 
     assert SpotifyHook("spotify_ada").test_connection() == (True, "Spotify knows this login: Ada.")
     assert LastfmHook("lastfm_ada").test_connection() == (
@@ -19,9 +19,9 @@ def test_a_good_connection_says_whose_it_is(house: House) -> None:
     )
 
 
-def test_a_bad_connection_says_what_to_do_and_no_secret(house: House) -> None:
-    house.set_connection("lastfm_ada", conn_type="lastfm", password="not-the-key")
-    house.set_connection(
+def test_a_bad_connection_says_what_to_do_and_no_secret(airflow_install: AirflowInstall) -> None:
+    airflow_install.set_connection("lastfm_ada", conn_type="lastfm", password="not-the-key")
+    airflow_install.set_connection(
         "spotify_ada",
         conn_type="spotify",
         login="sandbox-client",

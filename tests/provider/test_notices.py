@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-from smallhours.errors import DegeneratePlaylist, NeedsLogin, NotOurs, RetryLater
+from smallhours.errors import DegeneratePlaylist, NeedsLogin, PlaylistNotOwned, RetryLater
 from smallhours.provider import notices
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.settings import Settings, parse_settings
 from tests.airflow_home import airflow_db
-from tests.dags.conftest import AIRFLOWS_OWN
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS
 
 __all__ = ["airflow_db"]
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(AIRFLOWS_OWN)]
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
 NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
-TOLD = NotOurs("Our playlist lost its marker.", remedy="Put it back.")
+TOLD = PlaylistNotOwned("Our playlist lost its marker.", remedy="Put it back.")
 
 
-class Messenger:
+class NoticeReceiver:
     """A receiver of messages that Apprise can reach by `json://`."""
 
     def __init__(self) -> None:
@@ -46,9 +46,9 @@ class Messenger:
 
 
 @pytest.fixture
-def messenger(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Messenger]:
+def messenger(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[NoticeReceiver]:
     del airflow_db
-    made = Messenger()
+    made = NoticeReceiver()
     address = f"json://127.0.0.1:{made.server.server_port}/"
     connection = {"conn_type": "apprise", "extra": {"config": [{"path": address, "tag": "all"}]}}
     monkeypatch.setenv("AIRFLOW_CONN_MESSENGER", json.dumps(connection))
@@ -80,7 +80,7 @@ def test_tonights_list_is_told_with_its_counts_and_address() -> None:
         "outcome": "verified", "playlist_id": "abc", "tracks": 30, "added": 30, "removed": 28,
         "note": "30 tracks, 30 added, 28 removed.", "sleep": "12 tracks, 12 added.",
     }  # fmt: skip
-    told = notices.published("ada", "2026-11-02", summary)
+    told = notices.notice_of_playlist("ada", "2026-11-02", summary)
     assert told is not None
     assert told.title == "Smallhours: 30 tracks for ada"
     assert "30 added, 28 removed" in told.body
@@ -89,18 +89,22 @@ def test_tonights_list_is_told_with_its_counts_and_address() -> None:
 
 
 def test_a_night_that_changed_nothing_is_no_news() -> None:
-    assert notices.published("ada", "2026-11-02", {"outcome": "verified", "added": 0}) is None
-    assert notices.published("ada", "2026-11-02", {"outcome": "dry_run", "added": 9}) is None
+    assert (
+        notices.notice_of_playlist("ada", "2026-11-02", {"outcome": "verified", "added": 0}) is None
+    )
+    assert (
+        notices.notice_of_playlist("ada", "2026-11-02", {"outcome": "dry_run", "added": 9}) is None
+    )
 
 
 def test_what_an_error_means_to_the_listener() -> None:
-    kept = notices.trouble("ada", DegeneratePlaylist("4 tracks.", remedy="Look."))
+    kept = notices.notice_of_error("ada", DegeneratePlaylist("4 tracks.", remedy="Look."))
     assert kept is not None
     assert (kept.event, kept.body) == ("kept", "4 tracks. Look.")
-    needs = notices.trouble("ada", NeedsLogin("Spotify", "it ended.", remedy="Log in."))
+    needs = notices.notice_of_error("ada", NeedsLogin("Spotify", "it ended.", remedy="Log in."))
     assert needs is not None
     assert needs.event == "needs_you"
-    assert notices.trouble("ada", RetryLater("x", "busy.", remedy="Wait.", after=1)) is None
+    assert notices.notice_of_error("ada", RetryLater("x", "busy.", remedy="Wait.", after=1)) is None
 
 
 def test_a_service_that_is_set_aside_needs_the_listener() -> None:
@@ -115,7 +119,7 @@ def test_a_service_that_is_set_aside_needs_the_listener() -> None:
     ("days_ago", "when"), [(149, None), (150, "in 32 days"), (181, "tomorrow"), (183, None)]
 )
 def test_the_end_of_a_login_is_told_from_day_150_on(days_ago: int, when: str | None) -> None:
-    told = notices.login_ends(login(days_ago), NOW)
+    told = notices.notice_of_login_end(login(days_ago), NOW)
     assert (told is None) == (when is None)
     if told is not None and when is not None:
         assert when in told.title
@@ -123,19 +127,22 @@ def test_the_end_of_a_login_is_told_from_day_150_on(days_ago: int, when: str | N
         assert "secret-token" not in told.title + told.body
 
 
-def test_a_notice_reaches_the_listener_once_a_day(messenger: Messenger) -> None:
+def test_a_notice_reaches_the_listener_once_a_day(messenger: NoticeReceiver) -> None:
     for _ in range(2):
-        with pytest.raises(NotOurs), notices.telling(settings(), "ada"):
+        with pytest.raises(PlaylistNotOwned), notices.notify_on_error(settings(), "ada"):
             raise TOLD
     (message,) = messenger.got
     assert message["title"] == "Smallhours needs ada"
     assert message["message"] == str(TOLD)
 
 
-def test_only_what_the_settings_ask_for_is_told(messenger: Messenger) -> None:
-    with pytest.raises(NotOurs), notices.telling(settings(events=["published"]), "bo"):
+def test_only_what_the_settings_ask_for_is_told(messenger: NoticeReceiver) -> None:
+    with (
+        pytest.raises(PlaylistNotOwned),
+        notices.notify_on_error(settings(events=["published"]), "bo"),
+    ):
         raise TOLD
-    with pytest.raises(NotOurs), notices.telling(settings(connection=""), "bo"):
+    with pytest.raises(PlaylistNotOwned), notices.notify_on_error(settings(connection=""), "bo"):
         raise TOLD
     assert messenger.got == []
 
@@ -144,5 +151,5 @@ def test_a_notice_that_does_not_get_through_fails_nothing(
     airflow_db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     del airflow_db
-    notices.tell(settings(connection="nowhere"), "cy", notices.trouble("cy", TOLD))
+    notices.send_notice(settings(connection="nowhere"), "cy", notices.notice_of_error("cy", TOLD))
     assert "did not get through" in caplog.text

@@ -5,15 +5,15 @@ import datetime as dt
 import pytest
 from starlette.requests import Request
 
-from smallhours.provider.pages import login_warning, writes
-from tests.airflow_home import House
+from smallhours.provider.pages import login_warning, may_write
+from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
 
-def log_in(house: House, *, days_ago: int) -> None:
+def log_in(airflow_install: AirflowInstall, *, days_ago: int) -> None:
     at = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_ago)
-    house.set_connection(
+    airflow_install.set_connection(
         "spotify_ada",
         conn_type="spotify",
         login="sandbox-client",
@@ -22,15 +22,17 @@ def log_in(house: House, *, days_ago: int) -> None:
     )
 
 
-def test_a_fresh_login_needs_no_word(house: House) -> None:
-    log_in(house, days_ago=100)
+def test_a_fresh_login_needs_no_word(airflow_install: AirflowInstall) -> None:
+    log_in(airflow_install, days_ago=100)
 
     assert login_warning("ada") == ""
 
 
 @pytest.mark.parametrize(("days_ago", "says"), [(155, "it ends in 26 days"), (190, "it ended")])
-def test_from_day_150_on_the_pages_say_what_to_run(house: House, days_ago: int, says: str) -> None:
-    log_in(house, days_ago=days_ago)
+def test_from_day_150_on_the_pages_say_what_to_run(
+    airflow_install: AirflowInstall, days_ago: int, says: str
+) -> None:
+    log_in(airflow_install, days_ago=days_ago)
 
     told = login_warning("ada")
 
@@ -39,8 +41,8 @@ def test_from_day_150_on_the_pages_say_what_to_run(house: House, days_ago: int, 
     assert "refresh-ada" not in told
 
 
-def test_a_missing_connection_is_told_too(house: House) -> None:
-    house.unset_connection("spotify_ada")
+def test_a_missing_connection_is_told_too(airflow_install: AirflowInstall) -> None:
+    airflow_install.unset_connection("spotify_ada")
 
     assert "There is no Airflow connection `spotify_ada`" in login_warning("ada")
 
@@ -56,5 +58,6 @@ def test_who_may_start_runs_may_press_the_buttons(role: str, may: bool) -> None:
     create_auth_manager()
 
     assert (
-        writes(Request({"type": "http"}), SimpleAuthManagerUser(username="zoe", role=role)) is may
+        may_write(Request({"type": "http"}), SimpleAuthManagerUser(username="zoe", role=role))
+        is may
     )

@@ -22,15 +22,15 @@ from smallhours.errors import (
     SmallhoursError,
 )
 from smallhours.provider.assets import PartitionKey
-from smallhours.provider.tasks import AsTheErrorSays, StageStopped, is_overtaken, plain_errors
-from smallhours.schedule import Schedule
+from smallhours.provider.tasks import ErrorRetryPolicy, StageStopped, is_overtaken, one_line_errors
+from smallhours.schedule import ScheduleSettings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
 
 def stopped_by(error: SmallhoursError) -> StageStopped:
     """Return how a task ends when it meets an error."""
-    with pytest.raises(StageStopped) as caught, plain_errors():
+    with pytest.raises(StageStopped) as caught, one_line_errors():
         raise error
     return caught.value
 
@@ -51,13 +51,13 @@ def stopped_by(error: SmallhoursError) -> StageStopped:
 def test_what_only_a_person_can_put_right_fails_at_once(error: SmallhoursError) -> None:
     stopped = stopped_by(error)
 
-    assert AsTheErrorSays().evaluate(stopped, 1, 3).action is RetryAction.FAIL
+    assert ErrorRetryPolicy().evaluate(stopped, 1, 3).action is RetryAction.FAIL
 
 
 def test_a_short_wait_is_a_retry_after_it() -> None:
     stopped = stopped_by(RetryLater("Spotify", "a rate limit.", remedy="Wait.", after=7))
 
-    decision = AsTheErrorSays().evaluate(stopped, 1, 3)
+    decision = ErrorRetryPolicy().evaluate(stopped, 1, 3)
     assert decision.action is RetryAction.RETRY
     assert decision.retry_delay == dt.timedelta(seconds=7)
     assert decision.reason == "Spotify: a rate limit."
@@ -66,7 +66,7 @@ def test_a_short_wait_is_a_retry_after_it() -> None:
 def test_a_broken_reply_is_a_retry() -> None:
     stopped = stopped_by(BrokenReply("Last.fm", "no XML.", remedy="Wait."))
 
-    assert AsTheErrorSays().evaluate(stopped, 1, 3).action is RetryAction.RETRY
+    assert ErrorRetryPolicy().evaluate(stopped, 1, 3).action is RetryAction.RETRY
 
 
 @pytest.mark.parametrize("kind", [RetryLater, QuotaExceeded])
@@ -74,7 +74,7 @@ def test_a_long_wait_gives_the_worker_back_until_it_is_over(kind: type[RetryLate
     hour = dt.timedelta(hours=1)
     before = dt.datetime.now(dt.UTC)
 
-    with pytest.raises(AirflowRescheduleException) as caught, plain_errors():
+    with pytest.raises(AirflowRescheduleException) as caught, one_line_errors():
         raise kind("Spotify", "a quota.", remedy="Wait.", after=hour.total_seconds())
 
     assert before + hour <= caught.value.reschedule_date <= dt.datetime.now(dt.UTC) + hour
@@ -91,10 +91,10 @@ def test_the_log_gets_one_line_with_the_remedy(caplog: pytest.LogCaptureFixture)
 
 
 def test_what_nobody_foresaw_keeps_its_traceback_and_the_dags_own_retries() -> None:
-    with pytest.raises(ZeroDivisionError), plain_errors():
+    with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError
 
-    decision = AsTheErrorSays().evaluate(ZeroDivisionError(), 1, 3)
+    decision = ErrorRetryPolicy().evaluate(ZeroDivisionError(), 1, 3)
     assert decision.action is RetryAction.DEFAULT
 
 
@@ -129,4 +129,4 @@ def test_only_the_newest_of_the_scheduled_runs_that_were_missed_runs(
     due = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_late, minutes=1)
     run = DueRun(run_type, due)
 
-    assert is_overtaken(run, f"{due.minute} {due.hour} * * *", Schedule()) is overtaken
+    assert is_overtaken(run, f"{due.minute} {due.hour} * * *", ScheduleSettings()) is overtaken

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smallhours.provider.timetables import NightlyTimetable, settings_changed_at
-from tests.airflow_home import House
+from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
@@ -68,10 +68,10 @@ def test_it_survives_the_way_to_the_scheduler(since: dt.datetime | None) -> None
     assert after.partitioned_at_runtime
 
 
-def test_starts_count_from_when_the_settings_were_written(house: House) -> None:
+def test_starts_count_from_when_the_settings_were_written(airflow_install: AirflowInstall) -> None:
     written = settings_changed_at()
     assert written is not None
     assert dt.datetime.now(dt.UTC) - written < HOUR
 
-    house.settings.unlink()
+    airflow_install.settings.unlink()
     assert settings_changed_at() is None

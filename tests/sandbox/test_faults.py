@@ -7,7 +7,14 @@ import pylast
 import pytest
 import requests
 
-from smallhours.sandbox.faults import KINDS, Fault, FaultBook, FaultError, active, book
+from smallhours.sandbox.faults import (
+    KINDS,
+    Fault,
+    FaultBook,
+    FaultError,
+    active_fault,
+    fault_rules_of,
+)
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from tests.sandbox.lastfm_client import ask, network, post_faults
@@ -39,7 +46,7 @@ def test_every_kind_has_a_description_of_one_line() -> None:
 def test_a_rule_fires_after_some_calls_and_then_so_often() -> None:
     rules = FaultBook([Fault("server_error", after=2, times=2)])
 
-    fired = [rules.pick(("server_error",), "lastfm", (RECENT,)) is not None for _ in range(6)]
+    fired = [rules.next_fault(("server_error",), "lastfm", (RECENT,)) is not None for _ in range(6)]
 
     assert fired == [False, False, True, True, False, False]
 
@@ -47,9 +54,9 @@ def test_a_rule_fires_after_some_calls_and_then_so_often() -> None:
 def test_nought_times_is_until_it_is_cleared() -> None:
     rules = FaultBook([Fault("server_error", times=0)])
 
-    assert all(rules.pick(("server_error",), "lastfm", (RECENT,)) for _ in range(50))
+    assert all(rules.next_fault(("server_error",), "lastfm", (RECENT,)) for _ in range(50))
     rules.clear()
-    assert rules.pick(("server_error",), "lastfm", (RECENT,)) is None
+    assert rules.next_fault(("server_error",), "lastfm", (RECENT,)) is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,7 @@ def test_nought_times_is_until_it_is_cleared() -> None:
 def test_rules_choose_by_service_route_and_listener(
     rule: dict[str, str], service: str, route: str, user: str, *, fires: bool
 ) -> None:
-    assert Fault.from_json({"kind": "slow", **rule}).concerns(service, (route,), user) is fires
+    assert Fault.from_json({"kind": "slow", **rule}).applies_to(service, (route,), user) is fires
 
 
 @pytest.mark.parametrize(
@@ -93,11 +100,11 @@ def test_rules_that_make_no_sense_say_why(rule: object, words: str) -> None:
 
 def test_states_keep_their_rules_apart(small_world: Any) -> None:
     one, other = SandboxState(small_world), SandboxState(small_world)
-    book(one).add(Fault("null_items", times=0))
+    fault_rules_of(one).add(Fault("null_items", times=0))
 
     asked = {"service": "spotify", "route": "GET /v1/playlists/x/items"}
-    assert active(one, "null_items", **asked) is not None
-    assert active(other, "null_items", **asked) is None
+    assert active_fault(one, "null_items", **asked) is not None
+    assert active_fault(other, "null_items", **asked) is None
 
 
 # -- transport ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smallhours.sandbox.lastfm_index import LastfmIndex, plain
+from smallhours.sandbox.lastfm_index import LastfmIndex, normalised
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
@@ -208,7 +208,7 @@ def test_awkward_names_survive_xml_and_json(small_world: World) -> None:
     ],
 )
 def test_spellings_that_autocorrect_takes_for_the_same(written: str, right: str) -> None:
-    assert plain(written) == plain(right)
+    assert normalised(written) == normalised(right)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_spellings_that_autocorrect_takes_for_the_same(written: str, right: str)
     ],
 )
 def test_spellings_that_autocorrect_keeps_apart(one: str, other: str) -> None:
-    assert plain(one) != plain(other)
+    assert normalised(one) != normalised(other)
 
 
 def test_autocorrect_answers_with_the_corrected_names(sandbox: SandboxServer) -> None:

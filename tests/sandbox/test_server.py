@@ -17,8 +17,8 @@ from smallhours.sandbox.server import (
     SandboxOptions,
     SandboxServer,
     SandboxServerError,
-    introduction,
     open_state,
+    startup_lines,
 )
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
@@ -194,7 +194,7 @@ def start(state_file: Path, cache: Path, ready: str) -> tuple["subprocess.Popen[
         "from pathlib import Path\n"
         "from smallhours.sandbox.server import SandboxOptions, run\n"
         f"run(SandboxOptions(port=0, {options}, cache=Path({str(cache)!r}),\n"
-        f"    state_file=Path({str(state_file)!r})), say=lambda line: print(line, flush=True))\n"
+        f"    state_file=Path({str(state_file)!r})), echo=lambda line: print(line, flush=True))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -264,7 +264,7 @@ def test_a_log_without_tags_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_it_says_where_it_listens_and_what_it_lets_in(sandbox: SandboxServer) -> None:
-    said = "\n".join(introduction(sandbox))
+    said = "\n".join(startup_lines(sandbox))
 
     for fact in (sandbox.url, "5a4d" * 8, "sandbox-client", "sandbox-secret", "refresh-ada"):
         assert fact in said

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from smallhours.sandbox.faults import Fault, book
-from smallhours.sandbox.state import PlaylistItem
+from smallhours.sandbox.faults import Fault, fault_rules_of
+from smallhours.sandbox.state import SandboxPlaylistItem
 from tests.sandbox.spotify_world import ME, OTHER, Api, access_token, running
 
 
@@ -248,8 +248,10 @@ def test_gone_and_local_items_are_shown_as_such(api: Api) -> None:
     key = api.playlist(tracks=1)["id"]
     me = api.state.world.listeners[ME].spotify_id
     api.state.playlists[key].items += [
-        PlaylistItem(None, "spotify:track:" + "z" * 22, api.state.now, me),
-        PlaylistItem(None, "spotify:local:Some+Band:An+Album:A+Song:187", api.state.now, "gone"),
+        SandboxPlaylistItem(None, "spotify:track:" + "z" * 22, api.state.now, me),
+        SandboxPlaylistItem(
+            None, "spotify:local:Some+Band:An+Album:A+Song:187", api.state.now, "gone"
+        ),
     ]
     _, gone, local = api.get(items_path(key))["items"]
     assert (gone["item"], gone["track"], gone["is_local"]) == (None, None, False)
@@ -262,9 +264,9 @@ def test_gone_and_local_items_are_shown_as_such(api: Api) -> None:
 
 def test_null_items_on_request(api: Api) -> None:
     key = api.playlist(tracks=3)["id"]
-    book(api.state).add(Fault("null_items", count=2))
+    fault_rules_of(api.state).add(Fault("null_items", count=2))
     rows = api.get(items_path(key))["items"]
-    book(api.state).clear()
+    fault_rules_of(api.state).clear()
     assert [row["item"] is None for row in rows] == [True, True, False]
 
 
@@ -276,7 +278,9 @@ def test_a_write_may_be_acknowledged_and_not_done_or_done_in_part(
 ) -> None:
     key = api.playlist(tracks=4)["id"]
     first = api.contents(key)
-    book(api.state).add(Fault(kind, match="* /v1/playlists/*/items", count=count, times=3))
+    fault_rules_of(api.state).add(
+        Fault(kind, match="* /v1/playlists/*/items", count=count, times=3)
+    )
     more = api.uris(8)[4:]
     assert api.call("POST", items_path(key), json={"uris": more}).status_code == 201
     assert api.contents(key) == first + more[:done]
@@ -292,7 +296,7 @@ def test_reads_may_lag_one_write_behind(api: Api) -> None:
     key = api.playlist(tracks=2)["id"]
     before = api.get(f"/playlists/{key}")
     api.call("POST", items_path(key), json={"uris": api.uris(4)[2:]})
-    book(api.state).add(Fault("stale_reads", match="GET /v1/playlists/*", times=2))
+    fault_rules_of(api.state).add(Fault("stale_reads", match="GET /v1/playlists/*", times=2))
     assert api.get(f"/playlists/{key}") == before
     assert api.get(items_path(key))["total"] == 2
     assert api.get(items_path(key))["total"] == 4

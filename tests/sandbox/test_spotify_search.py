@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.sandbox.spotify_search import CatalogSearch, Query, WordIndex, parse_query, words
+from smallhours.sandbox.spotify_search import (
+    CatalogSearch,
+    SearchQuery,
+    WordIndex,
+    parse_query,
+    words,
+)
 from smallhours.sandbox.world import World
 from tests.sandbox.spotify_world import Api, retitled, running
 
@@ -117,7 +123,7 @@ def test_artists_and_albums_are_found_by_name() -> None:
 
 
 def test_popularity_decides_between_equal_matches() -> None:
-    hits = catalog().tracks(Query([], {"year": "1900-2100"}))
+    hits = catalog().tracks(SearchQuery([], {"year": "1900-2100"}))
     popularity = world().track_popularity[hits]
     assert (popularity[:-1] >= popularity[1:]).all()
 
@@ -126,7 +132,7 @@ def test_popularity_decides_between_equal_matches() -> None:
 def test_every_track_is_found_by_its_own_title_and_artist(track: int) -> None:
     title = world().track_title[track].replace('"', "")
     artist = world().artist_name[world().track_artist[track]]
-    hits = catalog().tracks(Query([], {"track": title, "artist": artist}))
+    hits = catalog().tracks(SearchQuery([], {"track": title, "artist": artist}))
     same = [other for other in hits[:10] if words(world().track_title[other]) == words(title)]
     assert same, (title, artist)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.simulate import day_rng, next_local_midnight, simulate_day
-from smallhours.sandbox.state import Playlist, SandboxState, SandboxStateError
+from smallhours.sandbox.state import SandboxPlaylist, SandboxState, SandboxStateError
 from smallhours.sandbox.world import World
 
 DAY = 86_400.0
@@ -21,7 +21,7 @@ def state(small_world: World) -> SandboxState:
     return SandboxState(small_world)
 
 
-def _with_playlist(state: SandboxState, tracks: list[int]) -> Playlist:
+def _with_playlist(state: SandboxState, tracks: list[int]) -> SandboxPlaylist:
     playlist = state.create_playlist("ada", "Smallhours", public=False)
     state.add_items(playlist, tracks)
     return playlist

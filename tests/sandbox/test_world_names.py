@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.sandbox.genres import load_genres, load_words
-from smallhours.sandbox.names import Namer, Script
+from smallhours.sandbox.names import NameGenerator, Script
 from smallhours.sandbox.titles import lastfm_titles
 
 
 @pytest.fixture(scope="module")
 def thousand_names() -> list[str]:
-    namer = Namer(np.random.default_rng(5))
+    namer = NameGenerator(np.random.default_rng(5))
     return [namer.artist()[0] for _ in range(3_000)]
 
 
@@ -30,7 +30,7 @@ def test_names_that_are_hard_to_join_by_occur(thousand_names: list[str], awkward
 
 @given(seed=st.integers(0, 10_000))
 def test_an_artist_never_uses_a_title_twice(seed: int) -> None:
-    namer = Namer(np.random.default_rng(seed))
+    namer = NameGenerator(np.random.default_rng(seed))
     taken: set[str] = set()
     titles = [namer.title(Script.JAPANESE, taken) for _ in range(40)]
     assert len({title.casefold() for title in titles}) == 40
@@ -38,7 +38,7 @@ def test_an_artist_never_uses_a_title_twice(seed: int) -> None:
 
 
 def test_artists_who_write_in_another_script_also_title_their_songs_in_it() -> None:
-    namer = Namer(np.random.default_rng(1))
+    namer = NameGenerator(np.random.default_rng(1))
     titles = [namer.title(Script.CYRILLIC, set()) for _ in range(40)]
     assert sum(bool(re.search("[А-я]", title)) for title in titles) > 20
 

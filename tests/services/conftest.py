@@ -6,25 +6,25 @@ import pytest
 
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import Playlist
-from tests.services.scripted import Naps
+from smallhours.services.spotify_replies import SpotifyPlaylist
+from tests.services.scripted import FakeSleep
 from tests.services.spotify_client import ADA, client_of
 
 
 @pytest.fixture
-def naps() -> Naps:
+def fake_sleep() -> FakeSleep:
     """Return the record of how long the clients meant to sleep."""
-    return Naps()
+    return FakeSleep()
 
 
 @pytest.fixture
-def spotify(sandbox: SandboxServer, naps: Naps) -> Iterator[SpotifyClient]:
-    with client_of(sandbox, ADA, naps) as client:
+def spotify(sandbox: SandboxServer, fake_sleep: FakeSleep) -> Iterator[SpotifyClient]:
+    with client_of(sandbox, ADA, fake_sleep) as client:
         yield client
 
 
 @pytest.fixture
-def mine(spotify: SpotifyClient) -> Playlist:
+def mine(spotify: SpotifyClient) -> SpotifyPlaylist:
     """Create a playlist with the client and return it."""
     return spotify.create_playlist("Smallhours", "made at night")
 

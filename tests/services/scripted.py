@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from smallhours.services.budget import TokenBucket
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry import RetryPolicy
 
 SECRET_KEY = "5a4d" * 8
 
@@ -86,13 +86,13 @@ def scripted(*replies: Reply) -> Iterator[ScriptedServer]:
         server.server_close()
 
 
-def no_hurry() -> TokenBucket:
+def unlimited_rate() -> TokenBucket:
     """Return a rate limit that no test reaches."""
     return TokenBucket(100_000, burst=1000)
 
 
 @dataclass
-class Naps:
+class FakeSleep:
     """A fake `sleep` that records how long it was called for."""
 
     seconds: list[float] = field(default_factory=list)
@@ -101,5 +101,5 @@ class Naps:
         self.seconds.append(seconds)
 
     @property
-    def patience(self) -> Patience:
-        return Patience(sleep=self)
+    def retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(sleep=self)

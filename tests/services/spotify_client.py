@@ -3,32 +3,32 @@
 import requests
 
 from smallhours.sandbox.server import SandboxServer
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import Spotify
-from tests.services.scripted import Naps, no_hurry
+from smallhours.settings import SpotifySettings
+from tests.services.scripted import FakeSleep, unlimited_rate
 
 ADA = SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada", listener="ada")
 
 
-def settings_of(sandbox: SandboxServer) -> Spotify:
-    return Spotify(api_url=sandbox.spotify_url, accounts_url=f"{sandbox.url}/", timeout_s=2)
+def settings_of(sandbox: SandboxServer) -> SpotifySettings:
+    return SpotifySettings(api_url=sandbox.spotify_url, accounts_url=f"{sandbox.url}/", timeout_s=2)
 
 
 def client_of(
     sandbox: SandboxServer,
     credentials: SpotifyCredentials,
-    naps: Naps,
-    budget: TokenBucket | None = None,
-    patience: Patience | None = None,
+    fake_sleep: FakeSleep,
+    rate_limit: TokenBucket | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> SpotifyClient:
     return SpotifyClient(
         credentials,
         settings=settings_of(sandbox),
-        budget=budget or no_hurry(),
-        patience=patience or naps.patience,
+        rate_limit=rate_limit or unlimited_rate(),
+        retry_policy=retry_policy or fake_sleep.retry_policy,
     )
 
 

@@ -12,26 +12,28 @@ from smallhours.errors import BrokenReply, Refused, RetryLater
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.acousticbrainz import (
     FEATURES,
-    MOST_IDS,
+    MAX_IDS,
     AcousticbrainzClient,
     parse_documents,
 )
-from smallhours.services.json_reply import Json
-from smallhours.settings import Acousticbrainz
-from tests.services.scripted import Naps, Reply, no_hurry, scripted
+from smallhours.services.json_cursor import JsonCursor
+from smallhours.settings import AcousticbrainzSettings
+from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 MBID = "0a8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b01"
 OTHER = "1b8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b02"
 
 
-def client_at(url: str, naps: Naps) -> AcousticbrainzClient:
-    settings = Acousticbrainz(api_url=f"{url}/api/v1/", timeout_s=5)
-    return AcousticbrainzClient(settings=settings, budget=no_hurry(), patience=naps.patience)
+def client_at(url: str, fake_sleep: FakeSleep) -> AcousticbrainzClient:
+    settings = AcousticbrainzSettings(api_url=f"{url}/api/v1/", timeout_s=5)
+    return AcousticbrainzClient(
+        settings=settings, rate_limit=unlimited_rate(), retry_policy=fake_sleep.retry_policy
+    )
 
 
 @pytest.fixture
-def client(sandbox: SandboxServer, naps: Naps) -> Iterator[AcousticbrainzClient]:
-    with client_at(f"{sandbox.url}/acousticbrainz", naps) as made:
+def client(sandbox: SandboxServer, fake_sleep: FakeSleep) -> Iterator[AcousticbrainzClient]:
+    with client_at(f"{sandbox.url}/acousticbrainz", fake_sleep) as made:
         yield made
 
 
@@ -45,7 +47,7 @@ def low(**parts: Any) -> dict[str, Any]:
 
 
 def read(level: str, reply: object) -> dict[str, float]:
-    return parse_documents(Json("AcousticBrainz", reply), level, [MBID]).get(MBID, {})
+    return parse_documents(JsonCursor("AcousticBrainz", reply), level, [MBID]).get(MBID, {})
 
 
 def test_a_known_recording_has_what_the_archive_can_tell_and_no_more(
@@ -75,7 +77,7 @@ def test_25_ids_are_asked_for_at_once_on_either_level(
     client: AcousticbrainzClient, mbids: list[str]
 ) -> None:
     client.audio_features(mbids)
-    batches = -(-len(mbids) // MOST_IDS)
+    batches = -(-len(mbids) // MAX_IDS)
     assert client.calls == {"GET low-level": batches, "GET high-level": batches}
 
 
@@ -122,36 +124,36 @@ def test_probabilities_are_of_the_class_and_not_of_the_verdict() -> None:
     assert read("high-level", reply) == {"instrumentalness": 0.2}
 
 
-def test_a_rate_limit_says_how_long_to_wait(naps: Naps) -> None:
+def test_a_rate_limit_says_how_long_to_wait(fake_sleep: FakeSleep) -> None:
     limit = Reply(b'{"message": "slow down"}', 429, {"X-RateLimit-Reset-In": "7"})
-    with scripted(limit) as server, client_at(server.url, naps) as client:
+    with scripted(limit) as server, client_at(server.url, fake_sleep) as client:
         with pytest.raises(RetryLater) as caught:
             client.audio_features([MBID])
         assert caught.value.after == 7
 
 
-def test_trouble_is_tried_again_and_then_handed_on(naps: Naps) -> None:
-    with scripted(Reply(b"<html>", 503)) as server, client_at(server.url, naps) as client:
+def test_trouble_is_tried_again_and_then_handed_on(fake_sleep: FakeSleep) -> None:
+    with scripted(Reply(b"<html>", 503)) as server, client_at(server.url, fake_sleep) as client:
         with pytest.raises(RetryLater):
             client.audio_features([MBID])
         assert len(server.seen) == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>closed</html>", b"[]", b'{"mbid_mapping": 3}'])
-def test_what_is_no_answer_is_never_an_absence(naps: Naps, body: bytes) -> None:
+def test_what_is_no_answer_is_never_an_absence(fake_sleep: FakeSleep, body: bytes) -> None:
     with (
         scripted(Reply(body)) as server,
-        client_at(server.url, naps) as client,
+        client_at(server.url, fake_sleep) as client,
         pytest.raises(BrokenReply),
     ):
         client.audio_features([MBID])
 
 
-def test_a_refusal_says_how_to_switch_it_off(naps: Naps) -> None:
+def test_a_refusal_says_how_to_switch_it_off(fake_sleep: FakeSleep) -> None:
     gone = Reply(b'{"message": "AcousticBrainz has closed"}', 410)
     with (
         scripted(gone) as server,
-        client_at(server.url, naps) as client,
+        client_at(server.url, fake_sleep) as client,
         pytest.raises(Refused, match="enabled = false"),
     ):
         client.audio_features([MBID])

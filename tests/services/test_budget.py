@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import QuotaExceeded
-from smallhours.services.budget import TokenBucket, shared_budget
+from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
 
 
 class FakeClock:
@@ -168,8 +168,8 @@ def test_the_daily_limit_outlives_the_process(tmp_path: Path) -> None:
 
 
 def test_one_process_has_one_bucket_per_service_and_rate() -> None:
-    assert shared_budget("A", 4) is shared_budget("A", 4)
-    assert shared_budget("A", 4) is not shared_budget("B", 4)
+    assert shared_rate_limit("A", 4) is shared_rate_limit("A", 4)
+    assert shared_rate_limit("A", 4) is not shared_rate_limit("B", 4)
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

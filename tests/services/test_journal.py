@@ -22,12 +22,12 @@ from smallhours.errors import (
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services import journal as journals
-from smallhours.services.journal import OLDEST_S, Journal
+from smallhours.services.journal import MAX_AGE_S, Journal
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import Reccobeats, Spotify
-from tests.services.scripted import SECRET_KEY, Reply, no_hurry, scripted
+from smallhours.settings import ReccobeatsSettings, SpotifySettings
+from tests.services.scripted import SECRET_KEY, Reply, scripted, unlimited_rate
 from tests.services.spotify_client import ADA
 
 RUN = "2026-11-02 until 2026-11-03T00:00:00+00:00"
@@ -90,7 +90,7 @@ def test_another_night_asks_anew(folder: Path) -> None:
     assert kept(folder, "a") == [None]
 
 
-@pytest.mark.parametrize(("later_s", "reply"), [(OLDEST_S - 1, "one"), (OLDEST_S + 1, None)])
+@pytest.mark.parametrize(("later_s", "reply"), [(MAX_AGE_S - 1, "one"), (MAX_AGE_S + 1, None)])
 def test_hours_later_the_same_night_asks_anew(
     folder: Path, later_s: float, reply: str | None
 ) -> None:
@@ -171,10 +171,10 @@ def test_whatever_the_file_holds_it_is_a_reply_or_none(
 def test_what_was_decided_stays_decided(folder: Path) -> None:
     journal = Journal(folder, RUN)
     with killed(journal):
-        assert journal.decided("begin", "2010") == "2010"
-    assert Journal().decided("begin", "2026") == "2026"
+        assert journal.decide_once("begin", "2010") == "2010"
+    assert Journal().decide_once("begin", "2026") == "2026"
     with journal.of(STAGE):
-        assert journal.decided("begin", "2026") == "2010"
+        assert journal.decide_once("begin", "2026") == "2010"
 
 
 def test_it_grows_no_further_than_two_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,19 +239,19 @@ def lastfm_at(sandbox: SandboxServer, journal: Journal) -> LastfmClient:
         api_url=f"{sandbox.url}/2.0/",
         calls_per_second=1000,
         timeout_s=5,
-        budget=no_hurry(),
+        rate_limit=unlimited_rate(),
         journal=journal,
     )
 
 
 def reccobeats_at(sandbox: SandboxServer, journal: Journal) -> ReccobeatsClient:
-    settings = Reccobeats(api_url=sandbox.reccobeats_url)
-    return ReccobeatsClient(settings=settings, budget=no_hurry(), journal=journal)
+    settings = ReccobeatsSettings(api_url=sandbox.reccobeats_url)
+    return ReccobeatsClient(settings=settings, rate_limit=unlimited_rate(), journal=journal)
 
 
 def spotify_at(sandbox: SandboxServer, journal: Journal) -> SpotifyClient:
-    settings = Spotify(api_url=f"{sandbox.url}/v1/", accounts_url=f"{sandbox.url}/")
-    return SpotifyClient(ADA, settings=settings, budget=no_hurry(), journal=journal)
+    settings = SpotifySettings(api_url=f"{sandbox.url}/v1/", accounts_url=f"{sandbox.url}/")
+    return SpotifyClient(ADA, settings=settings, rate_limit=unlimited_rate(), journal=journal)
 
 
 def tags(sandbox: SandboxServer, journal: Journal) -> tuple[object, int]:
@@ -320,7 +320,7 @@ def lastfm_of(url: str, journal: Journal) -> LastfmClient:
         api_url=url,
         calls_per_second=1000,
         timeout_s=5,
-        budget=no_hurry(),
+        rate_limit=unlimited_rate(),
         journal=journal,
     )
 

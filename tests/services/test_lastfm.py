@@ -12,24 +12,26 @@ from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, Source
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.lastfm import LastfmClient, NoSuchPage
-from tests.services.scripted import Naps, no_hurry
+from tests.services.scripted import FakeSleep, unlimited_rate
 
 
-def client_of(sandbox: SandboxServer, naps: Naps, key: str = LASTFM_API_KEY) -> LastfmClient:
+def client_of(
+    sandbox: SandboxServer, fake_sleep: FakeSleep, key: str = LASTFM_API_KEY
+) -> LastfmClient:
     return LastfmClient(
         key,
         api_url=sandbox.lastfm_url,
         calls_per_second=4,
         timeout_s=2,
-        budget=no_hurry(),
-        patience=naps.patience,
+        rate_limit=unlimited_rate(),
+        retry_policy=fake_sleep.retry_policy,
         listener="ada",
     )
 
 
 @pytest.fixture
-def lastfm(sandbox: SandboxServer, naps: Naps) -> Iterator[LastfmClient]:
-    with client_of(sandbox, naps) as client:
+def lastfm(sandbox: SandboxServer, fake_sleep: FakeSleep) -> Iterator[LastfmClient]:
+    with client_of(sandbox, fake_sleep) as client:
         yield client
 
 
@@ -233,11 +235,11 @@ def test_threads_share_a_client(lastfm: LastfmClient, sandbox: SandboxServer) ->
     ids=lambda fault: f"{fault['kind']}{fault.get('code', '')}",
 )
 def test_a_passing_fault_is_tried_again_within_the_call(
-    lastfm: LastfmClient, sandbox: SandboxServer, naps: Naps, fault: dict[str, object]
+    lastfm: LastfmClient, sandbox: SandboxServer, fake_sleep: FakeSleep, fault: dict[str, object]
 ) -> None:
     misbehave(sandbox, **fault, times=2)
     assert lastfm.user_info("ada").name == "ada"
-    assert naps.seconds == [1.0, 2.0]
+    assert fake_sleep.seconds == [1.0, 2.0]
     assert lastfm.calls["user.getInfo"] == 3
 
 
@@ -266,7 +268,7 @@ def test_a_lasting_fault_ends_in_a_typed_error_after_three_tries(
 
 @pytest.mark.parametrize("status", [429, 200])
 def test_a_rate_limit_is_handed_on_with_a_growing_wait(
-    lastfm: LastfmClient, sandbox: SandboxServer, naps: Naps, status: int
+    lastfm: LastfmClient, sandbox: SandboxServer, fake_sleep: FakeSleep, status: int
 ) -> None:
     misbehave(sandbox, kind="rate_limit", service="lastfm", status=status, times=3)
     waits = []
@@ -275,7 +277,7 @@ def test_a_rate_limit_is_handed_on_with_a_growing_wait(
             lastfm.user_info("ada")
         waits.append(caught.value.after)
     assert waits == [60, 120, 240]
-    assert not naps.seconds
+    assert not fake_sleep.seconds
     assert lastfm.user_info("ada").name == "ada"
 
 
@@ -289,11 +291,11 @@ def test_a_private_profile_says_which_switch_to_turn(
 
 
 def test_a_wrong_key_names_the_connection_and_never_itself(
-    sandbox: SandboxServer, naps: Naps, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxServer, fake_sleep: FakeSleep, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     key = "ab12" * 8
-    client = client_of(sandbox, naps, key)
+    client = client_of(sandbox, fake_sleep, key)
     with pytest.raises(Refused, match="`lastfm_ada`") as caught:
         client.user_info("ada")
     assert key not in f"{caught.value!r} {caught.value} {client!r} {caplog.text}"
@@ -344,14 +346,14 @@ def test_a_suspended_key_says_to_stop(lastfm: LastfmClient, sandbox: SandboxServ
     assert lastfm.calls.total() == 1
 
 
-def test_no_server_at_all_is_a_reason_to_retry_later(naps: Naps) -> None:
+def test_no_server_at_all_is_a_reason_to_retry_later(fake_sleep: FakeSleep) -> None:
     client = LastfmClient(
         "key",
         api_url="http://127.0.0.1:9/2.0/",
         calls_per_second=4,
         timeout_s=1,
-        budget=no_hurry(),
-        patience=naps.patience,
+        rate_limit=unlimited_rate(),
+        retry_policy=fake_sleep.retry_policy,
     )
     with pytest.raises(RetryLater, match="internet connection"):
         client.user_info("ada")

@@ -11,20 +11,20 @@ from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_pro import PRO_ONLY_FROM, key_outlook
-from tests.services.scripted import Naps, no_hurry
+from tests.services.scripted import FakeSleep, unlimited_rate
 
 THE_DAY_BEFORE = PRO_ONLY_FROM - dt.timedelta(days=1)
 
 
 @pytest.fixture
-def lastfm(sandbox: SandboxServer, naps: Naps) -> Iterator[LastfmClient]:
+def lastfm(sandbox: SandboxServer, fake_sleep: FakeSleep) -> Iterator[LastfmClient]:
     with LastfmClient(
         LASTFM_API_KEY,
         api_url=sandbox.lastfm_url,
         calls_per_second=4,
         timeout_s=2,
-        budget=no_hurry(),
-        patience=naps.patience,
+        rate_limit=unlimited_rate(),
+        retry_policy=fake_sleep.retry_policy,
         listener="ada",
     ) as client:
         yield client

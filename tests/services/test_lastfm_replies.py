@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply
 from smallhours.services import lastfm_replies as replies
-from smallhours.services.lastfm_wire import parse_xml
+from smallhours.services.lastfm_transport import parse_xml
 
 PARSERS: dict[str, Callable[[Element], Any]] = {
     "recenttracks": lambda root: replies.parse_scrobbles(root, "ada"),
@@ -81,7 +81,7 @@ def test_any_reply_gives_rows_or_broken_reply(
         assert kept + skipped == sum(row.tag == "track" for row in rows)
         assert all(row.artist and row.title for row in got.scrobbles)
         assert all(row.played_at >= replies.FIRST_SCROBBLE for row in got.scrobbles)
-    elif isinstance(got, replies.Tags):
+    elif isinstance(got, replies.LastfmTags):
         assert all(tag.name and 0 <= tag.count <= 100 for tag in got.tags)
 
 

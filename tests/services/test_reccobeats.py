@@ -18,17 +18,19 @@ from smallhours.errors import (
     SourceRefused,
 )
 from smallhours.sandbox.server import SandboxServer
-from smallhours.services.json_reply import Json
+from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.reccobeats import FEATURES, ReccobeatsClient, parse_features
-from smallhours.settings import Reccobeats
-from tests.services.scripted import Naps, Reply, no_hurry, scripted
+from smallhours.settings import ReccobeatsSettings
+from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 ONE, TWO, THREE = "1" * 22, "2" * 22, "3" * 22
 
 
 def client_at(url: str) -> ReccobeatsClient:
-    settings = Reccobeats(api_url=url, timeout_s=2)
-    return ReccobeatsClient(settings=settings, budget=no_hurry(), patience=Naps().patience)
+    settings = ReccobeatsSettings(api_url=url, timeout_s=2)
+    return ReccobeatsClient(
+        settings=settings, rate_limit=unlimited_rate(), retry_policy=FakeSleep().retry_policy
+    )
 
 
 @pytest.fixture
@@ -70,13 +72,13 @@ def test_nothing_asked_is_no_call(reccobeats: ReccobeatsClient) -> None:
 
 def test_rows_are_joined_by_link_never_by_position() -> None:
     content = [row(THREE, energy=0.3), row("9" * 22, energy=0.9), row(ONE, energy=0.1)]
-    got = parse_features(Json("R", {"content": content}), [ONE, TWO, THREE])
+    got = parse_features(JsonCursor("R", {"content": content}), [ONE, TWO, THREE])
     assert got == {ONE: {"energy": 0.1}, THREE: {"energy": 0.3}}
 
 
 def test_the_first_of_several_rows_for_an_isrc_counts_and_gaps_are_left_out() -> None:
     content = [row(ONE, "X1", energy=0.1, tempo=None), row(TWO, "X1", energy=0.2), row(THREE)]
-    got = parse_features(Json("R", {"content": content}), ["X1", THREE])
+    got = parse_features(JsonCursor("R", {"content": content}), ["X1", THREE])
     assert got == {"X1": {"energy": 0.1}}
 
 
@@ -99,7 +101,7 @@ ROWS = st.fixed_dictionaries(
 @given(VALUES | st.fixed_dictionaries({"content": VALUES | st.lists(ROWS | VALUES, max_size=4)}))
 def test_any_reply_gives_finite_features_of_what_was_asked_or_broken_reply(reply: Any) -> None:
     try:
-        got = parse_features(Json("R", reply), [ONE, "X1"])
+        got = parse_features(JsonCursor("R", reply), [ONE, "X1"])
     except BrokenReply:
         return
     assert set(got) <= {ONE, "X1"}

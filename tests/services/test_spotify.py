@@ -10,8 +10,8 @@ from smallhours.errors import NotFound, Refused, ServiceError
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from smallhours.services.spotify import SpotifyClient, TimeRange
-from smallhours.services.spotify_replies import Playlist
-from tests.services.scripted import Naps
+from smallhours.services.spotify_replies import SpotifyPlaylist
+from tests.services.scripted import FakeSleep
 from tests.services.spotify_client import ADA, client_of, misbehave
 
 # What is read
@@ -121,7 +121,9 @@ def test_contains_refuses_what_spotipy_would_drop_silently(spotify: SpotifyClien
 # What is written
 
 
-def test_a_new_playlist_is_private_and_listed(spotify: SpotifyClient, mine: Playlist) -> None:
+def test_a_new_playlist_is_private_and_listed(
+    spotify: SpotifyClient, mine: SpotifyPlaylist
+) -> None:
     assert (mine.name, mine.description, mine.public) == ("Smallhours", "made at night", False)
     assert mine.owner_id == spotify.me().id
     listed = {each.id: each for each in spotify.playlists()}
@@ -129,7 +131,7 @@ def test_a_new_playlist_is_private_and_listed(spotify: SpotifyClient, mine: Play
 
 
 def test_a_replaced_playlist_reads_back_in_order(
-    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     snapshot = spotify.replace_items(mine.id, uris[:100])
     assert snapshot != mine.snapshot_id
@@ -143,7 +145,7 @@ def test_a_replaced_playlist_reads_back_in_order(
 
 
 def test_items_are_added_and_removed(
-    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     spotify.replace_items(mine.id, uris[:2])
     snapshot = spotify.add_items(mine.id, uris[2:4])
@@ -152,21 +154,21 @@ def test_items_are_added_and_removed(
 
 
 def test_a_playlist_is_emptied_by_nothing(
-    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     spotify.replace_items(mine.id, uris[:2])
     spotify.replace_items(mine.id, [])
     assert spotify.playlist_items(mine.id) == []
 
 
-def test_details_change_one_by_one(spotify: SpotifyClient, mine: Playlist) -> None:
+def test_details_change_one_by_one(spotify: SpotifyClient, mine: SpotifyPlaylist) -> None:
     spotify.change_details(mine.id, description="new words")
     got = spotify.playlist(mine.id)
     assert (got.name, got.description, got.public) == ("Smallhours", "new words", False)
 
 
 def test_items_come_in_anywhere_move_and_go(
-    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     a, b, c, d = uris[:4]
     spotify.add_items(mine.id, [a, b])
@@ -179,7 +181,9 @@ def test_items_come_in_anywhere_move_and_go(
     assert [item.uri for item in spotify.playlist_items(mine.id)] == [d, a]
 
 
-def test_an_episode_comes_in_and_goes_by_its_uri(spotify: SpotifyClient, mine: Playlist) -> None:
+def test_an_episode_comes_in_and_goes_by_its_uri(
+    spotify: SpotifyClient, mine: SpotifyPlaylist
+) -> None:
     episode = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
     snapshot = spotify.add_items(mine.id, [episode])
     (item,) = spotify.playlist_items(mine.id)
@@ -189,14 +193,14 @@ def test_an_episode_comes_in_and_goes_by_its_uri(spotify: SpotifyClient, mine: P
 
 
 def test_a_cover_needs_a_permission_of_its_own(
-    spotify: SpotifyClient, sandbox: SandboxServer, mine: Playlist
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: SpotifyPlaylist
 ) -> None:
     picture = b"\xff\xd8\xff a picture"
     with pytest.raises(Refused, match="lacks a permission"):
         spotify.upload_cover(mine.id, picture)
     accounts = accounts_of(sandbox.state)
     token = accounts.issue_refresh_token(Grant("ada", SCOPES))
-    with client_of(sandbox, replace(ADA, refresh_token=token), Naps()) as allowed:
+    with client_of(sandbox, replace(ADA, refresh_token=token), FakeSleep()) as allowed:
         allowed.upload_cover(mine.id, picture)
         assert sandbox.state.playlists[mine.id].cover
         with pytest.raises(ServiceError, match="413"):
@@ -204,14 +208,14 @@ def test_a_cover_needs_a_permission_of_its_own(
 
 
 def test_more_than_a_hundred_items_are_never_sent(
-    spotify: SpotifyClient, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     with pytest.raises(ValueError, match="at most 100"):
         spotify.replace_items(mine.id, uris)
 
 
 def test_rows_whose_track_is_gone_stay_rows(
-    spotify: SpotifyClient, sandbox: SandboxServer, mine: Playlist, uris: list[str]
+    spotify: SpotifyClient, sandbox: SandboxServer, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     spotify.replace_items(mine.id, uris[:3])
     misbehave(sandbox, kind="null_items", count=2)

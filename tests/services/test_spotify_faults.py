@@ -6,12 +6,12 @@ import pytest
 
 from smallhours.errors import BrokenReply, NeedsLogin, QuotaExceeded, Refused, RetryLater
 from smallhours.sandbox.server import SandboxServer
-from smallhours.services.budget import TokenBucket
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.patience import Patience
+from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import Playlist
-from tests.services.scripted import Naps, no_hurry
+from smallhours.services.spotify_replies import SpotifyPlaylist
+from tests.services.scripted import FakeSleep, unlimited_rate
 from tests.services.spotify_client import ADA, client_of, misbehave, settings_of
 
 # The login
@@ -27,19 +27,19 @@ def test_one_access_token_serves_many_threads(
     assert spotify.calls == {"GET tracks/{id}": 40, "POST api/token": 1}
 
 
-def test_a_login_by_pkce_needs_no_secret(sandbox: SandboxServer, naps: Naps) -> None:
+def test_a_login_by_pkce_needs_no_secret(sandbox: SandboxServer, fake_sleep: FakeSleep) -> None:
     pkce = SpotifyCredentials("sandbox-client", None, "refresh-bruno", listener="bruno")
-    with client_of(sandbox, pkce, naps) as client:
+    with client_of(sandbox, pkce, fake_sleep) as client:
         assert client.me().id == sandbox.state.world.listeners["bruno"].spotify_id
 
 
 @pytest.mark.parametrize("token", ["expired-ada", "revoked-ada", "nonsense-hush"])
 def test_an_ended_login_says_how_to_log_in_again(
-    sandbox: SandboxServer, naps: Naps, token: str
+    sandbox: SandboxServer, fake_sleep: FakeSleep, token: str
 ) -> None:
     ended = SpotifyCredentials("sandbox-client", "sandbox-secret", token, listener="ada")
     with (
-        client_of(sandbox, ended, naps) as client,
+        client_of(sandbox, ended, fake_sleep) as client,
         pytest.raises(NeedsLogin, match="smallhours login spotify --listener ada") as caught,
     ):
         client.me()
@@ -48,12 +48,12 @@ def test_an_ended_login_says_how_to_log_in_again(
 
 
 def test_a_wrong_client_secret_names_the_connection_and_shows_no_secret(
-    sandbox: SandboxServer, naps: Naps, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxServer, fake_sleep: FakeSleep, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     wrong = SpotifyCredentials("sandbox-client", "hush-secret", "refresh-ada", listener="ada")
     with (
-        client_of(sandbox, wrong, naps) as client,
+        client_of(sandbox, wrong, fake_sleep) as client,
         pytest.raises(Refused, match="`spotify_ada`") as e,
     ):
         client.me()
@@ -88,41 +88,41 @@ def test_a_lasting_401_asks_for_a_login(spotify: SpotifyClient, sandbox: Sandbox
 
 
 def test_a_rate_limit_carries_its_wait(
-    spotify: SpotifyClient, sandbox: SandboxServer, naps: Naps
+    spotify: SpotifyClient, sandbox: SandboxServer, fake_sleep: FakeSleep
 ) -> None:
     misbehave(sandbox, kind="rate_limit", service="spotify", seconds=17)
     with pytest.raises(RetryLater) as caught:
         spotify.me()
     assert (type(caught.value), caught.value.after) == (RetryLater, 17)
-    assert not naps.seconds
+    assert not fake_sleep.seconds
 
 
 def test_a_short_rate_limit_is_waited_out_by_whoever_has_the_patience(
-    sandbox: SandboxServer, naps: Naps
+    sandbox: SandboxServer, fake_sleep: FakeSleep
 ) -> None:
     misbehave(sandbox, kind="rate_limit", service="spotify", seconds=17)
-    patient = Patience(rate_limit_s=60, sleep=naps)
-    with client_of(sandbox, ADA, naps, patience=patient) as client:
+    patient = RetryPolicy(rate_limit_s=60, sleep=fake_sleep)
+    with client_of(sandbox, ADA, fake_sleep, retry_policy=patient) as client:
         assert client.create_playlist("x", "").name == "x"
-    assert naps.seconds == [17]
+    assert fake_sleep.seconds == [17]
 
 
 def test_an_exceeded_quota_is_never_asked_twice(
-    spotify: SpotifyClient, sandbox: SandboxServer, naps: Naps
+    spotify: SpotifyClient, sandbox: SandboxServer, fake_sleep: FakeSleep
 ) -> None:
     misbehave(sandbox, kind="quota_exceeded", match="*/search")
     with pytest.raises(QuotaExceeded, match="day's quota") as caught:
         spotify.search_tracks("x")
     assert caught.value.after > 3600
     assert spotify.calls["GET search"] == 1
-    assert not naps.seconds
+    assert not fake_sleep.seconds
 
 
 def test_our_own_daily_limit_counts_catalogue_calls_only(
-    sandbox: SandboxServer, naps: Naps
+    sandbox: SandboxServer, fake_sleep: FakeSleep
 ) -> None:
-    budget = TokenBucket(10_000, 10, service="Spotify", calls_per_day=2)
-    with client_of(sandbox, ADA, naps, budget=budget) as client:
+    rate_limit = TokenBucket(10_000, 10, service="Spotify", calls_per_day=2)
+    with client_of(sandbox, ADA, fake_sleep, rate_limit=rate_limit) as client:
         for _ in range(2):
             client.search_tracks("x")
             client.me()
@@ -150,14 +150,14 @@ def test_our_own_daily_limit_counts_catalogue_calls_only(
 def test_a_passing_fault_is_tried_again_when_reading_and_replacing(
     spotify: SpotifyClient,
     sandbox: SandboxServer,
-    naps: Naps,
-    mine: Playlist,
+    fake_sleep: FakeSleep,
+    mine: SpotifyPlaylist,
     uris: list[str],
     fault: dict[str, object],
 ) -> None:
     misbehave(sandbox, **fault, times=2, service="spotify", match="GET /v1/me/")
     assert spotify.me().id
-    assert naps.seconds == [1.0, 2.0]
+    assert fake_sleep.seconds == [1.0, 2.0]
     misbehave(sandbox, **fault, times=2, service="spotify", match="PUT *")
     spotify.replace_items(mine.id, uris[:3])
     assert [item.uri for item in spotify.playlist_items(mine.id)] == uris[:3]
@@ -176,7 +176,7 @@ def test_a_passing_fault_is_tried_again_when_reading_and_replacing(
 def test_what_appends_is_sent_once_only_so_that_nothing_doubles(
     spotify: SpotifyClient,
     sandbox: SandboxServer,
-    mine: Playlist,
+    mine: SpotifyPlaylist,
     uris: list[str],
     fault: dict[str, object],
     expected: type[Exception],
@@ -189,23 +189,26 @@ def test_what_appends_is_sent_once_only_so_that_nothing_doubles(
 
 
 def test_a_faulty_token_endpoint_is_tried_again(
-    spotify: SpotifyClient, sandbox: SandboxServer, naps: Naps
+    spotify: SpotifyClient, sandbox: SandboxServer, fake_sleep: FakeSleep
 ) -> None:
     misbehave(sandbox, kind="server_error", service="accounts", times=2)
     assert spotify.me().id
     misbehave(sandbox, kind="html_body", service="accounts", times=0)
-    with client_of(sandbox, ADA, naps) as another:
+    with client_of(sandbox, ADA, fake_sleep) as another:
         with pytest.raises(BrokenReply, match="accounts service"):
             another.me()
         assert another.calls == {"POST api/token": 3}
 
 
-def test_a_slow_answer_is_given_up(sandbox: SandboxServer, naps: Naps) -> None:
+def test_a_slow_answer_is_given_up(sandbox: SandboxServer, fake_sleep: FakeSleep) -> None:
     misbehave(sandbox, kind="timeout", service="spotify", seconds=5, times=1)
     settings = settings_of(sandbox).model_copy(update={"timeout_s": 0.2})
     with (
         SpotifyClient(
-            ADA, settings=settings, budget=no_hurry(), patience=Patience(tries=1, sleep=naps)
+            ADA,
+            settings=settings,
+            rate_limit=unlimited_rate(),
+            retry_policy=RetryPolicy(tries=1, sleep=fake_sleep),
         ) as client,
         pytest.raises(RetryLater, match="ReadTimeout"),
     ):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused
 from smallhours.lake.tables import FEATURES
-from smallhours.services.json_reply import Json
+from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_features import parse_features, spotify_features
 
@@ -24,13 +24,13 @@ def test_a_new_app_is_refused(spotify: SpotifyClient, uris: list[str]) -> None:
 
 def test_rows_are_joined_by_id_and_unknown_tracks_are_null() -> None:
     rows = [{"id": TWO, "energy": 0.5, "key": -1, "mode": 1, "type": "audio_features"}, None]
-    reply = Json("Spotify", json.loads(json.dumps({"audio_features": rows})))
+    reply = JsonCursor("Spotify", json.loads(json.dumps({"audio_features": rows})))
     assert parse_features(reply, [ONE, TWO]) == {TWO: {"energy": 0.5, "mode": 1.0}}
 
 
 def test_a_reply_without_rows_is_no_absence() -> None:
     with pytest.raises(BrokenReply):
-        parse_features(Json("Spotify", {"audio_features": None}), [ONE])
+        parse_features(JsonCursor("Spotify", {"audio_features": None}), [ONE])
 
 
 VALUES = st.recursive(
@@ -47,7 +47,7 @@ VALUES = st.recursive(
 @settings(deadline=None)
 def test_any_reply_is_features_or_a_broken_reply(value: Any) -> None:
     try:
-        found = parse_features(Json("Spotify", json.loads(json.dumps(value))), [ONE])
+        found = parse_features(JsonCursor("Spotify", json.loads(json.dumps(value))), [ONE])
     except BrokenReply:
         return
     assert set(found) <= {ONE}

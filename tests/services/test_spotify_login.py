@@ -17,16 +17,16 @@ from smallhours.services.spotify_login import (
     exchange_code,
     new_code_verifier,
 )
-from smallhours.settings import Spotify
-from tests.services.scripted import no_hurry
+from smallhours.settings import SpotifySettings
+from tests.services.scripted import unlimited_rate
 
 HERE = "http://127.0.0.1:8888/callback"
 NOW = datetime(2026, 11, 2, 3, tzinfo=UTC)
 
 
 @pytest.fixture
-def settings(sandbox: SandboxServer) -> Spotify:
-    return Spotify(api_url=sandbox.spotify_url, accounts_url=f"{sandbox.url}/", timeout_s=2)
+def settings(sandbox: SandboxServer) -> SpotifySettings:
+    return SpotifySettings(api_url=sandbox.spotify_url, accounts_url=f"{sandbox.url}/", timeout_s=2)
 
 
 def test_the_challenge_is_that_of_rfc_7636_appendix_b() -> None:
@@ -34,7 +34,9 @@ def test_the_challenge_is_that_of_rfc_7636_appendix_b() -> None:
     assert code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def exchange(code: str, verifier: str, settings: Spotify, secret: str | None) -> SpotifyCredentials:
+def exchange(
+    code: str, verifier: str, settings: SpotifySettings, secret: str | None
+) -> SpotifyCredentials:
     return exchange_code(
         code,
         client_id="sandbox-client",
@@ -48,7 +50,9 @@ def exchange(code: str, verifier: str, settings: Spotify, secret: str | None) ->
 
 
 @pytest.mark.parametrize("secret", [None, "sandbox-secret"])
-def test_a_listener_logs_in_and_is_recognised(settings: Spotify, secret: str | None) -> None:
+def test_a_listener_logs_in_and_is_recognised(
+    settings: SpotifySettings, secret: str | None
+) -> None:
     verifier = new_code_verifier()
     address = authorize_url(
         "sandbox-client",
@@ -63,10 +67,10 @@ def test_a_listener_logs_in_and_is_recognised(settings: Spotify, secret: str | N
     got = exchange(back["code"][0], verifier, settings, secret)
     assert set(got.scopes) == set(SCOPES)
     assert got.authorized_at == NOW
-    with SpotifyClient(got, settings=settings, budget=no_hurry()) as client:
+    with SpotifyClient(got, settings=settings, rate_limit=unlimited_rate()) as client:
         assert client.me().id
 
 
-def test_a_wrong_code_asks_to_log_in_again(settings: Spotify) -> None:
+def test_a_wrong_code_asks_to_log_in_again(settings: SpotifySettings) -> None:
     with pytest.raises(NeedsLogin, match="--listener ada"):
         exchange("stale", new_code_verifier(), settings, None)

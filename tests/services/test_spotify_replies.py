@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply
 from smallhours.services import spotify_replies as replies
-from smallhours.services.json_reply import Json
-from smallhours.services.spotify_replies import cursor
+from smallhours.services.json_cursor import JsonCursor
+from smallhours.services.spotify_replies import spotify_json
 
-PARSERS: list[Callable[[Json], Any]] = [
+PARSERS: list[Callable[[JsonCursor], Any]] = [
     replies.parse_track,
     replies.parse_top,
     replies.parse_saved,
@@ -104,7 +104,7 @@ def texts(value: Any) -> list[str]:
 def test_any_reply_gives_rows_or_broken_reply(reply: Any) -> None:
     for parse in PARSERS:
         try:
-            got = parse(cursor(reply))
+            got = parse(spotify_json(reply))
         except BrokenReply:
             continue
         for text in texts(got):
@@ -112,15 +112,15 @@ def test_any_reply_gives_rows_or_broken_reply(reply: Any) -> None:
 
 
 def test_a_whole_track() -> None:
-    track = replies.parse_track(cursor(TRACK))
+    track = replies.parse_track(spotify_json(TRACK))
     assert (track.title, track.artist, track.artists[1].name) == ("Night Bus - Live", "Ada", "Bo")
     assert (track.album, track.album_released) == ("Small Hours", "2011")
     assert (track.isrc, track.duration_ms, track.explicit) == ("GBAAA1100001", 200_000, True)
 
 
-def item(**parts: Any) -> replies.PlaylistItem:
+def item(**parts: Any) -> replies.SpotifyPlaylistItem:
     entry = {"added_at": None, "added_by": None, "is_local": False} | parts
-    return replies.parse_playlist_items(cursor({"items": [entry]}))[0]
+    return replies.parse_playlist_items(spotify_json({"items": [entry]}))[0]
 
 
 @pytest.mark.parametrize("key", ["item", "track"])
@@ -148,17 +148,17 @@ def test_a_local_file_has_no_id() -> None:
 def test_an_episode_and_a_lost_row_have_no_track() -> None:
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).track is None
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).uri == "spotify:episode:e"
-    assert item(item=None, track=None) == replies.PlaylistItem(None, None, None, None, False)
-    assert replies.parse_playlist_items(cursor({"items": [None]}))[0].uri is None
+    assert item(item=None, track=None) == replies.SpotifyPlaylistItem(None, None, None, None, False)
+    assert replies.parse_playlist_items(spotify_json({"items": [None]}))[0].uri is None
 
 
 @pytest.mark.parametrize("key", ["items", "tracks"])
 def test_the_number_of_items_stands_under_either_name(key: str) -> None:
     reply = {**PLAYLIST, "items": None, key: {"total": 7}}
-    assert replies.parse_playlist(cursor(reply)).total == 7
+    assert replies.parse_playlist(spotify_json(reply)).total == 7
 
 
 def test_a_message_names_the_place_and_not_the_content() -> None:
     with pytest.raises(BrokenReply, match=r"items\[1\]\.added_at should be") as caught:
-        replies.parse_saved(cursor({"items": [ENTRY, {**ENTRY, "added_at": "hush"}]}))
+        replies.parse_saved(spotify_json({"items": [ENTRY, {**ENTRY, "added_at": "hush"}]}))
     assert "hush" not in str(caught.value)

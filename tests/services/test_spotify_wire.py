@@ -18,9 +18,9 @@ from smallhours.errors import (
 )
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_wire import route_of
-from smallhours.settings import Spotify
-from tests.services.scripted import Naps, Reply, ScriptedServer, no_hurry, scripted
+from smallhours.services.spotify_transport import route_of
+from smallhours.settings import SpotifySettings
+from tests.services.scripted import FakeSleep, Reply, ScriptedServer, scripted, unlimited_rate
 
 TOKEN = Reply(b'{"access_token": "hush-access", "expires_in": 3600}')
 ACCOUNT = Reply(b'{"id": "ada", "account_id": "1"}')
@@ -31,12 +31,14 @@ CREDENTIALS = SpotifyCredentials("app", "hush-secret", "hush-refresh", listener=
 def serving(*replies: Reply) -> Iterator[tuple[SpotifyClient, ScriptedServer, list[str]]]:
     new_tokens: list[str] = []
     with scripted(*replies) as server:
-        settings = Spotify(api_url=f"{server.url}/v1/", accounts_url=server.url, timeout_s=2)
+        settings = SpotifySettings(
+            api_url=f"{server.url}/v1/", accounts_url=server.url, timeout_s=2
+        )
         client = SpotifyClient(
             CREDENTIALS,
             settings=settings,
-            budget=no_hurry(),
-            patience=Naps().patience,
+            rate_limit=unlimited_rate(),
+            retry_policy=FakeSleep().retry_policy,
             on_new_refresh_token=new_tokens.append,
         )
         with client:

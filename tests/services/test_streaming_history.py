@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import SettingsError
-from smallhours.services.json_array import MalformedArray, elements
-from smallhours.services.streaming_history import LeftOut, Stream, history_files, parse_row
+from smallhours.services.json_array import MalformedArray, iter_elements
+from smallhours.services.streaming_history import ExclusionReason, Stream, history_files, parse_row
 from tests.services.export_files import (
     FOLDER,
     SECRETS,
@@ -28,7 +28,7 @@ NOON = dt.datetime(2021, 11, 15, 12, 0, 0, tzinfo=dt.UTC)
 ROW = extended_row(NOON, 200_000)
 
 
-def rows_in(path: Path) -> list[Stream | LeftOut]:
+def rows_in(path: Path) -> list[Stream | ExclusionReason]:
     return [row for file in history_files(path) for row in file.rows()]
 
 
@@ -126,35 +126,35 @@ NAMELESS = {"master_metadata_track_name": None, "master_metadata_album_artist_na
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"incognito_mode": True}, LeftOut.PRIVATE),
-        ({**NAMELESS, "episode_name": "Four", "spotify_episode_uri": "x"}, LeftOut.PODCAST),
-        ({**NAMELESS, "audiobook_title": "Middlemarch"}, LeftOut.AUDIOBOOK),
-        (NAMELESS, LeftOut.UNUSABLE),
-        ({"master_metadata_track_name": " "}, LeftOut.UNUSABLE),
-        ({"ts": "1970-01-01T00:00:00Z"}, LeftOut.UNUSABLE),
-        ({"ts": "yesterday"}, LeftOut.UNUSABLE),
-        ({"ts": None}, LeftOut.UNUSABLE),
-        ({"ms_played": -1}, LeftOut.UNUSABLE),
-        ({"ms_played": True}, LeftOut.UNUSABLE),
-        ({"ms_played": 2**31}, LeftOut.UNUSABLE),
-        ({"ms_played": None}, LeftOut.UNUSABLE),
+        ({"incognito_mode": True}, ExclusionReason.PRIVATE),
+        ({**NAMELESS, "episode_name": "Four", "spotify_episode_uri": "x"}, ExclusionReason.PODCAST),
+        ({**NAMELESS, "audiobook_title": "Middlemarch"}, ExclusionReason.AUDIOBOOK),
+        (NAMELESS, ExclusionReason.UNUSABLE),
+        ({"master_metadata_track_name": " "}, ExclusionReason.UNUSABLE),
+        ({"ts": "1970-01-01T00:00:00Z"}, ExclusionReason.UNUSABLE),
+        ({"ts": "yesterday"}, ExclusionReason.UNUSABLE),
+        ({"ts": None}, ExclusionReason.UNUSABLE),
+        ({"ms_played": -1}, ExclusionReason.UNUSABLE),
+        ({"ms_played": True}, ExclusionReason.UNUSABLE),
+        ({"ms_played": 2**31}, ExclusionReason.UNUSABLE),
+        ({"ms_played": None}, ExclusionReason.UNUSABLE),
     ],
 )
-def test_what_is_left_out_and_why(fields: dict[str, Any], reason: LeftOut) -> None:
+def test_what_is_left_out_and_why(fields: dict[str, Any], reason: ExclusionReason) -> None:
     assert parse_row({**ROW, **fields}) is reason
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("Streaming_History_Video_2016-2024.json", LeftOut.VIDEO),
-        ("endvideo.json", LeftOut.VIDEO),
-        ("StreamingHistory_podcast_0.json", LeftOut.PODCAST),
-        ("StreamingHistory_audiobook_0.json", LeftOut.AUDIOBOOK),
+        ("Streaming_History_Video_2016-2024.json", ExclusionReason.VIDEO),
+        ("endvideo.json", ExclusionReason.VIDEO),
+        ("StreamingHistory_podcast_0.json", ExclusionReason.PODCAST),
+        ("StreamingHistory_audiobook_0.json", ExclusionReason.AUDIOBOOK),
     ],
 )
 def test_files_of_other_media_are_counted_row_by_row(
-    name: str, reason: LeftOut, tmp_path: Path
+    name: str, reason: ExclusionReason, tmp_path: Path
 ) -> None:
     assert rows_in(write_json(tmp_path / name, [ROW, ROW])) == [reason, reason]
 
@@ -178,7 +178,7 @@ def test_who_and_where_never_leaves_the_file() -> None:
 def test_whatever_a_row_holds_it_is_a_stream_or_left_out(fields: dict[str, Any]) -> None:
     for row in (fields, {**ROW, **fields}):
         parsed = parse_row(row)
-        assert isinstance(parsed, Stream | LeftOut)
+        assert isinstance(parsed, Stream | ExclusionReason)
         if isinstance(parsed, Stream):
             assert parsed.started_at.tzinfo is not None
             parsed.title.encode()
@@ -186,7 +186,7 @@ def test_whatever_a_row_holds_it_is_a_stream_or_left_out(fields: dict[str, Any])
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_a_row_may_be_any_json(row: object) -> None:
-    assert parse_row(row) is LeftOut.UNUSABLE
+    assert parse_row(row) is ExclusionReason.UNUSABLE
 
 
 JSON = st.recursive(
@@ -200,7 +200,7 @@ JSON = st.recursive(
 def test_an_array_is_the_same_however_it_is_cut(rows: list[object], size: int, wide: bool) -> None:
     text = json.dumps(rows, indent=2 if wide else None)
     blocks = [text[at : at + size] for at in range(0, len(text), size)]
-    assert list(elements(blocks)) == rows
+    assert list(iter_elements(blocks)) == rows
 
 
 @given(st.lists(st.just({"a": 'x,]"'}), min_size=1, max_size=3), st.data())
@@ -210,13 +210,13 @@ def test_a_truncated_array_is_never_taken_for_a_whole_one(
     text = json.dumps(rows)
     cut = text[: data.draw(st.integers(0, len(text) - 1))]
     with pytest.raises(MalformedArray):
-        list(elements([cut]))
+        list(iter_elements([cut]))
 
 
 @given(st.text(alphabet='[]{},:"\\0a \n'))
 def test_any_text_is_an_array_or_malformed(text: str) -> None:
     try:
-        found = list(elements(text))
+        found = list(iter_elements(text))
     except MalformedArray:
         return
     assert found == json.loads(text)

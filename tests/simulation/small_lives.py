@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from smallhours.simulation.nights import Life
-from smallhours.simulation.rivals import OURS
-from smallhours.simulation.world import Size
+from smallhours.simulation.ground_truth import WorldSize
+from smallhours.simulation.listener import SimulationSpec
+from smallhours.simulation.rankers import OURS
 
 ADA = "ada"
-SMALL = Size(artists=120, tracks=1_000, scrobbles=400)
-LIFE = Life(
-    ADA, OURS, nights=2, seed=1983, size=SMALL, household=(ADA,), catalog_every=1, training_every=1
+SMALL = WorldSize(artists=120, tracks=1_000, scrobbles=400)
+SPEC = SimulationSpec(
+    ADA, OURS, nights=2, seed=1983, size=SMALL, listeners=(ADA,), catalog_every=1, training_every=1
 )
 
 
-def life_by(rival: str, nights: int) -> Life:
+def spec_with(ranker: str, nights: int) -> SimulationSpec:
     """Return the same simulation with another ranker, and a catalog from the first night only."""
-    return replace(LIFE, rival=rival, nights=nights, catalog_every=10, training_every=10)
+    return replace(SPEC, ranker=ranker, nights=nights, catalog_every=10, training_every=10)

@@ -8,18 +8,18 @@ import pytest
 
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK, PLAYLISTS, RECOMMENDATIONS
-from smallhours.simulation.nights import Living, begun
+from smallhours.simulation.listener import ListenerSimulation, open_simulation
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
 from smallhours.training.taste.model import NAME
-from tests.simulation.small_lives import ADA, LIFE
+from tests.simulation.small_lives import ADA, SPEC
 
 REMOVED = 4
 NIGHTS_AFTER = 2
 
 
 @dataclass
-class Lives:
+class RemovalResults:
     """The results of two simulations that differ only in the removed picks.
 
     Attributes:
@@ -42,23 +42,26 @@ class Lives:
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemovalResults]:
     folder = tmp_path_factory.mktemp("lives")
-    with begun(LIFE, folder / "removing") as one, begun(LIFE, folder / "content") as other:
-        for living in (one, other):
-            living.night()
-            living.day()
+    with (
+        open_simulation(SPEC, folder / "removing") as one,
+        open_simulation(SPEC, folder / "content") as other,
+    ):
+        for simulation in (one, other):
+            simulation.run_night()
+            simulation.run_day()
         before = trained(one)
-        removed = take_out(one)
-        for living in (one, other):
-            living.night()
+        removed = remove_picks(one)
+        for simulation in (one, other):
+            simulation.run_night()
         removing, card = ranked(one), trained(one)
         later = picks(removing)
         for _ in range(NIGHTS_AFTER - 1):
-            one.day()
-            one.night()
+            one.run_day()
+            one.run_night()
             later |= picks(ranked(one))
-        yield Lives(
+        yield RemovalResults(
             removing,
             ranked(other),
             removed,
@@ -70,15 +73,15 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
         )
 
 
-def trained(living: Living) -> ModelCard:
+def trained(simulation: ListenerSimulation) -> ModelCard:
     """Return the card of the newest taste model, in use or not."""
-    registry = Registry.of(living.lake)
+    registry = Registry.of(simulation.lake)
     return registry.open(ADA, NAME, registry.versions(ADA, NAME)[-1]).card
 
 
-def ranked(living: Living) -> pd.DataFrame:
+def ranked(simulation: ListenerSimulation) -> pd.DataFrame:
     """Return everything that was ranked for the newest list, by track key."""
-    rows = living.lake.frame(RECOMMENDATIONS, where={"listener": ADA})
+    rows = simulation.lake.frame(RECOMMENDATIONS, where={"listener": ADA})
     newest: pd.DataFrame = rows[rows["night"] == rows["night"].max()].set_index("track_key")
     return newest
 
@@ -88,12 +91,12 @@ def picks(rows: pd.DataFrame) -> frozenset[str]:
     return frozenset(rows.index[rows["position"].notna()])
 
 
-def take_out(living: Living) -> frozenset[str]:
+def remove_picks(simulation: ListenerSimulation) -> frozenset[str]:
     """Remove some picks as the listener would: those whose artists have most candidates left."""
-    (playlist,) = (each for each in living.state.playlists.values() if each.by_app)
-    ledger = living.lake.frame(PLAYLISTS).sort_values("night").iloc[-1]
+    (playlist,) = (each for each in simulation.state.playlists.values() if each.by_app)
+    ledger = simulation.lake.frame(PLAYLISTS).sort_values("night").iloc[-1]
     keys = dict(zip(ledger["uris"], ledger["track_keys"], strict=True))
-    left = ranked(living).index.map(artist_key_in).value_counts()
+    left = ranked(simulation).index.map(artist_key_in).value_counts()
     most = sorted(
         (item.uri for item in playlist.items if item.uri in keys),
         key=lambda uri: (-int(left.get(artist_key_in(keys[uri]), 0)), uri),
@@ -107,44 +110,48 @@ def mean_rank(rows: pd.DataFrame, tracks: list[str]) -> float:
     return float(rows.loc[tracks, "rank"].mean())
 
 
-def test_what_was_taken_out_is_noted_as_removed(lives: Lives) -> None:
-    feedback = lives.feedback
+def test_what_was_taken_out_is_noted_as_removed(results: RemovalResults) -> None:
+    feedback = results.feedback
     noted = feedback.loc[feedback["reaction"] == "removed", "track_key"]
 
-    assert lives.removed <= set(noted)
+    assert results.removed <= set(noted)
 
 
-def test_the_next_training_counts_it_as_evidence_against(lives: Lives) -> None:
-    assert "rows_removed" not in lives.before.data
-    assert int(lives.card.data["rows_removed"]) >= REMOVED
+def test_the_next_training_counts_it_as_evidence_against(results: RemovalResults) -> None:
+    assert "rows_removed" not in results.before.data
+    assert int(results.card.data["rows_removed"]) >= REMOVED
 
 
-def test_a_removed_pick_is_not_seen_again(lives: Lives) -> None:
-    assert not lives.removed & lives.later
-    assert set(lives.removing["why_not"].reindex(list(lives.removed)).dropna()) <= {"disliked"}
+def test_a_removed_pick_is_not_seen_again(results: RemovalResults) -> None:
+    assert not results.removed & results.later
+    assert set(results.removing["why_not"].reindex(list(results.removed)).dropna()) <= {"disliked"}
 
 
-def test_tracks_by_the_same_artists_sink(lives: Lives) -> None:
-    artists = {artist_key_in(key) for key in lives.removed}
-    both = lives.removing.index.intersection(lives.content.index).difference(list(lives.removed))
+def test_tracks_by_the_same_artists_sink(results: RemovalResults) -> None:
+    artists = {artist_key_in(key) for key in results.removed}
+    both = results.removing.index.intersection(results.content.index).difference(
+        list(results.removed)
+    )
     alike = [key for key in both if artist_key_in(key) in artists]
 
     assert len(alike) >= REMOVED
-    assert mean_rank(lives.removing, alike) > mean_rank(lives.content, alike)
-    assert lives.removing.loc[alike, "p_like"].mean() < lives.content.loc[alike, "p_like"].mean()
+    assert mean_rank(results.removing, alike) > mean_rank(results.content, alike)
+    assert (
+        results.removing.loc[alike, "p_like"].mean() < results.content.loc[alike, "p_like"].mean()
+    )
 
 
-def test_tracks_that_sound_alike_sink_by_other_artists_too(lives: Lives) -> None:
-    artists = {artist_key_in(key) for key in lives.removed}
-    strong = lives.artist_tags[lives.artist_tags["count"] >= 60]
+def test_tracks_that_sound_alike_sink_by_other_artists_too(results: RemovalResults) -> None:
+    artists = {artist_key_in(key) for key in results.removed}
+    strong = results.artist_tags[results.artist_tags["count"] >= 60]
     tags = set(strong.loc[strong["artist_key"].isin(artists), "tag"])
     alike_artists = set(strong.loc[strong["tag"].isin(tags), "artist_key"]) - artists
-    both = lives.removing.index.intersection(lives.content.index)
+    both = results.removing.index.intersection(results.content.index)
     alike = [key for key in both if artist_key_in(key) in alike_artists]
     unlike = [key for key in both if artist_key_in(key) not in alike_artists | artists]
 
     def fell(tracks: list[str]) -> float:
-        change = lives.removing.loc[tracks, "p_like"] - lives.content.loc[tracks, "p_like"]
+        change = results.removing.loc[tracks, "p_like"] - results.content.loc[tracks, "p_like"]
         return -float(change.mean())
 
     assert fell(alike) > fell(unlike)

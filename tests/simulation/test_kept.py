@@ -4,7 +4,7 @@ import pandas as pd
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import METRICS
-from smallhours.simulation.kept import KeptLake
+from smallhours.simulation.caching_lake import CachingLake
 
 MONTH = {"month": "2026-11"}
 
@@ -18,7 +18,7 @@ def a_metric(value: float) -> pd.DataFrame:
 
 
 def test_what_was_read_is_answered_from_memory_until_it_is_written(tmp_path: Path) -> None:
-    lake = KeptLake(tmp_path)
+    lake = CachingLake(tmp_path)
     lake.merge(METRICS, a_metric(0.7), partition=MONTH)
 
     first = lake.read(METRICS, where=MONTH)
@@ -29,7 +29,7 @@ def test_what_was_read_is_answered_from_memory_until_it_is_written(tmp_path: Pat
 
 
 def test_a_frame_that_a_stage_changes_is_read_unchanged_by_the_next(tmp_path: Path) -> None:
-    lake = KeptLake(tmp_path)
+    lake = CachingLake(tmp_path)
     lake.merge(METRICS, a_metric(0.7), partition=MONTH)
 
     mine = lake.frame(METRICS)
@@ -41,13 +41,13 @@ def test_a_frame_that_a_stage_changes_is_read_unchanged_by_the_next(tmp_path: Pa
 
 
 def test_the_files_are_those_of_any_lake(tmp_path: Path) -> None:
-    KeptLake(tmp_path).merge(METRICS, a_metric(0.7), partition=MONTH)
+    CachingLake(tmp_path).merge(METRICS, a_metric(0.7), partition=MONTH)
 
     assert Lake(str(tmp_path)).frame(METRICS)["value"].tolist() == [0.7]
 
 
 def test_other_columns_are_another_question(tmp_path: Path) -> None:
-    lake = KeptLake(tmp_path)
+    lake = CachingLake(tmp_path)
     lake.merge(METRICS, a_metric(0.7), partition=MONTH)
 
     lake.read(METRICS, columns=["value"])

@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from smallhours.simulation.nights import Morning
-from smallhours.simulation.offer import Offer
-from smallhours.simulation.outcome import curves, ends, figures, picture
-from smallhours.simulation.trend import ahead, slope
-from smallhours.simulation.world import Truth
+from smallhours.simulation.ground_truth import PlaylistQuality
+from smallhours.simulation.learning_curves import curves, edge_means, figures, picture
+from smallhours.simulation.listener import DailyOutcome
+from smallhours.simulation.oracle import OracleBounds
+from smallhours.simulation.trend import mean_difference, slope
 
 
-def mornings(*acceptance: float, diversity: float = 0.8) -> list[Morning]:
-    offer = Offer(500, best=0.9, chance=0.3)
-    return [Morning(Truth(20, each, diversity, 15), offer) for each in acceptance]
+def mornings(*acceptance: float, diversity: float = 0.8) -> list[DailyOutcome]:
+    oracle = OracleBounds(500, best=0.9, chance=0.3)
+    return [DailyOutcome(PlaylistQuality(20, each, diversity, 15), oracle) for each in acceptance]
 
 
-LIVES = {
+RESULTS = {
     ("ours", "ada"): mornings(0.5, 0.6, 0.7),
     ("ours", "bruno"): mornings(0.7, 0.8, 0.9),
     ("popularity", "ada"): mornings(0.4, 0.4, 0.4),
@@ -26,7 +26,7 @@ def rng() -> np.random.Generator:
 
 
 def test_a_curve_holds_every_listener_and_their_mean() -> None:
-    found = curves(LIVES)
+    found = curves(RESULTS)
 
     assert found["ours"].acceptance.tolist() == [[0.5, 0.6, 0.7], [0.7, 0.8, 0.9]]
     assert found["popularity"].mean == pytest.approx(0.3)
@@ -43,7 +43,7 @@ def test_listeners_whose_first_list_came_late_are_lined_up_by_their_last_night()
 def test_a_list_that_is_as_good_as_was_possible_has_a_share_of_one() -> None:
     found = curves({("ours", "ada"): mornings(0.3, 0.6, 0.9)})
 
-    assert found["ours"].share[0].tolist() == pytest.approx([0.0, 0.5, 1.0])
+    assert found["ours"].oracle_share[0].tolist() == pytest.approx([0.0, 0.5, 1.0])
 
 
 def test_what_rises_by_a_hundredth_a_night_rises_by_a_tenth_in_ten() -> None:
@@ -64,17 +64,17 @@ def test_what_goes_up_and_down_does_not_rise() -> None:
 def test_who_is_ahead_every_week_is_ahead() -> None:
     theirs = np.linspace(0.3, 0.6, 28)[None, :]
 
-    found = ahead(theirs + 0.05, theirs, rng=rng())
+    found = mean_difference(theirs + 0.05, theirs, rng=rng())
 
     assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.05, 0.05))
 
 
 def test_the_ends_are_ten_nights_each() -> None:
-    assert ends(np.arange(30.0)[None, :]) == (4.5, 24.5)
+    assert edge_means(np.arange(30.0)[None, :]) == (4.5, 24.5)
 
 
 def test_the_figures_name_every_rival() -> None:
-    found = figures(curves(LIVES), rng())
+    found = figures(curves(RESULTS), rng())
 
     assert found["acceptance_by_night"] == [0.6, 0.7, 0.8]
     assert found["diversity_by_night"] == [0.8, 0.8, 0.8]
@@ -84,7 +84,7 @@ def test_the_figures_name_every_rival() -> None:
 
 
 def test_the_picture_is_an_svg_with_a_line_for_each() -> None:
-    drawn = picture(curves(LIVES))
+    drawn = picture(curves(RESULTS))
 
     assert drawn.startswith("<svg")
     assert "ours" in drawn

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallhours.settings import EvidenceWeights
-from smallhours.training.evidence import COLUMNS, graded
+from smallhours.training.evidence import COLUMNS, grade_tracks
 
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 TODAY = END.date()
@@ -49,7 +49,7 @@ def grade(
     told: pd.DataFrame | None = None,
 ) -> tuple[int, float, str] | None:
     """Return label, weight and evidence of the track `a`; None without any."""
-    found = graded(
+    found = grade_tracks(
         plays() if played is None else played,
         library() if signals is None else signals,
         feedback() if told is None else told,
@@ -169,7 +169,7 @@ def test_what_was_only_heard_does_not_excuse_a_removed_pick() -> None:
     st.integers(0, 5),
 )
 def test_grades_are_one_row_a_track_with_a_weight(reactions: list[str], played: int) -> None:
-    found = graded(
+    found = grade_tracks(
         plays(*[play()] * played),
         library("saved", key="b"),
         feedback(*reactions),

@@ -10,12 +10,12 @@ from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
-from smallhours.training.explore import (
+from smallhours.training.tag_exploration import (
     EXACT,
     SHAPLEY,
     Exploration,
     Explorer,
-    ToldFeature,
+    PredictedFeature,
     UnknownTags,
     explore,
     parse_tags,
@@ -52,7 +52,7 @@ def explorer(lake: Lake) -> Explorer:
     return Explorer.open(lake, ADA)
 
 
-def energy(found: Exploration) -> ToldFeature:
+def energy(found: Exploration) -> PredictedFeature:
     return next(feature for feature in found.features if feature.name == "energy")
 
 

@@ -48,7 +48,7 @@ def test_top_tracks_weigh_two_saved_ones_one_and_dislikes_are_marked_zero(lake: 
     assert weights == {"top": [2], "saved": [1], "background": [0]}
     likes = labelled.frame["evidence"] != "background"
     assert (labelled.frame["label"] == likes).all()
-    assert (labelled.likes_from, labelled.dislikes_share_no) == ("library", "history")
+    assert (labelled.likes_from, labelled.dislikes_disjoint_from) == ("library", "history")
 
 
 def test_the_strongest_signal_of_a_track_stands(lake: Lake) -> None:
@@ -117,7 +117,7 @@ def test_dislikes_share_no_tag_with_anything_played_however_it_is_written(
     dislikes = labelled.frame[labelled.frame["label"] == 0]
     assert not dislikes["tags"].str.lower().str.contains(played.lower()).any()
     assert len(dislikes) == left
-    assert labelled.dislikes_share_no == "history"
+    assert labelled.dislikes_disjoint_from == "history"
 
 
 def test_if_the_history_leaves_too_few_only_what_is_liked_counts(lake: Lake) -> None:
@@ -125,7 +125,7 @@ def test_if_the_history_leaves_too_few_only_what_is_liked_counts(lake: Lake) -> 
     add_plays(lake, {"tourist · holiday song": 1})
     add_track_tags(lake, {"tourist · holiday song": {"polka": 100}})
     labelled = label(lake)
-    assert labelled.dislikes_share_no == "likes"
+    assert labelled.dislikes_disjoint_from == "likes"
     assert labelled.counts["background"] == 40
 
 
@@ -139,7 +139,7 @@ def test_if_the_likes_leave_too_few_only_their_strongest_tags_count(lake: Lake) 
         add_signals(lake, "saved", [f"pair {at} {twin} · song" for twin in "ab"])
     add_track_tags(lake, {likes[0]: {"polka": 1}})
     labelled = label(lake)
-    assert labelled.dislikes_share_no == "strongest likes"
+    assert labelled.dislikes_disjoint_from == "strongest likes"
     assert labelled.counts["background"] == 40
 
 
@@ -150,7 +150,7 @@ def test_if_every_strange_track_shares_a_common_tag_the_strange_artists_stand_al
     strange = [key for key in keys(label(lake)) if not key.startswith("indie")]
     add_track_tags(lake, {key: {"indie": 100, "polka": 50} for key in strange})
     labelled = label(lake)
-    assert labelled.dislikes_share_no == "nobody"
+    assert labelled.dislikes_disjoint_from == "nobody"
     assert labelled.counts["background"] == 40
 
 

@@ -39,7 +39,7 @@ def test_a_model_comes_back_as_it_was() -> None:
     assert again.weight_of("file") == model.weight_of("file") > 0
 
 
-@pytest.mark.parametrize(("before", "now"), persistence.MOVED.items())
+@pytest.mark.parametrize(("before", "now"), persistence.MOVED_MODULES.items())
 def test_a_model_from_before_a_type_moved_is_read(before: str, now: str) -> None:
     rows, likes = [[100, 0], [80, 0], [0, 100], [0, 60]], [1, 1, 0, 0]
     model = next(

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from smallhours.catalog.normalisation import Weighted
+from smallhours.catalog.normalisation import WeightedTag
 from smallhours.training import profile
 
 AS_OF = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 TAGS = {
-    "ride · a": [Weighted("shoegaze", 1.0, "track")],
-    "moby · b": [Weighted("electronic", 0.75, "track"), Weighted("chill", 0.25, "track")],
+    "ride · a": [WeightedTag("shoegaze", 1.0, "track")],
+    "moby · b": [WeightedTag("electronic", 0.75, "track"), WeightedTag("chill", 0.25, "track")],
     "nobody · c": [],
 }
 
@@ -67,8 +67,8 @@ def test_artists_are_counted_lately_and_before() -> None:
 
 
 def test_two_kinds_of_music_are_two_centres() -> None:
-    tags = {f"a{at} · x": [Weighted("shoegaze", 1.0, "track")] for at in range(30)}
-    tags |= {f"b{at} · x": [Weighted("techno", 1.0, "track")] for at in range(10)}
+    tags = {f"a{at} · x": [WeightedTag("shoegaze", 1.0, "track")] for at in range(30)}
+    tags |= {f"b{at} · x": [WeightedTag("techno", 1.0, "track")] for at in range(10)}
 
     rows = profile.centre_rows(plays(*((key, 1) for key in tags)), tags, seed=1)
 

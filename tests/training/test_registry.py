@@ -90,7 +90,7 @@ def test_old_versions_go_but_never_the_one_in_use(registry: Registry) -> None:
         registry.save(a_card(f"2026-11-0{night}"), {"model": bytes([night])}, use=False).version
         for night in range(2, 7)
     ]
-    assert registry.forget_old("ada", "first_seed", keep=2) == 3
+    assert registry.remove_old_versions("ada", "first_seed", keep=2) == 3
     assert registry.versions("ada", "first_seed") == [used.version, *later[-2:]]
     current = registry.current("ada", "first_seed")
     assert current is not None

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.features import ACOUSTICBRAINZ, RECCOBEATS, SPOTIFY, keep_features
-from smallhours.catalog.tags import to_ask
+from smallhours.catalog.features import ACOUSTICBRAINZ, RECCOBEATS, SPOTIFY, store_features
+from smallhours.catalog.tags import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
@@ -30,7 +30,7 @@ BATCH = 400
 # An archive that was frozen in 2022 says the same for ever.
 NEVER_STALE = 36_500
 # At a call a second, two calls for 25 tracks: seven minutes of a night.
-MOST_OF_ACOUSTICBRAINZ = 5000
+MAX_ACOUSTICBRAINZ_TRACKS = 5000
 # The file that says since when Spotify refuses; in the lake, beside the tables.
 REFUSED = "notes/spotify-audio-features-refused-on.txt"
 
@@ -38,7 +38,7 @@ Ask = Callable[[Sequence[str]], Mapping[str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
-class Source:
+class FeatureSource:
     """One service that can be asked.
 
     Attributes:
@@ -56,24 +56,28 @@ class Source:
     most: int | None = None
 
 
-def of_spotify(client: SpotifyClient, fresh_days: int) -> Source:
+def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
-    return Source(SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days)
-
-
-def of_reccobeats(client: ReccobeatsClient, fresh_days: int) -> Source:
-    """Return the source ReccoBeats."""
-    return Source(RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
-
-
-def of_acousticbrainz(client: AcousticbrainzClient) -> Source:
-    """Return the source AcousticBrainz."""
-    return Source(
-        ACOUSTICBRAINZ, "mbid", client.audio_features, NEVER_STALE, MOST_OF_ACOUSTICBRAINZ
+    return FeatureSource(
+        SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days
     )
 
 
-def ask_source(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date) -> Summary:
+def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
+    """Return the source ReccoBeats."""
+    return FeatureSource(RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
+
+
+def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
+    """Return the source AcousticBrainz."""
+    return FeatureSource(
+        ACOUSTICBRAINZ, "mbid", client.audio_features, NEVER_STALE, MAX_ACOUSTICBRAINZ_TRACKS
+    )
+
+
+def fetch_from_source(
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+) -> Summary:
     """Ask one source about all tracks that it can know and that are due.
 
     Args:
@@ -92,7 +96,7 @@ def ask_source(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date
     ids = known.set_index("track_key")[source.id_column]
     stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
     answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
-    due = to_ask(
+    due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )
     asked = due[: source.most]
@@ -101,11 +105,13 @@ def ask_source(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date
         batch = asked[start : start + BATCH]
         answers = source.ask([ids[key] for key in batch])
         by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
-        found += keep_features(lake, batch, by_key, source=source.name, night=night)
+        found += store_features(lake, batch, by_key, source=source.name, night=night)
     return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
 
 
-def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.date) -> Summary:
+def fetch_optional(
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+) -> Summary:
     """Ask an optional source: its failure is reported in the summary, not raised.
 
     What it did not answer is not noted as missing; it is asked for again on the next night.
@@ -114,7 +120,7 @@ def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.dat
         SourceRefused: it refuses whatever it is asked.
     """
     try:
-        return ask_source(lake, source, weights, night=night)
+        return fetch_from_source(lake, source, weights, night=night)
     except SourceRefused:
         raise
     except ServiceError as error:
@@ -122,7 +128,7 @@ def ask_besides(lake: Lake, source: Source, weights: pd.Series, *, night: dt.dat
         return {"skipped": str(error)}
 
 
-def ask_spotify(
+def fetch_from_spotify(
     lake: Lake, client: SpotifyClient, weights: pd.Series, *, night: dt.date, fresh_days: int
 ) -> Summary:
     """Ask Spotify, until it says that this app may not.
@@ -137,7 +143,7 @@ def ask_spotify(
     if since is not None and (night - since).days < fresh_days:
         return {"skipped": f"Spotify refused on {since.isoformat()}; this app may not ask"}
     try:
-        return ask_source(lake, of_spotify(client, fresh_days), weights, night=night)
+        return fetch_from_source(lake, spotify_source(client, fresh_days), weights, night=night)
     except SourceRefused:
         raise
     except Refused as error:

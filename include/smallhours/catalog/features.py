@@ -1,7 +1,7 @@
 """Audio features in the lake: from several sources, each value with its source.
 
 That a source has nothing for a track is stored, too. The precedence of the sources is decided by
-`believed`, and nowhere else. The requests are in `feature_sources`.
+`most_reliable`, and nowhere else. The requests are in `feature_sources`.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smallhours.catalog.tags import keep_tags
+from smallhours.catalog.tags import store_tags
 from smallhours.errors import SettingsError
 from smallhours.identity import artist_key_in, identify, is_named
 from smallhours.lake.store import Lake, prefix_of
@@ -29,7 +29,7 @@ NOTHING = ""
 # figures of the same kind for the same recording, by its id. A data set has them, too, but is
 # joined by names. AcousticBrainz knows the recording, but its classifiers are others and noisy:
 # it fills gaps. Our own predictions are no measurements and come last.
-BELIEVED = (SPOTIFY, RECCOBEATS, DATASET, ACOUSTICBRAINZ, PREDICTED)
+SOURCE_PRECEDENCE = (SPOTIFY, RECCOBEATS, DATASET, ACOUSTICBRAINZ, PREDICTED)
 
 # Features that are shares, and must lie within 0-1 to be believed.
 _SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_ms"}
@@ -37,7 +37,7 @@ _SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_m
 _FILE_NEEDS = ("artist", "tags", *FEATURES[:5])
 
 
-def believed(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
+def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = SOURCE_PRECEDENCE) -> pd.DataFrame:
     """Return the most reliable row for each track and feature.
 
     Conflicts are settled feature by feature, so a later source fills the gaps of an earlier one.
@@ -62,7 +62,9 @@ def believed(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFr
     return best[list(rows.columns)]
 
 
-def measured(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFrame:
+def features_by_track(
+    rows: pd.DataFrame, sources: Iterable[str] = SOURCE_PRECEDENCE
+) -> pd.DataFrame:
     """Return the most reliable value of each feature, one row per track.
 
     Args:
@@ -73,14 +75,14 @@ def measured(rows: pd.DataFrame, sources: Iterable[str] = BELIEVED) -> pd.DataFr
         Indexed by `track_key` in order: a column for each of FEATURES (NaN where nobody has a
         value), and `source`: who gave the first of the features that the track has.
     """
-    best = believed(rows, sources)
+    best = most_reliable(rows, sources)
     wide = best.pivot(index="track_key", columns="feature", values="value")
     wide = wide.reindex(columns=list(FEATURES)).sort_index()
     wide.columns.name = None
     return wide.assign(source=best.drop_duplicates("track_key").set_index("track_key")["source"])
 
 
-def keep_features(
+def store_features(
     lake: Lake,
     asked: Sequence[str],
     found: Mapping[str, Mapping[str, float]],
@@ -139,7 +141,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     tags = tags.explode("tag", ignore_index=True)
     tags["tag"] = tags["tag"].str.replace("_", " ").str.strip()
     tags = tags[tags["tag"] != ""].assign(count=100)
-    keep_tags(lake, TRACK_TAGS, tags, night=night)
+    store_tags(lake, TRACK_TAGS, tags, night=night)
     _merge(lake, long, source=DATASET, model=version, night=night)
     return {"tracks": len(frame), "features": len(long), "tags": len(tags), "nameless": nameless}
 

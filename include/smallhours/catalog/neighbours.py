@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.asking import Tally, ask_all
-from smallhours.catalog.tracks import remember_tracks
+from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import SIMILAR
 from smallhours.services.lastfm import LastfmClient
 
-NOBODY = ""
+NO_NEIGHBOUR = ""
 PER_SEED = 100
 TOP_TRACKS = 30
 TAG_TRACKS = 50
@@ -52,15 +52,15 @@ def fetch_neighbours(
         ServiceError: after the answers before it were kept.
     """
     none: tuple[Neighbour, ...] = ()
-    for answers in ask_all(seeds, _asker(lastfm), missing=none, about=_about, tally=tally):
-        keep_neighbours(lake, answers, night=night)
+    for answers in fetch_all(seeds, _fetcher(lastfm), missing=none, about=_about, tally=tally):
+        store_neighbours(lake, answers, night=night)
 
 
 def _about(seed: Seed) -> str:
     return artist_key_in(seed.key)
 
 
-def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
+def _fetcher(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
     def similar_tracks(seed: Seed) -> tuple[Neighbour, ...]:
         found = lastfm.similar_tracks(seed.artist, seed.title, limit=PER_SEED)
         return tuple(Neighbour(t.artist, t.title, t.match) for t in found)
@@ -93,7 +93,7 @@ def _asker(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
     return lambda seed: by_kind[seed.kind](seed)
 
 
-def keep_neighbours(
+def store_neighbours(
     lake: Lake, answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]], *, night: dt.date
 ) -> None:
     """Replace the stored neighbours of the answered seeds; add new tracks among them."""
@@ -105,7 +105,7 @@ def keep_neighbours(
     # The tracks first: should we be stopped between the two, the seeds are asked again.
     tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners"]]
     if not tracks.empty:
-        remember_tracks(lake, tracks, night=night)
+        add_tracks(lake, tracks, night=night)
     lake.merge(SIMILAR, frame.drop(columns="listeners"), whole=["kind", "seed_key"])
 
 
@@ -113,7 +113,7 @@ def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]
     owner = artist_key_in(seed.key) if seed.kind == "track" else seed.key
     base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(owner)}
     if not neighbours:
-        return [{**base, "neighbour_key": NOBODY, "artist": "", "title": "", "match": 0.0,
+        return [{**base, "neighbour_key": NO_NEIGHBOUR, "artist": "", "title": "", "match": 0.0,
                  "rank": 0, "listeners": None}]  # fmt: skip
     return [
         {

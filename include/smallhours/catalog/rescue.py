@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smallhours.catalog import storage, tags
-from smallhours.catalog.asking import Tally
-from smallhours.catalog.neighbours import NOBODY, Seed, fetch_neighbours
+from smallhours.catalog import retention, tags
+from smallhours.catalog.concurrent_fetch import Tally
+from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, fetch_neighbours
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -37,9 +37,9 @@ from smallhours.listening.plays import LASTFM, reported_by
 from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
 from smallhours.listening.verify import count_at
 from smallhours.nights import Night
-from smallhours.services.lastfm import MOST_ROWS, LastfmClient
+from smallhours.services.lastfm import MAX_ROWS, LastfmClient
 from smallhours.services.lastfm_replies import UserInfo
-from smallhours.services.patience import PassingFault
+from smallhours.services.retry import TransientError
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
@@ -104,10 +104,10 @@ class Rescue:
             RetryLater: Last.fm can't be reached.
         """
         user = self.lastfm.user_info(self._user)
-        here = len(self._times())
+        here = len(self._weekly_times())
         # A page for each thousand, and one begun in each year, of the history and of its check.
         years = self.night.as_of.year - (user.registered_at or EARLIEST).year + 1
-        pages = math.ceil(max(user.playcount - here, 0) / MOST_ROWS)
+        pages = math.ceil(max(user.playcount - here, 0) / MAX_ROWS)
         return user, here, Estimate(pages + 2 * years, 0, self._rate)
 
     def read_history(self) -> None:
@@ -151,7 +151,7 @@ class Rescue:
                 self._ask_batch(batch, plan, tell)
         limits = self.settings.catalog
         refresh_names(self.lake, Path(limits.tag_files) if limits.tag_files else None)
-        storage.keep_within(
+        retention.enforce_limit(
             self.lake,
             limits.lastfm_megabytes,
             night=self.night.date,
@@ -164,8 +164,8 @@ class Rescue:
 
     def is_full(self) -> bool:
         """Whether as much is stored from Last.fm as may be, but for a little room."""
-        allowed = self.settings.catalog.lastfm_megabytes * storage.MEGABYTE
-        return sum(storage.footprint(self.lake).values()) >= allowed * storage.ROOM
+        allowed = self.settings.catalog.lastfm_megabytes * retention.MEGABYTE
+        return sum(retention.footprint(self.lake).values()) >= allowed * retention.TARGET_SHARE
 
     def summary(self) -> Summary:
         """What the lake holds now and what is left."""
@@ -173,13 +173,15 @@ class Rescue:
         estimate = Estimate(len(plan.due), plan.further, self._rate)
         plays = self.lake.frame(PLAYS, columns=["track_key", "played_at"], where=self._mine)
         similar = self.lake.frame(SIMILAR, columns=["kind", "seed_key", "neighbour_key"])
-        known = similar[similar["neighbour_key"] != NOBODY].groupby("kind")["seed_key"].nunique()
-        stored = sum(storage.footprint(self.lake).values()) / storage.MEGABYTE
+        known = (
+            similar[similar["neighbour_key"] != NO_NEIGHBOUR].groupby("kind")["seed_key"].nunique()
+        )
+        stored = sum(retention.footprint(self.lake).values()) / retention.MEGABYTE
         return {
             "plays": len(plays),
             "first_play": None if plays.empty else plays["played_at"].min().date(),
             "last_play": None if plays.empty else plays["played_at"].max().date(),
-            "plays_from_lastfm": len(self._times()),
+            "plays_from_lastfm": len(self._weekly_times()),
             "plays_that_lastfm_counts": self.counted,
             "plays_with_tags_percent": self._tagged(list(plays["track_key"])),
             "tracks_with_neighbours": int(known.get("track", 0)),
@@ -204,14 +206,14 @@ class Rescue:
     def _mine(self) -> dict[str, str]:
         return {"listener": self.listener}
 
-    def _times(self) -> Sequence[dt.datetime]:
+    def _weekly_times(self) -> Sequence[dt.datetime]:
         """When the plays were that Last.fm told of."""
         plays = self.lake.frame(PLAYS, columns=["played_at", "sources"], where=self._mine)
         times: list[dt.datetime] = plays.loc[reported_by(plays, LASTFM), "played_at"].tolist()
         return times
 
     def _since(self) -> dt.datetime:
-        return min([EARLIEST, *self._times()])
+        return min([EARLIEST, *self._weekly_times()])
 
     def _room(self, max_calls: int | None) -> int:
         """How many more questions may be asked."""
@@ -250,7 +252,7 @@ class Rescue:
             try:
                 self._put(seeds)
             except (BrokenReply, RetryLater) as error:
-                limited = not isinstance(error, BrokenReply | PassingFault)
+                limited = not isinstance(error, BrokenReply | TransientError)
                 if not limited and self._answers():
                     LOG.warning("Some questions are left for the next run. %s", error)
                     return

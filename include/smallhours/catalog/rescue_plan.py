@@ -21,7 +21,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
-from smallhours.settings import Catalog, Settings
+from smallhours.settings import CatalogSettings, Settings
 
 ARTIST_TAGS_OF = "artist_tags"
 TRACK_TAGS_OF = "track_tags"
@@ -193,7 +193,7 @@ def _answered(lake: Lake) -> dict[Key, dt.date]:
     return dict(zip(keys, rows["fetched_at"], strict=True))
 
 
-def _further(wanted: list[Seed], weights: Weights, catalog: Catalog) -> int:
+def _further(wanted: list[Seed], weights: Weights, catalog: CatalogSettings) -> int:
     """How many questions the limits of the last round leave room for."""
     depth = ROUNDS[-1]
     found = catalog.seed_tracks * FOUND_PER_SEED * depth

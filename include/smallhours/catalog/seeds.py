@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.normalisation import shipped
+from smallhours.catalog.normalisation import default_pipeline
 from smallhours.identity import artist_key_in
 
 # A play counts half as much after this many days.
@@ -70,7 +70,7 @@ def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
         tag=artist_tags["tag"].str.lower(),
     )
     if "name" not in tags:
-        tags["name"] = _mapped(tags["tag"], shipped().name)
+        tags["name"] = _mapped(tags["tag"], default_pipeline().name)
     tags = tags[(tags["weight"] > 0) & (tags["name"] != "")]
     # Who writes "hip hop" and who writes "hip-hop" are the same people: the larger count stands.
     total = tags.groupby(["artist_key", "name"])["weight"].max().groupby(level="name").sum()

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from smallhours.catalog.matching import Sought, best_match, queries
 from smallhours.catalog.overrides import Overrides
+from smallhours.catalog.track_matching import WantedTrack, best_match, search_queries
 from smallhours.identity import is_named
 from smallhours.services.spotify_replies import SpotifyTrack
 
@@ -31,7 +31,7 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IdLookup:
     """The result of a search for an id.
 
     Attributes:
@@ -80,41 +80,41 @@ class SpotifyIds:
         if chosen is not None:
             if (track["spotify_id"], track["spotify_method"]) == (chosen, OVERRIDE):
                 return dict(track)
-            return self._noted(track, Finding(chosen, OVERRIDE))
+            return self._noted(track, IdLookup(chosen, OVERRIDE))
         # An override that is no longer in the file has lost its say.
         known = track["spotify_id"] is not None and track["spotify_method"] != OVERRIDE
         if known or self._missed_lately(track):
             return dict(track)
-        sought = Sought(
+        wanted_track = WantedTrack(
             track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
         )
-        return self._noted(track, self.search(sought))
+        return self._noted(track, self.search(wanted_track))
 
-    def search(self, sought: Sought) -> Finding:
+    def search(self, wanted_track: WantedTrack) -> IdLookup:
         """Search Spotify by ISRC if known, by fields, and by words, until one finds the track.
 
         Raises:
             ServiceError: Spotify did not answer.
         """
-        if not is_named(sought.artist, sought.title):
-            return Finding(None, MISS)
-        if sought.isrc and (match := self._best(sought, f"isrc:{sought.isrc}")):
-            return Finding(match[0].id, ISRC, match[1], match[0])
-        for query in dict.fromkeys(queries(sought)):
-            if match := self._best(sought, query):
-                return Finding(match[0].id, SEARCH, match[1], match[0])
-        return Finding(None, MISS)
+        if not is_named(wanted_track.artist, wanted_track.title):
+            return IdLookup(None, MISS)
+        if wanted_track.isrc and (match := self._best(wanted_track, f"isrc:{wanted_track.isrc}")):
+            return IdLookup(match[0].id, ISRC, match[1], match[0])
+        for query in dict.fromkeys(search_queries(wanted_track)):
+            if match := self._best(wanted_track, query):
+                return IdLookup(match[0].id, SEARCH, match[1], match[0])
+        return IdLookup(None, MISS)
 
-    def _best(self, sought: Sought, query: str) -> tuple[SpotifyTrack, float] | None:
+    def _best(self, wanted_track: WantedTrack, query: str) -> tuple[SpotifyTrack, float] | None:
         self.searches += 1
-        return best_match(sought, self.spotify.search_tracks(query, limit=RESULTS))
+        return best_match(wanted_track, self.spotify.search_tracks(query, limit=RESULTS))
 
     def _missed_lately(self, track: Mapping[str, Any]) -> bool:
         if track["spotify_method"] != MISS or track["spotify_at"] is None:
             return False
         return bool((self.night - track["spotify_at"]).days < MISS_STANDS_DAYS)
 
-    def _noted(self, track: Mapping[str, Any], finding: Finding) -> dict[str, Any]:
+    def _noted(self, track: Mapping[str, Any], finding: IdLookup) -> dict[str, Any]:
         """Return the row with the result, and with what else Spotify says about the track."""
         row = {
             **track,

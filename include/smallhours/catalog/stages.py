@@ -11,15 +11,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog import feature_sources, features, neighbours, storage, tags
-from smallhours.catalog.asking import Tally
+from smallhours.catalog import feature_sources, features, neighbours, retention, tags
 from smallhours.catalog.candidates import gather
+from smallhours.catalog.concurrent_fetch import Tally
 from smallhours.catalog.neighbours import Seed
-from smallhours.catalog.normalisation.pipeline import shipped
+from smallhours.catalog.normalisation.pipeline import default_pipeline
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
-from smallhours.catalog.tags import last_fetched, to_ask
-from smallhours.catalog.tracks import heard_tracks, named_rows, remember_tracks
+from smallhours.catalog.tags import due_keys, last_fetched
+from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -32,7 +32,7 @@ from smallhours.lake.tables import (
     TRACKS,
     Table,
 )
-from smallhours.listening.skips import heard_out, with_skips
+from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
@@ -60,7 +60,7 @@ def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night
     heard = heard_tracks(lake, listener)
     if heard.empty:
         return {"tracks_heard": 0, "tracks_added": 0}
-    report = remember_tracks(lake, heard, night=night.date)
+    report = add_tracks(lake, heard, night=night.date)
     return {"tracks_heard": len(heard), "tracks_added": report.rows_added}
 
 
@@ -174,7 +174,7 @@ def fetch_tags(
     left = due - about_artists.answered - about_tracks.answered
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
-    stored = storage.keep_within(
+    stored = retention.enforce_limit(
         lake,
         settings.catalog.lastfm_megabytes,
         night=night.date,
@@ -244,20 +244,22 @@ def fetch_audio_features(
     services, fresh_days = settings.services, settings.catalog.fresh_days
     weights = weights_of(lake, listener, night=night).tracks
     if spotify is not None and services.spotify.legacy_features:
-        ask = partial(feature_sources.ask_spotify, lake, spotify, weights, fresh_days=fresh_days)
+        ask = partial(
+            feature_sources.fetch_from_spotify, lake, spotify, weights, fresh_days=fresh_days
+        )
         answer = aside.ask(spotify, partial(ask, night=night.date)) or {}
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
-        archive = feature_sources.of_acousticbrainz(acousticbrainz)
-        besides = partial(feature_sources.ask_besides, lake, archive, weights, night=night.date)
+        archive = feature_sources.acousticbrainz_source(acousticbrainz)
+        besides = partial(feature_sources.fetch_optional, lake, archive, weights, night=night.date)
         answer = aside.ask(acousticbrainz, besides) or {}
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
         off = "ReccoBeats is switched off in the settings"
         return {**summary, **aside.summary, "skipped": off}
-    source = feature_sources.of_reccobeats(reccobeats, fresh_days)
-    first = partial(feature_sources.ask_source, lake, source, weights, night=night.date)
+    source = feature_sources.reccobeats_source(reccobeats, fresh_days)
+    first = partial(feature_sources.fetch_from_source, lake, source, weights, night=night.date)
     answer = aside.ask(reccobeats, first) or {"asked": 0, "found": 0}
     return {
         **summary,
@@ -283,7 +285,7 @@ def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: N
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """Return the listener's weights, from all that the lake knows."""
     columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
-    plays = with_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     plays = plays[heard_out(plays)]
     library = lake.frame(LIBRARY, where={"listener": listener})
     newest = library.groupby("signal")["last_seen"].transform("max")
@@ -302,7 +304,7 @@ def _due(
     lake: Lake, table: Table, key: str, wanted: pd.Series, settings: Settings, night: Night
 ) -> list[str]:
     """Return which of the wanted keys have no answer yet, or a stale one."""
-    return to_ask(
+    return due_keys(
         wanted,
         last_fetched(lake, table, key),
         night=night.date,
@@ -361,7 +363,7 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     asking was cut off, is taken from Last.fm's chart first, then from artists around the listener.
     Only what is known before a night's questions decides, so that asking again asks the same.
     """
-    name = shipped().name
+    name = default_pipeline().name
     heard = {name(tag) for tag in weights.tags.index}
     # What says nothing about the music is no sign of a dislike either.
     heard.add("")

@@ -13,7 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smallhours.catalog.normalisation import TagPipeline, measure_variants, read_rules, shipped
+from smallhours.catalog.normalisation import (
+    TagPipeline,
+    default_pipeline,
+    measure_variants,
+    read_rules,
+)
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TAG_NAMES, TRACK_TAGS
 from smallhours.summary import Summary
@@ -76,7 +81,7 @@ def namer(lake: Lake) -> Callable[[str], str]:
 
     def name(tag: str) -> str:
         known = names.get(tag)
-        return shipped().name(tag) if known is None else known
+        return default_pipeline().name(tag) if known is None else known
 
     return name
 

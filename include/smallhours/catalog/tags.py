@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from smallhours.catalog.asking import Tally, ask_all
+from smallhours.catalog.concurrent_fetch import Tally, fetch_all
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS, Table
@@ -22,7 +22,9 @@ NO_TAG = ""
 Q = TypeVar("Q", bound=tuple[str, ...])
 
 
-def to_ask(wanted: pd.Series, fetched: pd.Series, *, night: dt.date, fresh_days: int) -> list[str]:
+def due_keys(
+    wanted: pd.Series, fetched: pd.Series, *, night: dt.date, fresh_days: int
+) -> list[str]:
     """Return the keys to ask for, in order: new ones first, then stale ones, by weight.
 
     Args:
@@ -112,17 +114,17 @@ def _fetch(
     tally: Tally,
 ) -> None:
     none: tuple[Tag, ...] = ()
-    for answers in ask_all(questions, ask, missing=none, about=_about, tally=tally):
+    for answers in fetch_all(questions, ask, missing=none, about=_about, tally=tally):
         frame = pd.DataFrame([row for question, tags in answers for row in rows(question, tags)])
         if not frame.empty:
-            keep_tags(lake, table, frame, night=night)
+            store_tags(lake, table, frame, night=night)
 
 
 def _about(question: tuple[str, ...]) -> str:
     return artist_key_in(question[0])
 
 
-def keep_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:
+def store_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:
     """Replace the stored tags of the answered keys by the answers."""
     key = table.key[0]
     frame = frame.assign(fetched_at=night).drop_duplicates([key, "tag"], ignore_index=True)

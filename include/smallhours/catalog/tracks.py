@@ -14,7 +14,7 @@ COLUMNS = [column.name for column in TRACKS.columns]
 _KNOWN_IDS = ["spotify_id", "isrc", "album"]
 
 
-def remember_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeReport:
+def add_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeReport:
     """Add new tracks to the catalog, and ids that known tracks lack.
 
     Rows without a visible artist or title are left out.

@@ -2,31 +2,31 @@
 
 No script and no style sheet is needed: text and lines use `currentColor`, series use
 `var(--chart-1, ...)` and so on, each with a fallback that is readable on light and on dark.
-A page that inlines a chart may set those properties; `as_file` makes a stand-alone picture that
-follows the reader's light or dark mode.
+A page that inlines a chart may set those properties; `standalone_svg` makes a separate picture
+that follows the reader's light or dark mode.
 """
 
-from smallhours.charts.bars import Bars, grouped_bars, horizontal_bars
-from smallhours.charts.calibration import Promise, reliability
-from smallhours.charts.canvas import as_file
+from smallhours.charts.bars import BarSeries, grouped_bars, horizontal_bars
+from smallhours.charts.calibration import CalibrationPoint, reliability_diagram
+from smallhours.charts.canvas import standalone_svg
 from smallhours.charts.dots import Dot, dots
-from smallhours.charts.histogram import Spread, histogram, histogram_of_spreads
-from smallhours.charts.lines import Line, date_of, lines, year_of
+from smallhours.charts.histogram import BinnedValues, histogram, histogram_of_bins
+from smallhours.charts.lines import LineSeries, format_date, format_year, lines
 
 __all__ = [
-    "Bars",
+    "BarSeries",
+    "BinnedValues",
+    "CalibrationPoint",
     "Dot",
-    "Line",
-    "Promise",
-    "Spread",
-    "as_file",
-    "date_of",
+    "LineSeries",
     "dots",
+    "format_date",
+    "format_year",
     "grouped_bars",
     "histogram",
-    "histogram_of_spreads",
+    "histogram_of_bins",
     "horizontal_bars",
     "lines",
-    "reliability",
-    "year_of",
+    "reliability_diagram",
+    "standalone_svg",
 ]

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, no_data, text_width
-from smallhours.charts.scale import Scale, figure, finite, span, ticks
+from smallhours.charts.canvas import MARGIN, SMALL, Canvas, colour, empty_chart, text_width
+from smallhours.charts.scale import Scale, finite_values, format_value, ticks, value_range
 
 LEFT, BELOW, ROW = 64, 30, 24
 # Minimum width of a bar, in pixels, for its value to be written above it.
-READABLE = 30
+MIN_LABELLED_WIDTH = 30
 
 
 @dataclass(frozen=True)
-class Bars:
+class BarSeries:
     """One series of a grouped bar chart: one bar per group.
 
     Attributes:
@@ -27,14 +27,14 @@ class Bars:
 
     def error(self, at: int) -> float:
         """Return half the error bar of the group at index `at`; 0 where none is known."""
-        known = finite(self.errors[at : at + 1])
+        known = finite_values(self.errors[at : at + 1])
         return known[0] if known else 0.0
 
 
 def grouped_bars(
     title: str,
     groups: Sequence[str],
-    series: Sequence[Bars],
+    series: Sequence[BarSeries],
     *,
     desc: str = "",
     y_label: str = "",
@@ -63,23 +63,23 @@ def grouped_bars(
         end
         for bars in series
         for at, value in enumerate(bars.values)
-        for middle in finite([value])
+        for middle in finite_values([value])
         for end in (middle - bars.error(at), middle + bars.error(at))
     ]
     if not reached:
-        return no_data(title, desc, width)
+        return empty_chart(title, desc, width)
     said = "; ".join(
         f"{bars.name}: "
         + ", ".join(
-            f"{group} {figure(value, digits)}"
+            f"{group} {format_value(value, digits)}"
             for group, v in zip(groups, bars.values, strict=True)
-            for value in finite([v])
+            for value in finite_values([v])
         )
         for bars in series
     )
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     top = canvas.legend([bars.name for bars in series], canvas.heading()) + 12
-    low, high = span(reached, from_zero=True)
+    low, high = value_range(reached, from_zero=True)
     y = Scale(low, high, height - BELOW, top)
     canvas.y_axis(y, ticks(low, high), LEFT, y_label)
     whole = (width - MARGIN - LEFT) / len(groups)
@@ -87,10 +87,10 @@ def grouped_bars(
     for g, group in enumerate(groups):
         left = LEFT + whole * (g + 0.07)
         for at, bars in enumerate(series):
-            for value in finite([bars.values[g]]):
+            for value in finite_values([bars.values[g]]):
                 spot = (left + at * each, each)
-                tip = f"{bars.name}, {group}: {figure(value, digits)}"
-                _upright(canvas, y, spot, value, bars.error(g), colour(at), tip, digits)
+                tip = f"{bars.name}, {group}: {format_value(value, digits)}"
+                _draw_vertical_bar(canvas, y, spot, value, bars.error(g), colour(at), tip, digits)
         canvas.text(left + whole * 0.43, height - BELOW + 18, group, anchor="middle", size=SMALL)
     canvas.line([(LEFT, y(0)), (width - MARGIN, y(0))], opacity=0.6)
     return canvas.render()
@@ -117,15 +117,15 @@ def horizontal_bars(
         width: Width in pixels; the height follows from the number of bars.
         digits: Decimal places of the values.
     """
-    drawn = {name: value for name, value in values.items() if finite([value])}
+    drawn = {name: value for name, value in values.items() if finite_values([value])}
     if not drawn:
-        return no_data(title, desc, width)
-    said = ", ".join(f"{name} {figure(value, digits)}" for name, value in drawn.items())
+        return empty_chart(title, desc, width)
+    said = ", ".join(f"{name} {format_value(value, digits)}" for name, value in drawn.items())
     height = 60 + ROW * len(drawn) + (40 if x_label else 8)
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     top = canvas.heading() + 8
     gutter = min(MARGIN + max(map(text_width, drawn)) + 10, width * 0.45)
-    low, high = span(drawn.values(), from_zero=True)
+    low, high = value_range(drawn.values(), from_zero=True)
     # Leave room for a value at either end.
     x = Scale(low, high, gutter + (48 if low < 0 else 0), width - MARGIN - 48)
     for at, (name, value) in enumerate(drawn.items()):
@@ -137,9 +137,9 @@ def horizontal_bars(
             ROW - 8,
             colour(0 if value >= 0 else 4),
         )
-        canvas.text(gutter - 8, y + 15, _shortened(name, gutter - MARGIN - 8), anchor="end")
+        canvas.text(gutter - 8, y + 15, _truncated(name, gutter - MARGIN - 8), anchor="end")
         side = (x(value) + 5, "start") if value >= 0 else (x(value) - 5, "end")
-        canvas.text(side[0], y + 15, figure(value, digits), anchor=side[1], size=SMALL)
+        canvas.text(side[0], y + 15, format_value(value, digits), anchor=side[1], size=SMALL)
     bottom = top + ROW * len(drawn)
     canvas.line([(x(0), top), (x(0), bottom)], opacity=0.6)
     if x_label:
@@ -147,7 +147,7 @@ def horizontal_bars(
     return canvas.render()
 
 
-def _upright(
+def _draw_vertical_bar(
     canvas: Canvas,
     y: Scale,
     spot: tuple[float, float],
@@ -165,15 +165,15 @@ def _upright(
     middle = left + each * 0.45
     if error:
         canvas.interval((middle, y(value - error)), (middle, y(value + error)))
-    if each >= READABLE:
+    if each >= MIN_LABELLED_WIDTH:
         above = min(y(value + error), y(0)) - 4 if value >= 0 else y(value - error) + 12
-        canvas.text(middle, above, figure(value, digits), anchor="middle", size=10)
+        canvas.text(middle, above, format_value(value, digits), anchor="middle", size=10)
     elif each >= 13:
         above = min(y(value + error), y(0)) - 4
-        canvas.text(middle + 3, above, figure(value, digits), size=9, upright=False)
+        canvas.text(middle + 3, above, format_value(value, digits), size=9, upright=False)
 
 
-def _shortened(name: str, room: float) -> str:
+def _truncated(name: str, room: float) -> str:
     """Shorten a name to the room it has, in pixels; an ellipsis marks what was cut off."""
     letters = max(int(room / text_width("x")), 4)
     return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"

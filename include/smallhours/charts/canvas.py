@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
-from smallhours.charts.scale import Scale, number
+from smallhours.charts.scale import Scale, format_number
 
 # Distinct in hue and in lightness, with a contrast of 3:1 against white and near-black.
 COLOURS = ("#3572c6", "#c8690f", "#1f8f66", "#9a58bd", "#c2413c", "#6f787e")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 SMALL, NORMAL, LARGE = 11, 12, 15
 # Mean width of a letter, as a share of the font size.
-LETTER = 0.56
+LETTER_WIDTH = 0.56
 LINE_HEIGHT = 18
 MARGIN = 12
 
@@ -24,7 +24,7 @@ MARGIN = 12
 _FORBIDDEN = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if code not in (9, 10, 13)}
 _FORBIDDEN |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 
-_ON_ITS_OWN = (
+_STANDALONE_STYLE = (
     "<style>svg{color:#1d1f21;background:#fff}"
     "@media(prefers-color-scheme:dark){svg{color:#e6e3dd;background:#15171a}}</style>"
 )
@@ -38,12 +38,12 @@ def colour(at: int) -> str:
 
 def text_width(content: str, size: int = NORMAL) -> float:
     """Return the approximate width of a text, in pixels."""
-    return LETTER * size * len(content)
+    return LETTER_WIDTH * size * len(content)
 
 
-def on_axis(value: float) -> str:
+def axis_label(value: float) -> str:
     """Return an axis label; up to six decimals, since the steps between ticks may be small."""
-    return number(value, 6)
+    return format_number(value, 6)
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Canvas:
         faint = f' opacity="{opacity:g}"' if opacity < 1 else ""
         self.marks.append(
             f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
-            f"{weight}{faint}{turn}>{clean(content)}</text>"
+            f"{weight}{faint}{turn}>{escape_text(content)}</text>"
         )
 
     def rect(
@@ -178,7 +178,7 @@ class Canvas:
         for value in values:
             y = scale(value)
             self.line([(left, y), (self.width - MARGIN, y)], opacity=0.15)
-            self.text(left - 6, y + 4, on_axis(value), anchor="end", size=SMALL, opacity=0.8)
+            self.text(left - 6, y + 4, axis_label(value), anchor="end", size=SMALL, opacity=0.8)
         if label:
             middle = (scale.start + scale.end) / 2
             self.text(MARGIN + 4, middle, label, anchor="middle", size=SMALL, upright=False)
@@ -190,7 +190,7 @@ class Canvas:
         bottom: float,
         label: str,
         *,
-        written: Callable[[float], str] = on_axis,
+        format_tick: Callable[[float], str] = axis_label,
     ) -> None:
         """Draw tick marks, their values below the picture, and the axis label.
 
@@ -199,13 +199,13 @@ class Canvas:
             values: Positions of the ticks.
             bottom: The y of the axis, in pixels.
             label: Label of the axis.
-            written: Formats a value as text.
+            format_tick: Formats a value as text.
         """
         self.line([(scale.start, bottom), (scale.end, bottom)], opacity=0.6)
         for value in values:
             x = scale(value)
             self.line([(x, bottom), (x, bottom + 4)], opacity=0.6)
-            self.text(x, bottom + 16, written(value), anchor="middle", size=SMALL, opacity=0.8)
+            self.text(x, bottom + 16, format_tick(value), anchor="middle", size=SMALL, opacity=0.8)
         if label:
             middle = (scale.start + scale.end) / 2
             self.text(middle, bottom + 33, label, anchor="middle", size=SMALL)
@@ -221,12 +221,12 @@ class Canvas:
             f'width="{self.width:.0f}" height="{self.height:.0f}" '
             f'style="max-width:100%;height:auto" font-family={quoteattr(FONT)} '
             f'fill="currentColor">'
-            f'<title id="t{key}">{clean(self.title)}</title>'
-            f'<desc id="d{key}">{clean(self.desc)}</desc>{"".join(self.marks)}</svg>'
+            f'<title id="t{key}">{escape_text(self.title)}</title>'
+            f'<desc id="d{key}">{escape_text(self.desc)}</desc>{"".join(self.marks)}</svg>'
         )
 
 
-def no_data(title: str, desc: str, width: float) -> str:
+def empty_chart(title: str, desc: str, width: float) -> str:
     """Return a chart that says that there is no data."""
     canvas = Canvas(title, f"{desc} There is no data.".strip(), width, 90)
     below = canvas.heading()
@@ -234,16 +234,16 @@ def no_data(title: str, desc: str, width: float) -> str:
     return canvas.render()
 
 
-def as_file(svg: str) -> str:
+def standalone_svg(svg: str) -> str:
     """Return a chart as a stand-alone picture, with colours for light and for dark mode."""
     head, end, body = svg.partition(">")
-    return f"{head}{end}{_ON_ITS_OWN}{body}\n"
+    return f"{head}{end}{_STANDALONE_STYLE}{body}\n"
 
 
-def clean(content: str) -> str:
+def escape_text(content: str) -> str:
     """Return a text escaped for XML, with forbidden characters replaced."""
     return escape(content.translate(_FORBIDDEN))
 
 
 def _tip(content: str) -> str:
-    return f"<title>{clean(content)}</title>" if content else ""
+    return f"<title>{escape_text(content)}</title>" if content else ""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smallhours.charts.canvas import MARGIN, SMALL, Canvas, no_data, text_width
-from smallhours.charts.scale import Scale, figure, finite, span, ticks
+from smallhours.charts.canvas import MARGIN, SMALL, Canvas, empty_chart, text_width
+from smallhours.charts.scale import Scale, finite_values, format_value, ticks, value_range
 
 ROW, BELOW = 26, 44
 
@@ -46,19 +46,23 @@ def dots(
         width: Width in pixels; the height follows from the number of rows.
         digits: Decimal places of the values.
     """
-    drawn = [dot for dot in points if finite([dot.value])]
+    drawn = [dot for dot in points if finite_values([dot.value])]
     if not drawn:
-        return no_data(title, desc, width)
+        return empty_chart(title, desc, width)
     rows = list(dict.fromkeys(dot.row for dot in drawn))
     series = list(dict.fromkeys(dot.series for dot in drawn))
-    said = "; ".join(f"{_named(dot, series)} {figure(dot.value, digits)}" for dot in drawn)
+    said = "; ".join(
+        f"{_dot_label(dot, series)} {format_value(dot.value, digits)}" for dot in drawn
+    )
     room = max(ROW, 13 * len(series) + 10)
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, 110 + room * len(rows) + BELOW)
     top = canvas.heading()
     if len(series) > 1:
         top = canvas.legend(series, top, points=True)
     gutter = min(MARGIN + max(map(text_width, rows)) + 14, width * 0.45)
-    low, high = span([end for dot in drawn for end in finite([dot.value, dot.low, dot.high])])
+    low, high = value_range(
+        [end for dot in drawn for end in finite_values([dot.value, dot.low, dot.high])]
+    )
     x = Scale(low, high, gutter + 10, width - MARGIN - 50)
     bottom = top + room * len(rows) + 6
     for value in ticks(low, high):
@@ -71,16 +75,18 @@ def dots(
         s, at = series.index(dot.series), rows.index(dot.row)
         step = (s + 0.5) / len(series) - 0.5
         y = top + room * (at + 0.5) + 4 + step * (room - 10)
-        ends = finite([dot.low, dot.high])
+        ends = finite_values([dot.low, dot.high])
         if len(ends) == 2:
             canvas.interval((x(ends[0]), y), (x(ends[1]), y))
-        canvas.mark(x(dot.value), y, s, tip=f"{_named(dot, series)}: {figure(dot.value, digits)}")
+        canvas.mark(
+            x(dot.value), y, s, tip=f"{_dot_label(dot, series)}: {format_value(dot.value, digits)}"
+        )
         beside = max([x(dot.value), *map(x, ends)]) + 8
-        canvas.text(beside, y + 4, figure(dot.value, digits), size=SMALL, opacity=0.8)
+        canvas.text(beside, y + 4, format_value(dot.value, digits), size=SMALL, opacity=0.8)
     canvas.x_axis(x, ticks(low, high), bottom, x_label)
     canvas.height = bottom + BELOW
     return canvas.render()
 
 
-def _named(dot: Dot, series: Sequence[str]) -> str:
+def _dot_label(dot: Dot, series: Sequence[str]) -> str:
     return dot.row if len(series) == 1 else f"{dot.row}, {dot.series}"

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.charts.canvas import MARGIN, Canvas, colour, no_data
-from smallhours.charts.scale import Scale, finite, number, span, ticks
+from smallhours.charts.canvas import MARGIN, Canvas, colour, empty_chart
+from smallhours.charts.scale import Scale, finite_values, format_number, ticks, value_range
 
 LEFT, BELOW = 56, 44
 
 
 @dataclass(frozen=True)
-class Spread:
+class BinnedValues:
     """Values counted in equal bins.
 
     Attributes:
@@ -24,7 +24,7 @@ class Spread:
     mean: float
 
     @classmethod
-    def of(cls, values: Sequence[float], low: float, high: float, bins: int) -> "Spread":
+    def of(cls, values: Sequence[float], low: float, high: float, bins: int) -> "BinnedValues":
         """Count values (at least one) in `bins` equal bins from low to high.
 
         Values outside the range are counted in the first or last bin.
@@ -62,13 +62,13 @@ def histogram(
         width: Width in pixels.
         height: Height in pixels.
     """
-    drawn = {name: values for name, given in sets.items() if (values := finite(given))}
+    drawn = {name: values for name, given in sets.items() if (values := finite_values(given))}
     if not drawn:
-        return no_data(title, desc, width)
-    low, high = bounds or span([value for values in drawn.values() for value in values])
-    return histogram_of_spreads(
+        return empty_chart(title, desc, width)
+    low, high = bounds or value_range([value for values in drawn.values() for value in values])
+    return histogram_of_bins(
         title,
-        {name: Spread.of(values, low, high, bins) for name, values in drawn.items()},
+        {name: BinnedValues.of(values, low, high, bins) for name, values in drawn.items()},
         bounds=(low, high),
         desc=desc,
         x_label=x_label,
@@ -77,9 +77,9 @@ def histogram(
     )
 
 
-def histogram_of_spreads(
+def histogram_of_bins(
     title: str,
-    sets: Mapping[str, Spread],
+    sets: Mapping[str, BinnedValues],
     *,
     bounds: tuple[float, float],
     desc: str = "",
@@ -99,9 +99,9 @@ def histogram_of_spreads(
         height: Height in pixels.
     """
     if not sets:
-        return no_data(title, desc, width)
+        return empty_chart(title, desc, width)
     said = "; ".join(
-        f"{name}: {each.n:,} values, mean {number(each.mean)}" for name, each in sets.items()
+        f"{name}: {each.n:,} values, mean {format_number(each.mean)}" for name, each in sets.items()
     )
     canvas = Canvas(title, f"{desc} {said}.".strip(), width, height)
     legend = [f"{name} (n = {each.n:,})" for name, each in sets.items()]
@@ -112,28 +112,28 @@ def histogram_of_spreads(
     canvas.y_axis(y, ticks(0, y.high, 4), LEFT, "share")
     for at, (name, each) in enumerate(sets.items()):
         if at == 0:
-            _filled(canvas, x, y, each.shares, name)
+            _draw_filled(canvas, x, y, each.shares, name)
         else:
-            _outlined(canvas, x, y, each.shares, colour(at))
+            _draw_outline(canvas, x, y, each.shares, colour(at))
     canvas.x_axis(x, ticks(*bounds), height - BELOW, x_label)
     return canvas.render()
 
 
-def _filled(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], name: str) -> None:
-    for share, start, end in _steps(x, shares):
-        tip = f"{name}, {number(start)} to {number(end)}: {number(share)}"
+def _draw_filled(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], name: str) -> None:
+    for share, start, end in _bin_edges(x, shares):
+        tip = f"{name}, {format_number(start)} to {format_number(end)}: {format_number(share)}"
         box = (x(start), y(share), x(end) - x(start) - 1, y(0) - y(share))
         canvas.rect(*box, colour(0), opacity=0.55, tip=tip)
 
 
-def _outlined(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], paint: str) -> None:
+def _draw_outline(canvas: Canvas, x: Scale, y: Scale, shares: Sequence[float], paint: str) -> None:
     outline = [(x(x.low), y(0))]
-    for share, start, end in _steps(x, shares):
+    for share, start, end in _bin_edges(x, shares):
         outline += [(x(start), y(share)), (x(end), y(share))]
     canvas.line([*outline, (x(x.high), y(0))], paint, width=2)
 
 
-def _steps(x: Scale, shares: Sequence[float]) -> list[tuple[float, float, float]]:
+def _bin_edges(x: Scale, shares: Sequence[float]) -> list[tuple[float, float, float]]:
     """Return (share, start, end) of each bin."""
     wide = (x.high - x.low) / len(shares)
     return [(share, x.low + at * wide, x.low + (at + 1) * wide) for at, share in enumerate(shares)]

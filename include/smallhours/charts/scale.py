@@ -32,12 +32,12 @@ class Scale:
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
 
-def finite(values: Iterable[float | None]) -> list[float]:
+def finite_values(values: Iterable[float | None]) -> list[float]:
     """Return the values that can be drawn: without None, NaN and infinity."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def span(values: Iterable[float], *, from_zero: bool = False) -> tuple[float, float]:
+def value_range(values: Iterable[float], *, from_zero: bool = False) -> tuple[float, float]:
     """Return the smallest and the largest value, widened where they are equal.
 
     Args:
@@ -65,7 +65,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(at * step, 12) for at in range(first, last + 1)]
 
 
-def number(value: float, digits: int = 3) -> str:
+def format_number(value: float, digits: int = 3) -> str:
     """Format a value for people: thousands separators, no trailing zeros, a real minus sign.
 
     >>> number(0.1450), number(21732.0), number(-0.5)
@@ -80,7 +80,7 @@ def number(value: float, digits: int = 3) -> str:
     return MINUS + shown[1:] if shown.startswith("-") and shown != "-0" else shown.lstrip("-")
 
 
-def figure(value: float, digits: int = 3) -> str:
+def format_value(value: float, digits: int = 3) -> str:
     """Format a measured value with a fixed number of decimals: `0.480` beside `0.485`.
 
     >>> figure(0.48), figure(-1.0, 1)

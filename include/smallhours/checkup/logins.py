@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
-from smallhours.runs import Secrets, lastfm_client, spotify_client
+from smallhours.runs import CredentialStore, lastfm_client, spotify_client
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
     SpotifyCredentials,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_logins(
-    listener: str, settings: Settings, secrets: Secrets, *, now: datetime, online: bool
+    listener: str, settings: Settings, secrets: CredentialStore, *, now: datetime, online: bool
 ) -> list[Finding]:
     """Check the listener's connections.
 
@@ -33,13 +33,17 @@ def check_logins(
         online: Whether to try the credentials with the services.
     """
     found = [
-        *_guarded("Last.fm connection", lambda: _lastfm(listener, settings, secrets, now, online))
+        *_errors_as_findings(
+            "Last.fm connection", lambda: _lastfm(listener, settings, secrets, now, online)
+        )
     ]
     if not settings.listener(listener).spotify:
         return [*found, good("Spotify connection", "not used: `spotify = false` in the settings")]
     return [
         *found,
-        *_guarded("Spotify connection", lambda: _spotify(listener, settings, secrets, now, online)),
+        *_errors_as_findings(
+            "Spotify connection", lambda: _spotify(listener, settings, secrets, now, online)
+        ),
     ]
 
 
@@ -57,7 +61,7 @@ def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Findin
 
 
 def _lastfm(
-    listener: str, settings: Settings, secrets: Secrets, now: datetime, online: bool
+    listener: str, settings: Settings, secrets: CredentialStore, now: datetime, online: bool
 ) -> list[Finding]:
     user = settings.listener(listener).lastfm_user
     secrets.lastfm(listener)
@@ -76,7 +80,7 @@ def _lastfm(
 
 
 def _spotify(
-    listener: str, settings: Settings, secrets: Secrets, now: datetime, online: bool
+    listener: str, settings: Settings, secrets: CredentialStore, now: datetime, online: bool
 ) -> list[Finding]:
     credentials = secrets.spotify(listener)
     found = [check_login_age(credentials, now=now), *_scopes(credentials)]
@@ -99,7 +103,7 @@ def _scopes(credentials: SpotifyCredentials) -> list[Finding]:
     return [bad("Spotify scopes", f"{', '.join(lacking)} was not agreed to", remedy)]
 
 
-def _guarded(subject: str, look: "Callable[[], list[Finding]]") -> list[Finding]:
+def _errors_as_findings(subject: str, look: "Callable[[], list[Finding]]") -> list[Finding]:
     """Return the findings of a check, or its error as a finding."""
     try:
         return look()

@@ -7,7 +7,7 @@ from smallhours.checkup.finding import Finding, bad, good
 from smallhours.private_files import open_to_others
 
 _START = "Run `make up`: it mends this when it starts."
-_ELSEWHERE = "Run `python -m smallhours.provider.database` where that Airflow runs."
+_MOVE_THE_LAKE = "Run `python -m smallhours.provider.database` where that Airflow runs."
 _NAMED = 3
 
 
@@ -23,7 +23,7 @@ def check_encryption(in_clear: Sequence[str], *, ours: bool) -> Finding:
     more = f" and {len(in_clear) - _NAMED} more" if len(in_clear) > _NAMED else ""
     names = ", ".join(in_clear[:_NAMED])
     told = f"stored in clear in Airflow's database: {names}{more}"
-    return bad("encryption", told, _START if ours else _ELSEWHERE)
+    return bad("encryption", told, _START if ours else _MOVE_THE_LAKE)
 
 
 def check_permissions(home: Path) -> Finding:

@@ -17,10 +17,10 @@ from smallhours.cli import (
     demo,
     doctor,
     explore,
+    history,
     init,
     login,
     night,
-    past,
     playlist,
     rescue,
     sandbox,
@@ -31,7 +31,7 @@ from smallhours.cli import (
 from smallhours.errors import SmallhoursError
 
 
-class Verbs(TyperGroup):
+class StageCommands(TyperGroup):
     """A command group that accepts `sync_scrobbles`, as in the DAGs, for `sync-scrobbles`."""
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> typer.core.TyperCommand | None:  # type: ignore[override]
@@ -40,7 +40,7 @@ class Verbs(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Verbs,
+    cls=StageCommands,
     help="A personal music recommender that works while its listener sleeps.",
     no_args_is_help=True,
     add_completion=False,
@@ -54,7 +54,7 @@ doctor.register(app)
 sandbox.register(app)
 explore.register(app)
 study.register(app)
-past.register(app)
+history.register(app)
 rescue.register(app)
 simulate.register(app)
 demo.register(app)

@@ -50,21 +50,21 @@ def _look(listener: str | None, *, online: bool) -> list[Finding]:
 
 
 def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
-    from smallhours.checkup import lately, stored
+    from smallhours.checkup import recent, stored_data
     from smallhours.lake.store import Lake
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
     findings = _look_at_airflow(listener, settings, now=now, online=online)
-    findings += lately.check_quotas(settings)
+    findings += recent.check_quotas(settings)
     lake = Lake(settings.lake.url)
     try:
         lake.check_writable()
-        findings += stored.check_lake(lake)
-        findings.append(stored.check_history(listener, lake, today=today))
-        findings += lately.check_models(listener, lake, today=today)
-        findings.append(lately.check_last_night(listener, lake, today=today))
-        findings += lately.check_set_aside(listener, lake, today=today)
+        findings += stored_data.check_lake(lake)
+        findings.append(stored_data.check_history(listener, lake, today=today))
+        findings += recent.check_models(listener, lake, today=today)
+        findings.append(recent.check_last_night(listener, lake, today=today))
+        findings += recent.check_set_aside(listener, lake, today=today)
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings

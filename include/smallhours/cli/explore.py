@@ -12,7 +12,7 @@ from smallhours.lake.store import Lake
 from smallhours.settings import load_settings
 
 if TYPE_CHECKING:
-    from smallhours.training.explore import Exploration, ToldFeature
+    from smallhours.training.tag_exploration import Exploration, PredictedFeature
 
 # Number of contributing tags shown per feature; the JSON has all of them.
 SHOWN_PUSHES = 3
@@ -32,7 +32,7 @@ def explore_tags(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
     """Tell what a track with these tags would sound like: `smallhours explore "shoegaze:60"`."""
-    from smallhours.training.explore import explore  # scikit-learn takes seconds to import
+    from smallhours.training.tag_exploration import explore  # scikit-learn takes seconds to import
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
@@ -54,8 +54,8 @@ def show(found: "Exploration", console: Console) -> None:
     for feature in found.features:
         table.add_row(
             feature.name,
-            in_unit(feature.name, feature.value),
-            f"{in_unit(feature.name, feature.low)} to {in_unit(feature.name, feature.high)}",
+            with_unit(feature.name, feature.value),
+            f"{with_unit(feature.name, feature.low)} to {with_unit(feature.name, feature.high)}",
             pushes(feature),
         )
     console.print(table)
@@ -78,7 +78,7 @@ def show(found: "Exploration", console: Console) -> None:
     console.print(f"model {found.model}; pushes: {found.how}", highlight=False, style="dim")
 
 
-def in_unit(feature: str, value: float) -> str:
+def with_unit(feature: str, value: float) -> str:
     """Format a value in its unit: decibels, beats per minute, minutes, else two decimals."""
     if feature == "loudness":
         return f"{value:.1f} dB"
@@ -90,7 +90,7 @@ def in_unit(feature: str, value: float) -> str:
     return f"{value:.2f}"
 
 
-def pushes(feature: "ToldFeature") -> str:
+def pushes(feature: "PredictedFeature") -> str:
     """Return the tags that contribute most to a feature, each with its direction and size."""
     shown = [push for push in feature.pushes if push.amount][:SHOWN_PUSHES]
     return ", ".join(f"{push.tag} {_signed(feature.name, push.amount)}" for push in shown)

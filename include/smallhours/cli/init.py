@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from smallhours.errors import SettingsError
-from smallhours.settings import Listener, load_settings, settings_path
+from smallhours.settings import ListenerSettings, load_settings, settings_path
 
 _LOCALTIME = Path("/etc/localtime")
 
@@ -55,7 +55,7 @@ def init(
 def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
     """Write the file if its contents are valid."""
     try:
-        Listener(lastfm_user=user, timezone=zone, spotify=uses)
+        ListenerSettings(lastfm_user=user, timezone=zone, spotify=uses)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])

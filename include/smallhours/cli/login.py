@@ -78,7 +78,7 @@ def spotify(
         listener=name,
         settings=where,
     )
-    credentials, account = _try_out(credentials, settings)
+    credentials, account = _check_login(credentials, settings)
     kept.keep_login(credentials)
     typer.echo(f"\nLogged in as {account}; the connection `spotify_{name}` holds it.")
     typer.echo("Spotify ends it in six months; a month before, you are reminded.")
@@ -98,7 +98,7 @@ def lastfm(
     user = settings.listener(name).lastfm_user
     key = typer.prompt("Your API key (www.last.fm/api/accounts)", hide_input=True)
     credentials = LastfmCredentials.parse({"api_key": key}, listener=name)
-    with lastfm_client(name, settings, _Just(lastfm_login=credentials)) as client:
+    with lastfm_client(name, settings, _UnsavedCredentials(lastfm_login=credentials)) as client:
         told = client.user_info(user)
         client.recent_tracks(user, limit=1)  # a hidden history is refused here
     open_secrets().keep_key(credentials)
@@ -108,7 +108,7 @@ def lastfm(
     typer.echo(f"{outlook.what} {outlook.remedy}".rstrip())
 
 
-class _Just:
+class _UnsavedCredentials:
     """Credentials that are not stored yet."""
 
     def __init__(
@@ -133,7 +133,7 @@ class _Just:
             raise LookupError("no Spotify login is being tried")
         return self._spotify
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """Replace the refresh token of the login that is being tried."""
         del listener
         if self._spotify is not None:
@@ -158,7 +158,7 @@ def _app(kept: "AirflowSecrets", listener: str) -> tuple[str, str | None]:
     return client_id, secret.strip() or None
 
 
-def _try_out(
+def _check_login(
     credentials: "SpotifyCredentials", settings: Settings
 ) -> tuple["SpotifyCredentials", str]:
     """Try the calls that begin a night, so that an account the app does not list fails here.
@@ -171,7 +171,7 @@ def _try_out(
     """
     from smallhours.runs import spotify_client
 
-    tried = _Just(spotify_login=credentials)
+    tried = _UnsavedCredentials(spotify_login=credentials)
     with spotify_client(credentials.listener, settings, tried) as client:
         account = client.me()
         next(iter(client.playlists()), None)

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from smallhours.cli.secrets import LazySecrets
-from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, Run, Stage, readable
+from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, RunContext, Stage, summary_lines
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
 
@@ -50,14 +50,14 @@ def night(
     dry_run: DryRunOption = False,
 ) -> None:
     """Run a whole night, stage by stage, without a scheduler."""
-    wishes = {"size": size, "exploration": exploration, "dry_run": dry_run}
+    playlist_settings = {"size": size, "exploration": exploration, "dry_run": dry_run}
     console = Console()
     table = Table("stage", "counts", "seconds", title_justify="left")
     with open_run(listener, night) as run:
         for stage in chain.from_iterable(NIGHTLY.values()):
             started = time.monotonic()
             with console.status(stage.verb):
-                summary = _call(stage, run, wishes)
+                summary = _call(stage, run, playlist_settings)
             table.add_row(stage.verb, _counts(summary), f"{time.monotonic() - started:.1f}")
         table.title = f"{run.listener}, night {run.night.date}"
     console.print(table)
@@ -81,7 +81,7 @@ def import_history(
     typer.echo(_counts(summary))
 
 
-def open_run(listener: str | None, date: str | None) -> Run:
+def open_run(listener: str | None, date: str | None) -> RunContext:
     """Return the run of a stage, from the settings file and Airflow's connections.
 
     Raises:
@@ -90,7 +90,9 @@ def open_run(listener: str | None, date: str | None) -> Run:
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
-    return Run(name, settings.night(name, date or str(tonight.date)), settings, LazySecrets())
+    return RunContext(
+        name, settings.night(name, date or str(tonight.date)), settings, LazySecrets()
+    )
 
 
 def _command(stage: Stage) -> Callable[..., None]:
@@ -123,14 +125,23 @@ def _command(stage: Stage) -> Callable[..., None]:
     return plain
 
 
-def _run_one(stage: Stage, listener: str | None, night: str | None, wishes: dict[str, Any]) -> None:
+def _run_one(
+    stage: Stage, listener: str | None, night: str | None, playlist_settings: dict[str, Any]
+) -> None:
     with open_run(listener, night) as run:
-        typer.echo(_counts(_call(stage, run, wishes)))
+        typer.echo(_counts(_call(stage, run, playlist_settings)))
 
 
-def _call(stage: Stage, run: Run, wishes: dict[str, Any]) -> Summary:
-    return stage(run, **{name: wishes[name] for name in stage.options if wishes[name] is not None})
+def _call(stage: Stage, run: RunContext, playlist_settings: dict[str, Any]) -> Summary:
+    return stage(
+        run,
+        **{
+            name: playlist_settings[name]
+            for name in stage.options
+            if playlist_settings[name] is not None
+        },
+    )
 
 
 def _counts(summary: Summary) -> str:
-    return "\n".join(readable(summary))
+    return "\n".join(summary_lines(summary))

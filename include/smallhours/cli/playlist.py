@@ -9,7 +9,7 @@ from rich.text import Text
 
 from smallhours.cli.night import DryRunOption, ListenerOption, NightOption, open_run
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.runs import STAGES, Run, readable
+from smallhours.runs import STAGES, RunContext, summary_lines
 
 IntentOption = Annotated[
     str | None,
@@ -49,7 +49,7 @@ def playlist(
             _show(run, each, console)
         if not dry_run:
             summary = STAGES["publish_playlist"](run)
-            typer.echo("\n".join(readable(summary)))
+            typer.echo("\n".join(summary_lines(summary)))
 
 
 def rollback(
@@ -75,10 +75,10 @@ def rollback(
             night=run.night,
             intent=intent or MAIN,
         )
-    typer.echo("\n".join(readable(summary)))
+    typer.echo("\n".join(summary_lines(summary)))
 
 
-def _choose(run: Run, console: Console) -> None:
+def _choose(run: RunContext, console: Console) -> None:
     """Choose the night's tracks, unless that was done already."""
     from smallhours.lake.tables import RECOMMENDATIONS
 
@@ -90,10 +90,10 @@ def _choose(run: Run, console: Console) -> None:
             STAGES[verb](run)
 
 
-def _show(run: Run, intent: str, console: Console) -> None:
+def _show(run: RunContext, intent: str, console: Console) -> None:
     """Print one playlist's changes as a table."""
+    from smallhours.playlist.change_table import change_lines, summarise
     from smallhours.playlist.publish import plan_playlist
-    from smallhours.playlist.table import in_words, lines
 
     assert run.spotify is not None  # noqa: S101 - the caller has looked
     name = run.settings.listener(run.listener).playlists[intent].name
@@ -110,8 +110,8 @@ def _show(run: Run, intent: str, console: Console) -> None:
         console.print(f"{name}: {error}", markup=False)
         return
     table = Table("", "track", "why", title=f"{name}, night {run.night.date}", title_justify="left")
-    for line in lines(planned):
+    for line in change_lines(planned):
         row = (Text(line.sign), Text(line.name), Text(line.why))
         table.add_row(*row, style=_COLOURS[line.sign])
     console.print(table)
-    console.print(planned.obstacle or in_words(planned), markup=False)
+    console.print(planned.obstacle or summarise(planned), markup=False)

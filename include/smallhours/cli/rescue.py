@@ -11,7 +11,7 @@ from smallhours.cli.night import ListenerOption, open_run
 if TYPE_CHECKING:
     from smallhours.catalog.rescue import Progress as Step
     from smallhours.catalog.rescue import Rescue
-    from smallhours.runs import Run
+    from smallhours.runs import RunContext
 
 HOUR_S = 3600
 INTERRUPTED = 130
@@ -58,7 +58,7 @@ def rescue(
                 _print_summary(mine)
 
 
-def _bound(calls: int | None, hours: float | None, run: "Run") -> int | None:
+def _bound(calls: int | None, hours: float | None, run: "RunContext") -> int | None:
     """The smaller of the two bounds, in questions."""
     rate = run.settings.services.lastfm.calls_per_second
     bounds = [calls, None if hours is None else int(hours * HOUR_S * rate)]

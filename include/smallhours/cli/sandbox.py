@@ -41,6 +41,6 @@ def sandbox(
     given: dict[str, Any] = locals()
     options = SandboxOptions(**{field.name: given[field.name] for field in fields(SandboxOptions)})
     try:
-        run(options, say=typer.echo)
+        run(options, echo=typer.echo)
     except (SandboxServerError, SandboxStateError, FileNotFoundError) as error:
         raise SettingsError(f"The sandbox: {error}.", remedy="Correct its options.") from None

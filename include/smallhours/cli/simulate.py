@@ -12,9 +12,9 @@ from rich.table import Table
 from smallhours.errors import SettingsError
 
 if TYPE_CHECKING:
-    from smallhours.simulation.outcome import Curve
+    from smallhours.simulation.learning_curves import LearningCurve
 
-MOST_LISTENERS = 6
+MAX_LISTENERS = 6
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     nights: Annotated[int, typer.Option(min=2, max=400, help="How many nights.")] = 60,
-    listeners: Annotated[int, typer.Option(min=1, max=MOST_LISTENERS, help="How many.")] = 3,
+    listeners: Annotated[int, typer.Option(min=1, max=MAX_LISTENERS, help="How many.")] = 3,
     rivals: Annotated[
         str, typer.Option(help="Ways to rank, with commas; default: all.", show_default=False)
     ] = "",
@@ -35,37 +35,39 @@ def simulate(
     ] = None,
 ) -> None:
     """Simulate listeners over many nights, with Smallhours and with simpler rankers."""
-    from smallhours.charts.canvas import as_file
-    from smallhours.simulation.crowd import LISTENERS, lives_of, run_lives
-    from smallhours.simulation.outcome import curves
-    from smallhours.simulation.outcome import picture as draw
+    from smallhours.charts.canvas import standalone_svg
+    from smallhours.simulation.learning_curves import curves
+    from smallhours.simulation.learning_curves import picture as draw
+    from smallhours.simulation.runner import LISTENERS, run_simulations, simulation_specs
 
     chosen = _chosen(rivals)
-    lives = lives_of(chosen, LISTENERS[:listeners], nights=nights, seed=seed)
+    simulations = simulation_specs(chosen, LISTENERS[:listeners], nights=nights, seed=seed)
     with Progress(console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task("living", total=len(lives))
-        lived = run_lives(
-            lives, processes=processes, tell=lambda done: bars.update(bar, completed=done)
+        bar = bars.add_task("living", total=len(simulations))
+        lived = run_simulations(
+            simulations,
+            processes=processes,
+            on_progress=lambda done: bars.update(bar, completed=done),
         )
     found = curves(lived)
     _print(found)
     if picture is not None:
-        picture.write_text(as_file(draw(found)), encoding="utf-8")
+        picture.write_text(standalone_svg(draw(found)), encoding="utf-8")
 
 
 def _chosen(rivals: str) -> list[str]:
-    from smallhours.simulation.rivals import OURS, RIVALS
+    from smallhours.simulation.rankers import OURS, RANKERS
 
-    asked = [name.strip() for name in rivals.split(",") if name.strip()] or list(RIVALS)
+    asked = [name.strip() for name in rivals.split(",") if name.strip()] or list(RANKERS)
     for name in asked:
-        if name not in RIVALS:
+        if name not in RANKERS:
             raise SettingsError(
-                f"There is no way to rank named {name!r}.", remedy=f"Known: {', '.join(RIVALS)}."
+                f"There is no way to rank named {name!r}.", remedy=f"Known: {', '.join(RANKERS)}."
             )
     return list(dict.fromkeys([OURS, *asked]))
 
 
-def _print(found: Mapping[str, "Curve"]) -> None:
+def _print(found: Mapping[str, "LearningCurve"]) -> None:
     table = Table(*HEADINGS)
     for cells in rows(found):
         table.add_row(*cells)
@@ -83,18 +85,18 @@ HEADINGS = (
 )
 
 
-def rows(found: Mapping[str, "Curve"]) -> Sequence[Sequence[str]]:
+def rows(found: Mapping[str, "LearningCurve"]) -> Sequence[Sequence[str]]:
     """Return a row for each ranker, the highest acceptance first, under `HEADINGS`."""
     import numpy as np
 
-    from smallhours.simulation.outcome import ends
+    from smallhours.simulation.learning_curves import edge_means
 
     lines = []
     for name, curve in sorted(found.items(), key=lambda item: -item[1].mean):
-        first, last = ends(curve.acceptance)
+        first, last = edge_means(curve.acceptance)
         trend = curve.trend(np.random.default_rng(0))
-        before, after = ends(curve.share)
-        once, now = ends(curve.diversity)
+        before, after = edge_means(curve.oracle_share)
+        once, now = edge_means(curve.diversity)
         lines.append(
             (
                 name,

@@ -22,9 +22,9 @@ from smallhours.training.study.grid import (
 
 if TYPE_CHECKING:
     from smallhours.training.paper.gpt2_progress import TrainingProgress
-    from smallhours.training.study.fits import Means
-    from smallhours.training.study.results import Fitted, StudyFolder
-    from smallhours.training.study.rows import StudyRows
+    from smallhours.training.study.fits import FitResources
+    from smallhours.training.study.results import FittedSetting, StudyFolder
+    from smallhours.training.study.study_rows import StudyRows
 
 Names = list[str] | None
 
@@ -88,29 +88,29 @@ def study(
     )
     # Import late: it takes seconds, and wrong options should be reported first.
     from smallhours.lake.files import open_files
-    from smallhours.training.study.asked import note_asked
-    from smallhours.training.study.fits import Means
-    from smallhours.training.study.report import Beside, write_report
+    from smallhours.training.study.fits import FitResources
+    from smallhours.training.study.report import ComparisonFigures, write_report
     from smallhours.training.study.results import StudyFolder
+    from smallhours.training.study.study_request import store_request
 
     console = Console()
-    beside = Beside.read(paper, reference)
+    comparison = ComparisonFigures.read(paper, reference)
     with console.status("reading"):
         rows = _rows(data or [], listener)
     folder = StudyFolder(open_files(str(out)))
     folder.open(rows, seed)
-    note_asked(folder, rows, grid, at=dt.datetime.now(dt.UTC))
-    means = Means(
+    store_request(folder, rows, grid, at=dt.datetime.now(dt.UTC))
+    resources = FitResources(
         threads=threads,
         seed=seed,
         gpt2_weights=gpt2_weights,
         checkpoints=folder.local("checkpoints"),
     )
     try:
-        _fit_all(console, folder, rows, grid, means)
+        _fit_all(console, folder, rows, grid, resources)
     except KeyboardInterrupt:
         console.print("Stopped; what was fitted is kept.")
-    summary = write_report(folder, rows, grid, beside)
+    summary = write_report(folder, rows, grid, comparison)
     table = Table("", "", show_header=False)
     for name, value in summary.items():
         table.add_row(name.replace("_", " "), str(value))
@@ -120,17 +120,21 @@ def study(
 
 
 def _fit_all(
-    console: Console, folder: "StudyFolder", rows: "StudyRows", grid: Grid, means: "Means"
+    console: Console,
+    folder: "StudyFolder",
+    rows: "StudyRows",
+    grid: Grid,
+    resources: "FitResources",
 ) -> None:
     """Fit every setting of the grid, with a progress bar and a line for each."""
-    from smallhours.training.study.work import carry_out
+    from smallhours.training.study.execution import run_study
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         settings = grid.settings()
         bar = bars.add_task(settings[0].name, total=len(settings))
 
-        def tell(fitted: "Fitted", done: int, total: int) -> None:
+        def tell(fitted: "FittedSetting", done: int, total: int) -> None:
             bars.console.print(_line(fitted, grid))
             bars.update(training, visible=False)
             following = settings[done].name if done < total else "done"
@@ -142,10 +146,10 @@ def _fit_all(
             bars.update(training, completed=now.step, total=now.steps, description=at, visible=True)
 
         training = bars.add_task("", visible=False)
-        carry_out(folder, rows, grid, replace(means, progress=tell_of_training), tell)
+        run_study(folder, rows, grid, replace(resources, progress=tell_of_training), tell)
 
 
-def _line(fitted: "Fitted", grid: Grid) -> str:
+def _line(fitted: "FittedSetting", grid: Grid) -> str:
     if fitted.skipped:
         return f"{fitted.setting.name}: skipped, {fitted.skipped}"
     return (
@@ -161,7 +165,7 @@ def _rows(data: list[Path], listener: str | None) -> "StudyRows":
         SettingsError: when a table, the settings or the listener are wrong.
     """
     if data:
-        from smallhours.training.study.tables import read_tables, rows_of
+        from smallhours.training.study.input_tables import read_tables, rows_of
 
         return rows_of(read_tables(data), origin=", ".join(path.name for path in data))
     from smallhours.lake.store import Lake

@@ -23,21 +23,21 @@ def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of Airflow's pages.")] = 8080,
 ) -> None:
     """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
-    from smallhours.local.airflow import Home, LocalAirflow
+    from smallhours.local.airflow import AirflowHome, LocalAirflow
     from smallhours.local.home_files import own_fernet_key
-    from smallhours.local.parts import PartStopped
+    from smallhours.local.processes import ProcessStopped
     from smallhours.settings import load_settings, settings_path
 
     path = settings_path().resolve()
     settings = load_settings(path)
-    home = Home(Path(".airflow").resolve(), port, path)
+    home = AirflowHome(Path(".airflow").resolve(), port, path)
     try:
         with LocalAirflow(home, home.environment(own_fernet_key())) as airflow:
             typer.echo("Starting Airflow ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)
             airflow.start()
-            airflow.wait_until_healthy(tell=lambda _waiting: None)
+            airflow.wait_until_healthy(on_status=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")
             if home.passwords.exists():
                 typer.echo(f"The password of `admin` is in {home.passwords}.")
@@ -46,10 +46,10 @@ def up(
                 f"The next night starts on {starts}, if this machine is awake; else when it is."
             )
             while True:
-                for part in airflow.parts:
+                for part in airflow.processes:
                     part.check()
                 time.sleep(1)
     except KeyboardInterrupt:
         typer.echo("Stopped.")
-    except (PartStopped, TimeoutError) as error:
+    except (ProcessStopped, TimeoutError) as error:
         raise AirflowStopped(f"{error}.", remedy="Read the log, and start again.") from None

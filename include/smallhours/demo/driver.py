@@ -18,13 +18,13 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from smallhours.demo import outside, results
-from smallhours.demo.surroundings import LISTENER, Surroundings
-from smallhours.demo.watch import NightFailed, Watch
+from smallhours.demo import results, sandbox_client
+from smallhours.demo.demo_config import LISTENER, DemoConfig
+from smallhours.demo.night_monitor import NightFailed, NightMonitor
 from smallhours.errors import SmallhoursError
 from smallhours.local.airflow import CHECKOUT, LocalAirflow
 from smallhours.local.api import AirflowApi
-from smallhours.local.parts import Part, PartStopped, free_ports, stop_all
+from smallhours.local.processes import ManagedProcess, ProcessStopped, free_ports, stop_all
 from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 
@@ -45,14 +45,14 @@ def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None 
     console = console or _console()
     demo = Demo(folder.resolve(), console)
     try:
-        with _terminated_like_interrupted(), demo:
+        with _sigterm_as_interrupt(), demo:
             demo.run()
             if console.is_terminal if stay is None else stay:
                 demo.stay()
     except KeyboardInterrupt:
         console.print("Stopped.")
         return 0 if demo.arrived else 130
-    except (SmallhoursError, PartStopped, TimeoutError, requests.RequestException) as error:
+    except (SmallhoursError, ProcessStopped, TimeoutError, requests.RequestException) as error:
         console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -69,13 +69,13 @@ class Demo:
 
     def __init__(self, folder: Path, console: Console, *, open_to_all: bool = True) -> None:
         sandbox_port, airflow_port = free_ports(2)
-        self.around = Surroundings(folder, sandbox_port, airflow_port, open_to_all)
+        self.config = DemoConfig(folder, sandbox_port, airflow_port, open_to_all)
         self.arrived = False
         self._console = console
         self._started = time.monotonic()
         self._lap = self._started
-        self._airflow = LocalAirflow(self.around.home, self.around.environment())
-        self._sandbox: list[Part] = []
+        self._airflow = LocalAirflow(self.config.home, self.config.environment())
+        self._sandbox: list[ManagedProcess] = []
 
     def __enter__(self) -> "Demo":
         """Return the demo; nothing is started yet."""
@@ -85,7 +85,7 @@ class Demo:
         """Stop all processes; a second Ctrl+C waits until that is done."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            stop_all([*self._airflow.parts, *self._sandbox])
+            stop_all([*self._airflow.processes, *self._sandbox])
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -94,7 +94,7 @@ class Demo:
 
         Raises:
             NightFailed: when no playlist arrived.
-            PartStopped: when a process ended unexpectedly.
+            ProcessStopped: when a process ended unexpectedly.
             TimeoutError: when a process does not start.
         """
         self._start()
@@ -106,49 +106,49 @@ class Demo:
 
     def stay(self) -> None:
         """Keep everything running until Ctrl+C."""
-        self._console.print(f"Airflow's pages are on {self.around.home.url}; Ctrl+C ends the demo.")
+        self._console.print(f"Airflow's pages are on {self.config.home.url}; Ctrl+C ends the demo.")
         while True:
-            for part in self._airflow.parts:
+            for part in self._airflow.processes:
                 part.check()
             time.sleep(1)
 
     def _start(self) -> None:
-        around = self.around
-        around.write_settings()
-        logs = around.folder / "logs"
+        config = self.config
+        config.write_settings()
+        logs = config.folder / "logs"
         self._console.print("Starting the sandbox and Airflow ...")
         with self._console.status("database") as status:
-            sandbox = Part(
+            sandbox = ManagedProcess(
                 "sandbox",
-                around.sandbox_command(),
-                env=around.environment(),
+                config.sandbox_command(),
+                env=config.environment(),
                 log=logs / "sandbox.log",
                 cwd=CHECKOUT,
             )
             self._sandbox.append(sandbox)
             self._airflow.prepare(forget_unfinished=True)
             self._airflow.start()
-            outside.wait_for_sandbox(around.sandbox, sandbox)
-            self._say_lap(f"the sandbox listens on {around.sandbox}")
-            self._airflow.wait_until_healthy(tell=status.update)
-        self._say_lap(f"Airflow is healthy on {around.home.url}")
+            sandbox_client.wait_for_sandbox(config.sandbox, sandbox)
+            self._print_lap_time(f"the sandbox listens on {config.sandbox}")
+            self._airflow.wait_until_healthy(on_status=status.update)
+        self._print_lap_time(f"Airflow is healthy on {config.home.url}")
 
     def _tonight(self) -> dt.date:
         """Return the night to run, after letting a day pass since the last playlist."""
-        settings = load_settings(self.around.home.settings)
+        settings = load_settings(self.config.home.settings)
         timezone = ZoneInfo(settings.listener(LISTENER).timezone)
-        tonight = outside.sandbox_date(self.around.sandbox, timezone)
-        last = results.last_written_night(self.around.lake)
+        tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
+        last = results.last_written_night(self.config.lake)
         if last is not None and last >= tonight:
-            happened = outside.live_a_day(self.around.sandbox)
-            tonight = outside.sandbox_date(self.around.sandbox, timezone)
+            happened = sandbox_client.advance_one_day(self.config.sandbox)
+            tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
             counts = ", ".join(f"{count} {what}" for what, count in happened.items())
-            self._say_lap(f"a day passed in the sandbox: {counts}")
+            self._print_lap_time(f"a day passed in the sandbox: {counts}")
         return tonight
 
     def _run_night(self, night: dt.date) -> None:
         self._console.print(f"\n[bold]The night of {night} for {LISTENER}[/]", highlight=False)
-        home = self.around.home
+        home = self.config.home
         api = AirflowApi(home.url, password=home.password())
         try:
             until = time.monotonic() + _FOUND_S
@@ -159,20 +159,20 @@ class Demo:
             since = dt.datetime.now(dt.UTC)
             run = api.trigger(next(iter(NIGHTLY)), {"listener": LISTENER, "night": str(night)})
             key = f"{LISTENER}@{night}"
-            Watch(self._airflow, api, self._console, key).follow(run, since=since)
+            NightMonitor(self._airflow, api, self._console, key).follow(run, since=since)
         finally:
             api.close()
-        self._say_lap("the night is done")
+        self._print_lap_time("the night is done")
 
     def _show_playlist(self, night: dt.date) -> None:
-        name = load_settings(self.around.home.settings).listener(LISTENER).playlist.name
-        items = outside.read_playlist(self.around.sandbox, name)
+        name = load_settings(self.config.home.settings).listener(LISTENER).playlist.name
+        items = sandbox_client.read_playlist(self.config.sandbox, name)
         if not items:
             raise NightFailed(
                 f"Spotify has no playlist {name!r} with tracks.",
-                remedy=f"The logs are in {self.around.folder}.",
+                remedy=f"The logs are in {self.config.folder}.",
             )
-        why = results.reasons(self.around.lake, night)
+        why = results.read_explanations(self.config.lake, night)
         table = Table("", "track", "score", "reason", title=f"{name}, as Spotify has it now")
         for position, item in enumerate(items, start=1):
             known = why.get(item.uri)
@@ -182,7 +182,7 @@ class Demo:
         self._console.print(table)
         self.arrived = True
 
-    def _say_lap(self, what: str) -> None:
+    def _print_lap_time(self, what: str) -> None:
         now = time.monotonic()
         self._console.print(f"  [dim]{now - self._lap:5.1f} s[/]  {what}", highlight=False)
         self._lap = now
@@ -195,7 +195,7 @@ def _console() -> Console:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def _sigterm_as_interrupt() -> Iterator[None]:
     """Make SIGTERM end the demo like Ctrl+C, with everything stopped.
 
     SIGINT is handled too: a shell that starts a program in the background makes it ignore SIGINT.

@@ -4,13 +4,13 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallhours.demo.surroundings import LISTENER
+from smallhours.demo.demo_config import LISTENER
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYLISTS, RECOMMENDATIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class PickExplanation:
     """The score and the explanation of one track."""
 
     score: float
@@ -26,21 +26,21 @@ def last_written_night(lake: Path) -> dt.date | None:
     return None if written.empty else max(written)
 
 
-def reasons(lake: Path, night: dt.date) -> dict[str, Why]:
+def read_explanations(lake: Path, night: dt.date) -> dict[str, PickExplanation]:
     """Return the score and reason of each track of a night's playlist, by Spotify URI."""
-    house = Lake(str(lake))
-    ledger = house.frame(PLAYLISTS, where={"listener": LISTENER})
+    demo_lake = Lake(str(lake))
+    ledger = demo_lake.frame(PLAYLISTS, where={"listener": LISTENER})
     tonight = ledger[ledger["night"] == night]
     if tonight.empty:
         return {}
     row = tonight.iloc[-1]
-    chosen = house.frame(
+    chosen = demo_lake.frame(
         RECOMMENDATIONS,
         columns=["track_key", "score", "reason"],
         where={"listener": LISTENER, "night": str(night)},
     ).set_index("track_key")
     return {
-        uri: Why(float(chosen["score"][key]), str(chosen["reason"][key]))
+        uri: PickExplanation(float(chosen["score"][key]), str(chosen["reason"][key]))
         for uri, key in zip(row["uris"], row["track_keys"], strict=True)
         if key in chosen.index
     }

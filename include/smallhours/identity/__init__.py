@@ -5,12 +5,12 @@ from smallhours.identity.recording import (
     Identity,
     artist_key_in,
     artist_key_of,
-    base_of,
     identify,
     plain_artist,
     plain_title,
+    song_key_of,
 )
-from smallhours.identity.segments import kind_of
+from smallhours.identity.segments import version_kind
 from smallhours.identity.text import is_named, normalise
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "Identity",
     "artist_key_in",
     "artist_key_of",
-    "base_of",
     "identify",
     "is_named",
-    "kind_of",
     "normalise",
     "plain_artist",
     "plain_title",
+    "song_key_of",
+    "version_kind",
 ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from smallhours.identity.guests import group_at_end, without_bracketed_guests, without_guests
-from smallhours.identity.segments import telling_label, versions_in
+from smallhours.identity.segments import most_specific_label, versions_in
 from smallhours.identity.text import normalise
 
 SEPARATOR = " · "
@@ -71,7 +71,7 @@ def identify(artist: str, title: str) -> Identity:
     title_key = _title_key(head)
     # "(12" Version) - 12" Version" says it twice.
     version = " ".join(dict.fromkeys(words for _, words in versions))
-    label = telling_label([label for label, _ in versions])
+    label = most_specific_label([label for label, _ in versions])
     parts = [artist_key, title_key, version] if version else [artist_key, title_key]
     return Identity(SEPARATOR.join(parts), artist_key, title_key, version, label)
 
@@ -108,7 +108,7 @@ def artist_key_in(track_key: str) -> str:
     return track_key.split(SEPARATOR, 1)[0]
 
 
-def base_of(track_key: str) -> str:
+def song_key_of(track_key: str) -> str:
     """Return a track key without its version: what all recordings of one song by one artist share.
 
     >>> base_of("billy idol · dancing with myself · live at roxy")

@@ -100,14 +100,14 @@ _VERSIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 _ORDER = {label: place for place, (label, _) in enumerate(_VERSIONS)}
 # Two services write "Live" and "Live Version", and mean no more by it.
-_MERE_VERSION = re.compile(
+_PLAIN_VERSION = re.compile(
     r"(live|acoustic|demo|instrumental|karaoke|sped up|slowed|extended|remix|alternate|cover"
     r"|a cappella) (?:version|ver)"
 )
 
 
 @lru_cache(maxsize=50_000)
-def kind_of(segment: str) -> str | None:
+def version_kind(segment: str) -> str | None:
     """Return the label of a version, `NOISE` for edition noise, or None for neither.
 
     >>> kind_of("Live at the Roxy"), kind_of("2011 Remaster"), kind_of("A Deal With God")
@@ -130,13 +130,13 @@ def versions_in(segment: str) -> list[tuple[str, str]] | None:
     ([('live', 'live in rome')], [('acoustic', 'acoustic')])
     """
     for parts in (list(_parts(segment)), [segment]):
-        kinds = [kind_of(part) for part in parts]
+        kinds = [version_kind(part) for part in parts]
         if None not in kinds:
             return [(kind, _words(part)) for kind, part in zip(kinds, parts, strict=True) if kind]
     return None
 
 
-def telling_label(labels: list[str]) -> str:
+def most_specific_label(labels: list[str]) -> str:
     """Return the most specific of the labels of one recording; empty for none.
 
     >>> telling_label(["version", "re-recording"])
@@ -151,5 +151,5 @@ def _parts(segment: str) -> Iterator[str]:
 
 def _words(segment: str) -> str:
     words = normalise(segment)
-    mere = _MERE_VERSION.fullmatch(words)
+    mere = _PLAIN_VERSION.fullmatch(words)
     return mere[1] if mere else words

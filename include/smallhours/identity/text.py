@@ -21,7 +21,7 @@ _S = re.compile(r"(?<=[^\W\d_])\$+|\$(?=[^\W\d_])")
 _SIGNS = re.compile(r"[^\w\s]|_")
 _SPACE = re.compile(r"\s+")
 
-NOTHING = "untitled"
+UNTITLED = "untitled"
 # Control and format characters, and blanks of all kinds.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
@@ -42,7 +42,7 @@ def normalise(name: str) -> str:
     words = _SPACE.sub(" ", _SIGNS.sub(" ", words)).strip()
     # Removing a sign can bring two letters together that compose into one.
     words = unicodedata.normalize("NFKC", words).casefold()
-    return words or _SPACE.sub(" ", plain.replace("·", "•")).strip() or NOTHING
+    return words or _SPACE.sub(" ", plain.replace("·", "•")).strip() or UNTITLED
 
 
 def is_named(*names: str) -> bool:

@@ -31,7 +31,7 @@ _UNFINISHED = ".part.tmp"
 _LOCKS = ".locks"
 _PROBE = ".writable"
 
-_ELSEWHERE = "or point SMALLHOURS_LAKE to another place"
+_MOVE_THE_LAKE = "or point SMALLHOURS_LAKE to another place"
 _REMEDIES = {
     errno.ENOSPC: "Free some space on that disk",
     errno.EDQUOT: "Free some of your disk quota",
@@ -153,20 +153,20 @@ class LocalFiles:
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
-        with _reading(self.address(folder)):
+        with _read_errors(self.address(folder)):
             found = self._disk.walk(self.root / folder)
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        with _reading(self.address(path)):
+        with _read_errors(self.address(path)):
             return self._disk.read(self.root / path)
 
     def replace(self, path: str, data: bytes) -> None:
         """Write beside the target, flush, rename, and flush the folder."""
         target = self.root / path
         unfinished = target.with_name(_UNFINISHED)
-        with _writing(str(target)):
+        with _write_errors(str(target)):
             self._make_folders(target.parent)
             try:
                 self._disk.write(unfinished, data)
@@ -182,7 +182,7 @@ class LocalFiles:
     def remove(self, path: str) -> None:
         """Remove a file and what a crashed write may have left beside it."""
         target = self.root / path
-        with _writing(str(target)):
+        with _write_errors(str(target)):
             self._disk.remove(target.with_name(_UNFINISHED))
             self._disk.remove(target)
             if target.parent.is_dir():
@@ -193,14 +193,14 @@ class LocalFiles:
         """Hold the lock of one path, among all processes of this machine."""
         target = self.root / _LOCKS / path
         with contextlib.ExitStack() as held:
-            with _writing(str(target)):
+            with _write_errors(str(target)):
                 self._make_folders(target.parent)
                 held.enter_context(self._disk.lock(target))
             yield
 
     def check_writable(self) -> None:
         """Write and remove a small file in the root folder."""
-        with _writing(str(self.root)):
+        with _write_errors(str(self.root)):
             self._make_folders(self.root)
             self._disk.write(self.root / _PROBE, b"")
             self._disk.remove(self.root / _PROBE)
@@ -239,7 +239,7 @@ class ObjectFiles:
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
         try:
-            with _asking(self.address(folder), LakeError):
+            with _store_errors(self.address(folder), LakeError):
                 # Another process may have added files since this one looked.
                 self._store.invalidate_cache()
                 found = self._store.find(self._at(folder))
@@ -249,14 +249,14 @@ class ObjectFiles:
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET."""
-        with _asking(self.address(path), LakeError):
+        with _store_errors(self.address(path), LakeError):
             return bytes(self._store.cat_file(self._at(path)))
 
     def replace(self, path: str, data: bytes) -> None:
         """Write the file with one PUT."""
         target = self._at(path)
         try:
-            with _asking(self.address(path), LakeUnwritable):
+            with _store_errors(self.address(path), LakeUnwritable):
                 # No makedirs before: s3fs would make a missing bucket of a mistyped name.
                 self._store.pipe_file(target, data)
         except FileNotFoundError as error:
@@ -266,7 +266,7 @@ class ObjectFiles:
         """Remove the file with one DELETE."""
         with (
             contextlib.suppress(FileNotFoundError),
-            _asking(self.address(path), LakeUnwritable),
+            _store_errors(self.address(path), LakeUnwritable),
         ):
             self._store.rm_file(self._at(path))
 
@@ -322,7 +322,7 @@ def _unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwri
     action = _REMEDIES.get(code or 0, "Make it writable")
     return LakeUnwritable(
         f"The lake can't be written at {address}: {reason}. What was there before is intact.",
-        remedy=f"{action}, {_ELSEWHERE}; then run the task again.",
+        remedy=f"{action}, {_MOVE_THE_LAKE}; then run the task again.",
     )
 
 
@@ -335,7 +335,7 @@ def _unreadable(address: str, reason: str) -> LakeError:
 
 
 @contextlib.contextmanager
-def _reading(address: str) -> Iterator[None]:
+def _read_errors(address: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
@@ -345,7 +345,7 @@ def _reading(address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _writing(address: str) -> Iterator[None]:
+def _write_errors(address: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -353,7 +353,7 @@ def _writing(address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _asking(address: str, kind: type[LakeError]) -> Iterator[None]:
+def _store_errors(address: str, kind: type[LakeError]) -> Iterator[None]:
     """Turn any error of an object store into one of our errors.
 
     fsspec's file systems share no root of their errors (botocore's are not OSErrors), so this

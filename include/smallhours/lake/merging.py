@@ -26,7 +26,7 @@ import pyarrow.types as pt
 from smallhours.lake.rows import by_key
 
 # Where fewer rows arrive than this share of the old rows, each is inserted at its place.
-_FEW = 1 / 16
+_SMALL_MERGE_SHARE = 1 / 16
 
 
 class RepeatedKey(Exception):
@@ -63,14 +63,14 @@ def merge_rows(
     Raises:
         RepeatedKey: A key is twice in `old`.
     """
-    if len(new) > _FEW * len(old) or not _ascending(key, old):
+    if len(new) > _SMALL_MERGE_SHARE * len(old) or not _ascending(key, old):
         return _merged(key, old, new, dropped)
     # Rows that share the first column of the key with no arrival stay as they are.
     near = np.asarray(pc.is_in(old[key[0]], value_set=new[key[0]].combine_chunks())) | dropped
     merged = _merged(key, old.filter(near), new, dropped[near])
     if not merged.changed:
         return replace(merged, rows=old)
-    return replace(merged, rows=_put_into(old.filter(~near), merged.rows, key[0]))
+    return replace(merged, rows=_interleave(old.filter(~near), merged.rows, key[0]))
 
 
 def _merged(key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArray[Any]) -> Merged:
@@ -80,7 +80,7 @@ def _merged(key: Sequence[str], old: pa.Table, new: pa.Table, dropped: npt.NDArr
     pairs = old.take(pa.array(kept)), new.take(pa.array(arrived - len(old)))
     for name in old.schema.names:
         if name not in key:
-            changed |= differs(pairs[0][name].combine_chunks(), pairs[1][name].combine_chunks())
+            changed |= rows_differ(pairs[0][name].combine_chunks(), pairs[1][name].combine_chunks())
     goes = np.concatenate([dropped, np.zeros(len(new), dtype=bool)])
     goes[kept] = False
     added, updated, removed = len(new) - len(kept), int(changed.sum()), int(goes.sum())
@@ -103,7 +103,7 @@ def _ascending(key: Sequence[str], rows: pa.Table) -> bool:
     return bool(less.all())
 
 
-def _put_into(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
+def _interleave(rest: pa.Table, some: pa.Table, by: str) -> pa.Table:
     """Return two sorted tables merged into one; no value of the column `by` may be in both."""
     if not len(some):
         return rest.combine_chunks()
@@ -129,7 +129,7 @@ def positions_of(key: Sequence[str], old: pa.Table, keys: pa.Table) -> npt.NDArr
     return _pairs(key, both, len(old))[1]
 
 
-def of_same_group(columns: Sequence[str], old: pa.Table, new: pa.Table) -> npt.NDArray[Any]:
+def in_same_group(columns: Sequence[str], old: pa.Table, new: pa.Table) -> npt.NDArray[Any]:
     """Return for each old row whether a new row has the same values in these text columns."""
 
     def group(rows: pa.Table) -> pa.ChunkedArray:
@@ -157,7 +157,7 @@ def _pairs(
     return order, old, new
 
 
-def differs(left: pa.Array, right: pa.Array) -> npt.NDArray[Any]:
+def rows_differ(left: pa.Array, right: pa.Array) -> npt.NDArray[Any]:
     """Return row by row whether two columns of one type differ; two nulls are equal."""
     left_null = left.is_null().to_numpy(zero_copy_only=False)
     right_null = right.is_null().to_numpy(zero_copy_only=False)
@@ -168,7 +168,7 @@ def differs(left: pa.Array, right: pa.Array) -> npt.NDArray[Any]:
     lengths_right = pc.fill_null(pc.list_value_length(right), 0).to_numpy()
     result = np.asarray((left_null ^ right_null) | (lengths != lengths_right))
     same_length = pa.array(~result)
-    items = differs(left.filter(same_length).flatten(), right.filter(same_length).flatten())
+    items = rows_differ(left.filter(same_length).flatten(), right.filter(same_length).flatten())
     owner = np.repeat(np.flatnonzero(~result), lengths[~result])
     result[owner[items]] = True
     return result

@@ -108,7 +108,7 @@ def decode(
         ) from error
     for column in table.columns:
         if column.name in names and not column.nullable and rows[column.name].null_count:
-            raise misfit(table, address, f"column '{column.name}' holds nulls")
+            raise file_mismatch(table, address, f"column '{column.name}' holds nulls")
     return rows.select(names)
 
 
@@ -121,7 +121,7 @@ def check_rewritable(table: Table, data: bytes, address: str) -> None:
     known = {c.name for c in table.columns}
     for name in pq.read_schema(pa.BufferReader(data)).names:
         if name not in known:
-            raise misfit(table, address, f"column '{name}' is unknown and would be lost")
+            raise file_mismatch(table, address, f"column '{name}' is unknown and would be lost")
 
 
 def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: str) -> None:
@@ -131,10 +131,12 @@ def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: s
         if found.get_field_index(column.name) < 0:
             if column.nullable:
                 continue  # the file is older than the column: nobody knew it then
-            raise misfit(table, address, f"column '{column.name}' is missing")
+            raise file_mismatch(table, address, f"column '{column.name}' is missing")
         actual = found.field(column.name).type
         if not _same_type(actual, column.type):
-            raise misfit(table, address, f"column '{column.name}' is {actual}, not {column.type}")
+            raise file_mismatch(
+                table, address, f"column '{column.name}' is {actual}, not {column.type}"
+            )
 
 
 def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
@@ -144,7 +146,7 @@ def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
     return bool(actual == expected)
 
 
-def misfit(table: Table, address: str, what: str) -> SchemaMismatch:
+def file_mismatch(table: Table, address: str, what: str) -> SchemaMismatch:
     """Return the error for a file that does not fit its table."""
     return SchemaMismatch(
         f"{address} does not fit the table '{table.name}': {what}.",

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.lake.files import Files
-from smallhours.lake.merging import RepeatedKey, merge_rows, of_same_group, positions_of
-from smallhours.lake.parquet import check_rewritable, decode, encode, misfit
-from smallhours.lake.rows import Values
+from smallhours.lake.merging import RepeatedKey, in_same_group, merge_rows, positions_of
+from smallhours.lake.parquet import check_rewritable, decode, encode, file_mismatch
+from smallhours.lake.rows import PartitionValues
 from smallhours.lake.tables import Table
 
 _FILE = "part.parquet"
@@ -42,7 +42,7 @@ class MergeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PartitionChange:
     """A change of one partition's rows.
 
     Attributes:
@@ -58,7 +58,7 @@ class Change:
     whole: tuple[str, ...] = ()
 
 
-def folder_of(table: Table, values: Values) -> str:
+def folder_of(table: Table, values: PartitionValues) -> str:
     """Return the folder of a partition, or of all partitions that begin with these values."""
     steps = (
         f"{name}={quote(value, safe='')}"
@@ -67,24 +67,26 @@ def folder_of(table: Table, values: Values) -> str:
     return "/".join((table.name, *steps))
 
 
-def path_of(table: Table, values: Values) -> str:
+def path_of(table: Table, values: PartitionValues) -> str:
     """Return the path of a partition's file."""
     return f"{folder_of(table, values)}/{_FILE}"
 
 
-def values_in(table: Table, path: str) -> Values | None:
+def values_of_path(table: Table, path: str) -> PartitionValues | None:
     """Return the partition values of a path; None for a file that belongs to no partition."""
     values = tuple(unquote(step.partition("=")[2]) for step in path.split("/")[1:-1])
     fits = len(values) == len(table.partition) and path_of(table, values) == path
     return values if fits else None
 
 
-def named(table: Table, values: Values) -> Mapping[str, str]:
+def partition_columns(table: Table, values: PartitionValues) -> Mapping[str, str]:
     """Return the partition values by column name."""
     return dict(zip(table.partition, values, strict=True))
 
 
-def change(files: Files, table: Table, values: Values, wanted: Change) -> MergeReport:
+def apply_change(
+    files: Files, table: Table, values: PartitionValues, wanted: PartitionChange
+) -> MergeReport:
     """Change the rows of one partition; write its file only if rows change.
 
     Raises:
@@ -100,7 +102,9 @@ def change(files: Files, table: Table, values: Values, wanted: Change) -> MergeR
         with contextlib.suppress(FileNotFoundError):
             data = files.read(path)
         if data is not None:
-            old = decode(table, data, address, partition=named(table, values)).cast(table.schema)
+            old = decode(table, data, address, partition=partition_columns(table, values)).cast(
+                table.schema
+            )
             check_rewritable(table, data, address)
         goes = np.zeros(len(old), dtype=bool)
         try:
@@ -110,10 +114,10 @@ def change(files: Files, table: Table, values: Values, wanted: Change) -> MergeR
                 numbered = old.append_column("__row__", pa.array(np.arange(len(old))))
                 goes[numbered.filter(wanted.replace)["__row__"].to_numpy()] = True
             if wanted.whole:
-                goes |= of_same_group(wanted.whole, old, wanted.new)
+                goes |= in_same_group(wanted.whole, old, wanted.new)
             merged = merge_rows(table.key, old, wanted.new, goes)
         except RepeatedKey as error:
-            raise misfit(table, address, "two rows have the same key") from error
+            raise file_mismatch(table, address, "two rows have the same key") from error
         written = b""
         if merged.changed and len(merged.rows):
             written = encode(merged.rows)

@@ -20,7 +20,7 @@ from smallhours.errors import SchemaMismatch
 from smallhours.lake.tables import Column, Table
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
-Values = tuple[str, ...]  # of the partition columns, in path order
+PartitionValues = tuple[str, ...]  # of the partition columns, in path order
 
 _NO_TIME = type(pd.NaT)
 _ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
@@ -28,7 +28,7 @@ _ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 def conform(
     table: Table, rows: Rows, partition: Mapping[str, str] | None, *, keys_only: bool = False
-) -> dict[Values, pa.Table]:
+) -> dict[PartitionValues, pa.Table]:
     """Return the rows in the table's types, by partition, each sorted by key.
 
     Args:
@@ -74,7 +74,7 @@ class _Conforming:
         self.keys_only = keys_only
         self.wanted = [c for c in table.columns if not keys_only or c.name in table.key]
 
-    def by_partition(self) -> dict[Values, pa.Table]:
+    def by_partition(self) -> dict[PartitionValues, pa.Table]:
         if not len(self.rows) and not len(self._names()):
             return {}
         self._check_columns()
@@ -115,13 +115,13 @@ class _Conforming:
                 raise self._mismatch(f"column '{name}' is missing")
 
     def _stored(self, column: Column) -> pa.Array:
-        array = self._fit(column.name, column.type)
+        array = self._cast(column.name, column.type)
         if not column.nullable and array.null_count:
             row = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
             self._refuse(f"has no value in column '{column.name}'", None, row)
         return array
 
-    def _split(self) -> list[tuple[Values, npt.NDArray[Any] | None]]:
+    def _split(self) -> list[tuple[PartitionValues, npt.NDArray[Any] | None]]:
         """Return each partition's values with the positions of its rows (None for all rows).
 
         Each row gets one code from its partition columns, as digits of a number: with the labels
@@ -143,7 +143,7 @@ class _Conforming:
             return [(tuple(each[0] for each in labels), None)]
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        parts: list[tuple[Values, npt.NDArray[Any] | None]] = []
+        parts: list[tuple[PartitionValues, npt.NDArray[Any] | None]] = []
         for positions in np.split(order, starts[1:]):
             code, values = int(codes[positions[0]]), []
             for each in reversed(labels):
@@ -153,7 +153,7 @@ class _Conforming:
         return sorted(parts, key=lambda part: part[0])
 
     def _partition_column(self, name: str) -> pa.Array:
-        array = self._fit(name, pa.string())
+        array = self._cast(name, pa.string())
         wrong = pc.fill_null(pc.equal(array, ""), True)
         if name in self.partition:
             wrong = pc.or_(wrong, pc.fill_null(pc.not_equal(array, self.partition[name]), True))
@@ -167,7 +167,7 @@ class _Conforming:
             raise self._mismatch(f"the partition column '{name}' needs a text, not {value!r}")
         return value
 
-    def _fit(self, name: str, expected: pa.DataType) -> pa.Array:
+    def _cast(self, name: str, expected: pa.DataType) -> pa.Array:
         """Return one column, cast without loss."""
         allow_day = name in self.table.partition and name not in {c.name for c in self.wanted}
         raw = self.rows[name]
@@ -181,7 +181,7 @@ class _Conforming:
         try:
             return fit(raw)
         except _ARROW_ERRORS as error:
-            row, reason = _first_misfit(raw, fit) or (None, error)
+            row, reason = _first_mismatch(raw, fit) or (None, error)
             what = f"column '{name}' does not fit {expected}: {reason}"
             raise self._mismatch(what, row) from error
 
@@ -290,7 +290,7 @@ _KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], bool]
 )
 
 
-def _first_misfit(values: Any, fit: Callable[[Any], pa.Array]) -> tuple[int, Exception] | None:
+def _first_mismatch(values: Any, fit: Callable[[Any], pa.Array]) -> tuple[int, Exception] | None:
     """Return the first row that does not fit even on its own, with the error."""
     for row in range(len(values)):
         span = slice(row, row + 1)

@@ -26,15 +26,15 @@ from smallhours.errors import SchemaMismatch
 from smallhours.lake.files import Files, open_files
 from smallhours.lake.parquet import decode, with_partition
 from smallhours.lake.partition import (
-    Change,
     MergeReport,
-    change,
+    PartitionChange,
+    apply_change,
     folder_of,
-    named,
+    partition_columns,
     path_of,
-    values_in,
+    values_of_path,
 )
-from smallhours.lake.rows import Rows, Values, conform
+from smallhours.lake.rows import PartitionValues, Rows, conform
 from smallhours.lake.tables import PREFIXES, Table
 
 __all__ = ["Lake", "MergeReport", "prefix_of"]
@@ -112,7 +112,7 @@ class Lake:
             # A filter that can't be evaluated is the caller's mistake, not a corrupt file.
             with_partition(table).empty_table().filter(filters)
 
-        def load(part: Values) -> pa.Table:
+        def load(part: PartitionValues) -> pa.Table:
             try:
                 data = self.files.read(path_of(table, part))
             except FileNotFoundError:
@@ -121,7 +121,7 @@ class Lake:
                 table,
                 data,
                 self._address(table, part),
-                partition=named(table, part),
+                partition=partition_columns(table, part),
                 columns=names,
                 filters=filters,
             )
@@ -198,9 +198,9 @@ class Lake:
 
         empty = table.schema.empty_table()
 
-        def write(part: Values) -> MergeReport:
-            wanted = Change(new.get(part, empty), gone.get(part), replace, tuple(whole))
-            return change(self.files, table, part, wanted)
+        def write(part: PartitionValues) -> MergeReport:
+            wanted = PartitionChange(new.get(part, empty), gone.get(part), replace, tuple(whole))
+            return apply_change(self.files, table, part, wanted)
 
         # Months are written in their order: where a sync resumes is read from the newest.
         writers = _WRITERS if table.partition == ("prefix",) else 1
@@ -223,16 +223,18 @@ class Lake:
 
     def partitions(self, table: Table) -> list[dict[str, str]]:
         """Return the values of the partition columns for which there are rows, sorted."""
-        return [dict(named(table, part)) for part in self._parts(table, None)]
+        return [dict(partition_columns(table, part)) for part in self._parts(table, None)]
 
     def path(self, table: Table, partition: Mapping[str, str]) -> str:
         """Return the local path or the URL of a partition's file, which may not exist."""
         return self._address(table, tuple(partition[name] for name in table.partition))
 
-    def _address(self, table: Table, part: Values) -> str:
+    def _address(self, table: Table, part: PartitionValues) -> str:
         return self.files.address(path_of(table, part))
 
-    def _parts(self, table: Table, where: Mapping[str, str | Sequence[str]] | None) -> list[Values]:
+    def _parts(
+        self, table: Table, where: Mapping[str, str | Sequence[str]] | None
+    ) -> list[PartitionValues]:
         """Return the partitions that fit `where`; those that it names in full may not exist."""
         wanted = {name: [v] if isinstance(v, str) else list(v) for name, v in (where or {}).items()}
         for name in wanted:
@@ -245,7 +247,7 @@ class Lake:
         found = []
         for start in starts:
             for path in self.files.list(folder_of(table, start)):
-                part = values_in(table, path)
+                part = values_of_path(table, path)
                 if part is not None and all(
                     part[i] in wanted[name]
                     for i, name in enumerate(table.partition)

@@ -11,11 +11,16 @@ import pandas as pd
 
 from smallhours.errors import SmallhoursError
 from smallhours.lake.store import Lake
-from smallhours.listening.history import StoreReport, around, lengths_of, store
-from smallhours.listening.matching import supplement
+from smallhours.listening.history_merge import supplement
+from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
 from smallhours.listening.plays import EXPORT, plays_frame
 from smallhours.nights import Night
-from smallhours.services.streaming_history import HistoryFile, LeftOut, Stream, history_files
+from smallhours.services.streaming_history import (
+    ExclusionReason,
+    HistoryFile,
+    Stream,
+    history_files,
+)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
@@ -78,7 +83,7 @@ def import_history(
         "streams_read": streams,
         "plays_added": report.added,
         "plays_joined": report.joined,
-        **{reason.value: left_out[reason] for reason in LeftOut},
+        **{reason.value: left_out[reason] for reason in ExclusionReason},
         "after_the_night": left_out["after_the_night"],
     }
 
@@ -100,7 +105,7 @@ def _streams(
 ) -> Iterator[Stream]:
     """Yield the streams of one file; count the other rows."""
     for row in file.rows(count_bytes):
-        if isinstance(row, LeftOut):
+        if isinstance(row, ExclusionReason):
             left_out[row] += 1
         elif row.ended_at > night.as_of:
             left_out["after_the_night"] += 1
@@ -138,7 +143,7 @@ def _add(lake: Lake, listener: str, streams: Sequence[Stream]) -> StoreReport:
     plays = _plays(streams)
     if plays.empty:
         return StoreReport()
-    stored = around(lake, listener, plays["played_at"].min(), plays["played_at"].max())
-    lengths = lengths_of(lake, stored)
+    stored = load_plays_around(lake, listener, plays["played_at"].min(), plays["played_at"].max())
+    lengths = missing_lengths(lake, stored)
     unified = supplement(stored, plays, source=EXPORT, durations=lengths)
     return store(lake, listener, stored, unified)

@@ -11,14 +11,14 @@ from collections.abc import Collection
 import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
-from smallhours.listening.skips import passed_over
+from smallhours.listening.inferred_skips import passed_over
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
 REMEMBERED_DAYS = 30
 
 
-def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     """Return, for each of the listener's playlists, the row of the list that stands in it.
 
     While an earlier list is being put back, nobody knows which one that is.
@@ -37,25 +37,27 @@ def standing_list(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     return shown[~pd.Series(unknown, index=shown.index, dtype=bool)]
 
 
-def picks_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+def recent_picks(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     """Return every pick of the remembered nights: `night`, `intent` and `track_key`, once each.
 
     A pick that stood in several nights' lists belongs to the first.
     """
-    recent = lists_of(ledger, before=before)
+    recent = recent_lists(ledger, before=before)
     picks = recent[["night", "intent", "track_keys"]].explode("track_keys", ignore_index=True)
     picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset=["track_key"])
     picks = picks.sort_values(["night", "intent"], kind="stable")
     return picks.drop_duplicates(["intent", "track_key"], ignore_index=True)
 
 
-def lists_of(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
+def recent_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     """Return the rows of `playlists` that were shown in the remembered nights."""
     shown = _shown(ledger, before)
     return shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
 
 
-def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) -> pd.DataFrame:
+def edit_reactions(
+    standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime
+) -> pd.DataFrame:
     """Return `kept` and `removed`, from what is in a playlist now.
 
     A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
@@ -77,13 +79,13 @@ def edits(standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime) ->
     return _rows(rows.rename(columns={"track_keys": "track_key"}), reaction, at)
 
 
-def reactions(
+def play_reactions(
     picks: pd.DataFrame, plays: pd.DataFrame, library: pd.DataFrame, *, at: dt.datetime
 ) -> pd.DataFrame:
     """Return `played`, `skipped`, `saved` and `unplayed`, from the history and the library.
 
     Args:
-        picks: As `picks_of` gives them.
+        picks: As `recent_picks` gives them.
         plays: `track_key`, `played_at` and `skipped` of the listener's plays.
         library: Rows of `library`.
         at: Now, as the run has it.
@@ -113,8 +115,8 @@ def passed(
     """Return `passed`: picks that were passed over on the way through a list.
 
     Args:
-        picks: As `picks_of` gives them: what stood in an earlier list belongs to that.
-        lists: As `lists_of` gives them.
+        picks: As `recent_picks` gives them: what stood in an earlier list belongs to that.
+        lists: As `recent_lists` gives them.
         plays: `track_key` and `played_at`.
         at: Now, as the run has it.
     """

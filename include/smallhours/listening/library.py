@@ -41,7 +41,7 @@ def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.Da
     return frame.drop_duplicates(KEY, keep="first", ignore_index=True)
 
 
-def standing(stored: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+def current_signals(stored: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """Return tonight's signals, each with the first night on which it was seen.
 
     A signal that was withdrawn and is back keeps its first night: it was meant then, too.

@@ -21,7 +21,7 @@ from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
 LOG = logging.getLogger(__name__)
 
 PAGE = 1000
-SHORTEST_WINDOW = dt.timedelta(hours=6)
+MIN_WINDOW = dt.timedelta(hours=6)
 
 
 class ScrobbleSource(Protocol):
@@ -73,7 +73,7 @@ def crawl(
         yield from _read(lastfm, user, begin, end)
 
 
-def beginning(
+def crawl_start(
     lastfm: LastfmClient,
     user: str,
     *,
@@ -92,7 +92,7 @@ def beginning(
     since = newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
     if since is None:
         return None
-    begun = dt.datetime.fromisoformat(lastfm.journal.decided("begin", since.isoformat()))
+    begun = dt.datetime.fromisoformat(lastfm.journal.decide_once("begin", since.isoformat()))
     if newest is None or begun == since:
         return since
     return max(begun, dt.datetime(newest.year, 1, 1, tzinfo=dt.UTC))
@@ -123,7 +123,7 @@ def _read(
     try:
         window = _read_whole(lastfm, user, since, until)
     except (BrokenReply, RetryLater) as error:
-        if not _worth_splitting(error) or until - since <= SHORTEST_WINDOW:
+        if not _worth_splitting(error) or until - since <= MIN_WINDOW:
             raise
         LOG.info("Splitting %s to %s: %s", since.date(), until.date(), error.what)
         middle = (since + (until - since) / 2).replace(microsecond=0)

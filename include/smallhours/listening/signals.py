@@ -10,7 +10,7 @@ from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
-from smallhours.settings import Listener
+from smallhours.settings import ListenerSettings
 
 SIGNALS = ("top", "saved", "loved", "disliked")
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
@@ -19,14 +19,17 @@ Rows = Iterable[dict[str, Any]]
 
 
 def read_signals(
-    wishes: Listener, spotify: SpotifyClient | None, lastfm: LastfmClient, aside: SetAside
+    listener_settings: ListenerSettings,
+    spotify: SpotifyClient | None,
+    lastfm: LastfmClient,
+    aside: SetAside,
 ) -> tuple[list[dict[str, Any]], set[str], ServiceError | None]:
     """Read each signal as a whole, or leave it unread.
 
     A service that fails at one signal is not asked for its others.
 
     Args:
-        wishes: The listener.
+        listener_settings: The listener.
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks.
         aside: The services that the night does without.
@@ -35,12 +38,12 @@ def read_signals(
         The rows of what was read, the signals that were not, and the first error.
     """
     signals: dict[str, tuple[Client, Rows]] = {
-        "loved": (lastfm, loved_rows(lastfm, wishes.lastfm_user))
+        "loved": (lastfm, loved_rows(lastfm, listener_settings.lastfm_user))
     }
-    if spotify is not None and wishes.spotify:
+    if spotify is not None and listener_settings.spotify:
         signals |= {"top": (spotify, _top(spotify)), "saved": (spotify, _saved(spotify))}
-        if wishes.dislike_playlist:
-            signals["disliked"] = (spotify, _disliked(spotify, wishes.dislike_playlist))
+        if listener_settings.dislike_playlist:
+            signals["disliked"] = (spotify, _disliked(spotify, listener_settings.dislike_playlist))
     rows: list[dict[str, Any]] = []
     unread: set[str] = set()
     troubles: dict[str, ServiceError] = {}

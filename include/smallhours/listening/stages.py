@@ -12,16 +12,17 @@ from smallhours.identity import is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
 from smallhours.listening.feedback import (
-    edits,
-    lists_of,
+    current_lists,
+    edit_reactions,
     passed,
-    picks_of,
-    reactions,
-    standing_list,
+    play_reactions,
+    recent_lists,
+    recent_picks,
 )
-from smallhours.listening.history import StoreReport, around, lengths_of, store
-from smallhours.listening.library import library_frame, standing
-from smallhours.listening.matching import LONGEST_TRACK, supplement, unify
+from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
+from smallhours.listening.inferred_skips import with_inferred_skips
+from smallhours.listening.library import current_signals, library_frame
+from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
 from smallhours.listening.plays import (
     LASTFM,
     SPOTIFY,
@@ -29,9 +30,8 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import Window, beginning, crawl
+from smallhours.listening.scrobbles import Window, crawl, crawl_start
 from smallhours.listening.signals import SIGNALS, loved_rows, read_signals, track_row
-from smallhours.listening.skips import with_skips
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
@@ -43,7 +43,7 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-MOST_RECENT = 50
+MAX_RECENT = 50
 VERIFIED_EVERY_DAYS = 28
 VERIFIED_SUBJECT = "history"
 # Last.fm began in 2002; a scrobble may be added for any time since.
@@ -67,7 +67,7 @@ def sync_scrobbles(
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
 
     def read() -> None:
-        since = beginning(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
+        since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
         for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
             report = _store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
@@ -173,14 +173,14 @@ def sync_recent_plays(
     newest = newest_play(lake, listener, source=SPOTIFY)
     since = reported["played_at"].min().to_pydatetime()
     until = reported["played_at"].max().to_pydatetime() + dt.timedelta(microseconds=1)
-    stored = around(lake, listener, since, until)
+    stored = load_plays_around(lake, listener, since, until)
     # Spotify has holes: what it told once and tells no more is not withdrawn.
-    unified = supplement(stored, reported, source=SPOTIFY, durations=lengths_of(lake, stored))
+    unified = supplement(stored, reported, source=SPOTIFY, durations=missing_lengths(lake, stored))
     report = store(lake, listener, stored, unified)
     summary: Summary = {**counts, "plays_added": report.added}
-    if newest is not None and len(recent) >= MOST_RECENT and newest + LONGEST_TRACK < since:
+    if newest is not None and len(recent) >= MAX_RECENT and newest + MAX_TRACK_LENGTH < since:
         summary["gap"] = (
-            f"you played more than {MOST_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
+            f"you played more than {MAX_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
             "Last.fm did not see of them is in the Spotify export only"
         )
         LOG.warning("A gap: %s", summary["gap"])
@@ -203,9 +203,9 @@ def sync_library(
     Raises:
         ServiceError: what could be read is stored.
     """
-    wishes = settings.listener(listener)
+    playlist_settings = settings.listener(listener)
     aside = SetAside(lake, listener, night)
-    rows, unread, trouble = read_signals(wishes, spotify, lastfm, aside)
+    rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside)
     seen = _keep_library(lake, listener, rows, night)
     if trouble:
         raise trouble
@@ -213,7 +213,7 @@ def sync_library(
     return {
         **{f"{each}_tracks": int(counts.get(each, 0)) for each in SIGNALS if each not in unread},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
-        "spotify_calls": spotify.calls.total() if wishes.spotify else 0,
+        "spotify_calls": spotify.calls.total() if playlist_settings.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
     }
@@ -249,7 +249,7 @@ def collect_feedback(
 ) -> Summary:
     """Store the reactions to our picks, before tonight's list replaces the last one."""
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
-    picks = picks_of(ledger, before=night.date)
+    picks = recent_picks(ledger, before=night.date)
     if picks.empty:
         return {"picks": 0}
     plays = lake.frame(
@@ -260,25 +260,25 @@ def collect_feedback(
             "month": months_between(_morning(picks["night"].min()), night.as_of),
         },
     )
-    plays = with_skips(plays)
+    plays = with_inferred_skips(plays)
     rows = [
-        reactions(
+        play_reactions(
             picks,
             plays,
             lake.frame(LIBRARY, where={"listener": listener}),
             at=night.as_of,
         )
     ]
-    rows.append(passed(picks, lists_of(ledger, before=night.date), plays, at=night.as_of))
+    rows.append(passed(picks, recent_lists(ledger, before=night.date), plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if settings.listener(listener).spotify:
-        for _, row in standing_list(ledger, before=night.date).groupby("intent"):
+        for _, row in current_lists(ledger, before=night.date).groupby("intent"):
             uris = aside.ask(spotify, partial(_uris, spotify, row["playlist_id"].iloc[0]))
             if uris is not None:
-                rows.append(edits(row, uris, at=night.as_of))
+                rows.append(edit_reactions(row, uris, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
-        _keep_feedback(lake, listener, noted)
+        _store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
     return {
         "picks": len(picks),
@@ -287,7 +287,7 @@ def collect_feedback(
     }
 
 
-def _keep_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
+def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
     noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
     months = sorted(set(noted["month"]))
@@ -316,7 +316,7 @@ def _keep_library(
     """Store the signals that were read tonight, and return them."""
     seen = library_frame(rows, night=night.date)
     stored = lake.frame(LIBRARY, where={"listener": listener})
-    lake.merge(LIBRARY, standing(stored, seen), partition={"listener": listener})
+    lake.merge(LIBRARY, current_signals(stored, seen), partition={"listener": listener})
     return seen
 
 
@@ -346,14 +346,14 @@ def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
     reported = plays_frame(
         (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
     )
-    stored = around(lake, listener, window.since, window.until)
+    stored = load_plays_around(lake, listener, window.since, window.until)
     unified = unify(
         stored,
         reported,
         source=LASTFM,
         since=window.since,
         until=window.until,
-        durations=lengths_of(lake, stored),
+        durations=missing_lengths(lake, stored),
     )
     return store(lake, listener, stored, unified)
 

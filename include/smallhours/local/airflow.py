@@ -17,13 +17,13 @@ import requests
 import smallhours
 from smallhours.errors import SettingsError
 from smallhours.local.home_files import make_home
-from smallhours.local.parts import Part, PartStopped, stop_all
+from smallhours.local.processes import ManagedProcess, ProcessStopped, stop_all
 from smallhours.private_files import close_to_others
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
 HOST = "127.0.0.1"
 _HEALTHY_S = 90.0
-_PARTS: Mapping[str, tuple[str, ...]] = {
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
@@ -32,7 +32,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class AirflowHome:
     """The configuration of an Airflow installation on this machine.
 
     Attributes:
@@ -104,14 +104,14 @@ class LocalAirflow:
 
     Args:
         home: The installation.
-        env: Its environment, from `Home.environment`.
+        env: Its environment, from `AirflowHome.environment`.
     """
 
-    def __init__(self, home: Home, env: Mapping[str, str]) -> None:
+    def __init__(self, home: AirflowHome, env: Mapping[str, str]) -> None:
         self.home = home
         self.env = env
         self.logs = home.folder / "parts"
-        self.parts: list[Part] = []
+        self.processes: list[ManagedProcess] = []
 
     def __enter__(self) -> "LocalAirflow":
         """Return the object; nothing is started yet."""
@@ -119,7 +119,7 @@ class LocalAirflow:
 
     def __exit__(self, *_error: object) -> None:
         """Stop all processes."""
-        stop_all(self.parts)
+        stop_all(self.processes)
 
     def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
         """Create the home and its database, or bring them up to date.
@@ -134,7 +134,7 @@ class LocalAirflow:
             What a person should know, in sentences.
 
         Raises:
-            PartStopped: when that fails.
+            ProcessStopped: when that fails.
         """
         make_home(self.home.folder, self.env)
         close_to_others(self.home.folder)
@@ -144,8 +144,8 @@ class LocalAirflow:
             command.append("--forget-unfinished")
         part = self._start("database", command)
         if part.process.wait() != 0:
-            raise PartStopped(part)
-        self.parts.remove(part)
+            raise ProcessStopped(part)
+        self.processes.remove(part)
         return report.read_text(encoding="utf-8").splitlines()
 
     def start(self) -> None:
@@ -159,20 +159,20 @@ class LocalAirflow:
                 f"Something listens on {self.home.url} already.",
                 remedy="Stop it, or choose another port with --port.",
             )
-        for name, arguments in _PARTS.items():
+        for name, arguments in _COMMANDS.items():
             self._start(name, [sys.executable, "-m", "airflow", *arguments])
 
-    def wait_until_healthy(self, *, tell: Callable[[str], None]) -> None:
+    def wait_until_healthy(self, *, on_status: Callable[[str], None]) -> None:
         """Wait until all processes report that they are healthy.
 
         Raises:
-            PartStopped: when one ended.
+            ProcessStopped: when one ended.
             TimeoutError: when they are not healthy within 90 s.
         """
         until = time.monotonic() + _HEALTHY_S
         waiting = ["api-server"]
         while waiting:
-            for part in self.parts:
+            for part in self.processes:
                 part.check()
             if time.monotonic() > until:
                 raise TimeoutError(
@@ -181,23 +181,23 @@ class LocalAirflow:
                 )
             time.sleep(0.2)
             waiting = self._unhealthy()
-            tell(", ".join(waiting))
+            on_status(", ".join(waiting))
         # The first request makes Airflow build the API that tasks report to, which takes seconds.
         requests.get(f"{self.home.url}/execution/health", timeout=60)
 
     def _unhealthy(self) -> list[str]:
         try:
             reply = requests.get(f"{self.home.url}/api/v2/monitor/health", timeout=5)
-            parts = reply.json()
+            processes = reply.json()
         except (requests.RequestException, ValueError):
             return ["api-server"]
         names = ("scheduler", "dag_processor", "triggerer")
-        return [name for name in names if parts.get(name, {}).get("status") != "healthy"]
+        return [name for name in names if processes.get(name, {}).get("status") != "healthy"]
 
-    def _start(self, name: str, command: list[str]) -> Part:
+    def _start(self, name: str, command: list[str]) -> ManagedProcess:
         log = self.logs / f"{name}.log"
-        part = Part(name, command, env=self.env, log=log, cwd=CHECKOUT)
-        self.parts.append(part)
+        part = ManagedProcess(name, command, env=self.env, log=log, cwd=CHECKOUT)
+        self.processes.append(part)
         return part
 
 

@@ -114,7 +114,7 @@ class AirflowApi:
             for each in reply["task_instances"]
         ]
 
-    def returned(self, task: TaskRun) -> Any:
+    def return_value(self, task: TaskRun) -> Any:
         """Return the return value of a task."""
         path = f"{self._path(task)}/xcomEntries/return_value"
         query = f"?map_index={task.map_index}&deserialize=true"

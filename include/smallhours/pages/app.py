@@ -17,9 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.pages import forms
-from smallhours.pages.host import Host
-from smallhours.pages.place import Place, parse_night, place_of
+from smallhours.pages import csrf
+from smallhours.pages.airflow_bridge import AirflowBridge
+from smallhours.pages.page_context import PageContext, open_page_context, parse_night
 
 PREFIX = "/smallhours"
 PAGES: Mapping[str, str] = {
@@ -47,25 +47,27 @@ IntentQuery = Annotated[str, Query(max_length=40)]
 NameQuery = Annotated[str, Query(max_length=100)]
 
 
-def create_app(host: Host) -> FastAPI:
+def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     """Return the pages as an application, to be mounted at `PREFIX`.
 
     Args:
-        host: Access to Airflow.
+        airflow_bridge: Access to Airflow.
     """
 
-    def note_rights(request: Request, writes: Annotated[bool, Depends(host.writes)]) -> None:
-        request.state.may_press = writes
+    def note_rights(
+        request: Request, may_write: Annotated[bool, Depends(airflow_bridge.may_write)]
+    ) -> None:
+        request.state.may_write = may_write
 
     app = FastAPI(
         title="Smallhours",
         version=__version__,
-        dependencies=[Depends(host.may_read), Depends(note_rights)],
+        dependencies=[Depends(airflow_bridge.may_read), Depends(note_rights)],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
-    app.state.host = host
+    app.state.airflow_bridge = airflow_bridge
 
     @app.exception_handler(SmallhoursError)
     def explain(request: Request, error: Exception) -> Response:
@@ -73,13 +75,13 @@ def create_app(host: Host) -> FastAPI:
         status = 400 if isinstance(error, SettingsError) else 503
         return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
 
-    _reading(app)
-    _reading_more(app)
-    _writing(app)
+    _add_pages(app)
+    _add_linked_pages(app)
+    _add_actions(app)
     return app
 
 
-def _reading(app: FastAPI) -> None:
+def _add_pages(app: FastAPI) -> None:
     """Add the routes of the pages."""
 
     @app.get("/")
@@ -93,19 +95,19 @@ def _reading(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.pages.tonight import BUTTONS, tonight
+        from smallhours.pages.tonight_page import BUTTONS, tonight
 
-        place = place_of(listener)
-        shown = tonight(place, night=parse_night(night) if night else None, intent=intent)
-        paused = request.app.state.host.paused()
-        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS, paused=paused)
+        page_context = open_page_context(listener)
+        shown = tonight(page_context, night=parse_night(night) if night else None, intent=intent)
+        paused = request.app.state.airflow_bridge.paused()
+        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
 
     @app.get("/taste", response_class=HTMLResponse)
     def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
-        from smallhours.pages.taste import taste
+        from smallhours.pages.taste_page import taste
 
-        place = place_of(listener)
-        return page(request, "taste", place, taste=taste(place))
+        page_context = open_page_context(listener)
+        return page(request, "taste", page_context, taste=taste(page_context))
 
     @app.get("/explore", response_class=HTMLResponse)
     def show_explore(
@@ -115,59 +117,61 @@ def _reading(app: FastAPI) -> None:
         add: Annotated[str, Query(max_length=200)] = "",
         weight: Annotated[int, Query(ge=1, le=100)] = 100,
     ) -> Response:
-        from smallhours.pages.explore import explore, joined
+        from smallhours.pages.explore_page import explore, with_tag
 
-        place = place_of(listener)
+        page_context = open_page_context(listener)
         if add.strip():
-            return back("explore", listener=place.listener, tags=joined(tags, add, weight))
-        return page(request, "explore", place, explore=explore(place, tags))
+            return back("explore", listener=page_context.listener, tags=with_tag(tags, add, weight))
+        return page(request, "explore", page_context, explore=explore(page_context, tags))
 
     @app.get("/models", response_class=HTMLResponse)
     def show_models(request: Request, listener: ListenerQuery = None) -> Response:
-        from smallhours.pages.models import models
+        from smallhours.pages.models_page import models
 
-        place = place_of(listener)
-        return page(request, "models", place, models=models(place))
+        page_context = open_page_context(listener)
+        return page(request, "models", page_context, models=models(page_context))
 
     @app.get("/history", response_class=HTMLResponse)
     def show_history(
         request: Request, listener: ListenerQuery = None, intent: IntentQuery = "main"
     ) -> Response:
-        from smallhours.pages.history import history
+        from smallhours.pages.history_page import history
 
-        place = place_of(listener)
-        return page(request, "history", place, history=history(place, intent=intent))
+        page_context = open_page_context(listener)
+        return page(request, "history", page_context, history=history(page_context, intent=intent))
 
 
-def _reading_more(app: FastAPI) -> None:
+def _add_linked_pages(app: FastAPI) -> None:
     """Add the routes that a page or a tab links to."""
 
     @app.get("/study", response_class=HTMLResponse)
     def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
         """Show the report of a study, as it was written."""
-        from smallhours.pages.study import POLICY, study_page
+        from smallhours.pages.study_page import POLICY, study_page
 
-        place = place_of(listener)
-        content = study_page(place, name, back=address("models", listener=place.listener))
+        page_context = open_page_context(listener)
+        content = study_page(
+            page_context, name, back=address("models", listener=page_context.listener)
+        )
         return HTMLResponse(content, headers={**_HEADERS, "Content-Security-Policy": POLICY})
 
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.pages.tonight import BUTTONS, tonight
+        from smallhours.pages.tonight_page import BUTTONS, tonight
 
-        key = request.app.state.host.partition_of(dag, run) or ""
+        key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
         if not night:
             return page(request, "no_night", None)
-        place = place_of(listener)
-        shown = tonight(place, night=parse_night(night))
-        return page(request, "tonight", place, tonight=shown, buttons=BUTTONS, paused=())
+        page_context = open_page_context(listener)
+        shown = tonight(page_context, night=parse_night(night))
+        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
 
 
-def _writing(app: FastAPI) -> None:
+def _add_actions(app: FastAPI) -> None:
     """Add the routes behind the buttons."""
-    may_write = [Depends(_may_press), Depends(_own_form)]
+    may_write = [Depends(_require_write), Depends(_require_form_token)]
 
     @app.post("/feedback", dependencies=may_write)
     def react(
@@ -177,10 +181,10 @@ def _writing(app: FastAPI) -> None:
         track_key: Annotated[str, Form()],
         reaction: Annotated[str, Form()],
     ) -> Response:
-        from smallhours.pages.reactions import note_reaction
+        from smallhours.pages.reactions import save_reaction
 
-        place = place_of(listener)
-        note_reaction(place, parse_night(night), intent, track_key, reaction)
+        page_context = open_page_context(listener)
+        save_reaction(page_context, parse_night(night), intent, track_key, reaction)
         return back("tonight", listener=listener, night=night, intent=intent)
 
     @app.post("/rollback", dependencies=may_write)
@@ -190,17 +194,17 @@ def _writing(app: FastAPI) -> None:
         night: Annotated[str, Form()],
         intent: Annotated[str, Form()],
     ) -> Response:
-        place = place_of(listener)
+        page_context = open_page_context(listener)
         date = parse_night(night)
-        wanted = {"listener": place.listener, "night": str(date), "intent": intent}
-        run = request.app.state.host.trigger("rollback_playlist", wanted)
-        return page(request, "triggered", place, night=date, run=run)
+        wanted = {"listener": page_context.listener, "night": str(date), "intent": intent}
+        run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
+        return page(request, "triggered", page_context, night=date, run=run)
 
     @app.post("/resume", dependencies=may_write)
     def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
-        host: Host = request.app.state.host
-        host.resume(host.paused())
-        return back("tonight", listener=place_of(listener).listener)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        airflow_bridge.resume(airflow_bridge.paused())
+        return back("tonight", listener=open_page_context(listener).listener)
 
     @app.post("/explore/save", dependencies=may_write)
     def save(
@@ -211,18 +215,18 @@ def _writing(app: FastAPI) -> None:
     ) -> Response:
         from smallhours.pages.intents import save_intent
 
-        place = place_of(listener)
-        key = save_intent(place, name, tags)
-        return page(request, "saved", place, title=name, key=key)
+        page_context = open_page_context(listener)
+        key = save_intent(page_context, name, tags)
+        return page(request, "saved", page_context, title=name, key=key)
 
 
-def _may_press(request: Request) -> None:
-    if not request.state.may_press:
+def _require_write(request: Request) -> None:
+    if not request.state.may_write:
         raise HTTPException(403, "Only who may start runs in Airflow may press this button.")
 
 
-def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
-    forms.refuse_foreign(request, form_token, request.app.state.host.secret())
+def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
+    csrf.check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
 
 
 def back(name: str, **where: str) -> Response:
@@ -236,10 +240,15 @@ def address(name: str, **where: str) -> str:
 
 
 def page(
-    request: Request, name: str, place: Place | None, *, status: int = 200, **shown: Any
+    request: Request,
+    name: str,
+    page_context: PageContext | None,
+    *,
+    status: int = 200,
+    **shown: Any,
 ) -> Response:
     """Render a template with the context that all pages need: listener, tabs, form token."""
-    host: Host = request.app.state.host
+    airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
     content = (
         _templates()
         .get_template(f"{name}.html")
@@ -247,13 +256,13 @@ def page(
             here=name,
             pages=PAGES,
             prefix=PREFIX,
-            place=place,
-            listeners=list(place.settings.listeners) if place else [],
-            warning=host.warning(place.listener) if place else "",
+            page_context=page_context,
+            listeners=list(page_context.settings.listeners) if page_context else [],
+            warning=airflow_bridge.warning(page_context.listener) if page_context else "",
             # An error may happen before the visitor's rights are known.
-            may_press=getattr(request.state, "may_press", False),
-            token=forms.token_for(request, host.secret()),
-            token_field=forms.FIELD,
+            may_write=getattr(request.state, "may_write", False),
+            token=csrf.token_for(request, airflow_bridge.secret()),
+            token_field=csrf.FORM_FIELD_NAME,
             **shown,
         )
     )

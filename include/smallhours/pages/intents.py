@@ -11,12 +11,12 @@ import tomllib
 from pathlib import Path
 
 from smallhours.errors import SettingsError
-from smallhours.pages.place import Place
+from smallhours.pages.page_context import PageContext
 from smallhours.settings import parse_settings, settings_path
-from smallhours.training.explore import parse_tags
+from smallhours.training.tag_exploration import parse_tags
 
 
-def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
+def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
     """Return the playlist's key and its section as TOML.
 
     >>> print(section_of("me", "Night bus!", "trip hop, dub:50")[1])
@@ -44,7 +44,7 @@ def section_of(listener: str, name: str, question: str) -> tuple[str, str]:
     return key, "\n".join(lines)
 
 
-def save_intent(place: Place, name: str, question: str) -> str:
+def save_intent(page_context: PageContext, name: str, question: str) -> str:
     """Add a playlist of some tags to the settings; the next night fills it.
 
     Returns:
@@ -55,8 +55,8 @@ def save_intent(place: Place, name: str, question: str) -> str:
             is unchanged, and the error shows the section to paste.
         UnknownTags: when there are no tags.
     """
-    key, section = section_of(place.listener, name, question)
-    if key in place.wishes.intents:
+    key, section = toml_section(page_context.listener, name, question)
+    if key in page_context.playlist_settings.intents:
         raise SettingsError(
             f"There is a playlist {key!r} already.", remedy="Choose another name for this one."
         )

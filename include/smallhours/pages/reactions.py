@@ -7,18 +7,20 @@ import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
-from smallhours.pages.place import Place
+from smallhours.pages.page_context import PageContext
 
 # These reactions exclude each other: a new one replaces the old one.
 REACTIONS = ("thumbs_up", "thumbs_down", "blocked")
 TAKE_BACK = "take_back"
 
 
-def note_reaction(place: Place, night: dt.date, intent: str, track_key: str, reaction: str) -> None:
+def save_reaction(
+    page_context: PageContext, night: dt.date, intent: str, track_key: str, reaction: str
+) -> None:
     """Save the listener's reaction to a pick, in place of an earlier one.
 
     Args:
-        place: Context of the page.
+        page_context: Context of the page.
         night: The night that recommended the track.
         intent: Key of the playlist.
         track_key: The track.
@@ -28,7 +30,9 @@ def note_reaction(place: Place, night: dt.date, intent: str, track_key: str, rea
         SettingsError: when there is no such reaction, or the track was not in that list.
         LakeUnwritable: when nothing could be saved.
     """
-    if reaction not in (*REACTIONS, TAKE_BACK) or not _was_picked(place, night, intent, track_key):
+    if reaction not in (*REACTIONS, TAKE_BACK) or not _was_picked(
+        page_context, night, intent, track_key
+    ):
         raise SettingsError(
             "There is no such button for this track.", remedy="Open the page again."
         )
@@ -44,19 +48,19 @@ def note_reaction(place: Place, night: dt.date, intent: str, track_key: str, rea
     )
     if reaction == TAKE_BACK:
         rows = rows.iloc[:0]
-    place.lake.merge(
+    page_context.lake.merge(
         FEEDBACK,
         rows,
-        partition={"listener": place.listener, "month": f"{night:%Y-%m}"},
+        partition={"listener": page_context.listener, "month": f"{night:%Y-%m}"},
         replace=mine,
     )
 
 
-def _was_picked(place: Place, night: dt.date, intent: str, track_key: str) -> bool:
-    rows = place.lake.frame(
+def _was_picked(page_context: PageContext, night: dt.date, intent: str, track_key: str) -> bool:
+    rows = page_context.lake.frame(
         RECOMMENDATIONS,
         columns=["intent", "track_key", "position"],
-        where={"listener": place.listener, "night": night.isoformat()},
+        where={"listener": page_context.listener, "night": night.isoformat()},
     )
     rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
     return track_key in set(rows["track_key"])

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from smallhours.playlist.portrait import Sound
+from smallhours.playlist.list_traits import TrackSound
 
 SIDE = 640
 # Spotify takes 256 KB of base 64, in which four characters stand for three bytes.
-MOST_BYTES = 256 * 1024 // 4 * 3
+MAX_BYTES = 256 * 1024 // 4 * 3
 _OVERSAMPLED = 2
 _QUALITIES = (88, 75, 60, 40)
 
 
-def draw_cover(sounds: Sequence[Sound]) -> bytes:
+def draw_cover(sounds: Sequence[TrackSound]) -> bytes:
     """Return a JPEG of 640 by 640 points, of at most 192 KB.
 
     Args:
@@ -47,12 +47,12 @@ def draw_cover(sounds: Sequence[Sound]) -> bytes:
     for quality in _QUALITIES:
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= MOST_BYTES:
+        if buffer.tell() <= MAX_BYTES:
             break
     return buffer.getvalue()
 
 
-def _sky(side: int, sounds: Sequence[Sound]) -> Image.Image:
+def _sky(side: int, sounds: Sequence[TrackSound]) -> Image.Image:
     """Return a gradient from near black to the list's mean colour."""
     count = len(sounds)
     valence = sum(sound.valence for sound in sounds) / count
@@ -68,7 +68,7 @@ def _sky(side: int, sounds: Sequence[Sound]) -> Image.Image:
     return strip.resize((side, side))
 
 
-def _ray(pen: ImageDraw.ImageDraw, side: int, turn: float, room: float, sound: Sound) -> None:
+def _ray(pen: ImageDraw.ImageDraw, side: int, turn: float, room: float, sound: TrackSound) -> None:
     """Draw a wedge from the moon outwards; `turn` and `room` are shares of a whole turn."""
     centre = side / 2
     inner, outer = side * 0.16, side * (0.20 + 0.27 * sound.energy)

@@ -24,16 +24,16 @@ from smallhours.lake.tables import (
     PLAYS,
     TRACKS,
 )
-from smallhours.listening.skips import heard_out, with_skips
+from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
-from smallhours.training.ranking.reception import judged_picks, no_picks
+from smallhours.training.ranking.pick_response import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
 
 # Candidates of this route are negatives for training and are never recommended.
 BACKGROUND = "background"
-REJECTIONS = ("removed", "thumbs_down", "blocked")
+REJECTED = ("removed", "thumbs_down", "blocked")
 # The window of recent plays.
 RECENT_DAYS = 90
 
@@ -55,7 +55,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ListenerHistory:
     """The tracks and artists that the listener knows, with plays and weights.
 
     Attributes:
@@ -106,17 +106,17 @@ class Evidence:
             cut short, oldest first.
         shown: When each track was last in the listener's playlist.
         catalog_from: The night on which the catalog began; null when it is empty.
-        picks: How earlier picks were received: of `judged_picks`.
+        picks: How earlier picks were received: of `graded_picks`.
     """
 
     votes: pd.DataFrame
     tracks: pd.DataFrame
     tags: Tags
-    history: History
+    history: ListenerHistory
     plays: pd.DataFrame
     shown: Mapping[str, dt.date]
     catalog_from: dt.date | None
-    picks: pd.DataFrame = field(default_factory=no_picks)
+    picks: pd.DataFrame = field(default_factory=empty_picks)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """Return the number of plays of each track in the last 90 days, by key."""
@@ -158,22 +158,24 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         plays=plays.loc[heard_out(plays), ["played_at", "track_key"]].reset_index(drop=True),
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
         catalog_from=began,
-        picks=judged_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
+        picks=graded_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
     )
 
 
-def read_history(lake: Lake, listener: str, *, night: Night) -> History:
+def read_history(lake: Lake, listener: str, *, night: Night) -> ListenerHistory:
     """Read what the listener played, saved, loved and rejected before the night's end."""
     return _read_history(lake, listener, _read_plays(lake, listener, night=night), night=night)
 
 
 def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
     columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", "sources"]
-    plays = with_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
 
 
-def _read_history(lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night) -> History:
+def _read_history(
+    lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night
+) -> ListenerHistory:
     own = {"listener": listener}
     library = lake.frame(
         LIBRARY, columns=["signal", "track_key", "artist", "title", "last_seen"], where=own
@@ -182,14 +184,14 @@ def _read_history(lake: Lake, listener: str, plays: pd.DataFrame, *, night: Nigh
     rejected = library["signal"] == "disliked"
     disliked = {
         *library.loc[rejected, "track_key"],
-        *feedback.loc[feedback["reaction"].isin(REJECTIONS), "track_key"],
+        *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"],
     }
     return history_of(plays, library[~rejected], frozenset(disliked), night=night.date)
 
 
 def history_of(
     plays: pd.DataFrame, library: pd.DataFrame, disliked: frozenset[str], *, night: dt.date
-) -> History:
+) -> ListenerHistory:
     """Sum up plays and library signals by track and by artist.
 
     Args:
@@ -224,7 +226,7 @@ def history_of(
         .agg(artist=("artist", "last"), plays=("plays", "sum"), tracks=("met", "sum"))
     )
     fond = artist_weights(weights).reindex(artists.index).fillna(0.0).astype(float)
-    return History(tracks, artists.assign(weight=fond), disliked)
+    return ListenerHistory(tracks, artists.assign(weight=fond), disliked)
 
 
 def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ UNKNOWN_LENGTH = -1  # as M3U writes it
 
 
 @dataclass(frozen=True)
-class Item:
+class ExportedTrack:
     """One track of a list; unknown values are empty or None."""
 
     position: int
@@ -45,7 +45,9 @@ class Item:
         return f"{self.artist} - {self.title}"
 
 
-def items_of(lake: Lake, listener: str, night: dt.date, *, intent: str) -> list[Item]:
+def exported_tracks(
+    lake: Lake, listener: str, night: dt.date, *, intent: str
+) -> list[ExportedTrack]:
     """Return a night's list in its order.
 
     Raises:
@@ -70,7 +72,7 @@ def items_of(lake: Lake, listener: str, night: dt.date, *, intent: str) -> list[
     )
     joined = rows.merge(known.drop_duplicates("track_key"), on="track_key", how="left")
     return [
-        Item(
+        ExportedTrack(
             int(row["position"]),
             row["artist"],
             row["title"],
@@ -90,7 +92,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def as_m3u8(items: Sequence[Item], *, name: str, night: dt.date) -> str:
+def as_m3u8(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as extended M3U, UTF-8."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(name)}, {night}"]
     for item in items:
@@ -100,7 +102,7 @@ def as_m3u8(items: Sequence[Item], *, name: str, night: dt.date) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_csv(items: Sequence[Item], *, name: str, night: dt.date) -> str:
+def as_csv(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as comma-separated values with a header and one row per track."""
     del name
     columns = [
@@ -128,7 +130,7 @@ def as_csv(items: Sequence[Item], *, name: str, night: dt.date) -> str:
     return out.getvalue()
 
 
-def as_jspf(items: Sequence[Item], *, name: str, night: dt.date) -> str:
+def as_jspf(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as JSPF."""
     tracks = [_jspf_track(item) for item in items]
     playlist = {
@@ -140,7 +142,7 @@ def as_jspf(items: Sequence[Item], *, name: str, night: dt.date) -> str:
     return json.dumps({"playlist": playlist}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _jspf_track(item: Item) -> dict[str, object]:
+def _jspf_track(item: ExportedTrack) -> dict[str, object]:
     track: dict[str, object] = {
         "title": item.title,
         "creator": item.artist,

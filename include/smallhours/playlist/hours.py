@@ -23,15 +23,15 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 # One-sided binomial test with Bonferroni correction over all times. Of an artist's 12 sittings 6
 # were Sunday mornings, as are 10 % of all sittings: the lift is 6/12 / 0.1 = 5, and six or more
 # of 12 by chance have a probability of 0.00054, below 0.05 / 40 times = 0.00125.
-LEVEL = 0.05
-LEAST_TIMES = 5
-LEAST_LIFT = 1.5
+SIGNIFICANCE = 0.05
+MIN_SITTINGS = 5
+MIN_LIFT = 1.5
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class WeeklyTime:
     """A recurring time of the week.
 
     Attributes:
@@ -45,20 +45,20 @@ class Time:
     part: int
 
 
-def _times() -> tuple[Time, ...]:
+def _weekly_times() -> tuple[WeeklyTime, ...]:
     every = [("", range(7)), ("weekday ", range(5)), ("weekend ", range(5, 7))]
     every += [(f"{day} ", range(place, place + 1)) for place, day in enumerate(DAYS)]
     return tuple(
-        Time(f"{name}{part}s", frozenset(days), place)
+        WeeklyTime(f"{name}{part}s", frozenset(days), place)
         for name, days in every
         for place, part in enumerate(PARTS)
     )
 
 
-TIMES = _times()
+WEEKLY_TIMES = _weekly_times()
 
 
-class Hours:
+class ListeningTimes:
     """The times of the week at which a listener plays each artist.
 
     Args:
@@ -76,9 +76,9 @@ class Hours:
             for artist, found in pairs.groupby("artist")["sitting"]
         }
         everything = np.unique(sittings)
-        self._rates = [_share(everything, time) for time in TIMES]
+        self._rates = [_share(everything, time) for time in WEEKLY_TIMES]
 
-    def home(self, artists: Iterable[str]) -> str:
+    def usual_time(self, artists: Iterable[str]) -> str:
         """Return the time of the week at which the listener plays some artists most above average.
 
         Args:
@@ -91,14 +91,16 @@ class Hours:
         if not found:
             return ""
         sittings = np.unique(np.concatenate(found))
-        best, name = LEAST_LIFT, ""
-        for time, rate in zip(TIMES, self._rates, strict=True):
+        best, name = MIN_LIFT, ""
+        for time, rate in zip(WEEKLY_TIMES, self._rates, strict=True):
             times = int(_within(sittings, time).sum())
-            if times < LEAST_TIMES or rate in (0.0, 1.0):
+            if times < MIN_SITTINGS or rate in (0.0, 1.0):
                 continue
             lift = times / len(sittings) / rate
             # Of several as good, the last is the narrowest.
-            if lift >= best and binom.sf(times - 1, len(sittings), rate) < LEVEL / len(TIMES):
+            if lift >= best and binom.sf(times - 1, len(sittings), rate) < SIGNIFICANCE / len(
+                WEEKLY_TIMES
+            ):
                 best, name = lift, time.name
         return name
 
@@ -147,10 +149,10 @@ def _sittings(moments: pd.Series, zone: ZoneInfo) -> Ints:
     return found
 
 
-def _within(sittings: Ints, time: Time) -> npt.NDArray[np.bool_]:
+def _within(sittings: Ints, time: WeeklyTime) -> npt.NDArray[np.bool_]:
     day = (sittings // 4 + 3) % 7
     return np.asarray((sittings % 4 == time.part) & np.isin(day, sorted(time.days)))
 
 
-def _share(sittings: Ints, time: Time) -> float:
+def _share(sittings: Ints, time: WeeklyTime) -> float:
     return float(_within(sittings, time).mean()) if len(sittings) else 0.0

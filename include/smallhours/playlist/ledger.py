@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.wishes import MAIN as MAIN
+from smallhours.playlist_settings import MAIN as MAIN
 
 CREATING = "creating"
 PLANNED = "planned"
@@ -33,7 +33,7 @@ DRY_RUN = "dry_run"
 
 # A planned list may have been written by a run that died before it could say so.
 MAYBE_SHOWN = (PLANNED, WRITTEN, VERIFIED)
-SURELY_SHOWN = (WRITTEN, VERIFIED)
+SHOWN = (WRITTEN, VERIFIED)
 # Some of these rows' tracks may stand there; below the newest verified row nothing does.
 MAYBE_STANDING = (*MAYBE_SHOWN, WITHDRAWING)
 # What the listener has seen, or may have.
@@ -41,7 +41,7 @@ EVER_SHOWN = (*MAYBE_STANDING, WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LedgerState:
     """The state of one playlist by the ledger, before tonight's write.
 
     Attributes:
@@ -67,7 +67,7 @@ class Standing:
     names: tuple[tuple[str, str], ...] = ()
 
 
-def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
+def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerState:
     """Sum up the ledger of one playlist.
 
     Args:
@@ -85,7 +85,7 @@ def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
             continue
         ours.update(uris, _texts(leftovers))
         names.update(zip(uris, keys, strict=True))
-        if outcome in SURELY_SHOWN and not shown:
+        if outcome in SHOWN and not shown:
             shown = frozenset(uris)
         if outcome == VERIFIED:
             break
@@ -97,7 +97,7 @@ def standing(rows: pd.DataFrame, *, intent: str, night: dt.date) -> Standing:
     begun = tonight in (PLANNED, WRITTEN) and here["previous"].notna().iloc[0]
     ids = tuple(dict.fromkeys(entries["playlist_id"].dropna().astype(str)))
     acted = entries.loc[~entries["outcome"].isin((KEPT_YESTERDAY, DRY_RUN)), "outcome"]
-    return Standing(
+    return LedgerState(
         playlist_ids=ids,
         shown=shown,
         ours=frozenset(ours),
@@ -126,7 +126,7 @@ def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:
     Lists that were withdrawn later count.
     """
     mine = (rows["intent"] == intent) & (rows["night"] == night)
-    row = rows[mine & rows["outcome"].isin((*SURELY_SHOWN, WITHDRAWING, WITHDRAWN))]
+    row = rows[mine & rows["outcome"].isin((*SHOWN, WITHDRAWING, WITHDRAWN))]
     if row.empty:
         return pd.DataFrame({"track_key": [], "uri": []}, dtype=str)
     return pd.DataFrame({"track_key": row["track_keys"].iloc[0], "uri": row["uris"].iloc[0]})
@@ -134,7 +134,7 @@ def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:
 
 def nights_written(rows: pd.DataFrame, *, intent: str) -> list[dt.date]:
     """The nights whose list was written, oldest first."""
-    mine = (rows["intent"] == intent) & rows["outcome"].isin((*SURELY_SHOWN, WITHDRAWN))
+    mine = (rows["intent"] == intent) & rows["outcome"].isin((*SHOWN, WITHDRAWN))
     return sorted(rows.loc[mine, "night"])
 
 

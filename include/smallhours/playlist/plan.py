@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # Spotify's own limit for one playlist.
-MOST_ITEMS = 10_000
+MAX_ITEMS = 10_000
 
 # One row of a playlist as we see it: its URI, or None where Spotify has lost what it was.
 Row = str | None
@@ -20,7 +20,7 @@ OwnItems = Literal["end", "place"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlannedTrack:
     """One track that should be in the list.
 
     Attributes:
@@ -44,7 +44,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlannedChange:
     """One difference between now and then.
 
     Attributes:
@@ -75,12 +75,12 @@ class Plan:
         obstacle: Why nothing may be written; empty when it may.
     """
 
-    picks: tuple[Wanted, ...]
+    picks: tuple[PlannedTrack, ...]
     own: tuple[Row, ...]
     target: tuple[Row, ...]
     gone: frozenset[str]
-    ours: tuple[Wanted, ...]
-    changes: tuple[Change, ...]
+    ours: tuple[PlannedTrack, ...]
+    changes: tuple[PlannedChange, ...]
     obstacle: str = ""
 
     def count(self, kind: str) -> int:
@@ -89,7 +89,7 @@ class Plan:
 
 
 def plan(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[PlannedTrack],
     current: Sequence[Row],
     *,
     shown: Set[str] = frozenset(),
@@ -142,7 +142,7 @@ def _own_rows(current: Sequence[Row], picks: Set[str], gone: Set[str]) -> tuple[
 
 
 def _target(
-    picks: Sequence[Wanted],
+    picks: Sequence[PlannedTrack],
     own: Sequence[Row],
     current: Sequence[Row],
     own_items: OwnItems,
@@ -153,10 +153,10 @@ def _target(
         return (*ours, *own)
     if places is None:
         places = places_of(current)
-    waiting = sorted(own, key=lambda row: places.get(row, MOST_ITEMS))
+    waiting = sorted(own, key=lambda row: places.get(row, MAX_ITEMS))
     target: list[Row] = []
     while ours or waiting:
-        due = waiting and (not ours or places.get(waiting[0], MOST_ITEMS) <= len(target))
+        due = waiting and (not ours or places.get(waiting[0], MAX_ITEMS) <= len(target))
         target.append(waiting.pop(0) if due else ours.pop(0))
     return tuple(target)
 
@@ -170,36 +170,38 @@ def places_of(rows: Sequence[Row]) -> dict[Row, int]:
 
 
 def _changes(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[PlannedTrack],
     current: Sequence[Row],
     target: Sequence[Row],
     gone: Set[str],
     own: Sequence[Row],
     names: Mapping[str, str],
-) -> tuple[Change, ...]:
+) -> tuple[PlannedChange, ...]:
     present, stays = set(current), set(target)
     known = {**names, **{pick.uri: pick.name for pick in wanted}}
     kept = Counter(own)
     changes = [
-        Change("remove", row, known.get(row, row), "from an earlier night")
+        PlannedChange("remove", row, known.get(row, row), "from an earlier night")
         for row in current
         if row is not None and row in gone
     ]
     changes += [
-        Change("add", pick.uri, pick.name, pick.why or "tonight's pick")
+        PlannedChange("add", pick.uri, pick.name, pick.why or "tonight's pick")
         for pick in wanted
         if pick.uri in stays and pick.uri not in present
     ]
     changes += [
-        Change("leave out", pick.uri, pick.name, "you took it out")
+        PlannedChange("leave out", pick.uri, pick.name, "you took it out")
         for pick in wanted
         if pick.uri not in stays
     ]
     moved = _moved([row for row in current if row in stays], [r for r in target if r in present])
     changes += [
-        Change("move", row, _name(row, known), "tonight's order") for row in moved if not kept[row]
+        PlannedChange("move", row, _name(row, known), "tonight's order")
+        for row in moved
+        if not kept[row]
     ]
-    changes += [Change("keep", row, _name(row, known), "you added it") for row in own]
+    changes += [PlannedChange("keep", row, _name(row, known), "you added it") for row in own]
     return tuple(changes)
 
 
@@ -226,6 +228,6 @@ def _moved(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
 
 
 def _obstacle(target: Sequence[Row]) -> str:
-    if len(target) > MOST_ITEMS:
-        return f"The playlist would hold {len(target):,} items; Spotify's limit is {MOST_ITEMS:,}."
+    if len(target) > MAX_ITEMS:
+        return f"The playlist would hold {len(target):,} items; Spotify's limit is {MAX_ITEMS:,}."
     return ""

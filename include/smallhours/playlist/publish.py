@@ -13,7 +13,7 @@ from typing import Protocol
 from smallhours.errors import (
     DegeneratePlaylist,
     NotEnoughData,
-    NotOurs,
+    PlaylistNotOwned,
     QuotaExceeded,
     Refused,
     ServiceError,
@@ -22,40 +22,48 @@ from smallhours.errors import (
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist import ledger
-from smallhours.playlist.book import Book
-from smallhours.playlist.home import check_marker, find_home
-from smallhours.playlist.ledger import MAIN, Standing
-from smallhours.playlist.marking import call, describe, marker
+from smallhours.playlist.change_table import as_text, summarise
+from smallhours.playlist.description import describe_list, marker, playlist_name
+from smallhours.playlist.ledger import MAIN, LedgerState
+from smallhours.playlist.ledger_writer import LedgerWriter
+from smallhours.playlist.list_traits import common_tags, nearby_artists, track_sounds
+from smallhours.playlist.ownership import check_marker, find_managed_playlist
 from smallhours.playlist.plan import Plan
-from smallhours.playlist.portrait import because, moods, sounds
-from smallhours.playlist.table import as_text, in_words
-from smallhours.playlist.wanted import (
-    Tonight,
-    candidate_recall,
-    known_tracks,
-    read_tonight,
-    why_degenerate,
+from smallhours.playlist.reconciliation import (
+    PlaylistReconciler,
+    PlaylistWriter,
+    ReconciledPlaylist,
+    Snapshot,
+    take_snapshot,
 )
-from smallhours.playlist.writing import Look, PlaylistWriter, Writing, Written, look_at
-from smallhours.services.spotify_replies import Account, Playlist
+from smallhours.playlist.target_list import (
+    TargetList,
+    candidate_recall,
+    degenerate_reason,
+    known_tracks,
+    read_target_list,
+)
+from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-MADE_ANEW = "The listener had deleted the playlist; it was made anew, this once. "
+RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this once. "
 
 
 class PlaylistService(PlaylistWriter, Protocol):
     """The requests to Spotify that this stage needs."""
 
-    def me(self) -> Account:
+    def me(self) -> SpotifyAccount:
         """Return the account of this login."""
 
-    def playlists(self) -> Iterable[Playlist]:
+    def playlists(self) -> Iterable[SpotifyPlaylist]:
         """The listener's playlists, followed ones too."""
 
-    def create_playlist(self, name: str, description: str, *, public: bool = ...) -> Playlist:
+    def create_playlist(
+        self, name: str, description: str, *, public: bool = ...
+    ) -> SpotifyPlaylist:
         """Make an empty playlist."""
 
     def change_details(
@@ -106,9 +114,9 @@ def publish_playlist(
     summary: Summary = {}
     failure: SmallhoursError | None = None
     for intent in settings.listener(listener).playlists:
-        desk = Publication(listener, lake, spotify, settings, night, intent)
+        publication = Publication(listener, lake, spotify, settings, night, intent)
         try:
-            outcome = desk.rehearse() if dry_run else desk.publish()
+            outcome = publication.plan_only() if dry_run else publication.publish()
         except (DegeneratePlaylist, NotEnoughData) as error:
             outcome = {"note": f"kept yesterday's: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
@@ -162,87 +170,96 @@ class Publication:
 
     def preview(self) -> Plan:
         """The plan, made on what stands there now."""
-        tonight, _, standing = self._read()
-        home = self._find_home(standing)
-        planned = self._plan(home, self._writing(tonight, standing))
+        tonight, _, ledger_state = self._read()
+        home = self._find_playlist(ledger_state)
+        planned = self._plan(home, self._writing(tonight, ledger_state))
         return replace(planned, obstacle=self._problem(tonight) or planned.obstacle)
 
-    def rehearse(self) -> Summary:
+    def plan_only(self) -> Summary:
         """Plan and tell, but write nothing to Spotify."""
-        tonight, book, standing = self._read()
-        self._check_fit(tonight, book, standing)
-        home = self._find_home(standing)
-        planned = self._plan(home, self._writing(tonight, standing))
+        tonight, book, ledger_state = self._read()
+        self._check_fit(tonight, book, ledger_state)
+        home = self._find_playlist(ledger_state)
+        planned = self._plan(home, self._writing(tonight, ledger_state))
         for line in as_text(planned):
             LOG.info("%s", line)
-        note = planned.obstacle or in_words(planned)
-        if standing.tonight in ("", ledger.DRY_RUN):
+        note = planned.obstacle or summarise(planned)
+        if ledger_state.tonight in ("", ledger.DRY_RUN):
             book.record(ledger.DRY_RUN, home, note)
         return _summary(ledger.DRY_RUN, planned, home, note)
 
     def publish(self) -> Summary:
         """Make the playlist what was planned."""
-        tonight, book, standing = self._read()
-        if said := _nothing_to_do(standing):
-            return {"outcome": standing.tonight or "none", "tracks": 0, "note": said}
-        self._check_fit(tonight, book, standing)
-        home, note = self._find_home(standing), ""
-        if home is None or home.id not in standing.playlist_ids[:1]:
-            note = MADE_ANEW if standing.playlist_ids and not standing.creating else ""
-            home = self._move_in(home, tonight, book, standing, note)
-            standing = _at_a_new_place(standing)
-        written = self._write(tonight, book, standing, home, note)
-        note += in_words(written.plan)
-        self._keep_face(tonight, standing, home)
-        if standing.tonight != ledger.VERIFIED or written.steps:
+        tonight, book, ledger_state = self._read()
+        if said := _nothing_to_do(ledger_state):
+            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": said}
+        self._check_fit(tonight, book, ledger_state)
+        home, note = self._find_playlist(ledger_state), ""
+        if home is None or home.id not in ledger_state.playlist_ids[:1]:
+            note = RECREATED_NOTE if ledger_state.playlist_ids and not ledger_state.creating else ""
+            home = self._ensure_playlist(home, tonight, book, ledger_state, note)
+            ledger_state = _for_new_playlist(ledger_state)
+        written = self._write(tonight, book, ledger_state, home, note)
+        note += summarise(written.plan)
+        self._update_details(tonight, ledger_state, home)
+        if ledger_state.tonight != ledger.VERIFIED or written.steps:
             book.record_verified(home, note, written)
-        if written.steps and self._wishes_cover:
-            note += self._hang_cover(tonight, home)
+        if written.steps and self._cover_enabled:
+            note += self._upload_cover(tonight, home)
         LOG.info("%s: %s", home.name, note)
         return _summary(ledger.VERIFIED, written.plan, home, note)
 
-    def _read(self) -> tuple[Tonight, Book, Standing]:
+    def _read(self) -> tuple[TargetList, LedgerWriter, LedgerState]:
         """Return tonight's list, its row of the ledger, and the state of the ledger."""
-        tonight = read_tonight(self.lake, self.listener, self.night, self.intent)
-        book = Book(
+        tonight = read_target_list(self.lake, self.listener, self.night, self.intent)
+        book = LedgerWriter(
             self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
         )
-        standing = book.standing()
-        return tonight, replace(book, last_name=standing.name), standing
+        ledger_state = book.ledger_state()
+        return tonight, replace(book, last_name=ledger_state.name), ledger_state
 
-    def _problem(self, tonight: Tonight) -> str:
-        wishes = self.settings.listener(self.listener).playlists[self.intent]
-        return why_degenerate(
+    def _problem(self, tonight: TargetList) -> str:
+        playlist_settings = self.settings.listener(self.listener).playlists[self.intent]
+        return degenerate_reason(
             tonight,
-            wishes,
+            playlist_settings,
             known=known_tracks(self.lake, self.listener),
             recall=candidate_recall(self.lake, self.listener, self.night.date),
         )
 
-    def _check_fit(self, tonight: Tonight, book: Book, standing: Standing) -> None:
+    def _check_fit(
+        self, tonight: TargetList, book: LedgerWriter, ledger_state: LedgerState
+    ) -> None:
         """See that tonight's list may take the place of yesterday's.
 
         Raises:
             DegeneratePlaylist: it may not; that is recorded.
         """
         if problem := self._problem(tonight):
-            raise book.keep_yesterday(standing, problem)
+            raise book.keep_yesterday(ledger_state, problem)
 
-    def _find_home(self, standing: Standing) -> Playlist | None:
+    def _find_playlist(self, ledger_state: LedgerState) -> SpotifyPlaylist | None:
         wish = self.settings.listener(self.listener).publishing.when_deleted
-        return find_home(self.spotify, standing, self._mark, when_deleted=wish)
+        return find_managed_playlist(self.spotify, ledger_state, self._mark, when_deleted=wish)
 
-    def _plan(self, home: Playlist | None, writing: Writing) -> Plan:
+    def _plan(self, home: SpotifyPlaylist | None, writing: PlaylistReconciler) -> Plan:
         if home is None:
-            return replace(writing, standing=_at_a_new_place(writing.standing)).plan_on(NOWHERE)
-        return writing.plan_on(look_at(self.spotify, home.id, self._mark))
+            return replace(writing, ledger_state=_for_new_playlist(writing.ledger_state)).plan_on(
+                EMPTY
+            )
+        return writing.plan_on(take_snapshot(self.spotify, home.id, self._mark))
 
-    def _move_in(
-        self, home: Playlist | None, tonight: Tonight, book: Book, standing: Standing, note: str
-    ) -> Playlist:
+    def _ensure_playlist(
+        self,
+        home: SpotifyPlaylist | None,
+        tonight: TargetList,
+        book: LedgerWriter,
+        ledger_state: LedgerState,
+        note: str,
+    ) -> SpotifyPlaylist:
         """Make a playlist, or take over one that a run made and died; see that it is private."""
         if home is None:
-            last_id = next(iter(standing.playlist_ids), None)
+            last_id = next(iter(ledger_state.playlist_ids), None)
             book.record(ledger.CREATING, None, note, last_id=last_id)
             described = self._description(tonight)
             home = self.spotify.create_playlist(self._name, described, public=False)
@@ -250,7 +267,7 @@ class Publication:
         book.record(ledger.PLANNED, home, note, previous=[])
         return home
 
-    def _check_private(self, made: Playlist) -> None:
+    def _check_private(self, made: SpotifyPlaylist) -> None:
         """Make sure that a new playlist is private.
 
         Raises:
@@ -263,67 +280,81 @@ class Publication:
         except Refused as error:
             LOG.warning("%s", error)
         if self.spotify.playlist(made.id).public:
-            raise NotOurs(
+            raise PlaylistNotOwned(
                 f"Spotify made the playlist {made.name!r} public, though it was told not to.",
                 remedy="Make it private by hand in Spotify, and run publish_playlist again.",
             )
 
     def _write(
-        self, tonight: Tonight, book: Book, standing: Standing, home: Playlist, note: str
-    ) -> Written:
+        self,
+        tonight: TargetList,
+        book: LedgerWriter,
+        ledger_state: LedgerState,
+        home: SpotifyPlaylist,
+        note: str,
+    ) -> ReconciledPlaylist:
         uris = {pick.uri for pick in tonight.wanted}
-        leftovers = sorted(standing.ours - uris)
+        leftovers = sorted(ledger_state.ours - uris)
 
-        def begin(look: Look, planned: Plan) -> None:
+        def begin(snapshot: Snapshot, planned: Plan) -> None:
             if planned.obstacle:
-                raise book.keep_yesterday(standing, planned.obstacle, home)
-            if standing.tonight in ledger.SURELY_SHOWN and uris <= standing.shown:
+                raise book.keep_yesterday(ledger_state, planned.obstacle, home)
+            if ledger_state.tonight in ledger.SHOWN and uris <= ledger_state.shown:
                 return
-            previous = standing.previous
+            previous = ledger_state.previous
             if previous is None:
-                previous = tuple(row or "" for row in look.rows)
-            told = note + in_words(planned)
+                previous = tuple(row or "" for row in snapshot.rows)
+            told = note + summarise(planned)
             book.record(
-                ledger.PLANNED, home, told, look=look, previous=previous, leftovers=leftovers
+                ledger.PLANNED,
+                home,
+                told,
+                snapshot=snapshot,
+                previous=previous,
+                leftovers=leftovers,
             )
 
-        def whole(look: Look, planned: Plan) -> None:
-            told = note + in_words(planned)
-            book.record(ledger.WRITTEN, home, told, look=look, leftovers=leftovers)
+        def whole(snapshot: Snapshot, planned: Plan) -> None:
+            told = note + summarise(planned)
+            book.record(ledger.WRITTEN, home, told, snapshot=snapshot, leftovers=leftovers)
 
         def undo() -> None:
             told = "It was written in part, and what stood there before was put back."
             book.record(ledger.PLANNED, home, note + told, leftovers=leftovers)
 
-        writing = self._writing(tonight, standing)
-        resumed = standing.tonight == ledger.PLANNED and standing.previous is not None
+        writing = self._writing(tonight, ledger_state)
+        resumed = ledger_state.tonight == ledger.PLANNED and ledger_state.previous is not None
         return replace(writing, resumed=resumed, on_begin=begin, on_whole=whole, on_undo=undo).run(
             home.id
         )
 
-    def _writing(self, tonight: Tonight, standing: Standing) -> Writing:
+    def _writing(self, tonight: TargetList, ledger_state: LedgerState) -> PlaylistReconciler:
         habits = self.settings.listener(self.listener).publishing
-        return Writing(self.spotify, self._mark, tonight.wanted, standing, habits.own_items)
+        return PlaylistReconciler(
+            self.spotify, self._mark, tonight.wanted, ledger_state, habits.own_items
+        )
 
-    def _keep_face(self, tonight: Tonight, standing: Standing, home: Playlist) -> None:
+    def _update_details(
+        self, tonight: TargetList, ledger_state: LedgerState, home: SpotifyPlaylist
+    ) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description(tonight)
         now = self.spotify.playlist(home.id)
         check_marker(now, self._mark)
         if html.unescape(now.description) == description:
             description = None
-        renamed = now.name == standing.name and now.name != self._name
+        renamed = now.name == ledger_state.name and now.name != self._name
         if description is not None or renamed:
             self.spotify.change_details(
                 home.id, name=self._name if renamed else None, description=description
             )
 
-    def _hang_cover(self, tonight: Tonight, home: Playlist) -> str:
+    def _upload_cover(self, tonight: TargetList, home: SpotifyPlaylist) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
         from smallhours.playlist.cover import draw_cover
 
         try:
-            self.spotify.upload_cover(home.id, draw_cover(sounds(self.lake, tonight)))
+            self.spotify.upload_cover(home.id, draw_cover(track_sounds(self.lake, tonight)))
         except QuotaExceeded:
             raise
         except ServiceError as error:
@@ -331,13 +362,13 @@ class Publication:
             return " The cover was not changed."
         return ""
 
-    def _description(self, tonight: Tonight) -> str:
-        return describe(
+    def _description(self, tonight: TargetList) -> str:
+        return describe_list(
             self.night.date,
             [pick.artist for pick in tonight.wanted],
             self._mark,
-            moods=moods(self.lake, tonight),
-            because=because(self.lake, tonight),
+            common_tags=common_tags(self.lake, tonight),
+            nearby_artists=nearby_artists(self.lake, tonight),
         )
 
     @property
@@ -347,32 +378,32 @@ class Publication:
     @property
     def _name(self) -> str:
         template = self.settings.listener(self.listener).playlists[self.intent].name
-        return call(template, night=self.night.date, listener=self.listener)
+        return playlist_name(template, night=self.night.date, listener=self.listener)
 
     @property
-    def _wishes_cover(self) -> bool:
+    def _cover_enabled(self) -> bool:
         return self.settings.listener(self.listener).publishing.cover
 
 
-NOWHERE = Look(Playlist("", "", "", "", False, False, "", 0), (), {})
+EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
 
 
-def _nothing_to_do(standing: Standing) -> str:
-    if standing.newer:
-        return f"The list of {standing.newer} is newer and stays."
-    if standing.tonight == ledger.WITHDRAWN:
+def _nothing_to_do(ledger_state: LedgerState) -> str:
+    if ledger_state.newer:
+        return f"The list of {ledger_state.newer} is newer and stays."
+    if ledger_state.tonight == ledger.WITHDRAWN:
         return "An earlier list was put back in this one's place, and stays."
-    if standing.tonight == ledger.WITHDRAWING:
+    if ledger_state.tonight == ledger.WITHDRAWING:
         return "An earlier list was being put back; run the same `smallhours rollback` again."
     return ""
 
 
-def _at_a_new_place(standing: Standing) -> Standing:
+def _for_new_playlist(ledger_state: LedgerState) -> LedgerState:
     """Return the ledger's state for a new playlist, in which nothing was written yet."""
-    return replace(standing, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
+    return replace(ledger_state, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
-def _summary(outcome: str, planned: Plan, home: Playlist | None, note: str) -> Summary:
+def _summary(outcome: str, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:
     return {
         "outcome": outcome,
         "playlist_id": home.id if home else "",

@@ -19,9 +19,9 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYLISTS, TRACKS
 from smallhours.playlist.ledger import EVER_SHOWN
-from smallhours.playlist.listing import Listing
-from smallhours.playlist.scoring import Listening
-from smallhours.training.evaluation.lists import gini, novelty, overlap, popularity_lift
+from smallhours.playlist.nightly_list import NightlyList
+from smallhours.playlist.scoring import ListenerContext
+from smallhours.training.evaluation.beyond_accuracy import gini, novelty, overlap, popularity_lift
 from smallhours.training.metrics import Metric
 
 SUBJECT = "playlist"
@@ -61,8 +61,8 @@ class Quality:
     @classmethod
     def of(
         cls,
-        listing: Listing,
-        listening: Listening,
+        nightly_list: NightlyList,
+        listener_context: ListenerContext,
         *,
         known_by: "pd.Series[float]",
         earlier: Sequence[Sequence[str]],
@@ -70,21 +70,21 @@ class Quality:
         """Measure a list.
 
         Args:
-            listing: The list.
-            listening: All that is known.
+            nightly_list: The list.
+            listener_context: All that is known.
             known_by: How many listeners know each track of the catalog, by key; null where unknown.
             earlier: The track keys of the lists before it, the newest first.
         """
-        slots = list(listing.draft.slots)
-        usual = listening.evidence.history.tracks.index
+        slots = list(nightly_list.draft.slots)
+        usual = listener_context.evidence.history.tracks.index
         share = known_by.clip(lower=1) / known_by.max()
         percentile = known_by.rank(pct=True)
         return cls(
             tracks=len(slots),
             novelty=novelty(share.reindex(slots).dropna()),
             usual_novelty=novelty(share.reindex(usual).dropna()),
-            diversity=listing.diversity(listening),
-            calibration_kl=listing.off_the_mix(listening),
+            diversity=nightly_list.diversity(listener_context),
+            calibration_kl=nightly_list.mix_divergence(listener_context),
             artist_gini=gini(np.unique(list(map(artist_key_in, slots)), return_counts=True)[1]),
             popularity_lift=popularity_lift(
                 percentile.reindex(slots).dropna(), percentile.reindex(usual).dropna()
@@ -125,16 +125,21 @@ class Quality:
         return ", ".join(each for each in told if each)
 
 
-def quality_of(
-    lake: Lake, listener: str, listing: Listing, listening: Listening, *, before: dt.date
+def measure_quality(
+    lake: Lake,
+    listener: str,
+    nightly_list: NightlyList,
+    listener_context: ListenerContext,
+    *,
+    before: dt.date,
 ) -> Quality:
     """Measure the main list of a night.
 
     Args:
         lake: Holds how well known tracks are, and the earlier lists.
         listener: Whose.
-        listing: The list.
-        listening: All that is known.
+        nightly_list: The list.
+        listener_context: All that is known.
         before: The night; its own list, and later ones, are not earlier ones.
     """
     rows = lake.frame(TRACKS, columns=["track_key", "listeners"])
@@ -144,10 +149,10 @@ def quality_of(
         columns=["night", "intent", "outcome", "track_keys"],
         where={"listener": listener},
     )
-    shown = ledger[(ledger["intent"] == listing.intent) & ledger["outcome"].isin(EVER_SHOWN)]
+    shown = ledger[(ledger["intent"] == nightly_list.intent) & ledger["outcome"].isin(EVER_SHOWN)]
     shown = shown[shown["night"] < before].sort_values("night", ascending=False)
     earlier = [list(keys) for keys in shown["track_keys"].head(max(LISTS_BACK))]
-    return Quality.of(listing, listening, known_by=known_by, earlier=earlier)
+    return Quality.of(nightly_list, listener_context, known_by=known_by, earlier=earlier)
 
 
 def _told(text: str, value: float) -> str:

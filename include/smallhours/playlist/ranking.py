@@ -30,7 +30,7 @@ from smallhours.training.ranking.fusion import (
     TAG_AFFINITY,
     Fusion,
 )
-from smallhours.training.ranking.lists import BY_ARTISTS, BY_TRACKS
+from smallhours.training.ranking.past_lists import ARTIST_ROUTES, TRACK_ROUTES
 from smallhours.training.ranking.signals import consensus, popularity
 
 __all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
@@ -149,7 +149,9 @@ def _by_tags(
 
     if weights is not None and rng is not None:
         own = weights.reindex(vector_tracks).fillna(0.0).to_numpy(dtype=float)
-        found[TAG_AFFINITY] = spread(signals.closest(asked, taste_centres(vectors, own, rng)))
+        found[TAG_AFFINITY] = spread(
+            signals.max_similarity(asked, taste_centres(vectors, own, rng))
+        )
     if recent:
         at = vector_tracks.get_indexer(pd.Index(sorted(recent)))
         found[DISTANCE_FROM_RECENT] = spread(signals.distance_from(asked, vectors[at[at >= 0]]))
@@ -164,8 +166,8 @@ def _signals(
 ) -> pd.DataFrame:
     tracks, route = listeners.index, votes["route"]
     found = {
-        NEAR_TRACKS: consensus(votes[route.isin(BY_TRACKS)], tracks),
-        NEAR_ARTISTS: consensus(votes[route.isin(BY_ARTISTS)], tracks),
+        NEAR_TRACKS: consensus(votes[route.isin(TRACK_ROUTES)], tracks),
+        NEAR_ARTISTS: consensus(votes[route.isin(ARTIST_ROUTES)], tracks),
         TAG_AFFINITY: tag_affinity.reindex(tracks),
         POPULARITY: popularity(listeners),
     }

@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.playlist import claims
-from smallhours.playlist.claims import HOURS, RANK, Claim
-from smallhours.playlist.evidence import History
-from smallhours.playlist.grounds import Feature, Grounds
+from smallhours.playlist import reason_clauses
+from smallhours.playlist.evidence import ListenerHistory
+from smallhours.playlist.reason_clauses import HOURS, RANK, Clause
 from smallhours.playlist.selection import EXPLORE
+from smallhours.playlist.track_evidence import FeatureValue, TrackEvidence
 
-__all__ = ["Feature", "Grounds", "Reason", "Teller", "reason"]
+__all__ = ["FeatureValue", "Reason", "ReasonWriter", "TrackEvidence", "reason"]
 
 # The costs of repetition, against weights of a few tenths: of a name that was used before or in
 # the sentence before, and of a kind or a form that leads again.
-NAME_AGAIN = 0.06
-NAME_JUST_NOW = 0.25
-LEAD_AGAIN = 0.10
-FORM_AGAIN = 0.12
+REPEATED_NAME_COST = 0.06
+ADJACENT_NAME_COST = 0.25
+REPEATED_KIND_COST = 0.10
+REPEATED_FORM_COST = 0.12
 # The share, and the least number, of a list's tracks that one word for a sound or a time may fit.
-MOST_OF_A_WORD = 0.15
-FEWEST_OF_A_WORD = 2
+MAX_WORD_SHARE = 0.15
+MIN_WORD_USES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Reason:
 
 
 @dataclass
-class Teller:
+class ReasonWriter:
     """A writer of the reasons of one list, track by track, that avoids repetition.
 
     Attributes:
@@ -48,99 +48,121 @@ class Teller:
         length: How many tracks the list has.
     """
 
-    history: History
+    history: ListenerHistory
     profile: pd.Series
     length: int
-    _said: Counter[str] = field(default_factory=Counter)
-    _just_said: frozenset[str] = frozenset()
-    _led: tuple[str, ...] = ()
-    _told: int = 0
+    _use_counts: Counter[str] = field(default_factory=Counter)
+    _last_names: frozenset[str] = frozenset()
+    _last_leads: tuple[str, ...] = ()
+    _written: int = 0
 
-    def tell(self, grounds: Grounds) -> Reason:
+    def write(self, track_evidence: TrackEvidence) -> Reason:
         """Return the reason of the next track of the list."""
-        special = grounds.special
-        taken = set(special.names) if special else set()
-        near = claims.nearness(grounds, self.history, self.profile)
-        if special is not None and special.kind == HOURS:  # which says that something is played
-            near = [claim for claim in near if claim.form != "because"]
+        intent_evidence = track_evidence.intent_evidence
+        taken = set(intent_evidence.names) if intent_evidence else set()
+        near = reason_clauses.relation_clauses(track_evidence, self.history, self.profile)
+        if (
+            intent_evidence is not None and intent_evidence.kind == HOURS
+        ):  # which says that something is played
+            near = [clause for clause in near if clause.form != "because"]
         lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
         told = [lead] if lead else []
-        if special is not None:
+        if intent_evidence is not None:
             # The list's purpose opens only every second sentence.
-            place = self._told % 2 if lead else 0
-            said = Claim(special.kind, special.kind, special.text, special.names, 1.0)
+            place = self._written % 2 if lead else 0
+            said = Clause(
+                intent_evidence.kind,
+                intent_evidence.kind,
+                intent_evidence.text,
+                intent_evidence.names,
+                1.0,
+            )
             told.insert(place, said)
-        told += self._besides(near, lead, grounds, taken)
-        time = self._time(grounds)
-        clauses = [claim.text for claim in told]
-        if grounds.slot == EXPLORE:
-            clauses.insert(0, f"a step aside, drawn from {claims.standing(grounds)}")
-        elif lead is None and special is None:
-            by = " by its tags" if grounds.tags else ""
-            clauses.insert(0, f"{claims.standing(grounds)}{by}")
+        told += self._further_clauses(near, lead, track_evidence, taken)
+        time = self._time(track_evidence)
+        clauses = [clause.text for clause in told]
+        if track_evidence.slot == EXPLORE:
+            clauses.insert(
+                0, f"a step aside, drawn from {reason_clauses.rank_text(track_evidence)}"
+            )
+        elif lead is None and intent_evidence is None:
+            by = " by its tags" if track_evidence.tags else ""
+            clauses.insert(0, f"{reason_clauses.rank_text(track_evidence)}{by}")
         self._remember([*told, time] if time else told)
         text = "; ".join(clauses) + (f", close to your {time.text}" if time else "")
-        kind = special.kind if special else lead.kind if lead else RANK
-        self._told += 1
+        kind = intent_evidence.kind if intent_evidence else lead.kind if lead else RANK
+        self._written += 1
         return Reason(f"{text[0].upper()}{text[1:]}.", kind)
 
-    def _besides(
-        self, near: Sequence[Claim], lead: Claim | None, grounds: Grounds, taken: Set[str]
-    ) -> list[Claim]:
+    def _further_clauses(
+        self,
+        near: Sequence[Clause],
+        lead: Clause | None,
+        track_evidence: TrackEvidence,
+        taken: Set[str],
+    ) -> list[Clause]:
         """Return the clauses after the first: another relation, the tags, the sound."""
         named = {*taken, *(lead.names if lead else ())}
-        found: list[Claim] = []
-        if grounds.special is None and lead and len(lead.names) < 2:
+        found: list[Clause] = []
+        if track_evidence.intent_evidence is None and lead and len(lead.names) < 2:
             other = [c for c in near if c.kind != lead.kind and c.form != "count"]
             if second := self._best([c for c in other if not named & set(c.names)]):
                 found.append(second)
                 named |= set(second.names)
-        if tags := self._best([c for c in claims.of_tags(grounds) if not named & set(c.names)]):
+        if tags := self._best(
+            [c for c in reason_clauses.tag_clauses(track_evidence) if not named & set(c.names)]
+        ):
             found.append(tags)
-        sounds = [c for c in claims.of_sound(grounds) if not named & set(c.names)]
-        if sound := self._best([c for c in sounds if not self._worn(c)]):
+        sounds = [
+            c for c in reason_clauses.sound_clauses(track_evidence) if not named & set(c.names)
+        ]
+        if sound := self._best([c for c in sounds if not self._is_overused(c)]):
             found.append(sound)
         return found
 
-    def _time(self, grounds: Grounds) -> Claim | None:
+    def _time(self, track_evidence: TrackEvidence) -> Clause | None:
         """Return the time of the week, if there is one and it was not used too often."""
-        time = grounds.hours
-        if not time or (grounds.special is not None and grounds.special.kind == HOURS):
+        time = track_evidence.hours
+        if not time or (
+            track_evidence.intent_evidence is not None
+            and track_evidence.intent_evidence.kind == HOURS
+        ):
             return None
-        claim = Claim(HOURS, time, time, (time,), 0.0)
-        return None if self._worn(claim) or time in self._just_said else claim
+        clause = Clause(HOURS, time, time, (time,), 0.0)
+        return None if self._is_overused(clause) or time in self._last_names else clause
 
-    def _best(self, among: Iterable[Claim], *, leading: bool = False) -> Claim | None:
+    def _best(self, among: Iterable[Clause], *, leading: bool = False) -> Clause | None:
         """Return the clause with the highest weight less its repetition; the first of equals."""
-        best: tuple[float, Claim] | None = None
-        for claim in among:
-            worth = claim.weight - self._staleness(claim, leading=leading)
+        best: tuple[float, Clause] | None = None
+        for clause in among:
+            worth = clause.weight - self._repetition_cost(clause, leading=leading)
             if best is None or worth > best[0] + 1e-12:
-                best = (worth, claim)
+                best = (worth, clause)
         return None if best is None else best[1]
 
-    def _staleness(self, claim: Claim, *, leading: bool) -> float:
+    def _repetition_cost(self, clause: Clause, *, leading: bool) -> float:
         stale = sum(
-            NAME_AGAIN * self._said[name] + NAME_JUST_NOW * (name in self._just_said)
-            for name in claim.names
-        ) / max(len(claim.names), 1)
+            REPEATED_NAME_COST * self._use_counts[name]
+            + ADJACENT_NAME_COST * (name in self._last_names)
+            for name in clause.names
+        ) / max(len(clause.names), 1)
         if leading:
-            recent = self._led[-3:]
-            stale += LEAD_AGAIN * sum(led.startswith(f"{claim.kind}:") for led in recent)
-            stale += FORM_AGAIN * recent.count(f"{claim.kind}:{claim.form}")
+            recent = self._last_leads[-3:]
+            stale += REPEATED_KIND_COST * sum(led.startswith(f"{clause.kind}:") for led in recent)
+            stale += REPEATED_FORM_COST * recent.count(f"{clause.kind}:{clause.form}")
         return stale
 
-    def _worn(self, claim: Claim) -> bool:
-        most = max(FEWEST_OF_A_WORD, MOST_OF_A_WORD * self.length)
-        return any(self._said[name] >= most for name in claim.names)
+    def _is_overused(self, clause: Clause) -> bool:
+        most = max(MIN_WORD_USES, MAX_WORD_SHARE * self.length)
+        return any(self._use_counts[name] >= most for name in clause.names)
 
-    def _remember(self, told: Sequence[Claim]) -> None:
-        names = [name for claim in told for name in claim.names]
-        self._just_said = frozenset(names)
-        self._said.update(names)
-        self._led = (*self._led, *(f"{c.kind}:{c.form}" for c in told[:1]))[-3:]
+    def _remember(self, told: Sequence[Clause]) -> None:
+        names = [name for clause in told for name in clause.names]
+        self._last_names = frozenset(names)
+        self._use_counts.update(names)
+        self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in told[:1]))[-3:]
 
 
-def reason(grounds: Grounds, history: History, profile: pd.Series) -> str:
+def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
     """Return the reason of a single track, as if it were the first of a list."""
-    return Teller(history, profile, length=1).tell(grounds).text
+    return ReasonWriter(history, profile, length=1).write(track_evidence).text

@@ -23,16 +23,22 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.selection import EXPLOIT, EXPLORE, RESERVE, arrange, begun_surely
+from smallhours.playlist.selection import (
+    EXPLOIT,
+    EXPLORE,
+    RESERVE,
+    defer_explored,
+    separate_artists,
+)
+from smallhours.playlist_settings import PlaylistSettings
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.wishes import PlaylistWishes
 
 NOT_FOUND = "not found on Spotify"
-TWIN = "the same Spotify track as another pick"
-KNOWN_ID = "known under another name"
+DUPLICATE_ID = "the same Spotify track as another pick"
+KNOWN_UNDER_OTHER_NAME = "known under another name"
 EXPLICIT = "explicit"
-NEVER_THIS = "never, says your file of overrides"
+OVERRIDDEN_NEVER = "never, says your file of overrides"
 
 
 def resolve_tracks(
@@ -61,29 +67,31 @@ def resolve_tracks(
         )
     named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
     ids = SpotifyIds(spotify, night.date, read_overrides(settings.catalog.overrides_file))
-    walk = _Walk(_read_tracks(lake, named["track_key"].tolist()), _heard_ids(lake, listener), ids)
+    resolver = _IdResolver(
+        _read_tracks(lake, named["track_key"].tolist()), _heard_ids(lake, listener), ids
+    )
     settled: list[pd.DataFrame] = []
     try:
-        for intent, wishes in settings.listener(listener).playlists.items():
+        for intent, playlist_settings in settings.listener(listener).playlists.items():
             chosen = rows[rows["intent"] == intent].set_index("track_key")
-            settled.append(_settle(chosen, walk, wishes))
+            settled.append(_settle(chosen, resolver, playlist_settings))
     except ServiceError:
-        _keep(lake, walk.answers)
+        _keep(lake, resolver.answers)
         raise
-    _keep(lake, walk.answers)
+    _keep(lake, resolver.answers)
     found = pd.concat(settled)
     lake.merge(RECOMMENDATIONS, found, partition=where)
     listed = found.loc[found["position"].notna(), "track_key"]
     return {
         "wanted": int(rows["position"].notna().sum()),
         "resolved": len(listed),
-        "known_before": len(listed) - sum(key in walk.answers for key in listed),
+        "known_before": len(listed) - sum(key in resolver.answers for key in listed),
         "searches": ids.searches,
         "not_found": int((found["why_not"] == NOT_FOUND).sum()),
     }
 
 
-def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
+def recently_missed(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
     """Return for which tracks a recent search found nothing, so that none is made again.
 
     Args:
@@ -98,7 +106,7 @@ def miss_stands(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
 
 
 @dataclass
-class _Walk:
+class _IdResolver:
     """A pass over the chosen tracks that looks up their ids.
 
     Attributes:
@@ -118,7 +126,7 @@ class _Walk:
     refused: dict[str, str] = field(default_factory=dict)
 
     def settle(
-        self, listed: Sequence[str], spare: Sequence[str], wishes: PlaylistWishes
+        self, listed: Sequence[str], spare: Sequence[str], playlist_settings: PlaylistSettings
     ) -> list[str]:
         """Return the tracks of a list, in order; gaps are filled from its reserve."""
         self.refused = {}
@@ -126,28 +134,28 @@ class _Walk:
         return [
             found
             for place in listed
-            if (found := self._first_that_resolves(place, standins, wishes))
+            if (found := self._first_that_resolves(place, standins, playlist_settings))
         ]
 
     def _first_that_resolves(
-        self, key: str, standins: Iterator[str], wishes: PlaylistWishes
+        self, key: str, standins: Iterator[str], playlist_settings: PlaylistSettings
     ) -> str | None:
         candidates = itertools.chain([key], standins)
-        return next((k for k in candidates if self._resolves(k, wishes)), None)
+        return next((k for k in candidates if self._resolves(k, playlist_settings)), None)
 
-    def _resolves(self, key: str, wishes: PlaylistWishes) -> bool:
+    def _resolves(self, key: str, playlist_settings: PlaylistSettings) -> bool:
         if key in self.ids.overrides.never:
-            self.refused[key] = NEVER_THIS
+            self.refused[key] = OVERRIDDEN_NEVER
             return False
         found = self._look_up(key)
         spotify_id = found["spotify_id"]
         if spotify_id is None:
             self.refused[key] = NOT_FOUND
         elif spotify_id in self.taken:
-            self.refused[key] = TWIN
-        elif spotify_id in self.heard_ids and wishes.not_played_days is None:
-            self.refused[key] = KNOWN_ID
-        elif found.get("explicit") and not wishes.explicit:
+            self.refused[key] = DUPLICATE_ID
+        elif spotify_id in self.heard_ids and playlist_settings.not_played_days is None:
+            self.refused[key] = KNOWN_UNDER_OTHER_NAME
+        elif found.get("explicit") and not playlist_settings.explicit:
             self.refused[key] = EXPLICIT
         else:
             self.taken.add(str(spotify_id))
@@ -163,13 +171,17 @@ class _Walk:
         return answer
 
 
-def _settle(chosen: pd.DataFrame, walk: _Walk, wishes: PlaylistWishes) -> pd.DataFrame:
+def _settle(
+    chosen: pd.DataFrame, resolver: _IdResolver, playlist_settings: PlaylistSettings
+) -> pd.DataFrame:
     """Return the rows of one playlist with its final list."""
     listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
     spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
     explored = set(chosen.index[chosen["slot"] == EXPLORE])
-    settled = begun_surely(arrange(walk.settle(listed, spare, wishes)), explored)
-    return _settled(chosen, settled, walk.refused)
+    settled = defer_explored(
+        separate_artists(resolver.settle(listed, spare, playlist_settings)), explored
+    )
+    return _settled(chosen, settled, resolver.refused)
 
 
 def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:

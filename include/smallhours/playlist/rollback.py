@@ -13,19 +13,19 @@ from dataclasses import replace
 
 import pandas as pd
 
-from smallhours.errors import NotEnoughData, NotOurs, SettingsError
+from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import FEEDBACK, PLAYLISTS, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist import ledger
-from smallhours.playlist.home import check_marker, find_home
+from smallhours.playlist.change_table import summarise
+from smallhours.playlist.description import describe_list, marker
 from smallhours.playlist.ledger import MAIN
-from smallhours.playlist.marking import describe, marker
-from smallhours.playlist.plan import Wanted
+from smallhours.playlist.ownership import check_marker, find_managed_playlist
+from smallhours.playlist.plan import PlannedTrack
 from smallhours.playlist.publish import PlaylistService
-from smallhours.playlist.table import in_words
-from smallhours.playlist.writing import Writing
+from smallhours.playlist.reconciliation import PlaylistReconciler
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
@@ -67,11 +67,11 @@ def rollback(
     rows = lake.frame(PLAYLISTS, where={"listener": listener})
     wanted = _wanted(lake, listener, rows, night.date, intent)
     # Everything up to now may stand there.
-    standing = ledger.standing(rows, intent=intent, night=dt.date.max)
+    ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
     mark = marker(listener, intent)
-    home = find_home(spotify, standing, mark, when_deleted="stop")
+    home = find_managed_playlist(spotify, ledger_state, mark, when_deleted="stop")
     if home is None:
-        raise NotOurs(
+        raise PlaylistNotOwned(
             "There is no playlist to put the list into.",
             remedy="Run publish_playlist first; it makes one.",
         )
@@ -79,21 +79,21 @@ def rollback(
     _mark(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
     _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
     # What is missing was replaced, not taken out by the listener.
-    standing = replace(standing, shown=frozenset(), previous=None)
+    ledger_state = replace(ledger_state, shown=frozenset(), previous=None)
     habits = settings.listener(listener).publishing
     here = (rows["intent"] == intent) & (rows["night"] >= night.date)
     resumed = bool((rows.loc[here, "outcome"] == ledger.WITHDRAWING).any())
-    written = Writing(spotify, mark, wanted, standing, habits.own_items, resumed=resumed).run(
-        home.id
-    )
+    written = PlaylistReconciler(
+        spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
+    ).run(home.id)
     now = spotify.playlist(home.id)
     check_marker(now, mark)
-    description = describe(night.date, [pick.artist for pick in wanted], mark)
+    description = describe_list(night.date, [pick.artist for pick in wanted], mark)
     if html.unescape(now.description) != description:
         spotify.change_details(home.id, description=description)
     _mark(lake, listener, rows, intent, night.date, ledger.VERIFIED, note, written.leftovers)
     _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWN, note)
-    LOG.info("%s: %s", home.name, in_words(written.plan))
+    LOG.info("%s: %s", home.name, summarise(written.plan))
     return {
         "outcome": "rolled back",
         "playlist_id": home.id,
@@ -101,13 +101,13 @@ def rollback(
         "added": written.plan.count("add"),
         "removed": written.plan.count("remove"),
         "own_items_kept": len(written.plan.own),
-        "note": f"{note} {in_words(written.plan)}",
+        "note": f"{note} {summarise(written.plan)}",
     }
 
 
 def _wanted(
     lake: Lake, listener: str, rows: pd.DataFrame, night: dt.date, intent: str
-) -> list[Wanted]:
+) -> list[PlannedTrack]:
     """The night's tracks, without those that the listener has removed since."""
     listed = ledger.list_of(rows, intent=intent, night=night)
     if listed.empty:
@@ -123,7 +123,7 @@ def _wanted(
     wanted = []
     for key, uri in zip(listed["track_key"], listed["uri"], strict=True):
         artist, title = names.get(key, ("", key))
-        wanted.append(Wanted(key, uri, artist, title, f"of the list of {night}"))
+        wanted.append(PlannedTrack(key, uri, artist, title, f"of the list of {night}"))
     return wanted
 
 
@@ -165,7 +165,7 @@ def _mark(
     Picks that Spotify does not show are noted in any case.
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
-    if leftovers or not here["outcome"].isin(ledger.SURELY_SHOWN).all():
+    if leftovers or not here["outcome"].isin(ledger.SHOWN).all():
         told = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
         again = here.assign(outcome=outcome, note=note, leftovers=told)
         lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})

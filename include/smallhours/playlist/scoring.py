@@ -9,11 +9,11 @@ import pandas as pd
 
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence
-from smallhours.playlist.grounds import Taste
 from smallhours.playlist.ranking import more_signals, score_candidates
-from smallhours.playlist.tag_weights import says_something
+from smallhours.playlist.tag_weights import is_descriptive
+from smallhours.playlist.track_evidence import TasteModel
 from smallhours.training.ranking.fusion import Fusion
-from smallhours.training.ranking.reception import reception
+from smallhours.training.ranking.pick_response import reception
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 TAGS_ASKED = 12
@@ -22,7 +22,7 @@ RECENT_NIGHTS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ListenerContext:
     """A listener's evening: the evidence, and what is computed from it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Listening:
     evidence: Evidence
     space: TagVectors
     profile: pd.Series
-    taste: Taste | None
+    taste: TasteModel | None
     features: pd.DataFrame
     night: Night
     zone: ZoneInfo
@@ -48,11 +48,11 @@ class Listening:
         cls,
         evidence: Evidence,
         *,
-        taste: Taste | None,
+        taste: TasteModel | None,
         features: pd.DataFrame,
         night: Night,
         zone: ZoneInfo,
-    ) -> "Listening":
+    ) -> "ListenerContext":
         """Build the tag space of all tracks, and the listener's profile in it."""
         tracks = [*evidence.tracks.index.tolist(), *evidence.history.tracks.index.tolist()]
         space = TagVectors.of(evidence.tags, tracks)
@@ -104,14 +104,14 @@ class Listening:
         # A track without tags has no affinity.
         return scored.assign(tag_affinity=scored["tag_affinity"].fillna(0.0))
 
-    def telling_tags(self, key: str) -> list[str]:
+    def descriptive_tags(self, key: str) -> list[str]:
         """Return the tags that count for a track, by the taste model or else by the profile."""
         if self.taste is None:
             return self.space.shared(self.profile, key)
         # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
         telling: dict[str, float] = {}
         for name, counts in self.taste.top_tags(self.evidence.tags, key, TAGS_ASKED):
-            if counts > 0 and says_something(name, key):
+            if counts > 0 and is_descriptive(name, key):
                 weight = counts * self.space.rarity.get(name, 1.0)
                 telling[name] = max(telling.get(name, 0.0), weight)
         return sorted(telling, key=lambda tag: (-telling[tag], tag))

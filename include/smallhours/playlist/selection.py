@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.rerank.ordering import SURE_PLACES, order
-from smallhours.playlist.rerank.picking import Balance, Caps, Picker
+from smallhours.playlist.rerank.ordering import OPENING_PLACES, order
+from smallhours.playlist.rerank.picking import Caps, GreedyPicker, RerankWeights
 from smallhours.playlist.rerank.shortlist import Shortlist
-from smallhours.wishes import Arc, PlaylistWishes
+from smallhours.playlist_settings import Arc, PlaylistSettings
 
 EXPLOIT = "exploit"
 EXPLORE = "explore"
@@ -25,7 +25,7 @@ RESERVE = "reserve"
 ELSEWHERE = "in another of tonight's playlists"
 
 # Others did not find between a quarter and a third of all tracks on Spotify.
-LEAST_RESERVE = 10
+MIN_RESERVE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,21 @@ class Limits:
     reserve: int
     exploration: float
     caps: Caps
-    balance: Balance
+    balance: RerankWeights
 
     @classmethod
-    def by(cls, wishes: PlaylistWishes) -> "Limits":
+    def by(cls, playlist_settings: PlaylistSettings) -> "Limits":
         """Return the limits that the settings ask for."""
         return cls(
-            size=wishes.size,
-            reserve=max(wishes.size, LEAST_RESERVE),
-            exploration=wishes.exploration,
-            caps=Caps(wishes.artist_cap, wishes.album_cap, wishes.seed_cap),
-            balance=Balance(wishes.diversity, wishes.calibration),
+            size=playlist_settings.size,
+            reserve=max(playlist_settings.size, MIN_RESERVE),
+            exploration=playlist_settings.exploration,
+            caps=Caps(
+                playlist_settings.artist_cap,
+                playlist_settings.album_cap,
+                playlist_settings.seed_cap,
+            ),
+            balance=RerankWeights(playlist_settings.diversity, playlist_settings.calibration),
         )
 
 
@@ -78,7 +82,7 @@ class Draft:
     def __init__(self, shortlist: Shortlist, limits: Limits, rng: np.random.Generator) -> None:
         self.shortlist = shortlist
         self._limits = limits
-        self._picker = Picker(shortlist, limits.caps, limits.balance)
+        self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
         explorers = round(limits.size * limits.exploration)
         slots = dict.fromkeys(self._picker.best(limits.size - explorers), EXPLOIT)
         self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
@@ -98,7 +102,7 @@ class Draft:
         Args:
             elsewhere: Tracks of the night's other lists.
         """
-        self._picker.leave(elsewhere, ELSEWHERE)
+        self._picker.exclude(elsewhere, ELSEWHERE)
         self.reserve = self._picker.best(self._limits.reserve)
 
     def ordered(self, sound: pd.DataFrame, arc: Arc) -> list[str]:
@@ -113,10 +117,10 @@ class Draft:
             [artist_key_in(key) for key in keys],
             sound.reindex(keys),
             arc=arc,
-            daring=[slot == EXPLORE for slot in self.slots.values()],
+            is_explored=[slot == EXPLORE for slot in self.slots.values()],
         )
-        return begun_surely(
-            arrange([keys[place] for place in places]),
+        return defer_explored(
+            separate_artists([keys[place] for place in places]),
             {key for key in keys if self.slots[key] == EXPLORE},
         )
 
@@ -136,7 +140,7 @@ class Draft:
         ranked = scored.sort_values("rank")
         place = {key: number for number, key in enumerate(listed, start=1)}
         said = {
-            **self._picker.passed,
+            **self._picker.rejected,
             **dict.fromkeys(self.reserve, RESERVE),
             **dict.fromkeys(listed, ""),
         }
@@ -150,22 +154,22 @@ class Draft:
         )
 
 
-def begun_surely(tracks: Sequence[str], explored: Set[str]) -> list[str]:
+def defer_explored(tracks: Sequence[str], explored: Set[str]) -> list[str]:
     """Return the list with explored tracks after its first five places, if enough others exist.
 
     >>> keys = ["a · 1", "b · 1", "c · 1", "d · 1", "e · 1", "f · 1"]
     >>> begun_surely(keys, {"b · 1"})
     ['a · 1', 'c · 1', 'd · 1', 'e · 1', 'f · 1', 'b · 1']
     """
-    sure = [key for key in tracks if key not in explored][:SURE_PLACES]
+    sure = [key for key in tracks if key not in explored][:OPENING_PLACES]
     if not explored & set(tracks[: len(sure)]):
         return list(tracks)
-    head = arrange(sure)
+    head = separate_artists(sure)
     tail = [key for key in tracks if key not in set(sure)]
-    return head + arrange(tail, after=artist_key_in(head[-1]))
+    return head + separate_artists(tail, after=artist_key_in(head[-1]))
 
 
-def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
+def separate_artists(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
     """Order tracks so that no artist comes twice in a row, with as few changes as possible.
 
     Where that can't be (one artist has more than every second track), repeats are as few as can
@@ -199,9 +203,9 @@ def arrange(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
 def _spread(slots: Mapping[str, str]) -> list[str]:
     """Return the keys with explored tracks spread evenly, but none before the first sure tracks."""
     sure = [key for key, slot in slots.items() if slot == EXPLOIT]
-    daring = [key for key, slot in slots.items() if slot == EXPLORE]
-    step = len(slots) / (len(daring) + 1)
-    begins = min(SURE_PLACES, len(sure))
-    for count, key in enumerate(daring, start=1):
+    is_explored = [key for key, slot in slots.items() if slot == EXPLORE]
+    step = len(slots) / (len(is_explored) + 1)
+    begins = min(OPENING_PLACES, len(sure))
+    for count, key in enumerate(is_explored, start=1):
         sure.insert(max(round(step * count), begins + count - 1), key)
     return sure

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from smallhours.playlist.plan import Plan, Row
 
 # What one request may hold (developer.spotify.com, add-items-to-playlist).
-MOST_AT_ONCE = 100
+MAX_URIS_PER_REQUEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
     if first is None:
         return None
     last = first + 1
-    while last < len(uris) and last - first < MOST_AT_ONCE and uris[last] not in present:
+    while last < len(uris) and last - first < MAX_URIS_PER_REQUEST and uris[last] not in present:
         last += 1
     position = current.index(uris[first - 1]) + 1 if first else 0
     return Add(tuple(uris[first:last]), position)
@@ -68,7 +68,7 @@ def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
 
 def _removing(current: Sequence[Row], planned: Plan) -> Remove | None:
     gone = [row for row in current if row is not None and row in planned.gone]
-    return Remove(tuple(gone[:MOST_AT_ONCE])) if gone else None
+    return Remove(tuple(gone[:MAX_URIS_PER_REQUEST])) if gone else None
 
 
 def _moving(current: Sequence[Row], planned: Plan) -> Move | None:

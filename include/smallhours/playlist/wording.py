@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smallhours.playlist.grounds import Feature
+from smallhours.playlist.track_evidence import FeatureValue
 
 # The bound from which a feature gets a word, and the word: above in HIGH, below in LOW.
 HIGH: Mapping[str, tuple[float, str]] = {
@@ -63,7 +63,7 @@ def figure(value: float) -> str:
     return shown.replace("0.", ".", 1) if abs(value) < 1 and not shown.endswith("1.00") else shown
 
 
-def measure(feature: Feature) -> str:
+def measure(feature: FeatureValue) -> str:
     """Return a feature as text: `predicted energy .31 ± .12`, `measured tempo 121 beats a minute`.
 
     A prediction close to 0 or 1 is `predicted valence near 0`. Tempo and loudness have no bounds.
@@ -78,7 +78,7 @@ def measure(feature: Feature) -> str:
     return f"{source} {feature.name} {figure(feature.value)}{margin}"
 
 
-def word_for(feature: Feature) -> tuple[str, float] | None:
+def word_for(feature: FeatureValue) -> tuple[str, float] | None:
     """Return the word for a feature, and how far it is beyond its bound, 0-1; None in the middle.
 
     A prediction earns its word when its interval stays on its side of the middle.

@@ -66,7 +66,7 @@ class AirflowSecrets:
         _mask(fields.get("client_secret"), fields.get("refresh_token"))
         return SpotifyCredentials.parse(fields, listener=listener)
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """Store the refresh token that Spotify returned in place of the one it was sent."""
         _mask(token)
         replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from smallhours.errors import (
     DegeneratePlaylist,
     NeedsLogin,
-    NotOurs,
+    PlaylistNotOwned,
     Refused,
     SettingsError,
     SmallhoursError,
@@ -32,8 +32,8 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-AGAIN_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
-_NEEDS_YOU = (NeedsLogin, NotOurs, Refused, SettingsError)
+REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
+_USER_ERRORS = (NeedsLogin, PlaylistNotOwned, Refused, SettingsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Notice:
     body: str
 
 
-def published(listener: str, date: str, summary: Summary) -> Notice | None:
+def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | None:
     """Return the notice of tonight's list; None when nothing has changed."""
     if summary.get("outcome") != "verified" or not summary.get("added"):
         return None
@@ -70,11 +70,11 @@ def published(listener: str, date: str, summary: Summary) -> Notice | None:
     return Notice("published", title, "\n".join(body))
 
 
-def trouble(listener: str, error: SmallhoursError) -> Notice | None:
+def notice_of_error(listener: str, error: SmallhoursError) -> Notice | None:
     """Return the notice of an error; None when it needs no action."""
     if isinstance(error, DegeneratePlaylist):
         return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
-    if isinstance(error, _NEEDS_YOU):
+    if isinstance(error, _USER_ERRORS):
         return Notice("needs_you", f"Smallhours needs {listener}", str(error))
     return None
 
@@ -88,7 +88,7 @@ def set_aside(listener: str, summary: Summary) -> Notice | None:
     return Notice("needs_you", f"Smallhours needs {listener}", body)
 
 
-def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
+def notice_of_login_end(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
     """Return the notice of a login that ends within a month; None otherwise, or when unknown."""
     left = days_left(credentials, now)
     if left is None or left > REMIND_DAYS_LEFT or left < 0:
@@ -101,7 +101,7 @@ def login_ends(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | No
     )
 
 
-def waits_for_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
+def notice_of_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
     """Return the notice of a list that waits for approval."""
     otherwise = "it is published" if unanswered == "publish" else "yesterday's stays"
     return Notice(
@@ -113,7 +113,7 @@ def waits_for_approval(listener: str, planned: str, hours: float, unanswered: st
 
 
 @contextmanager
-def telling(settings: Settings, listener: str) -> Iterator[None]:
+def notify_on_error(settings: Settings, listener: str) -> Iterator[None]:
     """Notify the listener of an error that only they can fix, and raise it again.
 
     Raises:
@@ -122,7 +122,7 @@ def telling(settings: Settings, listener: str) -> Iterator[None]:
     try:
         yield
     except SmallhoursError as error:
-        tell(settings, listener, trouble(listener, error))
+        send_notice(settings, listener, notice_of_error(listener, error))
         raise
 
 
@@ -130,25 +130,31 @@ def after_publishing(settings: Settings, listener: str, date: str, summary: Summ
     """Notify the listener of tonight's list, and of a login that ends soon."""
     if not settings.notices.connection:
         return
-    tell(settings, listener, published(listener, date, summary))
+    send_notice(settings, listener, notice_of_playlist(listener, date, summary))
     if settings.listener(listener).spotify:
         now = dt.datetime.now(dt.UTC)
-        tell(settings, listener, login_ends(AirflowSecrets().spotify(listener), now))
+        send_notice(
+            settings, listener, notice_of_login_end(AirflowSecrets().spotify(listener), now)
+        )
 
 
-def tell(settings: Settings, listener: str, notice: Notice | None) -> None:
+def send_notice(settings: Settings, listener: str, notice: Notice | None) -> None:
     """Send a notice, unless the settings disable it or it was sent recently."""
-    wishes = settings.notices
-    if notice is None or not wishes.connection or notice.event not in wishes.events:
+    playlist_settings = settings.notices
+    if (
+        notice is None
+        or not playlist_settings.connection
+        or notice.event not in playlist_settings.events
+    ):
         return
     try:
-        if _told_lately(listener, notice):
+        if _sent_recently(listener, notice):
             return
         from airflow.providers.apprise.hooks.apprise import AppriseHook
 
-        hook = AppriseHook(apprise_conn_id=wishes.connection)
+        hook = AppriseHook(apprise_conn_id=playlist_settings.connection)
         hook.notify(body=notice.body, title=notice.title)
-        _remember(listener, notice)
+        _record_sent(listener, notice)
     # Any error may happen while sending. Its message is not logged, since an address may contain a
     # token.
     except Exception as error:
@@ -156,19 +162,19 @@ def tell(settings: Settings, listener: str, notice: Notice | None) -> None:
             "The notice %r did not get through (%s); see the connection `%s`.",
             notice.title,
             type(error).__name__,
-            wishes.connection,
+            playlist_settings.connection,
         )
 
 
-def _told_lately(listener: str, notice: Notice) -> bool:
+def _sent_recently(listener: str, notice: Notice) -> bool:
     told = (read_variable(_variable(listener)) or {}).get(notice.event)
-    days = AGAIN_DAYS[notice.event]
+    days = REPEAT_AFTER_DAYS[notice.event]
     if told is None or days == 0:
         return False
     return (_today() - dt.date.fromisoformat(told)).days < days
 
 
-def _remember(listener: str, notice: Notice) -> None:
+def _record_sent(listener: str, notice: Notice) -> None:
     told = read_variable(_variable(listener)) or {}
     write_variable(_variable(listener), {**told, notice.event: _today().isoformat()})
 

@@ -12,18 +12,18 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
-from smallhours.pages.host import Host
+from smallhours.pages.airflow_bridge import AirflowBridge
 from smallhours.provider.pausing import paused_dags, resume
 
 _DAG = "write_playlist"
 _MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)
 
 
-def airflow_host() -> Host:
+def airflow_bridge() -> AirflowBridge:
     """Return the pages' interface to Airflow."""
-    return Host(
+    return AirflowBridge(
         may_read=requires_access_dag("GET", DagAccessEntity.RUN, _DAG),
-        writes=writes,
+        may_write=may_write,
         trigger=trigger,
         partition_of=partition_of,
         warning=login_warning,
@@ -33,7 +33,7 @@ def airflow_host() -> Host:
     )
 
 
-def writes(request: Request, user: GetUserDep) -> bool:
+def may_write(request: Request, user: GetUserDep) -> bool:
     """Return whether the visitor may start runs, by Airflow's own check."""
     try:
         _MAY_START(request, user)

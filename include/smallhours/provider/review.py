@@ -15,10 +15,10 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.provider.connections import AirflowSecrets
-from smallhours.provider.notices import tell, waits_for_approval
-from smallhours.provider.tasks import chosen_night, plain_errors
-from smallhours.runs import Run
-from smallhours.settings import Review, Settings, load_settings
+from smallhours.provider.notices import notice_of_approval, send_notice
+from smallhours.provider.tasks import night_of_run, one_line_errors
+from smallhours.runs import RunContext
+from smallhours.settings import ReviewSettings, Settings, load_settings
 
 LOG = logging.getLogger(__name__)
 
@@ -29,49 +29,51 @@ SHOW = "show_plan"
 def show_plan() -> str:
     """Return the changes in Markdown; skip the task when no review is wanted."""
     context = get_current_context()
-    with plain_errors():
+    with one_line_errors():
         settings = load_settings()
-        key = chosen_night(context, settings)
+        key = night_of_run(context, settings)
         person = settings.listener(key.listener)
         wanted = person.publishing.review and person.spotify and not context["params"]["dry_run"]
         if not wanted:
             raise AirflowSkipException("The settings ask for no review.")
         night = settings.night(key.listener, key.date)
-        with Run(key.listener, night, settings, AirflowSecrets()) as run:
+        with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
             shown = _shown(run)
     for line in shown.splitlines():
         LOG.info(line)
-    wishes = settings.review
-    notice = waits_for_approval(key.listener, shown, wishes.hours, wishes.unanswered)
-    tell(settings, key.listener, notice)
+    playlist_settings = settings.review
+    notice = notice_of_approval(
+        key.listener, shown, playlist_settings.hours, playlist_settings.unanswered
+    )
+    send_notice(settings, key.listener, notice)
     return shown
 
 
 def approval(settings: Settings | None) -> Any:
     """Return the task that waits for approval."""
-    wishes = settings.review if settings else Review()
+    playlist_settings = settings.review if settings else ReviewSettings()
     return ApprovalOperator(
         task_id="approve",
         subject="Publish tonight's playlist?",
         body=f"{{{{ ti.xcom_pull(task_ids='{SHOW}') }}}}",
-        defaults="Approve" if wishes.unanswered == "publish" else "Reject",
-        response_timeout=dt.timedelta(hours=wishes.hours),
+        defaults="Approve" if playlist_settings.unanswered == "publish" else "Reject",
+        response_timeout=dt.timedelta(hours=playlist_settings.hours),
         doc_md="Wait for somebody to approve tonight's lists, if the settings ask for it.",
     )
 
 
-def _shown(run: Run) -> str:
+def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
     from smallhours.errors import NotEnoughData
+    from smallhours.playlist.change_table import as_markdown
     from smallhours.playlist.publish import plan_playlist
-    from smallhours.playlist.table import as_markdown
 
     if run.spotify is None:
         raise NotEnoughData(
             f"{run.listener} has no Spotify account.", remedy="Set `spotify = true`."
         )
     parts = []
-    for intent, wishes in run.settings.listener(run.listener).playlists.items():
+    for intent, playlist_settings in run.settings.listener(run.listener).playlists.items():
         planned = plan_playlist(
             run.listener,
             run.lake,
@@ -82,5 +84,5 @@ def _shown(run: Run) -> str:
         )
         stays = f"{planned.obstacle} It stays as it is.\n"
         shown = stays if planned.obstacle else as_markdown(planned)
-        parts.append(f"**{wishes.name}**: {shown}")
+        parts.append(f"**{playlist_settings.name}**: {shown}")
     return "\n".join(parts)

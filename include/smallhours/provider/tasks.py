@@ -20,19 +20,19 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.provider.assets import PartitionKey
 from smallhours.provider.connections import SERVICES, AirflowSecrets, Service, missing_logins
-from smallhours.provider.notices import after_publishing, set_aside, tell, telling
-from smallhours.runs import STAGES, Run, Stage, readable
-from smallhours.schedule import Schedule
+from smallhours.provider.notices import after_publishing, notify_on_error, send_notice, set_aside
+from smallhours.runs import STAGES, RunContext, Stage, summary_lines
+from smallhours.schedule import ScheduleSettings
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
 # A wait up to this long is a retry; for a longer one the task is rescheduled, to free its worker.
-LONGEST_RETRY = dt.timedelta(minutes=1)
+MAX_RETRY_WAIT = dt.timedelta(minutes=1)
 
 # Maximum time since the run's start; after a day, the next night takes over.
-LONGEST_RUN = dt.timedelta(days=1)
+MAX_RUN_TIME = dt.timedelta(days=1)
 
 
 class StageStopped(SystemExit):
@@ -50,7 +50,7 @@ class StageStopped(SystemExit):
         self.decision = decision
 
 
-class AsTheErrorSays(RetryPolicy):
+class ErrorRetryPolicy(RetryPolicy):
     """A retry policy that follows the error; unexpected exceptions follow the DAG's defaults."""
 
     def evaluate(
@@ -69,7 +69,7 @@ class AsTheErrorSays(RetryPolicy):
         return {}
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> "AsTheErrorSays":
+    def deserialize(cls, data: dict[str, Any]) -> "ErrorRetryPolicy":
         """Return the policy: there is nothing to configure."""
         del data
         return cls()
@@ -79,14 +79,14 @@ DEFAULT_ARGS: dict[str, Any] = {
     "owner": "smallhours",
     "retries": 2,
     "retry_delay": dt.timedelta(seconds=30),
-    "retry_policy": AsTheErrorSays(),
+    "retry_policy": ErrorRetryPolicy(),
 }
 
 # What all DAGs have in common. They are live as soon as they exist: Airflow pauses a new DAG unless
 # it says otherwise, and a night that nobody switched on never comes.
 DAG_DEFAULTS: dict[str, Any] = {
     "default_args": DEFAULT_ARGS,
-    "dagrun_timeout": LONGEST_RUN,
+    "dagrun_timeout": MAX_RUN_TIME,
     "is_paused_upon_creation": False,
     "tags": ["smallhours"],
 }
@@ -123,12 +123,12 @@ def stage(
     )
     def run_stage(night: str | None) -> Summary:
         context = get_current_context()
-        with plain_errors():
+        with one_line_errors():
             settings = load_settings()
-            key = PartitionKey.parse(night) if night else chosen_night(context, settings)
-            with telling(settings, key.listener):
-                summary = run_one(definition, key, settings, context)
-            tell(settings, key.listener, set_aside(key.listener, summary))
+            key = PartitionKey.parse(night) if night else night_of_run(context, settings)
+            with notify_on_error(settings, key.listener):
+                summary = run_for_night(definition, key, settings, context)
+            send_notice(settings, key.listener, set_aside(key.listener, summary))
             if verb == "publish_playlist":
                 after_publishing(settings, key.listener, key.date, summary)
         for outlet in outlets:
@@ -150,7 +150,7 @@ def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str
         AirflowSkipException: when there is no night to run.
     """
     context = get_current_context()
-    with plain_errors():
+    with one_line_errors():
         settings = load_settings()
         if is_overtaken(context["dag_run"], cron, settings.schedule):
             raise AirflowSkipException("The machine was off at this hour; the newest night runs.")
@@ -166,7 +166,7 @@ def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str
     return keys
 
 
-def is_overtaken(dag_run: Any, cron: str, schedule: Schedule) -> bool:
+def is_overtaken(dag_run: Any, cron: str, schedule: ScheduleSettings) -> bool:
     """Return whether a scheduled run is so late that the next one is due, too."""
     scheduled = dag_run.run_type == "scheduled"
     now = dt.datetime.now(dt.UTC)
@@ -191,7 +191,7 @@ def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service
     return False
 
 
-def chosen_night(context: Any, settings: Settings) -> PartitionKey:
+def night_of_run(context: Any, settings: Settings) -> PartitionKey:
     """Return the listener and night of a run, from its partition key or its form.
 
     The default of an empty form is the first listener in the settings, and the night of the
@@ -203,7 +203,9 @@ def chosen_night(context: Any, settings: Settings) -> PartitionKey:
     return PartitionKey(listener, _date(listener, context, settings))
 
 
-def run_one(definition: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
+def run_for_night(
+    definition: Stage, key: PartitionKey, settings: Settings, context: Any
+) -> Summary:
     """Run a stage for one night and log its counts."""
     night = settings.night(key.listener, key.date)
     started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
@@ -213,22 +215,22 @@ def run_one(definition: Stage, key: PartitionKey, settings: Settings, context: A
     params = context["params"]
     options = {name: params[name] for name in definition.options if params.get(name) is not None}
     LOG.info("%s for %s, night %s", definition.verb, key.listener, night.date)
-    with Run(key.listener, night, settings, AirflowSecrets()) as run:
+    with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
         summary = definition(run, **options)
-    for line in readable(summary):
+    for line in summary_lines(summary):
         LOG.info(line)
     return summary
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """Log an error as one line, and end the task as the error requires."""
     try:
         yield
     except RetryLater as error:
         LOG.error("%s", error)
         wait = dt.timedelta(seconds=error.after)
-        if wait > LONGEST_RETRY:
+        if wait > MAX_RETRY_WAIT:
             when = dt.datetime.now(dt.UTC) + wait
             LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
             raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from smallhours.sandbox.faults import KINDS, Fault, FaultError, book
+from smallhours.sandbox.faults import KINDS, Fault, FaultError, fault_rules_of
 from smallhours.sandbox.spotify_accounts import accounts_of
-from smallhours.sandbox.state import PlaylistItem, SandboxState
+from smallhours.sandbox.state import SandboxPlaylistItem, SandboxState
 
 
 class BadRequest(ValueError):
@@ -27,14 +27,16 @@ class BadRequest(ValueError):
 Handler = Callable[[Request], Awaitable[dict[str, Any]]]
 
 
-def admin_routes(state: SandboxState, *, advanced: Callable[[], None] | None = None) -> list[Route]:
+def admin_routes(
+    state: SandboxState, *, on_advance: Callable[[], None] | None = None
+) -> list[Route]:
     """Return the routes that control ``state``.
 
     Args:
         state: the sandbox.
-        advanced: called after the clock has moved, for instance to save the state.
+        on_advance: called after the clock has moved, for instance to save the state.
     """
-    admin = _Admin(state, advanced)
+    admin = _Admin(state, on_advance)
     table: list[tuple[str, str, Handler]] = [
         ("GET", "health", admin.health),
         ("GET", "now", admin.now),
@@ -66,9 +68,9 @@ def _served(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 class _Admin:
     """The request handlers over one state."""
 
-    def __init__(self, state: SandboxState, advanced: Callable[[], None] | None) -> None:
+    def __init__(self, state: SandboxState, on_advance: Callable[[], None] | None) -> None:
         self._state = state
-        self._advanced = advanced
+        self._advanced = on_advance
 
     async def health(self, _request: Request) -> dict[str, Any]:
         """Return that the sandbox is up, and the names of its listeners."""
@@ -81,7 +83,7 @@ class _Admin:
     async def advance(self, request: Request) -> dict[str, Any]:
         """Move the clock to ``{"until": ISO time with offset}``, simulating the listeners' days."""
         body = await _json(request)
-        until = _moment(body.get("until") if isinstance(body, dict) else None)
+        until = _parse_time(body.get("until") if isinstance(body, dict) else None)
         try:
             happened = await run_in_threadpool(self._state.advance, until)
         except ValueError as error:
@@ -107,7 +109,7 @@ class _Admin:
 
     async def faults(self, _request: Request) -> dict[str, Any]:
         """Return the fault rules with their counters, and every available kind."""
-        rules = book(self._state)
+        rules = fault_rules_of(self._state)
         with rules.lock:
             listed = [rule.to_json() for rule in rules.rules]
         return {"faults": listed, "kinds": {name: kind.summary for name, kind in KINDS.items()}}
@@ -116,12 +118,12 @@ class _Admin:
         """Add one rule or a list of them; if any is invalid, none is added."""
         body = await _json(request)
         rules = [Fault.from_json(each) for each in (body if isinstance(body, list) else [body])]
-        book(self._state).add(*rules)
+        fault_rules_of(self._state).add(*rules)
         return await self.faults(request)
 
     async def clear_faults(self, request: Request) -> dict[str, Any]:
         """Remove every rule. Scrobbles that a rule added or deleted stay that way."""
-        book(self._state).clear()
+        fault_rules_of(self._state).clear()
         return await self.faults(request)
 
     async def revoke(self, request: Request) -> dict[str, Any]:
@@ -184,7 +186,7 @@ class _Admin:
             }
         }
 
-    def _words(self, item: PlaylistItem) -> str:
+    def _words(self, item: SandboxPlaylistItem) -> str:
         world = self._state.world
         if item.track is None:
             return item.uri
@@ -203,7 +205,7 @@ async def _json(request: Request) -> Any:
         raise BadRequest("the body is no JSON") from None
 
 
-def _moment(text: object) -> float:
+def _parse_time(text: object) -> float:
     """Return the Unix seconds of an ISO time.
 
     Raises:

@@ -19,7 +19,7 @@ import numpy as np
 from smallhours.sandbox.generate import BEGINS, ENDS, generate_world
 from smallhours.sandbox.ragged import Ragged
 from smallhours.sandbox.replay import replay_world
-from smallhours.sandbox.world import Listener, Taste, World
+from smallhours.sandbox.world import HiddenTaste, SandboxListener, World
 
 # Increase this with every change to the contents of a world or to its generation.
 FORMAT = 2
@@ -151,7 +151,7 @@ def read_world(path: Path) -> World:
     )
 
 
-def _describe(person: Listener) -> dict[str, Any]:
+def _describe(person: SandboxListener) -> dict[str, Any]:
     return {
         "name": person.name,
         "spotify_id": person.spotify_id,
@@ -168,8 +168,8 @@ def _describe(person: Listener) -> dict[str, Any]:
     }
 
 
-def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> Listener:
-    taste = Taste(
+def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> SandboxListener:
+    taste = HiddenTaste(
         liking=arrays[f"listener{number}.liking"],
         novelty=described.pop("novelty"),
         diligence=described.pop("diligence"),
@@ -177,7 +177,7 @@ def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> 
     )
     saved, loved = dict(described.pop("saved")), dict(described.pop("loved"))
     own = [(title, list(tracks)) for title, tracks in described.pop("own_playlists")]
-    return Listener(
+    return SandboxListener(
         **described,
         play_at=arrays[f"listener{number}.at"],
         play_track=arrays[f"listener{number}.track"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smallhours.sandbox.genres import GenreTree
-from smallhours.sandbox.names import Namer, Picker, Script
+from smallhours.sandbox.names import NameGenerator, ScalarRandom, Script
 from smallhours.sandbox.ragged import Doubles, Ints
 
 FIRST_YEAR = 1965
@@ -90,14 +90,14 @@ class Discography:
 
 
 def draw_artists(
-    rng: np.random.Generator, tree: GenreTree, count: int, namer: Namer, last_year: int
+    rng: np.random.Generator, tree: GenreTree, count: int, namer: NameGenerator, last_year: int
 ) -> Artists:
     """Generate artists with one to three genres each, most of them close to each other."""
     named = [namer.artist() for _ in range(count)]
     rank = rng.permutation(count)
     weight = 1.0 / (rank + 1 + 0.003 * count) ** 0.95
     main = rng.choice(len(tree.leaves), count, p=tree.share)
-    close = _closeness(tree)
+    close = _genre_affinity(tree)
     genres = np.zeros((count, len(tree.leaves)))
     genres[np.arange(count), main] = 1.0
     for chance, low, high in ((0.72, 0.3, 0.85), (0.33, 0.15, 0.5)):
@@ -122,7 +122,7 @@ def draw_artists(
     )
 
 
-def _closeness(tree: GenreTree) -> Doubles:
+def _genre_affinity(tree: GenreTree) -> Doubles:
     """Return the weight of each leaf as a second genre beside each other one, (leaves, leaves)."""
     sound = tree.sound()
     apart = ((sound[:, None, :] - sound[None, :, :]) ** 2).sum(axis=2)
@@ -138,7 +138,7 @@ def _closeness(tree: GenreTree) -> Doubles:
 
 
 def draw_discography(
-    rng: np.random.Generator, artists: Artists, tracks: int, namer: Namer, last_day: str
+    rng: np.random.Generator, artists: Artists, tracks: int, namer: NameGenerator, last_day: str
 ) -> Discography:
     """Generate exactly `tracks` tracks; about one in eight is a further version of another.
 
@@ -158,7 +158,7 @@ def draw_discography(
         raise ValueError(f"{tracks} tracks are too few for {len(artists.names)} artists")
     weight = artists.popularity**0.25 * rng.lognormal(0, 0.75, len(artists.names))
     counts = 1 + rng.multinomial(spare, weight / weight.sum())
-    pick = Picker(rng)
+    pick = ScalarRandom(rng)
     made = Discography()
     for artist, count in enumerate(counts.tolist()):
         _record(made, artists, artist, count, namer, pick, last_day)
@@ -172,8 +172,8 @@ def _record(
     artists: Artists,
     artist: int,
     count: int,
-    namer: Namer,
-    pick: Picker,
+    namer: NameGenerator,
+    pick: ScalarRandom,
     last_day: str,
 ) -> None:
     taken: set[str] = set()
@@ -198,7 +198,7 @@ def _record(
         year = min(year + 1 + pick.below(3), last)
 
 
-def _day(year: int, pick: Picker, last_day: str) -> str:
+def _day(year: int, pick: ScalarRandom, last_day: str) -> str:
     return min(f"{year}-{1 + pick.below(12):02d}-{1 + pick.below(28):02d}", last_day)
 
 
@@ -207,8 +207,8 @@ def _add_versions(
     made: Discography,
     artists: Artists,
     count: int,
-    namer: Namer,
-    pick: Picker,
+    namer: NameGenerator,
+    pick: ScalarRandom,
     last_day: str,
 ) -> None:
     if not count:
@@ -242,8 +242,8 @@ def _release_versions(
     artist: int,
     kind: str,
     bases: list[int],
-    namer: Namer,
-    pick: Picker,
+    namer: NameGenerator,
+    pick: ScalarRandom,
     last_day: str,
 ) -> None:
     latest = max(int(made.album_released[made.album[base]][:4]) for base in bases)

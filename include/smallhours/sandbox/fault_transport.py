@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smallhours.sandbox.faults import KINDS, LONGEST_HOLD_S, Fault, book
+from smallhours.sandbox.faults import KINDS, MAX_HOLD_S, Fault, fault_rules_of
 from smallhours.sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render_error, to_json
-from smallhours.sandbox.lastfm_request import ERRORS, canonical
+from smallhours.sandbox.lastfm_request import ERRORS, canonical_method
 from smallhours.sandbox.state import SandboxState
 
 _TRANSPORT = tuple(name for name, kind in KINDS.items() if kind.layer == "transport")
@@ -38,7 +38,7 @@ _SERVER_WORDS = {
 
 
 @dataclass(slots=True, frozen=True)
-class Answer:
+class HttpAnswer:
     """A complete HTTP answer."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(slots=True, frozen=True)
-class Target:
+class RequestTarget:
     """The call that a request makes.
 
     Attributes:
@@ -72,7 +72,7 @@ class FaultMiddleware:
         """Wrap ``app`` and apply the fault rules of ``state``."""
         self._app = app
         self._state = state
-        self._book = book(state)
+        self._book = fault_rules_of(state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -82,18 +82,23 @@ class FaultMiddleware:
         body = await _read(receive)
         target = _target(scope, body)
         fault = (
-            self._book.pick(_TRANSPORT, target.service, target.routes, names=target.names)
+            self._book.next_fault(_TRANSPORT, target.service, target.routes, names=target.names)
             if target.service
             else None
         )
-        replay = _Replay(body, receive)
+        replay = _BufferedReceive(body, receive)
         if fault is None:
             await self._app(scope, replay, send)
         else:
             await self._fail(fault, target, scope, replay, send)
 
     async def _fail(
-        self, fault: Fault, target: Target, scope: Scope, receive: "_Replay", send: Send
+        self,
+        fault: Fault,
+        target: RequestTarget,
+        scope: Scope,
+        receive: "_BufferedReceive",
+        send: Send,
     ) -> None:
         if fault.kind in _ALTERED:
             answer = await _capture(self._app, scope, receive)
@@ -102,13 +107,15 @@ class FaultMiddleware:
         if fault.kind in ("slow", "truncated_body", "empty_body", "drop_connection"):
             answer = await _capture(self._app, scope, receive)
             if fault.kind == "slow":
-                await receive.hold(_seconds(fault, 2.0))
+                await receive.wait_up_to(_seconds(fault, 2.0))
             elif fault.kind == "truncated_body":
-                answer = Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+                answer = HttpAnswer(
+                    answer.status, answer.headers, answer.body[: len(answer.body) // 2]
+                )
             elif fault.kind == "empty_body":
-                answer = Answer(answer.status, answer.headers, b"")
+                answer = HttpAnswer(answer.status, answer.headers, b"")
             else:
-                await _break_off(answer, send)
+                await _send_truncated(answer, send)
                 return
             await _send(answer, send)
             return
@@ -118,13 +125,13 @@ class FaultMiddleware:
             counted = "spotify" if target.service == "accounts" else target.service
             self._state.count(counted, target.label)
         if fault.kind == "timeout":
-            await receive.hold(_seconds(fault, 30.0))
-            await _break_off(Answer(504, [], b"?"), send)
+            await receive.wait_up_to(_seconds(fault, 30.0))
+            await _send_truncated(HttpAnswer(504, [], b"?"), send)
         else:
-            await _send(_refusal(fault, target), send)
+            await _send(_fault_answer(fault, target), send)
 
 
-def _emptied(fault: Fault, answer: Answer) -> Answer:
+def _emptied(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     """The page with its first tracks emptied, each in another of the ways that were seen."""
     page = json.loads(answer.body)
     page = page.get("tracks", page)
@@ -138,22 +145,22 @@ def _emptied(fault: Fault, answer: Answer) -> Answer:
         track |= {"name": "" if number % 2 == 0 else " ", "artists": shapes[number % 3]}
     whole = json.loads(answer.body)
     body = {**whole, "tracks": page} if "tracks" in whole else page
-    return Answer(answer.status, answer.headers, to_json(body))
+    return HttpAnswer(answer.status, answer.headers, to_json(body))
 
 
-def _odd_count(fault: Fault, answer: Answer) -> Answer:
+def _odd_count(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     said = f"<count>{fault.words or ''}</count>".encode()
-    return Answer(
+    return HttpAnswer(
         answer.status, answer.headers, re.sub(rb"<count>[^<]*</count>", said, answer.body, count=1)
     )
 
 
-def _other_root(fault: Fault, answer: Answer) -> Answer:
+def _other_root(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     del fault
-    return Answer(answer.status, answer.headers, b"<?xml version='1.0'?><hello/>")
+    return HttpAnswer(answer.status, answer.headers, b"<?xml version='1.0'?><hello/>")
 
 
-_ALTERED: Mapping[str, Callable[[Fault, Answer], Answer]] = {
+_ALTERED: Mapping[str, Callable[[Fault, HttpAnswer], HttpAnswer]] = {
     "emptied_rows": _emptied,
     "odd_tag_count": _odd_count,
     "other_root": _other_root,
@@ -161,15 +168,15 @@ _ALTERED: Mapping[str, Callable[[Fault, Answer], Answer]] = {
 
 
 def _seconds(fault: Fault, default: float) -> float:
-    return min(default if fault.seconds is None else fault.seconds, LONGEST_HOLD_S)
+    return min(default if fault.seconds is None else fault.seconds, MAX_HOLD_S)
 
 
-def _refusal(fault: Fault, target: Target) -> Answer:
+def _fault_answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
     """Return the answer of a fault that never reaches the application."""
     match fault.kind:
         case "html_body":
             page = [(b"content-type", b"text/html; charset=utf-8")]
-            return Answer(fault.status or 200, page, _PROXY_PAGE)
+            return HttpAnswer(fault.status or 200, page, _PROXY_PAGE)
         case "rate_limit":
             if target.service == "lastfm":
                 return _lastfm(29, fault.status or 429, target)
@@ -190,11 +197,11 @@ def _refusal(fault: Fault, target: Target) -> Answer:
                 {"error": "invalid_grant", "error_description": "Refresh token revoked"},
             )
         case "lastfm_error" | "refused" | "server_error":
-            return _said(fault, target)
+            return _use_counts(fault, target)
     raise AssertionError(f"{fault.kind} has no answer of its own")
 
 
-def _said(fault: Fault, target: Target) -> Answer:
+def _use_counts(fault: Fault, target: RequestTarget) -> HttpAnswer:
     """The service's own error body, as the rule wants it."""
     if fault.kind == "server_error":
         status = fault.status or 500
@@ -215,36 +222,38 @@ def _wait(fault: Fault, default: int) -> int:
     return default if fault.seconds is None else round(fault.seconds)
 
 
-def _json(status: int, body: MutableMapping[str, Any], *more: tuple[bytes, bytes]) -> Answer:
-    return Answer(status, [(b"content-type", JSON_TYPE.encode()), *more], to_json(body))
+def _json(status: int, body: MutableMapping[str, Any], *more: tuple[bytes, bytes]) -> HttpAnswer:
+    return HttpAnswer(status, [(b"content-type", JSON_TYPE.encode()), *more], to_json(body))
 
 
-def _spotify(status: int, error: dict[str, Any], *more: tuple[bytes, bytes]) -> Answer:
+def _spotify(status: int, error: dict[str, Any], *more: tuple[bytes, bytes]) -> HttpAnswer:
     return _json(status, {"error": {"status": status, **error}}, *more)
 
 
-def _lastfm(code: int, status: int, target: Target, *, words: str | None = None) -> Answer:
+def _lastfm(
+    code: int, status: int, target: RequestTarget, *, words: str | None = None
+) -> HttpAnswer:
     words = words or ERRORS.get(code, (f"Error {code}", 400))[0]
     kind = JSON_TYPE if target.as_json else XML_TYPE
     body = render_error(code, words, as_json=target.as_json)
-    return Answer(status, [(b"content-type", kind.encode())], body)
+    return HttpAnswer(status, [(b"content-type", kind.encode())], body)
 
 
-def _target(scope: Scope, body: bytes) -> Target:
+def _target(scope: Scope, body: bytes) -> RequestTarget:
     path, verb = scope["path"], scope["method"]
     service = next((name for prefix, name in _PREFIXES if path.startswith(prefix)), "")
     if service == "lastfm":
         sent = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         sent.update(parse_qsl(body.decode("utf-8", "replace")))
-        method = canonical(sent.get("method", ""))
+        method = canonical_method(sent.get("method", ""))
         about = tuple(sent[name] for name in ("artist", "track", "tag") if name in sent)
         as_json = sent.get("format", "").lower() == "json"
-        return Target(service, (method,), method, as_json, about)
+        return RequestTarget(service, (method,), method, as_json, about)
     short = path.removeprefix("/v1") if service == "spotify" else path
     general = _ID.sub("{id}", short)
     names = dict.fromkeys((path, short, general))
     routes = tuple(name for each in names for name in (f"{verb} {each}", each))
-    return Target(service, routes, f"{verb} {general}", True)
+    return RequestTarget(service, routes, f"{verb} {general}", True)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -258,7 +267,7 @@ async def _read(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-class _Replay:
+class _BufferedReceive:
     """An ASGI receive channel that replays the request, with the body in one piece."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
@@ -271,7 +280,7 @@ class _Replay:
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async def hold(self, seconds: float) -> None:
+    async def wait_up_to(self, seconds: float) -> None:
         """Wait for some seconds, or until the client disconnects."""
         try:
             async with asyncio.timeout(seconds):
@@ -281,7 +290,7 @@ class _Replay:
             return
 
 
-async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
+async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> HttpAnswer:
     status, headers, parts = 500, list[tuple[bytes, bytes]](), list[bytes]()
 
     async def keep(message: Message) -> None:
@@ -292,21 +301,21 @@ async def _capture(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
             parts.append(message.get("body", b""))
 
     await app(scope, receive, keep)
-    return Answer(status, headers, b"".join(parts))
+    return HttpAnswer(status, headers, b"".join(parts))
 
 
-def _sized(answer: Answer) -> list[tuple[bytes, bytes]]:
+def _sized(answer: HttpAnswer) -> list[tuple[bytes, bytes]]:
     size = (b"content-length", str(len(answer.body)).encode())
     return [each for each in answer.headers if each[0].lower() != b"content-length"] + [size]
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: HttpAnswer, send: Send) -> None:
     headers = _sized(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _break_off(answer: Answer, send: Send) -> None:
+async def _send_truncated(answer: HttpAnswer, send: Send) -> None:
     """Announce the whole body, send half and return: the server then closes the connection."""
     headers = _sized(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -2,7 +2,7 @@
 
 A ``Fault`` is a rule: the kind of fault, for which service, route and listener, after how many
 calls and how many times. Rules are posted to ``/_sandbox/faults``. Transport faults are carried out
-by ``fault_transport``; handlers look up content faults through ``active``.
+by ``fault_transport``; handlers look up content faults through ``active_fault``.
 """
 
 import threading
@@ -17,11 +17,11 @@ from smallhours.sandbox.scrobble_drift import ScrobbleDrift
 from smallhours.sandbox.state import SandboxState
 
 SERVICES = ("spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz")
-LONGEST_HOLD_S = 120.0
+MAX_HOLD_S = 120.0
 
 
 @dataclass(slots=True, frozen=True)
-class Kind:
+class FaultKind:
     """A kind of fault.
 
     Attributes:
@@ -37,103 +37,107 @@ class Kind:
     service: str = "*"
 
 
-KINDS: Mapping[str, Kind] = {
-    "rate_limit": Kind(
+KINDS: Mapping[str, FaultKind] = {
+    "rate_limit": FaultKind(
         "429: Spotify's with Retry-After (`seconds`, 3), Last.fm's error 29 (`status` 429 or 200)"
     ),
-    "quota_exceeded": Kind(
+    "quota_exceeded": FaultKind(
         "Spotify's 429 with reason QUOTA_EXCEEDED and a Retry-After of most of a day (`seconds`)",
         times=0,
         service="spotify",
     ),
-    "unauthorized_once": Kind("401 that goes away when asked again", service="spotify"),
-    "invalid_grant": Kind(
+    "unauthorized_once": FaultKind("401 that goes away when asked again", service="spotify"),
+    "invalid_grant": FaultKind(
         "the token endpoint refuses the refresh token as revoked", times=0, service="accounts"
     ),
-    "server_error": Kind("`status` 500, 502, 503 or 504 with the service's own error body"),
-    "refused": Kind("`status` (403) with the service's own error body that says `words`"),
-    "lastfm_error": Kind(
+    "server_error": FaultKind("`status` 500, 502, 503 or 504 with the service's own error body"),
+    "refused": FaultKind("`status` (403) with the service's own error body that says `words`"),
+    "lastfm_error": FaultKind(
         "Last.fm error `code` (8 unless said otherwise) with its HTTP status or `status`; `words`",
         service="lastfm",
     ),
-    "timeout": Kind("no answer for `seconds` (30, at most 120), then the connection is closed"),
-    "slow": Kind("the right answer, `seconds` (2, at most 120) late"),
-    "html_body": Kind("a proxy's HTML page with `status` (200) instead of JSON or XML"),
-    "truncated_body": Kind("only the first half of the answer, with the length to match"),
-    "empty_body": Kind("the right status and no body"),
-    "drop_connection": Kind("the connection breaks in the middle of the answer"),
-    "page_drift": Kind(
+    "timeout": FaultKind(
+        "no answer for `seconds` (30, at most 120), then the connection is closed"
+    ),
+    "slow": FaultKind("the right answer, `seconds` (2, at most 120) late"),
+    "html_body": FaultKind("a proxy's HTML page with `status` (200) instead of JSON or XML"),
+    "truncated_body": FaultKind("only the first half of the answer, with the length to match"),
+    "empty_body": FaultKind("the right status and no body"),
+    "drop_connection": FaultKind("the connection breaks in the middle of the answer"),
+    "page_drift": FaultKind(
         "a new scrobble arrives before page 2 or a later one is answered",
         "content",
         service="lastfm",
     ),
-    "late_scrobbles": Kind(
+    "late_scrobbles": FaultKind(
         "`count` scrobbles from `days` (5) ago arrive only now", "content", service="lastfm"
     ),
-    "deleted_scrobbles": Kind(
+    "deleted_scrobbles": FaultKind(
         "the `count` scrobbles before `days` (5) ago are gone", "content", service="lastfm"
     ),
-    "duplicate_rows": Kind(
+    "duplicate_rows": FaultKind(
         "the `count` scrobbles before `days` (1) ago appear twice, time and all",
         "content",
         service="lastfm",
     ),
-    "now_playing": Kind(
+    "now_playing": FaultKind(
         "a now-playing row on top of every page of recent tracks, uncounted",
         "content",
         times=0,
         service="lastfm",
     ),
-    "wrong_user": Kind(
+    "wrong_user": FaultKind(
         "recent tracks of another listener, with their name", "content", service="lastfm"
     ),
-    "row_1970": Kind("a scrobble dated 1 January 1970, uncounted", "content", service="lastfm"),
-    "dateless_row": Kind(
+    "row_1970": FaultKind(
+        "a scrobble dated 1 January 1970, uncounted", "content", service="lastfm"
+    ),
+    "dateless_row": FaultKind(
         "a scrobble without any date that is not playing now", "content", service="lastfm"
     ),
-    "single_object_not_list": Kind(
+    "single_object_not_list": FaultKind(
         "JSON lists of one are that one object", "content", times=0, service="lastfm"
     ),
-    "private_profile": Kind(
+    "private_profile": FaultKind(
         "403 with error 17 for `user`: recent listening is hidden",
         "content",
         times=0,
         service="lastfm",
     ),
-    "unpaid_key": Kind(
+    "unpaid_key": FaultKind(
         "from the date `since` on, the key is refused unless its owner, the first listener, "
         "subscribes: error `code` (10; 0 for no error of Last.fm's) with `status` (403)",
         "content",
         times=0,
         service="lastfm",
     ),
-    "total_mismatch": Kind(
+    "total_mismatch": FaultKind(
         "totals say `count` more than there is", "content", times=0, service="lastfm"
     ),
-    "public_anyway": Kind(
+    "public_anyway": FaultKind(
         "a new playlist is public whatever was asked", "content", service="spotify"
     ),
-    "emptied_rows": Kind(
+    "emptied_rows": FaultKind(
         "the first `count` tracks of a page lose title and artists, as withdrawn ones and local "
         "files without tags have none", service="spotify", times=0,
     ),
-    "other_root": Kind("XML whose root says nothing of what was asked", service="lastfm"),
-    "odd_tag_count": Kind(
+    "other_root": FaultKind("XML whose root says nothing of what was asked", service="lastfm"),
+    "odd_tag_count": FaultKind(
         "the first tag's count is `words` instead of a number", service="lastfm", times=0
     ),
-    "null_items": Kind(
+    "null_items": FaultKind(
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",
     ),
-    "ignored_write": Kind(
+    "ignored_write": FaultKind(
         "an add, removal or move in a playlist is acknowledged, and nothing is done", "content",
         service="spotify",
     ),
-    "partial_write": Kind(
+    "partial_write": FaultKind(
         "it is acknowledged, and done for its first `count` items only", "content",
         service="spotify",
     ),
-    "stale_reads": Kind(
+    "stale_reads": FaultKind(
         "a playlist reads as it was before the last write to it", "content", times=0,
         service="spotify",
     ),
@@ -222,7 +226,7 @@ class Fault:
         if unknown:
             raise FaultError(f"unknown keys {', '.join(unknown)}; known are {', '.join(known)}")
         for key, value in rule.items():
-            if not _fits(str(known[key].type), value):
+            if not _has_type(str(known[key].type), value):
                 raise FaultError(f"{key} can't be {value!r}")
         if "kind" not in rule:
             raise FaultError("a fault needs a kind")
@@ -239,7 +243,7 @@ class Fault:
             self.since
         )
 
-    def concerns(
+    def applies_to(
         self, service: str, routes: Sequence[str], user: str, names: Sequence[str] = ()
     ) -> bool:
         """Return whether the rule applies to a call."""
@@ -251,7 +255,7 @@ class Fault:
         )
 
 
-def _fits(annotation: str, value: object) -> bool:
+def _has_type(annotation: str, value: object) -> bool:
     """Return whether a JSON value has the type of a field's annotation."""
     if value is None:
         return "None" in annotation
@@ -290,7 +294,7 @@ class FaultBook:
         with self.lock:
             self.rules.clear()
 
-    def pick(
+    def next_fault(
         self,
         kinds: Sequence[str],
         service: str,
@@ -302,7 +306,7 @@ class FaultBook:
         chosen: Fault | None = None
         with self.lock:
             for rule in self.rules:
-                if rule.kind not in kinds or not rule.concerns(service, routes, user, names):
+                if rule.kind not in kinds or not rule.applies_to(service, routes, user, names):
                     continue
                 rule.seen += 1
                 spent = rule.times and rule.fired >= rule.times
@@ -316,13 +320,13 @@ _BOOKS: WeakKeyDictionary[SandboxState, FaultBook] = WeakKeyDictionary()
 _BOOKS_LOCK = threading.Lock()
 
 
-def book(state: SandboxState) -> FaultBook:
+def fault_rules_of(state: SandboxState) -> FaultBook:
     """Return the fault rules of a sandbox: one `FaultBook` per state."""
     with _BOOKS_LOCK:
         return _BOOKS.setdefault(state, FaultBook())
 
 
-def active(
+def active_fault(
     state: SandboxState, kind: str, *, service: str, route: str, user: str = ""
 ) -> Fault | None:
     """Return the rule of a kind that fires for this call, or None. Call it once per call.
@@ -334,7 +338,7 @@ def active(
         route: ``GET /v1/playlists/ID/items``, or a Last.fm method.
         user: the listener whose data it is.
     """
-    rules = book(state)
+    rules = fault_rules_of(state)
     if not rules.rules:
         return None
-    return rules.pick((kind,), service, (route, route.rpartition(" ")[2]), user)
+    return rules.next_fault((kind,), service, (route, route.rpartition(" ")[2]), user)

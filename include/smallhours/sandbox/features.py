@@ -55,7 +55,7 @@ VERSION_SHIFT = {
 
 
 @dataclass(slots=True)
-class Sound:
+class SoundProfiles:
     """Hidden scores and the audio features that the services return.
 
     Attributes:
@@ -69,7 +69,7 @@ class Sound:
     features: Floats
 
 
-def residuals(rng: np.random.Generator, count: int) -> Doubles:
+def draw_residuals(rng: np.random.Generator, count: int) -> Doubles:
     """Draw standard scores with the correlations of the five features, shape (count, 5)."""
     factor = np.linalg.cholesky(_RESIDUAL_CORRELATION)
     drawn: Doubles = rng.standard_normal((count, 5)) @ factor.T
@@ -83,7 +83,7 @@ def draw_sound(
     track_artist: Ints,
     track_base: Ints,
     track_version: list[str],
-) -> Sound:
+) -> SoundProfiles:
     """Draw the sound of every track.
 
     Args:
@@ -96,8 +96,8 @@ def draw_sound(
     """
     genre = _standard(artist_genres @ tree.sound())
     artist = np.sqrt(GENRE_SHARE) * genre
-    artist = artist + np.sqrt(ARTIST_SHARE) * residuals(rng, len(genre))
-    own = residuals(rng, len(track_artist))[track_base]
+    artist = artist + np.sqrt(ARTIST_SHARE) * draw_residuals(rng, len(genre))
+    own = draw_residuals(rng, len(track_artist))[track_base]
     raw = artist[track_artist] + np.sqrt(TRACK_SHARE) * own
     shift = np.zeros_like(raw)
     for index, version in enumerate(track_version):
@@ -111,7 +111,7 @@ def draw_sound(
         features[:, column] = np.interp(_ranks(scores[:, column]), QUANTILE_AT, QUANTILES[name])
     versions = np.asarray(track_version, dtype=np.str_)
     _other_features(rng, tree, artist_genres, track_artist, track_base, versions, scores, features)
-    return Sound(artist, scores, features)
+    return SoundProfiles(artist, scores, features)
 
 
 def _other_features(

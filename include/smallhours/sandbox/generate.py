@@ -16,15 +16,15 @@ from smallhours.sandbox.discography import (
 )
 from smallhours.sandbox.features import draw_sound
 from smallhours.sandbox.genres import GenreTree, load_genres
-from smallhours.sandbox.history import Catalogue, draw_history, draw_library
-from smallhours.sandbox.names import Namer
+from smallhours.sandbox.names import NameGenerator
+from smallhours.sandbox.play_history import ReleaseCatalog, draw_history, draw_library
 from smallhours.sandbox.ragged import Bools, Doubles, Floats, Ints, Longs
 from smallhours.sandbox.similar import similar_artists, similar_tracks
 from smallhours.sandbox.tagging import artist_strengths, tag_artists, tag_tracks
 from smallhours.sandbox.tastes import cluster_centres, draw_taste, profile_of
 from smallhours.sandbox.titles import lastfm_titles
 from smallhours.sandbox.vocabulary import build_core
-from smallhours.sandbox.world import Listener, World
+from smallhours.sandbox.world import SandboxListener, World
 
 BEGINS = datetime(2010, 11, 8, 5, 0, tzinfo=UTC)
 ENDS = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
@@ -69,7 +69,7 @@ def generate_world(
     )
     tree = load_genres()
     last_day = ends.date().isoformat()
-    namer = Namer(streams["names"])
+    namer = NameGenerator(streams["names"])
     people = draw_artists(streams["artists"], tree, artists, namer, ends.year)
     made = draw_discography(streams["music"], people, tracks, namer, last_day)
     popularity = draw_popularity(streams["music"], people, made)
@@ -126,7 +126,7 @@ def generate_world(
         track_features=sound.features,
         listeners={},
     )
-    catalogue = Catalogue(
+    catalogue = ReleaseCatalog(
         track_artist=track_artist,
         track_album=world.track_album,
         released=_released(made),
@@ -208,11 +208,11 @@ def _listener(
     tree: GenreTree,
     embedding: Doubles,
     track_style: Floats,
-    catalogue: Catalogue,
+    catalogue: ReleaseCatalog,
     name: str,
     number: int,
     scrobbles: int,
-) -> Listener:
+) -> SandboxListener:
     profile = profile_of(name, tree)
     rng = np.random.default_rng([world.seed, 77, number])
     centres = cluster_centres(profile, tree, embedding, _STYLE_OF_SOUND)
@@ -222,7 +222,7 @@ def _listener(
     )
     saved, loved = draw_library(rng, taste, plays)
     favourites = list(saved)
-    return Listener(
+    return SandboxListener(
         name=name,
         spotify_id=identifiers.base62_id(world.seed, "user", name).lower()[:25],
         account_id=identifiers.base62_id(world.seed, "account", name),

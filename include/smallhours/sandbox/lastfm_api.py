@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from smallhours.sandbox.faults import active, book
+from smallhours.sandbox.faults import active_fault, fault_rules_of
 from smallhours.sandbox.lastfm_details import DETAIL_METHODS
 from smallhours.sandbox.lastfm_index import LastfmIndex
 from smallhours.sandbox.lastfm_methods import CATALOGUE_METHODS
@@ -18,22 +18,22 @@ from smallhours.sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render, render
 from smallhours.sandbox.lastfm_request import (
     ERRORS,
     LastfmError,
-    Params,
-    Reply,
-    canonical,
-    refusal,
+    LastfmParams,
+    LastfmReply,
+    canonical_method,
+    lastfm_error,
 )
-from smallhours.sandbox.lastfm_users import USER_METHODS, UserCall
+from smallhours.sandbox.lastfm_users import USER_METHODS, ListenerCall
 from smallhours.sandbox.state import SandboxState
 
 LASTFM_API_KEY = "5a4d" * 8
 LASTFM_API_SECRET = "a4d5" * 8
 
 _LISTENER_METHODS = {**USER_METHODS, **DETAIL_METHODS}
-_KEPT_BYTES = 32 * 1024 * 1024
-_LONGEST_KEPT = 64 * 1024
+_CACHE_BYTES = 32 * 1024 * 1024
+_MAX_CACHED_REPLY = 64 * 1024
 _KEYS = ("artist", "track", "tag", "mbid", "autocorrect", "limit", "page")
-_LONGEST_BODY = 1024 * 1024
+_MAX_BODY = 1024 * 1024
 
 _KINDS = {
     True: (b"content-type", JSON_TYPE.encode()),
@@ -55,7 +55,7 @@ class LastfmApi:
         """Serve ``state``."""
         self._state = state
         self._index = LastfmIndex(state.world)
-        self._book = book(state)
+        self._book = fault_rules_of(state)
         self._kept: dict[tuple[str, ...], bytes] = {}
         self._kept_bytes = 0
 
@@ -74,19 +74,19 @@ class LastfmApi:
         """Return (status, whether the body is JSON, body) for a request's parameters."""
         asked = sent.get("format", "xml").lower()
         as_json = asked == "json"
-        method = canonical(sent.get("method", ""))
+        method = canonical_method(sent.get("method", ""))
         self._state.count("lastfm", method)
         try:
             _check_key(sent.get("api_key", ""))
             self._check_paid(method)
             if asked not in ("json", "xml"):
-                raise refusal(5)
+                raise lastfm_error(5)
             if method in CATALOGUE_METHODS:
                 return 200, as_json, self._catalogue(method, sent, as_json=as_json)
             if method not in _LISTENER_METHODS:
-                raise refusal(3)
+                raise lastfm_error(3)
             with self._state.lock:
-                call = UserCall(self._state, self._index, Params(sent), method)
+                call = ListenerCall(self._state, self._index, LastfmParams(sent), method)
                 reply = _LISTENER_METHODS[method](call)
             return 200, as_json, self._written(reply, method, as_json=as_json)
         except LastfmError as error:
@@ -104,7 +104,7 @@ class LastfmApi:
         owner = next(iter(self._state.world.listeners))
         if self._state.subscriber.get(owner) == "1":
             return
-        fault = active(self._state, "unpaid_key", service="lastfm", route=method, user=owner)
+        fault = active_fault(self._state, "unpaid_key", service="lastfm", route=method, user=owner)
         if fault is not None and fault.begun(self._state.now):
             code = 10 if fault.code is None else fault.code
             raise LastfmError(code, ERRORS.get(code, ("",))[0], fault.status or 403)
@@ -113,18 +113,18 @@ class LastfmApi:
         key = (method, "json" if as_json else "xml", *(sent.get(name, "") for name in _KEYS))
         body = None if self._book.rules else self._kept.get(key)
         if body is None:
-            reply = CATALOGUE_METHODS[method](self._index, Params(sent))
+            reply = CATALOGUE_METHODS[method](self._index, LastfmParams(sent))
             body = self._written(reply, method, as_json=as_json)
-            if not self._book.rules and len(body) <= _LONGEST_KEPT:
-                if self._kept_bytes > _KEPT_BYTES:
+            if not self._book.rules and len(body) <= _MAX_CACHED_REPLY:
+                if self._kept_bytes > _CACHE_BYTES:
                     self._kept.clear()
                     self._kept_bytes = 0
                 self._kept[key] = body
                 self._kept_bytes += len(body)
         return body
 
-    def _written(self, reply: Reply, method: str, *, as_json: bool) -> bytes:
-        collapse: Any = as_json and active(
+    def _written(self, reply: LastfmReply, method: str, *, as_json: bool) -> bytes:
+        collapse: Any = as_json and active_fault(
             self._state, "single_object_not_list", service="lastfm", route=method
         )
         return render(
@@ -138,9 +138,9 @@ class LastfmApi:
 
 def _check_key(key: str) -> None:
     if not key:
-        raise refusal(6)
+        raise lastfm_error(6)
     if key != LASTFM_API_KEY:
-        raise refusal(10)
+        raise lastfm_error(10)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -151,5 +151,5 @@ async def _body(receive: Receive) -> bytes:
         part = message.get("body", b"")
         parts.append(part)
         length += len(part)
-        if not message.get("more_body", False) or length > _LONGEST_BODY:
+        if not message.get("more_body", False) or length > _MAX_BODY:
             return b"".join(parts)

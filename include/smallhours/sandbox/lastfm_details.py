@@ -3,12 +3,12 @@
 from typing import Any
 
 from smallhours.sandbox.lastfm_render import IMAGES, SIX_IMAGES, artist_url, tag_url, track_url
-from smallhours.sandbox.lastfm_request import NO_ARTIST, NO_TRACK, LastfmError, Reply
-from smallhours.sandbox.lastfm_users import UserCall, UserMethod, find_listener
+from smallhours.sandbox.lastfm_request import NO_ARTIST, NO_TRACK, LastfmError, LastfmReply
+from smallhours.sandbox.lastfm_users import ListenerCall, UserMethod, find_listener
 from smallhours.sandbox.ragged import Ints
 
 
-def track_info(call: UserCall) -> Reply:
+def track_info(call: ListenerCall) -> LastfmReply:
     """Answer ``track.getInfo``, with the listener's plays and love when ``username`` names one."""
     params, world = call.params, call.state.world
     mbid = params.get("mbid")
@@ -45,10 +45,10 @@ def track_info(call: UserCall) -> Reply:
         node["userplaycount"] = str(int((played == track).sum()))
         node["userloved"] = "1" if track in loved else "0"
     node["toptags"] = {"tag": tags}
-    return Reply("track", node)
+    return LastfmReply("track", node)
 
 
-def artist_info(call: UserCall) -> Reply:
+def artist_info(call: ListenerCall) -> LastfmReply:
     """Answer ``artist.getInfo``: unlike the other methods it says "not found" with status 404."""
     params, world = call.params, call.state.world
     mbid = params.get("mbid")
@@ -87,10 +87,10 @@ def artist_info(call: UserCall) -> Reply:
             "content": "",
         },
     }
-    return Reply("artist", node)
+    return LastfmReply("artist", node)
 
 
-def _five_tags(call: UserCall, ids: Ints) -> list[dict[str, str]]:
+def _five_tags(call: ListenerCall, ids: Ints) -> list[dict[str, str]]:
     names = [call.state.world.tags[each] for each in ids[:5].tolist()]
     return [{"name": name, "url": tag_url(name)} for name in names]
 

@@ -43,7 +43,7 @@ class TrackPage:
     title: str
 
 
-def plain(text: str) -> str:
+def normalised(text: str) -> str:
     """Return ``text`` without accents, case, punctuation, leading "the", remaster and guest notes.
 
     Versions such as "- Live" stay: removing those would give another recording's tags.
@@ -72,7 +72,7 @@ class LastfmIndex:
             return self.world.lookup.artist_mbid.get(mbid)
         found = self.world.find_artist(name)
         if found is None and autocorrect:
-            found = self._plain_artists.get(plain(name))
+            found = self._plain_artists.get(normalised(name))
         return found
 
     def track(self, artist: str, title: str, mbid: str, *, autocorrect: bool) -> TrackPage | None:
@@ -88,7 +88,7 @@ class LastfmIndex:
         if autocorrect:
             corrected = self.artist(artist, "", autocorrect=True)
             if found is None and corrected is not None:
-                found = self._plain_tracks.get((corrected, plain(title)))
+                found = self._plain_tracks.get((corrected, normalised(title)))
             return None if found is None else self.page(int(self.page_of[found]))
         if found is None:
             return None
@@ -131,7 +131,7 @@ class LastfmIndex:
         order = np.argsort(-self.world.artist_popularity, kind="stable").tolist()
         found: dict[str, int] = {}
         for artist in order:
-            found.setdefault(plain(self.world.artist_name[artist]), artist)
+            found.setdefault(normalised(self.world.artist_name[artist]), artist)
         return found
 
     @cached_property
@@ -139,7 +139,7 @@ class LastfmIndex:
         found: dict[tuple[int, str], int] = {}
         for track in self._scrobbled.values():
             artist = int(self.world.track_artist[track])
-            found.setdefault((artist, plain(self.world.lastfm_title(track))), track)
+            found.setdefault((artist, normalised(self.world.lastfm_title(track))), track)
         return found
 
     # -- figures --------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class LastfmIndex:
             taggings += sums * (members.lengths > 0)
         return [(int(each), int(each / 9)) for each in taggings]
 
-    def tag_figures(self, tag: str) -> tuple[int, int]:
+    def tag_statistics(self, tag: str) -> tuple[int, int]:
         """Return taggings and reach of a tag, summed over its spellings; (0, 0) when unknown."""
         figures = [self.tag_reach[each] for each in self.world.tag_ids(tag)]
         return sum(each[0] for each in figures), sum(each[1] for each in figures)
@@ -208,14 +208,14 @@ class LastfmIndex:
         """
         tags = self.world.track_tags
         if not len(tags.ids):
-            tags = _repeated(self.world.artist_tags, self.world.track_artist)
-        return self._members(tags, self.track_listeners)
+            tags = _select_rows(self.world.artist_tags, self.world.track_artist)
+        return self._members_by_tag(tags, self.track_listeners)
 
     @cached_property
     def _tag_artists(self) -> Ragged:
-        return self._members(self.world.artist_tags, self.artist_listeners)
+        return self._members_by_tag(self.world.artist_tags, self.artist_listeners)
 
-    def _members(self, tags: Ragged, listeners: Ints) -> Ragged:
+    def _members_by_tag(self, tags: Ragged, listeners: Ints) -> Ragged:
         """Return the members of each tag, weighted by tag count times number of listeners.
 
         A count of 0 is a tag that a single person gave once; it is ignored.
@@ -226,7 +226,7 @@ class LastfmIndex:
         return Ragged.from_triplets(tags.ids[used], rows[used], weights[used], len(self.world.tags))
 
 
-def _repeated(tags: Ragged, rows: Ints) -> Ragged:
+def _select_rows(tags: Ragged, rows: Ints) -> Ragged:
     """Return the given rows of ``tags`` in the given order, with repetitions."""
     lengths = tags.lengths[rows]
     indptr = np.concatenate([[0], np.cumsum(lengths)])

@@ -18,12 +18,18 @@ from smallhours.sandbox.lastfm_render import (
     tag_url,
     track_url,
 )
-from smallhours.sandbox.lastfm_request import NO_ARTIST, NO_TRACK, LastfmError, Params, Reply
+from smallhours.sandbox.lastfm_request import (
+    NO_ARTIST,
+    NO_TRACK,
+    LastfmError,
+    LastfmParams,
+    LastfmReply,
+)
 
-Method = Callable[[LastfmIndex, Params], Reply]
+Method = Callable[[LastfmIndex, LastfmParams], LastfmReply]
 
 
-def _artist(index: LastfmIndex, params: Params, *, status: int = 200) -> int:
+def _artist(index: LastfmIndex, params: LastfmParams, *, status: int = 200) -> int:
     mbid = params.get("mbid")
     name = "" if mbid else params.need("artist")
     found = index.artist(name, mbid, autocorrect=params.autocorrect)
@@ -32,7 +38,7 @@ def _artist(index: LastfmIndex, params: Params, *, status: int = 200) -> int:
     return found
 
 
-def _track(index: LastfmIndex, params: Params) -> TrackPage:
+def _track(index: LastfmIndex, params: LastfmParams) -> TrackPage:
     mbid = params.get("mbid")
     artist, title = ("", "") if mbid else (params.need("artist"), params.need("track"))
     found = index.track(artist, title, mbid, autocorrect=params.autocorrect)
@@ -71,26 +77,28 @@ def _tags(index: LastfmIndex, ids: list[int], counts: list[int]) -> list[dict[st
     ]
 
 
-def artist_top_tags(index: LastfmIndex, params: Params) -> Reply:
+def artist_top_tags(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``artist.getTopTags``: counts are relative to the top tag's 100; may be empty."""
     artist = _artist(index, params)
     ids, counts = index.world.artist_tags[artist]
     rows = _tags(index, ids.tolist(), counts.tolist())
     named = {"artist": index.world.artist_name[artist]}
-    return Reply("toptags", {"@attr": named, "tag": rows})
+    return LastfmReply("toptags", {"@attr": named, "tag": rows})
 
 
-def track_top_tags(index: LastfmIndex, params: Params) -> Reply:
+def track_top_tags(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``track.getTopTags``: about half of the tracks have none, which is an empty list."""
     page = _track(index, params)
     rows: list[dict[str, Any]] = []
     if page.track is not None:
         ids, counts = index.world.track_tags[page.track]
         rows = _tags(index, ids.tolist(), counts.tolist())
-    return Reply("toptags", {"@attr": {"artist": page.artist, "track": page.title}, "tag": rows})
+    return LastfmReply(
+        "toptags", {"@attr": {"artist": page.artist, "track": page.title}, "tag": rows}
+    )
 
 
-def artist_similar(index: LastfmIndex, params: Params) -> Reply:
+def artist_similar(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``artist.getSimilar``, in which ``match`` is a string."""
     limit = params.limit(100)
     artist = _artist(index, params)
@@ -107,10 +115,10 @@ def artist_similar(index: LastfmIndex, params: Params) -> Reply:
         }
         rows.append(_with_mbid(node, index.world.artist_mbid[other], "name"))
     named = {"artist": index.world.artist_name[artist]}
-    return Reply("similarartists", {"@attr": named, "artist": rows})
+    return LastfmReply("similarartists", {"@attr": named, "artist": rows})
 
 
-def track_similar(index: LastfmIndex, params: Params) -> Reply:
+def track_similar(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``track.getSimilar``; ``match``, ``playcount`` and ``duration`` are JSON numbers."""
     limit = params.limit(100)
     page = _track(index, params)
@@ -136,10 +144,10 @@ def track_similar(index: LastfmIndex, params: Params) -> Reply:
             }
             rows.append(_with_mbid(node, world.track_mbid[other], "playcount"))
     named = {"artist": page.artist, "track": page.title}
-    return Reply("similartracks", {"@attr": named, "track": rows})
+    return LastfmReply("similartracks", {"@attr": named, "track": rows})
 
 
-def _paged(params: Params, ranked: list[int]) -> tuple[dict[str, str], list[tuple[int, int]]]:
+def _paged(params: LastfmParams, ranked: list[int]) -> tuple[dict[str, str], list[tuple[int, int]]]:
     """Return the attributes of a page of ``ranked`` and its (rank, id) rows, if any."""
     limit, page = params.limit(), params.page
     first = (page - 1) * limit
@@ -147,7 +155,7 @@ def _paged(params: Params, ranked: list[int]) -> tuple[dict[str, str], list[tupl
     return paging(page, limit, len(ranked)), rows
 
 
-def tag_top_tracks(index: LastfmIndex, params: Params) -> Reply:
+def tag_top_tracks(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``tag.getTopTracks``, rank only, under the root ``tracks``; empty for unknown tags."""
     tag = params.need("tag")
     attributes, ranked = _paged(params, index.tag_tracks(tag))
@@ -165,10 +173,12 @@ def tag_top_tracks(index: LastfmIndex, params: Params) -> Reply:
             "image": IMAGES,
         }
         rows.append(_with_mbid(node, world.track_mbid[track], "duration"))
-    return Reply("tracks", {"@attr": {"tag": index.tag_name(tag), **attributes}, "track": rows})
+    return LastfmReply(
+        "tracks", {"@attr": {"tag": index.tag_name(tag), **attributes}, "track": rows}
+    )
 
 
-def tag_top_artists(index: LastfmIndex, params: Params) -> Reply:
+def tag_top_artists(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``tag.getTopArtists``: rank only; empty for an unknown tag."""
     tag = params.need("tag")
     attributes, ranked = _paged(params, index.tag_artists(tag))
@@ -182,13 +192,13 @@ def tag_top_artists(index: LastfmIndex, params: Params) -> Reply:
         for rank, artist in ranked
     ]
     named = {"tag": index.tag_name(tag), **attributes}
-    return Reply("topartists", {"@attr": named, "artist": rows})
+    return LastfmReply("topartists", {"@attr": named, "artist": rows})
 
 
-def tag_info(index: LastfmIndex, params: Params) -> Reply:
+def tag_info(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``tag.getInfo``: a tag that nobody uses exists as well, with zeros."""
     tag = params.need("tag")
-    total, reach = index.tag_figures(tag)
+    total, reach = index.tag_statistics(tag)
     more = f' <a href="{tag_url(tag)}">Read more on Last.fm</a>.'
     node = {
         "name": index.tag_name(tag),
@@ -196,16 +206,16 @@ def tag_info(index: LastfmIndex, params: Params) -> Reply:
         "reach": reach,
         "wiki": {"summary": more, "content": ""},
     }
-    return Reply("tag", node)
+    return LastfmReply("tag", node)
 
 
-def tag_similar(_index: LastfmIndex, params: Params) -> Reply:
+def tag_similar(_index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``tag.getSimilar``: broken since 2023 at the latest, always empty."""
     params.need("tag")
-    return Reply("similartags", {"@attr": {"tag": "n/a"}, "tag": []})
+    return LastfmReply("similartags", {"@attr": {"tag": "n/a"}, "tag": []})
 
 
-def artist_top_tracks(index: LastfmIndex, params: Params) -> Reply:
+def artist_top_tracks(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``artist.getTopTracks``, with play counts and listeners."""
     artist = _artist(index, params)
     world = index.world
@@ -227,10 +237,10 @@ def artist_top_tracks(index: LastfmIndex, params: Params) -> Reply:
             "image": IMAGES,
         }
         rows.append(_with_mbid(node, world.track_mbid[track], "listeners"))
-    return Reply("toptracks", {"@attr": {"artist": name, **attributes}, "track": rows})
+    return LastfmReply("toptracks", {"@attr": {"artist": name, **attributes}, "track": rows})
 
 
-def chart_top_tags(index: LastfmIndex, params: Params) -> Reply:
+def chart_top_tags(index: LastfmIndex, params: LastfmParams) -> LastfmReply:
     """Answer ``chart.getTopTags``: the most used tags of all listeners."""
     ranked = sorted(range(len(index.tag_reach)), key=lambda tag: (-index.tag_reach[tag][0], tag))
     attributes, shown = _paged(params, ranked)
@@ -248,7 +258,7 @@ def chart_top_tags(index: LastfmIndex, params: Params) -> Reply:
                 "wiki": {},
             }
         )
-    return Reply("tags", {"@attr": attributes, "tag": rows})
+    return LastfmReply("tags", {"@attr": attributes, "tag": rows})
 
 
 # Methods whose replies depend on the catalogue alone and can be cached.

@@ -48,7 +48,7 @@ METHODS = (
 _CANONICAL = {name.lower(): name for name in METHODS}
 
 
-def canonical(method: str) -> str:
+def canonical_method(method: str) -> str:
     """Return a method's documented spelling, or the name as sent when there is no such method."""
     return _CANONICAL.get(method.lower(), method)
 
@@ -60,7 +60,7 @@ NO_PAGE = "no such page"
 LIMIT_BOUNDS = "limit param out of bounds (1-1000)"
 
 
-def refusal(code: int) -> "LastfmError":
+def lastfm_error(code: int) -> "LastfmError":
     """Return the error of that number with its usual message and status."""
     words, status = ERRORS[code]
     return LastfmError(code, words, status)
@@ -86,7 +86,7 @@ class LastfmError(Exception):
 
 
 @dataclass(slots=True, frozen=True)
-class Reply:
+class LastfmReply:
     """A successful reply before it is rendered: root element, content, and the XML's style."""
 
     root: str
@@ -94,7 +94,7 @@ class Reply:
     indented: bool = False
 
 
-class Params:
+class LastfmParams:
     """A request's parameters, parsed as Last.fm does: invalid numbers count as 0."""
 
     def __init__(self, values: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from smallhours.sandbox.faults import Fault, active, book
+from smallhours.sandbox.faults import Fault, active_fault, fault_rules_of
 from smallhours.sandbox.lastfm_index import LastfmIndex
 from smallhours.sandbox.lastfm_render import (
     IMAGES,
@@ -24,14 +24,14 @@ from smallhours.sandbox.lastfm_request import (
     NO_PAGE,
     NO_USER,
     LastfmError,
-    Params,
-    Reply,
-    refusal,
+    LastfmParams,
+    LastfmReply,
+    lastfm_error,
 )
 from smallhours.sandbox.ragged import Ints, Longs
 from smallhours.sandbox.scrobble_drift import ScrobbleDrift
 from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import Listener
+from smallhours.sandbox.world import SandboxListener
 
 _PERIOD_DAYS = {"7day": 7, "1month": 30, "3month": 91, "6month": 182, "12month": 365}
 _DAY_S = 86_400
@@ -39,7 +39,7 @@ _DRIFTS = {"late_scrobbles": 5.0, "deleted_scrobbles": 5.0, "duplicate_rows": 1.
 
 
 @dataclass(slots=True, frozen=True)
-class UserCall:
+class ListenerCall:
     """One request about a listener.
 
     Attributes:
@@ -51,14 +51,14 @@ class UserCall:
 
     state: SandboxState
     index: LastfmIndex
-    params: Params
+    params: LastfmParams
     method: str
 
     def fault(self, kind: str, user: str) -> Fault | None:
         """Return the fault rule of that kind that fires now, or None."""
-        return active(self.state, kind, service="lastfm", route=self.method, user=user)
+        return active_fault(self.state, kind, service="lastfm", route=self.method, user=user)
 
-    def person(self) -> Listener:
+    def person(self) -> SandboxListener:
         """Return the listener that ``user`` names.
 
         Raises:
@@ -68,25 +68,25 @@ class UserCall:
         if found is None:
             raise LastfmError(6, NO_USER, 404)
         if self.method == "user.getRecentTracks" and self.fault("private_profile", found.name):
-            raise refusal(17)
+            raise lastfm_error(17)
         return found
 
     def scrobbles(self, name: str) -> tuple[Longs, Ints]:
         """Return start times and tracks of a listener's scrobbles on Last.fm, in ascending time."""
         log = self.state.scrobbles(name)
-        drift = book(self.state).drift.get(name)
+        drift = fault_rules_of(self.state).drift.get(name)
         return drift.apply(log.at, log.track) if drift else (log.at, log.track)
 
-    def surplus(self, name: str) -> int:
+    def inflation(self, name: str) -> int:
         """Return by how much a fault rule inflates the totals."""
         fault = self.fault("total_mismatch", name)
         return fault.count if fault else 0
 
 
-UserMethod = Callable[[UserCall], Reply]
+UserMethod = Callable[[ListenerCall], LastfmReply]
 
 
-def find_listener(state: SandboxState, name: str) -> Listener | None:
+def find_listener(state: SandboxState, name: str) -> SandboxListener | None:
     """Return the listener with that Last.fm name, ignoring case, or None."""
     wanted = name.casefold()
     people = state.world.listeners.values()
@@ -98,7 +98,7 @@ def _last_page_check(page: int, per_page: int, total: int) -> None:
         raise LastfmError(6, NO_PAGE, 400)
 
 
-def recent_tracks(call: UserCall) -> Reply:
+def recent_tracks(call: ListenerCall) -> LastfmReply:
     """Answer ``user.getRecentTracks``, newest first, 50 a page unless 1 to 1000 are requested."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
@@ -110,7 +110,7 @@ def recent_tracks(call: UserCall) -> Reply:
     first = int(np.searchsorted(at, params.number("from"), side="left"))
     end = params.number("to")
     past = int(np.searchsorted(at, end, side="left")) if end else len(at)
-    total = max(0, past - first) + call.surplus(person.name)
+    total = max(0, past - first) + call.inflation(person.name)
     _last_page_check(page, limit, total)
     newest = past - (page - 1) * limit
     rows = range(newest - 1, max(first, newest - limit) - 1, -1)
@@ -128,19 +128,19 @@ def recent_tracks(call: UserCall) -> Reply:
     if playing is not None:
         shown.insert(0, {"@attr": {"nowplaying": "true"}, **row(playing)})
     named = {"user": person.name, **paging(page, limit, total)}
-    return Reply("recenttracks", {"@attr": named, "track": shown}, indented=True)
+    return LastfmReply("recenttracks", {"@attr": named, "track": shown}, indented=True)
 
 
-def _playing(call: UserCall, person: Listener, known: Ints) -> int | None:
+def _playing(call: ListenerCall, person: SandboxListener, known: Ints) -> int | None:
     playing = call.state.playing(person.name)
     if playing is None and call.fault("now_playing", person.name) and len(known):
         playing = int(known[-1])
     return playing
 
 
-def _drift(call: UserCall, person: Listener, page: int) -> None:
+def _drift(call: ListenerCall, person: SandboxListener, page: int) -> None:
     """Apply the fault rules that change the history before it is read."""
-    rules = book(call.state)
+    rules = fault_rules_of(call.state)
     if not rules.rules:
         return
     now, seed = int(call.state.now), call.state.world.seed
@@ -152,21 +152,23 @@ def _drift(call: UserCall, person: Listener, page: int) -> None:
         at, track = call.scrobbles(person.name)
         drift = rules.drift.setdefault(person.name, ScrobbleDrift())
         if kind == "late_scrobbles":
-            drift.arrive(before, fault.count, seed, person.name, track)
+            drift.add_late(before, fault.count, seed, person.name, track)
         elif kind == "deleted_scrobbles":
-            drift.vanish(before, fault.count, at, track)
+            drift.delete_last(before, fault.count, at, track)
         else:
-            drift.double(before, fault.count, at, track)
+            drift.duplicate_last(before, fault.count, at, track)
     if page >= 2:
         fault = call.fault("page_drift", person.name)
         if fault is not None:
             at, track = call.scrobbles(person.name)
             newest = max(now, int(at[-1]) + 1 if len(at) else 0)
             drift = rules.drift.setdefault(person.name, ScrobbleDrift())
-            drift.arrive(newest, fault.count, seed, person.name, track)
+            drift.add_late(newest, fault.count, seed, person.name, track)
 
 
-def _scrobble(call: UserCall, person: Listener, track: int, *, extended: bool) -> dict[str, Any]:
+def _scrobble(
+    call: ListenerCall, person: SandboxListener, track: int, *, extended: bool
+) -> dict[str, Any]:
     world = call.state.world
     artist = int(world.track_artist[track])
     name, title = world.artist_name[artist], world.lastfm_title(track)
@@ -185,7 +187,7 @@ def _scrobble(call: UserCall, person: Listener, track: int, *, extended: bool) -
     return node
 
 
-def _listed(call: UserCall, track: int) -> dict[str, Any]:
+def _listed(call: ListenerCall, track: int) -> dict[str, Any]:
     """Return the fields that loved and top tracks share."""
     world = call.state.world
     artist = int(world.track_artist[track])
@@ -203,12 +205,12 @@ def _listed(call: UserCall, track: int) -> dict[str, Any]:
     }
 
 
-def loved_tracks(call: UserCall) -> Reply:
+def loved_tracks(call: ListenerCall) -> LastfmReply:
     """Answer ``user.getLovedTracks``, last loved first."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
     loved = sorted(person.loved.items(), key=lambda each: (-each[1], each[0]))
-    total = len(loved) + call.surplus(person.name)
+    total = len(loved) + call.inflation(person.name)
     _last_page_check(page, limit, total)
     rows = [
         {
@@ -219,10 +221,10 @@ def loved_tracks(call: UserCall) -> Reply:
         for track, when in loved[(page - 1) * limit : page * limit]
     ]
     named = {"user": person.name, **paging(page, limit, total)}
-    return Reply("lovedtracks", {"@attr": named, "track": rows}, indented=True)
+    return LastfmReply("lovedtracks", {"@attr": named, "track": rows}, indented=True)
 
 
-def top_tracks(call: UserCall) -> Reply:
+def top_tracks(call: ListenerCall) -> LastfmReply:
     """Answer ``user.getTopTracks`` for a ``period`` that ends now, most played first."""
     person, params = call.person(), call.params
     limit, page = params.limit(), params.page
@@ -232,7 +234,7 @@ def top_tracks(call: UserCall) -> Reply:
         track = track[np.searchsorted(at, call.state.now - days * _DAY_S, side="left") :]
     pages, counts = np.unique(call.index.page_of[track], return_counts=True)
     order = np.lexsort((pages, -counts))
-    total = len(pages) + call.surplus(person.name)
+    total = len(pages) + call.inflation(person.name)
     _last_page_check(page, limit, total)
     chosen = order[(page - 1) * limit : page * limit].tolist()
     world = call.state.world
@@ -247,10 +249,10 @@ def top_tracks(call: UserCall) -> Reply:
         for place, each in enumerate(chosen, start=1)
     ]
     named = {"user": person.name, **paging(page, limit, total)}
-    return Reply("toptracks", {"@attr": named, "track": rows}, indented=True)
+    return LastfmReply("toptracks", {"@attr": named, "track": rows}, indented=True)
 
 
-def user_info(call: UserCall) -> Reply:
+def user_info(call: ListenerCall) -> LastfmReply:
     """Answer ``user.getInfo``; its play count includes undated imports, which no list shows."""
     person = call.person()
     _, track = call.scrobbles(person.name)
@@ -264,7 +266,7 @@ def user_info(call: UserCall) -> Reply:
         "country": "None",
         "age": "0",
         "gender": "n",
-        "playcount": str(len(track) + call.surplus(person.name)),
+        "playcount": str(len(track) + call.inflation(person.name)),
         "playlists": "0",
         "bootstrap": "0",
         "registered": {"unixtime": joined, "#text": int(joined)},
@@ -276,7 +278,7 @@ def user_info(call: UserCall) -> Reply:
     subscriber = call.state.subscriber.get(person.name, "0")
     if subscriber is not None:
         node["subscriber"] = subscriber
-    return Reply("user", node, indented=True)
+    return LastfmReply("user", node, indented=True)
 
 
 USER_METHODS: dict[str, UserMethod] = {

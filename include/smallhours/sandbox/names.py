@@ -91,7 +91,7 @@ class Script(StrEnum):
     CYRILLIC = "cyrillic"
 
 
-class Picker:
+class ScalarRandom:
     """Fast scalar randomness: numbers are drawn in bulk by numpy and consumed one by one."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -117,7 +117,7 @@ class Picker:
 class _Blanks(dict[str, str]):
     """A mapping that fills every blank of a template with a new random value; nothing is stored."""
 
-    def __init__(self, pick: Picker) -> None:
+    def __init__(self, pick: ScalarRandom) -> None:
         super().__init__()
         self._pick = pick
         self._words = load_words()
@@ -136,12 +136,12 @@ class _Blanks(dict[str, str]):
         return "".join(self._pick.one(syllables) for _ in range(parts)).capitalize()
 
 
-class Namer:
+class NameGenerator:
     """A generator of invented names; any likeness to real ones is accidental."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Draw from `rng` and the word lists that ship with the sandbox."""
-        self._pick = Picker(rng)
+        self._pick = ScalarRandom(rng)
         self._blanks = _Blanks(self._pick)
         self._taken: set[str] = set()
 

@@ -16,17 +16,17 @@ import numpy as np
 import pandas as pd
 
 from smallhours.sandbox import identifiers
-from smallhours.sandbox.history import draw_library
-from smallhours.sandbox.names import Namer, Script
+from smallhours.sandbox.names import NameGenerator, Script
+from smallhours.sandbox.play_history import draw_library
 from smallhours.sandbox.ragged import Doubles, Floats, Ints, Longs, Ragged
 from smallhours.sandbox.replay_similar import listened_together, similar_by_artist
-from smallhours.sandbox.world import FEATURES, Listener, PlayLog, Taste, World
+from smallhours.sandbox.world import FEATURES, HiddenTaste, PlayLog, SandboxListener, World
 
 SEED = 0
-_FEWEST_PLACEHOLDERS, _MOST_PLACEHOLDERS = 3, 8
+_MIN_PLACEHOLDERS, _MAX_PLACEHOLDERS = 3, 8
 _USUAL_MS = 220_000
 # Gaps between two plays outside of this range say nothing about the first one's length.
-_SHORTEST_GAP_S, _LONGEST_GAP_S = 61, 900
+_MIN_GAP_S, _MAX_GAP_S = 61, 900
 
 
 @dataclass(slots=True)
@@ -191,9 +191,9 @@ def _placeholders(
     rng: np.random.Generator, log: _Log, n_known: int, n_new: int, album_title: list[str]
 ) -> tuple[list[str], Ints, Ints]:
     """Return titles, artists and albums of all tracks; `album_title` gets one album per new one."""
-    namer = Namer(rng)
+    namer = NameGenerator(rng)
     titles = list(log.titles)
-    sizes = rng.integers(_FEWEST_PLACEHOLDERS, _MOST_PLACEHOLDERS + 1, n_new)
+    sizes = rng.integers(_MIN_PLACEHOLDERS, _MAX_PLACEHOLDERS + 1, n_new)
     first_album = len(album_title)
     for size in sizes.tolist():
         taken: set[str] = set()
@@ -229,7 +229,7 @@ def _durations(rng: np.random.Generator, log: _Log, n_tracks: int) -> Ints:
     """Return each track's median gap to the next play, or an invented length."""
     length = (_USUAL_MS * np.exp(0.25 * rng.standard_normal(n_tracks))).astype(np.int32)
     gaps = np.diff(log.at)
-    told = (gaps >= _SHORTEST_GAP_S) & (gaps <= _LONGEST_GAP_S)
+    told = (gaps >= _MIN_GAP_S) & (gaps <= _MAX_GAP_S)
     seen = pd.Series(gaps[told]).groupby(log.track[:-1][told]).median()
     length[seen.index.to_numpy(np.int64)] = (seen.to_numpy(np.float64) * 1000).astype(np.int32)
     return length
@@ -253,8 +253,8 @@ def _release_days(rng: np.random.Generator, log: _Log, n_albums: int) -> list[st
     return [str(day) for day in days]
 
 
-def _listener(rng: np.random.Generator, world: World, log: _Log, user: str) -> Listener:
-    taste = Taste(_liking(rng, world, log), novelty=0.3, diligence=0.8, clusters=[])
+def _listener(rng: np.random.Generator, world: World, log: _Log, user: str) -> SandboxListener:
+    taste = HiddenTaste(_liking(rng, world, log), novelty=0.3, diligence=0.8, clusters=[])
     plays = PlayLog(
         at=log.at,
         track=log.track,
@@ -262,7 +262,7 @@ def _listener(rng: np.random.Generator, world: World, log: _Log, user: str) -> L
         skipped=np.zeros(len(log.at), dtype=np.bool_),
     )
     saved, loved = draw_library(rng, taste, plays)
-    return Listener(
+    return SandboxListener(
         name=user,
         spotify_id=identifiers.base62_id(SEED, "user", user).lower(),
         account_id=identifiers.base62_id(SEED, "account", user),

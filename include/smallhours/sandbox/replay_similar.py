@@ -11,7 +11,7 @@ _BLOCK = 500
 # Tags have more weight than the listener's sessions: other people's sessions, which would lead to
 # music new to this listener, are not in the log.
 _TAG_SHARE, _TOGETHER_SHARE = 0.7, 0.35
-_WEAKEST = 0.08
+_MIN_MATCH = 0.08
 # A list of similar tracks holds tracks of this many artists, with this many tracks each.
 _ARTISTS_PER_TRACK, _TRACKS_PER_ARTIST = 32, 3
 _NEIGHBOURS = 2
@@ -52,7 +52,7 @@ def listened_together(
         width = min(MAX_SIMILAR, n_artists - 1)
         best = np.argpartition(-block, width - 1, axis=1)[:, :width]
         match = np.take_along_axis(block, best, axis=1)
-        keep = match > _WEAKEST
+        keep = match > _MIN_MATCH
         row, place = np.nonzero(keep)
         rows.append((row + first).astype(np.int32))
         ids.append(best[row, place].astype(np.int32))

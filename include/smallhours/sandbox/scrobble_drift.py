@@ -12,7 +12,7 @@ import numpy as np
 
 from smallhours.sandbox.ragged import Bools, Ints, Longs
 
-_APART_S = 240
+_DUPLICATE_GAP_S = 240
 
 
 @dataclass(slots=True)
@@ -20,27 +20,27 @@ class ScrobbleDrift:
     """Scrobbles added to and deleted from one listener's history.
 
     Attributes:
-        came: (unix seconds, track) of scrobbles that were added.
-        went: number of deleted scrobbles by (unix seconds, track).
+        added: (unix seconds, track) of scrobbles that were added.
+        removed: number of deleted scrobbles by (unix seconds, track).
     """
 
-    came: list[tuple[int, int]] = field(default_factory=list)
-    went: Counter[tuple[int, int]] = field(default_factory=Counter)
+    added: list[tuple[int, int]] = field(default_factory=list)
+    removed: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     def apply(self, at: Longs, track: Ints) -> tuple[Longs, Ints]:
         """Return the history with added and without deleted scrobbles, in ascending time."""
-        if self.came:
-            at = np.concatenate([at, np.array([when for when, _ in self.came], np.int64)])
-            track = np.concatenate([track, np.array([what for _, what in self.came], np.int32)])
+        if self.added:
+            at = np.concatenate([at, np.array([when for when, _ in self.added], np.int64)])
+            track = np.concatenate([track, np.array([what for _, what in self.added], np.int32)])
             order = np.argsort(at, kind="stable")
             at, track = at[order], track[order]
-        if self.went:
+        if self.removed:
             kept = self._kept(at, track)
             at, track = at[kept], track[kept]
         return at, track
 
     def _kept(self, at: Longs, track: Ints) -> Bools:
-        left = Counter(self.went)
+        left = Counter(self.removed)
         kept = np.ones(len(at), dtype=np.bool_)
         times = np.array(sorted({when for when, _ in left}), np.int64)
         for row in np.flatnonzero(np.isin(at, times)).tolist():
@@ -50,20 +50,20 @@ class ScrobbleDrift:
                 kept[row] = False
         return kept
 
-    def arrive(self, before: int, count: int, seed: int, name: str, known: Ints) -> None:
+    def add_late(self, before: int, count: int, seed: int, name: str, known: Ints) -> None:
         """Add ``count`` late scrobbles of tracks in ``known``, at ``before`` and earlier."""
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(self.came)])
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(self.added)])
         tracks = rng.choice(known, count) if len(known) else np.zeros(count, np.int32)
-        self.came += [(before - n * _APART_S, int(what)) for n, what in enumerate(tracks)]
+        self.added += [(before - n * _DUPLICATE_GAP_S, int(what)) for n, what in enumerate(tracks)]
 
-    def vanish(self, before: int, count: int, at: Longs, track: Ints) -> None:
+    def delete_last(self, before: int, count: int, at: Longs, track: Ints) -> None:
         """Delete the last ``count`` scrobbles that began before ``before``."""
         for row in _last(before, count, at):
-            self.went[int(at[row]), int(track[row])] += 1
+            self.removed[int(at[row]), int(track[row])] += 1
 
-    def double(self, before: int, count: int, at: Longs, track: Ints) -> None:
+    def duplicate_last(self, before: int, count: int, at: Longs, track: Ints) -> None:
         """Duplicate the last ``count`` scrobbles that began before ``before``."""
-        self.came += [(int(at[row]), int(track[row])) for row in _last(before, count, at)]
+        self.added += [(int(at[row]), int(track[row])) for row in _last(before, count, at)]
 
 
 def _last(before: int, count: int, at: Longs) -> range:

@@ -51,7 +51,7 @@ def build_app(
     state: SandboxState,
     *,
     base_url: str | None = None,
-    advanced: Callable[[], None] | None = None,
+    on_advance: Callable[[], None] | None = None,
 ) -> Starlette:
     """Return every service of the sandbox as one ASGI application.
 
@@ -59,7 +59,7 @@ def build_app(
         state: the state it serves.
         base_url: scheme, host and port of every absolute address in an answer; None uses the
             address of the request.
-        advanced: called after the clock has moved.
+        on_advance: called after the clock has moved.
     """
     routes: list[BaseRoute] = [
         *lastfm_routes(state),
@@ -67,7 +67,7 @@ def build_app(
         *accounts_routes(state),
         *reccobeats_routes(state),
         *acousticbrainz_routes(state),
-        *admin_routes(state, advanced=advanced),
+        *admin_routes(state, on_advance=on_advance),
     ]
     return Starlette(
         routes=routes,
@@ -103,14 +103,14 @@ class SandboxServer:
         state: SandboxState,
         *,
         port: int = 0,
-        advanced: Callable[[], None] | None = None,
+        on_advance: Callable[[], None] | None = None,
     ) -> None:
         """Prepare to serve ``state`` on a port; 0 chooses a free one."""
         self.state = state
         self.url = ""
         self.on_request: Callable[[str, str], None] | None = None
         self._port = port
-        self._advanced = advanced
+        self._advanced = on_advance
         self._app: ASGIApp | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -176,7 +176,7 @@ class SandboxServer:
     def serve(self, state: SandboxState) -> None:
         """Serve another state from now on, at the same address: much cheaper than a new server."""
         self.state = state
-        self._app = build_app(state, base_url=self.url, advanced=self._advanced)
+        self._app = build_app(state, base_url=self.url, on_advance=self._advanced)
 
     async def _current(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._app is not None  # noqa: S101 - set before the server starts
@@ -262,12 +262,12 @@ def open_state(options: SandboxOptions) -> SandboxState:
     return SandboxState(world)
 
 
-def run(options: SandboxOptions, *, say: Callable[[str], Any] = print) -> None:
+def run(options: SandboxOptions, *, echo: Callable[[str], Any] = print) -> None:
     """Serve until SIGINT or SIGTERM, then save the state. Must be called from the main thread.
 
     Args:
         options: what to serve.
-        say: called with each line about where it listens and which credentials it accepts.
+        echo: called with each line about where it listens and which credentials it accepts.
 
     Raises:
         SandboxServerError: When the port is taken.
@@ -285,21 +285,21 @@ def run(options: SandboxOptions, *, say: Callable[[str], Any] = print) -> None:
         stop.set()
 
     before = {each: signal.signal(each, stopped) for each in (signal.SIGINT, signal.SIGTERM)}
-    server = SandboxServer(state, port=options.port, advanced=save)
+    server = SandboxServer(state, port=options.port, on_advance=save)
     try:
         with server:
-            for line in introduction(server):
-                say(line)
+            for line in startup_lines(server):
+                echo(line)
             while server.alive and not stop.wait(0.5):
                 pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         save()
-    say("The sandbox has stopped.")
+    echo("The sandbox has stopped.")
 
 
-def introduction(server: SandboxServer) -> list[str]:
+def startup_lines(server: SandboxServer) -> list[str]:
     """Return the lines to print about the sandbox's addresses and credentials."""
     world = server.state.world
     clock = datetime.fromtimestamp(server.state.now, UTC)

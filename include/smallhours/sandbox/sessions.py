@@ -14,7 +14,7 @@ MONTH = 30 * DAY
 MIXED, ONE_ARTIST, ALBUM = 0, 1, 2
 _MANNER_SHARE = (0.55, 0.15, 0.3)
 _MEAN_SESSION = 10.0
-_LONGEST_SESSION = 60
+_MAX_SESSION_PLAYS = 60
 # In the last days before the sandbox's present the listener is active: no holiday, a session at
 # least every other day.
 _PRESENT_DAYS = 21
@@ -71,7 +71,7 @@ def draw_sessions(
     start, day = start[inside], day[inside]
     order = np.argsort(start, kind="stable")
     start = start[order]
-    length = np.minimum(rng.geometric(1 / _MEAN_SESSION, len(start)), _LONGEST_SESSION)
+    length = np.minimum(rng.geometric(1 / _MEAN_SESSION, len(start)), _MAX_SESSION_PLAYS)
     month = (start - int(begins.timestamp())) // MONTH
     position = np.arange(int(month.max(initial=0)) + 1) / max(1, n_days * DAY / MONTH)
     shares = np.cumsum(strength_over_time(profile, position), axis=1)[month]

@@ -19,7 +19,7 @@ _CANDIDATES_PER_FAMILY = 2_500
 def similar_artists(rng: np.random.Generator, style: Floats, popularity: Doubles) -> Ragged:
     """Return up to 100 similar artists of each, by descending match (the best has 1)."""
     everyone = np.arange(len(style), dtype=np.int32)
-    pull = _pull(popularity)
+    pull = _popularity_bonus(popularity)
     width = max(1, min(MAX_SIMILAR, len(style) // 6))
     parts = [
         _nearest(rng, style, pull, everyone[first : first + _BLOCK], everyone, width)
@@ -48,7 +48,7 @@ def similar_tracks(
     """
     count = len(style)
     known = np.argsort(np.argsort(popularity)) >= 0.3 * count
-    pull = _pull(popularity)
+    pull = _popularity_bonus(popularity)
     favour = pull + 0.04 * rng.standard_normal(count).astype(np.float32)
     width = max(1, min(MAX_SIMILAR, count // 20))
     parts: list[tuple[Ints, Ints, Floats]] = []
@@ -64,7 +64,7 @@ def similar_tracks(
     return _assemble(parts, count, rng, drop_below=0.02)
 
 
-def _pull(popularity: Doubles) -> Floats:
+def _popularity_bonus(popularity: Doubles) -> Floats:
     logged = np.log(popularity)
     spread = logged.std() or 1.0
     pull: Floats = (_POPULARITY_PULL * (logged - logged.mean()) / spread).astype(np.float32)

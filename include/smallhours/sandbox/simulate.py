@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from smallhours.sandbox.ragged import Bools, Doubles, Ints, Longs
-from smallhours.sandbox.world import Listener, PlayLog, World
+from smallhours.sandbox.world import PlayLog, SandboxListener, World
 
 DAY = 86_400
 _RECENT_DAYS = 90
@@ -22,11 +22,11 @@ _PACE_DAYS = 60
 _MEAN_SESSION = 10.0
 _MAX_SESSIONS = 12
 _PLAYLIST_TRACKS = 22.0  # mean number of playlist tracks heard in a morning
-_HEARD_LATELY_DAYS = 3
+_RECENTLY_HEARD_DAYS = 3
 
 
 @dataclass(slots=True)
-class Day:
+class SimulatedDay:
     """The events of a day: plays, saved and loved tracks, and removals from playlists.
 
     Attributes:
@@ -64,7 +64,7 @@ def next_local_midnight(timezone: str, at: float) -> float:
     return (local_midnight(timezone, at) + timedelta(days=1)).timestamp()
 
 
-def day_rng(seed: int, listener: Listener, at: float) -> np.random.Generator:
+def day_rng(seed: int, listener: SandboxListener, at: float) -> np.random.Generator:
     """Return the generator of one listener's local day."""
     day = local_midnight(listener.timezone, at).toordinal()
     return np.random.default_rng([seed, zlib.crc32(listener.name.encode()), day])
@@ -72,12 +72,12 @@ def day_rng(seed: int, listener: Listener, at: float) -> np.random.Generator:
 
 def simulate_day(
     world: World,
-    listener: Listener,
+    listener: SandboxListener,
     start_uts: float,
     end_uts: float,
     playlists: Mapping[str, list[int]],
     rng: np.random.Generator,
-) -> Day:
+) -> SimulatedDay:
     """Simulate `start_uts` to `end_uts`, which must lie within one local day.
 
     On many mornings the listener goes through the last of `playlists`: tracks that the hidden
@@ -96,35 +96,37 @@ def simulate_day(
     midnight = int(local_midnight(listener.timezone, start_uts).timestamp())
     before = listener.plays.where(listener.play_at < midnight)
     sessions: list[_Session] = []
-    day = Day(PlayLog.empty())
+    day = SimulatedDay(PlayLog.empty())
     again: list[int] = []
     morning, evening = rng.spawn(2)
     if playlists and morning.random() < listener.taste.diligence:
         key = list(playlists)[-1]
-        heard = _heard_lately(listener, before, key, midnight)
+        heard = _recently_heard(listener, before, key, midnight)
         tracks = [track for track in playlists[key] if track not in heard]
         start = midnight + int(morning.uniform(6.8, 9.5) * 3_600)
-        session = _go_through(world, listener, tracks, morning, start, key, day, again)
+        session = _play_playlist(world, listener, tracks, morning, start, key, day, again)
         sessions.append(session)
-    sessions += _ordinary(world, listener, before, midnight, evening, again)
-    _lay_out(day, sessions, start_uts, end_uts, listener)
+    sessions += _ordinary_sessions(world, listener, before, midnight, evening, again)
+    _schedule_sessions(day, sessions, start_uts, end_uts, listener)
     return day
 
 
-def _heard_lately(listener: Listener, before: PlayLog, key: str, midnight: int) -> set[int]:
-    first = int(np.searchsorted(before.at, midnight - _HEARD_LATELY_DAYS * DAY))
+def _recently_heard(
+    listener: SandboxListener, before: PlayLog, key: str, midnight: int
+) -> set[int]:
+    first = int(np.searchsorted(before.at, midnight - _RECENTLY_HEARD_DAYS * DAY))
     recent = zip(before.at[first:].tolist(), before.track[first:].tolist(), strict=True)
     return {track for at, track in recent if listener.play_context.get(at) == key}
 
 
-def _go_through(
+def _play_playlist(
     world: World,
-    listener: Listener,
+    listener: SandboxListener,
     tracks: list[int],
     rng: np.random.Generator,
     start: int,
     key: str,
-    day: Day,
+    day: SimulatedDay,
     again: list[int],
 ) -> _Session:
     """Listen to a playlist from the top and react; reactions are dated when they happen."""
@@ -154,9 +156,9 @@ def _go_through(
     return session
 
 
-def _ordinary(
+def _ordinary_sessions(
     world: World,
-    listener: Listener,
+    listener: SandboxListener,
     before: PlayLog,
     midnight: int,
     rng: np.random.Generator,
@@ -167,7 +169,7 @@ def _ordinary(
     pace = int((before.at > since).sum()) / _PACE_DAYS
     count = min(int(rng.poisson(max(0.4, pace / _MEAN_SESSION))), _MAX_SESSIONS)
     starts = np.sort(_usual_starts(before, midnight, rng, count))
-    pools = _pools(world, listener, before, midnight)
+    pools = _play_sources(world, listener, before, midnight)
     sessions = []
     for number, start in enumerate(starts.tolist()):
         size = int(min(rng.geometric(1 / _MEAN_SESSION), 50))
@@ -194,8 +196,8 @@ def _usual_starts(before: PlayLog, midnight: int, rng: np.random.Generator, coun
     return shifted.astype(np.int64)
 
 
-def _pools(
-    world: World, listener: Listener, before: PlayLog, midnight: int
+def _play_sources(
+    world: World, listener: SandboxListener, before: PlayLog, midnight: int
 ) -> list[tuple[float, Ints, Doubles]]:
     """Return the sources of ordinary plays: (share, tracks, cumulative weights)."""
     liking = listener.taste.liking.astype(np.float64)
@@ -243,8 +245,12 @@ def _choose(
     return tracks
 
 
-def _lay_out(
-    day: Day, sessions: list[_Session], start_uts: float, end_uts: float, listener: Listener
+def _schedule_sessions(
+    day: SimulatedDay,
+    sessions: list[_Session],
+    start_uts: float,
+    end_uts: float,
+    listener: SandboxListener,
 ) -> None:
     """Place the sessions one after the other and keep plays that begin within the window."""
     last = int(listener.play_at[-1]) if len(listener.play_at) else -1

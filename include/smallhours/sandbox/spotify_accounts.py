@@ -65,7 +65,7 @@ READY_MADE_SCOPES = frozenset(
     }
 )
 
-_SEAL = b"smallhours sandbox"
+_SIGNING_KEY = b"smallhours sandbox"
 
 
 class TokenError(Exception):
@@ -129,7 +129,7 @@ class Accounts:
 
     def issue_code(self, grant: Grant, redirect_uri: str, challenge: str) -> str:
         """Return a single-use authorization code that is valid for ten minutes."""
-        code = _seal("AQ", {"n": next(self._serial), "u": grant.listener, "t": self.clock()})
+        code = _sign_token("AQ", {"n": next(self._serial), "u": grant.listener, "t": self.clock()})
         self._codes[code] = _Code(grant, redirect_uri, challenge, self.clock() + CODE_S)
         return code
 
@@ -159,7 +159,7 @@ class Accounts:
 
     def issue_refresh_token(self, grant: Grant) -> str:
         """Return a refresh token that ages from the current sandbox time."""
-        return _seal(
+        return _sign_token(
             "AQ",
             {
                 "k": "refresh",
@@ -188,7 +188,7 @@ class Accounts:
             if kind == "expired":
                 granted_at -= REFRESH_TOKEN_S + 1
         else:
-            fields = _unseal(token)
+            fields = _read_token(token)
             if fields is not None and fields.get("k") == "refresh":
                 grant = Grant(fields["u"], frozenset(fields["s"]), fields["p"])
                 granted_at = fields["t"]
@@ -202,7 +202,7 @@ class Accounts:
 
     def issue_access_token(self, grant: Grant, *, lifetime_s: float = ACCESS_TOKEN_S) -> str:
         """Return an access token for the Web API."""
-        return _seal(
+        return _sign_token(
             "BQ",
             {
                 "k": "access",
@@ -219,7 +219,7 @@ class Accounts:
         Raises:
             BadAccessToken: When it was never issued, or is an hour old.
         """
-        fields = _unseal(token)
+        fields = _read_token(token)
         if fields is None or fields.get("k") != "access":
             raise BadAccessToken("Invalid access token")
         if fields["e"] < self.clock() or fields["u"] in self.revoked:
@@ -277,12 +277,12 @@ def _b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _seal(prefix: str, fields: dict[str, Any]) -> str:
+def _sign_token(prefix: str, fields: dict[str, Any]) -> str:
     body = _b64(json.dumps(fields, separators=(",", ":")).encode())
     return f"{prefix}{body}.{_mac(body)}"
 
 
-def _unseal(token: str) -> dict[str, Any] | None:
+def _read_token(token: str) -> dict[str, Any] | None:
     body, _, mac = token[2:].partition(".")
     if not hmac.compare_digest(mac.encode(), _mac(body).encode()):
         return None
@@ -291,4 +291,4 @@ def _unseal(token: str) -> dict[str, Any] | None:
 
 
 def _mac(body: str) -> str:
-    return _b64(hmac.digest(_SEAL, body.encode(), "sha256")[:12])
+    return _b64(hmac.digest(_SIGNING_KEY, body.encode(), "sha256")[:12])

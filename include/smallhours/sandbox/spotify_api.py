@@ -12,12 +12,12 @@ from starlette.routing import Route
 
 from smallhours.sandbox.ragged import Ints
 from smallhours.sandbox.spotify_accounts import accounts_of
-from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, Json, page, reply, route
-from smallhours.sandbox.spotify_library import MyLibrary
+from smallhours.sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, page, reply, route
+from smallhours.sandbox.spotify_library import LibraryEndpoints
 from smallhours.sandbox.spotify_login import accounts_routes
-from smallhours.sandbox.spotify_me import MyListening
-from smallhours.sandbox.spotify_objects import Catalog
-from smallhours.sandbox.spotify_playlists import Playlists
+from smallhours.sandbox.spotify_me import ListeningEndpoints
+from smallhours.sandbox.spotify_objects import SpotifyCatalog
+from smallhours.sandbox.spotify_playlists import PlaylistEndpoints
 from smallhours.sandbox.spotify_search import CatalogSearch, parse_query
 from smallhours.sandbox.state import SandboxState
 
@@ -83,13 +83,13 @@ def spotify_routes(state: SandboxState, *, base_url: str | None = None) -> list[
         state: the sandbox.
         base_url: prefix of every `href` and `next`; None uses the address of the request.
     """
-    catalog = Catalog(state.world)
+    catalog = SpotifyCatalog(state.world)
     accounts = accounts_of(state)
     endpoints = [
         *CatalogEndpoints(catalog).endpoints(),
-        *MyListening(catalog).endpoints(),
-        *MyLibrary(catalog.track_index).endpoints(),
-        *Playlists(catalog).endpoints(),
+        *ListeningEndpoints(catalog).endpoints(),
+        *LibraryEndpoints(catalog.track_index).endpoints(),
+        *PlaylistEndpoints(catalog).endpoints(),
     ]
     routes = [route(endpoint, accounts, base_url=base_url) for endpoint in endpoints]
     # spotipy requests "me/" and "tracks/?ids="; Spotify accepts the slash.
@@ -114,7 +114,7 @@ def spotify_routes(state: SandboxState, *, base_url: str | None = None) -> list[
 class CatalogEndpoints:
     """Search and single lookups, which need no scope."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: SpotifyCatalog) -> None:
         self._catalog = catalog
 
     @cached_property
@@ -132,7 +132,7 @@ class CatalogEndpoints:
             Endpoint("GET", "/albums/{id}/tracks", self.album_tracks),
         ]
 
-    def search(self, call: Call) -> Response:
+    def search(self, call: ApiCall) -> Response:
         """Answer GET /search: at most 10 a page, at most 1,000 deep."""
         q = call.query.get("q", "").strip()
         if not q:
@@ -149,7 +149,7 @@ class CatalogEndpoints:
         offset = call.offset(SEARCH_OFFSET)
         return reply({f"{kind}s": self._found(call, q, kind, limit, offset) for kind in kinds})
 
-    def _found(self, call: Call, q: str, kind: str, limit: int, offset: int) -> Json:
+    def _found(self, call: ApiCall, q: str, kind: str, limit: int, offset: int) -> Json:
         query = parse_query(q)
         found: Ints | list[int] = []
         render: Callable[[int, str], Json] = self._catalog.simple_album
@@ -164,16 +164,16 @@ class CatalogEndpoints:
         items = [render(int(index), call.base) for index in found[offset : offset + limit]]
         return page(call, items, total=total, limit=limit, offset=offset)
 
-    def track(self, call: Call) -> Response:
+    def track(self, call: ApiCall) -> Response:
         """Answer GET /tracks/{id}."""
         index = self._index(call, self._catalog.track_index)
         return reply(self._catalog.track(index, call.base, market="market" in call.query))
 
-    def artist(self, call: Call) -> Response:
+    def artist(self, call: ApiCall) -> Response:
         """Answer GET /artists/{id}."""
         return reply(self._catalog.artist(self._index(call, self._catalog.artists.get), call.base))
 
-    def artist_albums(self, call: Call) -> Response:
+    def artist_albums(self, call: ApiCall) -> Response:
         """Answer GET /artists/{id}/albums: newest first, at most 10 a page."""
         index = self._index(call, self._catalog.artists.get)
         limit, offset = call.limit(5, maximum=SEARCH_LIMIT), call.offset()
@@ -184,7 +184,7 @@ class CatalogEndpoints:
         shown = albums[offset : offset + limit]
         return reply(page(call, shown, total=len(albums), limit=limit, offset=offset))
 
-    def album(self, call: Call) -> Response:
+    def album(self, call: ApiCall) -> Response:
         """Answer GET /albums/{id}, with its first 50 tracks."""
         index = self._index(call, self._catalog.albums.get)
         body = self._catalog.simple_album(index, call.base)
@@ -206,7 +206,7 @@ class CatalogEndpoints:
         }
         return reply(body)
 
-    def album_tracks(self, call: Call) -> Response:
+    def album_tracks(self, call: ApiCall) -> Response:
         """Answer GET /albums/{id}/tracks."""
         index = self._index(call, self._catalog.albums.get)
         limit, offset = call.limit(), call.offset()
@@ -218,7 +218,7 @@ class CatalogEndpoints:
         ]
         return reply(page(call, items, total=len(tracks), limit=limit, offset=offset))
 
-    def _index(self, call: Call, find: Callable[[str], int | None]) -> int:
+    def _index(self, call: ApiCall, find: Callable[[str], int | None]) -> int:
         """Return the index of the path's id.
 
         Raises:
@@ -233,9 +233,9 @@ class CatalogEndpoints:
         return index
 
 
-def _forbidden(_call: Call) -> Response:
+def _forbidden(_call: ApiCall) -> Response:
     raise ApiError(403, "Forbidden")
 
 
-def _unknown(_call: Call) -> Response:
+def _unknown(_call: ApiCall) -> Response:
     raise ApiError(404, "Service not found")

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from smallhours.sandbox.spotify_accounts import Accounts, BadAccessToken, Grant
 from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import Listener
+from smallhours.sandbox.world import SandboxListener
 
 Json = dict[str, Any]
 
@@ -34,7 +34,7 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One authorised call.
 
     Attributes:
@@ -58,7 +58,7 @@ class Call:
     url: str
 
     @property
-    def me(self) -> Listener:
+    def me(self) -> SandboxListener:
         """Return the listener whose token it is.
 
         Raises:
@@ -137,7 +137,7 @@ class Call:
         return f"{self.url}?{urlencode({k: v for k, v in query.items() if v is not None})}"
 
 
-Handler = Callable[[Call], Response]
+Handler = Callable[[ApiCall], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def empty(status: int = 200) -> Response:
     return Response(status_code=status)
 
 
-def page(call: Call, items: Sequence[Any], *, total: int, limit: int, offset: int) -> Json:
+def page(call: ApiCall, items: Sequence[Any], *, total: int, limit: int, offset: int) -> Json:
     """Wrap one page of `items` in Spotify's paging object, with absolute `next` and `previous`."""
     after = offset + limit
     return {
@@ -210,7 +210,7 @@ def route(
         with state.lock:
             state.count("spotify", f"{request.method} {endpoint.path}")
             try:
-                call = Call(
+                call = ApiCall(
                     state=state,
                     accounts=accounts,
                     grant=_authorise(accounts, request.headers.get("authorization", "")),

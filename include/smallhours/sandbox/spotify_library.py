@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from starlette.responses import Response
 
-from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, empty, reply
-from smallhours.sandbox.state import Playlist
+from smallhours.sandbox.spotify_http import ApiCall, ApiError, Endpoint, empty, reply
+from smallhours.sandbox.state import SandboxPlaylist
 
 MAX_URIS = 40
 
@@ -32,7 +32,7 @@ _READ = {
 }
 
 
-class MyLibrary:
+class LibraryEndpoints:
     """The endpoints that save, remove and look up library items by URI.
 
     Args:
@@ -50,11 +50,11 @@ class MyLibrary:
             Endpoint("DELETE", "/me/library", self.remove),
         ]
 
-    def contains(self, call: Call) -> Response:
+    def contains(self, call: ApiCall) -> Response:
         """Answer GET /me/library/contains: one boolean per URI, in order."""
         return reply([self._has(call, *uri) for uri in _uris(call, _READ)])
 
-    def save(self, call: Call) -> Response:
+    def save(self, call: ApiCall) -> Response:
         """Answer PUT /me/library."""
         for kind, key in _uris(call, _MODIFY):
             if kind == "track":
@@ -64,10 +64,10 @@ class MyLibrary:
             elif kind == "playlist" and (own := own_playlist(call, key)):
                 own.followed = True
             else:
-                _others(call).add(f"spotify:{kind}:{key}")
+                _other_uris(call).add(f"spotify:{kind}:{key}")
         return empty()
 
-    def remove(self, call: Call) -> Response:
+    def remove(self, call: ApiCall) -> Response:
         """Answer DELETE /me/library: removing one's own playlist is how it is deleted."""
         for kind, key in _uris(call, _MODIFY):
             if kind == "track":
@@ -77,10 +77,10 @@ class MyLibrary:
             elif kind == "playlist" and (own := own_playlist(call, key)):
                 own.followed = False
             else:
-                _others(call).discard(f"spotify:{kind}:{key}")
+                _other_uris(call).discard(f"spotify:{kind}:{key}")
         return empty()
 
-    def _has(self, call: Call, kind: str, key: str) -> bool:
+    def _has(self, call: ApiCall, kind: str, key: str) -> bool:
         if kind == "track":
             track = self._track_index(key)
             return track is not None and call.me.saved.get(track, call.state.now + 1) <= (
@@ -88,27 +88,27 @@ class MyLibrary:
             )
         if kind == "playlist" and (own := own_playlist(call, key)):
             return own.followed
-        return f"spotify:{kind}:{key}" in _others(call)
+        return f"spotify:{kind}:{key}" in _other_uris(call)
 
 
-def own_playlist(call: Call, playlist_id: str) -> Playlist | None:
+def own_playlist(call: ApiCall, playlist_id: str) -> SandboxPlaylist | None:
     """Return the playlist if it is the caller's own, else None."""
     playlist = call.state.playlists.get(playlist_id)
     return playlist if playlist is not None and playlist.owner == call.me.name else None
 
 
-def follows(call: Call, playlist: Playlist) -> bool:
+def in_library(call: ApiCall, playlist: SandboxPlaylist) -> bool:
     """Return whether a playlist is in the caller's library."""
     if playlist.owner == call.me.name:
         return playlist.followed
-    return f"spotify:playlist:{playlist.id}" in _others(call)
+    return f"spotify:playlist:{playlist.id}" in _other_uris(call)
 
 
-def _others(call: Call) -> set[str]:
+def _other_uris(call: ApiCall) -> set[str]:
     return call.accounts.library.setdefault(call.me.name, set())
 
 
-def _uris(call: Call, scopes: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+def _uris(call: ApiCall, scopes: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
     """Return (kind, id) of each URI of the query.
 
     Raises:

@@ -6,9 +6,9 @@ import numpy as np
 from starlette.responses import Response
 
 from smallhours.sandbox.ragged import Ints
-from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, Json, page, reply
-from smallhours.sandbox.spotify_objects import SITE, Catalog, timestamp, timestamp_ms
-from smallhours.sandbox.world import Listener, PlayLog
+from smallhours.sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, page, reply
+from smallhours.sandbox.spotify_objects import SITE, SpotifyCatalog, timestamp, timestamp_ms
+from smallhours.sandbox.world import PlayLog, SandboxListener
 
 # "approximately last 4 weeks", "approximately last 6 months", "about 1 year"
 # (https://developer.spotify.com/documentation/web-api/reference/get-users-top-artists-and-tracks)
@@ -22,10 +22,10 @@ RECENT_DEPTH = 50
 COUNTED_MS = 30_000
 
 
-class MyListening:
+class ListeningEndpoints:
     """The endpoints below /me that read played and saved tracks."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: SpotifyCatalog) -> None:
         self._catalog = catalog
         self._ranked: dict[tuple[str, str, str], tuple[float, int, list[int]]] = {}
 
@@ -44,19 +44,19 @@ class MyListening:
             ),
         ]
 
-    def profile(self, call: Call) -> Response:
+    def profile(self, call: ApiCall) -> Response:
         """Answer GET /me."""
         return reply(self._catalog.me(call.me, call.base))
 
-    def top_tracks(self, call: Call) -> Response:
+    def top_tracks(self, call: ApiCall) -> Response:
         """Answer GET /me/top/tracks: at most 99 deep."""
         return self._top(call, "tracks", self._catalog.track)
 
-    def top_artists(self, call: Call) -> Response:
+    def top_artists(self, call: ApiCall) -> Response:
         """Answer GET /me/top/artists: at most 99 deep."""
         return self._top(call, "artists", self._catalog.artist)
 
-    def saved_tracks(self, call: Call) -> Response:
+    def saved_tracks(self, call: ApiCall) -> Response:
         """Answer GET /me/tracks: newest first; entries hold `track`, unlike a playlist's `item`."""
         limit, offset = call.limit(), call.offset()
         saved = [(at, track) for track, at in call.me.saved.items() if at <= call.state.now]
@@ -67,7 +67,7 @@ class MyListening:
         ]
         return reply(page(call, items, total=len(saved), limit=limit, offset=offset))
 
-    def recently_played(self, call: Call) -> Response:
+    def recently_played(self, call: ApiCall) -> Response:
         """Answer GET /me/player/recently-played: the last 50 plays of 30 seconds or more."""
         limit = call.limit()
         after, before = _cursor(call, "after"), _cursor(call, "before")
@@ -84,7 +84,7 @@ class MyListening:
         return reply(self._cursor_page(call, chosen, limit, forward=after is not None))
 
     def _cursor_page(
-        self, call: Call, plays: list[tuple[int, int, int]], limit: int, *, forward: bool
+        self, call: ApiCall, plays: list[tuple[int, int, int]], limit: int, *, forward: bool
     ) -> Json:
         cursors, following = None, None
         if plays:
@@ -111,10 +111,10 @@ class MyListening:
             "href": call.address(limit=limit),
         }
 
-    def _track(self, call: Call, index: int) -> Json:
+    def _track(self, call: ApiCall, index: int) -> Json:
         return self._catalog.track(index, call.base, market="market" in call.query)
 
-    def _top(self, call: Call, kind: str, render: Callable[[int, str], Json]) -> Response:
+    def _top(self, call: ApiCall, kind: str, render: Callable[[int, str], Json]) -> Response:
         limit, offset = call.limit(minimum=0), call.offset()
         time_range = call.query.get("time_range", "medium_term")
         if time_range not in TIME_RANGES_S:
@@ -123,7 +123,9 @@ class MyListening:
         items = [render(index, call.base) for index in ranked[offset : offset + limit]]
         return reply(page(call, items, total=len(ranked), limit=limit, offset=offset))
 
-    def _ranking(self, call: Call, person: Listener, kind: str, time_range: str) -> list[int]:
+    def _ranking(
+        self, call: ApiCall, person: SandboxListener, kind: str, time_range: str
+    ) -> list[int]:
         plays = call.state.play_log(person.name)
         key = (person.name, kind, time_range)
         kept = self._ranked.get(key)
@@ -171,7 +173,7 @@ def recent_plays(plays: PlayLog) -> list[tuple[int, int, int]]:
     return rows
 
 
-def _cursor(call: Call, name: str) -> int | None:
+def _cursor(call: ApiCall, name: str) -> int | None:
     text = call.query.get(name)
     if text is None:
         return None
@@ -180,7 +182,7 @@ def _cursor(call: Call, name: str) -> int | None:
     return int(text)
 
 
-def _context(call: Call, playlist_id: str | None) -> Json | None:
+def _context(call: ApiCall, playlist_id: str | None) -> Json | None:
     if playlist_id is None:
         return None
     return {

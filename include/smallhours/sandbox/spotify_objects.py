@@ -14,14 +14,14 @@ import numpy as np
 
 from smallhours.sandbox.identifiers import base62_id
 from smallhours.sandbox.ragged import Ragged
-from smallhours.sandbox.world import Listener, World
+from smallhours.sandbox.world import SandboxListener, World
 
 Json = dict[str, Any]
 
 SITE = "https://open.spotify.com"
 
 
-class Catalog:
+class SpotifyCatalog:
     """Spotify's view of a world: lookups in both directions, and JSON for everything with an id.
 
     Attributes:
@@ -109,15 +109,15 @@ class Catalog:
         }
         return body
 
-    def user(self, person: Listener, base: str) -> Json:
+    def user(self, person: SandboxListener, base: str) -> Json:
         """Return a PlaylistUserObject."""
         return _item("user", person.spotify_id, base, path="users")
 
-    def owner(self, person: Listener, base: str) -> Json:
+    def owner(self, person: SandboxListener, base: str) -> Json:
         """Return a PlaylistOwnerObject."""
         return {**self.user(person, base), "display_name": person.display_name}
 
-    def me(self, person: Listener, base: str) -> Json:
+    def me(self, person: SandboxListener, base: str) -> Json:
         """Return a PrivateUserObject, with the fields that remain in 2026."""
         body = self.owner(person, base)
         return {**body, "account_id": person.account_id, "images": []}

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from starlette.responses import Response
 
-from smallhours.sandbox.faults import active
+from smallhours.sandbox.faults import active_fault
 from smallhours.sandbox.spotify_fields import select_fields
-from smallhours.sandbox.spotify_http import ApiError, Call, Endpoint, Json, empty, page, reply
-from smallhours.sandbox.spotify_library import follows
-from smallhours.sandbox.spotify_objects import SITE, Catalog, episode, local_track, timestamp
-from smallhours.sandbox.state import Playlist, PlaylistItem
+from smallhours.sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, empty, page, reply
+from smallhours.sandbox.spotify_library import in_library
+from smallhours.sandbox.spotify_objects import SITE, SpotifyCatalog, episode, local_track, timestamp
+from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem
 
 T = TypeVar("T")
 
@@ -25,10 +25,10 @@ _ITEM_URI = re.compile(r"spotify:(track|episode):([0-9A-Za-z]{22})")
 MAX_COVER = 256 * 1024
 
 
-class Playlists:
+class PlaylistEndpoints:
     """The playlist endpoints."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: SpotifyCatalog) -> None:
         self._catalog = catalog
 
     def endpoints(self) -> list[Endpoint]:
@@ -46,21 +46,23 @@ class Playlists:
             Endpoint("PUT", "/playlists/{id}/images", self.upload_cover, ("ugc-image-upload",)),
         ]
 
-    def mine(self, call: Call) -> Response:
+    def mine(self, call: ApiCall) -> Response:
         """Answer GET /me/playlists: own and followed ones, newest first."""
         limit, offset = call.limit(), call.offset()
-        found = [one for one in call.state.playlists.values() if follows(call, one)][::-1]
+        found = [one for one in call.state.playlists.values() if in_library(call, one)][::-1]
         items = [self.summary(call, one) for one in found[offset : offset + limit]]
         return reply(page(call, items, total=len(found), limit=limit, offset=offset))
 
-    def create(self, call: Call) -> Response:
+    def create(self, call: ApiCall) -> Response:
         """Answer POST /me/playlists: public by default."""
         details = _details(call.json_object())
         if not details.get("name"):
             raise ApiError(400, "Missing required field: name")
         public = details.get("public", True)
         _check_visibility(call, public=public, collaborative=details.get("collaborative", False))
-        if active(call.state, "public_anyway", service="spotify", route="POST /v1/me/playlists"):
+        if active_fault(
+            call.state, "public_anyway", service="spotify", route="POST /v1/me/playlists"
+        ):
             public = True
         made = call.state.create_playlist(
             call.me.name,
@@ -71,12 +73,12 @@ class Playlists:
         )
         return reply(self._full(call, made), 201)
 
-    def show(self, call: Call) -> Response:
+    def show(self, call: ApiCall) -> Response:
         """Answer GET /playlists/{id}: without `items` for callers who may not see the contents."""
         playlist = self._as_read(call)
         return reply(select_fields(self._full(call, playlist), call.query.get("fields")))
 
-    def change(self, call: Call) -> Response:
+    def change(self, call: ApiCall) -> Response:
         """Answer PUT /playlists/{id}: title, description, visibility."""
         playlist = self._own(call)
         details = _details(call.json_object())
@@ -90,7 +92,7 @@ class Playlists:
         playlist.touch()
         return empty()
 
-    def items(self, call: Call) -> Response:
+    def items(self, call: ApiCall) -> Response:
         """Answer GET /playlists/{id}/items: 403 for somebody else's playlist."""
         playlist = self._as_read(call)
         if not _may_see(call, playlist):
@@ -100,7 +102,7 @@ class Playlists:
         body = page(call, entries, total=len(playlist.items), limit=limit, offset=offset)
         return reply(select_fields(body, call.query.get("fields")))
 
-    def add(self, call: Call) -> Response:
+    def add(self, call: ApiCall) -> Response:
         """Answer POST /playlists/{id}/items: not idempotent; takes an object or a list of URIs."""
         playlist = self._own(call)
         body = call.json()
@@ -115,7 +117,7 @@ class Playlists:
         playlist.items[position:position] = done
         return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id}, 201)
 
-    def replace_or_reorder(self, call: Call) -> Response:
+    def replace_or_reorder(self, call: ApiCall) -> Response:
         """Answer PUT /playlists/{id}/items: `uris` replaces all, `range_start` moves a range."""
         playlist = self._own(call)
         body = call.json_object()
@@ -132,7 +134,7 @@ class Playlists:
             raise ApiError(400, "No uris provided")
         return reply({"snapshot_id": playlist.touch()})
 
-    def remove(self, call: Call) -> Response:
+    def remove(self, call: ApiCall) -> Response:
         """Answer DELETE /playlists/{id}/items: every occurrence, whatever `positions`."""
         playlist = self._own(call)
         body = call.json_object()
@@ -149,7 +151,7 @@ class Playlists:
         playlist.items = [item for item in playlist.items if item.uri not in done]
         return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id})
 
-    def upload_cover(self, call: Call) -> Response:
+    def upload_cover(self, call: ApiCall) -> Response:
         """Answer PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
         playlist = self._own(call)
         if len(call.body) > MAX_COVER:
@@ -163,7 +165,7 @@ class Playlists:
         playlist.cover = call.body.decode()
         return empty(202)
 
-    def summary(self, call: Call, playlist: Playlist) -> Json:
+    def summary(self, call: ApiCall, playlist: SandboxPlaylist) -> Json:
         """Return a SimplifiedPlaylistObject."""
         key = playlist.id
         return {
@@ -185,7 +187,7 @@ class Playlists:
             "uri": f"spotify:playlist:{key}",
         }
 
-    def _full(self, call: Call, playlist: Playlist) -> Json:
+    def _full(self, call: ApiCall, playlist: SandboxPlaylist) -> Json:
         body = {**self.summary(call, playlist), "followers": {"href": None, "total": 0}}
         del body["items"]
         if _may_see(call, playlist):
@@ -202,9 +204,11 @@ class Playlists:
             }
         return body
 
-    def _entries(self, call: Call, playlist: Playlist, limit: int, offset: int) -> list[Json]:
+    def _entries(
+        self, call: ApiCall, playlist: SandboxPlaylist, limit: int, offset: int
+    ) -> list[Json]:
         entries = [self._entry(call, item) for item in playlist.items[offset : offset + limit]]
-        fault = active(
+        fault = active_fault(
             call.state,
             "null_items",
             service="spotify",
@@ -215,7 +219,7 @@ class Playlists:
             entry.update(item=None, track=None)
         return entries
 
-    def _entry(self, call: Call, item: PlaylistItem) -> Json:
+    def _entry(self, call: ApiCall, item: SandboxPlaylistItem) -> Json:
         """Return a row: null for a track that no longer exists, no ids for a local file."""
         local = item.uri.startswith("spotify:local:")
         track: Json | None = None
@@ -235,7 +239,7 @@ class Playlists:
             "track": track,
         }
 
-    def _new_items(self, call: Call, uris: list[str]) -> list[PlaylistItem]:
+    def _new_items(self, call: ApiCall, uris: list[str]) -> list[SandboxPlaylistItem]:
         items = []
         for uri in uris:
             parts = _ITEM_URI.fullmatch(uri)
@@ -244,19 +248,19 @@ class Playlists:
             track = self._catalog.track_index(parts[2])
             if track is None and parts[1] == "track":
                 raise ApiError(400, "Payload contains a non-existing ID")
-            items.append(PlaylistItem(track, uri, call.state.now, call.me.spotify_id))
+            items.append(SandboxPlaylistItem(track, uri, call.state.now, call.me.spotify_id))
         return items
 
-    def _find(self, call: Call) -> Playlist:
+    def _find(self, call: ApiCall) -> SandboxPlaylist:
         playlist = call.state.playlists.get(call.path["id"])
         if playlist is None:
             raise ApiError(404, "Resource not found")
         return playlist
 
-    def _as_read(self, call: Call) -> Playlist:
+    def _as_read(self, call: ApiCall) -> SandboxPlaylist:
         """Return the playlist, or what it was before the last write where reads lag behind."""
         playlist = self._find(call)
-        stale = active(
+        stale = active_fault(
             call.state,
             "stale_reads",
             service="spotify",
@@ -265,7 +269,7 @@ class Playlists:
         )
         return playlist.former or playlist if stale else playlist
 
-    def _own(self, call: Call) -> Playlist:
+    def _own(self, call: ApiCall) -> SandboxPlaylist:
         playlist = self._find(call)
         if playlist.owner != call.me.name and not _collaborates(call, playlist):
             raise ApiError(403, "You cannot change a playlist you don't own.")
@@ -274,24 +278,24 @@ class Playlists:
         return playlist
 
 
-def _route(method: str, call: Call) -> str:
+def _route(method: str, call: ApiCall) -> str:
     return f"{method} {call.url.removeprefix(call.base)}"
 
 
-def _carried_out(call: Call, method: str, items: Sequence[T]) -> Sequence[T]:
+def _carried_out(call: ApiCall, method: str, items: Sequence[T]) -> Sequence[T]:
     """Return those items of a write that are done: all, unless a fault says otherwise."""
     route, user = _route(method, call), call.me.name
-    if active(call.state, "ignored_write", service="spotify", route=route, user=user):
+    if active_fault(call.state, "ignored_write", service="spotify", route=route, user=user):
         return items[:0]
-    partial = active(call.state, "partial_write", service="spotify", route=route, user=user)
+    partial = active_fault(call.state, "partial_write", service="spotify", route=route, user=user)
     return items[: partial.count] if partial else items
 
 
-def _collaborates(call: Call, playlist: Playlist) -> bool:
-    return playlist.collaborative and follows(call, playlist)
+def _collaborates(call: ApiCall, playlist: SandboxPlaylist) -> bool:
+    return playlist.collaborative and in_library(call, playlist)
 
 
-def _may_see(call: Call, playlist: Playlist) -> bool:
+def _may_see(call: ApiCall, playlist: SandboxPlaylist) -> bool:
     if call.grant.listener is None:
         return False
     return playlist.owner == call.me.name or _collaborates(call, playlist)
@@ -315,13 +319,13 @@ def _details(body: Json) -> Json:
     return details
 
 
-def _check_visibility(call: Call, *, public: bool, collaborative: bool) -> None:
+def _check_visibility(call: ApiCall, *, public: bool, collaborative: bool) -> None:
     call.require(f"playlist-modify-{'public' if public else 'private'}")
     if public and collaborative:
         raise ApiError(400, "A collaborative playlist can't be public")
 
 
-def _uris(call: Call, body: Json, *, allow_none: bool = False) -> list[str]:
+def _uris(call: ApiCall, body: Json, *, allow_none: bool = False) -> list[str]:
     """Return the URIs of the query or, when there are none, of the body."""
     uris: Any = body.get("uris")
     if "uris" in call.query:
@@ -335,7 +339,7 @@ def _uris(call: Call, body: Json, *, allow_none: bool = False) -> list[str]:
     return uris
 
 
-def _range(playlist: Playlist, body: Json) -> tuple[int, int, int]:
+def _range(playlist: SandboxPlaylist, body: Json) -> tuple[int, int, int]:
     """Return start, length and target of a move.
 
     Raises:
@@ -350,7 +354,7 @@ def _range(playlist: Playlist, body: Json) -> tuple[int, int, int]:
     return start, length, before
 
 
-def _reorder(playlist: Playlist, start: int, length: int, before: int) -> None:
+def _reorder(playlist: SandboxPlaylist, start: int, length: int, before: int) -> None:
     if start <= before <= start + length:
         return
     moved = playlist.items[start : start + length]
@@ -369,7 +373,7 @@ def _integer(body: Json, name: str, in_query: str | None, default: int) -> int:
         raise ApiError(400, f"Invalid value for field: {name}") from None
 
 
-def _check_snapshot(playlist: Playlist, snapshot_id: object) -> None:
+def _check_snapshot(playlist: SandboxPlaylist, snapshot_id: object) -> None:
     """Accept the current and every earlier snapshot of this playlist.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 from smallhours.sandbox.ragged import Bools, Doubles, Floats, Ints
 from smallhours.sandbox.world import World
 
-ENOUGH = 0.6
+MIN_COVERAGE = 0.6
 PREFIX_WORDS = 50
 
 _FIELD = re.compile(r"\b(track|artist|album|year|isrc|upc|genre|tag):", re.IGNORECASE)
@@ -45,7 +45,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SearchQuery:
     """A parsed query.
 
     Attributes:
@@ -57,7 +57,7 @@ class Query:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def parse_query(q: str) -> Query:
+def parse_query(q: str) -> SearchQuery:
     """Split a query into free words and filters, whose values may be quoted or unquoted.
 
     >>> parse_query('doxy track:"Night Bus" artist:Miles Davis').fields
@@ -74,7 +74,7 @@ def parse_query(q: str) -> Query:
             value, _, rest = value[1:].rpartition('"')
             free.append(rest)
         fields[mark[1].casefold()] = value.strip('" ')
-    return Query(words(" ".join(free)), fields)
+    return SearchQuery(words(" ".join(free)), fields)
 
 
 class WordIndex:
@@ -154,7 +154,7 @@ class CatalogSearch:
         np.add.at(popularity, world.track_album, world.track_popularity)
         self._album_rank = _rank(popularity)
 
-    def tracks(self, query: Query) -> Ints:
+    def tracks(self, query: SearchQuery) -> Ints:
         """Return track indices, best match first."""
         world, asked = self._world, query.fields
         kept = np.ones(world.n_tracks, dtype=np.bool_)
@@ -170,30 +170,30 @@ class CatalogSearch:
         if "track" in asked:
             title = words(asked["track"])
             coverage = self._titles.coverage(title)
-            kept &= coverage >= ENOUGH
+            kept &= coverage >= MIN_COVERAGE
             score = score + coverage + 0.25 * self._titles.tightness(title)
         if "artist" in asked:
             name = words(asked["artist"])
             match = self._artists.coverage(name) + 0.25 * self._artists.tightness(name)
             coverage = self._of_artist(match)
-            kept &= coverage >= ENOUGH
+            kept &= coverage >= MIN_COVERAGE
             score = score + coverage
         if "album" in asked:
             coverage = self._albums.coverage(words(asked["album"]))[world.track_album]
-            kept &= coverage >= ENOUGH
+            kept &= coverage >= MIN_COVERAGE
             score = score + coverage
         if query.text:
             coverage = self._anywhere(query.text)
-            kept &= coverage >= ENOUGH
+            kept &= coverage >= MIN_COVERAGE
             score = score + coverage + 0.25 * self._titles.tightness(query.text)
         return _ranked(score, kept)
 
-    def artists(self, query: Query) -> Ints:
+    def artists(self, query: SearchQuery) -> Ints:
         """Return artist indices, best match first."""
         name = [*query.text, *words(query.fields.get("artist", ""))]
         return self._ranked_names(self._artists, name, query, self._artist_rank)
 
-    def albums(self, query: Query) -> Ints:
+    def albums(self, query: SearchQuery) -> Ints:
         """Return album indices, best match first."""
         asked = query.fields
         if {"track", "isrc", "upc", "genre", "tag"} & set(asked):
@@ -204,7 +204,7 @@ class CatalogSearch:
             kept &= self._in_years(asked["year"])
         if "artist" in asked:
             by = self._artists.coverage(words(asked["artist"]))[self._world.album_artist]
-            kept &= by >= ENOUGH
+            kept &= by >= MIN_COVERAGE
             score = score + by
         title = [*query.text, *words(asked.get("album", ""))]
         if title:
@@ -214,15 +214,19 @@ class CatalogSearch:
                 either |= self._artists.hits(word)[self._world.album_artist]
                 both += self._weight(word) * either
             both /= np.float32(sum(map(self._weight, dict.fromkeys(title))))
-            kept &= both >= ENOUGH
+            kept &= both >= MIN_COVERAGE
             score = score + both + 0.25 * self._albums.tightness(title)
         return _ranked(score, kept)
 
-    def _ranked_names(self, index: WordIndex, name: list[str], query: Query, rank: Floats) -> Ints:
+    def _ranked_names(
+        self, index: WordIndex, name: list[str], query: SearchQuery, rank: Floats
+    ) -> Ints:
         if not name or set(query.fields) - {"artist"}:
             return np.zeros(0, dtype=np.int32)
         coverage = index.coverage(name)
-        return _ranked(coverage + 0.25 * index.tightness(name) + 0.05 * rank, coverage >= ENOUGH)
+        return _ranked(
+            coverage + 0.25 * index.tightness(name) + 0.05 * rank, coverage >= MIN_COVERAGE
+        )
 
     def _anywhere(self, asked: list[str]) -> Floats:
         """Return the covered share of free words, found anywhere in title, artists or album."""

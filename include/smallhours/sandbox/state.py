@@ -17,7 +17,7 @@ import numpy as np
 
 from smallhours.sandbox.identifiers import base62_id
 from smallhours.sandbox.simulate import day_rng, next_local_midnight, simulate_day
-from smallhours.sandbox.world import Listener, PlayLog, World
+from smallhours.sandbox.world import PlayLog, SandboxListener, World
 
 STATE_FORMAT = 1
 
@@ -27,7 +27,7 @@ class SandboxStateError(ValueError):
 
 
 @dataclass(slots=True)
-class PlaylistItem:
+class SandboxPlaylistItem:
     """One row of a playlist.
 
     Attributes:
@@ -44,7 +44,7 @@ class PlaylistItem:
 
 
 @dataclass(slots=True)
-class Playlist:
+class SandboxPlaylist:
     """A playlist in an account.
 
     Attributes:
@@ -70,12 +70,12 @@ class Playlist:
     public: bool
     collaborative: bool
     snapshot_id: str
-    items: list[PlaylistItem] = field(default_factory=list)
+    items: list[SandboxPlaylistItem] = field(default_factory=list)
     by_app: bool = True
     followed: bool = True
     revision: int = 0
     cover: str = ""
-    former: "Playlist | None" = None
+    former: "SandboxPlaylist | None" = None
 
     def remember(self) -> None:
         """Keep the playlist as it is now, before a write, for reads that lag behind."""
@@ -115,7 +115,7 @@ class SandboxState:
             world, listeners={name: person.copy() for name, person in world.listeners.items()}
         )
         self.now = world.ends.timestamp()
-        self.playlists: dict[str, Playlist] = {}
+        self.playlists: dict[str, SandboxPlaylist] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
         self.subscriber: dict[str, str | None] = {}
         self._base = {name: len(person.play_at) for name, person in world.listeners.items()}
@@ -127,7 +127,7 @@ class SandboxState:
 
     # -- reads of the services ----------------------------------------------------------------
 
-    def listener(self, name: str) -> Listener | None:
+    def listener(self, name: str) -> SandboxListener | None:
         """Return a listener by name or Spotify id, ignoring case."""
         wanted = name.casefold()
         for person in self.world.listeners.values():
@@ -178,17 +178,19 @@ class SandboxState:
         public: bool = True,
         collaborative: bool = False,
         by_app: bool = True,
-    ) -> Playlist:
+    ) -> SandboxPlaylist:
         """Create an empty playlist with an id that depends only on earlier events."""
         with self.lock:
             key = base62_id(self.world.seed, "playlist", f"{owner}|{len(self.playlists)}")
-            made = Playlist(key, owner, name, description, public, collaborative, "", by_app=by_app)
+            made = SandboxPlaylist(
+                key, owner, name, description, public, collaborative, "", by_app=by_app
+            )
             made.touch()
             self.playlists[key] = made
             return made
 
     def add_items(
-        self, playlist: Playlist, tracks: list[int], *, added_at: float | None = None
+        self, playlist: SandboxPlaylist, tracks: list[int], *, added_at: float | None = None
     ) -> str:
         """Append tracks of the world as the owner and return the new snapshot id."""
         with self.lock:
@@ -196,7 +198,7 @@ class SandboxState:
             for track in tracks:
                 uri = f"spotify:track:{self.world.track_spotify_id[track]}"
                 when = self.now if added_at is None else added_at
-                playlist.items.append(PlaylistItem(track, uri, when, person.spotify_id))
+                playlist.items.append(SandboxPlaylistItem(track, uri, when, person.spotify_id))
             return playlist.touch()
 
     # -- time ---------------------------------------------------------------------------------
@@ -225,7 +227,7 @@ class SandboxState:
                 start = self.now
                 while start < until:
                     end = min(until, next_local_midnight(person.timezone, start))
-                    happened[name].update(self._live(person, start, end))
+                    happened[name].update(self._simulate_listener(person, start, end))
                     start = end
             days = (until - self.now) / 86_400
             self.now = until
@@ -235,7 +237,9 @@ class SandboxState:
                 "listeners": {name: dict(counts) for name, counts in happened.items()},
             }
 
-    def _live(self, person: Listener, start: float, end: float) -> Mapping[str, int]:
+    def _simulate_listener(
+        self, person: SandboxListener, start: float, end: float
+    ) -> Mapping[str, int]:
         mine = {
             key: [item.track for item in playlist.items if item.track is not None]
             for key, playlist in self.playlists.items()
@@ -332,8 +336,8 @@ class SandboxState:
         state.subscriber = account.get("subscriber", {})
         state.playlists = {}
         for row in account["playlists"]:
-            items = [PlaylistItem(**item) for item in row.pop("items")]
-            playlist = Playlist(**row, items=items)
+            items = [SandboxPlaylistItem(**item) for item in row.pop("items")]
+            playlist = SandboxPlaylist(**row, items=items)
             state.playlists[playlist.id] = playlist
         for name, person in state.world.listeners.items():
             kept = account["listeners"][name]

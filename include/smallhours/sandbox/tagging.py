@@ -10,7 +10,7 @@ import numpy as np
 from smallhours.sandbox.discography import Artists, Discography
 from smallhours.sandbox.genres import GenreTree, load_words
 from smallhours.sandbox.ragged import Bools, Doubles, Ints, Ragged
-from smallhours.sandbox.vocabulary import Core, Vocabulary
+from smallhours.sandbox.vocabulary import CoreVocabulary, Vocabulary
 
 TRACK_TAGGED_SHARE = 0.5
 UNTAGGED_ARTIST_SHARE = 0.05
@@ -19,7 +19,7 @@ _ARTIST_TAGS_MEAN, _TRACK_TAGS_MEAN = 17.0, 17.0
 _MAX_TAGS = 100  # maximum of artist.getTopTags and track.getTopTags
 
 
-def _mood_strength(core: Core, scores: Doubles) -> Doubles:
+def _mood_strength(core: CoreVocabulary, scores: Doubles) -> Doubles:
     """Return the fit of each mood word, (rows, words): a soft step at 0.8 standard deviations."""
     along = scores @ core.mood
     strength: Doubles = core.mood_use / (1 + np.exp(-3.0 * (along - 0.8)))
@@ -27,7 +27,7 @@ def _mood_strength(core: Core, scores: Doubles) -> Doubles:
 
 
 def artist_strengths(
-    rng: np.random.Generator, core: Core, artists: Artists, scores: Doubles
+    rng: np.random.Generator, core: CoreVocabulary, artists: Artists, scores: Doubles
 ) -> tuple[Doubles, Ints]:
     """Return expected tag strengths, (artists, core words), and each artist's nationality word."""
     count = len(artists.names)
@@ -50,7 +50,7 @@ def artist_strengths(
     return strength, nation
 
 
-def _fame_counts(rng: np.random.Generator, weight: Doubles, mean: float) -> Ints:
+def _tag_counts(rng: np.random.Generator, weight: Doubles, mean: float) -> Ints:
     """Return the number of tags of each row: few for obscure, many for popular ones."""
     rank = np.argsort(np.argsort(weight)) / max(1, len(weight) - 1)
     size = np.exp(2.2 * rank + 0.45 * rng.standard_normal(len(weight)))
@@ -58,8 +58,8 @@ def _fame_counts(rng: np.random.Generator, weight: Doubles, mean: float) -> Ints
     return np.clip(np.round(size), 1, _MAX_TAGS - 12).astype(np.int32)
 
 
-def _pick(
-    rng: np.random.Generator, core: Core, strength: Doubles, counts: Ints, sigma: float
+def _strongest_tags(
+    rng: np.random.Generator, core: CoreVocabulary, strength: Doubles, counts: Ints, sigma: float
 ) -> tuple[Ints, Ints, Doubles]:
     """Return (row, word, strength) triplets: the `counts` strongest of each row after noise."""
     noisy = np.log(strength) + sigma * rng.standard_normal(strength.shape)
@@ -78,7 +78,7 @@ def _pick(
     return rows[first].astype(np.int32), words[first], np.exp(found[first])
 
 
-def _to_counts(rows: Ints, words: Ints, strength: Doubles, n_rows: int) -> Ragged:
+def _scaled_counts(rows: Ints, words: Ints, strength: Doubles, n_rows: int) -> Ragged:
     """Scale each row so that its strongest tag has a count of 100, as on Last.fm."""
     top = np.zeros(n_rows)
     np.maximum.at(top, rows, strength)
@@ -89,28 +89,28 @@ def _to_counts(rows: Ints, words: Ints, strength: Doubles, n_rows: int) -> Ragge
 def tag_artists(
     rng: np.random.Generator,
     tree: GenreTree,
-    core: Core,
+    core: CoreVocabulary,
     artists: Artists,
     strength: Doubles,
     nation: Ints,
 ) -> tuple[Ragged, Vocabulary]:
     """Tag the artists: core words by strength, then the long tail."""
     count = len(artists.names)
-    counts = _fame_counts(rng, artists.popularity, _ARTIST_TAGS_MEAN)
+    counts = _tag_counts(rng, artists.popularity, _ARTIST_TAGS_MEAN)
     counts[rng.random(count) < UNTAGGED_ARTIST_SHARE] = 0
-    rows, words, values = _pick(rng, core, strength, counts, sigma=0.75)
+    rows, words, values = _strongest_tags(rng, core, strength, counts, sigma=0.75)
     vocabulary = Vocabulary(core)
     tail = _long_tail(rng, tree, core, artists, nation, counts, vocabulary)
     rows = np.concatenate([rows, tail[0]])
     words = np.concatenate([words, tail[1]])
     values = np.concatenate([values, tail[2]])
-    return _to_counts(rows, words, values, count), vocabulary
+    return _scaled_counts(rows, words, values, count), vocabulary
 
 
 def _long_tail(
     rng: np.random.Generator,
     tree: GenreTree,
-    core: Core,
+    core: CoreVocabulary,
     artists: Artists,
     nation: Ints,
     counts: Ints,
@@ -149,7 +149,7 @@ def _long_tail(
 
 def tag_tracks(
     rng: np.random.Generator,
-    core: Core,
+    core: CoreVocabulary,
     made: Discography,
     strength: Doubles,
     scores: Doubles,
@@ -161,7 +161,7 @@ def tag_tracks(
     chance = np.clip(0.5 + 1.1 * (fame - 0.5), 0.03, 0.97)
     tagged: Bools = rng.random(count) < chance
     chosen = np.flatnonzero(tagged)
-    sizes = _fame_counts(rng, popularity[chosen], _TRACK_TAGS_MEAN)
+    sizes = _tag_counts(rng, popularity[chosen], _TRACK_TAGS_MEAN)
     artist, version = np.asarray(made.artist), made.version
     parts: list[tuple[Ints, Ints, Doubles]] = []
     for first in range(0, len(chosen), 4_000):
@@ -173,9 +173,11 @@ def tag_tracks(
             word = core.version_words.get(version[track])
             if word is not None:
                 wanted[place, word] = 0.9
-        rows, words, values = _pick(rng, core, wanted, sizes[first : first + 4_000], sigma=0.8)
+        rows, words, values = _strongest_tags(
+            rng, core, wanted, sizes[first : first + 4_000], sigma=0.8
+        )
         parts.append((block[rows].astype(np.int32), words, values))
     if not parts:
         return Ragged.empty(count, np.uint8)
     rows, words, values = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _to_counts(rows, words, values, count)
+    return _scaled_counts(rows, words, values, count)

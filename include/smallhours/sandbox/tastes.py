@@ -7,7 +7,7 @@ import numpy as np
 
 from smallhours.sandbox.genres import GenreTree
 from smallhours.sandbox.ragged import Doubles, Floats
-from smallhours.sandbox.world import Taste
+from smallhours.sandbox.world import HiddenTaste
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def cluster_centres(
 
 def draw_taste(
     rng: np.random.Generator, profile: Profile, centres: Floats, track_style: Floats
-) -> Taste:
+) -> HiddenTaste:
     """Turn closeness to the sides of a taste, as they are at the end, into liking.
 
     About one track in six of the whole world has a liking above 0.5.
@@ -164,7 +164,7 @@ def draw_taste(
     spread = max(float(best.std()), 1e-6)
     logit = 2.6 * (best - bar) / spread + 0.6 * rng.standard_normal(len(best))
     liking = (1 / (1 + np.exp(-logit))).astype(np.float32)
-    return Taste(
+    return HiddenTaste(
         liking=liking,
         novelty=profile.novelty,
         diligence=profile.diligence,

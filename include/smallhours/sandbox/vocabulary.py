@@ -74,7 +74,7 @@ _MOODS: dict[str, tuple[tuple[float, ...], float]] = {
 
 
 @dataclass(slots=True)
-class Core:
+class CoreVocabulary:
     """The core vocabulary: all words that are not specific to one artist.
 
     Attributes:
@@ -104,7 +104,7 @@ class Core:
     version_words: dict[str, int]
 
 
-def build_core(tree: GenreTree) -> Core:
+def build_core(tree: GenreTree) -> CoreVocabulary:
     """Collect the core vocabulary from the genre tree and the word lists."""
     words = load_words()
     index: dict[str, int] = {}
@@ -133,7 +133,7 @@ def build_core(tree: GenreTree) -> Core:
     noise = np.full(count, 1e-6)
     noise[list(noise_words)] = list(noise_words.values())
     folded: dict[str, int] = {}
-    return Core(
+    return CoreVocabulary(
         words=list(index),
         folded=np.asarray(
             [folded.setdefault(text.casefold(), len(folded)) for text in index], dtype=np.int32
@@ -169,7 +169,7 @@ def _genre_links(tree: GenreTree) -> list[tuple[int, str, float]]:
 class Vocabulary:
     """The world's tags: the core words and those added for single artists."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: CoreVocabulary) -> None:
         """Start with the core words."""
         self.words = list(core.words)
         self._index = {text: number for number, text in enumerate(self.words)}

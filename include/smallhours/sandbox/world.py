@@ -28,7 +28,7 @@ VERSIONS = ("", "remaster", "live", "remix", "acoustic", "instrumental", "demo",
 # Last.fm's rule for a scrobble (https://www.last.fm/api/scrobbling): longer than 30 seconds and
 # played for half of its length or four minutes, whichever comes first.
 SCROBBLE_MIN_MS = 30_000
-SCROBBLE_ENOUGH_MS = 240_000
+SCROBBLE_MAX_REQUIRED_MS = 240_000
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class PlayLog:
 
 
 @dataclass(slots=True)
-class Taste:
+class HiddenTaste:
     """A listener's preferences: hidden from every API, open to tests.
 
     Attributes:
@@ -79,7 +79,7 @@ class Taste:
 
 
 @dataclass(slots=True)
-class Listener:
+class SandboxListener:
     """One account on both services, with all plays.
 
     Attributes:
@@ -113,7 +113,7 @@ class Listener:
     saved: dict[int, int]
     loved: dict[int, int]
     own_playlists: list[tuple[str, list[int]]]
-    taste: Taste
+    taste: HiddenTaste
     play_context: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -134,9 +134,9 @@ class Listener:
         self.play_ms = np.concatenate([self.play_ms, plays.ms])
         self.play_skipped = np.concatenate([self.play_skipped, plays.skipped])
 
-    def copy(self) -> "Listener":
+    def copy(self) -> "SandboxListener":
         """Return a listener whose library and log can change without affecting this one."""
-        return Listener(
+        return SandboxListener(
             self.name,
             self.spotify_id,
             self.account_id,
@@ -156,7 +156,7 @@ class Listener:
 
 
 @dataclass(slots=True)
-class Lookup:
+class NameLookup:
     """Case-insensitive lookups from a name to an index, and from a tag to its members."""
 
     artist: dict[str, int]
@@ -235,8 +235,8 @@ class World:
     track_similar: Ragged
     track_popularity: Doubles
     track_features: Floats
-    listeners: dict[str, Listener]
-    _lookup: Lookup | None = field(default=None, repr=False, compare=False)
+    listeners: dict[str, SandboxListener]
+    _lookup: NameLookup | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_artists(self) -> int:
@@ -249,7 +249,7 @@ class World:
         return len(self.track_title)
 
     @property
-    def lookup(self) -> Lookup:
+    def lookup(self) -> NameLookup:
         """Return the name lookups, built on first use."""
         if self._lookup is None:
             self._lookup = _build_lookup(self)
@@ -283,10 +283,10 @@ class World:
     def scrobbled(self, plays: PlayLog) -> PlayLog:
         """Return the plays that count on Last.fm, by its own rule."""
         length = self.track_duration_ms[plays.track]
-        enough = np.minimum(length // 2, SCROBBLE_ENOUGH_MS)
+        enough = np.minimum(length // 2, SCROBBLE_MAX_REQUIRED_MS)
         return plays.where((length > SCROBBLE_MIN_MS) & (plays.ms >= enough))
 
-    def scrobbles(self, listener: Listener | str) -> PlayLog:
+    def scrobbles(self, listener: SandboxListener | str) -> PlayLog:
         """Return a listener's scrobbles on Last.fm, oldest first."""
         person = self.listeners[listener] if isinstance(listener, str) else listener
         return self.scrobbled(person.plays)
@@ -308,7 +308,7 @@ def _no_bools() -> Bools:
     return np.zeros(0, dtype=np.bool_)
 
 
-def _build_lookup(world: World) -> Lookup:
+def _build_lookup(world: World) -> NameLookup:
     by_artist = Ragged.from_triplets(
         world.track_artist,
         np.arange(world.n_tracks, dtype=np.int32),
@@ -331,7 +331,7 @@ def _build_lookup(world: World) -> Lookup:
     for index in order:
         if world.track_isrc[index]:
             isrc.setdefault(world.track_isrc[index], []).append(index)
-    return Lookup(
+    return NameLookup(
         artist=artist,
         track=track,
         tag=tag,

@@ -22,12 +22,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from smallhours.services.json_reply import Json
-from smallhours.services.open_service import Features, OpenService
+from smallhours.services.json_cursor import JsonCursor
+from smallhours.services.keyless_client import Features, KeylessClient
 
 SERVICE: Final = "AcousticBrainz"
 # "You can specify up to 25 MBIDs in a request", says its documentation.
-MOST_IDS: Final = 25
+MAX_IDS: Final = 25
 LEVELS: Final = ("low-level", "high-level")
 FEATURES: Final = (
     "danceability",
@@ -64,7 +64,7 @@ SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 _MBID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class AcousticbrainzClient(OpenService):
+class AcousticbrainzClient(KeylessClient):
     """AcousticBrainz' API."""
 
     service = SERVICE
@@ -92,10 +92,10 @@ class AcousticbrainzClient(OpenService):
         wanted = sorted({mbid for mbid in given.values() if _MBID.fullmatch(mbid)})
         found: Features = {}
         for level in LEVELS:
-            answers = self.features_at(
+            answers = self.fetch_features(
                 level,
                 wanted,
-                most=MOST_IDS,
+                most=MAX_IDS,
                 params=lambda batch, level=level: _query(level, batch),  # type: ignore[misc]
                 parse=lambda reply, batch, level=level: parse_documents(reply, level, batch),  # type: ignore[misc]
             )
@@ -111,7 +111,7 @@ def _query(level: str, batch: Sequence[str]) -> dict[str, str]:
     return query
 
 
-def parse_documents(reply: Json, level: str, asked: Sequence[str]) -> Features:
+def parse_documents(reply: JsonCursor, level: str, asked: Sequence[str]) -> Features:
     """Return the features in a bulk reply, by the id that was asked for.
 
     A recording may have been submitted several times; the first submission is what a reply
@@ -131,7 +131,7 @@ def parse_documents(reply: Json, level: str, asked: Sequence[str]) -> Features:
     return found
 
 
-def _low_level(document: Json) -> dict[str, float]:
+def _low_level(document: JsonCursor) -> dict[str, float]:
     features: dict[str, float] = {}
     gain = _within(document, "metadata", "audio_properties", "replay_gain")
     if not gain.absent:
@@ -147,7 +147,7 @@ def _low_level(document: Json) -> dict[str, float]:
     return features
 
 
-def _high_level(document: Json) -> dict[str, float]:
+def _high_level(document: JsonCursor) -> dict[str, float]:
     features: dict[str, float] = {}
     for verdict, yes, name in CLASSES:
         chance = _within(document, "highlevel", verdict, "all", yes)
@@ -157,7 +157,7 @@ def _high_level(document: Json) -> dict[str, float]:
     return features
 
 
-def _within(document: Json, *path: str) -> Json:
+def _within(document: JsonCursor, *path: str) -> JsonCursor:
     """Return a place in a document; absent when any step of the path is."""
     place = document
     for step in path:

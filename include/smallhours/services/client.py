@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar, Self
 
-from smallhours.services.patience import CallCounter
+from smallhours.services.retry import CallCounter
 
 
 class Client:

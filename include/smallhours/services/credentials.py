@@ -13,10 +13,10 @@ from smallhours.errors import NeedsLogin, SettingsError
 
 # Spotify's refresh tokens live for six months from the listener's consent; refreshing does not
 # prolong them (developer.spotify.com/blog/2026-06-18-refresh-token-expiration).
-LOGIN_LASTS = timedelta(days=182)
+LOGIN_LIFETIME = timedelta(days=182)
 # From here on the listener is reminded, a month before the end.
 REMIND_FROM = timedelta(days=150)
-REMIND_DAYS_LEFT = (LOGIN_LASTS - REMIND_FROM).days
+REMIND_DAYS_LEFT = (LOGIN_LIFETIME - REMIND_FROM).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class SpotifyCredentials:
     @property
     def expires_at(self) -> datetime | None:
         """The moment at which the login expires; None when it is not known when it began."""
-        return self.authorized_at + LOGIN_LASTS if self.authorized_at else None
+        return self.authorized_at + LOGIN_LIFETIME if self.authorized_at else None
 
 
 @dataclass(frozen=True, slots=True)

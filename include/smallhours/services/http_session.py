@@ -6,7 +6,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from smallhours.services.patience import USER_AGENT
+from smallhours.services.retry import USER_AGENT
 
 CONNECTIONS: Final = 16
 

@@ -33,7 +33,7 @@ from smallhours.private_files import make_private_folder
 LOG = logging.getLogger(__name__)
 
 # A retry comes within minutes, or within an hour of a rate limit. What is older may have changed.
-OLDEST_S: Final = 6 * 3600.0
+MAX_AGE_S: Final = 6 * 3600.0
 # There may be two of these: the file that is written, and the one before it.
 SEGMENT_BYTES: Final = 16_000_000
 _RUN: Final = "run"
@@ -111,7 +111,7 @@ class Journal:
         with self._lock:
             self._append(data)
 
-    def decided(self, name: str, value: str) -> str:
+    def decide_once(self, name: str, value: str) -> str:
         """Return what a killed process of this run noted under a name, else note and give `value`.
 
         So that a second try asks the same questions, although the lake has changed since.
@@ -154,7 +154,7 @@ class Journal:
         head = rows[0][1]
         if not (isinstance(head, list) and len(head) == 2 and head[0] == self._run):
             return {}
-        if not 0 <= self._clock() - float(head[1]) <= OLDEST_S:
+        if not 0 <= self._clock() - float(head[1]) <= MAX_AGE_S:
             return {}
         return {q: a for q, a in rows[1:] if isinstance(q, str) and isinstance(a, str)}
 

@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable, Iterator
 
 _BLANK = " \t\r\n"
-_LONGEST = 1 << 20  # characters of one element; a stream of Spotify's has some 800
+_MAX_ELEMENT_CHARS = 1 << 20  # characters of one element; a stream of Spotify's has some 800
 
 
 class MalformedArray(Exception):
     """The text is not a whole JSON array; its message says why."""
 
 
-def elements(texts: Iterable[str]) -> Iterator[object]:
+def iter_elements(texts: Iterable[str]) -> Iterator[object]:
     """Yield each element of the array that the texts form together.
 
     Raises:
@@ -67,7 +67,7 @@ class _Text:
             try:
                 value, self._at = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if len(self._text) - self._at > _LONGEST:
+                if len(self._text) - self._at > _MAX_ELEMENT_CHARS:
                     raise MalformedArray(f"a row is not JSON ({error.msg})") from error
                 if not self._read_on():
                     raise MalformedArray(f"{_ENDS}, or a row is not JSON ({error.msg})") from error

@@ -7,16 +7,15 @@ import math
 from datetime import datetime
 from typing import Final
 
-from smallhours.services.budget import TokenBucket, shared_budget
 from smallhours.services.client import Client
 from smallhours.services.journal import Journal
 from smallhours.services.lastfm_replies import (
     ChartTag,
+    LastfmTags,
     LovedTrack,
     ScrobblePage,
     SimilarArtist,
     SimilarTrack,
-    Tags,
     TopTrack,
     UserInfo,
     parse_loved,
@@ -28,13 +27,14 @@ from smallhours.services.lastfm_replies import (
     parse_top_tracks,
     parse_user,
 )
-from smallhours.services.lastfm_wire import SERVICE, LastfmWire, NoSuchPage
-from smallhours.services.patience import Patience
+from smallhours.services.lastfm_transport import SERVICE, LastfmTransport, NoSuchPage
+from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
+from smallhours.services.retry import RetryPolicy
 
 # "limit param out of bounds (1-1000)", says Last.fm's error 6.
-MOST_ROWS: Final = 1000
+MAX_ROWS: Final = 1000
 
-__all__ = ["MOST_ROWS", "LastfmClient", "NoSuchPage"]
+__all__ = ["MAX_ROWS", "LastfmClient", "NoSuchPage"]
 
 
 class LastfmClient(Client):
@@ -53,8 +53,8 @@ class LastfmClient(Client):
         api_url: The API's root.
         calls_per_second: The budget's rate, when no budget is given.
         timeout_s: Seconds without a byte before a request is given up.
-        budget: How fast requests may start; the process's own for Last.fm by default.
-        patience: What is tried again.
+        rate_limit: How fast requests may start; the process's own for Last.fm by default.
+        retry_policy: What is tried again.
         listener: Names the connection in messages.
         journal: Keeps replies until they are stored; by default nothing does.
 
@@ -71,22 +71,22 @@ class LastfmClient(Client):
         api_url: str,
         calls_per_second: float,
         timeout_s: float,
-        budget: TokenBucket | None = None,
-        patience: Patience | None = None,
+        rate_limit: TokenBucket | None = None,
+        retry_policy: RetryPolicy | None = None,
         listener: str = "<listener>",
         journal: Journal | None = None,
     ) -> None:
         self.journal = journal or Journal()
-        self._wire = LastfmWire(
+        self._transport = LastfmTransport(
             api_key,
             api_url=api_url,
             timeout_s=timeout_s,
-            budget=budget or shared_budget("Last.fm", calls_per_second),
-            patience=patience or Patience(),
+            rate_limit=rate_limit or shared_rate_limit("Last.fm", calls_per_second),
+            retry_policy=retry_policy or RetryPolicy(),
             listener=listener,
             journal=self.journal,
         )
-        super().__init__(self._wire.close, self._wire.counter)
+        super().__init__(self._transport.close, self._transport.counter)
 
     def recent_tracks(
         self,
@@ -95,7 +95,7 @@ class LastfmClient(Client):
         since: datetime | None = None,
         until: datetime | None = None,
         page: int = 1,
-        limit: int = MOST_ROWS,
+        limit: int = MAX_ROWS,
     ) -> ScrobblePage:
         """Return one page of a user's scrobbles, newest first.
 
@@ -115,7 +115,7 @@ class LastfmClient(Client):
             params["from"] = math.floor(_seconds(since))
         if until is not None:
             params["to"] = math.ceil(_seconds(until))
-        return self._wire.ask(
+        return self._transport.ask(
             "user.getRecentTracks", params, lambda root: parse_scrobbles(root, user)
         )
 
@@ -124,9 +124,9 @@ class LastfmClient(Client):
         loved: dict[tuple[str, str], LovedTrack] = {}
         page = pages = 1
         while page <= pages:
-            params = _paging(page, MOST_ROWS) | {"user": user}
+            params = _paging(page, MAX_ROWS) | {"user": user}
             try:
-                reply = self._wire.ask(
+                reply = self._transport.ask(
                     "user.getLovedTracks", params, lambda root: parse_loved(root, user)
                 )
             except NoSuchPage:
@@ -138,19 +138,19 @@ class LastfmClient(Client):
 
     def user_info(self, user: str) -> UserInfo:
         """Return a user's name and the number of their plays."""
-        return self._wire.ask("user.getInfo", {"user": user}, parse_user)
+        return self._transport.ask("user.getInfo", {"user": user}, parse_user)
 
-    def track_tags(self, artist: str, title: str) -> Tags:
+    def track_tags(self, artist: str, title: str) -> LastfmTags:
         """Return a track's tags, with names corrected; half of all tracks have none."""
-        return self._wire.ask(
+        return self._transport.ask(
             "track.getTopTags",
             {"artist": artist, "track": title, "autocorrect": 1},
             lambda root: parse_tags(root, artist, title),
         )
 
-    def artist_tags(self, artist: str) -> Tags:
+    def artist_tags(self, artist: str) -> LastfmTags:
         """Return an artist's tags, with the name corrected."""
-        return self._wire.ask(
+        return self._transport.ask(
             "artist.getTopTags",
             {"artist": artist, "autocorrect": 1},
             lambda root: parse_tags(root, artist, None),
@@ -159,33 +159,33 @@ class LastfmClient(Client):
     def similar_tracks(self, artist: str, title: str, limit: int = 100) -> tuple[SimilarTrack, ...]:
         """Return a track's neighbours, nearest first; obscure tracks have none."""
         params = {"artist": artist, "track": title, **_corrected(limit)}
-        return self._wire.ask("track.getSimilar", params, parse_similar_tracks)
+        return self._transport.ask("track.getSimilar", params, parse_similar_tracks)
 
     def similar_artists(self, artist: str, limit: int = 100) -> tuple[SimilarArtist, ...]:
         """Return an artist's neighbours, nearest first."""
         params = {"artist": artist, **_corrected(limit)}
-        return self._wire.ask("artist.getSimilar", params, parse_similar_artists)
+        return self._transport.ask("artist.getSimilar", params, parse_similar_artists)
 
     def tag_top_tracks(self, tag: str, limit: int = 50, page: int = 1) -> tuple[TopTrack, ...]:
         """Return the tracks that carry a tag most; none for an unused tag."""
         params = _paging(page, limit) | {"tag": tag}
-        return self._wire.ask("tag.getTopTracks", params, parse_top_tracks)
+        return self._transport.ask("tag.getTopTracks", params, parse_top_tracks)
 
     def artist_top_tracks(
         self, artist: str, limit: int = 50, page: int = 1
     ) -> tuple[TopTrack, ...]:
         """Return an artist's most played tracks."""
         params = _paging(page, limit) | {"artist": artist, "autocorrect": 1}
-        return self._wire.ask("artist.getTopTracks", params, parse_top_tracks)
+        return self._transport.ask("artist.getTopTracks", params, parse_top_tracks)
 
-    def top_tags(self, limit: int = MOST_ROWS) -> tuple[ChartTag, ...]:
+    def top_tags(self, limit: int = MAX_ROWS) -> tuple[ChartTag, ...]:
         """Return the most used tags of all Last.fm."""
-        return self._wire.ask("chart.getTopTags", _paging(1, limit), parse_top_tags)
+        return self._transport.ask("chart.getTopTags", _paging(1, limit), parse_top_tags)
 
 
 def _limit(limit: int) -> int:
-    if not 1 <= limit <= MOST_ROWS:
-        raise ValueError(f"limit must be 1-{MOST_ROWS}, not {limit}")
+    if not 1 <= limit <= MAX_ROWS:
+        raise ValueError(f"limit must be 1-{MAX_ROWS}, not {limit}")
     return limit
 
 

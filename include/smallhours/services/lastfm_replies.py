@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 from smallhours.errors import BrokenReply
 from smallhours.identity import is_named
-from smallhours.services.json_reply import REMEDY
+from smallhours.services.json_cursor import REMEDY
 
 SERVICE: Final = "Last.fm"
 # Last.fm (Audioscrobbler) began in 2002: an older date is a player's clock that was never set.
@@ -100,7 +100,7 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class LastfmTags:
     """The tags of an artist or a track, strongest first; often there are none.
 
     Attributes:
@@ -223,7 +223,7 @@ def parse_user(root: Element) -> UserInfo:
     return UserInfo(name, playcount, _moment(uts), subscriber)
 
 
-def parse_tags(root: Element, artist: str, title: str | None) -> Tags:
+def parse_tags(root: Element, artist: str, title: str | None) -> LastfmTags:
     """Parse `track.getTopTags` or `artist.getTopTags`; names are those asked for, corrected."""
     section = _section(root, "toptags")
     tags = [
@@ -235,7 +235,7 @@ def parse_tags(root: Element, artist: str, title: str | None) -> Tags:
     artist = _clean(section.get("artist")) or artist
     if title is not None:
         title = _clean(section.get("track")) or title
-    return Tags(artist, title, tuple(tags))
+    return LastfmTags(artist, title, tuple(tags))
 
 
 def parse_similar_tracks(root: Element) -> tuple[SimilarTrack, ...]:

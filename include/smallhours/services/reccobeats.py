@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from smallhours.services.json_reply import Json
-from smallhours.services.open_service import Features, OpenService
+from smallhours.services.json_cursor import JsonCursor
+from smallhours.services.keyless_client import Features, KeylessClient
 
 SERVICE: Final = "ReccoBeats"
 PATH: Final = "audio-features"
 # "ids: maximum 40", says its documentation.
-MOST_IDS: Final = 40
+MAX_IDS: Final = 40
 FEATURES: Final = (
     "danceability",
     "acousticness",
@@ -30,7 +30,7 @@ FEATURES: Final = (
 _TRACK_LINK: Final = re.compile(r"[:/]track[:/]([0-9A-Za-z]{22})(?:$|[?#])")
 
 
-class ReccobeatsClient(OpenService):
+class ReccobeatsClient(KeylessClient):
     """ReccoBeats' API."""
 
     service = SERVICE
@@ -54,16 +54,16 @@ class ReccobeatsClient(OpenService):
             Refused: when it will not answer this.
             BrokenReply: when its reply can't be understood.
         """
-        return self.features_at(
+        return self.fetch_features(
             PATH,
             list(dict.fromkeys(ids)),
-            most=MOST_IDS,
+            most=MAX_IDS,
             params=lambda batch: {"ids": ",".join(batch)},
             parse=parse_features,
         )
 
 
-def parse_features(reply: Json, asked: Sequence[str]) -> Features:
+def parse_features(reply: JsonCursor, asked: Sequence[str]) -> Features:
     """Return the features in a reply, by the id that was asked for.
 
     Unknown ids are missing from the reply and an ISRC may bring several rows, so a row is joined

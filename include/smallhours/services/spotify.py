@@ -10,22 +10,21 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
 from smallhours.errors import BrokenReply
-from smallhours.services.budget import TokenBucket, shared_budget
 from smallhours.services.client import Client
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
 from smallhours.services.journal import Journal
-from smallhours.services.json_reply import REMEDY, Json
-from smallhours.services.patience import CallCounter, Patience
+from smallhours.services.json_cursor import REMEDY, JsonCursor
+from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
+from smallhours.services.retry import CallCounter, RetryPolicy
 from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
 from smallhours.services.spotify_replies import (
-    Account,
-    Playlist,
-    PlaylistItem,
     RecentPlay,
     SavedTrack,
+    SpotifyAccount,
+    SpotifyPlaylist,
+    SpotifyPlaylistItem,
     SpotifyTrack,
-    cursor,
     has_next,
     parse_account,
     parse_contains,
@@ -38,20 +37,21 @@ from smallhours.services.spotify_replies import (
     parse_snapshot,
     parse_top,
     parse_track,
+    spotify_json,
 )
-from smallhours.services.spotify_wire import SpotifyWire
-from smallhours.settings import Spotify
+from smallhours.services.spotify_transport import SpotifyTransport
+from smallhours.settings import SpotifySettings
 
 T = TypeVar("T")
 TimeRange = Literal["short_term", "medium_term", "long_term"]
 
 # Limits of the Web API since February 2026 (developer.spotify.com, changes/february-2026).
 PAGE: Final = 50
-MOST_SEARCHED: Final = 10
-MOST_WRITTEN: Final = 100
-MOST_LOOKED_UP: Final = 40
+MAX_SEARCH_RESULTS: Final = 10
+MAX_ITEMS_PER_WRITE: Final = 100
+MAX_URIS_PER_LOOKUP: Final = 40
 # Offsets of me/top/tracks beyond this are refused, which leaves 99 tracks in all.
-LAST_TOP_OFFSET: Final = 49
+MAX_TOP_OFFSET: Final = 49
 
 _URI: Final = re.compile(r"spotify:(track|episode):[0-9A-Za-z]{22}")
 _PLAYLIST_FIELDS: Final = (
@@ -74,10 +74,10 @@ class SpotifyClient(Client):
     Args:
         credentials: The listener's.
         settings: Where Spotify is, and how much is asked of it.
-        budget: How fast, and how often a day, requests may start; the process's own for this
+        rate_limit: How fast, and how often a day, requests may start; the process's own for this
             app by default.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
-        patience: What is tried again; also how long to wait for a write to show.
+        retry_policy: What is tried again; also how long to wait for a write to show.
         journal: Keeps replies until they are stored; by default nothing does.
     """
 
@@ -87,34 +87,34 @@ class SpotifyClient(Client):
         self,
         credentials: SpotifyCredentials,
         *,
-        settings: Spotify,
-        budget: TokenBucket | None = None,
+        settings: SpotifySettings,
+        rate_limit: TokenBucket | None = None,
         on_new_refresh_token: Callable[[str], None] | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         journal: Journal | None = None,
     ) -> None:
         session = new_session()
         super().__init__(session.close, CallCounter())
-        self.patience = patience = patience or Patience()
+        self.retry_policy = retry_policy = retry_policy or RetryPolicy()
         tokens = SpotifyTokens(
             credentials,
             accounts_url=settings.accounts_url,
             timeout_s=settings.timeout_s,
             session=session,
-            patience=patience,
+            retry_policy=retry_policy,
             on_new_refresh_token=on_new_refresh_token or (lambda _token: None),
             count=self._counter.add,
         )
-        self._wire = SpotifyWire(
+        self._transport = SpotifyTransport(
             tokens,
             session=session,
             api_url=settings.api_url,
             timeout_s=settings.timeout_s,
-            budget=budget
-            or shared_budget(
+            rate_limit=rate_limit
+            or shared_rate_limit(
                 SERVICE, settings.calls_per_second, calls_per_day=settings.calls_per_day
             ),
-            patience=patience,
+            retry_policy=retry_policy,
             listener=credentials.listener,
             counter=self._counter,
             journal=journal or Journal(),
@@ -122,9 +122,9 @@ class SpotifyClient(Client):
 
     # What the listener likes and plays
 
-    def me(self) -> Account:
+    def me(self) -> SpotifyAccount:
         """Return the account of this login."""
-        return parse_account(cursor(self._wire.me()))
+        return parse_account(spotify_json(self._transport.me()))
 
     def top_tracks(self, time_range: TimeRange) -> list[SpotifyTrack]:
         """Return the listener's most played tracks, best first: up to 99, in one or two calls.
@@ -133,9 +133,11 @@ class SpotifyClient(Client):
             time_range: About 4 weeks, 6 months or a year.
         """
         found: dict[str, SpotifyTrack] = {}
-        for offset in (0, LAST_TOP_OFFSET):
-            reply = cursor(
-                self._wire.current_user_top_tracks(limit=PAGE, offset=offset, time_range=time_range)
+        for offset in (0, MAX_TOP_OFFSET):
+            reply = spotify_json(
+                self._transport.current_user_top_tracks(
+                    limit=PAGE, offset=offset, time_range=time_range
+                )
             )
             tracks = parse_top(reply)
             for track in tracks:
@@ -150,7 +152,9 @@ class SpotifyClient(Client):
         Args:
             since: Stop before what was added earlier than this; None for all.
         """
-        pages = self._pages(lambda at: self._wire.current_user_saved_tracks(PAGE, at), parse_saved)
+        pages = self._pages(
+            lambda at: self._transport.current_user_saved_tracks(PAGE, at), parse_saved
+        )
         for saved in pages:
             if since is not None and saved.added_at < since:
                 return
@@ -167,8 +171,8 @@ class SpotifyClient(Client):
             milliseconds = (after - datetime.fromtimestamp(0, after.tzinfo)) // timedelta(
                 milliseconds=1
             )
-        reply = self._wire.current_user_recently_played(limit=PAGE, after=milliseconds)
-        return parse_recent(cursor(reply))
+        reply = self._transport.current_user_recently_played(limit=PAGE, after=milliseconds)
+        return parse_recent(spotify_json(reply))
 
     def saved_contains(self, uris: Sequence[str]) -> dict[str, bool]:
         """Return whether each of these is in the listener's library; a call per forty.
@@ -178,9 +182,9 @@ class SpotifyClient(Client):
         """
         wanted = list(dict.fromkeys(_checked(uris)))
         found: dict[str, bool] = {}
-        for start in range(0, len(wanted), MOST_LOOKED_UP):
-            batch = wanted[start : start + MOST_LOOKED_UP]
-            answers = parse_contains(cursor(self._wire.library_contains(batch)))
+        for start in range(0, len(wanted), MAX_URIS_PER_LOOKUP):
+            batch = wanted[start : start + MAX_URIS_PER_LOOKUP]
+            answers = parse_contains(spotify_json(self._transport.library_contains(batch)))
             if len(answers) != len(batch):
                 raise BrokenReply(
                     SERVICE,
@@ -192,54 +196,60 @@ class SpotifyClient(Client):
 
     # The catalogue; these calls share the day's quota
 
-    def search_tracks(self, query: str, limit: int = MOST_SEARCHED) -> list[SpotifyTrack]:
+    def search_tracks(self, query: str, limit: int = MAX_SEARCH_RESULTS) -> list[SpotifyTrack]:
         """Return the tracks that a search finds, best first.
 
         Args:
             query: Free text, or with filters such as `track:"..." artist:"..."` and `isrc:...`.
             limit: 1-10; fewer than five rank worse.
         """
-        if not 1 <= limit <= MOST_SEARCHED:
-            raise ValueError(f"limit must be 1-{MOST_SEARCHED}, not {limit}")
-        return parse_search(cursor(self._wire.search(query, limit=limit, type="track")))
+        if not 1 <= limit <= MAX_SEARCH_RESULTS:
+            raise ValueError(f"limit must be 1-{MAX_SEARCH_RESULTS}, not {limit}")
+        return parse_search(spotify_json(self._transport.search(query, limit=limit, type="track")))
 
     def track(self, track_id: str) -> SpotifyTrack:
         """Return one track by its id or URI."""
-        return parse_track(cursor(self._wire.track(track_id)))
+        return parse_track(spotify_json(self._transport.track(track_id)))
 
-    def legacy_audio_features(self, ids: Sequence[str]) -> Json:
+    def legacy_audio_features(self, ids: Sequence[str]) -> JsonCursor:
         """Return Spotify's reply about the audio features of at most 100 tracks, unparsed.
 
         Only apps from before 2024-11-27 are given one; the others get Refused.
         """
-        return cursor(self._wire.legacy_audio_features(ids))
+        return spotify_json(self._transport.legacy_audio_features(ids))
 
     # Playlists
 
-    def playlists(self) -> Iterator[Playlist]:
+    def playlists(self) -> Iterator[SpotifyPlaylist]:
         """Return the listener's playlists, followed ones too, in their order; a call per fifty."""
-        return self._pages(lambda at: self._wire.current_user_playlists(PAGE, at), parse_playlists)
+        return self._pages(
+            lambda at: self._transport.current_user_playlists(PAGE, at), parse_playlists
+        )
 
-    def create_playlist(self, name: str, description: str, *, public: bool = False) -> Playlist:
+    def create_playlist(
+        self, name: str, description: str, *, public: bool = False
+    ) -> SpotifyPlaylist:
         """Create an empty playlist.
 
         Sent once only: after RetryLater or BrokenReply it may exist or not; look for it in
         `playlists` before trying again.
         """
-        reply = self._wire.current_user_playlist_create(
+        reply = self._transport.current_user_playlist_create(
             name, public=public, description=description
         )
-        return parse_playlist(cursor(reply))
+        return parse_playlist(spotify_json(reply))
 
-    def playlist(self, playlist_id: str) -> Playlist:
+    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
         """Return a playlist without its items."""
-        return parse_playlist(cursor(self._wire.playlist(playlist_id, fields=_PLAYLIST_FIELDS)))
+        return parse_playlist(
+            spotify_json(self._transport.playlist(playlist_id, fields=_PLAYLIST_FIELDS))
+        )
 
-    def playlist_items(self, playlist_id: str) -> list[PlaylistItem]:
+    def playlist_items(self, playlist_id: str) -> list[SpotifyPlaylistItem]:
         """Return all rows of a playlist that the listener owns or edits; a call per fifty."""
         return list(
             self._pages(
-                lambda at: self._wire.playlist_items(playlist_id, limit=PAGE, offset=at),
+                lambda at: self._transport.playlist_items(playlist_id, limit=PAGE, offset=at),
                 parse_playlist_items,
             )
         )
@@ -247,7 +257,9 @@ class SpotifyClient(Client):
     def replace_items(self, playlist_id: str, uris: Sequence[str]) -> str:
         """Make a playlist hold exactly these, at most 100; return the new snapshot id."""
         batch = _batch(uris)
-        return parse_snapshot(cursor(self._wire.playlist_replace_items(playlist_id, batch)))
+        return parse_snapshot(
+            spotify_json(self._transport.playlist_replace_items(playlist_id, batch))
+        )
 
     def add_items(
         self, playlist_id: str, uris: Sequence[str], *, position: int | None = None
@@ -262,7 +274,9 @@ class SpotifyClient(Client):
             uris: What, in order.
             position: Before which row, from 0; None is at the end.
         """
-        return parse_snapshot(cursor(self._wire.add_items(playlist_id, _batch(uris), position)))
+        return parse_snapshot(
+            spotify_json(self._transport.add_items(playlist_id, _batch(uris), position))
+        )
 
     def move_items(
         self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str
@@ -276,8 +290,10 @@ class SpotifyClient(Client):
             before: The row, as counted before the move, that they come to stand before.
             snapshot_id: The version that the decision was made on.
         """
-        reply = self._wire.playlist_reorder_items(playlist_id, start, before, length, snapshot_id)
-        return parse_snapshot(cursor(reply))
+        reply = self._transport.playlist_reorder_items(
+            playlist_id, start, before, length, snapshot_id
+        )
+        return parse_snapshot(spotify_json(reply))
 
     def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
         """Set a playlist's cover image; needs the scope `ugc-image-upload`.
@@ -287,7 +303,7 @@ class SpotifyClient(Client):
             jpeg: A JPEG, at most 192 KB: in base 64, as it is sent, Spotify takes 256 KB.
         """
         picture = base64.b64encode(jpeg).decode()
-        self._wire.playlist_upload_cover_image(playlist_id, picture)
+        self._transport.playlist_upload_cover_image(playlist_id, picture)
 
     def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> str:
         """Remove every occurrence of at most 100 URIs; return the new snapshot id.
@@ -297,8 +313,8 @@ class SpotifyClient(Client):
             uris: What.
             snapshot_id: The version that the decision was made on.
         """
-        reply = self._wire.remove_items(playlist_id, _batch(uris), snapshot_id)
-        return parse_snapshot(cursor(reply))
+        reply = self._transport.remove_items(playlist_id, _batch(uris), snapshot_id)
+        return parse_snapshot(spotify_json(reply))
 
     def change_details(
         self,
@@ -309,11 +325,13 @@ class SpotifyClient(Client):
         public: bool | None = None,
     ) -> None:
         """Change the given details of a playlist; None leaves a detail as it is."""
-        self._wire.playlist_change_details(
+        self._transport.playlist_change_details(
             playlist_id, name=name, description=description, public=public
         )
 
-    def _pages(self, fetch: Callable[[int], Any], parse: Callable[[Json], list[T]]) -> Iterator[T]:
+    def _pages(
+        self, fetch: Callable[[int], Any], parse: Callable[[JsonCursor], list[T]]
+    ) -> Iterator[T]:
         """Yield the rows of all pages.
 
         Offsets are counted here: the reply's own `next` is an address, and a token is sent to
@@ -321,7 +339,7 @@ class SpotifyClient(Client):
         """
         offset = 0
         while True:
-            reply = cursor(fetch(offset))
+            reply = spotify_json(fetch(offset))
             yield from parse(reply)
             offset += PAGE
             if not has_next(reply):
@@ -340,6 +358,6 @@ def _checked(uris: Sequence[str]) -> list[str]:
 
 
 def _batch(uris: Sequence[str]) -> list[str]:
-    if len(uris) > MOST_WRITTEN:
-        raise ValueError(f"at most {MOST_WRITTEN} items a call, not {len(uris)}")
+    if len(uris) > MAX_ITEMS_PER_WRITE:
+        raise ValueError(f"at most {MAX_ITEMS_PER_WRITE} items a call, not {len(uris)}")
     return _checked(uris)

@@ -21,21 +21,21 @@ from smallhours.errors import (
     SourceRefused,
 )
 from smallhours.services.credentials import SpotifyCredentials, login_remedy
-from smallhours.services.json_reply import REMEDY as BROKEN_REMEDY
-from smallhours.services.json_reply import Json
-from smallhours.services.patience import (
-    AFTER_FAULTS_S,
-    PassingFault,
-    Patience,
-    persist,
-    quote,
+from smallhours.services.json_cursor import REMEDY as BROKEN_REMEDY
+from smallhours.services.json_cursor import JsonCursor
+from smallhours.services.retry import (
+    RETRY_AFTER_FAULT_S,
+    RetryPolicy,
+    TransientError,
+    call_with_retries,
+    redact,
     retry_after,
 )
 
 SERVICE: Final = "Spotify"
 # Renewed this long before it expires, so that no request is under way when it does.
-EARLY_S = 60.0
-ACCESS_TOKEN_LASTS_S = 3600.0
+REFRESH_MARGIN_S = 60.0
+ACCESS_TOKEN_LIFETIME_S = 3600.0
 
 
 class SpotifyTokens:
@@ -46,7 +46,7 @@ class SpotifyTokens:
         accounts_url: Spotify's accounts service.
         timeout_s: Seconds without a byte before a request is given up.
         session: Carries the requests; must not retry by itself.
-        patience: What is tried again.
+        retry_policy: What is tried again.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
         count: Told of each request sent.
         clock: Unix seconds.
@@ -59,7 +59,7 @@ class SpotifyTokens:
         accounts_url: str,
         timeout_s: float,
         session: requests.Session,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         on_new_refresh_token: Callable[[str], None],
         count: Callable[[str], None],
         clock: Callable[[], float] = time.time,
@@ -68,7 +68,7 @@ class SpotifyTokens:
         self._url = accounts_url.rstrip("/") + "/api/token"
         self._timeout_s = timeout_s
         self._session = session
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._on_new_refresh_token = on_new_refresh_token
         self._count = count
         self._clock = clock
@@ -96,7 +96,7 @@ class SpotifyTokens:
         if as_dict:
             raise ValueError("only the token itself is given out")
         with self._lock:
-            if self._access_token is None or self._clock() > self._expires_at - EARLY_S:
+            if self._access_token is None or self._clock() > self._expires_at - REFRESH_MARGIN_S:
                 return self._refresh()
             return self._access_token
 
@@ -112,11 +112,11 @@ class SpotifyTokens:
 
     def _refresh(self) -> str:
         form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
-        reply = persist(lambda: self._request(form), self._patience)
+        reply = call_with_retries(lambda: self._request(form), self._retry_policy)
         token = reply["access_token"].some_text()
         if not (token.isascii() and token.isprintable()):
             raise BrokenReply(SERVICE, "the access token is no token.", remedy=BROKEN_REMEDY)
-        lasts_s = ACCESS_TOKEN_LASTS_S
+        lasts_s = ACCESS_TOKEN_LIFETIME_S
         if not reply["expires_in"].absent:
             lasts_s = reply["expires_in"].number()
         # The reply need not hold a refresh token: then the old one stays good.
@@ -127,7 +127,7 @@ class SpotifyTokens:
             self._on_new_refresh_token(fresh)
         return token
 
-    def _request(self, form: Mapping[str, str]) -> Json:
+    def _request(self, form: Mapping[str, str]) -> JsonCursor:
         self._count("POST api/token")
         return request_token(
             form, self._credentials, self._session, url=self._url, timeout_s=self._timeout_s
@@ -141,7 +141,7 @@ def request_token(
     *,
     url: str,
     timeout_s: float,
-) -> Json:
+) -> JsonCursor:
     """Ask the accounts service for tokens, once.
 
     With a client secret the app authenticates itself; without one (PKCE) it only names itself.
@@ -155,18 +155,18 @@ def request_token(
     try:
         response = session.post(url, data=data, auth=auth, timeout=timeout_s)
     except requests.RequestException as error:
-        raise PassingFault(
+        raise TransientError(
             SERVICE,
             f"the accounts service gave no reply ({type(error).__name__}).",
             remedy="Check the internet connection; the next try carries on from here.",
-            after=AFTER_FAULTS_S,
+            after=RETRY_AFTER_FAULT_S,
         ) from None
     try:
         body: Any = response.json()
     except (ValueError, RecursionError):
         body = None
     if response.status_code == requests.codes.ok and isinstance(body, dict):
-        return Json(SERVICE, body)
+        return JsonCursor(SERVICE, body)
     secrets = (*form.values(), secret)
     raise _token_error(response, body, credentials.listener, secrets)
 
@@ -176,7 +176,7 @@ def _token_error(
 ) -> ServiceError:
     status = response.status_code
     error = body.get("error") if isinstance(body, dict) else None
-    said = quote(body.get("error_description") or error, secrets) if error else ""
+    said = redact(body.get("error_description") or error, secrets) if error else ""
     if error == "invalid_grant":
         return NeedsLogin(SERVICE, f"the login has ended ({said}).", remedy=login_remedy(listener))
     if error in ("invalid_client", "unauthorized_client"):
@@ -194,11 +194,11 @@ def _token_error(
             after=retry_after(response.headers.get("Retry-After"), default=60.0),
         )
     if status >= requests.codes.internal_server_error:
-        return PassingFault(
+        return TransientError(
             SERVICE,
             f"the accounts service met an error {status}.",
             remedy="It is Spotify's own trouble; the next try carries on from here.",
-            after=AFTER_FAULTS_S,
+            after=RETRY_AFTER_FAULT_S,
         )
     if error:
         return Refused(

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from smallhours.lake.tables import FEATURES
-from smallhours.services.json_reply import Json
+from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.spotify import SpotifyClient
 
 # Its documentation: at most 100 ids a call.
-MOST_IDS: Final = 100
+MAX_IDS: Final = 100
 NO_KEY: Final = -1.0
 
 
@@ -32,13 +32,13 @@ def spotify_features(client: SpotifyClient, ids: Sequence[str]) -> dict[str, dic
     """
     wanted = list(dict.fromkeys(ids))
     found: dict[str, dict[str, float]] = {}
-    for start in range(0, len(wanted), MOST_IDS):
-        batch = wanted[start : start + MOST_IDS]
+    for start in range(0, len(wanted), MAX_IDS):
+        batch = wanted[start : start + MAX_IDS]
         found |= parse_features(client.legacy_audio_features(batch), batch)
     return found
 
 
-def parse_features(reply: Json, asked: Sequence[str]) -> dict[str, dict[str, float]]:
+def parse_features(reply: JsonCursor, asked: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return the rows of a reply by their id; unknown tracks are null in it.
 
     Raises:

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
-from smallhours.services.patience import Patience, persist
+from smallhours.services.retry import RetryPolicy, call_with_retries
 from smallhours.services.spotify_auth import request_token
-from smallhours.settings import Spotify
+from smallhours.settings import SpotifySettings
 
 # A later addition needs the listener's consent anew, so all are asked for at once.
 SCOPES: Final = (
@@ -82,8 +82,8 @@ def exchange_code(
     redirect_uri: str,
     verifier: str,
     listener: str,
-    settings: Spotify,
-    patience: Patience | None = None,
+    settings: SpotifySettings,
+    retry_policy: RetryPolicy | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SpotifyCredentials:
     """Exchange the code from the redirect for credentials to store.
@@ -101,9 +101,9 @@ def exchange_code(
     }
     url = settings.accounts_url.rstrip("/") + "/api/token"
     with new_session() as session:
-        reply = persist(
+        reply = call_with_retries(
             lambda: request_token(form, asking, session, url=url, timeout_s=settings.timeout_s),
-            patience or Patience(),
+            retry_policy or RetryPolicy(),
         )
     scopes = (reply["scope"].text_or_none() or " ".join(SCOPES)).split()
     return replace(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from smallhours.services.json_reply import Json
+from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.spotify_auth import SERVICE
 
 
@@ -77,7 +77,7 @@ class RecentPlay:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SpotifyAccount:
     """A Spotify account; `account_id` never changes, where Spotify tells it."""
 
     id: str
@@ -86,14 +86,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Playlist:
+class SpotifyPlaylist:
     """A playlist without its items.
 
     Attributes:
         id: 22 characters.
         name: Its title.
         description: Free text; may be empty.
-        owner_id: The owner's account id (`Account.id`).
+        owner_id: The owner's account id (`SpotifyAccount.id`).
         public: On the owner's profile; None when Spotify does not say.
         collaborative: Others may edit it.
         snapshot_id: Changes with every change of the items.
@@ -111,7 +111,7 @@ class Playlist:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaylistItem:
+class SpotifyPlaylistItem:
     """One row of a playlist.
 
     Attributes:
@@ -129,7 +129,7 @@ class PlaylistItem:
     is_local: bool
 
 
-def parse_track(reply: Json) -> SpotifyTrack:
+def parse_track(reply: JsonCursor) -> SpotifyTrack:
     """Parse a track object."""
     artists = tuple(
         SpotifyArtist(artist["name"].text(), artist["id"].text_or_none())
@@ -153,12 +153,12 @@ def parse_track(reply: Json) -> SpotifyTrack:
     )
 
 
-def parse_top(reply: Json) -> list[SpotifyTrack]:
+def parse_top(reply: JsonCursor) -> list[SpotifyTrack]:
     """Parse a page of `me/top/tracks`."""
     return [parse_track(item) for item in reply["items"] if not item.absent]
 
 
-def parse_saved(reply: Json) -> list[SavedTrack]:
+def parse_saved(reply: JsonCursor) -> list[SavedTrack]:
     """Parse a page of `me/tracks`; rows whose track is gone are left out."""
     return [
         SavedTrack(item["added_at"].moment(), parse_track(item["track"]))
@@ -167,7 +167,7 @@ def parse_saved(reply: Json) -> list[SavedTrack]:
     ]
 
 
-def parse_recent(reply: Json) -> list[RecentPlay]:
+def parse_recent(reply: JsonCursor) -> list[RecentPlay]:
     """Parse `me/player/recently-played`, oldest first."""
     plays = [
         RecentPlay(
@@ -179,25 +179,25 @@ def parse_recent(reply: Json) -> list[RecentPlay]:
     return sorted(plays, key=lambda play: play.played_at)
 
 
-def parse_search(reply: Json) -> list[SpotifyTrack]:
+def parse_search(reply: JsonCursor) -> list[SpotifyTrack]:
     """Parse the tracks of a `search`, best first."""
     return parse_top(reply["tracks"])
 
 
-def parse_account(reply: Json) -> Account:
+def parse_account(reply: JsonCursor) -> SpotifyAccount:
     """Parse `me`."""
-    return Account(
+    return SpotifyAccount(
         reply["id"].some_text(),
         reply["account_id"].text_or_none(),
         reply["display_name"].text_or_none(),
     )
 
 
-def parse_playlist(reply: Json) -> Playlist:
+def parse_playlist(reply: JsonCursor) -> SpotifyPlaylist:
     """Parse a playlist, full or simplified; `items` was called `tracks` before 2026."""
     items = reply["tracks"] if reply["items"].absent else reply["items"]
     public = reply["public"]
-    return Playlist(
+    return SpotifyPlaylist(
         id=reply["id"].some_text(),
         name=reply["name"].text(),
         description=reply["description"].text_or_none() or "",
@@ -209,51 +209,51 @@ def parse_playlist(reply: Json) -> Playlist:
     )
 
 
-def parse_playlists(reply: Json) -> list[Playlist]:
+def parse_playlists(reply: JsonCursor) -> list[SpotifyPlaylist]:
     """Parse a page of `me/playlists`."""
     return [parse_playlist(item) for item in _present(reply)]
 
 
-def parse_playlist_items(reply: Json) -> list[PlaylistItem]:
+def parse_playlist_items(reply: JsonCursor) -> list[SpotifyPlaylistItem]:
     """Parse a page of `playlists/{id}/items`; rows without content are kept, too."""
     return [_playlist_item(item) for item in reply["items"]]
 
 
-def parse_snapshot(reply: Json) -> str:
+def parse_snapshot(reply: JsonCursor) -> str:
     """Return the snapshot id that a write answers with."""
     return reply["snapshot_id"].some_text()
 
 
-def parse_contains(reply: Json) -> list[bool]:
+def parse_contains(reply: JsonCursor) -> list[bool]:
     """Parse `me/library/contains`: one answer per URI."""
     return [answer.flag(default=False) for answer in reply]
 
 
-def has_next(reply: Json) -> bool:
+def has_next(reply: JsonCursor) -> bool:
     """Return whether another page follows."""
     return reply["next"].text_or_none() is not None
 
 
-def cursor(value: Any) -> Json:
+def spotify_json(value: Any) -> JsonCursor:
     """Return a cursor over a parsed reply."""
-    return Json(SERVICE, value)
+    return JsonCursor(SERVICE, value)
 
 
-def _present(reply: Json) -> Iterator[Json]:
+def _present(reply: JsonCursor) -> Iterator[JsonCursor]:
     return (item for item in reply["items"] if not item.absent)
 
 
-def _context(context: Json) -> str | None:
+def _context(context: JsonCursor) -> str | None:
     return None if context.absent else context["uri"].text_or_none()
 
 
-def _playlist_item(entry: Json) -> PlaylistItem:
+def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
     if entry.absent:
-        return PlaylistItem(None, None, None, None, is_local=False)
+        return SpotifyPlaylistItem(None, None, None, None, is_local=False)
     content = entry["track"] if entry["item"].absent else entry["item"]
     is_track = not content.absent and content["type"].text_or_none() in (None, "track")
     added_at, added_by = entry["added_at"], entry["added_by"]
-    return PlaylistItem(
+    return SpotifyPlaylistItem(
         uri=None if content.absent else content["uri"].text_or_none(),
         track=parse_track(content) if is_track and not content["uri"].absent else None,
         added_at=None if added_at.absent else added_at.moment(),

@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from smallhours.errors import SettingsError
 from smallhours.identity import is_named
-from smallhours.services.json_array import MalformedArray, elements
+from smallhours.services.json_array import MalformedArray, iter_elements
 
 _BLOCK = 1 << 16
 _MAX_MS = 2**31 - 1  # 24 days: what the lake's column holds
@@ -39,7 +39,7 @@ _REQUEST = (
 )
 
 
-class LeftOut(StrEnum):
+class ExclusionReason(StrEnum):
     """The reason for which a row is not a play of music."""
 
     PRIVATE = "private_sessions"
@@ -102,7 +102,9 @@ class HistoryFile:
         """The file's path as shown to a person."""
         return f"{self.path}: {self.member}" if self.member else str(self.path)
 
-    def rows(self, progress: Callable[[int], None] | None = None) -> Iterator[Stream | LeftOut]:
+    def rows(
+        self, progress: Callable[[int], None] | None = None
+    ) -> Iterator[Stream | ExclusionReason]:
         """Yield each row of the file: a stream, or the reason to leave it out.
 
         Args:
@@ -112,9 +114,9 @@ class HistoryFile:
             SettingsError: the file is truncated, damaged or not a streaming history; it says what
                 to do. The rows before the damage were yielded.
         """
-        whole = _nature(Path(self.member or self.path.name).name)
+        whole = _excluded_by_name(Path(self.member or self.path.name).name)
         try:
-            for number, row in enumerate(elements(self._texts(progress or (lambda _: None)))):
+            for number, row in enumerate(iter_elements(self._texts(progress or (lambda _: None)))):
                 if number == 0 and whole is None and not _is_stream(row):
                     raise MalformedArray("its rows are not those of a streaming history")
                 yield whole or parse_row(row)
@@ -165,21 +167,21 @@ def history_files(path: Path) -> list[HistoryFile]:
     return files
 
 
-def parse_row(row: object) -> Stream | LeftOut:
+def parse_row(row: object) -> Stream | ExclusionReason:
     """Parse a row of any version of either export."""
     if not isinstance(row, dict):
-        return LeftOut.UNUSABLE
+        return ExclusionReason.UNUSABLE
     if "endTime" in row:
         return _parse_account_row(row)
     if row.get("incognito_mode") is True:
-        return LeftOut.PRIVATE
+        return ExclusionReason.PRIVATE
     artist = _text(row.get("master_metadata_album_artist_name"))
     title = _text(row.get("master_metadata_track_name"))
-    if title is None and (other := _other_medium(row)):
+    if title is None and (other := _medium_of(row)):
         return other
     ended_at, ms_played = _moment(row.get("ts")), _milliseconds(row.get("ms_played"))
     if artist is None or title is None or ended_at is None or ms_played is None:
-        return LeftOut.UNUSABLE
+        return ExclusionReason.UNUSABLE
     return Stream(
         ended_at,
         ms_played,
@@ -194,15 +196,15 @@ def parse_row(row: object) -> Stream | LeftOut:
     )
 
 
-def _parse_account_row(row: dict[str, Any]) -> Stream | LeftOut:
+def _parse_account_row(row: dict[str, Any]) -> Stream | ExclusionReason:
     if "podcastName" in row:
-        return LeftOut.PODCAST
+        return ExclusionReason.PODCAST
     artist, title = _text(row.get("artistName")), _text(row.get("trackName"))
     ended_at, ms_played = _moment(row.get("endTime")), _milliseconds(row.get("msPlayed"))
     if artist is None or title is None or ended_at is None or ms_played is None:
-        return LeftOut.UNUSABLE
+        return ExclusionReason.UNUSABLE
     if (artist, title) == ("Unknown Artist", "Unknown Track"):
-        return LeftOut.UNUSABLE
+        return ExclusionReason.UNUSABLE
     return Stream(ended_at, ms_played, artist, title)
 
 
@@ -210,11 +212,11 @@ def _is_stream(row: object) -> bool:
     return isinstance(row, dict) and bool({"ts", "endTime"} & row.keys())
 
 
-def _other_medium(row: dict[str, Any]) -> LeftOut | None:
+def _medium_of(row: dict[str, Any]) -> ExclusionReason | None:
     if any(_text(row.get(name)) for name in ("audiobook_title", "audiobook_uri")):
-        return LeftOut.AUDIOBOOK
+        return ExclusionReason.AUDIOBOOK
     if any(_text(row.get(name)) for name in ("episode_name", "spotify_episode_uri")):
-        return LeftOut.PODCAST
+        return ExclusionReason.PODCAST
     return None
 
 
@@ -269,15 +271,15 @@ def _is_wanted(path: Path) -> bool:
     return not shadow and (path.suffix.casefold() == ".zip" or bool(_HISTORY.fullmatch(path.name)))
 
 
-def _nature(name: str) -> LeftOut | None:
+def _excluded_by_name(name: str) -> ExclusionReason | None:
     """Return why a whole file is left out, by its name; None when it is not."""
     plain = name.casefold()
     if plain.startswith(("streaming_history_video", "endvideo")):
-        return LeftOut.VIDEO
+        return ExclusionReason.VIDEO
     if plain.startswith("streaminghistory_podcast"):
-        return LeftOut.PODCAST
+        return ExclusionReason.PODCAST
     if plain.startswith("streaminghistory_audiobook"):
-        return LeftOut.AUDIOBOOK
+        return ExclusionReason.AUDIOBOOK
     return None
 
 

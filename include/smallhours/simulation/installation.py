@@ -6,7 +6,7 @@ from typing import Any
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from smallhours.settings import Settings, parse_settings
 
-_ENOUGH = 1_000_000
+_UNLIMITED = 1_000_000
 # Smaller than the defaults, since the simulated world is small.
 _CATALOG = {
     "lastfm_calls_per_night": 500,
@@ -19,7 +19,7 @@ _CATALOG = {
 LIST_SIZE = 10
 
 
-class Keys:
+class SandboxCredentials:
     """The sandbox's credentials, in the place of Airflow's connections."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
@@ -32,7 +32,7 @@ class Keys:
             "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
         )
 
-    def keep_refresh_token(self, listener: str, token: str) -> None:
+    def store_refresh_token(self, listener: str, token: str) -> None:
         """Ignore a new token: the sandbox accepts the old one, too."""
         del listener, token
 
@@ -45,7 +45,7 @@ def settings_for(listener: str, url: str, lake: Path) -> Settings:
         url: Address of the sandbox.
         lake: Folder of the lake.
     """
-    fast: dict[str, Any] = {"calls_per_second": _ENOUGH}
+    fast: dict[str, Any] = {"calls_per_second": _UNLIMITED}
     playlist = {"size": LIST_SIZE, "shortest": LIST_SIZE // 2}
     me = {"lastfm_user": listener, "timezone": "UTC", "playlist": playlist}
     return parse_settings(
@@ -57,7 +57,7 @@ def settings_for(listener: str, url: str, lake: Path) -> Settings:
                 "spotify": {
                     "api_url": f"{url}/v1/",
                     "accounts_url": f"{url}/",
-                    "calls_per_day": _ENOUGH,
+                    "calls_per_day": _UNLIMITED,
                     **fast,
                 },
                 "lastfm": {"api_url": f"{url}/2.0/", **fast},

@@ -47,7 +47,7 @@ def slope(values: Floats, *, rng: np.random.Generator, draws: int = DRAWS) -> In
     return Interval(PER_NIGHTS * float(cross.sum() / square.sum()), float(low), float(high))
 
 
-def ahead(ours: Floats, theirs: Floats, *, rng: np.random.Generator) -> Interval:
+def mean_difference(ours: Floats, theirs: Floats, *, rng: np.random.Generator) -> Interval:
     """Return the mean of ours - theirs over the same listeners and nights, (listeners, nights)."""
     return paired_difference(ours.ravel(), theirs.ravel(), rng=rng, clusters=_weeks(ours.shape))
 

@@ -49,7 +49,7 @@ def contributions(model: AudioModel, counts: Counts) -> dict[str, Contributions]
     """
     found: dict[str, Contributions] = {}
     for part in model.models:
-        if not part.told:
+        if not part.predicted:
             continue
         linear = isinstance(part.regressor, LinearTagRegressor)
         baseline, shares, held_back = (_linear if linear else _shapley)(model, part, counts)
@@ -58,7 +58,7 @@ def contributions(model: AudioModel, counts: Counts) -> dict[str, Contributions]
                 float(baseline[at]), tuple(shares[:, at].tolist()), float(held_back[at])
             )
             for at, name in enumerate(part.features)
-            if name in part.told
+            if name in part.predicted
         }
     return found
 

@@ -16,20 +16,20 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from smallhours.listening.inferred_skips import heard_out
 from smallhours.listening.plays import heard
-from smallhours.listening.skips import heard_out
 from smallhours.settings import EvidenceWeights
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
 # From this many plays on, a track counts as a habit; fewer may be curiosity.
-PLAYS_TO_REPEAT = 3
+MIN_PLAYS_OF_HABIT = 3
 # Smaller sums are rounding errors, or plays too old to count.
-LEAST_WEIGHT = 0.01
-FOND = ("saved", "loved")
-FORWARD = "fwdbtn"
-REJECTED_ALOUD = ("removed", "disliked", "thumbs_down", "blocked")
-MET = ("played", "saved", "thumbs_up")
-ONLY_HEARD = ("top", "played", "repeated", "pick_kept", "pick_played")
+MIN_WEIGHT = 0.01
+POSITIVE_SIGNALS = ("saved", "loved")
+FORWARD_BUTTON = "fwdbtn"
+EXPLICIT_REJECTIONS = ("removed", "disliked", "thumbs_down", "blocked")
+ACTIVE_REACTIONS = ("played", "saved", "thumbs_up")
+PASSIVE_EVIDENCE = ("top", "played", "repeated", "pick_kept", "pick_played")
 
 # Reaction to a pick -> (its name in the settings, sign). `unplayed` is no evidence: the listener
 # did not get that far in the list. `kept` counts only for picks that they heard or saved: otherwise
@@ -47,7 +47,7 @@ _REACTIONS: Mapping[str, tuple[str, int]] = {
 }
 
 
-def graded(
+def grade_tracks(
     plays: pd.DataFrame,
     library: pd.DataFrame,
     feedback: pd.DataFrame,
@@ -78,9 +78,9 @@ def graded(
         ],
         ignore_index=True,
     )
-    events = _as_said(events)
+    events = _without_excused(events)
     net = events.groupby("track_key")["weight"].sum()
-    net = net[net.abs() >= LEAST_WEIGHT]
+    net = net[net.abs() >= MIN_WEIGHT]
     events = events[events["track_key"].isin(net.index)]
     label = (net > 0).astype(int)
     agrees = (events["weight"] > 0) == events["track_key"].map(label).astype(bool)
@@ -95,29 +95,29 @@ def graded(
     return found[COLUMNS].sort_values("track_key", ignore_index=True)
 
 
-def _as_said(events: pd.DataFrame) -> pd.DataFrame:
+def _without_excused(events: pd.DataFrame) -> pd.DataFrame:
     """Drop passive listening to tracks that the listener explicitly rejected.
 
     A pick that was played and then removed from the list was heard, and may for that reason be
     among the top tracks; that is no sign of liking it. Explicit approval - saved, loved, a thumb
     up - still counts.
     """
-    rejected = events.loc[events["evidence"].isin(REJECTED_ALOUD), "track_key"]
-    excused = events["track_key"].isin(rejected) & events["evidence"].isin(ONLY_HEARD)
+    rejected = events.loc[events["evidence"].isin(EXPLICIT_REJECTIONS), "track_key"]
+    excused = events["track_key"].isin(rejected) & events["evidence"].isin(PASSIVE_EVIDENCE)
     return events[~excused]
 
 
 def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
     """Grade plays to the end: single plays count a little, a habit with their logarithm."""
     ended = plays[heard_out(plays)]
-    fresh = _faded(ended["played_at"], as_of, weights)
+    fresh = _decay(ended["played_at"], as_of, weights)
     of_track = (
         ended[["track_key", "played_at"]]
         .assign(fresh=fresh)
         .groupby("track_key")
         .agg(n=("fresh", "size"), fresh=("fresh", "sum"), at=("played_at", "max"))
     )
-    habit = of_track["n"].to_numpy() >= PLAYS_TO_REPEAT
+    habit = of_track["n"].to_numpy() >= MIN_PLAYS_OF_HABIT
     grade = np.where(habit, weights.repeated, weights.played)
     return pd.DataFrame(
         {
@@ -131,12 +131,12 @@ def _of_plays(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights)
 
 def _of_skips(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights) -> pd.DataFrame:
     """Grade plays that the listener ended by hand within half a minute."""
-    by_hand = plays["skipped"].fillna(False).astype(bool) | (plays["reason_end"] == FORWARD)
+    by_hand = plays["skipped"].fillna(False).astype(bool) | (plays["reason_end"] == FORWARD_BUTTON)
     quick = plays[~heard(plays) & by_hand]
     return _rows(
         quick["track_key"],
         "quick_skip",
-        -weights.quick_skip * _faded(quick["played_at"], as_of, weights),
+        -weights.quick_skip * _decay(quick["played_at"], as_of, weights),
         quick["played_at"],
     )
 
@@ -152,14 +152,14 @@ def _of_library(
     now = pd.Timestamp(as_of)
     # A track may be a top track of three time ranges: that is one signal.
     standing = library[stands].drop_duplicates(["signal", "track_key"])
-    known = standing[standing["signal"].isin(["top", *FOND, "disliked"])]
+    known = standing[standing["signal"].isin(["top", *POSITIVE_SIGNALS, "disliked"])]
     signed = {"top": weights.top, "saved": weights.saved, "loved": weights.loved}
     grades = known["signal"].map({**signed, "disliked": -weights.disliked})
     rows = _rows(known["track_key"], known["signal"], grades, pd.Series(now, index=known.index))
-    gone = library[~stands & library["signal"].isin(FOND)]
+    gone = library[~stands & library["signal"].isin(POSITIVE_SIGNALS)]
     missed = last[gone.index]
     left = _rows(
-        gone["track_key"], "unsaved", -weights.unsaved * _faded(missed, as_of, weights), missed
+        gone["track_key"], "unsaved", -weights.unsaved * _decay(missed, as_of, weights), missed
     )
     return pd.concat([rows, left], ignore_index=True)
 
@@ -167,7 +167,7 @@ def _of_library(
 def _of_feedback(
     feedback: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
 ) -> pd.DataFrame:
-    told = feedback[feedback["reaction"].isin(_REACTIONS) & ~_kept_unmet(feedback)]
+    told = feedback[feedback["reaction"].isin(_REACTIONS) & ~_kept_without_play(feedback)]
     # A pick may be in several lists and nights; the newest of equal reactions stands for all.
     told = told.sort_values("at", kind="stable").drop_duplicates(
         ["track_key", "reaction"], keep="last"
@@ -175,16 +175,16 @@ def _of_feedback(
     names = told["reaction"].map({of: name for of, (name, _) in _REACTIONS.items()})
     signs = {of: sign * getattr(weights, name) for of, (name, sign) in _REACTIONS.items()}
     grades = told["reaction"].map(signs).astype(float)
-    return _rows(told["track_key"], names, grades * _faded(told["at"], as_of, weights), told["at"])
+    return _rows(told["track_key"], names, grades * _decay(told["at"], as_of, weights), told["at"])
 
 
-def _kept_unmet(feedback: pd.DataFrame) -> "pd.Series[bool]":
+def _kept_without_play(feedback: pd.DataFrame) -> "pd.Series[bool]":
     """Flag picks that were kept by somebody who never played them."""
-    met = feedback.loc[feedback["reaction"].isin(MET), "track_key"]
+    met = feedback.loc[feedback["reaction"].isin(ACTIVE_REACTIONS), "track_key"]
     return (feedback["reaction"] == "kept") & ~feedback["track_key"].isin(met)
 
 
-def _faded(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:
+def _decay(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:
     """Return the weight that remains at each age: 2 to the power of -age / half-life."""
     age = (pd.Timestamp(as_of) - pd.to_datetime(moments, utc=True)).dt.total_seconds() / 86_400
     left = np.exp2(-age.clip(lower=0).to_numpy(dtype=float) / weights.half_life_days)

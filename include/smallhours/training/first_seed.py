@@ -43,7 +43,7 @@ SEED = 42
 C_GRID = (0.01, 0.1, 1.0, 10.0)
 MAX_ITER = 1000
 # A stratified 60/20/20 split leaves one of five in each part.
-FEWEST_OF_A_CLASS = 5
+MIN_ROWS_PER_CLASS = 5
 
 Floats = npt.NDArray[np.float64]
 Rows = Sequence[str] | npt.NDArray[np.object_]
@@ -173,10 +173,10 @@ def train(labeled: pd.DataFrame) -> FirstSeedResult:
     y = labeled.loc[kept, "label"].to_numpy(dtype=int)
     weights = _weights(labeled[kept], y)
     likes, dislikes = int((y == 1).sum()), int((y == 0).sum())
-    if min(likes, dislikes) < FEWEST_OF_A_CLASS:
+    if min(likes, dislikes) < MIN_ROWS_PER_CLASS:
         raise NotEnoughData(
             f"{likes} likes and {dislikes} dislikes with tags are too few for a 60/20/20 split; "
-            f"{FEWEST_OF_A_CLASS} of each are the least.",
+            f"{MIN_ROWS_PER_CLASS} of each are the least.",
             remedy="Let the listening and catalog stages gather more first.",
         )
     train_at, dev_at, test_at = _split(y)

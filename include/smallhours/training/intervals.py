@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 COVERAGE = 0.8
 BINS = 10
 # With fewer residuals, a 10 % quantile is hardly more than their minimum.
-FEWEST_IN_A_BIN = 30
+MIN_ROWS_PER_BIN = 30
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ResidualIntervals:
         """
         if not len(predicted):
             raise ValueError("there are no held-out rows")
-        bins = max(1, min(BINS, len(predicted) // FEWEST_IN_A_BIN))
+        bins = max(1, min(BINS, len(predicted) // MIN_ROWS_PER_BIN))
         # Many equal predictions can make deciles coincide; each bin keeps some rows.
         edges = np.unique(np.quantile(predicted, np.arange(1, bins) / bins))
         edges = edges[edges > predicted.min()]
@@ -69,7 +69,7 @@ class ResidualIntervals:
         middles = np.array([np.median(predicted[at == b]) for b in (0, len(edges))])
         return cls(edges, quantiles[:, 0], quantiles[:, 1], middles)
 
-    def around(self, predicted: Floats) -> tuple[Floats, Floats]:
+    def bounds_of(self, predicted: Floats) -> tuple[Floats, Floats]:
         """Return lower and upper ends for predictions (n,), within 0-1 and around them."""
         at = np.searchsorted(self.edges, predicted, side="right")
         within = np.clip(predicted, *self.middles)

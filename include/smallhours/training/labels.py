@@ -21,14 +21,14 @@ from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.training.tags import load_tags
 
-FEWEST_LIKES = 10
-FEWEST_DISLIKES = 20
+MIN_LIKES = 10
+MIN_DISLIKES = 20
 # The first seed's own file: 200 dislikes to 337 likes. It stopped looking at 200.
 DISLIKES_PER_LIKE = 200 / 337
-MOST_DISLIKES_AT_LEAST = 200
+MIN_DISLIKE_LIMIT = 200
 # Without a Spotify library, this many of the most played tracks of a year stand for likes.
-MOST_PLAYED = 300
-A_YEAR = dt.timedelta(days=365)
+MAX_LIKES_FROM_PLAYS = 300
+YEAR = dt.timedelta(days=365)
 STRONGEST_TAGS = 100
 VERY_STRONGEST_TAGS = 10
 
@@ -44,7 +44,7 @@ class LabelledSet:
             like 2 or 1; 0 marks a dislike) and `evidence` (`top`, `saved`, `loved`, `played` or
             `background`); likes first, each in key order.
         likes_from: `library`, or `plays` where the library holds neither top nor saved tracks.
-        dislikes_share_no: The tracks that dislikes share no tag with: `history` (every track
+        dislikes_disjoint_from: The tracks that dislikes share no tag with: `history` (every track
             ever played or liked); where that leaves too few, `likes`; then `strongest likes`
             (the 100 tags that most likes carry), `very strongest likes` (10), or `nobody`: all
             tracks of unheard tags by artists that were never heard.
@@ -53,7 +53,7 @@ class LabelledSet:
 
     frame: pd.DataFrame
     likes_from: str
-    dislikes_share_no: str
+    dislikes_disjoint_from: str
     untagged: int
 
     @property
@@ -86,24 +86,24 @@ def label_tracks(
     tags_of = {key: tags.as_first_seed(key) for key in known | set(background)}
 
     likes = [key for key in sorted(evidence) if tags_of[key]]
-    if len(likes) < FEWEST_LIKES:
+    if len(likes) < MIN_LIKES:
         raise NotEnoughData(
             f"{listener} has {len(likes)} liked tracks with tags ({len(evidence)} without regard "
-            f"to tags); {FEWEST_LIKES} are the least to learn a taste from.",
+            f"to tags); {MIN_LIKES} are the least to learn a taste from.",
             remedy="Run sync_listening and refresh_catalog to their ends; if that is done, play "
             "or save some more music first.",
         )
     artists = {artist_key_in(key) for key in known}
     strange = [key for key in background if tags_of[key] and artist_key_in(key) not in artists]
     pool, rule = _dislikes(strange, tags_of, known, likes)
-    if len(pool) < FEWEST_DISLIKES:
+    if len(pool) < MIN_DISLIKES:
         raise NotEnoughData(
             f"Of {len(background)} tracks of unheard tags, {len(strange)} have tags and an artist "
             f"that {listener} never played, and {len(pool)} share no tag with what {listener} "
-            f"likes; {FEWEST_DISLIKES} are the least to tell likes from.",
+            f"likes; {MIN_DISLIKES} are the least to tell likes from.",
             remedy="Raise `catalog.foreign_tags` in smallhours.toml and run refresh_catalog.",
         )
-    most = max(MOST_DISLIKES_AT_LEAST, round(len(likes) * DISLIKES_PER_LIKE))
+    most = max(MIN_DISLIKE_LIMIT, round(len(likes) * DISLIKES_PER_LIKE))
     if len(pool) > most:
         drawn = night.rng(listener, "dislikes").choice(len(pool), most, replace=False)
         pool = [pool[at] for at in sorted(drawn)]
@@ -140,7 +140,7 @@ def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
 
 def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[dict[str, str], str]:
     """Return the strongest evidence for each liked track, and the source of the likes."""
-    standing = library[_stands(library, night)]
+    standing = library[_is_standing(library, night)]
     by_signal = {
         signal: set(rows["track_key"]) for signal, rows in standing.groupby("signal", sort=True)
     }
@@ -157,7 +157,7 @@ def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[di
     return evidence, likes_from
 
 
-def _stands(library: pd.DataFrame, night: Night) -> pd.Series:
+def _is_standing(library: pd.DataFrame, night: Night) -> pd.Series:
     """Flag the signals that were not withdrawn: the newest night of their kind has seen them."""
     last = pd.to_datetime(library["last_seen"])
     tonight = pd.Timestamp(night.date)
@@ -167,10 +167,10 @@ def _stands(library: pd.DataFrame, night: Night) -> pd.Series:
 
 
 def _most_played(plays: pd.DataFrame, night: Night) -> set[str]:
-    recent = plays.loc[plays["played_at"] >= night.as_of - A_YEAR, "track_key"]
+    recent = plays.loc[plays["played_at"] >= night.as_of - YEAR, "track_key"]
     counts = recent.value_counts().rename_axis("track_key").reset_index(name="plays")
     counts = counts.sort_values(["plays", "track_key"], ascending=[False, True])
-    return set(counts["track_key"].head(MOST_PLAYED))
+    return set(counts["track_key"].head(MAX_LIKES_FROM_PLAYS))
 
 
 def _dislikes(
@@ -192,7 +192,7 @@ def _dislikes(
     left: dict[str, list[str]] = {}
     for rule, taken in rules.items():
         left[rule] = [k for k in strange if not any(t.casefold() in taken for t in tags_of[k])]
-        if len(left[rule]) >= FEWEST_DISLIKES:
+        if len(left[rule]) >= MIN_DISLIKES:
             break
     rule = list(left)[-1]
     return left[rule], rule

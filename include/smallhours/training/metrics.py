@@ -33,7 +33,7 @@ class Metric:
     high: float | None = None
 
 
-def note_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
+def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
     """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
 
     Args:

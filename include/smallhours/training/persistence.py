@@ -28,7 +28,7 @@ TRUSTED = frozenset(
     }
 )
 # Old module -> present module, for types in saved models that may still be in use.
-MOVED = MappingProxyType(
+MOVED_MODULES = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
         "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
@@ -36,7 +36,7 @@ MOVED = MappingProxyType(
 )
 _SCHEMA = "schema.json"
 # The earliest moment that a zip file can state.
-_NO_MOMENT = (1980, 1, 1, 0, 0, 0)
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class UnreadableModel(LakeError):
@@ -59,16 +59,18 @@ def load_model(data: bytes, *, where: str) -> Any:
         UnreadableModel: when it is damaged or holds a type that is not trusted.
     """
     try:
-        data = _at_home(data)
+        data = _with_current_modules(data)
         unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        refuse(where, f"it is damaged ({type(error).__name__})")
+        raise_unreadable(where, f"it is damaged ({type(error).__name__})")
     if unknown:
-        refuse(where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves")
+        raise_unreadable(
+            where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves"
+        )
     return skops.io.loads(data, trusted=sorted(TRUSTED))
 
 
-def refuse(where: str, why: str) -> NoReturn:
+def raise_unreadable(where: str, why: str) -> NoReturn:
     """Raise UnreadableModel with the remedy: remove the model and train anew."""
     raise UnreadableModel(
         f"The model at {where} was not loaded: {why}.",
@@ -76,14 +78,14 @@ def refuse(where: str, why: str) -> NoReturn:
     )
 
 
-def _at_home(archive: bytes) -> bytes:
+def _with_current_modules(archive: bytes) -> bytes:
     """Return the archive with the present module of every type that has moved."""
     with zipfile.ZipFile(io.BytesIO(archive)) as old:
         schema = old.read(_SCHEMA).decode()
-        if not any(f'"{module}"' in schema for module in MOVED):
+        if not any(f'"{module}"' in schema for module in MOVED_MODULES):
             return archive
         contents = {name: old.read(name) for name in old.namelist()}
-    for before, now in MOVED.items():
+    for before, now in MOVED_MODULES.items():
         schema = schema.replace(f'"{before}"', f'"{now}"')
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as new:
@@ -112,7 +114,7 @@ def _canonical(archive: bytes) -> bytes:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, _NO_MOMENT)
+    entry = zipfile.ZipInfo(name, _FIXED_DATE)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
 

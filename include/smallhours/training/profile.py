@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
-from smallhours.catalog.normalisation import Weighted
+from smallhours.catalog.normalisation import WeightedTag
 from smallhours.lake.tables import PREDICTED_FEATURES
 
 COLUMNS = ["kind", "period", "name", "value", "n"]
@@ -29,18 +29,18 @@ CENTRE = "centre"
 FEATURE = "feature"
 
 # Tags that are stored, of the whole history and of the last 90 days each; the rest is a long tail.
-TAGS_TOLD = 12
-ARTISTS_TOLD = 25
-LATELY = dt.timedelta(days=90)
-LATELY_NAME, BEFORE_NAME = "last 90 days", "the 90 days before"
+MAX_TAGS = 12
+MAX_ARTISTS = 25
+RECENT = dt.timedelta(days=90)
+RECENT_NAME, BEFORE_NAME = "last 90 days", "the 90 days before"
 CENTRES = 5
 # With fewer tracks per centre, centres would be noise.
-TRACKS_A_CENTRE = 10
+TRACKS_PER_CENTRE = 10
 CENTRE_TAGS = 3
 BINS = 20
-MINE, CATALOG = "you", "catalog"
+OWN, CATALOG = "you", "catalog"
 
-TagsOf = Mapping[str, Sequence[Weighted]]
+TagsOf = Mapping[str, Sequence[WeightedTag]]
 Votes = dict[str, float]
 
 
@@ -57,7 +57,7 @@ def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.
     periods = (
         plays["played_at"]
         .dt.strftime("%Y")
-        .where(plays["played_at"] < as_of - LATELY, plays["played_at"].dt.strftime("%Y") + "*")
+        .where(plays["played_at"] < as_of - RECENT, plays["played_at"].dt.strftime("%Y") + "*")
     )
     votes: dict[str, Votes] = {}
     pairs = pd.DataFrame({"period": periods, "key": plays["track_key"]}).value_counts(sort=False)
@@ -74,16 +74,16 @@ def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.
 
 def _periods_of(period: str) -> tuple[str, ...]:
     year = period.removesuffix("*")
-    return (year,) if year == period else (year, LATELY_NAME)
+    return (year,) if year == period else (year, RECENT_NAME)
 
 
 def _shares(votes: Mapping[str, Votes]) -> pd.DataFrame:
     ever: Votes = defaultdict(float)
     for period, found in votes.items():
-        if period != LATELY_NAME:
+        if period != RECENT_NAME:
             for tag, value in found.items():
                 ever[tag] += value
-    told = _strongest(ever) | _strongest(votes.get(LATELY_NAME, {}))
+    told = _strongest(ever) | _strongest(votes.get(RECENT_NAME, {}))
     rows = []
     for period, found in sorted(votes.items()):
         total = sum(found.values())
@@ -96,7 +96,7 @@ def _shares(votes: Mapping[str, Votes]) -> pd.DataFrame:
 
 
 def _strongest(found: Mapping[str, float]) -> set[str]:
-    return set(sorted(found, key=lambda tag: (-found[tag], tag))[:TAGS_TOLD])
+    return set(sorted(found, key=lambda tag: (-found[tag], tag))[:MAX_TAGS])
 
 
 def clock_rows(plays: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
@@ -119,14 +119,14 @@ def artist_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
     """
     age = as_of - plays["played_at"]
     parts = []
-    lately = {LATELY_NAME: age <= LATELY, BEFORE_NAME: (age > LATELY) & (age <= 2 * LATELY)}
+    lately = {RECENT_NAME: age <= RECENT, BEFORE_NAME: (age > RECENT) & (age <= 2 * RECENT)}
     counts = {name: plays.loc[mask, "artist"].value_counts() for name, mask in lately.items()}
     told = {
         artist
         for found in counts.values()
         for artist in found.sort_index()
         .sort_values(ascending=False, kind="stable")
-        .head(ARTISTS_TOLD)
+        .head(MAX_ARTISTS)
         .index
     }
     for period, found in counts.items():
@@ -147,7 +147,7 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
     """
     counts = plays["track_key"].value_counts().sort_index()
     counts = counts[[key for key in counts.index if tags_of.get(key)]]
-    k = min(CENTRES, len(counts) // TRACKS_A_CENTRE)
+    k = min(CENTRES, len(counts) // TRACKS_PER_CENTRE)
     if k < 1:
         return pd.DataFrame(columns=COLUMNS)
     matrix, tags = _matrix(list(counts.index), tags_of)
@@ -204,7 +204,7 @@ def feature_rows(features: pd.DataFrame, played: pd.Series) -> pd.DataFrame:
         rows = features[features["feature"] == name]
         bins = (rows["value"].clip(0, 1) * BINS).astype(int).clip(upper=BINS - 1)
         weights = rows["track_key"].map(played).fillna(0).to_numpy(dtype=float)
-        for period, mass in ((MINE, weights), (CATALOG, np.ones(len(rows)))):
+        for period, mass in ((OWN, weights), (CATALOG, np.ones(len(rows)))):
             total = np.bincount(bins, weights=mass, minlength=BINS)
             if total.sum() > 0:
                 names = [f"{name}:{at / BINS:.2f}" for at in range(BINS)]

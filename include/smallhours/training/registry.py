@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from smallhours.lake.files import Files
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
-from smallhours.training.persistence import refuse
+from smallhours.training.persistence import raise_unreadable
 
 # Owner of the models of all listeners. Listeners' names start with a letter or a digit.
 SHARED = "_shared"
 CARD = "card.json"
-CARD_TO_READ = "card.md"
-POINTER = "current.json"
+CARD_MARKDOWN = "card.md"
+CURRENT = "current.json"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class SavedModel:
         try:
             data = self._files.read(f"{self.folder}/{name}")
         except FileNotFoundError:
-            refuse(self.address(name), "the file is missing")
+            raise_unreadable(self.address(name), "the file is missing")
         if _digest(data) != self.card.files.get(name):
-            refuse(self.address(name), "it is damaged: its content is not what was saved")
+            raise_unreadable(self.address(name), "it is damaged: its content is not what was saved")
         return data
 
 
@@ -87,7 +87,7 @@ class Registry:
         Raises:
             LakeUnwritable: the version before stays in use.
         """
-        home = _home(card.owner, card.name)
+        home = _folder(card.owner, card.name)
         digests = {name: _digest(data) for name, data in sorted(files.items())}
         with self._files.lock(home):
             current = self.current(card.owner, card.name)
@@ -100,7 +100,7 @@ class Registry:
             for name, data in files.items():
                 self._files.replace(f"{folder}/{name}", data)
             self._files.replace(f"{folder}/{CARD}", card.to_json())
-            self._files.replace(f"{folder}/{CARD_TO_READ}", card.to_markdown())
+            self._files.replace(f"{folder}/{CARD_MARKDOWN}", card.to_markdown())
             if use:
                 self._use(card.owner, card.name, version)
         return SavedModel(card, folder, self._files)
@@ -112,7 +112,7 @@ class Registry:
             UnreadableModel: when there is no such version; nothing changes.
         """
         saved = self.open(owner, name, version)
-        with self._files.lock(_home(owner, name)):
+        with self._files.lock(_folder(owner, name)):
             self._use(owner, name, version)
         return saved
 
@@ -122,7 +122,7 @@ class Registry:
         Raises:
             UnreadableModel: when the pointer or the card is damaged.
         """
-        path = f"{_home(owner, name)}/{POINTER}"
+        path = f"{_folder(owner, name)}/{CURRENT}"
         try:
             data = self._files.read(path)
         except FileNotFoundError:
@@ -130,36 +130,36 @@ class Registry:
         try:
             version = json.loads(data)["version"]
         except (ValueError, KeyError, TypeError):
-            refuse(self._files.address(path), "it does not name a version")
+            raise_unreadable(self._files.address(path), "it does not name a version")
         return self.open(owner, name, version) if version is not None else None
 
     def retire(self, owner: str, name: str) -> None:
         """Put no version in use any more; all stay saved."""
-        with self._files.lock(_home(owner, name)):
+        with self._files.lock(_folder(owner, name)):
             if self.current(owner, name) is not None:
                 self._use(owner, name, None)
 
-    def forget_old(self, owner: str, name: str, *, keep: int) -> int:
+    def remove_old_versions(self, owner: str, name: str, *, keep: int) -> int:
         """Remove all but the newest versions and the one in use; return the number removed."""
-        with self._files.lock(_home(owner, name)):
+        with self._files.lock(_folder(owner, name)):
             current = self.current(owner, name)
             versions = self.versions(owner, name)
             kept = {*versions[-keep:], current.version if current is not None else ""}
             gone = [version for version in versions if version not in kept]
             for version in gone:
-                for path in self._files.list(f"{_home(owner, name)}/{version}"):
+                for path in self._files.list(f"{_folder(owner, name)}/{version}"):
                     self._files.remove(path)
             return len(gone)
 
     def versions(self, owner: str, name: str) -> list[str]:
         """Return all saved versions, oldest night first."""
-        home = _home(owner, name)
+        home = _folder(owner, name)
         found = [path.removeprefix(f"{home}/") for path in self._files.list(home)]
         return sorted(path.removesuffix(f"/{CARD}") for path in found if path.endswith(f"/{CARD}"))
 
     def _use(self, owner: str, name: str, version: str | None) -> None:
         pointer = json.dumps({"version": version}) + "\n"
-        self._files.replace(f"{_home(owner, name)}/{POINTER}", pointer.encode())
+        self._files.replace(f"{_folder(owner, name)}/{CURRENT}", pointer.encode())
 
     def open(self, owner: str, name: str, version: str) -> SavedModel:
         """Open a saved version, in use or not.
@@ -167,18 +167,18 @@ class Registry:
         Raises:
             UnreadableModel: when there is no such version, or its card is damaged.
         """
-        folder = f"{_home(owner, name)}/{version}"
+        folder = f"{_folder(owner, name)}/{version}"
         address = self._files.address(f"{folder}/{CARD}")
         try:
             card = ModelCard.from_json(self._files.read(f"{folder}/{CARD}"))
         except FileNotFoundError:
-            refuse(address, "the version in use has no card")
+            raise_unreadable(address, "the version in use has no card")
         except (ValueError, TypeError) as error:
-            refuse(address, f"its card is damaged ({type(error).__name__})")
+            raise_unreadable(address, f"its card is damaged ({type(error).__name__})")
         return SavedModel(card, folder, self._files)
 
 
-def _home(owner: str, name: str) -> str:
+def _folder(owner: str, name: str) -> str:
     return f"models/{owner}/{name}"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.normalisation import bare_name, own_names, shipped
+from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.store import Lake, prefix_of
@@ -42,7 +42,7 @@ class Tags:
     def name(self, tag: str) -> str:
         """Return a tag's normalised name; empty when it says nothing about the music."""
         known = self.names.get(tag)
-        return shipped().name(tag) if known is None else known
+        return default_pipeline().name(tag) if known is None else known
 
     def own_named(self, track_key: str) -> dict[str, int]:
         """Return name -> count of a track's own tags; of two spellings the larger count is kept."""
@@ -81,7 +81,7 @@ class Tags:
         for tag, count in counts.items():
             name = self.names.get(tag)  # as `name` does, a third of a million times
             if name is None:
-                name = shipped().name(tag)
+                name = default_pipeline().name(tag)
             if name and bare_name(name) not in own:
                 named[name] = max(named.get(name, 0), count)
         return named

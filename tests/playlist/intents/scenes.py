@@ -8,7 +8,7 @@ import pandas as pd
 
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence, history_of
-from smallhours.playlist.intents import Scene
+from smallhours.playlist.intents import IntentContext
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 
@@ -26,7 +26,7 @@ def at(day: str, hour: int = 12) -> dt.datetime:
     return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(hour), dt.UTC)
 
 
-def scene(
+def context(
     tracks: Sequence[str],
     *,
     plays: Sequence[Play] = (),
@@ -37,7 +37,7 @@ def scene(
     released: Mapping[str, str] | None = None,
     first_seen: Mapping[str, dt.date] | None = None,
     catalog_from: dt.date | None = BEGAN,
-) -> Scene:
+) -> IntentContext:
     """Return a scene.
 
     Args:
@@ -73,7 +73,7 @@ def scene(
         shown={},
         catalog_from=catalog_from,
     )
-    return Scene(
+    return IntentContext(
         evidence=evidence,
         features=pd.DataFrame(list(features), columns=FEATURES).astype(
             {"value": float, "low": float, "high": float}

@@ -6,17 +6,17 @@ import pandas as pd
 import pytest
 
 from smallhours.playlist.intents.new_releases import latest_of, new_releases
-from smallhours.wishes import NewReleases
-from tests.playlist.intents.scenes import NIGHT, scene
+from smallhours.playlist_settings import NewReleasesIntent
+from tests.playlist.intents.scenes import NIGHT, context
 
-NEW = NewReleases(kind="new_releases", within_days=60)
+NEW = NewReleasesIntent(kind="new_releases", within_days=60)
 SONG, OTHER = "low · song", "low · other"
 
 
 def why(released: str | None, first_seen: dt.date | None = None) -> str:
     found = new_releases(
         NEW,
-        scene(
+        context(
             [SONG],
             released={} if released is None else {SONG: released},
             first_seen={} if first_seen is None else {SONG: first_seen},
@@ -48,13 +48,15 @@ def test_without_a_date_what_the_catalog_met_lately_serves() -> None:
 
 def test_but_not_while_everything_was_new_to_the_catalog() -> None:
     began = NIGHT - dt.timedelta(days=6)
-    found = new_releases(NEW, scene([SONG], first_seen={SONG: began}, catalog_from=began))
+    found = new_releases(NEW, context([SONG], first_seen={SONG: began}, catalog_from=began))
     assert found.why_not[SONG] == "when it came out is not known"
-    assert found.lacking == "the release dates of 1 of 1 tracks"
+    assert found.missing_data == "the release dates of 1 of 1 tracks"
 
 
 def test_the_newer_the_better() -> None:
-    found = new_releases(NEW, scene([SONG, OTHER], released={SONG: "2026-11-01", OTHER: "2026-10"}))
+    found = new_releases(
+        NEW, context([SONG, OTHER], released={SONG: "2026-11-01", OTHER: "2026-10"})
+    )
     assert 0 < found.fits[OTHER] < found.fits[SONG] <= 1
 
 
@@ -69,8 +71,8 @@ def test_the_newer_the_better() -> None:
 )
 def test_it_says_what_is_known_of_when_it_came_out(released: str, text: str) -> None:
     seen = {SONG: dt.date(2026, 10, 30)}
-    found = new_releases(NEW, scene([SONG], released={SONG: released}, first_seen=seen))
-    assert found.special(pd.Index([SONG]))[SONG].text == text
+    found = new_releases(NEW, context([SONG], released={SONG: released}, first_seen=seen))
+    assert found.intent_evidence(pd.Index([SONG]))[SONG].text == text
 
 
 @pytest.mark.parametrize("released", ["2026-13", "2026-02-30", "9999-12-31x", None, 1994, "soon"])

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from smallhours.playlist.intents.time_of_day import time_of_day, window_in_words
-from smallhours.wishes import TimeOfDay
-from tests.playlist.intents.scenes import Play, at, scene
+from smallhours.playlist_settings import TimeOfDayIntent
+from tests.playlist.intents.scenes import Play, at, context
 
-EVENING = TimeOfDay(kind="time_of_day", hours=(20, 24))
+EVENING = TimeOfDayIntent(kind="time_of_day", hours=(20, 24))
 DRONE, TECHNO = "low · drone", "model · techno"
 LIKE_DRONE, LIKE_TECHNO = "hum · quiet", "beat · loud"
 TRACKS = [LIKE_DRONE, LIKE_TECHNO]
@@ -33,30 +33,30 @@ def days(evenings: int) -> list[Play]:
 
 
 def test_what_is_near_to_the_plays_at_these_hours_fits_best() -> None:
-    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
+    purpose = time_of_day(EVENING, context(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
     assert purpose.fits[LIKE_DRONE] > purpose.fits[LIKE_TECHNO]
     assert (purpose.why_not == "").all()
 
 
 def test_the_lists_mix_follows_the_plays_at_these_hours() -> None:
-    mix = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS)).mix
+    mix = time_of_day(EVENING, context(TRACKS, plays=days(25), votes=VOTES, tags=TAGS)).mix
     assert mix is not None
     assert list(mix.index) == [DRONE]
 
 
 def test_it_names_what_is_played_then_and_how_often() -> None:
-    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
-    special = purpose.special(pd.Index(TRACKS))
-    assert special[LIKE_DRONE].text == (
+    purpose = time_of_day(EVENING, context(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
+    intent_evidence = purpose.intent_evidence(pd.Index(TRACKS))
+    assert intent_evidence[LIKE_DRONE].text == (
         "you play Low – Drone between 20:00 and 24:00 (25 of 25 plays)"
     )
-    assert LIKE_TECHNO not in special
+    assert LIKE_TECHNO not in intent_evidence
 
 
 def test_few_plays_at_these_hours_make_no_list_and_say_so() -> None:
-    purpose = time_of_day(EVENING, scene(TRACKS, plays=days(19), votes=VOTES, tags=TAGS))
+    purpose = time_of_day(EVENING, context(TRACKS, plays=days(19), votes=VOTES, tags=TAGS))
     assert (purpose.why_not == "too few plays at these hours").all()
-    assert purpose.lacking == "plays at these hours: 19 so far, 20 are needed"
+    assert purpose.missing_data == "plays at these hours: 19 so far, 20 are needed"
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_few_plays_at_these_hours_make_no_list_and_say_so() -> None:
     ],
 )
 def test_the_window_in_words(wanted: dict[str, object], words: str) -> None:
-    intent = TimeOfDay.model_validate({"kind": "time_of_day", **wanted})
+    intent = TimeOfDayIntent.model_validate({"kind": "time_of_day", **wanted})
     assert window_in_words(intent) == words

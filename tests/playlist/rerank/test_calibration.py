@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from smallhours.playlist.rerank.calibration import (
-    Mix,
+    TagMix,
     divergence,
     divergence_of,
     recent_weights,
@@ -21,20 +21,20 @@ SPACE = TagVectors.of_weights(
 
 
 def test_a_mix_sums_to_one_and_keeps_the_strongest_first() -> None:
-    mix = Mix.of(SPACE, pd.Series({"a": 1.0, "b": 2.0, "c": 2.0, "unknown": 9.0}))
+    mix = TagMix.of(SPACE, pd.Series({"a": 1.0, "b": 2.0, "c": 2.0, "unknown": 9.0}))
     assert mix.shares.sum() == pytest.approx(1)
     assert list(mix.tags) == ["dub", "jazz"]
 
 
 def test_a_track_without_tags_adds_nothing() -> None:
-    mix = Mix.of(SPACE, pd.Series({"a": 1.0}))
+    mix = TagMix.of(SPACE, pd.Series({"a": 1.0}))
     shares = mix.shares_of(SPACE, pd.Index(["a", "b", "nobody"]))
     assert shares.tolist() == [[1, 0], [0, 1], [0, 0]]
 
 
 def test_without_tags_at_all_every_list_fits() -> None:
     empty = TagVectors.of_weights(pd.DataFrame(columns=["track_key", "tag", "weight"]))
-    mix = Mix.of(empty, pd.Series({"a": 1.0}))
+    mix = TagMix.of(empty, pd.Series({"a": 1.0}))
     assert mix.shares_of(empty, pd.Index(["a"])).sum() == 0
     assert np.isnan(divergence_of(mix.shares, mix.shares_of(empty, pd.Index(["a"]))))
 

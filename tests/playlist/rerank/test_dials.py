@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.rerank.dials import REACH, dialled, relevance
+from smallhours.playlist.rerank.dials import REACH, apply_dials, relevance
 
 
 @given(st.lists(st.floats(0, 1, allow_nan=False), max_size=50))
@@ -26,7 +26,7 @@ def test_a_dial_sets_its_ends_apart_and_turns_both_ways(dial: str) -> None:
     known, popular = np.array([True, False]), np.array([1.0, 0.0])
 
     def moved(to: float) -> float:
-        first, second = dialled(
+        first, second = apply_dials(
             np.zeros(2), known_artist=known, popularity=popular, **{**dials, dial: to}
         )
         return float(first - second)

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.rerank.exclusion import Blocked, Past, why_excluded, why_unwanted
-from smallhours.wishes import PlaylistWishes
+from smallhours.playlist.rerank.exclusion import (
+    BlockList,
+    MetTracks,
+    exclusion_reasons,
+    preference_reasons,
+)
+from smallhours.playlist_settings import PlaylistSettings
 
 NIGHT = dt.date(2026, 11, 2)
 RIDE = "ride · leave them all behind"
@@ -20,12 +25,12 @@ def days_ago(days: int) -> dt.date:
 
 
 def excluded(
-    key: str, *, blocked: Blocked | None = None, played: int | None = None, **past: object
+    key: str, *, blocked: BlockList | None = None, played: int | None = None, **met_tracks: object
 ) -> str:
-    (why,) = why_excluded(
+    (why,) = exclusion_reasons(
         [key],
-        past=Past(**{"known": {}, **past}),  # type: ignore[arg-type]
-        blocked=blocked or Blocked(),
+        met_tracks=MetTracks(**{"known": {}, **met_tracks}),  # type: ignore[arg-type]
+        blocked=blocked or BlockList(),
         night=NIGHT,
         not_again_nights=30,
         not_played_days=played,
@@ -66,12 +71,12 @@ def test_the_latest_play_of_any_version_counts() -> None:
 
 
 def test_what_the_settings_block_is_out_however_it_is_written() -> None:
-    wishes = PlaylistWishes(
+    playlist_settings = PlaylistSettings(
         blocked_artists=("RIDE",),
         blocked_tracks=("Jay - Z - Run – This Town", "Lush - Deluxe (2015 Remaster)"),
         blocked_tags=("Hip Hop",),
     )
-    blocked = Blocked.by(wishes)
+    blocked = BlockList.by(playlist_settings)
     assert excluded(RIDE, blocked=blocked) == "blocked artist"
     assert excluded("lush · deluxe", blocked=blocked) == "blocked track"
     assert excluded("jay z · run this town", blocked=blocked) == "blocked track"
@@ -79,16 +84,16 @@ def test_what_the_settings_block_is_out_however_it_is_written() -> None:
     assert blocked.tags == {"hip-hop"}
 
 
-def unwanted(**wishes: object) -> list[str]:
+def unwanted(**playlist_settings: object) -> list[str]:
     keys = pd.Index(["a · x", "b · y", "c · z"])
-    settings = PlaylistWishes.model_validate(wishes)
-    return why_unwanted(
+    settings = PlaylistSettings.model_validate(playlist_settings)
+    return preference_reasons(
         keys,
-        wishes=settings,
+        playlist_settings=settings,
         known_artist=pd.Series([True, False, False], keys),
         explicit=pd.Series([None, True, False], keys, dtype="boolean"),
         tagged={"a · x": {"jazz"}, "b · y": {"polka"}, "c · z": set()}.__getitem__,
-        blocked=Blocked.by(settings),
+        blocked=BlockList.by(settings),
     ).tolist()
 
 
@@ -127,10 +132,10 @@ def test_nothing_known_rejected_or_recent_ever_passes(
     shown: dict[str, dt.date],
     window: int,
 ) -> None:
-    why = why_excluded(
+    why = exclusion_reasons(
         tracks,
-        past=Past(known, disliked, shown),
-        blocked=Blocked(),
+        met_tracks=MetTracks(known, disliked, shown),
+        blocked=BlockList(),
         night=NIGHT,
         not_again_nights=window,
     )

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.rerank.ordering import OF_KEY, order, targets, transitions
-from smallhours.wishes import Arc
+from smallhours.playlist.rerank.ordering import KEY_COST, order, targets, transitions
+from smallhours.playlist_settings import Arc
 
 NOTHING = np.nan
 
@@ -59,7 +59,7 @@ def test_twice_as_fast_is_the_same_beat_and_the_far_key_costs_most() -> None:
     steps = transitions(frame)
     assert steps[0, 1] == 0
     assert steps[0, 2] > 0.5
-    assert steps[0, 3] == pytest.approx(OF_KEY * 6 / 7)
+    assert steps[0, 3] == pytest.approx(KEY_COST * 6 / 7)
 
 
 def test_an_artists_tracks_are_far_apart() -> None:
@@ -69,16 +69,16 @@ def test_an_artists_tracks_are_far_apart() -> None:
 
 
 def test_a_surprise_stands_at_neither_end() -> None:
-    places = order([*"abcdefgh"], sound(*[NOTHING] * 8), daring=[False] * 7 + [True])
+    places = order([*"abcdefgh"], sound(*[NOTHING] * 8), is_explored=[False] * 7 + [True])
     assert 7 not in {places[0], places[-1]}
 
 
 @pytest.mark.parametrize("arc", ["none", "rise", "fall", "wave"])
 def test_a_list_begins_with_five_tracks_that_are_no_surprise(arc: Arc) -> None:
-    daring = [place in {1, 3, 4} for place in range(10)]
+    is_explored = [place in {1, 3, 4} for place in range(10)]
     energies = np.linspace(0.9, 0.1, 10)
-    places = order([*"abcdefghij"], sound(*energies), arc=arc, daring=daring)
-    assert not any(daring[place] for place in places[:5])
+    places = order([*"abcdefghij"], sound(*energies), arc=arc, is_explored=is_explored)
+    assert not any(is_explored[place] for place in places[:5])
 
 
 @settings(deadline=None, max_examples=30)

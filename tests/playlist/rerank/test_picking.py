@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.playlist.rerank.picking import Balance, Caps, Picker
+from smallhours.playlist.rerank.picking import Caps, GreedyPicker, RerankWeights
 from smallhours.playlist.rerank.shortlist import Shortlist
 from tests.playlist.shortlists import falling, many, shortlist
 
 FREE = Caps(artist=9, album=9, seed=99)
-PLAIN = Balance(0.0, 0.0)
+PLAIN = RerankWeights(0.0, 0.0)
 
 
-def picker(among: Shortlist, caps: Caps = FREE, balance: Balance = PLAIN) -> Picker:
-    return Picker(among, caps, balance)
+def picker(among: Shortlist, caps: Caps = FREE, balance: RerankWeights = PLAIN) -> GreedyPicker:
+    return GreedyPicker(among, caps, balance)
 
 
 def test_with_nothing_else_to_mind_the_most_relevant_come_first() -> None:
@@ -27,7 +27,7 @@ def test_an_artist_has_no_more_than_their_cap() -> None:
     keys = [f"ride · {i}" for i in range(5)] + many(2)
     mine = picker(shortlist(falling(keys)), Caps(2, 9, 9))
     assert mine.best(9) == [*keys[:2], *keys[5:]]
-    assert mine.passed[keys[2]] == "artist cap"
+    assert mine.rejected[keys[2]] == "artist cap"
 
 
 def test_an_album_has_its_own_cap_where_it_is_known() -> None:
@@ -35,7 +35,7 @@ def test_an_album_has_its_own_cap_where_it_is_known() -> None:
     albums = {keys[0]: "Nowhere", keys[1]: "NOWHERE", keys[2]: "Tarantula"}
     mine = picker(shortlist(falling(keys), albums=albums), Caps(9, 1, 9))
     assert mine.best(9) == [keys[0], keys[2], keys[3]]
-    assert mine.passed[keys[1]] == "album cap"
+    assert mine.rejected[keys[1]] == "album cap"
 
 
 def test_albums_of_one_title_by_two_artists_are_two() -> None:
@@ -70,7 +70,7 @@ def test_diversity_passes_over_what_is_alike() -> None:
     tags = dict(zip(keys, ["dub", "dub", "dub", "jazz"], strict=True))
     alike = pd.Series([1.0, 0.95, 0.9, 0.85], index=keys)
     assert picker(shortlist(alike, tags=tags)).best(2) == keys[:2]
-    diverse = picker(shortlist(alike, tags=tags), balance=Balance(0.8, 0.0))
+    diverse = picker(shortlist(alike, tags=tags), balance=RerankWeights(0.8, 0.0))
     assert diverse.best(2) == [keys[0], keys[3]]
 
 
@@ -79,7 +79,7 @@ def test_calibration_keeps_the_share_of_a_minor_taste(calibration: float, jazz: 
     keys = many(60)
     tags = {key: "jazz" if place >= 30 else "dub" for place, key in enumerate(keys)}
     short = shortlist(falling(keys), tags=tags, mix={"dub": 0.7, "jazz": 0.3})
-    taken = picker(short, balance=Balance(0.0, calibration)).best(20)
+    taken = picker(short, balance=RerankWeights(0.0, calibration)).best(20)
     assert Counter(tags[key] for key in taken)["jazz"] >= jazz
     assert calibration or Counter(tags[key] for key in taken)["jazz"] == 0
 
@@ -87,9 +87,9 @@ def test_calibration_keeps_the_share_of_a_minor_taste(calibration: float, jazz: 
 def test_what_is_left_out_is_never_taken() -> None:
     keys = many(3)
     mine = picker(shortlist(falling(keys)))
-    mine.leave({keys[0]}, "elsewhere")
+    mine.exclude({keys[0]}, "elsewhere")
     assert mine.best(3) == keys[1:]
-    assert mine.passed == {keys[0]: "elsewhere"}
+    assert mine.rejected == {keys[0]: "elsewhere"}
 
 
 def test_a_draw_comes_from_below_the_cut_with_its_probability() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, METRICS
-from smallhours.training.audio.gate import compare, judge, judge_own
-from smallhours.training.audio.model import LINEAR, AudioModel, learn
+from smallhours.training.audio.gate import compare_models, compare_with_current, compare_with_shared
+from smallhours.training.audio.measured_tracks import AudioRows, measured_rows
+from smallhours.training.audio.model import LINEAR, AudioModel, fit_audio_model
 from smallhours.training.audio.predictor import NAME, load_audio_predictor
-from smallhours.training.audio.rows import AudioRows, measured_rows
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from tests.training.lakes import (
@@ -37,7 +37,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def model_of(rows: AudioRows) -> AudioModel:
-    return learn(rows, kind=LINEAR, top_tags=100, threads=1)[0]
+    return fit_audio_model(rows, kind=LINEAR, top_tags=100, threads=1)[0]
 
 
 def spoilt(rows: AudioRows) -> AudioRows:
@@ -48,7 +48,7 @@ def spoilt(rows: AudioRows) -> AudioRows:
 
 def test_a_model_that_learned_nonsense_is_worse(lake: Lake) -> None:
     rows = measured_rows(lake, ["dataset"])
-    verdict = judge(model_of(spoilt(rows)), model_of(rows), rows)
+    verdict = compare_with_current(model_of(spoilt(rows)), model_of(rows), rows)
     assert not verdict.promoted
     assert "worse than the one in use: mean R²" in verdict.why
     assert verdict.new_r2 is not None
@@ -58,12 +58,12 @@ def test_a_model_that_learned_nonsense_is_worse(lake: Lake) -> None:
 
 def test_a_model_of_the_same_tracks_is_no_worse(lake: Lake) -> None:
     rows = measured_rows(lake, ["dataset"])
-    assert judge(model_of(rows), model_of(rows), rows).promoted
+    assert compare_with_current(model_of(rows), model_of(rows), rows).promoted
 
 
 def test_of_two_equal_models_a_listeners_own_is_not_worth_its_place(lake: Lake) -> None:
     rows = measured_rows(lake, ["dataset"])
-    assert not judge_own(model_of(rows), model_of(rows), rows).promoted
+    assert not compare_with_shared(model_of(rows), model_of(rows), rows).promoted
 
 
 def test_nobody_is_judged_on_artists_that_it_learned_from(lake: Lake) -> None:
@@ -73,16 +73,16 @@ def test_nobody_is_judged_on_artists_that_it_learned_from(lake: Lake) -> None:
     temper = {artist: rng.uniform(0, 1, 5) for artist in rows.artist_keys}
     odd = replace(rows, targets=np.array([temper[artist] for artist in rows.artist_keys]))
     model = model_of(odd)
-    compared = compare(model, model, odd)
+    compared = compare_models(model, model, odd)
     assert compared.new_r2 < 0.1
     assert compared.error == 0
 
 
 def test_models_with_other_tags_are_judged_on_all_artists(lake: Lake) -> None:
     rows = measured_rows(lake, ["dataset"])
-    half = rows.among({key for key in rows.track_keys if key < "artist 4"})
-    few_tags = learn(half, kind=LINEAR, top_tags=2, threads=1)[0]
-    compared = compare(model_of(rows), few_tags, rows)
+    half = rows.subset({key for key in rows.track_keys if key < "artist 4"})
+    few_tags = fit_audio_model(half, kind=LINEAR, top_tags=2, threads=1)[0]
+    compared = compare_models(model_of(rows), few_tags, rows)
     assert (compared.tracks, compared.artists) == (360, 60)
     assert abs(compared.difference) < 0.2
 

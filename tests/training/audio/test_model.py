@@ -8,11 +8,11 @@ import pytest
 
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
-from smallhours.training.audio.card import Lesson, card_of, told
+from smallhours.training.audio.card import AudioTrainingResult, audio_card, feature_status
 from smallhours.training.audio.figures import bayesian_ridge_r2
-from smallhours.training.audio.gate import Verdict
-from smallhours.training.audio.model import BOOSTED, LINEAR, kind_for, learn
-from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.gate import AudioGateDecision
+from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.model import BOOSTED, LINEAR, fit_audio_model, kind_for
 from smallhours.training.contributions import contributions
 from tests.training.lakes import NIGHT, some_settings
 
@@ -43,10 +43,14 @@ def rows(**others: Values) -> AudioRows:
     )
 
 
-def learned(measured: AudioRows, night: Night = NIGHT) -> tuple[Lesson, dict[str, object]]:
-    model, figures = learn(measured, kind=LINEAR, top_tags=100, threads=1)
-    lesson = Lesson("_shared", measured, model, figures, 0.1, Verdict(True, "the first model"))
-    return lesson, dict(card_of(lesson, some_settings(), night).data)
+def learned(
+    measured: AudioRows, night: Night = NIGHT
+) -> tuple[AudioTrainingResult, dict[str, object]]:
+    model, figures = fit_audio_model(measured, kind=LINEAR, top_tags=100, threads=1)
+    result = AudioTrainingResult(
+        "_shared", measured, model, figures, 0.1, AudioGateDecision(True, "the first model")
+    )
+    return result, dict(audio_card(result, some_settings(), night).data)
 
 
 def test_small_data_gets_the_linear_model_unless_the_settings_say_otherwise() -> None:
@@ -59,8 +63,8 @@ def test_small_data_gets_the_linear_model_unless_the_settings_say_otherwise() ->
 
 
 def test_other_features_are_predicted_where_tags_tell_them() -> None:
-    lesson, card = learned(rows())
-    assert lesson.model.features == (*PREDICTED_FEATURES, "loudness", "tempo", "mode")
+    result, card = learned(rows())
+    assert result.model.features == (*PREDICTED_FEATURES, "loudness", "tempo", "mode")
     assert str(card["loudness"]).startswith("predicted (R²")
 
 
@@ -73,10 +77,10 @@ def test_where_they_do_not_the_card_says_so() -> None:
 
 def test_predictions_are_in_their_own_units_and_ranges() -> None:
     measured = rows()
-    lesson, _ = learned(measured)
+    result, _ = learned(measured)
     loud, calm = {"loud": 99, "calm": 1}, {"loud": 1, "calm": 99}
-    values, low, high = lesson.model.predict([{}, {}], [loud, calm])
-    at = {name: column for column, name in enumerate(lesson.model.features)}
+    values, low, high = result.model.predict([{}, {}], [loud, calm])
+    at = {name: column for column, name in enumerate(result.model.features)}
     assert values[0, at["loudness"]] == pytest.approx(-5, abs=4)
     assert values[1, at["loudness"]] == pytest.approx(-20, abs=4)
     tempo = measured.others[:, OTHER_FEATURES.index("tempo")]
@@ -89,21 +93,21 @@ def test_predictions_are_in_their_own_units_and_ranges() -> None:
 def test_a_feature_that_only_some_tracks_have_is_learned_from_those() -> None:
     tempo = rows().others[:, OTHER_FEATURES.index("tempo")].copy()
     tempo[::3] = np.nan
-    lesson, _ = learned(rows(tempo=tempo))
-    assert "tempo" in lesson.model.features
-    assert lesson.figures["tempo"].n == int((~np.isnan(tempo)).sum())
+    result, _ = learned(rows(tempo=tempo))
+    assert "tempo" in result.model.features
+    assert result.figures["tempo"].n == int((~np.isnan(tempo)).sum())
 
 
 def test_a_feature_that_never_changes_is_not_predictable() -> None:
-    lesson, card = learned(rows(mode=1.0))
-    assert "mode" not in lesson.model.features
+    result, card = learned(rows(mode=1.0))
+    assert "mode" not in result.model.features
     assert str(card["mode"]).startswith("not predictable from tags")
 
 
 def test_tracks_that_have_only_tags_of_their_own_can_be_learned_from() -> None:
     measured = rows()
     moved = replace(measured, own=measured.artist, artist=[{} for _ in measured.artist])
-    model, _ = learn(moved, kind=LINEAR, top_tags=100, threads=1)
+    model, _ = fit_audio_model(moved, kind=LINEAR, top_tags=100, threads=1)
     assert model.inputs.artist is None
     values, *_ = model.predict([{"loud": 99, "calm": 1}], [{}])
     assert values[0, 0] > 0.7
@@ -111,7 +115,7 @@ def test_tracks_that_have_only_tags_of_their_own_can_be_learned_from() -> None:
 
 def test_the_paper_s_cheap_model_is_measured_beside() -> None:
     measured = rows()
-    model, figures = learn(measured, kind=LINEAR, top_tags=100, threads=1)
+    model, figures = fit_audio_model(measured, kind=LINEAR, top_tags=100, threads=1)
     baseline = bayesian_ridge_r2(measured, model.models[0].regressor.fold_, 100)
     assert 0.5 < baseline < 1
     assert np.mean([figures[name].r2 for name in PREDICTED_FEATURES]) > baseline - 0.1
@@ -119,7 +123,7 @@ def test_the_paper_s_cheap_model_is_measured_beside() -> None:
 
 @pytest.mark.parametrize("kind", [LINEAR, BOOSTED])
 def test_contributions_of_all_features_add_up_to_the_prediction(kind: object) -> None:
-    model, _ = learn(rows(), kind=kind, top_tags=100, threads=1)  # type: ignore[arg-type]
+    model, _ = fit_audio_model(rows(), kind=kind, top_tags=100, threads=1)  # type: ignore[arg-type]
     tags = {"loud": 80, "live take": 40, "calm": 10}
     values, *_ = model.predict([tags], [tags])
     shares = contributions(model, tags)
@@ -130,7 +134,7 @@ def test_contributions_of_all_features_add_up_to_the_prediction(kind: object) ->
 
 def test_what_a_linear_model_adds_for_tags_is_what_it_would_lose_without_bounds() -> None:
     """Check by hand from the coefficients: a single tag's contribution is the whole difference."""
-    model, _ = learn(rows(), kind=LINEAR, top_tags=100, threads=1)
+    model, _ = fit_audio_model(rows(), kind=LINEAR, top_tags=100, threads=1)
     share = contributions(model, {"live take": 60})["energy"]
     values, *_ = model.predict([{"live take": 60}], [{"live take": 60}])
     at = model.features.index("energy")
@@ -139,5 +143,5 @@ def test_what_a_linear_model_adds_for_tags_is_what_it_would_lose_without_bounds(
 
 
 def test_it_is_said_of_every_other_feature_whether_tags_tell_it() -> None:
-    lesson, _ = learned(rows())
-    assert list(told(lesson)) == list(OTHER_FEATURES)
+    result, _ = learned(rows())
+    assert list(feature_status(result)) == list(OTHER_FEATURES)

@@ -5,7 +5,11 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
-from smallhours.training.audio.rows import OTHER_FEATURES, measured_by_anyone, measured_rows
+from smallhours.training.audio.measured_tracks import (
+    OTHER_FEATURES,
+    measured_by_anyone,
+    measured_rows,
+)
 from tests.training.lakes import add_artist_tags, add_features, add_track_tags
 
 ALISON, SOUVLAKI = "slowdive · alison", "slowdive · souvlaki space station"

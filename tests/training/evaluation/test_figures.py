@@ -11,9 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from smallhours.training.evaluation import classification, lists, ranking, uncertainty
+from smallhours.training.evaluation import (
+    beyond_accuracy,
+    classification,
+    ranking_metrics,
+    uncertainty,
+)
 
-MODULES = ("classification", "folds", "gate", "lists", "ranking", "uncertainty")
+MODULES = ("beyond_accuracy", "classification", "folds", "gate", "ranking_metrics", "uncertainty")
 
 # Few different scores, so that ties are common.
 ROWS = st.lists(
@@ -40,7 +45,7 @@ def test_classification_figures_are_scikit_learns(rows: list[tuple[int, float]])
         metrics.average_precision_score(y, p)
     )
     assert classification.brier(y, p) == pytest.approx(metrics.brier_score_loss(y, p))
-    sure = np.clip(p, classification.SUREST, 1 - classification.SUREST)
+    sure = np.clip(p, classification.PROBABILITY_MARGIN, 1 - classification.PROBABILITY_MARGIN)
     assert classification.log_loss(y, p) == pytest.approx(metrics.log_loss(y, sure))
 
 
@@ -72,32 +77,37 @@ def test_a_ranking_with_the_truth_on_top_is_perfect_and_none_is_better(
 ) -> None:
     best = sorted(ranked, key=lambda key: key not in truth)
     for k in (1, 3, 8):
-        assert ranking.ndcg_at(ranked, truth, k) <= ranking.ndcg_at(best, truth, k) + 1e-12
-        assert ranking.recall_at(ranked, truth, k) <= ranking.candidate_recall(ranked, truth)
-        hit = ranking.recall_at(ranked, truth, k) > 0
-        assert ranking.hit_at(ranked, truth, k) == float(hit)
+        assert (
+            ranking_metrics.ndcg_at(ranked, truth, k)
+            <= ranking_metrics.ndcg_at(best, truth, k) + 1e-12
+        )
+        assert ranking_metrics.recall_at(ranked, truth, k) <= ranking_metrics.candidate_recall(
+            ranked, truth
+        )
+        hit = ranking_metrics.recall_at(ranked, truth, k) > 0
+        assert ranking_metrics.hit_at(ranked, truth, k) == float(hit)
 
 
 def test_a_week_without_adoptions_says_nothing() -> None:
-    assert math.isnan(ranking.ndcg_at(["a"], set(), 5))
-    assert math.isnan(ranking.recall_at(["a"], set(), 5))
-    assert math.isnan(ranking.hit_at(["a"], set(), 5))
-    assert math.isnan(ranking.candidate_recall(["a"], set()))
+    assert math.isnan(ranking_metrics.ndcg_at(["a"], set(), 5))
+    assert math.isnan(ranking_metrics.recall_at(["a"], set(), 5))
+    assert math.isnan(ranking_metrics.hit_at(["a"], set(), 5))
+    assert math.isnan(ranking_metrics.candidate_recall(["a"], set()))
 
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(0, 50), min_size=1).filter(any))
 def test_gini_lies_between_equal_and_all_to_one(counts: list[int]) -> None:
-    assert -1e-9 <= lists.gini(counts) < 1
+    assert -1e-9 <= beyond_accuracy.gini(counts) < 1
 
 
 def test_what_cannot_be_said_of_a_list_is_not_a_number() -> None:
-    assert math.isnan(lists.gini([]))
-    assert math.isnan(lists.novelty([]))
-    assert math.isnan(lists.calibration_kl({}, {"jazz": 1}))
-    assert math.isnan(lists.popularity_lift([], [0.5]))
-    assert math.isnan(lists.overlap([], [["a"]]))
-    assert math.isnan(lists.overlap(["a"], []))
+    assert math.isnan(beyond_accuracy.gini([]))
+    assert math.isnan(beyond_accuracy.novelty([]))
+    assert math.isnan(beyond_accuracy.calibration_kl({}, {"jazz": 1}))
+    assert math.isnan(beyond_accuracy.popularity_lift([], [0.5]))
+    assert math.isnan(beyond_accuracy.overlap([], [["a"]]))
+    assert math.isnan(beyond_accuracy.overlap(["a"], []))
 
 
 @settings(deadline=None)  # a busy machine is no failure

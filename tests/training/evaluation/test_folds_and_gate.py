@@ -14,7 +14,7 @@ from smallhours.training.evaluation.folds import (
     library_before,
     weekly_folds,
 )
-from smallhours.training.evaluation.gate import FEWEST_UNITS, TOLERANCE, decide
+from smallhours.training.evaluation.gate import MIN_UNITS, TOLERANCE, decide_promotion
 
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 FOLD = Fold(END - dt.timedelta(weeks=4), END)
@@ -100,32 +100,32 @@ RNG = 5
 
 
 def test_a_model_that_is_clearly_worse_is_kept_out() -> None:
-    verdict = decide([0.6] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
+    verdict = decide_promotion([0.6] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
     assert not verdict.promote
     assert "worse than the one in use" in verdict.why
     assert verdict.n == 40
 
 
 def test_an_equal_model_takes_its_place() -> None:
-    verdict = decide([0.9] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
+    verdict = decide_promotion([0.9] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
     assert verdict.promote
     assert "not worse" in verdict.why
 
 
 def test_a_better_model_is_said_to_be_better() -> None:
-    verdict = decide([0.95] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
+    verdict = decide_promotion([0.95] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
     assert verdict.why.startswith("better than the one in use: AUC 0.950 against 0.900")
 
 
 @given(st.floats(0, TOLERANCE / 5))
 def test_a_loss_that_changes_no_playlist_is_tolerated(loss: float) -> None:
-    verdict = decide([0.9 - loss] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
+    verdict = decide_promotion([0.9 - loss] * 40, [0.9] * 40, rng=np.random.default_rng(RNG))
     assert verdict.promote
 
 
 def test_with_too_few_adoptions_there_is_no_verdict_and_it_says_so() -> None:
-    few = FEWEST_UNITS - 1
-    verdict = decide([0.1] * few, [0.9] * few, rng=np.random.default_rng(RNG))
+    few = MIN_UNITS - 1
+    verdict = decide_promotion([0.1] * few, [0.9] * few, rng=np.random.default_rng(RNG))
     assert verdict.promote
     assert verdict.difference is None
     assert f"{few} held-out adoptions are too few" in verdict.why

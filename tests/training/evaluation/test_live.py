@@ -3,7 +3,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.training.evaluation.live import outcomes, picks, trend
+from smallhours.training.evaluation.pick_outcomes import outcomes, picks, trend
 
 MONDAY, TUESDAY = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
 WHEN = pd.Timestamp("2026-11-20", tz="UTC")

@@ -11,7 +11,7 @@ from sklearn.utils import get_tags
 
 from smallhours.training.formats.bpe import VOCABULARY
 from smallhours.training.paper import gpt2_extra, gpt2_vocabulary
-from smallhours.training.paper.gpt2_data import checked, fingerprint, held_back
+from smallhours.training.paper.gpt2_data import checked_rows, fingerprint, split_validation
 from smallhours.training.paper.gpt2_extra import MissingExtra, require_gpt2
 from smallhours.training.paper.gpt2_progress import FINE_TUNING, ProgressLine, TrainingProgress
 from smallhours.training.paper.gpt2_regressor import GPT2Regressor
@@ -56,7 +56,7 @@ def test_the_examples_in_the_docstrings_run() -> None:
 
 def test_whole_groups_are_held_back() -> None:
     artists = [f"artist {at // 4}" for at in range(20)]
-    learn, stop = held_back(checked(TEXTS, np.arange(20)), artists, 0.2, seed=1)
+    learn, stop = split_validation(checked_rows(TEXTS, np.arange(20)), artists, 0.2, seed=1)
     assert stop is not None
     of = dict(zip(TEXTS, artists, strict=True))
     assert len(learn) + len(stop) == 20
@@ -64,13 +64,13 @@ def test_whole_groups_are_held_back() -> None:
 
 
 def test_rows_are_held_back_when_all_are_of_one_group() -> None:
-    learn, stop = held_back(checked(TEXTS, np.arange(20)), ["one"] * 20, 0.2, seed=1)
+    learn, stop = split_validation(checked_rows(TEXTS, np.arange(20)), ["one"] * 20, 0.2, seed=1)
     assert stop is not None
     assert (len(learn), len(stop)) == (16, 4)
 
 
 def test_a_share_of_nothing_holds_nothing_back() -> None:
-    learn, stop = held_back(checked(TEXTS, np.arange(20)), None, 0.0, seed=1)
+    learn, stop = split_validation(checked_rows(TEXTS, np.arange(20)), None, 0.0, seed=1)
     assert stop is None
     assert len(learn) == 20
 
@@ -85,20 +85,20 @@ def test_a_share_of_nothing_holds_nothing_back() -> None:
 )
 def test_data_that_does_not_fit_is_refused(texts: list[str], y: list[float], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        checked(texts, y)
+        checked_rows(texts, y)
 
 
 def test_a_missing_group_is_refused() -> None:
     with pytest.raises(ValueError, match="a group per text; got 3 for 20"):
-        held_back(checked(TEXTS, np.arange(20)), ["a", "b", "c"], 0.2, seed=1)
+        split_validation(checked_rows(TEXTS, np.arange(20)), ["a", "b", "c"], 0.2, seed=1)
 
 
 def test_the_fingerprint_tells_data_and_settings_apart() -> None:
-    rows = checked(TEXTS, np.arange(20))
+    rows = checked_rows(TEXTS, np.arange(20))
     same = fingerprint({"seed": 1}, rows, None)
-    assert fingerprint({"seed": 1}, checked(TEXTS, np.arange(20)), None) == same
+    assert fingerprint({"seed": 1}, checked_rows(TEXTS, np.arange(20)), None) == same
     assert fingerprint({"seed": 2}, rows, None) != same
-    assert fingerprint({"seed": 1}, checked(TEXTS, np.arange(20) + 1), None) != same
+    assert fingerprint({"seed": 1}, checked_rows(TEXTS, np.arange(20) + 1), None) != same
     assert fingerprint({"seed": 1}, rows, rows) != same
 
 

@@ -123,11 +123,11 @@ def test_checkpoints_are_safetensors_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:
-    from smallhours.training.paper.gpt2_checkpoints import OthersCheckpoint
+    from smallhours.training.paper.gpt2_checkpoints import CheckpointMismatch
 
     texts, y = tag_texts(60)
     tiny().fit(texts, y, checkpoints=tmp_path)
-    with pytest.raises(OthersCheckpoint, match="another training"):
+    with pytest.raises(CheckpointMismatch, match="another training"):
         tiny().fit(texts, y + 1, checkpoints=tmp_path)
 
 
@@ -224,9 +224,9 @@ def test_pretraining_goes_on_after_an_interruption(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_there_are_explained(tmp_path: Path) -> None:
-    from smallhours.training.paper.gpt2_network import NoWeights
+    from smallhours.training.paper.gpt2_network import WeightsUnavailable
 
-    with pytest.raises(NoWeights, match="could not be read") as error:
+    with pytest.raises(WeightsUnavailable, match="could not be read") as error:
         GPT2Regressor(weights=tmp_path).fit(["rock", "pop"], [0.1, 0.2])
     assert "weights=None" in error.value.remedy
 
@@ -248,9 +248,9 @@ def test_a_language_models_own_files_are_weights_to_start_from(tmp_path: Path) -
 
 
 def test_weights_of_a_model_with_other_tokens_are_refused(tmp_path: Path) -> None:
-    from smallhours.training.paper.gpt2_network import NoWeights
+    from smallhours.training.paper.gpt2_network import WeightsUnavailable
 
-    with pytest.raises(NoWeights, match="know 100 tokens, not 50257"):
+    with pytest.raises(WeightsUnavailable, match="know 100 tokens, not 50257"):
         GPT2Regressor(weights=lm_folder(tmp_path, 100)).fit(["rock", "pop"], [0.1, 0.2])
 
 
@@ -280,11 +280,11 @@ def test_a_diverging_training_says_so() -> None:
 
 
 def test_the_learning_rate_rises_and_then_falls_to_nothing() -> None:
-    from smallhours.training.paper.gpt2_training import Course
+    from smallhours.training.paper.gpt2_training import Hyperparameters
 
     for schedule in ("linear", "cosine"):
-        course = Course(1, 1, 1.0, schedule, 0.2, 0.0, 1, 0)
-        rates = [course.rate(step, 100) for step in range(100)]
+        hyperparameters = Hyperparameters(1, 1, 1.0, schedule, 0.2, 0.0, 1, 0)
+        rates = [hyperparameters.rate(step, 100) for step in range(100)]
         assert rates.index(max(rates)) in (19, 20)
         assert rates[0] == pytest.approx(0.05)
         assert rates[-1] < 0.02

@@ -4,62 +4,63 @@ import numpy as np
 import pytest
 
 from smallhours.training.ranking.listwise import (
-    Lesson,
-    Lessons,
+    StackedLists,
+    TrainingList,
     fit_weights,
+    influence_of,
     sample_list,
-    share_of,
     softmax,
 )
 
 
-def a_list(rng: np.random.Generator, tracks: int = 400, adopted: int = 8) -> Lesson:
+def a_list(rng: np.random.Generator, tracks: int = 400, adopted: int = 8) -> TrainingList:
     """Return a list whose first column predicts adoption well, and the second not at all."""
     columns = rng.uniform(size=(tracks, 2))
     best = np.argsort(-(columns[:, 0] + 0.1 * rng.normal(size=tracks)))[:adopted]
     found = np.zeros(tracks, dtype=bool)
     found[best] = True
-    return Lesson(columns, found, np.ones(tracks))
+    return TrainingList(columns, found, np.ones(tracks))
 
 
 def test_a_signal_that_foretells_gains_weight_and_one_that_does_not_stays() -> None:
     rng = np.random.default_rng(1)
-    lessons = Lessons.of([a_list(rng) for _ in range(4)])
-    weights = fit_weights(lessons, np.zeros(2))
+    stacked = StackedLists.of([a_list(rng) for _ in range(4)])
+    weights = fit_weights(stacked, np.zeros(2))
     assert weights[0] > 1
     assert abs(weights[1]) < 0.2
 
 
 def test_with_nothing_adopted_the_default_stands() -> None:
-    lessons = Lessons.of([a_list(np.random.default_rng(1))])
+    stacked = StackedLists.of([a_list(np.random.default_rng(1))])
     default = np.array([0.5, 3.0])
-    assert fit_weights(lessons, default, share=share_of(0)).tolist() == default.tolist()
+    assert fit_weights(stacked, default, share=influence_of(0)).tolist() == default.tolist()
 
 
 def test_the_less_there_is_to_learn_from_the_nearer_the_default() -> None:
-    lessons = Lessons.of([a_list(np.random.default_rng(1))])
+    stacked = StackedLists.of([a_list(np.random.default_rng(1))])
     away = [
-        np.abs(fit_weights(lessons, np.zeros(2), share=share_of(n))).sum() for n in (1, 10, 1000)
+        np.abs(fit_weights(stacked, np.zeros(2), share=influence_of(n))).sum()
+        for n in (1, 10, 1000)
     ]
     assert away == sorted(away)
 
 
 def test_learning_again_gives_the_same_weights() -> None:
-    lessons = Lessons.of([a_list(np.random.default_rng(1))])
-    first, again = (fit_weights(lessons, np.ones(2)) for _ in range(2))
+    stacked = StackedLists.of([a_list(np.random.default_rng(1))])
+    first, again = (fit_weights(stacked, np.ones(2)) for _ in range(2))
     assert first.tobytes() == again.tobytes()
 
 
 def test_the_slope_is_that_of_the_loss() -> None:
     """Check that no step from the minimum makes the loss smaller."""
-    lessons = Lessons.of([a_list(np.random.default_rng(2))])
-    best = fit_weights(lessons, np.zeros(2), l2=0.1)
+    stacked = StackedLists.of([a_list(np.random.default_rng(2))])
+    best = fit_weights(stacked, np.zeros(2), l2=0.1)
 
     def loss(weights: np.ndarray) -> float:
-        scores = lessons.columns @ weights
-        _, log_sum = softmax(scores, lessons)
-        adopted = lessons.adopted_of
-        mean = (adopted @ log_sum - scores[lessons.adopted].sum()) / adopted.sum()
+        scores = stacked.columns @ weights
+        _, log_sum = softmax(scores, stacked)
+        adopted = stacked.adoptions_per_list
+        mean = (adopted @ log_sum - scores[stacked.adopted].sum()) / adopted.sum()
         return float(mean + 0.05 * weights @ weights)
 
     for step in (np.array([1e-2, 0]), np.array([0, 1e-2])):
@@ -72,10 +73,10 @@ def test_a_sample_stands_for_the_whole_list() -> None:
     whole = a_list(rng, tracks=5000)
     eligible = np.ones(5000, dtype=bool)
     part = sample_list(whole.columns, whole.adopted, eligible, rng=rng, first=200, others=500)
-    assert part.stands_for.sum() == pytest.approx(5000)
+    assert part.importance.sum() == pytest.approx(5000)
     assert part.adopted.sum() == 8
-    from_whole = fit_weights(Lessons.of([whole]), np.zeros(2))
-    from_part = fit_weights(Lessons.of([part]), np.zeros(2))
+    from_whole = fit_weights(StackedLists.of([whole]), np.zeros(2))
+    from_part = fit_weights(StackedLists.of([part]), np.zeros(2))
     assert from_part == pytest.approx(from_whole, abs=0.15)
 
 
@@ -90,6 +91,6 @@ def test_what_could_not_be_recommended_is_in_no_lesson() -> None:
 
 
 def test_lists_without_adoptions_teach_nothing() -> None:
-    empty = Lesson(np.zeros((3, 2)), np.zeros(3, dtype=bool), np.ones(3))
+    empty = TrainingList(np.zeros((3, 2)), np.zeros(3, dtype=bool), np.ones(3))
     with pytest.raises(ValueError, match="adopted"):
-        Lessons.of([empty])
+        StackedLists.of([empty])

@@ -3,10 +3,10 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.training.ranking.reception import (
-    FEWEST_PICKS,
-    judged_picks,
-    no_picks,
+from smallhours.training.ranking.pick_response import (
+    MIN_PICKS,
+    empty_picks,
+    graded_picks,
     reception,
     without_artists,
 )
@@ -31,7 +31,7 @@ def picks_of_calm_and_loud(count: int) -> tuple[pd.DataFrame, TagVectors]:
     tags = {key: {kind: 100, "rock": 50} for key, kind in kinds.items()}
     tags |= {"new · calm": {"calm": 100}, "new · loud": {"loud": 100}}
     vectors = TagVectors.of(Tags(tags, {}), [*kinds, *NEW])
-    return judged_picks(feedback(*told)), vectors
+    return graded_picks(feedback(*told)), vectors
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,18 @@ def picks_of_calm_and_loud(count: int) -> tuple[pd.DataFrame, TagVectors]:
 def test_a_pick_is_graded_by_what_became_of_it(
     reactions: tuple[str, ...], expected: tuple[bool, float]
 ) -> None:
-    (found,) = judged_picks(feedback(*(("a", each) for each in reactions))).to_dict("records")
+    (found,) = graded_picks(feedback(*(("a", each) for each in reactions))).to_dict("records")
 
     assert (found["welcome"], found["grade"]) == expected
 
 
 @pytest.mark.parametrize("reaction", ["unplayed", "kept"])
 def test_a_pick_that_was_never_come_to_says_nothing(reaction: str) -> None:
-    assert judged_picks(feedback(("a", reaction))).empty
+    assert graded_picks(feedback(("a", reaction))).empty
 
 
 def test_picks_of_other_playlists_were_chosen_for_other_reasons() -> None:
-    assert judged_picks(feedback(("a", "skipped"), intent="sundays")).empty
+    assert graded_picks(feedback(("a", "skipped"), intent="sundays")).empty
 
 
 def test_a_track_like_the_welcome_picks_is_expected_to_be_welcome() -> None:
@@ -82,10 +82,10 @@ def test_more_picks_say_it_louder() -> None:
 
 
 def test_a_handful_of_picks_says_nothing() -> None:
-    picks, vectors = picks_of_calm_and_loud(FEWEST_PICKS - 1)
+    picks, vectors = picks_of_calm_and_loud(MIN_PICKS - 1)
 
     assert reception(vectors, picks, pd.Index(NEW)).isna().all()
-    assert reception(vectors, no_picks(), pd.Index(NEW)).isna().all()
+    assert reception(vectors, empty_picks(), pd.Index(NEW)).isna().all()
 
 
 def test_where_all_was_welcome_nothing_is_told_apart() -> None:
@@ -95,6 +95,6 @@ def test_where_all_was_welcome_nothing_is_told_apart() -> None:
 
 
 def test_picks_of_hidden_artists_are_left_out() -> None:
-    picks = judged_picks(feedback(("a · x", "played"), ("b · y", "skipped")))
+    picks = graded_picks(feedback(("a · x", "played"), ("b · y", "skipped")))
 
     assert without_artists(picks, frozenset({"a"}))["track_key"].tolist() == ["b · y"]

@@ -10,15 +10,15 @@ import pytest
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS, TEXT
 from smallhours.training.ranking.fusion import DEFAULT, TAG_AFFINITY, Fusion
-from smallhours.training.ranking.lists import Memory, read_memory
-from smallhours.training.ranking.shown import (
-    MOST_STOOD_FOR,
-    ShownWeek,
-    read_chances,
-    shown_weeks,
+from smallhours.training.ranking.impressions import (
+    MAX_IMPORTANCE,
+    ImpressionWeek,
+    impression_weeks,
+    read_propensities,
 )
+from smallhours.training.ranking.past_lists import PastTables, read_past_tables
 from smallhours.training.ranking.stages import train_ranking
-from smallhours.training.taste.rows import read_past
+from smallhours.training.taste.training_rows import read_history
 from tests.training.lakes import ADA, NIGHT, add_plays, some_settings
 from tests.training.ranking.past_lake import artist, listener_who_explores_shoegaze, songs
 
@@ -60,17 +60,17 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def memory(lake: Lake) -> Memory:
-    past = read_past(lake, ADA, night=NIGHT)
-    return read_memory(lake, past, settings=some_settings())
+def past_tables(lake: Lake) -> PastTables:
+    past = read_history(lake, ADA, night=NIGHT)
+    return read_past_tables(lake, past, settings=some_settings())
 
 
 @pytest.fixture(scope="module")
-def weeks(memory: Memory) -> list[ShownWeek]:
-    return shown_weeks(memory, no_chances(), np.random.default_rng(1), night=NIGHT)
+def weeks(past_tables: PastTables) -> list[ImpressionWeek]:
+    return impression_weeks(past_tables, no_propensities(), np.random.default_rng(1), night=NIGHT)
 
 
-def no_chances(**drawn: float) -> pd.Series:
+def no_propensities(**drawn: float) -> pd.Series:
     nights = pd.MultiIndex.from_tuples(
         [(NIGHT.date - dt.timedelta(days=1), key.replace("_", " ")) for key in drawn],
         names=["night", "track_key"],
@@ -78,7 +78,7 @@ def no_chances(**drawn: float) -> pd.Series:
     return pd.Series(list(drawn.values()), index=nights, dtype=float)
 
 
-def test_picks_are_kept_by_the_week_with_what_became_of_them(weeks: list[ShownWeek]) -> None:
+def test_picks_are_kept_by_the_week_with_what_became_of_them(weeks: list[ImpressionWeek]) -> None:
     assert 1 < len(weeks) <= 6
     for week in weeks:
         shoegaze = np.array([key.startswith("shoegaze") for key in week.tracks])
@@ -87,36 +87,38 @@ def test_picks_are_kept_by_the_week_with_what_became_of_them(weeks: list[ShownWe
         assert not week.welcome.all()
 
 
-def test_each_welcome_pick_is_set_against_all_that_were_not(weeks: list[ShownWeek]) -> None:
+def test_each_welcome_pick_is_set_against_all_that_were_not(weeks: list[ImpressionWeek]) -> None:
     week = weeks[-1]
-    lessons = list(week.lessons())
+    training_lists = list(week.training_lists())
 
-    assert len(lessons) == week.welcome.sum()
-    assert all(lesson.adopted.sum() == 1 for lesson in lessons)
-    assert all(len(lesson.adopted) == 1 + (~week.welcome).sum() for lesson in lessons)
+    assert len(training_lists) == week.welcome.sum()
+    assert all(one_list.adopted.sum() == 1 for one_list in training_lists)
+    assert all(len(one_list.adopted) == 1 + (~week.welcome).sum() for one_list in training_lists)
 
 
 def test_an_explorer_that_was_not_welcome_stands_for_those_it_was_drawn_from(
-    memory: Memory,
+    past_tables: PastTables,
 ) -> None:
     yesterday = [key for key, reaction in picks_of(1) if reaction in ("skipped", "passed")]
     nights = pd.MultiIndex.from_product([[NIGHT.date - dt.timedelta(days=1)], yesterday])
-    chances = pd.Series([0.5, 0.001], index=nights)
+    propensities = pd.Series([0.5, 0.001], index=nights)
 
-    week = shown_weeks(memory, chances, np.random.default_rng(1), night=NIGHT)[-1]
-    stands_for = dict(zip(week.tracks, week.stands_for.tolist(), strict=True))
+    week = impression_weeks(past_tables, propensities, np.random.default_rng(1), night=NIGHT)[-1]
+    importance = dict(zip(week.tracks, week.importance.tolist(), strict=True))
 
-    assert stands_for[yesterday[0]] == 2.0
-    assert stands_for[yesterday[1]] == MOST_STOOD_FOR
-    assert sum(each != 1.0 for each in stands_for.values()) == 2
+    assert importance[yesterday[0]] == 2.0
+    assert importance[yesterday[1]] == MAX_IMPORTANCE
+    assert sum(each != 1.0 for each in importance.values()) == 2
 
 
-def test_weights_by_which_the_welcome_picks_come_first_earn_more(weeks: list[ShownWeek]) -> None:
+def test_weights_by_which_the_welcome_picks_come_first_earn_more(
+    weeks: list[ImpressionWeek],
+) -> None:
     by_tags = Fusion({TAG_AFFINITY: (1.0, 0.0)})
     against_them = Fusion({TAG_AFFINITY: (-1.0, 0.0)})
 
-    assert weeks[-1].earned(by_tags).mean() > weeks[-1].earned(against_them).mean()
-    assert len(weeks[-1].earned(DEFAULT)) == weeks[-1].welcome.sum()
+    assert weeks[-1].win_rates(by_tags).mean() > weeks[-1].win_rates(against_them).mean()
+    assert len(weeks[-1].win_rates(DEFAULT)) == weeks[-1].welcome.sum()
 
 
 def test_the_chance_of_each_explorer_is_read_from_the_record(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_the_chance_of_each_explorer_is_read_from_the_record(tmp_path: Path) -> 
         partition={"listener": ADA, "night": night.isoformat()},
     )
 
-    assert read_chances(lake, ADA, night=NIGHT).to_dict() == {(night, "b · y"): 0.02}
+    assert read_propensities(lake, ADA, night=NIGHT).to_dict() == {(night, "b · y"): 0.02}
 
 
 def test_a_newcomer_of_whom_only_our_lists_are_known_gets_weights_of_their_own(lake: Lake) -> None:

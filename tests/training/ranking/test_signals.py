@@ -9,7 +9,7 @@ from scipy import sparse
 
 from smallhours.training.ranking import signals
 from smallhours.training.ranking.centres import taste_centres
-from smallhours.training.ranking.walk import transitions, walk
+from smallhours.training.ranking.pagerank import personalised_pagerank, transitions
 
 TRACKS = pd.Index(["a · 1", "b · 2", "c · 3"])
 
@@ -67,7 +67,7 @@ def test_nothing_known_of_the_listeners_sound_says_nothing() -> None:
 
 def test_a_track_without_tags_is_neither_close_nor_far() -> None:
     vectors = sparse.csr_matrix(np.array([[1.0, 0.0], [0.0, 0.0]]))
-    assert np.isnan(signals.closest(vectors, np.array([[1.0, 0.0]]))[1])
+    assert np.isnan(signals.max_similarity(vectors, np.array([[1.0, 0.0]]))[1])
     assert np.isnan(signals.distance_from(vectors, sparse.csr_matrix([[0.0, 1.0]]))[1])
 
 
@@ -87,10 +87,10 @@ def test_a_listener_of_nothing_has_no_centre() -> None:
 def test_the_walk_stays_near_home() -> None:
     """Walk on the chain 0 - 1 - 2 - 3, with home at 0."""
     path = sparse.csr_matrix(np.eye(4, k=1) + np.eye(4, k=-1))
-    at = walk(transitions(path), np.array([1.0, 0, 0, 0]))
+    at = personalised_pagerank(transitions(path), np.array([1.0, 0, 0, 0]))
     assert at.sum() == pytest.approx(1.0)
     assert at[1] > at[2] > at[3] > 0
 
 
 def test_a_walk_without_a_home_goes_nowhere() -> None:
-    assert not walk(transitions(sparse.csr_matrix(np.eye(2))), np.zeros(2)).any()
+    assert not personalised_pagerank(transitions(sparse.csr_matrix(np.eye(2))), np.zeros(2)).any()

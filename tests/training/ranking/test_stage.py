@@ -10,8 +10,8 @@ from smallhours.summary import Summary
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.ranking.ablation import SUBJECT
 from smallhours.training.ranking.fusion import DEFAULT
-from smallhours.training.ranking.lists import LEARNED
-from smallhours.training.ranking.saved import FILE, NAME, load_fusion
+from smallhours.training.ranking.past_lists import LEARNED_SIGNALS
+from smallhours.training.ranking.saved_weights import FILE, NAME, load_fusion
 from smallhours.training.ranking.stages import train_ranking
 from smallhours.training.registry import Registry
 from tests.training.lakes import ADA, NIGHT, add_plays, some_settings
@@ -48,7 +48,7 @@ def test_what_each_signal_brings_is_noted(explorer: Lake, summary: Summary) -> N
     figures = explorer.frame(METRICS)
     parts = figures[figures["subject"] == SUBJECT].set_index("metric")
 
-    assert {f"alone_{name}" for name in LEARNED} <= set(parts.index)
+    assert {f"alone_{name}" for name in LEARNED_SIGNALS} <= set(parts.index)
     assert (parts["n"] == summary["held_out_adoptions"]).all()
     assert (parts["low"] <= parts["value"]).all()
     assert (parts["value"] <= parts["high"]).all()

@@ -13,13 +13,13 @@ SMALL: dict[str, Any] = {"landmarks": 80, "trees": 20, "epochs": 8, "networks": 
 
 
 @dataclass(frozen=True)
-class World:
+class SmallWorld:
     tags: sparse.csr_matrix
     features: npt.NDArray[np.float64]
     artists: npt.NDArray[np.str_]
 
 
-def world(artists: int = 120, tracks: int = 5, *, temper: float = 0.05) -> World:
+def world(artists: int = 120, tracks: int = 5, *, temper: float = 0.05) -> SmallWorld:
     """Make two features: one determined by tags, and one mostly by the artist itself."""
     rng = np.random.default_rng(7)
     told = rng.integers(0, 101, (artists, ARTIST_TAGS)) * (rng.random((artists, ARTIST_TAGS)) < 0.3)
@@ -34,4 +34,4 @@ def world(artists: int = 120, tracks: int = 5, *, temper: float = 0.05) -> World
     noise = rng.normal(0, 0.03, (len(at), 2))
     features = np.clip(np.stack([told_by_tags, temperament], axis=1) + noise, 0, 1)
     tags = sparse.csr_matrix(np.hstack([words, told[at]]).astype(float))
-    return World(tags, features, np.array([f"artist {a}" for a in at]))
+    return SmallWorld(tags, features, np.array([f"artist {a}" for a in at]))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.regression.artists import artist_folds, artist_names
+from smallhours.training.regression.artist_folds import artist_folds, artist_names
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2), st.integers(2, 5))

@@ -33,7 +33,7 @@ def test_a_new_artist_is_not_known() -> None:
 
 def test_a_track_does_not_correct_itself() -> None:
     known = KnownArtists().fit(NAMES, FOLDS, RESIDUALS)
-    rows, corrections = known.left_out(NAMES, RESIDUALS)
+    rows, corrections = known.leave_one_out(NAMES, RESIDUALS)
 
     assert rows.all()
     assert corrections[0] == pytest.approx(0.1 / (1 + 2 / 7))

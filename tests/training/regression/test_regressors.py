@@ -9,7 +9,7 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from tests.training.regression.small_world import SMALL, WORDS, World, world
+from tests.training.regression.small_world import SMALL, WORDS, SmallWorld, world
 
 NEW, LEARNED = slice(0, 150), slice(150, None)
 REGRESSORS = [
@@ -19,12 +19,12 @@ REGRESSORS = [
 
 
 @pytest.fixture(scope="module")
-def small() -> World:
+def small() -> SmallWorld:
     return world(temper=0.15)
 
 
 @pytest.fixture(scope="module")
-def fitted(small: World) -> TagFeatureRegressor:
+def fitted(small: SmallWorld) -> TagFeatureRegressor:
     model = TagFeatureRegressor(WORDS, **SMALL)
     return model.fit(small.tags[LEARNED], small.features[LEARNED], small.artists[LEARNED])
 
@@ -109,14 +109,14 @@ def test_rows_without_any_tag_are_refused(model, small):  # type: ignore[no-unty
         clone(model).fit(small.tags * 0, small.features, small.artists)
 
 
-def test_tracks_of_one_artist_alone_can_be_learned_from(small: World) -> None:
+def test_tracks_of_one_artist_alone_can_be_learned_from(small: SmallWorld) -> None:
     rows = small.tags[:20]
     model = TagFeatureRegressor(WORDS, **SMALL).fit(rows, small.features[:20], ["one"] * 20)
 
     assert model.predict(rows, ["one"] * 20).shape == (20, 2)
 
 
-def test_other_tracks_of_a_known_artist_make_the_guess_better(small: World) -> None:
+def test_other_tracks_of_a_known_artist_make_the_guess_better(small: SmallWorld) -> None:
     asked = np.arange(small.tags.shape[0]) % 5 == 0
     model = TagFeatureRegressor(WORDS, **SMALL)
     model.fit(small.tags[~asked], small.features[~asked], small.artists[~asked])
@@ -128,7 +128,7 @@ def test_other_tracks_of_a_known_artist_make_the_guess_better(small: World) -> N
 
 
 def test_an_artist_that_was_not_learned_from_changes_nothing(
-    fitted: TagFeatureRegressor, small: World
+    fitted: TagFeatureRegressor, small: SmallWorld
 ) -> None:
     named = fitted.predict(small.tags[NEW], small.artists[NEW])
 
@@ -136,7 +136,7 @@ def test_an_artist_that_was_not_learned_from_changes_nothing(
 
 
 def test_intervals_hold_four_of_five_tracks_of_unseen_artists(
-    fitted: TagFeatureRegressor, small: World
+    fitted: TagFeatureRegressor, small: SmallWorld
 ) -> None:
     value, low, high = fitted.predict_interval(small.tags[NEW])
 
@@ -146,7 +146,9 @@ def test_intervals_hold_four_of_five_tracks_of_unseen_artists(
     assert (value <= high).all()
 
 
-def test_the_number_of_threads_changes_nothing(fitted: TagFeatureRegressor, small: World) -> None:
+def test_the_number_of_threads_changes_nothing(
+    fitted: TagFeatureRegressor, small: SmallWorld
+) -> None:
     two = TagFeatureRegressor(WORDS, n_jobs=2, **SMALL)
     two.fit(small.tags[LEARNED], small.features[LEARNED], small.artists[LEARNED])
 
@@ -154,7 +156,7 @@ def test_the_number_of_threads_changes_nothing(fitted: TagFeatureRegressor, smal
 
 
 def test_the_interval_of_a_track_without_tags_is_as_wide_as_the_feature(
-    fitted: TagFeatureRegressor, small: World
+    fitted: TagFeatureRegressor, small: SmallWorld
 ) -> None:
     _, low, high = fitted.predict_interval(small.tags[:1] * 0)
 
@@ -172,10 +174,10 @@ def test_noise_is_not_told_even_by_a_hair(model, small):  # type: ignore[no-unty
     assert error > ((noise - noise.mean(axis=0)) ** 2).mean()
 
 
-def test_a_track_can_be_asked_for_as_if_its_artist_were_new(small: World) -> None:
+def test_a_track_can_be_asked_for_as_if_its_artist_were_new(small: SmallWorld) -> None:
     model = LinearTagRegressor(WORDS).fit(small.tags, small.features, small.artists)
 
-    unmet = model.predict_unmet(small.tags, small.artists)
+    unmet = model.predict_unseen(small.tags, small.artists)
 
     assert model.hashed_
     assert unmet == pytest.approx(model.held_out_, abs=0.03)

@@ -10,7 +10,7 @@ import pandas as pd
 from smallhours.lake.files import open_files
 from smallhours.training.study.grid import FEATURES, Grid
 from smallhours.training.study.results import StudyFolder
-from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.study_rows import StudyRows
 
 # Fits in a second: no nightly model, no tokens.
 SMALL = Grid.of(models=["bayes", "linear"], formats=["tags", "apart"], limits=[2, 10])

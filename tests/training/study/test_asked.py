@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.files import open_files
-from smallhours.training.study.asked import Asked, note_asked, read_report, studies_in
-from smallhours.training.study.fits import Means
-from smallhours.training.study.report import Beside, write_report
+from smallhours.training.study.execution import fit_setting
+from smallhours.training.study.fits import FitResources
+from smallhours.training.study.report import ComparisonFigures, write_report
 from smallhours.training.study.results import StudyFolder
-from smallhours.training.study.work import fit_setting
+from smallhours.training.study.study_request import (
+    StudyRequest,
+    read_report,
+    store_request,
+    studies_in,
+)
 from tests.training.study.rows_by_hand import SMALL, some_rows
 
 ROWS = some_rows()
@@ -20,14 +25,14 @@ MONDAY = dt.datetime(2026, 11, 2, 9, tzinfo=dt.UTC)
 def begin(lake: Path, name: str, *, at: dt.datetime = MONDAY) -> StudyFolder:
     folder = StudyFolder(open_files(str(lake)), f"studies/{name}")
     folder.open(ROWS, SMALL.seed)
-    note_asked(folder, ROWS, SMALL, at=at)
+    store_request(folder, ROWS, SMALL, at=at)
     return folder
 
 
 def test_what_was_asked_is_read_back() -> None:
-    asked = Asked(MONDAY, "the lake", 120, SMALL)
+    asked = StudyRequest(MONDAY, "the lake", 120, SMALL)
 
-    assert Asked.from_json(asked.to_json()) == asked
+    assert StudyRequest.from_json(asked.to_json()) == asked
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[]", b"{}", b'{"grid": {"models": ["svm"]}}'])
@@ -43,7 +48,7 @@ def test_a_note_that_can_t_be_read_hides_no_study(tmp_path: Path, damaged: bytes
 def test_a_study_under_way_tells_how_far_it_is(tmp_path: Path) -> None:
     folder = begin(tmp_path, "one")
     for setting in SMALL.settings()[:2]:
-        fit_setting(folder, ROWS, setting, SMALL, Means())
+        fit_setting(folder, ROWS, setting, SMALL, FitResources())
 
     (study,) = studies_in(open_files(str(tmp_path)))
 
@@ -59,7 +64,7 @@ def test_the_one_asked_for_last_comes_first_and_one_without_a_note_last(tmp_path
     begin(tmp_path, "b", at=MONDAY + dt.timedelta(days=1))
     folder = StudyFolder(open_files(str(tmp_path)), "studies/older")
     folder.open(ROWS, SMALL.seed)
-    fit_setting(folder, ROWS, SMALL.settings()[0], SMALL, Means())
+    fit_setting(folder, ROWS, SMALL.settings()[0], SMALL, FitResources())
 
     found = studies_in(open_files(str(tmp_path)))
 
@@ -70,7 +75,7 @@ def test_the_one_asked_for_last_comes_first_and_one_without_a_note_last(tmp_path
 @pytest.mark.parametrize("name", ["", "..", "../studies/one", "one/", "two"])
 def test_only_a_study_s_own_name_opens_its_report(tmp_path: Path, name: str) -> None:
     files = open_files(str(tmp_path))
-    write_report(begin(tmp_path, "one"), ROWS, SMALL, Beside({}, None))
+    write_report(begin(tmp_path, "one"), ROWS, SMALL, ComparisonFigures({}, None))
 
     assert (read_report(files, "one") or b"").startswith(b"<!doctype html>")
     assert read_report(files, name) is None

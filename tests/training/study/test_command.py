@@ -20,11 +20,18 @@ def test_it_writes_the_study_and_goes_on_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = [part for path in write_tables(tmp_path) for part in ("--data", path)]
-    wishes = ("--models", "bayes,linear", "--formats", "tags,apart", "--splits", "by_artist")
+    playlist_settings = (
+        "--models",
+        "bayes,linear",
+        "--formats",
+        "tags,apart",
+        "--splits",
+        "by_artist",
+    )
     out = ("--out", tmp_path / "study")
 
-    assert run(monkeypatch, *data, *wishes, "--k", 1, *out) == 0
-    assert run(monkeypatch, *data, *wishes, "--k", 1, "--k", 2, *out) == 0
+    assert run(monkeypatch, *data, *playlist_settings, "--k", 1, *out) == 0
+    assert run(monkeypatch, *data, *playlist_settings, "--k", 1, "--k", 2, *out) == 0
 
     assert "bayes-tags-2-by_artist: mean RMSE" in capsys.readouterr().out
     assert len(list((tmp_path / "study" / "fits").iterdir())) == 3

@@ -5,22 +5,28 @@ import math
 import numpy as np
 import pytest
 
-from smallhours.training.study.fits import Learned, Means, learn, targets_of, why_not
+from smallhours.training.study.fits import (
+    FitResources,
+    FitResult,
+    fit_and_predict,
+    targets_of,
+    why_not,
+)
 from smallhours.training.study.grid import Setting
-from smallhours.training.study.rows import StudyRows
-from smallhours.training.study.splits import parts_of
+from smallhours.training.study.splits import split_rows
+from smallhours.training.study.study_rows import StudyRows
 from tests.training.study.rows_by_hand import some_rows
 
 ALL = range(5)
 
 
-def fit(setting: Setting, rows: StudyRows) -> Learned:
-    return learn(setting, rows, parts_of(setting, rows, 1983), ALL, Means())
+def fit(setting: Setting, rows: StudyRows) -> FitResult:
+    return fit_and_predict(setting, rows, split_rows(setting, rows, 1983), ALL, FitResources())
 
 
 def error_of(setting: Setting, rows: StudyRows) -> tuple[float, float]:
     """Return the RMSE of the fit, and of the training rows' mean."""
-    parts, y = parts_of(setting, rows, 1983), targets_of(setting, rows)
+    parts, y = split_rows(setting, rows, 1983), targets_of(setting, rows)
     predicted = fit(setting, rows).predicted
     mean = y[parts.train].mean(axis=0)
     return (
@@ -51,7 +57,7 @@ def test_what_tags_tell_is_learned(setting: Setting) -> None:
 def test_by_artist_no_artist_is_on_both_sides() -> None:
     rows = some_rows()
 
-    parts = parts_of(Setting("bayes", "tags", 10, "by_artist"), rows, 1983)
+    parts = split_rows(Setting("bayes", "tags", 10, "by_artist"), rows, 1983)
 
     names = [{rows.artists[at] for at in part} for part in vars(parts).values()]
     assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
@@ -60,10 +66,10 @@ def test_by_artist_no_artist_is_on_both_sides() -> None:
 
 def test_as_published_only_gpt2_is_measured_on_the_test_rows() -> None:
     rows = some_rows()
-    honest = parts_of(Setting("bayes", "tags", 10, "by_track"), rows, 1983)
+    honest = split_rows(Setting("bayes", "tags", 10, "by_track"), rows, 1983)
 
-    trees = parts_of(Setting("xgboost", "tags", 10, "published"), rows, 1983)
-    text = parts_of(Setting("gpt2", "ordered", None, "published"), rows, 1983)
+    trees = split_rows(Setting("xgboost", "tags", 10, "published"), rows, 1983)
+    text = split_rows(Setting("gpt2", "ordered", None, "published"), rows, 1983)
 
     assert np.array_equal(trees.test, honest.validation)
     assert np.array_equal(text.test, honest.test)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.training.study.fits import Means
+from smallhours.training.study.execution import run_study
+from smallhours.training.study.fits import FitResources
 from smallhours.training.study.grid import FEATURES, Grid
 from smallhours.training.study.published import BASE, key_of, read_published
 from smallhours.training.study.reference import read_reference
-from smallhours.training.study.report import Beside, write_report
-from smallhours.training.study.work import carry_out
+from smallhours.training.study.report import ComparisonFigures, write_report
 from tests.shared_data import shared_path
 from tests.training.study.rows_by_hand import a_folder, some_rows, write_tables
 
@@ -29,10 +29,10 @@ def studied(tmp_path: Path) -> Path:
     rows = dataclasses.replace(some_rows(), origin="<b>hostile</b> origin")
     folder = a_folder(tmp_path / "study")
     folder.open(rows, GRID.seed)
-    carry_out(folder, rows, GRID, Means(), lambda *_: None)
+    run_study(folder, rows, GRID, FitResources(), lambda *_: None)
     (tmp_path / "paper.csv").write_text(PAPER)
-    beside = Beside.read(tmp_path / "paper.csv", write_tables(tmp_path)[0])
-    write_report(folder, rows, GRID, beside)
+    comparison = ComparisonFigures.read(tmp_path / "paper.csv", write_tables(tmp_path)[0])
+    write_report(folder, rows, GRID, comparison)
     return tmp_path / "study"
 
 
@@ -95,7 +95,7 @@ def test_every_figure_is_a_picture_and_named_in_the_markdown(studied: Path) -> N
 def test_a_report_of_nothing_fitted_says_what_is_missing(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
 
-    summary = write_report(folder, some_rows(), GRID, Beside({}, None))
+    summary = write_report(folder, some_rows(), GRID, ComparisonFigures({}, None))
 
     assert summary["missing"] == len(GRID.settings())
     assert "Not fitted yet" in (tmp_path / "study.md").read_text()
@@ -103,9 +103,9 @@ def test_a_report_of_nothing_fitted_says_what_is_missing(tmp_path: Path) -> None
 
 def test_the_summary_names_the_best_of_the_strictest_split(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
-    carry_out(folder, some_rows(), GRID, Means(), lambda *_: None)
+    run_study(folder, some_rows(), GRID, FitResources(), lambda *_: None)
 
-    summary = write_report(folder, some_rows(), GRID, Beside({}, None))
+    summary = write_report(folder, some_rows(), GRID, ComparisonFigures({}, None))
 
     assert summary["split"] == "new artists (grouped by artist)"
     assert summary["best_r2"] > 0.3

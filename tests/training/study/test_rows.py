@@ -8,9 +8,9 @@ import pytest
 
 from smallhours.errors import NotEnoughData, SettingsError
 from smallhours.lake.store import Lake
+from smallhours.training.study.input_tables import read_tables, rows_of
 from smallhours.training.study.lake_rows import lake_rows
-from smallhours.training.study.rows import StudyRows
-from smallhours.training.study.tables import read_tables, rows_of
+from smallhours.training.study.study_rows import StudyRows
 from tests.training.lakes import ADA, add_plays, add_track_tags, measured_catalog
 from tests.training.study.rows_by_hand import some_rows, write_tables
 

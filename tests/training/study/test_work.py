@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.training.study.fits import Means
+from smallhours.training.study.execution import fit_setting, run_study
+from smallhours.training.study.fits import FitResources
 from smallhours.training.study.grid import Grid, Setting
-from smallhours.training.study.results import Fitted, measure
-from smallhours.training.study.work import carry_out, fit_setting
+from smallhours.training.study.results import FittedSetting, measure
 from tests.training.study.rows_by_hand import SMALL, a_folder, some_rows
 
 ROWS = some_rows()
@@ -20,7 +20,9 @@ def test_every_setting_of_the_grid_is_fitted_and_told_once(tmp_path: Path) -> No
     folder, told = a_folder(tmp_path), []
     folder.open(ROWS, SMALL.seed)
 
-    carry_out(folder, ROWS, SMALL, Means(), lambda f, at, of: told.append((f.setting, at, of)))
+    run_study(
+        folder, ROWS, SMALL, FitResources(), lambda f, at, of: told.append((f.setting, at, of))
+    )
 
     settings = SMALL.settings()
     assert told == [(s, at, len(settings)) for at, s in enumerate(settings, start=1)]
@@ -29,10 +31,10 @@ def test_every_setting_of_the_grid_is_fitted_and_told_once(tmp_path: Path) -> No
 
 def test_a_rerun_fits_nothing_anew(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
-    carry_out(folder, ROWS, SMALL, Means(), lambda *_: None)
+    run_study(folder, ROWS, SMALL, FitResources(), lambda *_: None)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fits/*")}
 
-    carry_out(folder, ROWS, SMALL, Means(), lambda *_: None)
+    run_study(folder, ROWS, SMALL, FitResources(), lambda *_: None)
 
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fits/*")} == before
 
@@ -40,12 +42,12 @@ def test_a_rerun_fits_nothing_anew(tmp_path: Path) -> None:
 def test_an_interruption_keeps_what_was_finished(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
 
-    def stop(_fitted: Fitted, done: int, _total: int) -> None:
+    def stop(_fitted: FittedSetting, done: int, _total: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(folder, ROWS, SMALL, Means(), stop)
+        run_study(folder, ROWS, SMALL, FitResources(), stop)
 
     assert [fitted.setting for fitted in folder.of(SMALL)] == SMALL.settings()[:2]
 
@@ -54,7 +56,7 @@ def test_the_same_study_has_the_same_figures(tmp_path: Path) -> None:
     setting = Setting("xgboost", "tags", 10, "by_artist")
 
     one, other = (
-        fit_setting(a_folder(tmp_path / name), ROWS, setting, Grid.of(), Means())
+        fit_setting(a_folder(tmp_path / name), ROWS, setting, Grid.of(), FitResources())
         for name in ("one", "other")
     )
 
@@ -63,9 +65,11 @@ def test_the_same_study_has_the_same_figures(tmp_path: Path) -> None:
 
 def test_another_feature_is_added_to_a_setting_without_touching_the_others(tmp_path: Path) -> None:
     folder, setting = a_folder(tmp_path), Setting("bayes", "tags", 10, "by_artist")
-    first = fit_setting(folder, ROWS, setting, Grid.of(features=["energy"]), Means())
+    first = fit_setting(folder, ROWS, setting, Grid.of(features=["energy"]), FitResources())
 
-    both = fit_setting(folder, ROWS, setting, Grid.of(features=["energy", "valence"]), Means())
+    both = fit_setting(
+        folder, ROWS, setting, Grid.of(features=["energy", "valence"]), FitResources()
+    )
 
     assert set(both.cells) == {"energy", "valence"}
     assert both.cells["energy"] == first.cells["energy"]
@@ -76,9 +80,9 @@ def test_fitting_all_features_at_once_is_exact(model: str, tmp_path: Path) -> No
     form = "apart" if model == "linear" else "tags"
     setting = Setting(model, form, None if model == "linear" else 10, "by_track")
 
-    whole = fit_setting(a_folder(tmp_path / "a"), ROWS, setting, Grid.of(), Means())
+    whole = fit_setting(a_folder(tmp_path / "a"), ROWS, setting, Grid.of(), FitResources())
     alone = fit_setting(
-        a_folder(tmp_path / "b"), ROWS, setting, Grid.of(features=["valence"]), Means()
+        a_folder(tmp_path / "b"), ROWS, setting, Grid.of(features=["valence"]), FitResources()
     )
 
     assert alone.cells["valence"].rmse == pytest.approx(whole.cells["valence"].rmse, rel=1e-6)
@@ -88,7 +92,7 @@ def test_a_larger_k_without_further_columns_is_not_fitted_again(tmp_path: Path) 
     folder = a_folder(tmp_path)
     grid = Grid.of(models=["bayes"], formats=["tags"], limits=[10, 1000], splits=["by_track"])
 
-    small, large = carry_out(folder, ROWS, grid, Means(), lambda *_: None)
+    small, large = run_study(folder, ROWS, grid, FitResources(), lambda *_: None)
 
     assert large.cells == small.cells
     assert large.notes == ("all 4 columns are in K = 10 already: one fit",)
@@ -96,19 +100,19 @@ def test_a_larger_k_without_further_columns_is_not_fitted_again(tmp_path: Path) 
 
 def test_what_was_skipped_is_tried_again(tmp_path: Path) -> None:
     folder, setting = a_folder(tmp_path), Setting("bayes", "hours", 10, "by_track")
-    assert fit_setting(folder, ROWS, setting, Grid.of(), Means()).skipped
+    assert fit_setting(folder, ROWS, setting, Grid.of(), FitResources()).skipped
 
     listened = some_rows(hours=[[at % 120] for at in range(120)])
 
-    assert fit_setting(folder, listened, setting, Grid.of(), Means()).cells
+    assert fit_setting(folder, listened, setting, Grid.of(), FitResources()).cells
 
 
 def test_a_damaged_result_is_fitted_anew(tmp_path: Path) -> None:
     folder, setting = a_folder(tmp_path), Setting("bayes", "tags", 10, "by_track")
-    whole = fit_setting(folder, ROWS, setting, Grid.of(), Means())
+    whole = fit_setting(folder, ROWS, setting, Grid.of(), FitResources())
     (tmp_path / "fits" / f"{setting.name}.json").write_text('{"cells": {')
 
-    again = fit_setting(folder, ROWS, setting, Grid.of(), Means())
+    again = fit_setting(folder, ROWS, setting, Grid.of(), FitResources())
 
     assert again.cells == whole.cells
 
@@ -130,7 +134,7 @@ def test_a_study_without_its_rows_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_result_is_plain_json(tmp_path: Path) -> None:
     setting = Setting("bayes", "tags", 10, "by_artist")
-    fit_setting(a_folder(tmp_path), ROWS, setting, Grid.of(), Means())
+    fit_setting(a_folder(tmp_path), ROWS, setting, Grid.of(), FitResources())
 
     found = json.loads((tmp_path / "fits" / "bayes-tags-10-by_artist.json").read_text())
 
@@ -164,11 +168,11 @@ def test_perfect_predictions_have_an_r2_of_one() -> None:
 
 def test_unfinished_training_is_thrown_away_when_a_setting_is_done(tmp_path: Path) -> None:
     folder, setting = a_folder(tmp_path), Setting("linear", "apart", None, "by_artist")
-    means = Means(checkpoints=tmp_path / "checkpoints")
-    begun = means.checkpoints / setting.name / "0" if means.checkpoints else tmp_path
+    resources = FitResources(checkpoints=tmp_path / "checkpoints")
+    begun = resources.checkpoints / setting.name / "0" if resources.checkpoints else tmp_path
     begun.mkdir(parents=True)
 
-    fit_setting(folder, ROWS, setting, SMALL, means)
+    fit_setting(folder, ROWS, setting, SMALL, resources)
 
     assert not begun.parent.exists()
 
@@ -176,9 +180,9 @@ def test_unfinished_training_is_thrown_away_when_a_setting_is_done(tmp_path: Pat
 def test_a_small_network_reads_the_strings_where_no_weights_can_be_had(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra gpt2 is not installed")
     setting, steps = Setting("gpt2", "ordered", None, "by_artist"), []
-    means = Means(gpt2_weights="small", progress=lambda now: steps.append(now.stage))
+    resources = FitResources(gpt2_weights="small", progress=lambda now: steps.append(now.stage))
 
-    fitted = fit_setting(a_folder(tmp_path), some_rows(artists=60), setting, SMALL, means)
+    fitted = fit_setting(a_folder(tmp_path), some_rows(artists=60), setting, SMALL, resources)
 
     assert fitted.mean("r2", SMALL.features) > 0.3
     assert any("not GPT-2" in note for note in fitted.notes)

@@ -32,7 +32,7 @@ def test_the_examples_in_its_docs_are_true() -> None:
 def test_own_and_artist_columns_of_a_track_stand_apart() -> None:
     tags = Tags({"a · 1": {"Sad": 90, "sad": 10}}, {"a": {"rock": 100}})
     columns = TagColumns.of(tags, ["a · 1", "a · 2"])
-    assert columns.words == ("sad", "rock")
+    assert columns.column_tags == ("sad", "rock")
     assert columns.counts(tags, ["a · 1", "a · 2"]).toarray().tolist() == [[90, 100], [0, 100]]
 
 

@@ -9,12 +9,12 @@ import pytest
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import METRICS
 from smallhours.nights import Night
-from smallhours.training.evaluation.gate import FEWEST_UNITS
+from smallhours.training.evaluation.gate import MIN_UNITS
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import Registry
 from smallhours.training.tags import Tags, load_tags
 from smallhours.training.taste.card import RELIABILITY
-from smallhours.training.taste.model import FIRST_SEED, NAME, SeedTaste, TasteModel, load_taste
+from smallhours.training.taste.model import FIRST_SEED, NAME, FirstSeedTaste, TasteModel, load_taste
 from smallhours.training.taste.stages import train_taste
 from tests.training.lakes import (
     ADA,
@@ -49,7 +49,7 @@ def lake(tmp_path: Path) -> Lake:
     lake = Lake(f"memory://{tmp_path}")
     listener_who_likes_indie(lake, strange=80)
     add_plays(lake, {f"old indie {at} · song": 3 for at in range(30)}, days_ago=200)
-    adopted = {f"new indie {at} · song": 2 for at in range(FEWEST_UNITS + 15)}
+    adopted = {f"new indie {at} · song": 2 for at in range(MIN_UNITS + 15)}
     add_plays(lake, adopted, days_ago=5)
     moods = ("dreamy", "sad", "Lo-Fi", "shoegaze")
     keys = [*(f"old indie {at} · song" for at in range(30)), *adopted]
@@ -76,7 +76,7 @@ def test_the_summary_says_what_was_learned_and_who_won(lake: Lake) -> None:
     summary = train(lake)
     assert summary["likes"] == 95
     assert summary["background"] == 80
-    assert summary["adopted_in_four_weeks"] == FEWEST_UNITS + 45
+    assert summary["adopted_in_four_weeks"] == MIN_UNITS + 45
     assert summary["promoted"] == "yes: nothing was in use before"
     assert "not seen them" in str(summary["calibrated_on"])
     assert "AUC over" in str(summary["against_best_baseline"])
@@ -118,7 +118,7 @@ def test_the_reliability_curve_is_noted_with_intervals(lake: Lake) -> None:
     assert ((said <= curve["baseline"]) & (curve["baseline"] <= said + 0.1)).all()
     assert ((curve["low"] <= curve["value"]) & (curve["value"] <= curve["high"])).all()
     # One adopted track in four: the mixture of P(like).
-    assert curve["n"].sum() <= 4 * (FEWEST_UNITS + 45)
+    assert curve["n"].sum() <= 4 * (MIN_UNITS + 45)
 
 
 def test_the_first_seed_is_trained_beside_it(lake: Lake) -> None:
@@ -133,7 +133,7 @@ def test_while_ours_has_too_little_the_first_seed_answers(lake: Lake) -> None:
     train(lake)
     Registry.of(lake).retire(ADA, NAME)
     model = load_taste(lake, ADA)
-    assert isinstance(model, SeedTaste)
+    assert isinstance(model, FirstSeedTaste)
     p = model.p_like(TAGS, [SAD, UNKNOWN, POLKA])
     assert p[0] > p[1] > p[2]
     assert model.top_tags(TAGS, SAD, 1)[0][0] == "indie"

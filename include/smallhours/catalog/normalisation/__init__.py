@@ -3,12 +3,12 @@
 from smallhours.catalog.normalisation.pipeline import (
     ARTIST_SHARE,
     TagPipeline,
-    Weighted,
+    WeightedTag,
     back_off,
     bare_name,
+    default_pipeline,
     is_own_name,
     own_names,
-    shipped,
 )
 from smallhours.catalog.normalisation.rules import Rules, read_rules
 from smallhours.catalog.normalisation.variants import measure_variants
@@ -17,12 +17,12 @@ __all__ = [
     "ARTIST_SHARE",
     "Rules",
     "TagPipeline",
-    "Weighted",
+    "WeightedTag",
     "back_off",
     "bare_name",
+    "default_pipeline",
     "is_own_name",
     "measure_variants",
     "own_names",
     "read_rules",
-    "shipped",
 ]

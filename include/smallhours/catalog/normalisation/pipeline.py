@@ -26,14 +26,14 @@ import pandas as pd
 from smallhours.catalog.normalisation.rules import Rules, read_rules
 from smallhours.identity import artist_key_of, normalise
 
-SAYS_NOTHING = ""
+NO_NAME = ""
 # Half of all tracks have no tags of their own; an artist's tags describe each track less well.
 ARTIST_SHARE = 0.5
 TRACK, ARTIST = "track", "artist"
 FULL = 100
 
 
-class Name(NamedTuple):
+class TagName(NamedTuple):
     """A tag's name, and the step that decided it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Name(NamedTuple):
     step: str
 
 
-class Weighted(NamedTuple):
+class WeightedTag(NamedTuple):
     """One tag of a track after the back-off.
 
     Attributes:
@@ -126,7 +126,7 @@ class TagPipeline:
         """
         return cls(read_rules(own), variants or {})
 
-    def explain(self, tag: str) -> Name:
+    def explain(self, tag: str) -> TagName:
         """Apply steps 1 to 3 to one tag.
 
         Idempotent: the name of a name is itself, as long as the rules' own names are not stopped.
@@ -137,8 +137,8 @@ class TagPipeline:
         if name in self.variants:
             name, step = self.variants[name], "variant"
         if not name or self.rules.stops(fold(name)):
-            return Name(SAYS_NOTHING, "stop word")
-        return Name(name, step)
+            return TagName(NO_NAME, "stop word")
+        return TagName(name, step)
 
     def name(self, tag: str) -> str:
         """Apply steps 1 to 3 to one tag and return its name, empty for a stop word."""
@@ -188,7 +188,7 @@ class TagPipeline:
         bare = np.array([bare_name(one) for one in known.tolist()], dtype=object)
         artists, whose = pd.factorize(artist_keys)
         own = np.array([_bare(key) for key in whose.tolist()], dtype=object)
-        nothing = np.array([one == SAYS_NOTHING for one in known.tolist()], dtype=bool)
+        nothing = np.array([one == NO_NAME for one in known.tolist()], dtype=bool)
         stays = ~nothing[name] & (bare[name] != own[artists]) if len(rows) else np.empty(0, bool)
         # Numbers that are in the order of the texts sort many times faster than the texts.
         each = max(len(known), 1)
@@ -206,7 +206,7 @@ class TagPipeline:
 
 def back_off(
     own: Mapping[str, int], artist: Mapping[str, int], *, share: float = ARTIST_SHARE
-) -> list[Weighted]:
+) -> list[WeightedTag]:
     """Apply step 6: return a track's tags, or else its artist's at a lower weight.
 
     Args:
@@ -218,14 +218,14 @@ def back_off(
         Tags with a count above 0, each saying whose it is.
     """
     if any(count > 0 for count in own.values()):
-        return [Weighted(tag, count / FULL, TRACK) for tag, count in own.items() if count > 0]
+        return [WeightedTag(tag, count / FULL, TRACK) for tag, count in own.items() if count > 0]
     return [
-        Weighted(tag, count * share / FULL, ARTIST) for tag, count in artist.items() if count > 0
+        WeightedTag(tag, count * share / FULL, ARTIST) for tag, count in artist.items() if count > 0
     ]
 
 
 @lru_cache(maxsize=1)
-def shipped() -> TagPipeline:
+def default_pipeline() -> TagPipeline:
     """Return the pipeline with the shipped rules only."""
     return TagPipeline.from_files()
 

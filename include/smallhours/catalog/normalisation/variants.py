@@ -25,12 +25,12 @@ from rapidfuzz.distance import OSA
 from scipy import sparse
 
 # A tag on fewer artists than this can't be judged by its use.
-FEWEST_ARTISTS = 5
+MIN_ARTISTS = 5
 # Names this short are each other's neighbours by chance: "rap" and "trap".
-SHORTEST_SLIP = 7
+MIN_TYPO_LENGTH = 7
 # Names that differ in spacing or plural need less proof than those that may be other words.
-ALIKE_CONTAINED, ALIKE_LIKENESS = 0.3, 0.8
-SLIP_CONTAINED, SLIP_LIKENESS = 0.5, 0.9
+ALIKE_CONTAINED, ALIKE_SIMILARITY = 0.3, 0.8
+TYPO_CONTAINED, TYPO_SIMILARITY = 0.5, 0.9
 
 Pair = tuple[str, str]
 
@@ -46,7 +46,7 @@ def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
     """
     pairs = tags[["artist_key", "tag"]].drop_duplicates()
     uses = pairs["tag"].value_counts()
-    uses = uses[(uses >= FEWEST_ARTISTS) & (uses.index != "")]
+    uses = uses[(uses >= MIN_ARTISTS) & (uses.index != "")]
     names = sorted(uses.index)
     if len(names) < 2:
         return {}
@@ -56,15 +56,15 @@ def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
     columns = used["tag"].map(column).to_numpy()
     shape = (int(rows.max()) + 1, len(names))
     carried = sparse.csc_matrix((np.ones(len(used)), (rows, columns)), shape=shape)
-    shared = _Company(carried, column)
+    shared = _TagUsage(carried, column)
     links = [
         pair
-        for alike, contained, likeness in (
-            (_spelled_alike(names), ALIKE_CONTAINED, ALIKE_LIKENESS),
-            (_slips(names), SLIP_CONTAINED, SLIP_LIKENESS),
+        for alike, contained, similarity in (
+            (_spelled_alike(names), ALIKE_CONTAINED, ALIKE_SIMILARITY),
+            (_typo_pairs(names), TYPO_CONTAINED, TYPO_SIMILARITY),
         )
         for pair in alike
-        if shared.contained(*pair) >= contained and shared.likeness(*pair) >= likeness
+        if shared.contained(*pair) >= contained and shared.similarity(*pair) >= similarity
     ]
     return _to_the_commonest(links, uses)
 
@@ -77,19 +77,19 @@ def _spelled_alike(names: list[str]) -> list[Pair]:
     return [pair for group in groups.values() for pair in _pairs(group)]
 
 
-def _slips(names: list[str]) -> list[Pair]:
+def _typo_pairs(names: list[str]) -> list[Pair]:
     """Return pairs of names that are one inserted, deleted, changed or swapped letter apart."""
     shells: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
-        if len(name) >= SHORTEST_SLIP:
+        if len(name) >= MIN_TYPO_LENGTH:
             # Whatever is one slip apart shares the one or the other with a letter left out.
             for shell in sorted({name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}):
                 shells[shell].append(name)
     found = {pair for group in shells.values() for pair in _pairs(group)}
-    return sorted(pair for pair in found if _is_slip(*pair))
+    return sorted(pair for pair in found if _is_typo(*pair))
 
 
-def _is_slip(one: str, other: str) -> bool:
+def _is_typo(one: str, other: str) -> bool:
     words, others = one.split(), other.split()
     return (
         OSA.distance(one, other, score_cutoff=1) == 1
@@ -117,7 +117,7 @@ def _pairs(group: list[str]) -> Iterator[Pair]:
             yield one, other
 
 
-class _Company:
+class _TagUsage:
     """The use of tags: who carries a tag, and what else they carry.
 
     Args:
@@ -137,7 +137,7 @@ class _Company:
         rarer = min(left[self._column[one]], right[self._column[other]])
         return float(both / rarer)
 
-    def likeness(self, one: str, other: str) -> float:
+    def similarity(self, one: str, other: str) -> float:
         """Return the cosine between the two names' counts with all third names, 0-1."""
         third = np.ones(len(self._column), dtype=bool)
         third[[self._column[one], self._column[other]]] = False

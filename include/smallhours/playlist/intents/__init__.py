@@ -1,28 +1,35 @@
 """Further playlists (intents): each runs the main list's pipeline with a purpose of its own."""
 
+from smallhours.playlist.intents.context import IntentContext, IntentScores
 from smallhours.playlist.intents.familiar import deep_cuts, forgotten
 from smallhours.playlist.intents.mood import mood
 from smallhours.playlist.intents.new_releases import new_releases
-from smallhours.playlist.intents.of_tags import of_tags
-from smallhours.playlist.intents.scene import Purpose, Scene
+from smallhours.playlist.intents.tagged import tagged
 from smallhours.playlist.intents.time_of_day import time_of_day
-from smallhours.wishes import DeepCuts, Forgotten, Intent, Mood, NewReleases, TimeOfDay
+from smallhours.playlist_settings import (
+    DeepCutsIntent,
+    ForgottenIntent,
+    Intent,
+    MoodIntent,
+    NewReleasesIntent,
+    TimeOfDayIntent,
+)
 
-__all__ = ["Purpose", "Scene", "purpose_of"]
+__all__ = ["IntentContext", "IntentScores", "score_intent"]
 
 
-def purpose_of(intent: Intent, scene: Scene) -> Purpose:
+def score_intent(intent: Intent, context: IntentContext) -> IntentScores:
     """Return the scores of all tracks for an intent."""
     match intent:
-        case Mood():
-            return mood(intent, scene)
-        case TimeOfDay():
-            return time_of_day(intent, scene)
-        case Forgotten():
-            return forgotten(intent, scene)
-        case DeepCuts():
-            return deep_cuts(scene)
-        case NewReleases():
-            return new_releases(intent, scene)
+        case MoodIntent():
+            return mood(intent, context)
+        case TimeOfDayIntent():
+            return time_of_day(intent, context)
+        case ForgottenIntent():
+            return forgotten(intent, context)
+        case DeepCutsIntent():
+            return deep_cuts(context)
+        case NewReleasesIntent():
+            return new_releases(intent, context)
         case _:
-            return of_tags(intent, scene)
+            return tagged(intent, context)

@@ -7,10 +7,10 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist import wording
-from smallhours.playlist.claims import KNOWN_ARTIST, MEMORY
-from smallhours.playlist.grounds import Special
-from smallhours.playlist.intents.scene import Purpose, Scene, percentile
-from smallhours.wishes import Forgotten
+from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
+from smallhours.playlist.reason_clauses import KNOWN_ARTIST, MEMORY
+from smallhours.playlist.track_evidence import IntentEvidence
+from smallhours.playlist_settings import ForgottenIntent
 
 # An artist counts as loved with at least these plays, and at least the median of all artists.
 LOVED_PLAYS = 10
@@ -18,28 +18,28 @@ LOVED_PLAYS = 10
 BEST_KNOWN = 3
 
 
-def forgotten(intent: Forgotten, scene: Scene) -> Purpose:
+def forgotten(intent: ForgottenIntent, context: IntentContext) -> IntentScores:
     """Score tracks that were played much; the setting `not_played_days` decides how long ago."""
-    history, tracks = scene.evidence.history.tracks, scene.tracks
+    history, tracks = context.evidence.history.tracks, context.tracks
     mine = history.reindex(tracks)
     plays = mine["plays"].fillna(0)
-    why = scene.serves()
+    why = context.all_eligible()
     why[plays < intent.least_plays] = f"played less than {intent.least_plays} times"
     loved = plays.map(np.log1p) + (mine["saved"].eq(other=True)).astype(float)
 
-    def special(chosen: pd.Index) -> Mapping[str, Special]:
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         return {
-            str(key): Special(MEMORY, _memory(int(row["plays"]), row), ())
+            str(key): IntentEvidence(MEMORY, _memory(int(row["plays"]), row), ())
             for key, row in history.reindex(chosen).iterrows()
             if row["plays"] > 0
         }
 
-    return Purpose(why, percentile(loved), 0.8, history["weight"], special)
+    return IntentScores(why, percentile(loved), 0.8, history["weight"], intent_evidence)
 
 
-def deep_cuts(scene: Scene) -> Purpose:
+def deep_cuts(context: IntentContext) -> IntentScores:
     """Score lesser-known tracks of the artists that the listener plays most."""
-    evidence, tracks = scene.evidence, scene.tracks
+    evidence, tracks = context.evidence, context.tracks
     artists = evidence.history.artists
     played = artists[artists["plays"] > 0]
     usual = played["plays"].median() if len(played) else 0.0
@@ -48,24 +48,24 @@ def deep_cuts(scene: Scene) -> Purpose:
     votes = evidence.votes[evidence.votes["route"] == KNOWN_ARTIST]
     known = votes.groupby("track_key", observed=True)["strength"].max().reindex(tracks)
     place = known.groupby(owners).rank(ascending=False, method="first")
-    why = scene.serves()
+    why = context.all_eligible()
     why[place.isna()] = "how well it is known is not known"
     why[place <= BEST_KNOWN] = "one of the artist's best known"
     why[~owners.isin(loved.index)] = "not by an artist that you play much"
     depth = place / place.groupby(owners).transform("max")
     fits = (owners.map(artists["weight"]).fillna(0.0).astype(float) + depth.fillna(0.0)) / 2
 
-    def special(chosen: pd.Index) -> Mapping[str, Special]:
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         found = {}
         for key in chosen:
             owner = artist_key_in(key)
             if owner in loved.index:
                 row = evidence.history.artist(owner)
                 text = f"not among the best known of {wording.artist(row)}"
-                found[key] = Special(KNOWN_ARTIST, text, (owner,))
+                found[key] = IntentEvidence(KNOWN_ARTIST, text, (owner,))
         return found
 
-    return Purpose(why, fits, 0.6, evidence.history.tracks["weight"], special)
+    return IntentScores(why, fits, 0.6, evidence.history.tracks["weight"], intent_evidence)
 
 
 def _memory(plays: int, row: "pd.Series") -> str:

@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from smallhours.catalog.features import PREDICTED, believed
+from smallhours.catalog.features import PREDICTED, most_reliable
 from smallhours.playlist import wording
-from smallhours.playlist.claims import SOUND
-from smallhours.playlist.grounds import Feature, Special, features_of
-from smallhours.playlist.intents.scene import Purpose, Scene
-from smallhours.wishes import Mood
+from smallhours.playlist.intents.context import IntentContext, IntentScores
+from smallhours.playlist.reason_clauses import SOUND
+from smallhours.playlist.track_evidence import FeatureValue, IntentEvidence, track_features
+from smallhours.playlist_settings import MoodIntent
 
 # Half the width of a normal distribution's 80 % interval, in standard deviations.
 SIGMAS_OF_80 = 1.2816
 
 
-def mood(intent: Mood, scene: Scene) -> Purpose:
+def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
     """Score tracks by the probability that they sound as asked.
 
     A measured feature inside its range counts 1, outside 0. A predicted one counts the
@@ -26,8 +26,8 @@ def mood(intent: Mood, scene: Scene) -> Purpose:
     predicted value that is itself outside the range counts 0. The features of a track are
     multiplied.
     """
-    tracks = scene.tracks
-    known = believed(scene.features)
+    tracks = context.tracks
+    known = most_reliable(context.features)
     known = known[known["feature"].isin(set(intent.sound)) & known["track_key"].isin(tracks)]
     ends = known["feature"].map(dict(intent.sound))
     low, high = (np.array([pair[i] for pair in ends], dtype=float) for i in (0, 1))
@@ -44,25 +44,25 @@ def mood(intent: Mood, scene: Scene) -> Purpose:
     heard = chance.groupby(level=0).size().reindex(tracks).fillna(0) == len(intent.sound)
     fits = chance.groupby(level=0).prod().reindex(tracks).fillna(0.0)
     least = chance.groupby(level=0).min().reindex(tracks).fillna(0.0)
-    why = scene.serves()
+    why = context.all_eligible()
     why[least == 0] = "sounds otherwise"
     why[~heard] = "how it sounds is not known"
 
-    def special(chosen: pd.Index) -> Mapping[str, Special]:
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         rows = known[known["track_key"].isin(chosen)]
         found = {}
-        for key, features in features_of(rows).items():
+        for key, features in track_features(rows).items():
             told = [_told(feature) for feature in features]
             words = tuple(word for word, _ in told if word)
-            found[key] = Special(SOUND, wording.listed([text for _, text in told]), words)
+            found[key] = IntentEvidence(SOUND, wording.listed([text for _, text in told]), words)
         return found
 
     unknown = int((~heard).sum())
-    lacking = f"how {unknown:,} of {len(tracks):,} tracks sound" if unknown else ""
-    return Purpose(why, fits, 0.5, None, special, lacking)
+    missing_data = f"how {unknown:,} of {len(tracks):,} tracks sound" if unknown else ""
+    return IntentScores(why, fits, 0.5, None, intent_evidence, missing_data)
 
 
-def _told(feature: Feature) -> tuple[str, str]:
+def _told(feature: FeatureValue) -> tuple[str, str]:
     """Return the word for a feature, if any, and the text about it."""
     word = wording.word_for(feature)
     if word is None:

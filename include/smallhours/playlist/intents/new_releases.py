@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from smallhours.playlist import wording
-from smallhours.playlist.claims import NEW
-from smallhours.playlist.grounds import Special
-from smallhours.playlist.intents.scene import Purpose, Scene
-from smallhours.wishes import NewReleases
+from smallhours.playlist.intents.context import IntentContext, IntentScores
+from smallhours.playlist.reason_clauses import NEW
+from smallhours.playlist.track_evidence import IntentEvidence
+from smallhours.playlist_settings import NewReleasesIntent
 
 # Everything is new to a catalog that has only just begun.
 CATALOG_SETTLES_DAYS = 7
@@ -24,10 +24,10 @@ CATALOG_SETTLES_DAYS = 7
 _DATE = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 
 
-def new_releases(intent: NewReleases, scene: Scene) -> Purpose:
+def new_releases(intent: NewReleasesIntent, context: IntentContext) -> IntentScores:
     """Score tracks by their age: since release or, if unknown, since they entered the catalog."""
-    evidence, tracks = scene.evidence, scene.evidence.tracks
-    night = scene.date
+    evidence, tracks = context.evidence, context.evidence.tracks
+    night = context.date
     out = [latest_of(text) for text in tracks["released"]]
     settled = evidence.catalog_from or night
     settled += dt.timedelta(days=CATALOG_SETTLES_DAYS)
@@ -40,24 +40,26 @@ def new_releases(intent: NewReleases, scene: Scene) -> Purpose:
         [np.nan if date is None else float((night - date).days) for date in since],
         index=tracks.index,
     )
-    why = scene.serves()
+    why = context.all_eligible()
     why[age > intent.within_days] = "not new"
     why[age < 0] = "not out yet"
     why[age.isna()] = "when it came out is not known"
     fits = (1 - age / intent.within_days).clip(0.0, 1.0).fillna(0.0)
 
-    def special(chosen: pd.Index) -> Mapping[str, Special]:
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         rows = tracks.loc[chosen]
         return {
-            key: Special(NEW, _new(released, seen))
+            key: IntentEvidence(NEW, _new(released, seen))
             for key, released, seen in zip(
                 chosen, rows["released"], rows["first_seen"], strict=True
             )
         }
 
     unknown = out.count(None)
-    lacking = f"the release dates of {unknown:,} of {len(tracks):,} tracks" if unknown else ""
-    return Purpose(why, fits, 0.3, evidence.history.tracks["weight"], special, lacking)
+    missing_data = f"the release dates of {unknown:,} of {len(tracks):,} tracks" if unknown else ""
+    return IntentScores(
+        why, fits, 0.3, evidence.history.tracks["weight"], intent_evidence, missing_data
+    )
 
 
 def latest_of(released: object) -> dt.date | None:

@@ -7,39 +7,39 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist import wording
-from smallhours.playlist.claims import HOURS, SIMILAR_TRACK
-from smallhours.playlist.grounds import Special
 from smallhours.playlist.hours import within
-from smallhours.playlist.intents.scene import Purpose, Scene, percentile
-from smallhours.playlist.rerank.shortlist import owner_of
-from smallhours.wishes import TimeOfDay
+from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
+from smallhours.playlist.reason_clauses import HOURS, SIMILAR_TRACK
+from smallhours.playlist.rerank.shortlist import seed_owner
+from smallhours.playlist.track_evidence import IntentEvidence
+from smallhours.playlist_settings import TimeOfDayIntent
 
 # With fewer plays the intent has no list.
-LEAST_PLAYS = 20
+MIN_PLAYS = 20
 # The weight of the prior in a seed's share of plays at these hours, in plays.
 PLAYS_OF_PRIOR = 5
 
 
-def time_of_day(intent: TimeOfDay, scene: Scene) -> Purpose:
+def time_of_day(intent: TimeOfDayIntent, context: IntentContext) -> IntentScores:
     """Score tracks by how much nearer they are to the plays at these hours than to all plays."""
-    evidence, tracks = scene.evidence, scene.tracks
+    evidence, tracks = context.evidence, context.tracks
     then = evidence.plays[
-        within(evidence.plays["played_at"], scene.zone, intent.hours, intent.days)
+        within(evidence.plays["played_at"], context.zone, intent.hours, intent.days)
     ]
     at = then["track_key"].value_counts().sort_index().astype(float)
-    if len(then) < LEAST_PLAYS:
+    if len(then) < MIN_PLAYS:
         why = pd.Series("too few plays at these hours", index=tracks, dtype=object)
-        lacking = f"plays at these hours: {len(then)} so far, {LEAST_PLAYS} are needed"
-        return Purpose(why, pd.Series(0.0, index=tracks), 0.0, at, lambda _: {}, lacking)
+        missing_data = f"plays at these hours: {len(then)} so far, {MIN_PLAYS} are needed"
+        return IntentScores(why, pd.Series(0.0, index=tracks), 0.0, at, lambda _: {}, missing_data)
     plays = evidence.history.tracks["plays"]
-    nearer = scene.space.affinity(scene.space.profile(at.map(np.log1p)), tracks)
-    usual = scene.space.affinity(scene.space.profile(plays.map(np.log1p)), tracks)
+    nearer = context.space.affinity(context.space.profile(at.map(np.log1p)), tracks)
+    usual = context.space.affinity(context.space.profile(plays.map(np.log1p)), tracks)
     fits = (
         percentile(nearer - usual) + percentile(_share_at(at, plays, evidence.votes, tracks))
     ) / 2
     when = window_in_words(intent)
 
-    def special(chosen: pd.Index) -> Mapping[str, Special]:
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         mine = evidence.votes[evidence.votes["track_key"].isin(chosen)]
         mine = mine[(mine["route"] == SIMILAR_TRACK) & mine["seed_key"].isin(at.index)]
         mine = mine.assign(
@@ -49,20 +49,20 @@ def time_of_day(intent: TimeOfDay, scene: Scene) -> Purpose:
         mine = mine[mine["times"] >= 2]
         mine = mine.assign(telling=mine["times"] ** 2 / mine["all"])
         mine = mine.sort_values(["track_key", "telling", "seed_key"], ascending=[True, False, True])
-        found: dict[str, Special] = {}
+        found: dict[str, IntentEvidence] = {}
         for key, seed, times, every in zip(
             mine["track_key"], mine["seed_key"], mine["times"], mine["all"], strict=True
         ):
             row = evidence.history.track(seed)
             often = f"{int(times):,} of {wording.plays(int(every))}"
             text = f"you play {row['artist']} – {row['title']} {when} ({often})"
-            found.setdefault(key, Special(HOURS, text, (artist_key_in(seed),)))
+            found.setdefault(key, IntentEvidence(HOURS, text, (artist_key_in(seed),)))
         return found
 
-    return Purpose(scene.serves(), fits, 0.6, at.map(np.log1p), special)
+    return IntentScores(context.all_eligible(), fits, 0.6, at.map(np.log1p), intent_evidence)
 
 
-def window_in_words(intent: TimeOfDay) -> str:
+def window_in_words(intent: TimeOfDayIntent) -> str:
     """Return the window as text: `on Saturdays and Sundays between 6:00 and 11:00`."""
     days = wording.listed([f"{day.capitalize()}s" for day in intent.days])
     start, end = intent.hours
@@ -82,7 +82,7 @@ def _share_at(
     ]
     owners = pd.Series(
         [
-            owner_of(route, seed)
+            seed_owner(route, seed)
             for route, seed in zip(votes["route"], votes["seed_key"], strict=True)
         ],
         index=votes.index,

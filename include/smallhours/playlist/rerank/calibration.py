@@ -22,11 +22,11 @@ ALPHA = 0.01
 # A listener's mix has a long tail; the tags beyond these count together as one.
 TAGS_KEPT = 40
 # The weight of all older plays together, in recent plays.
-PLAYS_OF_OLD = 50.0
+PRIOR_PLAYS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class TagMix:
     """A listener's mix of tags.
 
     Attributes:
@@ -38,12 +38,12 @@ class Mix:
     shares: Floats
 
     @classmethod
-    def none(cls) -> "Mix":
+    def none(cls) -> "TagMix":
         """Return an unknown mix, which every list fits."""
         return cls(pd.Index([], dtype=object), np.ones(1))
 
     @classmethod
-    def of(cls, space: TagVectors, weights: pd.Series) -> "Mix":
+    def of(cls, space: TagVectors, weights: pd.Series) -> "TagMix":
         """Return the mix of some tracks.
 
         Args:
@@ -78,7 +78,7 @@ def recent_weights(
     """Return the weight of each known track in the mix, by key.
 
     The recent plays decide; where they are few, the weights of all times help, as if they were
-    `PLAYS_OF_OLD` plays: with 10 recent plays of A and the overall weights A 1 and B 3, A weighs
+    `PRIOR_PLAYS` plays: with 10 recent plays of A and the overall weights A 1 and B 3, A weighs
     10 + 50 * 1/4 = 22.5 and B 50 * 3/4 = 37.5. Tracks from our own lists do not count: a list that
     follows itself grows narrower every night.
 
@@ -89,7 +89,7 @@ def recent_weights(
     """
     recent, overall = (each[~each.index.isin(brought)] for each in (recent, overall))
     older = overall / overall.sum() if overall.sum() > 0 else overall
-    return recent.astype(float).add(older * PLAYS_OF_OLD, fill_value=0.0)
+    return recent.astype(float).add(older * PRIOR_PLAYS, fill_value=0.0)
 
 
 def divergence(mix: Floats, got: Floats) -> Floats:

@@ -36,7 +36,7 @@ def relevance(scores: Floats) -> Floats:
     return place
 
 
-def dialled(
+def apply_dials(
     relevance: Floats,
     *,
     known_artist: npt.NDArray[np.bool_],

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from smallhours.training.evaluation.lists import intra_list_diversity
+from smallhours.training.evaluation.beyond_accuracy import intra_list_diversity
 
 Floats = npt.NDArray[np.float64]
 
 # The weights of the parts of similarity; they sum to 1.
-OF_TAGS = 0.5
-OF_SEEDS = 0.3
-OF_ARTIST = 0.2
+TAG_WEIGHT = 0.5
+SEED_WEIGHT = 0.3
+ARTIST_WEIGHT = 0.2
 
 
-def likeness(
+def similarity(
     one: int, vectors: sparse.csr_matrix, seeds: sparse.csr_matrix, artists: Sequence[str]
 ) -> Floats:
     """Return the similarity of every track to one of them, (n,), 0-1.
@@ -37,7 +37,7 @@ def likeness(
     of_tags = np.asarray((vectors @ vectors[[one]].T).todense()).ravel()
     of_seeds = np.asarray((seeds @ seeds[[one]].T).todense()).ravel()
     same = np.fromiter((each == artists[one] for each in artists), float, len(artists))
-    alike: Floats = OF_TAGS * of_tags + OF_SEEDS * of_seeds + OF_ARTIST * same
+    alike: Floats = TAG_WEIGHT * of_tags + SEED_WEIGHT * of_seeds + ARTIST_WEIGHT * same
     return alike.clip(0.0, 1.0)
 
 

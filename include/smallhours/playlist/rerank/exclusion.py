@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.catalog.normalisation import shipped
-from smallhours.identity import artist_key_in, artist_key_of, base_of, identify
-from smallhours.wishes import PlaylistWishes
+from smallhours.catalog.normalisation import default_pipeline
+from smallhours.identity import artist_key_in, artist_key_of, identify, song_key_of
+from smallhours.playlist_settings import PlaylistSettings
 
 BLOCKED_ARTIST = "blocked artist"
 BLOCKED_TRACK = "blocked track"
@@ -28,7 +28,7 @@ KNOWN_ARTIST = "an artist that you know"
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class BlockList:
     """The artists, songs and tags that the listener never wants.
 
     Attributes:
@@ -42,31 +42,39 @@ class Blocked:
     tags: frozenset[str] = frozenset()
 
     @classmethod
-    def by(cls, wishes: PlaylistWishes, name_of: Callable[[str], str] | None = None) -> "Blocked":
+    def by(
+        cls, playlist_settings: PlaylistSettings, name_of: Callable[[str], str] | None = None
+    ) -> "BlockList":
         """Return what the settings block.
 
         Args:
-            wishes: The settings.
+            playlist_settings: The settings.
             name_of: What a tag is called; by the shipped rules when it is not given.
         """
-        name_of = name_of or shipped().name
+        name_of = name_of or default_pipeline().name
         return cls(
-            artists=frozenset(artist_key_of(name) for name in wishes.blocked_artists),
+            artists=frozenset(artist_key_of(name) for name in playlist_settings.blocked_artists),
             songs=frozenset(
-                song for written in wishes.blocked_tracks for song in _songs_meant(written)
+                song
+                for written in playlist_settings.blocked_tracks
+                for song in _songs_meant(written)
             ),
-            tags=frozenset(name_of(tag) or tag.casefold() for tag in wishes.blocked_tags),
+            tags=frozenset(
+                name_of(tag) or tag.casefold() for tag in playlist_settings.blocked_tags
+            ),
         )
 
 
 def _songs_meant(written: str) -> list[str]:
     """Return the songs that `Artist - Title` can mean: either name may hold a dash of its own."""
     dashes = [found.span() for found in re.finditer(r"\s+[-–]\s+", written)]
-    return [base_of(identify(written[:start], written[end:]).track_key) for start, end in dashes]
+    return [
+        song_key_of(identify(written[:start], written[end:]).track_key) for start, end in dashes
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class MetTracks:
     """The tracks that the listener has met already.
 
     Attributes:
@@ -80,11 +88,11 @@ class Past:
     shown: Mapping[str, dt.date] = field(default_factory=dict)
 
 
-def why_excluded(
+def exclusion_reasons(
     tracks: Iterable[str],
     *,
-    past: Past,
-    blocked: Blocked,
+    met_tracks: MetTracks,
+    blocked: BlockList,
     night: dt.date,
     not_again_nights: int,
     not_played_days: int | None = None,
@@ -93,19 +101,19 @@ def why_excluded(
 
     Args:
         tracks: Track keys.
-        past: What the listener has met.
+        met_tracks: What the listener has met.
         blocked: What they never want; tags are not looked at here.
         night: Tonight.
         not_again_nights: A pick may return after this many nights.
         not_played_days: A known track may come when it was not played for so long; None when it
             may not come at all.
     """
-    played = _latest(past.known)
-    shown = _latest({key: date for key, date in past.shown.items() if date < night})
-    rejected = {base_of(key) for key in past.disliked}
+    played = _latest(met_tracks.known)
+    shown = _latest({key: date for key, date in met_tracks.shown.items() if date < night})
+    rejected = {song_key_of(key) for key in met_tracks.disliked}
 
     def why(key: str) -> str:
-        song = base_of(key)
+        song = song_key_of(key)
         if artist_key_in(key) in blocked.artists:
             return BLOCKED_ARTIST
         if song in blocked.songs:
@@ -114,46 +122,46 @@ def why_excluded(
             return DISLIKED
         if song in played:
             if not_played_days is None:
-                return KNOWN if key in past.known else KNOWN_VERSION
-            if too_soon := _ago("played", "day", played[song], night, not_played_days):
+                return KNOWN if key in met_tracks.known else KNOWN_VERSION
+            if too_soon := _too_recent("played", "day", played[song], night, not_played_days):
                 return too_soon
-        return _ago("recommended", "night", shown.get(song), night, not_again_nights)
+        return _too_recent("recommended", "night", shown.get(song), night, not_again_nights)
 
     return [why(key) for key in tracks]
 
 
-def _ago(what: str, unit: str, last: dt.date | None, night: dt.date, window: int) -> str:
-    if last is None or not 0 <= (past := (night - last).days) <= window:
+def _too_recent(what: str, unit: str, last: dt.date | None, night: dt.date, window: int) -> str:
+    if last is None or not 0 <= (met_tracks := (night - last).days) <= window:
         return ""
-    if past == 0:
+    if met_tracks == 0:
         return f"{what} today"
-    return f"{what} {past:,} {unit if past == 1 else unit + 's'} ago"
+    return f"{what} {met_tracks:,} {unit if met_tracks == 1 else unit + 's'} ago"
 
 
 def _latest(dates: Mapping[str, dt.date | None]) -> dict[str, dt.date | None]:
     """Return the latest date of each song over its versions."""
     latest: dict[str, dt.date | None] = {}
     for key, date in dates.items():
-        song = base_of(key)
+        song = song_key_of(key)
         known = latest.get(song)
         latest[song] = date if known is None else max(known, date or known)
     return latest
 
 
-def why_unwanted(
+def preference_reasons(
     tracks: pd.Index,
     *,
-    wishes: PlaylistWishes,
+    playlist_settings: PlaylistSettings,
     known_artist: "pd.Series[bool]",
     explicit: "pd.Series[bool]",
     tagged: Callable[[str], Set[str]],
-    blocked: Blocked,
+    blocked: BlockList,
 ) -> "pd.Series[str]":
     """Return why each track does not fit a playlist's settings; empty if it does.
 
     Args:
         tracks: Track keys.
-        wishes: For the playlist.
+        playlist_settings: For the playlist.
         known_artist: Whether the listener has played the track's artist.
         explicit: Whether Spotify marks it so; null where that is not known, and then it may come.
         tagged: The names of a track's tags.
@@ -162,12 +170,12 @@ def why_unwanted(
     why = pd.Series("", index=tracks, dtype=object)
     if blocked.tags:
         why[[bool(blocked.tags & tagged(key)) for key in tracks]] = BLOCKED_TAG
-    if not wishes.explicit:
+    if not playlist_settings.explicit:
         marked = explicit.reindex(tracks).astype("boolean").fillna(value=False).to_numpy(dtype=bool)
         why = why.mask(marked & (why == ""), EXPLICIT)
     met = known_artist.reindex(tracks).to_numpy(dtype=bool)
-    if wishes.familiarity == 1:
+    if playlist_settings.familiarity == 1:
         why = why.mask(~met & (why == ""), NEW_ARTIST)
-    if wishes.familiarity == -1:
+    if playlist_settings.familiarity == -1:
         why = why.mask(met & (why == ""), KNOWN_ARTIST)
     return why

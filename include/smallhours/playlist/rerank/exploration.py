@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 DEPTH = 500
 
 
-def chances(relevance: Floats) -> Floats:
+def draw_probabilities(relevance: Floats) -> Floats:
     """Return each track's probability: the softmax of its standardised relevance, (n,), sums to 1.
 
     Relevance in standard deviations makes the draw equally bold for every ranker.
@@ -41,6 +41,6 @@ def draw(relevance: Floats, rng: np.random.Generator) -> tuple[int, float] | Non
     pool = relevance[:DEPTH]
     if not len(pool):
         return None
-    likely = chances(pool)
+    likely = draw_probabilities(pool)
     place = int(rng.choice(len(pool), p=likely))
     return place, float(likely[place])

@@ -12,27 +12,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.wishes import Arc
+from smallhours.playlist_settings import Arc
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
 # The cost of the largest step between neighbours: the whole range of energy, half an octave of
 # tempo, the far side of the circle of fifths.
-OF_ENERGY = 1.0
-OF_TEMPO = 0.7
-OF_KEY = 0.4
+ENERGY_COST = 1.0
+TEMPO_COST = 0.7
+KEY_COST = 0.4
 # The cost of leaving the arc by the list's whole range; of two neighbours by one artist (4 side by
 # side, 4 / 2 ** 2 = 1 with one track between them, and so on); of an explored track at the end.
-OF_ARC = 2.0
-OF_ARTIST = 4.0
-OF_ENDS = 1.0
+ARC_COST = 2.0
+ARTIST_COST = 4.0
+LAST_EXPLORED_COST = 1.0
 # The first places of a list are for tracks that are not explored, if it has that many. The cost of
 # an explored track there exceeds any gain elsewhere.
-SURE_PLACES = 5
-OF_SURE_PLACES = 1_000.0
+OPENING_PLACES = 5
+OPENING_EXPLORED_COST = 1_000.0
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 
 
 def camelot_distance(key: Floats, mode: Floats, other_key: Floats, other_mode: Floats) -> Floats:
@@ -76,9 +76,11 @@ def transitions(sound: pd.DataFrame) -> Floats:
         # Twice as fast is heard as the same beat.
         beat = np.abs(octaves - np.round(octaves))
         parts = (
-            OF_ENERGY * np.abs(energy[:, None] - energy[None, :]),
-            OF_TEMPO * beat * 2,
-            OF_KEY * camelot_distance(key[:, None], mode[:, None], key[None, :], mode[None, :]) / 7,
+            ENERGY_COST * np.abs(energy[:, None] - energy[None, :]),
+            TEMPO_COST * beat * 2,
+            KEY_COST
+            * camelot_distance(key[:, None], mode[:, None], key[None, :], mode[None, :])
+            / 7,
         )
         return np.asarray(sum(np.nan_to_num(part, posinf=0.0, neginf=0.0) for part in parts))
 
@@ -104,7 +106,7 @@ def order(
     sound: pd.DataFrame,
     *,
     arc: Arc = "none",
-    daring: Sequence[bool] = (),
+    is_explored: Sequence[bool] = (),
 ) -> list[int]:
     """Return the places of the tracks in the order in which to play them.
 
@@ -112,7 +114,7 @@ def order(
         artists: Of each track, best track first.
         sound: As in `transitions`, in the same order.
         arc: How the energy moves; `none` keeps the best track first.
-        daring: Which tracks are explored: they stand neither in the first five places nor in
+        is_explored: Which tracks are explored: they stand neither in the first five places nor in
             the last where that can be.
     """
     n = len(artists)
@@ -124,22 +126,22 @@ def order(
     if wanted is not None:
         start[np.argsort(wanted, kind="stable")] = np.argsort(rank, kind="stable")
     names = pd.factorize(np.asarray(artists, dtype=object))[0]
-    bold = np.asarray(daring, dtype=float) if len(daring) else np.zeros(n)
-    surely = np.zeros(n)
-    surely[: min(SURE_PLACES, int((bold == 0).sum()))] = OF_SURE_PLACES
-    surely[-1] += OF_ENDS
+    explored = np.asarray(is_explored, dtype=float) if len(is_explored) else np.zeros(n)
+    opening_cost = np.zeros(n)
+    opening_cost[: min(OPENING_PLACES, int((explored == 0).sum()))] = OPENING_EXPLORED_COST
+    opening_cost[-1] += LAST_EXPLORED_COST
     steps = transitions(sound)
     apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(float)
     np.fill_diagonal(apart, np.inf)
-    crowding = np.triu(OF_ARTIST / apart**2)
+    crowding = np.triu(ARTIST_COST / apart**2)
 
     def cost(places: Places) -> float:
         mine = names[places]
         total = float(steps[places[:-1], places[1:]].sum())
         total += float(crowding[np.equal.outer(mine, mine)].sum())
-        total += float(surely @ bold[places])
+        total += float(opening_cost @ explored[places])
         if wanted is not None:
-            total += OF_ARC * float(np.abs(rank[places] - wanted).sum())
+            total += ARC_COST * float(np.abs(rank[places] - wanted).sum())
         return total
 
     first = 1 if wanted is None else 0
@@ -156,11 +158,11 @@ def _improved(places: Places, cost: Callable[[Places], float], first: int) -> Pl
     Those before `first` stay.
     """
     best = cost(places)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         before = best
         for i in range(first, len(places) - 1):
             for j in range(i + 1, len(places)):
-                for tried in (_exchanged(places, i, j), _turned(places, i, j)):
+                for tried in (_swapped(places, i, j), _reversed(places, i, j)):
                     if (costs := cost(tried)) < best - 1e-9:
                         best, places = costs, tried
         if best == before:
@@ -168,13 +170,13 @@ def _improved(places: Places, cost: Callable[[Places], float], first: int) -> Pl
     return places
 
 
-def _exchanged(places: Places, i: int, j: int) -> Places:
+def _swapped(places: Places, i: int, j: int) -> Places:
     tried = places.copy()
     tried[[i, j]] = places[[j, i]]
     return tried
 
 
-def _turned(places: Places, i: int, j: int) -> Places:
+def _reversed(places: Places, i: int, j: int) -> Places:
     tried = places.copy()
     tried[i : j + 1] = places[i : j + 1][::-1]
     return tried

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.playlist.rerank.calibration import divergence
-from smallhours.playlist.rerank.diversity import likeness
+from smallhours.playlist.rerank.diversity import similarity
 from smallhours.playlist.rerank.exploration import draw
 from smallhours.playlist.rerank.shortlist import Shortlist
 
@@ -25,7 +25,7 @@ ARTIST_CAP = "artist cap"
 ALBUM_CAP = "album cap"
 
 # The divergence, in nats times the list's length, that costs as much as the whole of relevance.
-NATS = 3.0
+PRICE_SCALE_NATS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +38,31 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class RerankWeights:
     """The weights beside relevance, each 0-1."""
 
     diversity: float
     calibration: float
 
 
-class Picker:
+class GreedyPicker:
     """The picker of a list, which takes tracks off a shortlist one by one.
 
     Attributes:
         shortlist: What it takes them from.
         lead: By track key of each that was taken: whose artist or tag it is counted for, if any.
-        passed: Why a cap keeps a track out, by track key.
+        rejected: Why a cap keeps a track out, by track key.
     """
 
-    def __init__(self, shortlist: Shortlist, caps: Caps, balance: Balance) -> None:
+    def __init__(self, shortlist: Shortlist, caps: Caps, balance: RerankWeights) -> None:
         n = len(shortlist.tracks)
         self.shortlist = shortlist
         self.lead: dict[str, str] = {}
-        self.passed: dict[str, str] = {}
+        self.rejected: dict[str, str] = {}
         self._caps = caps
         self._balance = balance
         self._open = np.ones(n, bool)
-        self._likest = np.zeros(n)
+        self._max_similarity = np.zeros(n)
         self._sum = np.zeros_like(shortlist.mix)
         self._tagged = 0
         self._artists = np.asarray(shortlist.artists, dtype=object)
@@ -84,7 +84,7 @@ class Picker:
         while len(found) < count and self._open.any():
             free = self._open & (self._room > 0)
             among = np.flatnonzero(free if free.any() else self._open)
-            found.append(self._take(int(among[np.argmax(self._worth()[among])])))
+            found.append(self._take(int(among[np.argmax(self._marginal_values()[among])])))
         return found
 
     def draw(self, count: int, *, cut: int, rng: np.random.Generator) -> dict[str, float]:
@@ -99,13 +99,13 @@ class Picker:
             drawn[self._take(int(below[choice[0]]))] = choice[1]
         return drawn
 
-    def leave(self, tracks: Set[str], why: str) -> None:
+    def exclude(self, tracks: Set[str], why: str) -> None:
         """Rule these tracks out."""
         for place, key in enumerate(self.shortlist.tracks):
             if key in tracks and self._open[place]:
                 self._close(np.array([place]), why)
 
-    def _worth(self) -> Floats:
+    def _marginal_values(self) -> Floats:
         """Return the marginal value of every track, (n,).
 
         The value is (1 - c) * relevance - d * similarity - c * price, with the weights d of
@@ -118,7 +118,7 @@ class Picker:
         """
         calibration = self._balance.calibration if len(self._sum) > 1 else 0.0
         worth = (1 - calibration) * self.shortlist.relevance
-        worth = worth - self._balance.diversity * self._likest
+        worth = worth - self._balance.diversity * self._max_similarity
         if calibration == 0:
             return worth
         tagged = self.shortlist.shares.sum(axis=1) > 0
@@ -127,14 +127,14 @@ class Picker:
         # A track without tags leaves the divergence as it is.
         idle = divergence(self.shortlist.mix, self._sum / max(self._tagged, 1))
         off = np.where(tagged, off, float(idle) if self._tagged else float(off.mean()))
-        price = (self._tagged + 1) * (off - off.min()) / NATS
+        price = (self._tagged + 1) * (off - off.min()) / PRICE_SCALE_NATS
         return np.asarray(worth - calibration * price)
 
     def _take(self, place: int) -> str:
         short = self.shortlist
         key, artist, album = short.tracks[place], short.artists[place], short.albums[place]
-        alike = likeness(place, short.vectors, short.seeds, short.artists)
-        self._likest = np.maximum(self._likest, alike)
+        alike = similarity(place, short.vectors, short.seeds, short.artists)
+        self._max_similarity = np.maximum(self._max_similarity, alike)
         self._sum = self._sum + short.shares[place]
         self._tagged += bool(short.shares[place].any())
         self._open[place] = False
@@ -163,7 +163,7 @@ class Picker:
 
     def _close(self, places: npt.NDArray[np.intp], why: str) -> None:
         for place in places[self._open[places]]:
-            self.passed[self.shortlist.tracks[place]] = why
+            self.rejected[self.shortlist.tracks[place]] = why
         self._open[places] = False
 
 

@@ -7,18 +7,18 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from smallhours.identity import artist_key_in, base_of
-from smallhours.playlist.rerank.calibration import Mix
+from smallhours.identity import artist_key_in, song_key_of
+from smallhours.playlist.rerank.calibration import TagMix
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]
 
 # The number of best tracks that are compared with each other.
-LONGEST = 1_000
+MAX_TRACKS = 1_000
 # A seed leads to a track if it is at least this strong relative to the strongest: of the strengths
 # 0.9, 0.65 and 0.5 the first two (0.7 * 0.9 = 0.63).
-LEADING = 0.7
-MOST_LEADS = 3
+MIN_LEAD_STRENGTH = 0.7
+MAX_LEADS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Shortlist:
         votes: pd.DataFrame,
         albums: pd.Series,
         space: TagVectors,
-        mix: Mix,
+        mix: TagMix,
     ) -> "Shortlist":
         """Return the most relevant tracks with their data.
 
@@ -68,7 +68,7 @@ class Shortlist:
             space: Holds the tracks' tags.
             mix: The mix of tags that the list should have.
         """
-        best = relevance.sort_index().sort_values(ascending=False, kind="stable").iloc[:LONGEST]
+        best = relevance.sort_index().sort_values(ascending=False, kind="stable").iloc[:MAX_TRACKS]
         tracks = best.index
         mine = votes[votes["track_key"].isin(tracks)]
         leads = leads_of(mine)
@@ -78,7 +78,7 @@ class Shortlist:
             tracks=tuple(tracks),
             relevance=best.to_numpy(dtype=float),
             artists=artists,
-            songs=tuple(base_of(key) for key in tracks),
+            songs=tuple(song_key_of(key) for key in tracks),
             albums=tuple(
                 f"{artist}\0{album.casefold()}" if isinstance(album, str) and album else ""
                 for artist, album in zip(artists, known.astype(object), strict=True)
@@ -91,7 +91,7 @@ class Shortlist:
         )
 
 
-def owner_of(route: str, seed: str) -> str:
+def seed_owner(route: str, seed: str) -> str:
     """Return the artist or tag that a seed stands for: a track's artist, else the seed itself."""
     return artist_key_in(seed) if route == "similar_track" else seed
 
@@ -113,13 +113,13 @@ def leads_of(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:
         ordered["strength"],
         strict=True,
     ):
-        found.setdefault(key, {}).setdefault(owner_of(route, seed), strength)
+        found.setdefault(key, {}).setdefault(seed_owner(route, seed), strength)
     return {key: _strongest(owners) for key, owners in found.items()}
 
 
 def _strongest(owners: dict[str, float]) -> tuple[str, ...]:
-    least = LEADING * max(owners.values())
-    return tuple(owner for owner, strength in owners.items() if strength >= least)[:MOST_LEADS]
+    least = MIN_LEAD_STRENGTH * max(owners.values())
+    return tuple(owner for owner, strength in owners.items() if strength >= least)[:MAX_LEADS]
 
 
 def _seed_vectors(votes: pd.DataFrame, tracks: pd.Index) -> sparse.csr_matrix:

@@ -7,10 +7,10 @@ from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.training.audio import predictor as audio_predictor
-from smallhours.training.audio.figures import Figures
-from smallhours.training.audio.gate import Verdict
+from smallhours.training.audio.figures import FeatureFigures
+from smallhours.training.audio.gate import AudioGateDecision
+from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
 from smallhours.training.audio.model import AudioModel
-from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
 from smallhours.training.metrics import Metric
 from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.registry import SHARED
@@ -20,7 +20,7 @@ BASELINE = "bayesian_ridge"
 
 
 @dataclass(frozen=True)
-class Lesson:
+class AudioTrainingResult:
     """The result of training an audio model.
 
     Attributes:
@@ -37,9 +37,9 @@ class Lesson:
     owner: str
     rows: AudioRows
     model: AudioModel
-    figures: Mapping[str, Figures]
+    figures: Mapping[str, FeatureFigures]
     baseline_r2: float
-    verdict: Verdict
+    verdict: AudioGateDecision
     against: str = ""
     version: str = ""
 
@@ -54,14 +54,14 @@ class Lesson:
         return sum(found) / len(found) if found else None
 
 
-def card_of(lesson: Lesson, settings: Settings, night: Night) -> ModelCard:
+def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) -> ModelCard:
     """Return the card of a model."""
-    rows, model = lesson.rows, lesson.model
+    rows, model = result.rows, result.model
     own = 0 if model.inputs.own is None else len(model.inputs.own.tags_)
     artist = 0 if model.inputs.artist is None else len(model.inputs.artist.tags_)
     return ModelCard(
         name=audio_predictor.NAME,
-        owner=lesson.owner,
+        owner=result.owner,
         night=night.date.isoformat(),
         purpose=f"{', '.join(model.features).capitalize()} of a track from its tags, "
         "with 80 % intervals.",
@@ -78,43 +78,43 @@ def card_of(lesson: Lesson, settings: Settings, night: Night) -> ModelCard:
             "artists": rows.artists,
             "measured_without_tags": rows.untagged,
             "measured_in_part": rows.incomplete,
-            "learned_from": _whose(lesson.owner),
+            "learned_from": _whose(result.owner),
             **{f"tracks_from_{source}": n for source, n in rows.sources.items()},
-            **told(lesson),
+            **feature_status(result),
         },
         settings={
             "kind": model.kind,
             "audio_model": settings.training.audio_model,
             "top_tags": settings.training.top_tags,
             "sources": ", ".join(settings.training.sources),
-            "promoted": "yes" if lesson.verdict.promoted else "no",
-            "why": lesson.verdict.why,
-            "judged_against": lesson.against,
+            "promoted": "yes" if result.verdict.promoted else "no",
+            "why": result.verdict.why,
+            "judged_against": result.against,
         },
         seeds={"folds": "by hash of the artist", "models": 0},
-        metrics=_figures(lesson),
+        metrics=_figures(result),
     )
 
 
-def told(lesson: Lesson) -> dict[str, Value]:
+def feature_status(result: AudioTrainingResult) -> dict[str, Value]:
     """Return, for each feature that is not always predicted, if and how well tags predict it."""
     said: dict[str, Value] = {}
     for name in OTHER_FEATURES:
-        found = _of(lesson.figures, name)
+        found = _of(result.figures, name)
         if found is None:
             said[name] = "too few measured"
-        elif name in lesson.model.features:
+        elif name in result.model.features:
             said[name] = f"predicted (R² {found.r2:.3f}, at least {found.r2_low:.3f})"
         else:
             said[name] = f"{NOT_PREDICTABLE} (R² {found.r2:.3f}, down to {found.r2_low:.3f})"
     return said
 
 
-def metrics_of(lesson: Lesson) -> list[Metric]:
+def audio_metrics(result: AudioTrainingResult) -> list[Metric]:
     """Return the figures for `metrics`; R² is against the mean of the training rows."""
-    n = len(lesson.rows)
-    noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", lesson.baseline_r2, n, 0.0)]
-    for name, found in lesson.figures.items():
+    n = len(result.rows)
+    noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", result.baseline_r2, n, 0.0)]
+    for name, found in result.figures.items():
         rmse, r2 = f"rmse_{name}_new_artists", f"r2_{name}_new_artists"
         noted += [
             Metric(audio_predictor.NAME, rmse, found.rmse, found.n, found.rmse_of_mean),
@@ -127,14 +127,14 @@ def metrics_of(lesson: Lesson) -> list[Metric]:
     return noted
 
 
-def _figures(lesson: Lesson) -> dict[str, float]:
-    metrics = {f"{m.subject}_{m.name}": m.value for m in metrics_of(lesson)}
+def _figures(result: AudioTrainingResult) -> dict[str, float]:
+    metrics = {f"{m.subject}_{m.name}": m.value for m in audio_metrics(result)}
     metrics |= {
         f"{audio_predictor.NAME}_rmse_{name}_of_the_mean": found.rmse_of_mean
-        for name, found in lesson.figures.items()
+        for name, found in result.figures.items()
     }
-    metrics["mean_r2_new_artists"] = lesson.mean_r2()
-    known, verdict = lesson.mean_known_r2(), lesson.verdict
+    metrics["mean_r2_new_artists"] = result.mean_r2()
+    known, verdict = result.mean_known_r2(), result.verdict
     if known is not None:
         metrics["mean_r2_known_artists"] = known
     if verdict.old_r2 is not None and verdict.new_r2 is not None:
@@ -149,7 +149,7 @@ def _whose(owner: str) -> str:
     return f"the measured tracks that {owner} played or saved"
 
 
-def _of(figures: Mapping[str, Figures], name: str) -> Figures | None:
+def _of(figures: Mapping[str, FeatureFigures], name: str) -> FeatureFigures | None:
     """Return the figures of a feature; for the key, those of its better predicted coordinate."""
     if name != "key":
         return figures.get(name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smallhours.training.audio.rows import AudioRows
+from smallhours.training.audio.measured_tracks import AudioRows
 from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.intervals import ResidualIntervals
 from smallhours.training.regression import FoldedRegressor
@@ -30,7 +30,7 @@ BASELINE_TAGS = 1000
 
 
 @dataclass(frozen=True)
-class Figures:
+class FeatureFigures:
     """The figures of one feature.
 
     Attributes:
@@ -57,7 +57,9 @@ class Figures:
         return 1 - (self.rmse / self.rmse_of_mean) ** 2
 
 
-def figures_of(regressor: FoldedRegressor, actual: Floats, artists: Sequence[str]) -> list[Figures]:
+def figures_of(
+    regressor: FoldedRegressor, actual: Floats, artists: Sequence[str]
+) -> list[FeatureFigures]:
     """Return the figures of each target of a fitted regressor.
 
     Args:
@@ -73,7 +75,7 @@ def figures_of(regressor: FoldedRegressor, actual: Floats, artists: Sequence[str
     known = ~np.isnan(regressor.held_out_known_).any(axis=1)
     error = (actual[known] - regressor.held_out_known_[known]) ** 2
     return [
-        Figures(
+        FeatureFigures(
             rmse=float(np.sqrt((base[:, t] - gained[:, t]).mean())),
             rmse_of_mean=float(np.sqrt(base[:, t].mean())),
             r2_low=float(lows[t]),
@@ -124,7 +126,7 @@ def _covered(regressor: FoldedRegressor, actual: Floats) -> npt.NDArray[np.bool_
             continue
         for t in range(actual.shape[1]):
             ends = ResidualIntervals.fit(predicted[~held, t], unit[~held, t])
-            low, high = ends.around(predicted[held, t])
+            low, high = ends.bounds_of(predicted[held, t])
             inside[held, t] = (low <= unit[held, t]) & (unit[held, t] <= high)
     return inside
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.training.audio.figures import mean_of_other_folds
+from smallhours.training.audio.measured_tracks import AudioRows
 from smallhours.training.audio.model import AudioModel
-from smallhours.training.audio.rows import AudioRows
-from smallhours.training.regression.artists import hashed_folds
+from smallhours.training.regression.artist_folds import hashed_folds
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ TOLERANCE = 0.002
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AudioGateDecision:
     """The gate's decision on a new model.
 
     Attributes:
@@ -44,7 +44,7 @@ class Verdict:
     old_r2: float | None = None
 
 
-def judge(new: AudioModel, old: AudioModel, rows: AudioRows) -> Verdict:
+def compare_with_current(new: AudioModel, old: AudioModel, rows: AudioRows) -> AudioGateDecision:
     """Compare tonight's model with the one in use.
 
     Args:
@@ -52,26 +52,28 @@ def judge(new: AudioModel, old: AudioModel, rows: AudioRows) -> Verdict:
         old: The model that it would replace.
         rows: Measured tracks, by 20 artists at least (fewer are not held out by name).
     """
-    compared = compare(new, old, rows)
-    tolerance = max(TOLERANCE, compared.error)
-    promoted = compared.difference >= -tolerance
+    comparison = compare_models(new, old, rows)
+    tolerance = max(TOLERANCE, comparison.error)
+    promoted = comparison.difference >= -tolerance
     said = "not worse" if promoted else "worse"
-    return compared.verdict(promoted, f"{said} than the one in use", f"tolerance {tolerance:.4f}")
+    return comparison.verdict(promoted, f"{said} than the one in use", f"tolerance {tolerance:.4f}")
 
 
-def judge_own(own: AudioModel, shared: AudioModel, rows: AudioRows) -> Verdict:
+def compare_with_shared(own: AudioModel, shared: AudioModel, rows: AudioRows) -> AudioGateDecision:
     """Compare a listener's own model with the shared one, on the listener's tracks.
 
     The shared model has learned from these tracks, too, so the own model must be better.
     """
-    compared = compare(own, shared, rows)
-    promoted = compared.difference > 0
+    comparison = compare_models(own, shared, rows)
+    promoted = comparison.difference > 0
     said = "better" if promoted else "no better"
-    return compared.verdict(promoted, f"{said} than the model of all listeners", "on their tracks")
+    return comparison.verdict(
+        promoted, f"{said} than the model of all listeners", "on their tracks"
+    )
 
 
 @dataclass(frozen=True)
-class Compared:
+class ModelComparison:
     """Two models on the same held-out artists.
 
     Attributes:
@@ -91,25 +93,25 @@ class Compared:
         """New minus old R²."""
         return self.new_r2 - self.old_r2
 
-    def verdict(self, promoted: bool, said: str, note: str) -> Verdict:
+    def verdict(self, promoted: bool, said: str, note: str) -> AudioGateDecision:
         """Return a verdict whose reason holds these figures."""
         why = (
             f"{said}: mean R² {self.new_r2:.4f} against {self.old_r2:.4f} on {self.tracks:,} "
             f"tracks by {self.artists:,} artists that were held out ({note})"
         )
-        return Verdict(promoted, why, self.new_r2, self.old_r2)
+        return AudioGateDecision(promoted, why, self.new_r2, self.old_r2)
 
 
-def compare(new: AudioModel, old: AudioModel, rows: AudioRows) -> Compared:
+def compare_models(new: AudioModel, old: AudioModel, rows: AudioRows) -> ModelComparison:
     """Measure both models on each artist's tracks by the members that have not seen the artist."""
     names, artist = np.unique(np.asarray(rows.artist_keys), return_inverse=True)
     fold = hashed_folds(np.asarray(rows.artist_keys), new.models[0].regressor.folds)
     base = ((rows.targets - mean_of_other_folds(rows.targets, fold)) ** 2).sum(axis=0)
     # A track's part in 1 - R², averaged over the features; a feature that is constant has none.
     weight = np.where(base > 0, 1 / np.where(base > 0, base, 1.0), 0.0) / len(base)
-    lost = [((model.predict_unmet(rows) - rows.targets) ** 2) @ weight for model in (new, old)]
+    lost = [((model.predict_unseen(rows) - rows.targets) ** 2) @ weight for model in (new, old)]
     by_artist = np.zeros(len(names))
     np.add.at(by_artist, artist, lost[1] - lost[0])
     error = float(np.sqrt(len(names)) * by_artist.std(ddof=1))
     new_r2, old_r2 = (1 - float(each.sum()) for each in lost)
-    return Compared(new_r2, old_r2, error, len(rows), len(names))
+    return ModelComparison(new_r2, old_r2, error, len(rows), len(names))

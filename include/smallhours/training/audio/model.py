@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from smallhours.lake.tables import FEATURES, PREDICTED_FEATURES
-from smallhours.training.audio.figures import Figures, figures_of
-from smallhours.training.audio.rows import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.figures import FeatureFigures, figures_of
+from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
 from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.regression import (
     FoldedRegressor,
@@ -33,10 +33,10 @@ LINEAR: Kind = "linear"
 
 # On public tracks, the linear model is better below some 150 artists, both are equal at 1,000
 # tracks, and the blend is better by .012 R² at 320 artists (docs/benchmarks.md).
-FEWEST_ARTISTS_TO_BOOST = 250
-FEWEST_TRACKS_TO_BOOST = 1500
+MIN_ARTISTS_TO_BOOST = 250
+MIN_TRACKS_TO_BOOST = 1500
 # With fewer tracks, signal cannot be separated from noise.
-FEWEST_TRACKS = 200
+MIN_TRACKS = 200
 CIRCLE = 12
 
 
@@ -86,12 +86,12 @@ class FeatureModel:
     Attributes:
         regressor: The fitted regressor.
         features: Its targets.
-        told: Targets that are predicted well enough to be used.
+        predicted: Targets that are predicted well enough to be used.
     """
 
     regressor: FoldedRegressor
     features: tuple[str, ...]
-    told: tuple[str, ...]
+    predicted: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class AudioModel:
     @property
     def features(self) -> tuple[str, ...]:
         """The features that it predicts, in the order of FEATURES."""
-        told = {name for model in self.models for name in model.told}
-        return tuple(name for name in FEATURES if name in told)
+        predicted = {name for model in self.models for name in model.predicted}
+        return tuple(name for name in FEATURES if name in predicted)
 
     def predict(
         self,
@@ -138,30 +138,30 @@ class AudioModel:
             found |= {
                 name: tuple(end[:, at] for end in ends)
                 for at, name in enumerate(model.features)
-                if name in model.told
+                if name in model.predicted
             }
         values, low, high = (
             np.stack([found[name][which] for name in self.features], axis=1) for which in range(3)
         )
         return values, low, high
 
-    def predict_unmet(self, rows: AudioRows) -> Floats:
+    def predict_unseen(self, rows: AudioRows) -> Floats:
         """Predict the five features, (n, 5), by members that have not seen the track's artist."""
         tags = self.inputs.matrix(rows.own, rows.artist)
-        return self.models[0].regressor.predict_unmet(tags, rows.artist_keys)
+        return self.models[0].regressor.predict_unseen(tags, rows.artist_keys)
 
 
-def kind_for(wish: str, rows: AudioRows) -> Kind:
+def kind_for(audio_model: str, rows: AudioRows) -> Kind:
     """Return the kind of model that is set; `auto` chooses the linear one for small data."""
-    if wish == BOOSTED:
+    if audio_model == BOOSTED:
         return BOOSTED
-    enough = len(rows) >= FEWEST_TRACKS_TO_BOOST and rows.artists >= FEWEST_ARTISTS_TO_BOOST
-    return BOOSTED if wish == "auto" and enough else LINEAR
+    enough = len(rows) >= MIN_TRACKS_TO_BOOST and rows.artists >= MIN_ARTISTS_TO_BOOST
+    return BOOSTED if audio_model == "auto" and enough else LINEAR
 
 
-def learn(
+def fit_audio_model(
     rows: AudioRows, *, kind: Kind, top_tags: int, threads: int
-) -> tuple[AudioModel, dict[str, Figures]]:
+) -> tuple[AudioModel, dict[str, FeatureFigures]]:
     """Train on measured tracks.
 
     Args:
@@ -198,7 +198,7 @@ def _alike(others: Floats) -> list[tuple[list[int], npt.NDArray[np.bool_]]]:
     groups: dict[bytes, list[int]] = {}
     known = ~np.isnan(others)
     for at in range(others.shape[1]):
-        if known[:, at].sum() >= FEWEST_TRACKS:
+        if known[:, at].sum() >= MIN_TRACKS:
             groups.setdefault(known[:, at].tobytes(), []).append(at)
     return [(columns, known[:, columns[0]]) for columns in groups.values()]
 
@@ -209,7 +209,7 @@ def _learn_others(
     track_columns: int,
     features: list[int],
     which: npt.NDArray[np.bool_],
-) -> tuple[FeatureModel, dict[str, Figures]]:
+) -> tuple[FeatureModel, dict[str, FeatureFigures]]:
     names, columns = [], []
     for at in features:
         values = rows.others[which, at]
@@ -225,5 +225,5 @@ def _learn_others(
     regressor = LinearTagRegressor(track_columns, bounds=None)
     regressor.fit(tags[which], actual, artists)
     figures = dict(zip(names, figures_of(regressor, actual, artists), strict=True))
-    told = tuple(name for name in names if name in FEATURES and figures[name].r2_low > 0)
-    return FeatureModel(regressor, tuple(names), told), figures
+    predicted = tuple(name for name in names if name in FEATURES and figures[name].r2_low > 0)
+    return FeatureModel(regressor, tuple(names), predicted), figures

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from smallhours.lake.store import Lake
 from smallhours.training.audio.model import AudioModel, FeatureModel, TagInputs
 from smallhours.training.formats.top_tags import TopTags
-from smallhours.training.persistence import dump_model, load_model, refuse
+from smallhours.training.persistence import dump_model, load_model, raise_unreadable
 from smallhours.training.registry import SHARED, Registry, SavedModel
 
 NAME = "audio_features"
@@ -37,7 +37,7 @@ def files_of(model: AudioModel) -> dict[str, bytes]:
     for at, each in enumerate(model.models):
         name = f"regressor_{at}.skops"
         files[name] = dump_model(each.regressor)
-        regressors.append({"file": name, "features": each.features, "told": each.told})
+        regressors.append({"file": name, "features": each.features, "told": each.predicted})
     use = {"kind": model.kind, "regressors": regressors}
     return {**files, USE: (json.dumps(use, sort_keys=True) + "\n").encode()}
 
@@ -78,13 +78,15 @@ def read_model(saved: SavedModel) -> AudioModel:
         described = [(r["file"], tuple(r["features"]), tuple(r["told"])) for r in use["regressors"]]
         kind = use["kind"]
     except (ValueError, KeyError, TypeError) as error:
-        refuse(where, f"it is damaged ({type(error).__name__})")
+        raise_unreadable(where, f"it is damaged ({type(error).__name__})")
     return AudioModel(
         kind,
         TagInputs(_tags(saved, OWN_TAGS), _tags(saved, ARTIST_TAGS)),
         tuple(
-            FeatureModel(load_model(saved.read(name), where=saved.address(name)), features, told)
-            for name, features, told in described
+            FeatureModel(
+                load_model(saved.read(name), where=saved.address(name)), features, predicted
+            )
+            for name, features, predicted in described
         ),
     )
 

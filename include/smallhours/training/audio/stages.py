@@ -19,13 +19,13 @@ from smallhours.lake.tables import (
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.audio.card import Lesson
-from smallhours.training.audio.lessons import NothingNew, teach
+from smallhours.training.audio.card import AudioTrainingResult
+from smallhours.training.audio.measured_tracks import AudioRows, measured_by_anyone, measured_rows
 from smallhours.training.audio.predictor import NAME as MODEL
 from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
-from smallhours.training.audio.rows import AudioRows, measured_by_anyone, measured_rows
+from smallhours.training.audio.train import Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
-from smallhours.training.regression.artists import ARTISTS_A_FOLD
+from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags
 
 LOG = logging.getLogger(__name__)
@@ -33,11 +33,11 @@ LOG = logging.getLogger(__name__)
 Frame = pd.DataFrame
 
 # With fewer tracks, or artists to hold out, signal cannot be separated from noise.
-FEWEST_TRACKS = 200
+MIN_TRACKS = 200
 FOLDS = 5
-FEWEST_ARTISTS = ARTISTS_A_FOLD * FOLDS
+MIN_ARTISTS = ARTISTS_PER_FOLD * FOLDS
 # If more of the measured tracks are the listener's, the shared model serves them.
-MOSTLY_OWN = 0.9
+MAX_OWN_SHARE = 0.9
 
 
 def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -52,12 +52,12 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
         LOG.warning("no audio regressors: %s", why)
         return {"skipped": why, "tracks": len(rows), "artists": rows.artists}
     summary: Summary = {"tracks": len(rows), "artists": rows.artists}
-    summary |= _told(teach(SHARED, rows, lake, settings=settings, night=night))
-    own = rows.among(_heard(lake, listener))
-    fewest = settings.training.own_audio_artists
-    if own.artists >= max(fewest, FEWEST_ARTISTS) and len(own) < MOSTLY_OWN * len(rows):
-        lesson = teach(listener, own, lake, settings=settings, night=night)
-        summary |= {f"own_{name}": value for name, value in _told(lesson).items()}
+    summary |= _summary_of(train_and_register(SHARED, rows, lake, settings=settings, night=night))
+    own = rows.subset(_listened_tracks(lake, listener))
+    min_artists = settings.training.own_audio_artists
+    if own.artists >= max(min_artists, MIN_ARTISTS) and len(own) < MAX_OWN_SHARE * len(rows):
+        result = train_and_register(listener, own, lake, settings=settings, night=night)
+        summary |= {f"own_{name}": value for name, value in _summary_of(result).items()}
     else:
         Registry.of(lake).retire(listener, MODEL)
     used = load_audio_predictor(lake, listener)
@@ -81,7 +81,7 @@ def predict_audio_features(
     tracks = set(lake.frame(TRACKS, columns=["track_key"])["track_key"])
     tracks |= _candidates(lake, listener)
     stored = _stored(lake)
-    tracks -= _spoken_for(stored, lake, settings, listener)
+    tracks -= _predicted_by_others(stored, lake, settings, listener)
     flags = measured_by_anyone(lake)[list(predictor.model.features)]
     measured = set(flags.index[flags.all(axis=1)])
     lacking = sorted(tracks - measured)
@@ -113,35 +113,35 @@ def predict_audio_features(
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
     """Return why the rows are too few to learn from, and what to do; empty if they are enough."""
-    if len(rows) >= FEWEST_TRACKS and rows.artists >= FEWEST_ARTISTS:
+    if len(rows) >= MIN_TRACKS and rows.artists >= MIN_ARTISTS:
         return ""
     return (
         f"{len(rows)} tracks by {rows.artists} artists have measured features and tags "
-        f"({rows.untagged} more have features but no tags); {FEWEST_TRACKS} tracks by "
-        f"{FEWEST_ARTISTS} artists are the least. Allow more of `training.sources` (now "
+        f"({rows.untagged} more have features but no tags); {MIN_TRACKS} tracks by "
+        f"{MIN_ARTISTS} artists are the least. Allow more of `training.sources` (now "
         f"{', '.join(settings.training.sources) or 'none'}), let ReccoBeats be asked, or name a "
         "file with tags and features in `catalog.features_file`."
     )
 
 
-def _told(lesson: Lesson | NothingNew) -> Summary:
+def _summary_of(result: AudioTrainingResult | Unchanged) -> Summary:
     """Return the summary of a training for people."""
-    if isinstance(lesson, NothingNew):
-        return {"promoted": f"no: {lesson.why}", "model": lesson.version}
-    known = lesson.mean_known_r2()
+    if isinstance(result, Unchanged):
+        return {"promoted": f"no: {result.why}", "model": result.version}
+    known = result.mean_known_r2()
     return {
-        "kind": lesson.model.kind,
-        "tags": len(lesson.model.inputs.names()),
-        "features": len(lesson.model.features),
-        "r2_new_artists": round(lesson.mean_r2(), 4),
+        "kind": result.model.kind,
+        "tags": len(result.model.inputs.names()),
+        "features": len(result.model.features),
+        "r2_new_artists": round(result.mean_r2(), 4),
         **({} if known is None else {"r2_known_artists": round(known, 4)}),
-        "r2_bayesian_ridge": round(lesson.baseline_r2, 4),
-        "promoted": f"{'yes' if lesson.verdict.promoted else 'no'}: {lesson.verdict.why}",
-        "model": lesson.version,
+        "r2_bayesian_ridge": round(result.baseline_r2, 4),
+        "promoted": f"{'yes' if result.verdict.promoted else 'no'}: {result.verdict.why}",
+        "model": result.version,
     }
 
 
-def _heard(lake: Lake, listener: str) -> set[str]:
+def _listened_tracks(lake: Lake, listener: str) -> set[str]:
     """Return the tracks that the listener played, saved, loved or played most."""
     whose = {"listener": listener}
     played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
@@ -160,7 +160,7 @@ def _stored(lake: Lake) -> Frame:
     return stored.loc[stored["source"] == PREDICTED].drop(columns="source")
 
 
-def _spoken_for(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
+def _predicted_by_others(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
     """Return the tracks that another listener's own model in use has predicted."""
     registry = Registry.of(lake)
     others = [registry.current(name, MODEL) for name in settings.listeners if name != listener]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 # Probabilities stay this far from 0 and 1: otherwise a single error costs infinitely much.
-SUREST = 1e-6
+PROBABILITY_MARGIN = 1e-6
 
 
 def placements(y: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
@@ -71,7 +71,7 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     0.367
     """
     found, values = _arrays(y, p)
-    sure = np.clip(values, SUREST, 1 - SUREST)
+    sure = np.clip(values, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return float(-np.mean(np.where(found == 1, np.log(sure), np.log1p(-sure))))
 
 
@@ -86,7 +86,7 @@ def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class Bin:
+class ReliabilityBin:
     """One point of a reliability curve.
 
     Attributes:
@@ -103,7 +103,7 @@ class Bin:
     n: int
 
 
-def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[Bin]:
+def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[ReliabilityBin]:
     """Return the reliability curve: the share of likes among rows of similar probability.
 
     Bins are equally wide; empty ones are left out.
@@ -122,7 +122,7 @@ def reliability(y: npt.ArrayLike, p: npt.ArrayLike, bins: int = 10) -> list[Bin]
             # Rounding takes a mean of six times 0.1 below 0.1.
             mean_p = float(np.clip(values[mine].mean(), low, high))
             share = float(found[mine].mean())
-            curve.append(Bin(low, high, mean_p, share, int(mine.sum())))
+            curve.append(ReliabilityBin(low, high, mean_p, share, int(mine.sum())))
     return curve
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-WEEKS_OF_TRUTH = 4
+HORIZON_WEEKS = 4
 PLAYS_TO_ADOPT = 2
-FOND = ("saved", "loved")
+POSITIVE_SIGNALS = ("saved", "loved")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Fold:
 
 
 def weekly_folds(
-    as_of: dt.datetime, count: int, *, weeks: int = WEEKS_OF_TRUTH, step_weeks: int = 1
+    as_of: dt.datetime, count: int, *, weeks: int = HORIZON_WEEKS, step_weeks: int = 1
 ) -> list[Fold]:
     """Return folds a week apart, oldest first; the newest one's truth ends now.
 
@@ -104,7 +104,9 @@ def adopted(
     during = plays[(plays["played_at"] >= fold.cut) & (plays["played_at"] < fold.until)]
     counts = during["track_key"].value_counts()
     since = _since(library)
-    fond = library[library["signal"].isin(FOND) & (since >= fold.cut) & (since < fold.until)]
+    fond = library[
+        library["signal"].isin(POSITIVE_SIGNALS) & (since >= fold.cut) & (since < fold.until)
+    ]
     before = known_at(plays, library, fold.cut) if known is None else known
     return ({*counts[counts >= PLAYS_TO_ADOPT].index} | {*fond["track_key"]}) - before
 

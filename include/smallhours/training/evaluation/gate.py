@@ -18,13 +18,13 @@ import numpy.typing as npt
 
 from smallhours.training.evaluation.uncertainty import Interval, paired_difference
 
-FEWEST_UNITS = 20
+MIN_UNITS = 20
 # Loss that is accepted, in units of the figure (AUC): a smaller one changes no playlist.
 TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateDecision:
     """The gate's decision.
 
     Attributes:
@@ -40,16 +40,16 @@ class Verdict:
     n: int
 
 
-def decide(
+def decide_promotion(
     ours: npt.ArrayLike,
     in_use: npt.ArrayLike | None,
     *,
     rng: np.random.Generator,
     tolerance: float = TOLERANCE,
     clusters: npt.ArrayLike | None = None,
-    fewest: int = FEWEST_UNITS,
-    what: str = "AUC",
-) -> Verdict:
+    min_units: int = MIN_UNITS,
+    figure_name: str = "AUC",
+) -> GateDecision:
     """Compare a new model with the one in use.
 
     Args:
@@ -58,30 +58,30 @@ def decide(
         rng: Random generator of the bootstrap.
         tolerance: Loss that is accepted.
         clusters: (n,) units that are not independent, such as tracks of one artist.
-        fewest: With fewer units the new model goes into use unjudged.
-        what: Name of the figure, for the sentence.
+        min_units: With fewer units the new model goes into use unjudged.
+        figure_name: Name of the figure, for the sentence.
 
     >>> rng = np.random.default_rng(1)
-    >>> decide([0.9] * 30, None, rng=rng).why
+    >>> decide_promotion([0.9] * 30, None, rng=rng).why
     'nothing was in use before'
-    >>> decide([0.5] * 30, [0.9] * 30, rng=rng).promote
+    >>> decide_promotion([0.5] * 30, [0.9] * 30, rng=rng).promote
     False
     """
     new = np.asarray(ours, dtype=float)
     if in_use is None:
-        return Verdict(True, "nothing was in use before", None, len(new))
+        return GateDecision(True, "nothing was in use before", None, len(new))
     old = np.asarray(in_use, dtype=float)
     n = int((~(np.isnan(new) | np.isnan(old))).sum())
-    if n < fewest:
-        why = f"{n} held-out adoptions are too few to compare on ({fewest} are the least)"
-        return Verdict(True, f"{why}: the default goes into use unjudged", None, n)
+    if n < min_units:
+        why = f"{n} held-out adoptions are too few to compare on ({min_units} are the least)"
+        return GateDecision(True, f"{why}: the default goes into use unjudged", None, n)
     found = paired_difference(new, old, rng=rng, clusters=clusters)
     figures = (
-        f"{what} {np.nanmean(new):.3f} against {np.nanmean(old):.3f} of the one in use, "
+        f"{figure_name} {np.nanmean(new):.3f} against {np.nanmean(old):.3f} of the one in use, "
         f"difference {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] on {n} adoptions"
     )
     worse = found.value < -tolerance or (found.high < 0 and found.value < -tolerance / 4)
     if worse:
-        return Verdict(False, f"worse than the one in use: {figures}", found, n)
+        return GateDecision(False, f"worse than the one in use: {figures}", found, n)
     better = "better than" if found.low > 0 else "not worse than"
-    return Verdict(True, f"{better} the one in use: {figures}", found, n)
+    return GateDecision(True, f"{better} the one in use: {figures}", found, n)

@@ -26,7 +26,7 @@ class Interval:
     high: float
 
 
-NOTHING = Interval(float("nan"), float("nan"), float("nan"))
+UNKNOWN_INTERVAL = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def wilson(successes: int, n: int, z: float = Z95) -> Interval:
@@ -74,7 +74,7 @@ def bootstrap_mean(
     measured = ~np.isnan(given)
     given = given[measured]
     if not len(given):
-        return NOTHING
+        return UNKNOWN_INTERVAL
     sums, sizes = _clustered(given, None if clusters is None else np.asarray(clusters)[measured])
     at = rng.integers(0, len(sums), size=(draws, len(sums)))
     means = sums[at].sum(axis=1) / sizes[at].sum(axis=1)
@@ -110,7 +110,7 @@ def bootstrap_ratio(
     measured = ~(np.isnan(top) | np.isnan(bottom))
     top, bottom = top[measured], bottom[measured]
     if not len(top) or bottom.sum() == 0:
-        return NOTHING
+        return UNKNOWN_INTERVAL
     at = rng.integers(0, len(top), size=(draws, len(top)))
     sums = bottom[at].sum(axis=1)
     ratios = top[at].sum(axis=1)[sums > 0] / sums[sums > 0]

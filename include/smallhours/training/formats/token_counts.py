@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from smallhours.training.formats import bpe
 from smallhours.training.formats.counts import count_matrix
-from smallhours.training.formats.rows import text_rows
+from smallhours.training.formats.input_checks import text_rows
 
 
 class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs

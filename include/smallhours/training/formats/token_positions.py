@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from smallhours.training.formats.bpe import encode
-from smallhours.training.formats.rows import text_rows
+from smallhours.training.formats.input_checks import text_rows
 
 
 class TokenPositions(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs

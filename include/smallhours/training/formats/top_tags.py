@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smallhours.training.formats.counts import count_matrix
-from smallhours.training.formats.rows import TagCounts, tag_rows
+from smallhours.training.formats.input_checks import TagCounts, tag_rows
 
 # Rows are meant to be mappings; matrices are accepted too, but have no types.
 Rows = Sequence[TagCounts] | Any

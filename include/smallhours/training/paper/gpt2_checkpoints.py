@@ -21,7 +21,7 @@ _LAST = "last.safetensors"
 _BEST = "best.safetensors"
 
 
-class OthersCheckpoint(SmallhoursError):
+class CheckpointMismatch(SmallhoursError):
     """The error for a checkpoint of a training with other data or settings."""
 
 
@@ -72,7 +72,7 @@ class Checkpoints:
         with safe_open(path, framework="pt") as file:
             header = file.metadata()
         if header["training"] != self.training:
-            raise OthersCheckpoint(
+            raise CheckpointMismatch(
                 f"The checkpoint in {self.folder} is of another training: other data, settings "
                 "or seed.",
                 remedy="Name another folder, or remove this one to start anew.",

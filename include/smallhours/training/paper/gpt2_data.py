@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
-from smallhours.training.formats.rows import text_rows
+from smallhours.training.formats.input_checks import text_rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class TextRows:
         return TextRows([self.texts[at] for at in which], self.y[which])
 
 
-def checked(texts: Any, y: Any) -> TextRows:
+def checked_rows(texts: Any, y: Any) -> TextRows:
     """Check that texts and targets belong together.
 
     Raises:
@@ -54,7 +54,7 @@ def checked(texts: Any, y: Any) -> TextRows:
     return TextRows(rows, targets.reshape(len(rows), -1))
 
 
-def held_back(
+def split_validation(
     rows: TextRows, groups: Any, share: float, seed: int
 ) -> tuple[TextRows, TextRows | None]:
     """Split into training rows and a share of validation rows.

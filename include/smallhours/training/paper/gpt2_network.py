@@ -28,7 +28,7 @@ _VOCABULARY_FILE = "vocabulary.json"
 _HEAD_SCALE = 0.02  # GPT-2's own for new weights
 
 
-class NoWeights(SmallhoursError):
+class WeightsUnavailable(SmallhoursError):
     """The error for weights that are missing or do not fit."""
 
 
@@ -56,9 +56,9 @@ class GPT2WithHead(nn.Module):  # type: ignore[misc]  # torch is not looked into
         return functional.cross_entropy(logits, ids[:, 1:][real])
 
 
-def pick_device(wish: str | None) -> str:
+def pick_device(device: str | None) -> str:
     """Return the given device, or else a GPU if there is one, or else the CPU."""
-    return wish or ("cuda" if torch.cuda.is_available() else "cpu")
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def new_backbone(config: Mapping[str, Any] | None, vocabulary: int, block_size: int) -> Any:
@@ -85,7 +85,7 @@ def load_backbone(weights: str) -> tuple[Any, TokenVocabulary]:
         with _quietly():
             backbone = GPT2Model.from_pretrained(weights, local_files_only=local)
     except (OSError, ValueError) as error:
-        raise NoWeights(
+        raise WeightsUnavailable(
             f"GPT-2's weights could not be read from {weights} ({type(error).__name__}).",
             remedy="Give a folder with config.json and model.safetensors, go online for a name "
             "of the hub, or start from nothing: weights=None with a config.",
@@ -95,7 +95,7 @@ def load_backbone(weights: str) -> tuple[Any, TokenVocabulary]:
     if local and tokens.is_file():
         known = TokenVocabulary(tuple(json.loads(tokens.read_text(encoding="utf-8"))))
     if backbone.config.vocab_size != len(known):
-        raise NoWeights(
+        raise WeightsUnavailable(
             f"The weights at {weights} know {backbone.config.vocab_size} tokens, not {len(known)}.",
             remedy="Give weights of GPT-2's own size of vocabulary, or a folder made by "
             "pretraining on tags.",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from smallhours.training.paper.gpt2_data import checked, fingerprint, held_back
+from smallhours.training.paper.gpt2_data import checked_rows, fingerprint, split_validation
 from smallhours.training.paper.gpt2_extra import require_gpt2
 from smallhours.training.paper.gpt2_progress import PRETRAINING, OnProgress
 from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
@@ -62,12 +62,12 @@ def pretrain_gpt2(
     from smallhours.training.paper import gpt2_network, gpt2_training
 
     readable = [text for text in texts if text]
-    learn, stop = held_back(
-        checked(readable, np.zeros(len(readable))), None, validation_share, seed
+    learn, stop = split_validation(
+        checked_rows(readable, np.zeros(len(readable))), None, validation_share, seed
     )
     vocabulary = TokenVocabulary.of(learn.texts)
     where = gpt2_network.pick_device(device)
-    course = gpt2_training.Course(
+    hyperparameters = gpt2_training.Hyperparameters(
         max_epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -93,16 +93,20 @@ def pretrain_gpt2(
         if not guessed:
             raise ValueError("no text has two tokens: there is nothing to guess")
         judged = [] if stop is None else read(stop.texts)
-        settings = {"course": course, "config": dict(config or {}), "block_size": block_size}
-        gpt2_training.Training(
+        settings = {
+            "course": hyperparameters,
+            "config": dict(config or {}),
+            "block_size": block_size,
+        }
+        gpt2_training.TrainingLoop(
             network,
-            gpt2_training.Task(
+            gpt2_training.TrainingTask(
                 PRETRAINING,
                 len(guessed),
                 lambda rows: loss([guessed[at] for at in rows]),
                 (lambda: _mean_loss(loss, judged, batch_size)) if judged else None,
             ),
-            course,
+            hyperparameters,
             checkpoints=gpt2_training.checkpoints_for(
                 checkpoints, fingerprint(settings, learn, stop)
             ),

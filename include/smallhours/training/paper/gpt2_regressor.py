@@ -15,8 +15,13 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from smallhours.training.formats.rows import text_rows
-from smallhours.training.paper.gpt2_data import TextRows, checked, fingerprint, held_back
+from smallhours.training.formats.input_checks import text_rows
+from smallhours.training.paper.gpt2_data import (
+    TextRows,
+    checked_rows,
+    fingerprint,
+    split_validation,
+)
 from smallhours.training.paper.gpt2_extra import require_gpt2
 from smallhours.training.paper.gpt2_progress import FINE_TUNING, OnProgress
 from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
@@ -24,7 +29,7 @@ from smallhours.training.paper.gpt2_vocabulary import Ids, TokenVocabulary
 Floats = npt.NDArray[np.float64]
 HUB_NAME = "openai-community/gpt2"
 # Texts per batch in prediction.
-_READ_AT_ONCE = 64
+_PREDICT_BATCH_SIZE = 64
 
 
 class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -125,12 +130,12 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             TypeError, ValueError: for invalid data or settings.
         """
         require_gpt2()
-        rows = checked(X, y)
+        rows = checked_rows(X, y)
         self._one = np.ndim(y) == 1
         learn, stop = (
-            held_back(rows, groups, self.validation_share, self.seed)
+            split_validation(rows, groups, self.validation_share, self.seed)
             if validation is None
-            else (rows, checked(*validation))
+            else (rows, checked_rows(*validation))
         )
         self._fit(learn, stop, checkpoints, progress)
         return self
@@ -146,13 +151,18 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         import torch
 
         from smallhours.training.paper.gpt2_network import pick_device
-        from smallhours.training.paper.gpt2_training import Course, Task, Training, checkpoints_for
+        from smallhours.training.paper.gpt2_training import (
+            Hyperparameters,
+            TrainingLoop,
+            TrainingTask,
+            checkpoints_for,
+        )
 
         self.mean_ = learn.y.mean(axis=0)
         spread = learn.y.std(axis=0)
         self.scale_ = np.where(spread > 0, spread, 1.0)
         self.device_ = pick_device(self.device)
-        course = Course(
+        hyperparameters = Hyperparameters(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -165,17 +175,17 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self._build(learn)
-            task = Task(
+            task = TrainingTask(
                 FINE_TUNING,
                 len(learn),
                 self._loss_over(learn),
                 None if stop is None else self._score_over(stop),
             )
             settings = {"format": 1, **self.get_params()}
-            end = Training(
+            end = TrainingLoop(
                 self.network_,
                 task,
-                course,
+                hyperparameters,
                 checkpoints=checkpoints_for(folder, fingerprint(settings, learn, stop)),
                 progress=progress,
             ).run()
@@ -239,8 +249,8 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         found = np.empty((len(texts), len(self.mean_)))
         by_length = np.argsort([len(text) for text in texts], kind="stable")
         with torch.no_grad():
-            for start in range(0, len(texts), _READ_AT_ONCE):
-                rows = by_length[start : start + _READ_AT_ONCE]
+            for start in range(0, len(texts), _PREDICT_BATCH_SIZE):
+                rows = by_length[start : start + _PREDICT_BATCH_SIZE]
                 ids, lengths = batch_of([texts[at] for at in rows], self.device_)
                 found[rows] = self.network_(ids, lengths).cpu().numpy()
         return found

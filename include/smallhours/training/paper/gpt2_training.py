@@ -26,7 +26,7 @@ from smallhours.training.paper.gpt2_progress import OnProgress, TrainingProgress
 LINEAR = "linear"
 COSINE = "cosine"
 SCHEDULES = (LINEAR, COSINE)
-_LONGEST_GRADIENT = 1.0
+_MAX_GRADIENT_NORM = 1.0
 _ORDER, _DROPOUT = 0, 1
 
 
@@ -35,7 +35,7 @@ class TrainingDiverged(SmallhoursError):
 
 
 @dataclass(frozen=True)
-class Course:
+class Hyperparameters:
     """The hyperparameters of a training; see `GPT2Regressor` for their meaning."""
 
     max_epochs: int
@@ -65,7 +65,7 @@ class Course:
         left = 1 - gone if self.schedule == LINEAR else (1 + math.cos(math.pi * gone)) / 2
         return self.learning_rate * left
 
-    def order(self, epoch: int, rows: int) -> list[list[int]]:
+    def batches_of(self, epoch: int, rows: int) -> list[list[int]]:
         """Return the row numbers of each batch of an epoch."""
         rng = np.random.default_rng([self.seed, _ORDER, epoch])
         shuffled = rng.permutation(rows).tolist()
@@ -73,7 +73,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """The data and losses of a training.
 
     Attributes:
@@ -89,27 +89,29 @@ class Task:
     validation: Callable[[], float] | None
 
 
-class Training:
+class TrainingLoop:
     """One training of one network; `run` leaves the best epoch's weights in it."""
 
     def __init__(
         self,
         network: Any,
-        task: Task,
-        course: Course,
+        task: TrainingTask,
+        hyperparameters: Hyperparameters,
         *,
         checkpoints: Checkpoints | None = None,
         progress: OnProgress | None = None,
     ) -> None:
-        course.check()
+        hyperparameters.check()
         self._network = network
         self._task = task
-        self._course = course
+        self._course = hyperparameters
         self._checkpoints = checkpoints
         self._progress = progress
-        self._steps = math.ceil(task.rows / course.batch_size)
+        self._steps = math.ceil(task.rows / hyperparameters.batch_size)
         self._optimiser = torch.optim.AdamW(
-            network.parameters(), lr=course.learning_rate, weight_decay=course.weight_decay
+            network.parameters(),
+            lr=hyperparameters.learning_rate,
+            weight_decay=hyperparameters.weight_decay,
         )
         self._best: dict[str, Any] = {}
 
@@ -138,7 +140,7 @@ class Training:
 
     def _epoch(self, position: Position) -> None:
         epoch, done = divmod(position.step, self._steps)
-        batches = self._course.order(epoch, self._task.rows)
+        batches = self._course.batches_of(epoch, self._task.rows)
         for batch in batches[done:]:
             position.loss_sum += self._step(batch, position.step)
             position.step += 1
@@ -158,7 +160,7 @@ class Training:
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._task.loss(batch)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), _MAX_GRADIENT_NORM)
         self._optimiser.step()
         value = float(loss.detach())
         if not math.isfinite(value):

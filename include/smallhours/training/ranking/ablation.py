@@ -21,7 +21,7 @@ from smallhours.training.evaluation.uncertainty import (
 from smallhours.training.metrics import Metric
 from smallhours.training.ranking.columns import Floats, columns_of
 from smallhours.training.ranking.fusion import DEFAULT, Fusion
-from smallhours.training.ranking.lists import LEARNED, PastList
+from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastList
 
 # The subject of the figures in `metrics`, and how they are named there.
 SUBJECT = "ranking_parts"
@@ -74,22 +74,22 @@ def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -
     clusters = np.array(artists)
     columns = [columns_of(past.signals, past.eligible) for past in held]
 
-    def earned(weights: Floats) -> Floats:
+    def gains_of(weights: Floats) -> Floats:
         each = zip(columns, held, strict=True)
         return np.concatenate([gains(seen @ weights, past) for seen, past in each])
 
-    weights = fusion.vector(LEARNED)
-    fused = earned(weights)
+    weights = fusion.vector(LEARNED_SIGNALS)
+    fused = gains_of(weights)
     alone, adds = {}, {}
-    for at, name in enumerate(LEARNED):
+    for at, name in enumerate(LEARNED_SIGNALS):
         only, without = np.zeros_like(weights), weights.copy()
         only[2 * at] = 1.0
         without[2 * at : 2 * at + 2] = 0.0
-        alone[name] = bootstrap_mean(earned(only), rng=rng, clusters=clusters)
-        adds[name] = paired_difference(fused, earned(without), rng=rng, clusters=clusters)
+        alone[name] = bootstrap_mean(gains_of(only), rng=rng, clusters=clusters)
+        adds[name] = paired_difference(fused, gains_of(without), rng=rng, clusters=clusters)
     return Ablation(
         bootstrap_mean(fused, rng=rng, clusters=clusters),
-        bootstrap_mean(earned(DEFAULT.vector(LEARNED)), rng=rng, clusters=clusters),
+        bootstrap_mean(gains_of(DEFAULT.vector(LEARNED_SIGNALS)), rng=rng, clusters=clusters),
         alone,
         adds,
         len(artists),

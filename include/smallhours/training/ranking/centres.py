@@ -8,10 +8,10 @@ from scipy import sparse
 
 from smallhours.training.ranking.columns import Floats
 
-MOST_CENTRES = 5
+MAX_CENTRES = 5
 # One centre per this many tracks.
 TRACKS_PER_CENTRE = 10
-ROUNDS = 20
+MAX_ITERATIONS = 20
 
 
 def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Generator) -> Floats:
@@ -32,10 +32,10 @@ def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Ge
     if not len(counts):
         return np.zeros((0, vectors.shape[1]))
     rows, weight = vectors[counts], weights[counts]
-    wanted = int(np.clip(len(counts) // TRACKS_PER_CENTRE, 1, MOST_CENTRES))
+    wanted = int(np.clip(len(counts) // TRACKS_PER_CENTRE, 1, MAX_CENTRES))
     centres = _first(rows, weight, wanted, rng)
     nearest = np.full(len(counts), -1)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ITERATIONS):
         closest = np.asarray(rows @ centres.T).argmax(axis=1)
         if (closest == nearest).all():
             break

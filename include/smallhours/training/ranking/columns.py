@@ -14,7 +14,7 @@ Flags = npt.NDArray[np.bool_]
 
 # A z column is cut here, in standard deviations, and then divided by 3: signals such as the
 # number of votes are far from normal, and their tail lies above.
-LOWEST_Z, HIGHEST_Z, Z_UNIT = -3.0, 6.0, 3.0
+MIN_Z, MAX_Z, Z_UNIT = -3.0, 6.0, 3.0
 
 
 def rank_column(values: Floats, among: Flags) -> Floats:
@@ -56,7 +56,7 @@ def z_column(values: Floats, among: Flags) -> Floats:
     # Rounding alone gives equal values a spread.
     if not spread > 1e-9 * max(1.0, float(np.abs(field).max(initial=0.0))):
         return np.zeros(len(values))
-    z: Floats = np.clip((values - field.mean()) / spread, LOWEST_Z, HIGHEST_Z) / Z_UNIT
+    z: Floats = np.clip((values - field.mean()) / spread, MIN_Z, MAX_Z) / Z_UNIT
     z[np.isnan(z)] = 0.0
     return z
 

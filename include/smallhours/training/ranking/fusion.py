@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from smallhours.training.ranking.columns import (
-    HIGHEST_Z,
-    LOWEST_Z,
+    MAX_Z,
+    MIN_Z,
     Z_UNIT,
     Flags,
     Floats,
@@ -153,7 +153,7 @@ DEFAULT = Fusion(DEFAULT_WEIGHTS)
 
 def _bounds(weights: Floats) -> tuple[Floats, Floats]:
     """Return the minimum and maximum contribution of each column, both (2 × signals,)."""
-    ends = np.tile([[0.0, LOWEST_Z / Z_UNIT], [1.0, HIGHEST_Z / Z_UNIT]], len(weights) // 2)
+    ends = np.tile([[0.0, MIN_Z / Z_UNIT], [1.0, MAX_Z / Z_UNIT]], len(weights) // 2)
     reached = ends * weights
     return reached.min(axis=0), reached.max(axis=0)
 

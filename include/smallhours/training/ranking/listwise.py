@@ -28,58 +28,58 @@ from smallhours.training.ranking.columns import Flags, Floats
 # Of .01 to 1, .3 was best within single listeners, and .01 was harmful.
 L2 = 0.3
 # Number of adopted tracks at which lists and default have equal influence.
-DEFAULT_IS_WORTH = 10.0
-MOST_STEPS = 200
+DEFAULT_STRENGTH = 10.0
+MAX_ITERATIONS = 200
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingList:
     """One list of the past, or a sample of it.
 
     Attributes:
         columns: (tracks, 2 × signals), of `columns_of`.
         adopted: (tracks,), True for adopted tracks.
-        stands_for: (tracks,), number of tracks of the list that each represents: 1/q_i.
-        worth: Weight of each adoption in the loss.
+        importance: (tracks,), number of tracks of the list that each represents: 1/q_i.
+        adoption_weight: Weight of each adoption in the loss.
     """
 
     columns: Floats
     adopted: Flags
-    stands_for: Floats
-    worth: float = 1.0
+    importance: Floats
+    adoption_weight: float = 1.0
 
 
 @dataclass(frozen=True)
-class Lessons:
+class StackedLists:
     """Many lists, stacked.
 
     Attributes:
         columns: (rows, 2 × signals).
         adopted: (rows,).
-        stands_for: (rows,).
+        importance: (rows,).
         starts: (lists,), the first row of each.
-        worth: (lists,), weight of each adoption of a list; or one weight for all.
+        adoption_weight: (lists,), weight of each adoption of a list; or one weight for all.
     """
 
     columns: Floats
     adopted: Flags
-    stands_for: Floats
+    importance: Floats
     starts: npt.NDArray[np.intp]
-    worth: Floats | float = 1.0
+    adoption_weight: Floats | float = 1.0
 
     @classmethod
-    def of(cls, lessons: Sequence[Lesson]) -> "Lessons":
+    def of(cls, stacked: Sequence[TrainingList]) -> "StackedLists":
         """Stack lists, leaving out those without adoptions."""
-        told = [lesson for lesson in lessons if lesson.adopted.any()]
+        told = [one_list for one_list in stacked if one_list.adopted.any()]
         if not told:
             raise ValueError("no list of which anything was adopted")
-        lengths = [len(lesson.adopted) for lesson in told]
+        lengths = [len(one_list.adopted) for one_list in told]
         return cls(
-            np.concatenate([lesson.columns for lesson in told]).astype(float),
-            np.concatenate([lesson.adopted for lesson in told]),
-            np.concatenate([lesson.stands_for for lesson in told]),
+            np.concatenate([one_list.columns for one_list in told]).astype(float),
+            np.concatenate([one_list.adopted for one_list in told]),
+            np.concatenate([one_list.importance for one_list in told]),
             np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
-            np.array([lesson.worth for lesson in told], dtype=float),
+            np.array([one_list.adoption_weight for one_list in told], dtype=float),
         )
 
     @property
@@ -89,48 +89,50 @@ class Lessons:
         return np.repeat(np.arange(len(self.starts)), lengths)
 
     @property
-    def adopted_of(self) -> Floats:
+    def adoptions_per_list(self) -> Floats:
         """(lists,), number of adoptions of each list times their weight."""
-        return self.worth * np.add.reduceat(self.adopted.astype(float), self.starts)
+        return self.adoption_weight * np.add.reduceat(self.adopted.astype(float), self.starts)
 
 
-def softmax(scores: Floats, lessons: Lessons) -> tuple[Floats, Floats]:
+def softmax(scores: Floats, stacked: StackedLists) -> tuple[Floats, Floats]:
     """Return P(picked) of each row in its list, (rows,), and the log of list sums, (lists,)."""
-    lists = lessons.lists
-    highest = np.maximum.reduceat(scores, lessons.starts)
-    each = lessons.stands_for * np.exp(scores - highest[lists])
-    total = np.add.reduceat(each, lessons.starts)
+    lists = stacked.lists
+    highest = np.maximum.reduceat(scores, stacked.starts)
+    each = stacked.importance * np.exp(scores - highest[lists])
+    total = np.add.reduceat(each, stacked.starts)
     return each / total[lists], highest + np.log(total)
 
 
-def share_of(adopted: float) -> float:
+def influence_of(adopted: float) -> float:
     """Return the influence of n adopted tracks on the weights, 0-1: n / (n + 10)."""
-    return adopted / (adopted + DEFAULT_IS_WORTH)
+    return adopted / (adopted + DEFAULT_STRENGTH)
 
 
-def fit_weights(lessons: Lessons, default: Floats, *, l2: float = L2, share: float = 1.0) -> Floats:
+def fit_weights(
+    stacked: StackedLists, default: Floats, *, l2: float = L2, share: float = 1.0
+) -> Floats:
     """Fit the weights of the columns, (2 × signals,); see the module's formula. Deterministic.
 
     Args:
-        lessons: The lists.
+        stacked: The lists.
         default: (2 × signals,), the start, and the target of the penalty.
         l2: Strength of the penalty.
-        share: Influence of the lists, 0-1; see `share_of`.
+        share: Influence of the lists, 0-1; see `influence_of`.
     """
-    of_list = lessons.adopted_of
-    lists, total = lessons.lists, float(of_list.sum())
-    adopted = lessons.adopted * np.broadcast_to(lessons.worth, of_list.shape)[lists]
+    of_list = stacked.adoptions_per_list
+    lists, total = stacked.lists, float(of_list.sum())
+    adopted = stacked.adopted * np.broadcast_to(stacked.adoption_weight, of_list.shape)[lists]
 
     def objective(weights: Floats) -> tuple[float, Floats]:
-        scores = lessons.columns @ weights
-        picked, log_sum = softmax(scores, lessons)
+        scores = stacked.columns @ weights
+        picked, log_sum = softmax(scores, stacked)
         loss = float(of_list @ log_sum - adopted @ scores) / total
-        slope = lessons.columns.T @ (of_list[lists] * picked - adopted) / total
+        slope = stacked.columns.T @ (of_list[lists] * picked - adopted) / total
         away = weights - default
         return share * loss + l2 / 2 * float(away @ away), share * slope + l2 * away
 
     found = minimize(
-        objective, default, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS}
+        objective, default, jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
     )
     weights: Floats = found.x
     return weights
@@ -144,7 +146,7 @@ def sample_list(
     rng: np.random.Generator,
     first: int = 300,
     others: int = 300,
-) -> Lesson:
+) -> TrainingList:
     """Sample a long list: all adopted tracks, the likeliest others, and a random part of the rest.
 
     Example: a list of 20,000 eligible tracks, 5 of them adopted. The 5 and the 300 likeliest
@@ -169,5 +171,5 @@ def sample_list(
     drawn = np.sort(rng.choice(rest, min(others, len(rest)), replace=False))
     rows = np.concatenate([np.flatnonzero(certain), drawn])
     weight = len(rest) / len(drawn) if len(drawn) else 1.0
-    stands_for = np.concatenate([np.ones(int(certain.sum())), np.full(len(drawn), weight)])
-    return Lesson(columns[rows], adopted[rows], stands_for)
+    importance = np.concatenate([np.ones(int(certain.sum())), np.full(len(drawn), weight)])
+    return TrainingList(columns[rows], adopted[rows], importance)

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.catalog.features import PREDICTED, believed
+from smallhours.catalog.features import PREDICTED, most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.training.ranking.columns import Floats
 
 # Maximum of a single vote: one seed alone never makes a candidate certain.
-SUREST_VOTE = 0.99
+MAX_VOTE = 0.99
 # Half-life of a candidate's freshness.
 NEW_FOR_NIGHTS = 30.0
 # Of a normal distribution, 80 % lie within this many standard deviations of the mean.
 Z80 = 1.2816
 # Minimum spread of a listener's values, however few tracks it is computed from.
-LEAST_SPREAD = 0.05
+MIN_SPREAD = 0.05
 # Standard deviation of a measured value.
 MEASURED_SPREAD = 0.05
 CHUNK = 4096
@@ -40,7 +40,7 @@ def consensus(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
         votes: `track_key` and `strength` (0-1), one row per seed of a track.
         tracks: The tracks to score; 0 for one without votes.
     """
-    doubt = np.log1p(-votes["strength"].clip(0.0, SUREST_VOTE).to_numpy(dtype=float))
+    doubt = np.log1p(-votes["strength"].clip(0.0, MAX_VOTE).to_numpy(dtype=float))
     return pd.Series(-np.expm1(_sums(votes, doubt, tracks)), index=tracks)
 
 
@@ -86,7 +86,7 @@ def freshness(first_seen: pd.Series, night: dt.date) -> pd.Series:
     return pd.Series(np.exp2(-age.to_numpy(dtype=float) / NEW_FOR_NIGHTS), index=first_seen.index)
 
 
-def closest(vectors: sparse.csr_matrix, directions: Floats) -> Floats:
+def max_similarity(vectors: sparse.csr_matrix, directions: Floats) -> Floats:
     """Return the highest cosine of each track to any of some directions, (tracks,), 0-1.
 
     Args:
@@ -139,7 +139,7 @@ def audio_fit(features: pd.DataFrame, own: pd.Series, tracks: pd.Index) -> pd.Se
         tracks: The tracks to score; NaN for one without any feature.
     """
     wanted = features["feature"].isin(PREDICTED_FEATURES)
-    best = believed(features[wanted])
+    best = most_reliable(features[wanted])
     value = best.pivot(index="track_key", columns="feature", values="value")
     width = (best["high"] - best["low"]).where(best["source"] == PREDICTED) / (2 * Z80)
     spread = best.assign(spread=width.fillna(MEASURED_SPREAD)).pivot(
@@ -164,7 +164,7 @@ def _moments(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
     total = np.where(total > 0, total, np.nan)
     mean = (share * np.nan_to_num(values)).sum(axis=0) / total
     variance = (share * np.nan_to_num(values - mean) ** 2).sum(axis=0) / total
-    return mean, np.maximum(np.sqrt(variance), LEAST_SPREAD)
+    return mean, np.maximum(np.sqrt(variance), MIN_SPREAD)
 
 
 def _sums(votes: pd.DataFrame, values: Floats, tracks: pd.Index) -> Floats:

@@ -64,7 +64,7 @@ class TagVectors:
             tracks: Track keys, in any order.
         """
         keys = sorted(set(tracks))
-        rows = _Rows()
+        rows = _WeightRows()
         lent: dict[str, int] = {}
         places = np.empty(len(keys), dtype=np.intp)
         for at, key in enumerate(keys):
@@ -143,7 +143,7 @@ class TagVectors:
         return found.fillna(0.0).clip(0.0, 1.0)
 
 
-class _Rows:
+class _WeightRows:
     """A sparse matrix of tag weights that is built row by row."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ four. Its held-out predictions are those of member 2. A track of an unknown arti
 all five, and their mean is returned.
 
 An artist's fold is a hash of its name. So models of different nights can be compared on every
-artist, each by the member that has not seen it (`predict_unmet`), and no rows have to be kept from
+artist, each by the member that has not seen it (`predict_unseen`), and no rows have to be kept from
 training for that.
 """
 
@@ -27,10 +27,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from smallhours.training.intervals import ResidualIntervals
-from smallhours.training.regression.artists import (
+from smallhours.training.regression.artist_folds import (
     artist_folds,
     artist_names,
-    can_be_hashed,
+    enough_to_hash,
     hashed_folds,
 )
 from smallhours.training.regression.experts import blend_weights
@@ -41,7 +41,7 @@ from smallhours.training.regression.targets import TargetRange
 Floats = npt.NDArray[np.float64]
 
 # Minimum number of tracks by known artists for residual quantiles.
-FEWEST_KNOWN = 100
+MIN_KNOWN = 100
 # Quantiles of the ends of an 80 % interval.
 TAILS = (0.1, 0.9)
 
@@ -104,10 +104,10 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         unit = self.range_.to_unit(y)
         self.untagged_ = np.stack([unit.mean(0), *np.quantile(unit, TAILS, axis=0)])
         names = artist_names(groups, len(unit))
-        self.hashed_ = can_be_hashed(names, self.folds)
+        self.hashed_ = enough_to_hash(names, self.folds)
         self.fold_ = artist_folds(names, self.folds)
         answers = self._learn(X, unit, names)
-        self.weights_, self.offset_ = _weigh(answers, unit)
+        self.weights_, self.offset_ = _fit_blend(answers, unit)
         self.held_out_ = self.range_.from_unit(self._held_out(answers, unit))
         self._learn_residuals(names, self._blend(answers), unit)
         return self
@@ -138,11 +138,11 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         for rows, intervals in ((~known, self.intervals_), (known, self.known_intervals_)):
             for t, stored in enumerate(intervals or self.intervals_):
                 within = ResidualIntervals.from_json(stored)
-                low[rows, t], high[rows, t] = within.around(unit[rows, t])
+                low[rows, t], high[rows, t] = within.bounds_of(unit[rows, t])
         low[untagged], high[untagged] = self.untagged_[1:]
         return tuple(map(self.range_.from_unit, (unit, low, high)))  # type: ignore[return-value]
 
-    def predict_unmet(self, X: Any, groups: Any) -> Floats:  # noqa: N803
+    def predict_unseen(self, X: Any, groups: Any) -> Floats:  # noqa: N803
         """Predict each track as if its artist were new: by the member that has not seen it.
 
         Args:
@@ -192,7 +192,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         for k in np.unique(self.fold_):
             held = self.fold_ == k
             others = ~held if not held.all() else held
-            weights, offset = _weigh(answers[others], unit[others])
+            weights, offset = _fit_blend(answers[others], unit[others])
             blended[held] = _blended(answers[held], weights, offset)
         return blended
 
@@ -200,11 +200,11 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         residuals = unit - held_out
         self.intervals_ = _intervals(held_out, unit)
         self.known_ = KnownArtists().fit(names, self.fold_, residuals)
-        several, corrections = self.known_.left_out(names, residuals)
+        several, corrections = self.known_.leave_one_out(names, residuals)
         corrected = np.full_like(held_out, np.nan)
         corrected[several] = np.clip(held_out[several] + corrections, 0.0, 1.0)
         self.known_intervals_ = None
-        if several.sum() >= FEWEST_KNOWN:
+        if several.sum() >= MIN_KNOWN:
             self.known_intervals_ = _intervals(corrected[several], unit[several])
         self.held_out_known_ = self.range_.from_unit(corrected)
 
@@ -248,7 +248,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         return tags
 
 
-def _weigh(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:
+def _fit_blend(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:
     """Fit weights and offsets of the blend; a single expert has all the weight."""
     if answers.shape[1] == 1:
         return np.ones(answers.shape[1:]), np.zeros(unit.shape[1])

@@ -55,7 +55,7 @@ class KnownArtists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         tracks = self.tracks_[at][:, None]
         return np.asarray(self.residual_[at] * tracks / (tracks + self.shrinkage_))
 
-    def left_out(self, names: npt.NDArray[np.str_], residuals: Floats) -> tuple[Any, Floats]:
+    def leave_one_out(self, names: npt.NDArray[np.str_], residuals: Floats) -> tuple[Any, Floats]:
         """Return the correction of each training track by its artist's other tracks.
 
         Returns:

@@ -20,7 +20,7 @@ Masks = npt.NDArray[np.bool_]
 
 # Up to eight parts, all 256 sets of them are evaluated. With more parts, this many orders are
 # drawn, each with its reverse.
-MOST_IN_FULL = 8
+MAX_EXACT_PARTS = 8
 ORDERS = 16
 SEED = 1983
 
@@ -37,12 +37,12 @@ def shapley_shares(answer: Callable[[Masks], Floats], parts: int) -> tuple[Float
         add up to the prediction with all parts. With more than eight parts the shares are
         estimates from 32 orders, and still add up.
     """
-    if parts <= MOST_IN_FULL:
-        return _in_full(answer, parts)
-    return _by_orders(answer, parts)
+    if parts <= MAX_EXACT_PARTS:
+        return _exact_shares(answer, parts)
+    return _sampled_shares(answer, parts)
 
 
-def _in_full(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Floats]:
+def _exact_shares(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Floats]:
     sets = np.arange(2**parts)
     there = (sets[:, None] >> np.arange(parts) & 1).astype(bool)
     answers = answer(there)
@@ -57,7 +57,7 @@ def _in_full(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Flo
     return answers[0], shares
 
 
-def _by_orders(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Floats]:
+def _sampled_shares(answer: Callable[[Masks], Floats], parts: int) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(SEED)
     drawn = [rng.permutation(parts) for _ in range(ORDERS)]
     orders = [*drawn, *(order[::-1] for order in drawn)]

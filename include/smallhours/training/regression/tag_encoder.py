@@ -129,11 +129,11 @@ def tag_counts(X: Any, track_columns: int) -> sparse.csr_matrix:  # noqa: N803
     return counts
 
 
-def _rarity(counts: sparse.csr_matrix, fewest: int) -> tuple[Indices, Floats]:
+def _rarity(counts: sparse.csr_matrix, min_rows: int) -> tuple[Indices, Floats]:
     """Return kept columns and their smoothed idf, ln((1 + n) / (1 + df)) + 1 as in scikit-learn."""
     n, columns = counts.shape
     found = np.bincount(counts.indices[counts.data > 0], minlength=columns)
-    kept = np.flatnonzero(found >= fewest)
+    kept = np.flatnonzero(found >= min_rows)
     if not len(kept):
         kept = np.flatnonzero(found)
     return kept, np.log((1 + n) / (1 + found[kept])) + 1

@@ -20,7 +20,7 @@ Singles = npt.NDArray[np.float32]
 Layers = list[Singles]
 
 FIRST_MOMENT, SECOND_MOMENT, TINY = 0.9, 0.99, 1e-8
-LEAST_SPREAD = 1e-3
+MIN_SPREAD = 1e-3
 INPUT_SPREAD, OUTPUT_SPREAD = 0.3, 0.5
 
 
@@ -92,7 +92,7 @@ class TagNetwork(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
     ) -> Layers:
         n, columns = inputs.shape
         layers = _first_weights(columns, self.hidden, targets, rng)
-        scale = 1 / np.maximum(targets.var(axis=0), LEAST_SPREAD**2)
+        scale = 1 / np.maximum(targets.var(axis=0), MIN_SPREAD**2)
         adam = _Adam(layers, self.decay)
         steps = self.epochs * -(-n // self.batch)
         for _ in range(self.epochs):
@@ -153,7 +153,7 @@ class _Adam:
 
 def _first_weights(columns: int, hidden: int, targets: Singles, rng: np.random.Generator) -> Layers:
     """Return random weights; the outputs' offsets start at the targets' means."""
-    mean = np.clip(targets.mean(axis=0), LEAST_SPREAD, 1 - LEAST_SPREAD)
+    mean = np.clip(targets.mean(axis=0), MIN_SPREAD, 1 - MIN_SPREAD)
     spread = OUTPUT_SPREAD / np.sqrt(hidden)
     return [
         rng.standard_normal((columns, hidden), dtype=np.float32) * np.float32(INPUT_SPREAD),

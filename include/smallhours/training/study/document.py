@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from smallhours.charts import as_file
+from smallhours.charts import standalone_svg
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#fbfaf7;--ink:#1d1f21;--faint:#68707a;--rule:#d9d5cc}
@@ -28,7 +28,7 @@ code{font-size:.9em}
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table.
 
     Attributes:
@@ -47,7 +47,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
+class ReportFigure:
     """A picture.
 
     Attributes:
@@ -62,36 +62,38 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A heading with its content; text may hold `code` in backticks and is plain otherwise."""
 
     title: str
-    parts: Sequence[str | Sequence[str] | Table | Figure] = field(default_factory=tuple)
+    parts: Sequence[str | Sequence[str] | ReportTable | ReportFigure] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportDocument:
     """A report."""
 
     title: str
-    sections: Sequence[Section]
+    sections: Sequence[ReportSection]
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[ReportFigure]:
         """Return all pictures, in their order."""
-        return [p for section in self.sections for p in section.parts if isinstance(p, Figure)]
+        return [
+            p for section in self.sections for p in section.parts if isinstance(p, ReportFigure)
+        ]
 
 
-def to_markdown(document: Document, figures_at: str = "figures") -> str:
+def to_markdown(document: ReportDocument, figures_at: str = "figures") -> str:
     """Return the report as Markdown, with its pictures in a folder beside it."""
     blocks = [f"# {document.title}"]
     for section in document.sections:
         blocks.append(f"## {section.title}")
         for part in section.parts:
-            if isinstance(part, Figure):
+            if isinstance(part, ReportFigure):
                 blocks.append(
                     f"![{part.caption}]({figures_at}/{part.name}.svg)\n\n*{part.caption}*"
                 )
-            elif isinstance(part, Table):
+            elif isinstance(part, ReportTable):
                 blocks.append(_markdown_table(part))
             elif isinstance(part, str):
                 blocks.append(part)
@@ -100,16 +102,16 @@ def to_markdown(document: Document, figures_at: str = "figures") -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def to_html(document: Document) -> str:
+def to_html(document: ReportDocument) -> str:
     """Return the report as one page that includes pictures and style, without scripts."""
     body = [f"<h1>{_inline(document.title)}</h1>"]
     for section in document.sections:
         body.append(f"<h2>{_inline(section.title)}</h2>")
         for part in section.parts:
-            if isinstance(part, Figure):
+            if isinstance(part, ReportFigure):
                 caption = f"<figcaption>{_inline(part.caption)}</figcaption>"
                 body.append(f"<figure>{part.svg}{caption}</figure>")
-            elif isinstance(part, Table):
+            elif isinstance(part, ReportTable):
                 body.append(_html_table(part))
             elif isinstance(part, str):
                 body.append(f"<p>{_inline(part)}</p>")
@@ -124,12 +126,12 @@ def to_html(document: Document) -> str:
     )
 
 
-def picture_files(document: Document) -> dict[str, str]:
+def picture_files(document: ReportDocument) -> dict[str, str]:
     """Return the pictures as files of their own, by file name."""
-    return {f"{figure.name}.svg": as_file(figure.svg) for figure in document.figures()}
+    return {f"{figure.name}.svg": standalone_svg(figure.svg) for figure in document.figures()}
 
 
-def _markdown_table(table: Table) -> str:
+def _markdown_table(table: ReportTable) -> str:
     def cell(content: str, spot: tuple[int, int]) -> str:
         content = content.replace("|", "\\|").replace("\n", " ")
         return f"**{content}**" if spot in table.best and content else content
@@ -147,7 +149,7 @@ def _markdown_table(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _html_table(table: Table) -> str:
+def _html_table(table: ReportTable) -> str:
     def kind(spot: tuple[int, int]) -> str:
         names = ["text"] * (spot[1] in table.text) + ["best"] * (spot in table.best)
         return f' class="{" ".join(names)}"' if names else ""

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from smallhours.charts import Bars, Dot, Line, dots, grouped_bars, histogram, lines
-from smallhours.training.study.document import Figure
+from smallhours.charts import BarSeries, Dot, LineSeries, dots, grouped_bars, histogram, lines
+from smallhours.training.study.document import ReportFigure
 from smallhours.training.study.grid import (
     BAYES,
     BY_ARTIST,
@@ -16,8 +16,8 @@ from smallhours.training.study.grid import (
     TAGS,
     XGBOOST,
 )
-from smallhours.training.study.reference import Spread
-from smallhours.training.study.results import Fitted
+from smallhours.training.study.reference import FeatureDistributions
+from smallhours.training.study.results import FittedSetting
 
 MODEL_NAMES = {
     BAYES: "Bayesian ridge",
@@ -41,7 +41,7 @@ SPLIT_NAMES = {
 }
 
 
-def input_name(fitted: Fitted) -> str:
+def input_name(fitted: FittedSetting) -> str:
     """Return the input's name as in the table: "1,000 tags", "100 tokens TC"."""
     setting = fitted.setting
     name = FORMAT_NAMES[setting.format]
@@ -50,14 +50,17 @@ def input_name(fitted: Fitted) -> str:
     return f"{setting.limit:,} {name}"
 
 
-def row_name(fitted: Fitted) -> str:
+def row_name(fitted: FittedSetting) -> str:
     """Return the name of a row of the table: model and input."""
     return f"{MODEL_NAMES[fitted.setting.model]}, {input_name(fitted)}"
 
 
 def draw_all(
-    fits: Sequence[Fitted], features: Sequence[str], ours: Spread, reference: Spread | None
-) -> list[Figure]:
+    fits: Sequence[FittedSetting],
+    features: Sequence[str],
+    ours: FeatureDistributions,
+    reference: FeatureDistributions | None,
+) -> list[ReportFigure]:
     """Draw every figure for which there are results."""
     done = [fitted for fitted in fits if not fitted.skipped]
     figures = [distribution(feature, ours, reference) for feature in features]
@@ -69,7 +72,9 @@ def draw_all(
     return figures
 
 
-def distribution(feature: str, ours: Spread, reference: Spread | None) -> Figure:
+def distribution(
+    feature: str, ours: FeatureDistributions, reference: FeatureDistributions | None
+) -> ReportFigure:
     """Draw the distribution of one feature here, and in the reference."""
     sets = {ours.name: list(ours.values[feature])}
     if reference:
@@ -82,7 +87,7 @@ def distribution(feature: str, ours: Spread, reference: Spread | None) -> Figure
         x_label=f"{feature} (0-1)",
         width=520,
     )
-    return Figure(
+    return ReportFigure(
         f"distribution-{feature}",
         svg,
         f"{feature}: shares of the tracks per twentieth"
@@ -90,7 +95,9 @@ def distribution(feature: str, ours: Spread, reference: Spread | None) -> Figure
     )
 
 
-def _means(features: Sequence[str], ours: Spread, reference: Spread) -> Figure:
+def _means(
+    features: Sequence[str], ours: FeatureDistributions, reference: FeatureDistributions
+) -> ReportFigure:
     points = [
         Dot(
             name,
@@ -108,10 +115,10 @@ def _means(features: Sequence[str], ours: Spread, reference: Spread) -> Figure:
         desc="A dot is a mean, its interval one standard deviation to either side.",
         x_label="value (0-1)",
     )
-    return Figure("means", svg, "Means, and one standard deviation to either side.")
+    return ReportFigure("means", svg, "Means, and one standard deviation to either side.")
 
 
-def _by_limit(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
+def _by_limit(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportFigure:
     tabular = [f for f in fits if f.setting.model in LIMITED and f.setting.format != HOURS]
     series = []
     for model in LIMITED:
@@ -119,7 +126,7 @@ def _by_limit(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
             found = [f for f in tabular if (f.setting.model, f.setting.format) == (model, form)]
             if found:
                 series.append(
-                    Line(
+                    LineSeries(
                         f"{MODEL_NAMES[model]}, {FORMAT_NAMES[form]}",
                         [float(f.setting.limit or 1) for f in found],
                         [f.mean("rmse", features) for f in found],
@@ -138,7 +145,7 @@ def _by_limit(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
         log_x=True,
         digits=4,
     )
-    return Figure(
+    return ReportFigure(
         "rmse-by-limit",
         svg,
         "Mean RMSE over the features by the number of tags; lower is better. The axis does not "
@@ -146,15 +153,16 @@ def _by_limit(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
     )
 
 
-def _by_feature(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
+def _by_feature(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportFigure:
     best = [found for model in MODELS if (found := _best_of(fits, features, model))]
     series = [
-        Bars(MODEL_NAMES[f.setting.model], [f.cells[name].rmse for name in features]) for f in best
+        BarSeries(MODEL_NAMES[f.setting.model], [f.cells[name].rmse for name in features])
+        for f in best
     ]
     if best:
         means = [best[0].cells[name].rmse_of_mean for name in features]
         # Last, so that each model has the same colour in all figures.
-        series.append(Bars("mean of the training rows", means))
+        series.append(BarSeries("mean of the training rows", means))
     svg = grouped_bars(
         f"RMSE by feature, {_split_of(fits)}",
         features,
@@ -164,12 +172,12 @@ def _by_feature(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
         width=860,
     )
     named = "; ".join(row_name(f) for f in best)
-    return Figure(
+    return ReportFigure(
         "rmse-by-feature", svg, f"RMSE of each model on its best input ({named}). Lower is better."
     )
 
 
-def _by_input(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
+def _by_input(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportFigure:
     forms = [
         form for form in FORMATS if form != HOURS and any(f.setting.format == form for f in fits)
     ]
@@ -179,7 +187,7 @@ def _by_input(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
         found = [_best_of([f for f in fits if f.setting.format == form], features, model)
                  for form in forms]  # fmt: skip
         series.append(
-            Bars(MODEL_NAMES[model], [f.mean("r2", features) if f else None for f in found])
+            BarSeries(MODEL_NAMES[model], [f.mean("r2", features) if f else None for f in found])
         )
     svg = grouped_bars(
         f"R² by input, {_split_of(fits)}",
@@ -191,7 +199,7 @@ def _by_input(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
         y_label="mean R²",
         width=860,
     )  # fmt: skip
-    return Figure(
+    return ReportFigure(
         "r2-by-input",
         svg,
         "Mean R² over the features by input, each model at its best K; higher is better, 0 is no "
@@ -199,7 +207,7 @@ def _by_input(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
     )
 
 
-def _by_split(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
+def _by_split(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportFigure:
     points = []
     for model in MODELS:
         for split in (BY_ARTIST, BY_TRACK, PUBLISHED):
@@ -213,7 +221,7 @@ def _by_split(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
         desc="Mean R² over the features of each model on its best input, by split.",
         x_label="mean R² against the training mean",
     )
-    return Figure(
+    return ReportFigure(
         "r2-by-split",
         svg,
         "Mean R² of each model on its best input. The distance between new and known artists is "
@@ -221,7 +229,9 @@ def _by_split(fits: Sequence[Fitted], features: Sequence[str]) -> Figure:
     )
 
 
-def _best_of(fits: Sequence[Fitted], features: Sequence[str], model: str) -> Fitted | None:
+def _best_of(
+    fits: Sequence[FittedSetting], features: Sequence[str], model: str
+) -> FittedSetting | None:
     """Return a model's setting with the best mean R² over tracks; hours are another task."""
     found = [
         f
@@ -231,6 +241,6 @@ def _best_of(fits: Sequence[Fitted], features: Sequence[str], model: str) -> Fit
     return max(found, key=lambda f: f.mean("r2", features), default=None)
 
 
-def _split_of(fits: Sequence[Fitted]) -> str:
+def _split_of(fits: Sequence[FittedSetting]) -> str:
     splits = {fitted.setting.split for fitted in fits}
     return SPLIT_NAMES[next(iter(splits))] if len(splits) == 1 else "all splits"

@@ -21,7 +21,7 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from smallhours.training.study.gpt2_fits import SMALL, Strings, fine_tuned, note, small
+from smallhours.training.study.gpt2_fits import SMALL, SplitTexts, fine_tuned, note, small_network
 from smallhours.training.study.grid import (
     APART,
     BAYES,
@@ -34,20 +34,20 @@ from smallhours.training.study.grid import (
     STRINGS,
     Setting,
 )
-from smallhours.training.study.rows import Counts, StudyRows
-from smallhours.training.study.splits import Parts
+from smallhours.training.study.splits import StudySplit
+from smallhours.training.study.study_rows import Counts, StudyRows
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[Any], None]
 
 # Minimum number of hours of listening.
-FEWEST_HOURS = 100
+MIN_HOURS = 100
 # From this share of non-zero values on, a dense matrix is faster and no larger.
 DENSE_FROM = 0.15
 
 
 @dataclass(frozen=True)
-class Means:
+class FitResources:
     """The resources of a fit.
 
     Attributes:
@@ -66,7 +66,7 @@ class Means:
 
 
 @dataclass(frozen=True)
-class Learned:
+class FitResult:
     """The result of a fit.
 
     Attributes:
@@ -89,8 +89,8 @@ def why_not(setting: Setting, rows: StudyRows) -> str:
             return "an hour of listening has no single artist"
         if not rows.hours:
             return "nothing is known of when these tracks were played"
-        if len(rows.hours) < FEWEST_HOURS:
-            return f"{len(rows.hours)} hours of listening are too few; {FEWEST_HOURS} are the least"
+        if len(rows.hours) < MIN_HOURS:
+            return f"{len(rows.hours)} hours of listening are too few; {MIN_HOURS} are the least"
     return ""
 
 
@@ -101,9 +101,13 @@ def targets_of(setting: Setting, rows: StudyRows) -> Floats:
     return np.array([rows.targets[list(hour)].mean(axis=0) for hour in rows.hours])
 
 
-def learn(
-    setting: Setting, rows: StudyRows, parts: Parts, columns: Sequence[int], means: Means
-) -> Learned:
+def fit_and_predict(
+    setting: Setting,
+    rows: StudyRows,
+    parts: StudySplit,
+    columns: Sequence[int],
+    resources: FitResources,
+) -> FitResult:
     """Fit a setting to its training rows and predict its test rows.
 
     Args:
@@ -111,16 +115,16 @@ def learn(
         rows: All rows.
         parts: Their split.
         columns: The features to predict, as indices in FEATURES.
-        means: The resources of the fit.
+        resources: The resources of the fit.
 
     Raises:
         NotEnoughData: when no training row has a tag.
     """
     y = targets_of(setting, rows)[:, list(columns)]
     if setting.format == APART:
-        return _apart(setting, rows, parts, y, means)
+        return _separate_blocks(setting, rows, parts, y, resources)
     if setting.model == GPT2:
-        return _gpt2(setting, rows, parts, y, means)
+        return _gpt2(setting, rows, parts, y, resources)
     matrix, notes = _table(setting, rows, parts)
     learned, asked = matrix[parts.train], matrix[parts.test]
     if not learned.nnz:
@@ -131,13 +135,13 @@ def learn(
             learned, asked = learned.toarray(), asked.toarray()
         predicted = model.fit(learned, y[parts.train]).predict(asked)
     else:
-        trees = paper_xgboost(threads=means.threads, seed=means.seed)
+        trees = paper_xgboost(threads=resources.threads, seed=resources.seed)
         predicted = trees.fit(learned, y[parts.train]).predict(asked)
-    return Learned(_wide(predicted, y), int(matrix.shape[1]), notes)
+    return FitResult(_as_columns(predicted, y), int(matrix.shape[1]), notes)
 
 
 def _table(
-    setting: Setting, rows: StudyRows, parts: Parts
+    setting: Setting, rows: StudyRows, parts: StudySplit
 ) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
     """Return all rows as columns of tags or of tokens, and notes about them."""
     limit = setting.limit or 1
@@ -145,19 +149,21 @@ def _table(
         strings = _strings(setting, rows, np.arange(len(rows)))
         matrix = TokenPositions(limit).fit_transform(strings)
         longest = int(matrix.indices.max()) + 1 if matrix.nnz else 1
-        return matrix[:, :longest], _fallback(limit, longest, "no track has more tokens")
+        return matrix[:, :longest], _limit_note(limit, longest, "no track has more tokens")
     found, counted = _tags(setting, rows, parts)
     top = TopTags(limit).fit(counted)
     matrix = top.transform(found)
-    notes = _fallback(limit, matrix.shape[1], "there are no more tags")
+    notes = _limit_note(limit, matrix.shape[1], "there are no more tags")
     if setting.format == HOURS:
         notes = (*notes, "what is heard in many hours is on both sides")
-    if setting.split == PUBLISHED and (lost := _lost(found, top.tags_.tolist())):
+    if setting.split == PUBLISHED and (lost := _share_lost_to_case(found, top.tags_.tolist())):
         notes = (*notes, f"{lost:.1%} of the tags were lost to their capital letters")
     return matrix, notes
 
 
-def _tags(setting: Setting, rows: StudyRows, parts: Parts) -> tuple[list[Counts], list[Counts]]:
+def _tags(
+    setting: Setting, rows: StudyRows, parts: StudySplit
+) -> tuple[list[Counts], list[Counts]]:
     """Return the tags of all rows, and those that are counted to choose the strongest.
 
     As published, tags are as they are written, and the strongest are chosen over all rows,
@@ -174,7 +180,9 @@ def _tags(setting: Setting, rows: StudyRows, parts: Parts) -> tuple[list[Counts]
     return found, counted
 
 
-def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
+def _separate_blocks(
+    setting: Setting, rows: StudyRows, parts: StudySplit, y: Floats, resources: FitResources
+) -> FitResult:
     """Fit our models: the track's own tags and its artist's side by side."""
     own, theirs = (
         DictVectorizer().fit([tags[at] for at in parts.train]).transform(tags)
@@ -186,35 +194,37 @@ def _apart(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Me
     names[alone] = [f"row {at}" for at in alone]
     width = int(own.shape[1])
     model: FoldedRegressor = (
-        TagFeatureRegressor(width, n_jobs=means.threads, random_state=means.seed)
+        TagFeatureRegressor(width, n_jobs=resources.threads, random_state=resources.seed)
         if setting.model == NIGHTLY
-        else LinearTagRegressor(width, n_jobs=means.threads)
+        else LinearTagRegressor(width, n_jobs=resources.threads)
     )
     model.fit(matrix[parts.train], y[parts.train], names[parts.train])
     # If the artist's other tracks were learned from, both models correct by them.
     known = setting.split != BY_ARTIST
     predicted = model.predict(matrix[parts.test], names[parts.test] if known else None)
     notes = ("with what it learned of the artist's other tracks",) if known else ()
-    return Learned(_wide(predicted, y), int(matrix.shape[1]), notes)
+    return FitResult(_as_columns(predicted, y), int(matrix.shape[1]), notes)
 
 
-def _gpt2(setting: Setting, rows: StudyRows, parts: Parts, y: Floats, means: Means) -> Learned:
+def _gpt2(
+    setting: Setting, rows: StudyRows, parts: StudySplit, y: Floats, resources: FitResources
+) -> FitResult:
     """Fit GPT-2 to the strings, from the given weights."""
-    strings = Strings(
+    strings = SplitTexts(
         train=_strings(setting, rows, parts.train),
-        held=_strings(setting, rows, parts.validation),
+        validation=_strings(setting, rows, parts.validation),
         test=_strings(setting, rows, parts.test),
-        learned=y[parts.train],
-        stopped_by=y[parts.validation],
+        train_targets=y[parts.train],
+        validation_targets=y[parts.validation],
     )
-    unfinished = means.checkpoints and means.checkpoints / setting.name
-    course: Any = {"seed": means.seed, "progress": means.progress}
-    if means.gpt2_weights == SMALL:
+    unfinished = resources.checkpoints and resources.checkpoints / setting.name
+    options: Any = {"seed": resources.seed, "progress": resources.progress}
+    if resources.gpt2_weights == SMALL:
         with TemporaryDirectory() as folder:
-            predicted = small(strings, checkpoints=unfinished or Path(folder), **course)
+            predicted = small_network(strings, checkpoints=unfinished or Path(folder), **options)
     else:
-        predicted = fine_tuned(strings, means.gpt2_weights, checkpoints=unfinished, **course)
-    return Learned(predicted, 0, (note(means.gpt2_weights),))
+        predicted = fine_tuned(strings, resources.gpt2_weights, checkpoints=unfinished, **options)
+    return FitResult(predicted, 0, (note(resources.gpt2_weights),))
 
 
 def _strings(setting: Setting, rows: StudyRows, which: Any) -> Any:
@@ -242,16 +252,16 @@ def _lowered(tags: Counts, plays: int) -> Counts:
     return lowered
 
 
-def _lost(rows: Sequence[Counts], kept: Sequence[str]) -> float:
+def _share_lost_to_case(rows: Sequence[Counts], kept: Sequence[str]) -> float:
     """Return the share of tags that are missing in the list only for their capital letters."""
     known = set(kept)
     wanted = [tag for tags in rows for tag in tags if tag.lower() in known]
     return sum(tag not in known for tag in wanted) / max(len(wanted), 1)
 
 
-def _fallback(limit: int, width: int, why: str) -> tuple[str, ...]:
+def _limit_note(limit: int, width: int, why: str) -> tuple[str, ...]:
     return (f"{why}: {width:,} columns in place of {limit:,}",) if width < limit else ()
 
 
-def _wide(predicted: Any, y: Floats) -> Floats:
+def _as_columns(predicted: Any, y: Floats) -> Floats:
     return np.asarray(predicted, dtype=np.float64).reshape(-1, y.shape[1])

@@ -17,32 +17,32 @@ Floats = npt.NDArray[np.float64]
 SMALL = "small"
 _SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 64}
 _SMALL_TOKENS = 128
-_READING, _LEARNING = 2, 6  # epochs
+_PRETRAINING_EPOCHS, _FINE_TUNING_EPOCHS = 2, 6  # epochs
 # A network this small learns nothing in a few epochs at GPT-2's own rate.
 _SMALL_RATE = 1e-3
 
 
 @dataclass(frozen=True)
-class Strings:
+class SplitTexts:
     """Texts and their targets.
 
     Attributes:
         train: Training texts.
-        held: Texts for early stopping.
+        validation: Texts for early stopping.
         test: Texts to predict.
-        learned: (train, features) targets.
-        stopped_by: (held, features) targets.
+        train_targets: (train, features) targets.
+        validation_targets: (held, features) targets.
     """
 
     train: Sequence[str]
-    held: Sequence[str]
+    validation: Sequence[str]
     test: Sequence[str]
-    learned: Floats
-    stopped_by: Floats
+    train_targets: Floats
+    validation_targets: Floats
 
 
 def fine_tuned(
-    strings: Strings, weights: str, *, seed: int, checkpoints: Path | None, progress: Any
+    strings: SplitTexts, weights: str, *, seed: int, checkpoints: Path | None, progress: Any
 ) -> Floats:
     """Predict (test, features) by a GPT-2 with a regression head for each feature, as in the paper.
 
@@ -58,12 +58,12 @@ def fine_tuned(
     def one(at: int) -> Floats:
         folder = checkpoints and checkpoints / str(at)
         model = GPT2Regressor(weights, seed=seed)
-        return _fitted(model, strings, [at], folder, progress).predict(strings.test)
+        return _fit(model, strings, [at], folder, progress).predict(strings.test)
 
-    return np.stack([one(at) for at in range(strings.learned.shape[1])], axis=1)
+    return np.stack([one(at) for at in range(strings.train_targets.shape[1])], axis=1)
 
 
-def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> Floats:
+def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress: Any) -> Floats:
     """Predict (test, features) by a small network of GPT-2's shape, pretrained on training texts.
 
     It first learns to predict each next token of them; then all features at once, which on a
@@ -83,7 +83,7 @@ def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> F
         checkpoints / "has-read",
         config=_SMALL,
         block_size=_SMALL_TOKENS,
-        epochs=_READING,
+        epochs=_PRETRAINING_EPOCHS,
         seed=seed,
         checkpoints=checkpoints / "reading",
         progress=progress,
@@ -92,11 +92,11 @@ def small(strings: Strings, *, seed: int, checkpoints: Path, progress: Any) -> F
         folder,
         block_size=_SMALL_TOKENS,
         learning_rate=_SMALL_RATE,
-        max_epochs=_LEARNING,
+        max_epochs=_FINE_TUNING_EPOCHS,
         seed=seed,
     )
-    every = list(range(strings.learned.shape[1]))
-    fitted = _fitted(model, strings, every, checkpoints / "regression", progress)
+    every = list(range(strings.train_targets.shape[1]))
+    fitted = _fit(model, strings, every, checkpoints / "regression", progress)
     return fitted.predict(strings.test).reshape(len(strings.test), len(every))
 
 
@@ -111,20 +111,23 @@ def note(weights: str) -> str:
     )
 
 
-def _fitted(
+def _fit(
     model: "GPT2Regressor",
-    strings: Strings,
+    strings: SplitTexts,
     features: Sequence[int],
     checkpoints: Path | None,
     progress: Any,
 ) -> "GPT2Regressor":
-    learned, stopped_by = strings.learned[:, features], strings.stopped_by[:, features]
+    train_targets, validation_targets = (
+        strings.train_targets[:, features],
+        strings.validation_targets[:, features],
+    )
     if len(features) == 1:
-        learned, stopped_by = learned[:, 0], stopped_by[:, 0]
+        train_targets, validation_targets = train_targets[:, 0], validation_targets[:, 0]
     return model.fit(
         strings.train,
-        learned,
-        validation=(strings.held, stopped_by),
+        train_targets,
+        validation=(strings.validation, validation_targets),
         checkpoints=checkpoints,
         progress=progress,
     )

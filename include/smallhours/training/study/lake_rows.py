@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, measured
+from smallhours.catalog.features import PREDICTED, features_by_track
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PLAYS
 from smallhours.training.study.grid import FEATURES
-from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.study_rows import StudyRows
 from smallhours.training.tags import load_tags
 
 
@@ -27,7 +27,7 @@ def lake_rows(lake: Lake, listener: str, sources: Iterable[str]) -> StudyRows:
     stored = stored[
         stored["feature"].isin(FEATURES) & (stored["source"] != PREDICTED) & stored["value"].notna()
     ]
-    wide = measured(stored, order)[list(FEATURES)]
+    wide = features_by_track(stored, order)[list(FEATURES)]
     whole = wide.dropna()
     raw, named = load_tags(lake, whole.index), load_tags(lake, whole.index, normalised=True)
     keys = [key for key in whole.index if raw.of(key)]

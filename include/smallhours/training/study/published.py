@@ -23,9 +23,9 @@ from smallhours.training.study.grid import (
     XGBOOST,
     Setting,
 )
-from smallhours.training.study.tables import read_table
+from smallhours.training.study.input_tables import read_table
 
-Row = Mapping[str, float]
+PaperRow = Mapping[str, float]
 BASE = ("base", "")
 MEAN = ("mean", "")
 
@@ -73,7 +73,7 @@ REASONS = (
 )
 
 
-def read_published(path: Path) -> dict[tuple[str, str], Row]:
+def read_published(path: Path) -> dict[tuple[str, str], PaperRow]:
     """Read the paper's RMSEs by (model, input), both as in `key_of`.
 
     Its base is a random draw; the mean's RMSE (MEAN) follows from it as 1/√2 of that.
@@ -89,7 +89,7 @@ def read_published(path: Path) -> dict[tuple[str, str], Row]:
             remedy="The paper's table needs `model`, `input` and one column per feature.",
         )
     values = table[list(FEATURES)].to_numpy(dtype=np.float64)
-    found: dict[tuple[str, str], Row] = {
+    found: dict[tuple[str, str], PaperRow] = {
         (str(model).strip().lower(), _squeezed(str(given))): dict(
             zip(FEATURES, map(float, row), strict=True)
         )
@@ -100,7 +100,7 @@ def read_published(path: Path) -> dict[tuple[str, str], Row]:
     return found
 
 
-def r2_of(row: Row, mean: Row) -> Row:
+def r2_of(row: PaperRow, mean: PaperRow) -> PaperRow:
     """Return the paper's R² against the mean, from its RMSEs."""
     return {feature: 1 - (row[feature] / mean[feature]) ** 2 for feature in row}
 

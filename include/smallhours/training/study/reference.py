@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from smallhours.errors import SettingsError
 from smallhours.training.study.grid import FEATURES
-from smallhours.training.study.tables import read_table
+from smallhours.training.study.input_tables import read_table
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Spread:
+class FeatureDistributions:
     """One data set's features.
 
     Attributes:
@@ -35,12 +35,14 @@ class Spread:
         return float(self.values[feature].std())
 
 
-def spread_of(name: str, targets: Floats) -> Spread:
+def distributions_of(name: str, targets: Floats) -> FeatureDistributions:
     """Return the distributions of a study's rows (n, 5)."""
-    return Spread(name, {feature: targets[:, at] for at, feature in enumerate(FEATURES)})
+    return FeatureDistributions(
+        name, {feature: targets[:, at] for at, feature in enumerate(FEATURES)}
+    )
 
 
-def read_reference(path: Path) -> Spread:
+def read_reference(path: Path) -> FeatureDistributions:
     """Read a reference data set: any table with the five features, CSV or Parquet.
 
     Raises:
@@ -59,4 +61,4 @@ def read_reference(path: Path) -> Spread:
         raise SettingsError(
             f"The reference {path.name} has a feature without any value.", remedy="Name another."
         )
-    return Spread(path.name.split(".")[0], found)
+    return FeatureDistributions(path.name.split(".")[0], found)

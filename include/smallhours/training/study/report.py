@@ -6,9 +6,9 @@ from pathlib import Path
 
 from smallhours.summary import Summary
 from smallhours.training.study.document import (
-    Document,
-    Section,
-    Table,
+    ReportDocument,
+    ReportSection,
+    ReportTable,
     picture_files,
     to_html,
     to_markdown,
@@ -20,7 +20,11 @@ from smallhours.training.study.figures import (
 )
 from smallhours.training.study.grid import BY_ARTIST, HOURS, PUBLISHED, Grid
 from smallhours.training.study.published import REASONS, key_of, read_published
-from smallhours.training.study.reference import Spread, read_reference, spread_of
+from smallhours.training.study.reference import (
+    FeatureDistributions,
+    distributions_of,
+    read_reference,
+)
 from smallhours.training.study.result_tables import (
     Published,
     cost_table,
@@ -30,8 +34,8 @@ from smallhours.training.study.result_tables import (
     r2_table,
     rmse_table,
 )
-from smallhours.training.study.results import Fitted, StudyFolder
-from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.results import FittedSetting, StudyFolder
+from smallhours.training.study.study_rows import StudyRows
 
 HERE = "these rows"
 
@@ -48,7 +52,7 @@ _OF_SPLIT = {
 
 
 @dataclass(frozen=True)
-class Beside:
+class ComparisonFigures:
     """Figures to compare ours with, where they were given.
 
     Attributes:
@@ -57,10 +61,10 @@ class Beside:
     """
 
     published: Published
-    reference: Spread | None
+    reference: FeatureDistributions | None
 
     @classmethod
-    def read(cls, paper: Path | None, reference: Path | None) -> "Beside":
+    def read(cls, paper: Path | None, reference: Path | None) -> "ComparisonFigures":
         """Read the given files.
 
         Raises:
@@ -72,14 +76,16 @@ class Beside:
         )
 
 
-def write_report(folder: StudyFolder, rows: StudyRows, grid: Grid, beside: Beside) -> Summary:
+def write_report(
+    folder: StudyFolder, rows: StudyRows, grid: Grid, comparison: ComparisonFigures
+) -> Summary:
     """Write `study.md`, `study.html` and `figures/*.svg` of the finished fits.
 
     Returns:
         The number of settings, and the best mean R² on the strictest requested split.
     """
     fits = folder.of(grid)
-    document = report(rows, fits, grid, beside)
+    document = report(rows, fits, grid, comparison)
     for name, svg in picture_files(document).items():
         folder.files.replace(folder.at(f"figures/{name}"), svg.encode())
     folder.files.replace(folder.at("study.md"), to_markdown(document).encode())
@@ -100,35 +106,39 @@ def write_report(folder: StudyFolder, rows: StudyRows, grid: Grid, beside: Besid
     return {**summary, "report": folder.address("study.html")}
 
 
-def report(rows: StudyRows, fits: Sequence[Fitted], grid: Grid, beside: Beside) -> Document:
+def report(
+    rows: StudyRows, fits: Sequence[FittedSetting], grid: Grid, comparison: ComparisonFigures
+) -> ReportDocument:
     """Return the report as a document.
 
     Args:
         rows: The study's rows.
         fits: The finished settings of the grid.
         grid: The requested grid.
-        beside: The paper's own figures, and a reference.
+        comparison: The paper's own figures, and a reference.
     """
-    ours = spread_of(HERE, rows.targets)
+    ours = distributions_of(HERE, rows.targets)
     sections = [_about(rows, fits, grid)]
     for split in reversed(grid.splits):
         # A row of the paper that was skipped here stays in the table, marked as skipped.
         kept = [f for f in fits if not f.skipped or key_of(f.setting)]
         found = in_order([f for f in kept if f.setting.split == split])
         if not all(fitted.skipped for fitted in found):
-            sections.append(_split_section(split, found, grid, beside.published))
-    sections.append(_spreads(grid.features, ours, beside.reference))
-    sections.append(Section("Figures", draw_all(fits, grid.features, ours, beside.reference)))
-    if beside.published:
-        sections.append(Section("Why the paper's figures differ", [REASONS]))
+            sections.append(_split_section(split, found, grid, comparison.published))
+    sections.append(_spreads(grid.features, ours, comparison.reference))
+    sections.append(
+        ReportSection("Figures", draw_all(fits, grid.features, ours, comparison.reference))
+    )
+    if comparison.published:
+        sections.append(ReportSection("Why the paper's figures differ", [REASONS]))
     sections.append(_missing(fits, grid))
-    return Document("Audio features from tags: the study", sections)
+    return ReportDocument("Audio features from tags: the study", sections)
 
 
-def _about(rows: StudyRows, fits: Sequence[Fitted], grid: Grid) -> Section:
+def _about(rows: StudyRows, fits: Sequence[FittedSetting], grid: Grid) -> ReportSection:
     artists = len(set(rows.artists))
     mean = sum(len(tags) for tags in rows.raw) / len(rows)
-    parts: list[str | Sequence[str] | Table] = [
+    parts: list[str | Sequence[str] | ReportTable] = [
         (
             f"{len(rows):,} tracks by {artists:,} artists, {mean:.1f} tags a track: {rows.origin}. "
             "64 % are learned from, 16 % are for validation, 20 % are measured on; "
@@ -147,13 +157,15 @@ def _about(rows: StudyRows, fits: Sequence[Fitted], grid: Grid) -> Section:
             f"Best for {SPLIT_NAMES[grid.splits[-1]]}: {row_name(best)}, mean R² "
             f"{digits(best.mean('r2', grid.features))} in {best.seconds:,.1f} s."
         )
-    return Section("What was studied", parts)
+    return ReportSection("What was studied", parts)
 
 
-def _split_section(split: str, fits: Sequence[Fitted], grid: Grid, published: Published) -> Section:
+def _split_section(
+    split: str, fits: Sequence[FittedSetting], grid: Grid, published: Published
+) -> ReportSection:
     # Only one split is compared with the paper: its own protocol, or the first without that.
     with_paper = published if split == grid.splits[0] else {}
-    return Section(
+    return ReportSection(
         f"Results: {SPLIT_NAMES[split]}",
         [
             _OF_SPLIT[split],
@@ -165,10 +177,12 @@ def _split_section(split: str, fits: Sequence[Fitted], grid: Grid, published: Pu
     )
 
 
-def _spreads(features: Sequence[str], ours: Spread, reference: Spread | None) -> Section:
+def _spreads(
+    features: Sequence[str], ours: FeatureDistributions, reference: FeatureDistributions | None
+) -> ReportSection:
     sets = [ours, *([reference] if reference else [])]
     tables = [
-        Table(
+        ReportTable(
             f"Table {2 + at}'s layout: {spread.name}",
             ["feature", "tracks", "mean", "standard deviation"],
             [
@@ -184,11 +198,13 @@ def _spreads(features: Sequence[str], ours: Spread, reference: Spread | None) ->
         for at, spread in enumerate(sets)
     ]
     if reference is None:
-        return Section("How the features are spread", [*tables, "No reference data set was given."])
-    return Section("How the features are spread", tables)
+        return ReportSection(
+            "How the features are spread", [*tables, "No reference data set was given."]
+        )
+    return ReportSection("How the features are spread", tables)
 
 
-def _missing(fits: Sequence[Fitted], grid: Grid) -> Section:
+def _missing(fits: Sequence[FittedSetting], grid: Grid) -> ReportSection:
     """Return the section of skipped settings, notes of fits, and settings still to be fitted."""
     why: dict[str, list[str]] = {}
     for fitted in fits:
@@ -199,7 +215,7 @@ def _missing(fits: Sequence[Fitted], grid: Grid) -> Section:
     left = [f"`{s.name}`" for s in grid.settings() if s not in known]
     if left:
         lines.append(f"Not fitted yet: {', '.join(left)}")
-    return Section("Notes", [lines] if lines else ["Nothing was skipped."])
+    return ReportSection("Notes", [lines] if lines else ["Nothing was skipped."])
 
 
 def _some(names: Sequence[str], shown: int = 3) -> str:
@@ -208,6 +224,6 @@ def _some(names: Sequence[str], shown: int = 3) -> str:
     return f"{first} and {len(names) - shown} more" if len(names) > shown else first
 
 
-def _best(fits: Sequence[Fitted], features: Sequence[str]) -> Fitted | None:
+def _best(fits: Sequence[FittedSetting], features: Sequence[str]) -> FittedSetting | None:
     found = [f for f in fits if f.setting.format != HOURS and set(features) <= set(f.cells)]
     return max(found, key=lambda f: f.mean("r2", features), default=None)

@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.charts.scale import figure
-from smallhours.training.study.document import Table
+from smallhours.charts.scale import format_value
+from smallhours.training.study.document import ReportTable
 from smallhours.training.study.figures import MODEL_NAMES, input_name
 from smallhours.training.study.grid import FORMATS, HOURS, MODELS
-from smallhours.training.study.published import BASE, MEAN, Row, key_of, r2_of
-from smallhours.training.study.results import Fitted
+from smallhours.training.study.published import BASE, MEAN, PaperRow, key_of, r2_of
+from smallhours.training.study.results import FittedSetting
 
-Published = Mapping[tuple[str, str], Row]
+Published = Mapping[tuple[str, str], PaperRow]
 
 SKIPPED = "skipped"
 _WORDS = frozenset({0, 1})
@@ -23,12 +23,12 @@ class _Line:
 
     words: tuple[str, str]
     values: Sequence[float]
-    theirs: Row | None = None
+    theirs: PaperRow | None = None
     competes: bool = False
     skipped: bool = False
 
 
-def in_order(fits: Sequence[Fitted]) -> list[Fitted]:
+def in_order(fits: Sequence[FittedSetting]) -> list[FittedSetting]:
     """Sort the rows as in the paper: by model, then by input, then by K."""
     return sorted(
         fits,
@@ -40,7 +40,9 @@ def in_order(fits: Sequence[Fitted]) -> list[Fitted]:
     )
 
 
-def rmse_table(fits: Sequence[Fitted], features: Sequence[str], published: Published) -> Table:
+def rmse_table(
+    fits: Sequence[FittedSetting], features: Sequence[str], published: Published
+) -> ReportTable:
     """Return RMSE by model, input and feature, after both baselines: Table 9's layout."""
     lines = _baselines(fits, features, published)
     for fitted in fits:
@@ -50,7 +52,9 @@ def rmse_table(fits: Sequence[Fitted], features: Sequence[str], published: Publi
     return _table(f"RMSE (Table 9's layout); lower is better{note}", lines, features, min)
 
 
-def r2_table(fits: Sequence[Fitted], features: Sequence[str], published: Published) -> Table:
+def r2_table(
+    fits: Sequence[FittedSetting], features: Sequence[str], published: Published
+) -> ReportTable:
     """Return R² in the same layout."""
     mean, lines = published.get(MEAN), []
     for fitted in fits:
@@ -62,13 +66,13 @@ def r2_table(fits: Sequence[Fitted], features: Sequence[str], published: Publish
     return _table(caption, lines, features, max)
 
 
-def mae_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
+def mae_table(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportTable:
     """Return the mean absolute error in the same layout."""
     lines = [_line(fitted, features, "mae", None) for fitted in fits]
     return _table("Mean absolute error; lower is better", lines, features, min)
 
 
-def cost_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
+def cost_table(fits: Sequence[FittedSetting], features: Sequence[str]) -> ReportTable:
     """Return mean RMSE as a share of either baseline's, and the cost of each row."""
     rows = [
         [
@@ -85,7 +89,7 @@ def cost_table(fits: Sequence[Fitted], features: Sequence[str]) -> Table:
         if not f.skipped
     ]
     head = ["model", "input", "mean RMSE", "÷ mean", "÷ random draw", "columns", "s", "MB"]
-    return Table(
+    return ReportTable(
         "Mean RMSE over the features against both baselines, and the cost of all features: "
         "seconds to prepare, fit and predict, and the process's largest memory meanwhile",
         head,
@@ -98,12 +102,12 @@ def digits(value: float, places: int = 4) -> str:
     """Format a figure for tables: `.1450`, `1.0230`, `−.0120`; empty for NaN."""
     if math.isnan(value):
         return ""
-    shown = figure(value, places)
+    shown = format_value(value, places)
     return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
 def _baselines(
-    fits: Sequence[Fitted], features: Sequence[str], published: Published
+    fits: Sequence[FittedSetting], features: Sequence[str], published: Published
 ) -> list[_Line]:
     cells = next(
         (f.cells for f in fits if f.setting.format != HOURS and set(features) <= set(f.cells)), None
@@ -118,7 +122,9 @@ def _baselines(
     ]
 
 
-def _line(fitted: Fitted, features: Sequence[str], score: str, theirs: Row | None) -> _Line:
+def _line(
+    fitted: FittedSetting, features: Sequence[str], score: str, theirs: PaperRow | None
+) -> _Line:
     values = [
         float(getattr(fitted.cells[name], score)) if name in fitted.cells else math.nan
         for name in features
@@ -135,7 +141,7 @@ def _line(fitted: Fitted, features: Sequence[str], score: str, theirs: Row | Non
 
 def _table(
     caption: str, lines: Sequence[_Line], features: Sequence[str], better: Callable[..., int]
-) -> Table:
+) -> ReportTable:
     with_paper = any(line.theirs for line in lines)
     head = ["model", "input"]
     rows = [list(line.words) for line in lines]
@@ -156,4 +162,4 @@ def _table(
     head.append("mean")
     for row, line in zip(rows, lines, strict=True):
         row.append("" if line.skipped else digits(sum(line.values) / len(line.values)))
-    return Table(caption, head, rows, _WORDS, frozenset(best))
+    return ReportTable(caption, head, rows, _WORDS, frozenset(best))

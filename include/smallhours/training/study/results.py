@@ -12,7 +12,7 @@ import numpy.typing as npt
 from smallhours.errors import SettingsError
 from smallhours.lake.files import Files, LocalFiles
 from smallhours.training.study.grid import Grid, Setting
-from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.study_rows import StudyRows
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,7 +20,7 @@ ROWS, ABOUT = "rows.json.gz", "study.json"
 
 
 @dataclass(frozen=True)
-class Cell:
+class FeatureScores:
     """The scores of one model's predictions of one feature.
 
     Attributes:
@@ -41,13 +41,13 @@ class Cell:
     n: int
 
 
-def measure(predicted: Floats, actual: Floats, learned: Floats, seed: int) -> Cell:
+def measure(predicted: Floats, actual: Floats, learned: Floats, seed: int) -> FeatureScores:
     """Score predictions (n,) of one feature, given the training rows' values."""
     mean, deviation = float(learned.mean()), float(learned.std())
     drawn = np.random.default_rng(seed).normal(mean, deviation, len(actual))
     base = _rmse(actual, mean)
     rmse = _rmse(actual, predicted)
-    return Cell(
+    return FeatureScores(
         rmse=rmse,
         mae=float(np.mean(np.abs(actual - predicted))),
         r2=1 - (rmse / base) ** 2 if base else 0.0,
@@ -58,7 +58,7 @@ def measure(predicted: Floats, actual: Floats, learned: Floats, seed: int) -> Ce
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedSetting:
     """A setting with its result.
 
     Attributes:
@@ -72,7 +72,7 @@ class Fitted:
     """
 
     setting: Setting
-    cells: Mapping[str, Cell] = field(default_factory=dict)
+    cells: Mapping[str, FeatureScores] = field(default_factory=dict)
     columns: int = 0
     seconds: float = 0.0
     peak_mb: float | None = None
@@ -90,9 +90,9 @@ class Fitted:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Fitted":
+    def from_json(cls, found: Mapping[str, Any]) -> "FittedSetting":
         """Read back the result of `to_json`."""
-        cells = {name: Cell(**cell) for name, cell in found["cells"].items()}
+        cells = {name: FeatureScores(**cell) for name, cell in found["cells"].items()}
         return cls(**{**found, "setting": Setting(**found["setting"]), "cells": cells})
 
 
@@ -158,10 +158,10 @@ class StudyFolder:
                 remedy="Remove the folder and start the study anew.",
             ) from None
 
-    def fitted(self, setting: Setting) -> Fitted | None:
+    def fitted(self, setting: Setting) -> FittedSetting | None:
         """Return the result of a setting; None when there is none, or the file is damaged."""
         try:
-            return Fitted.from_json(json.loads(self.files.read(self._fit(setting))))
+            return FittedSetting.from_json(json.loads(self.files.read(self._fit(setting))))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -170,12 +170,12 @@ class StudyFolder:
         known = self.fitted(setting)
         return [name for name in features if known is None or name not in known.cells]
 
-    def keep(self, fitted: Fitted) -> None:
+    def store(self, fitted: FittedSetting) -> None:
         """Write the result of a setting atomically."""
         text = json.dumps(fitted.to_json(), indent=1, ensure_ascii=False)
         self.files.replace(self._fit(fitted.setting), text.encode())
 
-    def of(self, grid: Grid) -> list[Fitted]:
+    def of(self, grid: Grid) -> list[FittedSetting]:
         """Return the results of a grid's settings, in the grid's order."""
         found = (self.fitted(setting) for setting in grid.settings())
         return [fitted for fitted in found if fitted is not None]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.training.study.grid import BY_ARTIST, GPT2, HOURS, PUBLISHED, Setting
-from smallhours.training.study.rows import StudyRows
+from smallhours.training.study.study_rows import StudyRows
 
 Indices = npt.NDArray[np.intp]
 
@@ -14,7 +14,7 @@ TRAIN_SHARE, TEST_FROM = 0.64, 0.80
 
 
 @dataclass(frozen=True)
-class Parts:
+class StudySplit:
     """Row numbers, ascending.
 
     Attributes:
@@ -28,7 +28,7 @@ class Parts:
     test: Indices
 
 
-def parts_of(setting: Setting, rows: StudyRows, seed: int) -> Parts:
+def split_rows(setting: Setting, rows: StudyRows, seed: int) -> StudySplit:
     """Split a setting's rows.
 
     The split is random by track (or by hour of listening), as in the paper; or by artist, so that
@@ -41,16 +41,16 @@ def parts_of(setting: Setting, rows: StudyRows, seed: int) -> Parts:
         rows.check_artists()
         names, at = np.unique(np.array(rows.artists), return_inverse=True)
         parts = _cut(len(names), seed)
-        return Parts(
+        return StudySplit(
             *(np.flatnonzero(np.isin(at, p)) for p in (parts.train, parts.validation, parts.test))
         )
     parts = _cut(len(rows.hours) if setting.format == HOURS else len(rows), seed)
     if setting.split == PUBLISHED and setting.model != GPT2:
-        return Parts(parts.train, parts.test, parts.validation)
+        return StudySplit(parts.train, parts.test, parts.validation)
     return parts
 
 
-def _cut(n: int, seed: int) -> Parts:
+def _cut(n: int, seed: int) -> StudySplit:
     order = np.random.default_rng(seed).permutation(n)
     first, second = int(TRAIN_SHARE * n), int(TEST_FROM * n)
-    return Parts(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))
+    return StudySplit(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))

@@ -20,14 +20,14 @@ from smallhours.nights import Night
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
 from smallhours.training.labels import background_tracks, label_tracks
-from smallhours.training.taste.exam import Exam
-from smallhours.training.taste.model import FIRST_SEED, SeedTaste
-from smallhours.training.taste.rows import Past, Rows
+from smallhours.training.taste.backtest_fold import BacktestFold
+from smallhours.training.taste.model import FIRST_SEED, FirstSeedTaste
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
 Floats = npt.NDArray[np.float64]
 
 # Maximum of a single vote: one seed alone never makes a track certain.
-SUREST_VOTE = 0.99
+MAX_VOTE = 0.99
 
 
 class Baselines:
@@ -40,7 +40,7 @@ class Baselines:
         night: Tonight.
     """
 
-    def __init__(self, lake: Lake, listener: str, past: Past, *, night: Night) -> None:
+    def __init__(self, lake: Lake, listener: str, past: ListeningHistory, *, night: Night) -> None:
         self._lake, self._listener, self._past = lake, listener, past
         tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
         self._listeners = tracks.set_index("track_key")["listeners"].astype(float)
@@ -49,32 +49,32 @@ class Baselines:
         self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
         self._strange = background_tracks(listener, lake, night)
 
-    def scores(self, exam: Exam, rows: Rows) -> dict[str, Floats]:
+    def scores(self, backtest_fold: BacktestFold, rows: TrainingRows) -> dict[str, Floats]:
         """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
 
         Args:
-            exam: The fold's tracks.
+            backtest_fold: The fold's tracks.
             rows: The rows that the taste model learned from at the same cut.
         """
         found: Mapping[str, Callable[[], Floats | None]] = {
-            "popularity": lambda: self._popularity(exam),
-            "artist_affinity": lambda: _artist_affinity(exam, rows),
-            "similar_tracks": lambda: self._similar_tracks(exam),
-            FIRST_SEED: lambda: self._first_seed(exam),
+            "popularity": lambda: self._popularity(backtest_fold),
+            "artist_affinity": lambda: _artist_affinity(backtest_fold, rows),
+            "similar_tracks": lambda: self._similar_tracks(backtest_fold),
+            FIRST_SEED: lambda: self._first_seed(backtest_fold),
         }
         answered = {name: score() for name, score in found.items()}
         return {name: scores for name, scores in answered.items() if scores is not None}
 
-    def _popularity(self, exam: Exam) -> Floats | None:
-        known = self._listeners.reindex(list(exam.tracks))
+    def _popularity(self, backtest_fold: BacktestFold) -> Floats | None:
+        known = self._listeners.reindex(list(backtest_fold.tracks))
         if known.notna().sum() < 2:
             return None
         # An unknown number of listeners counts as the median.
         return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
 
-    def _similar_tracks(self, exam: Exam) -> Floats | None:
+    def _similar_tracks(self, backtest_fold: BacktestFold) -> Floats | None:
         """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
-        cut = exam.fold.cut
+        cut = backtest_fold.fold.cut
         plays = plays_before(self._past.plays, cut)
         library = library_before(self._past.library, cut)
         weights = track_weights(plays, library, night=cut.date())
@@ -82,25 +82,25 @@ class Baselines:
         votes = votes[votes["weight"].notna()]
         if votes.empty:
             return None
-        sure = (votes["match"] * votes["weight"]).clip(0, SUREST_VOTE).to_numpy(dtype=float)
+        sure = (votes["match"] * votes["weight"]).clip(0, MAX_VOTE).to_numpy(dtype=float)
         doubt = pd.Series(np.log1p(-sure), index=votes["neighbour_key"]).groupby(level=0).sum()
-        doubts = doubt.reindex(list(exam.tracks)).fillna(0.0).to_numpy(dtype=float)
+        doubts = doubt.reindex(list(backtest_fold.tracks)).fillna(0.0).to_numpy(dtype=float)
         return np.asarray(-np.expm1(doubts), dtype=np.float64)
 
-    def _first_seed(self, exam: Exam) -> Floats | None:
-        then = Night(exam.fold.cut.date(), exam.fold.cut)
+    def _first_seed(self, backtest_fold: BacktestFold) -> Floats | None:
+        then = Night(backtest_fold.fold.cut.date(), backtest_fold.fold.cut)
         try:
             labelled = label_tracks(self._listener, self._lake, night=then, strange=self._strange)
             model = first_seed.train(labelled.frame).model
         except NotEnoughData:
             return None
-        return SeedTaste(model).p_like(self._past.tags, exam.tracks)
+        return FirstSeedTaste(model).p_like(self._past.tags, backtest_fold.tracks)
 
 
-def _artist_affinity(exam: Exam, rows: Rows) -> Floats:
+def _artist_affinity(backtest_fold: BacktestFold, rows: TrainingRows) -> Floats:
     """Return the summed weight of the artist's liked tracks."""
     liked: dict[str, float] = {}
     for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):
         if y:
             liked[artist] = liked.get(artist, 0.0) + float(weight)
-    return np.array([liked.get(artist_key_in(key), 0.0) for key in exam.tracks])
+    return np.array([liked.get(artist_key_in(key), 0.0) for key in backtest_fold.tracks])

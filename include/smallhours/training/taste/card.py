@@ -11,10 +11,10 @@ from smallhours.training.labels import LabelledSet
 from smallhours.training.metrics import Metric
 from smallhours.training.model_card import ModelCard, Value
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
-from smallhours.training.taste.exam import MOST_OTHERS, OTHERS_PER_LIKE
-from smallhours.training.taste.lesson import Lesson
+from smallhours.training.taste.backtest_fold import MAX_OTHERS, OTHERS_PER_LIKE
 from smallhours.training.taste.model import FIRST_SEED, NAME
-from smallhours.training.taste.rows import BACKGROUND_PER_LIKE
+from smallhours.training.taste.train import TasteTrainingResult
+from smallhours.training.taste.training_rows import BACKGROUND_PER_LIKE
 
 # The subject of the reliability curve's points in `metrics`: ten at most. `said_30` is the share of
 # adopted tracks among those with a predicted probability of .3 to .4.
@@ -22,16 +22,16 @@ RELIABILITY = f"{NAME}_reliability"
 
 
 def taste_card(
-    lesson: Lesson, *, listener: str, night: Night, weights: EvidenceWeights
+    trained: TasteTrainingResult, *, listener: str, night: Night, weights: EvidenceWeights
 ) -> ModelCard:
     """Return the taste model's card."""
-    ours = lesson.by_model.get(NAME, {})
+    ours = trained.by_model.get(NAME, {})
     metrics = {name: found.value for name, found in ours.items() if _known(found)}
-    for model, figures in lesson.by_model.items():
+    for model, figures in trained.by_model.items():
         if model != NAME and _known(figures["auc"]):
             metrics[f"{model}_auc"] = figures["auc"].value
             metrics[f"{model}_ndcg50"] = figures["ndcg50"].value
-    metrics |= lesson.calibration
+    metrics |= trained.calibration
     return ModelCard(
         name=NAME,
         owner=listener,
@@ -45,25 +45,25 @@ def taste_card(
             "whether its artist does, likewise, in columns of their own",
         ],
         data={
-            "likes": int(lesson.rows.y.sum()),
-            "others": int((lesson.rows.y == 0).sum()),
-            **{f"rows_{name}": n for name, n in lesson.rows.counts().items()},
-            "adoptions_in_the_newest_exam": lesson.adoptions,
-            "adoptions_without_tags": lesson.untagged,
-            "others_in_an_exam": MOST_OTHERS,
+            "likes": int(trained.rows.y.sum()),
+            "others": int((trained.rows.y == 0).sum()),
+            **{f"rows_{name}": n for name, n in trained.rows.counts().items()},
+            "adoptions_in_the_newest_exam": trained.adoptions,
+            "adoptions_without_tags": trained.untagged,
+            "others_in_an_exam": MAX_OTHERS,
         },
         settings={
-            "C": lesson.model.classifier.C,
+            "C": trained.model.classifier.C,
             "background_per_like": BACKGROUND_PER_LIKE,
-            "calibrated_on": lesson.calibrated_on,
-            "promoted": "yes" if lesson.verdict.promote else "no",
-            "why": lesson.verdict.why,
-            **_gained(lesson),
+            "calibrated_on": trained.calibrated_on,
+            "promoted": "yes" if trained.verdict.promote else "no",
+            "why": trained.verdict.why,
+            **_gained(trained),
             **{f"evidence_{name}": value for name, value in weights.model_dump().items()},
             **{
                 f"reliability_{each.low:.1f}_{each.high:.1f}": f"said {each.mean_p:.2f}, "
                 f"came true {each.share:.2f} of {each.n}"
-                for each in lesson.reliability
+                for each in trained.reliability
             },
         },
         seeds={"negatives": str(night.seed(listener, "negatives"))},
@@ -90,7 +90,7 @@ def first_seed_card(
             **result.counts,
             **{f"rows_{name}": n for name, n in labelled.counts.items()},
             "likes_from": labelled.likes_from,
-            "dislikes_share_no_tag_with": labelled.dislikes_share_no,
+            "dislikes_share_no_tag_with": labelled.dislikes_disjoint_from,
             "likes_without_tags": labelled.untagged,
         },
         settings={
@@ -104,15 +104,15 @@ def first_seed_card(
     )
 
 
-def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
+def taste_metrics(trained: TasteTrainingResult) -> Iterator[Metric]:
     """Yield the night's figures of the taste model, and of each baseline.
 
     A figure of the taste model has the first seed's beside it. The baselines' figures have the
     subject `taste_<baseline>`: `first_seed` itself is measured on the first seed's own test rows,
     which is another question.
     """
-    seed = lesson.by_model.get(FIRST_SEED, {})
-    for model, figures in lesson.by_model.items():
+    seed = trained.by_model.get(FIRST_SEED, {})
+    for model, figures in trained.by_model.items():
         subject = NAME if model == NAME else f"{NAME}_{model}"
         for name, found in figures.items():
             if not _known(found):
@@ -122,23 +122,23 @@ def taste_metrics(lesson: Lesson) -> Iterator[Metric]:
                 subject,
                 name,
                 found.value,
-                n=lesson.adoptions,
+                n=trained.adoptions,
                 baseline=beside.value if model == NAME and beside and _known(beside) else None,
                 low=found.low,
                 high=found.high,
             )
-    for name, value in lesson.calibration.items():
-        yield Metric(NAME, name, value, n=lesson.adoptions)
-    yield from _reliability(lesson)
-    if lesson.verdict.difference is not None:
-        gap = lesson.verdict.difference
-        n = lesson.verdict.n
+    for name, value in trained.calibration.items():
+        yield Metric(NAME, name, value, n=trained.adoptions)
+    yield from _reliability(trained)
+    if trained.verdict.difference is not None:
+        gap = trained.verdict.difference
+        n = trained.verdict.n
         yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
 
 
-def _reliability(lesson: Lesson) -> Iterator[Metric]:
+def _reliability(trained: TasteTrainingResult) -> Iterator[Metric]:
     """Yield a figure for each bin: the observed share, with the mean prediction as baseline."""
-    for each in lesson.reliability:
+    for each in trained.reliability:
         found = wilson(round(each.share * each.n), each.n)
         yield Metric(
             RELIABILITY,
@@ -151,10 +151,10 @@ def _reliability(lesson: Lesson) -> Iterator[Metric]:
         )
 
 
-def _gained(lesson: Lesson) -> dict[str, Value]:
-    if lesson.gained is None:
+def _gained(trained: TasteTrainingResult) -> dict[str, Value]:
+    if trained.gained is None:
         return {}
-    name, gap = lesson.gained
+    name, gap = trained.gained
     return {
         "against_best_baseline": f"AUC {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
         f"{name} on the newest exam"

@@ -28,7 +28,7 @@ MAX_ITER = 1000
 # Scale of the track's own tags beside those of its artist. Tags of single tracks are fetched for
 # played tracks first, so that having any is itself a sign of a like; at full scale the model relies
 # on that (docs/benchmarks.md, "Taste in a made-up world").
-OWN_SHARE = 0.25
+TRACK_TAG_SCALE = 0.25
 
 
 class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # no stubs
@@ -103,7 +103,7 @@ class TasteClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         own, own_scale = self._rarity(counts[:, : self.track_columns])
         artist, artist_scale = self._rarity(counts[first][:, self.track_columns :])
         self.kept_ = np.concatenate([own, artist + self.track_columns])
-        self.scale_ = np.concatenate([OWN_SHARE * own_scale, artist_scale])
+        self.scale_ = np.concatenate([TRACK_TAG_SCALE * own_scale, artist_scale])
         self.logistic_ = LogisticRegression(C=self.C, solver="liblinear", max_iter=MAX_ITER)
         self.logistic_.fit(self._encoded(counts), labels, sample_weight=sample_weight)
         self.classes_ = self.logistic_.classes_
@@ -209,4 +209,4 @@ class Calibration:
 
 
 # No calibration: the probabilities of the training rows.
-AS_TRAINED = Calibration()
+UNCALIBRATED = Calibration()

@@ -41,26 +41,26 @@ class TagColumns:
         return cls(tuple(sorted(own)), tuple(sorted(artist)))
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def column_tags(self) -> tuple[str, ...]:
         """The tag of each column."""
         return self.own + self.artist
 
     def counts(self, tags: Tags, tracks: Sequence[str]) -> sparse.csr_matrix:
         """Return counts (1-100) of the known tags, (tracks, columns); rows may be empty."""
-        own = _Rows({word: at for at, word in enumerate(self.own)})
+        own = _CountRows({word: at for at, word in enumerate(self.own)})
         for key in tracks:
             own.add(tags.own.get(key, {}))
         # One row per artist, repeated for each of their tracks.
         owners = [artist_key_in(key) for key in tracks]
         artists = {key: at for at, key in enumerate(dict.fromkeys(owners))}
-        artist = _Rows({word: at for at, word in enumerate(self.artist)})
+        artist = _CountRows({word: at for at, word in enumerate(self.artist)})
         for key in artists:
             artist.add(tags.artist.get(key, {}))
         repeated = artist.matrix()[[artists[key] for key in owners]]
         return sparse.hstack([own.matrix(), repeated]).tocsr()
 
 
-class _Rows:
+class _CountRows:
     """A sparse matrix that is built row by row."""
 
     def __init__(self, column: Mapping[str, int]) -> None:

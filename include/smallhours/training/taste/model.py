@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from smallhours.lake.store import Lake
 from smallhours.training.first_seed import FirstSeedClassifier
-from smallhours.training.persistence import dump_model, load_model, refuse
+from smallhours.training.persistence import dump_model, load_model, raise_unreadable
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.tags import Tags
-from smallhours.training.taste.classifier import AS_TRAINED, Calibration, TasteClassifier
+from smallhours.training.taste.classifier import UNCALIBRATED, Calibration, TasteClassifier
 from smallhours.training.taste.columns import TagColumns
 
 NAME = "taste"
@@ -41,7 +41,7 @@ class TasteModel:
 
     columns: TagColumns
     classifier: TasteClassifier
-    calibration: Calibration = AS_TRAINED
+    calibration: Calibration = UNCALIBRATED
     version: str = ""
 
     @property
@@ -71,10 +71,10 @@ class TasteModel:
         its raw name. Together with the intercept they sum to `log_odds`.
         """
         row = self.classifier.contributions(self.columns.counts(tags, [track_key])).tocoo()
-        words = self.columns.words
+        column_tags = self.columns.column_tags
         found: dict[str, float] = {}
         for at, share in zip(row.col.tolist(), row.data.tolist(), strict=True):
-            name = tags.name(words[at]) or words[at]
+            name = tags.name(column_tags[at]) or column_tags[at]
             found[name] = found.get(name, 0.0) + share
         return found
 
@@ -115,12 +115,14 @@ class TasteModel:
             columns = TagColumns(tuple(noted["own"]), tuple(noted["artist"]))
             calibration = Calibration(float(noted["slope"]), float(noted["offset"]))
         except (ValueError, KeyError, TypeError) as error:
-            refuse(saved.address(prefix + COLUMNS_FILE), f"it is damaged ({type(error).__name__})")
+            raise_unreadable(
+                saved.address(prefix + COLUMNS_FILE), f"it is damaged ({type(error).__name__})"
+            )
         return cls(columns, classifier, calibration, saved.version)
 
 
 @dataclass(frozen=True)
-class SeedTaste:
+class FirstSeedTaste:
     """The first seed's classifier, with the methods of `TasteModel`.
 
     Attributes:
@@ -161,7 +163,7 @@ class SeedTaste:
         return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
 
 
-def load_taste(lake: Lake, listener: str) -> TasteModel | SeedTaste | None:
+def load_taste(lake: Lake, listener: str) -> TasteModel | FirstSeedTaste | None:
     """Load the listener's model in use, else the first seed's; None before any training.
 
     Raises:
@@ -172,7 +174,7 @@ def load_taste(lake: Lake, listener: str) -> TasteModel | SeedTaste | None:
         return TasteModel.of(saved)
     if (saved := registry.current(listener, FIRST_SEED)) is not None:
         classifier = load_model(saved.read(FILE), where=saved.address(FILE))
-        return SeedTaste(classifier, saved.version)
+        return FirstSeedTaste(classifier, saved.version)
     return None
 
 

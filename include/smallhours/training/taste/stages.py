@@ -7,14 +7,14 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import first_seed
 from smallhours.training.labels import label_tracks
-from smallhours.training.metrics import Metric, note_metrics
+from smallhours.training.metrics import Metric, store_metrics
 from smallhours.training.persistence import dump_model
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
+from smallhours.training.taste.backtest import HOLDOUT_PREFIX
 from smallhours.training.taste.card import first_seed_card, taste_card, taste_metrics
-from smallhours.training.taste.judging import HELD_BACK
-from smallhours.training.taste.lesson import Lesson, study
-from smallhours.training.taste.rows import read_past
+from smallhours.training.taste.train import TasteTrainingResult, train_and_evaluate
+from smallhours.training.taste.training_rows import read_history
 
 
 def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -25,18 +25,18 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     """
     seed = _train_first_seed(listener, lake, night)
     weights = settings.training.evidence
-    past = read_past(lake, listener, night=night)
+    past = read_history(lake, listener, night=night)
     try:
-        lesson = study(listener, lake, past, night=night, weights=weights)
+        trained = train_and_evaluate(listener, lake, past, night=night, weights=weights)
     except NotEnoughData as error:
         return {"skipped": str(error), **seed}
-    card = taste_card(lesson, listener=listener, night=night, weights=weights)
-    files = lesson.model.files()
-    if lesson.held_back is not None:
-        files |= lesson.held_back.files(HELD_BACK)
-    saved = Registry.of(lake).save(card, files, use=lesson.verdict.promote)
-    note_metrics(lake, taste_metrics(lesson), listener=listener, night=night)
-    return {**_told(lesson), "model": saved.version, **seed}
+    card = taste_card(trained, listener=listener, night=night, weights=weights)
+    files = trained.model.files()
+    if trained.holdout_model is not None:
+        files |= trained.holdout_model.files(HOLDOUT_PREFIX)
+    saved = Registry.of(lake).save(card, files, use=trained.verdict.promote)
+    store_metrics(lake, taste_metrics(trained), listener=listener, night=night)
+    return {**_summary_of(trained), "model": saved.version, **seed}
 
 
 def _train_first_seed(listener: str, lake: Lake, night: Night) -> Summary:
@@ -52,30 +52,30 @@ def _train_first_seed(listener: str, lake: Lake, night: Night) -> Summary:
         Metric(taste.FIRST_SEED, name, value, n=result.counts["test"])
         for name, value in result.metrics.items()
     ]
-    note_metrics(lake, noted, listener=listener, night=night)
+    store_metrics(lake, noted, listener=listener, night=night)
     return {
         "first_seed": saved.version,
         "first_seed_f1_on_its_own_task": round(result.metrics["f1"], 4),
     }
 
 
-def _told(lesson: Lesson) -> Summary:
+def _summary_of(trained: TasteTrainingResult) -> Summary:
     """Return the summary of a training for people."""
     told: Summary = {
-        "likes": int(lesson.rows.y.sum()),
-        "rejected": int(((lesson.rows.y == 0) & ~lesson.rows.is_background).sum()),
-        "background": int(lesson.rows.is_background.sum()),
-        "adopted_in_four_weeks": lesson.adoptions,
-        "promoted": f"{'yes' if lesson.verdict.promote else 'no'}: {lesson.verdict.why}",
-        "calibrated_on": lesson.calibrated_on,
+        "likes": int(trained.rows.y.sum()),
+        "rejected": int(((trained.rows.y == 0) & ~trained.rows.is_background).sum()),
+        "background": int(trained.rows.is_background.sum()),
+        "adopted_in_four_weeks": trained.adoptions,
+        "promoted": f"{'yes' if trained.verdict.promote else 'no'}: {trained.verdict.why}",
+        "calibrated_on": trained.calibrated_on,
     }
-    for model, figures in lesson.by_model.items():
+    for model, figures in trained.by_model.items():
         told[f"auc_{model}"] = round(figures["auc"].value, 4)
-    if lesson.gained is not None:
-        name, gap = lesson.gained
+    if trained.gained is not None:
+        name, gap = trained.gained
         told["against_best_baseline"] = (
             f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] AUC over {name}"
         )
-    if lesson.missing:
-        told["missing"] = lesson.missing
+    if trained.missing:
+        told["missing"] = trained.missing
     return told

@@ -1,0 +1,194 @@
+"""Scores of how well a Spotify track matches the recording that is sought.
+
+Names are compared in their normalised form, versions apart: a live recording is never taken for
+the studio one, however alike the titles are.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from smallhours.identity import (
+    Identity,
+    artist_key_of,
+    identify,
+    is_named,
+    normalise,
+    plain_artist,
+    plain_title,
+    version_kind,
+)
+from smallhours.services.spotify_replies import SpotifyTrack
+
+# rapidfuzz's ratios, 0-100, of words in any order. `token_set_ratio`, which forgives words that
+# only one side has, would take "Heart" for "Heart of Gold"; guests are forgiven by name instead.
+MIN_TITLE_SCORE = 90.0
+MIN_ARTIST_SCORE = 85.0
+MIN_VERSION_SCORE = 85.0
+# The highest score of a title or an artist that is spelt differently.
+MAX_RESPELLED_SCORE = 97.0
+
+# Lengths of one recording differ by this much between services. Beyond it a match loses up to ten
+# points, so that the right one of several wins; and a title spelt otherwise is another song.
+SAME_LENGTH_MS = 3_000
+OTHER_LENGTH_MS = 30_000
+LENGTH_POINTS = 10.0
+# Of several releases, the album that we know of and plain studio albums are preferred.
+OTHER_ALBUM_POINTS = 1.0
+COLLECTION_POINTS = 2.0
+LIVE_ALBUM_POINTS = 8.0
+
+_COLLECTION = re.compile(
+    r"\b(?:greatest|best of|hits|collection|anthology|essentials?|compilation|various"
+    r"|now thats what|playlist|karaoke|tribute|lullaby|covers)\b"
+)
+_GUEST_WORDS = frozenset({"feat", "ft", "featuring", "with", "and", "band"})
+_NUMERAL = re.compile(r"\d+|[ivx]+|one|two|three|four|five")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTrack:
+    """The recording that is sought.
+
+    Attributes:
+        artist: As the source shows it.
+        title: As the source shows it.
+        duration_ms: Its length, where known.
+        isrc: Its ISRC, where known.
+        album: An album it is on, where known.
+    """
+
+    artist: str
+    title: str
+    duration_ms: int | None = None
+    isrc: str | None = None
+    album: str | None = None
+
+
+def search_queries(wanted_track: WantedTrack) -> tuple[str, str]:
+    """Return the search queries: first by fields and, if that finds nothing, by words.
+
+    >>> queries(Sought("Drake feat. Rihanna", 'The "Motto" (Remastered 2011)'))
+    ('track:"The Motto" artist:"Drake"', 'drake the motto')
+    """
+    name = identify(wanted_track.artist, wanted_track.title)
+    title, artist = plain_title(wanted_track.title), plain_artist(wanted_track.artist)
+    fields = f'track:"{_quotable(title)}" artist:"{_quotable(artist)}"'
+    return fields, f"{name.artist_key} {name.title_key} {name.version}".strip()
+
+
+def best_match(
+    wanted_track: WantedTrack, found: Iterable[SpotifyTrack]
+) -> tuple[SpotifyTrack, float] | None:
+    """Return the best search result with its score (0-100), or None when none matches.
+
+    Of equally good ones the first wins: Spotify puts the best known first.
+    """
+    best: tuple[SpotifyTrack, float] | None = None
+    for track in found:
+        if not is_named(track.artist, track.title):
+            continue
+        score = match_score(wanted_track, track)
+        if score is not None and (best is None or score > best[1]):
+            best = track, score
+    return best
+
+
+def match_score(wanted_track: WantedTrack, track: SpotifyTrack) -> float | None:
+    """Return how well a Spotify track matches, 0-100; None when it is another recording.
+
+    The score is the mean of title and artist, less penalties. A track of the same title and artist
+    (100 each) that is 16.5 s longer (half of the way from 3 to 30 s: 5 points) and on a compilation
+    (2 points) has 100 - 5 - 2 = 93.
+    """
+    if track.id is None:
+        return None
+    if wanted_track.isrc and track.isrc == wanted_track.isrc:
+        return 100.0
+    wanted = identify(wanted_track.artist, wanted_track.title)
+    given = identify(track.artist, track.title)
+    if not _same_version(wanted, given):
+        return None
+    title = _title_score(wanted, given, track)
+    artist = _artist_score(wanted.artist_key, track)
+    if title < MIN_TITLE_SCORE or artist < MIN_ARTIST_SCORE:
+        return None
+    apart = _apart_ms(wanted_track.duration_ms, track.duration_ms)
+    if title <= MAX_RESPELLED_SCORE and apart > SAME_LENGTH_MS:
+        return None
+    lost = _length_penalty(apart) + _album_penalty(wanted_track.album, wanted, track.album)
+    return max((title + artist) / 2 - lost, 0.0)
+
+
+def _same_version(wanted: Identity, given: Identity) -> bool:
+    if wanted.label != given.label or _numerals(wanted.version) != _numerals(given.version):
+        return False
+    return fuzz.token_sort_ratio(wanted.version, given.version) >= MIN_VERSION_SCORE
+
+
+def _title_score(wanted: Identity, given: Identity, track: SpotifyTrack) -> float:
+    """Return the similarity of two titles, 0-100; 0 for "Pt. 1" and "Pt. 2"."""
+    one, other = wanted.title_key, given.title_key
+    if one == other:
+        return 100.0
+    # Not the main artist: a song of Iron Maiden's may be called "Iron Maiden".
+    guests = {word for artist in track.artists[1:] for word in normalise(artist.name).split()}
+    if guests:
+        one, other = (_without(key, guests | _GUEST_WORDS) for key in (one, other))
+    if _numerals(one) != _numerals(other):
+        return 0.0
+    return min(fuzz.token_sort_ratio(one, other), MAX_RESPELLED_SCORE)
+
+
+def _without(title_key: str, guests: set[str]) -> str:
+    """Return the title without guests at its end: a name within the title is part of it."""
+    words = title_key.split()
+    last = len(words)
+    while last > 1 and words[last - 1] in guests:
+        last -= 1
+    return " ".join(words[:last])
+
+
+def _artist_score(wanted: str, track: SpotifyTrack) -> float:
+    """Return the best similarity to one artist or to all together; a missing "The" is ignored."""
+    names = [artist.name for artist in track.artists]
+    keys = [artist_key_of(name) for name in names] + [normalise(" & ".join(names))]
+    if wanted in keys:
+        return 100.0
+    # There may be both a "Honest Owl" and "The Honest Owl": the same name must win.
+    bare = wanted.removeprefix("the ")
+    alike = max(fuzz.token_sort_ratio(bare, key.removeprefix("the ")) for key in keys)
+    return min(alike, MAX_RESPELLED_SCORE)
+
+
+def _apart_ms(wanted_ms: int | None, given_ms: int) -> int:
+    """Return the difference of the lengths; 0 where one is unknown."""
+    return abs(wanted_ms - given_ms) if wanted_ms and given_ms else 0
+
+
+def _length_penalty(apart_ms: int) -> float:
+    share = (apart_ms - SAME_LENGTH_MS) / (OTHER_LENGTH_MS - SAME_LENGTH_MS)
+    return LENGTH_POINTS * min(max(share, 0.0), 1.0)
+
+
+def _album_penalty(wanted: str | None, name: Identity, given: str | None) -> float:
+    if given is None:
+        return 0.0
+    if wanted and identify("", wanted).title_key == identify("", given).title_key:
+        return 0.0
+    lost = OTHER_ALBUM_POINTS if wanted else 0.0
+    if _COLLECTION.search(normalise(given)):
+        lost += COLLECTION_POINTS
+    if not name.label and "live" in (version_kind(given), identify("", given).label):
+        lost += LIVE_ALBUM_POINTS
+    return lost
+
+
+def _numerals(key: str) -> list[str]:
+    return sorted(word for word in key.split() if _NUMERAL.fullmatch(word))
+
+
+def _quotable(name: str) -> str:
+    return " ".join(name.replace('"', " ").split())

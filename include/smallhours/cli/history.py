@@ -1,0 +1,149 @@
+"""Commands about past lists: why a track was chosen, how lists fared, and their export."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from smallhours.cli.night import ListenerOption, NightOption
+from smallhours.cli.playlist import IntentOption
+from smallhours.errors import NotEnoughData, SettingsError
+from smallhours.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from smallhours.lake.store import Lake
+    from smallhours.settings import ListenerSettings
+
+MAIN = "main"
+
+
+def register(app: typer.Typer) -> None:
+    """Add `explain_track`, `history` and `export`."""
+    app.command("why")(explain_track)
+    app.command("history")(history)
+    app.command("export")(export)
+
+
+def explain_track(
+    track: Annotated[str, typer.Argument(help='The track, as "Artist - Title".')],
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    intent: IntentOption = None,
+) -> None:
+    """Show why a track was chosen, or at which stage and by how much it lost."""
+    from smallhours.playlist.explanation import explain_track as explain
+
+    artist, title = _artist_and_title(track)
+    name, playlist_settings, lake = _open_listener(listener)
+    date = playlist_settings.night_on(night).date if night else None
+    answer = explain(lake, name, artist, title, night=date, intent=intent or MAIN)
+    console = Console()
+    console.print(f"[bold]{answer.name}[/], night of {answer.night}", highlight=False)
+    console.print(answer.verdict, markup=False, highlight=False)
+    for detail in answer.details:
+        console.print(detail, markup=False, highlight=False)
+
+
+def history(
+    nights: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 14,
+    listener: ListenerOption = None,
+    intent: IntentOption = None,
+) -> None:
+    """Show each night's list and the reactions to it."""
+    import pandas as pd
+
+    from smallhours.lake.tables import FEEDBACK, PLAYLISTS
+    from smallhours.training.evaluation.pick_outcomes import outcomes
+
+    name, _, lake = _open_listener(listener)
+    where = {"listener": name}
+    ledger = lake.frame(PLAYLISTS, where=where)
+    ledger = ledger[ledger["intent"] == (intent or MAIN)].sort_values("night", ascending=False)
+    if ledger.empty:
+        raise NotEnoughData(
+            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+        )
+    told = outcomes(lake.frame(FEEDBACK, where=where), pd.DataFrame(), ledger)
+    shares = {(row["night"], row["reaction"]): row for row in told.to_dict("records")}
+    table = Table("night", "list", "outcome", *_REACTIONS_SHOWN, title_justify="left")
+    for row in ledger.head(nights).to_dict("records"):
+        became = [
+            _share(shares.get((str(row["night"]), reaction))) for reaction in _REACTIONS_SHOWN
+        ]
+        size = f"{len(row['track_keys'])} tracks"
+        table.add_row(str(row["night"]), size, row["outcome"].replace("_", " "), *became)
+    Console().print(table)
+
+
+def export(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    intent: IntentOption = None,
+    kind: Annotated[str, typer.Option("--format", help="m3u8, csv or jspf.")] = "m3u8",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; default: standard output.")
+    ] = None,
+) -> None:
+    """Write a night's list for other players."""
+    from smallhours.playlist.explanation import newest_night
+    from smallhours.playlist.export import FORMATS, exported_tracks
+
+    if kind not in FORMATS:
+        raise SettingsError(f"There is no format {kind!r}.", remedy=f"Known: {', '.join(FORMATS)}.")
+    name, playlist_settings, lake = _open_listener(listener)
+    date = playlist_settings.night_on(night).date if night else newest_night(lake, name)
+    if date is None:
+        raise NotEnoughData(
+            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+        )
+    asked = intent or MAIN
+    items = exported_tracks(lake, name, date, intent=asked)
+    title = (
+        playlist_settings.playlists[asked].name if asked in playlist_settings.playlists else asked
+    )
+    text = FORMATS[kind](items, name=title, night=date)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{out} can't be written: {error.strerror}.", remedy="Name another file with --out."
+        ) from None
+    typer.echo(f"{len(items)} tracks of {date} are in {out}.")
+
+
+_REACTIONS_SHOWN = ("kept", "played", "saved", "removed", "skipped", "passed")
+
+
+def _share(row: "Mapping[Hashable, Any] | None") -> str:
+    """Return a share with its interval: `5 (.17, .08-.34)`."""
+    if row is None or not row["n"]:
+        return ""
+    share, low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("share", "low", "high"))
+    return f"{row['n']} ({share}, {low}-{high})"
+
+
+def _open_listener(listener: str | None) -> "tuple[str, ListenerSettings, Lake]":
+    """Return a listener's name, settings and lake; the lake is only read."""
+    from smallhours.lake.store import Lake
+
+    settings = load_settings()
+    name = listener or next(iter(settings.listeners))
+    return name, settings.listener(name), Lake(settings.lake.url)
+
+
+def _artist_and_title(track: str) -> tuple[str, str]:
+    parts = re.split(r"\s+[-–]\s+", track.strip(), maxsplit=1)
+    if len(parts) != 2 or not all(parts):
+        raise SettingsError(
+            f"{track!r} is not of the form `Artist - Title`.",
+            remedy='Write it like "Ride - Vapour Trail".',
+        )
+    return parts[0], parts[1]

@@ -1,0 +1,125 @@
+"""Configuration of the demo: its folder, settings, listener and the sandbox's options.
+
+Everything is in one folder, separate from the listener's own lake, settings and Airflow.
+"""
+
+import datetime as dt
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallhours.local.airflow import AirflowHome
+from smallhours.private_files import make_private_folder, private_opener
+
+LISTENER = "ada"
+
+# Large enough to look real, and small enough for a first night of two minutes.
+WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
+
+_SETTINGS = """\
+# Written anew by every demo. Only the sandbox's addresses and the raised budgets differ from a
+# listener's own settings, and the schedule: half a year off, since the demo starts its nights
+# itself and its sandbox has a clock of its own.
+
+[listeners.{listener}]
+lastfm_user = "{listener}"
+timezone = "Europe/Dublin"
+
+[schedule]
+cron = "{cron}"
+poll_cron = "{cron}"
+
+[services.lastfm]
+api_url = "{sandbox}/2.0/"
+calls_per_second = 1000
+
+[services.spotify]
+api_url = "{sandbox}/v1/"
+accounts_url = "{sandbox}/"
+calls_per_second = 1000
+calls_per_day = 100000
+
+[services.reccobeats]
+api_url = "{sandbox}/reccobeats/v1/"
+calls_per_second = 1000
+
+[services.acousticbrainz]
+api_url = "{sandbox}/acousticbrainz/api/v1/"
+calls_per_second = 1000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConfig:
+    """Folder and ports of the demo.
+
+    Attributes:
+        folder: Folder of the demo.
+        sandbox_port: Port of the sandbox on 127.0.0.1.
+        airflow_port: Port of Airflow on 127.0.0.1.
+        open_to_all: Whether anyone on this machine may log in without a password.
+    """
+
+    folder: Path
+    sandbox_port: int
+    airflow_port: int
+    open_to_all: bool = True
+
+    @property
+    def lake(self) -> Path:
+        """Return the folder of the demo's lake."""
+        return self.folder / "data"
+
+    @property
+    def sandbox(self) -> str:
+        """Return the address of the sandbox."""
+        return f"http://127.0.0.1:{self.sandbox_port}"
+
+    @property
+    def home(self) -> AirflowHome:
+        """Return the demo's Airflow installation."""
+        return AirflowHome(
+            folder=self.folder / "airflow",
+            port=self.airflow_port,
+            settings=self.folder / "smallhours.toml",
+            lake=str(self.lake),
+            open_to_all=self.open_to_all,
+        )
+
+    def write_settings(self) -> None:
+        """Write the settings file, with the addresses of this demo."""
+        make_private_folder(self.folder)
+        half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
+        text = _SETTINGS.format(
+            listener=LISTENER, sandbox=self.sandbox, cron=f"0 0 1 {half_a_year_off} *"
+        )
+        with open(self.home.settings, "w", encoding="utf-8", opener=private_opener) as file:
+            file.write(text)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of Airflow's processes, with the sandbox's public credentials."""
+        lastfm = {"conn_type": "lastfm", "password": "5a4d" * 8}
+        spotify = {
+            "conn_type": "spotify",
+            "login": "sandbox-client",
+            "password": "sandbox-secret",
+            "extra": {"refresh_token": f"refresh-{LISTENER}"},
+        }
+        return self.home.environment(
+            {
+                f"AIRFLOW_CONN_LASTFM_{LISTENER.upper()}": json.dumps(lastfm),
+                f"AIRFLOW_CONN_SPOTIFY_{LISTENER.upper()}": json.dumps(spotify),
+            }
+        )
+
+    def sandbox_command(self) -> list[str]:
+        """Return the command that starts the sandbox from the state of the last demo."""
+        options = {
+            **WORLD,
+            "port": self.sandbox_port,
+            "cache": self.folder / "sandbox",
+            "state-file": self.folder / "sandbox" / "state.npz",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        return [sys.executable, "-m", "smallhours", "sandbox", *arguments]

@@ -1,0 +1,247 @@
+"""The merge of plays from several sources into one history.
+
+Pure functions over `plays` frames. Last.fm's data come first: its time (the start of the play) and
+its names win; other sources add what it does not know. Where Last.fm knows nothing, Spotify's
+recent plays have the better names (the export has the album's artist) and the export the better
+time.
+
+It does not matter who reports first, or how often. A time of Spotify's can mean two plays: the end
+of one and, within a minute, the start of the same song's next. So each row keeps the time that
+Spotify reported, and whenever anything is reported, all of Spotify's reports are matched anew.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from smallhours.listening.plays import (
+    COLUMNS,
+    EXPORT,
+    LASTFM,
+    SPOTIFY,
+    Bools,
+    reported_by,
+    typed,
+    with_ordinals,
+)
+from smallhours.listening.report_matching import REACH, Longs, is_coarse, matching_reports
+
+# A play's reports may lie this far apart: one has its start, the other its end.
+MAX_TRACK_LENGTH = dt.timedelta(milliseconds=REACH)
+
+_EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
+_FROM_LASTFM = ["artist_mbid", "track_mbid"]
+# The order of precedence of the sources, for each group of columns.
+_NAMES = (LASTFM, SPOTIFY, EXPORT)
+_TIMES = (LASTFM, EXPORT, SPOTIFY)
+_IDS = (SPOTIFY, EXPORT, LASTFM)
+
+
+def unify(
+    stored: pd.DataFrame,
+    reported: pd.DataFrame,
+    *,
+    source: str,
+    since: dt.datetime,
+    until: dt.datetime,
+    durations: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """Merge what a source reports for a span of time into a stored history, and withdraw the rest.
+
+    What the source reported earlier for the span and no longer does is withdrawn from it; a play
+    that no source reports any more is gone. A reported play that another source also has becomes
+    one row that names both.
+
+    Args:
+        stored: `plays` rows around the span, of any source.
+        reported: `plays` rows of one source, all within the span.
+        source: Who reports.
+        since: Start of the span, inclusive.
+        until: End of the span, exclusive.
+        durations: Known track lengths in milliseconds by track key; a play may be reported by its
+            end, and its start is then that much earlier.
+
+    Returns:
+        The `plays` rows that replace `stored`.
+    """
+    stored = _without_duplicates(typed(stored))
+    concerned = reported_by(stored, source)
+    concerned &= stored["played_at"].between(since, until, inclusive="left").to_numpy()
+    left = [
+        [name for name in names if name != source or not withdrawn]
+        for names, withdrawn in zip(stored["sources"], concerned, strict=True)
+    ]
+    kept = stored.assign(sources=pd.Series(left, index=stored.index, dtype=object))
+    if source == LASTFM:
+        kept.loc[concerned, _FROM_LASTFM] = np.nan
+    if source == SPOTIFY:
+        kept.loc[concerned, "spotify_at"] = pd.NaT
+    remains = np.fromiter(map(len, left), np.int64, len(left)) > 0
+    return _merged(kept[remains], reported, source, durations or {}, concerned[remains])
+
+
+def supplement(
+    stored: pd.DataFrame,
+    reported: pd.DataFrame,
+    *,
+    source: str,
+    durations: Mapping[str, int] | None = None,
+) -> pd.DataFrame:
+    """Merge what a source reports into a stored history, and withdraw nothing.
+
+    A report that is there already changes nothing. Arguments and result are those of `unify`.
+    """
+    stored = _without_duplicates(typed(stored))
+    return _merged(stored, reported, source, durations or {}, np.zeros(len(stored), np.bool_))
+
+
+def _without_duplicates(stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored plays without streams that were joined with a scrobble of another month.
+
+    Such a play moves from one file to another, and a write that was cut off in between leaves it
+    in both.
+    """
+    lastfm, export = reported_by(stored, LASTFM), reported_by(stored, EXPORT)
+    joined, alone = stored[lastfm & export], stored[export & ~lastfm]
+    if joined.empty or alone.empty:
+        return stored.reset_index(drop=True)
+    _, doubled = matching_reports(joined, alone, source=EXPORT, lengths={})
+    return stored.drop(index=alone.index[doubled]).reset_index(drop=True)
+
+
+def _merged(
+    others: pd.DataFrame,
+    reported: pd.DataFrame,
+    source: str,
+    durations: Mapping[str, int],
+    withdrawn: Bools,
+) -> pd.DataFrame:
+    """Join reports with the other rows, and Spotify's reports with the result.
+
+    Spotify's times say the least, so its plays are matched last, each time anew: another source
+    may have brought the start or the length that was missing.
+    """
+    reported = typed(reported).reset_index(drop=True)
+    lengths = {**_lengths(others), **_lengths(reported), **durations}
+    others, withdrawn, recent = _without_spotify(others, withdrawn)
+    if source == SPOTIFY:
+        recent = pd.concat([recent[~_identical(recent, reported)], reported], ignore_index=True)
+    else:
+        others = _joined(others, reported, source, lengths, withdrawn)
+    whole = typed(_joined(others, recent, SPOTIFY, lengths))
+    # An id that Spotify's report had brought to a play that it turned out not to be of.
+    knows_id = reported_by(whole, SPOTIFY) | reported_by(whole, EXPORT)
+    whole["spotify_id"] = whole["spotify_id"].where(knows_id)
+    return with_ordinals(whole)
+
+
+def _without_spotify(
+    plays: pd.DataFrame, withdrawn: Bools
+) -> tuple[pd.DataFrame, Bools, pd.DataFrame]:
+    """Return the others' plays, which of them are withdrawn, and Spotify's own reports.
+
+    Rows of before `spotify_at` was kept stay as they are, but for those that only Spotify saw.
+    """
+    seen = reported_by(plays, SPOTIFY)
+    alone = seen & (plays["sources"].map(len) == 1).to_numpy(np.bool_)
+    at = plays["spotify_at"].where(plays["spotify_at"].notna(), plays["played_at"].where(alone))
+    told = seen & at.notna().to_numpy(np.bool_)
+    recent = plays[told].assign(played_at=at[told], spotify_at=at[told])
+    recent[[*_EXPORTED, *_FROM_LASTFM]] = None
+    recent["sources"] = [[SPOTIFY]] * len(recent)
+    others = plays.copy()
+    left = [
+        [name for name in names if name != SPOTIFY or not apart]
+        for names, apart in zip(plays["sources"], told, strict=True)
+    ]
+    others["sources"] = pd.Series(left, index=plays.index, dtype=object)
+    others.loc[told, ["isrc", "duration_ms", "spotify_at"]] = None
+    others = others[~alone]
+    return typed(others), withdrawn[~alone], typed(recent)
+
+
+def _identical(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
+    """Return which of Spotify's reports in one frame are also in the other."""
+    return np.asarray(one["spotify_at"].isin(two["spotify_at"]), np.bool_)
+
+
+def _lengths(plays: pd.DataFrame) -> dict[str, int]:
+    """Return track lengths in milliseconds by key: Spotify's, or of streams played to their end."""
+    ended = plays["ms_played"].where(plays["reason_end"] == "trackdone")
+    length = plays["duration_ms"].where(plays["duration_ms"].notna(), ended)
+    longest = length.groupby(plays["track_key"]).max().dropna()
+    return {str(key): int(length) for key, length in longest.items()}
+
+
+def _joined(
+    others: pd.DataFrame,
+    reported: pd.DataFrame,
+    source: str,
+    lengths: Mapping[str, int],
+    withdrawn: Bools | None = None,
+) -> pd.DataFrame:
+    """Return the other rows and the reported ones, with reports of one play joined to one row."""
+    if others.empty or reported.empty:
+        return pd.concat([others, reported], ignore_index=True)
+    others = others.reset_index(drop=True)
+    reported = reported.reset_index(drop=True)
+    open_to = np.arange(len(others))
+    if source == LASTFM:
+        # Last.fm's rows outside of the span are other plays.
+        open_to = np.flatnonzero(~reported_by(others, LASTFM))
+    left, right = matching_reports(others.iloc[open_to], reported, source=source, lengths=lengths)
+    left = open_to[left]
+    if withdrawn is not None and source == LASTFM:
+        more = _renamed(others, reported, withdrawn, left, right)
+        left, right = np.concatenate([left, more[0]]), np.concatenate([right, more[1]])
+    parts = [others.drop(index=pd.Index(left)), reported.drop(index=pd.Index(right))]
+    if len(left):
+        parts.append(_join(others.iloc[left], reported.iloc[right], source))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _renamed(
+    others: pd.DataFrame, reported: pd.DataFrame, withdrawn: Bools, left: Longs, right: Longs
+) -> tuple[Longs, Longs]:
+    """Return pairs of a withdrawn scrobble and a new one in the same second: it was edited."""
+    old = others.loc[withdrawn, ["played_at"]].reset_index(names="left")
+    new = reported[["played_at"]].reset_index(names="right")
+    old = old[~old["left"].isin(left)].drop_duplicates("played_at")
+    new = new[~new["right"].isin(right)].drop_duplicates("played_at")
+    both = old.merge(new, on="played_at")
+    return both["left"].to_numpy(np.int64), both["right"].to_numpy(np.int64)
+
+
+def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return one row for each pair of rows, each column from the source that takes precedence."""
+    others, reported = others.reset_index(drop=True), reported.reset_index(drop=True)
+    again = reported_by(others, EXPORT) & (source == EXPORT)
+    # A report of the shorter export gives way to the same one of the extended export.
+    finer = again & is_coarse(others) & ~is_coarse(reported)
+    names = _better(others, source, _NAMES) & ~again
+    columns = {name: _filled(others[name], reported[name], names) for name in COLUMNS}
+    times = (_better(others, source, _TIMES) & ~again) | (finer & ~reported_by(others, LASTFM))
+    columns["played_at"] = _filled(others["played_at"], reported["played_at"], times)
+    ids = (_better(others, source, _IDS) & ~again) | (finer & ~reported_by(others, SPOTIFY))
+    columns["spotify_id"] = _filled(others["spotify_id"], reported["spotify_id"], ids)
+    for name in _EXPORTED:
+        columns[name] = _filled(others[name], reported[name], finer)
+    united = [sorted({*names, source}) for names in others["sources"]]
+    columns["sources"] = pd.Series(united, index=others.index, dtype=object)
+    return pd.DataFrame(columns, columns=COLUMNS)
+
+
+def _better(others: pd.DataFrame, source: str, order: tuple[str, ...]) -> Bools:
+    """Return where the source takes precedence over all that the row has."""
+    better = np.ones(len(others), np.bool_)
+    for name in order[: order.index(source) + 1]:
+        better &= ~reported_by(others, name)
+    return better
+
+
+def _filled(other: pd.Series, reported: pd.Series, first: Bools) -> pd.Series:
+    """Return the reported values where `first`, else the others'; fill gaps from the other side."""
+    lead, support = other.mask(first, reported), reported.mask(first, other)
+    return lead.where(lead.notna(), support)

@@ -1,0 +1,99 @@
+"""Background processes that are stopped without leaving child processes behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from smallhours.private_files import UMASK, make_private_folder, private_opener
+
+_STOP_S = 20.0
+
+
+class ProcessStopped(Exception):
+    """A background process ended unexpectedly."""
+
+    def __init__(self, part: "ManagedProcess") -> None:
+        super().__init__(
+            f"{part.name} ended with code {part.process.returncode}; its log is {part.log}"
+        )
+        self.part = part
+
+
+class ManagedProcess:
+    """A background process in a session of its own, which Ctrl+C in the terminal does not reach.
+
+    Args:
+        name: Display name.
+        command: The program and its arguments.
+        env: Its complete environment.
+        log: File for its output.
+        cwd: Its working directory.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path, cwd: Path
+    ) -> None:
+        self.name = name
+        self.log = log
+        make_private_folder(log.parent)
+        with open(log, "ab", opener=private_opener) as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own commands
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                umask=UMASK,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Return whether the process is running."""
+        return self.process.poll() is None
+
+    def check(self) -> None:
+        """Check that the process is running.
+
+        Raises:
+            ProcessStopped: when it is not.
+        """
+        if not self.running:
+            raise ProcessStopped(self)
+
+
+def stop_all(processes: Iterable[ManagedProcess]) -> None:
+    """Stop processes with SIGTERM, all at once; kill those that still run after 20 s."""
+    processes = list(processes)
+    for part in processes:
+        if part.running:
+            part.process.terminate()
+    until = time.monotonic() + _STOP_S
+    for part in processes:
+        try:
+            part.process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            part.process.kill()
+            part.process.wait()
+        # The process leads a session of its own: all others in it are its descendants.
+        try:
+            os.killpg(part.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports of 127.0.0.1 that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,102 @@
+"""A playlist's name, its description, and the marker in it by which we recognise it as ours."""
+
+import datetime as dt
+import html
+from collections.abc import Sequence
+
+# Spotify shows the description in one line of plain text and refuses longer ones.
+MAX_DESCRIPTION_LENGTH = 300
+MAX_NAME_LENGTH = 100
+ARTISTS_NAMED = 4
+MOODS_NAMED = 3
+REASONS_NAMED = 3
+
+
+def marker(listener: str, intent: str) -> str:
+    """Return the text in a description that marks a playlist as ours.
+
+    >>> marker("default", "main")
+    '[smallhours:default:main]'
+    """
+    return f"[smallhours:{listener}:{intent}]"
+
+
+def has_marker(description: str | None, mark: str) -> bool:
+    """Return whether a description, as Spotify gives it back, holds our marker."""
+    return mark in html.unescape(description or "")
+
+
+def playlist_name(template: str, *, night: dt.date, listener: str) -> str:
+    """Return a playlist's name: the template with night, weekday and listener filled in.
+
+    >>> call("For {weekday}", night=dt.date(2026, 11, 2), listener="ada")
+    'For Monday'
+    """
+    name = template
+    for word, value in (
+        ("{night}", night.isoformat()),
+        ("{weekday}", f"{night:%A}"),
+        ("{listener}", listener),
+    ):
+        name = name.replace(word, value)
+    return name[:MAX_NAME_LENGTH]
+
+
+def describe_list(
+    night: dt.date,
+    artists: Sequence[str],
+    mark: str,
+    *,
+    common_tags: Sequence[str] = (),
+    nearby_artists: Sequence[str] = (),
+) -> str:
+    """Return the description of one night's list: its date, tags, related artists, and the marker.
+
+    What does not fit is left out, the names of the artists first, the marker never.
+
+    >>> describe(dt.date(2026, 11, 2), ["Ride", "Lush", "Ride"], "[smallhours:default:main]",
+    ...          moods=["shoegaze", "dreamy"], because=["Slowdive"])
+    'The night of 2 November 2026: shoegaze and dreamy, close to Slowdive; 3 tracks by Ride and \
+Lush. Made by Smallhours. [smallhours:default:main]'
+
+    Args:
+        night: The night.
+        artists: The artist of each track, in order.
+        mark: The marker.
+        common_tags: What the tracks have in common, the most telling first.
+        nearby_artists: The listener's own artists near most of the tracks, the strongest first.
+    """
+    names = list(dict.fromkeys(filter(None, map(_plain, artists))))
+    feelings = list(filter(None, map(_plain, common_tags)))[:MOODS_NAMED]
+    near = list(filter(None, map(_plain, nearby_artists)))[:REASONS_NAMED]
+    count = f"{len(artists)} {'track' if len(artists) == 1 else 'tracks'}"
+    attempts = [(named, feelings, near) for named in range(min(ARTISTS_NAMED, len(names)), -1, -1)]
+    attempts += [(0, feelings, []), (0, [], [])]
+    for named, moods_told, near_told in attempts:
+        who = f"{count} by {_listed(names, named)}" if named else count
+        close = f"close to {_all_of(near_told)}" if near_told else ""
+        leading = ", ".join(part for part in (_all_of(moods_told), close) if part)
+        told = f"{leading}; {who}" if leading else who
+        text = f"The night of {night.day} {night:%B %Y}: {told}. Made by Smallhours. {mark}"
+        if len(text) <= MAX_DESCRIPTION_LENGTH:
+            return text
+    return f"Made by Smallhours. {mark}"
+
+
+def _listed(names: Sequence[str], named: int) -> str:
+    rest = len(names) - named
+    shown = list(names[:named])
+    if rest:
+        shown.append("one other" if rest == 1 else f"{rest} others")
+    return _all_of(shown)
+
+
+def _all_of(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plain(name: str) -> str:
+    """Return a name without characters that Spotify would escape or read as markup."""
+    return " ".join(name.replace("<", "").replace(">", "").replace("[", "(").split())

@@ -1,0 +1,172 @@
+"""Tonight's list as it should stand in a playlist, and the check that it is fit to be written."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import METRICS, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.nights import Night
+from smallhours.playlist.ledger import MAIN
+from smallhours.playlist.plan import PlannedTrack
+from smallhours.playlist_settings import PlaylistSettings
+
+# The metric: the share of newly liked tracks that were among the candidates.
+RECALL = "candidate_recall"
+# Below this recall, the candidates have nothing to do with the listener's taste.
+MIN_RECALL = 0.01
+RECALL_STANDS_DAYS = 30
+# Below this share found on Spotify, something is wrong with all ids rather than with single tracks.
+MIN_FOUND_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class TargetList:
+    """One playlist's list of one night.
+
+    Attributes:
+        wanted: The tracks that are on Spotify, in order.
+        chosen: How many were chosen in all.
+        scores: The scores of the tracks in `wanted`.
+        seeds: Keys of what brought the tracks in `wanted`, each track's strongest first.
+    """
+
+    wanted: tuple[PlannedTrack, ...]
+    chosen: int
+    scores: tuple[float, ...]
+    seeds: tuple[tuple[str, ...], ...]
+
+
+def read_target_list(lake: Lake, listener: str, night: Night, intent: str = MAIN) -> TargetList:
+    """Return what was chosen for a night.
+
+    Raises:
+        NotEnoughData: nothing was chosen for this night, in any playlist.
+    """
+    rows = lake.frame(
+        RECOMMENDATIONS,
+        columns=[
+            "intent", "track_key", "artist", "title", "position", "reason", "score", "seeds",
+        ],
+        where={"listener": listener, "night": night.date.isoformat()},
+    )  # fmt: skip
+    if rows.empty:
+        raise NotEnoughData(
+            f"No tracks were chosen for the night of {night.date}.",
+            remedy="Run rank_candidates and resolve_tracks for this night first.",
+        )
+    rows = rows[rows["intent"] == intent]
+    chosen = rows[rows["position"].notna()].sort_values("position")
+    prefixes = sorted({prefix_of(artist_key_in(key)) for key in chosen["track_key"]})
+    known = lake.frame(TRACKS, columns=["track_key", "spotify_id"], where={"prefix": prefixes})
+    found = chosen.merge(known.dropna(), on="track_key").drop_duplicates("spotify_id")
+    wanted = tuple(
+        PlannedTrack(key, f"spotify:track:{spotify_id}", artist, title, reason)
+        for key, spotify_id, artist, title, reason in zip(
+            *(found[name] for name in ("track_key", "spotify_id", "artist", "title", "reason")),
+            strict=True,
+        )
+    )
+    return TargetList(
+        wanted,
+        chosen=len(chosen),
+        scores=tuple(found["score"].astype(float)),
+        seeds=tuple(tuple(seeds) for seeds in found["seeds"]),
+    )
+
+
+def known_tracks(lake: Lake, listener: str) -> frozenset[str]:
+    """Return the keys of all tracks that the listener has played."""
+    column = lake.read(PLAYS, columns=["track_key"], where={"listener": listener})["track_key"]
+    return frozenset(column.unique().to_pylist())
+
+
+def candidate_recall(lake: Lake, listener: str, night: dt.date) -> float | None:
+    """Return the newest recall of the candidates, at most a month old; None without one."""
+    since = night - dt.timedelta(days=RECALL_STANDS_DAYS)
+    months = sorted({f"{day:%Y-%m}" for day in (since, night)})
+    rows = lake.frame(METRICS, where={"month": months})
+    rows = rows[(rows["listener"] == listener) & (rows["metric"] == RECALL)]
+    rows = rows[(rows["night"] >= since) & (rows["night"] <= night)].sort_values("night")
+    return None if rows.empty else float(rows["value"].iloc[-1])
+
+
+def degenerate_reason(
+    tonight: TargetList,
+    playlist_settings: PlaylistSettings,
+    *,
+    known: frozenset[str] = frozenset(),
+    recall: float | None = None,
+) -> str:
+    """Return why a list is not fit to replace yesterday's, with the numbers; empty if it is fit.
+
+    Args:
+        tonight: The list.
+        playlist_settings: For its length, and whether it is of music that the listener knows.
+        known: Tracks that the listener has played.
+        recall: As `candidate_recall` gives it.
+    """
+    tests = (
+        _too_short(tonight, playlist_settings.shortest),
+        _unresolved(tonight),
+        _low_recall(recall),
+        _one_artist(tonight.wanted),
+        _all_known(tonight.wanted, known) if playlist_settings.not_played_days is None else "",
+        _all_equal(tonight.scores),
+    )
+    return next((problem for problem in tests if problem), "")
+
+
+def _too_short(tonight: TargetList, shortest: int) -> str:
+    count = len(tonight.wanted)
+    if count >= shortest:
+        return ""
+    return (
+        f"Tonight's list has {count} tracks (of {tonight.chosen} chosen, the others were not found "
+        f"on Spotify); the shortest allowed is {shortest}."
+    )
+
+
+def _unresolved(tonight: TargetList) -> str:
+    found = len(tonight.wanted)
+    if found >= MIN_FOUND_SHARE * tonight.chosen:
+        return ""
+    return (
+        f"Only {found} of the {tonight.chosen} tracks of tonight's list were found on Spotify; "
+        f"fewer than {MIN_FOUND_SHARE:.0%} is more than bad luck."
+    )
+
+
+def _low_recall(recall: float | None) -> str:
+    if recall is None or recall >= MIN_RECALL:
+        return ""
+    return (
+        f"The candidates held {recall:.1%} of what the listener came to like; below "
+        f"{MIN_RECALL:.0%} they have nothing to do with them."
+    )
+
+
+def _one_artist(wanted: Sequence[PlannedTrack]) -> str:
+    if len(wanted) < 2 or len({pick.artist for pick in wanted}) > 1:
+        return ""
+    return f"All {len(wanted)} tracks of tonight's list are by {wanted[0].artist}."
+
+
+def _all_known(wanted: Sequence[PlannedTrack], known: frozenset[str]) -> str:
+    if not wanted or not all(pick.track_key in known for pick in wanted):
+        return ""
+    return f"All {len(wanted)} tracks of tonight's list are ones that the listener has played."
+
+
+def _all_equal(scores: Sequence[float]) -> str:
+    values = pd.Series(scores, dtype=float).dropna().unique()
+    if len(scores) < 2 or len(values) != 1:
+        return ""
+    return (
+        f"All {len(scores)} tracks of tonight's list have the same score, {values[0]:.3f}: the "
+        "ranking told none from another."
+    )

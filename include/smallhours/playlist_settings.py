@@ -1,0 +1,208 @@
+"""Settings of the listener's playlist and of further playlists (intents).
+
+They are the sections `[listeners.<name>.playlist]` and `[listeners.<name>.intents.<key>]` of
+`smallhours.toml`. The package `playlist` applies them.
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+# The intent of the playlist that every listener has.
+MAIN = "main"
+
+
+class SettingsSection(BaseModel):
+    """A section of the settings file: every key is known, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Dial = Annotated[float, Field(ge=-1, le=1)]
+Arc = Literal["none", "rise", "fall", "wave"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+AudioFeature = Literal[
+    "danceability",
+    "acousticness",
+    "energy",
+    "valence",
+    "instrumentalness",
+    "speechiness",
+    "liveness",
+    "loudness",
+    "tempo",
+]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"the lower end ({ends[0]:g}) is above the upper one ({ends[1]:g})")
+    return ends
+
+
+def _artist_and_title(text: str) -> str:
+    if not re.search(r"\S\s+[-–]\s+\S", text):
+        raise ValueError(f"{text!r} is not of the form `Artist - Title`")
+    return text
+
+
+Span = Annotated[tuple[float, float], AfterValidator(_rising)]
+ArtistAndTitle = Annotated[str, AfterValidator(_artist_and_title)]
+
+
+class PlaylistSettings(SettingsSection):
+    """The settings of a listener's playlist."""
+
+    name: str = Field("Smallhours", min_length=1, max_length=100)
+    size: int = Field(30, ge=1, le=500, description="Tracks in the playlist.")
+    shortest: int = Field(10, ge=1, le=500, description="A shorter list leaves yesterday's be.")
+    artist_cap: int = Field(2, ge=1, description="Tracks by one artist, at most.")
+    album_cap: int = Field(1, ge=1, description="Tracks of one album, at most, where it is known.")
+    seed_cap: int = Field(
+        4, ge=1, description="Picks that one artist or tag of the listener's may lead to."
+    )
+    exploration: Share = Field(0.1, description="Share of slots given to less certain picks.")
+    diversity: Share = Field(0.3, description="How much a pick has to differ from the others.")
+    calibration: Share = Field(
+        0.3, description="How closely the mix of tags follows the last 90 days."
+    )
+    familiarity: Dial = Field(
+        0.0, description="-1: only artists never heard; 1: only artists that are known."
+    )
+    popularity: Dial = Field(0.0, description="-1: the least known tracks; 1: the best known.")
+    arc: Arc = Field("none", description="How the energy moves from the first track to the last.")
+    not_again_nights: int = Field(30, ge=0, description="Nights before a pick may come back.")
+    not_played_days: int | None = Field(
+        None, ge=1, description="What was not heard for so long may come; null: never heard at all."
+    )
+    blocked_artists: tuple[str, ...] = ()
+    blocked_tracks: tuple[ArtistAndTitle, ...] = ()
+    blocked_tags: tuple[str, ...] = ()
+    explicit: bool = Field(True, description="Whether tracks that are marked so may come.")
+
+    @model_validator(mode="after")
+    def _can_be_filled(self) -> Self:
+        if self.shortest > self.size:
+            raise ValueError(f"`shortest` ({self.shortest}) is more than `size` ({self.size})")
+        return self
+
+
+class IntentSettings(SettingsSection):
+    """The settings of a further playlist; those that are None are as in the main playlist."""
+
+    name: str = Field("Smallhours: {intent}", min_length=1, max_length=100)
+    size: int | None = Field(None, ge=1, le=500)
+    shortest: int | None = Field(None, ge=1, le=500)
+    artist_cap: int | None = Field(None, ge=1)
+    album_cap: int | None = Field(None, ge=1)
+    seed_cap: int | None = Field(None, ge=1)
+    exploration: Share | None = None
+    diversity: Share | None = None
+    calibration: Share | None = None
+    familiarity: Dial | None = None
+    popularity: Dial | None = None
+    arc: Arc | None = None
+    not_again_nights: int | None = Field(None, ge=0)
+    not_played_days: int | None = Field(None, ge=1)
+    blocked_artists: tuple[str, ...] | None = None
+    blocked_tracks: tuple[ArtistAndTitle, ...] | None = None
+    blocked_tags: tuple[str, ...] | None = None
+    explicit: bool | None = None
+
+    def playlist_settings(self, key: str, main: PlaylistSettings) -> PlaylistSettings:
+        """Return the main playlist's settings with those of this playlist in their place.
+
+        All that is blocked in the main playlist is blocked here, too.
+
+        What is blocked in the main playlist is blocked here, too.
+        """
+        own = {
+            name: value
+            for name in PlaylistSettings.model_fields
+            if (value := getattr(self, name)) is not None
+        }
+        own["name"] = self.name.replace("{intent}", re.sub(r"[-_]+", " ", key).capitalize())
+        for blocked in ("blocked_artists", "blocked_tracks", "blocked_tags"):
+            own[blocked] = (*getattr(main, blocked), *own.get(blocked, ()))
+        if "size" in own and "shortest" not in own:
+            own["shortest"] = min(main.shortest, own["size"])
+        return PlaylistSettings.model_validate({**main.model_dump(), **own})
+
+
+class MoodIntent(IntentSettings):
+    """Tracks that sound a certain way, by measured or predicted audio features."""
+
+    kind: Literal["mood"]
+    sound: dict[AudioFeature, Span] = Field(min_length=1, description="From and to, by feature.")
+
+
+class TimeOfDayIntent(IntentSettings):
+    """Tracks that go with what the listener plays at certain hours."""
+
+    kind: Literal["time_of_day"]
+    hours: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = Field(
+        description="From and until, in the listener's time zone; 22 to 4 goes past midnight."
+    )
+    days: tuple[Weekday, ...] = Field((), description="On which days; none: on all.")
+
+
+class ForgottenIntent(IntentSettings):
+    """Tracks that the listener often played long ago, and has not played since."""
+
+    kind: Literal["forgotten"]
+    exploration: Share | None = 0.0
+    not_played_days: int | None = Field(180, ge=1)
+    least_plays: int = Field(5, ge=1, description="What was played less was no favourite.")
+
+
+class DeepCutsIntent(IntentSettings):
+    """Lesser-known tracks of the artists that the listener loves, never heard."""
+
+    kind: Literal["deep_cuts"]
+
+
+class NewReleasesIntent(IntentSettings):
+    """Recent releases that are close to what the listener plays."""
+
+    kind: Literal["new_releases"]
+    within_days: int = Field(60, ge=1, description="How new.")
+
+
+class TagsIntent(IntentSettings):
+    """Tracks of certain tags."""
+
+    kind: Literal["tags"]
+    tags: tuple[str, ...] = Field(min_length=1)
+
+
+Intent = Annotated[
+    MoodIntent
+    | TimeOfDayIntent
+    | ForgottenIntent
+    | DeepCutsIntent
+    | NewReleasesIntent
+    | TagsIntent,
+    Field(discriminator="kind"),
+]
+
+
+def _not_main(name: str) -> str:
+    if name == "main":
+        raise ValueError("`main` is the playlist itself; choose another name")
+    return name
+
+
+IntentName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$"),
+    AfterValidator(_not_main),
+]

@@ -1,0 +1,139 @@
+"""Training rows of the audio model: tracks with tags and measured audio features."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smallhours.catalog.features import PREDICTED, SOURCE_PRECEDENCE, features_by_track
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
+from smallhours.training.tags import Counts, load_tags
+
+Floats = npt.NDArray[np.float64]
+
+# Predicted only where tags predict them well enough.
+OTHER_FEATURES = FEATURES[len(PREDICTED_FEATURES) :]
+# Values outside of these ranges are errors of the source (a tempo of 0 means "none found").
+PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "loudness": (-60.0, 6.0),
+        "tempo": (20.0, 300.0),
+        "key": (0.0, 11.0),
+        "mode": (0.0, 1.0),
+        "duration_ms": (5_000.0, 7_200_000.0),
+    }
+)
+
+
+@dataclass(frozen=True)
+class AudioRows:
+    """Tracks with their tags and their measured features.
+
+    Attributes:
+        track_keys: (n,), sorted.
+        own: (n,) name of a tag -> count, of the track itself.
+        artist: (n,) the same of its artist.
+        targets: (n, 5), in the order of PREDICTED_FEATURES, each 0-1.
+        others: (n, 7), in the order of OTHER_FEATURES and their own units; NaN where unknown.
+        untagged: Number of further tracks that were measured but have no tag.
+        incomplete: Number of further tracks with only some of the five features.
+        sources: Source -> number of rows whose first feature it gave.
+    """
+
+    track_keys: Sequence[str]
+    own: Sequence[Counts]
+    artist: Sequence[Counts]
+    targets: Floats
+    others: Floats
+    untagged: int = 0
+    incomplete: int = 0
+    sources: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.track_keys)
+
+    @cached_property
+    def artist_keys(self) -> list[str]:
+        """(n,) the artist of each track."""
+        return [artist_key_in(key) for key in self.track_keys]
+
+    @cached_property
+    def artists(self) -> int:
+        """The number of distinct artists."""
+        return len(set(self.artist_keys))
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that a model could learn here; equal rows have equal ones."""
+        seen = hashlib.blake2b(digest_size=8)
+        tags = [self.track_keys, self.own, self.artist]
+        seen.update(json.dumps(tags, sort_keys=True, default=list).encode())
+        seen.update(self.targets.tobytes())
+        seen.update(self.others.tobytes())
+        return seen.hexdigest()
+
+    def subset(self, track_keys: "set[str]") -> "AudioRows":
+        """Return the rows of some tracks."""
+        at = [row for row, key in enumerate(self.track_keys) if key in track_keys]
+        return AudioRows(
+            [self.track_keys[row] for row in at],
+            [self.own[row] for row in at],
+            [self.artist[row] for row in at],
+            self.targets[at],
+            self.others[at],
+        )
+
+
+def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
+    """Read the tracks to learn from.
+
+    Args:
+        lake: The lake.
+        sources: Allowed sources of features; the first one with a value is used.
+    """
+    order = list(sources)
+    rows = features_by_track(_features(lake), order)
+    whole = rows.dropna(subset=list(PREDICTED_FEATURES))
+    tags = load_tags(lake, whole.index, normalised=True)
+    keys = [key for key in whole.index if tags.of(key)]
+    counts = rows["source"].reindex(keys).value_counts()
+    return AudioRows(
+        track_keys=keys,
+        own=[tags.own.get(key, {}) for key in keys],
+        artist=[tags.artist.get(artist_key_in(key), {}) for key in keys],
+        targets=whole.loc[keys, list(PREDICTED_FEATURES)].to_numpy(dtype=np.float64),
+        others=_plausible(whole.loc[keys, list(OTHER_FEATURES)]),
+        untagged=len(whole) - len(keys),
+        incomplete=int(rows[list(PREDICTED_FEATURES)].notna().any(axis=1).sum()) - len(whole),
+        sources={source: int(counts.get(source, 0)) for source in order},
+    )
+
+
+def measured_by_anyone(lake: Lake) -> pd.DataFrame:
+    """Return which features any source measured, also those that may not be learned from.
+
+    Returns:
+        Flags by track key, a column for each of FEATURES.
+    """
+    asked = [source for source in SOURCE_PRECEDENCE if source != PREDICTED]
+    return features_by_track(_features(lake), asked)[list(FEATURES)].notna()
+
+
+def _features(lake: Lake) -> pd.DataFrame:
+    return lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
+
+
+def _plausible(others: pd.DataFrame) -> Floats:
+    kept = [
+        others[name].where(others[name].between(*PLAUSIBLE.get(name, (0.0, 1.0))))
+        for name in OTHER_FEATURES
+    ]
+    return np.stack([column.to_numpy(dtype=np.float64) for column in kept], axis=1)

@@ -1,0 +1,298 @@
+"""Learning of a listener's ranking weights, and the comparison with the default.
+
+Weights are learned from lists of the past that end before two held-out months, and both they and
+the default rank the candidates of those months. An adopted track is worth 1 / log2(1 + rank), as
+in NDCG. Weights are also learned from our own past lists: each week is ranked by weights that were
+learned before it, and a welcome pick is worth the share of the week's unwelcome ones that it is
+ranked above. Learned weights go into use only when they earn more by whichever of the two there is
+enough data for, and are then fitted again with the held-out data.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.nights import Night
+from smallhours.training.evaluation.folds import Fold, weekly_folds
+from smallhours.training.evaluation.gate import GateDecision, decide_promotion
+from smallhours.training.evaluation.ranking_metrics import ndcg_at
+from smallhours.training.ranking.ablation import Ablation, ablate
+from smallhours.training.ranking.columns import Floats, columns_of
+from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Fusion
+from smallhours.training.ranking.impressions import PICK_WEIGHT, ImpressionWeek, impression_weeks
+from smallhours.training.ranking.listwise import (
+    StackedLists,
+    TrainingList,
+    fit_weights,
+    influence_of,
+    sample_list,
+)
+from smallhours.training.ranking.past_lists import (
+    LEARNED_SIGNALS,
+    PastList,
+    PastTables,
+    hidden_list,
+    week_list,
+)
+
+HIDDEN_LISTS, MONTHS, HELD_OUT_MONTHS = 4, 4, 2
+WEEKS = 4
+TOP = 50
+# With fewer adoptions in the held-out months, nothing is decided.
+MIN_ADOPTIONS = 20
+# With fewer artists, differences between signals are chance.
+MIN_ARTISTS = 5
+_NONE = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []]))
+
+
+@dataclass(frozen=True)
+class WeightLearningResult:
+    """The result of a night's learning.
+
+    Attributes:
+        fusion: The weights for use: learned ones, or the default.
+        verdict: The gate's decision; None when nothing could be compared.
+        by_picks: The decision on our own lists alone; None likewise.
+        lists: Number of past lists that were learned from.
+        picks: Number of welcome picks.
+        artists: Number of different artists of those picks and the adopted tracks.
+        adoptions: Number of adoptions in the held-out months, among the candidates.
+        missed: Number of adoptions in the held-out months that were not among the candidates.
+        ndcg: Mean NDCG@50 over the held-out months: of the learned weights, of the default.
+        parts: The ablation on these months; None where there were too few adoptions.
+    """
+
+    fusion: Fusion
+    verdict: GateDecision | None
+    by_picks: GateDecision | None
+    lists: int
+    picks: int
+    artists: int
+    adoptions: int
+    missed: int
+    ndcg: tuple[float, float]
+    parts: Ablation | None = None
+
+
+def learn_weights(
+    past_tables: PastTables, listener: str, *, night: Night, propensities: pd.Series | None = None
+) -> WeightLearningResult:
+    """Learn weights, and compare them on the last two months and on our own lists.
+
+    Args:
+        past_tables: The listener's history and the catalog.
+        listener: The listener's name.
+        night: Tonight.
+        propensities: Propensities of explored picks: the result of `read_propensities`.
+
+    Raises:
+        NotEnoughData: when hardly anything was adopted that can be learned from.
+    """
+    rng = night.rng(listener, "ranking")
+    held_out = weekly_folds(night.as_of, HELD_OUT_MONTHS, step_weeks=WEEKS)
+    until = held_out[0].cut
+    months = _folds_with_history(past_tables, weekly_folds(until, MONTHS, step_weeks=WEEKS))
+    earlier = [
+        *(
+            hidden_list(past_tables, until, rng)
+            for _ in range(HIDDEN_LISTS if _first_activity(past_tables) < until else 0)
+        ),
+        *(week_list(past_tables, fold, rng) for fold in months),
+    ]
+    taught = [each for each in earlier if each.adopted.any()]
+    shown = impression_weeks(
+        past_tables,
+        _NONE if propensities is None else propensities,
+        night.rng(listener, "shown"),
+        night=night,
+    )
+    artists = _artists(taught, shown)
+    if artists < MIN_ARTISTS:
+        raise NotEnoughData(
+            f"{listener} adopted tracks of {artists} artists among the candidates of the past; "
+            f"{MIN_ARTISTS} are the least to learn from.",
+            remedy="The default weights rank until there is more; more listening and more "
+            "nights of refresh_catalog bring it.",
+        )
+    training_lists = [_sampled(each, rng) for each in taught]
+    learned = _fit(training_lists, _artists(taught))
+    weeks = [
+        week_list(past_tables, fold, rng) for fold in _folds_with_history(past_tables, held_out)
+    ]
+    held = [each for each in weeks if each.adopted.any()]
+    by_months = _compare_on_months(learned, held, night.rng(listener, "ranking gate"))
+    by_picks = _compare_on_picks(training_lists, taught, shown, night.rng(listener, "picks gate"))
+    verdict = _combined(by_months, by_picks)
+    # All figures are of weights that have not seen the held-out months yet.
+    ndcg = _ndcg(learned, held), _ndcg(DEFAULT, held)
+    parts = None
+    if by_months is not None:
+        winner = learned if by_months.promote else DEFAULT
+        parts = ablate(winner, held, night.rng(listener, "ranking parts"))
+    fusion = DEFAULT
+    if verdict is not None and verdict.promote:
+        training_lists += [*(_sampled(each, rng) for each in held), *_pick_lists(shown)]
+        fusion = _fit(training_lists, _effective_artists([*taught, *held], shown))
+    return WeightLearningResult(
+        fusion,
+        verdict,
+        by_picks,
+        len(taught),
+        sum(int(each.welcome.sum()) for each in shown),
+        artists,
+        sum(int(each.adopted.sum()) for each in held),
+        sum(each.missed for each in weeks),
+        ndcg,
+        parts,
+    )
+
+
+def _first_activity(past_tables: PastTables) -> pd.Timestamp:
+    """Return the first known play or save of the listener; the year 2262 if there is none.
+
+    Nothing could have been recommended before.
+    """
+    past = past_tables.past
+    first = [
+        past.plays["played_at"].min(),
+        pd.to_datetime(past.library["added_at"], utc=True).min(),
+    ]
+    return min((at for at in first if not pd.isna(at)), default=pd.Timestamp.max.tz_localize("UTC"))
+
+
+def _folds_with_history(past_tables: PastTables, folds: Sequence[Fold]) -> list[Fold]:
+    """Return the folds before whose cuts something was known."""
+    began = _first_activity(past_tables)
+    return [fold for fold in folds if began < fold.cut]
+
+
+def _pick_lists(weeks: Sequence[ImpressionWeek]) -> list[TrainingList]:
+    return [one_list for each in weeks for one_list in each.training_lists()]
+
+
+def _fit(training_lists: Sequence[TrainingList], artists: float) -> Fusion:
+    if not training_lists:
+        return DEFAULT
+    share = influence_of(artists)
+    weights = fit_weights(
+        StackedLists.of(training_lists), DEFAULT.vector(LEARNED_SIGNALS), share=share
+    )
+    learned = Fusion.of(LEARNED_SIGNALS, weights, share=share)
+    return Fusion({**DEFAULT_WEIGHTS, **learned.weights}, share)
+
+
+def _sampled(past: PastList, rng: np.random.Generator) -> TrainingList:
+    columns = columns_of(past.signals, past.eligible)
+    return sample_list(columns, past.adopted, past.eligible, rng=rng)
+
+
+def _compare_on_months(
+    learned: Fusion, held: Sequence[PastList], rng: np.random.Generator
+) -> GateDecision | None:
+    """Compare the learned weights with the default; None with too few adoptions."""
+    if sum(int(each.adopted.sum()) for each in held) < MIN_ADOPTIONS:
+        return None
+    ours = np.concatenate([_discounted_gains(learned, each) for each in held])
+    theirs = np.concatenate([_discounted_gains(DEFAULT, each) for each in held])
+    artists = [artist_key_in(key) for each in held for key in each.signals.index[each.adopted]]
+    return decide_promotion(
+        ours,
+        theirs,
+        rng=rng,
+        tolerance=0.0,
+        clusters=np.array(artists),
+        min_units=MIN_ADOPTIONS,
+        figure_name="discounted gain",
+    )
+
+
+def _compare_on_picks(
+    training_lists: Sequence[TrainingList],
+    taught: Sequence[PastList],
+    weeks: Sequence[ImpressionWeek],
+    rng: np.random.Generator,
+) -> GateDecision | None:
+    """Compare on our own lists: each week but the first, by weights learned before it.
+
+    None with too few welcome picks in them.
+    """
+    judged = weeks[1:]
+    artists = [artist for each in judged for artist in each.artists]
+    if len(artists) < MIN_ADOPTIONS:
+        return None
+    before = [weeks[: at + 1] for at in range(len(judged))]
+    ours = [
+        week.win_rates(
+            _fit([*training_lists, *_pick_lists(known)], _effective_artists(taught, known))
+        )
+        for week, known in zip(judged, before, strict=True)
+    ]
+    return decide_promotion(
+        np.concatenate(ours),
+        np.concatenate([week.win_rates(DEFAULT) for week in judged]),
+        rng=rng,
+        tolerance=0.0,
+        clusters=np.array(artists),
+        min_units=MIN_ADOPTIONS,
+        figure_name="share of the unwelcome picks ranked below",
+    )
+
+
+def _effective_artists(lists: Sequence[PastList], weeks: Sequence[ImpressionWeek]) -> float:
+    """Return the number of adopted artists that past lists and our own lists count as together.
+
+    Of a week's picks, the smaller of the two groups, welcome and unwelcome, limits what can be
+    learned. Example: past lists with adoptions of 8 artists, and a week with 20 welcome and 5
+    unwelcome picks, count as 8 + 0.1 x min(20, 5) = 8.5 artists.
+    """
+    told = sum(min(int(each.welcome.sum()), int((~each.welcome).sum())) for each in weeks)
+    return _artists(lists) + PICK_WEIGHT * told
+
+
+def _combined(*verdicts: GateDecision | None) -> GateDecision | None:
+    """Return the decision against promotion, if there is one; else the one with more data."""
+    told = [each for each in verdicts if each is not None]
+    return min(told, key=lambda each: (each.promote, -each.n)) if told else None
+
+
+def _ranks(fusion: Fusion, past: PastList) -> npt.NDArray[np.intp]:
+    """Return the positions of all eligible tracks, best first; ties in key order."""
+    scores = fusion.score(past.signals, _eligible(past)).to_numpy()
+    order = np.argsort(-scores, kind="stable")
+    return order[past.eligible[order]]
+
+
+def _discounted_gains(fusion: Fusion, past: PastList) -> Floats:
+    """Return 1 / log2(1 + rank) of every adopted track, in key order."""
+    order = _ranks(fusion, past)
+    rank = np.empty(len(past.adopted))
+    rank[order] = np.arange(1, len(order) + 1)
+    gain: Floats = 1 / np.log2(1 + rank[past.adopted])
+    return gain
+
+
+def _ndcg(fusion: Fusion, held: Sequence[PastList]) -> float:
+    """Return the mean NDCG@50 over lists; NaN without any."""
+    found = [
+        ndcg_at(
+            list(past.signals.index[_ranks(fusion, past)[:TOP]]),
+            set(past.signals.index[past.adopted]),
+            TOP,
+        )
+        for past in held
+    ]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _eligible(past: PastList) -> "pd.Series[bool]":
+    return pd.Series(past.eligible, index=past.signals.index)
+
+
+def _artists(lists: Sequence[PastList], weeks: Sequence[ImpressionWeek] = ()) -> int:
+    adopted = {artist_key_in(key) for each in lists for key in each.signals.index[each.adopted]}
+    return len(adopted.union(*(each.artists for each in weeks)))

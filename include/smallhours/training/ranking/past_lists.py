@@ -1,0 +1,274 @@
+"""Lists of the past: past candidates with their signals, and which of them were adopted.
+
+Two kinds are learned from. *Weeks*: the candidates of a past day, made from the plays until then;
+adopted are those that the listener took up in the four weeks after. *Hidden artists*: some of the
+listener's artists are removed from their history, and the candidates are made from the rest;
+adopted are those artists' tracks. Weeks are what a ranking has to predict, and are few; hidden
+artists show which of this listener's music belongs together, and are many.
+
+The graph of similar tracks and artists, and the tags, are tonight's: their past states are not
+stored. Signals about our own lists - how new a track is to us, what we recommended lately - have
+no value in a past without lists; their weights stay the default's.
+"""
+
+import datetime as dt
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from smallhours.catalog.candidates import gather
+from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
+from smallhours.listening.inferred_skips import heard_out
+from smallhours.settings import Settings
+from smallhours.training.evaluation.folds import Fold, adopted, feedback_before, known_at
+from smallhours.training.ranking import signals
+from smallhours.training.ranking.centres import taste_centres
+from smallhours.training.ranking.columns import Flags
+from smallhours.training.ranking.fusion import (
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    NEAR_ARTISTS,
+    NEAR_TRACKS,
+    P_LIKE,
+    POPULARITY,
+    RECEPTION,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+)
+from smallhours.training.ranking.pick_response import graded_picks, reception, without_artists
+from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+
+LEARNED_SIGNALS = (
+    P_LIKE,
+    NEAR_TRACKS,
+    NEAR_ARTISTS,
+    SEED_SUPPORT,
+    TAG_AFFINITY,
+    ARTIST_AFFINITY,
+    AUDIO_FIT,
+    POPULARITY,
+    RECEPTION,
+)
+# Routes that count for each signal. Candidates that came by a tag are scored by their tags.
+TRACK_ROUTES = ("similar_track",)
+ARTIST_ROUTES = ("similar_artist", "known_artist")
+BACKGROUND = "background"
+HIDDEN_SHARE = 0.3
+ADOPTED_PLAYS = 2
+
+
+@dataclass(frozen=True)
+class PastList:
+    """One list of the past.
+
+    Attributes:
+        signals: Indexed by track key, the columns LEARNED.
+        eligible: (tracks,), False for tracks that the listener knew.
+        adopted: (tracks,), True for adopted tracks, all of them eligible.
+        missed: Number of adopted tracks that were not among the candidates.
+    """
+
+    signals: pd.DataFrame
+    eligible: Flags
+    adopted: Flags
+    missed: int
+
+
+@dataclass(frozen=True)
+class PastTables:
+    """The tables that lists of the past are made from.
+
+    Attributes:
+        past: The listener's history, and the tags.
+        similar: All of `similar`.
+        listeners: Last.fm listeners by track key.
+        features: Rows of `audio_features`.
+        vectors: Tags of the whole catalog and of the history.
+        settings: Limits of seeds, and weights of evidence.
+    """
+
+    past: ListeningHistory
+    similar: pd.DataFrame
+    listeners: pd.Series
+    features: pd.DataFrame
+    vectors: TagVectors
+    settings: Settings
+
+
+def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) -> PastTables:
+    """Read the tables that are needed beside the listener's history."""
+    columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
+    similar = lake.frame(SIMILAR, columns=columns)
+    tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
+    listeners = tracks.drop_duplicates("track_key").set_index("track_key")["listeners"]
+    columns = ["track_key", "source", "feature", "value", "low", "high"]
+    everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
+    return PastTables(
+        replace(past, plays=past.plays[heard_out(past.plays)]),
+        similar,
+        listeners,
+        lake.frame(AUDIO_FEATURES, columns=columns),
+        TagVectors.of(past.tags, everything),
+        settings,
+    )
+
+
+def week_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> PastList:
+    """Return the candidates of a past day, with what the listener adopted by themselves."""
+    past = past_tables.past
+    truth = adopted(past.plays, past.library, fold)
+    found = list_at(past_tables, fold.cut, truth, rng)
+    # Tracks that we recommended had a better chance to be adopted, by the weights of that time, so
+    # they are left out. `shown` learns from those.
+    ours = found.signals.index.isin(set(past.feedback["track_key"]))
+    return replace(found, eligible=found.eligible & ~ours, adopted=found.adopted & ~ours)
+
+
+def list_at(
+    past_tables: PastTables, cut: dt.datetime, truth: AbstractSet[str], rng: np.random.Generator
+) -> PastList:
+    """Return the candidates of a past day, with flags for those that are in `truth`."""
+    past = past_tables.past
+    before = replace(
+        past,
+        plays=past.plays[past.plays["played_at"] < cut],
+        library=_library_at(past.library, cut),
+    )
+    return _list(past_tables, before, cut, truth, frozenset(), rng)
+
+
+def hidden_list(past_tables: PastTables, cut: dt.datetime, rng: np.random.Generator) -> PastList:
+    """Return the candidates without some artists of the history, with flags for these artists."""
+    past = past_tables.past
+    plays = past.plays[past.plays["played_at"] < cut]
+    library = _library_at(past.library, cut)
+    artists = sorted({artist_key_in(key) for key in (*plays["track_key"], *library["track_key"])})
+    away = frozenset(
+        str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
+    )
+    counts = plays["track_key"].value_counts()
+    fond = library.loc[library["signal"].isin(["saved", "loved", "top"]), "track_key"]
+    liked = {*counts.index[counts >= ADOPTED_PLAYS], *fond}
+    truth = {key for key in liked if artist_key_in(key) in away}
+    left = replace(past, plays=_without(plays, away), library=_without(library, away))
+    return _list(past_tables, left, cut, truth, away, rng)
+
+
+def _list(
+    past_tables: PastTables,
+    past: ListeningHistory,
+    cut: dt.datetime,
+    truth: AbstractSet[str],
+    hidden: AbstractSet[str],
+    rng: np.random.Generator,
+) -> PastList:
+    votes, weights = _votes(past_tables, past, cut)
+    tracks = pd.Index(sorted(votes["track_key"].unique()))
+    known = known_at(past.plays, past.library, cut)
+    eligible = np.array([key not in known for key in tracks], dtype=bool)
+    found = np.array([key in truth for key in tracks], dtype=bool) & eligible
+    seen = untrained_signals(past_tables, votes, weights, tracks, rng)
+    seen[P_LIKE] = _p_like(past_tables, past, cut, hidden, tracks, rng)
+    picks = graded_picks(feedback_before(past.feedback, cut))
+    seen[RECEPTION] = reception(past_tables.vectors, without_artists(picks, hidden), tracks)
+    return PastList(seen[list(LEARNED_SIGNALS)], eligible, found, len(truth) - int(found.sum()))
+
+
+def untrained_signals(
+    past_tables: PastTables,
+    votes: pd.DataFrame,
+    weights: pd.Series,
+    tracks: pd.Index,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return all learned signals but P(like) and reception, from votes and weights."""
+    vectors = past_tables.vectors
+    own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
+    centres = taste_centres(vectors.vectors, own, rng)
+    return pd.DataFrame(
+        {
+            NEAR_TRACKS: signals.consensus(votes[votes["route"].isin(TRACK_ROUTES)], tracks),
+            NEAR_ARTISTS: signals.consensus(votes[votes["route"].isin(ARTIST_ROUTES)], tracks),
+            SEED_SUPPORT: signals.seed_support(votes, tracks),
+            TAG_AFFINITY: signals.max_similarity(vectors.rows(tracks), centres),
+            ARTIST_AFFINITY: signals.artist_affinity(artist_weights(weights), tracks),
+            AUDIO_FIT: signals.audio_fit(past_tables.features, weights, tracks),
+            POPULARITY: signals.popularity(past_tables.listeners.reindex(tracks)),
+        },
+        index=tracks,
+    )
+
+
+def _votes(
+    past_tables: PastTables, past: ListeningHistory, cut: dt.datetime
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the candidates of a day with their votes, and the weights of the listener's tracks."""
+    standing = past.library[past.library["signal"] != "disliked"]
+    weights = track_weights(past.plays, standing, night=cut.date())
+    artists = artist_weights(weights)
+    limits = past_tables.settings.catalog
+    votes = gather(
+        past_tables.similar,
+        tracks=weights.head(limits.seed_tracks),
+        artists=artists.head(limits.seed_artists),
+        tags=tag_weights(artists, _artist_tags(past, artists)).head(limits.seed_tags),
+        foreign_tags=frozenset(),
+        night=cut.date(),
+    )
+    return votes[votes["route"] != BACKGROUND], weights
+
+
+def _artist_tags(past: ListeningHistory, artists: pd.Series) -> pd.DataFrame:
+    tags = past.tags
+    rows = [
+        (artist, tag, count, tags.name(tag))
+        for artist in artists.index
+        for tag, count in tags.artist.get(artist, {}).items()
+    ]
+    return pd.DataFrame(rows, columns=["artist_key", "tag", "count", "name"]).astype(
+        {"artist_key": "str", "tag": "str", "count": float, "name": "str"}
+    )
+
+
+def _p_like(
+    past_tables: PastTables,
+    past: ListeningHistory,
+    cut: dt.datetime,
+    hidden: AbstractSet[str],
+    tracks: pd.Index,
+    rng: np.random.Generator,
+) -> pd.Series:
+    """Return uncalibrated P(like) by a model of that day; NaN with too little to learn from."""
+    rows = training_rows_at(past, cut, weights=past_tables.settings.training.evidence, rng=rng)
+    kept = [at for at, key in enumerate(rows.tracks) if artist_key_in(key) not in hidden]
+    rows = TrainingRows(
+        tuple(rows.tracks[at] for at in kept),
+        rows.y[kept],
+        rows.weight[kept],
+        tuple(rows.evidence[at] for at in kept),
+    )
+    try:
+        model = fit_taste_model(past, rows)
+    except NotEnoughData:
+        return pd.Series(np.nan, index=tracks)
+    return pd.Series(model.p_like(past.tags, list(tracks)), index=tracks)
+
+
+def _library_at(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
+    """Return the rows of the library that stood at a moment."""
+    since = pd.to_datetime(library["first_seen"], utc=True)
+    added = pd.to_datetime(library["added_at"], utc=True)
+    return library[added.where(added.notna(), since) < cut]
+
+
+def _without(rows: pd.DataFrame, artists: AbstractSet[str]) -> pd.DataFrame:
+    kept = [artist_key_in(key) not in artists for key in rows["track_key"]]
+    return rows[np.array(kept, dtype=bool)]

@@ -1,0 +1,171 @@
+"""Backtest of the taste model: models of earlier weeks, evaluated on the four weeks after each.
+
+Five times, a week apart, a model is trained on data before a cut and asked to predict the four
+weeks after it, beside the baselines. The newest of these models is the *held-back* twin of
+tonight's. When a later night wants to replace tonight's model, the held-back twins of both are
+evaluated on weeks that neither has seen. So new and old are compared on the same tracks, and
+without a leak.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.errors import NotEnoughData
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.settings import EvidenceWeights
+from smallhours.training.evaluation.classification import placements
+from smallhours.training.evaluation.folds import weekly_folds
+from smallhours.training.evaluation.gate import GateDecision, decide_promotion
+from smallhours.training.evaluation.uncertainty import Interval, paired_difference
+from smallhours.training.registry import Registry, SavedModel
+from smallhours.training.taste.backtest_fold import (
+    BacktestFold,
+    average_figures,
+    figures,
+    make_backtest_fold,
+)
+from smallhours.training.taste.baselines import Baselines
+from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+
+Floats = npt.NDArray[np.float64]
+# Model -> folds with its scores of their tracks.
+ScoresByModel = Mapping[str, Sequence[tuple[BacktestFold, Floats]]]
+
+# Number of folds. The oldest one's four weeks end where the newest one's begin.
+FOLDS = 5
+HOLDOUT_PREFIX = "held_back_"
+LAST_WEEK = "last_week"
+WEEK = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """One fold with the model that was trained for it, and its predictions.
+
+    Attributes:
+        backtest_fold: The fold's tracks.
+        rows: The rows that the model learned from.
+        model: The model.
+        log_odds: (n,) its predictions for the fold's tracks.
+    """
+
+    backtest_fold: BacktestFold
+    rows: TrainingRows
+    model: TasteModel
+    log_odds: Floats
+
+
+def run_backtests(
+    past: ListeningHistory, listener: str, night: Night, weights: EvidenceWeights
+) -> list[Backtest]:
+    """Run the folds, oldest first; one without adoptions or enough likes is left out."""
+    found = []
+    for fold in weekly_folds(night.as_of, FOLDS):
+        # The seed is named after the cut, so that the same weeks always draw the same tracks.
+        day = fold.cut.date().isoformat()
+        backtest_fold = make_backtest_fold(past, fold, night.rng(listener, f"exam {day}"))
+        if not backtest_fold.adopted or len(backtest_fold.tracks) == len(backtest_fold.adopted):
+            continue
+        rows = training_rows_at(
+            past, fold.cut, weights=weights, rng=night.rng(listener, f"then {day}")
+        )
+        try:
+            model = fit_taste_model(past, rows)
+        except NotEnoughData:
+            continue
+        found.append(
+            Backtest(backtest_fold, rows, model, model.log_odds(past.tags, backtest_fold.tracks))
+        )
+    return found
+
+
+def compare_holdout_models(
+    newest: Backtest, past: ListeningHistory, in_use: SavedModel | None, rng: np.random.Generator
+) -> GateDecision:
+    """Compare the held-back twins of the new model and of the one in use, on the newest fold."""
+    ours = placements(newest.backtest_fold.y, newest.log_odds)
+    if in_use is None:
+        return decide_promotion(ours, None, rng=rng)
+    holdout_model = holdout_model_of(in_use)
+    if holdout_model is None:
+        why = "the one in use is from when there was too little of a past to judge by"
+        return GateDecision(True, why, None, len(ours))
+    theirs = placements(
+        newest.backtest_fold.y, holdout_model.log_odds(past.tags, newest.backtest_fold.tracks)
+    )
+    return decide_promotion(ours, theirs, rng=rng, clusters=newest.backtest_fold.artists)
+
+
+def holdout_model_of(saved: SavedModel) -> TasteModel | None:
+    """Return a saved model's held-back twin, where it has one."""
+    has = HOLDOUT_PREFIX + COLUMNS_FILE in saved.card.files
+    return TasteModel.of(saved, HOLDOUT_PREFIX) if has else None
+
+
+def score_folds(
+    backtests: Sequence[Backtest],
+    past: ListeningHistory,
+    lake: Lake,
+    listener: str,
+    *,
+    night: Night,
+) -> ScoresByModel:
+    """Score the same folds by the taste model (`taste`), the baselines and last week's model."""
+    baselines = Baselines(lake, listener, past, night=night)
+    found: dict[str, list[tuple[BacktestFold, Floats]]] = {}
+    for each in backtests:
+        answers = {NAME: each.log_odds, **baselines.scores(each.backtest_fold, each.rows)}
+        for name, scores in answers.items():
+            found.setdefault(name, []).append((each.backtest_fold, scores))
+    newest = backtests[-1].backtest_fold
+    if (holdout_model := _model_of_last_week(lake, listener, night)) is not None:
+        found[LAST_WEEK] = [(newest, holdout_model.log_odds(past.tags, newest.tracks))]
+    return found
+
+
+def average_by_model(
+    answers: ScoresByModel, rng: np.random.Generator
+) -> dict[str, dict[str, Interval]]:
+    """Return each model's figures, averaged over its folds, with intervals."""
+    return {
+        name: average_figures(
+            [figures(backtest_fold, scores) for backtest_fold, scores in each], rng
+        )
+        for name, each in answers.items()
+    }
+
+
+def best_baseline(answers: ScoresByModel, rng: np.random.Generator) -> tuple[str, Interval] | None:
+    """Return the baseline with the best AUC on the newest fold, and the taste model's gain over it.
+
+    The baseline is chosen in hindsight, so that the comparison is with the strongest one.
+    """
+    backtest_fold, ours = answers[NAME][-1]
+    theirs = {
+        name: placements(backtest_fold.y, scores)
+        for name, ((*_, (_, scores))) in answers.items()
+        if name not in (NAME, LAST_WEEK)
+    }
+    if not theirs:
+        return None
+    best = max(sorted(theirs), key=lambda name: float(theirs[name].mean()))
+    gained = paired_difference(
+        placements(backtest_fold.y, ours), theirs[best], rng=rng, clusters=backtest_fold.artists
+    )
+    return best, gained
+
+
+def _model_of_last_week(lake: Lake, listener: str, night: Night) -> TasteModel | None:
+    """Return the held-back twin of the newest model that is a week old or older."""
+    registry = Registry.of(lake)
+    latest = (night.date - WEEK).isoformat()
+    # A version begins with its night, and sorts by it.
+    old = [each for each in registry.versions(listener, NAME) if each[: len(latest)] <= latest]
+    return holdout_model_of(registry.open(listener, NAME, old[-1])) if old else None

@@ -1,0 +1,149 @@
+"""The result of a night's taste training: the model, its figures, and the promotion verdict.
+
+The calibration is fitted on the newest fold. Its reported figures must not be: for them, a
+calibration is fitted on the oldest fold, whose truth ended before the newest one's cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.settings import EvidenceWeights
+from smallhours.training.evaluation.classification import ReliabilityBin
+from smallhours.training.evaluation.gate import MIN_UNITS, GateDecision
+from smallhours.training.evaluation.uncertainty import Interval
+from smallhours.training.registry import Registry
+from smallhours.training.taste.backtest import (
+    Backtest,
+    average_by_model,
+    best_baseline,
+    compare_holdout_models,
+    run_backtests,
+    score_folds,
+)
+from smallhours.training.taste.backtest_fold import calibration_figures, reliability_of
+from smallhours.training.taste.classifier import Calibration
+from smallhours.training.taste.fit import (
+    MIN_TO_CALIBRATE,
+    calibrate_by_artist_folds,
+    calibrate_on_fold,
+    fit_taste_model,
+)
+from smallhours.training.taste.model import NAME, TasteModel
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+
+ON_TRAINING_ROWS = "training rows of artists held out in turn"
+ON_FUTURE = "what was adopted in the last four weeks, by a model that had not seen them"
+NOT_EVALUATED = "there is too little of a past to judge by: the default goes into use unjudged"
+
+
+@dataclass(frozen=True)
+class TasteTrainingResult:
+    """The result of a night's training.
+
+    Attributes:
+        model: Trained on everything up to tonight, calibrated.
+        holdout_model: Its twin, trained without the last four weeks; None without enough history.
+        rows: The rows that the model learned from.
+        verdict: Whether it goes into use, and why.
+        calibrated_on: The rows that its probabilities were calibrated on, in words.
+        adoptions: Number of adopted tracks in the newest fold.
+        untagged: Number of adoptions without tags, which are left out.
+        by_model: Figures averaged over the folds, of the taste model and of each baseline.
+        calibration: `log_loss`, `brier` and `calibration_error` on the newest fold.
+        reliability: Its reliability curve.
+        gained: The best baseline, and the gain in AUC over it on the newest fold.
+        missing: A sentence about data that there was too little of; empty for none.
+    """
+
+    model: TasteModel
+    holdout_model: TasteModel | None
+    rows: TrainingRows
+    verdict: GateDecision
+    calibrated_on: str
+    adoptions: int = 0
+    untagged: int = 0
+    by_model: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    calibration: Mapping[str, float] = field(default_factory=dict)
+    reliability: tuple[ReliabilityBin, ...] = ()
+    gained: tuple[str, Interval] | None = None
+    missing: str = ""
+
+
+def train_and_evaluate(
+    listener: str, lake: Lake, past: ListeningHistory, *, night: Night, weights: EvidenceWeights
+) -> TasteTrainingResult:
+    """Train tonight's taste model, and backtest it.
+
+    Args:
+        listener: The listener's name.
+        lake: The lake with the baselines' tables and the models in use.
+        past: The listener's history.
+        night: Tonight.
+        weights: Weights of the evidence.
+
+    Raises:
+        NotEnoughData: with too little to learn from tonight.
+    """
+    rows = training_rows_at(
+        past, night.as_of, weights=weights, rng=night.rng(listener, "negatives")
+    )
+    model = fit_taste_model(past, rows)
+    backtests = run_backtests(past, listener, night, weights)
+    if not backtests:
+        calibrated = replace(model, calibration=calibrate_by_artist_folds(past, rows))
+        verdict = GateDecision(True, NOT_EVALUATED, None, 0)
+        return TasteTrainingResult(
+            calibrated, None, rows, verdict, ON_TRAINING_ROWS, missing=_missing(backtests)
+        )
+    newest = backtests[-1]
+    calibration, on = _calibrated(past, rows, newest)
+    answers = score_folds(backtests, past, lake, listener, night=night)
+    in_use = Registry.of(lake).current(listener, NAME)
+    p = _calibration_without_newest(past, backtests)(newest.log_odds)
+    return TasteTrainingResult(
+        model=replace(model, calibration=calibration),
+        holdout_model=newest.model,
+        rows=rows,
+        verdict=compare_holdout_models(newest, past, in_use, night.rng(listener, "taste gate")),
+        calibrated_on=on,
+        adoptions=len(newest.backtest_fold.adopted),
+        untagged=newest.backtest_fold.untagged,
+        by_model=average_by_model(answers, night.rng(listener, "taste figures")),
+        calibration=calibration_figures(newest.backtest_fold, p),
+        reliability=tuple(reliability_of(newest.backtest_fold, p)),
+        gained=best_baseline(answers, night.rng(listener, "taste gained")),
+        missing=_missing(backtests),
+    )
+
+
+def _calibrated(
+    past: ListeningHistory, rows: TrainingRows, newest: Backtest
+) -> tuple[Calibration, str]:
+    if len(newest.backtest_fold.adopted) < MIN_TO_CALIBRATE:
+        return calibrate_by_artist_folds(past, rows), ON_TRAINING_ROWS
+    return calibrate_on_fold(newest.backtest_fold, newest.log_odds), ON_FUTURE
+
+
+def _calibration_without_newest(
+    past: ListeningHistory, backtests: Sequence[Backtest]
+) -> Calibration:
+    """Return a calibration that has seen nothing of the newest fold's weeks."""
+    oldest, newest = backtests[0], backtests[-1]
+    over = oldest.backtest_fold.fold.until <= newest.backtest_fold.fold.cut
+    if over and len(oldest.backtest_fold.adopted) >= MIN_TO_CALIBRATE:
+        return calibrate_on_fold(oldest.backtest_fold, oldest.log_odds)
+    return calibrate_by_artist_folds(past, newest.rows)
+
+
+def _missing(backtests: Sequence[Backtest]) -> str:
+    if not backtests:
+        return (
+            "nothing new was adopted in the last eight weeks after ten likes were known, so that "
+            "the model could not be judged by them"
+        )
+    adopted = len(backtests[-1].backtest_fold.adopted)
+    if adopted < MIN_UNITS:
+        return f"{adopted} tracks were adopted in the last four weeks: the figures are rough"
+    return ""
