@@ -26,6 +26,8 @@ from typing import Any
 from benchmarks.fault_cases import FaultCase, cases
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
+from smallhours.lake.list_tables import SET_ASIDE
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -33,11 +35,9 @@ from smallhours.lake.tables import (
     CANDIDATES,
     LIBRARY,
     PLAYS,
-    SET_ASIDE,
     SIMILAR,
     TRACK_TAGS,
     TRACKS,
-    Table,
 )
 from smallhours.runs import STAGES
 from smallhours.sandbox.faults import Fault, fault_rules_of

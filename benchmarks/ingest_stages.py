@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smallhours.runs import STAGES, RunContext
+from smallhours.run_context import RunContext
+from smallhours.runs import STAGES
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours.sandbox.server import SandboxServer

@@ -26,13 +26,13 @@ from pathlib import Path
 import requests
 
 from benchmarks.first_night import first_night
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     AUDIO_FEATURES,
     CANDIDATES,
     PLAYS,
-    RECOMMENDATIONS,
     TRACK_TAGS,
     TRACKS,
 )

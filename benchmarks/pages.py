@@ -24,8 +24,9 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS, RECOMMENDATIONS
+from smallhours.lake.tables import PLAYS
 from smallhours.pages.airflow_bridge import AirflowBridge
 from smallhours.pages.app import PREFIX, create_app
 from smallhours.settings import TrainingSettings

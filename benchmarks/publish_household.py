@@ -15,8 +15,8 @@ from benchmarks.publish_cases import PublishScene
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import RECOMMENDATIONS
 from smallhours.playlist.publish import publish_playlist
 from smallhours.playlist.rollback import rollback
 from smallhours.sandbox.server import SandboxServer

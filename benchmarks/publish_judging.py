@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from benchmarks.publish_cases import PublishCase
 from benchmarks.publish_household import LISTENER, ListenerFixture, written
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS
 from smallhours.playlist.ledger import MAYBE_STANDING, VERIFIED
 from smallhours.sandbox.faults import Fault
 

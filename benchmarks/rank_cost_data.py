@@ -13,6 +13,7 @@ import pandas as pd
 
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.identity import artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -23,7 +24,6 @@ from smallhours.lake.tables import (
     PREDICTED_FEATURES,
     TRACK_TAGS,
     TRACKS,
-    Table,
 )
 from smallhours.listening.plays import month_of
 

@@ -26,9 +26,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
+from smallhours.lake.list_tables import RECOMMENDATIONS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.nights import Night
-from smallhours.runs import IMPORT_HISTORY, RunContext
+from smallhours.run_context import RunContext
+from smallhours.runs import IMPORT_HISTORY
 from smallhours.sandbox.world import PlayLog, World
 from smallhours.settings import EvidenceWeights
 from smallhours.simulation.ground_truth import WorldSize, acceptance_of

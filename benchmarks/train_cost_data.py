@@ -24,14 +24,9 @@ from smallhours.catalog.stages import gather_candidates
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import (
-    ARTIST_TAGS,
-    LIBRARY,
-    PLAYS,
-    TRACK_TAGS,
-    Table,
-)
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, month_of, plays_frame
 from smallhours.nights import Night
 from smallhours.sandbox.generate import generate_world

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from smallhours.catalog.retention import MEGABYTE, enforce_limit, footprint
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS, Table
+from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
 from tests.training.lakes import NIGHT, add_artist_tags, add_plays, add_track_tags
 
 FRESH_DAYS = 60

@@ -14,8 +14,8 @@ from smallhours.checkup.recent import (
     check_quotas,
     check_set_aside,
 )
+from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS, SET_ASIDE
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
 from tests.household import settings_for

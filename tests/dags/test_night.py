@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from smallhours.lake.tables import LIBRARY, PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.tables import LIBRARY
 from smallhours.runs import NIGHTLY
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smallhours.lake.tables import PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dags
 

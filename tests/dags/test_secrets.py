@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from smallhours.provider.connections import AirflowSecrets
-from smallhours.runs import NIGHTLY, lastfm_client, spotify_client
+from smallhours.run_context import lastfm_client, spotify_client
+from smallhours.runs import NIGHTLY
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.settings import load_settings

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from smallhours.lake.tables import PLAYLISTS, PLAYS, RECOMMENDATIONS
-from smallhours.runs import NIGHTLY, RunContext
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.tables import PLAYS
+from smallhours.run_context import RunContext
+from smallhours.runs import NIGHTLY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from smallhours.demo import sandbox_client
 from smallhours.demo.demo_config import LISTENER
 from smallhours.demo.driver import Demo
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.local.api import AirflowApi
 from smallhours.pages.app import PAGES, PREFIX
 from smallhours.settings import load_settings

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS, PLAYS
+from smallhours.lake.tables import PLAYS
 from smallhours.local.airflow import AirflowHome, LocalAirflow
 from smallhours.local.processes import free_ports
 from smallhours.sandbox.server import SandboxServer

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from smallhours.lake.store import Lake
-from smallhours.runs import NIGHTLY, RunContext, Stage
+from smallhours.run_context import RunContext
+from smallhours.runs import NIGHTLY, Stage
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.generate import generate_world
 from smallhours.sandbox.server import SandboxServer

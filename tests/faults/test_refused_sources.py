@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from smallhours.errors import NotEnoughData, SourceRefused
-from smallhours.lake.tables import LIBRARY, SET_ASIDE
+from smallhours.lake.list_tables import SET_ASIDE
+from smallhours.lake.tables import LIBRARY
 from smallhours.runs import STAGES
 from tests.faults.nights import LISTENER, Nights, nights
 

@@ -8,18 +8,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from smallhours.lake.parquet import with_partition
-from smallhours.lake.tables import (
-    COUNT,
-    DAY,
-    FLAG,
-    MOMENT,
-    PLAYS,
-    REAL,
-    TEXT,
-    TEXTS,
-    Column,
-    Table,
-)
+from smallhours.lake.schema import COUNT, DAY, FLAG, MOMENT, REAL, TEXT, TEXTS, Column, Table
+from smallhours.lake.tables import PLAYS
 
 MINE = {"listener": "default", "month": "2026-10"}
 

@@ -45,7 +45,7 @@ def test_the_page_is_printed_when_nothing_is_asked(capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_keys_are_never_null_and_partitions_never_stored(table: object) -> None:
-    from smallhours.lake.tables import Table
+    from smallhours.lake.schema import Table
 
     assert isinstance(table, Table)
     columns = {c.name: c for c in table.columns}

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from smallhours.errors import SchemaMismatch
+from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.rows import conform
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import METRICS, PLAYLISTS, PLAYS
+from smallhours.lake.tables import PLAYS
 from tests.lake.samples import MINE, play, plays
 
 Frame = pd.DataFrame

@@ -11,8 +11,9 @@ import pytest
 
 from smallhours.errors import SchemaMismatch
 from smallhours.lake.files import LocalFiles
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, MergeReport, prefix_of
-from smallhours.lake.tables import LIBRARY, PLAYS, TABLES, TRACK_TAGS, Table
+from smallhours.lake.tables import LIBRARY, PLAYS, TABLES, TRACK_TAGS
 from tests.lake.samples import MINE, play, plays
 from tests.lake.stores import CountingDisk
 

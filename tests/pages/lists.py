@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK, PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK
 
 NIGHT = dt.date(2026, 11, 2)
 BEFORE = NIGHT - dt.timedelta(days=1)

@@ -3,7 +3,7 @@
 import pandas as pd
 from fastapi.testclient import TestClient
 
-from smallhours.lake.tables import PROFILE
+from smallhours.lake.list_tables import PROFILE
 from smallhours.pages.app import PREFIX
 from tests.pages.conftest import PageVisitor
 

@@ -12,8 +12,9 @@ import pytest
 
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import identify, song_key_of
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, CANDIDATES, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.lake.tables import ARTIST_TAGS, CANDIDATES, PLAYS, TRACKS
 from smallhours.listening.plays import month_of, plays_frame
 from smallhours.nights import Night
 from smallhours.sandbox.world import World

@@ -13,13 +13,14 @@ import pytest
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, PLAYLISTS, PLAYS
+from smallhours.lake.tables import FEEDBACK, PLAYS
 from smallhours.playlist import ledger
 from smallhours.playlist.evidence import read_evidence, read_features
 from smallhours.playlist.rank_stage import rank_candidates
 from smallhours.playlist.scoring import ListenerContext
-from smallhours.playlist.track_evidence import TasteModel
+from smallhours.playlist.track_evidence import TasteScorer
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.tags import Tags
@@ -214,7 +215,7 @@ def test_what_the_taste_model_likes_rises(ranked_lake: RankedLake) -> None:
     jazz = [key for key in evidence.tracks.index if "jazz" in evidence.tags.of(key)]
     everything = pd.Series(data=True, index=evidence.tracks.index)
 
-    def mean_rank(taste: TasteModel | None) -> float:
+    def mean_rank(taste: TasteScorer | None) -> float:
         listener_context = ListenerContext.of(
             evidence,
             taste=taste,

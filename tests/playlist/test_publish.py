@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from smallhours.errors import DegeneratePlaylist, NotEnoughData, PlaylistNotOwned, RetryLater
-from smallhours.lake.tables import PLAYLISTS, TRACKS
+from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.tables import TRACKS
 from smallhours.playlist.description import marker
 from smallhours.playlist.publish import publish_playlist
 from smallhours.sandbox.faults import Fault, fault_rules_of

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import prefix_of
-from smallhours.lake.tables import METRICS, PLAYLISTS, TRACKS
+from smallhours.lake.tables import TRACKS
 from smallhours.playlist import ledger
 from smallhours.playlist.rank_stage import rank_candidates
 from smallhours.summary import Summary

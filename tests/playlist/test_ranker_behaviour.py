@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from smallhours.identity import artist_key_in, song_key_of
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, PLAYLISTS, TRACKS
+from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TRACKS
 from smallhours.playlist import ledger, rank_stage
 from smallhours.playlist.rank_stage import rank_candidates
 from smallhours.settings import Settings

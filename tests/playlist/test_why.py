@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from smallhours.errors import NotEnoughData
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, TRACKS
 from smallhours.playlist.explanation import TrackExplanation, explain_track
 from tests.lake.samples import play
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from smallhours.identity import artist_key_in
-from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK, PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK
 from smallhours.simulation.listener import ListenerSimulation, open_simulation
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import METRICS
 from smallhours.simulation.caching_lake import CachingLake
 
 MONTH = {"month": "2026-11"}

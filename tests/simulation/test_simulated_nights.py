@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smallhours.lake.tables import RECOMMENDATIONS
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.simulation.ground_truth import acceptance_of, playlist_quality, simulated_world
 from smallhours.simulation.listener import (
     ListenerSimulation,

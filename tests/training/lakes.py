@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -18,7 +19,6 @@ from smallhours.lake.tables import (
     PREDICTED_FEATURES,
     TRACK_TAGS,
     TRACKS,
-    Table,
 )
 from smallhours.nights import Night
 from smallhours.settings import Settings, parse_settings

@@ -22,7 +22,7 @@ from smallhours.catalog.rescue_plan import (
     TRACK_TAGS_OF,
     Estimate,
     Key,
-    Plan,
+    RescuePlan,
     plan_rescue,
     unanswered,
 )
@@ -158,17 +158,17 @@ class Rescue:
             fresh_days=limits.fresh_days,
         )
 
-    def plan(self) -> Plan:
-        """What is left to ask."""
+    def plan(self) -> RescuePlan:
+        """Return the plan of what is left to ask."""
         return plan_rescue(self.listener, self.lake, settings=self.settings, night=self.night)
 
     def is_full(self) -> bool:
-        """Whether as much is stored from Last.fm as may be, but for a little room."""
+        """Return whether the bound for what is stored from Last.fm is nearly reached."""
         allowed = self.settings.catalog.lastfm_megabytes * retention.MEGABYTE
         return sum(retention.footprint(self.lake).values()) >= allowed * retention.TARGET_SHARE
 
     def summary(self) -> Summary:
-        """What the lake holds now and what is left."""
+        """Return what the lake holds now and what is left."""
         plan = self.plan()
         estimate = Estimate(len(plan.due), plan.further, self._rate)
         plays = self.lake.frame(PLAYS, columns=["track_key", "played_at"], where=self._mine)
@@ -207,7 +207,7 @@ class Rescue:
         return {"listener": self.listener}
 
     def _weekly_times(self) -> Sequence[dt.datetime]:
-        """When the plays were that Last.fm told of."""
+        """Return the times of the plays from Last.fm."""
         plays = self.lake.frame(PLAYS, columns=["played_at", "sources"], where=self._mine)
         times: list[dt.datetime] = plays.loc[reported_by(plays, LASTFM), "played_at"].tolist()
         return times
@@ -216,18 +216,18 @@ class Rescue:
         return min([EARLIEST, *self._weekly_times()])
 
     def _room(self, max_calls: int | None) -> int:
-        """How many more questions may be asked."""
+        """Return the number of questions that may still be asked."""
         if self.is_full():
             return 0
         return REPLAN_AFTER if max_calls is None else max(0, max_calls - self.asked)
 
-    def _progress(self, plan: Plan, done: int) -> Progress:
-        """How far it is after so many questions of a plan."""
+    def _progress(self, plan: RescuePlan, done: int) -> Progress:
+        """Return the progress after a number of questions of a plan."""
         left = Estimate(len(plan.due) - done, plan.further, self._rate)
         return Progress(plan.kept + done, self.asked, left)
 
     def _ask_batch(
-        self, batch: Sequence[Seed], plan: Plan, tell: Callable[[Progress], None]
+        self, batch: Sequence[Seed], plan: RescuePlan, tell: Callable[[Progress], None]
     ) -> None:
         """Ask a few seconds' worth at a time; what fails alone is left for the next run."""
         size = min(MAX_BLOCK, max(1, round(TELL_EVERY_S * self._rate)))
@@ -267,7 +267,7 @@ class Rescue:
                 return
 
     def _answers(self) -> bool:
-        """Whether Last.fm works at all, so that it is single questions that fail."""
+        """Return whether Last.fm works at all, so that only single questions fail."""
         try:
             self.lastfm.user_info(self._user)
         except (BrokenReply, RetryLater):
@@ -297,5 +297,5 @@ class Rescue:
 
 
 def _table_of(seed: Seed) -> str:
-    """What a question's answer is kept as: tags of an artist, of a track, or neighbours."""
+    """Return the kind of a question's answer: tags of an artist, of a track, or neighbours."""
     return seed.kind if seed.kind in (ARTIST_TAGS_OF, TRACK_TAGS_OF) else SIMILAR.name

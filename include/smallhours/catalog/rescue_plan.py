@@ -37,7 +37,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RescuePlan:
     """What is left to ask.
 
     Attributes:
@@ -81,15 +81,15 @@ def minutes_for(calls: int, calls_per_second: float) -> int:
     return math.ceil(calls / calls_per_second / 60)
 
 
-def plan_rescue(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Plan:
+def plan_rescue(listener: str, lake: Lake, *, settings: Settings, night: Night) -> RescuePlan:
     """Return what a rescue has still to ask."""
     weights = weights_of(lake, listener, night=night)
     if weights.tracks.empty:
-        return Plan((), 0, 0)
+        return RescuePlan((), 0, 0)
     wanted = list(dict.fromkeys(_wanted(lake, weights, settings, night)))
     due = unanswered(lake, wanted, settings=settings, night=night)
     further = _further(wanted, weights, settings.catalog) if due else 0
-    return Plan(due, len(wanted) - len(due), further)
+    return RescuePlan(due, len(wanted) - len(due), further)
 
 
 def unanswered(
@@ -179,7 +179,7 @@ def _tracks(kind: str, keys: pd.Index, by_track: pd.DataFrame) -> Iterator[Seed]
 
 
 def _answered(lake: Lake) -> dict[Key, dt.date]:
-    """When each question was last answered."""
+    """Return when each question was last answered."""
     parts = [lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])]
     for kind, table, key in (
         (ARTIST_TAGS_OF, ARTIST_TAGS, "artist_key"),
@@ -194,7 +194,7 @@ def _answered(lake: Lake) -> dict[Key, dt.date]:
 
 
 def _further(wanted: list[Seed], weights: Weights, catalog: CatalogSettings) -> int:
-    """How many questions the limits of the last round leave room for."""
+    """Return how many questions the limits of the last round leave room for."""
     depth = ROUNDS[-1]
     found = catalog.seed_tracks * FOUND_PER_SEED * depth
     counts = pd.Series([seed.kind for seed in wanted]).value_counts()

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.identity import artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -26,7 +27,6 @@ from smallhours.lake.tables import (
     TAG_NAMES,
     TRACK_TAGS,
     TRACKS,
-    Table,
 )
 from smallhours.summary import Summary
 

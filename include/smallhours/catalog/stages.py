@@ -21,6 +21,7 @@ from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import due_keys, last_fetched
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -30,7 +31,6 @@ from smallhours.lake.tables import (
     SIMILAR,
     TRACK_TAGS,
     TRACKS,
-    Table,
 )
 from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night

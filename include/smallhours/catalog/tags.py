@@ -12,8 +12,9 @@ import pandas as pd
 
 from smallhours.catalog.concurrent_fetch import Tally, fetch_all
 from smallhours.identity import artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS, Table
+from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Tag
 

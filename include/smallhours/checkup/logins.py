@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
-from smallhours.runs import CredentialStore, lastfm_client, spotify_client
+from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
     SpotifyCredentials,

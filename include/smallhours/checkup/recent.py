@@ -4,10 +4,10 @@ import datetime as dt
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import LakeError
+from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS, SET_ASIDE
 from smallhours.playlist.ledger import KEPT_YESTERDAY, VERIFIED
-from smallhours.runs import rate_limit_file
+from smallhours.run_context import rate_limit_file
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings
 from smallhours.training.audio import predictor as audio_predictor
@@ -65,7 +65,7 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
 
 
 def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
-    """Which services tonight or last night did without, and why."""
+    """Return the services that tonight or last night did without, with the reasons."""
     rows = lake.frame(SET_ASIDE, where={"listener": listener})
     rows = rows[rows["night"] >= today - dt.timedelta(days=1)]
     newest = rows.sort_values("night").drop_duplicates("service", keep="last")

@@ -57,7 +57,8 @@ def history(
     """Show each night's list and the reactions to it."""
     import pandas as pd
 
-    from smallhours.lake.tables import FEEDBACK, PLAYLISTS
+    from smallhours.lake.list_tables import PLAYLISTS
+    from smallhours.lake.tables import FEEDBACK
     from smallhours.training.evaluation.pick_outcomes import outcomes
 
     name, _, lake = _open_listener(listener)

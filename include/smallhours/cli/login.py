@@ -89,7 +89,7 @@ def lastfm(
     listener: ListenerOption = None,
 ) -> None:
     """Check an API key and keep it in the connection `lastfm_<listener>`."""
-    from smallhours.runs import lastfm_client
+    from smallhours.run_context import lastfm_client
     from smallhours.services.credentials import LastfmCredentials
     from smallhours.services.lastfm_pro import key_outlook
 
@@ -169,7 +169,7 @@ def _check_login(
     Raises:
         Refused: the account is not on the app's list, or the app's owner has no Premium.
     """
-    from smallhours.runs import spotify_client
+    from smallhours.run_context import spotify_client
 
     tried = _UnsavedCredentials(spotify_login=credentials)
     with spotify_client(credentials.listener, settings, tried) as client:

@@ -13,7 +13,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from smallhours.cli.secrets import LazySecrets
-from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, RunContext, Stage, summary_lines
+from smallhours.run_context import RunContext
+from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, Stage, summary_lines
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
 

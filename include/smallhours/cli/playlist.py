@@ -9,7 +9,8 @@ from rich.text import Text
 
 from smallhours.cli.night import DryRunOption, ListenerOption, NightOption, open_run
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.runs import STAGES, RunContext, summary_lines
+from smallhours.run_context import RunContext
+from smallhours.runs import STAGES, summary_lines
 
 IntentOption = Annotated[
     str | None,
@@ -80,7 +81,7 @@ def rollback(
 
 def _choose(run: RunContext, console: Console) -> None:
     """Choose the night's tracks, unless that was done already."""
-    from smallhours.lake.tables import RECOMMENDATIONS
+    from smallhours.lake.list_tables import RECOMMENDATIONS
 
     where = {"listener": run.listener, "night": run.night.date.isoformat()}
     if run.lake.read(RECOMMENDATIONS, columns=["intent"], where=where).num_rows:

@@ -11,7 +11,7 @@ from smallhours.cli.night import ListenerOption, open_run
 if TYPE_CHECKING:
     from smallhours.catalog.rescue import Progress as Step
     from smallhours.catalog.rescue import Rescue
-    from smallhours.runs import RunContext
+    from smallhours.run_context import RunContext
 
 HOUR_S = 3600
 INTERRUPTED = 130

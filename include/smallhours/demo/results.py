@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallhours.demo.demo_config import LISTENER
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS, RECOMMENDATIONS
 
 
 @dataclass(frozen=True, slots=True)

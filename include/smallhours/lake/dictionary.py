@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.types as pt
 
-from smallhours.lake.tables import DAY, MOMENT, TABLES, TEXTS, Table
+from smallhours.lake.schema import DAY, MOMENT, TEXTS, Table
+from smallhours.lake.tables import TABLES
 
 PAGE = Path("docs/data-dictionary.md")
 

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from smallhours.errors import CorruptFile, SchemaMismatch
-from smallhours.lake.tables import Table
+from smallhours.lake.schema import Table
 
 # How to get back the rows of a table whose file was lost.
 REBUILT_BY: Mapping[str, str] = {

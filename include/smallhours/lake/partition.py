@@ -17,7 +17,7 @@ from smallhours.lake.files import Files
 from smallhours.lake.merging import RepeatedKey, in_same_group, merge_rows, positions_of
 from smallhours.lake.parquet import check_rewritable, decode, encode, file_mismatch
 from smallhours.lake.rows import PartitionValues
-from smallhours.lake.tables import Table
+from smallhours.lake.schema import Table
 
 _FILE = "part.parquet"
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from smallhours.errors import SchemaMismatch
-from smallhours.lake.tables import Column, Table
+from smallhours.lake.schema import Column, Table
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 PartitionValues = tuple[str, ...]  # of the partition columns, in path order

@@ -35,7 +35,8 @@ from smallhours.lake.partition import (
     values_of_path,
 )
 from smallhours.lake.rows import PartitionValues, Rows, conform
-from smallhours.lake.tables import PREFIXES, Table
+from smallhours.lake.schema import Table
+from smallhours.lake.tables import PREFIXES
 
 __all__ = ["Lake", "MergeReport", "prefix_of"]
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from smallhours.errors import NotFound
 from smallhours.identity import is_named
+from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, LIBRARY, METRICS, PLAYLISTS, PLAYS
+from smallhours.lake.tables import FEEDBACK, LIBRARY, PLAYS
 from smallhours.listening.feedback import (
     current_lists,
     edit_reactions,

@@ -39,7 +39,7 @@ def home_folder() -> Path:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a home is the one that `smallhours up` runs, not another Airflow of the person's."""
+    """Return whether a home is the one that `smallhours up` runs, not another Airflow."""
     return folder.resolve() == DEFAULT_HOME.resolve()
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.charts.lines import LineSeries, format_date, lines
-from smallhours.lake.tables import FEEDBACK, PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.pages.page_context import PageContext
 from smallhours.playlist.ledger import SHOWN
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes

@@ -10,7 +10,7 @@ import pandas as pd
 from smallhours.charts.calibration import CalibrationPoint, reliability_diagram
 from smallhours.charts.dots import Dot, dots
 from smallhours.charts.lines import LineSeries, format_date, lines
-from smallhours.lake.tables import METRICS
+from smallhours.lake.list_tables import METRICS
 from smallhours.pages.page_context import PageContext
 from smallhours.training.ranking import ablation
 from smallhours.training.taste.card import RELIABILITY

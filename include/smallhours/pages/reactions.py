@@ -6,7 +6,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
-from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS
+from smallhours.lake.list_tables import RECOMMENDATIONS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.pages.page_context import PageContext
 
 # These reactions exclude each other: a new one replaces the old one.

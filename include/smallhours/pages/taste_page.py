@@ -8,7 +8,8 @@ import pandas as pd
 from smallhours.charts.bars import horizontal_bars
 from smallhours.charts.histogram import BinnedValues, histogram_of_bins
 from smallhours.charts.lines import LineSeries, format_year, lines
-from smallhours.lake.tables import PREDICTED_FEATURES, PROFILE
+from smallhours.lake.list_tables import PROFILE
+from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.pages.page_context import PageContext
 from smallhours.training.profile import (
     ARTIST,

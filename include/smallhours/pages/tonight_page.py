@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.lake.tables import FEEDBACK, PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.pages.page_context import PageContext
 from smallhours.playlist.evidence import read_features
 from smallhours.playlist.explanation import nights_of

@@ -14,16 +14,9 @@ import pandas as pd
 
 from smallhours.catalog.seeds import artist_weights, track_weights
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import (
-    AUDIO_FEATURES,
-    CANDIDATES,
-    FEEDBACK,
-    LIBRARY,
-    PLAYLISTS,
-    PLAYS,
-    TRACKS,
-)
+from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.ledger import last_shown

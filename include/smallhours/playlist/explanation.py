@@ -12,16 +12,9 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in, identify, song_key_of
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import (
-    CANDIDATES,
-    FEEDBACK,
-    LIBRARY,
-    PLAYLISTS,
-    PLAYS,
-    RECOMMENDATIONS,
-    TRACKS,
-)
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
 from smallhours.playlist.ledger import SHOWN
 from smallhours.playlist.selection import RESERVE
 

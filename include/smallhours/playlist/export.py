@@ -16,8 +16,9 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import RECOMMENDATIONS, TRACKS
+from smallhours.lake.tables import TRACKS
 
 UNKNOWN_LENGTH = -1  # as M3U writes it
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.errors import DegeneratePlaylist
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS
 from smallhours.playlist import ledger
 from smallhours.playlist.ledger import LedgerState
 from smallhours.playlist.plan import PlannedTrack

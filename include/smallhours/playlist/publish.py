@@ -6,9 +6,7 @@ steps, read back, record. A run that dies at any point is made whole by running 
 
 import html
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from smallhours.errors import (
     DegeneratePlaylist,
@@ -31,11 +29,11 @@ from smallhours.playlist.ownership import check_marker, find_managed_playlist
 from smallhours.playlist.plan import Plan
 from smallhours.playlist.reconciliation import (
     PlaylistReconciler,
-    PlaylistWriter,
     ReconciledPlaylist,
     Snapshot,
     take_snapshot,
 )
+from smallhours.playlist.spotify_requests import PlaylistService
 from smallhours.playlist.target_list import (
     TargetList,
     candidate_recall,
@@ -43,41 +41,13 @@ from smallhours.playlist.target_list import (
     known_tracks,
     read_target_list,
 )
-from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
+from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
 RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this once. "
-
-
-class PlaylistService(PlaylistWriter, Protocol):
-    """The requests to Spotify that this stage needs."""
-
-    def me(self) -> SpotifyAccount:
-        """Return the account of this login."""
-
-    def playlists(self) -> Iterable[SpotifyPlaylist]:
-        """The listener's playlists, followed ones too."""
-
-    def create_playlist(
-        self, name: str, description: str, *, public: bool = ...
-    ) -> SpotifyPlaylist:
-        """Make an empty playlist."""
-
-    def change_details(
-        self,
-        playlist_id: str,
-        *,
-        name: str | None = ...,
-        description: str | None = ...,
-        public: bool | None = ...,
-    ) -> None:
-        """Change a playlist's title, description or visibility."""
-
-    def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
-        """Give a playlist a picture."""
 
 
 def publish_playlist(

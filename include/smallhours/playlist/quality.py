@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYLISTS, TRACKS
+from smallhours.lake.tables import TRACKS
 from smallhours.playlist.ledger import EVER_SHOWN
 from smallhours.playlist.nightly_list import NightlyList
 from smallhours.playlist.scoring import ListenerContext

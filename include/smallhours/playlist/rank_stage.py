@@ -14,8 +14,8 @@ import pandas as pd
 from smallhours.catalog.features import features_by_track
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import RECOMMENDATIONS
 from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence, read_evidence, read_features
 from smallhours.playlist.hours import ListeningTimes

@@ -14,15 +14,15 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
 from smallhours.playlist.ledger import LedgerState
 from smallhours.playlist.ownership import check_marker
 from smallhours.playlist.plan import OwnItems, Plan, PlannedTrack, Row, places_of, plan
+from smallhours.playlist.spotify_requests import PlaylistWriter
 from smallhours.playlist.steps import Add, Move, Remove, Step, next_step
-from smallhours.services.retry import RetryPolicy, TransientError
-from smallhours.services.spotify_replies import SpotifyPlaylist, SpotifyPlaylistItem
+from smallhours.services.retry import TransientError
+from smallhours.services.spotify_replies import SpotifyPlaylist
 
 LOG = logging.getLogger(__name__)
 
@@ -35,31 +35,6 @@ LOOKS_FOR_ADDED = 6
 AFTER_UNSEEN_S = 300.0
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
-
-
-class PlaylistWriter(Protocol):
-    """The requests to Spotify that writing needs."""
-
-    @property
-    def retry_policy(self) -> RetryPolicy:
-        """The waits between looks for a write."""
-
-    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
-        """A playlist without its items."""
-
-    def playlist_items(self, playlist_id: str) -> list[SpotifyPlaylistItem]:
-        """All rows of a playlist."""
-
-    def add_items(self, playlist_id: str, uris: Sequence[str], *, position: int | None) -> str:
-        """Add before a row; the new snapshot id."""
-
-    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> str:
-        """Remove by URI; the new snapshot id."""
-
-    def move_items(
-        self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str
-    ) -> str:
-        """Move a range of rows; the new snapshot id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from smallhours.catalog.overrides import read_overrides
 from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS, Search, SpotifyIds
 from smallhours.errors import NotEnoughData, ServiceError
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import LIBRARY, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist.selection import (
     EXPLOIT,

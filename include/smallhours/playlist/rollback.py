@@ -15,8 +15,9 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import FEEDBACK, PLAYLISTS, TRACKS
+from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist import ledger
 from smallhours.playlist.change_table import summarise
@@ -24,8 +25,8 @@ from smallhours.playlist.description import describe_list, marker
 from smallhours.playlist.ledger import MAIN
 from smallhours.playlist.ownership import check_marker, find_managed_playlist
 from smallhours.playlist.plan import PlannedTrack
-from smallhours.playlist.publish import PlaylistService
 from smallhours.playlist.reconciliation import PlaylistReconciler
+from smallhours.playlist.spotify_requests import PlaylistService
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 

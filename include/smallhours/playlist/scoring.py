@@ -11,7 +11,7 @@ from smallhours.nights import Night
 from smallhours.playlist.evidence import Evidence
 from smallhours.playlist.ranking import more_signals, score_candidates
 from smallhours.playlist.tag_weights import is_descriptive
-from smallhours.playlist.track_evidence import TasteModel
+from smallhours.playlist.track_evidence import TasteScorer
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.pick_response import reception
 from smallhours.training.ranking.tag_vectors import TagVectors
@@ -38,7 +38,7 @@ class ListenerContext:
     evidence: Evidence
     space: TagVectors
     profile: pd.Series
-    taste: TasteModel | None
+    taste: TasteScorer | None
     features: pd.DataFrame
     night: Night
     zone: ZoneInfo
@@ -48,7 +48,7 @@ class ListenerContext:
         cls,
         evidence: Evidence,
         *,
-        taste: TasteModel | None,
+        taste: TasteScorer | None,
         features: pd.DataFrame,
         night: Night,
         zone: ZoneInfo,

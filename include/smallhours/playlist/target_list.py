@@ -8,8 +8,9 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import METRICS, PLAYS, RECOMMENDATIONS, TRACKS
+from smallhours.lake.tables import PLAYS, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist.ledger import MAIN
 from smallhours.playlist.plan import PlannedTrack

@@ -23,7 +23,7 @@ _SIGNALS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class TasteModel(Protocol):
+class TasteScorer(Protocol):
     """The taste classifier, as far as this stage uses it."""
 
     @property

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.provider.connections import AirflowSecrets
-from smallhours.runs import lastfm_client, spotify_client
+from smallhours.run_context import lastfm_client, spotify_client
 from smallhours.settings import load_settings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from smallhours.provider.connections import AirflowSecrets
 from smallhours.provider.notices import notice_of_approval, send_notice
 from smallhours.provider.tasks import night_of_run, one_line_errors
-from smallhours.runs import RunContext
+from smallhours.run_context import RunContext
 from smallhours.settings import ReviewSettings, Settings, load_settings
 
 LOG = logging.getLogger(__name__)

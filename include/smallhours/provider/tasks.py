@@ -21,7 +21,8 @@ from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.provider.assets import PartitionKey
 from smallhours.provider.connections import SERVICES, AirflowSecrets, Service, missing_logins
 from smallhours.provider.notices import after_publishing, notify_on_error, send_notice, set_aside
-from smallhours.runs import STAGES, RunContext, Stage, summary_lines
+from smallhours.run_context import RunContext
+from smallhours.runs import STAGES, Stage, summary_lines
 from smallhours.schedule import ScheduleSettings
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
@@ -179,8 +180,8 @@ def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service
     Once a list was published, a missing login is an error that the stages raise: then it was there
     before, and its listener has to be told.
     """
+    from smallhours.lake.list_tables import PLAYLISTS
     from smallhours.lake.store import Lake
-    from smallhours.lake.tables import PLAYLISTS
 
     if not (missing := missing_logins(listener, settings, services)):
         return True

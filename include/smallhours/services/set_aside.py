@@ -13,8 +13,8 @@ from typing import TypeVar
 import pandas as pd
 
 from smallhours.errors import SourceRefused
+from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import SET_ASIDE
 from smallhours.nights import Night
 from smallhours.services.client import Client
 from smallhours.summary import Summary

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from smallhours.lake.files import Disk, LocalFiles
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import Table
 
 Rows = TypeVar("Rows", pa.Table, pd.DataFrame)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from smallhours.errors import DegeneratePlaylist, NotEnoughData
 from smallhours.nights import Night
-from smallhours.runs import NIGHTLY, RunContext
+from smallhours.run_context import RunContext
+from smallhours.runs import NIGHTLY
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.simulation.caching_lake import CachingLake

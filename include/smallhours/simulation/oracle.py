@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.identity import artist_key_in, identify
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYLISTS, PLAYS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.playlist.evidence import BACKGROUND, REJECTED
 from smallhours.playlist.ledger import last_shown

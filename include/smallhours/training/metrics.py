@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import METRICS
 from smallhours.nights import Night
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 from smallhours.catalog.features import most_reliable
 from smallhours.catalog.normalisation import back_off
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PROFILE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES, PROFILE
+from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES
 from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.settings import Settings

@@ -14,8 +14,9 @@ import pandas as pd
 from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR, artist_key_in
+from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS, Table
+from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
 
 # The first seed's rows hold at most five tags of the track and ten of its artist: what Last.fm
 # shows on the pages of either.

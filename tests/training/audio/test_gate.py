@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, METRICS
+from smallhours.lake.tables import AUDIO_FEATURES
 from smallhours.training.audio.gate import compare_models, compare_with_current, compare_with_shared
 from smallhours.training.audio.measured_tracks import AudioRows, measured_rows
 from smallhours.training.audio.model import LINEAR, AudioModel, fit_audio_model

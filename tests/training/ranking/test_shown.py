@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smallhours.lake.list_tables import RECOMMENDATIONS
+from smallhours.lake.schema import TEXT
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, RECOMMENDATIONS, TEXT
+from smallhours.lake.tables import FEEDBACK
 from smallhours.training.ranking.fusion import DEFAULT, TAG_AFFINITY, Fusion
 from smallhours.training.ranking.impressions import (
     MAX_IMPORTANCE,

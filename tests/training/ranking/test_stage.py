@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import METRICS
 from smallhours.summary import Summary
 from smallhours.training.persistence import UnreadableModel
 from smallhours.training.ranking.ablation import SUBJECT

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import METRICS
 from smallhours.nights import Night
 from smallhours.training.evaluation.gate import MIN_UNITS
 from smallhours.training.persistence import UnreadableModel

@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import RECOMMENDATIONS
 from smallhours.nights import Night
 from smallhours.playlist_settings import MAIN
 from smallhours.training.evaluation.classification import placements

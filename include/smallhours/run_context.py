@@ -1,0 +1,226 @@
+"""The context of a run: the listener, the night, the settings, the lake and the clients.
+
+Clients are built when a stage first needs them. The modules behind them are imported then, never
+before: Airflow reads this file each time it parses a DAG.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+from smallhours.settings import AcousticbrainzSettings, ReccobeatsSettings, Settings
+
+if TYPE_CHECKING:
+    from smallhours.lake.store import Lake
+    from smallhours.nights import Night
+    from smallhours.services.acousticbrainz import AcousticbrainzClient
+    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.journal import Journal
+    from smallhours.services.keyless_client import KeylessClient
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.reccobeats import ReccobeatsClient
+    from smallhours.services.spotify import SpotifyClient
+
+    OpenClient = TypeVar("OpenClient", bound=KeylessClient)
+
+# A rate limit that asks for a longer wait ends the task, to be run again then.
+MAX_RATE_LIMIT_WAIT_S = 60.0
+
+
+class CredentialStore(Protocol):
+    """A store of the listeners' credentials."""
+
+    def lastfm(self, listener: str) -> "LastfmCredentials":
+        """Return a listener's Last.fm credentials."""
+        ...
+
+    def spotify(self, listener: str) -> "SpotifyCredentials":
+        """Return a listener's Spotify credentials."""
+        ...
+
+    def store_refresh_token(self, listener: str, token: str) -> None:
+        """Store the new refresh token that Spotify gave in exchange for the old one."""
+        ...
+
+
+@dataclass
+class RunContext:
+    """One listener's night, with everything that a stage may need.
+
+    Clients are built when a stage asks for them, and closed when the run's `with` block ends.
+
+    Attributes:
+        listener: Whose night it is.
+        night: The night.
+        settings: The validated settings.
+        secrets: Where the listener's credentials are kept.
+    """
+
+    listener: str
+    night: "Night"
+    settings: Settings
+    secrets: CredentialStore
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake of the settings.
+
+        Raises:
+            LakeUnwritable: when it refuses writes: better known before any service is asked.
+        """
+        from smallhours.lake.store import Lake
+
+        lake = Lake(self.settings.lake.url)
+        lake.check_writable()
+        return lake
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """A journal of replies until they are stored; it keeps none when the lake is remote."""
+        from smallhours.services.journal import Journal
+
+        folder = _beside_the_lake(self.settings, ".journal")
+        return Journal(
+            None if folder is None else folder / self.listener,
+            f"{self.night.date} until {self.night.as_of.isoformat()}",
+        )
+
+    @cached_property
+    def lastfm(self) -> "LastfmClient":
+        """A Last.fm client with the listener's key."""
+        return lastfm_client(self.listener, self.settings, self.secrets, self.journal)
+
+    @cached_property
+    def spotify(self) -> "SpotifyClient | None":
+        """A Spotify client with the listener's login; None if the settings say they have none."""
+        if not self.settings.listener(self.listener).spotify:
+            return None
+        return spotify_client(self.listener, self.settings, self.secrets, self.journal)
+
+    @cached_property
+    def reccobeats(self) -> "ReccobeatsClient":
+        """A ReccoBeats client; it needs no credentials."""
+        from smallhours.services.reccobeats import ReccobeatsClient
+
+        return self._open_service(ReccobeatsClient, self.settings.services.reccobeats)
+
+    @cached_property
+    def acousticbrainz(self) -> "AcousticbrainzClient":
+        """An AcousticBrainz client; it needs no credentials."""
+        from smallhours.services.acousticbrainz import AcousticbrainzClient
+
+        return self._open_service(AcousticbrainzClient, self.settings.services.acousticbrainz)
+
+    def _open_service(
+        self, client: "type[OpenClient]", where: ReccobeatsSettings | AcousticbrainzSettings
+    ) -> "OpenClient":
+        from smallhours.services.rate_limit import shared_rate_limit
+        from smallhours.services.retry import RetryPolicy
+
+        return client(
+            settings=where,
+            rate_limit=shared_rate_limit(
+                client.service,
+                where.calls_per_second,
+                state_file=rate_limit_file(self.settings, client.section),
+            ),
+            retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+            journal=self.journal,
+        )
+
+    @property
+    def legacy_spotify(self) -> "SpotifyClient | None":
+        """The Spotify client if the settings say that its app may ask for audio features."""
+        return self.spotify if self.settings.services.spotify.legacy_features else None
+
+    def __enter__(self) -> Self:
+        """Return the run; no client is built yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the clients that were built."""
+        for name in ("lastfm", "spotify", "reccobeats", "acousticbrainz"):
+            client = self.__dict__.pop(name, None)
+            if client is not None:
+                client.close()
+
+
+def lastfm_client(
+    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
+) -> "LastfmClient":
+    """Return a Last.fm client with a listener's key; the caller closes it.
+
+    Beside a local lake, all processes of this machine keep to Last.fm's rate together.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+    """
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.lastfm_transport import SERVICE
+    from smallhours.services.rate_limit import shared_rate_limit
+    from smallhours.services.retry import RetryPolicy
+
+    where = settings.services.lastfm
+    return LastfmClient(
+        secrets.lastfm(listener).api_key,
+        api_url=where.api_url,
+        calls_per_second=where.calls_per_second,
+        timeout_s=where.timeout_s,
+        rate_limit=shared_rate_limit(
+            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "lastfm")
+        ),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        listener=listener,
+        journal=journal,
+    )
+
+
+def spotify_client(
+    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
+) -> "SpotifyClient":
+    """Return a Spotify client with a listener's login; the caller closes it.
+
+    Beside a local lake, all processes of this machine count their calls of the day together.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+        NeedsLogin: when the listener has not logged in yet.
+    """
+    from smallhours.services.rate_limit import shared_rate_limit
+    from smallhours.services.retry import RetryPolicy
+    from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.spotify_auth import SERVICE
+
+    where = settings.services.spotify
+    return SpotifyClient(
+        secrets.spotify(listener),
+        settings=where,
+        rate_limit=shared_rate_limit(
+            SERVICE,
+            where.calls_per_second,
+            calls_per_day=where.calls_per_day,
+            state_file=rate_limit_file(settings, "spotify"),
+        ),
+        on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        journal=journal,
+    )
+
+
+def rate_limit_file(settings: Settings, service: str) -> Path | None:
+    """Return the file in which this machine's processes share a rate limit; None if remote."""
+    folder = _beside_the_lake(settings, ".budgets")
+    return None if folder is None else folder / f"{service}.json"
+
+
+def _beside_the_lake(settings: Settings, name: str) -> Path | None:
+    """Return a folder that the processes of this machine share; None beside a remote lake."""
+    lake = settings.lake.url
+    return None if "://" in lake else Path(lake) / name
