@@ -17,8 +17,8 @@ from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.playlist.publish import publish_playlist
-from smallhours.playlist.rollback import rollback
+from smallhours.playlist.publish.rollback import rollback
+from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem, SandboxState

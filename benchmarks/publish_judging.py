@@ -7,7 +7,7 @@ from benchmarks.publish_cases import PublishCase
 from benchmarks.publish_household import LISTENER, ListenerFixture, written
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.playlist.ledger import MAYBE_STANDING, VERIFIED
+from smallhours.playlist.publish.ledger import MAYBE_STANDING, VERIFIED
 from smallhours.sandbox.faults import Fault
 
 

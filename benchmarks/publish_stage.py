@@ -36,7 +36,7 @@ from benchmarks.publish_judging import (
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
-from smallhours.playlist.description import marker
+from smallhours.playlist.explain.description import marker
 from smallhours.sandbox.faults import KINDS, Fault, fault_rules_of
 from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.spotify_accounts import accounts_of

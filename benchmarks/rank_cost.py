@@ -27,10 +27,10 @@ import numpy as np
 from benchmarks.measure import peak_mb
 from benchmarks.rank_cost_data import LISTENER, NIGHT, CatalogSize, write_catalog
 from smallhours.lake.store import Lake
-from smallhours.playlist.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.hours import ListeningTimes
-from smallhours.playlist.rank_stage import choose_lists, rows_of
-from smallhours.playlist.scoring import ListenerContext
+from smallhours.playlist.explain.listening_times import ListeningTimes
+from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.settings import parse_settings
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TasteClassifier

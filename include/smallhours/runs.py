@@ -70,7 +70,7 @@ IMPORT_HISTORY = Stage(
 
 ROLLBACK = Stage(
     "rollback",
-    "playlist.rollback",
+    "playlist.publish.rollback",
     ("spotify",),
     "Put the list of an earlier night back into the playlist.",
     ("intent",),
@@ -173,20 +173,20 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
         "write_playlist": (
             Stage(
                 "rank_candidates",
-                "playlist.rank_stage",
+                "playlist.rank.stage",
                 (),
                 "Score all candidates and choose tonight's list: `recommendations`.",
                 ("size", "exploration"),
             ),
             Stage(
                 "resolve_tracks",
-                "playlist.resolve",
+                "playlist.publish.resolve",
                 ("spotify",),
                 "Find the chosen tracks on Spotify, one search each.",
             ),
             Stage(
                 "publish_playlist",
-                "playlist.publish",
+                "playlist.publish.stage",
                 ("spotify",),
                 "Write the listener's playlist, read it back, and record it: `playlists`.",
                 ("dry_run",),

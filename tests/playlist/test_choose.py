@@ -16,11 +16,11 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, PLAYS
-from smallhours.playlist import ledger
-from smallhours.playlist.evidence import read_evidence, read_features
-from smallhours.playlist.rank_stage import rank_candidates
-from smallhours.playlist.scoring import ListenerContext
-from smallhours.playlist.track_evidence import TasteScorer
+from smallhours.playlist.explain.track_evidence import TasteScorer
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.rank.evidence import read_evidence, read_features
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.tags import Tags

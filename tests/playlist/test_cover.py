@@ -6,8 +6,8 @@ import random
 import pytest
 from PIL import Image
 
-from smallhours.playlist.cover import MAX_BYTES, SIDE, draw_cover
-from smallhours.playlist.list_traits import TrackSound
+from smallhours.playlist.explain.list_traits import TrackSound
+from smallhours.playlist.publish.cover import MAX_BYTES, SIDE, draw_cover
 
 
 def some(count: int, seed: int = 0) -> list[TrackSound]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.export import ExportedTrack, as_csv, as_jspf, as_m3u8
+from smallhours.playlist.publish.export import ExportedTrack, as_csv, as_jspf, as_m3u8
 
 NIGHT = dt.date(2026, 11, 2)
 RIDE = ExportedTrack(

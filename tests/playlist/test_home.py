@@ -3,9 +3,9 @@
 import pytest
 
 from smallhours.errors import PlaylistNotOwned
-from smallhours.playlist.description import marker
-from smallhours.playlist.ledger import LedgerState
-from smallhours.playlist.ownership import find_managed_playlist
+from smallhours.playlist.explain.description import marker
+from smallhours.playlist.publish.ledger import LedgerState
+from smallhours.playlist.publish.ownership import find_managed_playlist
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 MARK = marker("default", "main")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from smallhours.playlist.hours import ListeningTimes, within
+from smallhours.playlist.explain.listening_times import ListeningTimes, within
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 SUNDAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)  # winter time: UTC

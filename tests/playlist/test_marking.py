@@ -5,7 +5,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.description import (
+from smallhours.playlist.explain.description import (
     MAX_DESCRIPTION_LENGTH,
     describe_list,
     has_marker,

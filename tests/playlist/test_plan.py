@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.change_table import as_markdown, as_text, summarise
-from smallhours.playlist.plan import PlannedChange, PlannedTrack, Row, plan
-from smallhours.playlist.steps import Add, Move, Remove, next_step
+from smallhours.playlist.publish.change_table import as_markdown, as_text, summarise
+from smallhours.playlist.publish.plan import PlannedChange, PlannedTrack, Row, plan
+from smallhours.playlist.publish.steps import Add, Move, Remove, next_step
 
 
 def track(name: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 from smallhours.errors import DegeneratePlaylist, NotEnoughData, PlaylistNotOwned, RetryLater
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import TRACKS
-from smallhours.playlist.description import marker
-from smallhours.playlist.publish import publish_playlist
+from smallhours.playlist.explain.description import marker
+from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem

@@ -8,7 +8,7 @@ import pytest
 from smallhours.errors import RetryLater
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
-from smallhours.playlist.rollback import rollback
+from smallhours.playlist.publish.rollback import rollback
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from tests.household import NIGHT, ServiceFixture
 from tests.playlist.evening import RankedLake

@@ -10,8 +10,8 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import TRACKS
-from smallhours.playlist import ledger
-from smallhours.playlist.rank_stage import rank_candidates
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.evaluation.beyond_accuracy import gini
 from tests.household import settings_for

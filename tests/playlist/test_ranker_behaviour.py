@@ -14,8 +14,9 @@ from smallhours.identity import artist_key_in, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TRACKS
-from smallhours.playlist import ledger, rank_stage
-from smallhours.playlist.rank_stage import rank_candidates
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.rank import stage
+from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from tests.household import settings_for
@@ -291,7 +292,7 @@ def test_an_intent_that_is_gone_from_the_settings_leaves_no_rows(ranked_lake: Ra
 
 def _rank(ranked_lake: RankedLake, settings: Settings) -> Summary:
     night = settings.night("default", "2026-11-02")
-    return rank_stage.rank_candidates("default", ranked_lake.lake, settings=settings, night=night)
+    return stage.rank_candidates("default", ranked_lake.lake, settings=settings, night=night)
 
 
 def _level(ranked_lake: RankedLake) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from smallhours.playlist.ranking import (
+from smallhours.playlist.rank.scores import (
     consensus,
     more_signals,
     popularity,

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.evidence import ListenerHistory
-from smallhours.playlist.reasons import Reason, ReasonWriter, reason
-from smallhours.playlist.track_evidence import (
+from smallhours.playlist.explain.reasons import Reason, ReasonWriter, reason
+from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
     TrackEvidence,
@@ -19,7 +18,8 @@ from smallhours.playlist.track_evidence import (
     strongest_seeds,
     track_features,
 )
-from smallhours.playlist.wording import measure
+from smallhours.playlist.explain.wording import measure
+from smallhours.playlist.rank.evidence import ListenerHistory
 
 HISTORY = ListenerHistory(
     tracks=pd.DataFrame(

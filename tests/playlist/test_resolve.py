@@ -14,8 +14,8 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import LIBRARY, TRACKS
 from smallhours.listening.library import library_frame
-from smallhours.playlist.rank_stage import rank_candidates
-from smallhours.playlist.resolve import resolve_tracks
+from smallhours.playlist.publish.resolve import resolve_tracks
+from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
 from tests.household import ServiceFixture

@@ -5,7 +5,7 @@ import pytest
 
 from smallhours.errors import NotEnoughData, RetryLater
 from smallhours.lake.tables import FEEDBACK
-from smallhours.playlist.rollback import rollback
+from smallhours.playlist.publish.rollback import rollback
 from smallhours.summary import Summary
 from tests.household import NIGHT, ServiceFixture
 from tests.playlist.evening import RankedLake

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallhours.identity import artist_key_in, song_key_of
-from smallhours.playlist.rerank.picking import Caps, RerankWeights
-from smallhours.playlist.selection import Draft, Limits, defer_explored, separate_artists
+from smallhours.playlist.select.draft import Draft, Limits, defer_explored, separate_artists
+from smallhours.playlist.select.picking import Caps, RerankWeights
 from smallhours.playlist_settings import Arc
 from tests.playlist.shortlists import falling, many, shortlist
 

@@ -1,7 +1,7 @@
 """Tests of the check that a list is fit to replace yesterday's."""
 
-from smallhours.playlist.plan import PlannedTrack
-from smallhours.playlist.target_list import TargetList, degenerate_reason
+from smallhours.playlist.publish.plan import PlannedTrack
+from smallhours.playlist.publish.target_list import TargetList, degenerate_reason
 from smallhours.playlist_settings import PlaylistSettings
 
 WISHES = PlaylistSettings(shortest=3)

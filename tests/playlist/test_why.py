@@ -11,7 +11,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, TRACKS
-from smallhours.playlist.explanation import TrackExplanation, explain_track
+from smallhours.playlist.explain.explanation import TrackExplanation, explain_track
 from tests.lake.samples import play
 
 NIGHT = dt.date(2026, 11, 2)

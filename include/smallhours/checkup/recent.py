@@ -6,7 +6,7 @@ from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import LakeError
 from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.playlist.ledger import KEPT_YESTERDAY, VERIFIED
+from smallhours.playlist.publish.ledger import KEPT_YESTERDAY, VERIFIED
 from smallhours.run_context import rate_limit_file
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings

@@ -36,7 +36,7 @@ def explain_track(
     intent: IntentOption = None,
 ) -> None:
     """Show why a track was chosen, or at which stage and by how much it lost."""
-    from smallhours.playlist.explanation import explain_track as explain
+    from smallhours.playlist.explain.explanation import explain_track as explain
 
     artist, title = _artist_and_title(track)
     name, playlist_settings, lake = _open_listener(listener)
@@ -91,8 +91,8 @@ def export(
     ] = None,
 ) -> None:
     """Write a night's list for other players."""
-    from smallhours.playlist.explanation import newest_night
-    from smallhours.playlist.export import FORMATS, exported_tracks
+    from smallhours.playlist.explain.explanation import newest_night
+    from smallhours.playlist.publish.export import FORMATS, exported_tracks
 
     if kind not in FORMATS:
         raise SettingsError(f"There is no format {kind!r}.", remedy=f"Known: {', '.join(FORMATS)}.")

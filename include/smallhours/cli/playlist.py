@@ -59,8 +59,8 @@ def rollback(
     intent: IntentOption = None,
 ) -> None:
     """Put the list of an earlier night back into the playlist."""
-    from smallhours.playlist.ledger import MAIN
-    from smallhours.playlist.rollback import rollback as put_back
+    from smallhours.playlist.publish.ledger import MAIN
+    from smallhours.playlist.publish.rollback import rollback as put_back
 
     with open_run(listener, night) as run:
         if run.spotify is None:
@@ -93,8 +93,8 @@ def _choose(run: RunContext, console: Console) -> None:
 
 def _show(run: RunContext, intent: str, console: Console) -> None:
     """Print one playlist's changes as a table."""
-    from smallhours.playlist.change_table import change_lines, summarise
-    from smallhours.playlist.publish import plan_playlist
+    from smallhours.playlist.publish.change_table import change_lines, summarise
+    from smallhours.playlist.publish.stage import plan_playlist
 
     assert run.spotify is not None  # noqa: S101 - the caller has looked
     name = run.settings.listener(run.listener).playlists[intent].name

@@ -10,7 +10,7 @@ from smallhours.charts.lines import LineSeries, format_date, lines
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.pages.page_context import PageContext
-from smallhours.playlist.ledger import SHOWN
+from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
 
 MIN_NIGHTS = 2

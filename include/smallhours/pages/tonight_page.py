@@ -10,11 +10,11 @@ import pandas as pd
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.pages.page_context import PageContext
-from smallhours.playlist.evidence import read_features
-from smallhours.playlist.explanation import nights_of
-from smallhours.playlist.ledger import SHOWN
-from smallhours.playlist.reasons import FeatureValue
-from smallhours.playlist.track_evidence import track_features
+from smallhours.playlist.explain.explanation import nights_of
+from smallhours.playlist.explain.reasons import FeatureValue
+from smallhours.playlist.explain.track_evidence import track_features
+from smallhours.playlist.publish.ledger import SHOWN
+from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import set_aside_on
 
 # Label of each button, by the reaction that it saves.

@@ -65,8 +65,8 @@ def approval(settings: Settings | None) -> Any:
 def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
     from smallhours.errors import NotEnoughData
-    from smallhours.playlist.change_table import as_markdown
-    from smallhours.playlist.publish import plan_playlist
+    from smallhours.playlist.publish.change_table import as_markdown
+    from smallhours.playlist.publish.stage import plan_playlist
 
     if run.spotify is None:
         raise NotEnoughData(

@@ -16,8 +16,8 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
 from smallhours.nights import Night
-from smallhours.playlist.evidence import BACKGROUND, REJECTED
-from smallhours.playlist.ledger import last_shown
+from smallhours.playlist.publish.ledger import last_shown
+from smallhours.playlist.rank.evidence import BACKGROUND, REJECTED
 from smallhours.playlist_settings import PlaylistSettings
 from smallhours.sandbox.world import World
 

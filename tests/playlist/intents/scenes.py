@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from smallhours.nights import Night
-from smallhours.playlist.evidence import Evidence, history_of
 from smallhours.playlist.intents import IntentContext
+from smallhours.playlist.rank.evidence import Evidence, history_of
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.playlist.rerank.calibration import (
+from smallhours.playlist.select.calibration import (
     TagMix,
     divergence,
     divergence_of,

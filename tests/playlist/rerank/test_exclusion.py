@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.rerank.exclusion import (
+from smallhours.playlist.select.exclusion import (
     BlockList,
     MetTracks,
     exclusion_reasons,

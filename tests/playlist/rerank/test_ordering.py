@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.rerank.ordering import KEY_COST, order, targets, transitions
+from smallhours.playlist.select.ordering import KEY_COST, order, targets, transitions
 from smallhours.playlist_settings import Arc
 
 NOTHING = np.nan

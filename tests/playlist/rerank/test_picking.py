@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.playlist.rerank.picking import Caps, GreedyPicker, RerankWeights
-from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.playlist.select.picking import Caps, GreedyPicker, RerankWeights
+from smallhours.playlist.select.shortlist import Shortlist
 from tests.playlist.shortlists import falling, many, shortlist
 
 FREE = Caps(artist=9, album=9, seed=99)

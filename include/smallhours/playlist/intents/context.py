@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from smallhours.nights import Night
-from smallhours.playlist.evidence import Evidence
-from smallhours.playlist.track_evidence import IntentEvidence
+from smallhours.playlist.explain.track_evidence import IntentEvidence
+from smallhours.playlist.rank.evidence import Evidence
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 EvidenceOfTracks = Callable[[pd.Index], Mapping[str, IntentEvidence]]

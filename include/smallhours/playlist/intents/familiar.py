@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist import wording
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.reason_clauses import KNOWN_ARTIST, MEMORY
+from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
-from smallhours.playlist.reason_clauses import KNOWN_ARTIST, MEMORY
-from smallhours.playlist.track_evidence import IntentEvidence
 from smallhours.playlist_settings import ForgottenIntent
 
 # An artist counts as loved with at least these plays, and at least the median of all artists.

@@ -7,10 +7,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from smallhours.catalog.features import PREDICTED, most_reliable
-from smallhours.playlist import wording
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.reason_clauses import SOUND
+from smallhours.playlist.explain.track_evidence import FeatureValue, IntentEvidence, track_features
 from smallhours.playlist.intents.context import IntentContext, IntentScores
-from smallhours.playlist.reason_clauses import SOUND
-from smallhours.playlist.track_evidence import FeatureValue, IntentEvidence, track_features
 from smallhours.playlist_settings import MoodIntent
 
 # Half the width of a normal distribution's 80 % interval, in standard deviations.

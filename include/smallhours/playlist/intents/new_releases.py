@@ -12,10 +12,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from smallhours.playlist import wording
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.reason_clauses import NEW
+from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores
-from smallhours.playlist.reason_clauses import NEW
-from smallhours.playlist.track_evidence import IntentEvidence
 from smallhours.playlist_settings import NewReleasesIntent
 
 # Everything is new to a catalog that has only just begun.

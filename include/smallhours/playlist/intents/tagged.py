@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from smallhours.playlist import wording
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.reason_clauses import TAGS
+from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
-from smallhours.playlist.reason_clauses import TAGS
-from smallhours.playlist.track_evidence import IntentEvidence
 from smallhours.playlist_settings import TagsIntent
 
 

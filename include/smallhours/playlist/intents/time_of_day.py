@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist import wording
-from smallhours.playlist.hours import within
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.listening_times import within
+from smallhours.playlist.explain.reason_clauses import HOURS, SIMILAR_TRACK
+from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
-from smallhours.playlist.reason_clauses import HOURS, SIMILAR_TRACK
-from smallhours.playlist.rerank.shortlist import seed_owner
-from smallhours.playlist.track_evidence import IntentEvidence
+from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import TimeOfDayIntent
 
 # With fewer plays the intent has no list.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smallhours.playlist.rerank.calibration import divergence
-from smallhours.playlist.rerank.diversity import similarity
-from smallhours.playlist.rerank.exploration import draw
-from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.playlist.select.calibration import divergence
+from smallhours.playlist.select.diversity import similarity
+from smallhours.playlist.select.exploration import draw
+from smallhours.playlist.select.shortlist import Shortlist
 
 Floats = npt.NDArray[np.float64]
 

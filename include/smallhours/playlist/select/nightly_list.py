@@ -10,19 +10,19 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.intents import IntentScores
-from smallhours.playlist.rerank.calibration import TagMix, divergence_of, recent_weights
-from smallhours.playlist.rerank.dials import apply_dials, relevance
-from smallhours.playlist.rerank.diversity import mean_distance
-from smallhours.playlist.rerank.exclusion import (
+from smallhours.playlist.publish.resolve import NOT_FOUND, recently_missed
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.select.calibration import TagMix, divergence_of, recent_weights
+from smallhours.playlist.select.dials import apply_dials, relevance
+from smallhours.playlist.select.diversity import mean_distance
+from smallhours.playlist.select.draft import ELSEWHERE, Draft, Limits
+from smallhours.playlist.select.exclusion import (
     BlockList,
     MetTracks,
     exclusion_reasons,
     preference_reasons,
 )
-from smallhours.playlist.rerank.shortlist import Shortlist
-from smallhours.playlist.resolve import NOT_FOUND, recently_missed
-from smallhours.playlist.scoring import ListenerContext
-from smallhours.playlist.selection import ELSEWHERE, Draft, Limits
+from smallhours.playlist.select.shortlist import Shortlist
 from smallhours.playlist_settings import PlaylistSettings
 
 # A track has a tag only if it is at least this strong relative to its strongest tag.

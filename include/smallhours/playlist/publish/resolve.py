@@ -24,7 +24,7 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.selection import (
+from smallhours.playlist.select.draft import (
     EXPLOIT,
     EXPLORE,
     RESERVE,

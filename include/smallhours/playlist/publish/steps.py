@@ -10,7 +10,7 @@ new one, and nothing of the listener's is ever touched.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smallhours.playlist.plan import Plan, Row
+from smallhours.playlist.publish.plan import Plan, Row
 
 # What one request may hold (developer.spotify.com, add-items-to-playlist).
 MAX_URIS_PER_REQUEST = 100

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist import wording
-from smallhours.playlist.evidence import ListenerHistory
-from smallhours.playlist.track_evidence import TrackEvidence
+from smallhours.playlist.explain import wording
+from smallhours.playlist.explain.track_evidence import TrackEvidence
+from smallhours.playlist.rank.evidence import ListenerHistory
 
 SIMILAR_TRACK = "similar_track"
 SIMILAR_ARTIST = "similar_artist"

@@ -5,9 +5,9 @@ A list for a listener with ten plays rests on little data, and its summary says 
 
 from collections.abc import Iterator, Sequence
 
-from smallhours.playlist.nightly_list import NightlyList
-from smallhours.playlist.rerank.calibration import PRIOR_PLAYS
-from smallhours.playlist.scoring import ListenerContext
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.select.calibration import PRIOR_PLAYS
+from smallhours.playlist.select.nightly_list import NightlyList
 
 # With fewer plays, a taste model has little to learn from.
 MIN_PLAYS_FOR_TASTE = 100

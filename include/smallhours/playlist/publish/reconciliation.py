@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
-from smallhours.playlist.ledger import LedgerState
-from smallhours.playlist.ownership import check_marker
-from smallhours.playlist.plan import OwnItems, Plan, PlannedTrack, Row, places_of, plan
-from smallhours.playlist.spotify_requests import PlaylistWriter
-from smallhours.playlist.steps import Add, Move, Remove, Step, next_step
+from smallhours.playlist.publish.ledger import LedgerState
+from smallhours.playlist.publish.ownership import check_marker
+from smallhours.playlist.publish.plan import OwnItems, Plan, PlannedTrack, Row, places_of, plan
+from smallhours.playlist.publish.spotify_requests import PlaylistWriter
+from smallhours.playlist.publish.steps import Add, Move, Remove, Step, next_step
 from smallhours.services.retry import TransientError
 from smallhours.services.spotify_replies import SpotifyPlaylist
 

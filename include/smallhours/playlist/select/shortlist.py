@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 
 from smallhours.identity import artist_key_in, song_key_of
-from smallhours.playlist.rerank.calibration import TagMix
+from smallhours.playlist.select.calibration import TagMix
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 Floats = npt.NDArray[np.float64]

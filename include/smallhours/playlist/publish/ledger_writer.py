@@ -13,10 +13,10 @@ import pandas as pd
 from smallhours.errors import DegeneratePlaylist
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.playlist import ledger
-from smallhours.playlist.ledger import LedgerState
-from smallhours.playlist.plan import PlannedTrack
-from smallhours.playlist.reconciliation import ReconciledPlaylist, Snapshot
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.publish.ledger import LedgerState
+from smallhours.playlist.publish.plan import PlannedTrack
+from smallhours.playlist.publish.reconciliation import ReconciledPlaylist, Snapshot
 from smallhours.services.spotify_replies import SpotifyPlaylist
 
 

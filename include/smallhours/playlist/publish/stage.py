@@ -19,22 +19,22 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.playlist import ledger
-from smallhours.playlist.change_table import as_text, summarise
-from smallhours.playlist.description import describe_list, marker, playlist_name
-from smallhours.playlist.ledger import MAIN, LedgerState
-from smallhours.playlist.ledger_writer import LedgerWriter
-from smallhours.playlist.list_traits import common_tags, nearby_artists, track_sounds
-from smallhours.playlist.ownership import check_marker, find_managed_playlist
-from smallhours.playlist.plan import Plan
-from smallhours.playlist.reconciliation import (
+from smallhours.playlist.explain.description import describe_list, marker, playlist_name
+from smallhours.playlist.explain.list_traits import common_tags, nearby_artists, track_sounds
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.publish.change_table import as_text, summarise
+from smallhours.playlist.publish.ledger import MAIN, LedgerState
+from smallhours.playlist.publish.ledger_writer import LedgerWriter
+from smallhours.playlist.publish.ownership import check_marker, find_managed_playlist
+from smallhours.playlist.publish.plan import Plan
+from smallhours.playlist.publish.reconciliation import (
     PlaylistReconciler,
     ReconciledPlaylist,
     Snapshot,
     take_snapshot,
 )
-from smallhours.playlist.spotify_requests import PlaylistService
-from smallhours.playlist.target_list import (
+from smallhours.playlist.publish.spotify_requests import PlaylistService
+from smallhours.playlist.publish.target_list import (
     TargetList,
     candidate_recall,
     degenerate_reason,
@@ -321,7 +321,7 @@ class Publication:
 
     def _upload_cover(self, tonight: TargetList, home: SpotifyPlaylist) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
-        from smallhours.playlist.cover import draw_cover
+        from smallhours.playlist.publish.cover import draw_cover
 
         try:
             self.spotify.upload_cover(home.id, draw_cover(track_sounds(self.lake, tonight)))

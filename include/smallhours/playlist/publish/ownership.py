@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from smallhours.errors import PlaylistNotOwned
-from smallhours.playlist.description import has_marker
-from smallhours.playlist.ledger import LedgerState
+from smallhours.playlist.explain.description import has_marker
+from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 WhenDeleted = Literal["recreate", "stop"]

@@ -19,14 +19,14 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist import ledger
-from smallhours.playlist.change_table import summarise
-from smallhours.playlist.description import describe_list, marker
-from smallhours.playlist.ledger import MAIN
-from smallhours.playlist.ownership import check_marker, find_managed_playlist
-from smallhours.playlist.plan import PlannedTrack
-from smallhours.playlist.reconciliation import PlaylistReconciler
-from smallhours.playlist.spotify_requests import PlaylistService
+from smallhours.playlist.explain.description import describe_list, marker
+from smallhours.playlist.publish import ledger
+from smallhours.playlist.publish.change_table import summarise
+from smallhours.playlist.publish.ledger import MAIN
+from smallhours.playlist.publish.ownership import check_marker, find_managed_playlist
+from smallhours.playlist.publish.plan import PlannedTrack
+from smallhours.playlist.publish.reconciliation import PlaylistReconciler
+from smallhours.playlist.publish.spotify_requests import PlaylistService
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 

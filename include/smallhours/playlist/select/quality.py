@@ -19,9 +19,9 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TRACKS
-from smallhours.playlist.ledger import EVER_SHOWN
-from smallhours.playlist.nightly_list import NightlyList
-from smallhours.playlist.scoring import ListenerContext
+from smallhours.playlist.publish.ledger import EVER_SHOWN
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.select.nightly_list import NightlyList
 from smallhours.training.evaluation.beyond_accuracy import gini, novelty, overlap, popularity_lift
 from smallhours.training.metrics import Metric
 

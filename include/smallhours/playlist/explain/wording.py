@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from smallhours.playlist.track_evidence import FeatureValue
+from smallhours.playlist.explain.track_evidence import FeatureValue
 
 # The bound from which a feature gets a word, and the word: above in HIGH, below in LOW.
 HIGH: Mapping[str, tuple[float, str]] = {

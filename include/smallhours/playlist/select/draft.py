@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.rerank.ordering import OPENING_PLACES, order
-from smallhours.playlist.rerank.picking import Caps, GreedyPicker, RerankWeights
-from smallhours.playlist.rerank.shortlist import Shortlist
+from smallhours.playlist.select.ordering import OPENING_PLACES, order
+from smallhours.playlist.select.picking import Caps, GreedyPicker, RerankWeights
+from smallhours.playlist.select.shortlist import Shortlist
 from smallhours.playlist_settings import Arc, PlaylistSettings
 
 EXPLOIT = "exploit"

@@ -19,7 +19,7 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
-from smallhours.playlist.ledger import last_shown
+from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.pick_response import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags

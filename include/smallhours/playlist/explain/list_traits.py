@@ -9,9 +9,9 @@ import numpy as np
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
-from smallhours.playlist.evidence import read_features
-from smallhours.playlist.tag_weights import is_descriptive, weighted_tags
-from smallhours.playlist.target_list import TargetList
+from smallhours.playlist.publish.target_list import TargetList
+from smallhours.playlist.rank.evidence import read_features
+from smallhours.playlist.rank.tag_weights import is_descriptive, weighted_tags
 from smallhours.training.tags import load_tags
 
 # The features, each 0-1, that the cover is drawn from.

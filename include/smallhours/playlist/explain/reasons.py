@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from smallhours.playlist import reason_clauses
-from smallhours.playlist.evidence import ListenerHistory
-from smallhours.playlist.reason_clauses import HOURS, RANK, Clause
-from smallhours.playlist.selection import EXPLORE
-from smallhours.playlist.track_evidence import FeatureValue, TrackEvidence
+from smallhours.playlist.explain import reason_clauses
+from smallhours.playlist.explain.reason_clauses import HOURS, RANK, Clause
+from smallhours.playlist.explain.track_evidence import FeatureValue, TrackEvidence
+from smallhours.playlist.rank.evidence import ListenerHistory
+from smallhours.playlist.select.draft import EXPLORE
 
 __all__ = ["FeatureValue", "Reason", "ReasonWriter", "TrackEvidence", "reason"]
 

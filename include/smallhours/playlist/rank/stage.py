@@ -17,17 +17,17 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.playlist.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.hours import ListeningTimes
+from smallhours.playlist.explain.listening_times import ListeningTimes
+from smallhours.playlist.explain.reasons import Reason, ReasonWriter
+from smallhours.playlist.explain.track_evidence import collect_evidence, strongest_seeds
 from smallhours.playlist.intents import IntentContext, IntentScores, score_intent
-from smallhours.playlist.missing_data import missing_data
-from smallhours.playlist.nightly_list import NightlyList, build_list, exclusions
-from smallhours.playlist.quality import Quality, measure_quality
-from smallhours.playlist.ranking import ADDED_BY
-from smallhours.playlist.reasons import Reason, ReasonWriter
-from smallhours.playlist.rerank.shortlist import seed_owner
-from smallhours.playlist.scoring import ListenerContext
-from smallhours.playlist.track_evidence import collect_evidence, strongest_seeds
+from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
+from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.rank.scores import ADDED_BY
+from smallhours.playlist.select.missing_data import missing_data
+from smallhours.playlist.select.nightly_list import NightlyList, build_list, exclusions
+from smallhours.playlist.select.quality import Quality, measure_quality
+from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import ListenerSettings, Settings

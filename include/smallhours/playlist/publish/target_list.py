@@ -12,8 +12,8 @@ from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import PLAYS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.ledger import MAIN
-from smallhours.playlist.plan import PlannedTrack
+from smallhours.playlist.publish.ledger import MAIN
+from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import PlaylistSettings
 
 # The metric: the share of newly liked tracks that were among the candidates.

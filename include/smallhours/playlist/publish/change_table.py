@@ -7,7 +7,7 @@ Airflow page on which the listener approves a list.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from smallhours.playlist.plan import Plan
+from smallhours.playlist.publish.plan import Plan
 
 _SIGNS = {"add": "+", "remove": "-", "move": "~", "keep": "=", "leave out": "x"}
 _PAST = (

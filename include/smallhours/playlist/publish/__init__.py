@@ -1,0 +1,1 @@
+"""Publishing: a list is planned, written in small steps, read back and recorded."""
