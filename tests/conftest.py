@@ -3,4 +3,4 @@
 # First of all: it sets what Airflow reads when it is imported.
 import tests.airflow_home  # noqa: F401
 
-pytest_plugins = ["tests.sandbox_fixtures", "tests.household"]
+pytest_plugins = ["tests.sandbox_fixtures", "tests.service_fixtures"]

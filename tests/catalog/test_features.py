@@ -27,7 +27,7 @@ from smallhours.listening.stages import sync_scrobbles
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.retry import RetryPolicy
 from smallhours.settings import AcousticbrainzSettings
-from tests.household import ServiceFixture
+from tests.service_fixtures import ServiceFixture
 from tests.services.scripted import unlimited_rate
 
 NIGHT = dt.date(2026, 11, 2)

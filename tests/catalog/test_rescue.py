@@ -17,7 +17,7 @@ from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
-from tests.household import FAST, LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
+from tests.service_fixtures import FAST, LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
 

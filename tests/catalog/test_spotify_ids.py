@@ -12,7 +12,7 @@ from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.sandbox.world import World
-from tests.household import ServiceFixture
+from tests.service_fixtures import ServiceFixture
 
 NIGHT = dt.date(2026, 11, 2)
 ID = "7" * 22

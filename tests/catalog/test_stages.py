@@ -26,7 +26,7 @@ from smallhours.lake.tables import (
 from smallhours.listening.stages import sync_library, sync_scrobbles
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
-from tests.household import ServiceFixture
+from tests.service_fixtures import ServiceFixture
 
 
 def listen(household: ServiceFixture) -> None:

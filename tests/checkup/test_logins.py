@@ -10,7 +10,7 @@ from smallhours.errors import NeedsLogin
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
 from smallhours.services.spotify_login import SCOPES
-from tests.household import LASTFM_KEY, ServiceFixture, household, settings_for
+from tests.service_fixtures import LASTFM_KEY, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
 

@@ -17,7 +17,7 @@ from smallhours.sandbox.server import SandboxServer
 from smallhours.sandbox.state import SandboxState
 from smallhours.sandbox.world import World
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from tests.household import LASTFM_KEY, settings_for
+from tests.service_fixtures import LASTFM_KEY, settings_for
 
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))
 LISTS = Path(__file__).with_name("lists_7924c24.json")

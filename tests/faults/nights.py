@@ -18,7 +18,7 @@ from smallhours.sandbox.state import SandboxState
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from tests.household import LASTFM_KEY, settings_for
+from tests.service_fixtures import LASTFM_KEY, settings_for
 
 LISTENER = "default"
 FIRST = dt.date(2026, 11, 1)

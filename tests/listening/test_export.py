@@ -22,7 +22,7 @@ from smallhours.listening.plays import LASTFM, heard, plays_frame
 from smallhours.listening.stages import sync_recent_plays, sync_scrobbles
 from smallhours.sandbox.world import PlayLog
 from smallhours.summary import Summary
-from tests.household import ServiceFixture
+from tests.service_fixtures import ServiceFixture
 from tests.services.export_files import (
     FOLDER,
     SECRETS,

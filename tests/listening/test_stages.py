@@ -14,7 +14,7 @@ from smallhours.listening.stages import (
 )
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
-from tests.household import ServiceFixture
+from tests.service_fixtures import ServiceFixture
 
 LATER = "2026-11-03"
 

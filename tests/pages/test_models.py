@@ -14,9 +14,9 @@ from smallhours.training.registry import Registry
 from smallhours.training.study.report import ComparisonFigures, write_report
 from smallhours.training.study.results import StudyFolder
 from smallhours.training.study.study_request import store_request
-from tests.household import settings_for
 from tests.pages.conftest import PageVisitor
 from tests.pages.lists import BEFORE, ME, NIGHT
+from tests.service_fixtures import settings_for
 from tests.training.study.rows_by_hand import SMALL, some_rows
 
 

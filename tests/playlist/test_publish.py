@@ -19,8 +19,8 @@ from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import parse_settings
 from smallhours.summary import Summary
-from tests.household import NIGHT, ServiceFixture
-from tests.playlist.evening import RankedLake, write_choice
+from tests.playlist.ranked_lake import RankedLake, write_choice
+from tests.service_fixtures import NIGHT, ServiceFixture
 
 NEXT = "2026-11-03"
 MARK = marker("default", "main")

@@ -10,9 +10,9 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.sandbox.faults import Fault, fault_rules_of
-from tests.household import NIGHT, ServiceFixture
-from tests.playlist.evening import RankedLake
+from tests.playlist.ranked_lake import RankedLake
 from tests.playlist.test_publish import NEXT, PublishFixture
+from tests.service_fixtures import NIGHT, ServiceFixture
 
 ADDS = "POST /v1/playlists/*/items"
 READS = "GET /v1/playlists/*"

@@ -14,8 +14,8 @@ from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.evaluation.beyond_accuracy import gini
-from tests.household import settings_for
-from tests.playlist.evening import RankedLake
+from tests.playlist.ranked_lake import RankedLake
+from tests.service_fixtures import settings_for
 
 SIZE = 10
 

@@ -19,8 +19,8 @@ from smallhours.playlist.rank import stage
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from tests.household import settings_for
-from tests.playlist.evening import RankedLake, write_candidates
+from tests.playlist.ranked_lake import RankedLake, write_candidates
+from tests.service_fixtures import settings_for
 
 INTENTS: Mapping[str, Mapping[str, Any]] = {
     "main": {},
@@ -67,7 +67,7 @@ def named(rows: pd.DataFrame) -> list[str]:
 
 @pytest.fixture
 def ranked_lake(ranked_lake: RankedLake) -> RankedLake:
-    """Return the evening with the features, dates, albums and plays that the intents need."""
+    """Return the lake with the features, dates, albums and plays that the intents need."""
     keys = ranked_lake.candidates
     rng = np.random.default_rng(5)
     sound = pd.DataFrame(
@@ -147,7 +147,7 @@ def test_new_music_is_never_heard_before_and_familiar_music_always(
 def test_what_is_blocked_never_comes(ranked_lake: RankedLake, intent: str) -> None:
     before = named(ranked(ranked_lake, intent))
     if not before:
-        pytest.skip("this evening has nothing for it")
+        pytest.skip("this lake has nothing for it")
     tracks = ranked_lake.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
     row = tracks.set_index("track_key").loc[before[-1]]
     after = named(
@@ -296,7 +296,7 @@ def _rank(ranked_lake: RankedLake, settings: Settings) -> Summary:
 
 
 def _level(ranked_lake: RankedLake) -> None:
-    """Give every artist of the evening the same tags."""
+    """Give every artist of the lake the same tags."""
     tags = ranked_lake.lake.frame(ARTIST_TAGS, columns=[c.name for c in ARTIST_TAGS.columns])
     tags = tags[tags["tag"] == "shoegaze"].assign(prefix=tags["artist_key"].map(prefix_of))
     for prefix, rows in tags.groupby("prefix"):

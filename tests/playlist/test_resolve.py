@@ -18,8 +18,8 @@ from smallhours.playlist.publish.resolve import resolve_tracks
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
-from tests.household import ServiceFixture
-from tests.playlist.evening import RankedLake
+from tests.playlist.ranked_lake import RankedLake
+from tests.service_fixtures import ServiceFixture
 
 
 def resolve(ranked_lake: RankedLake, household: ServiceFixture) -> Summary:

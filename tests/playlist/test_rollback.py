@@ -7,9 +7,9 @@ from smallhours.errors import NotEnoughData, RetryLater
 from smallhours.lake.tables import FEEDBACK
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.summary import Summary
-from tests.household import NIGHT, ServiceFixture
-from tests.playlist.evening import RankedLake
+from tests.playlist.ranked_lake import RankedLake
 from tests.playlist.test_publish import NEXT, PublishFixture
+from tests.service_fixtures import NIGHT, ServiceFixture
 
 THIRD = "2026-11-04"
 

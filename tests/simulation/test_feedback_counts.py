@@ -13,7 +13,7 @@ from smallhours.simulation.listener import ListenerSimulation, open_simulation
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
 from smallhours.training.taste.model import NAME
-from tests.simulation.small_lives import ADA, SPEC
+from tests.simulation.small_simulations import ADA, SPEC
 
 REMOVED = 4
 NIGHTS_AFTER = 2

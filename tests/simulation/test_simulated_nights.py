@@ -19,7 +19,7 @@ from smallhours.training.ranking.fusion import RECEPTION
 from smallhours.training.ranking.saved_weights import load_fusion
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
-from tests.simulation.small_lives import ADA, SMALL, SPEC, spec_with
+from tests.simulation.small_simulations import ADA, SMALL, SPEC, spec_with
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
-from tests.household import settings_for
+from tests.service_fixtures import settings_for
 
 TODAY = dt.date(2026, 11, 2)
 

@@ -8,7 +8,7 @@ import pytest
 
 from smallhours.playlist.select.picking import Caps, GreedyPicker, RerankWeights
 from smallhours.playlist.select.shortlist import Shortlist
-from tests.playlist.shortlists import falling, many, shortlist
+from tests.playlist.select_fixtures import falling, many, shortlist
 
 FREE = Caps(artist=9, album=9, seed=99)
 PLAIN = RerankWeights(0.0, 0.0)

@@ -24,8 +24,8 @@ from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.tags import Tags
-from tests.household import settings_for
-from tests.playlist.evening import RankedLake, write_candidates
+from tests.playlist.ranked_lake import RankedLake, write_candidates
+from tests.service_fixtures import settings_for
 
 
 def rank(

@@ -19,7 +19,7 @@ from smallhours.listening.plays import month_of, plays_frame
 from smallhours.nights import Night
 from smallhours.sandbox.world import World
 from smallhours.settings import Settings
-from tests.household import NIGHT, settings_for
+from tests.service_fixtures import NIGHT, settings_for
 
 KNOWN = 40
 CANDIDATE_COUNT = 120
@@ -70,7 +70,7 @@ def first_ranked_lake(small_world: World, tmp_path_factory: pytest.TempPathFacto
     new = {key: track for key, track in others.items() if song_key_of(key) not in songs}
     new = dict(list(new.items())[:CANDIDATE_COUNT])
 
-    lake = Lake(str(tmp_path_factory.mktemp("evening")))
+    lake = Lake(str(tmp_path_factory.mktemp("ranked-lake")))
     _remember(lake, world, list(known.values()), list(new.values()))
     _tag_artists(lake, [*known, *new])
     seeds = list(known)
@@ -87,7 +87,7 @@ def first_ranked_lake(small_world: World, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def ranked_lake(first_ranked_lake: RankedLake, tmp_path: Path) -> RankedLake:
-    """Return the same evening with a copy of the lake."""
+    """Return the same night with a copy of the lake."""
     shutil.copytree(first_ranked_lake.lake.url, tmp_path / "lake", dirs_exist_ok=True)
     return dataclasses.replace(first_ranked_lake, lake=Lake(str(tmp_path / "lake")))
 
@@ -96,7 +96,7 @@ def ranked_lake(first_ranked_lake: RankedLake, tmp_path: Path) -> RankedLake:
 def first_resolved_lake(
     first_ranked_lake: RankedLake, small_world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> RankedLake:
-    """Return the first evening with the Spotify id of every candidate."""
+    """Return the first night with the Spotify id of every candidate."""
     lake = Lake(str(tmp_path_factory.mktemp("found") / "lake"))
     shutil.copytree(first_ranked_lake.lake.url, lake.url)
     world = small_world

@@ -13,7 +13,7 @@ from smallhours.identity import artist_key_in, song_key_of
 from smallhours.playlist.select.draft import Draft, Limits, defer_explored, separate_artists
 from smallhours.playlist.select.picking import Caps, RerankWeights
 from smallhours.playlist_settings import Arc
-from tests.playlist.shortlists import falling, many, shortlist
+from tests.playlist.select_fixtures import falling, many, shortlist
 
 SILENCE = pd.DataFrame(columns=["energy", "tempo", "key", "mode"], dtype=float)
 
