@@ -30,7 +30,7 @@ lint: setup  ## Check style, types and layers
 	$(BIN)/lint-imports
 
 docs: setup  ## Write the generated pages in docs/ anew
-	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.provider.dag_docs
+	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 
 lock: setup  ## Choose new versions of what is needed, and write the lock files

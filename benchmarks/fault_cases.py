@@ -1,7 +1,7 @@
 """The fault suite's cases: a stage, a fault, and the call that it hits.
 
 Each case is a rule for the sandbox: a kind of fault, the call that it hits, the number of such
-calls before it, and how often it happens. The kinds are those of `smallhours.sandbox.faults`.
+calls before it, and how often it happens. The kinds are those of `smallhours_sandbox.faults`.
 """
 
 from collections.abc import Iterator

@@ -40,13 +40,6 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.runs import STAGES
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
@@ -54,6 +47,13 @@ from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.lake.stores import Killed, KilledDisk
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "faults.md"

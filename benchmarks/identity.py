@@ -27,15 +27,15 @@ from benchmarks.rough_names import absent_names, respelled
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import SpotifySettings
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 
 ARTISTS, TRACKS, SCROBBLES = 3_000, 40_000, 20_000
 # Factor by which a difficult recording is drawn more often than a plain one.

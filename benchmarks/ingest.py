@@ -33,9 +33,9 @@ from benchmarks.ingest_stages import (
 )
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, SIMILAR, TRACK_TAGS
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 
 NEXT_NIGHT = "2026-11-03"
 LASTFM_RATE = 4.0

@@ -18,13 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours.sandbox.state import SandboxState
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours_sandbox.state import SandboxState
 
 LISTENER = "default"
 FIRST_NIGHT = "2026-11-02"

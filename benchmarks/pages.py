@@ -27,21 +27,21 @@ from fastapi.testclient import TestClient
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
-from smallhours.pages.airflow_bridge import AirflowBridge
-from smallhours.pages.app import PREFIX, create_app
 from smallhours.settings import TrainingSettings
-from smallhours.simulation.ground_truth import WorldSize
-from smallhours.simulation.installation import settings_for
-from smallhours.simulation.listener import SimulationSpec, run_simulation
-from smallhours.simulation.rankers import OURS
 from smallhours.training.profile_stages import describe_taste
-from smallhours.training.study.execution import run_study
-from smallhours.training.study.fits import FitResources
-from smallhours.training.study.grid import Grid
-from smallhours.training.study.lake_rows import lake_rows
-from smallhours.training.study.report import ComparisonFigures, write_report
-from smallhours.training.study.results import StudyFolder
-from smallhours.training.study.study_request import FOLDER, store_request, studies_in
+from smallhours.web.airflow_bridge import AirflowBridge
+from smallhours.web.app import PREFIX, create_app
+from smallhours_sandbox.simulation.ground_truth import WorldSize
+from smallhours_sandbox.simulation.installation import settings_for
+from smallhours_sandbox.simulation.listener import SimulationSpec, run_simulation
+from smallhours_sandbox.simulation.rankers import OURS
+from smallhours_study.execution import run_study
+from smallhours_study.fits import FitResources
+from smallhours_study.grid import Grid
+from smallhours_study.lake_rows import lake_rows
+from smallhours_study.report import ComparisonFigures, write_report
+from smallhours_study.results import StudyFolder
+from smallhours_study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"
 TIMES = 15

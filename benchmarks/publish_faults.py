@@ -22,8 +22,8 @@ from pathlib import Path
 from benchmarks.publish_cases import SCENES, PublishCase, cases
 from benchmarks.publish_judging import PublishOutcome
 from benchmarks.publish_stage import PublishBench, stage
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.world import World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.world import World
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "publish-faults.md"
 TROUBLES = {

@@ -19,15 +19,15 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem, SandboxState
-from smallhours.sandbox.world import World
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem, SandboxState
+from smallhours_sandbox.world import World
 from tests.lake.stores import Killed
 
 LISTENER = "default"

@@ -8,7 +8,7 @@ from benchmarks.publish_household import LISTENER, ListenerFixture, written
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.playlist.publish.ledger import MAYBE_STANDING, VERIFIED
-from smallhours.sandbox.faults import Fault
+from smallhours_sandbox.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

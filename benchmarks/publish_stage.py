@@ -37,11 +37,11 @@ from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import marker
-from smallhours.sandbox.faults import KINDS, Fault, fault_rules_of
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import accounts_of
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import accounts_of
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.lake.stores import Killed, KilledDisk
 
 

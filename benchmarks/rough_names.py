@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from smallhours.sandbox.world import World
+from smallhours_sandbox.world import World
 
 Names = tuple[str, str]
 Way = Callable[[Names, np.random.Generator], Names | None]

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy import sparse
 
 from smallhours.errors import SettingsError
-from smallhours.training.study.grid import FEATURES
-from smallhours.training.study.input_tables import WORD_COUNT, folded, read_tables, usable
+from smallhours_study.grid import FEATURES
+from smallhours_study.input_tables import WORD_COUNT, folded, read_tables, usable
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT = (

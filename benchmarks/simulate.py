@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from smallhours.charts.canvas import standalone_svg
-from smallhours.cli.simulate import HEADINGS, rows
-from smallhours.simulation.learning_curves import curves, figures, picture
-from smallhours.simulation.rankers import RANKERS
-from smallhours.simulation.runner import LISTENERS, run_simulations, simulation_specs
+from smallhours.web.charts.canvas import standalone_svg
+from smallhours_sandbox.commands.simulate import HEADINGS, rows
+from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
+from smallhours_sandbox.simulation.rankers import RANKERS
+from smallhours_sandbox.simulation.runner import LISTENERS, run_simulations, simulation_specs
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 

@@ -29,11 +29,11 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, month_of, plays_frame
 from smallhours.nights import Night
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.ragged import Ints, Ragged
-from smallhours.sandbox.world import FEATURES as OF_THE_WORLD
-from smallhours.sandbox.world import World
 from smallhours.settings import Settings
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.ragged import Ints, Ragged
+from smallhours_sandbox.world import FEATURES as OF_THE_WORLD
+from smallhours_sandbox.world import World
 
 LISTENER = "default"
 OF_WORLD = "ada"

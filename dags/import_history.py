@@ -7,8 +7,8 @@ changes nothing. Private sessions and podcasts are left out; IP addresses are ne
 
 from airflow.sdk import dag
 
-from smallhours.provider.params import export_params, settings_at_parse_time
-from smallhours.provider.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.params import export_params, settings_at_parse_time
+from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
 
 @dag(

@@ -7,8 +7,12 @@ task's log says from when on plays may be missing.
 
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
-from smallhours.provider.params import listeners_params, nightly_schedule, settings_at_parse_time
-from smallhours.provider.tasks import DAG_DEFAULTS, choose_nights, stage
+from smallhours.orchestration.params import (
+    listeners_params,
+    nightly_schedule,
+    settings_at_parse_time,
+)
+from smallhours.orchestration.tasks import DAG_DEFAULTS, choose_nights, stage
 
 SETTINGS = settings_at_parse_time()
 SCHEDULE = nightly_schedule(SETTINGS)

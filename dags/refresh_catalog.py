@@ -7,7 +7,7 @@ between listeners, so that one of them at a time works on it.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
-from smallhours.provider.assets import (
+from smallhours.orchestration.assets import (
     AUDIO_FEATURES,
     CANDIDATES,
     FEEDBACK,
@@ -15,8 +15,8 @@ from smallhours.provider.assets import (
     PLAYS,
     TAGS,
 )
-from smallhours.provider.params import night_params, settings_at_parse_time
-from smallhours.provider.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
 
 @dag(

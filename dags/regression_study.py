@@ -7,27 +7,29 @@ The last task writes `study.html` and `study.md` with tables and figures. From t
 `smallhours study`.
 """
 
+from importlib.util import find_spec
 from typing import Any
 
 from airflow.sdk import chain, dag
 
-from smallhours.provider.params import settings_at_parse_time, study_params
-from smallhours.provider.study_tasks import choose_settings, fit_setting, open_study, write_study
-from smallhours.provider.tasks import DAG_DEFAULTS
+from smallhours.orchestration.params import settings_at_parse_time
+from smallhours.orchestration.tasks import DAG_DEFAULTS
 
+if find_spec("smallhours_study"):  # the study is a package of its own
+    from smallhours_study.dag_params import study_params
+    from smallhours_study.dag_tasks import choose_settings, fit_setting, open_study, write_study
 
-@dag(
-    schedule=None,
-    params=study_params(settings_at_parse_time()),
-    max_active_runs=1,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
-)
-def regression_study() -> None:
-    """Open the study, fit its grid, and write the report."""
-    folder: Any = open_study()
-    fits = fit_setting.partial(folder=folder).expand(setting=choose_settings())
-    chain(fits, write_study(folder))
+    @dag(
+        schedule=None,
+        params=study_params(settings_at_parse_time()),
+        max_active_runs=1,
+        doc_md=__doc__,
+        **DAG_DEFAULTS,
+    )
+    def regression_study() -> None:
+        """Open the study, fit its grid, and write the report."""
+        folder: Any = open_study()
+        fits = fit_setting.partial(folder=folder).expand(setting=choose_settings())
+        chain(fits, write_study(folder))
 
-
-regression_study()
+    regression_study()

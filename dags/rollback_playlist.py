@@ -7,8 +7,8 @@ away. Tonight's run leaves it alone; the next night's list takes its place as us
 
 from airflow.sdk import dag
 
-from smallhours.provider.params import rollback_params, settings_at_parse_time
-from smallhours.provider.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.params import rollback_params, settings_at_parse_time
+from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
 
 @dag(

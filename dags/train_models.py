@@ -6,9 +6,9 @@ models serve all listeners, so that one run at a time trains them.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
-from smallhours.provider.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
-from smallhours.provider.params import night_params, settings_at_parse_time
-from smallhours.provider.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
+from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
 
 @dag(

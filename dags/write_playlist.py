@@ -8,10 +8,10 @@ what would change. The form takes other wishes for one list, and a dry run.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
-from smallhours.provider.assets import MODELS, PLAYLIST
-from smallhours.provider.params import playlist_params, settings_at_parse_time
-from smallhours.provider.review import approval, show_plan
-from smallhours.provider.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.assets import MODELS, PLAYLIST
+from smallhours.orchestration.params import playlist_params, settings_at_parse_time
+from smallhours.orchestration.review import approval, show_plan
+from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
 
 @dag(

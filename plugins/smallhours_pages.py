@@ -16,8 +16,8 @@ Message = MutableMapping[str, Any]
 
 @cache
 def _pages() -> Any:
-    from smallhours.pages.app import create_app
-    from smallhours.provider.pages import airflow_bridge
+    from smallhours.orchestration.pages import airflow_bridge
+    from smallhours.web.app import create_app
 
     return create_app(airflow_bridge())
 

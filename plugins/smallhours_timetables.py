@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from smallhours.provider.timetables import NightlyTimetable
+from smallhours.orchestration.timetables import NightlyTimetable
 
 
 class SmallhoursTimetables(AirflowPlugin):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from smallhours.lake.store import Lake
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.server import SandboxServer
 
 CHECKOUT = Path(__file__).parents[1]
 NIGHT = "2026-11-02"

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 
 
 @pytest.fixture(scope="session")

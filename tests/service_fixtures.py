@@ -9,7 +9,6 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
@@ -17,6 +16,7 @@ from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.server import SandboxServer
 
 LASTFM_KEY = "5a4d" * 8
 NIGHT = "2026-11-02"

@@ -78,7 +78,7 @@ def test_every_part_of_airflow_has_a_health_check_and_waits_for_the_database(
 def test_the_database_is_prepared_as_up_does_it(services: dict[str, Any]) -> None:
     script = services["init"]["command"][1]
 
-    assert "python -m smallhours.provider.database" in script
+    assert "python -m smallhours.orchestration.database" in script
     assert "PYTHONPATH=/opt/airflow/include" in script  # root's Python reads no editable install
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.ingest import measure_kills, repeated
 from benchmarks.ingest_stages import RecordedCall, RecordingServer
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.state import SandboxState
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.state import SandboxState
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from smallhours.catalog.stages import weights_of
 from smallhours.errors import Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.service_fixtures import FAST, LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
 
 __all__ = ["household"]

@@ -10,8 +10,8 @@ from smallhours.catalog.spotify_ids import SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.world import World
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.world import World
 from tests.service_fixtures import ServiceFixture
 
 NIGHT = dt.date(2026, 11, 2)

@@ -24,8 +24,8 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.listening.stages import sync_library, sync_scrobbles
-from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import ServiceFixture
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from smallhours.charts import (
+from smallhours.web.charts import (
     BarSeries,
     BinnedValues,
     CalibrationPoint,

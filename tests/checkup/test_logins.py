@@ -7,9 +7,9 @@ import pytest
 from smallhours.checkup.finding import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
-from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
 from smallhours.services.spotify_login import SCOPES
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import LASTFM_KEY, ServiceFixture, household, settings_for
 
 __all__ = ["household"]

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from smallhours.cli import app
 from smallhours.lake.store import Lake
-from tests.pages.lists import BEFORE, NIGHT, add_list, add_reactions
+from tests.web.lists import BEFORE, NIGHT, add_list, add_reactions
 
 RIDE, LUSH = ("Ride", "Vapour Trail"), ("Lush", "De-Luxe")
 

@@ -14,7 +14,7 @@ import pytest
 from smallhours import cli
 from smallhours.cli.rescue import INTERRUPTED
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS
-from smallhours.sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import AirflowInstall, airflow_install, settings_text
 
 __all__ = ["airflow_install"]

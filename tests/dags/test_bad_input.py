@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.tables import PLAYS
-from smallhours.sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall, settings_text
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
-from tests.pages.lists import BEFORE, add_list
+from tests.web.lists import BEFORE, add_list
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import LIBRARY
 from smallhours.runs import NIGHTLY
-from smallhours.sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 

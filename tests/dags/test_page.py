@@ -2,7 +2,7 @@
 
 import pytest
 
-from smallhours.provider.dag_docs import PAGE, render
+from smallhours.orchestration.dag_docs import PAGE, render
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dags
 
 pytestmark = [

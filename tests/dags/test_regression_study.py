@@ -7,8 +7,8 @@ import pytest
 
 from tests.airflow_home import AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
+from tests.study.rows_by_hand import write_tables
 from tests.training.lakes import measured_catalog
-from tests.training.study.rows_by_hand import write_tables
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 

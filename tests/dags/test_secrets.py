@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from smallhours.provider.connections import AirflowSecrets
+from smallhours.orchestration.connections import AirflowSecrets
 from smallhours.run_context import lastfm_client, spotify_client
 from smallhours.runs import NIGHTLY
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.spotify_accounts import accounts_of
 from smallhours.settings import load_settings
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.spotify_accounts import accounts_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 

@@ -3,8 +3,8 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from smallhours.demo.sandbox_client import advance_one_day, read_playlist, sandbox_date
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.demo.sandbox_client import advance_one_day, read_playlist, sandbox_date
+from smallhours_sandbox.server import SandboxServer
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from rich.console import Console
 
-from smallhours.demo.driver import Demo
+from smallhours_sandbox.demo.driver import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # The browser contacts this machine only.

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import requests
 
-from smallhours.demo import sandbox_client
 from smallhours.local.airflow import CHECKOUT, AirflowHome
 from smallhours.local.api import FINISHED, AirflowApi
 from smallhours.local.processes import ManagedProcess, free_ports, stop_all
+from smallhours_sandbox.demo import sandbox_client
 
 LASTFM_KEY = "5a4d" * 8
 NIGHTLY_DAG = "sync_listening"

@@ -9,12 +9,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from smallhours.demo.demo_config import LISTENER
-from smallhours.demo.driver import Demo
 from smallhours.lake.store import Lake
 from smallhours.local.api import AirflowApi
-from smallhours.pages.app import PAGES, PREFIX
-from smallhours.training.study.study_request import studies_in
+from smallhours.web.app import PAGES, PREFIX
+from smallhours_sandbox.demo.demo_config import LISTENER
+from smallhours_sandbox.demo.driver import Demo
+from smallhours_study.study_request import studies_in
 from tests.e2e.browsing import CHROMIUM, demo_after_nights, logged_in, opened_browser
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images" / "pages"

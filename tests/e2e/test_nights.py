@@ -13,10 +13,10 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import PLAYS
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.service_fixtures import LASTFM_KEY, settings_for
 
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))

@@ -10,15 +10,15 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from smallhours.demo import sandbox_client
-from smallhours.demo.demo_config import LISTENER
-from smallhours.demo.driver import Demo
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.local.api import AirflowApi
-from smallhours.pages.app import PAGES, PREFIX
 from smallhours.settings import load_settings
+from smallhours.web.app import PAGES, PREFIX
+from smallhours_sandbox.demo import sandbox_client
+from smallhours_sandbox.demo.demo_config import LISTENER
+from smallhours_sandbox.demo.driver import Demo
 from tests.e2e.browsing import (
     CHROMIUM,
     GUEST,

@@ -17,9 +17,9 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.local.airflow import AirflowHome, LocalAirflow
 from smallhours.local.processes import free_ports
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 

@@ -11,13 +11,13 @@ from typing import Any
 from smallhours.lake.store import Lake
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, Stage
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
 from tests.service_fixtures import LASTFM_KEY, settings_for
 
 LISTENER = "default"

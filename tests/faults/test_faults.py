@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fault_cases import FaultCase, cases
 from benchmarks.faults import DOCS, KILLS, FaultBench, bench, kills, table
-from smallhours.sandbox.faults import KINDS, Fault
+from smallhours_sandbox.faults import KINDS, Fault
 
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.
 FEW = tuple({case.kind: case for case in reversed(cases())}.values())[::4]

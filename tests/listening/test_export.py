@@ -20,8 +20,8 @@ from smallhours.listening.history_merge import unify
 from smallhours.listening.play_storage import load_plays_around, store
 from smallhours.listening.plays import LASTFM, heard, plays_frame
 from smallhours.listening.stages import sync_recent_plays, sync_scrobbles
-from smallhours.sandbox.world import PlayLog
 from smallhours.summary import Summary
+from smallhours_sandbox.world import PlayLog
 from tests.service_fixtures import ServiceFixture
 from tests.services.export_files import (
     FOLDER,

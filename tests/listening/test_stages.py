@@ -12,8 +12,8 @@ from smallhours.listening.stages import (
     sync_scrobbles,
     verify_history,
 )
-from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import ServiceFixture
 
 LATER = "2026-11-03"

@@ -17,8 +17,8 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, CANDIDATES, PLAYS, TRACKS
 from smallhours.listening.plays import month_of, plays_frame
 from smallhours.nights import Night
-from smallhours.sandbox.world import World
 from smallhours.settings import Settings
+from smallhours_sandbox.world import World
 from tests.service_fixtures import NIGHT, settings_for
 
 KNOWN = 40

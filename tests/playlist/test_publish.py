@@ -11,14 +11,14 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import TRACKS
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.stage import publish_playlist
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
-from smallhours.sandbox.state import SandboxPlaylist, SandboxPlaylistItem
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import parse_settings
 from smallhours.summary import Summary
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.spotify_accounts import SCOPES, Grant, accounts_of
+from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem
 from tests.playlist.ranked_lake import RankedLake, write_choice
 from tests.service_fixtures import NIGHT, ServiceFixture
 

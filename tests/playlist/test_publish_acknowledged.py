@@ -9,7 +9,7 @@ from smallhours.errors import RetryLater
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
 from smallhours.playlist.publish.rollback import rollback
-from smallhours.sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.playlist.ranked_lake import RankedLake
 from tests.playlist.test_publish import NEXT, PublishFixture
 from tests.service_fixtures import NIGHT, ServiceFixture

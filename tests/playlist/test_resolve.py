@@ -16,8 +16,8 @@ from smallhours.lake.tables import LIBRARY, TRACKS
 from smallhours.listening.library import library_frame
 from smallhours.playlist.publish.resolve import resolve_tracks
 from smallhours.playlist.rank.stage import rank_candidates
-from smallhours.sandbox.faults import Fault, fault_rules_of
 from smallhours.summary import Summary
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import ServiceFixture
 

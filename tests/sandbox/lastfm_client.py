@@ -6,8 +6,8 @@ import httpx2
 import pylast
 import requests
 
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY, LASTFM_API_SECRET
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY, LASTFM_API_SECRET
+from smallhours_sandbox.server import SandboxServer
 
 
 class ToSandbox(httpx2.HTTPTransport):

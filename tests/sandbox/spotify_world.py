@@ -8,11 +8,11 @@ from typing import Any
 
 import requests
 
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import READY_MADE_SCOPES, Grant, accounts_of
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import READY_MADE_SCOPES, Grant, accounts_of
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 
 ME = "ada"
 OTHER = "bruno"

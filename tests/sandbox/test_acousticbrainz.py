@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from smallhours.sandbox.acousticbrainz_api import AcousticBrainz
+from smallhours_sandbox.acousticbrainz_api import AcousticBrainz
 from tests.sandbox.spotify_world import Api, running
 
 

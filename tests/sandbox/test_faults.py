@@ -7,7 +7,7 @@ import pylast
 import pytest
 import requests
 
-from smallhours.sandbox.faults import (
+from smallhours_sandbox.faults import (
     KINDS,
     Fault,
     FaultBook,
@@ -15,8 +15,8 @@ from smallhours.sandbox.faults import (
     active_fault,
     fault_rules_of,
 )
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
 from tests.sandbox.lastfm_client import ask, network, post_faults
 
 RECENT = "user.getRecentTracks"

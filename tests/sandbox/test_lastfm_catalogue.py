@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smallhours.sandbox.lastfm_index import LastfmIndex, normalised
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.lastfm_index import LastfmIndex, normalised
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.sandbox.lastfm_client import ask, network, node
 
 AWKWARD = 'Guns & "Roses" <Live> ä 音'

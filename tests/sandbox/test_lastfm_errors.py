@@ -6,8 +6,8 @@ import pylast
 import pytest
 import requests
 
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours_sandbox.server import SandboxServer
 from tests.sandbox.lastfm_client import ask, network, post_faults
 
 NOT_FOUND = "The artist you supplied could not be found"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.server import SandboxServer
 from tests.sandbox.lastfm_client import network, node, post_faults
 
 RECENT = "user.getRecentTracks"

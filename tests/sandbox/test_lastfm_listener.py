@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from smallhours.sandbox.server import SandboxServer
+from smallhours_sandbox.server import SandboxServer
 from tests.sandbox.lastfm_client import network, node
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pylast
 import pytest
 
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.state import SandboxState
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
 from tests.sandbox.lastfm_client import ask, network, node, post_faults
 
 

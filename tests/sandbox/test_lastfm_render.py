@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.sandbox.lastfm_render import IMAGES, date_node, paging, render, to_xml
+from smallhours_sandbox.lastfm_render import IMAGES, date_node, paging, render, to_xml
 
 # Everything that XML 1.0 can carry in text without normalising it away.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=30).filter(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import requests
 
-from smallhours.sandbox.reccobeats_api import ReccoBeats, own_id
-from smallhours.sandbox.world import FEATURES
+from smallhours_sandbox.reccobeats_api import ReccoBeats, own_id
+from smallhours_sandbox.world import FEATURES
 from tests.sandbox.spotify_world import Api, running
 
 

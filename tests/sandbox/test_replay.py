@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smallhours.sandbox.cache import load_or_replay
-from smallhours.sandbox.replay import replay_world
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.cache import load_or_replay
+from smallhours_sandbox.replay import replay_world
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.shared_data import shared_path
 
 LOG = """played_at,artist,artist_mbid,album,title,track_mbid

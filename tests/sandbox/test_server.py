@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from smallhours.sandbox.server import (
+from smallhours_sandbox.server import (
     SandboxOptions,
     SandboxServer,
     SandboxServerError,
     open_state,
     startup_lines,
 )
-from smallhours.sandbox.state import SandboxState
-from smallhours.sandbox.world import World
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.sandbox.lastfm_client import ask, network
 
 TINY = {"seed": 7, "artists": 40, "tracks": 200, "scrobbles": 300}
@@ -192,7 +192,7 @@ def start(state_file: Path, cache: Path, ready: str) -> tuple["subprocess.Popen[
     options = ", ".join(f"{key}={value}" for key, value in TINY.items())
     code = (
         "from pathlib import Path\n"
-        "from smallhours.sandbox.server import SandboxOptions, run\n"
+        "from smallhours_sandbox.server import SandboxOptions, run\n"
         f"run(SandboxOptions(port=0, {options}, cache=Path({str(cache)!r}),\n"
         f"    state_file=Path({str(state_file)!r})), echo=lambda line: print(line, flush=True))\n"
     )

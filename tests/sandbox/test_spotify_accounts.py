@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from smallhours.sandbox.spotify_accounts import (
+from smallhours_sandbox.spotify_accounts import (
     ACCESS_TOKEN_S,
     REFRESH_TOKEN_S,
     Grant,

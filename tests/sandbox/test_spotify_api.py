@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from smallhours.sandbox.spotify_api import REMOVED
+from smallhours_sandbox.spotify_api import REMOVED
 from tests.sandbox.spotify_world import Api, running
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.sandbox.spotify_me import most_played, recent_plays
-from smallhours.sandbox.world import PlayLog
+from smallhours_sandbox.spotify_me import most_played, recent_plays
+from smallhours_sandbox.world import PlayLog
 from tests.sandbox.spotify_world import ME, OTHER, Api, access_token, running
 
 

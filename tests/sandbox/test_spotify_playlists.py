@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from smallhours.sandbox.faults import Fault, fault_rules_of
-from smallhours.sandbox.state import SandboxPlaylistItem
+from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.state import SandboxPlaylistItem
 from tests.sandbox.spotify_world import ME, OTHER, Api, access_token, running
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.sandbox.spotify_search import (
+from smallhours_sandbox.spotify_search import (
     CatalogSearch,
     SearchQuery,
     WordIndex,
     parse_query,
     words,
 )
-from smallhours.sandbox.world import World
+from smallhours_sandbox.world import World
 from tests.sandbox.spotify_world import Api, retitled, running
 
 TITLES = {

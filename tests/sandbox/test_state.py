@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.simulate import day_rng, next_local_midnight, simulate_day
-from smallhours.sandbox.state import SandboxPlaylist, SandboxState, SandboxStateError
-from smallhours.sandbox.world import World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.simulate import day_rng, next_local_midnight, simulate_day
+from smallhours_sandbox.state import SandboxPlaylist, SandboxState, SandboxStateError
+from smallhours_sandbox.world import World
 
 DAY = 86_400.0
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from smallhours.sandbox.features import TARGETS
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.ragged import Doubles, Ragged
-from smallhours.sandbox.world import FEATURES, VERSIONS, World
+from smallhours_sandbox.features import TARGETS
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.ragged import Doubles, Ragged
+from smallhours_sandbox.world import FEATURES, VERSIONS, World
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smallhours.sandbox import cache
-from smallhours.sandbox.cache import load_or_generate, read_world, write_world
-from smallhours.sandbox.world import World
+from smallhours_sandbox import cache
+from smallhours_sandbox.cache import load_or_generate, read_world, write_world
+from smallhours_sandbox.world import World
 
 
 def _small(folder: Path, seed: int = 3) -> World:

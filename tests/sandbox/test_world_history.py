@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from smallhours.sandbox.generate import generate_world
-from smallhours.sandbox.ragged import Doubles
-from smallhours.sandbox.world import PlayLog, World
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.ragged import Doubles
+from smallhours_sandbox.world import PlayLog, World
 
 
 @pytest.fixture(scope="module")

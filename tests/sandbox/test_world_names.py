@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.sandbox.genres import load_genres, load_words
-from smallhours.sandbox.names import NameGenerator, Script
-from smallhours.sandbox.titles import lastfm_titles
+from smallhours_sandbox.genres import load_genres, load_words
+from smallhours_sandbox.names import NameGenerator, Script
+from smallhours_sandbox.titles import lastfm_titles
 
 
 @pytest.fixture(scope="module")

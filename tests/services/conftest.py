@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep
 from tests.services.spotify_client import ADA, client_of
 

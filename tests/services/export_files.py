@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smallhours.sandbox.world import PlayLog, World
+from smallhours_sandbox.world import PlayLog, World
 
 SECRETS = ("ada.the.listener", "203.0.113.77", "Mozilla%2F5.0", "Android OS 13", "ZZ-LAND")
 FOLDER = "Spotify Extended Streaming History"

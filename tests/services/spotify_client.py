@@ -2,12 +2,12 @@
 
 import requests
 
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import SpotifySettings
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate
 
 ADA = SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada", listener="ada")

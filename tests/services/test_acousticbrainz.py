@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused, RetryLater
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.acousticbrainz import (
     FEATURES,
     MAX_IDS,
@@ -18,6 +17,7 @@ from smallhours.services.acousticbrainz import (
 )
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.settings import AcousticbrainzSettings
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 MBID = "0a8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b01"

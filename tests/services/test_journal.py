@@ -19,14 +19,14 @@ from smallhours.errors import (
     RetryLater,
     ServiceError,
 )
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services import journal as journals
 from smallhours.services.journal import MAX_AGE_S, Journal
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import ReccobeatsSettings, SpotifySettings
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import SECRET_KEY, Reply, scripted, unlimited_rate
 from tests.services.spotify_client import ADA
 

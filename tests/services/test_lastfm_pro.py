@@ -7,10 +7,10 @@ import pytest
 import requests
 
 from smallhours.errors import Refused, ServiceError
-from smallhours.sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_pro import PRO_ONLY_FROM, key_outlook
+from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate
 
 THE_DAY_BEFORE = PRO_ONLY_FROM - dt.timedelta(days=1)

@@ -17,10 +17,10 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.reccobeats import FEATURES, ReccobeatsClient, parse_features
 from smallhours.settings import ReccobeatsSettings
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 ONE, TWO, THREE = "1" * 22, "2" * 22, "3" * 22

@@ -7,10 +7,10 @@ from itertools import islice
 import pytest
 
 from smallhours.errors import NotFound, Refused, ServiceError
-from smallhours.sandbox.server import SandboxServer
-from smallhours.sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from tests.services.scripted import FakeSleep
 from tests.services.spotify_client import ADA, client_of, misbehave
 

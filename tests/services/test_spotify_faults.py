@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from smallhours.errors import BrokenReply, NeedsLogin, QuotaExceeded, Refused, RetryLater
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate
 from tests.services.spotify_client import ADA, client_of, misbehave, settings_of
 

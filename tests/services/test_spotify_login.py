@@ -7,7 +7,6 @@ import pytest
 import requests
 
 from smallhours.errors import NeedsLogin
-from smallhours.sandbox.server import SandboxServer
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_login import (
@@ -18,6 +17,7 @@ from smallhours.services.spotify_login import (
     new_code_verifier,
 )
 from smallhours.settings import SpotifySettings
+from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import unlimited_rate
 
 HERE = "http://127.0.0.1:8888/callback"

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from smallhours.simulation.ground_truth import WorldSize
-from smallhours.simulation.listener import SimulationSpec
-from smallhours.simulation.rankers import OURS
+from smallhours_sandbox.simulation.ground_truth import WorldSize
+from smallhours_sandbox.simulation.listener import SimulationSpec
+from smallhours_sandbox.simulation.rankers import OURS
 
 ADA = "ada"
 SMALL = WorldSize(artists=120, tracks=1_000, scrobbles=400)

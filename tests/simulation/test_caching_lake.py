@@ -4,7 +4,7 @@ import pandas as pd
 
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.simulation.caching_lake import CachingLake
+from smallhours_sandbox.simulation.caching_lake import CachingLake
 
 MONTH = {"month": "2026-11"}
 

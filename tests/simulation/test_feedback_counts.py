@@ -9,10 +9,10 @@ import pytest
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK
-from smallhours.simulation.listener import ListenerSimulation, open_simulation
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
 from smallhours.training.taste.model import NAME
+from smallhours_sandbox.simulation.listener import ListenerSimulation, open_simulation
 from tests.simulation.small_simulations import ADA, SPEC
 
 REMOVED = 4

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from smallhours.simulation.ground_truth import PlaylistQuality
-from smallhours.simulation.learning_curves import curves, edge_means, figures, picture
-from smallhours.simulation.listener import DailyOutcome
-from smallhours.simulation.oracle import OracleBounds
-from smallhours.simulation.trend import mean_difference, slope
+from smallhours_sandbox.simulation.ground_truth import PlaylistQuality
+from smallhours_sandbox.simulation.learning_curves import curves, edge_means, figures, picture
+from smallhours_sandbox.simulation.listener import DailyOutcome
+from smallhours_sandbox.simulation.oracle import OracleBounds
+from smallhours_sandbox.simulation.trend import mean_difference, slope
 
 
 def mornings(*acceptance: float, diversity: float = 0.8) -> list[DailyOutcome]:

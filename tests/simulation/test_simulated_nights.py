@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 
 from smallhours.lake.list_tables import RECOMMENDATIONS
-from smallhours.simulation.ground_truth import acceptance_of, playlist_quality, simulated_world
-from smallhours.simulation.listener import (
+from smallhours.training.ranking.fusion import RECEPTION
+from smallhours.training.ranking.saved_weights import load_fusion
+from smallhours.training.registry import Registry
+from smallhours.training.taste import model as taste
+from smallhours_sandbox.simulation.ground_truth import (
+    acceptance_of,
+    playlist_quality,
+    simulated_world,
+)
+from smallhours_sandbox.simulation.listener import (
     ListenerSimulation,
     open_simulation,
     prepare_first_evening,
     run_simulation,
 )
-from smallhours.simulation.rankers import RANKERS
-from smallhours.training.ranking.fusion import RECEPTION
-from smallhours.training.ranking.saved_weights import load_fusion
-from smallhours.training.registry import Registry
-from smallhours.training.taste import model as taste
+from smallhours_sandbox.simulation.rankers import RANKERS
 from tests.simulation.small_simulations import ADA, SMALL, SPEC, spec_with
 
 

@@ -7,7 +7,7 @@ from smallhours.checkup.finding import Finding, bad, good
 from smallhours.private_files import open_to_others
 
 _START = "Run `make up`: it mends this when it starts."
-_MOVE_THE_LAKE = "Run `python -m smallhours.provider.database` where that Airflow runs."
+_MOVE_THE_LAKE = "Run `python -m smallhours.orchestration.database` where that Airflow runs."
 _NAMED = 3
 
 

@@ -1,4 +1,4 @@
-"""The command line: every stage as a command, a whole night, the login, the sandbox, the demo.
+"""The command line: every stage as a command, a whole night, the login, and other packages' own.
 
 A `SmallhoursError` is printed as one line on stderr, with exit code 1.
 """
@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 
 from smallhours import __version__
 from smallhours.cli import (
-    demo,
     doctor,
     explore,
     history,
@@ -23,12 +22,10 @@ from smallhours.cli import (
     night,
     playlist,
     rescue,
-    sandbox,
-    simulate,
-    study,
     up,
 )
 from smallhours.errors import SmallhoursError
+from smallhours.extensions import COMMANDS, load_extensions
 
 
 class StageCommands(TyperGroup):
@@ -51,14 +48,12 @@ playlist.register(app)
 init.register(app)
 login.register(app)
 doctor.register(app)
-sandbox.register(app)
 explore.register(app)
-study.register(app)
 history.register(app)
 rescue.register(app)
-simulate.register(app)
-demo.register(app)
 up.register(app)
+for add_command in load_extensions(COMMANDS):
+    add_command(app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -20,7 +20,7 @@ from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.orchestration.connections import AirflowSecrets
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 
 _WAIT_S = 300.0

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from smallhours.local.home_files import use_home
 
 if TYPE_CHECKING:
-    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.orchestration.connections import AirflowSecrets
 
 
 def open_secrets() -> "AirflowSecrets":
     """Return Airflow's connections; its home is made first, where there is none."""
     use_home()  # Airflow reads its configuration when it is imported
-    from smallhours.provider.connections import AirflowSecrets
+    from smallhours.orchestration.connections import AirflowSecrets
 
     return AirflowSecrets()
 

@@ -139,7 +139,13 @@ class LocalAirflow:
         make_home(self.home.folder, self.env)
         close_to_others(self.home.folder)
         report = self.home.folder / "database.txt"
-        command = [sys.executable, "-m", "smallhours.provider.database", "--report", str(report)]
+        command = [
+            sys.executable,
+            "-m",
+            "smallhours.orchestration.database",
+            "--report",
+            str(report),
+        ]
         if forget_unfinished:
             command.append("--forget-unfinished")
         part = self._start("database", command)

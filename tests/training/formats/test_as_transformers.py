@@ -16,7 +16,10 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from smallhours.training.formats import TagStrings, TokenCounts, TokenPositions, TopTags
+from smallhours.training.formats.top_tags import TopTags
+from smallhours_study.formats.tag_strings import TagStrings
+from smallhours_study.formats.token_counts import TokenCounts
+from smallhours_study.formats.token_positions import TokenPositions
 from tests.training.formats.estimator_contract import WITHOUT_DATA
 
 ROWS = [{"rock": 30, "dream pop": 7}, {}, {"pop": 3, "80s": 1}]
@@ -96,10 +99,17 @@ def test_it_says_what_it_reads(transformer: Any, data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["bpe", "tag_strings", "token_counts", "token_positions", "top_tags"]
+    "module",
+    [
+        "smallhours_study.formats.bpe",
+        "smallhours_study.formats.tag_strings",
+        "smallhours_study.formats.token_counts",
+        "smallhours_study.formats.token_positions",
+        "smallhours.training.formats.top_tags",
+    ],
 )
 def test_the_examples_in_the_docstrings_run(module: str) -> None:
-    loaded = importlib.import_module(f"smallhours.training.formats.{module}")
+    loaded = importlib.import_module(module)
     results = doctest.testmod(loaded)
     assert results.attempted > 0
     assert results.failed == 0

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smallhours.training.formats import bpe
+from smallhours_study.formats import bpe
 
 # Letters, digits and marks of several scripts, with the separators and white space that matter.
 TEXTS = st.one_of(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.formats.tag_strings import (
+from smallhours_study.formats.tag_strings import (
     DUPLICATED,
     KINDS,
     ORDERED,

@@ -1,20 +1,5 @@
-"""Transformers from a track's tags to model inputs: the paper's formats, one per file.
+"""Transformers from a track's tags to model inputs."""
 
-Each is a scikit-learn transformer over rows that map tags to counts:
-
-| format | in the paper | output |
-|---|---|---|
-| `TopTags` | "100 / 1,000 / 10,000 tags" | sparse counts, a column per tag |
-| `TagStrings` | Ordered, Tags and Counts, Duplicated | a string per track, for GPT-2 |
-| `TokenPositions` | "100 / 1,000 / 10,000 tokens" | sparse ids, a column per place in the string |
-| `TokenCounts` | not in it: the tokens as amounts | sparse counts, a column per token |
-
-The two token formats read texts: `make_pipeline(TagStrings("ordered"), TokenPositions(1000))`.
-"""
-
-from smallhours.training.formats.tag_strings import TagStrings
-from smallhours.training.formats.token_counts import TokenCounts
-from smallhours.training.formats.token_positions import TokenPositions
 from smallhours.training.formats.top_tags import TopTags
 
-__all__ = ["TagStrings", "TokenCounts", "TokenPositions", "TopTags"]
+__all__ = ["TopTags"]

@@ -1,0 +1,289 @@
+"""Credentials in Airflow's connections, and renewed refresh tokens in its variables.
+
+Secrets are Airflow connections: `spotify_<listener>` (login: client id, password: client secret,
+extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment variables such as
+`AIRFLOW_CONN_LASTFM_ADA` come before Airflow's database, so that the command line needs none.
+
+Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
+kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
+in the connection: when the listener logs in again, the connection is newer, and wins.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from smallhours.errors import SettingsError
+from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+Service = Literal["lastfm", "spotify"]
+SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
+
+_HOW_TO_ADD = {
+    "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
+    "spotify": "with your app's client id as its login and its client secret as its password "
+    "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
+}
+
+
+class AirflowSecrets:
+    """The credentials in Airflow's connections, for use in a task or outside of one."""
+
+    def lastfm(self, listener: str) -> LastfmCredentials:
+        """Return a listener's Last.fm credentials.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+        """
+        connection = _connection("lastfm", listener)
+        fields = {"api_key": connection.password, **connection.extra_dejson}
+        _mask(fields.get("api_key"), fields.get("api_secret"))
+        return LastfmCredentials.parse(fields, listener=listener)
+
+    def spotify(self, listener: str) -> SpotifyCredentials:
+        """Return a listener's Spotify credentials, with the newest refresh token.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+            NeedsLogin: when there is no refresh token yet.
+        """
+        fields = self._spotify_fields(listener)
+        kept = read_variable(_variable(listener))
+        if kept and kept.get("replaces") == _fingerprint(fields.get("refresh_token")):
+            fields["refresh_token"] = kept["refresh_token"]
+        _mask(fields.get("client_secret"), fields.get("refresh_token"))
+        return SpotifyCredentials.parse(fields, listener=listener)
+
+    def store_refresh_token(self, listener: str, token: str) -> None:
+        """Store the refresh token that Spotify returned in place of the one it was sent."""
+        _mask(token)
+        replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))
+        write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
+        LOG.info("Spotify renewed the login of %s; it is kept.", listener)
+
+    def has(self, service: str, listener: str) -> bool:
+        """Return whether there is a connection `<service>_<listener>`, complete or not."""
+        try:
+            _connection(service, listener)
+        except SettingsError:
+            return False
+        return True
+
+    def has_login(self, service: Service, listener: str) -> bool:
+        """Return whether there is a connection, and for Spotify a refresh token in it."""
+        if not self.has(service, listener):
+            return False
+        return service != "spotify" or bool(self._spotify_fields(listener).get("refresh_token"))
+
+    def spotify_app(self, listener: str) -> tuple[str, str | None]:
+        """Return the client id and secret of a listener's app, logged in or not.
+
+        Raises:
+            SettingsError: when the connection is missing or has no client id.
+        """
+        fields = {**self._spotify_fields(listener), "refresh_token": "not-yet"}
+        app = SpotifyCredentials.parse(fields, listener=listener)
+        return app.client_id, app.client_secret
+
+    def keep_login(self, credentials: SpotifyCredentials) -> None:
+        """Write a new login into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        moment = credentials.authorized_at
+        _store(
+            "spotify",
+            credentials.listener,
+            login=credentials.client_id,
+            password=credentials.client_secret,
+            extra={
+                "refresh_token": credentials.refresh_token,
+                "scopes": " ".join(credentials.scopes),
+                "authorized_at": moment.isoformat() if moment else None,
+            },
+        )
+
+    def keep_key(self, credentials: LastfmCredentials) -> None:
+        """Write an API key into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        _store("lastfm", credentials.listener, login=None, password=credentials.api_key, extra={})
+
+    def _spotify_fields(self, listener: str) -> dict[str, Any]:
+        connection = _connection("spotify", listener)
+        return {
+            "client_id": connection.login,
+            "client_secret": connection.password,
+            **connection.extra_dejson,
+        }
+
+
+def missing_logins(
+    listener: str, settings: Settings, services: Sequence[Service] = SERVICES
+) -> list[Service]:
+    """Return the services that a listener uses and has not logged in to yet.
+
+    A connection that is there and incomplete is not missing: the stages say what is wrong with it.
+    """
+    secrets = AirflowSecrets()
+    uses_spotify = settings.listener(listener).spotify
+    used = [service for service in services if service != "spotify" or uses_spotify]
+    return [service for service in used if not secrets.has_login(service, listener)]
+
+
+def _connection(service: str, listener: str) -> Any:
+    """Return the connection `<service>_<listener>`, from a task's supervisor or Airflow's store.
+
+    Returns:
+        Airflow's connection; the two places have two classes for it, alike in what is used here.
+
+    Raises:
+        SettingsError: when there is no such connection.
+    """
+    name = f"{service}_{listener}"
+    try:
+        if _in_task():
+            from airflow.sdk import Connection
+
+            return Connection.get(name)
+        from airflow.models.connection import Connection as StoredConnection
+
+        return StoredConnection.get_connection_from_secrets(name)
+    except AirflowNotFoundException:
+        how = _HOW_TO_ADD[service].format(listener=listener)
+        raise SettingsError(
+            f"There is no Airflow connection `{name}`.",
+            remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
+            f"AIRFLOW_CONN_{name.upper()}, {how}.",
+        ) from None
+
+
+def _store(
+    service: str, listener: str, *, login: str | None, password: str | None, extra: dict[str, Any]
+) -> None:
+    """Create or change the connection `<service>_<listener>` in Airflow's database.
+
+    Raises:
+        SettingsError: when an environment variable would hide it, Airflow would not encrypt it, or
+            the database refuses.
+    """
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from smallhours.orchestration.encryption import require_key
+
+    name = f"{service}_{listener}"
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    if variable in os.environ:
+        raise SettingsError(
+            f"The connection `{name}` is given by the variable {variable}, which comes before what "
+            "would be kept in Airflow's database.",
+            remedy=f"Unset {variable}, and run the command again.",
+        )
+    require_key()
+    _mask(password, extra.get("refresh_token"))
+    try:
+        _make_database()
+        with create_session() as session:
+            stored = session.scalar(
+                select(StoredConnection).where(StoredConnection.conn_id == name)
+            )
+            if stored is None:
+                stored = StoredConnection(conn_id=name, conn_type=service)
+                session.add(stored)
+            stored.login = login
+            stored.set_password(password)
+            stored.set_extra(json.dumps({**stored.extra_dejson, **extra}))
+    except SQLAlchemyError as error:
+        raise SettingsError(
+            f"Airflow's database does not take the connection `{name}` ({type(error).__name__}).",
+            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write.",
+        ) from None
+
+
+def _make_database() -> None:
+    """Create Airflow's database if there is none: a first login may come before the first start."""
+    from airflow import settings as airflow_settings
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.db import upgradedb
+    from sqlalchemy import inspect
+
+    if not inspect(airflow_settings.engine).has_table(StoredConnection.__tablename__):
+        with contextlib.redirect_stdout(io.StringIO()):
+            upgradedb()
+
+
+def read_variable(name: str) -> Any:
+    """Return the JSON value of an Airflow variable; None when there is none."""
+    if _in_task():
+        from airflow.sdk import Variable
+
+        return Variable.get(name, default=None, deserialize_json=True)
+    from airflow.models.variable import Variable as StoredVariable
+
+    return StoredVariable.get(name, default_var=None, deserialize_json=True)
+
+
+def write_variable(name: str, value: dict[str, str]) -> None:
+    """Store a JSON value as an Airflow variable.
+
+    Raises:
+        SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
+    """
+    if _in_task():
+        from airflow.sdk import Variable
+
+        Variable.set(name, value, serialize_json=True)
+        return
+    from airflow.models.variable import Variable as StoredVariable
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from smallhours.orchestration.encryption import require_key
+
+    require_key()
+    try:
+        StoredVariable.set(name, value, serialize_json=True)
+    except SQLAlchemyError:
+        raise SettingsError(
+            "Spotify renewed the login, and Airflow has no database to keep it in.",
+            remedy="Run `airflow db migrate` and log in again.",
+        ) from None
+
+
+def _variable(listener: str) -> str:
+    # Airflow masks the value of every variable with "token" in its name.
+    return f"smallhours_spotify_token_{listener}"
+
+
+def _fingerprint(token: object) -> str:
+    return hashlib.blake2b(str(token).encode(), digest_size=16).hexdigest()
+
+
+def _in_task() -> bool:
+    """Return whether this is a task's process, which must ask its supervisor, not the database."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
+
+
+def _mask(*values: object) -> None:
+    """Mask secrets in every log."""
+    for value in values:
+        if isinstance(value, str) and value:
+            mask_secret(value)

@@ -1,0 +1,187 @@
+"""Notices to the listener through Airflow's Apprise provider: mail, a messenger, a phone.
+
+The connection that `[notices]` names says where they go. Notices report that tonight's list was
+published, that yesterday's was kept, that the login ends soon, or that the listener has to act.
+A lasting problem is reported once a day, the end of a login once a week. A notice that can't be
+sent never fails the night.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from smallhours.errors import (
+    DegeneratePlaylist,
+    NeedsLogin,
+    PlaylistNotOwned,
+    Refused,
+    SettingsError,
+    SmallhoursError,
+)
+from smallhours.orchestration.connections import AirflowSecrets, read_variable, write_variable
+from smallhours.services.credentials import (
+    REMIND_DAYS_LEFT,
+    SpotifyCredentials,
+    days_left,
+    login_remedy,
+)
+from smallhours.settings import Event, Settings
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
+_USER_ERRORS = (NeedsLogin, PlaylistNotOwned, Refused, SettingsError)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message.
+
+    Attributes:
+        event: Its kind, by which a listener subscribes.
+        title: One line.
+        body: A few sentences.
+    """
+
+    event: Event
+    title: str
+    body: str
+
+
+def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | None:
+    """Return the notice of tonight's list; None when nothing has changed."""
+    if summary.get("outcome") != "verified" or not summary.get("added"):
+        return None
+    further = [
+        f"{name}: {said}"
+        for name, said in summary.items()
+        if isinstance(said, str) and name not in ("outcome", "playlist_id", "note")
+    ]
+    body = [
+        f"The night of {date} left {summary['added']} new tracks in your playlist.",
+        str(summary["note"]),
+        *further,
+        f"https://open.spotify.com/playlist/{summary['playlist_id']}",
+    ]
+    title = f"Smallhours: {summary['tracks']} tracks for {listener}"
+    return Notice("published", title, "\n".join(body))
+
+
+def notice_of_error(listener: str, error: SmallhoursError) -> Notice | None:
+    """Return the notice of an error; None when it needs no action."""
+    if isinstance(error, DegeneratePlaylist):
+        return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
+    if isinstance(error, _USER_ERRORS):
+        return Notice("needs_you", f"Smallhours needs {listener}", str(error))
+    return None
+
+
+def set_aside(listener: str, summary: Summary) -> Notice | None:
+    """A service refuses the key, the account or the app; None when none did."""
+    reasons = summary.get("set_aside")
+    if reasons is None:
+        return None
+    body = f"{reasons} The night goes on without it, from what is known already."
+    return Notice("needs_you", f"Smallhours needs {listener}", body)
+
+
+def notice_of_login_end(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
+    """Return the notice of a login that ends within a month; None otherwise, or when unknown."""
+    left = days_left(credentials, now)
+    if left is None or left > REMIND_DAYS_LEFT or left < 0:
+        return None
+    when = "today" if left == 0 else "tomorrow" if left == 1 else f"in {left} days"
+    return Notice(
+        "login",
+        f"Smallhours: the Spotify login of {credentials.listener} ends {when}",
+        f"Nothing is wrong yet. {login_remedy(credentials.listener)}",
+    )
+
+
+def notice_of_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
+    """Return the notice of a list that waits for approval."""
+    otherwise = "it is published" if unanswered == "publish" else "yesterday's stays"
+    return Notice(
+        "needs_you",
+        f"Smallhours: tonight's list for {listener} waits for you",
+        f"{planned.splitlines()[0]} Approve or reject it in Airflow, under Required Actions; "
+        f"after {hours:g} hours without an answer {otherwise}.",
+    )
+
+
+@contextmanager
+def notify_on_error(settings: Settings, listener: str) -> Iterator[None]:
+    """Notify the listener of an error that only they can fix, and raise it again.
+
+    Raises:
+        SmallhoursError: the error.
+    """
+    try:
+        yield
+    except SmallhoursError as error:
+        send_notice(settings, listener, notice_of_error(listener, error))
+        raise
+
+
+def after_publishing(settings: Settings, listener: str, date: str, summary: Summary) -> None:
+    """Notify the listener of tonight's list, and of a login that ends soon."""
+    if not settings.notices.connection:
+        return
+    send_notice(settings, listener, notice_of_playlist(listener, date, summary))
+    if settings.listener(listener).spotify:
+        now = dt.datetime.now(dt.UTC)
+        send_notice(
+            settings, listener, notice_of_login_end(AirflowSecrets().spotify(listener), now)
+        )
+
+
+def send_notice(settings: Settings, listener: str, notice: Notice | None) -> None:
+    """Send a notice, unless the settings disable it or it was sent recently."""
+    playlist_settings = settings.notices
+    if (
+        notice is None
+        or not playlist_settings.connection
+        or notice.event not in playlist_settings.events
+    ):
+        return
+    try:
+        if _sent_recently(listener, notice):
+            return
+        from airflow.providers.apprise.hooks.apprise import AppriseHook
+
+        hook = AppriseHook(apprise_conn_id=playlist_settings.connection)
+        hook.notify(body=notice.body, title=notice.title)
+        _record_sent(listener, notice)
+    # Any error may happen while sending. Its message is not logged, since an address may contain a
+    # token.
+    except Exception as error:
+        LOG.warning(
+            "The notice %r did not get through (%s); see the connection `%s`.",
+            notice.title,
+            type(error).__name__,
+            playlist_settings.connection,
+        )
+
+
+def _sent_recently(listener: str, notice: Notice) -> bool:
+    told = (read_variable(_variable(listener)) or {}).get(notice.event)
+    days = REPEAT_AFTER_DAYS[notice.event]
+    if told is None or days == 0:
+        return False
+    return (_today() - dt.date.fromisoformat(told)).days < days
+
+
+def _record_sent(listener: str, notice: Notice) -> None:
+    told = read_variable(_variable(listener)) or {}
+    write_variable(_variable(listener), {**told, notice.event: _today().isoformat()})
+
+
+def _variable(listener: str) -> str:
+    return f"smallhours_told_{listener}"
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()

@@ -1,0 +1,88 @@
+"""Approval of a list before it is published.
+
+With `review = true`, the run stops at one of Airflow's human-in-the-loop tasks, which shows the
+planned changes and their reasons. It waits for the configured hours, and then does what the
+settings
+say. Without `review`, both tasks are skipped.
+"""
+
+import datetime as dt
+import logging
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from smallhours.orchestration.connections import AirflowSecrets
+from smallhours.orchestration.notices import notice_of_approval, send_notice
+from smallhours.orchestration.tasks import night_of_run, one_line_errors
+from smallhours.run_context import RunContext
+from smallhours.settings import ReviewSettings, Settings, load_settings
+
+LOG = logging.getLogger(__name__)
+
+SHOW = "show_plan"
+
+
+@task(task_id=SHOW, doc_md="Show what tonight's lists would change, for someone to approve.")
+def show_plan() -> str:
+    """Return the changes in Markdown; skip the task when no review is wanted."""
+    context = get_current_context()
+    with one_line_errors():
+        settings = load_settings()
+        key = night_of_run(context, settings)
+        person = settings.listener(key.listener)
+        wanted = person.publishing.review and person.spotify and not context["params"]["dry_run"]
+        if not wanted:
+            raise AirflowSkipException("The settings ask for no review.")
+        night = settings.night(key.listener, key.date)
+        with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
+            shown = _shown(run)
+    for line in shown.splitlines():
+        LOG.info(line)
+    playlist_settings = settings.review
+    notice = notice_of_approval(
+        key.listener, shown, playlist_settings.hours, playlist_settings.unanswered
+    )
+    send_notice(settings, key.listener, notice)
+    return shown
+
+
+def approval(settings: Settings | None) -> Any:
+    """Return the task that waits for approval."""
+    playlist_settings = settings.review if settings else ReviewSettings()
+    return ApprovalOperator(
+        task_id="approve",
+        subject="Publish tonight's playlist?",
+        body=f"{{{{ ti.xcom_pull(task_ids='{SHOW}') }}}}",
+        defaults="Approve" if playlist_settings.unanswered == "publish" else "Reject",
+        response_timeout=dt.timedelta(hours=playlist_settings.hours),
+        doc_md="Wait for somebody to approve tonight's lists, if the settings ask for it.",
+    )
+
+
+def _shown(run: RunContext) -> str:
+    """Return every playlist's changes in Markdown."""
+    from smallhours.errors import NotEnoughData
+    from smallhours.playlist.publish.change_table import as_markdown
+    from smallhours.playlist.publish.stage import plan_playlist
+
+    if run.spotify is None:
+        raise NotEnoughData(
+            f"{run.listener} has no Spotify account.", remedy="Set `spotify = true`."
+        )
+    parts = []
+    for intent, playlist_settings in run.settings.listener(run.listener).playlists.items():
+        planned = plan_playlist(
+            run.listener,
+            run.lake,
+            run.spotify,
+            settings=run.settings,
+            night=run.night,
+            intent=intent,
+        )
+        stays = f"{planned.obstacle} It stays as it is.\n"
+        shown = stays if planned.obstacle else as_markdown(planned)
+        parts.append(f"**{playlist_settings.name}**: {shown}")
+    return "\n".join(parts)

@@ -1,0 +1,256 @@
+"""Stages as Airflow tasks, with one-line errors and a retry policy.
+
+A task calls one stage function and logs its counts. When it raises a `SmallhoursError`, the log
+gets one line with what happened and what to do, without a traceback. The retry policy then follows
+the error: a temporary fault is retried, a rate limit reschedules the task to its end, and an error
+that only a person can fix fails at once.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from airflow.sdk import Asset, get_current_context, task
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+
+from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
+from smallhours.orchestration.assets import PartitionKey
+from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
+from smallhours.orchestration.notices import (
+    after_publishing,
+    notify_on_error,
+    send_notice,
+    set_aside,
+)
+from smallhours.run_context import RunContext
+from smallhours.runs import STAGES, Stage, summary_lines
+from smallhours.schedule import ScheduleSettings
+from smallhours.settings import Settings, load_settings
+from smallhours.summary import Summary
+
+LOG = logging.getLogger(__name__)
+
+# A wait up to this long is a retry; for a longer one the task is rescheduled, to free its worker.
+MAX_RETRY_WAIT = dt.timedelta(minutes=1)
+
+# Maximum time since the run's start; after a day, the next night takes over.
+MAX_RUN_TIME = dt.timedelta(days=1)
+
+
+class StageStopped(SystemExit):
+    """Ends a task after its error was logged.
+
+    Airflow would log any other exception once more, with a traceback of what the log already says
+    in a sentence.
+
+    Attributes:
+        decision: The retry decision.
+    """
+
+    def __init__(self, decision: RetryDecision) -> None:
+        super().__init__(1)
+        self.decision = decision
+
+
+class ErrorRetryPolicy(RetryPolicy):
+    """A retry policy that follows the error; unexpected exceptions follow the DAG's defaults."""
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,
+        context: Any = None,
+    ) -> RetryDecision:
+        """Return the decision that came with the error."""
+        del try_number, max_tries, context
+        return exception.decision if isinstance(exception, StageStopped) else RetryDecision()
+
+    def serialize(self) -> dict[str, Any]:
+        """Return an empty mapping: there is nothing to configure."""
+        return {}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> "ErrorRetryPolicy":
+        """Return the policy: there is nothing to configure."""
+        del data
+        return cls()
+
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "smallhours",
+    "retries": 2,
+    "retry_delay": dt.timedelta(seconds=30),
+    "retry_policy": ErrorRetryPolicy(),
+}
+
+# What all DAGs have in common. They are live as soon as they exist: Airflow pauses a new DAG unless
+# it says otherwise, and a night that nobody switched on never comes.
+DAG_DEFAULTS: dict[str, Any] = {
+    "default_args": DEFAULT_ARGS,
+    "dagrun_timeout": MAX_RUN_TIME,
+    "is_paused_upon_creation": False,
+    "tags": ["smallhours"],
+}
+
+
+def stage(
+    verb: str,
+    *,
+    night: Any = None,
+    outlets: Sequence[Asset] = (),
+    trigger_rule: str = "all_success",
+) -> Any:
+    """Return a task that runs one stage.
+
+    Args:
+        verb: Name of the stage, also the task's id.
+        night: Partition key of the listener's night, when the DAG maps over several; otherwise
+            it is taken from the run's partition key or the form.
+        outlets: Assets that the task updates.
+        trigger_rule: Trigger rule of the task.
+
+    Returns:
+        The task, to be chained with others.
+    """
+    definition = STAGES[verb]
+
+    @task(
+        task_id=verb,
+        doc_md=definition.doc,
+        outlets=list(outlets),
+        trigger_rule=trigger_rule,
+        # Name a mapped task by listener and night, even before it runs.
+        map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
+    )
+    def run_stage(night: str | None) -> Summary:
+        context = get_current_context()
+        with one_line_errors():
+            settings = load_settings()
+            key = PartitionKey.parse(night) if night else night_of_run(context, settings)
+            with notify_on_error(settings, key.listener):
+                summary = run_for_night(definition, key, settings, context)
+            send_notice(settings, key.listener, set_aside(key.listener, summary))
+            if verb == "publish_playlist":
+                after_publishing(settings, key.listener, key.date, summary)
+        for outlet in outlets:
+            context["outlet_events"][outlet].add_partitions(str(key))
+        return summary
+
+    return run_stage(night=night)
+
+
+@task(task_id="choose_nights", doc_md="Which listeners' nights this run is about.")
+def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str]:
+    """Return the partition keys of this run: of the form's listener, or of all listeners.
+
+    Args:
+        cron: The DAG's schedule; a scheduled run that a later one has overtaken is skipped.
+        services: Services that a listener must have logged in to; others are left out.
+
+    Raises:
+        AirflowSkipException: when there is no night to run.
+    """
+    context = get_current_context()
+    with one_line_errors():
+        settings = load_settings()
+        if is_overtaken(context["dag_run"], cron, settings.schedule):
+            raise AirflowSkipException("The machine was off at this hour; the newest night runs.")
+        chosen = context["params"].get("listener")
+        keys = [
+            str(PartitionKey(name, _date(name, context, settings)))
+            for name in ([chosen] if chosen else settings.listeners)
+            if _has_logged_in(name, settings, services)
+        ]
+    if not keys:
+        raise AirflowSkipException("Nobody has logged in yet.")
+    LOG.info("Nights: %s", ", ".join(keys))
+    return keys
+
+
+def is_overtaken(dag_run: Any, cron: str, schedule: ScheduleSettings) -> bool:
+    """Return whether a scheduled run is so late that the next one is due, too."""
+    scheduled = dag_run.run_type == "scheduled"
+    now = dt.datetime.now(dt.UTC)
+    return scheduled and schedule.next_start(cron, dag_run.run_after) <= now
+
+
+def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service]) -> bool:
+    """Return whether a listener's night can begin; tell in the log what they have yet to do.
+
+    Once a list was published, a missing login is an error that the stages raise: then it was there
+    before, and its listener has to be told.
+    """
+    from smallhours.lake.list_tables import PLAYLISTS
+    from smallhours.lake.store import Lake
+
+    if not (missing := missing_logins(listener, settings, services)):
+        return True
+    if any(part["listener"] == listener for part in Lake(settings.lake.url).partitions(PLAYLISTS)):
+        return True
+    commands = " and ".join(f"`smallhours login {each} --listener {listener}`" for each in missing)
+    LOG.info("%s has not logged in to all services yet: run %s.", listener, commands)
+    return False
+
+
+def night_of_run(context: Any, settings: Settings) -> PartitionKey:
+    """Return the listener and night of a run, from its partition key or its form.
+
+    The default of an empty form is the first listener in the settings, and the night of the
+    run's start in their time zone.
+    """
+    if key := context["dag_run"].partition_key:
+        return PartitionKey.parse(key)
+    listener = context["params"].get("listener") or next(iter(settings.listeners))
+    return PartitionKey(listener, _date(listener, context, settings))
+
+
+def run_for_night(
+    definition: Stage, key: PartitionKey, settings: Settings, context: Any
+) -> Summary:
+    """Run a stage for one night and log its counts."""
+    night = settings.night(key.listener, key.date)
+    started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
+    if settings.listener(key.listener).night_at(started).date == night.date:
+        # The night is not over yet: cut the history off at the run's start, also for a retry.
+        night = replace(night, as_of=min(night.as_of, started))
+    params = context["params"]
+    options = {name: params[name] for name in definition.options if params.get(name) is not None}
+    LOG.info("%s for %s, night %s", definition.verb, key.listener, night.date)
+    with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
+        summary = definition(run, **options)
+    for line in summary_lines(summary):
+        LOG.info(line)
+    return summary
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Log an error as one line, and end the task as the error requires."""
+    try:
+        yield
+    except RetryLater as error:
+        LOG.error("%s", error)
+        wait = dt.timedelta(seconds=error.after)
+        if wait > MAX_RETRY_WAIT:
+            when = dt.datetime.now(dt.UTC) + wait
+            LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
+            raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
+        raise StageStopped(RetryDecision.retry(wait, error.what)) from None
+    except BrokenReply as error:
+        LOG.error("%s", error)
+        raise StageStopped(RetryDecision.retry(reason=error.what)) from None
+    except SmallhoursError as error:
+        LOG.error("%s", error)
+        raise StageStopped(RetryDecision.fail()) from None
+
+
+def _date(listener: str, context: Any, settings: Settings) -> str:
+    chosen = context["params"].get("night")
+    if chosen:
+        return str(settings.night(listener, chosen).date)
+    return str(settings.listener(listener).night_at(context["dag_run"].run_after).date)

@@ -1,0 +1,284 @@
+"""The pages' web application: routes, permissions and error pages.
+
+Every route asks Airflow whether the visitor may read, every button whether they may write. The
+modules behind the pages are imported when a page is first opened: Airflow loads this file in each
+of its components, and most never show a page.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlencode
+
+from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from smallhours import __version__
+from smallhours.errors import SettingsError, SmallhoursError
+from smallhours.web import csrf
+from smallhours.web.airflow_bridge import AirflowBridge
+from smallhours.web.page_context import PageContext, open_page_context, parse_night
+
+PREFIX = "/smallhours"
+PAGES: Mapping[str, str] = {
+    "tonight": "Tonight",
+    "taste": "Taste",
+    "explore": "Explore",
+    "models": "Models",
+    "history": "History",
+}
+# A page is self-contained: styles and pictures are inline, and it runs no script.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'self'; base-uri 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+ListenerQuery = Annotated[str | None, Query(max_length=40)]
+NightQuery = Annotated[str | None, Query(max_length=10)]
+IntentQuery = Annotated[str, Query(max_length=40)]
+NameQuery = Annotated[str, Query(max_length=100)]
+
+
+def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
+    """Return the pages as an application, to be mounted at `PREFIX`.
+
+    Args:
+        airflow_bridge: Access to Airflow.
+    """
+
+    def note_rights(
+        request: Request, may_write: Annotated[bool, Depends(airflow_bridge.may_write)]
+    ) -> None:
+        request.state.may_write = may_write
+
+    app = FastAPI(
+        title="Smallhours",
+        version=__version__,
+        dependencies=[Depends(airflow_bridge.may_read), Depends(note_rights)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.airflow_bridge = airflow_bridge
+
+    @app.exception_handler(SmallhoursError)
+    def explain(request: Request, error: Exception) -> Response:
+        told = cast("SmallhoursError", error)
+        status = 400 if isinstance(error, SettingsError) else 503
+        return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
+
+    _add_pages(app)
+    _add_linked_pages(app)
+    _add_actions(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    """Add the routes of the pages."""
+
+    @app.get("/")
+    def start() -> Response:
+        return RedirectResponse(f"{PREFIX}/tonight")
+
+    @app.get("/tonight", response_class=HTMLResponse)
+    def show_tonight(
+        request: Request,
+        listener: ListenerQuery = None,
+        night: NightQuery = None,
+        intent: IntentQuery = "main",
+    ) -> Response:
+        from smallhours.web.tonight_page import BUTTONS, tonight
+
+        page_context = open_page_context(listener)
+        shown = tonight(page_context, night=parse_night(night) if night else None, intent=intent)
+        paused = request.app.state.airflow_bridge.paused()
+        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
+
+    @app.get("/taste", response_class=HTMLResponse)
+    def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
+        from smallhours.web.taste_page import taste
+
+        page_context = open_page_context(listener)
+        return page(request, "taste", page_context, taste=taste(page_context))
+
+    @app.get("/explore", response_class=HTMLResponse)
+    def show_explore(
+        request: Request,
+        listener: ListenerQuery = None,
+        tags: Annotated[str, Query(max_length=1000)] = "",
+        add: Annotated[str, Query(max_length=200)] = "",
+        weight: Annotated[int, Query(ge=1, le=100)] = 100,
+    ) -> Response:
+        from smallhours.web.explore_page import explore, with_tag
+
+        page_context = open_page_context(listener)
+        if add.strip():
+            return back("explore", listener=page_context.listener, tags=with_tag(tags, add, weight))
+        return page(request, "explore", page_context, explore=explore(page_context, tags))
+
+    @app.get("/models", response_class=HTMLResponse)
+    def show_models(request: Request, listener: ListenerQuery = None) -> Response:
+        from smallhours.web.models_page import models
+
+        page_context = open_page_context(listener)
+        return page(request, "models", page_context, models=models(page_context))
+
+    @app.get("/history", response_class=HTMLResponse)
+    def show_history(
+        request: Request, listener: ListenerQuery = None, intent: IntentQuery = "main"
+    ) -> Response:
+        from smallhours.web.history_page import history
+
+        page_context = open_page_context(listener)
+        return page(request, "history", page_context, history=history(page_context, intent=intent))
+
+
+def _add_linked_pages(app: FastAPI) -> None:
+    """Add the routes that a page or a tab links to."""
+
+    @app.get("/study", response_class=HTMLResponse)
+    def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
+        """Show the report of a study, as it was written."""
+        from smallhours.web.reports import study_reports
+
+        page_context = open_page_context(listener)
+        if (reports := study_reports()) is None:
+            raise HTTPException(404, "The study is not installed.")
+        back_to = address("models", listener=page_context.listener)
+        content = reports.page(page_context, name, back=back_to)
+        policy = {"Content-Security-Policy": reports.policy}
+        return HTMLResponse(content, headers={**_HEADERS, **policy})
+
+    @app.get("/run", response_class=HTMLResponse)
+    def show_run(request: Request, dag: str, run: str) -> Response:
+        """Show the night of a run, as a tab of that run."""
+        from smallhours.web.tonight_page import BUTTONS, tonight
+
+        key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
+        listener, _, night = key.partition("@")
+        if not night:
+            return page(request, "no_night", None)
+        page_context = open_page_context(listener)
+        shown = tonight(page_context, night=parse_night(night))
+        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
+
+
+def _add_actions(app: FastAPI) -> None:
+    """Add the routes behind the buttons."""
+    may_write = [Depends(_require_write), Depends(_require_form_token)]
+
+    @app.post("/feedback", dependencies=may_write)
+    def react(
+        listener: Annotated[str, Form()],
+        night: Annotated[str, Form()],
+        intent: Annotated[str, Form()],
+        track_key: Annotated[str, Form()],
+        reaction: Annotated[str, Form()],
+    ) -> Response:
+        from smallhours.web.reactions import save_reaction
+
+        page_context = open_page_context(listener)
+        save_reaction(page_context, parse_night(night), intent, track_key, reaction)
+        return back("tonight", listener=listener, night=night, intent=intent)
+
+    @app.post("/rollback", dependencies=may_write)
+    def put_back(
+        request: Request,
+        listener: Annotated[str, Form()],
+        night: Annotated[str, Form()],
+        intent: Annotated[str, Form()],
+    ) -> Response:
+        page_context = open_page_context(listener)
+        date = parse_night(night)
+        wanted = {"listener": page_context.listener, "night": str(date), "intent": intent}
+        run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
+        return page(request, "triggered", page_context, night=date, run=run)
+
+    @app.post("/resume", dependencies=may_write)
+    def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        airflow_bridge.resume(airflow_bridge.paused())
+        return back("tonight", listener=open_page_context(listener).listener)
+
+    @app.post("/explore/save", dependencies=may_write)
+    def save(
+        request: Request,
+        listener: Annotated[str, Form()],
+        tags: Annotated[str, Form(max_length=1000)],
+        name: Annotated[str, Form(max_length=60)],
+    ) -> Response:
+        from smallhours.web.intents import save_intent
+
+        page_context = open_page_context(listener)
+        key = save_intent(page_context, name, tags)
+        return page(request, "saved", page_context, title=name, key=key)
+
+
+def _require_write(request: Request) -> None:
+    if not request.state.may_write:
+        raise HTTPException(403, "Only who may start runs in Airflow may press this button.")
+
+
+def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
+    csrf.check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
+
+
+def back(name: str, **where: str) -> Response:
+    """Redirect the browser to a page after a button; reloading that page repeats nothing."""
+    return RedirectResponse(address(name, **where), status_code=303)
+
+
+def address(name: str, **where: str) -> str:
+    """Return the address of a page."""
+    return f"{PREFIX}/{name}?{urlencode(where)}"
+
+
+def page(
+    request: Request,
+    name: str,
+    page_context: PageContext | None,
+    *,
+    status: int = 200,
+    **shown: Any,
+) -> Response:
+    """Render a template with the context that all pages need: listener, tabs, form token."""
+    airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+    content = (
+        _templates()
+        .get_template(f"{name}.html")
+        .render(
+            here=name,
+            pages=PAGES,
+            prefix=PREFIX,
+            page_context=page_context,
+            listeners=list(page_context.settings.listeners) if page_context else [],
+            warning=airflow_bridge.warning(page_context.listener) if page_context else "",
+            # An error may happen before the visitor's rights are known.
+            may_write=getattr(request.state, "may_write", False),
+            token=csrf.token_for(request, airflow_bridge.secret()),
+            token_field=csrf.FORM_FIELD_NAME,
+            **shown,
+        )
+    )
+    return HTMLResponse(content, status_code=status, headers=_HEADERS)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
+    return made

@@ -1,0 +1,249 @@
+"""The SVG canvas that all charts share: marks, axes, legend and the empty chart.
+
+Every text that a caller gives is escaped: labels are names of tags and artists, written by
+strangers.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape, quoteattr
+
+from smallhours.web.charts.scale import Scale, format_number
+
+# Distinct in hue and in lightness, with a contrast of 3:1 against white and near-black.
+COLOURS = ("#3572c6", "#c8690f", "#1f8f66", "#9a58bd", "#c2413c", "#6f787e")
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+SMALL, NORMAL, LARGE = 11, 12, 15
+# Mean width of a letter, as a share of the font size.
+LETTER_WIDTH = 0.56
+LINE_HEIGHT = 18
+MARGIN = 12
+
+# Characters that XML 1.0 does not allow, escaped or not.
+_FORBIDDEN = {code: "\N{REPLACEMENT CHARACTER}" for code in range(32) if code not in (9, 10, 13)}
+_FORBIDDEN |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
+
+_STANDALONE_STYLE = (
+    "<style>svg{color:#1d1f21;background:#fff}"
+    "@media(prefers-color-scheme:dark){svg{color:#e6e3dd;background:#15171a}}</style>"
+)
+
+
+def colour(at: int) -> str:
+    """Return the CSS colour of the series at an index; a page may set `--chart-1` and so on."""
+    place = at % len(COLOURS)
+    return f"var(--chart-{place + 1}, {COLOURS[place]})"
+
+
+def text_width(content: str, size: int = NORMAL) -> float:
+    """Return the approximate width of a text, in pixels."""
+    return LETTER_WIDTH * size * len(content)
+
+
+def axis_label(value: float) -> str:
+    """Return an axis label; up to six decimals, since the steps between ticks may be small."""
+    return format_number(value, 6)
+
+
+@dataclass
+class Canvas:
+    """An SVG document under construction.
+
+    Attributes:
+        title: The heading, also the accessible name of the picture.
+        desc: A sentence that describes the picture for readers who can't see it.
+        width, height: In pixels; the picture scales with its container.
+        marks: The SVG elements drawn so far.
+    """
+
+    title: str
+    desc: str
+    width: float
+    height: float
+    marks: list[str] = field(default_factory=list)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        content: str,
+        *,
+        anchor: str = "start",
+        size: int = NORMAL,
+        bold: bool = False,
+        upright: bool = True,
+        opacity: float = 1.0,
+    ) -> None:
+        """Draw a line of text with its baseline at y."""
+        turn = "" if upright else f' transform="rotate(-90 {x:.1f} {y:.1f})"'
+        weight = ' font-weight="600"' if bold else ""
+        faint = f' opacity="{opacity:g}"' if opacity < 1 else ""
+        self.marks.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
+            f"{weight}{faint}{turn}>{escape_text(content)}</text>"
+        )
+
+    def rect(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        paint: str,
+        *,
+        opacity: float = 1.0,
+        tip: str = "",
+    ) -> None:
+        """Draw a filled box; `tip` is shown under the pointer."""
+        self.marks.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" '
+            f'height="{max(height, 0):.1f}" fill="{paint}" opacity="{opacity:g}">{_tip(tip)}</rect>'
+        )
+
+    def line(
+        self,
+        points: Sequence[tuple[float, float]],
+        paint: str = "currentColor",
+        *,
+        width: float = 1.0,
+        opacity: float = 1.0,
+        dashed: bool = False,
+    ) -> None:
+        """Draw a line through points."""
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dash = ' stroke-dasharray="4 4"' if dashed else ""
+        self.marks.append(
+            f'<polyline points="{path}" fill="none" stroke="{paint}" stroke-width="{width:g}" '
+            f'opacity="{opacity:g}" stroke-linejoin="round"{dash}/>'
+        )
+
+    def area(
+        self, points: Sequence[tuple[float, float]], paint: str, *, opacity: float = 0.2
+    ) -> None:
+        """Fill the polygon through points."""
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.marks.append(f'<polygon points="{path}" fill="{paint}" opacity="{opacity:g}"/>')
+
+    def mark(self, x: float, y: float, at: int, *, size: float = 4.5, tip: str = "") -> None:
+        """Draw a point of the series at index `at`; series differ in shape, not in colour alone."""
+        paint, inner = colour(at), f"{_tip(tip)}"
+        shape = at % 4
+        if shape == 0:
+            self.marks.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:g}" fill="{paint}">{inner}</circle>'
+            )
+            return
+        corners = {
+            1: ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+            2: ((0, -1.2), (1.2, 0.9), (-1.2, 0.9)),
+            3: ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)),
+        }[shape]
+        path = " ".join(f"{x + size * dx:.1f},{y + size * dy:.1f}" for dx, dy in corners)
+        self.marks.append(f'<polygon points="{path}" fill="{paint}">{inner}</polygon>')
+
+    def interval(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw an error bar between two points, with caps."""
+        across = (3.0, 0.0) if start[0] == end[0] else (0.0, 3.0)
+        self.line([start, end], width=1.2, opacity=0.75)
+        for x, y in (start, end):
+            self.line(
+                [(x - across[0], y - across[1]), (x + across[0], y + across[1])],
+                width=1.2,
+                opacity=0.75,
+            )
+
+    def heading(self) -> float:
+        """Write the title and return the y below it."""
+        self.text(MARGIN, MARGIN + LARGE, self.title, size=LARGE, bold=True)
+        return MARGIN + LARGE + 10
+
+    def legend(self, names: Sequence[str], top: float, *, points: bool = False) -> float:
+        """Write the names of the series in rows and return the y below them."""
+        x, y = float(MARGIN), top + 10
+        for at, name in enumerate(names):
+            wide = 18 + text_width(name) + 16
+            if x + wide > self.width and x > MARGIN:
+                x, y = float(MARGIN), y + LINE_HEIGHT
+            if points:
+                self.mark(x + 6, y - 4, at)
+            else:
+                self.rect(x, y - 10, 12, 12, colour(at))
+            self.text(x + 18, y, name)
+            x += wide
+        return y + 10
+
+    def y_axis(self, scale: Scale, values: Sequence[float], left: float, label: str) -> None:
+        """Draw grid lines across the picture, their values at the left, and the axis label."""
+        for value in values:
+            y = scale(value)
+            self.line([(left, y), (self.width - MARGIN, y)], opacity=0.15)
+            self.text(left - 6, y + 4, axis_label(value), anchor="end", size=SMALL, opacity=0.8)
+        if label:
+            middle = (scale.start + scale.end) / 2
+            self.text(MARGIN + 4, middle, label, anchor="middle", size=SMALL, upright=False)
+
+    def x_axis(
+        self,
+        scale: Scale,
+        values: Sequence[float],
+        bottom: float,
+        label: str,
+        *,
+        format_tick: Callable[[float], str] = axis_label,
+    ) -> None:
+        """Draw tick marks, their values below the picture, and the axis label.
+
+        Args:
+            scale: From left to right.
+            values: Positions of the ticks.
+            bottom: The y of the axis, in pixels.
+            label: Label of the axis.
+            format_tick: Formats a value as text.
+        """
+        self.line([(scale.start, bottom), (scale.end, bottom)], opacity=0.6)
+        for value in values:
+            x = scale(value)
+            self.line([(x, bottom), (x, bottom + 4)], opacity=0.6)
+            self.text(x, bottom + 16, format_tick(value), anchor="middle", size=SMALL, opacity=0.8)
+        if label:
+            middle = (scale.start + scale.end) / 2
+            self.text(middle, bottom + 33, label, anchor="middle", size=SMALL)
+
+    def render(self) -> str:
+        """Return the complete SVG as text."""
+        key = hashlib.blake2b(
+            "\n".join([self.title, self.desc, *self.marks]).encode(errors="replace"), digest_size=5
+        ).hexdigest()
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+            f'aria-labelledby="t{key} d{key}" viewBox="0 0 {self.width:.0f} {self.height:.0f}" '
+            f'width="{self.width:.0f}" height="{self.height:.0f}" '
+            f'style="max-width:100%;height:auto" font-family={quoteattr(FONT)} '
+            f'fill="currentColor">'
+            f'<title id="t{key}">{escape_text(self.title)}</title>'
+            f'<desc id="d{key}">{escape_text(self.desc)}</desc>{"".join(self.marks)}</svg>'
+        )
+
+
+def empty_chart(title: str, desc: str, width: float) -> str:
+    """Return a chart that says that there is no data."""
+    canvas = Canvas(title, f"{desc} There is no data.".strip(), width, 90)
+    below = canvas.heading()
+    canvas.text(MARGIN, below + 24, "No data.", opacity=0.8)
+    return canvas.render()
+
+
+def standalone_svg(svg: str) -> str:
+    """Return a chart as a stand-alone picture, with colours for light and for dark mode."""
+    head, end, body = svg.partition(">")
+    return f"{head}{end}{_STANDALONE_STYLE}{body}\n"
+
+
+def escape_text(content: str) -> str:
+    """Return a text escaped for XML, with forbidden characters replaced."""
+    return escape(content.translate(_FORBIDDEN))
+
+
+def _tip(content: str) -> str:
+    return f"<title>{escape_text(content)}</title>" if content else ""

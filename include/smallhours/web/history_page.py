@@ -1,0 +1,133 @@
+"""The History page: every past list, the reactions to it, and a button to put it back."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.tables import FEEDBACK
+from smallhours.playlist.publish.ledger import SHOWN
+from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
+from smallhours.web.charts.lines import LineSeries, format_date, lines
+from smallhours.web.page_context import PageContext
+
+MIN_NIGHTS = 2
+
+
+@dataclass(frozen=True)
+class ReactionShare:
+    """The share of a list's tracks that got one reaction.
+
+    Attributes:
+        reaction: The reaction.
+        n: Number of tracks.
+        share, low, high: Share of all tracks, with its 95 % Wilson interval, 0-1.
+    """
+
+    reaction: str
+    n: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PublishedList:
+    """One night's list.
+
+    Attributes:
+        night: Date of the night.
+        name: Name of the playlist.
+        outcome: The ledger's outcome, in words.
+        note: The ledger's note.
+        size: Number of tracks.
+        shares: Share of each reaction.
+        can_restore: Whether it was certainly shown, so that it can be put back.
+    """
+
+    night: dt.date
+    name: str
+    outcome: str
+    note: str
+    size: int
+    shares: Sequence[ReactionShare]
+    can_restore: bool
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """The data of the History page: lists, newest first, and a trend chart from two nights on."""
+
+    intent: str
+    intents: Mapping[str, str]
+    lists: Sequence[PublishedList]
+    trend: str
+
+
+def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
+    """Read the data of the page."""
+    where = {"listener": page_context.listener}
+    playlists = page_context.lake.frame(PLAYLISTS, where=where)
+    playlists = playlists[playlists["intent"] == intent].sort_values("night", ascending=False)
+    feedback = page_context.lake.frame(FEEDBACK, where=where)
+    # The ledger holds the tracks of each list; slots and reasons are not needed here.
+    found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
+    by_night = dict(iter(found.groupby("night")))
+    lists = [
+        PublishedList(
+            night=row["night"],
+            name=row["name"],
+            outcome=row["outcome"].replace("_", " "),
+            note=row["note"] or "",
+            size=len(row["track_keys"]),
+            shares=_shares(by_night.get(str(row["night"]))),
+            can_restore=row["outcome"] in SHOWN and len(row["uris"]) > 0,
+        )
+        for row in playlists.to_dict("records")
+    ]
+    return HistoryPage(intent, page_context.intents, lists, _trend(found))
+
+
+def _shares(rows: pd.DataFrame | None) -> list[ReactionShare]:
+    if rows is None:
+        return []
+    told = rows.set_index("reaction")
+    return [
+        ReactionShare(
+            name, int(row["n"]), float(row["share"]), float(row["low"]), float(row["high"])
+        )
+        for name in REACTIONS
+        if name in told.index and (row := told.loc[name].to_dict())["n"]
+    ]
+
+
+def _trend(found: pd.DataFrame) -> str:
+    """Draw the share of played, saved and removed picks over the nights; empty for one night.
+
+    A list without any reactions yet, such as tonight's, has not been there long enough to count.
+    """
+    found = found[found.groupby("night")["n"].transform("sum") > 0]
+    if found["night"].nunique() < MIN_NIGHTS:
+        return ""
+    series = []
+    for name in ("played", "saved", "removed"):
+        rows = found[found["reaction"] == name].sort_values("night")
+        series.append(
+            LineSeries(
+                name,
+                [float(dt.date.fromisoformat(night).toordinal()) for night in rows["night"]],
+                [float(value) for value in rows["share"]],
+                [float(value) for value in rows["low"]],
+                [float(value) for value in rows["high"]],
+            )
+        )
+    return lines(
+        "What became of each night's list",
+        series,
+        desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
+        y_label="share of the list",
+        format_x=format_date,
+        digits=2,
+    )

@@ -1,0 +1,84 @@
+"""Saving a query of the Explore page as a playlist, in a section of smallhours.toml.
+
+The file belongs to the listener: its contents, comments included, stay unchanged, and the section
+is appended. The new text is validated before it replaces the old file.
+"""
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+from smallhours.errors import SettingsError
+from smallhours.settings import parse_settings, settings_path
+from smallhours.training.tag_exploration import parse_tags
+from smallhours.web.page_context import PageContext
+
+
+def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
+    """Return the playlist's key and its section as TOML.
+
+    >>> print(section_of("me", "Night bus!", "trip hop, dub:50")[1])
+    [listeners.me.intents.night-bus]
+    kind = "tags"
+    name = "Night bus!"
+    tags = ["trip hop", "dub"]
+
+    Raises:
+        SettingsError: when the name has no characters that a key may have.
+        UnknownTags: when there are no tags.
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+    if not key:
+        raise SettingsError(
+            f"{name!r} can't name a playlist.", remedy="Use letters a-z or digits in its name."
+        )
+    # JSON strings are valid TOML strings.
+    lines = [
+        f"[listeners.{listener}.intents.{key}]",
+        'kind = "tags"',
+        f"name = {json.dumps(name.strip())}",
+        f"tags = {json.dumps(list(parse_tags(question)))}",
+    ]
+    return key, "\n".join(lines)
+
+
+def save_intent(page_context: PageContext, name: str, question: str) -> str:
+    """Add a playlist of some tags to the settings; the next night fills it.
+
+    Returns:
+        The playlist's key.
+
+    Raises:
+        SettingsError: when there is such a playlist already, or the file can't be written; then it
+            is unchanged, and the error shows the section to paste.
+        UnknownTags: when there are no tags.
+    """
+    key, section = toml_section(page_context.listener, name, question)
+    if key in page_context.playlist_settings.intents:
+        raise SettingsError(
+            f"There is a playlist {key!r} already.", remedy="Choose another name for this one."
+        )
+    path = settings_path()
+    text = path.read_text(encoding="utf-8").rstrip("\n") + f"\n\n{section}\n"
+    parse_settings(tomllib.loads(text), origin=str(path))
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be written here ({error.strerror}).",
+            remedy=f"Put this at its end yourself:\n\n{section}",
+        ) from None
+    return key
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file atomically, keeping its permissions."""
+    target = path.resolve()
+    unfinished = target.with_name(f".{target.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.chmod(target.stat().st_mode & 0o777)
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(target)

@@ -1,0 +1,117 @@
+"""The Models page: models in use, their measurements, promotions, and the study's reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smallhours.training.model_card import ModelCard
+from smallhours.training.registry import SHARED, Registry
+from smallhours.web.model_metrics import ModelMetrics, model_metrics
+from smallhours.web.page_context import PageContext
+from smallhours.web.reports import Report, study_reports
+
+# Number of newest versions of each model whose promotion decisions are read.
+DECISIONS_READ = 14
+
+
+@dataclass(frozen=True)
+class ModelInUse:
+    """A model in use, with its versions."""
+
+    card: ModelCard
+    versions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class PromotionDecision:
+    """The promotion decision about a trained version.
+
+    Attributes:
+        night: Night that trained it, as an ISO date.
+        model: Name of the model.
+        shared: Whether the model is shared by all listeners.
+        version: The version.
+        promoted: Whether it was promoted.
+        why: The promotion gate's reason, in a sentence.
+        in_use: Whether it is in use now.
+    """
+
+    night: str
+    model: str
+    shared: bool
+    version: str
+    promoted: bool
+    why: str
+    in_use: bool
+
+
+@dataclass(frozen=True)
+class ModelsPage:
+    """The data of the Models page.
+
+    Attributes:
+        model_metrics: Measurements of the nights.
+        cards: The models in use.
+        decisions: Promotion decisions, newest first.
+        studies: The studies in the lake, newest first.
+        studies_at: Address of the studies' folder; empty without the study's package.
+    """
+
+    model_metrics: ModelMetrics
+    cards: Sequence[ModelInUse]
+    decisions: Sequence[PromotionDecision]
+    studies: Sequence[Report]
+    studies_at: str
+
+    @property
+    def known(self) -> bool:
+        """Return whether any model was trained or measured yet."""
+        return bool(self.cards) or self.model_metrics.night is not None
+
+
+def models(page_context: PageContext) -> ModelsPage:
+    """Read the data of the page."""
+    cards: list[ModelInUse] = []
+    decisions: list[PromotionDecision] = []
+    registry = Registry.of(page_context.lake)
+    for owner, name in _stored_models(page_context):
+        versions = registry.versions(owner, name)
+        current = registry.current(owner, name)
+        if current is not None:
+            cards.append(ModelInUse(current.card, versions))
+        in_use = "" if current is None else current.version
+        opened = [registry.open(owner, name, each).card for each in versions[-DECISIONS_READ:]]
+        decisions += [_decision(card, in_use) for card in opened if "promoted" in card.settings]
+    decisions.sort(key=lambda each: (each.night, each.model, each.version), reverse=True)
+    files, reports = page_context.lake.files, study_reports()
+    return ModelsPage(
+        model_metrics(page_context),
+        cards,
+        decisions,
+        studies=reports.listed(files) if reports else [],
+        studies_at=files.address(reports.folder) if reports else "",
+    )
+
+
+def _stored_models(page_context: PageContext) -> list[tuple[str, str]]:
+    """Return (owner, name) of every model in the lake that concerns the listener."""
+    found = []
+    for owner in (page_context.listener, SHARED):
+        folder = f"models/{owner}"
+        paths = page_context.lake.files.list(folder)
+        names = {path.removeprefix(f"{folder}/").partition("/")[0] for path in paths}
+        found += [(owner, name) for name in sorted(names)]
+    return found
+
+
+def _decision(card: ModelCard, in_use: str) -> PromotionDecision:
+    """Return the gate's decision from a card's settings; a model without a gate has none."""
+    return PromotionDecision(
+        card.night,
+        card.name,
+        card.owner == SHARED,
+        card.version,
+        card.settings["promoted"] == "yes",
+        str(card.settings.get("why", "")),
+        # A ranking that was not promoted is saved with the default weights, which are then in use.
+        card.version == in_use and card.settings["promoted"] == "yes",
+    )

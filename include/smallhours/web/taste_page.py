@@ -1,0 +1,174 @@
+"""The Taste page: charts of the listener's taste, from the night's `profile`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smallhours.lake.list_tables import PROFILE
+from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.training.profile import (
+    ARTIST,
+    BEFORE_NAME,
+    BINS,
+    CATALOG,
+    CENTRE,
+    CLOCK,
+    FEATURE,
+    OWN,
+    RECENT_NAME,
+    TAG,
+)
+from smallhours.web.charts.bars import horizontal_bars
+from smallhours.web.charts.histogram import BinnedValues, histogram_of_bins
+from smallhours.web.charts.lines import LineSeries, format_year, lines
+from smallhours.web.page_context import PageContext
+
+# Maximum number of lines in a chart; more are hard to tell apart.
+TAGS_DRAWN = 6
+ARTISTS_SHOWN = 8
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True)
+class TasteCluster:
+    """One cluster of the taste: its tags, and its share of the whole, 0-1."""
+
+    tags: str
+    share: float
+    tracks: int
+
+
+@dataclass(frozen=True)
+class ArtistTrend:
+    """An artist's recent and earlier number of plays."""
+
+    name: str
+    now: int
+    before: int
+
+
+@dataclass(frozen=True)
+class HourShare:
+    """One hour of the week: its share of the plays, and the shade it is drawn in, 0-4."""
+
+    share: float
+    depth: int
+
+
+@dataclass(frozen=True)
+class TastePage:
+    """The data of the Taste page; `known` is False before there is a profile."""
+
+    known: bool
+    centres: Sequence[TasteCluster] = ()
+    rising: Sequence[ArtistTrend] = ()
+    falling: Sequence[ArtistTrend] = ()
+    clock: Sequence[tuple[str, Sequence[HourShare]]] = ()
+    lately: str = ""
+    over_time: str = ""
+    features: Sequence[str] = ()
+
+
+def taste(page_context: PageContext) -> TastePage:
+    """Read the data of the page."""
+    rows = page_context.lake.frame(PROFILE, where={"listener": page_context.listener})
+    if rows.empty:
+        return TastePage(known=False)
+    kinds = dict(iter(rows.groupby("kind")))
+    none = rows.iloc[:0]
+    rising, falling = _artists(kinds.get(ARTIST, none))
+    tags = kinds.get(TAG, none)
+    return TastePage(
+        known=True,
+        centres=_centres(kinds.get(CENTRE, none)),
+        rising=rising,
+        falling=falling,
+        clock=_clock(kinds.get(CLOCK, none)),
+        lately=_lately(tags),
+        over_time=_over_time(tags),
+        features=[_feature(kinds.get(FEATURE, none), name) for name in PREDICTED_FEATURES],
+    )
+
+
+def _centres(rows: pd.DataFrame) -> list[TasteCluster]:
+    ordered = rows.sort_values("value", ascending=False)
+    return [
+        TasteCluster(name, float(share), int(n))
+        for name, share, n in zip(ordered["name"], ordered["value"], ordered["n"], strict=True)
+    ]
+
+
+def _artists(rows: pd.DataFrame) -> tuple[list[ArtistTrend], list[ArtistTrend]]:
+    """Return artists played more than before, and those played less, the largest change first."""
+    table = rows.pivot_table(index="name", columns="period", values="n", fill_value=0)
+    table = table.reindex(columns=[RECENT_NAME, BEFORE_NAME], fill_value=0)
+    found = [
+        ArtistTrend(str(name), int(now), int(before))
+        for name, now, before in zip(
+            table.index, table[RECENT_NAME], table[BEFORE_NAME], strict=True
+        )
+    ]
+    found.sort(key=lambda each: (each.before - each.now, each.name))
+    rising = [each for each in found if each.now > each.before]
+    falling = [each for each in reversed(found) if each.now < each.before]
+    return rising[:ARTISTS_SHOWN], falling[:ARTISTS_SHOWN]
+
+
+def _clock(rows: pd.DataFrame) -> list[tuple[str, list[HourShare]]]:
+    shares = dict(zip(rows["name"], rows["value"], strict=True))
+    most = max(shares.values(), default=0.0)
+    return [
+        (day, [_hour(shares.get(f"{at}-{hour:02d}", 0.0), most) for hour in range(24)])
+        for at, day in enumerate(DAYS)
+    ]
+
+
+def _hour(share: float, most: float) -> HourShare:
+    return HourShare(share, -int(-4 * share // most) if most else 0)
+
+
+def _lately(rows: pd.DataFrame) -> str:
+    lately = rows[rows["period"] == RECENT_NAME].sort_values("value", ascending=False)
+    shares = dict(zip(lately["name"], lately["value"], strict=True))
+    return horizontal_bars(
+        "Your tags of the last 90 days",
+        dict(list(shares.items())[: 2 * TAGS_DRAWN]),
+        x_label="share of your plays",
+    )
+
+
+def _over_time(rows: pd.DataFrame) -> str:
+    years = rows[rows["period"] != RECENT_NAME]
+    table = years.pivot_table(index="period", columns="name", values="value", fill_value=0.0)
+    strongest = table.sum().sort_values(ascending=False, kind="stable").index[:TAGS_DRAWN]
+    xs = [float(year) for year in table.index]
+    return lines(
+        "Your tags over the years",
+        [LineSeries(str(tag), xs, [float(value) for value in table[tag]]) for tag in strongest],
+        desc="Each tag's share of each year's plays.",
+        x_label="year",
+        y_label="share of your plays",
+        format_x=format_year,
+        digits=2,
+    )
+
+
+def _feature(rows: pd.DataFrame, feature: str) -> str:
+    """Draw the plays against the catalog, as a histogram of shares."""
+    mine = rows[rows["name"].str.startswith(f"{feature}:")]
+    told = {
+        shown: _spread(mine[mine["period"] == period])
+        for period, shown in ((OWN, "your plays"), (CATALOG, "the catalog"))
+    }
+    sets = {shown: spread for shown, spread in told.items() if spread.n}
+    return histogram_of_bins(feature, sets, bounds=(0.0, 1.0), x_label=f"{feature}, 0 to 1")
+
+
+def _spread(rows: pd.DataFrame) -> BinnedValues:
+    """Return the profile's bins, each named by its lower end: `energy:0.35`."""
+    shares = [0.0] * BINS
+    for name, share in zip(rows["name"], rows["value"], strict=True):
+        shares[round(float(name.partition(":")[2]) * BINS)] = float(share)
+    mean = sum(share * (at + 0.5) / BINS for at, share in enumerate(shares))
+    return BinnedValues(shares, int(rows["n"].sum()), mean)

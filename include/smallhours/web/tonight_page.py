@@ -1,0 +1,259 @@
+"""The Tonight page: picks with reasons and sound, changes since the last list, and reactions."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.lake.tables import FEEDBACK
+from smallhours.playlist.explain.explanation import nights_of
+from smallhours.playlist.explain.reasons import FeatureValue
+from smallhours.playlist.explain.track_evidence import track_features
+from smallhours.playlist.publish.ledger import SHOWN
+from smallhours.playlist.rank.evidence import read_features
+from smallhours.services.set_aside import set_aside_on
+from smallhours.web.page_context import PageContext
+
+# Label of each button, by the reaction that it saves.
+BUTTONS: Mapping[str, str] = {
+    "thumbs_up": "More like this",
+    "thumbs_down": "Less like this",
+    "blocked": "Never again",
+}
+STRIP_DAYS = 30
+WELCOME = ("played", "saved", "thumbs_up")
+UNWELCOME = ("removed", "skipped", "thumbs_down", "blocked")
+SPOTIFY = "https://open.spotify.com"
+ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
+
+
+@dataclass(frozen=True)
+class ListedTrack:
+    """One track of the list, as the page shows it.
+
+    Attributes:
+        position: Position in the list, from 1.
+        track_key: The recording.
+        artist, title: Display names.
+        reason: The explanation of the pick.
+        slot: `exploit` or `explore`.
+        score: The fused score, 0-1.
+        link: Its page on Spotify; empty when it has no id yet.
+        features: Known audio features, 0-1 each.
+        reactions: The listener's reactions to this pick.
+    """
+
+    position: int
+    track_key: str
+    artist: str
+    title: str
+    reason: str
+    slot: str
+    score: float
+    link: str
+    features: Sequence[FeatureValue]
+    reactions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class StripDay:
+    """One night of the strip: number of picks shown, and of welcome and unwelcome ones."""
+
+    night: dt.date
+    shown: int
+    welcome: int
+    unwelcome: int
+
+
+@dataclass(frozen=True)
+class TonightPage:
+    """The data of the Tonight page.
+
+    Attributes:
+        night: The night that is shown; None when there is no list yet.
+        nights: All nights with a list, newest first.
+        intent: Key of the playlist.
+        intents: Names of the listener's playlists by key.
+        name: Name of the playlist.
+        outcome: The ledger's outcome; empty when the list was not published yet.
+        note: The ledger's note.
+        link: The playlist's page at Spotify; empty when there is none.
+        picks: The list.
+        missed: Why services were set aside on that night, and what to do.
+        new, gone: What the list has, and has no more, against the one before: `artist – title`.
+        strip: The last 30 days, oldest first.
+    """
+
+    night: dt.date | None
+    nights: Sequence[dt.date]
+    intent: str
+    intents: Mapping[str, str]
+    name: str
+    outcome: str
+    note: str
+    link: str
+    picks: Sequence[ListedTrack]
+    missed: Sequence[str]
+    new: Sequence[str]
+    gone: Sequence[str]
+    strip: Sequence[StripDay]
+
+
+def tonight(
+    page_context: PageContext, *, night: dt.date | None = None, intent: str = "main"
+) -> TonightPage:
+    """Read the data of a night's page; by default, of the newest night with a list."""
+    nights = nights_of(page_context.lake, page_context.listener)
+    night = night or (nights[0] if nights else None)
+    playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
+    playlists = playlists[playlists["intent"] == intent].sort_values("night")
+    feedback = _feedback(page_context, intent)
+    entry = _entry(playlists[playlists["night"] == night])
+    chosen = _chosen(page_context, night, intent)
+    picks = _picks(page_context, chosen, entry.uris, feedback[feedback["night"] == night])
+    missed = (
+        list(set_aside_on(page_context.lake, page_context.listener, night).values())
+        if night
+        else []
+    )
+    new, gone = _difference(page_context, intent, playlists, night, picks)
+    return TonightPage(
+        night=night,
+        nights=nights,
+        intent=intent,
+        intents=page_context.intents,
+        name=entry.name or page_context.intents.get(intent, intent),
+        outcome=entry.outcome,
+        note=entry.note,
+        link=entry.link,
+        picks=picks,
+        missed=missed,
+        new=new,
+        gone=gone,
+        strip=strip(playlists, feedback, until=night or page_context.today),
+    )
+
+
+def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) -> list[StripDay]:
+    """Return the reactions to each list of the last 30 days.
+
+    Args:
+        playlists: Rows of `playlists` of one intent.
+        feedback: Rows of `feedback` of the same intent.
+        until: The last day.
+    """
+    shown = playlists[playlists["outcome"].isin(SHOWN)]
+    sizes = {
+        night: len(keys) for night, keys in zip(shown["night"], shown["track_keys"], strict=True)
+    }
+    welcome, unwelcome = (_tracks(feedback, wanted) for wanted in (WELCOME, UNWELCOME))
+    days = []
+    for age in range(STRIP_DAYS - 1, -1, -1):
+        day = until - dt.timedelta(days=age)
+        liked, refused = welcome[day], unwelcome[day]
+        days.append(StripDay(day, sizes.get(day, 0), len(liked), len(refused - liked)))
+    return days
+
+
+def _tracks(feedback: pd.DataFrame, wanted: Sequence[str]) -> dict[dt.date, set[str]]:
+    """Return, by night, the tracks with any of some reactions."""
+    rows = feedback[feedback["reaction"].isin(wanted)]
+    found: dict[dt.date, set[str]] = defaultdict(set)
+    for night, key in zip(rows["night"], rows["track_key"], strict=True):
+        found[night].add(key)
+    return found
+
+
+def _chosen(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
+    columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
+    where = {"listener": page_context.listener, "night": str(night)}
+    rows = page_context.lake.frame(RECOMMENDATIONS, columns=columns, where=where)
+    rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
+    return rows.sort_values("position")
+
+
+def _feedback(page_context: PageContext, intent: str) -> pd.DataFrame:
+    columns = ["night", "intent", "track_key", "reaction"]
+    rows = page_context.lake.frame(
+        FEEDBACK, columns=columns, where={"listener": page_context.listener}
+    )
+    return rows[rows["intent"] == intent]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The ledger's entry of a night's list; empty when it was not published yet."""
+
+    name: str = ""
+    outcome: str = ""
+    note: str = ""
+    link: str = ""
+    uris: Mapping[str, str] = field(default_factory=dict)
+
+
+def _entry(rows: pd.DataFrame) -> _Entry:
+    if rows.empty:
+        return _Entry()
+    last = rows.iloc[-1]
+    playlist_id = last["playlist_id"]
+    return _Entry(
+        name=str(last["name"]),
+        outcome=str(last["outcome"]).replace("_", " "),
+        note=str(last["note"] or ""),
+        link=f"{SPOTIFY}/playlist/{playlist_id}" if isinstance(playlist_id, str) else "",
+        uris=dict(zip(last["track_keys"], last["uris"], strict=False)),
+    )
+
+
+def _picks(
+    page_context: PageContext, chosen: pd.DataFrame, uris: Mapping[str, str], feedback: pd.DataFrame
+) -> list[ListedTrack]:
+    sounds = track_features(read_features(page_context.lake, chosen["track_key"]))
+    reactions = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
+    return [
+        ListedTrack(
+            position=int(row["position"]),
+            track_key=row["track_key"],
+            artist=row["artist"],
+            title=row["title"],
+            reason=row["reason"],
+            slot=row["slot"],
+            score=float(row["score"]),
+            link=_link(uris.get(row["track_key"], "")),
+            features=[
+                each for each in sounds.get(row["track_key"], []) if each.name in ZERO_TO_ONE
+            ],
+            reactions=reactions.get(row["track_key"], frozenset()),
+        )
+        for row in chosen.to_dict("records")
+    ]
+
+
+def _link(uri: str) -> str:
+    kind, _, spotify_id = uri.removeprefix("spotify:").partition(":")
+    return f"{SPOTIFY}/{kind}/{spotify_id}" if spotify_id else ""
+
+
+def _difference(
+    page_context: PageContext,
+    intent: str,
+    playlists: pd.DataFrame,
+    night: dt.date | None,
+    picks: Sequence[ListedTrack],
+) -> tuple[list[str], list[str]]:
+    """Return the tracks added and removed since the last shown list."""
+    shown = playlists[playlists["outcome"].isin(SHOWN)]
+    before = shown[shown["night"] < night] if night else shown.iloc[:0]
+    if before.empty:
+        return [], []
+    last = before.iloc[-1]
+    names = {
+        row["track_key"]: f"{row['artist']} – {row['title']}"
+        for row in _chosen(page_context, last["night"], intent).to_dict("records")
+    }
+    old, now = list(last["track_keys"]), {pick.track_key for pick in picks}
+    new = [f"{p.artist} – {p.title}" for p in picks if p.track_key not in set(old)]
+    return new, [names.get(key, key) for key in old if key not in now]

@@ -1,0 +1,214 @@
+"""The demo: from an empty folder to a playlist, under the real scheduler.
+
+The sandbox and Airflow are started, the first DAG is triggered, assets trigger the rest, and the
+playlist is read back from the sandbox's Spotify. Each further demo lets a day pass in the
+sandbox's world first, and runs the next night. Nothing is left running, even after an error.
+"""
+
+import datetime as dt
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from smallhours.errors import SmallhoursError
+from smallhours.local.airflow import CHECKOUT, LocalAirflow
+from smallhours.local.api import AirflowApi
+from smallhours.local.processes import ManagedProcess, ProcessStopped, free_ports, stop_all
+from smallhours.runs import NIGHTLY
+from smallhours.settings import load_settings
+from smallhours_sandbox.demo import results, sandbox_client
+from smallhours_sandbox.demo.demo_config import LISTENER, DemoConfig
+from smallhours_sandbox.demo.night_monitor import NightFailed, NightMonitor
+
+_FOUND_S = 60.0
+
+
+def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None = None) -> int:
+    """Run one night and show its playlist.
+
+    Args:
+        folder: Folder of the demo; an earlier demo in it is continued.
+        stay: Whether to keep Airflow's pages running until Ctrl+C; by default only on a terminal.
+        console: Console to print to.
+
+    Returns:
+        The exit code: 0 when the playlist arrived, 1 when not, 130 after Ctrl+C.
+    """
+    console = console or _console()
+    demo = Demo(folder.resolve(), console)
+    try:
+        with _sigterm_as_interrupt(), demo:
+            demo.run()
+            if console.is_terminal if stay is None else stay:
+                demo.stay()
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 0 if demo.arrived else 130
+    except (SmallhoursError, ProcessStopped, TimeoutError, requests.RequestException) as error:
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+class Demo:
+    """One demo; a context manager that stops every process it started.
+
+    Args:
+        folder: Folder of the demo.
+        console: Console to print to.
+        open_to_all: Whether Airflow's pages need no password.
+    """
+
+    def __init__(self, folder: Path, console: Console, *, open_to_all: bool = True) -> None:
+        sandbox_port, airflow_port = free_ports(2)
+        self.config = DemoConfig(folder, sandbox_port, airflow_port, open_to_all)
+        self.arrived = False
+        self._console = console
+        self._started = time.monotonic()
+        self._lap = self._started
+        self._airflow = LocalAirflow(self.config.home, self.config.environment())
+        self._sandbox: list[ManagedProcess] = []
+
+    def __enter__(self) -> "Demo":
+        """Return the demo; nothing is started yet."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop all processes; a second Ctrl+C waits until that is done."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            stop_all([*self._airflow.processes, *self._sandbox])
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def run(self) -> None:
+        """Start everything, run the night and show the playlist.
+
+        Raises:
+            NightFailed: when no playlist arrived.
+            ProcessStopped: when a process ended unexpectedly.
+            TimeoutError: when a process does not start.
+        """
+        self._start()
+        night = self._tonight()
+        self._run_night(night)
+        self._show_playlist(night)
+        total = time.monotonic() - self._started
+        self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
+
+    def stay(self) -> None:
+        """Keep everything running until Ctrl+C."""
+        self._console.print(f"Airflow's pages are on {self.config.home.url}; Ctrl+C ends the demo.")
+        while True:
+            for part in self._airflow.processes:
+                part.check()
+            time.sleep(1)
+
+    def _start(self) -> None:
+        config = self.config
+        config.write_settings()
+        logs = config.folder / "logs"
+        self._console.print("Starting the sandbox and Airflow ...")
+        with self._console.status("database") as status:
+            sandbox = ManagedProcess(
+                "sandbox",
+                config.sandbox_command(),
+                env=config.environment(),
+                log=logs / "sandbox.log",
+                cwd=CHECKOUT,
+            )
+            self._sandbox.append(sandbox)
+            self._airflow.prepare(forget_unfinished=True)
+            self._airflow.start()
+            sandbox_client.wait_for_sandbox(config.sandbox, sandbox)
+            self._print_lap_time(f"the sandbox listens on {config.sandbox}")
+            self._airflow.wait_until_healthy(on_status=status.update)
+        self._print_lap_time(f"Airflow is healthy on {config.home.url}")
+
+    def _tonight(self) -> dt.date:
+        """Return the night to run, after letting a day pass since the last playlist."""
+        settings = load_settings(self.config.home.settings)
+        timezone = ZoneInfo(settings.listener(LISTENER).timezone)
+        tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
+        last = results.last_written_night(self.config.lake)
+        if last is not None and last >= tonight:
+            happened = sandbox_client.advance_one_day(self.config.sandbox)
+            tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
+            counts = ", ".join(f"{count} {what}" for what, count in happened.items())
+            self._print_lap_time(f"a day passed in the sandbox: {counts}")
+        return tonight
+
+    def _run_night(self, night: dt.date) -> None:
+        self._console.print(f"\n[bold]The night of {night} for {LISTENER}[/]", highlight=False)
+        home = self.config.home
+        api = AirflowApi(home.url, password=home.password())
+        try:
+            until = time.monotonic() + _FOUND_S
+            while not set(NIGHTLY) <= api.dags():
+                if time.monotonic() > until:
+                    raise TimeoutError("Airflow has not found the DAGs; see dag-processor.log")
+                time.sleep(0.2)
+            since = dt.datetime.now(dt.UTC)
+            run = api.trigger(next(iter(NIGHTLY)), {"listener": LISTENER, "night": str(night)})
+            key = f"{LISTENER}@{night}"
+            NightMonitor(self._airflow, api, self._console, key).follow(run, since=since)
+        finally:
+            api.close()
+        self._print_lap_time("the night is done")
+
+    def _show_playlist(self, night: dt.date) -> None:
+        name = load_settings(self.config.home.settings).listener(LISTENER).playlist.name
+        items = sandbox_client.read_playlist(self.config.sandbox, name)
+        if not items:
+            raise NightFailed(
+                f"Spotify has no playlist {name!r} with tracks.",
+                remedy=f"The logs are in {self.config.folder}.",
+            )
+        why = results.read_explanations(self.config.lake, night)
+        table = Table("", "track", "score", "reason", title=f"{name}, as Spotify has it now")
+        for position, item in enumerate(items, start=1):
+            known = why.get(item.uri)
+            score, reason = (f"{known.score:.2f}", known.reason) if known else ("", "")
+            table.add_row(str(position), f"{item.artist} – {item.title}", score, reason)
+        self._console.print()
+        self._console.print(table)
+        self.arrived = True
+
+    def _print_lap_time(self, what: str) -> None:
+        now = time.monotonic()
+        self._console.print(f"  [dim]{now - self._lap:5.1f} s[/]  {what}", highlight=False)
+        self._lap = now
+
+
+def _console() -> Console:
+    console = Console()
+    # Without a terminal the default is 80 columns, which would wrap the reasons.
+    return console if console.is_terminal else Console(width=160)
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Make SIGTERM end the demo like Ctrl+C, with everything stopped.
+
+    SIGINT is handled too: a shell that starts a program in the background makes it ignore SIGINT.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

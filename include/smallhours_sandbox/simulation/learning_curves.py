@@ -1,0 +1,140 @@
+"""Results of the simulated nights: acceptance and diversity of each ranker."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smallhours.training.evaluation.uncertainty import Interval
+from smallhours.web.charts.lines import LineSeries, lines
+from smallhours_sandbox.simulation.listener import DailyOutcome
+from smallhours_sandbox.simulation.rankers import OURS
+from smallhours_sandbox.simulation.trend import WEEK, mean_difference, slope
+
+Floats = npt.NDArray[np.float64]
+SimulationResults = Mapping[tuple[str, str], Sequence[DailyOutcome]]
+
+# Number of first and of last nights that are compared.
+EDGE_NIGHTS = 10
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The learning curve of one ranker; each array is (listeners, nights).
+
+    Attributes:
+        name: Name of the ranker.
+        acceptance: Acceptance of the list.
+        diversity: Diversity of the list.
+        best: Acceptance of the best possible list; NaN without candidates.
+        chance: Acceptance of a random list; NaN without candidates.
+    """
+
+    name: str
+    acceptance: Floats
+    diversity: Floats
+    best: Floats
+    chance: Floats
+
+    @property
+    def mean(self) -> float:
+        """Return the mean acceptance over all nights and listeners."""
+        return float(self.acceptance.mean())
+
+    @property
+    def oracle_share(self) -> Floats:
+        """Return each list's position between chance (0) and the best (1), (listeners, nights)."""
+        return (self.acceptance - self.chance) / (self.best - self.chance)
+
+    def trend(self, rng: np.random.Generator) -> Interval:
+        """Return the change of acceptance in ten nights."""
+        return slope(self.acceptance, rng=rng)
+
+
+def curves(results: SimulationResults) -> dict[str, LearningCurve]:
+    """Return the learning curve of each ranker.
+
+    Args:
+        results: The mornings by (ranker, listener). Mornings before a first list are missing at the
+            start; so the curves are aligned at the last night.
+    """
+    nights = min(len(mornings) for mornings in results.values())
+    found = {}
+    for name in dict.fromkeys(way for way, _ in results):
+        mine = [mornings[-nights:] for (way, _), mornings in results.items() if way == name]
+        truths = [[each.quality for each in mornings] for mornings in mine]
+        offers = [[each.oracle for each in mornings] for mornings in mine]
+        found[name] = LearningCurve(
+            name,
+            np.array([[each.acceptance for each in row] for row in truths]),
+            np.array([[each.diversity for each in row] for row in truths]),
+            np.array([[np.nan if each is None else each.best for each in row] for row in offers]),
+            np.array([[np.nan if each is None else each.chance for each in row] for row in offers]),
+        )
+    return found
+
+
+def figures(found: Mapping[str, LearningCurve], rng: np.random.Generator) -> dict[str, Any]:
+    """Return all results as plain rounded values; differences and trends with their intervals."""
+    ours = found[OURS]
+    return {
+        "acceptance_by_night": _by_night(ours.acceptance),
+        "baselines": {
+            name: {
+                "mean": round(curve.mean, 4),
+                "ours_minus": _interval(
+                    mean_difference(ours.acceptance, curve.acceptance, rng=rng)
+                ),
+                "change_in_ten_nights": _interval(curve.trend(rng)),
+                "acceptance_by_night": _by_night(curve.acceptance),
+            }
+            for name, curve in found.items()
+            if name != OURS
+        },
+        "diversity_by_night": _by_night(ours.diversity),
+        "mean": round(ours.mean, 4),
+        "change_in_ten_nights": _interval(ours.trend(rng)),
+        "diversity_change_in_ten_nights": _interval(slope(ours.diversity, rng=rng)),
+        "best_by_night": _by_night(ours.best),
+        "chance_by_night": _by_night(ours.chance),
+    }
+
+
+def picture(found: Mapping[str, LearningCurve]) -> str:
+    """Return the learning curves as SVG, one point per week."""
+    return lines(
+        "How much of the playlist is heard to the end",
+        [
+            LineSeries(name, *_weekly(curve.acceptance.mean(axis=0)))
+            for name, curve in sorted(found.items(), key=lambda item: -item[1].mean)
+        ],
+        desc="Mean probability over the list's tracks, averaged over listeners and weeks.",
+        x_label="night",
+        y_label="acceptance",
+        digits=2,
+        width=760,
+    )
+
+
+def edge_means(values: Floats) -> tuple[float, float]:
+    """Return the means of the first and of the last nights of (listeners, nights)."""
+    return float(np.nanmean(values[:, :EDGE_NIGHTS])), float(np.nanmean(values[:, -EDGE_NIGHTS:]))
+
+
+def _weekly(values: Floats) -> tuple[list[float], list[float]]:
+    xs, ys = [], []
+    for start in range(0, len(values), WEEK):
+        part = values[start : start + WEEK]
+        xs.append(start + (len(part) + 1) / 2)
+        ys.append(float(part.mean()))
+    return xs, ys
+
+
+def _by_night(values: Floats) -> list[float]:
+    return [round(float(value), 4) for value in np.nanmean(values, axis=0)]
+
+
+def _interval(found: Interval) -> list[float]:
+    return [round(each, 4) for each in (found.value, found.low, found.high)]

@@ -1,0 +1,103 @@
+"""Tests of the Explore page: answers, and saving a playlist to the settings file."""
+
+import hashlib
+import hmac
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from smallhours.settings import load_settings, settings_path
+from smallhours.web.app import PREFIX
+from smallhours.web.explore_page import with_tag
+from tests.web.conftest import SECRET
+
+FORM = {"listener": "default", "tags": "shoegaze, dream pop:60", "name": "Night bus"}
+
+
+def token() -> str:
+    """Return the form token of a visitor without a login."""
+    return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
+
+
+def save(browser: TestClient, **other: str) -> tuple[int, str]:
+    answer = browser.post(f"{PREFIX}/explore/save", data={**FORM, "form_token": token(), **other})
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "tag", "weight", "whole"),
+    [
+        ("", "shoegaze", 100, "shoegaze"),
+        ("shoegaze", "dream pop", 60, "shoegaze, dream pop:60"),
+        ("shoegaze", " , ", 60, "shoegaze"),
+    ],
+)
+def test_a_tag_is_added_to_the_question(question: str, tag: str, weight: int, whole: str) -> None:
+    assert with_tag(question, tag, weight) == whole
+
+
+def test_adding_a_tag_leads_to_an_address_that_holds_the_question(browser: TestClient) -> None:
+    answer = browser.get(f"{PREFIX}/explore?tags=shoegaze&add=dream+pop&weight=60")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith("tags=shoegaze%2C+dream+pop%3A60")
+
+
+def test_saving_adds_a_playlist_and_keeps_the_file_as_it_was(browser: TestClient) -> None:
+    path = settings_path()
+    before = "# my own words\n" + path.read_text(encoding="utf-8")
+    path.write_text(before, encoding="utf-8")
+    path.chmod(0o640)
+
+    assert save(browser)[0] == 200
+
+    after = path.read_text(encoding="utf-8")
+    assert after.startswith(before.rstrip("\n"))
+    assert tomllib.loads(after)["listeners"]["default"]["intents"]["night-bus"] == {
+        "kind": "tags",
+        "name": "Night bus",
+        "tags": ["shoegaze", "dream pop"],
+    }
+    assert "night-bus" in load_settings().listener("default").intents
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["!!!", "Main", 'x"\n[lake]\nurl = "/"'])
+def test_a_name_that_can_be_none_or_is_hostile_harms_nothing(
+    name: str, browser: TestClient
+) -> None:
+    before = load_settings()
+
+    status, _ = save(browser, name=name)
+
+    after = load_settings()
+    assert after.lake == before.lake
+    assert status == 200 or after == before
+
+
+def test_the_same_playlist_twice_is_refused(browser: TestClient) -> None:
+    assert save(browser)[0] == 200
+    before = settings_path().read_text(encoding="utf-8")
+
+    status, page = save(browser)
+
+    assert status == 400
+    assert "already" in page
+    assert settings_path().read_text(encoding="utf-8") == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_cannot_be_written_shows_what_to_paste(
+    browser: TestClient, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        status, page = save(browser)
+    finally:
+        tmp_path.chmod(0o700)
+
+    assert status == 400
+    assert "[listeners.default.intents.night-bus]" in page

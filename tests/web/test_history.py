@@ -1,0 +1,54 @@
+"""Tests of the History page: reactions to past lists, and the rollback button."""
+
+from fastapi.testclient import TestClient
+
+from smallhours.web.app import PREFIX
+from tests.web.conftest import PageVisitor
+from tests.web.lists import BEFORE, NIGHT, add_list, add_reactions
+from tests.web.test_tonight import token_on
+
+RIDE, LUSH = ("Ride", "Vapour Trail"), ("Lush", "De-Luxe")
+
+
+def test_each_list_is_told_with_what_became_of_it(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
+    add_reactions(visitor.lake, BEFORE, {ride: "played", lush: "removed"})
+    add_list(visitor.lake, NIGHT, [("Swervedriver", "Duel")], outcome="kept_yesterday")
+
+    page = " ".join(browser.get(f"{PREFIX}/history").text.split())
+
+    assert "Smallhours: 1 tracks, kept yesterday." in page
+    assert 'played <b>1</b> <span class="figure">(.50, ' in page
+    assert 'removed <b>1</b> <span class="figure">(.50, ' in page
+    assert page.index(str(NIGHT)) < page.index(str(BEFORE))
+
+
+def test_from_two_nights_of_which_something_is_known_the_trend_is_drawn_by_date(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    (ride,) = add_list(visitor.lake, BEFORE, [RIDE])
+    add_reactions(visitor.lake, BEFORE, {ride: "removed"})
+    (lush,) = add_list(visitor.lake, NIGHT, [LUSH])
+    assert "<svg" not in browser.get(f"{PREFIX}/history").text
+
+    add_reactions(visitor.lake, NIGHT, {lush: "played"})
+
+    assert f"played: 0.00 at {BEFORE}, 1.00 at {NIGHT}" in browser.get(f"{PREFIX}/history").text
+
+
+def test_the_button_triggers_the_dag_that_brings_a_list_back(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, BEFORE, [RIDE])
+    add_list(visitor.lake, NIGHT, [LUSH])
+    page = browser.get(f"{PREFIX}/history").text
+    assert page.count("Put this list back") == 1
+
+    form = {"listener": "default", "night": str(BEFORE), "intent": "main"}
+    answer = browser.post(f"{PREFIX}/rollback", data={**form, "form_token": token_on(page)})
+
+    assert answer.status_code == 200
+    assert visitor.triggered == [("rollback_playlist", form)]
+    assert "manual__1" in answer.text

@@ -1,0 +1,165 @@
+"""Tests of the Tonight page: tonight's list, and its buttons."""
+
+import datetime as dt
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from smallhours.web.app import PREFIX
+from tests.web.conftest import PageVisitor
+from tests.web.lists import BEFORE, NIGHT, add_energy, add_list, add_reactions, reactions_of
+
+RIDE = ("Ride", "Vapour Trail")
+LUSH = ("Lush", "De-Luxe")
+HOSTILE = ("<script>alert(1)</script>", "'\"&")
+
+
+def token_on(page: str) -> str:
+    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page)
+    assert found
+    return found[1]
+
+
+def test_before_the_first_night_the_page_says_what_comes(browser: TestClient) -> None:
+    page = browser.get(f"{PREFIX}/tonight")
+
+    assert page.status_code == 200
+    assert "There is no list yet" in page.text
+
+
+def test_the_list_is_shown_with_reasons_links_and_sound(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    first, _ = add_list(visitor.lake, NIGHT, [RIDE, LUSH], explored=1)
+    add_energy(visitor.lake, first, 0.31, margin=0.12)
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "Ride – Vapour Trail</a>" in page
+    assert "Close to Slowdive – Alison, for Vapour Trail." in page
+    assert "https://open.spotify.com/track/0000000000000000000000" in page
+    assert ".31 ± .12" in page
+    assert page.count("a step aside") == 1
+
+
+def test_the_newest_night_comes_first_and_an_older_one_on_request(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, BEFORE, [RIDE])
+    add_list(visitor.lake, NIGHT, [LUSH])
+
+    assert "De-Luxe</a>" in browser.get(f"{PREFIX}/tonight").text
+    assert "Vapour Trail</a>" in browser.get(f"{PREFIX}/tonight?night={BEFORE}").text
+
+
+def test_what_came_and_went_is_told(browser: TestClient, visitor: PageVisitor) -> None:
+    add_list(visitor.lake, BEFORE, [RIDE])
+    add_list(visitor.lake, NIGHT, [LUSH])
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "<h3>1 new</h3><ul><li>Lush – De-Luxe</li>" in page
+    assert "<h3>1 gone</h3><ul><li>Ride – Vapour Trail</li>" in page
+
+
+def test_the_strip_tells_what_became_of_the_last_days(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
+    add_reactions(visitor.lake, BEFORE, {ride: "played", lush: "removed"})
+    add_list(visitor.lake, NIGHT, [("Swervedriver", "Duel")])
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert f"{BEFORE}: 2 tracks, 1 welcome, 1 not." in page
+    assert page.count('<li title="20') == 30
+
+
+def test_a_button_writes_one_reaction_and_pressing_it_again_takes_it_back(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    (key,) = add_list(visitor.lake, NIGHT, [RIDE])
+    add_reactions(visitor.lake, NIGHT, {key: "played"})
+    form = {"listener": "default", "night": str(NIGHT), "intent": "main", "track_key": key}
+    form["form_token"] = token_on(browser.get(f"{PREFIX}/tonight").text)
+
+    answers = [
+        browser.post(f"{PREFIX}/feedback", data={**form, "reaction": reaction})
+        for reaction in ("thumbs_up", "blocked")
+    ]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert reactions_of(visitor.lake, key) == {"played", "blocked"}
+    assert 'aria-pressed="true"' in browser.get(answers[0].headers["location"]).text
+
+    browser.post(f"{PREFIX}/feedback", data={**form, "reaction": "take_back"})
+    assert reactions_of(visitor.lake, key) == {"played"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"reaction": "kept"}, {"track_key": "somebody · else"}, {"night": "tonight"}],
+)
+def test_a_made_up_button_writes_nothing(
+    wrong: dict[str, str], browser: TestClient, visitor: PageVisitor
+) -> None:
+    (key,) = add_list(visitor.lake, NIGHT, [RIDE])
+    form = {"listener": "default", "night": str(NIGHT), "intent": "main", "track_key": key}
+    form |= {"form_token": token_on(browser.get(f"{PREFIX}/tonight").text), "reaction": "blocked"}
+
+    assert browser.post(f"{PREFIX}/feedback", data={**form, **wrong}).status_code == 400
+    assert reactions_of(visitor.lake, key) == set()
+
+
+def test_names_of_strangers_are_text_not_markup(browser: TestClient, visitor: PageVisitor) -> None:
+    add_list(visitor.lake, NIGHT, [HOSTILE])
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_runs_tab_shows_the_night_of_that_run(browser: TestClient, visitor: PageVisitor) -> None:
+    add_list(visitor.lake, BEFORE, [RIDE])
+    add_list(visitor.lake, NIGHT, [LUSH])
+    visitor.partitions["write_playlist", "asset_triggered__1"] = f"default@{BEFORE}"
+
+    asked = {"dag": "write_playlist", "run": "asset_triggered__1"}
+    assert "Vapour Trail</a>" in browser.get(f"{PREFIX}/run", params=asked).text
+    other = browser.get(f"{PREFIX}/run", params={**asked, "run": "manual__1"}).text
+    assert "nobody's night" in other.replace("&#39;", "'")
+
+
+def test_a_night_without_a_list_says_so(browser: TestClient) -> None:
+    asked = NIGHT + dt.timedelta(days=9)
+
+    assert f"for the night of {asked}" in browser.get(f"{PREFIX}/tonight?night={asked}").text
+
+
+def test_a_paused_night_is_said_and_let_run_by_a_button(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.paused = ["sync_listening", "write_playlist"]
+
+    page = browser.get(f"{PREFIX}/tonight").text
+    assert "No new list is made: sync_listening, write_playlist are paused in Airflow." in page
+
+    pressed = browser.post(
+        f"{PREFIX}/resume", data={"listener": "default", "form_token": token_on(page)}
+    )
+    assert pressed.status_code == 303
+    assert visitor.paused == []
+    assert "paused" not in browser.get(f"{PREFIX}/tonight").text
+
+
+def test_who_may_only_look_is_told_of_a_pause_and_sees_no_button(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.paused, visitor.role = ["train_models"], "reader"
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "train_models is paused in Airflow." in page
+    assert "Let the nights run" not in page
+    assert browser.post(f"{PREFIX}/resume", data={"listener": "default"}).status_code == 403
