@@ -6,7 +6,6 @@ the settings file, `smallhours up`. Airflow is only read from.
 
 import datetime as dt
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -119,7 +118,7 @@ class Installation:
             with closing(AirflowApi(self.home.url, password=self.home.password())) as api:
                 yield api
         finally:
-            part.process.send_signal(signal.SIGINT)
+            part.process.terminate()
             part.process.wait(_WAIT_S)
 
     def said(self, command: str) -> str:

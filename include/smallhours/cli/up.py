@@ -25,14 +25,15 @@ def up(
     """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
     from smallhours.local.airflow import AirflowHome, LocalAirflow
     from smallhours.local.home_files import own_fernet_key
-    from smallhours.local.processes import ProcessStopped
+    from smallhours.local.processes import ProcessStopped, interrupted_by_signals
     from smallhours.settings import load_settings, settings_path
 
     path = settings_path().resolve()
     settings = load_settings(path)
     home = AirflowHome(Path(".airflow").resolve(), port, path)
     try:
-        with LocalAirflow(home, home.environment(own_fernet_key())) as airflow:
+        env = home.environment(own_fernet_key())
+        with interrupted_by_signals(), LocalAirflow(home, env) as airflow:
             typer.echo("Starting Airflow ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)

@@ -8,10 +8,7 @@ sandbox's world first, and runs the next night. Nothing is left running, even af
 import datetime as dt
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from zoneinfo import ZoneInfo
 
 import requests
@@ -21,7 +18,13 @@ from rich.table import Table
 from smallhours.errors import SmallhoursError
 from smallhours.local.airflow import CHECKOUT, LocalAirflow
 from smallhours.local.api import AirflowApi
-from smallhours.local.processes import ManagedProcess, ProcessStopped, free_ports, stop_all
+from smallhours.local.processes import (
+    ManagedProcess,
+    ProcessStopped,
+    free_ports,
+    interrupted_by_signals,
+    stop_all,
+)
 from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 from smallhours_sandbox.demo import results, sandbox_client
@@ -45,7 +48,7 @@ def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None 
     console = console or _console()
     demo = Demo(folder.resolve(), console)
     try:
-        with _sigterm_as_interrupt(), demo:
+        with interrupted_by_signals(), demo:
             demo.run()
             if console.is_terminal if stay is None else stay:
                 demo.stay()
@@ -192,23 +195,3 @@ def _console() -> Console:
     console = Console()
     # Without a terminal the default is 80 columns, which would wrap the reasons.
     return console if console.is_terminal else Console(width=160)
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM end the demo like Ctrl+C, with everything stopped.
-
-    SIGINT is handled too: a shell that starts a program in the background makes it ignore SIGINT.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
