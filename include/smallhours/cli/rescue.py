@@ -44,12 +44,14 @@ def rescue(
     start goes on from there.
     """
     from smallhours.catalog.rescue import Rescue
+    from smallhours.local.processes import interrupted_by_signals
 
     with open_run(listener, None) as run:
         mine = Rescue(run.listener, run.lake, run.lastfm, run.settings, run.night)
         try:
-            _read_history(mine)
-            _ask(mine, max_calls=_bound(calls, hours, run))
+            with interrupted_by_signals():
+                _read_history(mine)
+                _ask(mine, max_calls=_bound(calls, hours, run))
         except KeyboardInterrupt:
             typer.echo("\nStopped. What was read is kept; `smallhours rescue` goes on from there.")
             raise typer.Exit(INTERRUPTED) from None

@@ -34,6 +34,7 @@ REBUILT_BY: Mapping[str, str] = {
     "write_playlist creates new ones",
     "profile": "run train_models",
     "metrics": "run train_models (past nights' figures are lost)",
+    "set_aside": "nothing is needed: the next night asks every service again",
 }
 
 _FORMAT = ds.ParquetFileFormat(
