@@ -36,8 +36,8 @@ from smallhours.playlist_settings import (
     SettingsSection,
 )
 from smallhours.schedule import ScheduleSettings, Timezone
+from smallhours.service_settings import ServiceSettings
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Event = Literal["published", "kept", "login", "needs_you"]
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
@@ -88,7 +88,7 @@ class ListenerSettings(SettingsSection):
 
     @property
     def playlists(self) -> dict[str, PlaylistSettings]:
-        """The wishes for each playlist by its intent: `main` first, then as the file has them."""
+        """The settings of each playlist by its intent: `main` first, then in the file's order."""
         further = {
             key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()
         }
@@ -111,61 +111,6 @@ class ListenerSettings(SettingsSection):
                 f"{date!r} is not a date.", remedy="Write the night as YYYY-MM-DD."
             ) from None
         return Night.on(day, ZoneInfo(self.timezone))
-
-
-class SpotifySettings(SettingsSection):
-    """Spotify's addresses and rate limits.
-
-    600 catalog calls a day is where development-mode apps were seen to be cut off.
-    """
-
-    api_url: HttpUrl = "https://api.spotify.com/v1/"
-    accounts_url: HttpUrl = "https://accounts.spotify.com/"
-    calls_per_second: float = Field(3.0, gt=0)
-    calls_per_day: int = Field(550, ge=1)
-    legacy_features: bool = Field(
-        False, description="Ask for audio features, which only apps from before 2024-11-27 may."
-    )
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class LastfmSettings(SettingsSection):
-    """Last.fm's address and rate limit.
-
-    Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
-    """
-
-    api_url: HttpUrl = "https://ws.audioscrobbler.com/2.0/"
-    calls_per_second: float = Field(4.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-    overlap_days: int = Field(14, ge=1, description="How far back each night reads again.")
-
-
-class ReccobeatsSettings(SettingsSection):
-    """ReccoBeats' address and rate limit."""
-
-    enabled: bool = True
-    api_url: HttpUrl = "https://api.reccobeats.com/v1/"
-    calls_per_second: float = Field(2.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class AcousticbrainzSettings(SettingsSection):
-    """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
-
-    enabled: bool = True
-    api_url: HttpUrl = "https://acousticbrainz.org/api/v1/"
-    calls_per_second: float = Field(1.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class ServiceSettings(SettingsSection):
-    """The outside systems."""
-
-    spotify: SpotifySettings = SpotifySettings()
-    lastfm: LastfmSettings = LastfmSettings()
-    reccobeats: ReccobeatsSettings = ReccobeatsSettings()
-    acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
 
 
 class CatalogSettings(SettingsSection):
