@@ -18,14 +18,24 @@ class SpotifySettings(SettingsSection):
     600 catalog calls a day is where development-mode apps were seen to be cut off.
     """
 
-    api_url: HttpUrl = "https://api.spotify.com/v1/"
-    accounts_url: HttpUrl = "https://accounts.spotify.com/"
-    calls_per_second: float = Field(3.0, gt=0)
-    calls_per_day: int = Field(550, ge=1)
-    legacy_features: bool = Field(
-        False, description="Ask for audio features, which only apps from before 2024-11-27 may."
+    api_url: HttpUrl = Field("https://api.spotify.com/v1/", description="The address of its API.")
+    accounts_url: HttpUrl = Field(
+        "https://accounts.spotify.com/",
+        description="The address where logins are made and renewed.",
     )
-    timeout_s: float = Field(20.0, gt=0)
+    calls_per_second: float = Field(
+        3.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    calls_per_day: int = Field(
+        550,
+        ge=1,
+        description="Calls that we make in a day, at most; Spotify stops new apps at some 600.",
+    )
+    legacy_features: bool = Field(
+        False,
+        description="Ask Spotify for audio features; only apps from before 27 November 2024 may.",
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
 
 
 class LastfmSettings(SettingsSection):
@@ -34,28 +44,44 @@ class LastfmSettings(SettingsSection):
     Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
     """
 
-    api_url: HttpUrl = "https://ws.audioscrobbler.com/2.0/"
-    calls_per_second: float = Field(4.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-    overlap_days: int = Field(14, ge=1, description="How far back each night reads again.")
+    api_url: HttpUrl = Field(
+        "https://ws.audioscrobbler.com/2.0/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        4.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    overlap_days: int = Field(
+        14,
+        ge=1,
+        description="How many days back each night reads again, to see late scrobbles and edits.",
+    )
 
 
 class ReccobeatsSettings(SettingsSection):
     """ReccoBeats' address and rate limit."""
 
-    enabled: bool = True
-    api_url: HttpUrl = "https://api.reccobeats.com/v1/"
-    calls_per_second: float = Field(2.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
+    enabled: bool = Field(True, description="Whether it is asked for audio features.")
+    api_url: HttpUrl = Field(
+        "https://api.reccobeats.com/v1/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        2.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
 
 
 class AcousticbrainzSettings(SettingsSection):
     """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
 
-    enabled: bool = True
-    api_url: HttpUrl = "https://acousticbrainz.org/api/v1/"
-    calls_per_second: float = Field(1.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
+    enabled: bool = Field(True, description="Whether it is asked for audio features.")
+    api_url: HttpUrl = Field(
+        "https://acousticbrainz.org/api/v1/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        1.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
 
 
 class ServiceSettings(SettingsSection):
