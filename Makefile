@@ -32,6 +32,7 @@ lint: setup  ## Check style, types and layers
 docs: setup  ## Write the generated pages in docs/ anew
 	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
+	$(BIN)/python -m smallhours.settings_docs
 
 lock: setup  ## Choose new versions of what is needed, and write the lock files
 	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt

@@ -27,10 +27,10 @@ from benchmarks.rough_names import absent_names, respelled
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import SpotifySettings
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET

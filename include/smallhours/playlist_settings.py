@@ -62,32 +62,55 @@ ArtistAndTitle = Annotated[str, AfterValidator(_artist_and_title)]
 class PlaylistSettings(SettingsSection):
     """The settings of a listener's playlist."""
 
-    name: str = Field("Smallhours", min_length=1, max_length=100)
+    name: str = Field(
+        "Smallhours",
+        min_length=1,
+        max_length=100,
+        description="The playlist's name; `{night}`, `{weekday}` and `{listener}` are filled in.",
+    )
     size: int = Field(30, ge=1, le=500, description="Tracks in the playlist.")
-    shortest: int = Field(10, ge=1, le=500, description="A shorter list leaves yesterday's be.")
+    shortest: int = Field(
+        10, ge=1, le=500, description="A shorter list is not written: yesterday's stays."
+    )
     artist_cap: int = Field(2, ge=1, description="Tracks by one artist, at most.")
     album_cap: int = Field(1, ge=1, description="Tracks of one album, at most, where it is known.")
     seed_cap: int = Field(
-        4, ge=1, description="Picks that one artist or tag of the listener's may lead to."
+        4,
+        ge=1,
+        description="Picks that one artist or tag of yours may lead to, while others are left.",
     )
-    exploration: Share = Field(0.1, description="Share of slots given to less certain picks.")
+    exploration: Share = Field(
+        0.1, description="The share of the list given to less certain picks."
+    )
     diversity: Share = Field(0.3, description="How much a pick has to differ from the others.")
     calibration: Share = Field(
-        0.3, description="How closely the mix of tags follows the last 90 days."
+        0.3, description="How closely the mix of tags follows what you played in the last 90 days."
     )
     familiarity: Dial = Field(
-        0.0, description="-1: only artists never heard; 1: only artists that are known."
+        0.0, description="-1: only artists you never heard; 1: only artists you know."
     )
-    popularity: Dial = Field(0.0, description="-1: the least known tracks; 1: the best known.")
-    arc: Arc = Field("none", description="How the energy moves from the first track to the last.")
+    popularity: Dial = Field(
+        0.0, description="-1: the least known tracks; 1: what everybody knows."
+    )
+    arc: Arc = Field(
+        "none", description="How the energy moves through the list; `wave` has two crests."
+    )
     not_again_nights: int = Field(30, ge=0, description="Nights before a pick may come back.")
     not_played_days: int | None = Field(
-        None, ge=1, description="What was not heard for so long may come; null: never heard at all."
+        None,
+        ge=1,
+        description="What you have not heard for so many days may come, too; left out: only "
+        "what you never heard.",
     )
-    blocked_artists: tuple[str, ...] = ()
-    blocked_tracks: tuple[ArtistAndTitle, ...] = ()
-    blocked_tags: tuple[str, ...] = ()
-    explicit: bool = Field(True, description="Whether tracks that are marked so may come.")
+    blocked_artists: tuple[str, ...] = Field((), description="Never tracks of these artists.")
+    blocked_tracks: tuple[ArtistAndTitle, ...] = Field(
+        (), description="Never these tracks; each is written `Artist - Title`."
+    )
+    blocked_tags: tuple[str, ...] = Field((), description="Never tracks with these tags.")
+    explicit: bool = Field(
+        True,
+        description="`false` leaves out what Spotify marks as explicit, once it was looked up.",
+    )
 
     @model_validator(mode="after")
     def _can_be_filled(self) -> Self:
@@ -99,7 +122,12 @@ class PlaylistSettings(SettingsSection):
 class IntentSettings(SettingsSection):
     """The settings of a further playlist; those that are None are as in the main playlist."""
 
-    name: str = Field("Smallhours: {intent}", min_length=1, max_length=100)
+    name: str = Field(
+        "Smallhours: {intent}",
+        min_length=1,
+        max_length=100,
+        description="The playlist's name; `{intent}` is the section's own key.",
+    )
     size: int | None = Field(None, ge=1, le=500)
     shortest: int | None = Field(None, ge=1, le=500)
     artist_cap: int | None = Field(None, ge=1)
@@ -121,8 +149,6 @@ class IntentSettings(SettingsSection):
     def playlist_settings(self, key: str, main: PlaylistSettings) -> PlaylistSettings:
         """Return the main playlist's settings with those of this playlist in their place.
 
-        All that is blocked in the main playlist is blocked here, too.
-
         What is blocked in the main playlist is blocked here, too.
         """
         own = {
@@ -142,7 +168,10 @@ class MoodIntent(IntentSettings):
     """Tracks that sound a certain way, by measured or predicted audio features."""
 
     kind: Literal["mood"]
-    sound: dict[AudioFeature, Span] = Field(min_length=1, description="From and to, by feature.")
+    sound: dict[AudioFeature, Span] = Field(
+        min_length=1,
+        description="The range of each audio feature, such as `{ energy = [0.0, 0.4] }`.",
+    )
 
 
 class TimeOfDayIntent(IntentSettings):
@@ -152,16 +181,24 @@ class TimeOfDayIntent(IntentSettings):
     hours: tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]] = Field(
         description="From and until, in the listener's time zone; 22 to 4 goes past midnight."
     )
-    days: tuple[Weekday, ...] = Field((), description="On which days; none: on all.")
+    days: tuple[Weekday, ...] = Field(
+        (), description="The days on which these hours count; none: every day."
+    )
 
 
 class ForgottenIntent(IntentSettings):
     """Tracks that the listener often played long ago, and has not played since."""
 
     kind: Literal["forgotten"]
-    exploration: Share | None = 0.0
-    not_played_days: int | None = Field(180, ge=1)
-    least_plays: int = Field(5, ge=1, description="What was played less was no favourite.")
+    exploration: Share | None = Field(
+        0.0, description="The share of the list given to less certain picks."
+    )
+    not_played_days: int | None = Field(
+        180, ge=1, description="You have not heard the track for so many days."
+    )
+    least_plays: int = Field(
+        5, ge=1, description="A track counts as forgotten only if it was played at least so often."
+    )
 
 
 class DeepCutsIntent(IntentSettings):
@@ -174,14 +211,14 @@ class NewReleasesIntent(IntentSettings):
     """Recent releases that are close to what the listener plays."""
 
     kind: Literal["new_releases"]
-    within_days: int = Field(60, ge=1, description="How new.")
+    within_days: int = Field(60, ge=1, description="Released within so many days.")
 
 
 class TagsIntent(IntentSettings):
     """Tracks of certain tags."""
 
     kind: Literal["tags"]
-    tags: tuple[str, ...] = Field(min_length=1)
+    tags: tuple[str, ...] = Field(min_length=1, description="The tags that the tracks have.")
 
 
 Intent = Annotated[

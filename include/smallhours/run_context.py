@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from smallhours.settings import AcousticbrainzSettings, ReccobeatsSettings, Settings
+from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
+from smallhours.settings import Settings
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake

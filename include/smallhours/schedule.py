@@ -44,11 +44,15 @@ Cron = Annotated[str, AfterValidator(_valid_cron)]
 class ScheduleSettings(SettingsSection):
     """When the nightly run starts, for all listeners."""
 
-    cron: Cron = Field("30 3 * * *", description="Five cron fields.")
+    cron: Cron = Field("30 3 * * *", description="When the night starts, in five cron fields.")
     timezone: Timezone = Field(
-        "UTC", description="The time zone of the cron fields; default: the first listener's."
+        "UTC",
+        description="The time zone of the cron fields; left out: the first listener's.",
+        json_schema_extra={"default": None},  # UTC holds only where there is no listener yet
     )
-    poll_cron: Cron = Field("15 * * * *", description="When Spotify's last 50 plays are asked for.")
+    poll_cron: Cron = Field(
+        "15 * * * *", description="When Spotify is asked for the last 50 plays."
+    )
 
     def next_start(self, cron: str, now: datetime) -> datetime:
         """Return the next time after a moment that a cron expression names, in the schedule's zone.

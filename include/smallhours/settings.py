@@ -36,8 +36,8 @@ from smallhours.playlist_settings import (
     SettingsSection,
 )
 from smallhours.schedule import ScheduleSettings, Timezone
+from smallhours.service_settings import ServiceSettings
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Event = Literal["published", "kept", "login", "needs_you"]
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
@@ -47,25 +47,26 @@ class PublishingSettings(SettingsSection):
     """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
 
     own_items: Literal["end", "place"] = Field(
-        "end", description="Where what the listener added goes: to the end, or where they put it."
+        "end",
+        description="Where tracks that you added go: to the end, or where you put them.",
     )
     when_deleted: Literal["recreate", "stop"] = Field(
-        "recreate", description="What becomes of a playlist that the listener deleted."
+        "recreate", description="A playlist that you deleted: create it again, once, or stop."
     )
-    cover: bool = Field(False, description="Draw a cover from each night's audio features.")
-    review: bool = Field(False, description="Whether somebody approves each list in Airflow.")
+    cover: bool = Field(
+        False, description="Draw a cover from each night's audio features; log in again for it."
+    )
+    review: bool = Field(False, description="Wait until you approve each list in Airflow.")
 
 
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
-    lastfm_user: str = Field(min_length=1, description="Their Last.fm user name.")
-    timezone: Timezone = Field(description="Their time zone, such as `Europe/Dublin`.")
-    spotify: bool = Field(
-        True, description="Whether they have a Spotify account to read and write."
-    )
+    lastfm_user: str = Field(min_length=1, description="Your Last.fm user name.")
+    timezone: Timezone = Field(description="Your time zone, such as `Europe/Dublin`.")
+    spotify: bool = Field(True, description="Whether there is a Spotify account to read and write.")
     dislike_playlist: str | None = Field(
-        None, description="The name of a playlist of theirs that holds what they dislike."
+        None, description="The name of a playlist of yours that holds what you dislike."
     )
     playlist: PlaylistSettings = PlaylistSettings()
     publishing: PublishingSettings = PublishingSettings()
@@ -88,7 +89,7 @@ class ListenerSettings(SettingsSection):
 
     @property
     def playlists(self) -> dict[str, PlaylistSettings]:
-        """The wishes for each playlist by its intent: `main` first, then as the file has them."""
+        """The settings of each playlist by its intent: `main` first, then in the file's order."""
         further = {
             key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()
         }
@@ -113,82 +114,41 @@ class ListenerSettings(SettingsSection):
         return Night.on(day, ZoneInfo(self.timezone))
 
 
-class SpotifySettings(SettingsSection):
-    """Spotify's addresses and rate limits.
-
-    600 catalog calls a day is where development-mode apps were seen to be cut off.
-    """
-
-    api_url: HttpUrl = "https://api.spotify.com/v1/"
-    accounts_url: HttpUrl = "https://accounts.spotify.com/"
-    calls_per_second: float = Field(3.0, gt=0)
-    calls_per_day: int = Field(550, ge=1)
-    legacy_features: bool = Field(
-        False, description="Ask for audio features, which only apps from before 2024-11-27 may."
-    )
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class LastfmSettings(SettingsSection):
-    """Last.fm's address and rate limit.
-
-    Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
-    """
-
-    api_url: HttpUrl = "https://ws.audioscrobbler.com/2.0/"
-    calls_per_second: float = Field(4.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-    overlap_days: int = Field(14, ge=1, description="How far back each night reads again.")
-
-
-class ReccobeatsSettings(SettingsSection):
-    """ReccoBeats' address and rate limit."""
-
-    enabled: bool = True
-    api_url: HttpUrl = "https://api.reccobeats.com/v1/"
-    calls_per_second: float = Field(2.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class AcousticbrainzSettings(SettingsSection):
-    """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
-
-    enabled: bool = True
-    api_url: HttpUrl = "https://acousticbrainz.org/api/v1/"
-    calls_per_second: float = Field(1.0, gt=0)
-    timeout_s: float = Field(20.0, gt=0)
-
-
-class ServiceSettings(SettingsSection):
-    """The outside systems."""
-
-    spotify: SpotifySettings = SpotifySettings()
-    lastfm: LastfmSettings = LastfmSettings()
-    reccobeats: ReccobeatsSettings = ReccobeatsSettings()
-    acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
-
-
 class CatalogSettings(SettingsSection):
     """The size of the catalog, and the number of calls for it in one night."""
 
-    lastfm_calls_per_night: int = Field(6000, ge=1, description="Tags and neighbours, a night.")
-    seed_tracks: int = Field(100, ge=1, description="Strongest tracks whose neighbours we ask for.")
-    seed_artists: int = Field(50, ge=1, description="Strongest artists, likewise.")
-    near_artists: int = Field(200, ge=0, description="Similar artists whose top tracks we ask for.")
-    seed_tags: int = Field(20, ge=0, description="Strongest tags whose top tracks we ask for.")
-    foreign_tags: int = Field(20, ge=0, description="Unheard tags whose tracks are negatives.")
-    fresh_days: int = Field(60, ge=1, description="Tags and neighbours older than this are stale.")
+    lastfm_calls_per_night: int = Field(
+        6000, ge=1, description="Calls for tags and neighbours in one night, at most."
+    )
+    seed_tracks: int = Field(
+        100, ge=1, description="Your strongest tracks whose similar tracks are asked for."
+    )
+    seed_artists: int = Field(
+        50, ge=1, description="Your strongest artists whose similar artists are asked for."
+    )
+    near_artists: int = Field(
+        200, ge=0, description="Similar artists whose top tracks are asked for."
+    )
+    seed_tags: int = Field(
+        20, ge=0, description="Your strongest tags whose top tracks are asked for."
+    )
+    foreign_tags: int = Field(
+        20, ge=0, description="Tags you never play, whose tracks teach what you don't like."
+    )
+    fresh_days: int = Field(
+        60, ge=1, description="Tags and neighbours older than this are asked for again."
+    )
     overrides_file: str | None = Field(
-        None, description="A file that says which Spotify track is meant; it wins for ever."
+        None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )
     tag_files: str | None = Field(
-        None, description="A folder with your own tag aliases and stop words."
+        None, description="A folder with your own tag aliases and stop words, [below](#tag-files)."
     )
     lastfm_megabytes: float = Field(
-        100.0, gt=0, description="What may be stored from Last.fm; its terms say 100 MB."
+        100.0, gt=0, description="Megabytes that may be stored from Last.fm; its terms allow 100."
     )
     features_file: str | None = Field(
-        None, description="A CSV or Parquet file of tracks with tags and audio features."
+        None, description="A file of tracks with tags and audio features, [below](#features-file)."
     )
 
 
@@ -223,44 +183,55 @@ class EvidenceWeights(SettingsSection):
 class TrainingSettings(SettingsSection):
     """The data and limits of the models' training."""
 
-    sources: tuple[Source, ...] = ("reccobeats", "dataset", "acousticbrainz")
+    sources: tuple[Source, ...] = Field(
+        ("reccobeats", "dataset", "acousticbrainz"),
+        description="The sources of audio features that may be learned from; `dataset` is your "
+        "features file.",
+    )
     top_tags: int = Field(
         10_000, ge=1, description="Tags of tracks and of artists that the audio regressors see."
     )
     audio_model: Literal["auto", "boosted", "linear"] = Field(
-        "auto", description="Which regressors; `auto` takes the linear one for small data."
+        "auto", description="The kind of regressor; `auto` takes the linear one for small data."
     )
     own_audio_artists: int = Field(
         650,
         ge=20,
         description="Measured artists from which a listener's own tracks may make a model.",
     )
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, description="Threads that training uses.")
     evidence: EvidenceWeights = EvidenceWeights()
 
 
 class ReviewSettings(SettingsSection):
     """The time that an approval is waited for, and what happens without one."""
 
-    hours: float = Field(6.0, gt=0, le=20, description="From the planning on.")
+    hours: float = Field(6.0, gt=0, le=20, description="Hours that an approval is waited for.")
     unanswered: Literal["publish", "keep"] = Field(
-        "publish", description="What to do then: publish tonight's list, or keep yesterday's."
+        "publish", description="Without an answer: publish tonight's list, or keep yesterday's."
     )
 
 
 class NotificationSettings(SettingsSection):
     """The channel and the events of messages, besides the log."""
 
-    connection: str = Field("", description="An Airflow connection of type Apprise; none: nowhere.")
+    connection: str = Field(
+        "", description="The id of an Airflow connection of type Apprise; empty: no messages."
+    )
     events: tuple[Event, ...] = Field(
-        ("published", "kept", "login", "needs_you"), description="What is worth a message."
+        ("published", "kept", "login", "needs_you"),
+        description="What you are told; `login` is a login that ends soon.",
     )
 
 
 class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
-    url: str = Field("data", description="A folder, or any fsspec URL such as s3://bucket/prefix.")
+    url: str = Field(
+        "data",
+        description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
+        "variable `SMALLHOURS_LAKE` overrides it.",
+    )
 
 
 class Settings(SettingsSection):
@@ -353,7 +324,7 @@ def parse_settings(content: Mapping[str, Any], *, origin: str) -> Settings:
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise SettingsError(
-            f"{origin}: {problems}.", remedy="Correct it; every key is listed in the README."
+            f"{origin}: {problems}.", remedy="Correct it; docs/settings.md lists every key."
         ) from None
     if lake := os.environ.get("SMALLHOURS_LAKE"):
         settings = settings.model_copy(update={"lake": LakeLocation(url=lake)})

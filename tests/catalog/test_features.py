@@ -24,9 +24,9 @@ from smallhours.errors import RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACKS
 from smallhours.listening.stages import sync_scrobbles
+from smallhours.service_settings import AcousticbrainzSettings
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.retry import RetryPolicy
-from smallhours.settings import AcousticbrainzSettings
 from tests.service_fixtures import ServiceFixture
 from tests.services.scripted import unlimited_rate
 

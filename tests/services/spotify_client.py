@@ -2,11 +2,11 @@
 
 import requests
 
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import SpotifySettings
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate
 

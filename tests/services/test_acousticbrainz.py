@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused, RetryLater
+from smallhours.service_settings import AcousticbrainzSettings
 from smallhours.services.acousticbrainz import (
     FEATURES,
     MAX_IDS,
@@ -16,7 +17,6 @@ from smallhours.services.acousticbrainz import (
     parse_documents,
 )
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.settings import AcousticbrainzSettings
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 

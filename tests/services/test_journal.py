@@ -19,12 +19,12 @@ from smallhours.errors import (
     RetryLater,
     ServiceError,
 )
+from smallhours.service_settings import ReccobeatsSettings, SpotifySettings
 from smallhours.services import journal as journals
 from smallhours.services.journal import MAX_AGE_S, Journal
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import ReccobeatsSettings, SpotifySettings
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import SECRET_KEY, Reply, scripted, unlimited_rate

@@ -17,9 +17,9 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.service_settings import ReccobeatsSettings
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.reccobeats import FEATURES, ReccobeatsClient, parse_features
-from smallhours.settings import ReccobeatsSettings
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from smallhours.errors import NeedsLogin
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_login import (
@@ -16,7 +17,6 @@ from smallhours.services.spotify_login import (
     exchange_code,
     new_code_verifier,
 )
-from smallhours.settings import SpotifySettings
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import unlimited_rate
 

@@ -16,10 +16,10 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_transport import route_of
-from smallhours.settings import SpotifySettings
 from tests.services.scripted import FakeSleep, Reply, ScriptedServer, scripted, unlimited_rate
 
 TOKEN = Reply(b'{"access_token": "hush-access", "expires_in": 3600}')

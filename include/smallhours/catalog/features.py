@@ -182,7 +182,7 @@ def _read(path: Path) -> pd.DataFrame:
     if missing:
         raise SettingsError(
             f"{path} lacks the columns {', '.join(missing)}.",
-            remedy="Add them; the README shows the format.",
+            remedy="Add them; docs/settings.md shows the format.",
         )
     return frame
 

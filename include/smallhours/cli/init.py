@@ -62,7 +62,7 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
         message = problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"`{key}`: {message}.", remedy="Run the command again.") from None
     lines = [
-        "# Every other key has a default; smallhours.example.toml and the README list them.",
+        "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
         f"lastfm_user = {_quoted(user)}",

@@ -17,6 +17,7 @@ from smallhours.errors import (
     RetryLater,
     SourceRefused,
 )
+from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.services.client import Client
 from smallhours.services.http_session import new_session
 from smallhours.services.journal import Journal
@@ -31,7 +32,6 @@ from smallhours.services.retry import (
     redact,
     retry_after,
 )
-from smallhours.settings import AcousticbrainzSettings, ReccobeatsSettings
 
 # Features by name, of each id that the service knows.
 Features = dict[str, dict[str, float]]

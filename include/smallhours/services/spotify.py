@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
 from smallhours.errors import BrokenReply
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.client import Client
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
@@ -40,7 +41,6 @@ from smallhours.services.spotify_replies import (
     spotify_json,
 )
 from smallhours.services.spotify_transport import SpotifyTransport
-from smallhours.settings import SpotifySettings
 
 T = TypeVar("T")
 TimeRange = Literal["short_term", "medium_term", "long_term"]

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
 from smallhours.services.retry import RetryPolicy, call_with_retries
 from smallhours.services.spotify_auth import request_token
-from smallhours.settings import SpotifySettings
 
 # A later addition needs the listener's consent anew, so all are asked for at once.
 SCOPES: Final = (

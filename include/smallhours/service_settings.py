@@ -1,0 +1,93 @@
+"""Settings of the outside services: the sections `[services.<name>]` of `smallhours.toml`.
+
+Each has the service's address, its rate limit and a timeout.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from smallhours.playlist_settings import SettingsSection
+
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+
+
+class SpotifySettings(SettingsSection):
+    """Spotify's addresses and rate limits.
+
+    600 catalog calls a day is where development-mode apps were seen to be cut off.
+    """
+
+    api_url: HttpUrl = Field("https://api.spotify.com/v1/", description="The address of its API.")
+    accounts_url: HttpUrl = Field(
+        "https://accounts.spotify.com/",
+        description="The address where logins are made and renewed.",
+    )
+    calls_per_second: float = Field(
+        3.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    calls_per_day: int = Field(
+        550,
+        ge=1,
+        description="Calls that we make in a day, at most; Spotify stops new apps at some 600.",
+    )
+    legacy_features: bool = Field(
+        False,
+        description="Ask Spotify for audio features; only apps from before 27 November 2024 may.",
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+
+
+class LastfmSettings(SettingsSection):
+    """Last.fm's address and rate limit.
+
+    Last.fm publishes no limit; four calls a second, sustained, is what its users get away with.
+    """
+
+    api_url: HttpUrl = Field(
+        "https://ws.audioscrobbler.com/2.0/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        4.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    overlap_days: int = Field(
+        14,
+        ge=1,
+        description="How many days back each night reads again, to see late scrobbles and edits.",
+    )
+
+
+class ReccobeatsSettings(SettingsSection):
+    """ReccoBeats' address and rate limit."""
+
+    enabled: bool = Field(True, description="Whether it is asked for audio features.")
+    api_url: HttpUrl = Field(
+        "https://api.reccobeats.com/v1/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        2.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+
+
+class AcousticbrainzSettings(SettingsSection):
+    """AcousticBrainz' address and rate limit; it knows recordings up to 2022 by MusicBrainz id."""
+
+    enabled: bool = Field(True, description="Whether it is asked for audio features.")
+    api_url: HttpUrl = Field(
+        "https://acousticbrainz.org/api/v1/", description="The address of its API."
+    )
+    calls_per_second: float = Field(
+        1.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+
+
+class ServiceSettings(SettingsSection):
+    """The outside systems."""
+
+    spotify: SpotifySettings = SpotifySettings()
+    lastfm: LastfmSettings = LastfmSettings()
+    reccobeats: ReccobeatsSettings = ReccobeatsSettings()
+    acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
