@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from benchmarks import audio_report as report
 from benchmarks.audio_fits import LINEAR, OURS, SCIKIT, SHARED_BASIS, XGBOOST, arrays
-from benchmarks.measure import Cost, run_apart
+from benchmarks.harness import Cost, run_apart
 from benchmarks.set_b import (
     DEFAULT,
     BadAudioTable,
@@ -72,7 +72,7 @@ class AudioBench:
             np.savez(split, train=rows[0], test=rows[1])
             out = self.folder / "found.npz"
             inputs = [model, str(self.folder / "data.npz"), str(split), str(out)]
-            cost = run_apart("benchmarks.audio_fits", inputs, self.folder / "cost.json")
+            cost = Cost(**run_apart("benchmarks.audio_fits", inputs))
             with np.load(out) as found:
                 self.fits[model, name] = {key: found[key] for key in found.files}, cost
         return self.fits[model, name]

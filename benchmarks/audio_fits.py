@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.measure import record_cost
+from benchmarks.harness import record_cost
 
 Floats = npt.NDArray[np.float64]
 Found = dict[str, Floats]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.measure import Cost
+from benchmarks.harness import Cost
 from benchmarks.set_b import DEFAULT, SEED, TARGETS, SetB
 
 Floats = npt.NDArray[np.float64]

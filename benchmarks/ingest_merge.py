@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import record_cost, run_apart
+from benchmarks.harness import record_cost, run_apart
 from smallhours.catalog.tags import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
@@ -55,21 +55,18 @@ def measure_merge(folder: Path) -> dict[str, float]:
     """Build the lake, merge a night in another process, and return and print its cost."""
     lake = folder / "large"
     build(lake)
-    report, counts = folder / "merge.json", folder / "merge-bytes.json"
-    cost = run_apart("benchmarks.ingest_merge", [str(lake), str(counts)], report)
-    moved = json.loads(counts.read_text())
+    cost = run_apart("benchmarks.ingest_merge", [str(lake)])
     size = sum(path.stat().st_size for path in lake.rglob("*.parquet"))
     print(
         f"merging a night of {NEW_PLAYS} plays, {NEW_TRACKS} tracks and {NEW_TAGGED} tracks' tags "
         f"into {PLAYED:,} plays, {KNOWN:,} tracks and {TAGGED * TAGS_EACH:,} tags: "
-        f"{cost.wall_s:.2f} s ({moved['cpu_s']:.2f} s of one core), {cost.peak_mb:.0f} MB, "
-        f"{moved['read']:,} bytes read and "
-        f"{moved['written']:,} written of {size:,} stored"
+        f"{cost['wall_s']:.2f} s ({cost['cpu_s']:.2f} s of one core), {cost['peak_mb']:.0f} MB, "
+        f"{cost['read']:,} bytes read and {cost['written']:,} written of {size:,} stored"
     )
     return {
-        "merge_s": round(cost.wall_s, 2),
-        "merge_mb": round(cost.peak_mb),
-        "merge_bytes_written": moved["written"],
+        "merge_s": round(cost["wall_s"], 2),
+        "merge_mb": round(cost["peak_mb"]),
+        "merge_bytes_written": cost["written"],
     }
 
 
@@ -143,14 +140,14 @@ def _plays(
 
 def main() -> None:
     """Merge a night into the lake of the first argument, for `measure_merge`."""
-    folder, counts, report = map(Path, sys.argv[1:])
+    folder, report = map(Path, sys.argv[1:])
     disk = CountingMergeDisk()
     lake = Lake(str(folder), files=LocalFiles(folder, disk=disk))
     begun = time.process_time()
     record_cost(lambda: merge(lake), report)
     cpu_s = time.process_time() - begun
-    moved = {"read": disk.bytes_read, "written": disk.bytes_written, "cpu_s": cpu_s}
-    counts.write_text(json.dumps(moved))
+    more = {"read": disk.bytes_read, "written": disk.bytes_written, "cpu_s": cpu_s}
+    report.write_text(json.dumps({**json.loads(report.read_text()), **more}))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from benchmarks.measure import peak_mb
+from benchmarks.harness import peak_mb
 from benchmarks.rank_cost_data import LISTENER, NIGHT, CatalogSize, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.listening_times import ListeningTimes

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import taste_data as data
-from benchmarks.measure import peak_mb
+from benchmarks.harness import peak_mb
 from benchmarks.taste_ablation import Inputs, variants
 from benchmarks.taste_calibration import Year, calibrated
 from benchmarks.taste_signals import (

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import peak_mb
+from benchmarks.harness import peak_mb
 from benchmarks.train_cost_data import LISTENER, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.nights import Night

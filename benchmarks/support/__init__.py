@@ -1,0 +1,1 @@
+"""Modules that one benchmark needs beside its own file, one idea each."""
