@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from benchmarks.harness import SHARED, BadTable
 from smallhours.errors import SettingsError
 from smallhours_study.grid import FEATURES
 from smallhours_study.input_tables import WORD_COUNT, folded, read_tables, usable
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT = (
     SHARED / "tags-and-features" / "tracks.csv.gz",
     SHARED / "listeners-2k" / "artist_tags.csv.gz",
@@ -30,10 +30,6 @@ SEED = 1983
 TRAIN_SHARE, TEST_FROM = 0.64, 0.80
 
 Indices = npt.NDArray[np.intp]
-
-
-class BadAudioTable(ValueError):
-    """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def load_set_b(paths: Sequence[Path]) -> SetB:
         tables = read_tables(paths)
         return join(tables.tracks, tables.tags)
     except SettingsError as error:
-        raise BadAudioTable(str(error)) from None
+        raise BadTable(str(error)) from None
 
 
 def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
@@ -107,7 +103,7 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     rows = rows[has_tags].reset_index(drop=True)
     artists = sorted(set(rows["artist"]))
     if len(artists) < MIN_ARTISTS:
-        raise BadAudioTable(
+        raise BadTable(
             f"{len(rows)} tracks of {len(artists)} artists are left, and five folds of artists "
             f"need {MIN_ARTISTS} at least (left out: {', '.join(left_out)})"
         )
@@ -131,7 +127,7 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     group = rows["artist"].map(number).to_numpy(dtype=np.intp)
     targets = rows[list(TARGETS)].to_numpy(dtype=np.float64)
     if (targets == targets[0]).all(axis=0).any():
-        raise BadAudioTable("a target has one value only: there is nothing to predict")
+        raise BadTable("a target has one value only: there is nothing to predict")
     return SetB(track, by_artist[group], track_tags, artist_tags, targets, group, left_out)
 
 

@@ -1,6 +1,6 @@
 """One fit of one regressor on one split, with its cost; run by benchmarks.audio_features.
 
-python -m benchmarks.audio_fits MODEL DATA SPLIT OUT REPORT
+python -m benchmarks.support.audio_fits MODEL DATA SPLIT OUT REPORT
 """
 
 import importlib
