@@ -24,11 +24,7 @@ def sandbox_settings(listener: dict[str, Any] | None = None, **sections: Any) ->
 def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the section `services` for a sandbox, with further settings by service."""
     services: dict[str, dict[str, Any]] = {
-        "spotify": {
-            "api_url": f"{url}/v1/",
-            "accounts_url": f"{url}/",
-            "calls_per_day": 1_000_000,
-        },
+        "spotify": {"api_url": f"{url}/v1/", "accounts_url": f"{url}/", "calls_per_day": 1_000_000},
         "lastfm": {"api_url": f"{url}/2.0/"},
         "reccobeats": {"api_url": f"{url}/reccobeats/v1/"},
         "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/"},
