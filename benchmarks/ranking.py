@@ -296,8 +296,7 @@ def compare(tables: RankingTables, roles: ListenerSplit) -> dict[str, object]:
 
 
 def _report(
-    tables: Mapping[str, pd.DataFrame],
-    figures: Mapping[str, Mapping[str, float | str]],
+    tables: Mapping[str, pd.DataFrame], figures: Mapping[str, Mapping[str, float | str]]
 ) -> None:
     print(f"\n{'method':28} NDCG@50 recall@50    AUC  AUC vs popular")
     for name, rows in sorted(tables.items(), key=lambda each: each[1][NDCG].mean()):

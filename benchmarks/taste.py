@@ -55,11 +55,7 @@ from smallhours.training.evaluation.classification import (
     reliability,
 )
 from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
-from smallhours.training.evaluation.uncertainty import (
-    Interval,
-    bootstrap_ratio,
-    paired_difference,
-)
+from smallhours.training.evaluation.uncertainty import Interval, bootstrap_ratio, paired_difference
 from smallhours.training.taste.backtest_fold import OTHERS_PER_LIKE
 from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
 

@@ -57,24 +57,11 @@ LIKELIEST, OTHERS = 300, 150
 INNER_HIDES = 8
 # Signals that can be weighted from a single listener's past: one or two of each kind.
 WITHIN = (
-    "seeds",
-    "seeds_by_plays",
-    "log_places",
-    "match_by_plays",
-    "walk",
-    "two_steps",
-    "popularity",
-    "tag_profile",
-    "tag_nearest",
-    "tag_model",
-    "tag_model_weighted",
-    "named_together",
-    "walk_either",
-    "walk_surprise",
-    "lent_tag_nearest",
-    "lent_tag_model",
+    "seeds", "seeds_by_plays", "log_places", "match_by_plays", "walk", "two_steps", "popularity",
+    "tag_profile", "tag_nearest", "tag_model", "tag_model_weighted", "named_together",
+    "walk_either", "walk_surprise", "lent_tag_nearest", "lent_tag_model",
     "lent_tag_model_famous",
-)
+)  # fmt: skip
 # The tables, the listeners of the crowd, and the listeners to make lists for.
 Job = tuple[RankingTables, npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Columns = npt.NDArray[np.float32]

@@ -39,17 +39,9 @@ FAMOUS = 0.75
 MIN_USUAL = 1e-7
 # The signals of `signals_b`, in order. A fusion with others' plays must beat the best of these.
 COLLABORATIVE = (
-    "als",
-    "als_few",
-    "als_neighbours",
-    *EASES,
-    "item_knn",
-    "item_knn_flat",
-    "item_knn_by_plays",
-    "item_knn_lift",
-    "near_listeners",
-    "many_listeners",
-)
+    "als", "als_few", "als_neighbours", *EASES, "item_knn", "item_knn_flat", "item_knn_by_plays",
+    "item_knn_lift", "near_listeners", "many_listeners",
+)  # fmt: skip
 # Number of near listeners, of many listeners, and the damping of popular artists among the many.
 NEIGHBOURS, MANY_NEIGHBOURS, MANY_DAMPED = 50, 200, 0.4
 # Smoothing of the lift: with few common listeners it is drawn to 1.
