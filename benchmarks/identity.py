@@ -25,13 +25,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.support.sandbox_settings import sandbox_services, sandbox_settings
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import SpotifySettings
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
@@ -247,16 +247,11 @@ def is_difficult(world: World, track: int) -> bool:
 def look_up(world: World, questions: list[NameLookup]) -> tuple[list[LookupResult], int]:
     """Look up each question in the sandbox; return the answers and the number of searches."""
     with SandboxServer(SandboxState(world)) as sandbox:
-        settings = SpotifySettings(
-            api_url=sandbox.spotify_url,
-            accounts_url=f"{sandbox.url}/",
-            calls_per_second=UNLIMITED_RATE,
-            calls_per_day=UNLIMITED_RATE,
-        )
+        services = sandbox_settings(services=sandbox_services(sandbox.url)).services
         listener = next(iter(world.listeners))
         credentials = SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{listener}")
         rate_limit = TokenBucket(UNLIMITED_RATE, burst=UNLIMITED_RATE)
-        with SpotifyClient(credentials, settings=settings, rate_limit=rate_limit) as client:
+        with SpotifyClient(credentials, settings=services.spotify, rate_limit=rate_limit) as client:
 
             def ask(question: NameLookup) -> LookupResult:
                 finding = SpotifyIds(client, NIGHT).search(question.wanted_track)

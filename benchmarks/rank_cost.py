@@ -73,21 +73,12 @@ LEARNED_FROM = 3_000
 Step = tuple[str, float, float]
 
 
-@dataclass(frozen=True)
-class CatalogSize:
-    """The size of the made-up catalog."""
-
-    candidates: int = CANDIDATE_COUNT
-    known: int = KNOWN
-    plays: int = PLAYED
-
-
-def write_catalog(lake: Lake, size: CatalogSize) -> None:
-    """Fill an empty lake."""
+def write_catalog(lake: Lake, count: int) -> None:
+    """Fill an empty lake with a catalog of this many candidates."""
     rng = np.random.default_rng(50)
     # The listener knows some of the candidates' artists by other tracks.
-    candidates = [f"artist {at % ARTISTS} · song {at}" for at in range(size.candidates)]
-    known = [f"artist {at % KNOWN_ARTISTS} · old song {at}" for at in range(size.known)]
+    candidates = [f"artist {at % ARTISTS} · song {at}" for at in range(count)]
+    known = [f"artist {at % KNOWN_ARTISTS} · old song {at}" for at in range(KNOWN)]
     tracks = [*candidates, *known]
     artists = sorted(set(map(artist_key_in, tracks)))
     tags = _tag_names()
@@ -98,7 +89,7 @@ def write_catalog(lake: Lake, size: CatalogSize) -> None:
     refresh_names(lake)
     heard = [key for key in tracks if rng.random() < 0.9]
     _by_prefix(lake, AUDIO_FEATURES, _features(heard, rng))
-    _history(lake, known, size.plays, rng)
+    _history(lake, known, rng)
     votes = _votes(candidates, known, tags, rng)
     lake.replace(CANDIDATES, votes, partition={"listener": LISTENER})
 
@@ -161,18 +152,20 @@ def _features(keys: list[str], rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def _history(lake: Lake, known: list[str], plays: int, rng: np.random.Generator) -> None:
-    tracks = np.array(known, dtype=object)[(len(known) * rng.uniform(0, 1, plays) ** 2).astype(int)]
+def _history(lake: Lake, known: list[str], rng: np.random.Generator) -> None:
+    tracks = np.array(known, dtype=object)[
+        (len(known) * rng.uniform(0, 1, PLAYED) ** 2).astype(int)
+    ]
     began = pd.Timestamp(NIGHT, tz="UTC") - pd.Timedelta(days=DAYS)
-    moments = began + pd.to_timedelta(np.sort(rng.integers(0, DAYS * 86_400, plays)), unit="s")
-    rows = pd.DataFrame({column.name: None for column in PLAYS.columns}, index=range(plays))
+    moments = began + pd.to_timedelta(np.sort(rng.integers(0, DAYS * 86_400, PLAYED)), unit="s")
+    rows = pd.DataFrame({column.name: None for column in PLAYS.columns}, index=range(PLAYED))
     rows = rows.assign(
         played_at=moments,
         track_key=tracks,
         artist=[artist_key_in(key).title() for key in tracks],
         title=[key.split(" · ")[1].title() for key in tracks],
         ordinal=0,
-        sources=pd.Series([["lastfm"]] * plays),
+        sources=pd.Series([["lastfm"]] * PLAYED),
     )
     rows["month"] = month_of(rows["played_at"])
     lake.merge(PLAYS, rows, partition={"listener": LISTENER})
@@ -332,7 +325,7 @@ def report(found: RankingCost) -> dict[str, float]:
 def main() -> None:
     """Make the catalog up, measure in a process of its own, and report."""
     parser = command_line(__doc__)
-    parser.add_argument("--candidates", type=int, default=CatalogSize.candidates)
+    parser.add_argument("--candidates", type=int, default=CANDIDATE_COUNT)
     parser.add_argument("--lake", type=Path, help="keep the made-up lake here, and use it again")
     parser.add_argument("--apart", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -342,7 +335,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as spare:
         folder = options.lake or Path(spare) / "lake"
         if not folder.exists():
-            write_catalog(Lake(str(folder)), CatalogSize(candidates=options.candidates))
+            write_catalog(Lake(str(folder)), options.candidates)
         cost = run_apart("benchmarks.rank_cost", ["--lake", str(folder), "--apart"])
         print_figures(report(RankingCost(**cost)))
 

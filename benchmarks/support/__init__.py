@@ -1,1 +1,1 @@
-"""Modules that one benchmark needs beside its own file, one idea each."""
+"""Parts of benchmarks that do not fit into their own files, and what several benchmarks use."""
