@@ -2,240 +2,120 @@
 
     python -m benchmarks.faults [--write] [--kills EVERY]
 
-Every case of `benchmarks.fault_cases` runs a stage over a sandbox that misbehaves, until it ends
-or raises one of our errors; then the fault is over and the stage runs again. Besides, a stage is
-killed at every write operation of the lake's disk, and run again. Afterwards the lake is compared
-with that of a night without faults: the files, byte for byte, and the rows by key. `--write` keeps
-the table in docs/faults.md.
+Every case runs a stage over a sandbox that misbehaves, until it ends or raises one of our errors;
+then the fault is over and the stage runs again. Besides, a stage is killed at every write operation
+of the lake's disk, and run again. Afterwards the lake is compared with that of a night without
+faults: the files, byte for byte, and the rows by key. `--write` keeps the table in docs/faults.md.
 """
 
-import argparse
-import datetime as dt
-import json
 import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fault_cases import FaultCase, cases
-from smallhours.errors import SmallhoursError
-from smallhours.lake.files import LocalFiles
-from smallhours.lake.list_tables import SET_ASIDE
-from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake
-from smallhours.lake.tables import (
-    ARTIST_TAGS,
-    AUDIO_FEATURES,
-    CANDIDATES,
-    LIBRARY,
-    PLAYS,
-    SIMILAR,
-    TRACK_TAGS,
-    TRACKS,
-)
-from smallhours.runs import STAGES
-from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.lastfm import LastfmClient
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.reccobeats import ReccobeatsClient
-from smallhours.services.retry import RetryPolicy
-from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import Settings, parse_settings
-from smallhours_sandbox.faults import Fault, fault_rules_of
-from smallhours_sandbox.generate import generate_world
-from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
-from smallhours_sandbox.server import SandboxServer
-from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
-from smallhours_sandbox.state import SandboxState
-from smallhours_sandbox.world import World
-from tests.lake.stores import Killed, KilledDisk
+from benchmarks.harness import command_line, print_figures
+from benchmarks.support.fault_bench import FaultBench, FaultCase, FaultOutcome, bench
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "faults.md"
-LISTENER = "default"
-NIGHT = "2026-11-02"
-FAST = 10_000.0
-# Shorter than the delay of the fault "timeout", longer than any normal answer takes.
-TIMEOUT_S = 1.5
-TABLES: tuple[Table, ...] = (
-    PLAYS, LIBRARY, TRACKS, ARTIST_TAGS, TRACK_TAGS, SIMILAR, CANDIDATES, AUDIO_FEATURES,
-)  # fmt: skip
-ORDER = (
-    "sync_scrobbles", "sync_recent_plays", "sync_library", "update_tracks", "fetch_neighbours",
-    "fetch_tags", "fetch_audio_features", "gather_candidates",
-)  # fmt: skip
+SCROBBLES = "user.getRecentTracks"
+
+# Transport faults of any service; a client tries three times at most.
+_PASSING: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("server_error", {"status": 500}),
+    ("server_error", {"status": 503, "times": 3}),
+    ("timeout", {"seconds": 3}),
+    ("slow", {"seconds": 0.2}),
+    ("html_body", {}),
+    ("truncated_body", {"times": 3}),
+    ("empty_body", {}),
+    ("drop_connection", {}),
+)
+_LASTFM_ONLY: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rate_limit", {}),
+    ("rate_limit", {"status": 200}),
+    ("lastfm_error", {"code": 8}),
+    ("lastfm_error", {"code": 11, "times": 3}),
+    ("lastfm_error", {"code": 16}),
+    ("lastfm_error", {"code": 10}),
+    ("lastfm_error", {"code": 26}),
+    ("server_error", {"status": 502, "times": 0}),
+    ("server_error", {"status": 504}),
+    ("html_body", {"status": 502, "times": 3}),
+    ("drop_connection", {"times": 0}),
+)
+_CONTENT: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("page_drift", 0, {}),
+    ("late_scrobbles", 1, {"count": 3}),
+    ("deleted_scrobbles", 1, {"count": 3}),
+    ("duplicate_rows", 1, {"count": 2}),
+    ("duplicate_rows", 3, {"count": 2, "times": 0}),
+    ("now_playing", 0, {}),
+    ("wrong_user", 0, {}),
+    ("wrong_user", 2, {"times": 0}),
+    ("row_1970", 1, {}),
+    ("row_1970", 1, {"times": 0}),
+    ("dateless_row", 1, {}),
+    ("private_profile", 0, {}),
+    ("private_profile", 2, {}),
+    ("total_mismatch", 0, {}),
+    ("total_mismatch", 2, {"count": 7, "times": 1}),
+)
+_SPOTIFY: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rate_limit", {}),
+    ("quota_exceeded", {}),
+    ("unauthorized_once", {}),
+    ("server_error", {"status": 502, "times": 3}),
+    ("html_body", {}),
+    ("truncated_body", {}),
+    ("empty_body", {"times": 3}),
+    ("drop_connection", {}),
+)
+_CATALOG: tuple[tuple[str, str, int], ...] = (
+    ("fetch_neighbours", "artist.getTopTags", 5),
+    ("fetch_neighbours", "track.getSimilar", 2),
+    ("fetch_neighbours", "artist.getSimilar", 1),
+    ("fetch_neighbours", "artist.getTopTracks", 3),
+    ("fetch_neighbours", "tag.getTopTracks", 1),
+    ("fetch_neighbours", "chart.getTopTags", 0),
+    ("fetch_tags", "artist.getTopTags", 3),
+    ("fetch_tags", "track.getTopTags", 30),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class FaultOutcome:
-    """The result of a case.
-
-    Attributes:
-        ended: "mended", or the name of the error with which the first run ended.
-        fired: Number of times that the fault happened, or that the stage was killed.
-        lost_rows: Rows of a night without faults that are missing.
-        doubled_rows: Rows that a night without faults does not have.
-        other_rows: Rows with the same key and different values.
-        same_bytes: True if all files hold the same bytes.
-    """
-
-    ended: str
-    fired: int
-    lost_rows: int
-    doubled_rows: int
-    other_rows: int
-    same_bytes: bool
-
-    @property
-    def whole(self) -> bool:
-        """Return True if the lake equals that of a night without faults."""
-        return not (self.lost_rows or self.doubled_rows or self.other_rows)
+def cases() -> list[FaultCase]:
+    """Return all cases."""
+    return list(_all())
 
 
-class FaultBench:
-    """A small world, a night without faults in it, and the lake before each of its stages.
-
-    Args:
-        folder: Folder of the lakes.
-        world: Shared by all cases; each has a state of its own.
-    """
-
-    def __init__(self, folder: Path, world: World, server: SandboxServer) -> None:
-        self._folder = folder
-        self._world = world
-        self._server = server
-        self._copies = 0
-        self.settings = _settings(server.url)
-        self.fresh()
-        lake = folder / "quiet"
-        for stage in ORDER:
-            self._copy(lake, folder / f"before-{stage}")
-            self.run(stage, lake)
-            self._copy(lake, folder / f"after-{stage}")
-
-    def fresh(self) -> None:
-        """Reset the world to its initial state."""
-        self._server.serve(SandboxState(self._world))
-
-    def run(self, stage: str, lake: Path, files: LocalFiles | None = None) -> None:
-        """Run one stage on a lake.
-
-        Raises:
-            SmallhoursError: the stage's error.
-        """
-        night = self.settings.night(LISTENER, NIGHT)
-        verb = STAGES[stage]
-        with _clients(self.settings) as clients:
-            verb.function(
-                LISTENER,
-                Lake(str(lake), files=files),
-                *(clients[name] for name in verb.clients if name in clients),
-                settings=self.settings,
-                night=night,
-            )
-
-    def run_case(self, case: FaultCase) -> FaultOutcome:
-        """Run a stage with a fault, then again without."""
-        self.fresh()
-        lake = self.before(case.stage)
-        faults = fault_rules_of(self._server.state)
-        fault = Fault.from_json(case.rule)
-        faults.add(fault)
-        ended = "mended"
-        try:
-            self.run(case.stage, lake)
-        except SmallhoursError as error:
-            ended = type(error).__name__
-        faults.clear()
-        # A service that was set aside is asked anew by the night's first stage, or the next night.
-        shutil.rmtree(lake / SET_ASIDE.name, ignore_errors=True)
-        self.run(case.stage, lake)
-        quiet = self._folder / f"after-{case.stage}"
-        if case.drifts:
-            quiet = self.before(case.stage)
-            self.run(case.stage, quiet)
-        return self._judge(ended, fault.fired, quiet, lake)
-
-    def kill(
-        self, stage: str, prepare: Callable[[Path], None], dies_at: int
-    ) -> FaultOutcome | None:
-        """Kill a stage at one disk operation, then run it again.
-
-        Args:
-            stage: Its verb.
-            prepare: Removes rows from the lake so that the stage has something to do.
-            dies_at: Number of the operation, from 1.
-
-        Returns:
-            None when the stage has fewer operations.
-        """
-        self.fresh()
-        lake = self._new()
-        self._copy(self._folder / f"after-{stage}", lake)
-        prepare(lake)
-        disk = KilledDisk(dies_at)
-        try:
-            self.run(stage, lake, LocalFiles(lake, disk=disk))
-        except Killed:
-            self.run(stage, lake)
-            outcome = self._judge(
-                f"killed at {disk.done[dies_at - 1]}", 1, self._folder / f"after-{stage}", lake
-            )
-            shutil.rmtree(lake)
-            return outcome
-        return None
-
-    def operations(self, stage: str, prepare: Callable[[Path], None]) -> list[str]:
-        """Return the disk operations of a stage in order, without a kill."""
-        self.fresh()
-        lake = self._new()
-        self._copy(self._folder / f"after-{stage}", lake)
-        prepare(lake)
-        disk = KilledDisk(sys.maxsize)
-        self.run(stage, lake, LocalFiles(lake, disk=disk))
-        return disk.done
-
-    def before(self, stage: str) -> Path:
-        """Return a copy of the lake as it was before a stage."""
-        lake = self._new()
-        self._copy(self._folder / f"before-{stage}", lake)
-        return lake
-
-    def _judge(self, ended: str, fired: int, quiet: Path, lake: Path) -> FaultOutcome:
-        same = _content(quiet) == _content(lake)
-        lost = doubled = other = 0
-        if not same:
-            for table in TABLES:
-                ours, theirs = _rows(lake, table), _rows(quiet, table)
-                gone, more = theirs - ours, ours - theirs
-                keys = {row[0] for row in gone} & {row[0] for row in more}
-                other += len(keys)
-                lost += sum(n for row, n in gone.items() if row[0] not in keys)
-                doubled += sum(n for row, n in more.items() if row[0] not in keys)
-        return FaultOutcome(ended, fired, lost, doubled, other, same)
-
-    def _new(self) -> Path:
-        self._copies += 1
-        return self._folder / f"lake-{self._copies}"
-
-    @staticmethod
-    def _copy(source: Path, target: Path) -> None:
-        if source.exists():
-            shutil.copytree(source, target)
-
-
-@contextmanager
-def bench(folder: Path) -> Iterator[FaultBench]:
-    """Build the bench over a world of 120 artists and a little more than a year, in a folder."""
-    begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
-    with SandboxServer(SandboxState(world)) as server:
-        yield FaultBench(folder, world, server)
+def _all() -> Iterator[FaultCase]:
+    for kind, more in (*_PASSING, *_LASTFM_ONLY):
+        yield FaultCase("sync_scrobbles", kind, SCROBBLES, 2, more)
+    for kind, after, more in _CONTENT:
+        yield FaultCase("sync_scrobbles", kind, SCROBBLES, after, more)
+    for kind, more in _SPOTIFY:
+        yield FaultCase("sync_recent_plays", kind, "*/me/player/recently-played", 0, more)
+        yield FaultCase("sync_library", kind, "*/me/tracks", 0, more)
+    yield FaultCase("sync_library", "invalid_grant", "*", 0)
+    yield FaultCase("sync_library", "rate_limit", "*/me/top/tracks", 1)
+    yield FaultCase("sync_library", "null_items", "*/playlists/*/items", 0, {"count": 2})
+    yield FaultCase(
+        "sync_library", "lastfm_error", "user.getLovedTracks", 0, {"code": 11, "times": 3}
+    )
+    yield FaultCase("sync_library", "html_body", "user.getLovedTracks", 0, {"times": 3})
+    for number, (stage, method, after) in enumerate(_CATALOG):
+        yield FaultCase(stage, "rate_limit", method, after, {"times": 0})
+        kind, more = _LASTFM_ONLY[2 + number % 9]
+        yield FaultCase(stage, kind, method, after, more)
+    for kind, more in _PASSING:
+        yield FaultCase("fetch_tags", kind, "track.getTopTags", 20, more)
+    yield FaultCase("fetch_tags", "html_body", "track.getTopTags", 20, {"times": 0})
+    yield FaultCase("fetch_tags", "lastfm_error", "track.getTopTags", 20, {"code": 8, "times": 0})
+    for kind, more in (*_PASSING, ("rate_limit", {"times": 0})):
+        rule = {"service": "reccobeats", **more}
+        yield FaultCase("fetch_audio_features", kind, "*audio-features", 1, rule)
 
 
 def forget_two_months(lake: Path) -> None:
@@ -303,7 +183,7 @@ def table() -> str:
 
 def main() -> None:
     """Run everything, print it, and end with the figures as one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--write", action="store_true", help="keep the table in docs/faults.md")
     parser.add_argument("--kills", type=int, default=1, metavar="EVERY", help="each n-th kill only")
     arguments = parser.parse_args()
@@ -318,14 +198,12 @@ def main() -> None:
             outcomes += [_say(name, outcome) for name, outcome in killed]
     print(f"{len(outcomes)} cases in {time.perf_counter() - begun:.0f} s")
     print(f"{sum(o.same_bytes for o in outcomes)} of the lakes are the same byte for byte")
-    print(
-        json.dumps(
-            {
-                "cases": len(outcomes),
-                "lost_rows": sum(o.lost_rows for o in outcomes),
-                "doubled_rows": sum(o.doubled_rows for o in outcomes),
-            }
-        )
+    print_figures(
+        {
+            "cases": len(outcomes),
+            "lost_rows": sum(o.lost_rows for o in outcomes),
+            "doubled_rows": sum(o.doubled_rows for o in outcomes),
+        }
     )
     if not all(outcome.whole and outcome.fired for outcome in outcomes):
         sys.exit(1)
@@ -338,88 +216,6 @@ def _say(name: str, outcome: FaultOutcome) -> FaultOutcome:
     counts = "" if outcome.whole else f"{counts}, other {outcome.other_rows}"
     print(f"{name:<95} {outcome.ended:<22} {verdict}{counts}", flush=True)
     return outcome
-
-
-@contextmanager
-def _clients(settings: Settings) -> Iterator[dict[str, Any]]:
-    services = settings.services
-    retry_policy = RetryPolicy(initial_wait_s=0.01)
-    with ExitStack() as open_ones:
-        lastfm = LastfmClient(
-            LASTFM_API_KEY,
-            api_url=services.lastfm.api_url,
-            calls_per_second=FAST,
-            timeout_s=TIMEOUT_S,
-            rate_limit=TokenBucket(FAST, burst=100),
-            retry_policy=retry_policy,
-        )
-        spotify = SpotifyClient(
-            SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada"),
-            settings=services.spotify,
-            rate_limit=TokenBucket(FAST, burst=100),
-            retry_policy=retry_policy,
-        )
-        reccobeats = ReccobeatsClient(
-            settings=services.reccobeats,
-            rate_limit=TokenBucket(FAST, burst=100),
-            retry_policy=retry_policy,
-        )
-        for each in (lastfm, spotify, reccobeats):
-            open_ones.callback(each.close)
-        yield {"lastfm": lastfm, "spotify": spotify, "reccobeats": reccobeats}
-
-
-def _settings(url: str) -> Settings:
-    """Return settings of one listener, `default`, the sandbox's `ada`, with few seeds."""
-    return parse_settings(
-        {
-            "listeners": {
-                LISTENER: {
-                    "lastfm_user": "ada",
-                    "timezone": "Europe/Dublin",
-                    "dislike_playlist": "Sunday kitchen",
-                }
-            },
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_second": FAST,
-                    "calls_per_day": 1_000_000,
-                    "timeout_s": TIMEOUT_S,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": FAST},
-                "reccobeats": {
-                    "api_url": f"{url}/reccobeats/v1/",
-                    "calls_per_second": FAST,
-                    "timeout_s": TIMEOUT_S,
-                },
-                "acousticbrainz": {"enabled": False},
-            },
-            "catalog": {
-                "seed_tracks": 6, "seed_artists": 4, "near_artists": 6, "seed_tags": 3,
-                "foreign_tags": 3,
-            },
-        },
-        origin="the benchmark's settings",
-    )  # fmt: skip
-
-
-def _content(lake: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(lake)): path.read_bytes()
-        for table in TABLES
-        for path in (lake / table.name).rglob("*.parquet")
-    }
-
-
-def _rows(lake: Path, table: Table) -> Counter[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Count each row, as its key and its whole content."""
-    frame = Lake(str(lake)).frame(table)
-    key = [*table.partition, *table.key]
-    keys = frame[key].astype(str).itertuples(index=False, name=None)
-    rows = frame.astype(str).itertuples(index=False, name=None)
-    return Counter(zip(keys, rows, strict=True))
 
 
 if __name__ == "__main__":

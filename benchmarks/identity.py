@@ -5,8 +5,8 @@
 The sandbox's world knows which Spotify tracks are one recording. Recordings are drawn from it,
 difficult ones (versions, guests, other scripts, symbols) more often than plain ones, and their
 Last.fm titles are looked up by the real client over HTTP, without length or ISRC, as for a track
-that was only ever scrobbled. Others are looked up in other spellings (`benchmarks.rough_names`),
-and some that do not exist at all. An id is right when it belongs to the same recording.
+that was only ever scrobbled. Others are looked up in other spellings, and some
+that do not exist at all. An id is right when it belongs to the same recording.
 
 Precision is the share of right ids among all ids found; recall is the share of existing tracks with
 a right id.
@@ -14,16 +14,18 @@ a right id.
 
 import argparse
 import datetime as dt
-import json
+import re
 import time
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.rough_names import absent_names, respelled
+from benchmarks.harness import command_line, print_figures
+from benchmarks.support.sandbox_settings import sandbox_services, sandbox_settings
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
@@ -37,6 +39,18 @@ from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 
+Names = tuple[str, str]
+Way = Callable[[Names, np.random.Generator], Names | None]
+
+_EDITIONS = (
+    " (Remastered)", " - Remastered 2014", " - Mono", " [Explicit]", " (Album Version)",
+    " (Deluxe Edition)", " - Radio Edit", " - 2009 Digital Remaster",
+)  # fmt: skip
+_ABSENT_VERSIONS = (
+    " (Live at Nowhere Hall)", " - Acoustic", " (Demo)", " - Nobody At All Remix",
+    " [Instrumental]", " (Karaoke Version)", " - Slowed",
+)  # fmt: skip
+
 ARTISTS, TRACKS, SCROBBLES = 3_000, 40_000, 20_000
 # Factor by which a difficult recording is drawn more often than a plain one.
 ODD_WEIGHT = 8.0
@@ -45,6 +59,111 @@ WORKERS = 2
 UNLIMITED_RATE = 1_000_000
 NIGHT = dt.date(2026, 11, 2)
 GOAL_PRECISION, GOAL_RECALL = 0.995, 0.97
+
+
+def _without_accents(names: Names, _: np.random.Generator) -> Names | None:
+    def plain(name: str) -> str:
+        letters = unicodedata.normalize("NFD", name)
+        return "".join(x for x in letters if not "\u0300" <= x <= "\u036f")
+
+    return _changed(names, (plain(names[0]), plain(names[1])))
+
+
+def _without_signs(names: Names, _: np.random.Generator) -> Names | None:
+    title = re.sub(r"[.,!?'’]", "", names[1]).replace("/", " ")
+    return _changed(names, (names[0].replace(".", ""), title))
+
+
+def _other_and(names: Names, _: np.random.Generator) -> Names | None:
+    artist = names[0].replace(" & ", " and ")
+    if artist == names[0]:
+        artist = re.sub(r" and ", " & ", names[0], count=1, flags=re.IGNORECASE)
+    return _changed(names, (artist, names[1]))
+
+
+def _part_in_full(names: Names, _: np.random.Generator) -> Names | None:
+    return _changed(names, (names[0], re.sub(r", Pt\. (\d)", r" (Part \1)", names[1])))
+
+
+def _another_edition(names: Names, rng: np.random.Generator) -> Names | None:
+    return names[0], names[1] + str(rng.choice(_EDITIONS))
+
+
+def _guest_with_artist(names: Names, _: np.random.Generator) -> Names | None:
+    guest = re.search(r" \((?:feat\.|with) ([^()]+)\)", names[1])
+    if guest is None:
+        return None
+    return f"{names[0]} feat. {guest[1]}", names[1].replace(guest[0], "")
+
+
+def _without_the(names: Names, _: np.random.Generator) -> Names | None:
+    return _changed(names, (names[0].removeprefix("The "), names[1]))
+
+
+def _typing_error(names: Names, rng: np.random.Generator) -> Names | None:
+    artist, title = names
+    if len(title) < 12 or not title.isascii():
+        return None
+    at = int(rng.integers(1, len(title) - 2))
+    if not title[at : at + 2].isalpha() or title[at] == title[at + 1]:
+        return None
+    return artist, title[:at] + title[at + 1] + title[at] + title[at + 2 :]
+
+
+def _shouted(names: Names, _: np.random.Generator) -> Names | None:
+    return _changed(names, (names[0].upper(), names[1].upper()))
+
+
+SPELLINGS: dict[str, Way] = {
+    "no accents": _without_accents,
+    "no signs": _without_signs,
+    "and for &": _other_and,
+    "part for pt.": _part_in_full,
+    "another edition": _another_edition,
+    "guest with artist": _guest_with_artist,
+    "no the": _without_the,
+    "typing error": _typing_error,
+    "capitals": _shouted,
+}
+
+
+def respelled(
+    world: World, tracks: list[int], rng: np.random.Generator
+) -> Iterator[tuple[int, str, Names]]:
+    """Yield each track in one other spelling that suits it, as (track, change, names)."""
+    ways = list(SPELLINGS.items())
+    for track in tracks:
+        names = world.artist_name[world.track_artist[track]], world.track_lastfm_title[track]
+        for place in rng.permutation(len(ways)).tolist():
+            way, rough = ways[place][0], ways[place][1](names, rng)
+            if rough is not None:
+                yield track, way, rough
+                break
+
+
+def absent_names(world: World, tracks: list[int], rng: np.random.Generator) -> Iterator[Names]:
+    """Yield names similar to each track's, of recordings that the world does not have."""
+    for track in tracks:
+        artist = int(world.track_artist[track])
+        own = {world.track_title[other].casefold() for other in world.tracks_of(artist).tolist()}
+        title = re.sub(r" (?:-|\().*", "", world.track_title[track])
+        if rng.random() < 0.5:
+            version = str(rng.choice(_ABSENT_VERSIONS))
+            word = version.strip(" -()[]").split()[0].casefold()
+            if not any(word in other and title.casefold() in other for other in own):
+                yield world.artist_name[artist], title + version
+        elif rng.random() < 0.5:
+            if not any("pt. 7" in other for other in own):
+                yield world.artist_name[artist], re.sub(r",? Pt\..*", "", title) + ", Pt. 7"
+        else:
+            stranger = world.track_title[int(rng.integers(world.n_tracks))]
+            song = re.sub(r" (?:-|\().*", "", stranger).casefold()
+            if not any(other.startswith(song) for other in own):
+                yield world.artist_name[artist], stranger
+
+
+def _changed(before: Names, after: Names) -> Names | None:
+    return after if after != before and all(name.strip() for name in after) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +218,7 @@ def main() -> None:
     _print_failures(world, answers, arguments.wrong)
     precision, recall = figures(answers)
     print(f"goals: precision {GOAL_PRECISION:.1%}, recall {GOAL_RECALL:.0%}")
-    print(json.dumps({"precision": round(precision, 5), "recall": round(recall, 5)}))
+    print_figures({"precision": round(precision, 5), "recall": round(recall, 5)})
 
 
 def draw(world: World, count: int, seed: int) -> list[int]:
@@ -129,16 +248,11 @@ def is_difficult(world: World, track: int) -> bool:
 def look_up(world: World, questions: list[NameLookup]) -> tuple[list[LookupResult], int]:
     """Look up each question in the sandbox; return the answers and the number of searches."""
     with SandboxServer(SandboxState(world)) as sandbox:
-        settings = SpotifySettings(
-            api_url=sandbox.spotify_url,
-            accounts_url=f"{sandbox.url}/",
-            calls_per_second=UNLIMITED_RATE,
-            calls_per_day=UNLIMITED_RATE,
-        )
+        services = sandbox_settings(services=sandbox_services(sandbox.url)).services
         listener = next(iter(world.listeners))
         credentials = SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{listener}")
         rate_limit = TokenBucket(UNLIMITED_RATE, burst=UNLIMITED_RATE)
-        with SpotifyClient(credentials, settings=settings, rate_limit=rate_limit) as client:
+        with SpotifyClient(credentials, settings=services.spotify, rate_limit=rate_limit) as client:
 
             def ask(question: NameLookup) -> LookupResult:
                 finding = SpotifyIds(client, NIGHT).search(question.wanted_track)
@@ -232,7 +346,7 @@ def _print_failures(world: World, answers: list[LookupResult], most: int) -> Non
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--sample", type=int, default=3_000, help="as Last.fm has them")
     parser.add_argument("--rough", type=int, default=1_000, help="in other spellings")
     parser.add_argument("--absent", type=int, default=500, help="that are not there")

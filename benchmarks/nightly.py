@@ -9,10 +9,11 @@ the sandbox, and runs every stage of the four DAGs as its command, each in a pro
 that time and memory are the stage's. Without files of that kind the replay is left out.
 
 The first night is another thing: it sets up a fresh installation as the README says, and waits for
-the clock (`benchmarks.first_night`).
+the clock: does the night come by itself, and what comes after a week off?
 """
 
 import argparse
+import datetime as dt
 import json
 import os
 import subprocess
@@ -20,12 +21,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import requests
 
-from benchmarks.first_night import first_night
+from benchmarks.harness import KIB, SHARED, Cost, command_line, print_figures
+from benchmarks.support.sandbox_settings import LISTENER, sandbox_services
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -36,56 +38,70 @@ from smallhours.lake.tables import (
     TRACK_TAGS,
     TRACKS,
 )
-from smallhours.local.processes import free_ports
+from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 from smallhours.runs import NIGHTLY
+from smallhours_sandbox.demo.sandbox_client import wait_for_sandbox
+from tests.e2e.installation import Installation, cron_in, sleep_through_nights, wait_for_nights
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-LISTENER = "default"
+WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
+DUBLIN = ZoneInfo("Europe/Dublin")
+
 NIGHT_AFTER_LOG = "2026-11-17"
-UNLIMITED_RATE = 1_000_000
 
 _SETTINGS = """\
 [listeners.{listener}]
 lastfm_user = "listener"
 timezone = "UTC"
 
-[services.lastfm]
-api_url = "{url}/2.0/"
-calls_per_second = {enough}
-
-[services.spotify]
-api_url = "{url}/v1/"
-accounts_url = "{url}/"
-calls_per_second = {enough}
-calls_per_day = {enough}
-
-[services.reccobeats]
-api_url = "{url}/reccobeats/v1/"
-calls_per_second = {enough}
-
-[services.acousticbrainz]
-api_url = "{url}/acousticbrainz/api/v1/"
-calls_per_second = {enough}
-
+{services}
 [catalog]
 lastfm_calls_per_night = {calls}
 {features}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CommandCost:
-    """The cost of a command: wall-clock seconds, and its peak memory (RSS, MB)."""
+def first_night() -> dict[str, object]:
+    """Set up a fresh installation as a user would; return the figures.
 
-    wall_s: float
-    peak_mb: float
+    Returns:
+        `list_arrived`: whether a playlist arrived at the hour of the settings;
+        `unpaused_by_hand`: how often a DAG had to be switched on, by Airflow's audit log;
+        `woke_late_nights`: nights that were run after seven nights were slept through;
+        `wrong_cron_refused`: whether a cron expression that is none is an error of the settings.
+    """
+    with tempfile.TemporaryDirectory() as folder, Installation(Path(folder), WORLD) as installation:
+        started = dt.datetime.now(dt.UTC)
+        _say(installation.set_up(cron_in(2, DUBLIN)))
+        with installation.up() as airflow:
+            _say(installation.said("up"))
+            items = installation.wait_for_playlist()
+            switched = airflow.switched_by_hand()
+            before = wait_for_nights(airflow, since=started)
+        _say(f"{len(items)} tracks arrived")
+        sleep_through_nights(installation.home, days=7)
+        with installation.up() as airflow:
+            after = wait_for_nights(airflow, since=started - dt.timedelta(days=7))
+        _say(f"nights: {len(before)} before a week off, {len(after)} with what came after it")
+        installation.schedule("every night")
+        refused = [installation.refusal(*command) for command in (["doctor"], ["up"])]
+        _say(refused[0])
+    return {
+        "list_arrived": bool(items),
+        "unpaused_by_hand": switched,
+        "woke_late_nights": len(after) - len(before),
+        "wrong_cron_refused": all("`schedule.cron`" in each for each in refused),
+    }
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)
 
 
 def main() -> None:
     """Run the benchmark, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
     if arguments.first_night:
-        print(json.dumps(first_night()))
+        print_figures(first_night())
         return
     figures: dict[str, object] = {"dag_parse_s": round(parse_seconds(), 3)}
     print(f"parsing all DAGs: {figures['dag_parse_s']} s")
@@ -98,7 +114,7 @@ def main() -> None:
         figures["replay"] = replay(arguments)
     else:
         print(f"no log at {arguments.replay}: the replay is left out")
-    print(json.dumps(figures))
+    print_figures(figures)
 
 
 def parse_seconds() -> float:
@@ -141,18 +157,28 @@ def replay(arguments: argparse.Namespace) -> dict[str, object]:
         folder = Path(place)
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
-        sandbox = _start_sandbox(arguments, port, folder)
+        options = {
+            "port": port, "cache": folder / "cache", "replay": arguments.replay,
+            "artist-tags": arguments.artist_tags,
+        }  # fmt: skip
+        given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        sandbox = ManagedProcess(
+            "the sandbox",
+            [sys.executable, "-m", "smallhours", "sandbox", *given],
+            env=os.environ,
+            log=folder / "logs" / "sandbox.log",
+            cwd=Path.cwd(),
+        )
         try:
-            _wait(url, sandbox)
+            wait_for_sandbox(url, sandbox)
             return _replayed(arguments, url, folder)
         finally:
-            sandbox.terminate()
-            sandbox.wait(timeout=30)
+            stop_all([sandbox])
 
 
 def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, object]:
     environment = _environment(arguments, url, folder)
-    costs: dict[str, CommandCost] = {}
+    costs: dict[str, Cost] = {}
     print(f"\n{'stage':<24}{'wall s':>8}{'peak MB':>9}  calls", flush=True)
     for verb in (stage.verb for stages in NIGHTLY.values() for stage in stages):
         before = _calls(url)
@@ -180,7 +206,7 @@ def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str
     }
 
 
-def run_measured(command: list[str], env: dict[str, str]) -> CommandCost:
+def run_measured(command: list[str], env: dict[str, str]) -> Cost:
     """Run a command to its end and measure it.
 
     Raises:
@@ -192,28 +218,20 @@ def run_measured(command: list[str], env: dict[str, str]) -> CommandCost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"error: {' '.join(command)} failed.")
-    return CommandCost(time.perf_counter() - started, usage.ru_maxrss / 1024)
-
-
-def _start_sandbox(
-    arguments: argparse.Namespace, port: int, folder: Path
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "smallhours", "sandbox", "--port", str(port)]
-    command += ["--cache", str(folder / "cache"), "--replay", str(arguments.replay)]
-    command += ["--artist-tags", str(arguments.artist_tags)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    return Cost(time.perf_counter() - started, usage.ru_maxrss / KIB)
 
 
 def _environment(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, str]:
     features = f'features_file = "{arguments.features}"' if arguments.features.exists() else ""
     settings = folder / "smallhours.toml"
+    services = ""
+    for name, options in sandbox_services(url).items():
+        # A string, a number or a flag is written in TOML as in JSON.
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in options.items()]
+        services += "".join([f"[services.{name}]\n", *lines])
     settings.write_text(
         _SETTINGS.format(
-            listener=LISTENER,
-            url=url,
-            enough=UNLIMITED_RATE,
-            calls=arguments.calls,
-            features=features,
+            listener=LISTENER, services=services, calls=arguments.calls, features=features
         )
     )
     spotify = {
@@ -232,19 +250,6 @@ def _environment(arguments: argparse.Namespace, url: str, folder: Path) -> dict[
     }
 
 
-def _wait(url: str, sandbox: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if sandbox.poll() is not None:
-            raise SystemExit("error: the sandbox did not start; see above.")
-        try:
-            requests.get(f"{url}/_sandbox/health", timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit("error: the sandbox did not answer within a minute.")
-
-
 def _calls(url: str) -> Counter[str]:
     by_service = requests.get(f"{url}/_sandbox/calls", timeout=10).json()["calls"]
     return Counter(
@@ -257,7 +262,7 @@ def _calls(url: str) -> Counter[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--first-night", action="store_true", help="only this; see above")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo out")
     parser.add_argument("--replay", type=Path, default=SHARED / "listener-a/scrobbles.csv.gz")

@@ -8,12 +8,9 @@ network. The first time includes everything that is cached afterwards (opened mo
 modules); the figure is the median of the further times. `--lake` keeps the lake, or uses it again.
 """
 
-import argparse
 import datetime as dt
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +21,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from benchmarks.harness import command_line, print_figures, print_progress
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
@@ -60,7 +58,7 @@ ASKED = {
 
 def main() -> None:
     """Run the benchmark, print, and end with the figures as one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = command_line(__doc__)
     parser.add_argument("--scrobbles", type=int, default=90_000)
     parser.add_argument("--nights", type=int, default=3)
     parser.add_argument("--lake", type=Path, help="keep the lake there, or take it up from there")
@@ -79,11 +77,11 @@ def main() -> None:
             f"{name:22} {took.ms:6.0f} ms, {took.cpu_ms:5.0f} of them computing   "
             f"the first time {took.first_ms:6.0f} ms   {took.size / 1e3:6.0f} kB"
         )
-    print(json.dumps({"page_ms": {name: round(took.ms) for name, took in measured.items()}}))
+    print_figures({"page_ms": {name: round(took.ms) for name, took in measured.items()}})
 
 
 def _live(lake: Path, scrobbles: int, nights: int) -> None:
-    print("living through the nights …", file=sys.stderr, flush=True)
+    print_progress("living through the nights")
     size = WorldSize(artists=1_500, tracks=20_000, scrobbles=scrobbles)
     run_simulation(SimulationSpec(LISTENER, OURS, nights, 1983, size, (LISTENER,)), lake)
     # The simulation does not run the stages that only the pages need.
@@ -97,7 +95,7 @@ def _study(lake: Lake) -> str:
     known = [each.name for each in studies_in(lake.files) if each.reported]
     if known:
         return known[0]
-    print("carrying out a study …", file=sys.stderr, flush=True)
+    print_progress("carrying out a study")
     rows = lake_rows(lake, LISTENER, TrainingSettings().sources)
     folder = StudyFolder(lake.files, f"{FOLDER}/{rows.fingerprint()}-{GRID.seed}")
     folder.open(rows, GRID.seed)

@@ -2,37 +2,306 @@
 
     python -m benchmarks.publish_faults [--write] [--every N]
 
-Each case of `benchmarks.publish_cases` is run on `benchmarks.publish_stage`: the stage meets its
-trouble over real HTTP, and ends, raises one of our errors, or is killed; then the trouble is over
-and it runs again; then comes the next night. Afterwards the playlist must hold one whole list and
-the listener's own items, and no other playlist may have changed. `--write` keeps the table in
-docs/publish-faults.md.
+In each case of `support.publish_cases` the stage meets its trouble, and ends, raises one of our
+errors, or is killed; then the trouble is over and it runs again; then comes the next night.
+Afterwards the playlist must hold one whole list and the listener's own items, and no other playlist
+may have changed. Everything is real but the world: the stage and its client, HTTP, the lake's
+files. The sandbox's server reports each request before it handles it; that is when the listener
+edits, and when the playlist is checked: at every moment it must hold a whole list of ours.
+`--write` keeps the table in docs/publish-faults.md.
 """
 
-import argparse
-import json
+import dataclasses
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.publish_cases import SCENES, PublishCase, cases
-from benchmarks.publish_judging import PublishOutcome
-from benchmarks.publish_stage import PublishBench, stage
+from benchmarks.harness import command_line, print_figures
+from benchmarks.support.publish_cases import SCENES, PublishCase, PublishScene, cases, table
+from benchmarks.support.publish_household import (
+    EPISODE,
+    LOCAL,
+    NEVER,
+    OWNER,
+    ListenerFixture,
+    PublishOutcome,
+    distinct,
+    fixture_settings,
+    list_present,
+    lost_edits_in,
+    mixtures_in,
+    remember,
+    trouble_happened,
+    verified_but_wrong_in,
+    written,
+)
+from benchmarks.support.sandbox_settings import LISTENER
+from smallhours.errors import SmallhoursError
+from smallhours.lake.files import LocalFiles
+from smallhours.lake.store import Lake
+from smallhours.playlist.explain.description import marker
+from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import accounts_of
+from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
+from tests.lake.stores import Killed, KilledDisk
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "publish-faults.md"
-TROUBLES = {
-    "kill at request": "the process is killed just before request n, all others before it done",
-    "kill at disk operation": "the process is killed in disk operation n, half way if it writes",
-    "fault": "from the sandbox's Spotify, at request n",
-    "edit": "the listener does it just before request n arrives",
-    "quiet": "nothing goes wrong",
-}
+
+
+@dataclass
+class PublishBench:
+    """The environment in which cases run.
+
+    Attributes:
+        folder: Folder of the lakes.
+        world: Shared by all cases.
+        server: Serves each case with a state of its own.
+    """
+
+    folder: Path
+    world: World
+    server: SandboxServer
+    _number: int = 0
+
+    def __post_init__(self) -> None:
+        self.settings = fixture_settings(self.server.url)
+        self.tracks = distinct(self.world)
+        self.blank = self.folder / "blank"
+        remember(Lake(str(self.blank)), self.world, self.tracks)
+        self._prepared: dict[str, tuple[Path, Path]] = {}
+
+    def quiet(self, scene: str) -> tuple[list[str], list[str]]:
+        """Return the requests and the disk operations of a run without trouble."""
+        home = self.enter(scene)
+        disk = KilledDisk(NEVER)
+        self._watch(home, lambda _number: None)
+        self._run(home, files=LocalFiles(home.lake, disk=disk))
+        return home.requests, disk.done
+
+    def play(self, case: PublishCase) -> PublishOutcome:
+        """Run one case: the run with trouble, a run after it, and the next night's."""
+        home = self.enter(case.scene)
+        others = self._others(home)
+        before = home.rows()
+        fault, meddle = self._trouble(home, case)
+        moments = self._watch(home, meddle)
+        ended = self._troubled(home, case)
+        left = list_present(home.rows(), before, home.uris(written(home.scene)))
+        happened = trouble_happened(case, fault, home, ended)
+        wrong = verified_but_wrong_in(home)
+        fault_rules_of(home.state).clear()
+        accounts_of(home.state).revoked.clear()
+        again = self._rerun(home)
+        self.server.on_request = None
+        wrong += verified_but_wrong_in(home)
+        mixtures = mixtures_in(home, before, stopped=again)
+        lost = lost_edits_in(home)
+        if not again and not home.meddling.deleted:
+            mixtures += self._next_night(home)
+            wrong += verified_but_wrong_in(home)
+            lost += lost_edits_in(home)
+        touched = sum(self._others(home).get(key) != value for key, value in others.items())
+        return PublishOutcome(
+            ended,
+            left,
+            happened,
+            bad_moments=sum(moments),
+            mixtures=min(mixtures, 1),
+            lost_edits=min(lost, 1),
+            others_touched=touched,
+            verified_but_wrong=min(wrong, 1),
+        )
+
+    def enter(self, scene: str) -> ListenerFixture:
+        """Build a fresh household in a scene."""
+        home = self._house(SCENES[scene], SandboxState(self.world), self.blank)
+        if scene not in self._prepared:
+            self._prepare(home)
+            account = self.folder / f"{len(self._prepared)}.state"
+            home.state.save(account)
+            lake = self.folder / f"prepared-{len(self._prepared)}"
+            shutil.copytree(home.lake, lake)
+            self._prepared[scene] = (account, lake)
+        account, lake = self._prepared[scene]
+        home = self._house(SCENES[scene], SandboxState.load(account, self.world), lake)
+        own = [uri for uri in home.rows() if uri in (LOCAL, EPISODE, "", self._foreign(home))]
+        home.meddling.present.update({uri: own.count(uri) for uri in own})
+        return home
+
+    def _house(self, scene: PublishScene, state: SandboxState, lake: Path) -> ListenerFixture:
+        self._number += 1
+        mine = self.folder / f"lake-{self._number}"
+        shutil.copytree(lake, mine)
+        old = self.folder / f"lake-{self._number - 8}"
+        shutil.rmtree(old, ignore_errors=True)
+        self.server.serve(state)
+        self.server.on_request = None
+        return ListenerFixture(self.world, self.server, self.settings, mine, scene, self.tracks)
+
+    def _prepare(self, home: ListenerFixture) -> None:
+        """Build the scene as it is before the trouble."""
+        name, mark = "Smallhours", marker(LISTENER, "main")
+        made = home.state.create_playlist(OWNER, name, description="mine", by_app=False)
+        home.state.add_items(made, [1, 2, 3])
+        copied = home.state.create_playlist(
+            OWNER, name, description=f"A copy. Made by Smallhours. {mark}", by_app=False
+        )
+        home.state.add_items(copied, [4, 5])
+        for night, which in enumerate((0, 1, 2, 3)):
+            home.choose(night, which)
+        if not home.scene.first:
+            home.publish(0)
+        if home.scene.own:
+            for place, uri in ((0, self._foreign(home)), (5, LOCAL), (None, EPISODE), (9, "")):
+                home.put(uri, place)
+        if home.scene.rollback:
+            home.publish(1)
+        if home.scene.again:
+            home.choose(0, 1)
+
+    def _foreign(self, home: ListenerFixture) -> str:
+        """Return a track that is in none of the lists."""
+        used = {home.tracks[key] for keys in home.lists for key in keys}
+        free = next(n for n in range(self.world.n_tracks) if n not in used)
+        return f"spotify:track:{self.world.track_spotify_id[free]}"
+
+    def _run(
+        self, home: ListenerFixture, *, files: LocalFiles | None = None, dies_at: int = NEVER
+    ) -> None:
+        """Run the scene's command."""
+        if home.scene.rollback:
+            home.roll_back(0, files=files, dies_at=dies_at)
+        else:
+            home.publish(_night(home.scene), files=files, dies_at=dies_at)
+
+    def _troubled(self, home: ListenerFixture, case: PublishCase) -> str:
+        disk = KilledDisk(case.at if case.trouble == "kill at disk operation" else NEVER)
+        dies_at = case.at if case.trouble == "kill at request" else NEVER
+        try:
+            self._run(home, files=LocalFiles(home.lake, disk=disk), dies_at=dies_at)
+        except Killed:
+            return "killed"
+        except SmallhoursError as error:
+            return type(error).__name__
+        return "done"
+
+    def _rerun(self, home: ListenerFixture) -> str:
+        """Run again after the trouble; return the error that stops it, if any."""
+        try:
+            self._run(home)
+        except SmallhoursError as error:
+            return type(error).__name__
+        return ""
+
+    def _next_night(self, home: ListenerFixture) -> int:
+        """Publish the night after; return 1 if anything of the nights before is left."""
+        home.publish(3)
+        return mixtures_in(home, [], stopped="", which=3)
+
+    def _trouble(
+        self, home: ListenerFixture, case: PublishCase
+    ) -> tuple[Fault | None, Callable[[int], None]]:
+        if case.trouble == "edit":
+            return None, lambda number: _edit(home, self._foreign(home), case, number)
+        if case.rule.get("kind") == "revoked":
+
+            def revoke(number: int) -> None:
+                if number == case.at:
+                    accounts_of(home.state).revoked.add(OWNER)
+
+            return None, revoke
+        if not case.rule:
+            return None, lambda _number: None
+        content = KINDS[case.rule["kind"]].layer == "content"
+        fault = Fault.from_json(
+            {"service": "spotify", **({} if content else {"after": case.at - 1}), **case.rule}
+        )
+        fault_rules_of(home.state).add(fault)
+        return fault, lambda _number: None
+
+    def _watch(self, home: ListenerFixture, meddle: Callable[[int], None]) -> list[bool]:
+        """Record each request; edit before it; return where no whole list of ours is present."""
+        bad: list[bool] = []
+        old, new = home.rows(), home.uris(written(home.scene))
+        before = [uri for uri in old if uri not in home.meddling.present]
+
+        def look(method: str, path: str) -> None:
+            if not path.startswith("/v1/"):
+                return
+            with home.state.lock:
+                home.requests.append(f"{method} {path}")
+                meddle(len(home.requests))
+                rows = set(home.rows()) | home.meddling.absent
+                if home.ours() and before and not home.meddling.deleted:
+                    bad.append(not (set(before) <= rows or set(new) <= rows))
+
+        self.server.on_request = look
+        return bad
+
+    @staticmethod
+    def _others(home: ListenerFixture) -> dict[str, object]:
+        """Return the content of playlists that are not ours."""
+        return {
+            key: dataclasses.astuple(one)
+            for key, one in home.state.playlists.items()
+            if not one.by_app
+        }
+
+
+@contextmanager
+def stage(folder: Path, world: World) -> Iterator[PublishBench]:
+    """Open a stage in a folder."""
+    with SandboxServer(SandboxState(world)) as server:
+        yield PublishBench(folder, world, server)
+
+
+def _night(scene: PublishScene) -> int:
+    return 0 if scene.first or scene.again else 1
+
+
+def _edit(home: ListenerFixture, foreign: str, case: PublishCase, number: int) -> None:
+    """Make an edit of the listener just before a request arrives."""
+    if number != case.at or not home.ours():
+        return
+    rows = home.rows()
+    old = [uri for uri in rows if uri in home.uris(0)]
+    new = [uri for uri in rows if uri in home.uris(written(home.scene))]
+    gone = [uri for uri in home.uris(0) if uri not in rows + home.uris(1)]
+    another = _another(home, foreign)
+    deeds: dict[str, Callable[[], None]] = {
+        "adds a track on top": lambda: home.put(another, 0),
+        "adds a track at the end": lambda: home.put(another),
+        "removes a track of yesterday's": lambda: home.take((old or new)[-1]),
+        "removes a track of tonight's": lambda: home.take((new or old)[0]),
+        "puts a track of yesterday's back": lambda: home.put((gone or [another])[0], 2),
+        "adds a second copy of a pick": lambda: home.put((new or old)[0]),
+        "adds a local file": lambda: home.put(LOCAL.replace("Song", "Another"), 1),
+        "adds an episode": lambda: home.put(EPISODE[:-1] + "R", 3),
+        "moves a track": home.move,
+        "renames it": lambda: home.rename("For the night shift"),
+        "removes the marker": lambda: home.unmark("all mine now"),
+        "deletes it": home.delete,
+    }
+    deeds[case.what]()
+
+
+def _another(home: ListenerFixture, foreign: str) -> str:
+    """Return a track of the world that is in no list and that the listener has not added."""
+    used = {home.tracks[key] for keys in home.lists for key in keys}
+    ids = home.world.track_spotify_id
+    free = (
+        f"spotify:track:{ids[n]}" for n in range(home.world.n_tracks - 1, 0, -1) if n not in used
+    )
+    return next(uri for uri in free if uri != foreign)
 
 
 @contextmanager
@@ -48,44 +317,9 @@ def open_bench(
         yield ready, cases(requests, operations)
 
 
-def table(played: Sequence[PublishCase]) -> str:
-    """Return docs/publish-faults.md: the cases, counted by scene and trouble."""
-    counts = Counter((case.trouble, case.what, case.scene) for case in played)
-    lines = [
-        "# Publish faults",
-        "",
-        "<!-- Generated by `python -m benchmarks.publish_faults --write`; do not edit. -->",
-        "",
-        f"{len(played)} cases of what can go wrong while a list is written into the listener's",
-        "playlist. In each, the run meets its trouble, is run again when that is over, and the",
-        "next night follows. Then the playlist holds one whole list and what is the listener's",
-        "own, no deed of theirs is undone, and no other playlist has changed: not even one of the",
-        "same name, nor one with a copy of our description. Before every single request it is",
-        "checked, too, that a whole list stands in the playlist at that moment; and after each",
-        "run, that a list which the ledger calls verified stands there.",
-        "",
-        "| trouble | which | scene | cases |",
-        "|---|---|---|---|",
-    ]
-    for (trouble, what, scene), count in counts.items():
-        lines.append(f"| {trouble} | {what} | {scene} | {count} |")
-    lines += ["", "What the troubles are:", ""]
-    lines += [f"- *{name}*: {meaning}." for name, meaning in TROUBLES.items()]
-    lines += [
-        "",
-        "What the scenes are: on the *first night* there is no playlist yet; on the *second* last",
-        "night's list stands there; with *own items* also a track, a local file and an episode of",
-        "the listener's, and a row that Spotify has lost; *ranked anew*, the list of the same",
-        "night is written again with half of its tracks others; *rollback* puts the list of the",
-        "night before back; lists of *500 tracks* take several requests.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Run all cases, print them, and end with the figures as one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument(
         "--write", action="store_true", help="keep the table in docs/publish-faults.md"
     )
@@ -102,16 +336,14 @@ def main() -> None:
     for what, count in left.most_common():
         print(f"  {what:<15} {count:>5}")
     print(f"Moments without a whole list: {sum(outcome.bad_moments for outcome in outcomes)}")
-    print(
-        json.dumps(
-            {
-                "cases": len(outcomes),
-                "mixtures": sum(outcome.mixtures for outcome in outcomes),
-                "lost_edits": sum(outcome.lost_edits for outcome in outcomes),
-                "other_playlists_touched": sum(outcome.others_touched for outcome in outcomes),
-                "verified_but_wrong": sum(outcome.verified_but_wrong for outcome in outcomes),
-            }
-        )
+    print_figures(
+        {
+            "cases": len(outcomes),
+            "mixtures": sum(outcome.mixtures for outcome in outcomes),
+            "lost_edits": sum(outcome.lost_edits for outcome in outcomes),
+            "other_playlists_touched": sum(outcome.others_touched for outcome in outcomes),
+            "verified_but_wrong": sum(outcome.verified_but_wrong for outcome in outcomes),
+        }
     )
     if not all(outcome.good for outcome in outcomes):
         sys.exit(1)

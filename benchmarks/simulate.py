@@ -8,13 +8,12 @@ same world, from the same seed, is simulated with each baseline. `--write` draws
 docs/images/simulate.svg.
 """
 
-import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness import command_line, print_figures
 from smallhours.web.charts.canvas import standalone_svg
 from smallhours_sandbox.commands.simulate import HEADINGS, rows
 from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
@@ -26,7 +25,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
 def main() -> None:
     """Run the simulation, print, and end with the figures as one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = command_line(__doc__)
     parser.add_argument("--nights", type=int, default=60)
     parser.add_argument("--listeners", type=int, default=3, choices=range(1, len(LISTENERS) + 1))
     parser.add_argument("--seed", type=int, default=1983)
@@ -50,7 +49,7 @@ def main() -> None:
     if options.write:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         PICTURE.write_text(standalone_svg(picture(found)), encoding="utf-8")
-    print(json.dumps({**told, "wall_s": round(took, 1)}))
+    print_figures({**told, "wall_s": round(took, 1)})
 
 
 if __name__ == "__main__":

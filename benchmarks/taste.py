@@ -5,58 +5,121 @@
 Cuts one listener's log into years. At each cut everything learns from the plays before it, and
 ranks the artists of the catalog that were new then; the truth is the artists that were adopted in
 the year after: played twice or more. "Ours" is the installed fusion with its default weights.
+
+The probabilities of the taste model are calibrated on one year and tested on the next, in the
+model's own mixture: three artists that were not adopted, drawn at random, for each that was.
+
 Prints all figures of docs/benchmarks.md, "Taste", in one run, and ends with one line of JSON.
 Without FILEs the tables are read from ../shared if they exist.
 """
 
-import argparse
-import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.isotonic import IsotonicRegression
 
-from benchmarks import taste_data as data
-from benchmarks.measure import peak_mb
-from benchmarks.taste_ablation import Inputs, variants
-from benchmarks.taste_calibration import Year, calibrated
-from benchmarks.taste_signals import (
+from benchmarks.harness import SHARED, command_line, peak_mb, print_figures
+from benchmarks.support.taste_ablation import Inputs, variants
+from benchmarks.support.taste_data import (
+    ADOPTED_MEANS,
+    MIN_ADOPTED,
+    OTHERS,
+    SCROBBLES,
     SINGLES,
+    TAGS,
     TASTE,
     Floats,
     PastDay,
+    TasteWorld,
     day_of,
+    load_world,
     ours,
     singles,
     tag_space,
 )
 from smallhours.training import first_seed
-from smallhours.training.evaluation.classification import auc
-from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
-from smallhours.training.evaluation.uncertainty import (
-    Interval,
-    bootstrap_ratio,
-    paired_difference,
+from smallhours.training.evaluation.classification import (
+    ReliabilityBin,
+    auc,
+    brier,
+    calibration_error,
+    log_loss,
+    reliability,
 )
+from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
+from smallhours.training.evaluation.uncertainty import Interval, bootstrap_ratio, paired_difference
+from smallhours.training.taste.backtest_fold import OTHERS_PER_LIKE
+from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
 
 SEED = 1983
 TOP = 50
-FEATURES = data.SCROBBLES.parents[1] / "tags-and-features" / "tracks.csv.gz"
-OWN_FILE = data.SCROBBLES.parents[1] / "first-seed" / "labeled_tracks.csv"
+FEATURES = SHARED / "tags-and-features" / "tracks.csv.gz"
+OWN_FILE = SHARED / "first-seed" / "labeled_tracks.csv"
 MIN_FOLDS = 2
+
+
+@dataclass(frozen=True)
+class Year:
+    """Log-odds of one year's artists, and flags of the adopted, in the model's mixture."""
+
+    log_odds: Floats
+    y: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, log_odds: Floats, truth: npt.NDArray[np.intp], rng: np.random.Generator) -> "Year":
+        """Keep all adopted artists, and three others for each."""
+        adopted, others = np.flatnonzero(truth == 1), np.flatnonzero(truth == 0)
+        drawn = rng.choice(others, min(len(others), OTHERS_PER_LIKE * len(adopted)), False)
+        at = np.concatenate([adopted, drawn])
+        return cls(log_odds[at], truth[at])
+
+
+def calibrated(
+    years: Sequence[Year],
+) -> tuple[Mapping[str, Mapping[str, float]], list[ReliabilityBin]]:
+    """Return figures of each calibration over all years but the first, and Platt's curve."""
+    y = np.concatenate([each.y for each in years[1:]])
+    said: dict[str, Floats] = {
+        "as trained": _over(years, lambda _, now: UNCALIBRATED(now.log_odds)),
+        "Platt": _over(years, lambda b, now: Calibration.fit(b.log_odds, b.y)(now.log_odds)),
+        "isotonic": _over(years, lambda b, now: _isotonic(b)(now.log_odds)),
+        "the base rate": np.full(len(y), 1 / (1 + OTHERS_PER_LIKE)),
+    }
+    figures = {
+        name: {
+            "log_loss": log_loss(y, p),
+            "brier": brier(y, p),
+            "calibration_error": calibration_error(y, p),
+        }
+        for name, p in said.items()
+    }
+    return figures, reliability(y, said["Platt"])
+
+
+def _over(years: Sequence[Year], answer: Callable[[Year, Year], Floats]) -> Floats:
+    return np.concatenate([answer(before, now) for before, now in pairwise(years)])
+
+
+def _isotonic(before: Year) -> Callable[[Floats], Floats]:
+    curve = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    curve.fit(before.log_odds, before.y)
+    return lambda log_odds: np.asarray(curve.predict(log_odds), dtype=np.float64)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return 0, or 2 when a table cannot be used."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--scrobbles", type=Path, default=data.SCROBBLES, metavar="FILE")
-    parser.add_argument("--tags", type=Path, default=data.TAGS, metavar="FILE")
-    parser.add_argument("--others", type=Path, default=data.OTHERS, metavar="FILE")
+    parser = command_line(__doc__)
+    parser.add_argument("--scrobbles", type=Path, default=SCROBBLES, metavar="FILE")
+    parser.add_argument("--tags", type=Path, default=TAGS, metavar="FILE")
+    parser.add_argument("--others", type=Path, default=OTHERS, metavar="FILE")
     parser.add_argument("--features", type=Path, default=FEATURES, metavar="FILE")
     options = parser.parse_args(arguments)
     tables = (options.scrobbles, options.tags, options.others)
@@ -69,14 +132,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     start = time.perf_counter()
     try:
-        world = data.load_world(*tables)
-    except (data.BadTasteTable, OSError, ValueError) as error:
+        world = load_world(*tables)
+    except (OSError, ValueError) as error:
         print(f"These tables cannot be measured on: {error}", file=sys.stderr)
         return 2
     folds = world.yearly_folds()
     if len(folds) < MIN_FOLDS:
         print(
-            f"{len(folds)} years of this log hold {data.MIN_ADOPTED} adoptions of tagged "
+            f"{len(folds)} years of this log hold {MIN_ADOPTED} adoptions of tagged "
             f"artists; {MIN_FOLDS} are the least to measure on.",
             file=sys.stderr,
         )
@@ -85,13 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
     found = measure(world, [day_of(world, fold, seed=SEED) for fold in folds], features)
     found |= {"wall_s": round(time.perf_counter() - start, 1), "peak_mb": round(peak_mb())}
     print(f"\n{found['wall_s']} s, {found['peak_mb']} MB at most.")
-    print(json.dumps(_rounded(found)))
+    print_figures(_rounded(found))
     return 0
 
 
-def measure(
-    world: data.TasteWorld, days: Sequence[PastDay], features: Path | None
-) -> dict[str, Any]:
+def measure(world: TasteWorld, days: Sequence[PastDay], features: Path | None) -> dict[str, Any]:
     """Print all tables, and return the line of JSON."""
     space = tag_space(world)
     signals = [singles(world, day, space, seed=SEED) for day in days]
@@ -137,7 +198,7 @@ def judged(day: PastDay, scores: Floats) -> dict[str, float]:
     }
 
 
-def _describe(world: data.TasteWorld, days: Sequence[PastDay]) -> None:
+def _describe(world: TasteWorld, days: Sequence[PastDay]) -> None:
     truth = [int(day.truth.sum()) for day in days]
     ceiling = np.mean(
         [candidate_recall(world.catalog, world.all_adopted(day.fold)) for day in days]
@@ -146,7 +207,7 @@ def _describe(world: data.TasteWorld, days: Sequence[PastDay]) -> None:
         f"{len(world.plays):,} plays; {len(world.catalog):,} artists with tags; "
         f"{world.fans.shape[0]:,} other listeners.\n"
         f"{len(days)} years, {days[0].fold.cut:%Y} to {days[-1].fold.until:%Y}, with "
-        f"{min(truth)}-{max(truth)} adopted artists each ({data.ADOPTED_MEANS}).\n"
+        f"{min(truth)}-{max(truth)} adopted artists each ({ADOPTED_MEANS}).\n"
         f"The catalog holds {ceiling:.0%} of all that was adopted: no ranking can find the rest.\n"
     )
 
@@ -186,7 +247,7 @@ def _headline(figures: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def _ablation(
-    world: data.TasteWorld, days: Sequence[PastDay], features: Path | None
+    world: TasteWorld, days: Sequence[PastDay], features: Path | None
 ) -> dict[str, dict[str, float]]:
     inputs = Inputs.of(world, features, seed=SEED)
     print(

@@ -10,7 +10,6 @@ resulting lake, with one change at a time, and rank every tagged track that was 
 truth is the hidden taste itself. Ends with one line of JSON.
 """
 
-import argparse
 import datetime as dt
 import json
 import tempfile
@@ -26,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.harness import command_line, print_figures
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.nights import Night
@@ -223,7 +223,7 @@ def judged(one: SimulatedListener, change: Change) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the simulation, train, and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = command_line(__doc__)
     parser.add_argument("--listeners", type=int, default=4, choices=range(1, len(LISTENERS) + 1))
     parser.add_argument("--nights", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1983)
@@ -244,7 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
     }
     _report(found)
     figures = {name: rows.mean().round(4).to_dict() for name, rows in found.items()}
-    print(json.dumps({**figures, "wall_s": round(time.perf_counter() - start, 1)}))
+    print_figures({**figures, "wall_s": round(time.perf_counter() - start, 1)})
 
 
 def _described(one: SimulatedListener) -> str:

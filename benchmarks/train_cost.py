@@ -2,45 +2,217 @@
 
     python -m benchmarks.train_cost [--tracks N] [--plays N] [--lake FOLDER]
 
-An invented catalog and log (`train_cost_data`) are written to a lake as the stages before training
-leave it. Then every stage of the DAG `train_models` runs in its order, each in a process of its
-own as Airflow runs it; the figures count everything in it, importing included. It is the first
-night, on which everything is learned from the beginning. The last line is the figures as one line
-of JSON: `{"train_s", "train_cpu_s", "peak_mb", "stages": {verb: {"wall_s", "cpu_s", "peak_mb"}}}`.
+A world of the sandbox is written to a lake as the stages before training leave it: plays and saves,
+tags, measured features of some tracks, and neighbours. Tags and features are correlated as there,
+so that the models have something to learn and do not stop early.
+
+Then every stage of the DAG `train_models` runs in its order, each in a process of its own as
+Airflow runs it; the figures count everything in it, importing included. It is the first night, on
+which everything is learned from the beginning. The last line is the figures as one line of JSON:
+`{"train_s", "train_cpu_s", "peak_mb", "stages": {verb: {"wall_s", "cpu_s", "peak_mb"}}}`.
 """
 
 import argparse
 import json
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import peak_mb
-from benchmarks.train_cost_data import LISTENER, write_catalog
+import numpy as np
+import pandas as pd
+
+from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
+from benchmarks.support.sandbox_settings import LISTENER, sandbox_settings
+from smallhours.catalog.features import store_features
+from smallhours.catalog.neighbours import (
+    CHART_TAGS,
+    PER_SEED,
+    TAG_TRACKS,
+    TOP_TRACKS,
+    Neighbour,
+    Seed,
+    store_neighbours,
+)
+from smallhours.catalog.stages import gather_candidates
+from smallhours.catalog.tag_names import refresh_names
+from smallhours.catalog.tags import store_tags
+from smallhours.catalog.tracks import add_tracks
+from smallhours.identity import artist_key_of, identify
 from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACK_TAGS
+from smallhours.listening.plays import LASTFM, month_of, plays_frame
 from smallhours.nights import Night
 from smallhours.runs import NIGHTLY
-from smallhours.settings import Settings, parse_settings
+from smallhours.settings import Settings
+from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.ragged import Ints, Ragged
+from smallhours_sandbox.world import FEATURES as OF_THE_WORLD
+from smallhours_sandbox.world import World
+
+OF_WORLD = "ada"
+# Share of tracks with measured features, as in real listeners' histories.
+MEASURED = 0.6
+TAGS_ASKED = 100
+# More than a single night's seeds, since the answers of earlier nights are stored, too.
+TRACKS_ASKED, ARTISTS_ASKED = 1_000, 1_000
 
 DAG = "train_models"
-TRACKS, PLAYS = 20_000, 90_000
+DEFAULT_TRACKS, DEFAULT_PLAYS = 20_000, 90_000
 NIGHT = "2026-11-02"
+
+
+def write_catalog(lake: Lake, *, tracks: int, plays: int, settings: Settings, night: Night) -> None:
+    """Fill an empty lake.
+
+    Args:
+        lake: The lake.
+        tracks: Number of tracks in the catalog, including those that were played.
+        plays: Number of plays in the listener's log.
+        settings: Settings with the number of seeds.
+        night: Tonight.
+    """
+    world = generate_world(
+        artists=tracks // 5, tracks=tracks, scrobbles=plays, listeners=(OF_WORLD,)
+    )
+    keys = [
+        identify(world.artist_name[artist], title).track_key
+        for artist, title in zip(world.track_artist.tolist(), world.track_lastfm_title, strict=True)
+    ]
+    _history(lake, world, night)
+    _catalog(lake, world, keys, night)
+    _features(lake, world, keys, night)
+    store_neighbours(lake, list(_neighbours(world)), night=night.date)
+    gather_candidates(LISTENER, lake, settings=settings, night=night)
+
+
+def _history(lake: Lake, world: World, night: Night) -> None:
+    log = world.scrobbles(OF_WORLD)
+    rows = plays_frame(
+        [
+            {
+                "played_at": pd.Timestamp(at, unit="s", tz="UTC").to_pydatetime(),
+                "artist": world.artist_name[world.track_artist[track]],
+                "title": world.lastfm_title(track),
+            }
+            for at, track in zip(log.at.tolist(), log.track.tolist(), strict=True)
+        ],
+        source=LASTFM,
+    )
+    rows["month"] = month_of(rows["played_at"])
+    lake.merge(PLAYS, rows, partition={"listener": LISTENER})
+    person = world.listeners[OF_WORLD]
+    liked = [*(("saved", one) for one in person.saved), *(("loved", one) for one in person.loved)]
+    names = [
+        (world.artist_name[world.track_artist[one]], world.lastfm_title(one)) for _, one in liked
+    ]
+    saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(len(liked)))
+    saved = saved.assign(
+        signal=[signal for signal, _ in liked],
+        time_range="",
+        track_key=[identify(*name).track_key for name in names],
+        artist=[artist for artist, _ in names],
+        title=[title for _, title in names],
+        first_seen=night.date,
+        last_seen=night.date,
+    ).drop_duplicates(["signal", "track_key"])
+    lake.replace(LIBRARY, saved, partition={"listener": LISTENER})
+
+
+def _catalog(lake: Lake, world: World, keys: Sequence[str], night: Night) -> None:
+    artists = [world.artist_name[one] for one in world.track_artist.tolist()]
+    listeners = np.maximum(1, world.track_popularity / world.track_popularity.max() * 1e6)
+    named = pd.DataFrame(
+        {"artist": artists, "title": world.track_lastfm_title, "listeners": listeners.astype(int)}
+    )
+    add_tracks(lake, named, night=night.date)
+    owners = [artist_key_of(name) for name in world.artist_name]
+    of_artists = _tags("artist_key", owners, world.artist_tags, world.tags)
+    of_artists["artist"] = of_artists["artist_key"]
+    store_tags(lake, ARTIST_TAGS, of_artists, night=night.date)
+    of_tracks = _tags("track_key", keys, world.track_tags, world.tags)
+    store_tags(lake, TRACK_TAGS, of_tracks, night=night.date)
+    refresh_names(lake)
+
+
+def _tags(key: str, owners: Sequence[str], tags: Ragged, names: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            key: np.array(owners, dtype=object)[tags.rows],
+            "tag": np.array(names, dtype=object)[tags.ids],
+            "count": tags.values.astype(int),
+        }
+    )
+
+
+def _features(lake: Lake, world: World, keys: Sequence[str], night: Night) -> None:
+    rng = np.random.default_rng(60)
+    found: dict[str, dict[str, float]] = {}
+    for key, values in zip(keys, world.track_features.tolist(), strict=True):
+        if key not in found and not np.isnan(values).any() and rng.random() < MEASURED:
+            found[key] = dict(zip(OF_THE_WORLD, values, strict=True))
+    store_features(lake, list(found), found, night=night.date)
+
+
+def _neighbours(world: World) -> Iterator[tuple[Seed, tuple[Neighbour, ...]]]:
+    """Yield Last.fm's answers for the tracks, artists and tags of a listener's seeds."""
+    log = world.scrobbles(OF_WORLD)
+    heard = pd.Series(log.track).value_counts().sort_index(kind="stable")
+    strongest = heard.sort_values(ascending=False, kind="stable").index[:TRACKS_ASKED]
+    for track in strongest.tolist():
+        named = (world.artist_name[world.track_artist[track]], world.lastfm_title(track))
+        ids, matches = (each[:PER_SEED].tolist() for each in world.track_similar[track])
+        yield (
+            Seed("track", identify(*named).track_key, *named),
+            tuple(_named(world, *near) for near in zip(ids, matches, strict=True)),
+        )
+    for artist, name in enumerate(world.artist_name):
+        key = artist_key_of(name)
+        yield Seed("artist_tracks", key, name), _first(world, world.tracks_of(artist), TOP_TRACKS)
+    of_artist = heard.groupby(world.track_artist[heard.index]).sum()
+    strongest = of_artist.sort_values(ascending=False, kind="stable").index[:ARTISTS_ASKED]
+    for artist in strongest.tolist():
+        name = world.artist_name[artist]
+        ids, matches = (each[:PER_SEED].tolist() for each in world.artist_similar[artist])
+        yield (
+            Seed("artist", artist_key_of(name), name),
+            tuple(
+                Neighbour(world.artist_name[other], "", match)
+                for other, match in zip(ids, matches, strict=True)
+            ),
+        )
+    by_tag = Ragged.from_triplets(
+        world.track_tags.ids,
+        world.track_tags.rows,
+        world.track_tags.values.astype(float) * world.track_popularity[world.track_tags.rows],
+        len(world.tags),
+    )
+    chart = np.argsort(-by_tag.lengths, kind="stable")[:CHART_TAGS].tolist()
+    for tag in chart[:TAGS_ASKED]:
+        tracks = _first(world, by_tag[tag][0], TAG_TRACKS)
+        yield Seed("tag_tracks", world.tags[tag].lower(), ""), tracks
+    yield (
+        Seed("chart", "", ""),
+        tuple(Neighbour(world.tags[tag].lower(), "", 1 / n) for n, tag in enumerate(chart, 1)),
+    )
+
+
+def _first(world: World, tracks: Ints, most: int) -> tuple[Neighbour, ...]:
+    return tuple(_named(world, track, 1 / n) for n, track in enumerate(tracks[:most].tolist(), 1))
+
+
+def _named(world: World, track: int, match: float) -> Neighbour:
+    return Neighbour(
+        world.artist_name[world.track_artist[track]], world.lastfm_title(track), float(match)
+    )
 
 
 def settings_of(lake: Path) -> Settings:
     """Return the default settings."""
-    return parse_settings(
-        {
-            "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
-            "lake": {"url": str(lake)},
-        },
-        origin="the benchmark's settings",
-    )
+    return sandbox_settings(lake={"url": str(lake)})
 
 
 def run_stage(verb: str, lake: Path, note: Path) -> None:
@@ -69,22 +241,18 @@ def measure(lake: Path) -> dict[str, Any]:
     """Run all stages, print them, and return the figures."""
     stages: dict[str, dict[str, float]] = {}
     print(f"{'stage':<26}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}  what it did", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        note = Path(folder) / "cost.json"
-        for stage in NIGHTLY[DAG]:
-            began = time.perf_counter()
-            command = [sys.executable, "-m", "benchmarks.train_cost", "--lake", str(lake)]
-            subprocess.run([*command, "--apart", stage.verb, str(note)], check=True)
-            told = json.loads(note.read_text())
-            cost = {**told, "wall_s": time.perf_counter() - began}
-            summary = cost.pop("summary")
-            stages[stage.verb] = {name: round(value, 1) for name, value in cost.items()}
-            said = ", ".join(f"{name} {value}" for name, value in list(summary.items())[:4])
-            print(
-                f"{stage.verb:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
-                f"{cost['peak_mb']:>9.0f}  {said}",
-                flush=True,
-            )
+    for stage in NIGHTLY[DAG]:
+        began = time.perf_counter()
+        told = run_apart("benchmarks.train_cost", ["--lake", str(lake), "--apart", stage.verb])
+        cost = {**told, "wall_s": time.perf_counter() - began}
+        summary = cost.pop("summary")
+        stages[stage.verb] = {name: round(value, 1) for name, value in cost.items()}
+        said = ", ".join(f"{name} {value}" for name, value in list(summary.items())[:4])
+        print(
+            f"{stage.verb:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
+            f"{cost['peak_mb']:>9.0f}  {said}",
+            flush=True,
+        )
     return {
         "train_s": round(sum(each["wall_s"] for each in stages.values()), 1),
         "train_cpu_s": round(sum(each["cpu_s"] for each in stages.values()), 1),
@@ -95,9 +263,9 @@ def measure(lake: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Make the catalog up, run the stages, and report."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tracks", type=int, default=TRACKS)
-    parser.add_argument("--plays", type=int, default=PLAYS)
+    parser = command_line(__doc__)
+    parser.add_argument("--tracks", type=int, default=DEFAULT_TRACKS)
+    parser.add_argument("--plays", type=int, default=DEFAULT_PLAYS)
     parser.add_argument("--lake", type=Path, help="keep the made-up lake here, and use it again")
     parser.add_argument("--apart", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -122,7 +290,7 @@ def main() -> None:
         f"\n{DAG}: {figures['train_s']} s, {figures['train_cpu_s']} s of processor time, "
         f"{figures['peak_mb']} MB at most"
     )
-    print(json.dumps(figures))
+    print_figures(figures)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ingest import measure_kills, repeated
-from benchmarks.ingest_stages import RecordedCall, RecordingServer
+from benchmarks.support.ingest_stages import RecordedCall, RecordingServer
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.state import SandboxState
 
@@ -29,7 +29,16 @@ from smallhours_sandbox.state import SandboxState
 def test_an_answer_that_was_sent_is_told_from_one_under_way(
     asked: list[RecordedCall], counts: tuple[int, int]
 ) -> None:
-    assert repeated(asked, killed=[2.0]) == counts
+    again, under_way = repeated(asked, killed=[2.0])
+    assert (again.total(), under_way) == counts
+
+
+def test_answers_that_were_lost_are_counted_for_each_kill() -> None:
+    times = [(1.0, "a"), (1.1, "b"), (3.0, "a"), (3.1, "b"), (5.0, "a"), (5.1, "c")]
+    asked = [RecordedCall(question, at, at + 0.3) for at, question in times]
+    again, under_way = repeated(asked, killed=[2.0, 4.0])
+    assert dict(again) == {1: 2, 2: 1}
+    assert under_way == 0
 
 
 @pytest.mark.slow

@@ -7,20 +7,17 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from benchmarks.ranking import split_listeners
-from benchmarks.ranking_asking import METHODS, MethodScorer, answers
-from benchmarks.ranking_collaborative import Ease, learn
-from benchmarks.ranking_data import (
-    BadRankingTable,
+from benchmarks.harness import BadTable
+from benchmarks.ranking import METHODS, MethodScorer, answers, split_listeners
+from benchmarks.support.ranking_data import (
     RankingTables,
     crowd_of,
     eligible_listeners,
     hide,
     load_tables,
 )
-from benchmarks.ranking_fits import learn_across
-from benchmarks.ranking_lessons import training_lists
-from benchmarks.ranking_signals import COLLABORATIVE, signals_a, signals_b
+from benchmarks.support.ranking_fits import learn_across, training_lists
+from benchmarks.support.ranking_signals import COLLABORATIVE, Ease, learn, signals_a, signals_b
 
 LISTENERS, ARTISTS, EACH = 60, 90, 12
 
@@ -134,7 +131,7 @@ def test_every_signal_prefers_the_listener_s_own_half(tables: RankingTables) -> 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadRankingTable, match="listener, artist, plays"):
+    with pytest.raises(BadTable, match="listener, artist, plays"):
         load_tables(tmp_path / "none.csv", tmp_path / "none.csv")
 
 
@@ -142,5 +139,5 @@ def test_too_few_listeners_are_refused(tmp_path: Path, tables: RankingTables) ->
     few = tables.plays[tables.plays["listener"] < 5]
     few.to_csv(tmp_path / "plays.csv", index=False)
     tables.tags.to_csv(tmp_path / "tags.csv", index=False)
-    with pytest.raises(BadRankingTable, match="5 listeners"):
+    with pytest.raises(BadTable, match="5 listeners"):
         load_tables(tmp_path / "plays.csv", tmp_path / "tags.csv")

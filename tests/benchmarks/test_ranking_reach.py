@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from benchmarks.ranking_reach import Reach, unit_rows
+from benchmarks.support.ranking_data import Reach, unit_rows
 from smallhours.training.ranking.pagerank import personalised_pagerank
 
 # 0 and 1 both name 2 and 3; 4 names 0; nobody names 4. Only 3 has no tag.

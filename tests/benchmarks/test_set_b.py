@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.set_b import TARGETS, BadAudioTable, artist_cv, join, load_set_b, random_split
+from benchmarks.harness import BadTable
+from benchmarks.support.set_b import (
+    TARGETS,
+    artist_cv,
+    join,
+    load_set_b,
+    random_split,
+)
 
 ARTISTS = 30
 
@@ -53,12 +60,12 @@ def test_rows_that_cannot_be_learned_from_are_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize("artists", [0, 1, 24])
 def test_too_few_artists_are_refused(artists: int) -> None:
-    with pytest.raises(BadAudioTable, match=f"of {artists} artists"):
+    with pytest.raises(BadTable, match=f"of {artists} artists"):
         join(tracks(artists), artist_tags())
 
 
 def test_a_constant_target_is_refused() -> None:
-    with pytest.raises(BadAudioTable, match="one value only"):
+    with pytest.raises(BadTable, match="one value only"):
         join(tracks().assign(valence=0.5), artist_tags())
 
 
@@ -72,14 +79,14 @@ def test_tables_are_told_apart_by_their_columns(tmp_path: Path) -> None:
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     tracks().to_csv(tmp_path / "tracks.csv", index=False)
 
-    with pytest.raises(BadAudioTable, match="artists' tags is missing"):
+    with pytest.raises(BadTable, match="artists' tags is missing"):
         load_set_b([tmp_path / "tracks.csv"])
 
 
 def test_a_table_of_other_columns_is_named(tmp_path: Path) -> None:
     pd.DataFrame({"x": [1]}).to_csv(tmp_path / "other.csv", index=False)
 
-    with pytest.raises(BadAudioTable, match=r"other\.csv has neither"):
+    with pytest.raises(BadTable, match=r"other\.csv has neither"):
         load_set_b([tmp_path / "other.csv"])
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.train_cost import NIGHT, settings_of
-from benchmarks.train_cost_data import LISTENER, write_catalog
+from benchmarks.support.sandbox_settings import LISTENER
+from benchmarks.train_cost import NIGHT, settings_of, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.fault_cases import FaultCase, cases
-from benchmarks.faults import DOCS, KILLS, FaultBench, bench, kills, table
+from benchmarks.faults import DOCS, KILLS, cases, kills, table
+from benchmarks.support.fault_bench import FaultBench, FaultCase, bench
 from smallhours_sandbox.faults import KINDS, Fault
 
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.publish_cases import PublishCase, representative
-from benchmarks.publish_faults import DOCS, open_bench, table
-from benchmarks.publish_stage import PublishBench
+from benchmarks.publish_faults import DOCS, PublishBench, open_bench
+from benchmarks.support.publish_cases import PublishCase, representative, table
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ Tracks with their own tags and measured features, joined by artist to the artist
 only tracks whose artist has tags. A track's own tags have no counts here: each is 100.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
+from sklearn.feature_extraction import DictVectorizer
 
+from benchmarks.harness import SHARED, BadTable
 from smallhours.errors import SettingsError
 from smallhours_study.grid import FEATURES
-from smallhours_study.input_tables import WORD_COUNT, folded, read_tables, usable
+from smallhours_study.input_tables import InputTables, read_tables, rows_of
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT = (
     SHARED / "tags-and-features" / "tracks.csv.gz",
     SHARED / "listeners-2k" / "artist_tags.csv.gz",
@@ -30,10 +31,6 @@ SEED = 1983
 TRAIN_SHARE, TEST_FROM = 0.64, 0.80
 
 Indices = npt.NDArray[np.intp]
-
-
-class BadAudioTable(ValueError):
-    """The error for a table that the benchmark cannot use, with its name and the reason."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +66,7 @@ class SetB:
         at = {name: column for column, name in enumerate(names)}
         moved = [
             _moved(counts, [at[tag] for tag in tags], len(names))
-            for counts, tags in (
-                (self.track, self.track_tags),
-                (self.artist, self.artist_tags),
-            )
+            for counts, tags in ((self.track, self.track_tags), (self.artist, self.artist_tags))
         ]
         return sparse.csr_matrix(moved[0].maximum(moved[1]))
 
@@ -90,7 +84,7 @@ def load_set_b(paths: Sequence[Path]) -> SetB:
         tables = read_tables(paths)
         return join(tables.tracks, tables.tags)
     except SettingsError as error:
-        raise BadAudioTable(str(error)) from None
+        raise BadTable(str(error)) from None
 
 
 def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
@@ -99,40 +93,18 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
     Raises:
         BadTable: when too few rows or artists are left.
     """
-    rows, left_out = usable(tracks)
-    tags = tags.assign(artist=folded(tags["artist"]), tag=folded(tags["tag"]))
-    tags = tags[(tags["count"] > 0) & (tags["tag"] != "") & (tags["artist"] != "")]
-    has_tags = rows["artist"].isin(set(tags["artist"]))
-    left_out.append(f"{int((~has_tags).sum())} tracks whose artist has no tags")
-    rows = rows[has_tags].reset_index(drop=True)
-    artists = sorted(set(rows["artist"]))
+    rows = rows_of(InputTables(tracks, tags))
+    artists, group = np.unique(np.array(rows.artists, dtype=str), return_inverse=True)
     if len(artists) < MIN_ARTISTS:
-        raise BadAudioTable(
+        raise BadTable(
             f"{len(rows)} tracks of {len(artists)} artists are left, and five folds of artists "
-            f"need {MIN_ARTISTS} at least (left out: {', '.join(left_out)})"
+            f"need {MIN_ARTISTS} at least (left out: {', '.join(rows.left_out)})"
         )
-    number = {artist: at for at, artist in enumerate(artists)}
-    tags = tags[tags["artist"].isin(number)]
-    tags = tags.groupby(["artist", "tag"])["count"].max().reset_index()
-    by_artist, artist_tags = _matrix(
-        tags["artist"].map(number).tolist(),
-        tags["tag"].tolist(),
-        tags["count"].tolist(),
-        len(artists),
-    )
-    words = [
-        (at, word)
-        for at, text in enumerate(rows["tags"].fillna("").tolist())
-        for word in {w.strip().lower().replace("_", " ") for w in text.split(",")} - {""}
-    ]
-    track, track_tags = _matrix(
-        [at for at, _ in words], [w for _, w in words], [WORD_COUNT] * len(words), len(rows)
-    )
-    group = rows["artist"].map(number).to_numpy(dtype=np.intp)
-    targets = rows[list(TARGETS)].to_numpy(dtype=np.float64)
-    if (targets == targets[0]).all(axis=0).any():
-        raise BadAudioTable("a target has one value only: there is nothing to predict")
-    return SetB(track, by_artist[group], track_tags, artist_tags, targets, group, left_out)
+    if (rows.targets == rows.targets[0]).all(axis=0).any():
+        raise BadTable("a target has one value only: there is nothing to predict")
+    track, track_tags = _matrix(rows.own)
+    artist, artist_tags = _matrix(rows.artist_tags)
+    return SetB(track, artist, track_tags, artist_tags, rows.targets, group, rows.left_out)
 
 
 def random_split(n: int) -> tuple[Indices, Indices]:
@@ -158,21 +130,16 @@ def _cut(order: Indices) -> tuple[Indices, Indices]:
     return np.sort(order[: int(TRAIN_SHARE * n)]), np.sort(order[int(TEST_FROM * n) :])
 
 
-def _matrix(
-    rows: Sequence[int], tags: Sequence[str], counts: Sequence[float], n: int
-) -> tuple[sparse.csr_matrix, list[str]]:
-    names = sorted(set(tags))
-    at = {name: column for column, name in enumerate(names)}
-    matrix = sparse.csr_matrix(
-        (np.asarray(counts, dtype=np.float64), (rows, [at[tag] for tag in tags])),
-        shape=(n, len(names)),
-    )
-    return matrix, names
+def _matrix(counts: Sequence[Mapping[str, float]]) -> tuple[sparse.csr_matrix, list[str]]:
+    """Return counts (n, tags), and the tags in the order of the columns."""
+    vectorizer = DictVectorizer()
+    matrix = sparse.csr_matrix(vectorizer.fit_transform(counts))
+    matrix.sort_indices()
+    return matrix, vectorizer.get_feature_names_out().tolist()
 
 
 def _moved(counts: sparse.csr_matrix, columns: Sequence[int], width: int) -> sparse.csr_matrix:
     place = sparse.csr_matrix(
-        (np.ones(len(columns)), (np.arange(len(columns)), columns)),
-        shape=(len(columns), width),
+        (np.ones(len(columns)), (np.arange(len(columns)), columns)), shape=(len(columns), width)
     )
     return sparse.csr_matrix(counts @ place)

@@ -1,6 +1,6 @@
 """The stages of a night over a sandbox that records its calls.
 
-`python -m benchmarks.ingest_stages STAGE,... LAKE URL RATE` is a process that may be killed.
+`python -m benchmarks.support.ingest_stages STAGE,... LAKE URL RATE` is a process to be killed.
 """
 
 import math
@@ -16,19 +16,17 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from benchmarks.support.sandbox_settings import LISTENER, sandbox_services, sandbox_settings
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from smallhours.settings import Settings, parse_settings
+from smallhours.services.credentials import SpotifyCredentials
+from smallhours.settings import Settings
 from smallhours_sandbox.faults import Fault, fault_rules_of
-from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours_sandbox.server import SandboxServer
-from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
+from smallhours_sandbox.simulation.installation import SandboxCredentials
 from smallhours_sandbox.state import SandboxState
 
-LISTENER = "default"
 FIRST_NIGHT = "2026-11-02"
-FAST = 10_000.0
 LATENCY_S = 0.3
 # Marks that the stages were done before the kill.
 DONE = "done"
@@ -49,22 +47,13 @@ class RecordedCall:
     answered: float = math.inf
 
 
-class SandboxSecrets:
-    """The sandbox's public credentials."""
-
-    def lastfm(self, listener: str) -> LastfmCredentials:
-        """Return the key that the sandbox takes."""
-        del listener
-        return LastfmCredentials(LASTFM_API_KEY)
+class AdaCredentials(SandboxCredentials):
+    """The sandbox's credentials of its `ada`, whatever the listener is called here."""
 
     def spotify(self, listener: str) -> SpotifyCredentials:
-        """Return the login of the sandbox's `ada`."""
+        """Return the login of `ada`."""
         del listener
-        return SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, "refresh-ada")
-
-    def store_refresh_token(self, listener: str, token: str) -> None:
-        """Ignore the token: the sandbox's tokens do not change."""
-        raise AssertionError(f"{listener} was not to get {token}")
+        return super().spotify("ada")
 
 
 class RecordingServer(SandboxServer):
@@ -130,7 +119,7 @@ def run_stages(
 ) -> None:
     """Run stages as their commands do, with the budgets and the journal beside the lake."""
     settings = settings_of(url, lake, rate, archive=archive)
-    with RunContext(LISTENER, settings.night(LISTENER, night), settings, SandboxSecrets()) as run:
+    with RunContext(LISTENER, settings.night(LISTENER, night), settings, AdaCredentials()) as run:
         for verb in verbs:
             STAGES[verb](run)
 
@@ -146,34 +135,16 @@ def latency(server: SandboxServer) -> Iterator[None]:
 
 def start(verbs: tuple[str, ...], lake: Path, url: str, rate: float) -> "subprocess.Popen[bytes]":
     """Run stages in a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.ingest_stages", ",".join(verbs)]
+    command = [sys.executable, "-m", "benchmarks.support.ingest_stages", ",".join(verbs)]
     return subprocess.Popen([*command, str(lake), url, str(rate)])
 
 
 def settings_of(url: str, lake: Path, rate: float, *, archive: bool = False) -> Settings:
     """Return the settings of one listener at a sandbox; `archive` turns AcousticBrainz on."""
-    return parse_settings(
-        {
-            "listeners": {LISTENER: {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
-            "lake": {"url": str(lake)},
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_second": FAST,
-                    "calls_per_day": 1_000_000,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": rate},
-                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
-                "acousticbrainz": {
-                    "enabled": archive,
-                    "api_url": f"{url}/acousticbrainz/api/v1/",
-                    "calls_per_second": FAST,
-                },
-            },
-        },
-        origin="the benchmark's settings",
+    services = sandbox_services(
+        url, lastfm={"calls_per_second": rate}, acousticbrainz={"enabled": archive}
     )
+    return sandbox_settings(lake={"url": str(lake)}, services=services)
 
 
 def main() -> None:

@@ -2,22 +2,31 @@
 
 Two tables: `listener, artist, plays` and `artist, tag, taggers, count`. A third of a listener's
 artists is hidden; similar artists, popularity and tags are computed from other listeners alone.
+
+A list of similar artists is cut at 100, so that a well known artist names few of those that name
+it. Read both ways, lists reach further (`Reach`); artists that the same lists name are similar
+though neither names the other; and most artists have too few tags of their own, so that tags of
+similar artists are added.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
+from scipy import linalg, sparse
 
-from benchmarks.ranking_reach import Reach, unit_rows
-from smallhours.training.ranking.pagerank import transitions
+from benchmarks.harness import SHARED, BadTable
+from smallhours.training.ranking.pagerank import personalised_pagerank, transitions
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "listeners-2k"
-PLAYS, TAGS = SHARED / "plays.csv.gz", SHARED / "artist_tags.csv.gz"
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+LISTENERS = SHARED / "listeners-2k"
+PLAYS, TAGS = LISTENERS / "plays.csv.gz", LISTENERS / "artist_tags.csv.gz"
 PLAYS_COLUMNS, TAGS_COLUMNS = ("listener", "artist", "plays"), ("artist", "tag", "taggers", "count")
 
 SEED = 2011
@@ -27,13 +36,64 @@ MIN_ARTISTS = 10
 MIN_LISTENERS = 50
 # Length of a list of similar artists, as by the real service.
 MAX_LIST_LENGTH = 100
-
-Indices = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
+TAG_FACTORS = 48
 
 
-class BadRankingTable(ValueError):
-    """The error for a table that the benchmark cannot use, with its name and the reason."""
+@dataclass(frozen=True)
+class Reach:
+    """Data derived from the lists and tags, the same for all listeners.
+
+    Attributes:
+        steps: The result of `transitions` on the lists read both ways.
+        usual: (artists,), the random walk from the artists that everyone plays.
+        named_by: CSR (artists, artists), artists that name each one, with their similarity, rows
+            of length one.
+        tags: CSR (artists, tags), an artist's own and those of similar artists, rows of length one.
+        tag_factors: (artists, TAG_FACTORS or fewer), their main directions, likewise.
+    """
+
+    steps: sparse.csr_matrix
+    usual: Floats
+    named_by: sparse.csr_matrix
+    tags: sparse.csr_matrix
+    tag_factors: Floats
+
+    @classmethod
+    def of(cls, near: sparse.csr_matrix, known: Floats, tags: sparse.csr_matrix) -> Self:
+        """Derive the data from the lists.
+
+        Args:
+            near: CSR (artists, artists), similarity of the artists in each artist's list.
+            known: (artists,), number of listeners of each.
+            tags: CSR (artists, tags), vectors of length one.
+        """
+        either = near.maximum(near.T).tocsr()
+        steps = transitions(either)
+        spread = unit_rows(sparse.csr_matrix(tags + steps.T @ tags))
+        return cls(
+            steps,
+            personalised_pagerank(steps, known),
+            unit_rows(near.T.tocsr()),
+            spread,
+            _factors(spread),
+        )
+
+
+def unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return each row divided by its length; an empty one stays empty."""
+    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags_array(1 / np.where(length > 0, length, 1.0)) @ rows)
+
+
+def _factors(rows: sparse.csr_matrix) -> Floats:
+    """Return rows along the directions of largest variation (of XᵀX), as unit vectors."""
+    inner = (rows.T @ rows).toarray()
+    last = len(inner) - 1
+    first = max(0, last - TAG_FACTORS + 1)
+    _, directions = linalg.eigh(inner, subset_by_index=(first, last))
+    found = rows @ directions
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.asarray(found / np.where(length > 0, length, 1.0))
 
 
 @dataclass(frozen=True)
@@ -101,7 +161,7 @@ def load_tables(plays: Path, tags: Path) -> RankingTables:
     tables = RankingTables(_read(plays, PLAYS_COLUMNS), _read(tags, TAGS_COLUMNS))
     found = len(eligible_listeners(tables.plays))
     if found < MIN_LISTENERS:
-        raise BadRankingTable(
+        raise BadTable(
             f"{plays.name} has {found} listeners of {MIN_ARTISTS} artists or more; "
             f"{MIN_LISTENERS} are the least to measure on."
         )
@@ -110,16 +170,14 @@ def load_tables(plays: Path, tags: Path) -> RankingTables:
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
-        raise BadRankingTable(
-            f"There is no file {path}; name one with the columns {', '.join(columns)}."
-        )
+        raise BadTable(f"There is no file {path}; name one with the columns {', '.join(columns)}.")
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
     else:
         # "None" and "NA" are names of artists.
         table = pd.read_csv(path, keep_default_na=False)
     if missing := [name for name in columns if name not in table.columns]:
-        raise BadRankingTable(f"{path.name} lacks the columns {', '.join(missing)}.")
+        raise BadTable(f"{path.name} lacks the columns {', '.join(missing)}.")
     return table[list(columns)]
 
 

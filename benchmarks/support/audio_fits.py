@@ -1,6 +1,6 @@
 """One fit of one regressor on one split, with its cost; run by benchmarks.audio_features.
 
-python -m benchmarks.audio_fits MODEL DATA SPLIT OUT REPORT
+python -m benchmarks.support.audio_fits MODEL DATA SPLIT OUT REPORT
 """
 
 import importlib
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.measure import record_cost
+from benchmarks.harness import record_cost
 
 Floats = npt.NDArray[np.float64]
 Found = dict[str, Floats]

@@ -18,8 +18,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 from xgboost import XGBClassifier
 
-from benchmarks.taste_data import TasteWorld, no_feedback, no_library
-from benchmarks.taste_signals import PastDay, past_of
+from benchmarks.support.taste_data import PastDay, TasteWorld, no_feedback, no_library, past_of
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training.taste.classifier import TasteClassifier

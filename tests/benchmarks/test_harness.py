@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.audio_features import main
-from benchmarks.measure import peak_mb, record_cost
+from benchmarks.harness import peak_mb, record_cost
 from tests.benchmarks.test_set_b import artist_tags, tracks
 
 
