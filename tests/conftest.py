@@ -5,7 +5,12 @@ from hypothesis import HealthCheck, settings
 # First of all: it sets what Airflow reads when it is imported.
 import tests.airflow_home  # noqa: F401
 
-pytest_plugins = ["tests.skip_report", "tests.sandbox_fixtures", "tests.service_fixtures"]
+pytest_plugins = [
+    "tests.run_order",
+    "tests.skip_report",
+    "tests.sandbox_fixtures",
+    "tests.service_fixtures",
+]
 
 # No test may fail because the machine is slow.
 settings.register_profile(

@@ -21,6 +21,8 @@ from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 from tests.service_fixtures import LASTFM_KEY, settings_for
 
+pytestmark = pytest.mark.slow(seconds=20)
+
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))
 LISTS = Path(__file__).with_name("lists_7924c24.json")
 SUNDAY, MONDAY = "2026-11-02", "2026-11-03"

@@ -8,6 +8,8 @@ from benchmarks.fault_cases import FaultCase, cases
 from benchmarks.faults import DOCS, KILLS, FaultBench, bench, kills, table
 from smallhours_sandbox.faults import KINDS, Fault
 
+pytestmark = pytest.mark.slow(seconds=5)
+
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.
 FEW = tuple({case.kind: case for case in reversed(cases())}.values())[::4]
 

@@ -29,6 +29,8 @@ from smallhours.summary import Summary
 from tests.playlist.ranked_lake import RankedLake, write_candidates
 from tests.service_fixtures import settings_for
 
+pytestmark = pytest.mark.slow(seconds=0.5)
+
 INTENTS: Mapping[str, Mapping[str, Any]] = {
     "main": {},
     "calm": {"kind": "mood", "sound": {"energy": [0.0, 0.6]}},
