@@ -6,8 +6,12 @@ BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
 
+# Whole modules go to the workers, the longest first: see tests/run_order.py.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
+QUICK := $(addprefix tests/,identity lake services listening charts)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 demo test lint docs lock pictures up clean
+.PHONY: help setup gpt2 demo check test lint docs lock pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +24,11 @@ gpt2: setup  ## Add torch and transformers (5 GB), for the GPT-2 rows of the reg
 demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
 	@$(BIN)/smallhours demo
 
+check: lint  ## Run the checks of `make lint`, and quick tests: names, lake, services, listening
+	$(PYTEST) -m "not slow and not airflow" $(QUICK)
+
 test: lint  ## Run every check and every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadscope
+	$(PYTEST)
 
 lint: setup  ## Check style, types and layers
 	$(BIN)/ruff check

@@ -1,6 +1,19 @@
 """Set-up of all tests: no network but loopback, and the sandbox as the outside world."""
 
+from hypothesis import HealthCheck, settings
+
 # First of all: it sets what Airflow reads when it is imported.
 import tests.airflow_home  # noqa: F401
 
-pytest_plugins = ["tests.sandbox_fixtures", "tests.service_fixtures"]
+pytest_plugins = [
+    "tests.run_order",
+    "tests.skip_report",
+    "tests.sandbox_fixtures",
+    "tests.service_fixtures",
+]
+
+# No test may fail because the machine is slow.
+settings.register_profile(
+    "any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any_machine")

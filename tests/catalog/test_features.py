@@ -8,7 +8,7 @@ from random import Random
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.catalog import feature_sources
@@ -88,7 +88,6 @@ def test_nothing_measured_is_an_empty_frame_with_all_columns() -> None:
     ),
     st.randoms(use_true_random=False),
 )
-@settings(deadline=None)
 def test_the_order_of_rows_decides_nothing(
     said: list[tuple[str, str, str, float | None]], random: Random
 ) -> None:

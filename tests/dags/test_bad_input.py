@@ -15,7 +15,11 @@ from tests.airflow_home import NIGHT, AirflowInstall, settings_text
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 from tests.web.lists import BEFORE, add_list
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow(seconds=6),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+]
 
 RunDag = Callable[..., DagRunResult]
 

@@ -13,7 +13,11 @@ from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow(seconds=6),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+]
 
 RunDag = Callable[..., DagRunResult]
 

@@ -15,7 +15,7 @@ from tests.e2e.installation import (
     wait_for_nights,
 )
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=240), pytest.mark.timeout(1200)]
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 WORLD = {"artists": 200, "tracks": 2_000, "scrobbles": 4_000}

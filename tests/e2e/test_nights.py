@@ -1,9 +1,11 @@
 """Tests of two nights: every stage in order, against the sandbox, without a scheduler."""
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 from tests.service_fixtures import LASTFM_KEY, settings_for
+
+pytestmark = pytest.mark.slow(seconds=20)
 
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))
 LISTS = Path(__file__).with_name("lists_7924c24.json")
@@ -75,27 +79,47 @@ def calls(sandbox: SandboxServer) -> Counter[str]:
     return total
 
 
+@dataclass(frozen=True)
+class SundayNight:
+    """A first night that no test changes.
+
+    Attributes:
+        lake: The folder of its lake.
+        state: The file of the sandbox as the night left it.
+        calls: The calls that it took, by service.
+    """
+
+    lake: Path
+    state: Path
+    calls: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def sunday(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> SundayNight:
+    """Return the first night of the small world, which all tests here start from."""
+    folder = tmp_path_factory.mktemp("sunday")
+    with SandboxServer(SandboxState(small_world)) as server:
+        run_all(server, folder / "lake")
+        server.state.save(folder / "sandbox.npz")
+        return SundayNight(folder / "lake", folder / "sandbox.npz", calls(server))
+
+
 @pytest.fixture
-def fresh(sandbox: SandboxServer, small_world: World) -> Callable[[], SandboxServer]:
-    """Return the unchanged world again."""
-
-    def serve() -> SandboxServer:
-        state = SandboxState(small_world)
-        sandbox.state = state
-        sandbox.serve(state)
-        return sandbox
-
-    return serve
+def lake(sunday: SundayNight, sandbox: SandboxServer, small_world: World, tmp_path: Path) -> Path:
+    """Return a copy of the first night's lake; the sandbox is as that night left it."""
+    sandbox.state = SandboxState.load(sunday.state, small_world)
+    sandbox.serve(sandbox.state)
+    shutil.copytree(sunday.lake, tmp_path / "lake")
+    return tmp_path / "lake"
 
 
 def test_a_playlist_of_unheard_tracks_with_reasons_arrives(
-    sandbox: SandboxServer, tmp_path: Path
+    sandbox: SandboxServer, lake: Path
 ) -> None:
-    run_all(sandbox, tmp_path)
     (playlist,) = [p for p in sandbox.state.playlists.values() if p.by_app]
     assert len(playlist.items) == 30
     assert not playlist.public
-    with night(sandbox, tmp_path) as run:
+    with night(sandbox, lake) as run:
         chosen = run.lake.frame(RECOMMENDATIONS).dropna(subset=["position"])
         heard = set(run.lake.frame(PLAYS)["track_key"])
     assert not set(chosen["track_key"]) & heard
@@ -104,50 +128,43 @@ def test_a_playlist_of_unheard_tracks_with_reasons_arrives(
 
 
 def test_the_second_night_is_incremental_and_brings_another_list(
-    sandbox: SandboxServer, tmp_path: Path
+    sandbox: SandboxServer, lake: Path, sunday: SundayNight
 ) -> None:
-    run_all(sandbox, tmp_path)
-    first = calls(sandbox)
-    with night(sandbox, tmp_path, MONDAY) as run:
+    with night(sandbox, lake, MONDAY) as run:
         sandbox.state.advance(run.night.as_of.timestamp())
-    run_all(sandbox, tmp_path, MONDAY)
-    second = calls(sandbox) - first
-    assert second["lastfm"] < first["lastfm"] / 5
-    lists = {date: keys_of(tmp_path, sandbox, date) for date in (SUNDAY, MONDAY)}
+    run_all(sandbox, lake, MONDAY)
+    assert calls(sandbox)["lastfm"] < sunday.calls["lastfm"] / 5
+    lists = {date: keys_of(lake, sandbox, date) for date in (SUNDAY, MONDAY)}
     assert not set(lists[MONDAY]) & set(lists[SUNDAY])
     # The lists that commit 7924c24 made of this world: what changes them says why.
     assert lists == json.loads(LISTS.read_text(encoding="utf-8"))
 
 
 def test_the_same_lake_and_night_give_the_same_playlist(
-    fresh: Callable[[], SandboxServer], tmp_path: Path
+    sandbox: SandboxServer, sunday: SundayNight, tmp_path: Path
 ) -> None:
-    run_all(fresh(), tmp_path / "one")
-    sandbox = fresh()
-    run_all(sandbox, tmp_path / "two")
-    one, two = (keys_of(tmp_path / name, sandbox, SUNDAY) for name in ("one", "two"))
+    run_all(sandbox, tmp_path)
+    one, two = (keys_of(lake, sandbox, SUNDAY) for lake in (sunday.lake, tmp_path))
     assert one == two
 
 
 def test_a_kill_after_any_task_and_a_rerun_give_the_lake_of_an_unbroken_night(
-    fresh: Callable[[], SandboxServer], tmp_path: Path
+    sandbox: SandboxServer, sunday: SundayNight, tmp_path: Path
 ) -> None:
     # A task that was killed before it could say that it was done is run again: here, each is.
-    run_all(fresh(), tmp_path / "unbroken")
-    run_all(fresh(), tmp_path / "broken", times=2)
-    unbroken, broken = content(tmp_path / "unbroken"), content(tmp_path / "broken")
+    run_all(sandbox, tmp_path, times=2)
+    unbroken, broken = content(sunday.lake), content(tmp_path)
     assert broken.keys() == unbroken.keys()
     assert [path for path in unbroken if broken[path] != unbroken[path]] == []
 
 
 def test_a_night_that_is_run_again_as_a_whole_leaves_history_and_one_whole_playlist(
-    sandbox: SandboxServer, tmp_path: Path
+    sandbox: SandboxServer, lake: Path
 ) -> None:
-    run_all(sandbox, tmp_path)
-    before = content(tmp_path)
+    before = content(lake)
     sizes = {p.id: len(p.items) for p in sandbox.state.playlists.values()}
-    run_all(sandbox, tmp_path)
-    after = content(tmp_path)
+    run_all(sandbox, lake)
+    after = content(lake)
     # More is known of the winners now - their ids, when they came out, what they sound like - and
     # so the list may be another. What the listener did, and what was asked of Last.fm, is the same.
     changed = {path.split("/")[0] for path in after if after[path] != before.get(path)}

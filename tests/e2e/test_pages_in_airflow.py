@@ -30,7 +30,7 @@ from tests.e2e.browsing import (
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.slow,
+    pytest.mark.slow(seconds=25),
     # A night and a list of every test's own, on a machine that may be busy.
     pytest.mark.timeout(1800),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),

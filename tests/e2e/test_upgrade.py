@@ -21,7 +21,7 @@ from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=60)]
 
 ARCHIVE = Path(__file__).with_name("installation_7924c24.tar.gz")
 TUESDAY = "2026-11-03"

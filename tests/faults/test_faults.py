@@ -8,6 +8,8 @@ from benchmarks.faults import DOCS, KILLS, cases, kills, table
 from benchmarks.support.fault_bench import FaultBench, FaultCase, bench
 from smallhours_sandbox.faults import KINDS, Fault
 
+pytestmark = pytest.mark.slow(seconds=5)
+
 # One of each kind of fault, at the first stage that meets it; the benchmark runs all.
 FEW = tuple({case.kind: case for case in reversed(cases())}.values())[::4]
 

@@ -16,6 +16,8 @@ from smallhours.listening.library import library_frame
 from smallhours.runs import STAGES
 from tests.faults.nights import LISTENER, Nights, nights
 
+pytestmark = pytest.mark.slow(seconds=4)
+
 NONSENSE: tuple[dict[str, Any], ...] = (
     {"kind": "server_error", "status": 500},
     {"kind": "lastfm_error", "code": 8},

@@ -12,6 +12,8 @@ from smallhours.lake.tables import LIBRARY
 from smallhours.runs import STAGES
 from tests.faults.nights import LISTENER, Nights, nights
 
+pytestmark = pytest.mark.slow(seconds=7)
+
 NO_PREMIUM = "Active premium subscription required for the owner of the app."
 NOT_LISTED = "The user is not registered for this application. Check the Developer Dashboard"
 

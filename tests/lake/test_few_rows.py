@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.lake import merging
@@ -37,7 +37,6 @@ few = st.dictionaries(
 
 
 @given(few, st.sets(st.integers(0, len(OLD) - 1), max_size=20))
-@settings(deadline=None)
 def test_few_rows_are_merged_as_many_would_be(
     rows: dict[tuple[str, str], int], gone: set[int]
 ) -> None:

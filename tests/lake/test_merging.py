@@ -22,7 +22,7 @@ def by_identity(rows: list[Row]) -> dict[tuple[Any, ...], Row]:
     return {identity(row): row for row in rows}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=samples)
 def test_rows_survive_the_lake(rows: list[Row]) -> None:
     with TemporaryDirectory() as folder:
@@ -33,7 +33,7 @@ def test_rows_survive_the_lake(rows: list[Row]) -> None:
     assert by_identity(found) == by_identity(rows)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=samples)
 def test_frames_survive_the_lake(rows: list[Row]) -> None:
     with TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def test_frames_survive_the_lake(rows: list[Row]) -> None:
     assert (report.partitions_written, report.rows_unchanged) == (0, len(rows))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(steps=st.lists(st.tuples(samples, keys), max_size=4))
 def test_merges_do_what_a_dictionary_does(steps: list[tuple[list[Row], list[Any]]]) -> None:
     model: dict[tuple[Any, ...], Row] = {}
@@ -66,7 +66,7 @@ def test_merges_do_what_a_dictionary_does(steps: list[tuple[list[Row], list[Any]
         assert found == [model[key] for key in sorted(model, key=_in_lake_order)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(first=samples, second=samples)
 def test_a_merge_that_is_run_again_changes_nothing(first: list[Row], second: list[Row]) -> None:
     with TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ def test_a_merge_that_is_run_again_changes_nothing(first: list[Row], second: lis
         assert contents(lake) == before
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=samples, data=st.data())
 def test_the_order_of_arrival_does_not_show_in_the_bytes(
     rows: list[Row], data: st.DataObject

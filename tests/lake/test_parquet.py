@@ -126,7 +126,7 @@ def test_files_of_another_writer_with_the_same_columns_are_read(lake: Lake) -> N
 _FILE = encode(PLAYS.schema.empty_table())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cut=st.integers(0, len(_FILE) - 1), tail=st.binary(max_size=8))
 def test_bytes_that_are_not_a_file_are_a_typed_error(cut: int, tail: bytes) -> None:
     if _FILE[:cut] + tail != _FILE:

@@ -396,7 +396,7 @@ def evenings(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
 
 
 @given(evenings(), st.permutations([LASTFM, SPOTIFY, EXPORT]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_history_does_not_depend_on_who_reports_first(
     reports: dict[str, pd.DataFrame], order: list[str]
 ) -> None:
@@ -409,7 +409,7 @@ def test_the_history_does_not_depend_on_who_reports_first(
 
 
 @given(evenings())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_scrobble_finds_its_stream(reports: dict[str, pd.DataFrame]) -> None:
     rows = history_of(reports, [LASTFM, EXPORT])
     assert len(rows) == len(reports[EXPORT])

@@ -99,7 +99,7 @@ def test_surprises_stand_at_neither_end() -> None:
     assert {found.loc[order[0], "slot"], found.loc[order[-1], "slot"]} == {"exploit"}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     artists=st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=24),
     exploration=st.floats(0, 1),
@@ -152,7 +152,7 @@ def test_no_artist_meets_itself_unless_it_has_more_than_half(artists: list[str])
     assert meetings == max(0, 2 * most - len(tracks) - 1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     songs=st.lists(
         st.tuples(st.sampled_from("abcde"), st.integers(0, 9), st.sampled_from(["", " · live"])),

@@ -1,19 +1,26 @@
 """One behaviour suite for every ranker and every intent, on a real lake."""
 
+import dataclasses
 import datetime as dt
+import functools
+import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.identity import artist_key_in, song_key_of
+from smallhours.catalog.tracks import add_tracks
+from smallhours.identity import artist_key_in, identify, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS
-from smallhours.lake.store import prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TRACKS
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, PLAYS, TRACKS
+from smallhours.listening.plays import month_of, plays_frame
+from smallhours.playlist.intents.familiar import LOVED_PLAYS
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank import stage
 from smallhours.playlist.rank.stage import rank_candidates
@@ -21,6 +28,8 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from tests.playlist.ranked_lake import RankedLake, write_candidates
 from tests.service_fixtures import settings_for
+
+pytestmark = pytest.mark.slow(seconds=0.5)
 
 INTENTS: Mapping[str, Mapping[str, Any]] = {
     "main": {},
@@ -57,6 +66,9 @@ def ranked(
     return rows[rows["intent"] == intent]
 
 
+Ranking = Callable[..., pd.DataFrame]
+
+
 def listed(rows: pd.DataFrame) -> list[str]:
     return rows[rows["position"].notna()].sort_values("position").index.tolist()
 
@@ -65,9 +77,16 @@ def named(rows: pd.DataFrame) -> list[str]:
     return [*listed(rows), *rows.index[rows["why_not"] == "reserve"]]
 
 
-@pytest.fixture
-def ranked_lake(ranked_lake: RankedLake) -> RankedLake:
-    """Return the lake with the features, dates, albums and plays that the intents need."""
+@pytest.fixture(scope="module")
+def full_lake(
+    first_ranked_lake: RankedLake, tmp_path_factory: pytest.TempPathFactory
+) -> RankedLake:
+    """Return a lake with the features, dates, albums and plays that the intents need.
+
+    Tests change a copy of it.
+    """
+    ranked_lake = _copy(first_ranked_lake, tmp_path_factory.mktemp("full"))
+    ranked_lake.candidates = [*ranked_lake.candidates, *_add_deep_cuts(ranked_lake)]
     keys = ranked_lake.candidates
     rng = np.random.default_rng(5)
     sound = pd.DataFrame(
@@ -104,19 +123,39 @@ def ranked_lake(ranked_lake: RankedLake) -> RankedLake:
     return ranked_lake
 
 
+@pytest.fixture
+def ranked_lake(full_lake: RankedLake, tmp_path: Path) -> RankedLake:
+    """Return a copy of the full lake, to be changed."""
+    return _copy(full_lake, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ranking(full_lake: RankedLake, tmp_path_factory: pytest.TempPathFactory) -> Ranking:
+    """Return `ranked` over the full lake, which ranks once for all tests of the same settings."""
+    return functools.cache(
+        functools.partial(ranked, _copy(full_lake, tmp_path_factory.mktemp("ranking")))
+    )
+
+
 @pytest.mark.parametrize("intent", RANKERS)
-def test_the_same_night_gives_the_same_rows_and_another_explores_elsewhere(
-    ranked_lake: RankedLake, intent: str
+def test_the_same_night_gives_the_same_rows(
+    ranked_lake: RankedLake, ranking: Ranking, intent: str
 ) -> None:
-    first = ranked(ranked_lake, intent, exploration=0.4)
-    pd.testing.assert_frame_equal(ranked(ranked_lake, intent, exploration=0.4), first)
+    again = ranked(ranked_lake, intent, exploration=0.5)
+    pd.testing.assert_frame_equal(again, ranking(intent, exploration=0.5))
 
 
-@pytest.mark.parametrize("intent", [each for each in RANKERS if each != "deep"])
+def test_another_night_explores_elsewhere(ranking: Ranking) -> None:
+    nights = [ranking("main", date, exploration=0.5) for date in ("2026-11-02", "2026-11-03")]
+    first, second = (set(rows.index[rows["slot"] == "explore"]) for rows in nights)
+    assert first != second
+
+
+@pytest.mark.parametrize("intent", RANKERS)
 def test_there_is_a_list_and_every_pick_has_a_reason_of_its_own(
-    ranked_lake: RankedLake, intent: str
+    ranking: Ranking, intent: str
 ) -> None:
-    rows = ranked(ranked_lake, intent)
+    rows = ranking(intent)
     assert listed(rows)
     reasons = rows.loc[named(rows), "reason"]
     assert reasons.str.fullmatch(r"\S.{5,}\.").all()
@@ -127,27 +166,25 @@ def test_there_is_a_list_and_every_pick_has_a_reason_of_its_own(
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_nothing_comes_twice_and_no_song_in_two_versions(
-    ranked_lake: RankedLake, intent: str
-) -> None:
-    songs = [song_key_of(key) for key in named(ranked(ranked_lake, intent))]
+def test_nothing_comes_twice_and_no_song_in_two_versions(ranking: Ranking, intent: str) -> None:
+    songs = [song_key_of(key) for key in named(ranking(intent))]
     assert len(set(songs)) == len(songs)
 
 
 @pytest.mark.parametrize("intent", RANKERS)
 def test_new_music_is_never_heard_before_and_familiar_music_always(
-    ranked_lake: RankedLake, intent: str
+    full_lake: RankedLake, ranking: Ranking, intent: str
 ) -> None:
-    known = set(map(song_key_of, ranked_lake.known))
-    for key in named(ranked(ranked_lake, intent)):
+    known = set(map(song_key_of, full_lake.known))
+    for key in named(ranking(intent)):
         assert (song_key_of(key) in known) == (intent in FAMILIAR)
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_what_is_blocked_never_comes(ranked_lake: RankedLake, intent: str) -> None:
-    before = named(ranked(ranked_lake, intent))
-    if not before:
-        pytest.skip("this lake has nothing for it")
+def test_what_is_blocked_never_comes(
+    ranked_lake: RankedLake, ranking: Ranking, intent: str
+) -> None:
+    before = named(ranking(intent))
     tracks = ranked_lake.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
     row = tracks.set_index("track_key").loc[before[-1]]
     after = named(
@@ -167,37 +204,39 @@ def test_what_is_blocked_never_comes(ranked_lake: RankedLake, intent: str) -> No
 
 @pytest.mark.parametrize("intent", RANKERS)
 def test_what_is_marked_explicit_stays_out_where_that_is_wished(
-    ranked_lake: RankedLake, intent: str
+    full_lake: RankedLake, ranking: Ranking, intent: str
 ) -> None:
-    tracks = ranked_lake.lake.frame(TRACKS, columns=["track_key", "explicit"])
+    tracks = full_lake.lake.frame(TRACKS, columns=["track_key", "explicit"])
     marked = set(tracks.loc[tracks["explicit"].fillna(value=False), "track_key"])
-    assert not marked & set(named(ranked(ranked_lake, intent, explicit=False)))
+    assert not marked & set(named(ranking(intent, explicit=False)))
 
 
 @pytest.mark.parametrize("intent", RANKERS)
 @pytest.mark.parametrize("cap", [1, 2])
 def test_the_caps_hold_over_list_and_reserve(
-    ranked_lake: RankedLake, intent: str, cap: int
+    full_lake: RankedLake, ranking: Ranking, intent: str, cap: int
 ) -> None:
-    rows = ranked(ranked_lake, intent, artist_cap=cap, album_cap=1)
+    rows = ranking(intent, artist_cap=cap, album_cap=1)
     keys = named(rows)
     assert max(Counter(map(artist_key_in, keys)).values(), default=0) <= cap
-    tracks = ranked_lake.lake.frame(TRACKS, columns=["track_key", "artist_key", "album"])
+    tracks = full_lake.lake.frame(TRACKS, columns=["track_key", "artist_key", "album"])
     albums = tracks.set_index("track_key").loc[keys]
     assert not albums.duplicated().any()
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_no_artist_follows_themselves(ranked_lake: RankedLake, intent: str) -> None:
-    keys = listed(ranked(ranked_lake, intent, artist_cap=2))
+def test_no_artist_follows_themselves(ranking: Ranking, intent: str) -> None:
+    keys = listed(ranking(intent))
     together = [pair for pair in pairwise(map(artist_key_in, keys)) if pair[0] == pair[1]]
     most = max(Counter(map(artist_key_in, keys)).values(), default=0)
     assert len(together) <= max(0, 2 * most - len(keys) - 1)
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_what_was_shown_lately_waits_for_its_window(ranked_lake: RankedLake, intent: str) -> None:
-    shown = listed(ranked(ranked_lake, intent))
+def test_what_was_shown_lately_waits_for_its_window(
+    ranked_lake: RankedLake, ranking: Ranking, intent: str
+) -> None:
+    shown = listed(ranking(intent))
     row = ledger.entry(
         night=dt.date(2026, 11, 2),
         name="Smallhours",
@@ -213,16 +252,16 @@ def test_what_was_shown_lately_waits_for_its_window(ranked_lake: RankedLake, int
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_explorers_and_only_they_carry_a_probability(ranked_lake: RankedLake, intent: str) -> None:
-    rows = ranked(ranked_lake, intent, exploration=0.5)
+def test_explorers_and_only_they_carry_a_probability(ranking: Ranking, intent: str) -> None:
+    rows = ranking(intent, exploration=0.5)
     explored = rows["slot"] == "explore"
     assert rows.loc[explored, "propensity"].between(0, 1, inclusive="right").all()
     assert rows.loc[~explored, "propensity"].isna().all()
 
 
 @pytest.mark.parametrize("intent", RANKERS)
-def test_the_first_five_places_are_for_what_is_sure(ranked_lake: RankedLake, intent: str) -> None:
-    rows = ranked(ranked_lake, intent, exploration=0.5)
+def test_the_first_five_places_are_for_what_is_sure(ranking: Ranking, intent: str) -> None:
+    rows = ranking(intent, exploration=0.5)
     keys = listed(rows)
     sure = int((rows.loc[keys, "slot"] == "exploit").sum())
     assert (rows.loc[keys[: min(5, sure)], "slot"] == "exploit").all()
@@ -303,3 +342,34 @@ def _level(ranked_lake: RankedLake) -> None:
         ranked_lake.lake.replace(
             ARTIST_TAGS, rows.drop(columns="prefix"), partition={"prefix": str(prefix)}
         )
+
+
+def _copy(ranked_lake: RankedLake, folder: Path) -> RankedLake:
+    shutil.copytree(ranked_lake.lake.url, folder / "lake")
+    return dataclasses.replace(ranked_lake, lake=Lake(str(folder / "lake")))
+
+
+def _add_deep_cuts(ranked_lake: RankedLake) -> list[str]:
+    """Add plays and eight more tracks of the two artists that are played most; return the keys."""
+    lake, known = ranked_lake.lake, ranked_lake.known
+    loved = [key for key, _ in Counter(map(artist_key_in, known)).most_common(2)]
+    favourites = {artist_key_in(key): ranked_lake.names[key].split(" – ") for key in known}
+    start = dt.datetime(2026, 9, 1, tzinfo=dt.UTC)
+    plays = plays_frame(
+        [
+            {
+                "played_at": start + dt.timedelta(hours=2 * i + place),
+                "artist": artist,
+                "title": title,
+            }
+            for place, (artist, title) in enumerate(favourites[key] for key in loved)
+            for i in range(LOVED_PLAYS)
+        ],
+        source="lastfm",
+    )
+    plays["month"] = month_of(plays["played_at"])
+    lake.merge(PLAYS, plays, partition={"listener": "default"})
+    named = [(favourites[key][0], f"Deep cut {place}") for key in loved for place in range(8)]
+    frame = pd.DataFrame(named, columns=["artist", "title"]).assign(listeners=5)
+    add_tracks(lake, frame, night=dt.date(2026, 11, 1))
+    return [identify(artist, title).track_key for artist, title in named]

@@ -244,7 +244,7 @@ SEEDS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     known=st.dictionaries(NAMES, st.integers(0, 2_000), max_size=10),
     tracks=st.lists(st.tuples(NAMES, SEEDS, st.lists(NAMES, max_size=5)), max_size=8),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -88,7 +88,6 @@ def test_no_candidates_give_no_scores() -> None:
     assert ranked.empty
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=3, max_size=3),
     st.lists(st.booleans(), min_size=3, max_size=3),

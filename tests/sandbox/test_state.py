@@ -56,7 +56,7 @@ def test_time_does_not_run_backwards(state: SandboxState) -> None:
         state.advance(state.now - 1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.floats(0.01, 3.99), max_size=4))
 def test_the_same_days_give_the_same_plays_however_they_are_cut(
     small_world: World, cuts: list[float]

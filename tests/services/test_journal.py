@@ -154,7 +154,7 @@ def test_half_a_line_costs_that_reply_only(folder: Path) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6), st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_file_holds_it_is_a_reply_or_none(
     tmp_path: Path, lines: list[bytes], ours: bool
 ) -> None:

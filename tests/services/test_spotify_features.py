@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused
@@ -44,7 +44,6 @@ VALUES = st.recursive(
 
 
 @given(VALUES | st.lists(VALUES, max_size=4).map(lambda rows: {"audio_features": rows}))
-@settings(deadline=None)
 def test_any_reply_is_features_or_a_broken_reply(value: Any) -> None:
     try:
         found = parse_features(JsonCursor("Spotify", json.loads(json.dumps(value))), [ONE])

@@ -15,6 +15,8 @@ from smallhours.training.taste.model import NAME
 from smallhours_sandbox.simulation.listener import ListenerSimulation, open_simulation
 from tests.simulation.small_simulations import ADA, SPEC
 
+pytestmark = pytest.mark.slow(seconds=10)
+
 REMOVED = 4
 NIGHTS_AFTER = 2
 

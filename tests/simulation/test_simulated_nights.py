@@ -25,6 +25,8 @@ from smallhours_sandbox.simulation.listener import (
 from smallhours_sandbox.simulation.rankers import RANKERS
 from tests.simulation.small_simulations import ADA, SMALL, SPEC, spec_with
 
+pytestmark = pytest.mark.slow(seconds=5)
+
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:

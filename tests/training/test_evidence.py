@@ -4,7 +4,7 @@ import datetime as dt
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.settings import EvidenceWeights
@@ -163,7 +163,6 @@ def test_what_was_only_heard_does_not_excuse_a_removed_pick() -> None:
     assert grade(signals=library("top"), told=feedback("removed")) == (0, 2.0, "removed")
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(st.sampled_from(["kept", "played", "saved", "removed", "thumbs_down"]), max_size=6),
     st.integers(0, 5),

@@ -81,7 +81,7 @@ def test_a_list_begins_with_five_tracks_that_are_no_surprise(arc: Arc) -> None:
     assert not any(is_explored[place] for place in places[:5])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), max_size=12),
     st.sampled_from(["none", "rise", "fall", "wave"]),

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -36,7 +36,6 @@ def test_the_examples_in_the_docs_are_true(name: str) -> None:
     assert result.failed == 0
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(ROWS)
 def test_classification_figures_are_scikit_learns(rows: list[tuple[int, float]]) -> None:
     y, p = zip(*rows, strict=True)
@@ -49,7 +48,6 @@ def test_classification_figures_are_scikit_learns(rows: list[tuple[int, float]])
     assert classification.log_loss(y, p) == pytest.approx(metrics.log_loss(y, sure))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(ROWS)
 def test_the_reliability_curve_counts_every_row_once(rows: list[tuple[int, float]]) -> None:
     y, p = zip(*rows, strict=True)
@@ -70,7 +68,6 @@ def test_scores_and_outcomes_of_different_length_are_refused() -> None:
         classification.auc([1, 0], [0.5])
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.permutations("abcdefgh"), st.sets(st.sampled_from("abcdefghxy"), min_size=1))
 def test_a_ranking_with_the_truth_on_top_is_perfect_and_none_is_better(
     ranked: list[str], truth: set[str]
@@ -95,7 +92,6 @@ def test_a_week_without_adoptions_says_nothing() -> None:
     assert math.isnan(ranking_metrics.candidate_recall(["a"], set()))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(0, 50), min_size=1).filter(any))
 def test_gini_lies_between_equal_and_all_to_one(counts: list[int]) -> None:
     assert -1e-9 <= beyond_accuracy.gini(counts) < 1
@@ -110,7 +106,6 @@ def test_what_cannot_be_said_of_a_list_is_not_a_number() -> None:
     assert math.isnan(beyond_accuracy.overlap(["a"], []))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_wilson_holds_the_share_and_stays_a_share(successes: int, more: int) -> None:
     found = uncertainty.wilson(successes, successes + more)

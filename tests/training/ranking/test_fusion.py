@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.training.ranking.fusion import DEFAULT, SIGNALS, Fusion
@@ -28,7 +28,6 @@ def test_by_default_only_ranks_matter_not_how_far_apart_the_values_are() -> None
     assert DEFAULT.score(near, EVERYONE).equals(DEFAULT.score(far, EVERYONE))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=8, max_size=8), st.integers(0, 99))
 def test_contributions_sum_to_a_score_between_zero_and_one(weights: list[float], seed: int) -> None:
     names = ["p_like", "near_tracks", "popularity", "freshness"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.playlist.rank.tag_weights import weighted_tags
@@ -31,7 +31,6 @@ def space() -> TagVectors:
     return TagVectors.of_weights(weighted_tags(TAGS, TRACKS))
 
 
-@settings(deadline=None)
 @given(
     own=st.dictionaries(st.sampled_from(SOME_TRACKS), COUNTS, max_size=8),
     artist=st.dictionaries(st.sampled_from("abc"), COUNTS, max_size=3),

@@ -2,7 +2,7 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -36,7 +36,6 @@ def test_own_and_artist_columns_of_a_track_stand_apart() -> None:
     assert columns.counts(tags, ["a · 1", "a · 2"]).toarray().tolist() == [[90, 100], [0, 100]]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.floats(0.2, 3), st.floats(-2, 2), st.integers(0, 99))
 def test_calibration_finds_what_log_odds_were_worth(slope: float, offset: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -46,7 +45,6 @@ def test_calibration_finds_what_log_odds_were_worth(slope: float, offset: float,
     assert np.abs(found(log_odds) - p).mean() < 0.05
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 1)), min_size=2, max_size=30))
 def test_calibration_never_turns_the_order_round(rows: list[tuple[float, int]]) -> None:
     log_odds, y = map(np.array, zip(*rows, strict=True))

@@ -1,0 +1,56 @@
+"""Tests of the profiler that counts files and frames, on a real client of the sandbox."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from benchmarks.house import PRODUCT, Profiler
+from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from tests.service_fixtures import ServiceFixture, household
+
+__all__ = ["household"]
+
+CLIENT = f"{PRODUCT}services/spotify.py"
+
+
+@pytest.fixture
+def profiler(household: ServiceFixture) -> Profiler:
+    """Return a profiler after a call of `me`, which stands for a stage, in another thread."""
+    made = Profiler(stages={"me"})
+    with made.running("a_dag"), ThreadPoolExecutor(1) as pool:
+        pool.submit(household.spotify.me).result()
+    return made
+
+
+def test_the_files_of_a_stage_are_those_between_its_call_and_its_return(
+    profiler: Profiler,
+) -> None:
+    assert CLIENT in profiler.by_stage["me"]
+    assert all(file.startswith(PRODUCT) for file in profiler.by_stage["me"])
+    assert (CLIENT, "SpotifyClient.me") in profiler.calls["a_dag"]
+
+
+def test_the_way_to_the_send_is_counted_from_the_stage(profiler: Profiler) -> None:
+    assert set(profiler.http_depth) == {"spotify"}
+    assert profiler.http_depth["spotify"] >= 3
+    # The DAG's file, the client's, and the transport's.
+    assert 3 <= profiler.dag_to_http_files["a_dag"] <= len(profiler.by_stage["me"]) + 1
+
+
+def test_frames_of_the_thread_that_gave_the_work_come_first(household: ServiceFixture) -> None:
+    household.spotify.me()  # logs in
+    alone, across = Profiler({"me"}), Profiler({"fetch_all"})
+    with alone.running("a_dag"):
+        household.spotify.me()
+    with across.running("a_dag"):
+        list(
+            fetch_all(
+                [1],
+                lambda _: household.spotify.me(),
+                missing=None,
+                about=str,
+                tally=Tally(),
+            )
+        )
+
+    assert across.http_depth["spotify"] == alone.http_depth["spotify"] + 1
