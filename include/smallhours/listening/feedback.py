@@ -12,6 +12,7 @@ import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
+from smallhours.vocabulary import Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -75,7 +76,7 @@ def edit_reactions(
     rows, stays = rows[~never_seen], stays[~never_seen]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
-    reaction = stays.map({True: "kept", False: "removed"})
+    reaction = stays.map({True: Reaction.KEPT, False: Reaction.REMOVED})
     return _rows(rows.rename(columns={"track_keys": "track_key"}), reaction, at)
 
 
@@ -101,10 +102,10 @@ def play_reactions(
     silent = picks.merge(heard[key].drop_duplicates(), on=key, how="left", indicator=True)
     silent = silent[silent["_merge"] == "left_only"]
     parts = [
-        _rows(played, "played", at),
-        _rows(heard.loc[skipped, key].drop_duplicates(), "skipped", at),
-        _rows(saved[key].drop_duplicates(), "saved", at),
-        _rows(silent, "unplayed", at),
+        _rows(played, Reaction.PLAYED, at),
+        _rows(heard.loc[skipped, key].drop_duplicates(), Reaction.SKIPPED, at),
+        _rows(saved[key].drop_duplicates(), Reaction.SAVED, at),
+        _rows(silent, Reaction.UNPLAYED, at),
     ]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -121,7 +122,7 @@ def passed(
         at: Now, as the run has it.
     """
     found = passed_over(lists, plays)
-    return _rows(found.merge(picks, on=["night", "intent", "track_key"]), "passed", at)
+    return _rows(found.merge(picks, on=["night", "intent", "track_key"]), Reaction.PASSED, at)
 
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:
@@ -133,5 +134,5 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
     return {uri for leftovers in standing["leftovers"].dropna() for uri in leftovers}
 
 
-def _rows(picks: pd.DataFrame, reaction: "str | pd.Series", at: dt.datetime) -> pd.DataFrame:
+def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]

@@ -41,6 +41,7 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Reaction
 
 LOG = logging.getLogger(__name__)
 
@@ -297,8 +298,8 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     first = stored.set_index(key)["at"]
     known = noted.set_index(key).index
     noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
-    silent = stored[stored["reaction"].isin(["unplayed", "passed"])]
-    heard = noted[noted["reaction"].isin(["played", "skipped"])]
+    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
+    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 

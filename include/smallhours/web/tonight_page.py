@@ -15,17 +15,17 @@ from smallhours.playlist.explain.track_evidence import track_features
 from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import set_aside_on
+from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
 from smallhours.web.page_context import PageContext
 
 # Label of each button, by the reaction that it saves.
-BUTTONS: Mapping[str, str] = {
-    "thumbs_up": "More like this",
-    "thumbs_down": "Less like this",
-    "blocked": "Never again",
+BUTTONS: Mapping[Reaction, str] = {
+    Reaction.THUMBS_UP: "More like this",
+    Reaction.THUMBS_DOWN: "Less like this",
+    Reaction.BLOCKED: "Never again",
 }
 STRIP_DAYS = 30
-WELCOME = ("played", "saved", "thumbs_up")
-UNWELCOME = ("removed", "skipped", "thumbs_down", "blocked")
+UNWELCOME = (Reaction.SKIPPED, *REJECTED)
 SPOTIFY = "https://open.spotify.com"
 ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
@@ -149,7 +149,7 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
     sizes = {
         night: len(keys) for night, keys in zip(shown["night"], shown["track_keys"], strict=True)
     }
-    welcome, unwelcome = (_tracks(feedback, wanted) for wanted in (WELCOME, UNWELCOME))
+    welcome, unwelcome = (_tracks(feedback, wanted) for wanted in (ACCEPTED, UNWELCOME))
     days = []
     for age in range(STRIP_DAYS - 1, -1, -1):
         day = until - dt.timedelta(days=age)

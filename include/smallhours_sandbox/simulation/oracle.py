@@ -17,8 +17,9 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
-from smallhours.playlist.rank.evidence import BACKGROUND, REJECTED
+from smallhours.playlist.rank.evidence import BACKGROUND
 from smallhours.playlist_settings import PlaylistSettings
+from smallhours.vocabulary import REJECTED
 from smallhours_sandbox.world import World
 
 Floats = npt.NDArray[np.float64]

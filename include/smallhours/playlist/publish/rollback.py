@@ -29,6 +29,7 @@ from smallhours.playlist.publish.reconciliation import PlaylistReconciler
 from smallhours.playlist.publish.spotify_requests import PlaylistService
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Reaction
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _wanted(
             remedy=f"The last lists are those of {nights}." if nights else "There is none yet.",
         )
     feedback = lake.frame(FEEDBACK, where={"listener": listener})
-    removed = set(feedback.loc[feedback["reaction"] == "removed", "track_key"])
+    removed = set(feedback.loc[feedback["reaction"] == Reaction.REMOVED, "track_key"])
     listed = listed[~listed["track_key"].isin(removed)]
     names = _names(lake, listed["track_key"].tolist())
     wanted = []

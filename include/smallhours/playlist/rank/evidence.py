@@ -23,10 +23,10 @@ from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.pick_response import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
+from smallhours.vocabulary import REJECTED
 
 # Candidates of this route are negatives for training and are never recommended.
 BACKGROUND = "background"
-REJECTED = ("removed", "thumbs_down", "blocked")
 # The window of recent plays.
 RECENT_DAYS = 90
 

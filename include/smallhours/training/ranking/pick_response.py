@@ -19,14 +19,14 @@ from scipy import sparse
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist_settings import MAIN
-from smallhours.training.evaluation.pick_outcomes import ACCEPTED
-from smallhours.training.evidence import EXPLICIT_REJECTIONS
 from smallhours.training.ranking.columns import Flags, Floats
 from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
 
 COLUMNS = ["night", "track_key", "welcome", "grade"]
-NEGATIVE_REACTIONS = ("skipped", "passed", *EXPLICIT_REJECTIONS)
-EXPLICIT_APPROVAL = ("saved", "thumbs_up")
+NEGATIVE_REACTIONS = (Reaction.SKIPPED, Reaction.PASSED, *REJECTED)
+# Accepted by an act of its own: a play is not one.
+EXPLICIT_APPROVAL = (Reaction.SAVED, Reaction.THUMBS_UP)
 # Grades of a pick: heard to the end; skipped or passed over; saved or thumbed up; removed or
 # otherwise rejected.
 GRADE_HEARD, GRADE_NOT_HEARD, GRADE_APPROVED, GRADE_REJECTED = 1.0, 0.0, 1.5, -0.5
@@ -67,7 +67,7 @@ def graded_picks(feedback: pd.DataFrame) -> pd.DataFrame:
         liked=reaction.isin(ACCEPTED),
         unliked=reaction.isin(NEGATIVE_REACTIONS),
         said=reaction.isin(EXPLICIT_APPROVAL),
-        out=reaction.isin(EXPLICIT_REJECTIONS),
+        out=reaction.isin(REJECTED),
     )
     of_pick = flags.groupby(["night", "track_key"], as_index=False).any()
     came_to = of_pick[of_pick["liked"] | of_pick["unliked"]].drop_duplicates("track_key")

@@ -1,0 +1,35 @@
+"""The vocabulary of the lake: enums of the texts that it stores and that all packages share.
+
+A member is a string and equals its stored text: `Reaction.PLAYED == "played"`.
+"""
+
+from enum import StrEnum
+
+
+class Reaction(StrEnum):
+    """A listener's reaction to a pick, as `feedback` stores it."""
+
+    KEPT = "kept"
+    PLAYED = "played"
+    SAVED = "saved"
+    REMOVED = "removed"
+    SKIPPED = "skipped"
+    PASSED = "passed"  # not played, between two picks that were
+    UNPLAYED = "unplayed"
+    THUMBS_UP = "thumbs_up"
+    THUMBS_DOWN = "thumbs_down"
+    BLOCKED = "blocked"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it shows that the pick was welcome. `kept` does not: perhaps nobody heard it."""
+        return self in {Reaction.PLAYED, Reaction.SAVED, Reaction.THUMBS_UP}
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the listener acted against the track, so that it is not picked again."""
+        return self in {Reaction.REMOVED, Reaction.THUMBS_DOWN, Reaction.BLOCKED}
+
+
+ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
+REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
