@@ -7,7 +7,8 @@ from benchmarks.publish_cases import PublishCase
 from benchmarks.publish_household import LISTENER, ListenerFixture, written
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.playlist.publish.ledger import MAYBE_STANDING, VERIFIED
+from smallhours.playlist.publish.ledger import MAYBE_STANDING
+from smallhours.vocabulary import Outcome
 from smallhours_sandbox.faults import Fault
 
 
@@ -97,7 +98,11 @@ def verified_but_wrong_in(home: ListenerFixture) -> int:
     rows = Lake(str(home.lake)).frame(PLAYLISTS, where={"listener": LISTENER})
     newest = rows[rows["outcome"].isin(MAYBE_STANDING)].sort_values("night").tail(1)
     done = home.meddling
-    if not (newest["outcome"] == VERIFIED).any() or done.deleted or done.taken_over is not None:
+    if (
+        not (newest["outcome"] == Outcome.VERIFIED).any()
+        or done.deleted
+        or done.taken_over is not None
+    ):
         return 0
     listed = set(newest["uris"].iloc[0])
     there = set(home.rows())

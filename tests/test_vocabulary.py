@@ -3,12 +3,16 @@ from enum import StrEnum
 
 import pytest
 
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.schema import Table
 from smallhours.lake.tables import FEEDBACK
-from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
+from smallhours.vocabulary import ACCEPTED, REJECTED, Outcome, Reaction
 
 
-@pytest.mark.parametrize(("table", "column", "vocabulary"), [(FEEDBACK, "reaction", Reaction)])
+@pytest.mark.parametrize(
+    ("table", "column", "vocabulary"),
+    [(FEEDBACK, "reaction", Reaction), (PLAYLISTS, "outcome", Outcome)],
+)
 def test_the_dictionary_of_the_lake_names_every_member(
     table: Table, column: str, vocabulary: type[StrEnum]
 ) -> None:

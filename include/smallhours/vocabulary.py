@@ -31,5 +31,20 @@ class Reaction(StrEnum):
         return self in {Reaction.REMOVED, Reaction.THUMBS_DOWN, Reaction.BLOCKED}
 
 
+class Outcome(StrEnum):
+    """What became of a list by the ledger; `playlist.publish.ledger` explains each."""
+
+    CREATING = "creating"
+    PLANNED = "planned"
+    WRITTEN = "written"
+    VERIFIED = "verified"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+    KEPT_YESTERDAY = "kept_yesterday"
+    DRY_RUN = "dry_run"
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
+# The listener saw such a list.
+SHOWN = (Outcome.WRITTEN, Outcome.VERIFIED)

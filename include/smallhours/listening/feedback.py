@@ -12,7 +12,7 @@ import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
-from smallhours.vocabulary import Reaction
+from smallhours.vocabulary import SHOWN, Outcome, Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -29,7 +29,7 @@ def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
         before: Tonight; its own list does not count.
     """
     shown = _shown(ledger, before).sort_values("night").groupby("intent", as_index=False).tail(1)
-    withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == "withdrawing")]
+    withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == Outcome.WITHDRAWING)]
     since = withdrawing.groupby("intent")["night"].max()
     unknown = [
         intent in since and night < since[intent]
@@ -126,7 +126,7 @@ def passed(
 
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:
-    return ledger[(ledger["night"] < before) & ledger["outcome"].isin(["written", "verified"])]
+    return ledger[(ledger["night"] < before) & ledger["outcome"].isin(SHOWN)]
 
 
 def _leftovers(standing: pd.DataFrame) -> set[str]:

@@ -8,9 +8,8 @@ import pandas as pd
 
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
-from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
-from smallhours.vocabulary import Reaction
+from smallhours.vocabulary import SHOWN, Reaction
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
 

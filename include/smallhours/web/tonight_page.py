@@ -12,10 +12,9 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.reasons import FeatureValue
 from smallhours.playlist.explain.track_evidence import track_features
-from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import set_aside_on
-from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
+from smallhours.vocabulary import ACCEPTED, REJECTED, SHOWN, Reaction
 from smallhours.web.page_context import PageContext
 
 # Label of each button, by the reaction that it saves.

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from smallhours.training.evaluation.uncertainty import wilson
-from smallhours.vocabulary import ACCEPTED, Reaction
+from smallhours.vocabulary import ACCEPTED, SHOWN, Reaction
 
-SHOWN = ("written", "verified")
 # Reactions to a pick, in the order in which they are shown.
 REACTIONS = (
     *(Reaction.KEPT, Reaction.PLAYED, Reaction.SAVED, Reaction.REMOVED),
