@@ -3,15 +3,21 @@ from enum import StrEnum
 
 import pytest
 
-from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.schema import Table
-from smallhours.lake.tables import FEEDBACK
-from smallhours.vocabulary import ACCEPTED, REJECTED, Outcome, Reaction
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY
+from smallhours.vocabulary import ACCEPTED, REJECTED, Outcome, Reaction, Route, Signal, Slot
 
 
 @pytest.mark.parametrize(
     ("table", "column", "vocabulary"),
-    [(FEEDBACK, "reaction", Reaction), (PLAYLISTS, "outcome", Outcome)],
+    [
+        (FEEDBACK, "reaction", Reaction),
+        (PLAYLISTS, "outcome", Outcome),
+        (CANDIDATES, "route", Route),
+        (LIBRARY, "signal", Signal),
+        (RECOMMENDATIONS, "slot", Slot),
+    ],
 )
 def test_the_dictionary_of_the_lake_names_every_member(
     table: Table, column: str, vocabulary: type[StrEnum]

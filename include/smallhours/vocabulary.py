@@ -44,7 +44,35 @@ class Outcome(StrEnum):
     DRY_RUN = "dry_run"
 
 
+class Route(StrEnum):
+    """How a track became a candidate; the kind of a reason that names such seeds, too."""
+
+    SIMILAR_TRACK = "similar_track"
+    SIMILAR_ARTIST = "similar_artist"
+    KNOWN_ARTIST = "known_artist"
+    TAG = "tag"
+    BACKGROUND = "background"  # a negative for training, never recommended
+
+
+class Signal(StrEnum):
+    """A standing sign of liking or disliking, as `library` stores it."""
+
+    TOP = "top"
+    SAVED = "saved"
+    LOVED = "loved"
+    DISLIKED = "disliked"
+
+
+class Slot(StrEnum):
+    """How a track of a list was chosen: by its score, or by a draw from below the cut."""
+
+    EXPLOIT = "exploit"
+    EXPLORE = "explore"
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.
 SHOWN = (Outcome.WRITTEN, Outcome.VERIFIED)
+# Given by an act of the listener; `top` is what Spotify counts.
+POSITIVE_SIGNALS = (Signal.SAVED, Signal.LOVED)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
-from smallhours.vocabulary import SHOWN, Outcome, Reaction
+from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -95,7 +95,7 @@ def play_reactions(
     # The list of a night is there from that night's morning on.
     heard = heard[heard["played_at"].dt.date >= heard["night"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
-    saved = picks.merge(library[library["signal"] == "saved"], on="track_key")
+    saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
     saved = saved[saved["first_seen"] >= saved["night"]]
     key = ["night", "intent", "track_key"]
     played = heard.loc[~skipped, key].drop_duplicates()

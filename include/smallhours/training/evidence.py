@@ -19,17 +19,16 @@ import pandas as pd
 from smallhours.listening.inferred_skips import heard_out
 from smallhours.listening.plays import heard
 from smallhours.settings import EvidenceWeights
-from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
+from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Signal
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
 # From this many plays on, a track counts as a habit; fewer may be curiosity.
 MIN_PLAYS_OF_HABIT = 3
 # Smaller sums are rounding errors, or plays too old to count.
 MIN_WEIGHT = 0.01
-POSITIVE_SIGNALS = ("saved", "loved")
 FORWARD_BUTTON = "fwdbtn"
 # Kinds of evidence, named as the reactions and the signal that they come from.
-EXPLICIT_REJECTIONS = (*REJECTED, "disliked")
+EXPLICIT_REJECTIONS = (*REJECTED, Signal.DISLIKED)
 PASSIVE_EVIDENCE = ("top", "played", "repeated", "pick_kept", "pick_played")
 
 # Reaction to a pick -> (its name in the settings, sign). `unplayed` is no evidence: the listener
@@ -153,9 +152,14 @@ def _of_library(
     now = pd.Timestamp(as_of)
     # A track may be a top track of three time ranges: that is one signal.
     standing = library[stands].drop_duplicates(["signal", "track_key"])
-    known = standing[standing["signal"].isin(["top", *POSITIVE_SIGNALS, "disliked"])]
-    signed = {"top": weights.top, "saved": weights.saved, "loved": weights.loved}
-    grades = known["signal"].map({**signed, "disliked": -weights.disliked})
+    known = standing[standing["signal"].isin(list(Signal))]
+    weight_of = {
+        Signal.TOP: weights.top,
+        Signal.SAVED: weights.saved,
+        Signal.LOVED: weights.loved,
+        Signal.DISLIKED: -weights.disliked,
+    }
+    grades = known["signal"].map(weight_of)
     rows = _rows(known["track_key"], known["signal"], grades, pd.Series(now, index=known.index))
     gone = library[~stands & library["signal"].isin(POSITIVE_SIGNALS)]
     missed = last[gone.index]

@@ -10,14 +10,15 @@ import pandas as pd
 
 from smallhours.catalog.features import PREDICTED, most_reliable
 from smallhours.training.tags import Tags
+from smallhours.vocabulary import Route
 
 SEEDS_RECORDED = 10
 
 # The signals whose contributions to the score support each kind of evidence.
 _SIGNALS: Mapping[str, tuple[str, ...]] = {
-    "similar_track": ("near_tracks", "seed_support"),
-    "similar_artist": ("near_artists",),
-    "known_artist": ("artist_affinity",),
+    Route.SIMILAR_TRACK: ("near_tracks", "seed_support"),
+    Route.SIMILAR_ARTIST: ("near_artists",),
+    Route.KNOWN_ARTIST: ("artist_affinity",),
     "tags": ("tag_affinity", "p_like", "reception"),
     "sound": ("audio_fit",),
 }

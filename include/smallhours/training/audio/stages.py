@@ -27,6 +27,7 @@ from smallhours.training.audio.train import Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags
+from smallhours.vocabulary import Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ def _listened_tracks(lake: Lake, listener: str) -> set[str]:
     whose = {"listener": listener}
     played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
     library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=whose)
-    return set(played) | set(library.loc[library["signal"] != "disliked", "track_key"])
+    return set(played) | set(library.loc[library["signal"] != Signal.DISLIKED, "track_key"])
 
 
 def _candidates(lake: Lake, listener: str) -> set[str]:
