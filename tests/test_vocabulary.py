@@ -1,12 +1,23 @@
 import re
 from enum import StrEnum
+from typing import get_args
 
 import pytest
 
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.schema import Table
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY
-from smallhours.vocabulary import ACCEPTED, REJECTED, Outcome, Reaction, Route, Signal, Slot
+from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY
+from smallhours.settings import Source
+from smallhours.vocabulary import (
+    ACCEPTED,
+    REJECTED,
+    Outcome,
+    Provenance,
+    Reaction,
+    Route,
+    Signal,
+    Slot,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +28,7 @@ from smallhours.vocabulary import ACCEPTED, REJECTED, Outcome, Reaction, Route, 
         (CANDIDATES, "route", Route),
         (LIBRARY, "signal", Signal),
         (RECOMMENDATIONS, "slot", Slot),
+        (AUDIO_FEATURES, "source", Provenance),
     ],
 )
 def test_the_dictionary_of_the_lake_names_every_member(
@@ -36,3 +48,7 @@ def test_a_pick_that_was_not_heard_out_is_neither_accepted_nor_rejected() -> Non
     for reaction in (Reaction.KEPT, Reaction.UNPLAYED, Reaction.PASSED, Reaction.SKIPPED):
         assert not reaction.accepted
         assert not reaction.rejected
+
+
+def test_training_may_be_told_to_use_any_source_of_measurements() -> None:
+    assert {*get_args(Source), Provenance.PREDICTED} == set(Provenance)

@@ -70,6 +70,22 @@ class Slot(StrEnum):
     EXPLORE = "explore"
 
 
+class Provenance(StrEnum):
+    """Where the value of an audio feature comes from, the most believed source first.
+
+    Spotify defined these figures. ReccoBeats has figures of the same kind for the same recording,
+    by its id. A data set has them, too, but is joined by names. AcousticBrainz knows the recording,
+    but its classifiers are others and noisy: it fills gaps. Our own predictions are no
+    measurements and come last.
+    """
+
+    SPOTIFY = "spotify"
+    RECCOBEATS = "reccobeats"
+    DATASET = "dataset"
+    ACOUSTICBRAINZ = "acousticbrainz"
+    PREDICTED = "predicted"
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, most_reliable
+from smallhours.catalog.features import most_reliable
 from smallhours.training.tags import Tags
-from smallhours.vocabulary import Route
+from smallhours.vocabulary import Provenance, Route
 
 SEEDS_RECORDED = 10
 
@@ -187,7 +187,7 @@ def track_features(rows: pd.DataFrame) -> dict[str, list[FeatureValue]]:
     for key, name, value, low, high, source in most_reliable(rows)[names].itertuples(
         index=False, name=None
     ):
-        ours = source == PREDICTED
+        ours = source == Provenance.PREDICTED
         margin = (high - low) / 2 if ours and pd.notna(low) and pd.notna(high) else None
         found.setdefault(key, []).append(FeatureValue(name, value, margin, ours))
     return found
