@@ -23,11 +23,13 @@ demo: setup  ## Run a night of the real DAGs against a local sandbox, and show i
 test: lint  ## Run every check and every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadscope
 
-lint: setup  ## Check style, types and layers
+lint: setup  ## Check style, types, layers, dependencies, and that no code is unused
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
 
 docs: setup  ## Write the generated pages in docs/ anew
 	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs
