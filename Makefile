@@ -30,11 +30,13 @@ check: lint  ## Run the checks of `make lint`, and quick tests: names, lake, ser
 test: lint  ## Run every check and every test
 	$(PYTEST)
 
-lint: setup  ## Check style, types and layers
+lint: setup  ## Check style, types, layers, dependencies, and that no code is unused
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry .
 
 docs: setup  ## Write the generated pages in docs/ anew
 	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs

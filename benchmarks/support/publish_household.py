@@ -18,7 +18,7 @@ from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.playlist.publish.ledger import MAYBE_STANDING, VERIFIED
+from smallhours.playlist.publish.ledger import MAYBE_STANDING
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
@@ -26,6 +26,7 @@ from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
+from smallhours.vocabulary import Outcome
 from smallhours_sandbox.faults import Fault
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
@@ -345,7 +346,11 @@ def verified_but_wrong_in(home: ListenerFixture) -> int:
     rows = Lake(str(home.lake)).frame(PLAYLISTS, where={"listener": LISTENER})
     newest = rows[rows["outcome"].isin(MAYBE_STANDING)].sort_values("night").tail(1)
     done = home.meddling
-    if not (newest["outcome"] == VERIFIED).any() or done.deleted or done.taken_over is not None:
+    if (
+        not (newest["outcome"] == Outcome.VERIFIED).any()
+        or done.deleted
+        or done.taken_over is not None
+    ):
         return 0
     listed = set(newest["uris"].iloc[0])
     there = set(home.rows())

@@ -1,6 +1,6 @@
 """Rows of (id, value) pairs of different lengths in three flat arrays, like a CSR matrix."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,26 +65,6 @@ class Ragged:
     def rows(self) -> Ints:
         """Return the row number of every stored id."""
         return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
-
-    @classmethod
-    def from_lists(
-        cls,
-        rows: Iterable[tuple[Sequence[int], Sequence[float]]],
-        dtype: npt.DTypeLike = np.float32,
-    ) -> "Ragged":
-        """Build from one (ids, values) pair per row, in each row's order."""
-        ids: list[int] = []
-        values: list[float] = []
-        indptr = [0]
-        for row_ids, row_values in rows:
-            ids.extend(row_ids)
-            values.extend(row_values)
-            indptr.append(len(ids))
-        return cls(
-            np.asarray(indptr, dtype=np.int64),
-            np.asarray(ids, dtype=np.int32),
-            np.asarray(values, dtype=dtype),
-        )
 
     @classmethod
     def from_triplets(

@@ -12,7 +12,6 @@ from smallhours_sandbox.genres import GenreTree, load_words
 from smallhours_sandbox.ragged import Bools, Doubles, Ints, Ragged
 from smallhours_sandbox.vocabulary import CoreVocabulary, Vocabulary
 
-TRACK_TAGGED_SHARE = 0.5
 UNTAGGED_ARTIST_SHARE = 0.05
 # Mean numbers of tags; together with the artist's a track then has about 27.
 _ARTIST_TAGS_MEAN, _TRACK_TAGS_MEAN = 17.0, 17.0

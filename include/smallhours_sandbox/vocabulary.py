@@ -173,7 +173,6 @@ class Vocabulary:
         """Start with the core words."""
         self.words = list(core.words)
         self._index = {text: number for number, text in enumerate(self.words)}
-        self._folded = {text.casefold() for text in self.words}
 
     def add(self, text: str) -> int:
         """Return a word's index, adding it when it is new."""

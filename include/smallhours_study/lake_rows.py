@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, features_by_track
+from smallhours.catalog.features import features_by_track
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PLAYS
 from smallhours.training.tags import load_tags
+from smallhours.vocabulary import Provenance
 from smallhours_study.grid import FEATURES
 from smallhours_study.study_rows import StudyRows
 
@@ -25,7 +26,9 @@ def lake_rows(lake: Lake, listener: str, sources: Iterable[str]) -> StudyRows:
     order = list(sources)
     stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
     stored = stored[
-        stored["feature"].isin(FEATURES) & (stored["source"] != PREDICTED) & stored["value"].notna()
+        stored["feature"].isin(FEATURES)
+        & (stored["source"] != Provenance.PREDICTED)
+        & stored["value"].notna()
     ]
     wide = features_by_track(stored, order)[list(FEATURES)]
     whole = wide.dropna()

@@ -18,7 +18,7 @@ from smallhours.catalog.feature_sources import (
     fetch_from_spotify,
     fetch_optional,
 )
-from smallhours.catalog.features import SOURCE_PRECEDENCE, features_by_track
+from smallhours.catalog.features import features_by_track
 from smallhours.catalog.stages import fetch_audio_features, update_tracks
 from smallhours.errors import RetryLater
 from smallhours.lake.store import Lake
@@ -27,6 +27,7 @@ from smallhours.listening.stages import sync_scrobbles
 from smallhours.service_settings import AcousticbrainzSettings
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.retry import RetryPolicy
+from smallhours.vocabulary import Provenance
 from tests.service_fixtures import ServiceFixture
 from tests.services.scripted import unlimited_rate
 
@@ -38,10 +39,7 @@ def rows(*values: tuple[str, str, str, float | None]) -> pd.DataFrame:
 
 
 def test_the_most_believed_source_gives_the_value() -> None:
-    said = [
-        ("a · b", source, "energy", at / 10)
-        for at, source in enumerate(reversed(SOURCE_PRECEDENCE))
-    ]
+    said = [("a · b", source, "energy", at / 10) for at, source in enumerate(reversed(Provenance))]
     wide = features_by_track(rows(*said))
     assert wide.loc["a · b", "energy"] == 0.4
     assert wide.loc["a · b", "source"] == "spotify"
@@ -80,7 +78,7 @@ def test_nothing_measured_is_an_empty_frame_with_all_columns() -> None:
     st.lists(
         st.tuples(
             st.sampled_from(["a · b", "c · d"]),
-            st.sampled_from(SOURCE_PRECEDENCE),
+            st.sampled_from(list(Provenance)),
             st.sampled_from(["energy", "tempo"]),
             st.floats(0, 1),
         ),
@@ -178,7 +176,7 @@ def failing_after(batches: int) -> tuple[FeatureSource, list[Sequence[str]]]:
         asked.append(ids)
         return {each: {"energy": 0.5} for each in ids}
 
-    return FeatureSource("reccobeats", "spotify_id", ask, fresh_days=60), asked
+    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, fresh_days=60), asked
 
 
 @pytest.fixture

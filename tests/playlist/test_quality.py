@@ -14,6 +14,7 @@ from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.evaluation.beyond_accuracy import gini
+from smallhours.vocabulary import Outcome
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import settings_for
 
@@ -50,7 +51,7 @@ def show(ranked_lake: RankedLake, night: dt.date, tracks: list[str], **also: str
         night=night,
         name="Smallhours",
         playlist_id="id",
-        outcome=ledger.VERIFIED,
+        outcome=Outcome.VERIFIED,
         note="",
         track_keys=tracks,
         uris=[],

@@ -24,6 +24,7 @@ from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.tags import Tags
+from smallhours.vocabulary import Outcome
 from tests.playlist.ranked_lake import RankedLake, write_candidates
 from tests.service_fixtures import settings_for
 
@@ -109,7 +110,7 @@ def test_yesterdays_picks_do_not_come_back(ranked_lake: RankedLake) -> None:
         night=dt.date(2026, 11, 2),
         name="Smallhours",
         playlist_id="id",
-        outcome=ledger.VERIFIED,
+        outcome=Outcome.VERIFIED,
         note="",
         track_keys=yesterday,
         uris=[],

@@ -26,6 +26,7 @@ from smallhours.playlist.rank import stage
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Outcome
 from tests.playlist.ranked_lake import RankedLake, write_candidates
 from tests.service_fixtures import settings_for
 
@@ -241,7 +242,7 @@ def test_what_was_shown_lately_waits_for_its_window(
         night=dt.date(2026, 11, 2),
         name="Smallhours",
         playlist_id="id",
-        outcome=ledger.VERIFIED,
+        outcome=Outcome.VERIFIED,
         note="",
         track_keys=shown,
         uris=[],

@@ -102,22 +102,6 @@ def test_a_search_limit_that_spotify_refuses_is_never_sent(
     assert not spotify.calls
 
 
-def test_contains_answers_for_each_uri(
-    spotify: SpotifyClient, sandbox: SandboxServer, uris: list[str]
-) -> None:
-    saved = {
-        sandbox.state.world.track_spotify_id[t] for t in sandbox.state.world.listeners["ada"].saved
-    }
-    got = spotify.saved_contains(uris)
-    assert got == {uri: uri.rpartition(":")[2] in saved for uri in uris}
-    assert spotify.calls["GET me/library/contains"] == 3
-
-
-def test_contains_refuses_what_spotipy_would_drop_silently(spotify: SpotifyClient) -> None:
-    with pytest.raises(ValueError, match="no URI"):
-        spotify.saved_contains(["spotify:local:a:b:c:9"])
-
-
 # What is written
 
 
@@ -130,35 +114,27 @@ def test_a_new_playlist_is_private_and_listed(
     assert listed[mine.id].total == 0
 
 
-def test_a_replaced_playlist_reads_back_in_order(
+def test_what_was_added_reads_back_in_order(
     spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
-    snapshot = spotify.replace_items(mine.id, uris[:100])
+    snapshot = spotify.add_items(mine.id, uris[:100])
     assert snapshot != mine.snapshot_id
     assert spotify.playlist(mine.id).snapshot_id == snapshot
     assert spotify.playlist(mine.id).total == 100
     items = spotify.playlist_items(mine.id)
     assert [item.uri for item in items] == uris[:100]
     assert {item.added_by for item in items} == {spotify.me().id}
-    assert all(item.track and item.added_at and not item.is_local for item in items)
+    assert all(item.track and item.added_at for item in items)
     assert spotify.calls["GET playlists/{id}/items"] == 2
 
 
 def test_items_are_added_and_removed(
     spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
-    spotify.replace_items(mine.id, uris[:2])
+    spotify.add_items(mine.id, uris[:2])
     snapshot = spotify.add_items(mine.id, uris[2:4])
     spotify.remove_items(mine.id, [uris[0], uris[3]], snapshot)
     assert [item.uri for item in spotify.playlist_items(mine.id)] == uris[1:3]
-
-
-def test_a_playlist_is_emptied_by_nothing(
-    spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
-) -> None:
-    spotify.replace_items(mine.id, uris[:2])
-    spotify.replace_items(mine.id, [])
-    assert spotify.playlist_items(mine.id) == []
 
 
 def test_details_change_one_by_one(spotify: SpotifyClient, mine: SpotifyPlaylist) -> None:
@@ -211,13 +187,13 @@ def test_more_than_a_hundred_items_are_never_sent(
     spotify: SpotifyClient, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
     with pytest.raises(ValueError, match="at most 100"):
-        spotify.replace_items(mine.id, uris)
+        spotify.add_items(mine.id, uris)
 
 
 def test_rows_whose_track_is_gone_stay_rows(
     spotify: SpotifyClient, sandbox: SandboxServer, mine: SpotifyPlaylist, uris: list[str]
 ) -> None:
-    spotify.replace_items(mine.id, uris[:3])
+    spotify.add_items(mine.id, uris[:3])
     misbehave(sandbox, kind="null_items", count=2)
     items = spotify.playlist_items(mine.id)
     assert [item.track is None for item in items] == [True, True, False]
@@ -228,7 +204,7 @@ def test_someone_elses_playlist_is_refused(
 ) -> None:
     theirs = next(each for each in sandbox.state.playlists.values() if each.owner == "bruno")
     with pytest.raises(Refused, match="not the listener's own"):
-        spotify.replace_items(theirs.id, uris[:1])
+        spotify.add_items(theirs.id, uris[:1])
 
 
 def test_iterators_read_lazily(spotify: SpotifyClient) -> None:

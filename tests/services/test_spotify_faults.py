@@ -147,7 +147,7 @@ def test_our_own_daily_limit_counts_catalogue_calls_only(
     ],
     ids=lambda fault: f"{fault['kind']}{fault.get('status', '')}",
 )
-def test_a_passing_fault_is_tried_again_when_reading_and_replacing(
+def test_a_passing_fault_is_tried_again_when_reading_and_moving(
     spotify: SpotifyClient,
     sandbox: SandboxServer,
     fake_sleep: FakeSleep,
@@ -158,9 +158,10 @@ def test_a_passing_fault_is_tried_again_when_reading_and_replacing(
     misbehave(sandbox, **fault, times=2, service="spotify", match="GET /v1/me/")
     assert spotify.me().id
     assert fake_sleep.seconds == [1.0, 2.0]
+    snapshot = spotify.add_items(mine.id, uris[:3])
     misbehave(sandbox, **fault, times=2, service="spotify", match="PUT *")
-    spotify.replace_items(mine.id, uris[:3])
-    assert [item.uri for item in spotify.playlist_items(mine.id)] == uris[:3]
+    spotify.move_items(mine.id, 1, 1, 0, snapshot)
+    assert [item.uri for item in spotify.playlist_items(mine.id)] == [uris[1], uris[0], uris[2]]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ PARSERS: list[Callable[[JsonCursor], Any]] = [
     replies.parse_playlists,
     replies.parse_playlist_items,
     replies.parse_snapshot,
-    replies.parse_contains,
     replies.has_next,
 ]
 TRACK = {
@@ -140,7 +139,6 @@ def test_a_local_file_has_no_id() -> None:
         "album": None,
     }
     got = item(item=local, is_local=True)
-    assert got.is_local
     assert got.track is not None
     assert (got.track.id, got.track.artist) == (None, "Ada")
 
@@ -148,7 +146,7 @@ def test_a_local_file_has_no_id() -> None:
 def test_an_episode_and_a_lost_row_have_no_track() -> None:
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).track is None
     assert item(item={"type": "episode", "uri": "spotify:episode:e"}).uri == "spotify:episode:e"
-    assert item(item=None, track=None) == replies.SpotifyPlaylistItem(None, None, None, None, False)
+    assert item(item=None, track=None) == replies.SpotifyPlaylistItem(None, None, None, None)
     assert replies.parse_playlist_items(spotify_json({"items": [None]}))[0].uri is None
 
 

@@ -76,6 +76,27 @@ def test_the_strip_tells_what_became_of_the_last_days(
     assert page.count('<li title="20') == 30
 
 
+@pytest.mark.parametrize(
+    ("reactions", "told"),
+    [
+        (["passed"], "0 welcome, 1 not"),
+        (["passed", "kept"], "0 welcome, 1 not"),
+        (["played", "removed"], "0 welcome, 1 not"),
+        (["played", "skipped"], "1 welcome, 0 not"),
+        (["unplayed", "kept"], "0 welcome, 0 not"),
+    ],
+)
+def test_the_strip_counts_a_pick_as_the_ranking_learns_from_it(
+    reactions: list[str], told: str, browser: TestClient, visitor: PageVisitor
+) -> None:
+    (key,) = add_list(visitor.lake, BEFORE, [RIDE])
+    for reaction in reactions:
+        add_reactions(visitor.lake, BEFORE, {key: reaction})
+    add_list(visitor.lake, NIGHT, [LUSH])
+
+    assert f"{BEFORE}: 1 tracks, {told}." in browser.get(f"{PREFIX}/tonight").text
+
+
 def test_a_button_writes_one_reaction_and_pressing_it_again_takes_it_back(
     browser: TestClient, visitor: PageVisitor
 ) -> None:

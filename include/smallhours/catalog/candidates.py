@@ -9,6 +9,8 @@ import datetime as dt
 
 import pandas as pd
 
+from smallhours.vocabulary import Route
+
 # Neighbours of a similar artist count for their best-known tracks only.
 TRACKS_PER_NEIGHBOUR = 10
 
@@ -38,10 +40,10 @@ def gather(
     of_artists = kinds.get("artist_tracks", none)
     of_tags = kinds.get("tag_tracks", none)
     routes = [
-        _weighted(kinds.get("track", none), tracks, "similar_track"),
+        _weighted(kinds.get("track", none), tracks, Route.SIMILAR_TRACK),
         _via_artists(kinds.get("artist", none), of_artists, artists),
-        _weighted(_softened(of_artists), artists, "known_artist"),
-        _weighted(_softened(of_tags), tags, "tag"),
+        _weighted(_softened(of_artists), artists, Route.KNOWN_ARTIST),
+        _weighted(_softened(of_tags), tags, Route.TAG),
         _background(of_tags, foreign_tags),
     ]
     rows = pd.concat(routes, ignore_index=True)
@@ -51,7 +53,7 @@ def gather(
     return rows.assign(seen=night)
 
 
-def _weighted(near: pd.DataFrame, weights: pd.Series, route: str) -> pd.DataFrame:
+def _weighted(near: pd.DataFrame, weights: pd.Series, route: Route) -> pd.DataFrame:
     """Return neighbours of the listener's own seeds; the strength is match times weight."""
     weight = near["seed_key"].map(weights).astype(float)
     frame = pd.DataFrame(
@@ -76,7 +78,7 @@ def _via_artists(
     return pd.DataFrame(
         {
             "track_key": both["neighbour_key_top"],
-            "route": "similar_artist",
+            "route": Route.SIMILAR_ARTIST,
             "seed_key": both["seed_key"],
             "strength": both["weight"] * both["match"] * both["match_top"],
         }
@@ -88,7 +90,7 @@ def _background(of_tags: pd.DataFrame, foreign: frozenset[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "track_key": rows["neighbour_key"],
-            "route": "background",
+            "route": Route.BACKGROUND,
             "seed_key": rows["seed_key"],
             "strength": 0.0,
         }

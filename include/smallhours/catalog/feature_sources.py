@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.features import ACOUSTICBRAINZ, RECCOBEATS, SPOTIFY, store_features
+from smallhours.catalog.features import store_features
 from smallhours.catalog.tags import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
@@ -22,6 +22,7 @@ from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_features import spotify_features
 from smallhours.summary import Summary
+from smallhours.vocabulary import Provenance
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class FeatureSource:
         most: Tracks a night, at most.
     """
 
-    name: str
+    name: Provenance
     id_column: str
     ask: Ask
     fresh_days: int
@@ -59,19 +60,23 @@ class FeatureSource:
 def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
     return FeatureSource(
-        SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days
+        Provenance.SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days
     )
 
 
 def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
     """Return the source ReccoBeats."""
-    return FeatureSource(RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
+    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
 
 
 def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
     """Return the source AcousticBrainz."""
     return FeatureSource(
-        ACOUSTICBRAINZ, "mbid", client.audio_features, NEVER_STALE, MAX_ACOUSTICBRAINZ_TRACKS
+        Provenance.ACOUSTICBRAINZ,
+        "mbid",
+        client.audio_features,
+        NEVER_STALE,
+        MAX_ACOUSTICBRAINZ_TRACKS,
     )
 
 

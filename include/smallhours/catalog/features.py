@@ -1,7 +1,8 @@
 """Audio features in the lake: from several sources, each value with its source.
 
-That a source has nothing for a track is stored, too. The precedence of the sources is decided by
-`most_reliable`, and nowhere else. The requests are in `feature_sources`.
+That a source has nothing for a track is stored, too. Which source to believe is decided by
+`most_reliable`, in the order of `Provenance`, and nowhere else. The requests are in
+`feature_sources`.
 """
 
 import csv
@@ -17,19 +18,9 @@ from smallhours.errors import SettingsError
 from smallhours.identity import artist_key_in, identify, is_named
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACK_TAGS
+from smallhours.vocabulary import Provenance
 
-SPOTIFY = "spotify"
-RECCOBEATS = "reccobeats"
-DATASET = "dataset"
-ACOUSTICBRAINZ = "acousticbrainz"
-PREDICTED = "predicted"
 NOTHING = ""
-
-# The precedence of sources, the most reliable first. Spotify defined these figures. ReccoBeats has
-# figures of the same kind for the same recording, by its id. A data set has them, too, but is
-# joined by names. AcousticBrainz knows the recording, but its classifiers are others and noisy:
-# it fills gaps. Our own predictions are no measurements and come last.
-SOURCE_PRECEDENCE = (SPOTIFY, RECCOBEATS, DATASET, ACOUSTICBRAINZ, PREDICTED)
 
 # Features that are shares, and must lie within 0-1 to be believed.
 _SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_ms"}
@@ -37,7 +28,7 @@ _SHARES = frozenset(FEATURES) - {"loudness", "tempo", "key", "mode", "duration_m
 _FILE_NEEDS = ("artist", "tags", *FEATURES[:5])
 
 
-def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = SOURCE_PRECEDENCE) -> pd.DataFrame:
+def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = tuple(Provenance)) -> pd.DataFrame:
     """Return the most reliable row for each track and feature.
 
     Conflicts are settled feature by feature, so a later source fills the gaps of an earlier one.
@@ -63,7 +54,7 @@ def most_reliable(rows: pd.DataFrame, sources: Iterable[str] = SOURCE_PRECEDENCE
 
 
 def features_by_track(
-    rows: pd.DataFrame, sources: Iterable[str] = SOURCE_PRECEDENCE
+    rows: pd.DataFrame, sources: Iterable[str] = tuple(Provenance)
 ) -> pd.DataFrame:
     """Return the most reliable value of each feature, one row per track.
 
@@ -87,7 +78,7 @@ def store_features(
     asked: Sequence[str],
     found: Mapping[str, Mapping[str, float]],
     *,
-    source: str = RECCOBEATS,
+    source: Provenance = Provenance.RECCOBEATS,
     night: dt.date,
 ) -> int:
     """Store what a source answered for the asked track keys; return how many had features."""
@@ -133,7 +124,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     ]
     frame = frame.drop_duplicates("track_key", ignore_index=True)
     stored = lake.frame(AUDIO_FEATURES, columns=["source", "model"])
-    if ((stored["source"] == DATASET) & (stored["model"] == version)).any():
+    if ((stored["source"] == Provenance.DATASET) & (stored["model"] == version)).any():
         return {"tracks": 0, "features": 0, "tags": 0, "nameless": nameless}
     names = [name for name in FEATURES if name in frame]
     long = frame.melt("track_key", names, var_name="feature", value_name="value").dropna()
@@ -142,12 +133,12 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     tags["tag"] = tags["tag"].str.replace("_", " ").str.strip()
     tags = tags[tags["tag"] != ""].assign(count=100)
     store_tags(lake, TRACK_TAGS, tags, night=night)
-    _merge(lake, long, source=DATASET, model=version, night=night)
+    _merge(lake, long, source=Provenance.DATASET, model=version, night=night)
     return {"tracks": len(frame), "features": len(long), "tags": len(tags), "nameless": nameless}
 
 
 def _merge(
-    lake: Lake, rows: pd.DataFrame, *, source: str, model: str | None, night: dt.date
+    lake: Lake, rows: pd.DataFrame, *, source: Provenance, model: str | None, night: dt.date
 ) -> None:
     if rows.empty:
         return

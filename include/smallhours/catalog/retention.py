@@ -29,6 +29,7 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.summary import Summary
+from smallhours.vocabulary import Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def footprint(lake: Lake) -> dict[str, int]:
     }
     found[PLAYS.name] = int(_bytes_of(lake, PLAYS) * _share_of_scrobbles(lake))
     loved = lake.read(LIBRARY, columns=["signal"])["signal"]
-    share = pc.mean(pc.cast(pc.equal(loved, "loved"), "float64")).as_py() or 0.0
+    share = pc.mean(pc.cast(pc.equal(loved, Signal.LOVED), "float64")).as_py() or 0.0
     found[LIBRARY.name] = int(_bytes_of(lake, LIBRARY) * share)
     return found
 

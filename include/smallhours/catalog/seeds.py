@@ -13,12 +13,13 @@ import pandas as pd
 
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.identity import artist_key_in
+from smallhours.vocabulary import Signal
 
 # A play counts half as much after this many days.
 HALF_LIFE_DAYS = 180.0
 # A standing signal counts as this many plays of today: top counts twice as much as saved, and
 # loving is as deliberate as saving.
-SIGNAL_PLAYS = {"top": 10.0, "saved": 5.0, "loved": 5.0}
+SIGNAL_PLAYS = {Signal.TOP: 10.0, Signal.SAVED: 5.0, Signal.LOVED: 5.0}
 
 
 def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:

@@ -41,6 +41,7 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -289,7 +290,7 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     plays = plays[heard_out(plays)]
     library = lake.frame(LIBRARY, where={"listener": listener})
     newest = library.groupby("signal")["last_seen"].transform("max")
-    standing = library[(library["last_seen"] == newest) & (library["signal"] != "disliked")]
+    standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
     artist_tags = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])

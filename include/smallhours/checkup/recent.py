@@ -6,13 +6,13 @@ from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import LakeError
 from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.playlist.publish.ledger import KEPT_YESTERDAY, VERIFIED
 from smallhours.run_context import rate_limit_file
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings
 from smallhours.training.audio import predictor as audio_predictor
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
+from smallhours.vocabulary import Outcome
 
 # Models are trained every night: a week without a new one is a week of failures.
 MAX_MODEL_AGE = dt.timedelta(days=7)
@@ -55,11 +55,11 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
         return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
     last = rows.sort_values(["night", "intent"]).iloc[-1]
     told = f"{last['night']}: {last['outcome'].replace('_', ' ')}. {last['note'] or ''}".strip()
-    if last["outcome"] == KEPT_YESTERDAY:
+    if last["outcome"] == Outcome.KEPT_YESTERDAY:
         return note(subject, told, "Yesterday's list stays until there is a better one.")
     if today - last["night"] > MAX_NIGHT_AGE:
         return bad(subject, told, "See in Airflow whether sync_listening runs, or is paused.")
-    if last["outcome"] != VERIFIED:
+    if last["outcome"] != Outcome.VERIFIED:
         return note(subject, told, "Clear publish_playlist in Airflow: it takes up where it was.")
     return good(subject, told)
 

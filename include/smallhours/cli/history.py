@@ -12,6 +12,7 @@ from smallhours.cli.night import ListenerOption, NightOption
 from smallhours.cli.playlist import IntentOption
 from smallhours.errors import NotEnoughData, SettingsError
 from smallhours.settings import load_settings
+from smallhours.vocabulary import Reaction
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -120,7 +121,11 @@ def export(
     typer.echo(f"{len(items)} tracks of {date} are in {out}.")
 
 
-_REACTIONS_SHOWN = ("kept", "played", "saved", "removed", "skipped", "passed")
+# The reactions with a column of their own; those of the pages' buttons have none.
+_REACTIONS_SHOWN = (
+    *(Reaction.KEPT, Reaction.PLAYED, Reaction.SAVED),
+    *(Reaction.REMOVED, Reaction.SKIPPED, Reaction.PASSED),
+)
 
 
 def _share(row: "Mapping[Hashable, Any] | None") -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
+from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -28,7 +29,7 @@ def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
         before: Tonight; its own list does not count.
     """
     shown = _shown(ledger, before).sort_values("night").groupby("intent", as_index=False).tail(1)
-    withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == "withdrawing")]
+    withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == Outcome.WITHDRAWING)]
     since = withdrawing.groupby("intent")["night"].max()
     unknown = [
         intent in since and night < since[intent]
@@ -75,7 +76,7 @@ def edit_reactions(
     rows, stays = rows[~never_seen], stays[~never_seen]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
-    reaction = stays.map({True: "kept", False: "removed"})
+    reaction = stays.map({True: Reaction.KEPT, False: Reaction.REMOVED})
     return _rows(rows.rename(columns={"track_keys": "track_key"}), reaction, at)
 
 
@@ -94,17 +95,17 @@ def play_reactions(
     # The list of a night is there from that night's morning on.
     heard = heard[heard["played_at"].dt.date >= heard["night"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
-    saved = picks.merge(library[library["signal"] == "saved"], on="track_key")
+    saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
     saved = saved[saved["first_seen"] >= saved["night"]]
     key = ["night", "intent", "track_key"]
     played = heard.loc[~skipped, key].drop_duplicates()
     silent = picks.merge(heard[key].drop_duplicates(), on=key, how="left", indicator=True)
     silent = silent[silent["_merge"] == "left_only"]
     parts = [
-        _rows(played, "played", at),
-        _rows(heard.loc[skipped, key].drop_duplicates(), "skipped", at),
-        _rows(saved[key].drop_duplicates(), "saved", at),
-        _rows(silent, "unplayed", at),
+        _rows(played, Reaction.PLAYED, at),
+        _rows(heard.loc[skipped, key].drop_duplicates(), Reaction.SKIPPED, at),
+        _rows(saved[key].drop_duplicates(), Reaction.SAVED, at),
+        _rows(silent, Reaction.UNPLAYED, at),
     ]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -121,11 +122,11 @@ def passed(
         at: Now, as the run has it.
     """
     found = passed_over(lists, plays)
-    return _rows(found.merge(picks, on=["night", "intent", "track_key"]), "passed", at)
+    return _rows(found.merge(picks, on=["night", "intent", "track_key"]), Reaction.PASSED, at)
 
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:
-    return ledger[(ledger["night"] < before) & ledger["outcome"].isin(["written", "verified"])]
+    return ledger[(ledger["night"] < before) & ledger["outcome"].isin(SHOWN)]
 
 
 def _leftovers(standing: pd.DataFrame) -> set[str]:
@@ -133,5 +134,5 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
     return {uri for leftovers in standing["leftovers"].dropna() for uri in leftovers}
 
 
-def _rows(picks: pd.DataFrame, reaction: "str | pd.Series", at: dt.datetime) -> pd.DataFrame:
+def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]

@@ -11,8 +11,8 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
 from smallhours.settings import ListenerSettings
+from smallhours.vocabulary import Signal
 
-SIGNALS = ("top", "saved", "loved", "disliked")
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
 
 Rows = Iterable[dict[str, Any]]
@@ -23,7 +23,7 @@ def read_signals(
     spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     aside: SetAside,
-) -> tuple[list[dict[str, Any]], set[str], ServiceError | None]:
+) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole, or leave it unread.
 
     A service that fails at one signal is not asked for its others.
@@ -37,15 +37,18 @@ def read_signals(
     Returns:
         The rows of what was read, the signals that were not, and the first error.
     """
-    signals: dict[str, tuple[Client, Rows]] = {
-        "loved": (lastfm, loved_rows(lastfm, listener_settings.lastfm_user))
+    signals: dict[Signal, tuple[Client, Rows]] = {
+        Signal.LOVED: (lastfm, loved_rows(lastfm, listener_settings.lastfm_user))
     }
     if spotify is not None and listener_settings.spotify:
-        signals |= {"top": (spotify, _top(spotify)), "saved": (spotify, _saved(spotify))}
+        signals |= {Signal.TOP: (spotify, _top(spotify)), Signal.SAVED: (spotify, _saved(spotify))}
         if listener_settings.dislike_playlist:
-            signals["disliked"] = (spotify, _disliked(spotify, listener_settings.dislike_playlist))
+            signals[Signal.DISLIKED] = (
+                spotify,
+                _disliked(spotify, listener_settings.dislike_playlist),
+            )
     rows: list[dict[str, Any]] = []
-    unread: set[str] = set()
+    unread: set[Signal] = set()
     troubles: dict[str, ServiceError] = {}
     for signal, (client, lazily) in signals.items():
         read: list[dict[str, Any]] | None = None
@@ -75,7 +78,7 @@ def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
     """Yield a user's loved tracks."""
     for track in lastfm.loved_tracks(user):
         yield {
-            "signal": "loved", "artist": track.artist, "title": track.title,
+            "signal": Signal.LOVED, "artist": track.artist, "title": track.title,
             "added_at": track.loved_at,
         }  # fmt: skip
 
@@ -83,12 +86,12 @@ def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
 def _top(spotify: SpotifyClient) -> Rows:
     for time_range in TIME_RANGES:
         for rank, track in enumerate(spotify.top_tracks(time_range), start=1):
-            yield {**track_row(track), "signal": "top", "time_range": time_range, "rank": rank}
+            yield {**track_row(track), "signal": Signal.TOP, "time_range": time_range, "rank": rank}
 
 
 def _saved(spotify: SpotifyClient) -> Rows:
     for saved in spotify.saved_tracks():
-        yield {**track_row(saved.track), "signal": "saved", "added_at": saved.added_at}
+        yield {**track_row(saved.track), "signal": Signal.SAVED, "added_at": saved.added_at}
 
 
 def _disliked(spotify: SpotifyClient, name: str) -> Rows:
@@ -98,5 +101,7 @@ def _disliked(spotify: SpotifyClient, name: str) -> Rows:
             for item in spotify.playlist_items(playlist.id):
                 if item.track is not None:
                     yield {
-                        **track_row(item.track), "signal": "disliked", "added_at": item.added_at
-                    }  # fmt: skip
+                        **track_row(item.track),
+                        "signal": Signal.DISLIKED,
+                        "added_at": item.added_at,
+                    }

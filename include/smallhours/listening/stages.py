@@ -32,7 +32,7 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import Window, crawl, crawl_start
-from smallhours.listening.signals import SIGNALS, loved_rows, read_signals, track_row
+from smallhours.listening.signals import loved_rows, read_signals, track_row
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
@@ -41,6 +41,7 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Reaction, Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -212,7 +213,7 @@ def sync_library(
         raise trouble
     counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{each}_tracks": int(counts.get(each, 0)) for each in SIGNALS if each not in unread},
+        **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each not in unread},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": spotify.calls.total() if playlist_settings.spotify else 0,
         "lastfm_calls": lastfm.calls.total(),
@@ -297,8 +298,8 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     first = stored.set_index(key)["at"]
     known = noted.set_index(key).index
     noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
-    silent = stored[stored["reaction"].isin(["unplayed", "passed"])]
-    heard = noted[noted["reaction"].isin(["played", "skipped"])]
+    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
+    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 

@@ -29,6 +29,7 @@ from smallhours.services.credentials import (
 )
 from smallhours.settings import Event, Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Notice:
 
 def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | None:
     """Return the notice of tonight's list; None when nothing has changed."""
-    if summary.get("outcome") != "verified" or not summary.get("added"):
+    if summary.get("outcome") != Outcome.VERIFIED or not summary.get("added"):
         return None
     further = [
         f"{name}: {said}"

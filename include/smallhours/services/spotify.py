@@ -28,7 +28,6 @@ from smallhours.services.spotify_replies import (
     SpotifyTrack,
     has_next,
     parse_account,
-    parse_contains,
     parse_playlist,
     parse_playlist_items,
     parse_playlists,
@@ -49,7 +48,6 @@ TimeRange = Literal["short_term", "medium_term", "long_term"]
 PAGE: Final = 50
 MAX_SEARCH_RESULTS: Final = 10
 MAX_ITEMS_PER_WRITE: Final = 100
-MAX_URIS_PER_LOOKUP: Final = 40
 # Offsets of me/top/tracks beyond this are refused, which leaves 99 tracks in all.
 MAX_TOP_OFFSET: Final = 49
 
@@ -174,26 +172,6 @@ class SpotifyClient(Client):
         reply = self._transport.current_user_recently_played(limit=PAGE, after=milliseconds)
         return parse_recent(spotify_json(reply))
 
-    def saved_contains(self, uris: Sequence[str]) -> dict[str, bool]:
-        """Return whether each of these is in the listener's library; a call per forty.
-
-        Raises:
-            ValueError: when one is no URI of a track or an episode.
-        """
-        wanted = list(dict.fromkeys(_checked(uris)))
-        found: dict[str, bool] = {}
-        for start in range(0, len(wanted), MAX_URIS_PER_LOOKUP):
-            batch = wanted[start : start + MAX_URIS_PER_LOOKUP]
-            answers = parse_contains(spotify_json(self._transport.library_contains(batch)))
-            if len(answers) != len(batch):
-                raise BrokenReply(
-                    SERVICE,
-                    f"{len(batch)} URIs were looked up, but {len(answers)} answers came.",
-                    remedy=REMEDY,
-                )
-            found.update(zip(batch, answers, strict=True))
-        return found
-
     # The catalogue; these calls share the day's quota
 
     def search_tracks(self, query: str, limit: int = MAX_SEARCH_RESULTS) -> list[SpotifyTrack]:
@@ -252,13 +230,6 @@ class SpotifyClient(Client):
                 lambda at: self._transport.playlist_items(playlist_id, limit=PAGE, offset=at),
                 parse_playlist_items,
             )
-        )
-
-    def replace_items(self, playlist_id: str, uris: Sequence[str]) -> str:
-        """Make a playlist hold exactly these, at most 100; return the new snapshot id."""
-        batch = _batch(uris)
-        return parse_snapshot(
-            spotify_json(self._transport.playlist_replace_items(playlist_id, batch))
         )
 
     def add_items(

@@ -68,12 +68,10 @@ class RecentPlay:
     Attributes:
         played_at: UTC; mostly the end of the play.
         track: What was played.
-        context_uri: The playlist or album it was played from.
     """
 
     played_at: datetime
     track: SpotifyTrack
-    context_uri: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +117,12 @@ class SpotifyPlaylistItem:
         track: None for an episode, and for what is no longer there.
         added_at: UTC; None in very old playlists.
         added_by: Account id; None when not told.
-        is_local: A file on the listener's own disk.
     """
 
     uri: str | None
     track: SpotifyTrack | None
     added_at: datetime | None
     added_by: str | None
-    is_local: bool
 
 
 def parse_track(reply: JsonCursor) -> SpotifyTrack:
@@ -170,9 +166,7 @@ def parse_saved(reply: JsonCursor) -> list[SavedTrack]:
 def parse_recent(reply: JsonCursor) -> list[RecentPlay]:
     """Parse `me/player/recently-played`, oldest first."""
     plays = [
-        RecentPlay(
-            item["played_at"].moment(), parse_track(item["track"]), _context(item["context"])
-        )
+        RecentPlay(item["played_at"].moment(), parse_track(item["track"]))
         for item in _present(reply)
         if not item["track"].absent
     ]
@@ -224,11 +218,6 @@ def parse_snapshot(reply: JsonCursor) -> str:
     return reply["snapshot_id"].some_text()
 
 
-def parse_contains(reply: JsonCursor) -> list[bool]:
-    """Parse `me/library/contains`: one answer per URI."""
-    return [answer.flag(default=False) for answer in reply]
-
-
 def has_next(reply: JsonCursor) -> bool:
     """Return whether another page follows."""
     return reply["next"].text_or_none() is not None
@@ -243,13 +232,9 @@ def _present(reply: JsonCursor) -> Iterator[JsonCursor]:
     return (item for item in reply["items"] if not item.absent)
 
 
-def _context(context: JsonCursor) -> str | None:
-    return None if context.absent else context["uri"].text_or_none()
-
-
 def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
     if entry.absent:
-        return SpotifyPlaylistItem(None, None, None, None, is_local=False)
+        return SpotifyPlaylistItem(None, None, None, None)
     content = entry["track"] if entry["item"].absent else entry["item"]
     is_track = not content.absent and content["type"].text_or_none() in (None, "track")
     added_at, added_by = entry["added_at"], entry["added_by"]
@@ -258,5 +243,4 @@ def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
         track=parse_track(content) if is_track and not content["uri"].absent else None,
         added_at=None if added_at.absent else added_at.moment(),
         added_by=None if added_by.absent else added_by["id"].text_or_none(),
-        is_local=entry["is_local"].flag(default=False),
     )

@@ -115,10 +115,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""
         return self._get("audio-features", ids=",".join(ids))
 
-    def library_contains(self, uris: Sequence[str]) -> Any:
-        """Ask for these very URIs; spotipy drops those that it finds odd, and shifts the rest."""
-        return self._get("me/library/contains", uris=",".join(uris))
-
     def _get_id(self, kind: str, identifier: str) -> str:
         try:
             checked: str = super()._get_id(kind, identifier)

@@ -19,31 +19,31 @@ import pandas as pd
 from smallhours.listening.inferred_skips import heard_out
 from smallhours.listening.plays import heard
 from smallhours.settings import EvidenceWeights
+from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Signal
 
 COLUMNS = ["track_key", "label", "weight", "evidence", "at"]
 # From this many plays on, a track counts as a habit; fewer may be curiosity.
 MIN_PLAYS_OF_HABIT = 3
 # Smaller sums are rounding errors, or plays too old to count.
 MIN_WEIGHT = 0.01
-POSITIVE_SIGNALS = ("saved", "loved")
 FORWARD_BUTTON = "fwdbtn"
-EXPLICIT_REJECTIONS = ("removed", "disliked", "thumbs_down", "blocked")
-ACTIVE_REACTIONS = ("played", "saved", "thumbs_up")
+# Kinds of evidence, named as the reactions and the signal that they come from.
+EXPLICIT_REJECTIONS = (*REJECTED, Signal.DISLIKED)
 PASSIVE_EVIDENCE = ("top", "played", "repeated", "pick_kept", "pick_played")
 
 # Reaction to a pick -> (its name in the settings, sign). `unplayed` is no evidence: the listener
 # did not get that far in the list. `kept` counts only for picks that they heard or saved: otherwise
 # nobody chose to keep it.
-_REACTIONS: Mapping[str, tuple[str, int]] = {
-    "kept": ("pick_kept", 1),
-    "played": ("pick_played", 1),
-    "saved": ("pick_saved", 1),
-    "thumbs_up": ("thumbs_up", 1),
-    "skipped": ("pick_skipped", -1),
-    "passed": ("pick_passed", -1),
-    "removed": ("removed", -1),
-    "thumbs_down": ("thumbs_down", -1),
-    "blocked": ("blocked", -1),
+_REACTIONS: Mapping[Reaction, tuple[str, int]] = {
+    Reaction.KEPT: ("pick_kept", 1),
+    Reaction.PLAYED: ("pick_played", 1),
+    Reaction.SAVED: ("pick_saved", 1),
+    Reaction.THUMBS_UP: ("thumbs_up", 1),
+    Reaction.SKIPPED: ("pick_skipped", -1),
+    Reaction.PASSED: ("pick_passed", -1),
+    Reaction.REMOVED: ("removed", -1),
+    Reaction.THUMBS_DOWN: ("thumbs_down", -1),
+    Reaction.BLOCKED: ("blocked", -1),
 }
 
 
@@ -152,9 +152,14 @@ def _of_library(
     now = pd.Timestamp(as_of)
     # A track may be a top track of three time ranges: that is one signal.
     standing = library[stands].drop_duplicates(["signal", "track_key"])
-    known = standing[standing["signal"].isin(["top", *POSITIVE_SIGNALS, "disliked"])]
-    signed = {"top": weights.top, "saved": weights.saved, "loved": weights.loved}
-    grades = known["signal"].map({**signed, "disliked": -weights.disliked})
+    known = standing[standing["signal"].isin(list(Signal))]
+    weight_of = {
+        Signal.TOP: weights.top,
+        Signal.SAVED: weights.saved,
+        Signal.LOVED: weights.loved,
+        Signal.DISLIKED: -weights.disliked,
+    }
+    grades = known["signal"].map(weight_of)
     rows = _rows(known["track_key"], known["signal"], grades, pd.Series(now, index=known.index))
     gone = library[~stands & library["signal"].isin(POSITIVE_SIGNALS)]
     missed = last[gone.index]
@@ -180,8 +185,8 @@ def _of_feedback(
 
 def _kept_without_play(feedback: pd.DataFrame) -> "pd.Series[bool]":
     """Flag picks that were kept by somebody who never played them."""
-    met = feedback.loc[feedback["reaction"].isin(ACTIVE_REACTIONS), "track_key"]
-    return (feedback["reaction"] == "kept") & ~feedback["track_key"].isin(met)
+    met = feedback.loc[feedback["reaction"].isin(ACCEPTED), "track_key"]
+    return (feedback["reaction"] == Reaction.KEPT) & ~feedback["track_key"].isin(met)
 
 
 def _decay(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> pd.Series:

@@ -20,6 +20,7 @@ from smallhours.lake.tables import CANDIDATES, LIBRARY, PLAYS
 from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.training.tags import load_tags
+from smallhours.vocabulary import Route, Signal
 
 MIN_LIKES = 10
 MIN_DISLIKES = 20
@@ -32,7 +33,12 @@ YEAR = dt.timedelta(days=365)
 STRONGEST_TAGS = 100
 VERY_STRONGEST_TAGS = 10
 
-WEIGHTS: Mapping[str, int] = {"top": 2, "saved": 1, "loved": 1, "played": 1}
+WEIGHTS: Mapping[str, int] = {
+    Signal.TOP: 2,
+    Signal.SAVED: 1,
+    Signal.LOVED: 1,
+    "played": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
     rows = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seen"], where={"listener": listener}
     )
-    rows = rows[(rows["route"] == "background") & (rows["seen"] <= night.date)]
+    rows = rows[(rows["route"] == Route.BACKGROUND) & (rows["seen"] <= night.date)]
     return sorted(set(rows["track_key"]))
 
 
@@ -144,12 +150,12 @@ def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[di
     by_signal = {
         signal: set(rows["track_key"]) for signal, rows in standing.groupby("signal", sort=True)
     }
-    disliked = by_signal.get("disliked", set())
-    signals = ["loved", "saved", "top"]
+    disliked = by_signal.get(Signal.DISLIKED, set())
+    signals: list[str] = [Signal.LOVED, Signal.SAVED, Signal.TOP]
     likes_from = "library"
-    if not by_signal.keys() & {"top", "saved"}:
+    if not by_signal.keys() & {Signal.TOP, Signal.SAVED}:
         by_signal["played"] = _most_played(plays, night)
-        signals = ["played", "loved"]
+        signals = ["played", Signal.LOVED]
         likes_from = "plays"
     evidence: dict[str, str] = {}
     for signal in signals:  # the strongest comes last and stands

@@ -8,8 +8,8 @@ import pandas as pd
 
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
-from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
+from smallhours.vocabulary import SHOWN, Reaction
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
 
@@ -112,7 +112,7 @@ def _trend(found: pd.DataFrame) -> str:
     if found["night"].nunique() < MIN_NIGHTS:
         return ""
     series = []
-    for name in ("played", "saved", "removed"):
+    for name in (Reaction.PLAYED, Reaction.SAVED, Reaction.REMOVED):
         rows = found[found["reaction"] == name].sort_values("night")
         series.append(
             LineSeries(

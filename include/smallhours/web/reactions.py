@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 from smallhours.errors import SettingsError
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
+from smallhours.vocabulary import Reaction
 from smallhours.web.page_context import PageContext
 
 # These reactions exclude each other: a new one replaces the old one.
-REACTIONS = ("thumbs_up", "thumbs_down", "blocked")
+REACTIONS = (Reaction.THUMBS_UP, Reaction.THUMBS_DOWN, Reaction.BLOCKED)
 TAKE_BACK = "take_back"
 
 

@@ -1,7 +1,7 @@
 """The Tonight page: picks with reasons and sound, changes since the last list, and reactions."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,20 +12,19 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.reasons import FeatureValue
 from smallhours.playlist.explain.track_evidence import track_features
-from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import set_aside_on
+from smallhours.training.ranking.pick_response import reached_picks
+from smallhours.vocabulary import SHOWN, Reaction
 from smallhours.web.page_context import PageContext
 
 # Label of each button, by the reaction that it saves.
-BUTTONS: Mapping[str, str] = {
-    "thumbs_up": "More like this",
-    "thumbs_down": "Less like this",
-    "blocked": "Never again",
+BUTTONS: Mapping[Reaction, str] = {
+    Reaction.THUMBS_UP: "More like this",
+    Reaction.THUMBS_DOWN: "Less like this",
+    Reaction.BLOCKED: "Never again",
 }
 STRIP_DAYS = 30
-WELCOME = ("played", "saved", "thumbs_up")
-UNWELCOME = ("removed", "skipped", "thumbs_down", "blocked")
 SPOTIFY = "https://open.spotify.com"
 ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
@@ -138,7 +137,7 @@ def tonight(
 
 
 def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) -> list[StripDay]:
-    """Return the reactions to each list of the last 30 days.
+    """Return the reactions to each list of the last 30 days, as the ranking learns from them.
 
     Args:
         playlists: Rows of `playlists` of one intent.
@@ -149,22 +148,14 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
     sizes = {
         night: len(keys) for night, keys in zip(shown["night"], shown["track_keys"], strict=True)
     }
-    welcome, unwelcome = (_tracks(feedback, wanted) for wanted in (WELCOME, UNWELCOME))
+    reached = reached_picks(feedback)
+    welcome = Counter(reached.loc[reached["welcome"], "night"])
+    unwelcome = Counter(reached.loc[~reached["welcome"], "night"])
     days = []
     for age in range(STRIP_DAYS - 1, -1, -1):
         day = until - dt.timedelta(days=age)
-        liked, refused = welcome[day], unwelcome[day]
-        days.append(StripDay(day, sizes.get(day, 0), len(liked), len(refused - liked)))
+        days.append(StripDay(day, sizes.get(day, 0), welcome[day], unwelcome[day]))
     return days
-
-
-def _tracks(feedback: pd.DataFrame, wanted: Sequence[str]) -> dict[dt.date, set[str]]:
-    """Return, by night, the tracks with any of some reactions."""
-    rows = feedback[feedback["reaction"].isin(wanted)]
-    found: dict[dt.date, set[str]] = defaultdict(set)
-    for night, key in zip(rows["night"], rows["track_key"], strict=True):
-        found[night].add(key)
-    return found
 
 
 def _chosen(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
+from smallhours.vocabulary import SHOWN
 from smallhours_sandbox.demo.demo_config import LISTENER
 
 
@@ -22,7 +23,7 @@ def last_written_night(lake: Path) -> dt.date | None:
     nights = Lake(str(lake)).frame(
         PLAYLISTS, columns=["night", "outcome"], where={"listener": LISTENER}
     )
-    written = nights.loc[nights["outcome"].isin(["written", "verified"]), "night"]
+    written = nights.loc[nights["outcome"].isin(SHOWN), "night"]
     return None if written.empty else max(written)
 
 

@@ -17,8 +17,8 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
-from smallhours.playlist.rank.evidence import BACKGROUND, REJECTED
 from smallhours.playlist_settings import PlaylistSettings
+from smallhours.vocabulary import REJECTED, Route
 from smallhours_sandbox.world import World
 
 Floats = npt.NDArray[np.float64]
@@ -69,7 +69,7 @@ def oracle_bounds(
     """
     own = {"listener": listener}
     votes = lake.frame(CANDIDATES, columns=["track_key", "route"], where=own)
-    keys = set(votes.loc[votes["route"] != BACKGROUND, "track_key"]) & tracks.keys()
+    keys = set(votes.loc[votes["route"] != Route.BACKGROUND, "track_key"]) & tracks.keys()
     for table in (PLAYS, LIBRARY):
         keys -= set(lake.frame(table, columns=["track_key"], where=own)["track_key"])
     told = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where=own)

@@ -1,19 +1,16 @@
 """The parts of the GPT-2 regressor that need no torch."""
 
 import doctest
-import io
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from rich.console import Console
 from sklearn.utils import get_tags
 
 from smallhours_study.formats.bpe import VOCABULARY
 from smallhours_study.paper import gpt2_extra, gpt2_vocabulary
 from smallhours_study.paper.gpt2_data import checked_rows, fingerprint, split_validation
 from smallhours_study.paper.gpt2_extra import MissingExtra, require_gpt2
-from smallhours_study.paper.gpt2_progress import FINE_TUNING, ProgressLine, TrainingProgress
 from smallhours_study.paper.gpt2_regressor import GPT2Regressor
 from smallhours_study.paper.gpt2_vocabulary import TokenVocabulary
 from tests.training.formats.estimator_contract import WITHOUT_DATA
@@ -111,11 +108,3 @@ def test_it_says_what_it_reads() -> None:
     tags = get_tags(GPT2Regressor())
     assert tags.input_tags.string
     assert tags.target_tags.multi_output
-
-
-def test_the_progress_line_shows_stage_epoch_and_losses() -> None:
-    shown = io.StringIO()
-    with ProgressLine(Console(file=shown, width=160, force_terminal=True)) as line:
-        line(TrainingProgress(FINE_TUNING, 2, 5, 7, 7, loss=0.5, validation=0.25))
-    assert "fine-tuning, epoch 2 of at most 5" in shown.getvalue()
-    assert "loss 0.5000 · validation 0.2500" in shown.getvalue()

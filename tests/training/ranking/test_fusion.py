@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.ranking.fusion import DEFAULT, SIGNALS, Fusion
+from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Fusion
 
 KEYS = pd.Index(["a · 1", "b · 2", "c · 3"])
 EVERYONE = pd.Series(True, index=KEYS)
@@ -51,7 +51,7 @@ def test_no_signals_give_no_score() -> None:
 
 
 def test_what_is_saved_is_what_is_read() -> None:
-    fusion = Fusion.of(SIGNALS, np.arange(2.0 * len(SIGNALS)), share=0.5)
+    fusion = Fusion.of(tuple(DEFAULT_WEIGHTS), np.arange(2.0 * len(DEFAULT_WEIGHTS)), share=0.5)
     assert Fusion.from_json(fusion.to_json()) == fusion
 
 

@@ -15,8 +15,8 @@ from smallhours.identity import artist_key_in, identify, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.playlist.publish.ledger import SHOWN
 from smallhours.playlist.select.draft import RESERVE
+from smallhours.vocabulary import SHOWN, Slot
 
 SEEDS_TOLD = 5
 
@@ -102,7 +102,7 @@ def _verdict(row: pd.Series, rows: pd.DataFrame) -> str:
     considered = int(rows["rank"].max())
     standing = f"rank {int(row['rank']):,} of {considered:,} that came close"
     if pd.notna(row["position"]):
-        how = "drawn from below the cut to try it" if row["slot"] == "explore" else standing
+        how = "drawn from below the cut to try it" if row["slot"] == Slot.EXPLORE else standing
         return f"It was chosen, as number {int(row['position'])}: {how}. {row['reason']}".strip()
     if row["why_not"] == RESERVE:
         return f"It stood in reserve ({standing}), for a track that Spotify might not have."
@@ -115,7 +115,7 @@ def _in_words(why_not: str) -> str:
 
 def _margin(row: pd.Series, rows: pd.DataFrame) -> str:
     """Return a sentence on how far the track was from the last one chosen by score."""
-    chosen = rows[rows["position"].notna() & (rows["slot"] != "explore")]
+    chosen = rows[rows["position"].notna() & (rows["slot"] != Slot.EXPLORE)]
     if chosen.empty:
         return ""
     last = chosen["score"].min()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
@@ -16,8 +17,6 @@ from smallhours.training.tags import load_tags
 
 # The features, each 0-1, that the cover is drawn from.
 SOUNDS = ("energy", "valence", "danceability", "acousticness")
-# Measured values are preferred to predicted ones.
-_PREDICTED = "predicted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,9 @@ def track_sounds(lake: Lake, tonight: TargetList) -> list[TrackSound]:
     """Return the audio features of each track, in the list's order."""
     keys = [pick.track_key for pick in tonight.wanted]
     rows = read_features(lake, keys)
-    rows = rows[rows["feature"].isin(SOUNDS)]
-    rows = rows.assign(guessed=rows["source"] == _PREDICTED)
-    rows = rows.sort_values(["guessed", "source"], kind="stable")
-    best = rows.drop_duplicates(["track_key", "feature"]).set_index(["track_key", "feature"])
+    best = most_reliable(rows[rows["feature"].isin(SOUNDS)]).set_index(["track_key", "feature"])
     values = best["value"].astype(float).to_dict()
-    return [
-        TrackSound(*(float(np.clip(values.get((key, name), 0.5), 0, 1)) for name in SOUNDS))
-        for key in keys
-    ]
+    return [TrackSound(*(values.get((key, name), 0.5) for name in SOUNDS)) for key in keys]
 
 
 def _shown_name(lake: Lake, artist_key: str) -> str:

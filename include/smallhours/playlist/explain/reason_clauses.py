@@ -12,11 +12,9 @@ from smallhours.identity import artist_key_in
 from smallhours.playlist.explain import wording
 from smallhours.playlist.explain.track_evidence import TrackEvidence
 from smallhours.playlist.rank.evidence import ListenerHistory
+from smallhours.vocabulary import Route
 
-SIMILAR_TRACK = "similar_track"
-SIMILAR_ARTIST = "similar_artist"
-KNOWN_ARTIST = "known_artist"
-TAG = "tag"
+# Kinds of reasons other than a route.
 TAGS = "tags"
 SOUND = "sound"
 HOURS = "hours"
@@ -31,7 +29,12 @@ MANY = 4
 
 _ORDINALS = ("strongest", "second strongest", "third strongest", "fourth strongest")
 # Weights without any contributions: co-listening counts most (see `ranking`).
-_BASE_WEIGHTS = {SIMILAR_TRACK: 0.3, KNOWN_ARTIST: 0.25, SIMILAR_ARTIST: 0.2, TAG: 0.1}
+_BASE_WEIGHTS = {
+    Route.SIMILAR_TRACK: 0.3,
+    Route.KNOWN_ARTIST: 0.25,
+    Route.SIMILAR_ARTIST: 0.2,
+    Route.TAG: 0.1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,10 @@ def relation_clauses(
     for route, key in track_evidence.seeds:
         by_route.setdefault(route, []).append(key)
     return [
-        *_of_tracks(track_evidence, by_route.get(SIMILAR_TRACK, ()), history),
-        *_of_artists(track_evidence, by_route.get(SIMILAR_ARTIST, ()), history),
+        *_of_tracks(track_evidence, by_route.get(Route.SIMILAR_TRACK, ()), history),
+        *_of_artists(track_evidence, by_route.get(Route.SIMILAR_ARTIST, ()), history),
         *_of_own_artist(track_evidence, history),
-        *_of_tag(track_evidence, by_route.get(TAG, ()), profile),
+        *_of_tag(track_evidence, by_route.get(Route.TAG, ()), profile),
     ]
 
 
@@ -111,18 +114,20 @@ def _of_tracks(
     track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
 ) -> Iterator[Clause]:
     known = [key for key in dict.fromkeys(seeds) if key in history.tracks.index]
-    weight = track_evidence.counts.get(SIMILAR_TRACK, 0.0) + _BASE_WEIGHTS[SIMILAR_TRACK]
+    weight = (
+        track_evidence.counts.get(Route.SIMILAR_TRACK, 0.0) + _BASE_WEIGHTS[Route.SIMILAR_TRACK]
+    )
     for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
         rows = [history.track(key) for key in named]
         names = wording.listed([wording.track(row) for row in rows])
         said = tuple(artist_key_in(key) for key in named)
         less = weight - 0.02 * place
-        yield Clause(SIMILAR_TRACK, "close", f"close to {names}", said, less)
+        yield Clause(Route.SIMILAR_TRACK, "close", f"close to {names}", said, less)
         if all(row["plays"] for row in rows):
-            yield Clause(SIMILAR_TRACK, "because", f"because you play {names}", said, less)
+            yield Clause(Route.SIMILAR_TRACK, "because", f"because you play {names}", said, less)
         if len(known) >= MANY:
             count = f"{len(known):,} tracks of yours lead here, {names} among them"
-            yield Clause(SIMILAR_TRACK, "count", count, said, less)
+            yield Clause(Route.SIMILAR_TRACK, "count", count, said, less)
 
 
 def _of_artists(
@@ -130,21 +135,23 @@ def _of_artists(
 ) -> Iterator[Clause]:
     own = artist_key_in(track_evidence.track_key)
     known = [key for key in dict.fromkeys(seeds) if key in history.artists.index and key != own]
-    weight = track_evidence.counts.get(SIMILAR_ARTIST, 0.0) + _BASE_WEIGHTS[SIMILAR_ARTIST]
+    weight = (
+        track_evidence.counts.get(Route.SIMILAR_ARTIST, 0.0) + _BASE_WEIGHTS[Route.SIMILAR_ARTIST]
+    )
     for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
         rows = [history.artist(key) for key in named]
         names = wording.listed([wording.artist(row) for row in rows])
         less = weight - 0.02 * place
-        yield Clause(SIMILAR_ARTIST, "near", f"by an artist near {names}", named, less)
+        yield Clause(Route.SIMILAR_ARTIST, "near", f"by an artist near {names}", named, less)
         if all(row["plays"] for row in rows):
             text = f"{track_evidence.artist} is a neighbour of {names}"
-            yield Clause(SIMILAR_ARTIST, "neighbour", text, named, less)
+            yield Clause(Route.SIMILAR_ARTIST, "neighbour", text, named, less)
         if len(known) >= MANY:
             text = (
                 f"{len(known):,} artists of yours have {track_evidence.artist} near them, "
                 f"{names} too"
             )
-            yield Clause(SIMILAR_ARTIST, "count", text, named, less)
+            yield Clause(Route.SIMILAR_ARTIST, "count", text, named, less)
 
 
 def _of_own_artist(track_evidence: TrackEvidence, history: ListenerHistory) -> Iterator[Clause]:
@@ -155,24 +162,26 @@ def _of_own_artist(track_evidence: TrackEvidence, history: ListenerHistory) -> I
     known, name = int(row["tracks"]), row["artist"]
     if not known:
         return
-    weight = track_evidence.counts.get(KNOWN_ARTIST, 0.0) + _BASE_WEIGHTS[KNOWN_ARTIST]
+    weight = track_evidence.counts.get(Route.KNOWN_ARTIST, 0.0) + _BASE_WEIGHTS[Route.KNOWN_ARTIST]
     count = "one track" if known == 1 else f"{known:,} tracks"
-    yield Clause(KNOWN_ARTIST, "more", f"more by {name}, of whom you know {count}", (key,), weight)
+    yield Clause(
+        Route.KNOWN_ARTIST, "more", f"more by {name}, of whom you know {count}", (key,), weight
+    )
     if row["plays"]:
         text = f"you have {wording.plays(int(row['plays']))} of {name}, and not this one yet"
-        yield Clause(KNOWN_ARTIST, "not yet", text, (key,), weight)
+        yield Clause(Route.KNOWN_ARTIST, "not yet", text, (key,), weight)
 
 
 def _of_tag(
     track_evidence: TrackEvidence, seeds: Sequence[str], profile: pd.Series
 ) -> Iterator[Clause]:
-    weight = track_evidence.counts.get(TAGS, 0.0) + _BASE_WEIGHTS[TAG]
+    weight = track_evidence.counts.get(TAGS, 0.0) + _BASE_WEIGHTS[Route.TAG]
     strongest = list(profile.index[: len(_ORDINALS)])
     for place, tag in enumerate(dict.fromkeys(seeds)):
         name = tag.lower()
         rank = f", your {_ORDINALS[strongest.index(name)]} tag" if name in strongest else ""
         text = f"one of the best-known tracks tagged {tag}{rank}"
-        yield Clause(TAG, "best known", text, (name,), weight - 0.02 * place)
+        yield Clause(Route.TAG, "best known", text, (name,), weight - 0.02 * place)
 
 
 def _pairs(keys: Sequence[str]) -> list[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from smallhours.playlist.explain import reason_clauses
 from smallhours.playlist.explain.reason_clauses import HOURS, RANK, Clause
 from smallhours.playlist.explain.track_evidence import FeatureValue, TrackEvidence
 from smallhours.playlist.rank.evidence import ListenerHistory
-from smallhours.playlist.select.draft import EXPLORE
+from smallhours.vocabulary import Slot
 
 __all__ = ["FeatureValue", "Reason", "ReasonWriter", "TrackEvidence", "reason"]
 
@@ -81,7 +81,7 @@ class ReasonWriter:
         told += self._further_clauses(near, lead, track_evidence, taken)
         time = self._time(track_evidence)
         clauses = [clause.text for clause in told]
-        if track_evidence.slot == EXPLORE:
+        if track_evidence.slot == Slot.EXPLORE:
             clauses.insert(
                 0, f"a step aside, drawn from {reason_clauses.rank_text(track_evidence)}"
             )

@@ -8,16 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, most_reliable
+from smallhours.catalog.features import most_reliable
 from smallhours.training.tags import Tags
+from smallhours.vocabulary import Provenance, Route
 
 SEEDS_RECORDED = 10
 
 # The signals whose contributions to the score support each kind of evidence.
 _SIGNALS: Mapping[str, tuple[str, ...]] = {
-    "similar_track": ("near_tracks", "seed_support"),
-    "similar_artist": ("near_artists",),
-    "known_artist": ("artist_affinity",),
+    Route.SIMILAR_TRACK: ("near_tracks", "seed_support"),
+    Route.SIMILAR_ARTIST: ("near_artists",),
+    Route.KNOWN_ARTIST: ("artist_affinity",),
     "tags": ("tag_affinity", "p_like", "reception"),
     "sound": ("audio_fit",),
 }
@@ -186,7 +187,7 @@ def track_features(rows: pd.DataFrame) -> dict[str, list[FeatureValue]]:
     for key, name, value, low, high, source in most_reliable(rows)[names].itertuples(
         index=False, name=None
     ):
-        ours = source == PREDICTED
+        ours = source == Provenance.PREDICTED
         margin = (high - low) / 2 if ours and pd.notna(low) and pd.notna(high) else None
         found.setdefault(key, []).append(FeatureValue(name, value, margin, ours))
     return found

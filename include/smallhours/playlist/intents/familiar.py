@@ -7,10 +7,11 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reason_clauses import KNOWN_ARTIST, MEMORY
+from smallhours.playlist.explain.reason_clauses import MEMORY
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
 from smallhours.playlist_settings import ForgottenIntent
+from smallhours.vocabulary import Route
 
 # An artist counts as loved with at least these plays, and at least the median of all artists.
 LOVED_PLAYS = 10
@@ -45,7 +46,7 @@ def deep_cuts(context: IntentContext) -> IntentScores:
     usual = played["plays"].median() if len(played) else 0.0
     loved = artists[artists["plays"] >= max(LOVED_PLAYS, usual)]
     owners = pd.Series([artist_key_in(key) for key in tracks], index=tracks)
-    votes = evidence.votes[evidence.votes["route"] == KNOWN_ARTIST]
+    votes = evidence.votes[evidence.votes["route"] == Route.KNOWN_ARTIST]
     known = votes.groupby("track_key", observed=True)["strength"].max().reindex(tracks)
     place = known.groupby(owners).rank(ascending=False, method="first")
     why = context.all_eligible()
@@ -62,7 +63,7 @@ def deep_cuts(context: IntentContext) -> IntentScores:
             if owner in loved.index:
                 row = evidence.history.artist(owner)
                 text = f"not among the best known of {wording.artist(row)}"
-                found[key] = IntentEvidence(KNOWN_ARTIST, text, (owner,))
+                found[key] = IntentEvidence(Route.KNOWN_ARTIST, text, (owner,))
         return found
 
     return IntentScores(why, fits, 0.6, evidence.history.tracks["weight"], intent_evidence)

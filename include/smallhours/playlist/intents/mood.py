@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from smallhours.catalog.features import PREDICTED, most_reliable
+from smallhours.catalog.features import most_reliable
 from smallhours.playlist.explain import wording
 from smallhours.playlist.explain.reason_clauses import SOUND
 from smallhours.playlist.explain.track_evidence import FeatureValue, IntentEvidence, track_features
 from smallhours.playlist.intents.context import IntentContext, IntentScores
 from smallhours.playlist_settings import MoodIntent
+from smallhours.vocabulary import Provenance
 
 # Half the width of a normal distribution's 80 % interval, in standard deviations.
 SIGMAS_OF_80 = 1.2816
@@ -33,7 +34,9 @@ def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
     low, high = (np.array([pair[i] for pair in ends], dtype=float) for i in (0, 1))
     value = known["value"].to_numpy(dtype=float)
     half = ((known["high"] - known["low"]) / 2).to_numpy(dtype=float)
-    sigma = np.where((known["source"] == PREDICTED) & (half > 0), half / SIGMAS_OF_80, np.nan)
+    sigma = np.where(
+        (known["source"] == Provenance.PREDICTED) & (half > 0), half / SIGMAS_OF_80, np.nan
+    )
     inside = (value >= low) & (value <= high)
     with np.errstate(invalid="ignore"):
         likely = norm.cdf((high - value) / sigma) - norm.cdf((low - value) / sigma)

@@ -8,11 +8,12 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain import wording
 from smallhours.playlist.explain.listening_times import within
-from smallhours.playlist.explain.reason_clauses import HOURS, SIMILAR_TRACK
+from smallhours.playlist.explain.reason_clauses import HOURS
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
 from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import TimeOfDayIntent
+from smallhours.vocabulary import Route
 
 # With fewer plays the intent has no list.
 MIN_PLAYS = 20
@@ -41,7 +42,7 @@ def time_of_day(intent: TimeOfDayIntent, context: IntentContext) -> IntentScores
 
     def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         mine = evidence.votes[evidence.votes["track_key"].isin(chosen)]
-        mine = mine[(mine["route"] == SIMILAR_TRACK) & mine["seed_key"].isin(at.index)]
+        mine = mine[(mine["route"] == Route.SIMILAR_TRACK) & mine["seed_key"].isin(at.index)]
         mine = mine.assign(
             times=mine["seed_key"].map(at).astype(float),
             all=mine["seed_key"].map(plays).astype(float),

@@ -21,23 +21,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.playlist_settings import MAIN as MAIN
-
-CREATING = "creating"
-PLANNED = "planned"
-WRITTEN = "written"
-VERIFIED = "verified"
-WITHDRAWING = "withdrawing"
-WITHDRAWN = "withdrawn"
-KEPT_YESTERDAY = "kept_yesterday"
-DRY_RUN = "dry_run"
+from smallhours.vocabulary import SHOWN, Outcome
 
 # A planned list may have been written by a run that died before it could say so.
-MAYBE_SHOWN = (PLANNED, WRITTEN, VERIFIED)
-SHOWN = (WRITTEN, VERIFIED)
+MAYBE_SHOWN = (Outcome.PLANNED, Outcome.WRITTEN, Outcome.VERIFIED)
 # Some of these rows' tracks may stand there; below the newest verified row nothing does.
-MAYBE_STANDING = (*MAYBE_SHOWN, WITHDRAWING)
+MAYBE_STANDING = (*MAYBE_SHOWN, Outcome.WITHDRAWING)
 # What the listener has seen, or may have.
-EVER_SHOWN = (*MAYBE_STANDING, WITHDRAWN)
+EVER_SHOWN = (*MAYBE_STANDING, Outcome.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +78,25 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
         names.update(zip(uris, keys, strict=True))
         if outcome in SHOWN and not shown:
             shown = frozenset(uris)
-        if outcome == VERIFIED:
+        if outcome == Outcome.VERIFIED:
             break
     here = entries[entries["night"] == night]
     tonight = "" if here.empty else str(here["outcome"].iloc[0])
     newer = entries.loc[
         (entries["night"] > night) & entries["outcome"].isin(MAYBE_STANDING), "night"
     ]
-    begun = tonight in (PLANNED, WRITTEN) and here["previous"].notna().iloc[0]
+    begun = tonight in (Outcome.PLANNED, Outcome.WRITTEN) and here["previous"].notna().iloc[0]
     ids = tuple(dict.fromkeys(entries["playlist_id"].dropna().astype(str)))
-    acted = entries.loc[~entries["outcome"].isin((KEPT_YESTERDAY, DRY_RUN)), "outcome"]
+    acted = entries.loc[
+        ~entries["outcome"].isin((Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN)), "outcome"
+    ]
     return LedgerState(
         playlist_ids=ids,
         shown=shown,
         ours=frozenset(ours),
         tonight=tonight,
         newer=None if newer.empty else newer.iloc[0],
-        creating=not acted.empty and acted.iloc[0] == CREATING,
+        creating=not acted.empty and acted.iloc[0] == Outcome.CREATING,
         name=str(entries["name"].iloc[0]) if ids else "",
         previous=tuple(here["previous"].iloc[0]) if begun else None,
         names=tuple(sorted(names.items())),
@@ -126,7 +119,7 @@ def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:
     Lists that were withdrawn later count.
     """
     mine = (rows["intent"] == intent) & (rows["night"] == night)
-    row = rows[mine & rows["outcome"].isin((*SHOWN, WITHDRAWING, WITHDRAWN))]
+    row = rows[mine & rows["outcome"].isin((*SHOWN, Outcome.WITHDRAWING, Outcome.WITHDRAWN))]
     if row.empty:
         return pd.DataFrame({"track_key": [], "uri": []}, dtype=str)
     return pd.DataFrame({"track_key": row["track_keys"].iloc[0], "uri": row["uris"].iloc[0]})
@@ -134,12 +127,12 @@ def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:
 
 def nights_written(rows: pd.DataFrame, *, intent: str) -> list[dt.date]:
     """The nights whose list was written, oldest first."""
-    mine = (rows["intent"] == intent) & rows["outcome"].isin((*SHOWN, WITHDRAWN))
+    mine = (rows["intent"] == intent) & rows["outcome"].isin((*SHOWN, Outcome.WITHDRAWN))
     return sorted(rows.loc[mine, "night"])
 
 
 def withdraw(
-    rows: pd.DataFrame, *, intent: str, after: dt.date, outcome: str, note: str
+    rows: pd.DataFrame, *, intent: str, after: dt.date, outcome: Outcome, note: str
 ) -> pd.DataFrame:
     """The rows of later nights that may stand, marked as withdrawn or being withdrawn.
 
@@ -147,15 +140,15 @@ def withdraw(
         rows: Rows of `playlists` of one listener.
         intent: Which of the listener's playlists.
         after: The night whose list is put back.
-        outcome: `WITHDRAWING` before the write, `WITHDRAWN` after it.
+        outcome: `Outcome.WITHDRAWING` before the write, `Outcome.WITHDRAWN` after it.
         note: Why, for a person to read.
     """
     later = (rows["intent"] == intent) & (rows["night"] > after)
     touched = rows[later & rows["outcome"].isin(MAYBE_STANDING)]
-    verified = touched.loc[touched["outcome"] == VERIFIED, "night"]
+    verified = touched.loc[touched["outcome"] == Outcome.VERIFIED, "night"]
     # What lies below the newest verified list does not stand there, so that it need not go.
     buried = touched["night"] < (dt.date.min if verified.empty else verified.max())
-    marks = [WITHDRAWN if below else outcome for below in buried]
+    marks = [Outcome.WITHDRAWN if below else outcome for below in buried]
     return touched.assign(outcome=marks, note=note)
 
 
@@ -164,7 +157,7 @@ def entry(
     night: dt.date,
     name: str,
     playlist_id: str | None,
-    outcome: str,
+    outcome: Outcome,
     note: str,
     track_keys: Sequence[str],
     uris: Sequence[str],

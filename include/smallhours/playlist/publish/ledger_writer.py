@@ -18,6 +18,7 @@ from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist.publish.reconciliation import ReconciledPlaylist, Snapshot
 from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours.vocabulary import Outcome
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class LedgerWriter:
 
     def record(
         self,
-        outcome: str,
+        outcome: Outcome,
         home: SpotifyPlaylist | None,
         note: str,
         *,
@@ -97,7 +98,7 @@ class LedgerWriter:
             intent=self.intent,
             name=self.name,
             playlist_id=home.id,
-            outcome=ledger.VERIFIED,
+            outcome=Outcome.VERIFIED,
             note=note,
             track_keys=[pick.track_key for pick in self.wanted],
             uris=[pick.uri for pick in self.wanted],
@@ -112,9 +113,9 @@ class LedgerWriter:
         self, ledger_state: LedgerState, problem: str, home: SpotifyPlaylist | None = None
     ) -> DegeneratePlaylist:
         """Record that nothing is written tonight, unless something was; the error to raise."""
-        if ledger_state.tonight in ("", ledger.KEPT_YESTERDAY, ledger.DRY_RUN):
+        if ledger_state.tonight in ("", Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN):
             last_id = next(iter(ledger_state.playlist_ids), None)
-            self.record(ledger.KEPT_YESTERDAY, home, problem, last_id=last_id)
+            self.record(Outcome.KEPT_YESTERDAY, home, problem, last_id=last_id)
         return DegeneratePlaylist(
             f"{problem} What stood in the playlist stays.",
             remedy="Look at `why_not` in the night's recommendations; "

@@ -25,8 +25,6 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist.select.draft import (
-    EXPLOIT,
-    EXPLORE,
     RESERVE,
     defer_explored,
     separate_artists,
@@ -34,6 +32,7 @@ from smallhours.playlist.select.draft import (
 from smallhours.playlist_settings import PlaylistSettings
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import Slot
 
 NOT_FOUND = "not found on Spotify"
 DUPLICATE_ID = "the same Spotify track as another pick"
@@ -178,7 +177,7 @@ def _settle(
     """Return the rows of one playlist with its final list."""
     listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
     spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
-    explored = set(chosen.index[chosen["slot"] == EXPLORE])
+    explored = set(chosen.index[chosen["slot"] == Slot.EXPLORE])
     settled = defer_explored(
         separate_artists(resolver.settle(listed, spare, playlist_settings)), explored
     )
@@ -195,7 +194,7 @@ def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, st
             for key, why in zip(chosen.index, chosen["why_not"], strict=True)
         ],
         slot=[
-            (slot or EXPLOIT) if key in places else ""
+            (slot or Slot.EXPLOIT) if key in places else ""
             for key, slot in zip(chosen.index, chosen["slot"], strict=True)
         ],
     )

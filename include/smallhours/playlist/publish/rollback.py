@@ -29,6 +29,7 @@ from smallhours.playlist.publish.reconciliation import PlaylistReconciler
 from smallhours.playlist.publish.spotify_requests import PlaylistService
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import SHOWN, Outcome, Reaction
 
 LOG = logging.getLogger(__name__)
 
@@ -77,13 +78,13 @@ def rollback(
             remedy="Run publish_playlist first; it makes one.",
         )
     note = f"The list of {night.date} was put back."
-    _mark(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
-    _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWING, note)
+    _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
+    _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
     # What is missing was replaced, not taken out by the listener.
     ledger_state = replace(ledger_state, shown=frozenset(), previous=None)
     habits = settings.listener(listener).publishing
     here = (rows["intent"] == intent) & (rows["night"] >= night.date)
-    resumed = bool((rows.loc[here, "outcome"] == ledger.WITHDRAWING).any())
+    resumed = bool((rows.loc[here, "outcome"] == Outcome.WITHDRAWING).any())
     written = PlaylistReconciler(
         spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
     ).run(home.id)
@@ -92,8 +93,8 @@ def rollback(
     description = describe_list(night.date, [pick.artist for pick in wanted], mark)
     if html.unescape(now.description) != description:
         spotify.change_details(home.id, description=description)
-    _mark(lake, listener, rows, intent, night.date, ledger.VERIFIED, note, written.leftovers)
-    _withdraw(lake, listener, rows, intent, night.date, ledger.WITHDRAWN, note)
+    _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, written.leftovers)
+    _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
     LOG.info("%s: %s", home.name, summarise(written.plan))
     return {
         "outcome": "rolled back",
@@ -118,7 +119,7 @@ def _wanted(
             remedy=f"The last lists are those of {nights}." if nights else "There is none yet.",
         )
     feedback = lake.frame(FEEDBACK, where={"listener": listener})
-    removed = set(feedback.loc[feedback["reaction"] == "removed", "track_key"])
+    removed = set(feedback.loc[feedback["reaction"] == Reaction.REMOVED, "track_key"])
     listed = listed[~listed["track_key"].isin(removed)]
     names = _names(lake, listed["track_key"].tolist())
     wanted = []
@@ -143,7 +144,7 @@ def _withdraw(
     rows: pd.DataFrame,
     intent: str,
     night: dt.date,
-    outcome: str,
+    outcome: Outcome,
     note: str,
 ) -> None:
     later = ledger.withdraw(rows, intent=intent, after=night, outcome=outcome, note=note)
@@ -157,7 +158,7 @@ def _mark(
     rows: pd.DataFrame,
     intent: str,
     night: dt.date,
-    outcome: str,
+    outcome: Outcome,
     note: str,
     leftovers: Sequence[str] = (),
 ) -> None:
@@ -166,7 +167,7 @@ def _mark(
     Picks that Spotify does not show are noted in any case.
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
-    if leftovers or not here["outcome"].isin(ledger.SHOWN).all():
+    if leftovers or not here["outcome"].isin(SHOWN).all():
         told = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
         again = here.assign(outcome=outcome, note=note, leftovers=told)
         lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})

@@ -21,7 +21,6 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist.explain.description import describe_list, marker, playlist_name
 from smallhours.playlist.explain.list_traits import common_tags, nearby_artists, track_sounds
-from smallhours.playlist.publish import ledger
 from smallhours.playlist.publish.change_table import as_text, summarise
 from smallhours.playlist.publish.ledger import MAIN, LedgerState
 from smallhours.playlist.publish.ledger_writer import LedgerWriter
@@ -44,6 +43,7 @@ from smallhours.playlist.publish.target_list import (
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -154,9 +154,9 @@ class Publication:
         for line in as_text(planned):
             LOG.info("%s", line)
         note = planned.obstacle or summarise(planned)
-        if ledger_state.tonight in ("", ledger.DRY_RUN):
-            book.record(ledger.DRY_RUN, home, note)
-        return _summary(ledger.DRY_RUN, planned, home, note)
+        if ledger_state.tonight in ("", Outcome.DRY_RUN):
+            book.record(Outcome.DRY_RUN, home, note)
+        return _summary(Outcome.DRY_RUN, planned, home, note)
 
     def publish(self) -> Summary:
         """Make the playlist what was planned."""
@@ -172,12 +172,12 @@ class Publication:
         written = self._write(tonight, book, ledger_state, home, note)
         note += summarise(written.plan)
         self._update_details(tonight, ledger_state, home)
-        if ledger_state.tonight != ledger.VERIFIED or written.steps:
+        if ledger_state.tonight != Outcome.VERIFIED or written.steps:
             book.record_verified(home, note, written)
         if written.steps and self._cover_enabled:
             note += self._upload_cover(tonight, home)
         LOG.info("%s: %s", home.name, note)
-        return _summary(ledger.VERIFIED, written.plan, home, note)
+        return _summary(Outcome.VERIFIED, written.plan, home, note)
 
     def _read(self) -> tuple[TargetList, LedgerWriter, LedgerState]:
         """Return tonight's list, its row of the ledger, and the state of the ledger."""
@@ -230,11 +230,11 @@ class Publication:
         """Make a playlist, or take over one that a run made and died; see that it is private."""
         if home is None:
             last_id = next(iter(ledger_state.playlist_ids), None)
-            book.record(ledger.CREATING, None, note, last_id=last_id)
+            book.record(Outcome.CREATING, None, note, last_id=last_id)
             described = self._description(tonight)
             home = self.spotify.create_playlist(self._name, described, public=False)
         self._check_private(home)
-        book.record(ledger.PLANNED, home, note, previous=[])
+        book.record(Outcome.PLANNED, home, note, previous=[])
         return home
 
     def _check_private(self, made: SpotifyPlaylist) -> None:
@@ -269,14 +269,14 @@ class Publication:
         def begin(snapshot: Snapshot, planned: Plan) -> None:
             if planned.obstacle:
                 raise book.keep_yesterday(ledger_state, planned.obstacle, home)
-            if ledger_state.tonight in ledger.SHOWN and uris <= ledger_state.shown:
+            if ledger_state.tonight in SHOWN and uris <= ledger_state.shown:
                 return
             previous = ledger_state.previous
             if previous is None:
                 previous = tuple(row or "" for row in snapshot.rows)
             told = note + summarise(planned)
             book.record(
-                ledger.PLANNED,
+                Outcome.PLANNED,
                 home,
                 told,
                 snapshot=snapshot,
@@ -286,14 +286,14 @@ class Publication:
 
         def whole(snapshot: Snapshot, planned: Plan) -> None:
             told = note + summarise(planned)
-            book.record(ledger.WRITTEN, home, told, snapshot=snapshot, leftovers=leftovers)
+            book.record(Outcome.WRITTEN, home, told, snapshot=snapshot, leftovers=leftovers)
 
         def undo() -> None:
             told = "It was written in part, and what stood there before was put back."
-            book.record(ledger.PLANNED, home, note + told, leftovers=leftovers)
+            book.record(Outcome.PLANNED, home, note + told, leftovers=leftovers)
 
         writing = self._writing(tonight, ledger_state)
-        resumed = ledger_state.tonight == ledger.PLANNED and ledger_state.previous is not None
+        resumed = ledger_state.tonight == Outcome.PLANNED and ledger_state.previous is not None
         return replace(writing, resumed=resumed, on_begin=begin, on_whole=whole, on_undo=undo).run(
             home.id
         )
@@ -361,9 +361,9 @@ EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
 def _nothing_to_do(ledger_state: LedgerState) -> str:
     if ledger_state.newer:
         return f"The list of {ledger_state.newer} is newer and stays."
-    if ledger_state.tonight == ledger.WITHDRAWN:
+    if ledger_state.tonight == Outcome.WITHDRAWN:
         return "An earlier list was put back in this one's place, and stays."
-    if ledger_state.tonight == ledger.WITHDRAWING:
+    if ledger_state.tonight == Outcome.WITHDRAWING:
         return "An earlier list was being put back; run the same `smallhours rollback` again."
     return ""
 
@@ -373,7 +373,7 @@ def _for_new_playlist(ledger_state: LedgerState) -> LedgerState:
     return replace(ledger_state, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
-def _summary(outcome: str, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:
+def _summary(outcome: Outcome, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:
     return {
         "outcome": outcome,
         "playlist_id": home.id if home else "",

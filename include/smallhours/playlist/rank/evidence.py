@@ -23,10 +23,8 @@ from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.pick_response import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
+from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Route, Signal
 
-# Candidates of this route are negatives for training and are never recommended.
-BACKGROUND = "background"
-REJECTED = ("removed", "thumbs_down", "blocked")
 # The window of recent plays.
 RECENT_DAYS = 90
 
@@ -131,7 +129,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
     votes = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seed_key", "strength"], where=own
     )
-    votes = votes[votes["route"] != BACKGROUND]
+    votes = votes[votes["route"] != Route.BACKGROUND]
     plays = _read_plays(lake, listener, night=night)
     history = _read_history(lake, listener, plays, night=night)
     tracks = lake.frame(TRACKS, columns=_OF_TRACKS)
@@ -174,7 +172,7 @@ def _read_history(
         LIBRARY, columns=["signal", "track_key", "artist", "title", "last_seen"], where=own
     )
     feedback = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where=own)
-    rejected = library["signal"] == "disliked"
+    rejected = library["signal"] == Signal.DISLIKED
     disliked = {
         *library.loc[rejected, "track_key"],
         *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"],
@@ -200,7 +198,7 @@ def history_of(
     standing = library[library["last_seen"] == newest]
     names = ["track_key", "artist", "title"]
     tracks = pd.concat([library[names], plays[names]]).groupby("track_key").last()
-    saved = standing.loc[standing["signal"].isin(["saved", "loved"]), "track_key"]
+    saved = standing.loc[standing["signal"].isin(POSITIVE_SIGNALS), "track_key"]
     real = plays[heard_out(plays)]
     weights = track_weights(real, standing, night=night)
     when = plays.groupby("track_key")["played_at"].agg(["min", "max"]).reindex(tracks.index)

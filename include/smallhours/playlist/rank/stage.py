@@ -36,6 +36,7 @@ from smallhours.training.metrics import store_metrics
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.saved_weights import load_fusion
 from smallhours.training.taste.model import load_taste
+from smallhours.vocabulary import Route
 
 # The number of considered tracks that are recorded with their scores: main list and intents.
 MAX_RECORDED = 2_000
@@ -247,7 +248,7 @@ def _reasons(
     purpose = nightly_list.purpose
 
     def usual_time(seeds: Sequence[tuple[str, str]]) -> str:
-        owners = dict.fromkeys(seed_owner(route, key) for route, key in seeds if route != "tag")
+        owners = dict.fromkeys(seed_owner(route, key) for route, key in seeds if route != Route.TAG)
         return hours.usual_time(list(owners)[:MAX_SEEDS_WITH_HOURS])
 
     track_evidence = collect_evidence(

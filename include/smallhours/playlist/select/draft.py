@@ -18,9 +18,8 @@ from smallhours.playlist.select.ordering import OPENING_PLACES, order
 from smallhours.playlist.select.picking import Caps, GreedyPicker, RerankWeights
 from smallhours.playlist.select.shortlist import Shortlist
 from smallhours.playlist_settings import Arc, PlaylistSettings
+from smallhours.vocabulary import Slot
 
-EXPLOIT = "exploit"
-EXPLORE = "explore"
 RESERVE = "reserve"
 ELSEWHERE = "in another of tonight's playlists"
 
@@ -84,10 +83,10 @@ class Draft:
         self._limits = limits
         self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
         explorers = round(limits.size * limits.exploration)
-        slots = dict.fromkeys(self._picker.best(limits.size - explorers), EXPLOIT)
+        slots = dict.fromkeys(self._picker.best(limits.size - explorers), Slot.EXPLOIT)
         self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
-        slots.update(dict.fromkeys(self.propensity, EXPLORE))
-        slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), EXPLOIT))
+        slots.update(dict.fromkeys(self.propensity, Slot.EXPLORE))
+        slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), Slot.EXPLOIT))
         self.slots = {key: slots[key] for key in _spread(slots)}
         self.reserve: list[str] = []
 
@@ -117,11 +116,11 @@ class Draft:
             [artist_key_in(key) for key in keys],
             sound.reindex(keys),
             arc=arc,
-            is_explored=[slot == EXPLORE for slot in self.slots.values()],
+            is_explored=[slot == Slot.EXPLORE for slot in self.slots.values()],
         )
         return defer_explored(
             separate_artists([keys[place] for place in places]),
-            {key for key in keys if self.slots[key] == EXPLORE},
+            {key for key in keys if self.slots[key] == Slot.EXPLORE},
         )
 
     def rows(self, scored: pd.DataFrame, listed: Sequence[str]) -> pd.DataFrame:
@@ -200,10 +199,10 @@ def separate_artists(tracks: Sequence[str], *, after: str | None = None) -> list
     return arranged
 
 
-def _spread(slots: Mapping[str, str]) -> list[str]:
+def _spread(slots: Mapping[str, Slot]) -> list[str]:
     """Return the keys with explored tracks spread evenly, but none before the first sure tracks."""
-    sure = [key for key, slot in slots.items() if slot == EXPLOIT]
-    is_explored = [key for key, slot in slots.items() if slot == EXPLORE]
+    sure = [key for key, slot in slots.items() if slot == Slot.EXPLOIT]
+    is_explored = [key for key, slot in slots.items() if slot == Slot.EXPLORE]
     step = len(slots) / (len(is_explored) + 1)
     begins = min(OPENING_PLACES, len(sure))
     for count, key in enumerate(is_explored, start=1):

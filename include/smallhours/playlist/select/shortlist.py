@@ -10,6 +10,7 @@ from scipy import sparse
 from smallhours.identity import artist_key_in, song_key_of
 from smallhours.playlist.select.calibration import TagMix
 from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.vocabulary import Route
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,7 +94,7 @@ class Shortlist:
 
 def seed_owner(route: str, seed: str) -> str:
     """Return the artist or tag that a seed stands for: a track's artist, else the seed itself."""
-    return artist_key_in(seed) if route == "similar_track" else seed
+    return artist_key_in(seed) if route == Route.SIMILAR_TRACK else seed
 
 
 def leads_of(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:

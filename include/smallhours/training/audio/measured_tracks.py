@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED, SOURCE_PRECEDENCE, features_by_track
+from smallhours.catalog.features import features_by_track
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
 from smallhours.training.tags import Counts, load_tags
+from smallhours.vocabulary import Provenance
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,7 +124,7 @@ def measured_by_anyone(lake: Lake) -> pd.DataFrame:
     Returns:
         Flags by track key, a column for each of FEATURES.
     """
-    asked = [source for source in SOURCE_PRECEDENCE if source != PREDICTED]
+    asked = [source for source in Provenance if source != Provenance.PREDICTED]
     return features_by_track(_features(lake), asked)[list(FEATURES)].notna()
 
 

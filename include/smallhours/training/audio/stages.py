@@ -5,7 +5,6 @@ import logging
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.features import PREDICTED
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
@@ -27,6 +26,7 @@ from smallhours.training.audio.train import Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags
+from smallhours.vocabulary import Provenance, Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def predict_audio_features(
     rows = _rows(tagged, predictor, ends)
     known = flags.reindex(index=tagged, columns=list(predictor.model.features), fill_value=False)
     rows = rows[~known.to_numpy(dtype=bool).ravel()]
-    rows = rows.assign(source=PREDICTED, model=predictor.version, fetched_at=night.date)
+    rows = rows.assign(source=Provenance.PREDICTED, model=predictor.version, fetched_at=night.date)
     changed = _changed(stored, rows)
     if not changed.empty:
         lake.merge(AUDIO_FEATURES, changed)
@@ -146,7 +146,7 @@ def _listened_tracks(lake: Lake, listener: str) -> set[str]:
     whose = {"listener": listener}
     played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
     library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=whose)
-    return set(played) | set(library.loc[library["signal"] != "disliked", "track_key"])
+    return set(played) | set(library.loc[library["signal"] != Signal.DISLIKED, "track_key"])
 
 
 def _candidates(lake: Lake, listener: str) -> set[str]:
@@ -157,7 +157,7 @@ def _candidates(lake: Lake, listener: str) -> set[str]:
 def _stored(lake: Lake) -> Frame:
     columns = ["track_key", "feature", "value", "low", "high", "model", "source"]
     stored = lake.frame(AUDIO_FEATURES, columns=columns)
-    return stored.loc[stored["source"] == PREDICTED].drop(columns="source")
+    return stored.loc[stored["source"] == Provenance.PREDICTED].drop(columns="source")
 
 
 def _predicted_by_others(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:

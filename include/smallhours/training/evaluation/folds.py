@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smallhours.vocabulary import POSITIVE_SIGNALS
+
 HORIZON_WEEKS = 4
 PLAYS_TO_ADOPT = 2
-POSITIVE_SIGNALS = ("saved", "loved")
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from smallhours.training.evaluation.uncertainty import wilson
+from smallhours.vocabulary import ACCEPTED, SHOWN, Reaction
 
-SHOWN = ("written", "verified")
 # Reactions to a pick, in the order in which they are shown.
 REACTIONS = (
-    *("kept", "played", "saved", "removed"),
-    *("skipped", "passed", "thumbs_up", "thumbs_down"),
+    *(Reaction.KEPT, Reaction.PLAYED, Reaction.SAVED, Reaction.REMOVED),
+    *(Reaction.SKIPPED, Reaction.PASSED, Reaction.THUMBS_UP, Reaction.THUMBS_DOWN),
 )
-# Reactions that show that a pick was welcome; any one of them is enough.
-ACCEPTED = ("played", "saved", "thumbs_up")
 PICK = ["night", "intent", "track_key"]
 UNKNOWN = "unknown"
 

@@ -68,7 +68,6 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
         DISTANCE_FROM_RECENT: (0.25, 0.0),
     }
 )
-SIGNALS = tuple(DEFAULT_WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ from smallhours.training.ranking.pick_response import graded_picks, reception, w
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.fit import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+from smallhours.vocabulary import POSITIVE_SIGNALS, Route, Signal
 
 LEARNED_SIGNALS = (
     P_LIKE,
@@ -58,9 +59,8 @@ LEARNED_SIGNALS = (
     RECEPTION,
 )
 # Routes that count for each signal. Candidates that came by a tag are scored by their tags.
-TRACK_ROUTES = ("similar_track",)
-ARTIST_ROUTES = ("similar_artist", "known_artist")
-BACKGROUND = "background"
+TRACK_ROUTES = (Route.SIMILAR_TRACK,)
+ARTIST_ROUTES = (Route.SIMILAR_ARTIST, Route.KNOWN_ARTIST)
 HIDDEN_SHARE = 0.3
 ADOPTED_PLAYS = 2
 
@@ -155,7 +155,7 @@ def hidden_list(past_tables: PastTables, cut: dt.datetime, rng: np.random.Genera
         str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
     )
     counts = plays["track_key"].value_counts()
-    fond = library.loc[library["signal"].isin(["saved", "loved", "top"]), "track_key"]
+    fond = library.loc[library["signal"].isin([*POSITIVE_SIGNALS, Signal.TOP]), "track_key"]
     liked = {*counts.index[counts >= ADOPTED_PLAYS], *fond}
     truth = {key for key in liked if artist_key_in(key) in away}
     left = replace(past, plays=_without(plays, away), library=_without(library, away))
@@ -211,7 +211,7 @@ def _votes(
     past_tables: PastTables, past: ListeningHistory, cut: dt.datetime
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the candidates of a day with their votes, and the weights of the listener's tracks."""
-    standing = past.library[past.library["signal"] != "disliked"]
+    standing = past.library[past.library["signal"] != Signal.DISLIKED]
     weights = track_weights(past.plays, standing, night=cut.date())
     artists = artist_weights(weights)
     limits = past_tables.settings.catalog
@@ -223,7 +223,7 @@ def _votes(
         foreign_tags=frozenset(),
         night=cut.date(),
     )
-    return votes[votes["route"] != BACKGROUND], weights
+    return votes[votes["route"] != Route.BACKGROUND], weights
 
 
 def _artist_tags(past: ListeningHistory, artists: pd.Series) -> pd.DataFrame:

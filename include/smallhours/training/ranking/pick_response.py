@@ -19,14 +19,14 @@ from scipy import sparse
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist_settings import MAIN
-from smallhours.training.evaluation.pick_outcomes import ACCEPTED
-from smallhours.training.evidence import EXPLICIT_REJECTIONS
 from smallhours.training.ranking.columns import Flags, Floats
 from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
 
 COLUMNS = ["night", "track_key", "welcome", "grade"]
-NEGATIVE_REACTIONS = ("skipped", "passed", *EXPLICIT_REJECTIONS)
-EXPLICIT_APPROVAL = ("saved", "thumbs_up")
+NEGATIVE_REACTIONS = (Reaction.SKIPPED, Reaction.PASSED, *REJECTED)
+# Accepted by an act of its own: a play is not one.
+EXPLICIT_APPROVAL = (Reaction.SAVED, Reaction.THUMBS_UP)
 # Grades of a pick: heard to the end; skipped or passed over; saved or thumbed up; removed or
 # otherwise rejected.
 GRADE_HEARD, GRADE_NOT_HEARD, GRADE_APPROVED, GRADE_REJECTED = 1.0, 0.0, 1.5, -0.5
@@ -47,8 +47,7 @@ def graded_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     """Return the picks of the main list that the listener reached, oldest first.
 
     A pick that they never reached is left out, so that its place in the list does not count against
-    it. A pick that was removed or otherwise rejected was not welcome, even if it was heard. A pick
-    that was heard once and skipped another time was welcome.
+    it.
 
     Example: a pick that was played (grade 1) and saved has the grade 1.5; one that was played and
     then removed has -0.5; one that was only passed over has 0.
@@ -62,20 +61,35 @@ def graded_picks(feedback: pd.DataFrame) -> pd.DataFrame:
     told = feedback[feedback["intent"] == MAIN]
     if told.empty:
         return empty_picks()
-    reaction = told["reaction"]
-    flags = told[["night", "track_key"]].assign(
-        liked=reaction.isin(ACCEPTED),
-        unliked=reaction.isin(NEGATIVE_REACTIONS),
-        said=reaction.isin(EXPLICIT_APPROVAL),
-        out=reaction.isin(EXPLICIT_REJECTIONS),
+    reached = reached_picks(told).drop_duplicates("track_key")
+    heard = np.where(reached["approved"], GRADE_APPROVED, GRADE_HEARD)
+    unheard = np.where(reached["rejected"], GRADE_REJECTED, GRADE_NOT_HEARD)
+    found = reached.assign(grade=np.where(reached["welcome"], heard, unheard))
+    return found[COLUMNS].reset_index(drop=True)
+
+
+def reached_picks(feedback: pd.DataFrame) -> pd.DataFrame:
+    """Return the picks that the listener reached, and which of them were welcome.
+
+    A pick that was removed or otherwise rejected was not welcome, even if it was heard. A pick that
+    was heard once and skipped another time was welcome.
+
+    Args:
+        feedback: `night`, `track_key` and `reaction` of one playlist.
+
+    Returns:
+        `night`, `track_key`, and the flags `welcome`, `approved` and `rejected`, oldest first.
+    """
+    reaction = feedback["reaction"]
+    flags = feedback[["night", "track_key"]].assign(
+        welcome=reaction.isin(ACCEPTED),
+        unwelcome=reaction.isin(NEGATIVE_REACTIONS),
+        approved=reaction.isin(EXPLICIT_APPROVAL),
+        rejected=reaction.isin(REJECTED),
     )
     of_pick = flags.groupby(["night", "track_key"], as_index=False).any()
-    came_to = of_pick[of_pick["liked"] | of_pick["unliked"]].drop_duplicates("track_key")
-    welcome = came_to["liked"] & ~came_to["out"]
-    heard = np.where(came_to["said"], GRADE_APPROVED, GRADE_HEARD)
-    unheard = np.where(came_to["out"], GRADE_REJECTED, GRADE_NOT_HEARD)
-    found = came_to.assign(welcome=welcome, grade=np.where(welcome, heard, unheard))
-    return found[COLUMNS].reset_index(drop=True)
+    reached = of_pick[of_pick["welcome"] | of_pick["unwelcome"]].drop(columns="unwelcome")
+    return reached.assign(welcome=reached["welcome"] & ~reached["rejected"])
 
 
 def without_artists(picks: pd.DataFrame, artists: Set[str]) -> pd.DataFrame:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.catalog.features import PREDICTED, most_reliable
+from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.training.ranking.columns import Floats
+from smallhours.vocabulary import Provenance
 
 # Maximum of a single vote: one seed alone never makes a candidate certain.
 MAX_VOTE = 0.99
@@ -141,7 +142,7 @@ def audio_fit(features: pd.DataFrame, own: pd.Series, tracks: pd.Index) -> pd.Se
     wanted = features["feature"].isin(PREDICTED_FEATURES)
     best = most_reliable(features[wanted])
     value = best.pivot(index="track_key", columns="feature", values="value")
-    width = (best["high"] - best["low"]).where(best["source"] == PREDICTED) / (2 * Z80)
+    width = (best["high"] - best["low"]).where(best["source"] == Provenance.PREDICTED) / (2 * Z80)
     spread = best.assign(spread=width.fillna(MEASURED_SPREAD)).pivot(
         index="track_key", columns="feature", values="spread"
     )

@@ -18,8 +18,6 @@ from smallhours.training.regression.tag_trees import TagTrees
 
 Floats = npt.NDArray[np.float64]
 
-EXPERTS = ("kernel", "network", "trees")
-
 
 class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stubs
     """The three models on the same rows.
@@ -69,7 +67,7 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         return self
 
     def predict(self, X: sparse.csr_matrix) -> Floats:  # noqa: N803
-        """Predict (n, experts, targets), in the order of EXPERTS and within 0-1."""
+        """Predict (n, experts, targets), in the order kernel, network, trees and within 0-1."""
         inputs = self.encoder_.transform(X)
         answers = (
             self.kernel_.predict(inputs),

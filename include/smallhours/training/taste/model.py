@@ -83,11 +83,7 @@ class TasteModel:
 
         Tags that count against it, and tags that say nothing about the music, are left out.
         """
-        shares = self.contributions(tags, track_key)
-        speaking = [
-            (name, share) for name, share in shares.items() if share > 0 and tags.name(name)
-        ]
-        return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
+        return _strongest(self.contributions(tags, track_key), tags, n)
 
     def files(self, prefix: str = "") -> dict[str, bytes]:
         """Return the model as files for the registry."""
@@ -156,11 +152,7 @@ class FirstSeedTaste:
 
     def top_tags(self, tags: Tags, track_key: str, n: int) -> list[tuple[str, float]]:
         """Return the names of the tags that count most for a track, at most n, strongest first."""
-        shares = self.contributions(tags, track_key)
-        speaking = [
-            (name, share) for name, share in shares.items() if share > 0 and tags.name(name)
-        ]
-        return sorted(speaking, key=lambda each: (-each[1], each[0]))[:n]
+        return _strongest(self.contributions(tags, track_key), tags, n)
 
 
 def load_taste(lake: Lake, listener: str) -> TasteModel | FirstSeedTaste | None:
