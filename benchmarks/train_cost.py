@@ -23,9 +23,10 @@ from typing import Any
 from benchmarks.measure import peak_mb
 from benchmarks.train_cost_data import LISTENER, write_catalog
 from smallhours.lake.store import Lake
-from smallhours.nights import Night
+from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.simulation.installation import SandboxCredentials
 
 DAG = "train_models"
 TRACKS, PLAYS = 20_000, 90_000
@@ -47,9 +48,11 @@ def run_stage(verb: str, lake: Path, note: Path) -> None:
     """Run one stage in this process, and write the cost of the whole process."""
     began = time.perf_counter()
     settings = settings_of(lake)
-    stage = next(stage for stage in NIGHTLY[DAG] if stage.verb == verb)
-    night: Night = settings.night(LISTENER, NIGHT)
-    summary = stage.function(LISTENER, Lake(str(lake)), settings=settings, night=night)
+    stage = next(stage for stage in NIGHTLY[DAG] if stage.__name__ == verb)
+    with RunContext(
+        LISTENER, settings.night(LISTENER, NIGHT), settings, SandboxCredentials()
+    ) as run:
+        summary = stage(run)
     told = {
         "wall_s": time.perf_counter() - began,
         "cpu_s": _cpu_seconds(),
@@ -74,14 +77,14 @@ def measure(lake: Path) -> dict[str, Any]:
         for stage in NIGHTLY[DAG]:
             began = time.perf_counter()
             command = [sys.executable, "-m", "benchmarks.train_cost", "--lake", str(lake)]
-            subprocess.run([*command, "--apart", stage.verb, str(note)], check=True)
+            subprocess.run([*command, "--apart", stage.__name__, str(note)], check=True)
             told = json.loads(note.read_text())
             cost = {**told, "wall_s": time.perf_counter() - began}
             summary = cost.pop("summary")
-            stages[stage.verb] = {name: round(value, 1) for name, value in cost.items()}
+            stages[stage.__name__] = {name: round(value, 1) for name, value in cost.items()}
             said = ", ".join(f"{name} {value}" for name, value in list(summary.items())[:4])
             print(
-                f"{stage.verb:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
+                f"{stage.__name__:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
                 f"{cost['peak_mb']:>9.0f}  {said}",
                 flush=True,
             )

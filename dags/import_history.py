@@ -7,6 +7,7 @@ changes nothing. Private sessions and podcasts are left out; IP addresses are ne
 
 from airflow.sdk import dag
 
+from smallhours import listening
 from smallhours.orchestration.params import export_params, settings_at_parse_time
 from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
@@ -19,7 +20,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 )
 def import_history() -> None:
     """One task; the next night learns from what it read."""
-    stage("import_history")
+    stage(listening.import_history)
 
 
 import_history()

@@ -7,6 +7,7 @@ task's log says from when on plays may be missing.
 
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
+from smallhours import listening
 from smallhours.orchestration.params import (
     listeners_params,
     nightly_schedule,
@@ -30,7 +31,7 @@ def poll_recent_plays() -> None:
 
     @task_group
     def polling(night: str) -> None:
-        stage("sync_recent_plays", night=night)
+        stage(listening.sync_recent_plays, night=night)
 
     polling.expand(night=choose_nights(cron=SCHEDULE.poll_cron, services=("spotify",)))
 

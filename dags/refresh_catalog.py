@@ -7,6 +7,7 @@ between listeners, so that one of them at a time works on it.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
+from smallhours import catalog
 from smallhours.orchestration.assets import (
     AUDIO_FEATURES,
     CANDIDATES,
@@ -31,11 +32,11 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 def refresh_catalog() -> None:
     """Go from played tracks to candidates."""
     chain(
-        stage("update_tracks"),
-        stage("fetch_neighbours"),
-        stage("fetch_tags", outlets=[TAGS]),
-        stage("fetch_audio_features", outlets=[AUDIO_FEATURES]),
-        stage("gather_candidates", outlets=[CANDIDATES]),
+        stage(catalog.update_tracks),
+        stage(catalog.fetch_neighbours),
+        stage(catalog.fetch_tags, outlets=[TAGS]),
+        stage(catalog.fetch_audio_features, outlets=[AUDIO_FEATURES]),
+        stage(catalog.gather_candidates, outlets=[CANDIDATES]),
     )
 
 

@@ -7,6 +7,7 @@ away. Tonight's run leaves it alone; the next night's list takes its place as us
 
 from airflow.sdk import dag
 
+from smallhours import playlist
 from smallhours.orchestration.params import rollback_params, settings_at_parse_time
 from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 
@@ -19,7 +20,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 )
 def rollback_playlist() -> None:
     """One task; the ledger tells what it did."""
-    stage("rollback")
+    stage(playlist.rollback)
 
 
 rollback_playlist()

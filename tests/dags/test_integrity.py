@@ -30,7 +30,7 @@ def test_every_dag_is_there_and_has_no_cycle() -> None:
 def test_a_dags_tasks_are_its_stages_in_their_order(name: str) -> None:
     tasks = [task.task_id.rpartition(".")[2] for task in load_dags()[name].topological_sort()]
 
-    assert [task for task in tasks if task in STAGES] == [stage.verb for stage in DAGS[name]]
+    assert [task for task in tasks if task in STAGES] == [stage.__name__ for stage in DAGS[name]]
 
 
 @pytest.mark.parametrize("name", DAGS)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
@@ -26,8 +27,9 @@ from smallhours.orchestration.notices import (
     send_notice,
     set_aside,
 )
+from smallhours.playlist import publish_playlist
 from smallhours.run_context import RunContext
-from smallhours.runs import STAGES, Stage, summary_lines
+from smallhours.runs import Stage, stage_doc, summary_lines
 from smallhours.schedule import ScheduleSettings
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
@@ -99,7 +101,7 @@ DAG_DEFAULTS: dict[str, Any] = {
 
 
 def stage(
-    verb: str,
+    function: Stage,
     *,
     night: Any = None,
     outlets: Sequence[Asset] = (),
@@ -108,7 +110,7 @@ def stage(
     """Return a task that runs one stage.
 
     Args:
-        verb: Name of the stage, also the task's id.
+        function: The stage; its name is the task's id, its docstring the task's documentation.
         night: Partition key of the listener's night, when the DAG maps over several; otherwise
             it is taken from the run's partition key or the form.
         outlets: Assets that the task updates.
@@ -117,11 +119,10 @@ def stage(
     Returns:
         The task, to be chained with others.
     """
-    definition = STAGES[verb]
 
     @task(
-        task_id=verb,
-        doc_md=definition.doc,
+        task_id=function.__name__,
+        doc_md=stage_doc(function),
         outlets=list(outlets),
         trigger_rule=trigger_rule,
         # Name a mapped task by listener and night, even before it runs.
@@ -133,9 +134,9 @@ def stage(
             settings = load_settings()
             key = PartitionKey.parse(night) if night else night_of_run(context, settings)
             with notify_on_error(settings, key.listener):
-                summary = run_for_night(definition, key, settings, context)
+                summary = run_for_night(function, key, settings, context)
             send_notice(settings, key.listener, set_aside(key.listener, summary))
-            if verb == "publish_playlist":
+            if function is publish_playlist:
                 after_publishing(settings, key.listener, key.date, summary)
         for outlet in outlets:
             context["outlet_events"][outlet].add_partitions(str(key))
@@ -209,9 +210,7 @@ def night_of_run(context: Any, settings: Settings) -> PartitionKey:
     return PartitionKey(listener, _date(listener, context, settings))
 
 
-def run_for_night(
-    definition: Stage, key: PartitionKey, settings: Settings, context: Any
-) -> Summary:
+def run_for_night(function: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
     """Run a stage for one night and log its counts."""
     night = settings.night(key.listener, key.date)
     started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
@@ -219,10 +218,14 @@ def run_for_night(
         # The night is not over yet: cut the history off at the run's start, also for a retry.
         night = replace(night, as_of=min(night.as_of, started))
     params = context["params"]
-    options = {name: params[name] for name in definition.options if params.get(name) is not None}
-    LOG.info("%s for %s, night %s", definition.verb, key.listener, night.date)
+    options = {
+        name: params[name]
+        for name in signature(function).parameters
+        if params.get(name) is not None
+    }
+    LOG.info("%s for %s, night %s", function.__name__, key.listener, night.date)
     with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
-        summary = definition(run, **options)
+        summary = function(run, **options)
     for line in summary_lines(summary):
         LOG.info(line)
     return summary
