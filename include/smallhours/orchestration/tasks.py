@@ -1,9 +1,9 @@
 """Stages as Airflow tasks, with one-line errors and a retry policy.
 
 A task calls one stage function and logs its counts. When it raises a `SmallhoursError`, the log
-gets one line with what happened and what to do, without a traceback. The retry policy then follows
-the error: a temporary fault is retried, a rate limit reschedules the task to its end, and an error
-that only a person can fix fails at once.
+gets one line with what happened and what to do, without a traceback. A long rate limit reschedules
+the task to its end. The retry policy decides on every other error: a temporary fault is retried,
+and an error that only a person can fix fails at once.
 """
 
 import datetime as dt
@@ -14,8 +14,7 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-from airflow.sdk import Asset, get_current_context, task
-from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk import Asset, RetryDecision, RetryPolicy, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
@@ -44,22 +43,15 @@ MAX_RUN_TIME = dt.timedelta(days=1)
 
 
 class StageStopped(SystemExit):
-    """Ends a task after its error was logged.
+    """Ends a task after its error was logged; the error is its `__cause__`.
 
-    Airflow would log any other exception once more, with a traceback of what the log already says
-    in a sentence.
-
-    Attributes:
-        decision: The retry decision.
+    Airflow 3.3 logs every exception that a task raises with a traceback, whatever its type or the
+    retry policy; only for `SystemExit` it logs a line. The error was told in a sentence already.
     """
-
-    def __init__(self, decision: RetryDecision) -> None:
-        super().__init__(1)
-        self.decision = decision
 
 
 class ErrorRetryPolicy(RetryPolicy):
-    """A retry policy that follows the error; unexpected exceptions follow the DAG's defaults."""
+    """A retry policy by the type of error; unexpected exceptions follow the DAG's defaults."""
 
     def evaluate(
         self,
@@ -68,9 +60,16 @@ class ErrorRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Any = None,
     ) -> RetryDecision:
-        """Return the decision that came with the error."""
+        """Return a retry for what may pass by itself, and a failure for what a person must mend."""
         del try_number, max_tries, context
-        return exception.decision if isinstance(exception, StageStopped) else RetryDecision()
+        error = exception.__cause__ if isinstance(exception, StageStopped) else exception
+        if isinstance(error, RetryLater):
+            return RetryDecision.retry(dt.timedelta(seconds=error.after), error.what)
+        if isinstance(error, BrokenReply):
+            return RetryDecision.retry(reason=error.what)
+        if isinstance(error, SmallhoursError):
+            return RetryDecision.fail()
+        return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
         """Return an empty mapping: there is nothing to configure."""
@@ -233,23 +232,16 @@ def run_for_night(function: Stage, key: PartitionKey, settings: Settings, contex
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Log an error as one line, and end the task as the error requires."""
+    """Log an error as one line, and end the task: rescheduled after a long wait, else stopped."""
     try:
         yield
-    except RetryLater as error:
-        LOG.error("%s", error)
-        wait = dt.timedelta(seconds=error.after)
-        if wait > MAX_RETRY_WAIT:
-            when = dt.datetime.now(dt.UTC) + wait
-            LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
-            raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
-        raise StageStopped(RetryDecision.retry(wait, error.what)) from None
-    except BrokenReply as error:
-        LOG.error("%s", error)
-        raise StageStopped(RetryDecision.retry(reason=error.what)) from None
     except SmallhoursError as error:
         LOG.error("%s", error)
-        raise StageStopped(RetryDecision.fail()) from None
+        if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
+            when = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=error.after)
+            LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
+            raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
+        raise StageStopped(1) from error
 
 
 def _date(listener: str, context: Any, settings: Settings) -> str:
