@@ -5,6 +5,8 @@ some days), put the zip on this machine, and trigger this DAG with its path. Imp
 changes nothing. Private sessions and podcasts are left out; IP addresses are never stored.
 """
 
+import datetime as dt
+
 from airflow.sdk import dag
 
 from smallhours import listening
@@ -15,6 +17,8 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
 @dag(
     schedule=None,
     params=export_params(settings_at_parse_time()),
+    max_active_runs=1,
+    dagrun_timeout=dt.timedelta(hours=6),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

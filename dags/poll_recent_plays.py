@@ -5,6 +5,8 @@ the plays of listeners who don't scrobble. When there were more than 50 since th
 task's log says from when on plays may be missing.
 """
 
+import datetime as dt
+
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
 from smallhours import listening
@@ -23,6 +25,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
     schedule=CronTriggerTimetable(SCHEDULE.poll_cron, timezone=SCHEDULE.timezone),
     params=listeners_params(SETTINGS),
     max_active_runs=1,
+    dagrun_timeout=dt.timedelta(hours=1),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

@@ -17,7 +17,7 @@ from smallhours.orchestration.assets import (
     TAGS,
 )
 from smallhours.orchestration.params import night_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
@@ -26,6 +26,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
     ),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

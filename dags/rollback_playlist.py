@@ -9,12 +9,14 @@ from airflow.sdk import dag
 
 from smallhours import playlist
 from smallhours.orchestration.params import rollback_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
     schedule=None,
     params=rollback_params(settings_at_parse_time()),
+    max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

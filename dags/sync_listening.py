@@ -15,7 +15,7 @@ from smallhours.orchestration.params import (
     nightly_schedule,
     settings_at_parse_time,
 )
-from smallhours.orchestration.tasks import DAG_DEFAULTS, choose_nights, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, choose_nights, stage
 from smallhours.orchestration.timetables import NightlyTimetable, settings_changed_at
 
 SETTINGS = settings_at_parse_time()
@@ -27,6 +27,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
         SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
     ),
     params=listeners_params(SETTINGS),
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

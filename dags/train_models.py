@@ -9,7 +9,7 @@ from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 from smallhours import training
 from smallhours.orchestration.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.orchestration.params import night_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
@@ -18,6 +18,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
     ),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

@@ -12,12 +12,13 @@ from smallhours import playlist
 from smallhours.orchestration.assets import MODELS, PLAYLIST
 from smallhours.orchestration.params import playlist_params, settings_at_parse_time
 from smallhours.orchestration.review import approval, show_plan
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
     params=playlist_params(settings_at_parse_time()),
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )

@@ -8,15 +8,17 @@ and an error that only a person can fix fails at once.
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import Asset, RetryDecision, RetryPolicy, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
+from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.orchestration.assets import PartitionKey
 from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
@@ -38,8 +40,30 @@ LOG = logging.getLogger(__name__)
 # A wait up to this long is a retry; for a longer one the task is rescheduled, to free its worker.
 MAX_RETRY_WAIT = dt.timedelta(minutes=1)
 
-# Maximum time since the run's start; after a day, the next night takes over.
+# Maximum time since a night's start; after a day, the next night takes over. It holds the wait for
+# a service's daily quota, and for an approval.
 MAX_RUN_TIME = dt.timedelta(days=1)
+
+# Maximum time of one try of a task, several times what a large catalog on a slow machine takes: it
+# ends what hangs. A long wait for a rate limit is not counted: the task is rescheduled for it.
+MAX_TASK_TIME = dt.timedelta(minutes=30)
+MAX_STAGE_TIME = dt.timedelta(hours=2)
+# The stages that read a whole history, or ask a night's budget of questions, at a service's rate.
+MAX_FETCH_TIME = dt.timedelta(hours=8)
+MAX_TRAINING_TIME = dt.timedelta(hours=6)
+EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
+    {
+        listening.sync_recent_plays: MAX_TASK_TIME,  # one request, and an hour until the next poll
+        listening.sync_scrobbles: MAX_FETCH_TIME,
+        listening.verify_history: MAX_FETCH_TIME,
+        catalog.fetch_neighbours: MAX_FETCH_TIME,
+        catalog.fetch_tags: MAX_FETCH_TIME,
+        catalog.fetch_audio_features: MAX_FETCH_TIME,
+        training.train_taste: MAX_TRAINING_TIME,
+        training.train_ranking: MAX_TRAINING_TIME,
+        training.train_audio_features: MAX_TRAINING_TIME,
+    }
+)
 
 
 class StageStopped(SystemExit):
@@ -84,6 +108,7 @@ class ErrorRetryPolicy(RetryPolicy):
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "smallhours",
+    "execution_timeout": MAX_TASK_TIME,
     "retries": 2,
     "retry_delay": dt.timedelta(seconds=30),
     "retry_policy": ErrorRetryPolicy(),
@@ -93,7 +118,6 @@ DEFAULT_ARGS: dict[str, Any] = {
 # it says otherwise, and a night that nobody switched on never comes.
 DAG_DEFAULTS: dict[str, Any] = {
     "default_args": DEFAULT_ARGS,
-    "dagrun_timeout": MAX_RUN_TIME,
     "is_paused_upon_creation": False,
     "tags": ["smallhours"],
 }
@@ -124,6 +148,7 @@ def stage(
         doc_md=stage_doc(function),
         outlets=list(outlets),
         trigger_rule=trigger_rule,
+        execution_timeout=EXECUTION_TIMEOUTS.get(function, MAX_STAGE_TIME),
         # Name a mapped task by listener and night, even before it runs.
         map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
     )
