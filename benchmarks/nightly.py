@@ -180,7 +180,7 @@ def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str
     environment = _environment(arguments, url, folder)
     costs: dict[str, Cost] = {}
     print(f"\n{'stage':<24}{'wall s':>8}{'peak MB':>9}  calls", flush=True)
-    for verb in (stage.verb for stages in NIGHTLY.values() for stage in stages):
+    for verb in (stage.__name__ for stages in NIGHTLY.values() for stage in stages):
         before = _calls(url)
         command = [sys.executable, "-m", "smallhours", verb.replace("_", "-")]
         costs[verb] = run_measured([*command, "--night", arguments.night], env=environment)

@@ -28,9 +28,9 @@ import pandas as pd
 from benchmarks.harness import command_line, print_figures
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
+from smallhours.listening import import_history
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
-from smallhours.runs import IMPORT_HISTORY
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.folds import known_at
@@ -113,7 +113,7 @@ def _hand_in(simulation: ListenerSimulation, listener: str, folder: Path) -> Non
     (folder / _NIGHT_OF_EXPORT).write_text(json.dumps(rows))
     with RunContext(listener, simulation.tonight, simulation.settings, SandboxCredentials()) as run:
         vars(run)["lake"] = simulation.lake
-        IMPORT_HISTORY(run, paths=[folder])
+        import_history(run, paths=[folder])
 
 
 def _export(world: World, plays: PlayLog) -> list[dict[str, Any]]:

@@ -46,10 +46,12 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, month_of, plays_frame
 from smallhours.nights import Night
+from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
 from smallhours.settings import Settings
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.ragged import Ints, Ragged
+from smallhours_sandbox.simulation.installation import SandboxCredentials
 from smallhours_sandbox.world import FEATURES as OF_THE_WORLD
 from smallhours_sandbox.world import World
 
@@ -219,9 +221,10 @@ def run_stage(verb: str, lake: Path, note: Path) -> None:
     """Run one stage in this process, and write the cost of the whole process."""
     began = time.perf_counter()
     settings = settings_of(lake)
-    stage = next(stage for stage in NIGHTLY[DAG] if stage.verb == verb)
-    night: Night = settings.night(LISTENER, NIGHT)
-    summary = stage.function(LISTENER, Lake(str(lake)), settings=settings, night=night)
+    stage = next(stage for stage in NIGHTLY[DAG] if stage.__name__ == verb)
+    night = settings.night(LISTENER, NIGHT)
+    with RunContext(LISTENER, night, settings, SandboxCredentials()) as run:
+        summary = stage(run)
     told = {
         "wall_s": time.perf_counter() - began,
         "cpu_s": _cpu_seconds(),
@@ -243,13 +246,13 @@ def measure(lake: Path) -> dict[str, Any]:
     print(f"{'stage':<26}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}  what it did", flush=True)
     for stage in NIGHTLY[DAG]:
         began = time.perf_counter()
-        told = run_apart("benchmarks.train_cost", ["--lake", str(lake), "--apart", stage.verb])
+        told = run_apart("benchmarks.train_cost", ["--lake", str(lake), "--apart", stage.__name__])
         cost = {**told, "wall_s": time.perf_counter() - began}
         summary = cost.pop("summary")
-        stages[stage.verb] = {name: round(value, 1) for name, value in cost.items()}
+        stages[stage.__name__] = {name: round(value, 1) for name, value in cost.items()}
         said = ", ".join(f"{name} {value}" for name, value in list(summary.items())[:4])
         print(
-            f"{stage.verb:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
+            f"{stage.__name__:<26}{cost['wall_s']:>8.1f}{cost['cpu_s']:>8.1f}"
             f"{cost['peak_mb']:>9.0f}  {said}",
             flush=True,
         )

@@ -5,8 +5,11 @@ the plays of listeners who don't scrobble. When there were more than 50 since th
 task's log says from when on plays may be missing.
 """
 
+import datetime as dt
+
 from airflow.sdk import CronTriggerTimetable, dag, task_group
 
+from smallhours import listening
 from smallhours.orchestration.params import (
     listeners_params,
     nightly_schedule,
@@ -22,6 +25,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
     schedule=CronTriggerTimetable(SCHEDULE.poll_cron, timezone=SCHEDULE.timezone),
     params=listeners_params(SETTINGS),
     max_active_runs=1,
+    dagrun_timeout=dt.timedelta(hours=1),
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
@@ -30,7 +34,7 @@ def poll_recent_plays() -> None:
 
     @task_group
     def polling(night: str) -> None:
-        stage("sync_recent_plays", night=night)
+        stage(listening.sync_recent_plays, night=night)
 
     polling.expand(night=choose_nights(cron=SCHEDULE.poll_cron, services=("spotify",)))
 

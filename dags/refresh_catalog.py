@@ -7,6 +7,7 @@ between listeners, so that one of them at a time works on it.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
+from smallhours import catalog
 from smallhours.orchestration.assets import (
     AUDIO_FEATURES,
     CANDIDATES,
@@ -16,7 +17,7 @@ from smallhours.orchestration.assets import (
     TAGS,
 )
 from smallhours.orchestration.params import night_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
@@ -25,17 +26,18 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
     ),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def refresh_catalog() -> None:
     """Go from played tracks to candidates."""
     chain(
-        stage("update_tracks"),
-        stage("fetch_neighbours"),
-        stage("fetch_tags", outlets=[TAGS]),
-        stage("fetch_audio_features", outlets=[AUDIO_FEATURES]),
-        stage("gather_candidates", outlets=[CANDIDATES]),
+        stage(catalog.update_tracks),
+        stage(catalog.fetch_neighbours),
+        stage(catalog.fetch_tags, outlets=[TAGS]),
+        stage(catalog.fetch_audio_features, outlets=[AUDIO_FEATURES]),
+        stage(catalog.gather_candidates, outlets=[CANDIDATES]),
     )
 
 

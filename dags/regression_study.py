@@ -7,6 +7,7 @@ The last task writes `study.html` and `study.md` with tables and figures. From t
 `smallhours study`.
 """
 
+import datetime as dt
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,6 +24,7 @@ if find_spec("smallhours_study"):  # the study is a package of its own
         schedule=None,
         params=study_params(settings_at_parse_time()),
         max_active_runs=1,
+        dagrun_timeout=dt.timedelta(days=14),
         doc_md=__doc__,
         **DAG_DEFAULTS,
     )

@@ -7,19 +7,22 @@ away. Tonight's run leaves it alone; the next night's list takes its place as us
 
 from airflow.sdk import dag
 
+from smallhours import playlist
 from smallhours.orchestration.params import rollback_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
     schedule=None,
     params=rollback_params(settings_at_parse_time()),
+    max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def rollback_playlist() -> None:
     """One task; the ledger tells what it did."""
-    stage("rollback")
+    stage(playlist.rollback)
 
 
 rollback_playlist()

@@ -8,13 +8,14 @@ that was off at the hour makes one night when it is back. What is read lands in 
 
 from airflow.sdk import chain, dag, task_group
 
+from smallhours import listening
 from smallhours.orchestration.assets import FEEDBACK, LIBRARY, PLAYS
 from smallhours.orchestration.params import (
     listeners_params,
     nightly_schedule,
     settings_at_parse_time,
 )
-from smallhours.orchestration.tasks import DAG_DEFAULTS, choose_nights, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, choose_nights, stage
 from smallhours.orchestration.timetables import NightlyTimetable, settings_changed_at
 
 SETTINGS = settings_at_parse_time()
@@ -26,23 +27,24 @@ SCHEDULE = nightly_schedule(SETTINGS)
         SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
     ),
     params=listeners_params(SETTINGS),
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def sync_listening() -> None:
     """One group of tasks per listener."""
 
-    @task_group
-    def listening(night: str) -> None:
+    @task_group(group_id="listening")
+    def one_listener(night: str) -> None:
         chain(
-            stage("sync_scrobbles", night=night),
-            stage("verify_history", night=night),
-            stage("sync_recent_plays", night=night, outlets=[PLAYS]),
-            stage("sync_library", night=night, outlets=[LIBRARY]),
-            stage("collect_feedback", night=night, outlets=[FEEDBACK]),
+            stage(listening.sync_scrobbles, night=night),
+            stage(listening.verify_history, night=night),
+            stage(listening.sync_recent_plays, night=night, outlets=[PLAYS]),
+            stage(listening.sync_library, night=night, outlets=[LIBRARY]),
+            stage(listening.collect_feedback, night=night, outlets=[FEEDBACK]),
         )
 
-    listening.expand(night=choose_nights(cron=SCHEDULE.cron))
+    one_listener.expand(night=choose_nights(cron=SCHEDULE.cron))
 
 
 sync_listening()

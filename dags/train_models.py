@@ -6,9 +6,10 @@ models serve all listeners, so that one run at a time trains them.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
+from smallhours import training
 from smallhours.orchestration.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.orchestration.params import night_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
@@ -17,17 +18,18 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
     ),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def train_models() -> None:
     """Train taste, ranking and audio models."""
     chain(
-        stage("train_taste"),
-        stage("train_ranking"),
-        stage("train_audio_features"),
-        stage("predict_audio_features"),
-        stage("describe_taste", outlets=[MODELS]),
+        stage(training.train_taste),
+        stage(training.train_ranking),
+        stage(training.train_audio_features),
+        stage(training.predict_audio_features),
+        stage(training.describe_taste, outlets=[MODELS]),
     )
 
 

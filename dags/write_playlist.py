@@ -8,27 +8,29 @@ what would change. The form takes other wishes for one list, and a dry run.
 
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
+from smallhours import playlist
 from smallhours.orchestration.assets import MODELS, PLAYLIST
 from smallhours.orchestration.params import playlist_params, settings_at_parse_time
 from smallhours.orchestration.review import approval, show_plan
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
     schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
     params=playlist_params(settings_at_parse_time()),
+    dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,
 )
 def write_playlist() -> None:
     """Go from candidates to a published playlist."""
     chain(
-        stage("rank_candidates"),
-        stage("resolve_tracks"),
+        stage(playlist.rank_candidates),
+        stage(playlist.resolve_tracks),
         show_plan(),
         approval(settings_at_parse_time()),
         # The two tasks before it are skipped when no approval is wanted.
-        stage("publish_playlist", outlets=[PLAYLIST], trigger_rule="none_failed"),
+        stage(playlist.publish_playlist, outlets=[PLAYLIST], trigger_rule="none_failed"),
     )
 
 

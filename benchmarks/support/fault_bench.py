@@ -8,13 +8,14 @@ import datetime as dt
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.support.sandbox_settings import FAST, LISTENER, sandbox_services, sandbox_settings
+from smallhours.catalog import stages as catalog
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import SET_ASIDE
@@ -30,7 +31,7 @@ from smallhours.lake.tables import (
     TRACK_TAGS,
     TRACKS,
 )
-from smallhours.runs import STAGES
+from smallhours.listening import stages as listening
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
@@ -38,6 +39,7 @@ from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
+from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
@@ -53,10 +55,17 @@ TIMEOUT_S = 1.5
 TABLES: tuple[Table, ...] = (
     PLAYS, LIBRARY, TRACKS, ARTIST_TAGS, TRACK_TAGS, SIMILAR, CANDIDATES, AUDIO_FEATURES,
 )  # fmt: skip
-ORDER = (
-    "sync_scrobbles", "sync_recent_plays", "sync_library", "update_tracks", "fetch_neighbours",
-    "fetch_tags", "fetch_audio_features", "gather_candidates",
-)  # fmt: skip
+# The stages in their order, each with the clients that it is called with.
+STAGES: Mapping[str, tuple[Callable[..., Summary], tuple[str, ...]]] = {
+    "sync_scrobbles": (listening.sync_scrobbles, ("lastfm",)),
+    "sync_recent_plays": (listening.sync_recent_plays, ("spotify",)),
+    "sync_library": (listening.sync_library, ("spotify", "lastfm")),
+    "update_tracks": (catalog.update_tracks, ()),
+    "fetch_neighbours": (catalog.fetch_neighbours, ("lastfm",)),
+    "fetch_tags": (catalog.fetch_tags, ("lastfm",)),
+    "fetch_audio_features": (catalog.fetch_audio_features, ("reccobeats",)),
+    "gather_candidates": (catalog.gather_candidates, ()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class FaultBench:
         self.settings = _settings(server.url)
         self.fresh()
         lake = folder / "quiet"
-        for stage in ORDER:
+        for stage in STAGES:
             self._keep(lake, folder / f"before-{stage}")
             self.run(stage, lake)
             self._keep(lake, folder / f"after-{stage}")
@@ -153,12 +162,12 @@ class FaultBench:
             SmallhoursError: the stage's error.
         """
         night = self.settings.night(LISTENER, NIGHT)
-        verb = STAGES[stage]
+        function, needs = STAGES[stage]
         with _clients(self.settings) as clients:
-            verb.function(
+            function(
                 LISTENER,
                 Lake(str(lake), files=files),
-                *(clients[name] for name in verb.clients if name in clients),
+                *(clients[name] for name in needs),
                 settings=self.settings,
                 night=night,
             )

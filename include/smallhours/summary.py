@@ -3,3 +3,6 @@
 from typing import Any
 
 Summary = dict[str, Any]
+
+# Why a stage that needs Spotify is skipped for a listener without an account.
+NO_SPOTIFY = "no Spotify account in the settings"

@@ -5,6 +5,7 @@ one at a time; the last task writes the report. The study is in the lake, in a f
 after its rows and its seed: a retry, or another run on the same rows, reuses finished fits.
 """
 
+import datetime as dt
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +38,6 @@ def choose_settings() -> list[str]:
 @task(task_id="open_study", doc_md="Read the rows, and keep them with the study.")
 def open_study() -> str:
     """Return the study's folder within the lake."""
-    import datetime as dt
-
     from smallhours_study.results import StudyFolder
     from smallhours_study.study_request import FOLDER, store_request
 
@@ -58,6 +57,8 @@ def open_study() -> str:
     task_id="fit_setting",
     # One at a time, so that it fits into a laptop's memory.
     max_active_tis_per_dag=1,
+    # A GPT-2 on a CPU takes many hours; a retry goes on from its last checkpoint.
+    execution_timeout=dt.timedelta(days=2),
     map_index_template="{{ task.op_kwargs['setting'] }}",
     doc_md="Fit one model on one input, unless that is done already, and keep its figures.",
 )

@@ -1,5 +1,6 @@
 """Airflow imports, parses and schedules the DAGs, without heavy libraries."""
 
+import datetime as dt
 import subprocess
 import sys
 
@@ -30,7 +31,7 @@ def test_every_dag_is_there_and_has_no_cycle() -> None:
 def test_a_dags_tasks_are_its_stages_in_their_order(name: str) -> None:
     tasks = [task.task_id.rpartition(".")[2] for task in load_dags()[name].topological_sort()]
 
-    assert [task for task in tasks if task in STAGES] == [stage.verb for stage in DAGS[name]]
+    assert [task for task in tasks if task in STAGES] == [stage.__name__ for stage in DAGS[name]]
 
 
 @pytest.mark.parametrize("name", DAGS)
@@ -44,6 +45,34 @@ def test_every_dag_and_task_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", DAGS)
 def test_no_task_waits_for_a_pool_that_nobody_made(name: str) -> None:
     assert {task.pool for task in load_dags()[name].tasks} == {"default_pool"}
+
+
+@pytest.mark.parametrize("name", DAGS)
+def test_no_task_and_no_run_goes_on_for_ever(name: str) -> None:
+    dag = load_dags()[name]
+
+    assert dag.dagrun_timeout is not None
+    for task in dag.tasks:
+        assert task.execution_timeout is not None, task.task_id
+        assert task.execution_timeout <= dag.dagrun_timeout, task.task_id
+
+
+def test_a_run_that_waits_for_approval_outlives_the_longest_wait(
+    airflow_install: AirflowInstall,
+) -> None:
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(f"{text}[review]\nhours = 20\n")
+    dag = load_dags()["write_playlist"]
+
+    waits = dag.get_task("approve").response_timeout
+
+    assert waits == dt.timedelta(hours=20)
+    assert waits < dag.dagrun_timeout
+
+
+@pytest.mark.parametrize("name", ["import_history", "rollback_playlist"])
+def test_what_is_triggered_twice_runs_one_after_the_other(name: str) -> None:
+    assert load_dags()[name].max_active_runs == 1
 
 
 def test_dag_files_are_short() -> None:

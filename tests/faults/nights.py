@@ -98,7 +98,7 @@ class Nights:
         try:
             for name, stages in NIGHTLY.items():
                 for stage in () if name == "train_models" else stages:
-                    told[stage.verb] = self.run(stage)
+                    told[stage.__name__] = self.run(stage)
         finally:
             self.forgive()
         return told

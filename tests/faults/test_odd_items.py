@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_of, identify, is_named
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.library import library_frame
-from smallhours.runs import STAGES
 from tests.faults.nights import LISTENER, Nights, nights
 
 pytestmark = pytest.mark.slow(seconds=4)
@@ -76,16 +76,16 @@ def test_one_artist_is_left_out_and_counted(rule: dict[str, Any], later: Nights)
     forget_around(later, artist)
     later.misbehave(service="lastfm", about=artist, **rule)
 
-    told = later.run(STAGES["fetch_neighbours"])
+    told = later.run(fetch_neighbours)
 
     assert told["failed"] >= 1
     assert "set_aside" not in told
-    assert later.run(STAGES["fetch_tags"])["failed"] == 1
+    assert later.run(fetch_tags)["failed"] == 1
     assert tagged - set(later.lake.frame(ARTIST_TAGS)["artist_key"]) == {artist_key_of(artist)}
-    assert later.run(STAGES["gather_candidates"])["candidates"] > 0
+    assert later.run(gather_candidates)["candidates"] > 0
     # What was left out is asked again.
     later.forgive()
-    assert later.run(STAGES["fetch_neighbours"])["failed"] == 0
+    assert later.run(fetch_neighbours)["failed"] == 0
     assert tagged <= set(later.lake.frame(ARTIST_TAGS)["artist_key"])
 
 
@@ -105,11 +105,11 @@ def test_a_service_that_is_down_ends_the_stage_soon(later: Nights) -> None:
     before = calls.total()
 
     with pytest.raises(RetryLater):
-        later.run(STAGES["fetch_neighbours"])
+        later.run(fetch_neighbours)
 
     assert calls.total() - before < 300
     later.forgive()
-    later.run(STAGES["fetch_neighbours"])
+    later.run(fetch_neighbours)
 
 
 def test_an_older_lake_with_emptied_rows_asks_nothing_for_them(later: Nights) -> None:

@@ -9,7 +9,7 @@ import pytest
 from smallhours.errors import NotEnoughData, SourceRefused
 from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.tables import LIBRARY
-from smallhours.runs import STAGES
+from smallhours.listening import sync_library, sync_scrobbles
 from tests.faults.nights import LISTENER, Nights, nights
 
 pytestmark = pytest.mark.slow(seconds=7)
@@ -128,10 +128,10 @@ def test_without_spotify_no_list_is_written_but_the_rest_is_kept(words: str, lat
 def test_the_first_stage_asks_again_and_an_answer_ends_it(later: Nights) -> None:
     later.misbehave(kind="lastfm_error", code=10, service="lastfm")
     assert "set_aside" in later.next()["sync_scrobbles"]
-    assert "set_aside" in later.run(STAGES["sync_library"])
+    assert "set_aside" in later.run(sync_library)
 
-    assert "set_aside" not in later.run(STAGES["sync_scrobbles"])
-    assert "set_aside" not in later.run(STAGES["sync_library"])
+    assert "set_aside" not in later.run(sync_scrobbles)
+    assert "set_aside" not in later.run(sync_library)
 
 
 def test_a_first_night_without_lastfm_says_what_is_missing(new: Nights) -> None:

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 import pytest
-from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk import RetryAction, RetryDecision
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from smallhours.errors import (
@@ -33,11 +33,13 @@ from smallhours.schedule import ScheduleSettings
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 
 
-def stopped_by(error: SmallhoursError) -> StageStopped:
-    """Return how a task ends when it meets an error."""
+def decision_on(error: SmallhoursError) -> RetryDecision:
+    """Return what the retry policy decides when a task ends with an error, or with it as cause."""
     with pytest.raises(StageStopped) as caught, one_line_errors():
         raise error
-    return caught.value
+    decision = ErrorRetryPolicy().evaluate(caught.value, 1, 3)
+    assert decision == ErrorRetryPolicy().evaluate(error, 1, 3)
+    return decision
 
 
 @pytest.mark.parametrize(
@@ -54,24 +56,21 @@ def stopped_by(error: SmallhoursError) -> StageStopped:
     ids=lambda error: type(error).__name__,
 )
 def test_what_only_a_person_can_put_right_fails_at_once(error: SmallhoursError) -> None:
-    stopped = stopped_by(error)
-
-    assert ErrorRetryPolicy().evaluate(stopped, 1, 3).action is RetryAction.FAIL
+    assert decision_on(error).action is RetryAction.FAIL
 
 
 def test_a_short_wait_is_a_retry_after_it() -> None:
-    stopped = stopped_by(RetryLater("Spotify", "a rate limit.", remedy="Wait.", after=7))
+    decision = decision_on(RetryLater("Spotify", "a rate limit.", remedy="Wait.", after=7))
 
-    decision = ErrorRetryPolicy().evaluate(stopped, 1, 3)
     assert decision.action is RetryAction.RETRY
     assert decision.retry_delay == dt.timedelta(seconds=7)
     assert decision.reason == "Spotify: a rate limit."
 
 
 def test_a_broken_reply_is_a_retry() -> None:
-    stopped = stopped_by(BrokenReply("Last.fm", "no XML.", remedy="Wait."))
+    decision = decision_on(BrokenReply("Last.fm", "no XML.", remedy="Wait."))
 
-    assert ErrorRetryPolicy().evaluate(stopped, 1, 3).action is RetryAction.RETRY
+    assert decision.action is RetryAction.RETRY
 
 
 @pytest.mark.parametrize("kind", [RetryLater, QuotaExceeded])
@@ -87,7 +86,7 @@ def test_a_long_wait_gives_the_worker_back_until_it_is_over(kind: type[RetryLate
 
 def test_the_log_gets_one_line_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        stopped_by(NeedsLogin("Spotify", "the login has ended.", remedy="Log in again."))
+        decision_on(NeedsLogin("Spotify", "the login has ended.", remedy="Log in again."))
 
     assert [record.getMessage() for record in caplog.records] == [
         "Spotify: the login has ended. Log in again."

@@ -1,1 +1,58 @@
-"""The second stages of the night: tracks, tags, audio features, neighbours and candidates."""
+"""The second stages of the night: tracks, tags, audio features, neighbours and candidates.
+
+The stages are here, for the DAGs and the command line to name. Their modules are imported when a
+stage runs, never before: Airflow imports this file each time it parses a DAG.
+"""
+
+from typing import TYPE_CHECKING
+
+from smallhours.summary import Summary
+
+if TYPE_CHECKING:
+    from smallhours.run_context import RunContext
+
+
+def update_tracks(run: "RunContext") -> Summary:
+    """Add what was newly heard or saved to `tracks`."""
+    from smallhours.catalog import stages
+
+    return stages.update_tracks(run.listener, run.lake, settings=run.settings, night=run.night)
+
+
+def fetch_neighbours(run: "RunContext") -> Summary:
+    """Ask Last.fm what is near the strongest tracks, artists and tags: `similar`."""
+    from smallhours.catalog import stages
+
+    lake, lastfm = run.lake, run.lastfm
+    with run.journal.of("fetch_neighbours"):
+        return stages.fetch_neighbours(
+            run.listener, lake, lastfm, settings=run.settings, night=run.night
+        )
+
+
+def fetch_tags(run: "RunContext") -> Summary:
+    """Ask Last.fm for missing and stale tags: `track_tags`, `artist_tags`."""
+    from smallhours.catalog import stages
+
+    lake, lastfm = run.lake, run.lastfm
+    with run.journal.of("fetch_tags"):
+        return stages.fetch_tags(run.listener, lake, lastfm, settings=run.settings, night=run.night)
+
+
+def fetch_audio_features(run: "RunContext") -> Summary:
+    """Ask ReccoBeats and AcousticBrainz for missing audio features: `audio_features`."""
+    from smallhours.catalog import stages
+
+    lake = run.lake
+    clients = run.reccobeats, run.acousticbrainz, run.legacy_spotify
+    with run.journal.of("fetch_audio_features"):
+        return stages.fetch_audio_features(
+            run.listener, lake, *clients, settings=run.settings, night=run.night
+        )
+
+
+def gather_candidates(run: "RunContext") -> Summary:
+    """Gather the tracks that tonight's list may be drawn from: `candidates`."""
+    from smallhours.catalog import stages
+
+    return stages.gather_candidates(run.listener, run.lake, settings=run.settings, night=run.night)

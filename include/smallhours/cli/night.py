@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from smallhours import listening, playlist
 from smallhours.cli.secrets import LazySecrets
 from smallhours.run_context import RunContext
-from smallhours.runs import IMPORT_HISTORY, NIGHTLY, STAGES, Stage, summary_lines
+from smallhours.runs import NIGHTLY, STAGES, Stage, stage_doc, summary_lines
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
 
@@ -37,9 +38,14 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Leave Spotify as 
 
 def register(app: typer.Typer) -> None:
     """Add a command per stage, and `night`."""
-    for stage in STAGES.values():
-        command = import_history if stage is IMPORT_HISTORY else _command(stage)
-        app.command(stage.verb.replace("_", "-"), help=stage.doc)(command)
+    with_options: dict[Stage, Callable[..., None]] = {
+        listening.import_history: import_history,
+        playlist.rank_candidates: rank_candidates,
+        playlist.publish_playlist: publish_playlist,
+    }
+    for name, stage in STAGES.items():
+        command = with_options.get(stage) or _command(stage)
+        app.command(name.replace("_", "-"), help=stage_doc(stage))(command)
     app.command("night")(night)
 
 
@@ -51,15 +57,21 @@ def night(
     dry_run: DryRunOption = False,
 ) -> None:
     """Run a whole night, stage by stage, without a scheduler."""
-    playlist_settings = {"size": size, "exploration": exploration, "dry_run": dry_run}
+    with_options: dict[Stage, Callable[[RunContext], Summary]] = {
+        playlist.rank_candidates: lambda run: playlist.rank_candidates(
+            run, size=size, exploration=exploration
+        ),
+        playlist.publish_playlist: lambda run: playlist.publish_playlist(run, dry_run=dry_run),
+    }
     console = Console()
     table = Table("stage", "counts", "seconds", title_justify="left")
     with open_run(listener, night) as run:
         for stage in chain.from_iterable(NIGHTLY.values()):
             started = time.monotonic()
-            with console.status(stage.verb):
-                summary = _call(stage, run, playlist_settings)
-            table.add_row(stage.verb, _counts(summary), f"{time.monotonic() - started:.1f}")
+            with console.status(stage.__name__):
+                summary = with_options.get(stage, stage)(run)
+            seconds = f"{time.monotonic() - started:.1f}"
+            table.add_row(stage.__name__, _counts(summary), seconds)
         table.title = f"{run.listener}, night {run.night.date}"
     console.print(table)
 
@@ -74,12 +86,35 @@ def import_history(
     """Read Spotify's export into the history, with a progress bar."""
     with open_run(listener, night) as run, Progress(transient=True) as bars:
         bar = bars.add_task("reading")
-        summary = IMPORT_HISTORY(
+        summary = listening.import_history(
             run,
             paths=files,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     typer.echo(_counts(summary))
+
+
+def rank_candidates(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    size: SizeOption = None,
+    exploration: ExplorationOption = None,
+) -> None:
+    """Choose the night's list, with other wishes than those of the settings."""
+    _run_one(
+        lambda run: playlist.rank_candidates(run, size=size, exploration=exploration),
+        listener,
+        night,
+    )
+
+
+def publish_playlist(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Write the night's list, or only plan it."""
+    _run_one(lambda run: playlist.publish_playlist(run, dry_run=dry_run), listener, night)
 
 
 def open_run(listener: str | None, date: str | None) -> RunContext:
@@ -97,51 +132,19 @@ def open_run(listener: str | None, date: str | None) -> RunContext:
 
 
 def _command(stage: Stage) -> Callable[..., None]:
-    """Return the command of one stage, with its options."""
-    if "dry_run" in stage.options:
+    """Return the command of a stage without options."""
 
-        def publish(
-            listener: ListenerOption = None,
-            night: NightOption = None,
-            dry_run: DryRunOption = False,
-        ) -> None:
-            _run_one(stage, listener, night, {"dry_run": dry_run})
+    def command(listener: ListenerOption = None, night: NightOption = None) -> None:
+        _run_one(stage, listener, night)
 
-        return publish
-    if "size" in stage.options:
-
-        def rank(
-            listener: ListenerOption = None,
-            night: NightOption = None,
-            size: SizeOption = None,
-            exploration: ExplorationOption = None,
-        ) -> None:
-            _run_one(stage, listener, night, {"size": size, "exploration": exploration})
-
-        return rank
-
-    def plain(listener: ListenerOption = None, night: NightOption = None) -> None:
-        _run_one(stage, listener, night, {})
-
-    return plain
+    return command
 
 
 def _run_one(
-    stage: Stage, listener: str | None, night: str | None, playlist_settings: dict[str, Any]
+    stage: Callable[[RunContext], Summary], listener: str | None, night: str | None
 ) -> None:
     with open_run(listener, night) as run:
-        typer.echo(_counts(_call(stage, run, playlist_settings)))
-
-
-def _call(stage: Stage, run: RunContext, playlist_settings: dict[str, Any]) -> Summary:
-    return stage(
-        run,
-        **{
-            name: playlist_settings[name]
-            for name in stage.options
-            if playlist_settings[name] is not None
-        },
-    )
+        typer.echo(_counts(stage(run)))
 
 
 def _counts(summary: Summary) -> str:

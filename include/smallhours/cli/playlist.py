@@ -9,8 +9,11 @@ from rich.text import Text
 
 from smallhours.cli.night import DryRunOption, ListenerOption, NightOption, open_run
 from smallhours.errors import SettingsError, SmallhoursError
+from smallhours.playlist import publish_playlist, rank_candidates, resolve_tracks
+from smallhours.playlist import rollback as put_back
+from smallhours.playlist_settings import MAIN
 from smallhours.run_context import RunContext
-from smallhours.runs import STAGES, summary_lines
+from smallhours.runs import Stage, summary_lines
 
 IntentOption = Annotated[
     str | None,
@@ -49,7 +52,7 @@ def playlist(
         for each in [intent] if intent else intents:
             _show(run, each, console)
         if not dry_run:
-            summary = STAGES["publish_playlist"](run)
+            summary = publish_playlist(run)
             typer.echo("\n".join(summary_lines(summary)))
 
 
@@ -59,23 +62,13 @@ def rollback(
     intent: IntentOption = None,
 ) -> None:
     """Put the list of an earlier night back into the playlist."""
-    from smallhours.playlist.publish.ledger import MAIN
-    from smallhours.playlist.publish.rollback import rollback as put_back
-
     with open_run(listener, night) as run:
         if run.spotify is None:
             raise SettingsError(
                 f"{run.listener} has no Spotify account in the settings.",
                 remedy="Set `spotify = true` for them.",
             )
-        summary = put_back(
-            run.listener,
-            run.lake,
-            run.spotify,
-            settings=run.settings,
-            night=run.night,
-            intent=intent or MAIN,
-        )
+        summary = put_back(run, intent=intent or MAIN)
     typer.echo("\n".join(summary_lines(summary)))
 
 
@@ -86,9 +79,10 @@ def _choose(run: RunContext, console: Console) -> None:
     where = {"listener": run.listener, "night": run.night.date.isoformat()}
     if run.lake.read(RECOMMENDATIONS, columns=["intent"], where=where).num_rows:
         return
-    for verb in ("rank_candidates", "resolve_tracks"):
-        with console.status(verb):
-            STAGES[verb](run)
+    stages: tuple[Stage, ...] = (rank_candidates, resolve_tracks)
+    for stage in stages:
+        with console.status(stage.__name__):
+            stage(run)
 
 
 def _show(run: RunContext, intent: str, console: Console) -> None:

@@ -148,8 +148,7 @@ def sync_recent_plays(
     Spotify's row for a play that Last.fm has too brings its Spotify id and ISRC. When none of the
     50 was known before, there may have been more in between, and the summary says so.
     """
-    if not settings.listener(listener).spotify:
-        return {"skipped": "no Spotify account in the settings"}
+    del settings
     aside = SetAside(lake, listener, night, anew=True)
     told = aside.ask(spotify, spotify.recently_played) or []
     recent = [play for play in told if play.played_at < night.as_of]
@@ -192,7 +191,7 @@ def sync_recent_plays(
 def sync_library(
     listener: str,
     lake: Lake,
-    spotify: SpotifyClient,
+    spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     *,
     settings: Settings,
@@ -215,7 +214,7 @@ def sync_library(
     return {
         **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each not in unread},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
-        "spotify_calls": spotify.calls.total() if playlist_settings.spotify else 0,
+        "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
     }
@@ -247,9 +246,13 @@ def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None
 
 
 def collect_feedback(
-    listener: str, lake: Lake, spotify: SpotifyClient, *, settings: Settings, night: Night
+    listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
 ) -> Summary:
-    """Store the reactions to our picks, before tonight's list replaces the last one."""
+    """Store the reactions to our picks, before tonight's list replaces the last one.
+
+    Without a Spotify account the playlist itself is not looked at.
+    """
+    del settings
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     picks = recent_picks(ledger, before=night.date)
     if picks.empty:
@@ -273,7 +276,7 @@ def collect_feedback(
     ]
     rows.append(passed(picks, recent_lists(ledger, before=night.date), plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
-    if settings.listener(listener).spotify:
+    if spotify is not None:
         for _, row in current_lists(ledger, before=night.date).groupby("intent"):
             uris = aside.ask(spotify, partial(_uris, spotify, row["playlist_id"].iloc[0]))
             if uris is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import Asset
 
 import smallhours
-from smallhours.runs import DAGS, STAGES
+from smallhours.runs import DAGS
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "dags.md"
@@ -66,8 +66,7 @@ def _section(dag: Any) -> Iterator[str]:
         yield f"**Updates** {_names(updated)}.\n"
     yield "| task | what it does |\n|---|---|"
     for task in dag.topological_sort():
-        verb = task.task_id.rpartition(".")[2]
-        yield f"| `{verb}` | {STAGES[verb].doc if verb in STAGES else task.doc_md} |"
+        yield f"| `{task.task_id.rpartition('.')[2]}` | {task.doc_md} |"
     yield "\n| in the form | |\n|---|---|"
     for name in dag.params:
         yield f"| `{name}` | {dag.params.get_param(name).description} |"

@@ -1,22 +1,24 @@
 """Stages as Airflow tasks, with one-line errors and a retry policy.
 
 A task calls one stage function and logs its counts. When it raises a `SmallhoursError`, the log
-gets one line with what happened and what to do, without a traceback. The retry policy then follows
-the error: a temporary fault is retried, a rate limit reschedules the task to its end, and an error
-that only a person can fix fails at once.
+gets one line with what happened and what to do, without a traceback. A long rate limit reschedules
+the task to its end. The retry policy decides on every other error: a temporary fault is retried,
+and an error that only a person can fix fails at once.
 """
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
+from types import MappingProxyType
 from typing import Any
 
-from airflow.sdk import Asset, get_current_context, task
-from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk import Asset, RetryDecision, RetryPolicy, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
+from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.orchestration.assets import PartitionKey
 from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
@@ -26,8 +28,9 @@ from smallhours.orchestration.notices import (
     send_notice,
     set_aside,
 )
+from smallhours.playlist import publish_playlist
 from smallhours.run_context import RunContext
-from smallhours.runs import STAGES, Stage, summary_lines
+from smallhours.runs import Stage, stage_doc, summary_lines
 from smallhours.schedule import ScheduleSettings
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
@@ -37,27 +40,42 @@ LOG = logging.getLogger(__name__)
 # A wait up to this long is a retry; for a longer one the task is rescheduled, to free its worker.
 MAX_RETRY_WAIT = dt.timedelta(minutes=1)
 
-# Maximum time since the run's start; after a day, the next night takes over.
+# Maximum time since a night's start; after a day, the next night takes over. It holds the wait for
+# a service's daily quota, and for an approval.
 MAX_RUN_TIME = dt.timedelta(days=1)
+
+# Maximum time of one try of a task, several times what a large catalog on a slow machine takes: it
+# ends what hangs. A long wait for a rate limit is not counted: the task is rescheduled for it.
+MAX_TASK_TIME = dt.timedelta(minutes=30)
+MAX_STAGE_TIME = dt.timedelta(hours=2)
+# The stages that read a whole history, or ask a night's budget of questions, at a service's rate.
+MAX_FETCH_TIME = dt.timedelta(hours=8)
+MAX_TRAINING_TIME = dt.timedelta(hours=6)
+EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
+    {
+        listening.sync_recent_plays: MAX_TASK_TIME,  # one request, and an hour until the next poll
+        listening.sync_scrobbles: MAX_FETCH_TIME,
+        listening.verify_history: MAX_FETCH_TIME,
+        catalog.fetch_neighbours: MAX_FETCH_TIME,
+        catalog.fetch_tags: MAX_FETCH_TIME,
+        catalog.fetch_audio_features: MAX_FETCH_TIME,
+        training.train_taste: MAX_TRAINING_TIME,
+        training.train_ranking: MAX_TRAINING_TIME,
+        training.train_audio_features: MAX_TRAINING_TIME,
+    }
+)
 
 
 class StageStopped(SystemExit):
-    """Ends a task after its error was logged.
+    """Ends a task after its error was logged; the error is its `__cause__`.
 
-    Airflow would log any other exception once more, with a traceback of what the log already says
-    in a sentence.
-
-    Attributes:
-        decision: The retry decision.
+    Airflow 3.3 logs every exception that a task raises with a traceback, whatever its type or the
+    retry policy; only for `SystemExit` it logs a line. The error was told in a sentence already.
     """
-
-    def __init__(self, decision: RetryDecision) -> None:
-        super().__init__(1)
-        self.decision = decision
 
 
 class ErrorRetryPolicy(RetryPolicy):
-    """A retry policy that follows the error; unexpected exceptions follow the DAG's defaults."""
+    """A retry policy by the type of error; unexpected exceptions follow the DAG's defaults."""
 
     def evaluate(
         self,
@@ -66,9 +84,16 @@ class ErrorRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Any = None,
     ) -> RetryDecision:
-        """Return the decision that came with the error."""
+        """Return a retry for what may pass by itself, and a failure for what a person must mend."""
         del try_number, max_tries, context
-        return exception.decision if isinstance(exception, StageStopped) else RetryDecision()
+        error = exception.__cause__ if isinstance(exception, StageStopped) else exception
+        if isinstance(error, RetryLater):
+            return RetryDecision.retry(dt.timedelta(seconds=error.after), error.what)
+        if isinstance(error, BrokenReply):
+            return RetryDecision.retry(reason=error.what)
+        if isinstance(error, SmallhoursError):
+            return RetryDecision.fail()
+        return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
         """Return an empty mapping: there is nothing to configure."""
@@ -83,6 +108,7 @@ class ErrorRetryPolicy(RetryPolicy):
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "smallhours",
+    "execution_timeout": MAX_TASK_TIME,
     "retries": 2,
     "retry_delay": dt.timedelta(seconds=30),
     "retry_policy": ErrorRetryPolicy(),
@@ -92,14 +118,13 @@ DEFAULT_ARGS: dict[str, Any] = {
 # it says otherwise, and a night that nobody switched on never comes.
 DAG_DEFAULTS: dict[str, Any] = {
     "default_args": DEFAULT_ARGS,
-    "dagrun_timeout": MAX_RUN_TIME,
     "is_paused_upon_creation": False,
     "tags": ["smallhours"],
 }
 
 
 def stage(
-    verb: str,
+    function: Stage,
     *,
     night: Any = None,
     outlets: Sequence[Asset] = (),
@@ -108,7 +133,7 @@ def stage(
     """Return a task that runs one stage.
 
     Args:
-        verb: Name of the stage, also the task's id.
+        function: The stage; its name is the task's id, its docstring the task's documentation.
         night: Partition key of the listener's night, when the DAG maps over several; otherwise
             it is taken from the run's partition key or the form.
         outlets: Assets that the task updates.
@@ -117,13 +142,13 @@ def stage(
     Returns:
         The task, to be chained with others.
     """
-    definition = STAGES[verb]
 
     @task(
-        task_id=verb,
-        doc_md=definition.doc,
+        task_id=function.__name__,
+        doc_md=stage_doc(function),
         outlets=list(outlets),
         trigger_rule=trigger_rule,
+        execution_timeout=EXECUTION_TIMEOUTS.get(function, MAX_STAGE_TIME),
         # Name a mapped task by listener and night, even before it runs.
         map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
     )
@@ -133,9 +158,9 @@ def stage(
             settings = load_settings()
             key = PartitionKey.parse(night) if night else night_of_run(context, settings)
             with notify_on_error(settings, key.listener):
-                summary = run_for_night(definition, key, settings, context)
+                summary = run_for_night(function, key, settings, context)
             send_notice(settings, key.listener, set_aside(key.listener, summary))
-            if verb == "publish_playlist":
+            if function is publish_playlist:
                 after_publishing(settings, key.listener, key.date, summary)
         for outlet in outlets:
             context["outlet_events"][outlet].add_partitions(str(key))
@@ -209,9 +234,7 @@ def night_of_run(context: Any, settings: Settings) -> PartitionKey:
     return PartitionKey(listener, _date(listener, context, settings))
 
 
-def run_for_night(
-    definition: Stage, key: PartitionKey, settings: Settings, context: Any
-) -> Summary:
+def run_for_night(function: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
     """Run a stage for one night and log its counts."""
     night = settings.night(key.listener, key.date)
     started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
@@ -219,10 +242,14 @@ def run_for_night(
         # The night is not over yet: cut the history off at the run's start, also for a retry.
         night = replace(night, as_of=min(night.as_of, started))
     params = context["params"]
-    options = {name: params[name] for name in definition.options if params.get(name) is not None}
-    LOG.info("%s for %s, night %s", definition.verb, key.listener, night.date)
+    options = {
+        name: params[name]
+        for name in signature(function).parameters
+        if params.get(name) is not None
+    }
+    LOG.info("%s for %s, night %s", function.__name__, key.listener, night.date)
     with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
-        summary = definition(run, **options)
+        summary = function(run, **options)
     for line in summary_lines(summary):
         LOG.info(line)
     return summary
@@ -230,23 +257,16 @@ def run_for_night(
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Log an error as one line, and end the task as the error requires."""
+    """Log an error as one line, and end the task: rescheduled after a long wait, else stopped."""
     try:
         yield
-    except RetryLater as error:
-        LOG.error("%s", error)
-        wait = dt.timedelta(seconds=error.after)
-        if wait > MAX_RETRY_WAIT:
-            when = dt.datetime.now(dt.UTC) + wait
-            LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
-            raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
-        raise StageStopped(RetryDecision.retry(wait, error.what)) from None
-    except BrokenReply as error:
-        LOG.error("%s", error)
-        raise StageStopped(RetryDecision.retry(reason=error.what)) from None
     except SmallhoursError as error:
         LOG.error("%s", error)
-        raise StageStopped(RetryDecision.fail()) from None
+        if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
+            when = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=error.after)
+            LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
+            raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
+        raise StageStopped(1) from error
 
 
 def _date(listener: str, context: Any, settings: Settings) -> str:

@@ -1,1 +1,53 @@
-"""The training stage: models of what the listener likes and of what tags sound like."""
+"""The training stages: models of what the listener likes and of what tags sound like.
+
+The stages are here, for the DAGs and the command line to name. Their modules are imported when a
+stage runs, never before: Airflow imports this file each time it parses a DAG.
+"""
+
+from typing import TYPE_CHECKING
+
+from smallhours.summary import Summary
+
+if TYPE_CHECKING:
+    from smallhours.run_context import RunContext
+
+
+def train_taste(run: "RunContext") -> Summary:
+    """Learn what the listener likes from the tags of what they played."""
+    from smallhours.training.taste import stages
+
+    return stages.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
+
+
+def train_ranking(run: "RunContext") -> Summary:
+    """Learn how much each signal counts, from what the listener adopted in the past."""
+    from smallhours.training.ranking import stages
+
+    return stages.train_ranking(run.listener, run.lake, settings=run.settings, night=run.night)
+
+
+def train_audio_features(run: "RunContext") -> Summary:
+    """Learn audio features from tags, where features are known."""
+    from smallhours.training.audio import stages
+
+    return stages.train_audio_features(
+        run.listener, run.lake, settings=run.settings, night=run.night
+    )
+
+
+def predict_audio_features(run: "RunContext") -> Summary:
+    """Predict the audio features of all other tracks."""
+    from smallhours.training.audio import stages
+
+    return stages.predict_audio_features(
+        run.listener, run.lake, settings=run.settings, night=run.night
+    )
+
+
+def describe_taste(run: "RunContext") -> Summary:
+    """Describe what the listener plays, for the pages: `profile`."""
+    from smallhours.training import profile_stages
+
+    return profile_stages.describe_taste(
+        run.listener, run.lake, settings=run.settings, night=run.night
+    )

@@ -135,4 +135,4 @@ class NightMonitor:
 
 
 def _verbs(dag: str) -> list[str]:
-    return [stage.verb for stage in NIGHTLY[dag]]
+    return [stage.__name__ for stage in NIGHTLY[dag]]

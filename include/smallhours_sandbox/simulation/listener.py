@@ -158,7 +158,7 @@ class ListenerSimulation:
                 if dag == PLAYLIST:
                     self._ranker.install(run.lake, run.listener, run.night.date.isoformat())
                 for stage in NIGHTLY[dag]:
-                    if dag != TRAINING or stage.verb in self._ranker.training_stages:
+                    if dag != TRAINING or stage in self._ranker.training_stages:
                         stage(run)
 
 

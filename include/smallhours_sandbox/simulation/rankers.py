@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from smallhours.lake.store import Lake
+from smallhours.runs import Stage
+from smallhours.training import (
+    predict_audio_features,
+    train_audio_features,
+    train_ranking,
+    train_taste,
+)
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import fusion
 from smallhours.training.ranking.saved_weights import FILE, NAME, load_fusion
@@ -20,7 +27,7 @@ OURS = "ours"
 FROZEN = "frozen"
 FIRST_SEED = "first_seed"
 # The stages of `train_models` that a ranking needs; those for the pages alone are left out.
-ALL_MODELS = ("train_taste", "train_ranking", "train_audio_features", "predict_audio_features")
+ALL_MODELS = (train_taste, train_ranking, train_audio_features, predict_audio_features)
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Ranker:
 
     name: str
     signal: str | None
-    training_stages: tuple[str, ...] = ()
+    training_stages: tuple[Stage, ...] = ()
     train_once: bool = False
 
     def install(self, lake: Lake, listener: str, night: str) -> None:
@@ -79,7 +86,7 @@ RANKERS: Mapping[str, Ranker] = MappingProxyType(
         for ranker in (
             Ranker(OURS, None, ALL_MODELS),
             Ranker(FROZEN, None, ALL_MODELS, train_once=True),
-            Ranker(FIRST_SEED, fusion.P_LIKE, ("train_taste",)),
+            Ranker(FIRST_SEED, fusion.P_LIKE, (train_taste,)),
             Ranker("similar_tracks", fusion.NEAR_TRACKS),
             Ranker("artist_affinity", fusion.ARTIST_AFFINITY),
             Ranker("popularity", fusion.POPULARITY),

@@ -46,8 +46,7 @@ def resolve_tracks(
 ) -> Summary:
     """Find the night's tracks on Spotify until the lists are full, and store the final lists.
 
-    The playlists take turns, the main one first; what one has taken the next ones don't. A
-    listener without a Spotify account keeps the list as it was ranked.
+    The playlists take turns, the main one first; what one has taken the next ones don't.
 
     Raises:
         NotEnoughData: no list was chosen for this night.
@@ -55,8 +54,6 @@ def resolve_tracks(
         ServiceError: Spotify could not go on; what was found before is kept, and running this
             again goes on from there.
     """
-    if not settings.listener(listener).spotify:
-        return {"skipped": "no Spotify account in the settings"}
     where = {"listener": listener, "night": night.date.isoformat()}
     columns = [column.name for column in RECOMMENDATIONS.columns]
     rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)

@@ -61,8 +61,6 @@ def rollback(
         NotOurs: the playlist is not there, or not ours to write.
         ServiceError: run it again.
     """
-    if not settings.listener(listener).spotify:
-        return {"skipped": "no Spotify account in the settings"}
     if intent not in settings.listener(listener).playlists:
         known = ", ".join(settings.listener(listener).playlists)
         raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")

@@ -79,8 +79,6 @@ def publish_playlist(
         NotOurs: the playlist is not, or no longer, ours to write.
         ServiceError: run it again.
     """
-    if not settings.listener(listener).spotify:
-        return {"skipped": "no Spotify account in the settings"}
     summary: Summary = {}
     failure: SmallhoursError | None = None
     for intent in settings.listener(listener).playlists:
