@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from smallhours.local.home_files import make_home
+import pytest
+
+from smallhours.local.home_files import has_jwt_secret, make_home
 from smallhours.private_files import close_to_others, open_to_others
 
 AT_ONCE = 8
@@ -53,6 +55,22 @@ def test_a_persons_own_configuration_stays_as_it_is(tmp_path: Path) -> None:
     make_home(tmp_path, {})
 
     assert configuration(tmp_path)["core"]["fernet_key"] == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        ("[core]\nfernet_key = k\n", False),
+        ("[api_auth]\njwt_secret =\n", False),
+        ("[api_auth]\njwt_secret = 50% of it\n[api_auth]\n", True),
+    ],
+)
+def test_a_configuration_of_ones_own_may_lack_the_secret_that_airflows_parts_share(
+    tmp_path: Path, text: str, has: bool
+) -> None:
+    (tmp_path / "airflow.cfg").write_text(text, encoding="utf-8")
+
+    assert has_jwt_secret(tmp_path) is has
 
 
 def test_a_key_in_the_environment_is_the_one_that_is_written(tmp_path: Path) -> None:

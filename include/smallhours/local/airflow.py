@@ -6,6 +6,7 @@ terminated. The same four processes, started one by one, do neither.
 
 import json
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import requests
 
 import smallhours
 from smallhours.errors import SettingsError
-from smallhours.local.home_files import make_home
+from smallhours.local.home_files import has_jwt_secret, make_home
 from smallhours.local.processes import ManagedProcess, ProcessStopped, stop_all
 from smallhours.private_files import close_to_others
 
@@ -137,6 +138,8 @@ class LocalAirflow:
             ProcessStopped: when that fails.
         """
         make_home(self.home.folder, self.env)
+        if not has_jwt_secret(self.home.folder):
+            self.env = {**self.env, "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48)}
         close_to_others(self.home.folder)
         report = self.home.folder / "database.txt"
         command = [

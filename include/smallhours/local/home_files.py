@@ -7,6 +7,7 @@ who runs Smallhours alone.
 """
 
 import base64
+import configparser
 import contextlib
 import fcntl
 import os
@@ -100,6 +101,17 @@ def make_home(folder: Path, env: Mapping[str, str]) -> None:
             key = env.get(_FERNET_KEY) or base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             text = _CONFIGURATION.format(fernet_key=key, jwt_secret=secrets.token_hex(48))
             _write_whole(target, text)
+
+
+def has_jwt_secret(folder: Path) -> bool:
+    """Return whether the configuration in a home has the secret that Airflow's parts share.
+
+    A person's own airflow.cfg may lack it; then each part would make up one of its own, and refuse
+    the others.
+    """
+    configuration = configparser.RawConfigParser(strict=False)
+    configuration.read(folder / "airflow.cfg", encoding="utf-8")
+    return bool(configuration.get("api_auth", "jwt_secret", fallback="").strip())
 
 
 @contextlib.contextmanager
