@@ -16,7 +16,7 @@
     │   └── BrokenReply        the reply can't be understood
     ├── NotEnoughData          too little history or catalog for what was asked
     ├── DegeneratePlaylist     tonight's list is not fit to replace yesterday's
-    └── NotOurs                the playlist is not, or no longer, ours to write
+    └── PlaylistNotOwned       the playlist is not, or no longer, ours to write
 
 An error says what happened and then, in `remedy`, what to do about it. Neither part may ever
 hold a secret: no token, key or password, and no URL or header that carries one.

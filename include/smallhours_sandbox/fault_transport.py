@@ -197,12 +197,12 @@ def _fault_answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
                 {"error": "invalid_grant", "error_description": "Refresh token revoked"},
             )
         case "lastfm_error" | "refused" | "server_error":
-            return _use_counts(fault, target)
+            return _answer(fault, target)
     raise AssertionError(f"{fault.kind} has no answer of its own")
 
 
-def _use_counts(fault: Fault, target: RequestTarget) -> HttpAnswer:
-    """The service's own error body, as the rule wants it."""
+def _answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
+    """Return the service's own error body, as the rule describes it."""
     if fault.kind == "server_error":
         status = fault.status or 500
         if target.service == "lastfm":

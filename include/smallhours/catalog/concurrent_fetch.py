@@ -76,7 +76,7 @@ class Tally:
             return None
         if self._only_refusals and not self.answered:
             # Who refuses one question after the other refuses us.
-            return SourceRefused(failure.service, _use_counts(failure), remedy=failure.remedy)
+            return SourceRefused(failure.service, _without_service(failure), remedy=failure.remedy)
         return failure
 
 
@@ -159,5 +159,5 @@ def _of_one_question(failure: ServiceError) -> bool:
     )
 
 
-def _use_counts(failure: ServiceError) -> str:
+def _without_service(failure: ServiceError) -> str:
     return failure.what.removeprefix(f"{failure.service}: ")

@@ -70,7 +70,7 @@ class WantedTrack:
 def search_queries(wanted_track: WantedTrack) -> tuple[str, str]:
     """Return the search queries: first by fields and, if that finds nothing, by words.
 
-    >>> queries(Sought("Drake feat. Rihanna", 'The "Motto" (Remastered 2011)'))
+    >>> search_queries(WantedTrack("Drake feat. Rihanna", 'The "Motto" (Remastered 2011)'))
     ('track:"The Motto" artist:"Drake"', 'drake the motto')
     """
     name = identify(wanted_track.artist, wanted_track.title)

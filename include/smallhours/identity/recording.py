@@ -111,7 +111,7 @@ def artist_key_in(track_key: str) -> str:
 def song_key_of(track_key: str) -> str:
     """Return a track key without its version: what all recordings of one song by one artist share.
 
-    >>> base_of("billy idol · dancing with myself · live at roxy")
+    >>> song_key_of("billy idol · dancing with myself · live at roxy")
     'billy idol · dancing with myself'
     """
     return SEPARATOR.join(track_key.split(SEPARATOR)[:2])

@@ -110,8 +110,8 @@ _PLAIN_VERSION = re.compile(
 def version_kind(segment: str) -> str | None:
     """Return the label of a version, `NOISE` for edition noise, or None for neither.
 
-    >>> kind_of("Live at the Roxy"), kind_of("2011 Remaster"), kind_of("A Deal With God")
-    ('live', '', None)
+    >>> [version_kind(each) for each in ("Live at the Roxy", "2011 Remaster", "A Deal With God")]
+    ['live', '', None]
     """
     if _FROM_QUOTED.match(segment):
         return NOISE
@@ -139,7 +139,7 @@ def versions_in(segment: str) -> list[tuple[str, str]] | None:
 def most_specific_label(labels: list[str]) -> str:
     """Return the most specific of the labels of one recording; empty for none.
 
-    >>> telling_label(["version", "re-recording"])
+    >>> most_specific_label(["version", "re-recording"])
     're-recording'
     """
     return min(labels, key=_ORDER.__getitem__, default="")

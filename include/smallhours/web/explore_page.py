@@ -87,7 +87,7 @@ def explore(page_context: PageContext, query: str) -> ExplorePage:
 def with_tag(query: str, tag: str, weight: int) -> str:
     """Return the query with one more tag.
 
-    >>> joined("shoegaze", "dream pop", 60)
+    >>> with_tag("shoegaze", "dream pop", 60)
     'shoegaze, dream pop:60'
     """
     added = tag.strip().strip(",")

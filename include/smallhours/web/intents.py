@@ -19,7 +19,7 @@ from smallhours.web.page_context import PageContext
 def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
     """Return the playlist's key and its section as TOML.
 
-    >>> print(section_of("me", "Night bus!", "trip hop, dub:50")[1])
+    >>> print(toml_section("me", "Night bus!", "trip hop, dub:50")[1])
     [listeners.me.intents.night-bus]
     kind = "tags"
     name = "Night bus!"

@@ -29,7 +29,7 @@ def has_marker(description: str | None, mark: str) -> bool:
 def playlist_name(template: str, *, night: dt.date, listener: str) -> str:
     """Return a playlist's name: the template with night, weekday and listener filled in.
 
-    >>> call("For {weekday}", night=dt.date(2026, 11, 2), listener="ada")
+    >>> playlist_name("For {weekday}", night=dt.date(2026, 11, 2), listener="ada")
     'For Monday'
     """
     name = template
@@ -54,8 +54,8 @@ def describe_list(
 
     What does not fit is left out, the names of the artists first, the marker never.
 
-    >>> describe(dt.date(2026, 11, 2), ["Ride", "Lush", "Ride"], "[smallhours:default:main]",
-    ...          moods=["shoegaze", "dreamy"], because=["Slowdive"])
+    >>> describe_list(dt.date(2026, 11, 2), ["Ride", "Lush", "Ride"], "[smallhours:default:main]",
+    ...               common_tags=["shoegaze", "dreamy"], nearby_artists=["Slowdive"])
     'The night of 2 November 2026: shoegaze and dreamy, close to Slowdive; 3 tracks by Ride and \
 Lush. Made by Smallhours. [smallhours:default:main]'
 

@@ -42,8 +42,8 @@ def find_managed_playlist(
         when_deleted: What becomes of a playlist that the listener deleted.
 
     Raises:
-        NotOurs: our playlist lost its marker; or the listener has deleted it, and it is not to be
-            made anew, or was already.
+        PlaylistNotOwned: our playlist lost its marker; or the listener has deleted it, and it is
+            not to be made anew, or was already.
     """
     known = ledger_state.playlist_ids
     nameless: SpotifyPlaylist | None = None
@@ -76,7 +76,7 @@ def check_marker(playlist: SpotifyPlaylist, mark: str) -> None:
     """See that a playlist still carries our marker.
 
     Raises:
-        NotOurs: it does not.
+        PlaylistNotOwned: it does not.
     """
     if not has_marker(playlist.description, mark):
         raise PlaylistNotOwned(

@@ -78,7 +78,7 @@ def take_snapshot(spotify: PlaylistWriter, playlist_id: str, mark: str) -> Snaps
     """Read a playlist when it stands still: its snapshot id is the same before and after.
 
     Raises:
-        NotOurs: our marker is gone.
+        PlaylistNotOwned: our marker is gone.
         RetryLater: it kept changing.
     """
     before = spotify.playlist(playlist_id)
@@ -161,7 +161,7 @@ class PlaylistReconciler:
         """Take steps until the playlist is as planned.
 
         Raises:
-            NotOurs: our marker is gone.
+            PlaylistNotOwned: our marker is gone.
             ServiceError: what could be put back was; running again goes on from here.
         """
         snapshot = first = self._first_look(playlist_id)
@@ -206,7 +206,7 @@ class PlaylistReconciler:
             answered_id: The snapshot id in Spotify's reply; empty if the reply was lost.
 
         Raises:
-            NotOurs: our marker went meanwhile.
+            PlaylistNotOwned: our marker went meanwhile.
             RetryLater: the added tracks are not there.
         """
         added = set(step.uris) if isinstance(step, Add) else set()
@@ -238,8 +238,8 @@ class PlaylistReconciler:
         """Look again.
 
         Raises:
-            NotOurs: our marker went while the request was on its way; what it brought in is taken
-                out again, since it came into a playlist that was no longer ours.
+            PlaylistNotOwned: our marker went while the request was on its way; what it brought in
+                is taken out again, since it came into a playlist that was no longer ours.
         """
         try:
             return take_snapshot(self.spotify, before.home.id, self.mark)

@@ -58,7 +58,7 @@ def rollback(
 
     Raises:
         NotEnoughData: no list was written on that night.
-        NotOurs: the playlist is not there, or not ours to write.
+        PlaylistNotOwned: the playlist is not there, or not ours to write.
         ServiceError: run it again.
     """
     if intent not in settings.listener(listener).playlists:

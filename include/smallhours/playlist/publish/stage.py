@@ -76,7 +76,7 @@ def publish_playlist(
     Raises:
         NotEnoughData: no list was chosen for this night.
         DegeneratePlaylist: the list is not fit; yesterday's stays.
-        NotOurs: the playlist is not, or no longer, ours to write.
+        PlaylistNotOwned: the playlist is not, or no longer, ours to write.
         ServiceError: run it again.
     """
     summary: Summary = {}
@@ -239,7 +239,7 @@ class Publication:
         """Make sure that a new playlist is private.
 
         Raises:
-            NotOurs: Spotify keeps the playlist public.
+            PlaylistNotOwned: Spotify keeps the playlist public.
         """
         if not self.spotify.playlist(made.id).public:
             return

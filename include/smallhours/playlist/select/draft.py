@@ -1,7 +1,7 @@
 """Selection of tonight's lists: the chosen tracks, their order, and why the others are not chosen.
 
 Excluded tracks are out before anything is compared. From the rest, a list takes one track after the
-other (`rerank.picking`); a few slots are drawn from below the cut, with the probability of each
+other (`picking`); a few slots are drawn from below the cut, with the probability of each
 draw recorded, so that explored tracks can be weighed fairly later. When all of the night's lists
 are chosen, each gets a reserve that replaces tracks that can't be found on Spotify.
 """
@@ -157,7 +157,7 @@ def defer_explored(tracks: Sequence[str], explored: Set[str]) -> list[str]:
     """Return the list with explored tracks after its first five places, if enough others exist.
 
     >>> keys = ["a · 1", "b · 1", "c · 1", "d · 1", "e · 1", "f · 1"]
-    >>> begun_surely(keys, {"b · 1"})
+    >>> defer_explored(keys, {"b · 1"})
     ['a · 1', 'c · 1', 'd · 1', 'e · 1', 'f · 1', 'b · 1']
     """
     sure = [key for key in tracks if key not in explored][:OPENING_PLACES]
@@ -178,7 +178,7 @@ def separate_artists(tracks: Sequence[str], *, after: str | None = None) -> list
         tracks: Track keys in their order.
         after: Whose track stands before them, if any.
 
-    >>> arrange(["a · one", "a · two", "b · three"])
+    >>> separate_artists(["a · one", "a · two", "b · three"])
     ['a · one', 'b · three', 'a · two']
     """
     left = list(tracks)

@@ -18,9 +18,9 @@ def draw_probabilities(relevance: Floats) -> Floats:
 
     Relevance in standard deviations makes the draw equally bold for every ranker.
 
-    >>> chances(np.array([1.0, 1.0])).tolist()
+    >>> draw_probabilities(np.array([1.0, 1.0])).tolist()
     [0.5, 0.5]
-    >>> chances(np.array([3.0, 2.0, 1.0])).round(2).tolist()
+    >>> draw_probabilities(np.array([3.0, 2.0, 1.0])).round(2).tolist()
     [0.72, 0.21, 0.06]
     """
     spread = float(relevance.std())

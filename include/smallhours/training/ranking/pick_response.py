@@ -4,7 +4,7 @@ Bayesian linear regression on the tags (Rasmussen and Williams, 2006, section 2.
 is the mean grade, plus a little for each of its tags, plus noise, and noise is most of it. So a
 single pick changes little, and many picks show the tags that the welcome ones share:
 
-    f(x) = x . X' (X X' + NOISE / SPREAD I)^-1 (grade - mean)
+    f(x) = x . X' (X X' + GRADE_VARIANCE / TAG_VARIANCE I)^-1 (grade - mean)
 
 with unit vectors over tags. The taste model learns from what a listener plays by themselves against
 a random background, and so predicts which music they know; this one predicts how they react to

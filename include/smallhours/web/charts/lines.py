@@ -108,7 +108,7 @@ def lines(
 def format_date(day: float) -> str:
     """Return the ISO date of a day number as `datetime.date.toordinal` counts it.
 
-    >>> date_of(739_557.0)
+    >>> format_date(739_557.0)
     '2025-11-02'
     """
     return dt.date.fromordinal(round(day)).isoformat()
@@ -117,7 +117,7 @@ def format_date(day: float) -> str:
 def format_year(year: float) -> str:
     """Return a year as text, without a thousands separator.
 
-    >>> year_of(2026.0)
+    >>> format_year(2026.0)
     '2026'
     """
     return f"{year:.0f}"

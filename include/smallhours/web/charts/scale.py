@@ -68,7 +68,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 def format_number(value: float, digits: int = 3) -> str:
     """Format a value for people: thousands separators, no trailing zeros, a real minus sign.
 
-    >>> number(0.1450), number(21732.0), number(-0.5)
+    >>> format_number(0.1450), format_number(21732.0), format_number(-0.5)
     ('0.145', '21,732', '−0.5')
     """
     if abs(value) >= 1000:
@@ -83,7 +83,7 @@ def format_number(value: float, digits: int = 3) -> str:
 def format_value(value: float, digits: int = 3) -> str:
     """Format a measured value with a fixed number of decimals: `0.480` beside `0.485`.
 
-    >>> figure(0.48), figure(-1.0, 1)
+    >>> format_value(0.48), format_value(-1.0, 1)
     ('0.480', '−1.0')
     """
     shown = f"{value:,.{digits}f}"
