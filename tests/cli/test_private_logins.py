@@ -159,7 +159,7 @@ def test_logins_before_the_first_start_are_encrypted_and_private(person: Termina
         run(TYPE_IN, airflow)
         key, token, _ = run(READ, airflow).split()
         assert not in_clear(home, token)
-        run(f"{READ}\nfound.keep_refresh_token('ada', '{RENEWED}')", airflow)
+        run(f"{READ}\nfound.store_refresh_token('ada', '{RENEWED}')", airflow)
 
     assert key == KEY
     assert {row["conn_id"] for row in table(person, "connection")} == {
