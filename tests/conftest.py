@@ -1,8 +1,10 @@
 """Set-up of all tests: no network but loopback, and the sandbox as the outside world."""
 
+# Before Airflow: skops looks into every module that is loaded, and Airflow's deprecated ones warn.
+import skops.io  # noqa: F401
 from hypothesis import HealthCheck, settings
 
-# First of all: it sets what Airflow reads when it is imported.
+# Before Airflow, too: it sets what Airflow reads when it is imported.
 import tests.airflow_home  # noqa: F401
 
 pytest_plugins = [
