@@ -20,7 +20,14 @@ from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import check_marker
 from smallhours.playlist.publish.plan import OwnItems, Plan, PlannedTrack, Row, places_of, plan
 from smallhours.playlist.publish.spotify_requests import PlaylistWriter
-from smallhours.playlist.publish.steps import Add, Move, Remove, Step, next_step
+from smallhours.playlist.publish.steps import (
+    MAX_URIS_PER_REQUEST,
+    Add,
+    Move,
+    Remove,
+    Step,
+    next_step,
+)
 from smallhours.services.retry import TransientError
 from smallhours.services.spotify_replies import SpotifyPlaylist
 
@@ -314,8 +321,8 @@ class PlaylistReconciler:
         if not added or not earlier <= set(snapshot.rows):
             return
         self.on_undo()
-        for start in range(0, len(added), 100):
-            batch = added[start : start + 100]
+        for start in range(0, len(added), MAX_URIS_PER_REQUEST):
+            batch = added[start : start + MAX_URIS_PER_REQUEST]
             self.spotify.remove_items(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
 
