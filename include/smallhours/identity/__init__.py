@@ -11,7 +11,7 @@ from smallhours.identity.recording import (
     song_key_of,
 )
 from smallhours.identity.segments import version_kind
-from smallhours.identity.text import is_named, normalise
+from smallhours.identity.text import is_named, is_typed_alike, normalise
 
 __all__ = [
     "SEPARATOR",
@@ -20,6 +20,7 @@ __all__ = [
     "artist_key_of",
     "identify",
     "is_named",
+    "is_typed_alike",
     "normalise",
     "plain_artist",
     "plain_title",

@@ -6,6 +6,8 @@
 import re
 from collections.abc import Iterator
 
+from smallhours.identity.text import normalise
+
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _CLOSING = set(BRACKETS.values())
 
@@ -15,8 +17,26 @@ _NO_NAME = (
     r"|everybody|everyone|nobody|no\s+one|my|your|ur|our|his|their|an?|no|or|and|all|love)\b"
 )
 _GUESTS = re.compile(
-    rf"\s*(?:(?:feat|ft)\b\.?|featuring\b|w/|with\b(?!\s+{_NO_NAME}))\s*(?=\S)", re.IGNORECASE
+    rf"\s*(?:(?:feat|ft)\b\.?|featuring\b|w/|with\b(?!\s+{_NO_NAME})|prod(?:\.|uced)?\s+by\b|prod\."
+    r"|(?P<other>(?:con|com|avec|mit|met|med)\b"
+    r"(?:\s+(?:la|a)\s+(?:participaci[oó]n|colaboraci[oó]n|participaç[aã]o|participation)\s+d[ea])?"
+    r"|part\.|participaç[aã]o(?:\s+de)?))\s*(?=\S)",
+    re.IGNORECASE,
 )
+# What follows the word for "with" in other languages and begins no artist's name.
+_NO_NAMES = """
+    te ti me mi el ella ellas ellos la las lo los un una uno su sus tu tus nosotros todo todos toda
+    todas nadie alguien amor calma alma ganas locura altura cuidado gusto carino
+    lui lei noi voi loro il i gli le l amore chi tutto tutti
+    voce voces ela ele elas eles o a os as um uma meu minha seu sua tudo ninguem
+    toi moi elle elles nous vous eux les une des mes tes ses mon ton son ma ta sa amour plaisir
+    dir mir ihm ihr uns euch ihnen dem der den die das einem einer viel allem allen liebe herz
+    jou mij hem haar ons jullie hun de het een
+    dig mig deg meg han henne hende oss os en et ett det
+    brio moto fuoco spirito anima espressione sordino sordini variazioni forza grazia
+    text letra lyrics
+""".split()  # noqa: SIM905 - a list of words, not of code
+_PART_NUMBER = re.compile(r"(?:\d+|[ivx]+|one|two|three|four|five|six)\b", re.IGNORECASE)
 # What a remixer is called is no guest: "(Feat of Clay Remix)".
 _ENDS_AS_VERSION = re.compile(r"\b(?:remix|rmx|edit|mix|version|rework|dub)\W*$", re.IGNORECASE)
 
@@ -48,10 +68,21 @@ def without_bracketed_guests(name: str) -> str:
     """
     for start, end in reversed(list(_outer_groups(name))):
         inside = name[start + 1 : end]
-        if _GUESTS.match(inside) and not _ENDS_AS_VERSION.search(inside):
+        if _names_guests(inside):
             shorter = f"{name[:start].rstrip()} {name[end + 1 :].lstrip()}".strip()
             name = shorter or name
     return name
+
+
+def _names_guests(inside: str) -> bool:
+    found = _GUESTS.match(inside)
+    if found is None or _ENDS_AS_VERSION.search(inside):
+        return False
+    names = inside[found.end() :]
+    if found["other"] is None:
+        return True
+    first = normalise(re.split(r"[\s'’]", names, maxsplit=1)[0])
+    return first not in _NO_NAMES and not _PART_NUMBER.match(names)
 
 
 def without_guests(name: str) -> str:

@@ -10,13 +10,12 @@ else part of the title. Only what is recognised is ever removed.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
 from smallhours.identity.guests import group_at_end, without_bracketed_guests, without_guests
 from smallhours.identity.segments import most_specific_label, versions_in
-from smallhours.identity.text import normalise
+from smallhours.identity.text import bounded, normalise, tidied
 
 SEPARATOR = " · "
 
@@ -160,4 +159,4 @@ def _numbers(words: str) -> str:
 
 def _plain_forms(name: str) -> str:
     """Return the name with ordinary brackets and blanks."""
-    return " ".join(unicodedata.normalize("NFKC", name).translate(_PLAIN_BRACKETS).split())
+    return bounded(tidied(name).translate(_PLAIN_BRACKETS))
