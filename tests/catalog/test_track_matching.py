@@ -34,6 +34,8 @@ def found(
         ("Sigur Ros", "Saeglopur", found("Sæglópur", "Sigur Rós")),
         ("Simon & Garfunkel", "The Boxer", found("The Boxer", "Simon & Garfunkel")),
         ("Nick Cave & Warren Ellis", "Shell", found("Shell", "Nick Cave", "Warren Ellis")),
+        ("Mira, Tolo", "Shell", found("Shell", "Mira", "Tolo")),
+        ("Mira x Tolo & Jan Pell", "Shell", found("Shell", "Mira", "Jan Pell", "Tolo")),
         ("Drake feat. Rihanna", "Take Care", found("Take Care (feat. Rihanna)", "Drake")),
         ("Rihanna", "Take Care", found("Take Care", "Drake", "Rihanna")),
         ("Oasis", "Live Forever", found("Live Forever - Remastered", "Oasis")),

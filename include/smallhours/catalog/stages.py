@@ -20,7 +20,7 @@ from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import due_keys, last_fetched
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
-from smallhours.identity import artist_key_in
+from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -197,8 +197,9 @@ def fetch_tags(
 
 
 def _names(lake: Lake) -> pd.DataFrame:
-    """Return the names to ask by, without the nameless rows of an older lake."""
-    return named_rows(lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"]))
+    """Return the names to ask by, without nameless rows and without "Various Artists"."""
+    tracks = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    return named_rows(tracks[tracks["artist_key"].map(is_artist).astype(bool)])
 
 
 def _minutes(calls: int, settings: Settings) -> int:
@@ -338,6 +339,7 @@ def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[See
     near = similar.assign(votes=votes).dropna(subset=["votes"])
     total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
     total = total[~total.index.isin(artists.index)].rename_axis("key").reset_index()
+    total = total[total["key"].map(is_artist).astype(bool)]
     total = total.sort_values(["votes", "key"], ascending=[False, True])
     best = total.head(settings.catalog.near_artists)
     return [

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
+from smallhours.identity import is_typed_alike
 from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
@@ -18,6 +19,8 @@ from smallhours.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from smallhours.services.spotify import SpotifyClient
 
 
 def check_logins(
@@ -89,8 +92,18 @@ def _spotify(
     with spotify_client(listener, settings, secrets) as client:
         account = client.me()
         next(iter(client.playlists()), None)
+        found += _dislike_playlist(settings.listener(listener).dislike_playlist, client)
     name = account.display_name or account.id
     return [good("Spotify connection", f"{name} can be read"), *found]
+
+
+def _dislike_playlist(name: str | None, client: "SpotifyClient") -> list[Finding]:
+    if not name:
+        return []
+    if any(is_typed_alike(each.name, name) for each in client.playlists()):
+        return [good("dislike playlist", f"'{name}' is there")]
+    remedy = "Make it in Spotify, or correct `dislike_playlist` in the settings."
+    return [note("dislike playlist", f"there is no playlist named '{name}'", remedy)]
 
 
 def _scopes(credentials: SpotifyCredentials) -> list[Finding]:

@@ -19,6 +19,33 @@ from smallhours.identity.text import bounded, normalise, tidied
 
 SEPARATOR = " · "
 
+# Names that services and players write where they know no artist, or too many, normalised.
+_NO_ARTISTS = frozenset(
+    normalise(name)
+    for name in re.split(
+        r"\s*[|\n]\s*",
+        """various artists | various | v.a. | va | v/a | unknown artist | unknown
+        unknown artists | no artist | [data] | [dialogue] | varios artistas
+        artistas varios | varios | varios interpretes | artista desconocido
+        vários artistas | vários | artista desconhecido | vários intérpretes
+        artisti vari | aa.vv. | vari | artista sconosciuto | verschiedene interpreten
+        diverse | verschiedene künstler | diverse interpreten | unbekannter interpret
+        unbekannter künstler | unbekannt | artistes divers | divers artistes
+        artistes variés | multi-interprètes | inconnu | artiste inconnu
+        interprètes divers | diverse artiesten | onbekende artiest | blandade artister
+        okänd artist | diverse kunstnere | ukendt kunstner | diverse artister
+        ukjent artist | eri esittäjiä | tuntematon esittäjä | różni wykonawcy
+        nieznany wykonawca | různí interpreti | neznámý interpret | különböző előadók
+        ismeretlen előadó | çeşitli sanatçılar | bilinmeyen sanatçı
+        разные исполнители | разные артисты | неизвестный исполнитель
+        неизвестный артист | неизвестен | різні виконавці | невідомий виконавець
+        διάφοροι καλλιτέχνες | διάφοροι | άγνωστος καλλιτέχνης | אמנים שונים
+        فنانون متنوعون | فنان غير معروف | ヴァリアス・アーティスト | ヴァリアス・アーティスツ | 不明なアーティスト | 群星
+        未知艺术家 | 未知藝術家 | 未知歌手 | 여러 아티스트 | 알 수 없는 아티스트""",
+    )
+    if name
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -81,6 +108,15 @@ def artist_key_of(artist: str) -> str:
     name = plain_artist(artist)
     the = _THE_AT_END.match(name)
     return _stable(normalise(f"the {the['name']}" if the else name))
+
+
+def is_artist(artist_key: str) -> bool:
+    """Return whether an artist's key names somebody, other than "Various Artists" and their kin.
+
+    >>> is_artist("miles davis"), is_artist(artist_key_of("<unknown>")), is_artist("va")
+    (True, False, False)
+    """
+    return artist_key not in _NO_ARTISTS
 
 
 def plain_artist(artist: str) -> str:

@@ -210,6 +210,11 @@ def sync_library(
     seen = _keep_library(lake, listener, rows, night)
     if trouble:
         raise trouble
+    warnings: Summary = {}
+    name = playlist_settings.dislike_playlist
+    if name and spotify is not None and Signal.DISLIKED in unread and not aside.summary:
+        warnings["dislike_playlist_missing"] = name
+        LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     counts = seen["signal"].value_counts().to_dict()
     return {
         **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each not in unread},
@@ -217,6 +222,7 @@ def sync_library(
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
+        **warnings,
     }
 
 
