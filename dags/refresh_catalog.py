@@ -8,7 +8,8 @@ between listeners, so that one of them at a time works on it.
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours import catalog
-from smallhours.orchestration.assets import (
+from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.scheduling import (
     AUDIO_FEATURES,
     CANDIDATES,
     FEEDBACK,
@@ -16,7 +17,6 @@ from smallhours.orchestration.assets import (
     PLAYS,
     TAGS,
 )
-from smallhours.orchestration.params import night_params, settings_at_parse_time
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 

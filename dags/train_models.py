@@ -7,8 +7,8 @@ models serve all listeners, so that one run at a time trains them.
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours import training
-from smallhours.orchestration.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.scheduling import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 

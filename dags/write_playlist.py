@@ -9,9 +9,9 @@ what would change. The form takes other wishes for one list, and a dry run.
 from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
 
 from smallhours import playlist
-from smallhours.orchestration.assets import MODELS, PLAYLIST
 from smallhours.orchestration.params import playlist_params, settings_at_parse_time
 from smallhours.orchestration.review import approval, show_plan
+from smallhours.orchestration.scheduling import MODELS, PLAYLIST
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 

@@ -2,7 +2,7 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from smallhours.orchestration.timetables import NightlyTimetable
+from smallhours.orchestration.scheduling import NightlyTimetable
 
 
 class SmallhoursTimetables(AirflowPlugin):

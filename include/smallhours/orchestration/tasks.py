@@ -20,7 +20,6 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
-from smallhours.orchestration.assets import PartitionKey
 from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
 from smallhours.orchestration.notices import (
     after_publishing,
@@ -28,6 +27,7 @@ from smallhours.orchestration.notices import (
     send_notice,
     set_aside,
 )
+from smallhours.orchestration.scheduling import PartitionKey
 from smallhours.playlist import publish_playlist
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage, stage_doc, summary_lines

@@ -1,13 +1,53 @@
-"""The timetable of `sync_listening`: cron, with one run for a start that was missed."""
+"""When the DAGs start: the timetable of the first, and the assets that start the others.
+
+Every asset stands for tables of the lake. Its events carry a partition key, `<listener>@<date>`:
+this is how one listener's night passes from DAG to DAG, each in a run of its own.
+"""
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
+from airflow.sdk import Asset
 from airflow.sdk.timezone import coerce_datetime
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from smallhours.errors import SettingsError
 from smallhours.settings import settings_path
+
+PLAYS = Asset("plays", uri="smallhours://lake/plays")
+LIBRARY = Asset("library", uri="smallhours://lake/library")
+FEEDBACK = Asset("feedback", uri="smallhours://lake/feedback")
+TAGS = Asset("tags", uri="smallhours://lake/tags")
+AUDIO_FEATURES = Asset("audio_features", uri="smallhours://lake/audio_features")
+CANDIDATES = Asset("candidates", uri="smallhours://lake/candidates")
+MODELS = Asset("models", uri="smallhours://lake/models")
+PLAYLIST = Asset("playlist", uri="smallhours://lake/playlists")
+
+
+class PartitionKey(NamedTuple):
+    """One listener's night as a partition key: `ada@2026-11-02`."""
+
+    listener: str
+    date: str
+
+    def __str__(self) -> str:
+        return f"{self.listener}@{self.date}"
+
+    @classmethod
+    def parse(cls, key: str) -> "PartitionKey":
+        """Parse a key.
+
+        Raises:
+            SettingsError: when it is not `<listener>@<date>`.
+        """
+        listener, found, date = key.partition("@")
+        if not (listener and found and date):
+            raise SettingsError(
+                f"The partition key {key!r} is not <listener>@<date>.",
+                remedy="Trigger the DAG without a partition key, and choose in the form.",
+            )
+        return cls(listener, date)
 
 
 class NightlyTimetable(CronTriggerTimetable):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smallhours.orchestration.timetables import NightlyTimetable, settings_changed_at
+from smallhours.orchestration.scheduling import NightlyTimetable, settings_changed_at
 from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
