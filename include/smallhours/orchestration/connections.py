@@ -187,7 +187,7 @@ def _store(
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.encryption import require_key
+    from smallhours.orchestration.database import require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -255,7 +255,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.encryption import require_key
+    from smallhours.orchestration.database import require_key
 
     require_key()
     try:
