@@ -14,13 +14,7 @@ from smallhours.orchestration.params import (
     nightly_schedule,
     settings_at_parse_time,
 )
-from smallhours.orchestration.scheduling import (
-    FEEDBACK,
-    LIBRARY,
-    PLAYS,
-    NightlyTimetable,
-    settings_changed_at,
-)
+from smallhours.orchestration.scheduling import FEEDBACK, LIBRARY, PLAYS, nightly
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, choose_nights, stage
 
 SETTINGS = settings_at_parse_time()
@@ -28,9 +22,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
 
 
 @dag(
-    schedule=NightlyTimetable(
-        SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
-    ),
+    schedule=nightly(SCHEDULE),
     params=listeners_params(SETTINGS),
     dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,

@@ -1,18 +1,21 @@
 """When the DAGs start: the timetable of the first, and the assets that start the others.
 
 Every asset stands for tables of the lake. Its events carry a partition key, `<listener>@<date>`:
-this is how one listener's night passes from DAG to DAG, each in a run of its own.
+this is how one listener's night passes from DAG to DAG, each in a run of its own. Airflow's UI
+sorts such runs by their night.
 """
 
 import datetime as dt
 from typing import Any, NamedTuple
 
-from airflow.sdk import Asset
+from airflow.partition_mappers.identity import IdentityMapper
+from airflow.sdk import Asset, PartitionedAssetTimetable
 from airflow.sdk.timezone import coerce_datetime
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from smallhours.errors import SettingsError
+from smallhours.schedule import ScheduleSettings
 from smallhours.settings import settings_path
 
 PLAYS = Asset("plays", uri="smallhours://lake/plays")
@@ -50,11 +53,38 @@ class PartitionKey(NamedTuple):
         return cls(listener, date)
 
 
+class NightMapper(IdentityMapper):
+    """A partition mapper that keeps the key, and dates the run that it starts by the key's night.
+
+    Airflow's own mapper takes the date of the run that updated the asset, which has none when it
+    was started by hand. Here every event of one key has the same date, whichever run it came from:
+    events that differ in it can end in two runs that wait for each other's assets
+    (apache/airflow#71070). `plugins/smallhours_scheduling.py` registers this one.
+    """
+
+    def to_partition_date(self, downstream_key: str) -> dt.datetime | None:
+        """Return the start of the key's night; None for a key of another form."""
+        try:
+            night = dt.date.fromisoformat(PartitionKey.parse(downstream_key).date)
+        except (SettingsError, ValueError):
+            return None
+        return dt.datetime(night.year, night.month, night.day, tzinfo=dt.UTC)
+
+    def carry_partition_date(self, source_partition_date: dt.datetime | None) -> None:
+        """Return None: the date is the key's."""
+        del source_partition_date
+
+
+def after(assets: Any) -> PartitionedAssetTimetable:
+    """Return the timetable of a DAG that starts for a listener's night when assets are updated."""
+    return PartitionedAssetTimetable(assets=assets, default_partition_mapper=NightMapper())  # type: ignore[arg-type]
+
+
 class NightlyTimetable(CronTriggerTimetable):
     """Cron, for a DAG whose run names its asset partitions while it runs, one per listener.
 
     Airflow's own `PartitionedAtRuntime` never starts a run by itself, and its plain cron timetable
-    takes no partition keys. `plugins/smallhours_timetables.py` registers this one.
+    takes no partition keys. `plugins/smallhours_scheduling.py` registers this one.
 
     Airflow's cron timetable also forgets the very first start when the machine sleeps through it:
     without an earlier run it looks only ahead. This one looks ahead from `since`.
@@ -98,6 +128,11 @@ class NightlyTimetable(CronTriggerTimetable):
             timezone=data["timezone"],
             since=dt.datetime.fromisoformat(since) if since else None,
         )
+
+
+def nightly(schedule: ScheduleSettings) -> NightlyTimetable:
+    """Return the timetable that the settings ask for."""
+    return NightlyTimetable(schedule.cron, timezone=schedule.timezone, since=settings_changed_at())
 
 
 def settings_changed_at() -> dt.datetime | None:
