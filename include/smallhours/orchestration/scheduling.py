@@ -16,7 +16,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from smallhours.errors import SettingsError
 from smallhours.schedule import ScheduleSettings
-from smallhours.settings import settings_path
+from smallhours.settings import Settings, settings_path
 
 PLAYS = Asset("plays", uri="smallhours://lake/plays")
 LIBRARY = Asset("library", uri="smallhours://lake/library")
@@ -51,6 +51,28 @@ class PartitionKey(NamedTuple):
                 remedy="Trigger the DAG without a partition key, and choose in the form.",
             )
         return cls(listener, date)
+
+
+def night_of_task(context: Any, settings: Settings) -> PartitionKey:
+    """Return the listener and night of a task.
+
+    They are those that the task is mapped to, else those of the run's partition key, else those of
+    its form. The default of an empty form is the first listener in the settings, and the night of
+    the run's start in their time zone.
+    """
+    mapped = getattr(context["task"], "op_kwargs", {}).get("night")
+    if key := mapped or context["dag_run"].partition_key:
+        return PartitionKey.parse(key)
+    listener = context["params"].get("listener") or next(iter(settings.listeners))
+    return PartitionKey(listener, date_of_run(listener, context, settings))
+
+
+def date_of_run(listener: str, context: Any, settings: Settings) -> str:
+    """Return the date of a listener's night in a run without a partition key."""
+    chosen = context["params"].get("night")
+    if chosen:
+        return str(settings.night(listener, chosen).date)
+    return str(settings.listener(listener).night_at(context["dag_run"].run_after).date)
 
 
 class NightMapper(IdentityMapper):
