@@ -24,6 +24,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
 @dag(
     schedule=nightly(SCHEDULE),
     params=listeners_params(SETTINGS),
+    max_active_runs=1,  # two runs of one night would read everything twice, at half the rate
     dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -50,6 +50,20 @@ def announced(run_id: str) -> set[tuple[str, str | None]]:
         return {(name, key) for name, key in rows}
 
 
+def started_by_assets(dag: str, key: str) -> list[dt.datetime | None]:
+    """Let the scheduler start what waits for assets; return the dates of a DAG's runs of a key."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    wanted = select(DagRun.partition_date).where(DagRun.dag_id == dag, DagRun.partition_key == key)
+    with create_session() as session:
+        scheduler = SchedulerJobRunner(job=Job(), executors=[])
+        scheduler._create_dagruns_for_partitioned_asset_dags(session)
+        return list(session.scalars(wanted))
+
+
 def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) -> None:
     outcome = run_dag("sync_listening", night=NIGHT)
 
@@ -99,6 +113,16 @@ def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
         ("library", f"bruno@{today}"),
         ("feedback", f"bruno@{today}"),
     }
+
+
+def test_a_night_that_is_synced_twice_goes_on_once_and_is_dated(run_dag: RunDag) -> None:
+    # Two events of each asset with one key (apache/airflow#71070).
+    for _ in range(2):
+        assert run_dag("sync_listening", listener="bruno", night="2026-11-04").succeeded
+
+    (date,) = started_by_assets("refresh_catalog", "bruno@2026-11-04")
+
+    assert date == dt.datetime(2026, 11, 4, tzinfo=dt.UTC)
 
 
 def test_a_listener_without_spotify_needs_no_spotify_connection(
