@@ -35,6 +35,8 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
     subject = f"model {name}"
     try:
         saved = registry.current(owner, name)
+        if saved is not None:
+            saved.check()
     except LakeError as error:
         return bad(subject, error.what, error.remedy)
     if saved is None:

@@ -3,9 +3,11 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any, Self
+from typing import Self
+
+from pydantic import TypeAdapter
 
 Value = int | float | str
 
@@ -63,12 +65,10 @@ class ModelCard:
         """Read back the result of `to_json`; fields of a later version are left out.
 
         Raises:
-            ValueError: when it is not JSON.
-            TypeError: when a field is missing.
+            ValueError: when it is not the JSON of a card.
         """
-        stored: dict[str, Any] = json.loads(data)
-        names = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in stored.items() if name in names})
+        card: Self = TypeAdapter(cls).validate_python(json.loads(data))
+        return card
 
     def to_markdown(self) -> bytes:
         """Return the card as Markdown for people."""

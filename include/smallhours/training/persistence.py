@@ -61,20 +61,22 @@ def load_model(data: bytes, *, where: str) -> Any:
     try:
         data = _with_current_modules(data)
         unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        model = None if unknown else skops.io.loads(data, trusted=sorted(TRUSTED))
+    except Exception as error:
+        # A damaged archive, or one of other versions of the libraries, may fail in any way.
         raise_unreadable(where, f"it is damaged ({type(error).__name__})")
     if unknown:
         raise_unreadable(
             where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves"
         )
-    return skops.io.loads(data, trusted=sorted(TRUSTED))
+    return model
 
 
 def raise_unreadable(where: str, why: str) -> NoReturn:
-    """Raise UnreadableModel with the remedy: remove the model and train anew."""
+    """Raise UnreadableModel with the remedy: train anew."""
     raise UnreadableModel(
         f"The model at {where} was not loaded: {why}.",
-        remedy="Remove its folder and run train_models: models are learned anew each night.",
+        remedy="The next night learns a new one; for one at once, run train_models.",
     )
 
 

@@ -199,7 +199,6 @@ class Explorer:
 
         Raises:
             NotEnoughData: when no audio model was learned yet.
-            UnreadableModel: when a model is damaged.
         """
         predictor = load_audio_predictor(lake, listener)
         if predictor is None:

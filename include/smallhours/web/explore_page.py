@@ -113,8 +113,7 @@ def _cached_explorer(page_context: PageContext) -> Explorer:
         (SHARED, audio_predictor.NAME),
         (page_context.listener, taste.NAME),
     ):
-        saved = registry.current(owner, name)
-        versions.append("" if saved is None else saved.version)
+        versions.append(registry.load(owner, name, lambda saved: saved.version) or "")
     stamp, home = "/".join(versions), f"{page_context.lake.url}#{page_context.listener}"
     with _LOCK:
         if home not in _EXPLORERS or _EXPLORERS[home][0] != stamp:

@@ -130,7 +130,7 @@ def test_a_model_that_cannot_be_read_is_replaced_and_said_so(lake: Lake) -> None
     lake.files.replace(f"models/{SHARED}/{NAME}/{first['model']}/use.json", b"?")
     add_features(lake, {"artist 1 · late song": [0.5] * 5})
     second = train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
-    assert str(second["promoted"]).startswith("yes: the one in use can't be read")
+    assert str(second["promoted"]).startswith("yes: there is none in use that can be read")
     assert second["in_use"] == second["model"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Self
 
 from smallhours.lake.store import Lake
 from smallhours.training.audio.model import AudioModel, FeatureModel, TagInputs
@@ -28,6 +29,16 @@ class AudioPredictor:
     version: str
     owner: str
 
+    @classmethod
+    def of(cls, saved: SavedModel) -> Self:
+        """Rebuild a saved model.
+
+        Raises:
+            UnreadableModel: when a file of it is damaged, missing, of an earlier format, or holds
+                an untrusted type.
+        """
+        return cls(_read_model(saved), saved.version, saved.card.owner)
+
 
 def files_of(model: AudioModel) -> dict[str, bytes]:
     """Return the files of a saved model: the tags, each regressor, and an index of them."""
@@ -49,29 +60,14 @@ def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredic
         lake: The lake.
         listener: The listener's name; None loads the shared model.
 
-    Raises:
-        UnreadableModel: when a file of it is damaged, missing, or holds an untrusted type.
+    A model that is damaged, or of an earlier format, counts as none.
     """
-    registry = Registry.of(lake)
     owners = (SHARED,) if listener is None else (listener, SHARED)
-    for owner in owners:
-        saved = registry.current(owner, NAME)
-        if saved is not None and not of_earlier_format(saved):
-            return AudioPredictor(read_model(saved), saved.version, owner)
-    return None
+    found = (Registry.of(lake).load(owner, NAME, AudioPredictor.of) for owner in owners)
+    return next((each for each in found if each is not None), None)
 
 
-def of_earlier_format(saved: SavedModel) -> bool:
-    """Return True if it was saved before track and artist tags were told apart."""
-    return "regressor_0.skops" not in saved.card.files
-
-
-def read_model(saved: SavedModel) -> AudioModel:
-    """Rebuild a saved model.
-
-    Raises:
-        UnreadableModel: when a file of it is damaged, missing, or holds an untrusted type.
-    """
+def _read_model(saved: SavedModel) -> AudioModel:
     where = saved.address(USE)
     try:
         use = json.loads(saved.read(USE))

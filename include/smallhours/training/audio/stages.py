@@ -163,8 +163,11 @@ def _stored(lake: Lake) -> Frame:
 def _predicted_by_others(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
     """Return the tracks that another listener's own model in use has predicted."""
     registry = Registry.of(lake)
-    others = [registry.current(name, MODEL) for name in settings.listeners if name != listener]
-    versions = {saved.version for saved in others if saved is not None}
+    versions = {
+        registry.load(name, MODEL, lambda saved: saved.version)
+        for name in settings.listeners
+        if name != listener
+    } - {None}
     return set(stored.loc[stored["model"].isin(versions), "track_key"])
 
 

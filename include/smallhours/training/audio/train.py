@@ -1,12 +1,10 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
-import logging
 from dataclasses import dataclass, replace
 
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import Settings
-from smallhours.training.audio import predictor as audio_predictor
 from smallhours.training.audio.card import AudioTrainingResult, audio_card, audio_metrics
 from smallhours.training.audio.figures import bayesian_ridge_r2
 from smallhours.training.audio.gate import (
@@ -16,12 +14,10 @@ from smallhours.training.audio.gate import (
 )
 from smallhours.training.audio.measured_tracks import AudioRows
 from smallhours.training.audio.model import AudioModel, fit_audio_model, kind_for
+from smallhours.training.audio.predictor import NAME, AudioPredictor, files_of
 from smallhours.training.metrics import store_metrics
 from smallhours.training.model_card import package_versions
-from smallhours.training.persistence import UnreadableModel
-from smallhours.training.registry import SHARED, Registry, SavedModel
-
-LOG = logging.getLogger(__name__)
+from smallhours.training.registry import SHARED, Registry
 
 # Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
@@ -57,10 +53,11 @@ def train_and_register(
     """
     registry = Registry.of(lake)
     in_use_models = _models_in_use(owner, registry)
-    against = ", ".join(saved.version for saved in in_use_models.values())
-    before = _same_training(owner, rows, registry, settings, against)
+    versions = registry.versions(owner, NAME)
+    against = ", ".join(each.version for each in in_use_models.values())
+    before = _same_training(rows, registry, settings, against, owner, in_use_models.get(owner))
     if before is not None:
-        return Unchanged(before.version, "nothing has changed since it was learned and judged")
+        return Unchanged(before, "nothing has changed since it was learned and judged")
     training = settings.training
     kind = kind_for(training.audio_model, rows)
     model, figures = fit_audio_model(
@@ -73,85 +70,80 @@ def train_and_register(
         model,
         figures,
         bayesian_ridge_r2(rows, fold, training.top_tags),
-        _verdict(owner, model, in_use_models, rows),
+        _verdict(owner, model, in_use_models, rows, trained_before=bool(versions)),
         against,
     )
     saved = registry.save(
         audio_card(result, settings, night),
-        audio_predictor.files_of(model),
+        files_of(model),
         use=result.verdict.promoted,
     )
     if owner != SHARED and not result.verdict.promoted:
         _retire_if_beaten(owner, in_use_models, rows, registry)
-    registry.remove_old_versions(owner, audio_predictor.NAME, keep=KEPT_VERSIONS)
+    registry.remove_old_versions(owner, NAME, keep=KEPT_VERSIONS)
     whose = "" if owner == SHARED else owner
     store_metrics(lake, audio_metrics(result), listener=whose, night=night)
     return replace(result, version=saved.version)
 
 
-def _models_in_use(owner: str, registry: Registry) -> dict[str, SavedModel]:
+def _models_in_use(owner: str, registry: Registry) -> dict[str, AudioPredictor]:
     """Return the models in use to compare a new one with: the shared and the listener's own."""
-    found = {name: registry.current(name, audio_predictor.NAME) for name in (SHARED, owner)}
-    return {
-        name: saved
-        for name, saved in found.items()
-        if saved is not None and not audio_predictor.of_earlier_format(saved)
-    }
+    found = {name: registry.load(name, NAME, AudioPredictor.of) for name in (SHARED, owner)}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _same_training(
-    owner: str, rows: AudioRows, registry: Registry, settings: Settings, against: str
-) -> SavedModel | None:
+    rows: AudioRows,
+    registry: Registry,
+    settings: Settings,
+    against: str,
+    owner: str,
+    in_use: AudioPredictor | None,
+) -> str | None:
     """Return the newest version or the one in use, if tonight's training data are the same."""
-    name = audio_predictor.NAME
-    saved = [registry.open(owner, name, v) for v in registry.versions(owner, name)[-1:]]
-    current = registry.current(owner, name)
-    if current is not None:
-        saved.append(current)
-    for each in saved:
-        card = each.card
+    current = [] if in_use is None else [in_use.version]
+    for version in (*registry.versions(owner, NAME)[-1:], *current):
+        card = registry.load(owner, NAME, lambda saved: saved.card, version=version)
+        if card is None:
+            continue
         same = (
             card.data.get("digest") == rows.digest
             and card.settings.get("audio_model") == settings.training.audio_model
             and card.settings.get("top_tags") == settings.training.top_tags
             and dict(card.packages) == package_versions()
-            and not audio_predictor.of_earlier_format(each)
         )
-        in_use = current is not None and each.version == current.version
         refused = card.settings.get("promoted") == "no"
-        if same and (in_use or (refused and card.settings.get("judged_against") == against)):
-            return each
+        judged = refused and card.settings.get("judged_against") == against
+        if same and (version in current or judged):
+            return version
     return None
 
 
 def _verdict(
-    owner: str, model: AudioModel, in_use_models: dict[str, SavedModel], rows: AudioRows
+    owner: str,
+    model: AudioModel,
+    in_use_models: dict[str, AudioPredictor],
+    rows: AudioRows,
+    *,
+    trained_before: bool,
 ) -> AudioGateDecision:
     """Compare the model with each of those in use."""
-    verdict = AudioGateDecision(True, "the first model")
-    for name, saved in in_use_models.items():
-        try:
-            old = audio_predictor.read_model(saved)
-        except UnreadableModel as error:
-            LOG.warning("tonight's model is not compared: %s", error)
-            verdict = AudioGateDecision(True, f"the one in use can't be read: {error.what}")
-            continue
-        verdict = (
-            compare_with_current(model, old, rows)
-            if name == owner
-            else compare_with_shared(model, old, rows)
-        )
+    why = "there is none in use that can be read" if trained_before else "the first model"
+    verdict = AudioGateDecision(True, why)
+    for name, old in in_use_models.items():
+        compare = compare_with_current if name == owner else compare_with_shared
+        verdict = compare(model, old.model, rows)
         if not verdict.promoted:
             return verdict
     return verdict
 
 
 def _retire_if_beaten(
-    owner: str, in_use_models: dict[str, SavedModel], rows: AudioRows, registry: Registry
+    owner: str, in_use_models: dict[str, AudioPredictor], rows: AudioRows, registry: Registry
 ) -> None:
     """Put a listener's own model out of use if the shared one does better on their tracks."""
     if not {owner, SHARED} <= in_use_models.keys():
         return
-    own, shared = (audio_predictor.read_model(in_use_models[name]) for name in (owner, SHARED))
+    own, shared = (in_use_models[name].model for name in (owner, SHARED))
     if not compare_with_shared(own, shared, rows).promoted:
-        registry.retire(owner, audio_predictor.NAME)
+        registry.retire(owner, NAME)

@@ -3,7 +3,7 @@
 from smallhours.lake.store import Lake
 from smallhours.training.persistence import raise_unreadable
 from smallhours.training.ranking.fusion import DEFAULT, Fusion
-from smallhours.training.registry import Registry
+from smallhours.training.registry import Registry, SavedModel
 
 NAME = "ranking"
 FILE = "weights.json"
@@ -12,12 +12,12 @@ FILE = "weights.json"
 def load_fusion(lake: Lake, listener: str) -> Fusion:
     """Load the listener's weights in use, or the default if theirs were never better.
 
-    Raises:
-        UnreadableModel: when the file is damaged or missing.
+    Damaged or missing weights count as none.
     """
-    saved = Registry.of(lake).current(listener, NAME)
-    if saved is None:
-        return DEFAULT
+    return Registry.of(lake).load(listener, NAME, _read) or DEFAULT
+
+
+def _read(saved: SavedModel) -> Fusion:
     try:
         return Fusion.from_json(saved.read(FILE), version=saved.version)
     except ValueError as error:

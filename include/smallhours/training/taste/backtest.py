@@ -87,13 +87,19 @@ def run_backtests(
 
 
 def compare_holdout_models(
-    newest: Backtest, past: ListeningHistory, in_use: SavedModel | None, rng: np.random.Generator
+    newest: Backtest, past: ListeningHistory, lake: Lake, listener: str, rng: np.random.Generator
 ) -> GateDecision:
-    """Compare the held-back twins of the new model and of the one in use, on the newest fold."""
+    """Compare the held-back twins of the new model and of the one in use, on the newest fold.
+
+    A model in use that cannot be read is none.
+    """
     ours = placements(newest.backtest_fold.y, newest.log_odds)
+    in_use = Registry.of(lake).load(
+        listener, NAME, lambda saved: (TasteModel.of(saved), holdout_model_of(saved))
+    )
     if in_use is None:
         return decide_promotion(ours, None, rng=rng)
-    holdout_model = holdout_model_of(in_use)
+    _, holdout_model = in_use
     if holdout_model is None:
         why = "the one in use is from when there was too little of a past to judge by"
         return GateDecision(True, why, None, len(ours))
@@ -168,4 +174,4 @@ def _model_of_last_week(lake: Lake, listener: str, night: Night) -> TasteModel |
     latest = (night.date - WEEK).isoformat()
     # A version begins with its night, and sorts by it.
     old = [each for each in registry.versions(listener, NAME) if each[: len(latest)] <= latest]
-    return holdout_model_of(registry.open(listener, NAME, old[-1])) if old else None
+    return registry.load(listener, NAME, holdout_model_of, version=old[-1]) if old else None

@@ -129,6 +129,15 @@ class FirstSeedTaste:
     classifier: FirstSeedClassifier
     version: str = ""
 
+    @classmethod
+    def of(cls, saved: SavedModel) -> Self:
+        """Read a saved model.
+
+        Raises:
+            UnreadableModel: when its file is damaged, missing, or holds an untrusted type.
+        """
+        return cls(load_model(saved.read(FILE), where=saved.address(FILE)), saved.version)
+
     @property
     def name(self) -> str:
         """The model's name in the registry."""
@@ -158,16 +167,11 @@ class FirstSeedTaste:
 def load_taste(lake: Lake, listener: str) -> TasteModel | FirstSeedTaste | None:
     """Load the listener's model in use, else the first seed's; None before any training.
 
-    Raises:
-        UnreadableModel: when its file is damaged, missing, or holds an untrusted type.
+    A damaged or missing model counts as none.
     """
     registry = Registry.of(lake)
-    if (saved := registry.current(listener, NAME)) is not None:
-        return TasteModel.of(saved)
-    if (saved := registry.current(listener, FIRST_SEED)) is not None:
-        classifier = load_model(saved.read(FILE), where=saved.address(FILE))
-        return FirstSeedTaste(classifier, saved.version)
-    return None
+    taste = registry.load(listener, NAME, TasteModel.of)
+    return registry.load(listener, FIRST_SEED, FirstSeedTaste.of) if taste is None else taste
 
 
 def _strongest(shares: Mapping[str, float], tags: Tags, n: int) -> list[tuple[str, float]]:

@@ -13,7 +13,6 @@ from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.classification import ReliabilityBin
 from smallhours.training.evaluation.gate import MIN_UNITS, GateDecision
 from smallhours.training.evaluation.uncertainty import Interval
-from smallhours.training.registry import Registry
 from smallhours.training.taste.backtest import (
     Backtest,
     average_by_model,
@@ -30,7 +29,7 @@ from smallhours.training.taste.fit import (
     calibrate_on_fold,
     fit_taste_model,
 )
-from smallhours.training.taste.model import NAME, TasteModel
+from smallhours.training.taste.model import TasteModel
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
 
 ON_TRAINING_ROWS = "training rows of artists held out in turn"
@@ -100,13 +99,14 @@ def train_and_evaluate(
     newest = backtests[-1]
     calibration, on = _calibrated(past, rows, newest)
     answers = score_folds(backtests, past, lake, listener, night=night)
-    in_use = Registry.of(lake).current(listener, NAME)
     p = _calibration_without_newest(past, backtests)(newest.log_odds)
     return TasteTrainingResult(
         model=replace(model, calibration=calibration),
         holdout_model=newest.model,
         rows=rows,
-        verdict=compare_holdout_models(newest, past, in_use, night.rng(listener, "taste gate")),
+        verdict=compare_holdout_models(
+            newest, past, lake, listener, night.rng(listener, "taste gate")
+        ),
         calibrated_on=on,
         adoptions=len(newest.backtest_fold.adopted),
         untagged=newest.backtest_fold.untagged,
