@@ -46,17 +46,19 @@ from benchmarks.support.taste_data import (
     tag_space,
 )
 from smallhours.training import first_seed
-from smallhours.training.evaluation.classification import (
+from smallhours.training.evaluation.metrics import (
     ReliabilityBin,
     auc,
     brier,
     calibration_error,
+    candidate_recall,
     log_loss,
+    ndcg_at,
+    recall_at,
     reliability,
 )
-from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_ratio, paired_difference
-from smallhours.training.taste.backtest_fold import OTHERS_PER_LIKE
+from smallhours.training.taste.backtest import OTHERS_PER_LIKE
 from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
 
 SEED = 1983

@@ -46,8 +46,6 @@ def predict_audio_features(run: "RunContext") -> Summary:
 
 def describe_taste(run: "RunContext") -> Summary:
     """Describe what the listener plays, for the pages: `profile`."""
-    from smallhours.training import profile_stages
+    from smallhours.training import profile
 
-    return profile_stages.describe_taste(
-        run.listener, run.lake, settings=run.settings, night=run.night
-    )
+    return profile.describe_taste(run.listener, run.lake, settings=run.settings, night=run.night)

@@ -22,7 +22,7 @@ TRUSTED = frozenset(
         "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
-        "smallhours.training.formats.top_tags.TopTags",
+        "smallhours.training.tag_counts.TopTags",
         "smallhours.training.taste.classifier.TasteClassifier",
         *TRUSTED_TYPES,
     }
@@ -32,6 +32,17 @@ MOVED_MODULES = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
         "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
+        "smallhours.training.formats.top_tags": "smallhours.training.tag_counts",
+        "smallhours.training.regression.experts": (
+            "smallhours.training.regression.tag_feature_regressor"
+        ),
+        "smallhours.training.regression.known_artists": (
+            "smallhours.training.regression.artist_folds"
+        ),
+        "smallhours.training.regression.tag_ridge": (
+            "smallhours.training.regression.linear_tag_regressor"
+        ),
+        "smallhours.training.regression.targets": "smallhours.training.regression.folded_regressor",
     }
 )
 _SCHEMA = "schema.json"

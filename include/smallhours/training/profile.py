@@ -1,4 +1,4 @@
-"""Rows of `profile`: a listener's tags, listening hours, artists, taste centres and audio features.
+"""The stage that writes `profile`: tags, listening hours, artists, taste centres, audio features.
 
 Pure functions from plays, tags and audio features to the rows of a small table that is made anew
 each night: a page that had to count 90,000 plays would be too slow.
@@ -17,8 +17,17 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
-from smallhours.catalog.normalisation import WeightedTag
-from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.catalog.features import most_reliable
+from smallhours.catalog.normalisation import WeightedTag, back_off
+from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PROFILE
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES
+from smallhours.listening.plays import heard
+from smallhours.nights import Night
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+from smallhours.training.tags import load_tags
 
 COLUMNS = ["kind", "period", "name", "value", "n"]
 
@@ -223,3 +232,51 @@ def _frame(kind: str, period: str, values: pd.Series, counts: pd.Series) -> pd.D
             "n": counts.round().astype("int64").to_numpy(),
         }
     )
+
+
+def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Describe what the listener plays, for the pages: `profile`.
+
+    Without plays nothing is written, and `skipped` says so.
+    """
+    plays = lake.frame(
+        PLAYS,
+        columns=["played_at", "artist", "track_key", "ms_played"],
+        where={"listener": listener},
+    )
+    plays = plays[heard(plays) & (plays["played_at"] < night.as_of)]
+    if plays.empty:
+        return {"skipped": "no plays yet"}
+    keys = set(plays["track_key"])
+    tags = load_tags(lake, keys, normalised=True)
+    tags_of = {
+        key: back_off(tags.own.get(key, {}), tags.artist.get(artist_key_in(key), {}))
+        for key in sorted(keys)
+    }
+    zone = ZoneInfo(settings.listener(listener).timezone)
+    year = plays[plays["played_at"] >= night.as_of - 4 * RECENT]
+    rows = pd.concat(
+        [
+            tag_rows(plays, tags_of, as_of=night.as_of),
+            clock_rows(year, zone),
+            artist_rows(plays, as_of=night.as_of),
+            centre_rows(plays, tags_of, seed=night.seed(listener, "centres") % 2**32),
+            feature_rows(_features(lake), plays["track_key"].value_counts()),
+        ],
+        ignore_index=True,
+    )
+    lake.replace(PROFILE, rows, partition={"listener": listener})
+    told = rows[rows["kind"] == CENTRE]
+    return {
+        "plays": len(plays),
+        "tracks": len(keys),
+        "tracks_with_tags": sum(bool(found) for found in tags_of.values()),
+        "centres": "; ".join(told["name"]),
+    }
+
+
+def _features(lake: Lake) -> pd.DataFrame:
+    """Return one value of each 0-1 feature for each track: measured, or else predicted."""
+    rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
+    rows = rows[rows["feature"].isin(PREDICTED_FEATURES)]
+    return most_reliable(rows)

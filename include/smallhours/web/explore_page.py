@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from smallhours.errors import NotEnoughData
-from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tag_exploration import Exploration, Explorer, UnknownTags
 from smallhours.training.taste import model as taste
@@ -109,8 +109,8 @@ def _cached_explorer(page_context: PageContext) -> Explorer:
     registry = Registry.of(page_context.lake)
     versions = []
     for owner, name in (
-        (page_context.listener, audio_predictor.NAME),
-        (SHARED, audio_predictor.NAME),
+        (page_context.listener, audio.NAME),
+        (SHARED, audio.NAME),
         (page_context.listener, taste.NAME),
     ):
         versions.append(registry.load(owner, name, lambda saved: saved.version) or "")

@@ -8,10 +8,19 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES
-from smallhours.training.audio.gate import compare_models, compare_with_current, compare_with_shared
+from smallhours.training.audio.figures import (
+    compare_models,
+    compare_with_current,
+    compare_with_shared,
+)
 from smallhours.training.audio.measured_tracks import AudioRows, measured_rows
-from smallhours.training.audio.model import LINEAR, AudioModel, fit_audio_model
-from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.model import (
+    LINEAR,
+    NAME,
+    AudioModel,
+    fit_audio_model,
+    load_audio_predictor,
+)
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from tests.training.lakes import (

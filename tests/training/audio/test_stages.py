@@ -6,7 +6,7 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
-from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.model import NAME, load_audio_predictor
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tags import load_tags

@@ -8,8 +8,8 @@ import pytest
 from scipy import sparse
 
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
 from smallhours.training.ranking.pagerank import personalised_pagerank, transitions
+from smallhours.training.ranking.tag_vectors import taste_centres
 
 TRACKS = pd.Index(["a · 1", "b · 2", "c · 3"])
 

@@ -18,11 +18,10 @@ from smallhours.lake.tables import (
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.audio.card import AudioTrainingResult
 from smallhours.training.audio.measured_tracks import AudioRows, measured_by_anyone, measured_rows
-from smallhours.training.audio.predictor import NAME as MODEL
-from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
-from smallhours.training.audio.train import Unchanged, train_and_register
+from smallhours.training.audio.model import NAME as MODEL
+from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
+from smallhours.training.audio.train import AudioTrainingResult, Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags

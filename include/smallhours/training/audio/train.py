@@ -1,26 +1,173 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from smallhours.lake.store import Lake
+from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.settings import Settings
-from smallhours.training.audio.card import AudioTrainingResult, audio_card, audio_metrics
-from smallhours.training.audio.figures import bayesian_ridge_r2
-from smallhours.training.audio.gate import (
+from smallhours.training.audio.figures import (
     AudioGateDecision,
+    FeatureFigures,
+    bayesian_ridge_r2,
     compare_with_current,
     compare_with_shared,
 )
-from smallhours.training.audio.measured_tracks import AudioRows
-from smallhours.training.audio.model import AudioModel, fit_audio_model, kind_for
-from smallhours.training.audio.predictor import NAME, AudioPredictor, files_of
-from smallhours.training.metrics import store_metrics
-from smallhours.training.model_card import package_versions
+from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.model import (
+    NAME,
+    AudioModel,
+    AudioPredictor,
+    files_of,
+    fit_audio_model,
+    kind_for,
+)
+from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
 from smallhours.training.registry import SHARED, Registry
 
+NOT_PREDICTABLE = "not predictable from tags"
+BASELINE = "bayesian_ridge"
 # Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
+
+
+@dataclass(frozen=True)
+class AudioTrainingResult:
+    """The result of training an audio model.
+
+    Attributes:
+        owner: The listener whose tracks it learned from, or `_shared`.
+        rows: The training tracks.
+        model: The model.
+        figures: By feature, on artists that the model has not seen.
+        baseline_r2: Mean R² of Bayesian ridge on the same artists.
+        verdict: The gate's decision.
+        against: The versions that it was compared with.
+        version: Version under which it was saved; empty before.
+    """
+
+    owner: str
+    rows: AudioRows
+    model: AudioModel
+    figures: Mapping[str, FeatureFigures]
+    baseline_r2: float
+    verdict: AudioGateDecision
+    against: str = ""
+    version: str = ""
+
+    def mean_r2(self) -> float:
+        """Return the mean R² over the five features."""
+        return sum(self.figures[name].r2 for name in PREDICTED_FEATURES) / len(PREDICTED_FEATURES)
+
+    def mean_known_r2(self) -> float | None:
+        """Return the mean R² for artists with other known tracks; None without such tracks."""
+        known = [self.figures[name].r2_known for name in PREDICTED_FEATURES]
+        found = [r2 for r2 in known if r2 is not None]
+        return sum(found) / len(found) if found else None
+
+
+def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) -> ModelCard:
+    """Return the card of a model."""
+    rows, model = result.rows, result.model
+    own = 0 if model.inputs.own is None else len(model.inputs.own.tags_)
+    artist = 0 if model.inputs.artist is None else len(model.inputs.artist.tags_)
+    return ModelCard(
+        name=NAME,
+        owner=result.owner,
+        night=night.date.isoformat(),
+        purpose=f"{', '.join(model.features).capitalize()} of a track from its tags, "
+        "with 80 % intervals.",
+        limits="tracks without tags, and telling the tracks of one artist apart where they have "
+        "no tags of their own.",
+        features=[
+            f"the {own:,} strongest tags of tracks, with counts",
+            f"the {artist:,} strongest tags of artists, with counts",
+            "how far off it was for the artist's other tracks, where some were measured",
+        ],
+        data={
+            "digest": rows.digest,
+            "tracks": len(rows),
+            "artists": rows.artists,
+            "measured_without_tags": rows.untagged,
+            "measured_in_part": rows.incomplete,
+            "learned_from": _whose(result.owner),
+            **{f"tracks_from_{source}": n for source, n in rows.sources.items()},
+            **feature_status(result),
+        },
+        settings={
+            "kind": model.kind,
+            "audio_model": settings.training.audio_model,
+            "top_tags": settings.training.top_tags,
+            "sources": ", ".join(settings.training.sources),
+            "promoted": "yes" if result.verdict.promoted else "no",
+            "why": result.verdict.why,
+            "judged_against": result.against,
+        },
+        seeds={"folds": "by hash of the artist", "models": 0},
+        metrics=_figures(result),
+    )
+
+
+def feature_status(result: AudioTrainingResult) -> dict[str, Value]:
+    """Return, for each feature that is not always predicted, if and how well tags predict it."""
+    said: dict[str, Value] = {}
+    for name in OTHER_FEATURES:
+        found = _of(result.figures, name)
+        if found is None:
+            said[name] = "too few measured"
+        elif name in result.model.features:
+            said[name] = f"predicted (R² {found.r2:.3f}, at least {found.r2_low:.3f})"
+        else:
+            said[name] = f"{NOT_PREDICTABLE} (R² {found.r2:.3f}, down to {found.r2_low:.3f})"
+    return said
+
+
+def audio_metrics(result: AudioTrainingResult) -> list[Metric]:
+    """Return the figures for `metrics`; R² is against the mean of the training rows."""
+    n = len(result.rows)
+    noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", result.baseline_r2, n, 0.0)]
+    for name, found in result.figures.items():
+        rmse, r2 = f"rmse_{name}_new_artists", f"r2_{name}_new_artists"
+        noted += [
+            Metric(NAME, rmse, found.rmse, found.n, found.rmse_of_mean),
+            Metric(NAME, r2, found.r2, found.n, 0.0),
+            Metric(NAME, f"coverage80_{name}", found.coverage, found.n, 0.8),
+        ]
+        if found.r2_known is not None:
+            known = f"r2_{name}_known_artists"
+            noted.append(Metric(NAME, known, found.r2_known, found.n, 0.0))
+    return noted
+
+
+def _figures(result: AudioTrainingResult) -> dict[str, float]:
+    metrics = {f"{m.subject}_{m.name}": m.value for m in audio_metrics(result)}
+    metrics |= {
+        f"{NAME}_rmse_{name}_of_the_mean": found.rmse_of_mean
+        for name, found in result.figures.items()
+    }
+    metrics["mean_r2_new_artists"] = result.mean_r2()
+    known, verdict = result.mean_known_r2(), result.verdict
+    if known is not None:
+        metrics["mean_r2_known_artists"] = known
+    if verdict.old_r2 is not None and verdict.new_r2 is not None:
+        metrics["judged_r2"] = verdict.new_r2
+        metrics["judged_r2_of_the_model_in_use"] = verdict.old_r2
+    return metrics
+
+
+def _whose(owner: str) -> str:
+    if owner == SHARED:
+        return "all measured tracks of the catalog"
+    return f"the measured tracks that {owner} played or saved"
+
+
+def _of(figures: Mapping[str, FeatureFigures], name: str) -> FeatureFigures | None:
+    """Return the figures of a feature; for the key, those of its better predicted coordinate."""
+    if name != "key":
+        return figures.get(name)
+    both = [figures[part] for part in ("key_cos", "key_sin") if part in figures]
+    return max(both, key=lambda found: found.r2) if both else None
 
 
 @dataclass(frozen=True)

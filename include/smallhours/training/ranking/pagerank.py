@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from smallhours.training.ranking.columns import Floats
+from smallhours.training.ranking.fusion import Floats
 
 # Probability of returning home at each step. After 8 steps the result differs by less than 6 %
 # (0.7 to the power of 8) from that of an endless walk.

@@ -28,8 +28,6 @@ from smallhours.listening.inferred_skips import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import Fold, adopted, feedback_before, known_at
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
-from smallhours.training.ranking.columns import Flags
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
@@ -40,10 +38,11 @@ from smallhours.training.ranking.fusion import (
     RECEPTION,
     SEED_SUPPORT,
     TAG_AFFINITY,
+    Flags,
 )
 from smallhours.training.ranking.pick_response import graded_picks, reception, without_artists
-from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
+from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
 from smallhours.vocabulary import POSITIVE_SIGNALS, Route, Signal
 

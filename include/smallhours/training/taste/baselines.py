@@ -6,6 +6,7 @@ the first seed's classifier from its tags.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,11 @@ from smallhours.nights import Night
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
 from smallhours.training.labels import background_tracks, label_tracks
-from smallhours.training.taste.backtest_fold import BacktestFold
 from smallhours.training.taste.model import FIRST_SEED, FirstSeedTaste
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
+
+if TYPE_CHECKING:
+    from smallhours.training.taste.backtest import BacktestFold
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +52,7 @@ class Baselines:
         self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
         self._strange = background_tracks(listener, lake, night)
 
-    def scores(self, backtest_fold: BacktestFold, rows: TrainingRows) -> dict[str, Floats]:
+    def scores(self, backtest_fold: "BacktestFold", rows: TrainingRows) -> dict[str, Floats]:
         """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
 
         Args:
@@ -65,14 +68,14 @@ class Baselines:
         answered = {name: score() for name, score in found.items()}
         return {name: scores for name, scores in answered.items() if scores is not None}
 
-    def _popularity(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _popularity(self, backtest_fold: "BacktestFold") -> Floats | None:
         known = self._listeners.reindex(list(backtest_fold.tracks))
         if known.notna().sum() < 2:
             return None
         # An unknown number of listeners counts as the median.
         return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
 
-    def _similar_tracks(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _similar_tracks(self, backtest_fold: "BacktestFold") -> Floats | None:
         """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
         cut = backtest_fold.fold.cut
         plays = plays_before(self._past.plays, cut)
@@ -87,7 +90,7 @@ class Baselines:
         doubts = doubt.reindex(list(backtest_fold.tracks)).fillna(0.0).to_numpy(dtype=float)
         return np.asarray(-np.expm1(doubts), dtype=np.float64)
 
-    def _first_seed(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _first_seed(self, backtest_fold: "BacktestFold") -> Floats | None:
         then = Night(backtest_fold.fold.cut.date(), backtest_fold.fold.cut)
         try:
             labelled = label_tracks(self._listener, self._lake, night=then, strange=self._strange)
@@ -97,7 +100,7 @@ class Baselines:
         return FirstSeedTaste(model).p_like(self._past.tags, backtest_fold.tracks)
 
 
-def _artist_affinity(backtest_fold: BacktestFold, rows: TrainingRows) -> Floats:
+def _artist_affinity(backtest_fold: "BacktestFold", rows: TrainingRows) -> Floats:
     """Return the summed weight of the artist's liked tracks."""
     liked: dict[str, float] = {}
     for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):

@@ -7,7 +7,7 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training import first_seed
 from smallhours.training.labels import label_tracks
-from smallhours.training.metrics import Metric, store_metrics
+from smallhours.training.model_card import Metric, store_metrics
 from smallhours.training.persistence import dump_model
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste

@@ -7,34 +7,42 @@ calibration is fitted on the oldest fold, whose truth ended before the newest on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupKFold
+
+from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
-from smallhours.training.evaluation.classification import ReliabilityBin
 from smallhours.training.evaluation.gate import MIN_UNITS, GateDecision
+from smallhours.training.evaluation.metrics import ReliabilityBin
 from smallhours.training.evaluation.uncertainty import Interval
 from smallhours.training.taste.backtest import (
+    OTHERS_PER_LIKE,
     Backtest,
+    BacktestFold,
     average_by_model,
     best_baseline,
+    calibration_figures,
     compare_holdout_models,
+    reliability_of,
     run_backtests,
     score_folds,
 )
-from smallhours.training.taste.backtest_fold import calibration_figures, reliability_of
-from smallhours.training.taste.classifier import Calibration
-from smallhours.training.taste.fit import (
-    MIN_TO_CALIBRATE,
-    calibrate_by_artist_folds,
-    calibrate_on_fold,
-    fit_taste_model,
-)
-from smallhours.training.taste.model import TasteModel
+from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
+from smallhours.training.taste.model import TasteModel, fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
 
 ON_TRAINING_ROWS = "training rows of artists held out in turn"
 ON_FUTURE = "what was adopted in the last four weeks, by a model that had not seen them"
+Floats = npt.NDArray[np.float64]
 NOT_EVALUATED = "there is too little of a past to judge by: the default goes into use unjudged"
+
+
+# Platt's two parameters can be learned from this many adoptions; with fewer, from training rows.
+MIN_TO_CALIBRATE = 30
+CROSS_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,35 @@ def _calibration_without_newest(
     if over and len(oldest.backtest_fold.adopted) >= MIN_TO_CALIBRATE:
         return calibrate_on_fold(oldest.backtest_fold, oldest.log_odds)
     return calibrate_by_artist_folds(past, newest.rows)
+
+
+def calibrate_on_fold(backtest_fold: BacktestFold, log_odds: Floats) -> Calibration:
+    """Calibrate on a fold: on tracks that were adopted later, and tracks that were not."""
+    return Calibration.fit(log_odds, backtest_fold.y, _mixture(backtest_fold.y))
+
+
+def calibrate_by_artist_folds(past: ListeningHistory, rows: TrainingRows) -> Calibration:
+    """Calibrate on the training rows, each predicted by a model without its artist."""
+    groups = rows.artist_numbers
+    if len(np.unique(groups)) < CROSS_FOLDS:
+        return UNCALIBRATED
+    held_out = np.full(len(rows.y), np.nan)
+    for train, test in GroupKFold(CROSS_FOLDS).split(rows.y, rows.y, groups):
+        try:
+            model = fit_taste_model(past, rows.subset(train))
+        except NotEnoughData:
+            return UNCALIBRATED
+        held_out[test] = model.log_odds(past.tags, [rows.tracks[at] for at in test])
+    return Calibration.fit(held_out, rows.y, _mixture(rows.y))
+
+
+def _mixture(y: npt.NDArray[np.intp]) -> Floats:
+    """Return weights that make the others count three to each like, however many they are.
+
+    Example: with 10 likes and 600 others, a like weighs 1 and an other 3 x 10 / 600 = 0.05.
+    """
+    likes, others = int((y == 1).sum()), int((y == 0).sum())
+    return np.where(y == 1, 1.0, OTHERS_PER_LIKE * likes / others)
 
 
 def _missing(backtests: Sequence[Backtest]) -> str:

@@ -88,6 +88,12 @@ class TrainingRows:
         return [artist_key_in(key) for key in self.tracks]
 
     @property
+    def artist_numbers(self) -> npt.NDArray[np.intp]:
+        """The artist of each row, as a number."""
+        _, numbers = np.unique(np.array(self.artists, dtype=str), return_inverse=True)
+        return numbers.astype(np.intp)
+
+    @property
     def is_background(self) -> npt.NDArray[np.bool_]:
         """(n,) True for rows that were drawn at random."""
         return np.array([each == BACKGROUND for each in self.evidence], dtype=bool)
