@@ -252,7 +252,7 @@ def score_folds(
     night: Night,
 ) -> ScoresByModel:
     """Score the same folds by the taste model (`taste`), the baselines and last week's model."""
-    baselines = Baselines(lake, listener, past, night=night)
+    baselines = Baselines(lake, listener, past)
     found: dict[str, list[tuple[BacktestFold, Floats]]] = {}
     for each in backtests:
         answers = {NAME: each.log_odds, **baselines.scores(each.backtest_fold, each.rows)}

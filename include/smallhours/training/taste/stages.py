@@ -14,7 +14,7 @@ from smallhours.training.taste import model as taste
 from smallhours.training.taste.backtest import HOLDOUT_PREFIX
 from smallhours.training.taste.card import first_seed_card, taste_card, taste_metrics
 from smallhours.training.taste.train import TasteTrainingResult, train_and_evaluate
-from smallhours.training.taste.training_rows import read_history
+from smallhours.training.taste.training_rows import ListeningHistory, read_history
 
 
 def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -23,9 +23,9 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     The first seed's classifier is trained beside it. With too little to learn from, `skipped` says
     what is missing, and the model in use stays; without any, ranking works without.
     """
-    seed = _train_first_seed(listener, lake, night)
-    weights = settings.training.evidence
     past = read_history(lake, listener, night=night)
+    seed = _train_first_seed(listener, lake, past, night)
+    weights = settings.training.evidence
     try:
         trained = train_and_evaluate(listener, lake, past, night=night, weights=weights)
     except NotEnoughData as error:
@@ -39,10 +39,10 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     return {**_summary_of(trained), "model": saved.version, **seed}
 
 
-def _train_first_seed(listener: str, lake: Lake, night: Night) -> Summary:
+def _train_first_seed(listener: str, lake: Lake, past: ListeningHistory, night: Night) -> Summary:
     """Train the first seed's classifier, and store it with its figures."""
     try:
-        labelled = label_tracks(listener, lake, night=night)
+        labelled = label_tracks(past, listener, night=night)
         result = first_seed.train(labelled.frame)
     except NotEnoughData as error:
         return {"first_seed": f"skipped: {error}"}
