@@ -12,10 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
 
 from smallhours.catalog.features import most_reliable
 from smallhours.catalog.normalisation import WeightedTag, back_off
@@ -27,6 +25,7 @@ from smallhours.listening.plays import heard
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import load_tags
 
 COLUMNS = ["kind", "period", "name", "value", "n"]
@@ -159,12 +158,13 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
     k = min(CENTRES, len(counts) // TRACKS_PER_CENTRE)
     if k < 1:
         return pd.DataFrame(columns=COLUMNS)
-    matrix, tags = _matrix(list(counts.index), tags_of)
+    of_track = [(key, each.tag, each.weight) for key in counts.index for each in tags_of[key]]
+    space = TagVectors.of_weights(pd.DataFrame(of_track, columns=["track_key", "tag", "weight"]))
     weights = np.log1p(counts.to_numpy(dtype=float))
     with warnings.catch_warnings():
         # Tracks that share their artist's tags are one point: there may be fewer centres than k.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = KMeans(k, n_init=3, random_state=seed).fit(matrix, sample_weight=weights)
+        found = KMeans(k, n_init=3, random_state=seed).fit(space.vectors, sample_weight=weights)
     everywhere = np.average(
         found.cluster_centers_, axis=0, weights=_mass(found.labels_, weights, k)
     )
@@ -173,7 +173,7 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
         if mass == 0:
             continue
         telling = np.argsort(everywhere - found.cluster_centers_[at], kind="stable")
-        name = ", ".join(tags[column] for column in telling[:CENTRE_TAGS])
+        name = ", ".join(space.tags[telling[:CENTRE_TAGS]])
         rows.append((CENTRE, "", name, mass, int((found.labels_ == at).sum())))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.drop_duplicates("name").sort_values("value", ascending=False, ignore_index=True)
@@ -182,21 +182,6 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
 def _mass(labels: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
     mass: np.ndarray = np.bincount(labels, weights=weights, minlength=k) / weights.sum()
     return mass
-
-
-def _matrix(keys: Sequence[str], tags_of: TagsOf) -> tuple[sparse.csr_matrix, list[str]]:
-    """Return tracks as unit vectors over their tags, rare tags counting more (TF-IDF)."""
-    tags = sorted({each.tag for key in keys for each in tags_of[key]})
-    column = {tag: at for at, tag in enumerate(tags)}
-    rows, columns, values = [], [], []
-    for row, key in enumerate(keys):
-        for each in tags_of[key]:
-            rows.append(row)
-            columns.append(column[each.tag])
-            values.append(each.weight)
-    counts = sparse.csr_matrix((values, (rows, columns)), shape=(len(keys), len(tags)))
-    idf = np.log((1 + len(keys)) / (1 + np.bincount(counts.indices, minlength=len(tags)))) + 1
-    return normalize(counts @ sparse.diags_array(idf)).tocsr(), tags
 
 
 def feature_rows(features: pd.DataFrame, played: pd.Series) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from smallhours.catalog.normalisation import ARTIST_SHARE
 from smallhours.catalog.normalisation.pipeline import FULL
 from smallhours.identity import artist_key_in
 from smallhours.training.ranking.fusion import Floats
+from smallhours.training.tag_counts import count_matrix
 from smallhours.training.tags import Tags
 
 MAX_CENTRES = 5
@@ -73,23 +74,29 @@ class TagVectors:
             tracks: Track keys, in any order.
         """
         keys = sorted(set(tracks))
-        rows = _WeightRows()
+        rows: list[dict[str, int]] = []
+        shares: list[float] = []
         lent: dict[str, int] = {}
         places = np.empty(len(keys), dtype=np.intp)
         for at, key in enumerate(keys):
-            own = tags.own_named(key)
-            if own and max(own.values()) > 0:
-                places[at] = rows.add(own, 1.0)
-                continue
             artist = artist_key_in(key)
-            if artist not in lent:
-                lent[artist] = rows.add(tags.artist_named(artist), ARTIST_SHARE)
-            places[at] = lent[artist]
-        held, names = rows.matrix()
+            if own := _above_zero(tags.own_named(key)):
+                places[at] = len(rows)
+            elif artist in lent:
+                places[at] = lent[artist]
+                continue
+            else:
+                places[at] = lent[artist] = len(rows)
+            rows.append(own or _above_zero(tags.artist_named(artist)))
+            shares.append(1.0 if own else ARTIST_SHARE)
+        names = sorted(set().union(*rows))
+        held = count_matrix(rows, {name: at for at, name in enumerate(names)})
+        held.data *= np.repeat(shares, np.diff(held.indptr))
+        held.data /= FULL
         tagged = np.diff(held.indptr)[places] > 0
         counts = sparse.csr_matrix(held[places[tagged]])
         telling = [key for key, is_tagged in zip(keys, tagged.tolist(), strict=True) if is_tagged]
-        return cls._of_weights(counts, pd.Index(telling, dtype="str"), names)
+        return cls._of_weights(counts, pd.Index(telling, dtype="str"), pd.Index(names, dtype="str"))
 
     @classmethod
     def _of_weights(
@@ -152,44 +159,8 @@ class TagVectors:
         return found.fillna(0.0).clip(0.0, 1.0)
 
 
-class _WeightRows:
-    """A sparse matrix of tag weights that is built row by row."""
-
-    def __init__(self) -> None:
-        self._column: dict[str, int] = {}
-        self._columns: list[int] = []
-        self._counts: list[int] = []
-        self._shares: list[float] = []
-        self._ends = [0]
-
-    def add(self, counts: Mapping[str, int], share: float) -> int:
-        """Add a row and return its number.
-
-        Args:
-            counts: Name -> count; counts of 0 or less are ignored.
-            share: Weight of the row's tags.
-        """
-        column = self._column
-        for name, count in counts.items():
-            if count > 0:
-                self._columns.append(column.setdefault(name, len(column)))
-                self._counts.append(count)
-        self._shares.append(share)
-        self._ends.append(len(self._columns))
-        return len(self._ends) - 2
-
-    def matrix(self) -> tuple[sparse.csr_matrix, pd.Index]:
-        """Return the matrix (rows, tags), columns in order of the tags' names, and the names."""
-        names = sorted(self._column)
-        place = np.empty(len(names), dtype=np.int32)
-        place[[self._column[name] for name in names]] = np.arange(len(names), dtype=np.int32)
-        each = np.repeat(np.asarray(self._shares), np.diff(self._ends))
-        weights = np.asarray(self._counts, dtype=float) * each / FULL
-        columns = place[np.asarray(self._columns, dtype=np.intp)]
-        shape = (len(self._ends) - 1, len(names))
-        held = sparse.csr_matrix((weights, columns, np.asarray(self._ends)), shape=shape)
-        held.sort_indices()
-        return held, pd.Index(names, dtype="str")
+def _above_zero(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count > 0}
 
 
 def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Generator) -> Floats:

@@ -27,7 +27,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smallhours.identity import artist_key_in
-from smallhours.training.tag_counts import tag_counts
+from smallhours.training.tag_counts import count_matrix, tag_counts
 from smallhours.training.tags import Tags
 
 Floats = npt.NDArray[np.float64]
@@ -250,42 +250,22 @@ class TagColumns:
 
     def counts(self, tags: Tags, tracks: Sequence[str]) -> sparse.csr_matrix:
         """Return counts (1-100) of the known tags, (tracks, columns); rows may be empty."""
-        own = _CountRows({word: at for at, word in enumerate(self.own)})
-        for key in tracks:
-            own.add(tags.own.get(key, {}))
+        own = count_matrix((_folded(tags.own.get(key, {})) for key in tracks), _places(self.own))
         # One row per artist, repeated for each of their tracks.
         owners = [artist_key_in(key) for key in tracks]
         artists = {key: at for at, key in enumerate(dict.fromkeys(owners))}
-        artist = _CountRows({word: at for at, word in enumerate(self.artist)})
-        for key in artists:
-            artist.add(tags.artist.get(key, {}))
-        repeated = artist.matrix()[[artists[key] for key in owners]]
-        return sparse.hstack([own.matrix(), repeated]).tocsr()
+        rows = (_folded(tags.artist.get(key, {})) for key in artists)
+        artist = count_matrix(rows, _places(self.artist))
+        return sparse.hstack([own, artist[[artists[key] for key in owners]]]).tocsr()
 
 
-class _CountRows:
-    """A sparse matrix that is built row by row."""
+def _places(tags: Sequence[str]) -> dict[str, int]:
+    return {tag: at for at, tag in enumerate(tags)}
 
-    def __init__(self, column: Mapping[str, int]) -> None:
-        self._column = column
-        self._ends = [0]
-        self._columns: list[int] = []
-        self._values: list[float] = []
 
-    def add(self, counts: Mapping[str, int]) -> None:
-        # Of two spellings that differ in case, the first is the stronger.
-        found: dict[int, int] = {}
-        for tag, count in counts.items():
-            if (at := self._column.get(tag.casefold())) is not None:
-                found.setdefault(at, count)
-        self._columns += found
-        self._values += found.values()
-        self._ends.append(len(self._columns))
-
-    def matrix(self) -> sparse.csr_matrix:
-        shape = (len(self._ends) - 1, len(self._column))
-        values = np.asarray(self._values, dtype=np.float64)
-        columns = np.asarray(self._columns, dtype=np.int32)
-        matrix = sparse.csr_matrix((values, columns, np.asarray(self._ends)), shape=shape)
-        matrix.sort_indices()
-        return matrix
+def _folded(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts by lower case; of two spellings, the first is the stronger."""
+    found: dict[str, int] = {}
+    for tag, count in counts.items():
+        found.setdefault(tag.casefold(), count)
+    return found
