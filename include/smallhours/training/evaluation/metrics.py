@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn import metrics
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,27 +52,18 @@ def auc(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     >>> auc([1, 1, 0, 0], [0.9, 0.4, 0.4, 0.1])
     0.875
     """
-    shares = placements(y, scores)
-    return float(shares.mean()) if len(shares) else NAN
+    found, values = _arrays(y, scores)
+    return float(metrics.roc_auc_score(found, values)) if 0 < found.sum() < len(found) else NAN
 
 
 def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Return the area under precision over recall: sum over thresholds of (R_i - R_(i-1)) P_i.
-
-    Rows of equal score share one threshold, as in scikit-learn; NaN without likes.
+    """Return the area under precision over recall; NaN without likes.
 
     >>> round(average_precision([1, 0, 1], [0.9, 0.8, 0.7]), 4)
     0.8333
     """
     found, values = _arrays(y, scores)
-    if not found.any():
-        return NAN
-    order = np.argsort(-values, kind="stable")
-    hits = np.cumsum(found[order])
-    last_of_equals = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
-    precision = hits[last_of_equals] / (last_of_equals + 1)
-    gained = np.diff(hits[last_of_equals], prepend=0) / hits[-1]
-    return float(precision @ gained)
+    return float(metrics.average_precision_score(found, values)) if found.any() else NAN
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
@@ -82,7 +74,7 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     """
     found, values = _arrays(y, p)
     sure = np.clip(values, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    return float(-np.mean(np.where(found == 1, np.log(sure), np.log1p(-sure))))
+    return float(metrics.log_loss(found, sure, labels=[0, 1]))
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
@@ -91,8 +83,7 @@ def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     >>> round(brier([1, 0], [0.8, 0.4]), 4)
     0.1
     """
-    found, values = _arrays(y, p)
-    return float(np.mean((values - found) ** 2))
+    return float(metrics.brier_score_loss(*_arrays(y, p), labels=[0, 1], pos_label=1))
 
 
 @dataclass(frozen=True)
