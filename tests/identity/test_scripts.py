@@ -6,29 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.support.script_words import SCRIPTS
 from smallhours.identity import identify, is_named, is_typed_alike, normalise
-
-# Script: two words that differ in marks only, and one word with and without what is optional.
-SCRIPTS = {
-    "Arabic": (
-        ("سأل", "سئل"),
-        ("مُحَمَّد", "محمد"),
-        ("محـــمد", "محمد"),
-        ("کتابی", "كتابي"),
-        ("أنا", "انا"),
-    ),
-    "Bengali": (("দিন", "দান"), ("দিন", "দিন\u200d")),
-    "Cyrillic": (("мой", "мои"), ("ёлка", "елка"), ("за\u0301мок", "замок"), ("их", "их")),
-    "Devanagari": (("दिल", "दाल"), ("दि\u200dल", "दिल")),
-    "Greek": (("νομος", "νομοι"), ("νόμος", "ΝΟΜΟΣ"), ("Μαΐου", "ΜΑΙΟΥ")),
-    "Hangul": (("밤", "바"), ("밤", unicodedata.normalize("NFD", "밤"))),
-    "Hebrew": (("שלום", "שלומ"), ("שָׁלוֹם", "שלום"), ("צ׳יפס", "צ'יפס")),
-    "Japanese": (("かき", "がき"), ("ｶﾞｷ", "ガキ"), ("か\u3099き", "がき")),
-    "Khmer": (("កិច្ច", "កច"), ("ក\u200bា", "កា")),
-    "Latin": (("bas", "bass"), ("déjà", "deja"), ("İzmir", "IZMIR"), ("Don´t", "don’t")),
-    "Tamil": (("கல்", "கலி"), ("கல்\u200c", "கல்")),
-    "Thai": (("มา", "ม้า"), ("มา\u200b", "มา")),
-}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -48,7 +27,7 @@ def test_every_script_is_stable_in_every_form(name: str) -> None:
 
 
 @given(
-    st.text(st.characters(categories=("L",)), min_size=1),
+    st.text(st.characters(categories=["L"]), min_size=1),
     st.sampled_from("\u200b\u200d\u00ad\ufeff\u2060\ufe0f\u034f\x00"),
 )
 def test_what_has_no_shape_leaves_no_blank(name: str, invisible: str) -> None:

@@ -51,6 +51,7 @@ def _look(listener: str | None, *, online: bool) -> list[Finding]:
 
 def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
     from smallhours.checkup import recent, stored_data
+    from smallhours.lake.migrations import refuse_newer
     from smallhours.lake.store import Lake
 
     now = dt.datetime.now(dt.UTC)
@@ -60,6 +61,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     lake = Lake(settings.lake.url)
     try:
         lake.check_writable()
+        refuse_newer(lake)
         findings += stored_data.check_lake(lake)
         findings.append(stored_data.check_history(listener, lake, today=today))
         findings += recent.check_models(listener, lake, today=today)

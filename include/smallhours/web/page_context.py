@@ -50,12 +50,12 @@ def open_page_context(listener: str | None) -> PageContext:
     Raises:
         SettingsError: when the settings are wrong, or there is no such listener.
     """
-    from smallhours.lake.store import Lake
+    from smallhours.lake.migrations import open_to_read
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
-    return PageContext(settings, name, Lake(settings.lake.url))
+    return PageContext(settings, name, open_to_read(settings.lake.url))
 
 
 def parse_night(text: str) -> dt.date:
