@@ -1,11 +1,14 @@
-"""Checks of the listener's connections: completeness, age of the login, and scopes."""
+"""Checks of the logins: complete, young enough, agreed to, and readable by nobody else."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
 from smallhours.identity import is_typed_alike
+from smallhours.private_files import open_to_others
 from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
@@ -122,3 +125,32 @@ def _errors_as_findings(subject: str, look: "Callable[[], list[Finding]]") -> li
         return look()
     except SmallhoursError as error:
         return [bad(subject, error.what, error.remedy)]
+
+
+_START = "Run `make up`: it mends this when it starts."
+_MOVE_THE_LAKE = "Run `python -m smallhours.orchestration.database` where that Airflow runs."
+_NAMED = 3
+
+
+def check_encryption(in_clear: Sequence[str], *, ours: bool) -> Finding:
+    """Judge the connections and variables that are stored in clear, if there are any.
+
+    Args:
+        in_clear: Their names.
+        ours: Whether they are in the Airflow that `smallhours up` runs.
+    """
+    if not in_clear:
+        return good("encryption", "every stored connection and variable is encrypted")
+    more = f" and {len(in_clear) - _NAMED} more" if len(in_clear) > _NAMED else ""
+    names = ", ".join(in_clear[:_NAMED])
+    told = f"stored in clear in Airflow's database: {names}{more}"
+    return bad("encryption", told, _START if ours else _MOVE_THE_LAKE)
+
+
+def check_permissions(home: Path) -> Finding:
+    """Judge who may read the files of Airflow's home."""
+    found = open_to_others(home)
+    if not found:
+        return good("permissions", f"{home} is yours alone")
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return bad("permissions", f"{found[0]}{more} may be read by others on this machine", _START)
