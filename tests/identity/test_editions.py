@@ -24,7 +24,9 @@ EDITIONS = """
     (Del film "Tallow") | (De la película "Tallow") | (Du film "Tallow") | (Aus dem Film "Tallow")
     (Tratto dal film Tallow) | (Do Filme "Tallow") | (Da Novela Tallow) | (Из фильма «Tallow»)
     (映画「タロー」より) | (映画「タロー」主題歌) | - Theme From "Tallow" / Remastered 2006
-    (Banda Sonora Original) | (Bande originale du film) | (Colonna Sonora Originale) | (OST)
+    (From the album Tallow) | (Del álbum "Tallow") | (Banda Sonora de la Película "Tallow")
+    (Tallow OST) | (Titelsong aus "Tallow") | (Banda Sonora Original)
+    (Bande originale du film) | (Colonna Sonora Originale) | (OST)
     (Video Oficial) | (Clip officiel) | (Offizielles Musikvideo) | - Remastered '98
     - 1999 Digital Remaster;Jan Pell Edition
 """
@@ -39,6 +41,7 @@ RECORDINGS = """
     (Pt. 2) | (Remix) | (Karaoke) | (Take 4) | (2) | (Special 2) | (Remaster 2) | (1975) | (II)
     (Bluegrass Version) | (Taylor's Version) | (Re-Recorded) | (Versión Acústica) | (En Vivo)
     (Versión Cumbia) | (Version Française) | (Nueva Versión) | (2011 Version) | (2011 Edit)
+    (Love Theme from Tallow) | (Live Soundtrack) | (From the Live Album Tallow)
     (Live from "The Late Show") | (From The Late Show) | (From the Concert Film) | (12" Mix)
     (2019 武道館ライブより) | (ライブ) | (Версия 2) | (TV Size) | (Orchestral Edition) | (Medley)
     (Alternate Mix Remastered) | (Extended Remaster) | (Con Amor) | (Con Te) | (Con el corazón)

@@ -65,7 +65,9 @@ _NOISE = re.compile(
 _FROM_FILM = re.compile(
     rf"""
     (?:(?:music|songs?|theme|taken)\s+)?from\s+(?:.*\s)?(?:{_FILM}|{_ENGLISH_FILM})\b.*
-    | from\s+.*\sthe\s+album
+    | from\s+.*\sthe\s+album | {_FROM}\s+(?:\w+\s+)?l?album\b.*
+    | (?:\S+\s+){{1,6}}(?:soundtrack|ost) | (?:ost|soundtrack)\s.*
+    | (?:banda|colonna|trilha)\s+sonora\b.* | bande\s+originale\b.*
     | (?:\w+\s+)?{_FROM}\s+(?:\w+\s+){{0,2}}(?:{_FILM}|{_FOREIGN_FILM})\b.*
     | (?:\w+\s+)?d[ao]\s+(?:filme|{_FOREIGN_FILM})\b.*
     | .*より | .*主[題题][歌曲]
@@ -74,7 +76,7 @@ _FROM_FILM = re.compile(
 )
 # 'From "Frozen"': in quotes it is where the song is from; without, it may be its title.
 _FROM_QUOTED = re.compile(
-    rf"(?:(?:theme|music|songs?|musica|tema|musik|taken|tratto|extrait|tiree?|title\s+song)\s+)?"
+    rf"(?:(?:(?:love\s+)?theme|titelsong|music|songs?|musica|tema|musik|taken|tratto|extrait|tiree?|title\s+song)\s+)?"
     rf"""{_FROM}\s+(?:\w+\s+){{0,3}}(?P<quoted>["“„«][^"“”»]*["“”»]?|'[^']+').*""",
     re.DOTALL,
 )
