@@ -10,12 +10,14 @@ import json
 import os
 import re
 import tomllib
+import zlib
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
+from smallhours.identity import is_named, normalise
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.settings import parse_settings, settings_path
@@ -90,22 +92,26 @@ def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
     tags = ["trip hop", "dub"]
 
     Raises:
-        SettingsError: when the name has no characters that a key may have.
+        SettingsError: when the name shows nothing.
         UnknownTags: when there are no tags.
     """
-    key = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
-    if not key:
-        raise SettingsError(
-            f"{name!r} can't name a playlist.", remedy="Use letters a-z or digits in its name."
-        )
-    # JSON strings are valid TOML strings.
+    if not is_named(name):
+        raise SettingsError(f"{name!r} can't name a playlist.", remedy="Write a name.")
+    key = re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-")[:40]
+    # A key has letters a-z and digits only; a name without any gets a number of its own.
+    key = key or f"list-{zlib.crc32(name.strip().encode())}"
     lines = [
         f"[listeners.{listener}.intents.{key}]",
         'kind = "tags"',
-        f"name = {json.dumps(name.strip())}",
-        f"tags = {json.dumps(list(parse_tags(question)))}",
+        f"name = {_toml(name.strip())}",
+        f"tags = {_toml(list(parse_tags(question)))}",
     ]
     return key, "\n".join(lines)
+
+
+def _toml(value: str | list[str]) -> str:
+    """Return a text or a list of texts as TOML: as JSON, but for what its escapes can't say."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def save_intent(page_context: PageContext, name: str, question: str) -> str:
