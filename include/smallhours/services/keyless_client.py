@@ -3,7 +3,6 @@
 ReccoBeats and AcousticBrainz are such services; their clients add the queries and the parsers.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
@@ -20,7 +19,6 @@ from smallhours.errors import (
 from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.services.client import Client
 from smallhours.services.http_session import new_session
-from smallhours.services.journal import Journal
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
 from smallhours.services.retry import (
@@ -49,7 +47,6 @@ class KeylessClient(Client):
         settings: Where it is, and how much is asked of it.
         rate_limit: How fast requests may start; the process's own for this service by default.
         retry_policy: What is tried again.
-        journal: Keeps replies until they are stored; by default nothing does.
     """
 
     # Its section of the settings, and how long a rate limit lasts that names no time.
@@ -62,7 +59,6 @@ class KeylessClient(Client):
         settings: ReccobeatsSettings | AcousticbrainzSettings,
         rate_limit: TokenBucket | None = None,
         retry_policy: RetryPolicy | None = None,
-        journal: Journal | None = None,
     ) -> None:
         self._url = settings.api_url.rstrip("/")
         self._timeout_s = settings.timeout_s
@@ -70,7 +66,6 @@ class KeylessClient(Client):
             self.service, settings.calls_per_second
         )
         self._retry_policy = retry_policy or RetryPolicy()
-        self._journal = journal or Journal()
         self._session = new_session()
         super().__init__(self._session.close, CallCounter())
 
@@ -95,20 +90,13 @@ class KeylessClient(Client):
         Raises:
             ServiceError: what stands in its place.
         """
-        questions = {each: f"{self.service} {path} {each}" for each in ids}
-        kept = {each: self._journal.recall(question) for each, question in questions.items()}
-        found: Features = {each: json.loads(text) for each, text in kept.items() if text}
-        left = [each for each in ids if each not in found]
-        for start in range(0, len(left), most):
-            batch = left[start : start + most]
-            answers = call_with_retries(
+        found: Features = {}
+        for start in range(0, len(ids), most):
+            batch = ids[start : start + most]
+            found |= call_with_retries(
                 lambda batch=batch: parse(self._ask(path, params(batch)), batch),  # type: ignore[misc]
                 self._retry_policy,
             )
-            self._journal.note(
-                {questions[each]: json.dumps(answers.get(each, {})) for each in batch}
-            )
-            found |= answers
         return {each: features for each, features in found.items() if features}
 
     def _ask(self, path: str, params: Mapping[str, str]) -> JsonCursor:

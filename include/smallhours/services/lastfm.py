@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from smallhours.services.client import Client
-from smallhours.services.journal import Journal
 from smallhours.services.lastfm_replies import (
     ChartTag,
     LastfmTags,
@@ -56,10 +55,6 @@ class LastfmClient(Client):
         rate_limit: How fast requests may start; the process's own for Last.fm by default.
         retry_policy: What is tried again.
         listener: Names the connection in messages.
-        journal: Keeps replies until they are stored; by default nothing does.
-
-    Attributes:
-        journal: The same.
     """
 
     service = SERVICE
@@ -74,9 +69,7 @@ class LastfmClient(Client):
         rate_limit: TokenBucket | None = None,
         retry_policy: RetryPolicy | None = None,
         listener: str = "<listener>",
-        journal: Journal | None = None,
     ) -> None:
-        self.journal = journal or Journal()
         self._transport = LastfmTransport(
             api_key,
             api_url=api_url,
@@ -84,7 +77,6 @@ class LastfmClient(Client):
             rate_limit=rate_limit or shared_rate_limit("Last.fm", calls_per_second),
             retry_policy=retry_policy or RetryPolicy(),
             listener=listener,
-            journal=self.journal,
         )
         super().__init__(self._transport.close, self._transport.counter)
 

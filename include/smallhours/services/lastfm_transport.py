@@ -7,12 +7,10 @@ to any base URL and returns the XML as it came. It is the only place that touche
 internals.
 """
 
-import contextlib
 import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeVar
-from urllib.parse import urlencode
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -28,7 +26,6 @@ from smallhours.errors import (
     SourceRefused,
 )
 from smallhours.identity import is_named
-from smallhours.services.journal import Journal
 from smallhours.services.json_cursor import REMEDY as BROKEN_REMEDY
 from smallhours.services.lastfm_pro import REFUSED_KEY
 from smallhours.services.rate_limit import TokenBucket
@@ -112,7 +109,6 @@ class LastfmTransport:
         rate_limit: How fast requests may start.
         retry_policy: What is tried again.
         listener: Names the connection in messages.
-        journal: Keeps replies until they are stored.
     """
 
     def __init__(
@@ -124,7 +120,6 @@ class LastfmTransport:
         rate_limit: TokenBucket,
         retry_policy: RetryPolicy,
         listener: str,
-        journal: Journal,
     ) -> None:
         # Both log a line per request at INFO, which would bury a task's own log.
         for chatty in ("httpx2", "pylast"):
@@ -134,7 +129,6 @@ class LastfmTransport:
         self._rate_limiter = rate_limit
         self._retry_policy = retry_policy
         self._listener = listener
-        self._journal = journal
         self._network = pylast.LastFMNetwork(api_key=api_key)
         self._http = httpx2.Client(
             headers={"User-Agent": USER_AGENT},
@@ -163,38 +157,14 @@ class LastfmTransport:
         """
         if not is_named(*(str(params[name]) for name in _NAMES if name in params)):
             raise NotFound(SERVICE, "nothing has an empty name.", remedy="Nothing needs doing.")
-        question = f"{SERVICE} {method} {urlencode(sorted(params.items()))}"
-        kept = self._journal.recall(question)
-        if kept is not None:
-            with contextlib.suppress(BrokenReply):  # it was kept before it was looked into
-                reply = httpx2.Response(httpx2.codes.OK, content=kept.encode())
-                return parse(self._read(method, params, reply))
-        return call_with_retries(
-            lambda: self._send_once(question, method, params, parse), self._retry_policy
-        )
+        return call_with_retries(lambda: self._send_once(method, params, parse), self._retry_policy)
 
     def _send_once(
-        self,
-        question: str,
-        method: str,
-        params: Mapping[str, str | int],
-        parse: Callable[[Element], T],
+        self, method: str, params: Mapping[str, str | int], parse: Callable[[Element], T]
     ) -> T:
-        response = self._send(method, params)
-        if response.is_success and b'status="ok"' in response.content[:200]:
-            self._journal_reply(question, response)
-        try:
-            answer = parse(self._read(method, params, response))
-        except NotFound:
-            self._journal_reply(question, response)
-            raise
+        answer = parse(self._read(method, params, self._send(method, params)))
         self._limited = 0
         return answer
-
-    def _journal_reply(self, question: str, response: httpx2.Response) -> None:
-        reply = response.content.decode("utf-8", "replace")
-        if self._key not in reply:
-            self._journal.note({question: reply})
 
     def _send(self, method: str, params: Mapping[str, str | int]) -> httpx2.Response:
         self._rate_limiter.acquire()

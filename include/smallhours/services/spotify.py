@@ -14,7 +14,6 @@ from smallhours.service_settings import SpotifySettings
 from smallhours.services.client import Client
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.http_session import new_session
-from smallhours.services.journal import Journal
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
 from smallhours.services.retry import CallCounter, RetryPolicy
@@ -76,7 +75,6 @@ class SpotifyClient(Client):
             app by default.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
         retry_policy: What is tried again; also how long to wait for a write to show.
-        journal: Keeps replies until they are stored; by default nothing does.
     """
 
     service = SERVICE
@@ -89,7 +87,6 @@ class SpotifyClient(Client):
         rate_limit: TokenBucket | None = None,
         on_new_refresh_token: Callable[[str], None] | None = None,
         retry_policy: RetryPolicy | None = None,
-        journal: Journal | None = None,
     ) -> None:
         session = new_session()
         super().__init__(session.close, CallCounter())
@@ -115,7 +112,6 @@ class SpotifyClient(Client):
             retry_policy=retry_policy,
             listener=credentials.listener,
             counter=self._counter,
-            journal=journal or Journal(),
         )
 
     # What the listener likes and plays

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import requests
 import spotipy
@@ -25,7 +24,6 @@ from smallhours.errors import (
     SourceRefused,
 )
 from smallhours.services.credentials import login_remedy
-from smallhours.services.journal import Journal
 from smallhours.services.json_cursor import REMEDY as BROKEN_REMEDY
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.retry import (
@@ -44,8 +42,6 @@ from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
 IDEMPOTENT: Final = ("GET", "PUT", "DELETE")
 # The calls that share the quota at which development-mode apps were seen to be cut off.
 METERED: Final = ("GET search", "GET tracks/{id}")
-# Where many replies come before any is stored. Not playlists: those we change in between.
-JOURNALED: Final = (*METERED, "GET audio-features", "GET me/tracks", "GET me/top/tracks")
 # The rate limit rolls over 30 seconds; a longer wait than this can only be the quota.
 MAX_RATE_LIMIT_S: Final = 3600.0
 RATE_LIMIT_S: Final = 30.0
@@ -72,7 +68,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         retry_policy: What is tried again.
         listener: Names the connection in messages.
         counter: Counts the requests.
-        journal: Keeps replies until they are stored.
     """
 
     def __init__(
@@ -86,7 +81,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         retry_policy: RetryPolicy,
         listener: str,
         counter: CallCounter,
-        journal: Journal,
     ) -> None:
         super().__init__(auth_manager=tokens, requests_session=session, requests_timeout=timeout_s)
         self.prefix = api_url.rstrip("/") + "/"
@@ -95,7 +89,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         self._retry_policy = retry_policy
         self._listener = listener
         self._counter = counter
-        self._journal = journal
 
     def add_items(self, playlist_id: str, uris: Sequence[str], position: int | None = None) -> Any:
         """Add to a playlist with the body that Spotify documents; spotipy sends an array."""
@@ -126,19 +119,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
 
     def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
         """Send a request: every method of spotipy ends here."""
-        if route_of(method, url) not in JOURNALED:
-            return self._send_with_retries(method, url, payload, params)
-        question = f"{SERVICE} {method} {url}?{urlencode(sorted(params.items()))}"
-        kept = self._journal.recall(question)
-        if kept is not None:
-            return json.loads(kept)
-        body = self._send_with_retries(method, url, payload, params)
-        self._journal.note({question: json.dumps(body)})
-        return body
-
-    def _send_with_retries(
-        self, method: str, url: str, payload: Any, params: Mapping[str, Any]
-    ) -> Any:
         # Tokens have a patience of their own: their failures are not tried again here.
         self._tokens.get_access_token()
         return call_with_retries(
