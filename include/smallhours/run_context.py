@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from smallhours.nights import Night
     from smallhours.services.acousticbrainz import AcousticbrainzClient
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-    from smallhours.services.keyless_client import KeylessClient
+    from smallhours.services.feature_client import FeatureClient
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
-    OpenClient = TypeVar("OpenClient", bound=KeylessClient)
+    OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 MAX_RATE_LIMIT_WAIT_S = 60.0
@@ -149,7 +149,7 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
         SettingsError: when the credentials are missing or incomplete.
     """
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.lastfm_transport import SERVICE
+    from smallhours.services.lastfm_replies import SERVICE
     from smallhours.services.rate_limit import shared_rate_limit
     from smallhours.services.retry import RetryPolicy
 
@@ -179,7 +179,7 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
     from smallhours.services.rate_limit import shared_rate_limit
     from smallhours.services.retry import RetryPolicy
     from smallhours.services.spotify import SpotifyClient
-    from smallhours.services.spotify_auth import SERVICE
+    from smallhours.services.spotify_replies import SERVICE
 
     where = settings.services.spotify
     return SpotifyClient(

@@ -21,9 +21,8 @@ from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_features import MAX_IDS as SPOTIFY_IDS
-from smallhours.services.spotify_features import spotify_features
 from smallhours.summary import Summary
 from smallhours.vocabulary import Provenance
 
@@ -67,7 +66,7 @@ def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     return FeatureSource(
         Provenance.SPOTIFY,
         "spotify_id",
-        lambda ids: spotify_features(client, ids),
+        client.audio_features,
         CALLS_PER_MERGE * SPOTIFY_IDS,
         fresh_days,
     )

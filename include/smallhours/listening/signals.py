@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from smallhours.errors import ServiceError
-from smallhours.services.client import Client
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.services.transport import Client
 from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 

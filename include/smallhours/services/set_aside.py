@@ -16,7 +16,7 @@ from smallhours.errors import SourceRefused
 from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.services.client import Client
+from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class SetAside:
         self._reasons = set_aside_on(lake, listener, night.date)
         self._anew = anew
         self._missed: dict[str, str] = {}
+        self._clients: set[Client] = set()
 
     @contextmanager
     def asking(self, client: Client) -> Iterator[bool]:
@@ -54,6 +55,7 @@ class SetAside:
             ServiceError: any error of the block but SourceRefused.
         """
         service = client.service
+        self._clients.add(client)
         if service in self._reasons and not self._anew:
             self._missed[service] = self._reasons[service]
             yield False
@@ -69,8 +71,12 @@ class SetAside:
 
     @property
     def summary(self) -> Summary:
-        """`set_aside`, with the reasons, when a call of this stage was not answered for it."""
-        return {"set_aside": " ".join(self._missed.values())} if self._missed else {}
+        """`set_aside`, with the reasons, and `unreadable_rows`, where there are any."""
+        odd = sum(client.odd_rows.total() for client in self._clients)
+        return {
+            **({"unreadable_rows": odd} if odd else {}),
+            **({"set_aside": " ".join(self._missed.values())} if self._missed else {}),
+        }
 
     def _keep(self, service: str, error: SourceRefused) -> None:
         self._reasons[service] = str(error)
