@@ -14,7 +14,7 @@ from smallhours.training.registry import Registry
 from smallhours.training.tags import Tags, load_tags
 from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import FIRST_SEED, NAME, FirstSeedTaste, TasteModel, load_taste
-from smallhours.training.taste.stages import train_taste
+from smallhours.training.taste.train import train_taste
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,

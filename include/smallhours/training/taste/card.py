@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
@@ -12,8 +13,10 @@ from smallhours.training.model_card import Metric, ModelCard, Value
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
 from smallhours.training.taste.backtest import MAX_OTHERS, OTHERS_PER_LIKE
 from smallhours.training.taste.model import FIRST_SEED, NAME
-from smallhours.training.taste.train import TasteTrainingResult
 from smallhours.training.taste.training_rows import BACKGROUND_PER_LIKE
+
+if TYPE_CHECKING:
+    from smallhours.training.taste.train import TasteTrainingResult
 
 # The subject of the reliability curve's points in `metrics`: ten at most. `said_30` is the share of
 # adopted tracks among those with a predicted probability of .3 to .4.
@@ -21,7 +24,7 @@ RELIABILITY = f"{NAME}_reliability"
 
 
 def taste_card(
-    trained: TasteTrainingResult, *, listener: str, night: Night, weights: EvidenceWeights
+    trained: "TasteTrainingResult", *, listener: str, night: Night, weights: EvidenceWeights
 ) -> ModelCard:
     """Return the taste model's card."""
     ours = trained.by_model.get(NAME, {})
@@ -103,7 +106,7 @@ def first_seed_card(
     )
 
 
-def taste_metrics(trained: TasteTrainingResult) -> Iterator[Metric]:
+def taste_metrics(trained: "TasteTrainingResult") -> Iterator[Metric]:
     """Yield the night's figures of the taste model, and of each baseline.
 
     A figure of the taste model has the first seed's beside it. The baselines' figures have the
@@ -135,7 +138,7 @@ def taste_metrics(trained: TasteTrainingResult) -> Iterator[Metric]:
         yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
 
 
-def _reliability(trained: TasteTrainingResult) -> Iterator[Metric]:
+def _reliability(trained: "TasteTrainingResult") -> Iterator[Metric]:
     """Yield a figure for each bin: the observed share, with the mean prediction as baseline."""
     for each in trained.reliability:
         found = wilson(round(each.share * each.n), each.n)
@@ -150,7 +153,7 @@ def _reliability(trained: TasteTrainingResult) -> Iterator[Metric]:
         )
 
 
-def _gained(trained: TasteTrainingResult) -> dict[str, Value]:
+def _gained(trained: "TasteTrainingResult") -> dict[str, Value]:
     if trained.gained is None:
         return {}
     name, gap = trained.gained
