@@ -124,17 +124,6 @@ class Registry:
                 self._use(card.owner, card.name, version)
         return SavedModel(card, folder, self._files)
 
-    def promote(self, owner: str, name: str, version: str) -> SavedModel:
-        """Put another saved version in use.
-
-        Raises:
-            UnreadableModel: when there is no such version; nothing changes.
-        """
-        saved = self.open(owner, name, version)
-        with self._files.lock(_folder(owner, name)):
-            self._use(owner, name, version)
-        return saved
-
     def current(self, owner: str, name: str) -> SavedModel | None:
         """Return the version in use, or None when none was ever saved.
 
