@@ -120,37 +120,18 @@ def taste_metrics(trained: "TasteTrainingResult") -> Iterator[Metric]:
             if not _known(found):
                 continue
             beside = seed.get(name)
-            yield Metric(
-                subject,
-                name,
-                found.value,
-                n=trained.adoptions,
-                baseline=beside.value if model == NAME and beside and _known(beside) else None,
-                low=found.low,
-                high=found.high,
-            )
+            baseline = beside.value if model == NAME and beside and _known(beside) else None
+            yield Metric.of(subject, name, found, trained.adoptions, baseline)
     for name, value in trained.calibration.items():
         yield Metric(NAME, name, value, n=trained.adoptions)
-    yield from _reliability(trained)
+    # The observed share in each bin of the curve, with the mean prediction as baseline.
+    for each in trained.reliability:
+        share = wilson(round(each.share * each.n), each.n)
+        name = f"said_{round(100 * each.low):02d}"
+        yield Metric.of(RELIABILITY, name, share, each.n, each.mean_p)
     if trained.verdict.difference is not None:
         gap = trained.verdict.difference
-        n = trained.verdict.n
-        yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
-
-
-def _reliability(trained: "TasteTrainingResult") -> Iterator[Metric]:
-    """Yield a figure for each bin: the observed share, with the mean prediction as baseline."""
-    for each in trained.reliability:
-        found = wilson(round(each.share * each.n), each.n)
-        yield Metric(
-            RELIABILITY,
-            f"said_{round(100 * each.low):02d}",
-            found.value,
-            n=each.n,
-            baseline=each.mean_p,
-            low=found.low,
-            high=found.high,
-        )
+        yield Metric.of(NAME, "auc_over_in_use", gap, trained.verdict.n)
 
 
 def _gained(trained: "TasteTrainingResult") -> dict[str, Value]:
