@@ -1,9 +1,9 @@
 """Ablation of the ranking for one listener: each signal alone, and all but each.
 
-The held-out months of `study` are ranked again: by the rank column of one signal, and by the fused
-weights without it. The other weights stay as they are and nothing is learned again. So it costs a
-night next to nothing, and measures what the present weights gain from a signal, not what other
-weights could reach without it. As in `study`, an adopted track is worth 1 / log2(1 + rank); the
+The held-out months of `learn_weights` are ranked again: by the rank column of one signal, and by
+the fused weights without it. The other weights stay as they are and nothing is learned again. So it
+costs a night next to nothing, and measures what the present weights gain from a signal, not what
+other weights could reach without it. As there, an adopted track is worth 1 / log2(1 + rank); the
 figures are means of that.
 """
 

@@ -50,9 +50,9 @@ def taste_card(
             "likes": int(trained.rows.y.sum()),
             "others": int((trained.rows.y == 0).sum()),
             **{f"rows_{name}": n for name, n in trained.rows.counts().items()},
-            "adoptions_in_the_newest_exam": trained.adoptions,
+            "adoptions_in_the_newest_fold": trained.adoptions,
             "adoptions_without_tags": trained.untagged,
-            "others_in_an_exam": MAX_OTHERS,
+            "others_in_a_fold": MAX_OTHERS,
         },
         settings={
             "C": trained.model.classifier.C,
@@ -140,7 +140,7 @@ def _gained(trained: "TasteTrainingResult") -> dict[str, Value]:
     name, gap = trained.gained
     return {
         "against_best_baseline": f"AUC {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
-        f"{name} on the newest exam"
+        f"{name} on the newest fold"
     }
 
 
