@@ -7,8 +7,7 @@ import pytest
 from smallhours.errors import LakeUnwritable
 from smallhours.lake.files import Disk, LocalFiles, open_files
 from smallhours.training.model_card import ModelCard
-from smallhours.training.persistence import UnreadableModel
-from smallhours.training.registry import Registry
+from smallhours.training.registry import Registry, UnreadableModel
 
 
 def a_card(night: str = "2026-11-21") -> ModelCard:
