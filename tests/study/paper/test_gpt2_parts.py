@@ -13,7 +13,7 @@ from smallhours_study.paper.gpt2_data import checked_rows, fingerprint, split_va
 from smallhours_study.paper.gpt2_extra import MissingExtra, require_gpt2
 from smallhours_study.paper.gpt2_regressor import GPT2Regressor
 from smallhours_study.paper.gpt2_vocabulary import TokenVocabulary
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 TEXTS = [f"tag {at}" for at in range(20)]
 

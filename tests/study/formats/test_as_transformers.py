@@ -20,7 +20,7 @@ from smallhours.training.tag_counts import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_counts import TokenCounts
 from smallhours_study.formats.token_positions import TokenPositions
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 ROWS = [{"rock": 30, "dream pop": 7}, {}, {"pop": 3, "80s": 1}]
 TEXTS = ["rock, dream pop", "", "pop 3, 80s 1"]
