@@ -257,11 +257,7 @@ class Settings(SettingsSection):
                 return content
         schedule = content.get("schedule", {})
         zone = first.get("timezone") if isinstance(first, Mapping) else None
-        if (
-            zone not in timezones()
-            or not isinstance(schedule, Mapping)
-            or "timezone" in schedule
-        ):
+        if zone not in timezones() or not isinstance(schedule, Mapping) or "timezone" in schedule:
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 
