@@ -196,7 +196,7 @@ def main() -> None:
     if arguments.merge is not None:
         merge_apart(*arguments.merge)
         return
-    world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000)
+    world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000, generator=1)
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name, RecordingServer(SandboxState(world)) as server:
         folder = Path(name)

@@ -309,7 +309,9 @@ def open_bench(
     folder: Path, world: World | None = None
 ) -> Iterator[tuple[PublishBench, list[PublishCase]]]:
     """Open a test stage, with all its cases."""
-    world = world or generate_world(seed=1983, artists=150, tracks=2_400, scrobbles=1_500)
+    world = world or generate_world(
+        seed=1983, artists=150, tracks=2_400, scrobbles=1_500, generator=1
+    )
     with stage(folder, world) as ready:
         quiet = {scene: ready.quiet(scene) for scene in SCENES}
         requests = {scene: made for scene, (made, _) in quiet.items()}

@@ -264,7 +264,9 @@ class FaultBench:
 def bench(folder: Path) -> Iterator[FaultBench]:
     """Build the bench over a world of 120 artists and a little more than a year, in a folder."""
     begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
+    world = generate_world(
+        seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins, generator=1
+    )
     with SandboxServer(SandboxState(world)) as server:
         yield FaultBench(folder, world, server)
 

@@ -26,6 +26,8 @@ from smallhours_sandbox.titles import lastfm_titles
 from smallhours_sandbox.vocabulary import build_core
 from smallhours_sandbox.world import SandboxListener, World
 
+# Version 2 serves the mild oddities of `oddities`, and top tracks of any depth.
+GENERATOR = 2
 BEGINS = datetime(2010, 11, 8, 5, 0, tzinfo=UTC)
 ENDS = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 
@@ -44,6 +46,8 @@ def generate_world(
     scrobbles: int = 90_000,
     begins: datetime = BEGINS,
     ends: datetime = ENDS,
+    *,
+    generator: int = GENERATOR,
 ) -> World:
     """Generate a world; equal arguments give an equal world.
 
@@ -55,6 +59,7 @@ def generate_world(
         scrobbles: number of scrobbles of the first listener; others have a fixed share of it.
         begins: aware; no play before it.
         ends: aware; the history stops here.
+        generator: version of the generator, for worlds that must stay as they are.
 
     Raises:
         ValueError: When the numbers contradict each other.
@@ -125,6 +130,7 @@ def generate_world(
         track_popularity=popularity,
         track_features=sound.features,
         listeners={},
+        generator=generator,
     )
     catalogue = ReleaseCatalog(
         track_artist=track_artist,

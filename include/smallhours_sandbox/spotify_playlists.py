@@ -228,7 +228,7 @@ class PlaylistEndpoints:
         elif item.uri.startswith("spotify:episode:"):
             track = episode(item.uri, call.base)
         elif item.track is not None:
-            track = self._catalog.track(item.track, call.base, market="market" in call.query)
+            track = self._catalog.track(item.track, call.base)
         person = call.state.listener(item.added_by)
         return {
             "added_at": timestamp(item.added_at),
