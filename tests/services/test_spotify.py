@@ -32,7 +32,7 @@ def test_the_account_has_a_lasting_id(spotify: SpotifyClient, sandbox: SandboxSe
 def test_top_tracks_are_distinct_and_come_whole(
     spotify: SpotifyClient, time_range: TimeRange
 ) -> None:
-    top = spotify.top_tracks(time_range)
+    top = list(spotify.top_tracks(time_range))
     assert 0 < len(top) <= 99
     assert len({track.uri for track in top}) == len(top)
     assert spotify.calls["GET me/top/tracks"] == (2 if len(top) > 50 else 1)
@@ -42,11 +42,11 @@ def test_top_tracks_are_distinct_and_come_whole(
 def test_a_short_page_of_top_tracks_is_not_the_last(
     spotify: SpotifyClient, sandbox: SandboxServer, kind: str
 ) -> None:
-    whole = spotify.top_tracks("long_term")
+    whole = list(spotify.top_tracks("long_term"))
     sandbox_fault = Fault.from_json({"kind": kind, "match": "*/me/top/tracks", "times": 1})
     fault_rules_of(sandbox.state).add(sandbox_fault)
     assert len(whole) > 50
-    assert spotify.top_tracks("long_term") == whole[1:]
+    assert list(spotify.top_tracks("long_term")) == whole[1:]
 
 
 def test_an_empty_page_of_top_tracks_is_the_last(
@@ -54,7 +54,7 @@ def test_an_empty_page_of_top_tracks_is_the_last(
 ) -> None:
     rule = {"kind": "missing_rows", "match": "*/me/top/tracks", "count": 0, "times": 1}
     fault_rules_of(sandbox.state).add(Fault.from_json(rule))
-    assert spotify.top_tracks("long_term") == []
+    assert list(spotify.top_tracks("long_term")) == []
 
 
 def test_saved_tracks_come_whole_and_latest_first(

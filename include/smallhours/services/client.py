@@ -30,6 +30,10 @@ class Client:
         """Requests sent so far, by method and path (`GET playlists/{id}/items`), or by name."""
         return self._counter.counts
 
+    def observe(self, on_reply: Callable[[str, int, bytes], None]) -> None:
+        """Pass each further reply on, as it came: its method, HTTP status and body."""
+        self._counter.on_reply = on_reply
+
     def __enter__(self) -> Self:
         return self
 

@@ -125,6 +125,7 @@ class KeylessClient(Client):
                 remedy="Check the internet connection; the next try carries on from here.",
                 after=RETRY_AFTER_FAULT_S,
             ) from None
+        self._counter.on_reply(f"GET {path}", response.status_code, response.content)
         try:
             body = response.json()
         except (ValueError, RecursionError):

@@ -201,7 +201,7 @@ class LastfmTransport:
         self.counter.add(method)
         request = PooledRequest(self._network, method, params, http=self._http, url=self._url)
         try:
-            return request.reply()
+            reply = request.reply()
         except httpx2.HTTPError as error:
             raise TransientError(
                 SERVICE,
@@ -209,6 +209,8 @@ class LastfmTransport:
                 remedy="Check the internet connection; the next try carries on from here.",
                 after=RETRY_AFTER_FAULT_S,
             ) from None
+        self.counter.on_reply(method, reply.status_code, reply.content)
+        return reply
 
     def _read(
         self, method: str, params: Mapping[str, str | int], response: httpx2.Response

@@ -89,10 +89,16 @@ def call_with_retries(
 
 
 class CallCounter:
-    """A thread-safe counter of requests by method."""
+    """A thread-safe counter of requests by method, which may pass their replies on.
+
+    Attributes:
+        counts: Requests by method.
+        on_reply: Told of each reply as it came: method, HTTP status and body.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.on_reply: Callable[[str, int, bytes], None] = lambda _method, _status, _body: None
         self._lock = Lock()
 
     def add(self, method: str) -> None:

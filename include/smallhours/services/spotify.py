@@ -122,8 +122,8 @@ class SpotifyClient(Client):
         """Return the account of this login."""
         return parse_account(spotify_json(self._transport.me()))
 
-    def top_tracks(self, time_range: TimeRange) -> list[SpotifyTrack]:
-        """Return the listener's most played tracks, best first: all of them; a call per fifty.
+    def top_tracks(self, time_range: TimeRange) -> Iterator[SpotifyTrack]:
+        """Yield the listener's most played tracks, best first: all of them; a call per fifty.
 
         Args:
             time_range: About 4 weeks, 6 months or a year.
@@ -135,7 +135,11 @@ class SpotifyClient(Client):
             parse_top,
             strict=False,
         )
-        return list({track.uri: track for track in pages}.values())
+        seen: set[str] = set()
+        for track in pages:
+            if track.uri not in seen:
+                seen.add(track.uri)
+                yield track
 
     def saved_tracks(self, since: datetime | None = None) -> Iterator[SavedTrack]:
         """Yield the tracks in the listener's library, latest first; a call per fifty.
@@ -292,6 +296,10 @@ class SpotifyClient(Client):
         self._transport.playlist_change_details(
             playlist_id, name=name, description=description, public=public
         )
+
+    def delete_playlist(self, playlist_id: str) -> None:
+        """Take a playlist out of the listener's library, which is how Spotify deletes one."""
+        self._transport.unfollow_playlist(playlist_id)
 
     def _pages(
         self,

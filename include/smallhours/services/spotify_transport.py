@@ -52,7 +52,11 @@ RATE_LIMIT_S: Final = 30.0
 # The quota rolls over 24 hours, so that some of it is back before they are over.
 QUOTA_S: Final = 6 * 3600.0
 # Every other success has a body.
-EMPTY_REPLIES: Final = ("PUT playlists/{id}", "PUT playlists/{id}/images")
+EMPTY_REPLIES: Final = (
+    "PUT playlists/{id}",
+    "PUT playlists/{id}/images",
+    "DELETE me/library",
+)
 # The app's owner has no Premium, or the app does not list the account.
 _ABOUT_THE_APP: Final = re.compile(
     r"premium|registered|allowlist|developer dashboard", re.IGNORECASE
@@ -110,6 +114,11 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         return self._delete(
             f"playlists/{checked}/items", payload={"items": items, "snapshot_id": snapshot_id}
         )
+
+    def unfollow_playlist(self, playlist_id: str) -> Any:
+        """Take a playlist out of the library; spotipy's own method was closed in 2026."""
+        checked = self._get_id("playlist", playlist_id)
+        return self._delete("me/library", uris=f"spotify:playlist:{checked}")
 
     def legacy_audio_features(self, ids: Sequence[str]) -> Any:
         """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""
@@ -180,7 +189,7 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         kind = params.get("content_type", "application/json")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
         try:
-            return self._session.request(  # type: ignore[no-any-return]
+            response: requests.Response = self._session.request(
                 method,
                 self.prefix + url,
                 headers=headers,
@@ -195,6 +204,8 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
                 remedy="Check the internet connection; the next try carries on from here.",
                 after=RETRY_AFTER_FAULT_S,
             ) from None
+        self._counter.on_reply(route, response.status_code, response.content)
+        return response
 
     def _content(self, route: str, response: requests.Response) -> Any:
         """Return the parsed body of a success; None for writes that are answered with nothing."""
