@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
-from benchmarks.support.sandbox_settings import sandbox_services, sandbox_settings
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
@@ -34,6 +33,7 @@ from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import sandbox_services, sandbox_settings
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World

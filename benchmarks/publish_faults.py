@@ -41,7 +41,6 @@ from benchmarks.support.publish_household import (
     verified_but_wrong_in,
     written,
 )
-from benchmarks.support.sandbox_settings import LISTENER
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
@@ -49,6 +48,7 @@ from smallhours.playlist.explain.description import marker
 from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import LISTENER
 from smallhours_sandbox.spotify_accounts import accounts_of
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.sandbox_settings import FAST, LISTENER, sandbox_services, sandbox_settings
 from smallhours.catalog import stages as catalog
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
@@ -44,6 +43,12 @@ from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import (
+    FAST,
+    LISTENER,
+    sandbox_services,
+    sandbox_settings,
+)
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
