@@ -20,7 +20,7 @@ from smallhours.training.regression import (
 )
 from smallhours_study.extra import gpt2_available, tokenizer_available
 from smallhours_study.formats.tag_strings import TagStrings
-from smallhours_study.formats.token_positions import TokenPositions
+from smallhours_study.formats.token_columns import TokenPositions
 from smallhours_study.gpt2_fits import SMALL, SplitTexts, fine_tuned, note, small_network
 from smallhours_study.grid import (
     APART,
@@ -34,10 +34,8 @@ from smallhours_study.grid import (
     STRINGS,
     Setting,
 )
-from smallhours_study.paper.bayesian_ridge import paper_bayesian_ridge
-from smallhours_study.paper.xgboost_regressor import paper_xgboost
-from smallhours_study.splits import StudySplit
-from smallhours_study.study_rows import Counts, StudyRows
+from smallhours_study.paper.tabular_models import paper_bayesian_ridge, paper_xgboost
+from smallhours_study.study_rows import Counts, StudyRows, StudySplit
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[Any], None]

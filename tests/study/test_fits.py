@@ -14,8 +14,7 @@ from smallhours_study.fits import (
     why_not,
 )
 from smallhours_study.grid import Setting
-from smallhours_study.splits import split_rows
-from smallhours_study.study_rows import StudyRows
+from smallhours_study.study_rows import StudyRows, split_rows
 from tests.study.rows_by_hand import some_rows
 
 ALL = range(5)

@@ -10,10 +10,14 @@ from sklearn.utils import get_tags
 from smallhours_study import extra
 from smallhours_study.extra import MissingExtra, require_gpt2
 from smallhours_study.formats.bpe import VOCABULARY
-from smallhours_study.paper import gpt2_vocabulary
-from smallhours_study.paper.gpt2_data import checked_rows, fingerprint, split_validation
+from smallhours_study.paper import gpt2_data
+from smallhours_study.paper.gpt2_data import (
+    TokenVocabulary,
+    checked_rows,
+    fingerprint,
+    split_validation,
+)
 from smallhours_study.paper.gpt2_regressor import GPT2Regressor
-from smallhours_study.paper.gpt2_vocabulary import TokenVocabulary
 from tests.training.formats.estimator_contract import WITHOUT_DATA
 
 TEXTS = [f"tag {at}" for at in range(20)]
@@ -47,7 +51,7 @@ def test_the_whole_vocabulary_is_gpt2s_own() -> None:
 
 
 def test_the_examples_in_the_docstrings_run() -> None:
-    results = doctest.testmod(gpt2_vocabulary)
+    results = doctest.testmod(gpt2_data)
     assert results.attempted > 0
     assert results.failed == 0
 
