@@ -16,14 +16,12 @@ from smallhours_sandbox.discography import (
 )
 from smallhours_sandbox.features import draw_sound
 from smallhours_sandbox.genres import GenreTree, load_genres
-from smallhours_sandbox.names import NameGenerator
+from smallhours_sandbox.names import NameGenerator, lastfm_titles
 from smallhours_sandbox.play_history import ReleaseCatalog, draw_history, draw_library
 from smallhours_sandbox.ragged import Bools, Doubles, Floats, Ints, Longs
 from smallhours_sandbox.similar import similar_artists, similar_tracks
-from smallhours_sandbox.tagging import artist_strengths, tag_artists, tag_tracks
+from smallhours_sandbox.tagging import artist_strengths, build_core, tag_artists, tag_tracks
 from smallhours_sandbox.tastes import cluster_centres, draw_taste, profile_of
-from smallhours_sandbox.titles import lastfm_titles
-from smallhours_sandbox.vocabulary import build_core
 from smallhours_sandbox.world import SandboxListener, World
 
 # Version 2 serves the mild oddities of `oddities`, and top tracks of any depth.

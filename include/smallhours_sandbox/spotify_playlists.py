@@ -9,8 +9,16 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from smallhours_sandbox.faults import active_fault
-from smallhours_sandbox.spotify_fields import select_fields
-from smallhours_sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, empty, page, reply
+from smallhours_sandbox.spotify_http import (
+    ApiCall,
+    ApiError,
+    Endpoint,
+    Json,
+    empty,
+    page,
+    reply,
+    select_fields,
+)
 from smallhours_sandbox.spotify_library import in_library
 from smallhours_sandbox.spotify_objects import SITE, SpotifyCatalog, episode, local_track, timestamp
 from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem
