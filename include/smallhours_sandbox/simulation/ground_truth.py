@@ -20,7 +20,7 @@ from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.playlist_settings import PlaylistSettings
-from smallhours.training.evaluation.beyond_accuracy import intra_list_diversity
+from smallhours.training.evaluation.metrics import intra_list_diversity
 from smallhours.vocabulary import REJECTED, Route
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.state import SandboxState
