@@ -1,6 +1,7 @@
 """ASGI middleware for transport faults: delayed, truncated, refused and garbled answers."""
 
 import asyncio
+import gzip
 import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
@@ -104,9 +105,12 @@ class FaultMiddleware:
         receive: "_BufferedReceive",
         send: Send,
     ) -> None:
-        if fault.kind in ALTERATIONS:
+        if fault.kind in (*ALTERATIONS, "oversized"):
+            await _send(_altered(fault, await _capture(self._app, scope, receive)), send)
+            return
+        if fault.kind == "drip":
             answer = await _capture(self._app, scope, receive)
-            await _send(answer.with_body(ALTERATIONS[fault.kind](fault, answer.body)), send)
+            await _drip(answer, _seconds(fault, 0.5), receive, send)
             return
         if fault.kind in ("slow", "truncated_body", "empty_body", "drop_connection"):
             answer = await _capture(self._app, scope, receive)
@@ -133,6 +137,17 @@ class FaultMiddleware:
             await _send(_fault_answer(fault, target), send)
 
 
+def _altered(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
+    if fault.kind == "oversized":
+        return _oversized(fault, answer)
+    return answer.with_body(ALTERATIONS[fault.kind](fault, answer.body))
+
+
+def _oversized(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
+    packed = gzip.compress(b" " * (fault.count * 2**20) + answer.body, 1)
+    return HttpAnswer(answer.status, [*answer.headers, (b"content-encoding", b"gzip")], packed)
+
+
 def _seconds(fault: Fault, default: float) -> float:
     return min(default if fault.seconds is None else fault.seconds, MAX_HOLD_S)
 
@@ -143,6 +158,9 @@ def _fault_answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
         case "html_body":
             page = [(b"content-type", b"text/html; charset=utf-8")]
             return HttpAnswer(fault.status or 200, page, _PROXY_PAGE)
+        case "redirect":
+            there = [(b"location", (fault.words or "http://127.0.0.1:9/").encode())]
+            return HttpAnswer(fault.status or 307, there, b"")
         case "rate_limit":
             if target.service == "lastfm":
                 return _lastfm(29, fault.status or 429, target)
@@ -279,6 +297,21 @@ async def _send(answer: HttpAnswer, send: Send) -> None:
     headers = _sized(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _drip(answer: HttpAnswer, seconds: float, receive: _BufferedReceive, send: Send) -> None:
+    """Send a byte now and then, until all is sent, the client is gone, or two minutes are over."""
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + MAX_HOLD_S
+    headers = _sized(answer)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for at in range(len(answer.body)):
+        begun = clock()
+        byte = answer.body[at : at + 1]
+        await send({"type": "http.response.body", "body": byte, "more_body": True})
+        await receive.wait_up_to(seconds)
+        if clock() - begun < seconds or clock() > ends_at:
+            return
 
 
 async def _send_truncated(answer: HttpAnswer, send: Send) -> None:

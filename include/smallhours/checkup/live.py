@@ -23,8 +23,8 @@ from smallhours.run_context import CredentialStore, lastfm_client, spotify_clien
 from smallhours.settings import Settings
 
 if TYPE_CHECKING:
-    from smallhours.services.client import Client
     from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.transport import Client
 
 T = TypeVar("T")
 ClientT = TypeVar("ClientT", bound="Client")
@@ -226,7 +226,7 @@ class LiveCheck:
         if ids:
             replies.ask(lambda: spotify.track(ids[0]))
         if self.settings.services.spotify.legacy_features:
-            replies.ask(lambda: spotify.legacy_audio_features(ids[:1]))
+            replies.ask(lambda: spotify.audio_features(ids[:1]))
         if me is not None:
             self._write(spotify, replies, me.id, [f"spotify:track:{each}" for each in ids[:3]])
         return ids[0] if ids else None
