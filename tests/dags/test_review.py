@@ -7,7 +7,10 @@ import pytest
 
 from smallhours.lake.list_tables import PLAYLISTS
 from tests.airflow_home import NIGHT, AirflowInstall
-from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dags
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dag
+from tests.notice_receiver import NoticeReceiver, messenger
+
+__all__ = ["messenger"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
@@ -22,12 +25,11 @@ def ask_for_review(airflow_install: AirflowInstall, more: str = "") -> None:
 
 def write_playlist(**form: Any) -> Any:
     """Run the DAG and approve at once."""
-    dag = load_dags()["write_playlist"]
-    return dag.test(run_conf=form, mark_success_pattern="approve")
+    return load_dag("write_playlist").test(run_conf=form, mark_success_pattern="approve")
 
 
-def test_without_review_both_steps_are_skipped_and_the_list_is_published(
-    run_dag: RunDag, airflow_install: AirflowInstall
+def test_without_review_both_steps_are_skipped_and_with_it_the_list_waits(
+    run_dag: RunDag, airflow_install: AirflowInstall, messenger: NoticeReceiver
 ) -> None:
     for dag in ("sync_listening", "refresh_catalog", "train_models"):
         assert run_dag(dag, listener="ada", night=NIGHT).succeeded
@@ -38,7 +40,7 @@ def test_without_review_both_steps_are_skipped_and_the_list_is_published(
     assert outcome.states["approve", -1] == "skipped"
     assert outcome.states["publish_playlist", -1] == "success"
 
-    ask_for_review(airflow_install)
+    ask_for_review(airflow_install, '[notices]\nconnection = "messenger"\n')
     finished = write_playlist(listener="ada", night="2026-11-03")
 
     tasks = {task.task_id: task for task in finished.get_task_instances()}
@@ -48,6 +50,10 @@ def test_without_review_both_steps_are_skipped_and_the_list_is_published(
     assert "| + | " in shown
     assert tasks["publish_playlist"].state == "success"
     assert len(airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
+    waits, published = messenger.got
+    assert waits["title"] == "Smallhours: tonight's list for ada waits for you"
+    assert "after 6 hours without an answer" in waits["message"]
+    assert published["title"].endswith("tracks for ada")
 
 
 def test_the_wait_and_what_follows_it_are_settings(
@@ -56,7 +62,7 @@ def test_the_wait_and_what_follows_it_are_settings(
     del airflow_db
     ask_for_review(airflow_install, '[review]\nhours = 2\nunanswered = "keep"\n')
 
-    approve = load_dags()["write_playlist"].get_task("approve")
+    approve = load_dag("write_playlist").get_task("approve")
 
     assert approve.response_timeout.total_seconds() == 7_200
     assert approve.defaults == ["Reject"]
