@@ -41,7 +41,11 @@ IDEMPOTENT: Final = ("GET", "PUT", "DELETE")
 METERED: Final = ("GET search", "GET tracks/{id}")
 RATE_LIMIT_S: Final = 30.0
 # Every other success has a body.
-EMPTY_REPLIES: Final = ("PUT playlists/{id}", "PUT playlists/{id}/images")
+EMPTY_REPLIES: Final = (
+    "PUT playlists/{id}",
+    "PUT playlists/{id}/images",
+    "DELETE me/library",
+)
 # Renewed this long before it expires, so that no request is under way when it does.
 REFRESH_MARGIN_S: Final = 60.0
 ACCESS_TOKEN_LIFETIME_S: Final = 3600.0
@@ -231,6 +235,11 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         return self._delete(
             f"playlists/{checked}/items", payload={"items": items, "snapshot_id": snapshot_id}
         )
+
+    def unfollow_playlist(self, playlist_id: str) -> Any:
+        """Take a playlist out of the library; spotipy's own method was closed in 2026."""
+        checked = self._get_id("playlist", playlist_id)
+        return self._delete("me/library", uris=f"spotify:playlist:{checked}")
 
     def legacy_audio_features(self, ids: Sequence[str]) -> Any:
         """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""

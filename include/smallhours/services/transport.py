@@ -135,6 +135,7 @@ class Transport:
     Attributes:
         calls: The number of requests by route.
         odd_rows: The number of rows of replies that can't be read and are left out.
+        on_reply: Told of each reply as it came: route, HTTP status and body.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class Transport:
         self.section = section
         self.calls: Counter[str] = Counter()
         self.odd_rows: Counter[str] = Counter()
+        self.on_reply: Callable[[str, int, bytes], None] = lambda _route, _status, _body: None
         self._timeout_s = timeout_s
         self._rate_limiter = rate_limit
         self._retry_policy = retry_policy
@@ -192,6 +194,7 @@ class Transport:
                     **request.more,
                 ) as response:
                     reply = self._whole(request.route, response)
+                self.on_reply(reply.route, reply.status, reply.body)
                 value = read(reply)
             except (requests.RequestException, urllib3.exceptions.HTTPError) as trouble:
                 error: RetryLater | BrokenReply = self._no_reply(request.route, trouble)
@@ -360,6 +363,10 @@ class Client:
     def odd_rows(self) -> Counter[str]:
         """The rows of replies so far that could not be read and were left out."""
         return self._http.odd_rows
+
+    def observe(self, on_reply: Callable[[str, int, bytes], None]) -> None:
+        """Pass each further reply on, as it came: its route, HTTP status and body."""
+        self._http.on_reply = on_reply
 
     def __enter__(self) -> Self:
         return self
