@@ -18,7 +18,7 @@ from smallhours_study.paper.gpt2_data import (
     split_validation,
 )
 from smallhours_study.paper.gpt2_regressor import GPT2Regressor
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 TEXTS = [f"tag {at}" for at in range(20)]
 

@@ -19,7 +19,7 @@ from sklearn.utils import get_tags
 from smallhours.training.tag_counts import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_columns import TokenCounts, TokenPositions
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 ROWS = [{"rock": 30, "dream pop": 7}, {}, {"pop": 3, "80s": 1}]
 TEXTS = ["rock, dream pop", "", "pop 3, 80s 1"]
