@@ -116,12 +116,8 @@ def _seeds(
     weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
-    seeds = [
-        Seed("track", key, artist, title)
-        for key, artist, title in zip(
-            strongest.index, strongest["artist"], strongest["title"], strict=True
-        )
-    ]
+    named = strongest[["artist", "title"]].itertuples(name=None)
+    seeds = [Seed("track", key, artist, title) for key, artist, title in named]
     artists = weights.artists[weights.artists.index.isin(by_artist.index)]
     artists = artists.head(limits.seed_artists)
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
