@@ -137,9 +137,40 @@ KINDS: Mapping[str, FaultKind] = {
         "it is acknowledged, and done for its first `count` items only", "content",
         service="spotify",
     ),
+    "repeated_write": FaultKind(
+        "an add to a playlist is acknowledged once and done twice", "content", service="spotify"
+    ),
     "stale_reads": FaultKind(
         "a playlist reads as it was before the last write to it", "content", times=0,
         service="spotify",
+    ),
+    "late_reads": FaultKind(
+        "each write to a playlist shows only after `count` further reads", "content", times=0,
+        service="spotify",
+    ),
+    "same_snapshot": FaultKind(
+        "a write to a playlist leaves its snapshot id as it is", "content", times=0,
+        service="spotify",
+    ),
+    "moved_snapshot": FaultKind(
+        "a write that is acknowledged and not done gives a new snapshot id all the same",
+        "content", times=0, service="spotify",
+    ),
+    "snapshot_refused": FaultKind(
+        "a removal that names a snapshot id is answered 502; one that names none is done",
+        "content", times=0, service="spotify",
+    ),
+    "lost_rows": FaultKind(
+        "the first `count` tracks of an add read as rows without a track from then on", "content",
+        service="spotify",
+    ),
+    "relinked_rows": FaultKind(
+        "the first `count` tracks of an add read under another id from then on", "content",
+        service="spotify",
+    ),
+    "odd_listing": FaultKind(
+        "the listener's own playlists are `words` in their list: missing, null, doubled, "
+        "without owner, without owner id or without name", "content", service="spotify",
     ),
 }  # fmt: skip
 
