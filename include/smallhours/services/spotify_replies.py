@@ -4,11 +4,13 @@ Each parser takes a parsed JSON reply and returns frozen rows, or raises `Broken
 Spotify leaves out by design - local files, withdrawn tracks, episodes - is None, never an error.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from smallhours.errors import BrokenReply
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.spotify_auth import SERVICE
 
@@ -35,6 +37,7 @@ class SpotifyTrack:
         duration_ms: Length in milliseconds.
         isrc: The recording's code, upper case.
         explicit: Marked as explicit.
+        playable: The listener can play it; Spotify says so, for their country, where they can't.
     """
 
     id: str | None
@@ -46,6 +49,7 @@ class SpotifyTrack:
     duration_ms: int
     isrc: str | None
     explicit: bool
+    playable: bool = True
 
     @property
     def artist(self) -> str:
@@ -146,6 +150,7 @@ def parse_track(reply: JsonCursor) -> SpotifyTrack:
         duration_ms=reply["duration_ms"].whole(),
         isrc=isrc.strip().upper() or None if isrc else None,
         explicit=reply["explicit"].flag(default=False),
+        playable=reply["is_playable"].value is not False and not reply["restrictions"].value,
     )
 
 
@@ -204,8 +209,15 @@ def parse_playlist(reply: JsonCursor) -> SpotifyPlaylist:
 
 
 def parse_playlists(reply: JsonCursor) -> list[SpotifyPlaylist]:
-    """Parse a page of `me/playlists`."""
-    return [parse_playlist(item) for item in _present(reply)]
+    """Parse a page of `me/playlists`; an entry that can't be read is left out.
+
+    Most of them are nobody's concern; one of ours is asked for by its id.
+    """
+    found = []
+    for item in _present(reply):
+        with contextlib.suppress(BrokenReply):
+            found.append(parse_playlist(item))
+    return found
 
 
 def parse_playlist_items(reply: JsonCursor) -> list[SpotifyPlaylistItem]:
