@@ -19,6 +19,7 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
+    rows_as_written,
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
 from smallhours.listening.inferred_skips import with_inferred_skips
@@ -43,6 +44,8 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
+# How often a playlist is read in which one of our picks is missing.
+MAX_LOOKS = 4
 LOG = logging.getLogger(__name__)
 
 MAX_RECENT = 50
@@ -278,9 +281,9 @@ def collect_feedback(
     aside = SetAside(lake, listener, night)
     if spotify is not None:
         for _, row in current_lists(ledger, before=night.date).groupby("intent"):
-            uris = aside.ask(spotify, partial(_uris, spotify, row["playlist_id"].iloc[0]))
-            if uris is not None:
-                rows.append(edit_reactions(row, uris, at=night.as_of))
+            standing = aside.ask(spotify, partial(_standing_rows, spotify, row))
+            if standing is not None:
+                rows.append(edit_reactions(row, standing, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -307,12 +310,28 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 
 
-def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
-    """Return the URIs in a playlist; none if the listener deleted it."""
-    try:
-        return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
-    except NotFound:
-        return []
+def _standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
+    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
+
+    Where one of ours is missing, the playlist is read again before that counts as a removal.
+    """
+    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
+    found: set[str | None] = set()
+    for trial in range(1, MAX_LOOKS + 1):
+        try:
+            items = spotify.playlist_items(row["playlist_id"].iloc[0])
+        except NotFound:
+            return found
+        tracks = {
+            item.uri: (item.track.artist, item.track.title)
+            for item in items
+            if item.uri and item.track is not None
+        }
+        found.update(rows_as_written([item.uri for item in items], tracks, written))
+        if trial == MAX_LOOKS or found.issuperset(written):
+            break
+        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+    return found
 
 
 def _keep_library(

@@ -39,11 +39,14 @@ class LedgerState:
         playlist_ids: Ids of the playlists that we created, newest first.
         shown: URIs of tonight's list, or of the last verified one, that surely stood there.
         ours: Every URI that stands there because of us, or may.
+        replaced: What stood there before tonight's list.
+        older: Those of `ours` that are older than the list in `shown`, and should not stand there.
         tonight: The outcome recorded for tonight, or an empty string.
         newer: A later night whose list may be standing, if any.
         creating: Whether a run died while it made a playlist.
         name: The name that we gave last; empty when we never did.
         previous: What stood there before tonight's first write, if that began; else None.
+        unseen: Tracks of tonight's list that were written, and then not seen.
         names: What the tracks in `ours` are called, by URI, as far as the ledger knows: their keys.
     """
 
@@ -55,6 +58,9 @@ class LedgerState:
     creating: bool = False
     name: str = ""
     previous: tuple[str, ...] | None = None
+    replaced: frozenset[str] = frozenset()
+    older: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
     names: tuple[tuple[str, str], ...] = ()
 
 
@@ -69,12 +75,15 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
     entries = rows[rows["intent"] == intent].sort_values("night", ascending=False)
     shown: frozenset[str] = frozenset()
     ours: set[str] = set()
+    older: set[str] = set()
     names: dict[str, str] = {}
     columns = (entries[name] for name in ("outcome", "uris", "track_keys", "leftovers"))
     for outcome, uris, keys, leftovers in zip(*columns, strict=True):
         if outcome not in MAYBE_STANDING:
             continue
         ours.update(uris, _texts(leftovers))
+        if shown or outcome in SHOWN:
+            older.update(uris, _texts(leftovers))
         names.update(zip(uris, keys, strict=True))
         if outcome in SHOWN and not shown:
             shown = frozenset(uris)
@@ -99,6 +108,9 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
         creating=not acted.empty and acted.iloc[0] == Outcome.CREATING,
         name=str(entries["name"].iloc[0]) if ids else "",
         previous=tuple(here["previous"].iloc[0]) if begun else None,
+        replaced=frozenset() if here.empty else frozenset(_texts(here["previous"].iloc[0])),
+        older=frozenset(older - shown),
+        unseen=frozenset() if here.empty else frozenset(_texts(here["leftovers"].iloc[0])),
         names=tuple(sorted(names.items())),
     )
 

@@ -16,7 +16,8 @@ from smallhours.lake.store import Lake
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import PlannedTrack
-from smallhours.playlist.publish.reconciliation import ReconciledPlaylist, Snapshot
+from smallhours.playlist.publish.reconciliation import ReconciledPlaylist
+from smallhours.playlist.publish.snapshot import Snapshot
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.vocabulary import Outcome
 

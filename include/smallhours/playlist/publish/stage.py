@@ -24,15 +24,14 @@ from smallhours.playlist.explain.list_traits import common_tags, nearby_artists,
 from smallhours.playlist.publish.change_table import as_text, summarise
 from smallhours.playlist.publish.ledger import MAIN, LedgerState
 from smallhours.playlist.publish.ledger_writer import LedgerWriter
-from smallhours.playlist.publish.ownership import check_marker, find_managed_playlist
-from smallhours.playlist.publish.plan import Plan
-from smallhours.playlist.publish.reconciliation import (
-    PlaylistReconciler,
-    ReconciledPlaylist,
-    Snapshot,
-    take_snapshot,
+from smallhours.playlist.publish.ownership import (
+    find_managed_playlist,
+    managed_playlists,
+    read_marked,
 )
-from smallhours.playlist.publish.spotify_requests import PlaylistService
+from smallhours.playlist.publish.plan import Plan
+from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
+from smallhours.playlist.publish.snapshot import Snapshot, take_snapshot
 from smallhours.playlist.publish.target_list import (
     TargetList,
     candidate_recall,
@@ -40,6 +39,7 @@ from smallhours.playlist.publish.target_list import (
     known_tracks,
     read_target_list,
 )
+from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -53,7 +53,7 @@ RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this 
 def publish_playlist(
     listener: str,
     lake: Lake,
-    spotify: PlaylistService,
+    spotify: SpotifyClient,
     *,
     settings: Settings,
     night: Night,
@@ -84,7 +84,8 @@ def publish_playlist(
     for intent in settings.listener(listener).playlists:
         publication = Publication(listener, lake, spotify, settings, night, intent)
         try:
-            outcome = publication.plan_only() if dry_run else publication.publish()
+            with managed_playlists(lake, listener):
+                outcome = publication.plan_only() if dry_run else publication.publish()
         except (DegeneratePlaylist, NotEnoughData) as error:
             outcome = {"note": f"kept yesterday's: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
@@ -102,7 +103,7 @@ def publish_playlist(
 def plan_playlist(
     listener: str,
     lake: Lake,
-    spotify: PlaylistService,
+    spotify: SpotifyClient,
     *,
     settings: Settings,
     night: Night,
@@ -131,7 +132,7 @@ class Publication:
 
     listener: str
     lake: Lake
-    spotify: PlaylistService
+    spotify: SpotifyClient
     settings: Settings
     night: Night
     intent: str = MAIN
@@ -267,7 +268,8 @@ class Publication:
         def begin(snapshot: Snapshot, planned: Plan) -> None:
             if planned.obstacle:
                 raise book.keep_yesterday(ledger_state, planned.obstacle, home)
-            if ledger_state.tonight in SHOWN and uris <= ledger_state.shown:
+            stands = ledger_state.tonight in SHOWN and uris <= ledger_state.shown
+            if stands and not planned.repeated:
                 return
             previous = ledger_state.previous
             if previous is None:
@@ -284,7 +286,14 @@ class Publication:
 
         def whole(snapshot: Snapshot, planned: Plan) -> None:
             told = note + summarise(planned)
-            book.record(Outcome.WRITTEN, home, told, snapshot=snapshot, leftovers=leftovers)
+            unseen = uris.difference(snapshot.rows)
+            book.record(
+                Outcome.WRITTEN,
+                home,
+                told,
+                snapshot=snapshot,
+                leftovers=[*leftovers, *sorted(unseen)],
+            )
 
         def undo() -> None:
             told = "It was written in part, and what stood there before was put back."
@@ -307,8 +316,7 @@ class Publication:
     ) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description(tonight)
-        now = self.spotify.playlist(home.id)
-        check_marker(now, self._mark)
+        now = read_marked(self.spotify, home.id, self._mark)
         if html.unescape(now.description) == description:
             description = None
         renamed = now.name == ledger_state.name and now.name != self._name
