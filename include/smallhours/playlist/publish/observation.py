@@ -31,12 +31,15 @@ class Observations:
 
     Attributes:
         tonight: The URIs of tonight's list.
+        earlier: URIs that stood there before, or may have: ours and the listener's.
         seen: Every URI, at any look.
         shown: Tonight's tracks, at any look.
         given_up: Tonight's tracks that are not added again.
         sent: Tonight's tracks that our requests have added.
         repeated: Tracks whose second copy came in by our own request.
         to_add: Tonight's tracks that were taken out to be added once.
+        added_once: Those that were taken out for that.
+        lost: Tonight's tracks that stand there as rows without a track.
         removed: Earlier tracks that were seen to be gone.
         named: Every URI that a removal has named.
         unmoved: Those that one removal did not take out.
@@ -46,12 +49,15 @@ class Observations:
     """
 
     tonight: Set[str]
+    earlier: Set[str]
     seen: set[str] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     given_up: set[str] = field(default_factory=set)
     sent: set[str] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
     to_add: set[str] = field(default_factory=set)
+    added_once: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     unmoved: set[str] = field(default_factory=set)
@@ -75,7 +81,9 @@ class Observations:
         expected, rows = after_step(before.rows, step), snapshot.rows
         if self._copies(before, step, rows):
             return True
-        if isinstance(step, Add) and disguised(expected, rows, step.uris, before.rows):
+        if isinstance(step, Add) and disguised(
+            expected, rows, step.uris, self._known(step, before)
+        ):
             return True
         if isinstance(step, Remove) and _without_lost(rows) == _without_lost(expected):
             return True
@@ -89,7 +97,10 @@ class Observations:
             RetryLater: what was written is not there, and the listener is not the reason.
         """
         rows, edited = snapshot.rows, self.is_edited(snapshot)
-        self.repeated |= self._copies(before, step, rows)
+        copies = self._copies(before, step, rows)
+        if copies & self.added_once:
+            raise _not_shown("each track once, as was", snapshot)
+        self.repeated |= copies
         match step:
             case Add():
                 self._check_added(step, before, snapshot, edited=edited)
@@ -97,7 +108,7 @@ class Observations:
                 self._check_removed(uris, before, snapshot, edited=edited)
             case Move():
                 if rows != after_step(before.rows, step) and not edited:
-                    raise _not_shown("an order", snapshot)
+                    raise _not_shown("an order that was", snapshot)
         vanished = self._vanished(rows)
         if vanished and not (edited and self.tonight & set(rows)):
             raise not_there(len(vanished), len(self.shown), snapshot)
@@ -110,15 +121,17 @@ class Observations:
         """See that added tracks are there, or stand there in other forms."""
         uris, rows = step.uris, snapshot.rows
         unseen = set(uris) - self.shown
-        others = disguised(after_step(before.rows, step), rows, uris, before.rows)
+        known = self._known(step, before)
+        others = disguised(after_step(before.rows, step), rows, uris, known)
         self.other_names |= {row: uri for uri, row in others.items() if row is not None}
         new = Counter(rows) - Counter(before.rows)
-        strange = sum(count for row, count in new.items() if row not in uris)
+        strange = sum(count for row, count in new.items() if row not in known)
         # The listener may take out the one that is missing just before the look.
         taken_out = edited and len(unseen) == 1 < len(uris) and self.tonight & set(rows)
         if unseen and not (others or strange >= len(unseen) or taken_out):
             raise not_there(len(unseen), len(uris), snapshot)
-        self.given_up |= {uri for uri in unseen if others.get(uri) is None}
+        self.lost |= {uri for uri, row in others.items() if row is None}
+        self.given_up |= unseen - set(others)
 
     def _check_removed(
         self, uris: Sequence[str], before: Snapshot, snapshot: Snapshot, *, edited: bool
@@ -143,9 +156,10 @@ class Observations:
         self.removed |= (gone & stood) - self.tonight
         self.repeated -= gone
         self.to_add |= gone & self.tonight
+        self.added_once |= gone & self.tonight
         stuck = left - put_back
         if stuck & self.unmoved:
-            raise _not_shown("a removal", snapshot)
+            raise _not_shown("a removal that was", snapshot)
         self.unmoved |= stuck
 
     def _copies(self, before: Snapshot, step: Step, rows: Sequence[Row]) -> set[str]:
@@ -163,6 +177,10 @@ class Observations:
         block = rows[step.position : end]
         alone = len(step.uris) == 1 or end < len(rows)
         return {uri for uri in twice if block.count(uri) > 1 and alone}
+
+    def _known(self, step: Add, before: Snapshot) -> set[Row]:
+        """Return the items that can't be one of the added tracks under another id."""
+        return {*before.rows, *step.uris, *self.earlier, *self.tonight} - {None}
 
     def _vanished(self, rows: Sequence[Row]) -> set[str]:
         """Return tonight's tracks that were seen and are not there any more."""
@@ -199,7 +217,7 @@ def not_there(unseen: int, wanted: int, snapshot: Snapshot) -> RetryLater:
 def _not_shown(what: str, snapshot: Snapshot) -> RetryLater:
     return RetryLater(
         "Spotify",
-        f"the playlist {snapshot.home.name!r} does not show {what} that was acknowledged.",
+        f"the playlist {snapshot.home.name!r} does not show {what} acknowledged.",
         remedy="Run it again later; it goes on from what stands there then.",
         after=AFTER_UNSEEN_S,
     )

@@ -344,10 +344,11 @@ def _removing(current: Sequence[Row], gone: Set[str], hidden: Sequence[str]) -> 
 def _removing_copies(planned: Plan) -> Remove | None:
     """Take out tracks that stand there twice, to be added again: a removal takes all copies.
 
-    Where nothing else of ours stands, half of them stay until the others are there again.
+    If all stand there twice, half of them stay until the others are there again: so the playlist
+    is not empty, even if nothing else is left in it.
     """
     uris = tuple(pick.uri for pick in planned.picks if pick.uri in planned.repeated)
-    if len(uris) == len(planned.picks) and not planned.gone:
+    if len(uris) == len(planned.picks):
         uris = uris[: max(1, len(uris) // 2)]
     return Remove(uris[:MAX_URIS_PER_REQUEST]) if uris else None
 

@@ -84,7 +84,8 @@ class PlaylistReconciler:
         resumed: Whether an earlier run may have added some of tonight's tracks.
         on_begin: Called before the first step with what stands there, and the plan.
         on_whole: Called before the first removal, when all of tonight's tracks stand there.
-        on_undo: Called before tonight's tracks are taken out again, because the rest has failed.
+        on_undo: Called before tonight's tracks are taken out again: the rest has failed, or they
+            stand there twice.
     """
 
     spotify: SpotifyClient
@@ -99,7 +100,10 @@ class PlaylistReconciler:
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
-        self._looked = Observations({pick.uri for pick in self.wanted})
+        tonight = {pick.uri for pick in self.wanted}
+        state = self.ledger_state
+        earlier = state.ours | state.replaced
+        self._looked = Observations(tonight, earlier, lost=tonight & state.unseen)
 
     def plan_on(self, snapshot: Snapshot) -> Plan:
         """Return the plan as of a look, which is remembered."""
@@ -157,6 +161,8 @@ class PlaylistReconciler:
     def _first_look(self, playlist_id: str) -> Snapshot:
         """Look, and wait for what must be there: what an earlier run added, or saw.
 
+        A playlist that shows nothing of the last list is looked at again as well.
+
         Raises:
             RetryLater: the playlist reads as it was before tonight's list was seen in it.
         """
@@ -167,7 +173,8 @@ class PlaylistReconciler:
         for _ in looks(self.spotify):
             snapshot = self._look(playlist_id)
             looked.note(snapshot)
-            if sought <= set(snapshot.rows):
+            present = set(snapshot.rows)
+            if sought <= present and (not state.shown or state.shown & present):
                 break
         shown = state.tonight in SHOWN and sought
         if shown and not sought & looked.seen and (state.replaced - looked.tonight) & looked.seen:
@@ -185,14 +192,24 @@ class PlaylistReconciler:
         copies, earlier = Counter(snapshot.rows), Counter(self.ledger_state.previous or ())
         twice = {uri for uri in ours if copies[uri] > 1 and earlier[uri] < 2}
         most = 2 * len(twice) >= sum(copies[uri] > 0 for uri in ours)
-        return twice if len(twice) > 1 and (self.resumed or most) else set()
+        several = len(twice) > 1 or (self.resumed and len(self.wanted) == 1)
+        return twice if several and (self.resumed or most) else set()
 
     def _look(self, playlist_id: str) -> Snapshot:
+        return self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
+
+    def _recognise(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with our tracks by the URIs that we wrote, however they read."""
+        looked = self._looked
         written = dict(self.ledger_state.names)
         written |= {pick.uri: pick.track_key for pick in self.wanted}
-        snapshot = take_snapshot(self.spotify, playlist_id, self.mark)
         rows = rows_as_written(snapshot.rows, snapshot.tracks, written)
-        rows = tuple(self._looked.other_names.get(row or "", row) for row in rows)
+        rows = tuple(looked.other_names.get(row or "", row) for row in rows)
+        # Tracks of ours that read as rows without a track stand on top, in our order.
+        lost = (
+            pick.uri for pick in self.wanted if pick.uri in looked.lost and pick.uri not in rows
+        )
+        rows = tuple(next(lost, None) if row is None else row for row in rows)
         return dataclasses.replace(snapshot, rows=rows)
 
     def _read_back(self, step: Step, before: Snapshot, answered_id: str) -> Snapshot:
@@ -223,7 +240,7 @@ class PlaylistReconciler:
                 break
             last = snapshot.rows
         looked.check(step, before, snapshot)
-        return snapshot
+        return self._recognise(snapshot)
 
     def _look_again(self, step: Step, before: Snapshot) -> Snapshot:
         """Look again.
@@ -247,7 +264,7 @@ class PlaylistReconciler:
         # What was never seen, or went within the run that brought it, nobody has taken out.
         stood = state.shown - state.unseen if state.tonight in SHOWN else frozenset()
         hidden = looked.tonight - set(snapshot.rows) - stood
-        hidden |= {*looked.other_names, *looked.other_names.values()}
+        hidden |= {*looked.other_names, *looked.other_names.values(), *looked.lost}
         if None in snapshot.rows:
             hidden |= state.ours - looked.seen - looked.named - looked.tonight
         return ReconciledPlaylist(
@@ -266,6 +283,8 @@ class PlaylistReconciler:
         whole = whole and not planned.repeated and not self._looked.removed
         if isinstance(step, Remove) and whole:
             self.on_whole(snapshot, planned)
+        if isinstance(step, Remove) and planned.repeated & set(step.uris):
+            self.on_undo()
 
     def _send(self, step: Step, snapshot: Snapshot) -> str:
         """Send the request, and return the snapshot id that it is answered with."""

@@ -96,13 +96,20 @@ def _put_back(
     note = f"The list of {night.date} was put back."
     _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
     _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
+    here = rows[(rows["intent"] == intent) & (rows["night"] == night.date)]
+    stands = ledger_state.shown.issuperset(pick.uri for pick in wanted)
+    unseen = {uri for uris in here["leftovers"].dropna() for uri in uris} if stands else set()
     # What is missing was replaced, not taken out by the listener.
     ledger_state = replace(
-        ledger_state, shown=frozenset(), older=frozenset(), tonight="", previous=None
+        ledger_state,
+        shown=frozenset(),
+        older=frozenset(),
+        unseen=frozenset(unseen),
+        previous=None,
     )
     habits = settings.listener(listener).publishing
-    here = (rows["intent"] == intent) & (rows["night"] >= night.date)
-    resumed = bool((rows.loc[here, "outcome"] == Outcome.WITHDRAWING).any())
+    since = (rows["intent"] == intent) & (rows["night"] >= night.date)
+    resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
     written = PlaylistReconciler(
         spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
     ).run(home.id)

@@ -4,7 +4,7 @@ Spotify's reads may lag behind its writes, page by page; a track that was writte
 without a track, or under the id of another release.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from smallhours.errors import RetryLater
@@ -76,15 +76,21 @@ def looks(spotify: SpotifyClient) -> Iterator[int]:
 
 
 def disguised(
-    expected: Sequence[Row], rows: Sequence[Row], added: Sequence[str], before: Sequence[Row]
+    expected: Sequence[Row], rows: Sequence[Row], added: Sequence[str], known: Set[Row]
 ) -> dict[str, Row]:
     """Return which added tracks stand in their places as rows without a track or as unknown ones.
 
     Empty if the playlist differs from the expected one in anything else.
+
+    Args:
+        expected: The rows as they would be.
+        rows: As they are.
+        added: What a request has added.
+        known: Items that are none of these under another id.
     """
     if len(rows) != len(expected):
         return {}
-    known, found = {*before, *added} - {None}, dict[str, Row]()
+    found = dict[str, Row]()
     for wanted, row in zip(expected, rows, strict=True):
         if wanted == row:
             continue

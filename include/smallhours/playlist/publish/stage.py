@@ -296,7 +296,7 @@ class Publication:
             )
 
         def undo() -> None:
-            told = "It was written in part, and what stood there before was put back."
+            told = "It was written in part, and some of it was taken out again."
             book.record(Outcome.PLANNED, home, note + told, leftovers=leftovers)
 
         writing = self._writing(tonight, ledger_state)
