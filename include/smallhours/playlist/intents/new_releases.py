@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reason_clauses import NEW
+from smallhours.playlist.explain.reasons import NEW
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores
 from smallhours.playlist_settings import NewReleasesIntent

@@ -19,8 +19,14 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.playlist.explain.description import describe_list, marker, playlist_name
-from smallhours.playlist.explain.list_traits import common_tags, nearby_artists, track_sounds
+from smallhours.playlist.explain.description import (
+    common_tags,
+    describe_list,
+    marker,
+    nearby_artists,
+    playlist_name,
+    track_sounds,
+)
 from smallhours.playlist.publish.change_table import as_text, summarise
 from smallhours.playlist.publish.ledger import MAIN, LedgerState
 from smallhours.playlist.publish.ledger_writer import LedgerWriter
