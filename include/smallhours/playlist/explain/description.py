@@ -88,8 +88,8 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         who = f"{count} by {_listed(names, named)}" if named else count
         close = f"close to {_all_of(near_told)}" if near_told else ""
         leading = ", ".join(part for part in (_all_of(moods_told), close) if part)
-        told = f"{leading}; {who}" if leading else who
-        text = f"The night of {night.day} {night:%B %Y}: {told}. Made by Smallhours. {mark}"
+        content = f"{leading}; {who}" if leading else who
+        text = f"The night of {night.day} {night:%B %Y}: {content}. Made by Smallhours. {mark}"
         if len(text) <= MAX_DESCRIPTION_LENGTH:
             return text
     return f"Made by Smallhours. {mark}"

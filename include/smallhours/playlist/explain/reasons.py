@@ -123,14 +123,14 @@ def _of_tracks(
     for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
         rows = [history.track(key) for key in named]
         names = wording.listed([wording.track(row) for row in rows])
-        said = tuple(artist_key_in(key) for key in named)
+        artists = tuple(artist_key_in(key) for key in named)
         less = weight - 0.02 * place
-        yield Clause(Route.SIMILAR_TRACK, "close", f"close to {names}", said, less)
+        yield Clause(Route.SIMILAR_TRACK, "close", f"close to {names}", artists, less)
         if all(row["plays"] for row in rows):
-            yield Clause(Route.SIMILAR_TRACK, "because", f"because you play {names}", said, less)
+            yield Clause(Route.SIMILAR_TRACK, "because", f"because you play {names}", artists, less)
         if len(known) >= MANY:
             count = f"{len(known):,} tracks of yours lead here, {names} among them"
-            yield Clause(Route.SIMILAR_TRACK, "count", count, said, less)
+            yield Clause(Route.SIMILAR_TRACK, "count", count, artists, less)
 
 
 def _of_artists(
@@ -247,27 +247,27 @@ class ReasonWriter:
         ):  # which says that something is played
             near = [clause for clause in near if clause.form != "because"]
         lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
-        told = [lead] if lead else []
+        used = [lead] if lead else []
         if intent_evidence is not None:
             # The list's purpose opens only every second sentence.
             place = self._written % 2 if lead else 0
-            said = Clause(
+            purpose = Clause(
                 intent_evidence.kind,
                 intent_evidence.kind,
                 intent_evidence.text,
                 intent_evidence.names,
                 1.0,
             )
-            told.insert(place, said)
-        told += self._further_clauses(near, lead, track_evidence, taken)
+            used.insert(place, purpose)
+        used += self._further_clauses(near, lead, track_evidence, taken)
         time = self._time(track_evidence)
-        clauses = [clause.text for clause in told]
+        clauses = [clause.text for clause in used]
         if track_evidence.slot == Slot.EXPLORE:
             clauses.insert(0, f"a step aside, drawn from {rank_text(track_evidence)}")
         elif lead is None and intent_evidence is None:
             by = " by its tags" if track_evidence.tags else ""
             clauses.insert(0, f"{rank_text(track_evidence)}{by}")
-        self._remember([*told, time] if time else told)
+        self._remember([*used, time] if time else used)
         text = "; ".join(clauses) + (f", close to your {time.text}" if time else "")
         kind = intent_evidence.kind if intent_evidence else lead.kind if lead else RANK
         self._written += 1
@@ -331,11 +331,11 @@ class ReasonWriter:
         most = max(MIN_WORD_USES, MAX_WORD_SHARE * self.length)
         return any(self._use_counts[name] >= most for name in clause.names)
 
-    def _remember(self, told: Sequence[Clause]) -> None:
-        names = [name for clause in told for name in clause.names]
+    def _remember(self, used: Sequence[Clause]) -> None:
+        names = [name for clause in used for name in clause.names]
         self._last_names = frozenset(names)
         self._use_counts.update(names)
-        self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in told[:1]))[-3:]
+        self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in used[:1]))[-3:]
 
 
 def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:

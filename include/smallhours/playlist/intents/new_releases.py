@@ -73,10 +73,10 @@ def latest_of(released: object) -> dt.date | None:
         return None
     year, month, day = found.groups()
     try:
-        said = dt.date(int(year), int(month or 12), int(day or 1))
+        date = dt.date(int(year), int(month or 12), int(day or 1))
         if day is not None:
-            return said
-        next_month = said.year * 12 + said.month
+            return date
+        next_month = date.year * 12 + date.month
         return dt.date(next_month // 12, next_month % 12 + 1, 1) - dt.timedelta(days=1)
     except (ValueError, OverflowError):
         return None

@@ -80,9 +80,11 @@ def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
         rows = known[known["track_key"].isin(chosen)]
         found = {}
         for key, features in track_features(rows).items():
-            told = [_told(feature) for feature in features]
-            words = tuple(word for word, _ in told if word)
-            found[key] = IntentEvidence(SOUND, wording.listed([text for _, text in told]), words)
+            described = [_describe(feature) for feature in features]
+            words = tuple(word for word, _ in described if word)
+            found[key] = IntentEvidence(
+                SOUND, wording.listed([text for _, text in described]), words
+            )
         return found
 
     unknown = int((~heard).sum())
@@ -90,7 +92,7 @@ def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
     return IntentScores(why, fits, 0.5, None, intent_evidence, missing_data)
 
 
-def _told(feature: FeatureValue) -> tuple[str, str]:
+def _describe(feature: FeatureValue) -> tuple[str, str]:
     """Return the word for a feature, if any, and the text about it."""
     word = wording.word_for(feature)
     if word is None:

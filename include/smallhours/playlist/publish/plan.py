@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
+
 # Spotify's own limit for one playlist.
 MAX_ITEMS = 10_000
-# What one request may hold (developer.spotify.com, add-items-to-playlist).
-MAX_URIS_PER_REQUEST = 100
 
 # One row of a playlist as we see it: its URI, or None where Spotify has lost what it was.
 Row = str | None
@@ -326,7 +326,7 @@ def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
     if first is None:
         return None
     last = first + 1
-    while last < len(uris) and last - first < MAX_URIS_PER_REQUEST and uris[last] not in present:
+    while last < len(uris) and last - first < MAX_ITEMS_PER_WRITE and uris[last] not in present:
         last += 1
     position = current.index(uris[first - 1]) + 1 if first else 0
     return Add(tuple(uris[first:last]), position)
@@ -338,7 +338,7 @@ def _removing(current: Sequence[Row], gone: Set[str], hidden: Sequence[str]) -> 
     if not seen and None not in current:
         return None
     uris = dict.fromkeys([*seen, *hidden])
-    return Remove(tuple(uris)[:MAX_URIS_PER_REQUEST]) if uris else None
+    return Remove(tuple(uris)[:MAX_ITEMS_PER_WRITE]) if uris else None
 
 
 def _removing_copies(planned: Plan) -> Remove | None:
@@ -350,7 +350,7 @@ def _removing_copies(planned: Plan) -> Remove | None:
     uris = tuple(pick.uri for pick in planned.picks if pick.uri in planned.repeated)
     if len(uris) == len(planned.picks):
         uris = uris[: max(1, len(uris) // 2)]
-    return Remove(uris[:MAX_URIS_PER_REQUEST]) if uris else None
+    return Remove(uris[:MAX_ITEMS_PER_WRITE]) if uris else None
 
 
 def _moving(current: Sequence[Row], planned: Plan) -> Move | None:

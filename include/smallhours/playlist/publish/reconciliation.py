@@ -20,7 +20,6 @@ from smallhours.listening.feedback import rows_as_written
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.observation import Observations, is_done, not_there
 from smallhours.playlist.publish.plan import (
-    MAX_URIS_PER_REQUEST,
     Add,
     Move,
     OwnItems,
@@ -41,7 +40,7 @@ from smallhours.playlist.publish.snapshot import (
     take_snapshot,
 )
 from smallhours.services.retry import TransientError
-from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
 from smallhours.vocabulary import SHOWN
 
 LOG = logging.getLogger(__name__)
@@ -331,7 +330,7 @@ class PlaylistReconciler:
         if not added or not earlier <= set(snapshot.rows):
             return
         self.on_undo()
-        for start in range(0, len(added), MAX_URIS_PER_REQUEST):
-            batch = added[start : start + MAX_URIS_PER_REQUEST]
+        for start in range(0, len(added), MAX_ITEMS_PER_WRITE):
+            batch = added[start : start + MAX_ITEMS_PER_WRITE]
             self.spotify.remove_items(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")

@@ -192,8 +192,8 @@ def _mark(
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
     if leftovers or not here["outcome"].isin(SHOWN).all():
-        told = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
-        again = here.assign(outcome=outcome, note=note, leftovers=told)
+        noted = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
+        again = here.assign(outcome=outcome, note=note, leftovers=noted)
         lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})
 
 

@@ -28,8 +28,7 @@ from smallhours.playlist.explain.description import (
     track_sounds,
 )
 from smallhours.playlist.publish.change_table import as_text, summarise
-from smallhours.playlist.publish.ledger import MAIN, LedgerState
-from smallhours.playlist.publish.ledger_writer import LedgerWriter
+from smallhours.playlist.publish.ledger import MAIN, LedgerState, LedgerWriter
 from smallhours.playlist.publish.ownership import (
     find_managed_playlist,
     managed_playlists,
@@ -152,33 +151,39 @@ class Publication:
 
     def plan_only(self) -> Summary:
         """Plan and tell, but write nothing to Spotify."""
-        tonight, book, ledger_state = self._read()
-        self._check_fit(tonight, book, ledger_state)
+        tonight, ledger, ledger_state = self._read()
+        self._check_fit(tonight, ledger, ledger_state)
         home = self._find_playlist(ledger_state)
         planned = self._plan(home, self._writing(tonight, ledger_state))
         for line in as_text(planned):
             LOG.info("%s", line)
         note = planned.obstacle or summarise(planned)
         if ledger_state.tonight in ("", Outcome.DRY_RUN):
-            book.record(Outcome.DRY_RUN, home, note)
+            ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
 
     def publish(self) -> Summary:
         """Make the playlist what was planned."""
-        tonight, book, ledger_state = self._read()
-        if said := _nothing_to_do(ledger_state):
-            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": said}
-        self._check_fit(tonight, book, ledger_state)
+        tonight, ledger, ledger_state = self._read()
+        if reason := _nothing_to_do(ledger_state):
+            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": reason}
+        self._check_fit(tonight, ledger, ledger_state)
         home, note = self._find_playlist(ledger_state), ""
         if home is None or home.id not in ledger_state.playlist_ids[:1]:
             note = RECREATED_NOTE if ledger_state.playlist_ids and not ledger_state.creating else ""
-            home = self._ensure_playlist(home, tonight, book, ledger_state, note)
+            home = self._ensure_playlist(home, tonight, ledger, ledger_state, note)
             ledger_state = _for_new_playlist(ledger_state)
-        written = self._write(tonight, book, ledger_state, home, note)
+        written = self._write(tonight, ledger, ledger_state, home, note)
         note += summarise(written.plan)
         self._update_details(tonight, ledger_state, home)
         if ledger_state.tonight != Outcome.VERIFIED or written.steps:
-            book.record_verified(home, note, written)
+            ledger.record_verified(
+                home,
+                note,
+                before=written.before,
+                after=written.after,
+                leftovers=written.leftovers,
+            )
         if written.steps and self._cover_enabled:
             note += self._upload_cover(tonight, home)
         LOG.info("%s: %s", home.name, note)
@@ -187,11 +192,11 @@ class Publication:
     def _read(self) -> tuple[TargetList, LedgerWriter, LedgerState]:
         """Return tonight's list, its row of the ledger, and the state of the ledger."""
         tonight = read_target_list(self.lake, self.listener, self.night, self.intent)
-        book = LedgerWriter(
+        ledger = LedgerWriter(
             self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
         )
-        ledger_state = book.ledger_state()
-        return tonight, replace(book, last_name=ledger_state.name), ledger_state
+        ledger_state = ledger.state()
+        return tonight, replace(ledger, last_name=ledger_state.name), ledger_state
 
     def _problem(self, tonight: TargetList) -> str:
         playlist_settings = self.settings.listener(self.listener).playlists[self.intent]
@@ -203,7 +208,7 @@ class Publication:
         )
 
     def _check_fit(
-        self, tonight: TargetList, book: LedgerWriter, ledger_state: LedgerState
+        self, tonight: TargetList, ledger: LedgerWriter, ledger_state: LedgerState
     ) -> None:
         """See that tonight's list may take the place of yesterday's.
 
@@ -211,7 +216,7 @@ class Publication:
             DegeneratePlaylist: it may not; that is recorded.
         """
         if problem := self._problem(tonight):
-            raise book.keep_yesterday(ledger_state, problem)
+            raise ledger.keep_yesterday(ledger_state, problem)
 
     def _find_playlist(self, ledger_state: LedgerState) -> SpotifyPlaylist | None:
         wish = self.settings.listener(self.listener).publishing.when_deleted
@@ -228,18 +233,18 @@ class Publication:
         self,
         home: SpotifyPlaylist | None,
         tonight: TargetList,
-        book: LedgerWriter,
+        ledger: LedgerWriter,
         ledger_state: LedgerState,
         note: str,
     ) -> SpotifyPlaylist:
         """Make a playlist, or take over one that a run made and died; see that it is private."""
         if home is None:
             last_id = next(iter(ledger_state.playlist_ids), None)
-            book.record(Outcome.CREATING, None, note, last_id=last_id)
+            ledger.record(Outcome.CREATING, None, note, last_id=last_id)
             described = self._description(tonight)
             home = self.spotify.create_playlist(self._name, described, public=False)
         self._check_private(home)
-        book.record(Outcome.PLANNED, home, note, previous=[])
+        ledger.record(Outcome.PLANNED, home, note, previous=[])
         return home
 
     def _check_private(self, made: SpotifyPlaylist) -> None:
@@ -263,7 +268,7 @@ class Publication:
     def _write(
         self,
         tonight: TargetList,
-        book: LedgerWriter,
+        ledger: LedgerWriter,
         ledger_state: LedgerState,
         home: SpotifyPlaylist,
         note: str,
@@ -273,37 +278,37 @@ class Publication:
 
         def begin(snapshot: Snapshot, planned: Plan) -> None:
             if planned.obstacle:
-                raise book.keep_yesterday(ledger_state, planned.obstacle, home)
+                raise ledger.keep_yesterday(ledger_state, planned.obstacle, home)
             stands = ledger_state.tonight in SHOWN and uris <= ledger_state.shown
             if stands and not planned.repeated:
                 return
             previous = ledger_state.previous
             if previous is None:
                 previous = tuple(row or "" for row in snapshot.rows)
-            told = note + summarise(planned)
-            book.record(
+            text = note + summarise(planned)
+            ledger.record(
                 Outcome.PLANNED,
                 home,
-                told,
-                snapshot=snapshot,
+                text,
+                snapshot_id=snapshot.home.snapshot_id,
                 previous=previous,
                 leftovers=leftovers,
             )
 
         def whole(snapshot: Snapshot, planned: Plan) -> None:
-            told = note + summarise(planned)
+            text = note + summarise(planned)
             unseen = uris.difference(snapshot.rows)
-            book.record(
+            ledger.record(
                 Outcome.WRITTEN,
                 home,
-                told,
-                snapshot=snapshot,
+                text,
+                snapshot_id=snapshot.home.snapshot_id,
                 leftovers=[*leftovers, *sorted(unseen)],
             )
 
         def undo() -> None:
-            told = "It was written in part, and some of it was taken out again."
-            book.record(Outcome.PLANNED, home, note + told, leftovers=leftovers)
+            text = "It was written in part, and some of it was taken out again."
+            ledger.record(Outcome.PLANNED, home, note + text, leftovers=leftovers)
 
         writing = self._writing(tonight, ledger_state)
         resumed = ledger_state.tonight == Outcome.PLANNED and ledger_state.previous is not None

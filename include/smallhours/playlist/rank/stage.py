@@ -210,9 +210,9 @@ def rows_of(
     scored, settled = nightly_list.scored, [*listed, *draft.reserve]
     scored = scored[(scored["rank"] <= most) | scored.index.isin(settled)]
     recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
-    told = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
+    written = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
     silent = Reason("", None)
-    reasons = [told.get(key, silent) for key in recorded.index]
+    reasons = [written.get(key, silent) for key in recorded.index]
     rows = recorded.assign(
         intent=nightly_list.intent,
         reason=[reason.text for reason in reasons],

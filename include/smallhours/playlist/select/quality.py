@@ -114,7 +114,7 @@ class Quality:
 
     def __str__(self) -> str:
         """Return the figures in one line for a person."""
-        told = [
+        parts = [
             _told("novelty {:.1f} bits", self.novelty)
             + _told(" (yours {:.1f})", self.usual_novelty),
             _told("popularity {:+.0%} against yours", self.popularity_lift),
@@ -124,7 +124,7 @@ class Quality:
                 for back, share in self.overlaps.items()
             ),
         ]
-        return ", ".join(each for each in told if each)
+        return ", ".join(each for each in parts if each)
 
 
 def measure_quality(
