@@ -26,7 +26,7 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.settings import TrainingSettings
-from smallhours.training.profile_stages import describe_taste
+from smallhours.training.profile import describe_taste
 from smallhours.web.airflow_bridge import AirflowBridge
 from smallhours.web.app import PREFIX, create_app
 from smallhours_sandbox.simulation.ground_truth import WorldSize
@@ -36,9 +36,9 @@ from smallhours_sandbox.simulation.rankers import OURS
 from smallhours_study.execution import run_study
 from smallhours_study.fits import FitResources
 from smallhours_study.grid import Grid
-from smallhours_study.lake_rows import lake_rows
 from smallhours_study.report import ComparisonFigures, write_report
 from smallhours_study.results import StudyFolder
+from smallhours_study.row_sources import lake_rows
 from smallhours_study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"

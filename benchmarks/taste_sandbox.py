@@ -32,19 +32,18 @@ from smallhours.listening import import_history
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.settings import EvidenceWeights
-from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.folds import known_at
+from smallhours.training.evaluation.metrics import auc
 from smallhours.training.tags import Tags
-from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, read_history, training_rows_at
-from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of
+from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, tracks_by_key
 from smallhours_sandbox.simulation.installation import SandboxCredentials
 from smallhours_sandbox.simulation.listener import (
     ListenerSimulation,
     SimulationSpec,
     open_simulation,
 )
-from smallhours_sandbox.simulation.oracle import tracks_by_key
 from smallhours_sandbox.simulation.rankers import OURS
 from smallhours_sandbox.simulation.runner import LISTENERS
 from smallhours_sandbox.world import PlayLog, World

@@ -16,14 +16,18 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from benchmarks.support.sandbox_settings import LISTENER, sandbox_services, sandbox_settings
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.settings import Settings
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
-from smallhours_sandbox.simulation.installation import SandboxCredentials
+from smallhours_sandbox.simulation.installation import (
+    LISTENER,
+    SandboxCredentials,
+    sandbox_services,
+    sandbox_settings,
+)
 from smallhours_sandbox.state import SandboxState
 
 FIRST_NIGHT = "2026-11-02"
@@ -77,8 +81,8 @@ class RecordingServer(SandboxServer):
             noted: list[RecordedCall] = []
 
             def note(query: bytes) -> None:
-                asked = _questions(scope["path"], query.decode("latin-1"))
-                noted.extend(RecordedCall(each, time.monotonic()) for each in asked)
+                asked, now = _questions(scope["path"], query.decode("latin-1")), time.monotonic()
+                noted.extend(RecordedCall(each, now) for each in asked)
                 self.asked.extend(noted)
 
             async def hear() -> Message:
@@ -117,7 +121,7 @@ def run_stages(
     night: str = FIRST_NIGHT,
     archive: bool = False,
 ) -> None:
-    """Run stages as their commands do, with the budgets and the journal beside the lake."""
+    """Run stages as their commands do, with the budgets beside the lake."""
     settings = settings_of(url, lake, rate, archive=archive)
     with RunContext(LISTENER, settings.night(LISTENER, night), settings, AdaCredentials()) as run:
         for verb in verbs:

@@ -63,8 +63,8 @@ ACKNOWLEDGED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 ACKNOWLEDGED_ADDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "an add is done twice": {"kind": "repeated_write"},
-        "tracks read as rows without a track": {"kind": "lost_rows", "count": 2},
-        "tracks read under other ids": {"kind": "relinked_rows", "count": 2},
+        "tracks read as rows without a track": {"kind": "lost_adds", "count": 2},
+        "tracks read under other ids": {"kind": "relinked_adds", "count": 2},
     }
 )
 # What lasts through the whole run.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from benchmarks.support.publish_cases import PublishCase
 from benchmarks.support.publish_household import NIGHTS, ListenerFixture, written
-from benchmarks.support.sandbox_settings import LISTENER
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
@@ -13,6 +12,7 @@ from smallhours.listening.stages import collect_feedback
 from smallhours.playlist.publish.ledger import MAYBE_STANDING
 from smallhours.vocabulary import Outcome, Reaction
 from smallhours_sandbox.faults import Fault
+from smallhours_sandbox.simulation.installation import LISTENER
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,11 @@ KINDS: Mapping[str, FaultKind] = {
         "no answer for `seconds` (30, at most 120), then the connection is closed"
     ),
     "slow": FaultKind("the right answer, `seconds` (2, at most 120) late"),
+    "drip": FaultKind("the right answer, a byte each `seconds` (0.5), for two minutes at most"),
+    "redirect": FaultKind("a redirect with `status` (307) to the address in `words`", times=0),
+    "oversized": FaultKind(
+        "the right answer after `count` (1) MB of blanks, packed as gzip", times=0
+    ),
     "html_body": FaultKind("a proxy's HTML page with `status` (200) instead of JSON or XML"),
     "truncated_body": FaultKind("only the first half of the answer, with the length to match"),
     "empty_body": FaultKind("the right status and no body"),
@@ -129,6 +134,23 @@ KINDS: Mapping[str, FaultKind] = {
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",
     ),
+    "odd_rows": FaultKind(
+        "in the first `count` rows that fit `rows` every member that `change` names has its "
+        "value, null to leave it out of XML", times=0
+    ),
+    "null_rows": FaultKind("the first `count` rows that fit `rows` are null", times=0),
+    "missing_rows": FaultKind(
+        "the first `count` rows that fit `rows` are not there, though totals count them", times=0
+    ),
+    "doubled_rows": FaultKind("the first `count` rows that fit `rows` come twice", times=0),
+    "relinked_rows": FaultKind(
+        "the tracks of the first `count` rows that fit `rows` come under another id", times=0,
+        service="spotify",
+    ),
+    "unplayable_rows": FaultKind(
+        "the tracks of the first `count` rows that fit `rows` can't be played in this country",
+        times=0, service="spotify",
+    ),
     "ignored_write": FaultKind(
         "an add, removal or move in a playlist is acknowledged, and nothing is done", "content",
         service="spotify",
@@ -145,12 +167,10 @@ KINDS: Mapping[str, FaultKind] = {
         service="spotify",
     ),
     "late_reads": FaultKind(
-        "each write to a playlist shows only after `count` further reads", "content", times=0,
-        service="spotify",
+        "a write to a playlist shows after `count` more reads", "content", 0, "spotify"
     ),
     "same_snapshot": FaultKind(
-        "a write to a playlist leaves its snapshot id as it is", "content", times=0,
-        service="spotify",
+        "a write to a playlist leaves its snapshot id as it is", "content", 0, "spotify"
     ),
     "moved_snapshot": FaultKind(
         "a write that is acknowledged and not done gives a new snapshot id all the same",
@@ -160,13 +180,11 @@ KINDS: Mapping[str, FaultKind] = {
         "a removal that names a snapshot id is answered 502; one that names none is done",
         "content", times=0, service="spotify",
     ),
-    "lost_rows": FaultKind(
-        "the first `count` tracks of an add read as rows without a track from then on", "content",
-        service="spotify",
+    "lost_adds": FaultKind(
+        "the first `count` tracks of an add read as empty rows", "content", service="spotify"
     ),
-    "relinked_rows": FaultKind(
-        "the first `count` tracks of an add read under another id from then on", "content",
-        service="spotify",
+    "relinked_adds": FaultKind(
+        "the first `count` tracks of an add read under another id", "content", service="spotify"
     ),
     "odd_listing": FaultKind(
         "the listener's own playlists are `words` in their list: missing, null, doubled, "
@@ -196,8 +214,10 @@ class Fault:
         status: HTTP status, where the kind leaves a choice.
         code: Last.fm's error number.
         words: what the error says, where the kind leaves a choice.
-        count: how many rows.
+        count: how many rows; for the kinds with `rows`, 0 is all.
         days: how long ago.
+        rows: glob over a row's names: its name, id, URI or address, or its track's.
+        change: by path in a row, such as ``owner.id``, the value that it gets.
         since: an ISO date; before it, by the sandbox clock, nothing happens.
         acted: carry the request out before failing it, as a lost answer would.
         seen: matching calls so far.
@@ -217,6 +237,8 @@ class Fault:
     words: str | None = None
     count: int = 1
     days: float | None = None
+    rows: str = "*"
+    change: dict[str, Any] | None = None
     since: str | None = None
     acted: bool = False
     seen: int = 0
@@ -238,6 +260,8 @@ class Fault:
             raise FaultError(f"status {self.status} is not an HTTP status of an answer")
         if min(self.after, self.times, self.count) < 0 or (self.seconds or 0) < 0:
             raise FaultError("after, times, count and seconds can't be negative")
+        if (self.kind == "odd_rows") != bool(self.change):
+            raise FaultError("odd_rows, and no other kind, has a change, such as {'name': null}")
         try:
             date.fromisoformat(self.since or "1970-01-01")
         except ValueError:
@@ -290,6 +314,8 @@ def _has_type(annotation: str, value: object) -> bool:
     """Return whether a JSON value has the type of a field's annotation."""
     if value is None:
         return "None" in annotation
+    if "dict" in annotation:
+        return isinstance(value, dict)
     if "bool" in annotation:
         return isinstance(value, bool)
     if isinstance(value, bool):

@@ -63,10 +63,10 @@ def carried_out(call: ApiCall, method: str, items: Sequence[T]) -> Sequence[T]:
 def added_rows(call: ApiCall, added: Sequence[SandboxPlaylistItem]) -> list[SandboxPlaylistItem]:
     """Return the rows that an add makes, some of which may read as lost or under another id."""
     done = list(carried_out(call, "POST", added))
-    if lost := playlist_fault(call, "lost_rows", "POST", call.me.name):
+    if lost := playlist_fault(call, "lost_adds", "POST", call.me.name):
         for item in done[: lost.count]:
             item.track = None
-    if relinked := playlist_fault(call, "relinked_rows", "POST", call.me.name):
+    if relinked := playlist_fault(call, "relinked_adds", "POST", call.me.name):
         for item in done[: relinked.count]:
             item.relinked = item.uri.rpartition(":")[2][::-1]
     if playlist_fault(call, "repeated_write", "POST", call.me.name):

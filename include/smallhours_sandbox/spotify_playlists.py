@@ -15,8 +15,16 @@ from smallhours_sandbox.playlist_faults import (
     oddly_listed,
     playlist_fault,
 )
-from smallhours_sandbox.spotify_fields import select_fields
-from smallhours_sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, empty, page, reply
+from smallhours_sandbox.spotify_http import (
+    ApiCall,
+    ApiError,
+    Endpoint,
+    Json,
+    empty,
+    page,
+    reply,
+    select_fields,
+)
 from smallhours_sandbox.spotify_library import in_library
 from smallhours_sandbox.spotify_objects import SITE, SpotifyCatalog, episode, local_track, timestamp
 from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem
@@ -232,7 +240,7 @@ class PlaylistEndpoints:
         elif item.uri.startswith("spotify:episode:"):
             track = episode(item.uri, call.base)
         elif item.track is not None:
-            track = self._catalog.track(item.track, call.base, market="market" in call.query)
+            track = self._catalog.track(item.track, call.base)
         if track is not None and item.relinked:
             track |= {"id": item.relinked, "uri": f"spotify:track:{item.relinked}"}
         person = call.state.listener(item.added_by)

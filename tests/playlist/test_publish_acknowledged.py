@@ -391,7 +391,7 @@ def test_reads_that_lag_behind_every_write_change_nothing(
     assert "removed" not in set(reactions(publisher, THIRD)["reaction"])
 
 
-@pytest.mark.parametrize("kind", ["lost_rows", "relinked_rows"])
+@pytest.mark.parametrize("kind", ["lost_adds", "relinked_adds"])
 def test_tracks_that_read_as_others_are_ours_and_go_the_next_night(
     publisher: PublishFixture, kind: str
 ) -> None:

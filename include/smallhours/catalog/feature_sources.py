@@ -17,17 +17,19 @@ from smallhours.catalog.tags import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
+from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_features import spotify_features
 from smallhours.summary import Summary
 from smallhours.vocabulary import Provenance
 
 LOG = logging.getLogger(__name__)
 
-# The number of answers per merge: few enough to lose little, enough to rewrite the files for.
-BATCH = 400
+# A merge for eight calls, which is what a kill repeats; AcousticBrainz takes two for the same ids.
+CALLS_PER_MERGE = 8
 # An archive that was frozen in 2022 says the same for ever.
 NEVER_STALE = 36_500
 # At a call a second, two calls for 25 tracks: seven minutes of a night.
@@ -46,6 +48,7 @@ class FeatureSource:
         name: As `audio_features.source` has it.
         id_column: The column of `tracks` that holds the ids it knows tracks by.
         ask: The features by id.
+        batch: Tracks to a merge.
         fresh_days: After how many days it is asked again.
         most: Tracks a night, at most.
     """
@@ -53,6 +56,7 @@ class FeatureSource:
     name: Provenance
     id_column: str
     ask: Ask
+    batch: int
     fresh_days: int
     most: int | None = None
 
@@ -60,13 +64,20 @@ class FeatureSource:
 def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
     return FeatureSource(
-        Provenance.SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days
+        Provenance.SPOTIFY,
+        "spotify_id",
+        client.audio_features,
+        CALLS_PER_MERGE * SPOTIFY_IDS,
+        fresh_days,
     )
 
 
 def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
     """Return the source ReccoBeats."""
-    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
+    batch = CALLS_PER_MERGE * RECCOBEATS_IDS
+    return FeatureSource(
+        Provenance.RECCOBEATS, "spotify_id", client.audio_features, batch, fresh_days
+    )
 
 
 def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
@@ -75,6 +86,7 @@ def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
         Provenance.ACOUSTICBRAINZ,
         "mbid",
         client.audio_features,
+        CALLS_PER_MERGE // 2 * ACOUSTICBRAINZ_IDS,
         NEVER_STALE,
         MAX_ACOUSTICBRAINZ_TRACKS,
     )
@@ -106,8 +118,8 @@ def fetch_from_source(
     )
     asked = due[: source.most]
     found = 0
-    for start in range(0, len(asked), BATCH):
-        batch = asked[start : start + BATCH]
+    for start in range(0, len(asked), source.batch):
+        batch = asked[start : start + source.batch]
         answers = source.ask([ids[key] for key in batch])
         by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
         found += store_features(lake, batch, by_key, source=source.name, night=night)

@@ -9,7 +9,7 @@ from smallhours.lake.store import Lake
 from smallhours.run_context import rate_limit_file
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings
-from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 from smallhours.vocabulary import Outcome
@@ -27,7 +27,7 @@ def check_models(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
     registry = Registry.of(lake)
     return [
         _model(registry, owner, name, today)
-        for owner, name in ((listener, taste.NAME), (SHARED, audio_predictor.NAME))
+        for owner, name in ((listener, taste.NAME), (SHARED, audio.NAME))
     ]
 
 
@@ -35,6 +35,8 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
     subject = f"model {name}"
     try:
         saved = registry.current(owner, name)
+        if saved is not None:
+            saved.check()
     except LakeError as error:
         return bad(subject, error.what, error.remedy)
     if saved is None:

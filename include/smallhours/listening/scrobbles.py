@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
-from smallhours.services.lastfm import LastfmClient, NoSuchPage
+from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
 
 LOG = logging.getLogger(__name__)
 
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
+# A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
+MAX_PAGES = 8
 
 
 class ScrobbleSource(Protocol):
@@ -38,6 +40,14 @@ class ScrobbleSource(Protocol):
     ) -> ScrobblePage:
         """Return one page of a user's scrobbles in `[since, until)`, newest first."""
         ...
+
+
+class _TooMany(Exception):
+    """A window has too many pages to be read before it is stored."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__(pages)
+        self.pages = pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +79,25 @@ def crawl(
         BrokenReply: a window keeps not adding up.
         NotFound, Refused: no such user, a private profile, a wrong key.
     """
-    for begin, end in _years(since, until):
-        yield from _read(lastfm, user, begin, end)
+    spans = list(_years(since, until))[::-1]
+    while spans:
+        begin, end = spans.pop()
+        try:
+            yield _read_whole(lastfm, user, begin, end)
+        except _TooMany as many:
+            LOG.info("Splitting %s to %s: %d pages", begin.date(), end.date(), many.pages)
+        except (BrokenReply, RetryLater) as error:
+            if not _worth_splitting(error) or end - begin <= MIN_WINDOW:
+                raise
+            LOG.info("Splitting %s to %s: %s", begin.date(), end.date(), error.what)
+        else:
+            continue
+        middle = (begin + (end - begin) / 2).replace(microsecond=0)
+        spans += [(middle, end), (begin, middle)]
 
 
 def crawl_start(
-    lastfm: LastfmClient,
+    lastfm: ScrobbleSource,
     user: str,
     *,
     newest: dt.datetime | None,
@@ -83,19 +106,10 @@ def crawl_start(
 ) -> dt.datetime | None:
     """Return where a crawl begins: the first scrobble, or an overlap before the newest stored one.
 
-    After a crawl that was killed it is where the same windows come again, because their pages may
-    be in the journal. Windows end with each new year: those before the newest play's are stored.
-
     Returns:
         None when the user has no scrobbles.
     """
-    since = newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
-    if since is None:
-        return None
-    begun = dt.datetime.fromisoformat(lastfm.journal.decide_once("begin", since.isoformat()))
-    if newest is None or begun == since:
-        return since
-    return max(begun, dt.datetime(newest.year, 1, 1, tzinfo=dt.UTC))
+    return newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
@@ -116,23 +130,6 @@ def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime
         begin = new_year
 
 
-def _read(
-    lastfm: ScrobbleSource, user: str, since: dt.datetime, until: dt.datetime
-) -> Iterator[Window]:
-    """Read one window; if that fails, read its halves."""
-    try:
-        window = _read_whole(lastfm, user, since, until)
-    except (BrokenReply, RetryLater) as error:
-        if not _worth_splitting(error) or until - since <= MIN_WINDOW:
-            raise
-        LOG.info("Splitting %s to %s: %s", since.date(), until.date(), error.what)
-        middle = (since + (until - since) / 2).replace(microsecond=0)
-        yield from _read(lastfm, user, since, middle)
-        yield from _read(lastfm, user, middle, until)
-    else:
-        yield window
-
-
 def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
     """Return whether a smaller window may succeed: deep pages fail where shallow ones don't."""
     return isinstance(error, BrokenReply) or error.after <= 0
@@ -143,6 +140,8 @@ def _read_whole(
 ) -> Window:
     """Read all pages of one window and check that they add up."""
     first = lastfm.recent_tracks(user, since=since, until=until, limit=PAGE)
+    if first.pages > MAX_PAGES and until - since > MIN_WINDOW:
+        raise _TooMany(first.pages)
     pages = [first]
     # Where scrobbles are deleted meanwhile, a page may be gone; then they don't add up either.
     with contextlib.suppress(NoSuchPage):

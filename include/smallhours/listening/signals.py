@@ -1,15 +1,14 @@
 """Reading of the library's signals: top, saved, loved and disliked tracks."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from smallhours.errors import ServiceError
-from smallhours.services.client import Client
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.services.transport import Client
 from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 
@@ -23,8 +22,9 @@ def read_signals(
     spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     aside: SetAside,
+    keep: Callable[[list[dict[str, Any]]], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
-    """Read each signal as a whole, or leave it unread.
+    """Read each signal as a whole and keep it, or leave it unread.
 
     A service that fails at one signal is not asked for its others.
 
@@ -33,6 +33,7 @@ def read_signals(
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks.
         aside: The services that the night does without.
+        keep: Stores the rows of one signal.
 
     Returns:
         The rows of what was read, the signals that were not, and the first error.
@@ -54,12 +55,15 @@ def read_signals(
         read: list[dict[str, Any]] | None = None
         if client.service not in troubles:
             try:
-                read = aside.ask(client, partial(list, lazily))
+                with aside.asking(client) as open_to_us:
+                    read = list(lazily) if open_to_us else None
             except ServiceError as error:
                 troubles[client.service] = error
         if read is None:
             unread.add(signal)
-        rows += read or []
+            continue
+        keep(read)
+        rows += read
     return rows, unread, next(iter(troubles.values()), None)
 
 

@@ -2,12 +2,11 @@
 
 import datetime as dt
 import logging
-from functools import partial
+from collections import Counter
 from typing import Any
 
 import pandas as pd
 
-from smallhours.errors import NotFound
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -19,7 +18,7 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
-    rows_as_written,
+    standing_rows,
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
 from smallhours.listening.inferred_skips import with_inferred_skips
@@ -40,12 +39,11 @@ from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Scrobble
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify_replies import RecentPlay
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
-# How often a playlist is read in which one of our picks is missing.
-MAX_LOOKS = 4
 LOG = logging.getLogger(__name__)
 
 MAX_RECENT = 50
@@ -71,8 +69,11 @@ def sync_scrobbles(
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
 
-    def read() -> None:
-        since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
+    aside = SetAside(lake, listener, night, anew=True)
+    with aside.asking(lastfm) as open_to_us:
+        since = None
+        if open_to_us:
+            since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
         for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
             report = _store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
@@ -83,9 +84,6 @@ def sync_scrobbles(
                 "%s to %s: %d scrobbles",
                 window.since.date(), window.until.date(), len(window.scrobbles),
             )  # fmt: skip
-
-    aside = SetAside(lake, listener, night, anew=True)
-    aside.ask(lastfm, read)
     return {**counts, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
@@ -125,21 +123,23 @@ def verify_history(
         first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
         return int(last - first)
 
-    def mend() -> Summary:
-        report = StoreReport()
-        spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
-        for begin, end in spans:
-            for window in crawl(lastfm, user, since=begin, until=end):
-                report += _store_window(lake, listener, window)
-        _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
-        return {
-            "months_differing": len(spans),
-            "plays_added": report.added,
-            "plays_removed": report.removed,
-        }
-
+    mended: Summary = {}
     aside = SetAside(lake, listener, night)
-    mended = aside.ask(lastfm, mend) or {}
+    with aside.asking(lastfm) as open_to_us:
+        if open_to_us:
+            months, report = 0, StoreReport()
+            # Each month is mended as soon as it is found, so that a kill repeats little.
+            for begin, end in differing_spans(lastfm, user, stored, since=since, until=night.as_of):
+                months += 1
+                for window in crawl(lastfm, user, since=begin, until=end):
+                    report += _store_window(lake, listener, window)
+            scrobbles = len(times) + report.added - report.removed
+            _note_verified(lake, listener, night, scrobbles=scrobbles)
+            mended = {
+                "months_differing": months,
+                "plays_added": report.added,
+                "plays_removed": report.removed,
+            }
     return {**mended, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
@@ -153,7 +153,10 @@ def sync_recent_plays(
     """
     del settings
     aside = SetAside(lake, listener, night, anew=True)
-    told = aside.ask(spotify, spotify.recently_played) or []
+    told: list[RecentPlay] = []
+    with aside.asking(spotify) as open_to_us:
+        if open_to_us:
+            told = spotify.recently_played()
     recent = [play for play in told if play.played_at < night.as_of]
     reported = plays_frame(
         (
@@ -202,20 +205,24 @@ def sync_library(
 ) -> Summary:
     """Store tonight's top, saved and loved tracks; a withdrawn signal keeps its last night.
 
-    A signal that could not be read stands as it did: its newest night stays the one before.
+    Each signal is stored as soon as it was read, so that a kill repeats the calls of one. A signal
+    that could not be read stands as it did: its newest night stays the one before.
 
     Raises:
         ServiceError: what could be read is stored.
     """
     playlist_settings = settings.listener(listener)
     aside = SetAside(lake, listener, night)
-    rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside)
-    seen = _keep_library(lake, listener, rows, night)
+    counts: Counter[str] = Counter()
+
+    def keep(rows: list[dict[str, Any]]) -> None:
+        counts.update(_keep_library(lake, listener, rows, night)["signal"].tolist())
+
+    rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
         raise trouble
-    counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each not in unread},
+        **{f"{each}_tracks": counts[each] for each in Signal if each not in unread},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
@@ -280,9 +287,10 @@ def collect_feedback(
     rows.append(passed(picks, recent_lists(ledger, before=night.date), plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if spotify is not None:
-        for _, row in current_lists(ledger, before=night.date).groupby("intent"):
-            standing = aside.ask(spotify, partial(_standing_rows, spotify, row))
-            if standing is not None:
+        lists = current_lists(ledger, before=night.date).groupby("intent")
+        with aside.asking(spotify) as open_to_us:
+            for _, row in lists if open_to_us else ():
+                standing = standing_rows(spotify, row)
                 rows.append(edit_reactions(row, standing, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
@@ -308,30 +316,6 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
-
-
-def _standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
-    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
-
-    Where one of ours is missing, the playlist is read again before that counts as a removal.
-    """
-    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
-    found: set[str | None] = set()
-    for trial in range(1, MAX_LOOKS + 1):
-        try:
-            items = spotify.playlist_items(row["playlist_id"].iloc[0])
-        except NotFound:
-            return found
-        tracks = {
-            item.uri: (item.track.artist, item.track.title)
-            for item in items
-            if item.uri and item.track is not None
-        }
-        found.update(rows_as_written([item.uri for item in items], tracks, written))
-        if trial == MAX_LOOKS or found.issuperset(written):
-            break
-        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
-    return found
 
 
 def _keep_library(

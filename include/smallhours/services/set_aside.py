@@ -7,8 +7,8 @@ the first stage of the same night when it is run once more.
 
 import datetime as dt
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -16,12 +16,10 @@ from smallhours.errors import SourceRefused
 from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.services.client import Client
+from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class SetAside:
@@ -41,36 +39,44 @@ class SetAside:
         self._reasons = set_aside_on(lake, listener, night.date)
         self._anew = anew
         self._missed: dict[str, str] = {}
+        self._clients: set[Client] = set()
 
-    def ask(self, client: Client, call: Callable[[], T]) -> T | None:
-        """Return what a call brings, or None where its service is set aside.
+    @contextmanager
+    def asking(self, client: Client) -> Iterator[bool]:
+        """Run the block, and set the service aside if it refuses in there.
 
-        A service that refuses now is set aside from here on, one that answers no longer is.
+        The block gets False where the service is set aside already, and must not ask it then. One
+        that answers is set aside no longer. What the block stored before a refusal stays stored.
 
         Args:
-            client: Whom the call asks.
-            call: Asks; what it keeps before a refusal stays kept.
+            client: Whom the block asks.
 
         Raises:
-            ServiceError: any error of the call but SourceRefused.
+            ServiceError: any error of the block but SourceRefused.
         """
         service = client.service
-        if self._anew or service not in self._reasons:
-            try:
-                answer = call()
-            except SourceRefused as error:
-                LOG.warning("%s is set aside for this night. %s", service, error)
-                self._keep(service, error)
-            else:
-                self._forget(service)
-                return answer
-        self._missed[service] = self._reasons[service]
-        return None
+        self._clients.add(client)
+        if service in self._reasons and not self._anew:
+            self._missed[service] = self._reasons[service]
+            yield False
+            return
+        try:
+            yield True
+        except SourceRefused as error:
+            LOG.warning("%s is set aside for this night. %s", service, error)
+            self._keep(service, error)
+            self._missed[service] = self._reasons[service]
+        else:
+            self._forget(service)
 
     @property
     def summary(self) -> Summary:
-        """`set_aside`, with the reasons, when a call of this stage was not answered for it."""
-        return {"set_aside": " ".join(self._missed.values())} if self._missed else {}
+        """`set_aside`, with the reasons, and `unreadable_rows`, where there are any."""
+        odd = sum(client.odd_rows.total() for client in self._clients)
+        return {
+            **({"unreadable_rows": odd} if odd else {}),
+            **({"set_aside": " ".join(self._missed.values())} if self._missed else {}),
+        }
 
     def _keep(self, service: str, error: SourceRefused) -> None:
         self._reasons[service] = str(error)

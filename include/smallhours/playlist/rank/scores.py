@@ -14,7 +14,6 @@ import pandas as pd
 from scipy import sparse
 
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
@@ -32,6 +31,7 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.past_lists import ARTIST_ROUTES, TRACK_ROUTES
 from smallhours.training.ranking.signals import consensus, popularity
+from smallhours.training.ranking.tag_vectors import taste_centres
 
 __all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
 
@@ -62,7 +62,7 @@ def score_candidates(
             among these alone, so that what the listener knows does not crowd the top.
         more: Further signals, one column each, by track key: `more_signals`. One that is also
             made here wins.
-        fusion: The weights; see `training.ranking.saved_weights.load_fusion`.
+        fusion: The weights; see `training.ranking.fusion.load_fusion`.
 
     Returns:
         Indexed by track key: `p_like` (null without a model), `consensus`, `tag_affinity`,

@@ -17,7 +17,7 @@ from scipy import sparse
 from smallhours.playlist.select.calibration import divergence
 from smallhours.playlist.select.relevance import draw
 from smallhours.playlist.select.shortlist import Shortlist
-from smallhours.training.evaluation.beyond_accuracy import intra_list_diversity
+from smallhours.training.evaluation.metrics import intra_list_diversity
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """The single signals of the ranking.
 
 Small pure functions: evidence in, one number per track out, indexed by the given tracks. Higher is
-better, units don't matter (`columns` makes them comparable), and NaN means that the signal is
+better, units don't matter (`fusion` makes them comparable), and NaN means that the signal is
 unknown for a track.
 """
 
@@ -14,7 +14,7 @@ from scipy import sparse
 from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
-from smallhours.training.ranking.columns import Floats
+from smallhours.training.ranking.fusion import Floats
 from smallhours.vocabulary import Provenance
 
 # Maximum of a single vote: one seed alone never makes a candidate certain.
