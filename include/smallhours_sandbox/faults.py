@@ -173,8 +173,7 @@ KINDS: Mapping[str, FaultKind] = {
         "a write to a playlist leaves its snapshot id as it is", "content", 0, "spotify"
     ),
     "moved_snapshot": FaultKind(
-        "a write that is acknowledged and not done gives a new snapshot id all the same",
-        "content", times=0, service="spotify",
+        "a write that is not done gives a new snapshot id all the same", "content", 0, "spotify"
     ),
     "snapshot_refused": FaultKind(
         "a removal that names a snapshot id is answered 502; one that names none is done",
