@@ -316,7 +316,7 @@ class SandboxState:
 
     @classmethod
     def load(cls, path: Path, world: World) -> Self:
-        """Load a saved state over the same world.
+        """Load a saved state over the same world, which keeps the version that it had.
 
         Raises:
             SandboxStateError: When the file is damaged, or was written over another world or by
@@ -332,11 +332,13 @@ class SandboxState:
             raise SandboxStateError(
                 f"{path} is damaged ({error}); delete it to start its world afresh"
             ) from error
-        if account["format"] != STATE_FORMAT or account["world"] != world.fingerprint():
+        versions = [replace(world, generator=each) for each in range(world.generator, 0, -1)]
+        same = [each for each in versions if each.fingerprint() == account["world"]]
+        if account["format"] != STATE_FORMAT or not same:
             raise SandboxStateError(
                 f"{path} belongs to another sandbox world; delete it to start that world afresh"
             )
-        state = cls(world)
+        state = cls(same[0])
         state.now = account["now"]
         state.subscriber = account.get("subscriber", {})
         state.playlists = {}
