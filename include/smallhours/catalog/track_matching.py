@@ -86,11 +86,12 @@ def best_match(
 ) -> tuple[SpotifyTrack, float] | None:
     """Return the best search result with its score (0-100), or None when none matches.
 
-    Of equally good ones the first wins: Spotify puts the best known first.
+    One that the listener can't play is left out. Of equally good ones the first wins: Spotify
+    puts the best known first.
     """
     best: tuple[SpotifyTrack, float] | None = None
     for track in found:
-        if not is_named(track.artist, track.title):
+        if not track.playable or not is_named(track.artist, track.title):
             continue
         score = match_score(wanted_track, track)
         if score is not None and (best is None or score > best[1]):

@@ -82,7 +82,7 @@ def track_row(track: SpotifyTrack) -> dict[str, Any]:
         "artist": track.artist,
         "album": track.album,
         "title": track.title,
-        "spotify_id": track.id,
+        "spotify_id": track.id if track.playable else None,
         "isrc": track.isrc,
     }
 

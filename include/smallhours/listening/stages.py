@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from smallhours.errors import NotFound
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -19,6 +18,7 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
+    standing_rows,
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
 from smallhours.listening.inferred_skips import with_inferred_skips
@@ -297,8 +297,8 @@ def collect_feedback(
         lists = current_lists(ledger, before=night.date).groupby("intent")
         with aside.asking(spotify) as open_to_us:
             for _, row in lists if open_to_us else ():
-                uris = _uris(spotify, row["playlist_id"].iloc[0])
-                rows.append(edit_reactions(row, uris, at=night.as_of))
+                standing = standing_rows(spotify, row)
+                rows.append(edit_reactions(row, standing, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -323,14 +323,6 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
-
-
-def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
-    """Return the URIs in a playlist; none if the listener deleted it."""
-    try:
-        return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
-    except NotFound:
-        return []
 
 
 def _keep_library(
