@@ -23,7 +23,15 @@ def plays(*rows: tuple[str, str, list[str]], skipped: bool | None = None) -> pd.
 
 def lists(*rows: tuple[dt.date, list[str]]) -> pd.DataFrame:
     return pd.DataFrame(
-        [{"night": night, "intent": "main", "track_keys": keys} for night, keys in rows]
+        [
+            {
+                "night": night,
+                "intent": "main",
+                "since": pd.Timestamp(night, tz="UTC"),
+                "track_keys": keys,
+            }
+            for night, keys in rows
+        ]
     )
 
 

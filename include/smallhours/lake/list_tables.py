@@ -94,6 +94,12 @@ PLAYLISTS = Table(
             "Spotify does not show, and tonight's that it does not show.",
             nullable=True,
         ),
+        Column(
+            "as_of",
+            MOMENT,
+            "When the history ended from which the list was made: it was published after that.",
+            nullable=True,
+        ),
     ),
 )
 

@@ -75,8 +75,8 @@ def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
     listener may have shuffled it, or picked from it.
 
     Args:
-        lists: Rows of `playlists` that were shown, of one listener: `night`, `intent` and
-            `track_keys` in order.
+        lists: Rows of `playlists` that were shown, of one listener: `night`, `intent`, `since`
+            when, and `track_keys` in order.
         plays: `track_key` and `played_at`.
 
     Returns:
@@ -84,12 +84,12 @@ def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[tuple[dt.date, str, str]] = []
     for intent, of_intent in lists.sort_values("night").groupby("intent", sort=True):
-        nights = of_intent["night"].tolist()
-        untils = [*nights[1:], nights[-1] + dt.timedelta(days=1)]
-        for night, until, keys in zip(nights, untils, of_intent["track_keys"], strict=True):
-            days = plays["played_at"].dt.date
-            while_it_stood = plays[(days >= night) & (days < until)]
-            first = while_it_stood.groupby("track_key")["played_at"].min()
+        sinces = of_intent["since"].tolist()
+        untils = [*sinces[1:], sinces[-1] + dt.timedelta(days=1)]
+        shown = zip(of_intent["night"], sinces, untils, of_intent["track_keys"], strict=True)
+        for night, since, until, keys in shown:
+            at = plays["played_at"]
+            first = plays[(at >= since) & (at < until)].groupby("track_key")["played_at"].min()
             rows += [(night, str(intent), key) for key in _passed_tracks(list(keys), first)]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -252,9 +253,10 @@ def collect_feedback(
 
     Without a Spotify account the playlist itself is not looked at.
     """
-    del settings
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
-    picks = recent_picks(ledger, before=night.date)
+    zone = ZoneInfo(settings.listener(listener).timezone)
+    lists = recent_lists(ledger, before=night.date, zone=zone)
+    picks = recent_picks(lists)
     if picks.empty:
         return {"picks": 0}
     plays = lake.frame(
@@ -262,7 +264,7 @@ def collect_feedback(
         columns=["track_key", "played_at", "skipped", "sources"],
         where={
             "listener": listener,
-            "month": months_between(_morning(picks["night"].min()), night.as_of),
+            "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),
         },
     )
     plays = with_inferred_skips(plays)
@@ -274,7 +276,7 @@ def collect_feedback(
             at=night.as_of,
         )
     ]
-    rows.append(passed(picks, recent_lists(ledger, before=night.date), plays, at=night.as_of))
+    rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if spotify is not None:
         for _, row in current_lists(ledger, before=night.date).groupby("intent"):

@@ -166,6 +166,7 @@ def entry(
     previous: Sequence[str] | None = None,
     leftovers: Sequence[str] | None = None,
     intent: str = MAIN,
+    as_of: dt.datetime | None = None,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
     row = {
@@ -181,6 +182,7 @@ def entry(
         "uris": list(uris),
         "previous": None if previous is None else list(previous),
         "leftovers": None if leftovers is None else list(leftovers),
+        "as_of": as_of,
     }
     return pd.DataFrame([row])
 

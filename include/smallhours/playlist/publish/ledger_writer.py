@@ -33,6 +33,7 @@ class LedgerWriter:
         wanted: Tonight's tracks.
         name: The name that the playlist is to have, and has once the list is verified.
         last_name: The one that it has until then; empty for a playlist that is yet to be made.
+        as_of: When the night's history ended.
     """
 
     lake: Lake
@@ -42,6 +43,7 @@ class LedgerWriter:
     wanted: Sequence[PlannedTrack]
     name: str
     last_name: str = ""
+    as_of: dt.datetime | None = None
 
     def rows(self) -> pd.DataFrame:
         """The listener's whole ledger."""
@@ -86,6 +88,7 @@ class LedgerWriter:
             snapshot_before=snapshot.home.snapshot_id if snapshot else None,
             previous=previous if previous is not None else self._previous(),
             leftovers=leftovers,
+            as_of=self.as_of,
         )
         self._write(row)
 
@@ -106,6 +109,7 @@ class LedgerWriter:
             snapshot_after=written.after,
             previous=self._previous(),
             leftovers=written.leftovers,
+            as_of=self.as_of,
         )
         self._write(row)
 
