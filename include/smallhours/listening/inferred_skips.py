@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, heard, reported_by
+from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, counted_once, heard, reported_by
 
 # Plays that both services report, this close before and after, are of one session.
 SESSION_GAP = pd.Timedelta(hours=1)
@@ -60,12 +60,14 @@ def with_inferred_skips(plays: pd.DataFrame) -> pd.DataFrame:
 
 
 def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which plays count for a track: at least 30 seconds, and not skipped.
+    """Return which plays count for a track: at least 30 seconds, not skipped, and each once.
 
     Args:
-        plays: `ms_played` and `skipped`, null where nothing is known.
+        plays: `track_key`, `played_at`, and `ms_played` and `skipped`, null where nothing is known.
     """
-    return heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
+    whole = heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
+    whole[whole] = counted_once(plays[whole])
+    return whole
 
 
 def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:

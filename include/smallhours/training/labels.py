@@ -17,7 +17,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, LIBRARY, PLAYS
-from smallhours.listening.plays import heard
+from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
 from smallhours.training.tags import load_tags
 from smallhours.vocabulary import Route, Signal
@@ -126,6 +126,7 @@ def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.
     own = {"listener": listener}
     plays = lake.frame(PLAYS, columns=["track_key", "played_at", "ms_played"], where=own)
     plays = plays[heard(plays)]
+    plays = plays[counted_once(plays)]
     library = lake.frame(
         LIBRARY, columns=["track_key", "signal", "first_seen", "last_seen"], where=own
     )
