@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from smallhours.catalog.concurrent_fetch import MAX_FAILURES, MAX_QUEUED, Tally, fetch_all
+from smallhours.catalog.concurrent_fetch import MAX_QUEUED, fetch_all
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -14,6 +14,7 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.services.deferred import MAX_FAILURES, Tally
 from smallhours.services.retry import TransientError
 
 

@@ -14,6 +14,7 @@ from smallhours.identity import artist_key_of, identify, is_named
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.library import library_frame
+from smallhours.services.deferred import deferred_on
 from tests.faults.nights import LISTENER, Nights, nights
 
 pytestmark = pytest.mark.slow(seconds=4)
@@ -95,6 +96,42 @@ def test_a_night_with_an_odd_artist_ends_with_a_list(later: Nights) -> None:
     later.misbehave(kind="server_error", service="lastfm", about=artist)
 
     assert later.next()["publish_playlist"]["outcome"] == "verified"
+
+
+def test_a_question_that_keeps_failing_is_left_alone_for_some_nights(later: Nights) -> None:
+    artist = heard_artist(later)
+    forget_around(later, artist)
+    question = f"tags of {artist}"
+    asked = []
+    for _ in range(3):
+        later.misbehave(kind="server_error", service="lastfm", about=artist)
+        told = later.next()["fetch_neighbours"]
+        asked.append((told["failed"] > 0, told.get("waiting", 0) > 0))
+        assert question in deferred_on(later.lake, LISTENER, later.date)["Last.fm"]
+    assert asked == [(True, False), (True, False), (False, True)]
+    for _ in range(2):
+        later.next()
+    assert artist_key_of(artist) in set(later.lake.frame(ARTIST_TAGS)["artist_key"])
+    assert not deferred_on(later.lake, LISTENER, later.date)
+
+
+def test_what_cannot_be_read_of_the_listener_does_not_end_the_night(later: Nights) -> None:
+    library = later.lake.frame(LIBRARY, where={"listener": LISTENER})
+    for match in ("*/me/tracks", "*/me/player/recently-played", "GET */playlists/*/items"):
+        later.misbehave(kind="server_error", service="spotify", match=match, times=3)
+    later.misbehave(kind="lastfm_error", code=8, match="user.getLovedTracks")
+
+    told = later.next()
+
+    assert told["publish_playlist"]["outcome"] == "verified"
+    assert told["sync_recent_plays"]["failed"] == 1
+    assert told["sync_library"]["failed"] == 2
+    assert "saved_tracks" not in told["sync_library"]
+    assert told["sync_library"]["top_tracks"] > 0
+    assert told["collect_feedback"]["failed"] == 1
+    assert "removed" not in told["collect_feedback"]
+    now = later.lake.frame(LIBRARY, where={"listener": LISTENER})
+    assert len(now) >= len(library)
 
 
 def test_a_service_that_is_down_ends_the_stage_soon(later: Nights) -> None:

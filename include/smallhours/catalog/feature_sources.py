@@ -7,7 +7,7 @@ the heaviest first, and every answer is stored before the next batch is asked.
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -18,6 +18,7 @@ from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.deferred import Tally, is_of_one_question
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_features import spotify_features
@@ -35,7 +36,8 @@ MAX_ACOUSTICBRAINZ_TRACKS = 5000
 # The file that says since when Spotify refuses; in the lake, beside the tables.
 REFUSED = "notes/spotify-audio-features-refused-on.txt"
 
-Ask = Callable[[Sequence[str]], Mapping[str, Mapping[str, float]]]
+Features = Mapping[str, Mapping[str, float]]
+Ask = Callable[[Sequence[str]], Features]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class FeatureSource:
         ask: The features by id.
         fresh_days: After how many days it is asked again.
         most: Tracks a night, at most.
+        refuses_all: Whether a refusal is about every track, not about one of a batch.
     """
 
     name: Provenance
@@ -55,13 +58,15 @@ class FeatureSource:
     ask: Ask
     fresh_days: int
     most: int | None = None
+    refuses_all: bool = False
 
 
 def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
     return FeatureSource(
-        Provenance.SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days
-    )
+        Provenance.SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days,
+        refuses_all=True,
+    )  # fmt: skip
 
 
 def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
@@ -81,15 +86,18 @@ def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
 
 
 def fetch_from_source(
-    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date, tally: Tally
 ) -> Summary:
     """Ask one source about all tracks that it can know and that are due.
+
+    A batch that fails is asked again in halves, until the tracks that it fails for are found.
 
     Args:
         lake: The lake.
         source: Whom to ask.
         weights: How much each track matters, by track key; others matter nothing.
         night: Tonight.
+        tally: Counts the tracks, and knows which of them wait.
 
     Returns:
         How many tracks were `asked` about and `found`, and how many are `left` for later.
@@ -97,25 +105,50 @@ def fetch_from_source(
     Raises:
         ServiceError: what was answered before it is kept.
     """
-    known = lake.frame(TRACKS, columns=["track_key", source.id_column]).dropna()
-    ids = known.set_index("track_key")[source.id_column]
+    columns = ["track_key", "artist", "title", source.id_column]
+    known = lake.frame(TRACKS, columns=columns).dropna().set_index("track_key")
+    ids = known[source.id_column]
+    names = "audio features of " + known["artist"] + " – " + known["title"]
     stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
     answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
     due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )
+    due = [key for key in due if tally.is_due(names[key])]
     asked = due[: source.most]
     found = 0
     for start in range(0, len(asked), BATCH):
-        batch = asked[start : start + BATCH]
-        answers = source.ask([ids[key] for key in batch])
-        by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
-        found += store_features(lake, batch, by_key, source=source.name, night=night)
+        for batch, answers in _ask(source, asked[start : start + BATCH], ids, names, tally):
+            by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
+            found += store_features(lake, batch, by_key, source=source.name, night=night)
     return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
 
 
+def _ask(
+    source: FeatureSource, batch: Sequence[str], ids: pd.Series, names: pd.Series, tally: Tally
+) -> Iterator[tuple[Sequence[str], Features]]:
+    """Yield the answered parts of a batch, with the features by id."""
+    try:
+        answers = source.ask([ids[key] for key in batch])
+    except ServiceError as error:
+        refuses_all = source.refuses_all and isinstance(error, Refused)
+        if refuses_all or not is_of_one_question(error):
+            raise
+        if len(batch) == 1:
+            if (ending := tally.fail(error, batch[0], names[batch[0]])) is not None:
+                raise ending from None
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            yield from _ask(source, half, ids, names, tally)
+    else:
+        for key in batch:
+            tally.answer(names[key])
+        yield batch, answers
+
+
 def fetch_optional(
-    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date, tally: Tally
 ) -> Summary:
     """Ask an optional source: its failure is reported in the summary, not raised.
 
@@ -125,7 +158,7 @@ def fetch_optional(
         SourceRefused: it refuses whatever it is asked.
     """
     try:
-        return fetch_from_source(lake, source, weights, night=night)
+        return fetch_from_source(lake, source, weights, night=night, tally=tally)
     except SourceRefused:
         raise
     except ServiceError as error:
@@ -134,7 +167,13 @@ def fetch_optional(
 
 
 def fetch_from_spotify(
-    lake: Lake, client: SpotifyClient, weights: pd.Series, *, night: dt.date, fresh_days: int
+    lake: Lake,
+    client: SpotifyClient,
+    weights: pd.Series,
+    *,
+    night: dt.date,
+    fresh_days: int,
+    tally: Tally,
 ) -> Summary:
     """Ask Spotify, until it says that this app may not.
 
@@ -148,7 +187,8 @@ def fetch_from_spotify(
     if since is not None and (night - since).days < fresh_days:
         return {"skipped": f"Spotify refused on {since.isoformat()}; this app may not ask"}
     try:
-        return fetch_from_source(lake, spotify_source(client, fresh_days), weights, night=night)
+        source = spotify_source(client, fresh_days)
+        return fetch_from_source(lake, source, weights, night=night, tally=tally)
     except SourceRefused:
         raise
     except Refused as error:

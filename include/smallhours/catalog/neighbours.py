@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import SIMILAR
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 
 NO_NEIGHBOUR = ""
@@ -31,6 +32,20 @@ class Seed:
     key: str
     artist: str
     title: str = ""
+
+    def __str__(self) -> str:
+        """Return the question about it, in words."""
+        name = " – ".join(filter(None, (self.artist, self.title))) or self.key
+        return f"{_QUESTIONS.get(self.kind, self.kind)} {name}"
+
+
+_QUESTIONS = {
+    "track": "tracks like",
+    "artist": "artists like",
+    "artist_tracks": "top tracks of",
+    "tag_tracks": "top tracks of the tag",
+    "chart": "the chart of",
+}
 
 
 @dataclass(frozen=True, slots=True)

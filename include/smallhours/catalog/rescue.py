@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smallhours.catalog import retention, tags
-from smallhours.catalog.concurrent_fetch import Tally
 from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, fetch_neighbours
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
@@ -37,6 +36,7 @@ from smallhours.listening.plays import LASTFM, reported_by
 from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
 from smallhours.listening.verify import count_at
 from smallhours.nights import Night
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import MAX_ROWS, LastfmClient
 from smallhours.services.lastfm_replies import UserInfo
 from smallhours.services.retry import TransientError

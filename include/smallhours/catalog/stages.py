@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, neighbours, retention, tags
 from smallhours.catalog.candidates import gather
-from smallhours.catalog.concurrent_fetch import Tally
 from smallhours.catalog.neighbours import Seed
 from smallhours.catalog.normalisation.pipeline import default_pipeline
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
@@ -35,6 +34,7 @@ from smallhours.lake.tables import (
 from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.set_aside import SetAside
@@ -73,12 +73,11 @@ def fetch_neighbours(
     Raises:
         ServiceError: what was answered before it is kept.
     """
-    tally = Tally()
     aside = SetAside(lake, listener, night)
+    tally = aside.tally(lastfm)
     aside.ask(lastfm, lambda: _ask_around(listener, lake, lastfm, settings, night, tally))
     return {
         "asked": tally.answered,
-        "failed": tally.failed,
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
     }
@@ -161,18 +160,23 @@ def fetch_tags(
         _minutes(len(artists) + len(tracks), settings),
         math.ceil(due / budget),
     )
-    about_artists, about_tracks = Tally(), Tally()
+    aside = SetAside(lake, listener, night)
+    tally = aside.tally(lastfm)
+    artists_asked = 0
 
     def ask() -> None:
+        nonlocal artists_asked
         named = [(key, by_artist[key]) for key in artists]
-        tags.fetch_artist_tags(lake, lastfm, named, night=night.date, tally=about_artists)
+        try:
+            tags.fetch_artist_tags(lake, lastfm, named, night=night.date, tally=tally)
+        finally:
+            artists_asked = tally.answered
         chosen = by_track.loc[tracks]
         named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
-        tags.fetch_track_tags(lake, lastfm, named_tracks, night=night.date, tally=about_tracks)
+        tags.fetch_track_tags(lake, lastfm, named_tracks, night=night.date, tally=tally)
 
-    aside = SetAside(lake, listener, night)
     aside.ask(lastfm, ask)
-    left = due - about_artists.answered - about_tracks.answered
+    left = due - tally.answered
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
     stored = retention.enforce_limit(
@@ -182,9 +186,8 @@ def fetch_tags(
         fresh_days=settings.catalog.fresh_days,
     )
     return {
-        "artists_asked": about_artists.answered,
-        "tracks_asked": about_tracks.answered,
-        "failed": about_artists.failed + about_tracks.failed,
+        "artists_asked": artists_asked,
+        "tracks_asked": tally.answered - artists_asked,
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
         "minutes_to_go": _minutes(left, settings),
@@ -248,12 +251,14 @@ def fetch_audio_features(
         ask = partial(
             feature_sources.fetch_from_spotify, lake, spotify, weights, fresh_days=fresh_days
         )
-        answer = aside.ask(spotify, partial(ask, night=night.date)) or {}
+        tally = aside.tally(spotify)
+        answer = aside.ask(spotify, partial(ask, night=night.date, tally=tally)) or {}
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
         archive = feature_sources.acousticbrainz_source(acousticbrainz)
         besides = partial(feature_sources.fetch_optional, lake, archive, weights, night=night.date)
-        answer = aside.ask(acousticbrainz, besides) or {}
+        tally = aside.tally(acousticbrainz)
+        answer = aside.ask(acousticbrainz, partial(besides, tally=tally)) or {}
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
@@ -261,7 +266,8 @@ def fetch_audio_features(
         return {**summary, **aside.summary, "skipped": off}
     source = feature_sources.reccobeats_source(reccobeats, fresh_days)
     first = partial(feature_sources.fetch_from_source, lake, source, weights, night=night.date)
-    answer = aside.ask(reccobeats, first) or {"asked": 0, "found": 0}
+    tally = aside.tally(reccobeats)
+    answer = aside.ask(reccobeats, partial(first, tally=tally)) or {"asked": 0, "found": 0}
     return {
         **summary,
         "tracks_asked": answer["asked"],

@@ -10,11 +10,12 @@ from typing import TypeVar
 
 import pandas as pd
 
-from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.identity import artist_key_in
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Tag
 
@@ -115,7 +116,9 @@ def _fetch(
     tally: Tally,
 ) -> None:
     none: tuple[Tag, ...] = ()
-    for answers in fetch_all(questions, ask, missing=none, about=_about, tally=tally):
+    for answers in fetch_all(
+        questions, ask, missing=none, about=_about, tally=tally, describe=_describe
+    ):
         frame = pd.DataFrame([row for question, tags in answers for row in rows(question, tags)])
         if not frame.empty:
             store_tags(lake, table, frame, night=night)
@@ -123,6 +126,10 @@ def _fetch(
 
 def _about(question: tuple[str, ...]) -> str:
     return artist_key_in(question[0])
+
+
+def _describe(question: tuple[str, ...]) -> str:
+    return f"tags of {' – '.join(question[1:])}"
 
 
 def store_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:

@@ -168,3 +168,18 @@ SET_ASIDE = Table(
         Column("at", MOMENT, "When it refused."),
     ),
 )
+
+DEFERRED_QUESTIONS = Table(
+    "deferred_questions",
+    "one question that a service failed to answer, and that is left alone for some nights",
+    ("listener",),
+    ("service", "question"),
+    (
+        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("question", TEXT, "The question, in words."),
+        Column("reason", TEXT, "What the service answered."),
+        Column("failures", COUNT, "Nights in a row on which it was asked and failed."),
+        Column("failed_on", DAY, "The last of them."),
+        Column("ask_again", DAY, "The night from which on it is asked again."),
+    ),
+)

@@ -8,13 +8,15 @@ the listener lives.
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.identity import identify
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
+from smallhours.services.spotify_replies import SpotifyPlaylistItem
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
@@ -66,39 +68,42 @@ def recent_lists(ledger: pd.DataFrame, *, before: dt.date, zone: ZoneInfo) -> pd
     """
     shown = _shown(ledger, before)
     recent = shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
-    moments = zip(recent["night"], recent["as_of"], strict=True)
+    known = [as_of if pd.notna(as_of) else None for as_of in recent["as_of"]]
+    moments = zip(recent["night"], known, strict=True)
     since = [_shown_since(night, as_of, zone) for night, as_of in moments]
     return recent.assign(since=pd.Series(since, index=recent.index, dtype="datetime64[us, UTC]"))
 
 
-def _shown_since(night: dt.date, as_of: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+def _shown_since(night: dt.date, as_of: dt.datetime | None, zone: ZoneInfo) -> dt.datetime:
     """Return from when on a list could be heard.
 
     A list that was published for another day than that of the run is as old as its night.
     """
-    if not pd.isna(as_of) and as_of.astimezone(zone).date() == night:
+    if as_of is not None and as_of.astimezone(zone).date() == night:
         return as_of
     return dt.datetime.combine(night, dt.time(), zone).astimezone(dt.UTC)
 
 
 def edit_reactions(
-    standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime
+    standing: pd.DataFrame, items: Sequence[SpotifyPlaylistItem], *, at: dt.datetime
 ) -> pd.DataFrame:
     """Return `kept` and `removed`, from what is in a playlist now.
 
     A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
-    of one that was never seen in it.
+    of one that was never seen in it. Spotify may show a track under another id, or as a row of
+    which nothing can be read: while there is such a row, nothing was removed for sure.
 
     Args:
         standing: One row of `playlists`: the list as it was written.
-        items: The URIs that are in the playlist now.
+        items: The rows that are in the playlist now.
         at: When they were read.
     """
     rows = standing[["night", "intent", "track_keys", "uris"]]
     rows = rows.explode(["track_keys", "uris"], ignore_index=True).dropna(subset=["uris"])
-    stays = rows["uris"].isin(set(items))
-    never_seen = ~stays & rows["uris"].isin(_leftovers(standing))
-    rows, stays = rows[~never_seen], stays[~never_seen]
+    keys = {identify(i.track.artist, i.track.title).track_key for i in items if i.track is not None}
+    stays = rows["uris"].isin({item.uri for item in items}) | rows["track_keys"].isin(keys)
+    unknown = rows["uris"].isin(_leftovers(standing)) | any(item.uri is None for item in items)
+    rows, stays = rows[stays | ~unknown], stays[stays | ~unknown]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
     reaction = stays.map({True: Reaction.KEPT, False: Reaction.REMOVED})

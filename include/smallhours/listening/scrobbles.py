@@ -3,8 +3,9 @@
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
 arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
-and read again in halves. Each finished window is written before the next is asked for, so that an
-interrupted crawl knows where to go on.
+and read again in halves. A few that fail however small they are are left out and noted by their
+day, and read on another night. Each finished window is written before the next is asked for, so
+that an interrupted crawl knows where to go on.
 """
 
 import contextlib
@@ -15,13 +16,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient, NoSuchPage
-from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
+from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
+from smallhours.services.retry import TransientError
 
 LOG = logging.getLogger(__name__)
 
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
+_SCROBBLES_OF = "scrobbles of "
 
 
 class ScrobbleSource(Protocol):
@@ -54,7 +58,12 @@ class Window:
 
 
 def crawl(
-    lastfm: ScrobbleSource, user: str, *, since: dt.datetime, until: dt.datetime
+    lastfm: ScrobbleSource,
+    user: str,
+    *,
+    since: dt.datetime,
+    until: dt.datetime,
+    tally: Tally | None = None,
 ) -> Iterator[Window]:
     """Read a user's scrobbles in `[since, until)`, window by window, oldest first.
 
@@ -63,6 +72,7 @@ def crawl(
         user: Last.fm user name.
         since: Where to begin.
         until: Where history ends for this run.
+        tally: Counts the windows; without it, none may fail.
 
     Raises:
         RetryLater: Last.fm can't deliver a window now, however small; what was yielded is whole.
@@ -70,7 +80,22 @@ def crawl(
         NotFound, Refused: no such user, a private profile, a wrong key.
     """
     for begin, end in _years(since, until):
-        yield from _read(lastfm, user, begin, end)
+        yield from _read(lastfm, user, begin, end, tally)
+
+
+def crawl_with_missed(
+    lastfm: ScrobbleSource, user: str, *, since: dt.datetime, until: dt.datetime, tally: Tally
+) -> Iterator[Window]:
+    """Read a span as `crawl` does, and the earlier days that failed and are due."""
+    missed = [name for name in tally.noted if name.startswith(_SCROBBLES_OF) and tally.is_due(name)]
+    yield from crawl(lastfm, user, since=since, until=until, tally=tally)
+    for name in missed:
+        begin = dt.datetime.fromisoformat(name.removeprefix(_SCROBBLES_OF)).replace(tzinfo=dt.UTC)
+        end = min(begin + dt.timedelta(days=1) + MIN_WINDOW, since)
+        if begin < end:
+            yield from crawl(lastfm, user, since=begin, until=end, tally=tally)
+        if name not in tally.failures:
+            tally.answer(name)
 
 
 def crawl_start(
@@ -99,12 +124,18 @@ def crawl_start(
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
-    """Return the time of the user's first scrobble before `until`, or None if there is none."""
+    """Return the time of the user's first scrobble before `until`, or None if there is none.
+
+    Where the last page has no usable row, as when a player's clock stood at 1970, it is the year
+    in which Last.fm began.
+    """
     newest = lastfm.recent_tracks(user, since=None, until=until, limit=PAGE)
     last = newest
     if newest.pages > 1:
         last = lastfm.recent_tracks(user, since=None, until=until, page=newest.pages, limit=PAGE)
-    return min((scrobble.played_at for scrobble in last.scrobbles), default=None)
+    if not newest.total:
+        return None
+    return min((scrobble.played_at for scrobble in last.scrobbles), default=FIRST_SCROBBLE)
 
 
 def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -117,25 +148,37 @@ def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime
 
 
 def _read(
-    lastfm: ScrobbleSource, user: str, since: dt.datetime, until: dt.datetime
+    lastfm: ScrobbleSource,
+    user: str,
+    since: dt.datetime,
+    until: dt.datetime,
+    tally: Tally | None,
 ) -> Iterator[Window]:
     """Read one window; if that fails, read its halves."""
     try:
         window = _read_whole(lastfm, user, since, until)
     except (BrokenReply, RetryLater) as error:
-        if not _worth_splitting(error) or until - since <= MIN_WINDOW:
+        if not _worth_splitting(error):
             raise
+        if until - since <= MIN_WINDOW:
+            name = f"{_SCROBBLES_OF}{since.astimezone(dt.UTC).date()}"
+            ending = error if tally is None else tally.fail(error, str(since), name)
+            if ending is not None:
+                raise ending from None
+            return
         LOG.info("Splitting %s to %s: %s", since.date(), until.date(), error.what)
         middle = (since + (until - since) / 2).replace(microsecond=0)
-        yield from _read(lastfm, user, since, middle)
-        yield from _read(lastfm, user, middle, until)
+        yield from _read(lastfm, user, since, middle, tally)
+        yield from _read(lastfm, user, middle, until, tally)
     else:
+        if tally is not None:
+            tally.answer()
         yield window
 
 
 def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
     """Return whether a smaller window may succeed: deep pages fail where shallow ones don't."""
-    return isinstance(error, BrokenReply) or error.after <= 0
+    return isinstance(error, BrokenReply | TransientError) or error.after <= 0
 
 
 def _read_whole(

@@ -1,11 +1,12 @@
 """Reading of the library's signals: top, saved, loved and disliked tracks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from smallhours.errors import ServiceError
 from smallhours.services.client import Client
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
@@ -26,8 +27,6 @@ def read_signals(
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole, or leave it unread.
 
-    A service that fails at one signal is not asked for its others.
-
     Args:
         listener_settings: The listener.
         spotify: None if they have no account there.
@@ -35,32 +34,35 @@ def read_signals(
         aside: The services that the night does without.
 
     Returns:
-        The rows of what was read, the signals that were not, and the first error.
+        The rows of what was read, the signals that were, and the error that kept a service from
+        being read on.
     """
-    signals: dict[Signal, tuple[Client, Rows]] = {
-        Signal.LOVED: (lastfm, loved_rows(lastfm, listener_settings.lastfm_user))
-    }
+    questions: list[tuple[Client, dict[Signal, Rows]]] = [
+        (lastfm, {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm_user)})
+    ]
     if spotify is not None and listener_settings.spotify:
-        signals |= {Signal.TOP: (spotify, _top(spotify)), Signal.SAVED: (spotify, _saved(spotify))}
+        of_spotify: dict[Signal, Rows] = {Signal.TOP: _top(spotify), Signal.SAVED: _saved(spotify)}
         if listener_settings.dislike_playlist:
-            signals[Signal.DISLIKED] = (
-                spotify,
-                _disliked(spotify, listener_settings.dislike_playlist),
-            )
-    rows: list[dict[str, Any]] = []
-    unread: set[Signal] = set()
-    troubles: dict[str, ServiceError] = {}
-    for signal, (client, lazily) in signals.items():
-        read: list[dict[str, Any]] | None = None
-        if client.service not in troubles:
-            try:
-                read = aside.ask(client, partial(list, lazily))
-            except ServiceError as error:
-                troubles[client.service] = error
-        if read is None:
-            unread.add(signal)
-        rows += read or []
-    return rows, unread, next(iter(troubles.values()), None)
+            of_spotify[Signal.DISLIKED] = _disliked(spotify, listener_settings.dislike_playlist)
+        questions.append((spotify, of_spotify))
+    read: dict[Signal, list[dict[str, Any]]] = {}
+    trouble: ServiceError | None = None
+    for client, signals in questions:
+        try:
+            aside.ask(client, partial(_read_all, signals, aside.tally(client), read))
+        except ServiceError as error:
+            trouble = trouble or error
+    return [row for rows in read.values() for row in rows], set(read), trouble
+
+
+def _read_all(
+    signals: Mapping[Signal, Rows], tally: Tally, read: dict[Signal, list[dict[str, Any]]]
+) -> None:
+    for signal, lazily in signals.items():
+        ask: Callable[[], list[dict[str, Any]]] = partial(list, lazily)
+        rows = tally.ask(ask, f"{signal} tracks")
+        if rows is not None:
+            read[signal] = rows
 
 
 def track_row(track: SpotifyTrack) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import Window, crawl, crawl_start
+from smallhours.listening.scrobbles import Window, crawl, crawl_start, crawl_with_missed
 from smallhours.listening.signals import loved_rows, read_signals, track_row
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
@@ -40,6 +40,7 @@ from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Scrobble
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify_replies import SpotifyPlaylistItem
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
@@ -68,10 +69,14 @@ def sync_scrobbles(
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
+    aside = SetAside(lake, listener, night, anew=True)
+    tally = aside.tally(lastfm)
 
     def read() -> None:
         since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
-        for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
+        if since is None:
+            return
+        for window in crawl_with_missed(lastfm, user, since=since, until=night.as_of, tally=tally):
             report = _store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
             counts["unusable_rows"] += window.unusable
@@ -82,7 +87,6 @@ def sync_scrobbles(
                 window.since.date(), window.until.date(), len(window.scrobbles),
             )  # fmt: skip
 
-    aside = SetAside(lake, listener, night, anew=True)
     aside.ask(lastfm, read)
     return {**counts, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
@@ -123,11 +127,13 @@ def verify_history(
         first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
         return int(last - first)
 
+    aside = SetAside(lake, listener, night)
+
     def mend() -> Summary:
         report = StoreReport()
         spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
         for begin, end in spans:
-            for window in crawl(lastfm, user, since=begin, until=end):
+            for window in crawl(lastfm, user, since=begin, until=end, tally=aside.tally(lastfm)):
                 report += _store_window(lake, listener, window)
         _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
         return {
@@ -136,7 +142,6 @@ def verify_history(
             "plays_removed": report.removed,
         }
 
-    aside = SetAside(lake, listener, night)
     mended = aside.ask(lastfm, mend) or {}
     return {**mended, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
@@ -151,7 +156,8 @@ def sync_recent_plays(
     """
     del settings
     aside = SetAside(lake, listener, night, anew=True)
-    told = aside.ask(spotify, spotify.recently_played) or []
+    ask = partial(aside.tally(spotify).ask, spotify.recently_played, "recent plays")
+    told = aside.ask(spotify, ask) or []
     recent = [play for play in told if play.played_at < night.as_of]
     reported = plays_frame(
         (
@@ -207,13 +213,13 @@ def sync_library(
     """
     playlist_settings = settings.listener(listener)
     aside = SetAside(lake, listener, night)
-    rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside)
+    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside)
     seen = _keep_library(lake, listener, rows, night)
     if trouble:
         raise trouble
     counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each not in unread},
+        **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
@@ -279,10 +285,11 @@ def collect_feedback(
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if spotify is not None:
-        for _, row in current_lists(ledger, before=night.date).groupby("intent"):
-            uris = aside.ask(spotify, partial(_uris, spotify, row["playlist_id"].iloc[0]))
-            if uris is not None:
-                rows.append(edit_reactions(row, uris, at=night.as_of))
+        tally = aside.tally(spotify)
+        for intent, row in current_lists(ledger, before=night.date).groupby("intent"):
+            read = partial(_edits, spotify, row, night.as_of)
+            edits = aside.ask(spotify, partial(tally.ask, read, f"the playlist {intent}"))
+            rows += [] if edits is None else [edits]
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -309,12 +316,22 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 
 
-def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
-    """Return the URIs in a playlist; none if the listener deleted it."""
+def _edits(spotify: SpotifyClient, standing: pd.DataFrame, at: dt.datetime) -> pd.DataFrame:
+    """Return what was kept in a playlist and what was removed; nothing if it was deleted.
+
+    A listing may lack rows that are there: what it lacks is looked for a second time.
+    """
+    playlist_id = standing["playlist_id"].iloc[0]
+    items: list[SpotifyPlaylistItem] = []
     try:
-        return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
+        for _ in range(2):
+            items += spotify.playlist_items(playlist_id)
+            edits = edit_reactions(standing, items, at=at)
+            if not (edits["reaction"] == Reaction.REMOVED).any():
+                break
     except NotFound:
-        return []
+        return edit_reactions(standing, [], at=at)
+    return edits
 
 
 def _keep_library(

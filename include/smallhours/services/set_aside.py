@@ -2,7 +2,8 @@
 
 A night is made by several processes, so what one stage meets is kept in the lake, in `set_aside`,
 and the next stages of that night do without the service. The next night asks it again, and so does
-the first stage of the same night when it is run once more.
+the first stage of the same night when it is run once more. Single questions that fail are counted
+here, too, and noted as `services.deferred` says.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.services.client import Client
+from smallhours.services.deferred import DeferredQuestions, Tally, describe_failures
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -41,36 +43,63 @@ class SetAside:
         self._reasons = set_aside_on(lake, listener, night.date)
         self._anew = anew
         self._missed: dict[str, str] = {}
+        self._tallies: dict[str, Tally] = {}
+
+    def tally(self, client: Client) -> Tally:
+        """Return the tally of this stage's single questions to a service."""
+        if client.service not in self._tallies:
+            self._tallies[client.service] = self._deferred(client.service).tally()
+        return self._tallies[client.service]
 
     def ask(self, client: Client, call: Callable[[], T]) -> T | None:
         """Return what a call brings, or None where its service is set aside.
 
-        A service that refuses now is set aside from here on, one that answers no longer is.
+        A service that refuses now is set aside from here on, one that answers no longer is. What
+        the call tallied is noted when it ends well.
 
         Args:
             client: Whom the call asks.
             call: Asks; what it keeps before a refusal stays kept.
 
         Raises:
-            ServiceError: any error of the call but SourceRefused.
+            ServiceError: any error of the call but SourceRefused, or of all its single questions.
         """
         service = client.service
+        tally = self.tally(client)
         if self._anew or service not in self._reasons:
             try:
                 answer = call()
+                tally.check()
             except SourceRefused as error:
                 LOG.warning("%s is set aside for this night. %s", service, error)
                 self._keep(service, error)
             else:
                 self._forget(service)
+                self._deferred(service).save(tally)
                 return answer
         self._missed[service] = self._reasons[service]
         return None
 
     @property
     def summary(self) -> Summary:
-        """`set_aside`, with the reasons, when a call of this stage was not answered for it."""
-        return {"set_aside": " ".join(self._missed.values())} if self._missed else {}
+        """How many questions `failed`, how many are `waiting`, and what is `left_out` so, and why.
+
+        Where a call of this stage was not answered, `set_aside` has the reasons.
+        """
+        tallies = self._tallies.values()
+        failures = {what: why for each in tallies for what, why in each.failures.items()}
+        left_alone = {what: why for each in tallies for what, why in each.left_alone.items()}
+        summary: Summary = {"failed": sum(each.failed for each in tallies)}
+        if left_alone:
+            summary["waiting"] = len(left_alone)
+        if left_out := {**left_alone, **failures}:
+            summary["left_out"] = describe_failures(left_out)
+        if self._missed:
+            summary["set_aside"] = " ".join(self._missed.values())
+        return summary
+
+    def _deferred(self, service: str) -> DeferredQuestions:
+        return DeferredQuestions(self._lake, self._listener, service, self._night.date)
 
     def _keep(self, service: str, error: SourceRefused) -> None:
         self._reasons[service] = str(error)
