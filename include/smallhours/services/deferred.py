@@ -17,6 +17,7 @@ from smallhours.errors import BrokenReply, NotFound, Refused, ServiceError, Sour
 from smallhours.lake.list_tables import DEFERRED_QUESTIONS
 from smallhours.lake.store import Lake
 from smallhours.services.retry import TransientError
+from smallhours.summary import Summary
 
 T = TypeVar("T")
 
@@ -118,6 +119,16 @@ class Tally:
         """
         if self._last is not None and not self.answered and len(self._about) > 1:
             raise self._trouble(self._last)
+
+    @property
+    def summary(self) -> Summary:
+        """How many questions `failed`, how many are `waiting`, and what is `left_out`, and why."""
+        summary: Summary = {"failed": self.failed}
+        if self.left_alone:
+            summary["waiting"] = len(self.left_alone)
+        if left_out := {**self.left_alone, **self.failures}:
+            summary["left_out"] = describe_failures(left_out)
+        return summary
 
     def _trouble(self, failure: ServiceError) -> ServiceError:
         if self._only_refusals and not self.answered:

@@ -18,7 +18,7 @@ from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.services.client import Client
-from smallhours.services.deferred import DeferredQuestions, Tally, describe_failures
+from smallhours.services.deferred import DeferredQuestions, Tally
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -86,14 +86,12 @@ class SetAside:
 
         Where a call of this stage was not answered, `set_aside` has the reasons.
         """
-        tallies = self._tallies.values()
-        failures = {what: why for each in tallies for what, why in each.failures.items()}
-        left_alone = {what: why for each in tallies for what, why in each.left_alone.items()}
-        summary: Summary = {"failed": sum(each.failed for each in tallies)}
-        if left_alone:
-            summary["waiting"] = len(left_alone)
-        if left_out := {**left_alone, **failures}:
-            summary["left_out"] = describe_failures(left_out)
+        whole = Tally()
+        for tally in self._tallies.values():
+            whole.failed += tally.failed
+            whole.failures |= tally.failures
+            whole.left_alone |= tally.left_alone
+        summary = whole.summary
         if self._missed:
             summary["set_aside"] = " ".join(self._missed.values())
         return summary
