@@ -245,7 +245,7 @@ def measure_rate(server: RecordingServer, folder: Path, seconds: float) -> float
 def measure_kills(
     server: RecordingServer, world: World, folder: Path, times: int, verbs: Sequence[str] = KILLED
 ) -> int:
-    """Return the most answers that had to be fetched again after one SIGKILL.
+    """Return the most calls that had to be made again, although answered, after one SIGKILL.
 
     Each stage is killed at random moments, several times in a row, and then run to its end.
     """
@@ -271,12 +271,12 @@ def measure_kills(
         most = max(most, *lost.values(), 0)
         again, under_way, kills = again + lost.total(), under_way + cut_off, kills + len(moments)
         print(
-            f"{verb}: {len(moments)} kills, {lost.total()} answers asked for again, "
+            f"{verb}: {len(moments)} kills, {lost.total()} answered calls made again, "
             f"{cut_off} under way"
         )
     print(
-        f"{kills} kills, {questions} questions: {again} that were answered were asked again, at "
-        f"most {most} after one kill, and {under_way} whose answer was under way"
+        f"{kills} kills, {questions} questions: {again} answered calls were made again, at most "
+        f"{most} after one kill, and {under_way} questions whose answer was under way"
     )
     return most
 
@@ -297,12 +297,13 @@ def _kill(server: RecordingServer, verb: str, lake: Path, after_s: float) -> flo
 
 
 def repeated(asked: Sequence[RecordedCall], killed: Sequence[float]) -> tuple[Counter[int], int]:
-    """Count calls that were repeated after an answer, and those repeated while under way.
+    """Count calls that were repeated after an answer, and questions repeated while under way.
 
     Returns:
-        The first by the number of kills before the repeated call, and the second in all.
+        The first by the number of kills before the repeated call, and the second in all. A call
+        with many ids counts once.
     """
-    lost: Counter[int] = Counter()
+    lost: set[tuple[int, float]] = set()
     cut_off = 0
     last: dict[str, RecordedCall] = {}
     for each in sorted(asked, key=lambda each: each.at):
@@ -310,11 +311,11 @@ def repeated(asked: Sequence[RecordedCall], killed: Sequence[float]) -> tuple[Co
         if before is not None:
             death = next((moment for moment in killed if moment > before.at), math.inf)
             if before.answered < death - READING_S:
-                lost[sum(moment < each.at for moment in killed)] += 1
+                lost.add((sum(moment < each.at for moment in killed), before.at))
             else:
                 cut_off += 1
         last[each.question] = each
-    return lost, cut_off
+    return Counter(kill for kill, _ in lost), cut_off
 
 
 def measure_night(server: RecordingServer, world: World, folder: Path) -> float:

@@ -26,7 +26,7 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.settings import TrainingSettings
-from smallhours.training.profile_stages import describe_taste
+from smallhours.training.profile import describe_taste
 from smallhours.web.airflow_bridge import AirflowBridge
 from smallhours.web.app import PREFIX, create_app
 from smallhours_sandbox.simulation.ground_truth import WorldSize

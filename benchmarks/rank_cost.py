@@ -49,8 +49,7 @@ from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_feat
 from smallhours.playlist.rank.listener_context import ListenerContext
 from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
-from smallhours.training.taste.classifier import TasteClassifier
-from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.classifier import TagColumns, TasteClassifier
 from smallhours.training.taste.model import TasteModel
 
 NIGHT = dt.date(2026, 11, 21)

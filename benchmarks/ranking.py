@@ -51,7 +51,7 @@ from benchmarks.support.ranking_fits import (
     training_lists,
 )
 from benchmarks.support.ranking_signals import COLLABORATIVE
-from smallhours.training.evaluation.classification import auc
+from smallhours.training.evaluation.metrics import auc
 from smallhours.training.evaluation.uncertainty import bootstrap_ratio
 
 TOP = 50

@@ -45,18 +45,21 @@ from benchmarks.support.taste_data import (
     singles,
     tag_space,
 )
+from smallhours.errors import NotEnoughData
 from smallhours.training import first_seed
-from smallhours.training.evaluation.classification import (
+from smallhours.training.evaluation.metrics import (
     ReliabilityBin,
     auc,
     brier,
     calibration_error,
+    candidate_recall,
     log_loss,
+    ndcg_at,
+    recall_at,
     reliability,
 )
-from smallhours.training.evaluation.ranking_metrics import candidate_recall, ndcg_at, recall_at
 from smallhours.training.evaluation.uncertainty import Interval, bootstrap_ratio, paired_difference
-from smallhours.training.taste.backtest_fold import OTHERS_PER_LIKE
+from smallhours.training.taste.backtest import OTHERS_PER_LIKE
 from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
 
 SEED = 1983
@@ -136,26 +139,44 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"These tables cannot be measured on: {error}", file=sys.stderr)
         return 2
-    folds = world.yearly_folds()
-    if len(folds) < MIN_FOLDS:
+    days, signals = learnable_years(world)
+    if len(days) < MIN_FOLDS:
         print(
-            f"{len(folds)} years of this log hold {MIN_ADOPTED} adoptions of tagged "
-            f"artists; {MIN_FOLDS} are the least to measure on.",
+            f"{len(days)} years of this log hold {MIN_ADOPTED} adoptions of tagged artists, and "
+            f"enough before them to learn from; {MIN_FOLDS} are the least to measure on.",
             file=sys.stderr,
         )
         return 2
     features = options.features if options.features.exists() else None
-    found = measure(world, [day_of(world, fold, seed=SEED) for fold in folds], features)
+    found = measure(world, days, signals, features)
     found |= {"wall_s": round(time.perf_counter() - start, 1), "peak_mb": round(peak_mb())}
     print(f"\n{found['wall_s']} s, {found['peak_mb']} MB at most.")
     print_figures(_rounded(found))
     return 0
 
 
-def measure(world: TasteWorld, days: Sequence[PastDay], features: Path | None) -> dict[str, Any]:
-    """Print all tables, and return the line of JSON."""
+def learnable_years(world: TasteWorld) -> tuple[list[PastDay], list[pd.DataFrame]]:
+    """Return the years with their single signals; one with too little before it is left out."""
     space = tag_space(world)
-    signals = [singles(world, day, space, seed=SEED) for day in days]
+    days, signals = [], []
+    for fold in world.yearly_folds():
+        day = day_of(world, fold, seed=SEED)
+        try:
+            signals.append(singles(world, day, space, seed=SEED))
+        except NotEnoughData as error:
+            print(f"The year from {fold.cut:%d %B %Y} on is left out: {error.what}")
+        else:
+            days.append(day)
+    return days, signals
+
+
+def measure(
+    world: TasteWorld,
+    days: Sequence[PastDay],
+    signals: Sequence[pd.DataFrame],
+    features: Path | None,
+) -> dict[str, Any]:
+    """Print all tables, and return the line of JSON."""
     answers = {name: [each[name].to_numpy(dtype=float) for each in signals] for name in SINGLES}
     answers["ours"] = [ours(each, day) for each, day in zip(signals, days, strict=True)]
     figures = {

@@ -32,10 +32,10 @@ from smallhours.listening import import_history
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.settings import EvidenceWeights
-from smallhours.training.evaluation.classification import auc
 from smallhours.training.evaluation.folds import known_at
+from smallhours.training.evaluation.metrics import auc
 from smallhours.training.tags import Tags
-from smallhours.training.taste.fit import fit_taste_model
+from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, read_history, training_rows_at
 from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of
 from smallhours_sandbox.simulation.installation import SandboxCredentials

@@ -5,25 +5,24 @@ only for what the lake does not know yet or has not asked for in a long time. Th
 between listeners, so that one of them at a time works on it.
 """
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
+from airflow.sdk import chain, dag
 
 from smallhours import catalog
-from smallhours.orchestration.assets import (
+from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.scheduling import (
     AUDIO_FEATURES,
     CANDIDATES,
     FEEDBACK,
     LIBRARY,
     PLAYS,
     TAGS,
+    after,
 )
-from smallhours.orchestration.params import night_params, settings_at_parse_time
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(
-        assets=PLAYS & LIBRARY & FEEDBACK, default_partition_mapper=IdentityMapper()
-    ),
+    schedule=after(PLAYS & LIBRARY & FEEDBACK),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,

@@ -9,24 +9,22 @@ that was off at the hour makes one night when it is back. What is read lands in 
 from airflow.sdk import chain, dag, task_group
 
 from smallhours import listening
-from smallhours.orchestration.assets import FEEDBACK, LIBRARY, PLAYS
 from smallhours.orchestration.params import (
     listeners_params,
     nightly_schedule,
     settings_at_parse_time,
 )
+from smallhours.orchestration.scheduling import FEEDBACK, LIBRARY, PLAYS, nightly
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, choose_nights, stage
-from smallhours.orchestration.timetables import NightlyTimetable, settings_changed_at
 
 SETTINGS = settings_at_parse_time()
 SCHEDULE = nightly_schedule(SETTINGS)
 
 
 @dag(
-    schedule=NightlyTimetable(
-        SCHEDULE.cron, timezone=SCHEDULE.timezone, since=settings_changed_at()
-    ),
+    schedule=nightly(SCHEDULE),
     params=listeners_params(SETTINGS),
+    max_active_runs=1,  # two runs of one night would read everything twice, at half the rate
     dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,
     **DAG_DEFAULTS,

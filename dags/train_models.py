@@ -4,18 +4,16 @@ It starts for a listener when their catalog is fresh. Taste and ranking are thei
 models serve all listeners, so that one run at a time trains them.
 """
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
+from airflow.sdk import chain, dag
 
 from smallhours import training
-from smallhours.orchestration.assets import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS
 from smallhours.orchestration.params import night_params, settings_at_parse_time
+from smallhours.orchestration.scheduling import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS, after
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(
-        assets=TAGS & AUDIO_FEATURES & CANDIDATES, default_partition_mapper=IdentityMapper()
-    ),
+    schedule=after(TAGS & AUDIO_FEATURES & CANDIDATES),
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,

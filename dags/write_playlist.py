@@ -6,17 +6,17 @@ leaves yesterday's in place. With `review` in the settings the run waits for som
 what would change. The form takes other wishes for one list, and a dry run.
 """
 
-from airflow.sdk import IdentityMapper, PartitionedAssetTimetable, chain, dag
+from airflow.sdk import chain, dag
 
 from smallhours import playlist
-from smallhours.orchestration.assets import MODELS, PLAYLIST
 from smallhours.orchestration.params import playlist_params, settings_at_parse_time
 from smallhours.orchestration.review import approval, show_plan
+from smallhours.orchestration.scheduling import MODELS, PLAYLIST, after
 from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(assets=MODELS, default_partition_mapper=IdentityMapper()),
+    schedule=after(MODELS),
     params=playlist_params(settings_at_parse_time()),
     dagrun_timeout=MAX_RUN_TIME,
     doc_md=__doc__,

@@ -77,8 +77,8 @@ class RecordingServer(SandboxServer):
             noted: list[RecordedCall] = []
 
             def note(query: bytes) -> None:
-                asked = _questions(scope["path"], query.decode("latin-1"))
-                noted.extend(RecordedCall(each, time.monotonic()) for each in asked)
+                asked, now = _questions(scope["path"], query.decode("latin-1")), time.monotonic()
+                noted.extend(RecordedCall(each, now) for each in asked)
                 self.asked.extend(noted)
 
             async def hear() -> Message:
@@ -117,7 +117,7 @@ def run_stages(
     night: str = FIRST_NIGHT,
     archive: bool = False,
 ) -> None:
-    """Run stages as their commands do, with the budgets and the journal beside the lake."""
+    """Run stages as their commands do, with the budgets beside the lake."""
     settings = settings_of(url, lake, rate, archive=archive)
     with RunContext(LISTENER, settings.night(LISTENER, night), settings, AdaCredentials()) as run:
         for verb in verbs:

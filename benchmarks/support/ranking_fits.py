@@ -37,8 +37,7 @@ from benchmarks.support.ranking_signals import (
     signals_a,
     signals_b,
 )
-from smallhours.training.ranking.columns import columns_of
-from smallhours.training.ranking.fusion import Fusion
+from smallhours.training.ranking.fusion import Fusion, columns_of
 from smallhours.training.ranking.listwise import (
     StackedLists,
     TrainingList,

@@ -17,8 +17,14 @@ import pandas as pd
 from scipy import linalg, sparse
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.support.ranking_data import MAX_LIST_LENGTH, Crowd, Floats, Indices, unit_rows
-from smallhours.training.ranking.pagerank import personalised_pagerank
+from benchmarks.support.ranking_data import (
+    MAX_LIST_LENGTH,
+    Crowd,
+    Floats,
+    Indices,
+    personalised_pagerank,
+    unit_rows,
+)
 
 # Chosen on training listeners alone.
 ROUNDS, CONFIDENCE, ALS_L2 = 8, 1.0, 4.0

@@ -28,8 +28,7 @@ from smallhours.training.evaluation.folds import PLAYS_TO_ADOPT, Fold, adopted, 
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
-from smallhours.training.taste.fit import fit_taste_model
-from smallhours.training.taste.model import FirstSeedTaste
+from smallhours.training.taste.model import FirstSeedTaste, fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
 
 SCROBBLES = SHARED / "listener-a" / "scrobbles.csv.gz"

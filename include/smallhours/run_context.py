@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from smallhours.nights import Night
     from smallhours.services.acousticbrainz import AcousticbrainzClient
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-    from smallhours.services.journal import Journal
-    from smallhours.services.keyless_client import KeylessClient
+    from smallhours.services.feature_client import FeatureClient
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
-    OpenClient = TypeVar("OpenClient", bound=KeylessClient)
+    OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 MAX_RATE_LIMIT_WAIT_S = 60.0
@@ -78,27 +77,16 @@ class RunContext:
         return lake
 
     @cached_property
-    def journal(self) -> "Journal":
-        """A journal of replies until they are stored; it keeps none when the lake is remote."""
-        from smallhours.services.journal import Journal
-
-        folder = _beside_the_lake(self.settings, ".journal")
-        return Journal(
-            None if folder is None else folder / self.listener,
-            f"{self.night.date} until {self.night.as_of.isoformat()}",
-        )
-
-    @cached_property
     def lastfm(self) -> "LastfmClient":
         """A Last.fm client with the listener's key."""
-        return lastfm_client(self.listener, self.settings, self.secrets, self.journal)
+        return lastfm_client(self.listener, self.settings, self.secrets)
 
     @cached_property
     def spotify(self) -> "SpotifyClient | None":
         """A Spotify client with the listener's login; None if the settings say they have none."""
         if not self.settings.listener(self.listener).spotify:
             return None
-        return spotify_client(self.listener, self.settings, self.secrets, self.journal)
+        return spotify_client(self.listener, self.settings, self.secrets)
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
@@ -128,7 +116,6 @@ class RunContext:
                 state_file=rate_limit_file(self.settings, client.section),
             ),
             retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
-            journal=self.journal,
         )
 
     @property
@@ -153,9 +140,7 @@ class RunContext:
                 client.close()
 
 
-def lastfm_client(
-    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
-) -> "LastfmClient":
+def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -> "LastfmClient":
     """Return a Last.fm client with a listener's key; the caller closes it.
 
     Beside a local lake, all processes of this machine keep to Last.fm's rate together.
@@ -164,7 +149,7 @@ def lastfm_client(
         SettingsError: when the credentials are missing or incomplete.
     """
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.lastfm_transport import SERVICE
+    from smallhours.services.lastfm_replies import SERVICE
     from smallhours.services.rate_limit import shared_rate_limit
     from smallhours.services.retry import RetryPolicy
 
@@ -179,13 +164,10 @@ def lastfm_client(
         ),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         listener=listener,
-        journal=journal,
     )
 
 
-def spotify_client(
-    listener: str, settings: Settings, secrets: CredentialStore, journal: "Journal | None" = None
-) -> "SpotifyClient":
+def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) -> "SpotifyClient":
     """Return a Spotify client with a listener's login; the caller closes it.
 
     Beside a local lake, all processes of this machine count their calls of the day together.
@@ -197,7 +179,7 @@ def spotify_client(
     from smallhours.services.rate_limit import shared_rate_limit
     from smallhours.services.retry import RetryPolicy
     from smallhours.services.spotify import SpotifyClient
-    from smallhours.services.spotify_auth import SERVICE
+    from smallhours.services.spotify_replies import SERVICE
 
     where = settings.services.spotify
     return SpotifyClient(
@@ -211,7 +193,6 @@ def spotify_client(
         ),
         on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
-        journal=journal,
     )
 
 

@@ -35,7 +35,9 @@ class SpotifySettings(SettingsSection):
         False,
         description="Ask Spotify for audio features; only apps from before 27 November 2024 may.",
     )
-    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    timeout_s: float = Field(
+        20.0, gt=0, description="Seconds within which a whole answer must come."
+    )
 
 
 class LastfmSettings(SettingsSection):
@@ -50,7 +52,9 @@ class LastfmSettings(SettingsSection):
     calls_per_second: float = Field(
         4.0, gt=0, description="Calls that we make in a second, at most."
     )
-    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    timeout_s: float = Field(
+        20.0, gt=0, description="Seconds within which a whole answer must come."
+    )
     overlap_days: int = Field(
         14,
         ge=1,
@@ -68,7 +72,9 @@ class ReccobeatsSettings(SettingsSection):
     calls_per_second: float = Field(
         2.0, gt=0, description="Calls that we make in a second, at most."
     )
-    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    timeout_s: float = Field(
+        20.0, gt=0, description="Seconds within which a whole answer must come."
+    )
 
 
 class AcousticbrainzSettings(SettingsSection):
@@ -81,7 +87,9 @@ class AcousticbrainzSettings(SettingsSection):
     calls_per_second: float = Field(
         1.0, gt=0, description="Calls that we make in a second, at most."
     )
-    timeout_s: float = Field(20.0, gt=0, description="Seconds to wait for an answer.")
+    timeout_s: float = Field(
+        20.0, gt=0, description="Seconds within which a whole answer must come."
+    )
 
 
 class ServiceSettings(SettingsSection):

@@ -1,6 +1,7 @@
 """ASGI middleware for transport faults: delayed, truncated, refused and garbled answers."""
 
 import asyncio
+import gzip
 import json
 import re
 from collections.abc import Callable, Mapping, MutableMapping
@@ -104,6 +105,10 @@ class FaultMiddleware:
             answer = await _capture(self._app, scope, receive)
             await _send(_ALTERED[fault.kind](fault, answer), send)
             return
+        if fault.kind == "drip":
+            answer = await _capture(self._app, scope, receive)
+            await _drip(answer, _seconds(fault, 0.5), receive, send)
+            return
         if fault.kind in ("slow", "truncated_body", "empty_body", "drop_connection"):
             answer = await _capture(self._app, scope, receive)
             if fault.kind == "slow":
@@ -160,10 +165,16 @@ def _other_root(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     return HttpAnswer(answer.status, answer.headers, b"<?xml version='1.0'?><hello/>")
 
 
+def _oversized(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
+    packed = gzip.compress(b" " * (fault.count * 2**20) + answer.body, 1)
+    return HttpAnswer(answer.status, [*answer.headers, (b"content-encoding", b"gzip")], packed)
+
+
 _ALTERED: Mapping[str, Callable[[Fault, HttpAnswer], HttpAnswer]] = {
     "emptied_rows": _emptied,
     "odd_tag_count": _odd_count,
     "other_root": _other_root,
+    "oversized": _oversized,
 }
 
 
@@ -177,6 +188,9 @@ def _fault_answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
         case "html_body":
             page = [(b"content-type", b"text/html; charset=utf-8")]
             return HttpAnswer(fault.status or 200, page, _PROXY_PAGE)
+        case "redirect":
+            there = [(b"location", (fault.words or "http://127.0.0.1:9/").encode())]
+            return HttpAnswer(fault.status or 307, there, b"")
         case "rate_limit":
             if target.service == "lastfm":
                 return _lastfm(29, fault.status or 429, target)
@@ -313,6 +327,21 @@ async def _send(answer: HttpAnswer, send: Send) -> None:
     headers = _sized(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _drip(answer: HttpAnswer, seconds: float, receive: _BufferedReceive, send: Send) -> None:
+    """Send a byte now and then, until all is sent, the client is gone, or two minutes are over."""
+    clock = asyncio.get_running_loop().time
+    ends_at = clock() + MAX_HOLD_S
+    headers = _sized(answer)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    for at in range(len(answer.body)):
+        begun = clock()
+        byte = answer.body[at : at + 1]
+        await send({"type": "http.response.body", "body": byte, "more_body": True})
+        await receive.wait_up_to(seconds)
+        if clock() - begun < seconds or clock() > ends_at:
+            return
 
 
 async def _send_truncated(answer: HttpAnswer, send: Send) -> None:

@@ -60,6 +60,11 @@ KINDS: Mapping[str, FaultKind] = {
         "no answer for `seconds` (30, at most 120), then the connection is closed"
     ),
     "slow": FaultKind("the right answer, `seconds` (2, at most 120) late"),
+    "drip": FaultKind("the right answer, a byte each `seconds` (0.5), for two minutes at most"),
+    "redirect": FaultKind("a redirect with `status` (307) to the address in `words`", times=0),
+    "oversized": FaultKind(
+        "the right answer after `count` (1) MB of blanks, packed as gzip", times=0
+    ),
     "html_body": FaultKind("a proxy's HTML page with `status` (200) instead of JSON or XML"),
     "truncated_body": FaultKind("only the first half of the answer, with the length to match"),
     "empty_body": FaultKind("the right status and no body"),

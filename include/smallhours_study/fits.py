@@ -12,12 +12,12 @@ from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer
 
 from smallhours.errors import NotEnoughData
-from smallhours.training.formats.top_tags import TopTags
 from smallhours.training.regression import (
     FoldedRegressor,
     LinearTagRegressor,
     TagFeatureRegressor,
 )
+from smallhours.training.tag_counts import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_positions import TokenPositions
 from smallhours_study.gpt2_fits import SMALL, SplitTexts, fine_tuned, note, small_network

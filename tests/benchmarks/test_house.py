@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks.house import PRODUCT, Profiler
-from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
 from smallhours.services.deferred import Tally
+from smallhours.services.spotify_replies import SpotifyAccount
 from tests.service_fixtures import ServiceFixture, household
 
 __all__ = ["household"]
@@ -44,14 +45,12 @@ def test_frames_of_the_thread_that_gave_the_work_come_first(household: ServiceFi
     with alone.running("a_dag"):
         household.spotify.me()
     with across.running("a_dag"):
-        list(
-            fetch_all(
-                [1],
-                lambda _: household.spotify.me(),
-                missing=None,
-                about=str,
-                tally=Tally(),
-            )
+        ask = Fetch[int, SpotifyAccount](
+            call=lambda _: household.spotify.me,
+            store=lambda _: None,
+            missing=SpotifyAccount("", None, None),
+            about=str,
         )
+        fetch_all([1], ask, Tally())
 
     assert across.http_depth["spotify"] == alone.http_depth["spotify"] + 1

@@ -1,4 +1,4 @@
-"""The ingest benchmark's counting; and that a killed stage repeats no answered call."""
+"""The ingest benchmark's counting; and that a killed stage repeats few calls."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.ingest import measure_kills, repeated
 from benchmarks.support.ingest_stages import RecordedCall, RecordingServer
+from smallhours.catalog.concurrent_fetch import MAX_UNSTORED
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.state import SandboxState
 
@@ -33,6 +34,11 @@ def test_an_answer_that_was_sent_is_told_from_one_under_way(
     assert (again.total(), under_way) == counts
 
 
+def test_a_call_with_many_ids_counts_once() -> None:
+    asked = [RecordedCall(each, at, at + 0.3) for at in (1.0, 3.0) for each in "abc"]
+    assert repeated(asked, killed=[2.0]) == ({1: 1}, 0)
+
+
 def test_answers_that_were_lost_are_counted_for_each_kill() -> None:
     times = [(1.0, "a"), (1.1, "b"), (3.0, "a"), (3.1, "b"), (5.0, "a"), (5.1, "c")]
     asked = [RecordedCall(question, at, at + 0.3) for at, question in times]
@@ -42,13 +48,13 @@ def test_answers_that_were_lost_are_counted_for_each_kill() -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_stage_asks_for_nothing_that_was_answered(
+def test_a_killed_stage_repeats_at_most_ten_calls(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = generate_world(seed=7, artists=60, tracks=600, scrobbles=5_000)
     with RecordingServer(SandboxState(world)) as server:
         verbs = ("sync_scrobbles", "fetch_neighbours")
         again = measure_kills(server, world, tmp_path, times=2, verbs=verbs)
-    assert again == 0
+    assert again <= MAX_UNSTORED
     said = capsys.readouterr().out
-    assert "fetch_neighbours: 2 kills, 0 answers asked for again" in said
+    assert "fetch_neighbours: 2 kills" in said

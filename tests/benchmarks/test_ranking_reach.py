@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from benchmarks.support.ranking_data import Reach, unit_rows
-from smallhours.training.ranking.pagerank import personalised_pagerank
+from benchmarks.support.ranking_data import (
+    Reach,
+    personalised_pagerank,
+    transitions,
+    unit_rows,
+)
 
 # 0 and 1 both name 2 and 3; 4 names 0; nobody names 4. Only 3 has no tag.
 NEAR = sparse.csr_matrix(
@@ -60,3 +64,15 @@ def test_an_artist_without_tags_is_lent_those_of_similar_ones(reach: Reach) -> N
 def test_factors_keep_the_angles_where_tags_are_few(reach: Reach) -> None:
     tags = reach.tags.toarray()
     assert reach.tag_factors @ reach.tag_factors.T == pytest.approx(tags @ tags.T)
+
+
+def test_the_walk_stays_near_home() -> None:
+    """Walk on the chain 0 - 1 - 2 - 3, with home at 0."""
+    path = sparse.csr_matrix(np.eye(4, k=1) + np.eye(4, k=-1))
+    at = personalised_pagerank(transitions(path), np.array([1.0, 0, 0, 0]))
+    assert at.sum() == pytest.approx(1.0)
+    assert at[1] > at[2] > at[3] > 0
+
+
+def test_a_walk_without_a_home_goes_nowhere() -> None:
+    assert not personalised_pagerank(transitions(sparse.csr_matrix(np.eye(2))), np.zeros(2)).any()

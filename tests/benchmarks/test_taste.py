@@ -54,6 +54,25 @@ def test_it_ends_with_its_figures_as_one_line_of_json(
     assert "XGBoost" in found["ablation"]
 
 
+@pytest.mark.slow
+def test_a_year_before_which_nothing_tagged_was_liked_is_left_out_and_said_so(
+    tables: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert taste.main(tables) == 0
+    whole = json.loads(capsys.readouterr().out.splitlines()[-1])
+    log = pd.read_csv(tables[1])
+    before = pd.DataFrame(
+        {"played_at": [f"2021-01-{day:02}T00:00:00Z" for day in range(1, 29)], "artist": "untagged"}
+    )
+    pd.concat([before, log]).to_csv(tables[1], index=False)
+
+    assert taste.main(tables) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (left_out,) = [line for line in lines if "is left out" in line]
+    assert left_out.endswith("0 liked tracks have tags; 10 are the least to learn a taste from.")
+    assert json.loads(lines[-1])["folds"] == whole["folds"]
+
+
 def test_a_table_without_its_columns_is_refused(
     tables: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,21 @@
 """Tests of concurrent requests: answers come in batches, and failures end the asking."""
 
 import itertools
+import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from smallhours.catalog.concurrent_fetch import MAX_QUEUED, fetch_all
+from smallhours.catalog import concurrent_fetch
+from smallhours.catalog.concurrent_fetch import (
+    MAX_UNSTORED,
+    Fetch,
+    fetch_all,
+)
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -16,6 +26,40 @@ from smallhours.errors import (
 )
 from smallhours.services.deferred import MAX_FAILURES, Tally
 from smallhours.services.retry import TransientError
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves on."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@contextmanager
+def frozen_clock() -> Iterator[Clock]:
+    """Replace the clock of `fetch_all`."""
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concurrent_fetch, "time", clock)
+        yield clock
+
+
+def fetched(
+    questions: Sequence[int],
+    ask: Callable[[int], int],
+    *,
+    missing: int = 0,
+    about: Callable[[int], str] = str,
+    tally: Tally | None = None,
+) -> list[list[tuple[int, int]]]:
+    """Ask the questions and return the batches that were stored."""
+    batches: list[list[tuple[int, int]]] = []
+    store = lambda answers: batches.append(list(answers))  # noqa: E731
+    fetch_all(questions, Fetch(lambda n: partial(ask, n), store, missing, about), tally or Tally())
+    return batches
 
 
 def limited() -> RetryLater:
@@ -41,23 +85,61 @@ def test_answers_come_in_the_order_of_the_questions_and_an_absence_is_one() -> N
             raise NotFound("Last.fm", "no such track.", remedy="None.")
         return number * 10
 
-    batches = list(fetch_all(range(200), ask, missing=-1, about=str, tally=Tally(), batch=30))
-    assert all(len(batch) <= 30 for batch in batches)
+    batches = fetched(range(200), ask, missing=-1)
     answers = list(itertools.chain.from_iterable(batches))
     assert answers == [(n, -1 if n == 7 else n * 10) for n in range(200)]
 
 
-def test_answers_are_handed_over_every_few_seconds_while_others_are_asked() -> None:
+def test_at_most_ten_questions_are_asked_and_not_stored() -> None:
+    asked: list[int] = []
+    unstored: list[int] = []
+    stored = 0
+
     def ask(number: int) -> int:
-        time.sleep(0.02)
+        asked.append(number)
         return number
 
-    sizes = [
-        len(batch)
-        for batch in fetch_all(range(120), ask, missing=0, about=str, tally=Tally(), every_s=0.05)
-    ]
-    assert len(sizes) > 2
+    def store(answers: Sequence[tuple[int, int]]) -> None:
+        nonlocal stored
+        unstored.append(len(asked) - stored)
+        stored += len(answers)
+
+    # As if storing took no time: what a real store needs is waited for before the next batch.
+    with frozen_clock():
+        fetch_all(range(200), Fetch(lambda n: partial(ask, n), store, 0, str), Tally())
+    assert stored == 200
+    assert max(unstored) <= MAX_UNSTORED
+
+
+def test_a_slow_store_gets_larger_batches() -> None:
+    def store(answers: Sequence[tuple[int, int]]) -> None:
+        sizes.append(len(answers))
+        clock.now += 1.0
+
+    def ask(number: int) -> int:
+        with lock:
+            clock.now += 0.01
+        return number
+
+    sizes: list[int] = []
+    lock = threading.Lock()
+    with frozen_clock() as clock:
+        fetch_all(range(1000), Fetch(lambda n: partial(ask, n), store, 0, str), Tally())
+    assert sum(sizes) == 1000
+    assert max(sizes) > 150
+
+
+def test_answers_are_stored_every_few_seconds_while_others_are_asked() -> None:
+    def ask(number: int) -> int:
+        with lock:
+            clock.now += 1.0
+        return number
+
+    lock = threading.Lock()
+    with frozen_clock() as clock:
+        sizes = [len(batch) for batch in fetched(range(120), ask)]
     assert sum(sizes) == 120
+    assert max(sizes) <= 5
 
 
 def test_a_rate_limit_stops_the_asking_and_keeps_what_was_answered() -> None:
@@ -71,11 +153,10 @@ def test_a_rate_limit_stops_the_asking_and_keeps_what_was_answered() -> None:
         return number
 
     kept: list[tuple[int, int]] = []
-    with pytest.raises(RetryLater):  # noqa: PT012 - what came before the error counts
-        for batch in fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()):
-            kept += batch
+    with pytest.raises(RetryLater):
+        fetch_all(range(1000), Fetch(lambda n: partial(ask, n), kept.extend, 0, str), Tally())
     assert [number for number, _ in kept] == list(range(50))
-    assert len(asked) <= 50 + MAX_QUEUED
+    assert len(asked) <= 50 + MAX_UNSTORED
 
 
 @pytest.mark.parametrize(
@@ -90,9 +171,7 @@ def test_a_few_failures_are_left_out_and_counted(failure: ServiceError) -> None:
         return number
 
     tally = Tally()
-    kept: list[tuple[int, int]] = []
-    for batch in fetch_all(range(500), ask, missing=0, about=str, tally=tally):
-        kept += batch
+    kept = [each for batch in fetched(range(500), ask, tally=tally) for each in batch]
     assert [number for number, _ in kept] == [n for n in range(500) if n not in odd]
     assert (tally.answered, tally.failed) == (495, 5)
 
@@ -105,7 +184,7 @@ def test_all_questions_about_one_artist_are_one_oddity() -> None:
 
     tally = Tally()
     whose = lambda number: "odd" if number < 20 else str(number)  # noqa: E731
-    list(fetch_all(range(40), ask, missing=0, about=whose, tally=tally))
+    fetched(range(40), ask, about=whose, tally=tally)
     assert (tally.answered, tally.failed) == (20, 20)
 
 
@@ -116,7 +195,7 @@ def test_more_than_a_twentieth_failing_ends_the_asking() -> None:
         return number
 
     with pytest.raises(BrokenReply):
-        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+        fetched(range(1000), ask)
 
 
 def test_a_service_that_goes_down_late_is_left_alone_soon() -> None:
@@ -129,8 +208,8 @@ def test_a_service_that_goes_down_late_is_left_alone_soon() -> None:
         return number
 
     with pytest.raises(RetryLater):
-        list(fetch_all(range(4000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= 2000 + MAX_FAILURES + 1 + MAX_QUEUED
+        fetched(range(4000), ask)
+    assert len(asked) <= 2000 + MAX_FAILURES + 1 + MAX_UNSTORED
 
 
 def test_a_service_that_refuses_every_question_refuses_us() -> None:
@@ -138,7 +217,7 @@ def test_a_service_that_refuses_every_question_refuses_us() -> None:
         raise refused()
 
     with pytest.raises(SourceRefused, match="may not") as ended:
-        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
+        fetched(range(1000), ask)
     assert str(ended.value).count("Last.fm:") == 1
 
 
@@ -150,8 +229,8 @@ def test_a_refused_key_ends_the_asking_at_once() -> None:
         raise SourceRefused("Last.fm", "a wrong key.", remedy="Another.")
 
     with pytest.raises(SourceRefused):
-        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= MAX_QUEUED
+        fetched(range(1000), ask)
+    assert len(asked) <= MAX_UNSTORED
 
 
 def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
@@ -163,5 +242,5 @@ def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
         raise broken()
 
     with pytest.raises(BrokenReply):
-        list(fetch_all(range(1000), ask, missing=0, about=str, tally=Tally()))
-    assert len(asked) <= MAX_FAILURES + 1 + MAX_QUEUED
+        fetched(range(1000), ask)
+    assert len(asked) <= MAX_FAILURES + 1 + MAX_UNSTORED

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.catalog import feature_sources
 from smallhours.catalog.feature_sources import (
     FeatureSource,
     fetch_from_source,
@@ -179,12 +178,11 @@ def failing_after(batches: int) -> tuple[FeatureSource, list[Sequence[str]]]:
         asked.append(ids)
         return {each: {"energy": 0.5} for each in ids}
 
-    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, fresh_days=60), asked
+    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, batch=2, fresh_days=60), asked
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr(feature_sources, "BATCH", 2)
+def lake(tmp_path: Path) -> Lake:
     lake = Lake(f"memory://{tmp_path}")
     _remember(lake, {f"artist · song {at}": f"{at:022}" for at in range(6)})
     return lake
@@ -227,11 +225,9 @@ def test_one_track_that_a_batch_fails_for_is_found_and_left_out(size: int, lake:
             raise Refused("ReccoBeats", "an odd id.", remedy="None.")
         return {each: {"energy": 0.5} for each in ids}
 
-    source = FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, fresh_days=60)
+    source = FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, size, fresh_days=60)
     tally = Tally()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feature_sources, "BATCH", size)
-        fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=tally)
+    fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=tally)
     assert len(lake.frame(AUDIO_FEATURES)) == 5
     assert (tally.answered, tally.failed) == (5, 1)
     (question,) = tally.failures

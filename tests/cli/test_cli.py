@@ -1,5 +1,6 @@
 """Tests that the command line runs the same stages as the DAGs, and reports errors in one line."""
 
+import subprocess
 import sys
 from inspect import signature
 
@@ -8,11 +9,14 @@ import pytest
 from smallhours import __version__, cli
 from smallhours.lake.tables import PLAYS
 from smallhours.runs import STAGES
-from tests.airflow_home import NIGHT, AirflowInstall, airflow_db, airflow_install
+from tests.airflow_home import CHECKOUT, NIGHT, AirflowInstall, airflow_db, airflow_install
 
 __all__ = ["airflow_db", "airflow_install"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
+
+
+HEAVY = {"airflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "spotipy", "pylast"}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -28,6 +32,15 @@ def test_it_tells_its_version(
 ) -> None:
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == f"smallhours {__version__}\n"
+
+
+def test_it_starts_without_a_heavy_library() -> None:
+    code = f"import sys, smallhours.cli; print(*({HEAVY!r} & sys.modules.keys()))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
+
+    assert loaded.stdout.split() == []
 
 
 @pytest.mark.parametrize("verb", STAGES)

@@ -1,7 +1,10 @@
 """Tests that a night runs through the four DAGs, one listener at a time."""
 
+import datetime as dt
 import re
 from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +15,9 @@ from smallhours.runs import NIGHTLY
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
+from tests.notice_receiver import NoticeReceiver, messenger
+
+__all__ = ["messenger"]
 
 pytestmark = [
     pytest.mark.airflow,
@@ -20,6 +26,14 @@ pytestmark = [
 ]
 
 RunDag = Callable[..., DagRunResult]
+
+
+@pytest.fixture
+def told(airflow_install: AirflowInstall, messenger: NoticeReceiver) -> list[dict[str, Any]]:
+    """Return what the listeners are told; the settings ask for notices."""
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(f'{text}[notices]\nconnection = "messenger"\n')
+    return messenger.got
 
 
 def announced(run_id: str) -> set[tuple[str, str | None]]:
@@ -36,6 +50,20 @@ def announced(run_id: str) -> set[tuple[str, str | None]]:
         return {(name, key) for name, key in rows}
 
 
+def started_by_assets(dag: str, key: str) -> list[dt.datetime | None]:
+    """Let the scheduler start what waits for assets; return the dates of a DAG's runs of a key."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    wanted = select(DagRun.partition_date).where(DagRun.dag_id == dag, DagRun.partition_key == key)
+    with create_session() as session:
+        scheduler = SchedulerJobRunner(job=Job(), executors=[])
+        scheduler._create_dagruns_for_partitioned_asset_dags(session)
+        return list(session.scalars(wanted))
+
+
 def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) -> None:
     outcome = run_dag("sync_listening", night=NIGHT)
 
@@ -50,7 +78,7 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
 
 
 def test_one_listeners_failure_leaves_the_others_night_alone(
-    run_dag: RunDag, airflow_install: AirflowInstall
+    run_dag: RunDag, airflow_install: AirflowInstall, told: list[dict[str, Any]]
 ) -> None:
     airflow_install.set_connection("lastfm_ada", conn_type="lastfm")
 
@@ -65,6 +93,9 @@ def test_one_listeners_failure_leaves_the_others_night_alone(
         ("library", f"bruno@{NIGHT}"),
         ("feedback", f"bruno@{NIGHT}"),
     }
+    (message,) = told
+    assert message["title"] == "Smallhours needs ada"
+    assert message["message"] == outcome.errors[0]
 
 
 def test_the_log_says_what_was_done_in_counts(run_dag: RunDag) -> None:
@@ -74,9 +105,6 @@ def test_the_log_says_what_was_done_in_counts(run_dag: RunDag) -> None:
 
 
 def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
-    import datetime as dt
-    from zoneinfo import ZoneInfo
-
     outcome = run_dag("sync_listening", listener="bruno")
 
     today = dt.datetime.now(ZoneInfo("Europe/Dublin")).date()
@@ -85,6 +113,16 @@ def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
         ("library", f"bruno@{today}"),
         ("feedback", f"bruno@{today}"),
     }
+
+
+def test_a_night_that_is_synced_twice_goes_on_once_and_is_dated(run_dag: RunDag) -> None:
+    # Two events of each asset with one key (apache/airflow#71070).
+    for _ in range(2):
+        assert run_dag("sync_listening", listener="bruno", night="2026-11-04").succeeded
+
+    (date,) = started_by_assets("refresh_catalog", "bruno@2026-11-04")
+
+    assert date == dt.datetime(2026, 11, 4, tzinfo=dt.UTC)
 
 
 def test_a_listener_without_spotify_needs_no_spotify_connection(
@@ -103,7 +141,9 @@ def test_a_listener_without_spotify_needs_no_spotify_connection(
     assert set(signals) <= {"loved"}
 
 
-def test_the_four_dags_bring_a_playlist(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+def test_the_four_dags_bring_a_playlist_and_tell_of_it(
+    run_dag: RunDag, airflow_install: AirflowInstall, told: list[dict[str, Any]]
+) -> None:
     for dag in NIGHTLY:
         outcome = run_dag(dag, listener="ada", night=NIGHT)
         assert outcome.succeeded, outcome.errors
@@ -111,6 +151,9 @@ def test_the_four_dags_bring_a_playlist(run_dag: RunDag, airflow_install: Airflo
     written = airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
     playlists = airflow_install.sandbox.state.playlists
     assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
+    (message,) = told
+    assert message["title"] == f"Smallhours: {len(written['uris'])} tracks for ada"
+    assert written["playlist_id"] in message["message"]
 
 
 def test_a_passing_fault_is_tried_again(run_dag: RunDag, airflow_install: AirflowInstall) -> None:

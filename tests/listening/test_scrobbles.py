@@ -10,7 +10,7 @@ from smallhours.listening.scrobbles import (
     MIN_WINDOW,
     PAGE,
     crawl,
-    crawl_with_missed,
+    missed_spans,
     oldest_scrobble,
 )
 from smallhours.services.deferred import Tally
@@ -94,16 +94,21 @@ def test_a_window_that_always_fails_is_left_out_and_read_when_it_is_due() -> Non
     assert missing == [at for at in history.moments if 0 <= (at - SINCE - days / 2) / days < 1 / 4]
     assert list(tally.failures) == ["scrobbles of 2026-01-01"]
 
-    later = {"since": UNTIL, "until": UNTIL + days}
-    waits = Tally(noted=tally.failures, waiting=frozenset(tally.failures))
-    assert not [w for w in crawl_with_missed(history, "ada", **later, tally=waits) if w.scrobbles]
+    def read_missed(tally: Tally) -> list[dt.datetime]:
+        return [
+            scrobble.played_at
+            for begin, end in missed_spans(tally, before=UNTIL)
+            for window in crawl(history, "ada", since=begin, until=end, tally=tally)
+            for scrobble in window.scrobbles
+        ]
+
+    assert not read_missed(Tally(noted=tally.failures, waiting=frozenset(tally.failures)))
     due = Tally(noted=tally.failures)
-    list(crawl_with_missed(history, "ada", **later, tally=due))
+    read_missed(due)
     assert list(due.failures) == ["scrobbles of 2026-01-01"]
     history.odd = None
     again = Tally(noted=tally.failures)
-    found = list(crawl_with_missed(history, "ada", **later, tally=again))
-    read = [scrobble.played_at for window in found for scrobble in window.scrobbles]
+    read = read_missed(again)
     assert set(missing) <= set(read)
     assert "scrobbles of 2026-01-01" in again.resolved
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.local.airflow import own_home
 from smallhours.local.home_files import has_jwt_secret, make_home
 from smallhours.private_files import close_to_others, open_to_others
 
@@ -116,3 +117,17 @@ def test_rights_of_others_are_taken_and_those_of_the_owner_stay(tmp_path: Path) 
         "airflow.db": 0o600,
     }
     assert elsewhere.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("given", "home"), [(None, ".airflow"), ("", ".airflow"), ("elsewhere", "elsewhere")]
+)
+def test_up_runs_in_the_home_in_which_a_login_was_stored(
+    given: str | None, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AIRFLOW_HOME")
+    if given is not None:
+        monkeypatch.setenv("AIRFLOW_HOME", given)
+
+    assert own_home(8080, tmp_path / "smallhours.toml").folder == tmp_path / home

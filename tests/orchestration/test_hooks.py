@@ -3,7 +3,7 @@
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.orchestration.hooks import LastfmHook, SpotifyHook
+from smallhours.orchestration.connections import LastfmHook, SpotifyHook
 from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]

@@ -1,10 +1,6 @@
 """Tests of notices to the listener, over a real Apprise connection."""
 
 import datetime as dt
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -13,48 +9,15 @@ from smallhours.errors import DegeneratePlaylist, NeedsLogin, PlaylistNotOwned, 
 from smallhours.orchestration import notices
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.settings import Settings, parse_settings
-from tests.airflow_home import airflow_db
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS
+from tests.notice_receiver import NoticeReceiver, airflow_db, messenger
 
-__all__ = ["airflow_db"]
+__all__ = ["airflow_db", "messenger"]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
 
 NOW = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 TOLD = PlaylistNotOwned("Our playlist lost its marker.", remedy="Put it back.")
-
-
-class NoticeReceiver:
-    """A receiver of messages that Apprise can reach by `json://`."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
-        outer = self
-
-        class Receiver(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                outer.got.append(json.loads(self.rfile.read(length)))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_args: object) -> None:
-                """Log nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Receiver)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def messenger(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[NoticeReceiver]:
-    del airflow_db
-    made = NoticeReceiver()
-    address = f"json://127.0.0.1:{made.server.server_port}/"
-    connection = {"conn_type": "apprise", "extra": {"config": [{"path": address, "tag": "all"}]}}
-    monkeypatch.setenv("AIRFLOW_CONN_MESSENGER", json.dumps(connection))
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 def settings(**told: Any) -> Settings:
@@ -129,21 +92,15 @@ def test_the_end_of_a_login_is_told_from_day_150_on(days_ago: int, when: str | N
 
 def test_a_notice_reaches_the_listener_once_a_day(messenger: NoticeReceiver) -> None:
     for _ in range(2):
-        with pytest.raises(PlaylistNotOwned), notices.notify_on_error(settings(), "ada"):
-            raise TOLD
+        notices.send_notice(settings(), "ada", notices.notice_of_error("ada", TOLD))
     (message,) = messenger.got
     assert message["title"] == "Smallhours needs ada"
     assert message["message"] == str(TOLD)
 
 
 def test_only_what_the_settings_ask_for_is_told(messenger: NoticeReceiver) -> None:
-    with (
-        pytest.raises(PlaylistNotOwned),
-        notices.notify_on_error(settings(events=["published"]), "bo"),
-    ):
-        raise TOLD
-    with pytest.raises(PlaylistNotOwned), notices.notify_on_error(settings(connection=""), "bo"):
-        raise TOLD
+    for wanted in (settings(events=["published"]), settings(connection="")):
+        notices.send_notice(wanted, "bo", notices.notice_of_error("bo", TOLD))
     assert messenger.got == []
 
 

@@ -21,7 +21,7 @@ from smallhours.errors import (
     SettingsError,
     SmallhoursError,
 )
-from smallhours.orchestration.assets import PartitionKey
+from smallhours.orchestration.scheduling import PartitionKey
 from smallhours.orchestration.tasks import (
     ErrorRetryPolicy,
     StageStopped,

@@ -13,7 +13,7 @@ from smallhours.lake.tables import TRACKS
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
-from smallhours.training.evaluation.beyond_accuracy import gini
+from smallhours.training.evaluation.metrics import gini
 from smallhours.vocabulary import Outcome
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import settings_for

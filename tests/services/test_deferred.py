@@ -72,13 +72,11 @@ def test_what_failed_or_waits_is_told_with_the_reason(lake: Lake) -> None:
 
 
 def test_a_question_of_every_night_is_never_left_alone(lake: Lake) -> None:
-    def broken() -> str:
-        raise BROKEN
-
     for number in range(4):
         night = FIRST + dt.timedelta(days=number)
         tally = notes(lake, night).tally()
-        assert tally.ask(broken, "saved tracks") is None
+        with tally.asking("saved tracks"):
+            raise BROKEN
         notes(lake, night).save(tally)
         assert notes(lake, night + dt.timedelta(days=1)).tally().is_due("saved tracks")
 
@@ -92,11 +90,8 @@ def test_a_question_of_every_night_is_never_left_alone(lake: Lake) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_what_concerns_every_question_ends_the_asking(error: ServiceError) -> None:
-    def ask() -> str:
+    with pytest.raises(type(error)), Tally().asking("saved tracks"):
         raise error
-
-    with pytest.raises(type(error)):
-        Tally().ask(ask, "saved tracks")
 
 
 def test_where_several_questions_fail_and_none_is_answered_the_service_is_down() -> None:

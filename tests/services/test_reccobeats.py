@@ -82,6 +82,39 @@ def test_the_first_of_several_rows_for_an_isrc_counts_and_gaps_are_left_out() ->
     assert got == {"X1": {"energy": 0.1}}
 
 
+ODD_ROWS = (
+    row(TWO, energy="0.5"),
+    row(TWO, energy=True),
+    row(TWO, tempo="200000"),
+    row(None, energy=0.2),
+    None,
+    "?",
+)
+
+
+@pytest.mark.parametrize("odd", ODD_ROWS, ids=str)
+def test_one_odd_row_costs_itself_only_and_is_counted(odd: Any) -> None:
+    reply = JsonCursor("R", {"content": [row(ONE, energy=0.1), odd, row(THREE, energy=0.3)]})
+    assert parse_features(reply, [ONE, TWO, THREE]) == {
+        ONE: {"energy": 0.1},
+        THREE: {"energy": 0.3},
+    }
+    assert reply.odd_rows == {"content": 1}
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        {"key": -1}, {"key": 12}, {"key": 3.5}, {"mode": 2}, {"tempo": 0}, {"tempo": 100_000},
+        {"loudness": 40}, {"loudness": -300}, {"energy": 1.2}, {"energy": -0.1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_feature_can_not_be_is_no_value(impossible: dict[str, float]) -> None:
+    reply = JsonCursor("R", {"content": [row(ONE, None, valence=0.4, **impossible)]})
+    assert parse_features(reply, [ONE]) == {ONE: {"valence": 0.4}}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
@@ -128,7 +161,7 @@ def test_a_passing_fault_is_tried_again(
         (Reply(b'{"message": "ids is required"}', 400), Refused),
         (Reply(b"<html>", 403), SourceRefused),
         (Reply(b"<html>", 400), BrokenReply),
-        (Reply(b'{"content": [{"energy": "loud"}]}'), BrokenReply),
+        (Reply(b'{"content": [' + b'{"energy": "loud"},' * 6 + b"{}]}"), BrokenReply),
         (Reply(b"{}"), BrokenReply),
     ],
     ids=lambda value: str(value.body) if isinstance(value, Reply) else "",

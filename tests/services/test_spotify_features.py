@@ -11,14 +11,14 @@ from smallhours.errors import BrokenReply, Refused
 from smallhours.lake.tables import FEATURES
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_features import parse_features, spotify_features
+from smallhours.services.spotify_replies import parse_features
 
 ONE, TWO = "1" * 22, "2" * 22
 
 
 def test_a_new_app_is_refused(spotify: SpotifyClient, uris: list[str]) -> None:
     with pytest.raises(Refused):
-        spotify_features(spotify, [uri.rpartition(":")[2] for uri in uris[:3]])
+        spotify.audio_features([uri.rpartition(":")[2] for uri in uris[:3]])
     assert spotify.calls["GET audio-features"] == 1
 
 

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from smallhours.errors import BrokenReply
 from smallhours.services import spotify_replies as replies
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.spotify_replies import spotify_json
+
+
+def spotify_json(value: Any) -> JsonCursor:
+    return JsonCursor("Spotify", value)
+
 
 PARSERS: list[Callable[[JsonCursor], Any]] = [
     replies.parse_track,
@@ -157,6 +161,48 @@ def test_the_number_of_items_stands_under_either_name(key: str) -> None:
 
 
 def test_a_message_names_the_place_and_not_the_content() -> None:
-    with pytest.raises(BrokenReply, match=r"items\[1\]\.added_at should be") as caught:
-        replies.parse_saved(spotify_json({"items": [ENTRY, {**ENTRY, "added_at": "hush"}]}))
+    with pytest.raises(BrokenReply, match=r"items\[0\]\.added_at should be") as caught:
+        replies.parse_saved(spotify_json({"items": [{**ENTRY, "added_at": "hush"}] * 6}))
     assert "hush" not in str(caught.value)
+
+
+ODD_ENTRIES = (
+    {"added_at": "hush"},
+    {"track": {**TRACK, "uri": None}},
+    {"track": {**TRACK, "name": None}},
+    {"track": {**TRACK, "artists": None}},
+    {"track": {**TRACK, "artists": [None]}},
+    {"track": {**TRACK, "artists": [{"name": None}]}},
+    {"track": {**TRACK, "duration_ms": "200000"}},
+    {"track": 17},
+)
+
+
+@pytest.mark.parametrize("odd", ODD_ENTRIES, ids=str)
+def test_an_odd_row_is_left_out_and_counted_and_the_others_are_kept(odd: dict[str, Any]) -> None:
+    reply = spotify_json({"items": [ENTRY, {**ENTRY, **odd}, ENTRY]})
+    assert len(replies.parse_saved(reply)) == 2
+    assert reply.odd_rows == {"items": 1}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"album": 3}, {"album": {"name": 3}}, {"external_ids": []}, {"explicit": "no"}, {"id": 9}],
+    ids=str,
+)
+def test_what_is_not_acted_on_may_be_anything(beside: dict[str, Any]) -> None:
+    reply = spotify_json({"items": [{**TRACK, **beside}]})
+    assert [track.title for track in replies.parse_top(reply)] == [TRACK["name"]]
+    assert not reply.odd_rows
+
+
+@pytest.mark.parametrize("part", ["owner", "id", "snapshot_id"])
+def test_a_playlist_of_somebody_that_can_not_be_read_hides_no_other(part: str) -> None:
+    reply = spotify_json({"items": [{**PLAYLIST, part: None}, PLAYLIST]})
+    assert [playlist.id for playlist in replies.parse_playlists(reply)] == ["p"]
+
+
+def test_a_row_of_a_playlist_stands_in_its_place_whatever_it_holds() -> None:
+    for broken in ({"name": None}, {"artists": None}, {"duration_ms": "long"}):
+        got = item(item={**TRACK, **broken}, added_at="hush")
+        assert (got.uri, got.track, got.added_at) == (TRACK["uri"], None, None)

@@ -117,7 +117,9 @@ def test_every_odd_reply_has_its_typed_error(reply: Reply, expected: type[Except
         ({"Retry-After": "7"}, RetryLater, 7),
         ({"Retry-After": "-5"}, RetryLater, 1),
         ({"Retry-After": "nan"}, RetryLater, 30),
-        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, RetryLater, 30),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, RetryLater, 1),
+        ({"Retry-After": "Wed, 21 Oct 2195 07:28:00 GMT"}, QuotaExceeded, 7 * 86400),
+        ({"Retry-After": "tomorrow"}, RetryLater, 30),
         ({"Retry-After": "86236"}, QuotaExceeded, 86236),
         ({"Retry-After": "1e300"}, QuotaExceeded, 7 * 86400),
     ],
@@ -160,12 +162,22 @@ def test_every_odd_token_reply_is_broken(reply: Reply) -> None:
     assert isinstance(failure(reply), BrokenReply)
 
 
+@pytest.mark.parametrize("lasts", ['"3600"', "3600", "null"])
+def test_the_life_of_a_token_may_be_a_text(lasts: str) -> None:
+    token = Reply(f'{{"access_token": "a", "expires_in": {lasts}}}'.encode())
+    with serving(token, ACCOUNT) as (client, server, _):
+        client.me()
+        client.me()
+        assert len(server.seen) == 3
+
+
 def test_a_replaced_refresh_token_is_handed_over_and_used() -> None:
     rotated = Reply(b'{"access_token": "a", "expires_in": 0, "refresh_token": "fresh"}')
-    with serving(rotated, rotated, ACCOUNT) as (client, server, new_tokens):
+    with serving(rotated, ACCOUNT, rotated, ACCOUNT) as (client, server, new_tokens):
+        client.me()
         client.me()
         assert new_tokens == ["fresh"]
-        assert b"refresh_token=fresh" in server.seen[1].body
+        assert b"refresh_token=fresh" in server.seen[2].body
 
 
 def test_an_echoed_secret_is_struck_out() -> None:

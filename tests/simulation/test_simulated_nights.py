@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from smallhours.lake.list_tables import RECOMMENDATIONS
-from smallhours.training.ranking.fusion import RECEPTION
-from smallhours.training.ranking.saved_weights import load_fusion
+from smallhours.training.ranking.fusion import RECEPTION, load_fusion
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
 from smallhours_sandbox.simulation.ground_truth import (

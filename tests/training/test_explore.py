@@ -20,7 +20,7 @@ from smallhours.training.tag_exploration import (
     explore,
     parse_tags,
 )
-from smallhours.training.taste.stages import train_taste
+from smallhours.training.taste.train import train_taste
 from tests.training.lakes import (
     ADA,
     NIGHT,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from smallhours.training.intervals import ResidualIntervals
+from smallhours.training.evaluation.uncertainty import ResidualIntervals
 
 UNIT = st.floats(0, 1)
 

@@ -6,7 +6,9 @@ import pytest
 
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
+from smallhours.nights import Night
 from smallhours.training.labels import LabelledSet, label_tracks
+from smallhours.training.taste.training_rows import read_history
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,
@@ -26,8 +28,8 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(f"memory://{tmp_path}")
 
 
-def label(lake: Lake) -> LabelledSet:
-    return label_tracks(ADA, lake, night=NIGHT)
+def label(lake: Lake, night: Night = NIGHT) -> LabelledSet:
+    return label_tracks(read_history(lake, ADA, night=night), ADA, night=night)
 
 
 def row(labelled: LabelledSet, key: str) -> pd.Series:
@@ -166,7 +168,7 @@ def test_dislikes_keep_the_first_seeds_proportion_and_are_drawn_by_night(lake: L
     tonight = label(lake)
     assert tonight.counts["background"] == 200
     assert keys(label(lake)) == keys(tonight)
-    assert keys(label_tracks(ADA, lake, night=NEXT_NIGHT)) != keys(tonight)
+    assert keys(label(lake, NEXT_NIGHT)) != keys(tonight)
 
 
 def test_likes_without_tags_are_left_out_and_counted(lake: Lake) -> None:

@@ -148,12 +148,50 @@ def test_a_missing_file_is_refused(tmp_path: Path, registry: Registry) -> None:
         saved.read("model")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"version"'])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"version"', b'{"version": 5}', b"\xff"])
 def test_a_damaged_pointer_is_refused(tmp_path: Path, registry: Registry, content: bytes) -> None:
     registry.save(a_card(), {"model": b"weights"})
     (tmp_path / "models/ada/first_seed/current.json").write_bytes(content)
     with pytest.raises(UnreadableModel, match="does not name a version"):
         registry.current("ada", "first_seed")
+
+
+@pytest.mark.parametrize("name", ["current.json", "card.json", "model"])
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"null", b'"text"', b"\x00\xff"])
+def test_what_is_damaged_counts_as_none_and_is_replaced(
+    tmp_path: Path,
+    registry: Registry,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    content: bytes | None,
+) -> None:
+    saved = registry.save(a_card(), {"model": b"weights"})
+    (file,) = tmp_path.glob(f"models/ada/first_seed/**/{name}")
+    whole = file.read_bytes()
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+
+    assert registry.load("ada", "first_seed", lambda saved: saved.read("model")) is None
+    assert ("counts as no model" in caplog.text) == ((name, content) != ("current.json", None))
+    assert registry.remove_old_versions("ada", "first_seed", keep=1) == 0
+
+    registry.save(a_card(), {"model": b"weights"})
+    assert file.read_bytes() == whole
+    assert registry.load("ada", "first_seed", lambda saved: saved.version) == saved.version
+
+
+@pytest.mark.parametrize("field", sorted(json.loads(a_card().to_json())))
+@pytest.mark.parametrize("value", [None, 5, "text", ["text"], {"name": ["text"]}, {"name": None}])
+def test_a_card_with_one_odd_field_is_a_card_or_damaged(field: str, value: object) -> None:
+    stored = json.loads(a_card().to_json()) | {field: value}
+    try:
+        card = ModelCard.from_json(json.dumps(stored).encode())
+    except ValueError:
+        return
+    assert card.to_markdown()
+    assert ModelCard.from_json(card.to_json()) == card
 
 
 def test_the_same_model_and_night_give_the_same_bytes(tmp_path: Path) -> None:

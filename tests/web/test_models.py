@@ -7,8 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
-from smallhours.training.metrics import Metric, store_metrics
-from smallhours.training.model_card import ModelCard
+from smallhours.training.model_card import Metric, ModelCard, store_metrics
 from smallhours.training.registry import Registry
 from smallhours.web.app import PREFIX
 from smallhours_study.report import ComparisonFigures, write_report

@@ -24,10 +24,9 @@ def fetch_neighbours(run: "RunContext") -> Summary:
     from smallhours.catalog import stages
 
     lake, lastfm = run.lake, run.lastfm
-    with run.journal.of("fetch_neighbours"):
-        return stages.fetch_neighbours(
-            run.listener, lake, lastfm, settings=run.settings, night=run.night
-        )
+    return stages.fetch_neighbours(
+        run.listener, lake, lastfm, settings=run.settings, night=run.night
+    )
 
 
 def fetch_tags(run: "RunContext") -> Summary:
@@ -35,8 +34,7 @@ def fetch_tags(run: "RunContext") -> Summary:
     from smallhours.catalog import stages
 
     lake, lastfm = run.lake, run.lastfm
-    with run.journal.of("fetch_tags"):
-        return stages.fetch_tags(run.listener, lake, lastfm, settings=run.settings, night=run.night)
+    return stages.fetch_tags(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
 def fetch_audio_features(run: "RunContext") -> Summary:
@@ -45,10 +43,9 @@ def fetch_audio_features(run: "RunContext") -> Summary:
 
     lake = run.lake
     clients = run.reccobeats, run.acousticbrainz, run.legacy_spotify
-    with run.journal.of("fetch_audio_features"):
-        return stages.fetch_audio_features(
-            run.listener, lake, *clients, settings=run.settings, night=run.night
-        )
+    return stages.fetch_audio_features(
+        run.listener, lake, *clients, settings=run.settings, night=run.night
+    )
 
 
 def gather_candidates(run: "RunContext") -> Summary:

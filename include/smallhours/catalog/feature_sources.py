@@ -7,7 +7,7 @@ the heaviest first, and every answer is stored before the next batch is asked.
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,18 +17,20 @@ from smallhours.catalog.tags import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
+from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.deferred import Tally, is_of_one_question
+from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_features import spotify_features
 from smallhours.summary import Summary
 from smallhours.vocabulary import Provenance
 
 LOG = logging.getLogger(__name__)
 
-# The number of answers per merge: few enough to lose little, enough to rewrite the files for.
-BATCH = 400
+# A merge for eight calls, which is what a kill repeats; AcousticBrainz takes two for the same ids.
+CALLS_PER_MERGE = 8
 # An archive that was frozen in 2022 says the same for ever.
 NEVER_STALE = 36_500
 # At a call a second, two calls for 25 tracks: seven minutes of a night.
@@ -36,8 +38,7 @@ MAX_ACOUSTICBRAINZ_TRACKS = 5000
 # The file that says since when Spotify refuses; in the lake, beside the tables.
 REFUSED = "notes/spotify-audio-features-refused-on.txt"
 
-Features = Mapping[str, Mapping[str, float]]
-Ask = Callable[[Sequence[str]], Features]
+Ask = Callable[[Sequence[str]], Mapping[str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class FeatureSource:
         name: As `audio_features.source` has it.
         id_column: The column of `tracks` that holds the ids it knows tracks by.
         ask: The features by id.
+        batch: Tracks to a merge.
         fresh_days: After how many days it is asked again.
         most: Tracks a night, at most.
         refuses_all: Whether a refusal is about every track, not about one of a batch.
@@ -56,6 +58,7 @@ class FeatureSource:
     name: Provenance
     id_column: str
     ask: Ask
+    batch: int
     fresh_days: int
     most: int | None = None
     refuses_all: bool = False
@@ -64,14 +67,21 @@ class FeatureSource:
 def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
     return FeatureSource(
-        Provenance.SPOTIFY, "spotify_id", lambda ids: spotify_features(client, ids), fresh_days,
+        Provenance.SPOTIFY,
+        "spotify_id",
+        client.audio_features,
+        CALLS_PER_MERGE * SPOTIFY_IDS,
+        fresh_days,
         refuses_all=True,
-    )  # fmt: skip
+    )
 
 
 def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
     """Return the source ReccoBeats."""
-    return FeatureSource(Provenance.RECCOBEATS, "spotify_id", client.audio_features, fresh_days)
+    batch = CALLS_PER_MERGE * RECCOBEATS_IDS
+    return FeatureSource(
+        Provenance.RECCOBEATS, "spotify_id", client.audio_features, batch, fresh_days
+    )
 
 
 def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
@@ -80,6 +90,7 @@ def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
         Provenance.ACOUSTICBRAINZ,
         "mbid",
         client.audio_features,
+        CALLS_PER_MERGE // 2 * ACOUSTICBRAINZ_IDS,
         NEVER_STALE,
         MAX_ACOUSTICBRAINZ_TRACKS,
     )
@@ -117,34 +128,26 @@ def fetch_from_source(
     due = [key for key in due if tally.is_due(names[key])]
     asked = due[: source.most]
     found = 0
-    for start in range(0, len(asked), BATCH):
-        for batch, answers in _ask(source, asked[start : start + BATCH], ids, names, tally):
-            by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
-            found += store_features(lake, batch, by_key, source=source.name, night=night)
-    return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
-
-
-def _ask(
-    source: FeatureSource, batch: Sequence[str], ids: pd.Series, names: pd.Series, tally: Tally
-) -> Iterator[tuple[Sequence[str], Features]]:
-    """Yield the answered parts of a batch, with the features by id."""
-    try:
-        answers = source.ask([ids[key] for key in batch])
-    except ServiceError as error:
-        refuses_all = source.refuses_all and isinstance(error, Refused)
-        if refuses_all or not is_of_one_question(error):
-            raise
-        if len(batch) == 1:
-            if (ending := tally.fail(error, batch[0], names[batch[0]])) is not None:
+    batches = [asked[at : at + source.batch] for at in range(0, len(asked), source.batch)][::-1]
+    while batches:
+        batch = batches.pop()
+        try:
+            answers = source.ask([ids[key] for key in batch])
+        except ServiceError as error:
+            refuses_all = source.refuses_all and isinstance(error, Refused)
+            if refuses_all or not is_of_one_question(error):
+                raise
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                batches += [batch[middle:], batch[:middle]]
+            elif (ending := tally.fail(error, batch[0], names[batch[0]])) is not None:
                 raise ending from None
-            return
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            yield from _ask(source, half, ids, names, tally)
-    else:
+            continue
         for key in batch:
             tally.answer(names[key])
-        yield batch, answers
+        by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
+        found += store_features(lake, batch, by_key, source=source.name, night=night)
+    return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
 
 
 def fetch_optional(

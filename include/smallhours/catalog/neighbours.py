@@ -6,16 +6,18 @@ Five kinds of question, one shape of answer, one table (`similar`).
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 
 import pandas as pd
 
-from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.concurrent_fetch import Fetch
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import SIMILAR
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
+from smallhours.services.lastfm_replies import ChartTag, SimilarArtist, SimilarTrack, TopTrack
 
 NO_NEIGHBOUR = ""
 PER_SEED = 100
@@ -58,54 +60,43 @@ class Neighbour:
     listeners: int | None = None
 
 
-def fetch_neighbours(
-    lake: Lake, lastfm: LastfmClient, seeds: Sequence[Seed], *, night: dt.date, tally: Tally
-) -> None:
-    """Fetch and store the neighbours of all seeds; new tracks enter the catalog.
-
-    Raises:
-        ServiceError: after the answers before it were kept.
-    """
-    none: tuple[Neighbour, ...] = ()
-    for answers in fetch_all(seeds, _fetcher(lastfm), missing=none, about=_about, tally=tally):
-        store_neighbours(lake, answers, night=night)
+Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
 
 
-def _about(seed: Seed) -> str:
-    return artist_key_in(seed.key)
+def neighbours_of(lake: Lake, lastfm: LastfmClient, *, night: dt.date) -> Fetch[Seed, Found]:
+    """Return how the neighbours of seeds are asked for and stored."""
+
+    def call(seed: Seed) -> Callable[[], Found]:
+        match seed.kind:
+            case "chart":
+                return partial(lastfm.top_tags, limit=CHART_TAGS)
+            case "track":
+                return partial(lastfm.similar_tracks, seed.artist, seed.title, limit=PER_SEED)
+            case "artist":
+                return partial(lastfm.similar_artists, seed.artist, limit=PER_SEED)
+            case "artist_tracks":
+                return partial(lastfm.artist_top_tracks, seed.artist, limit=TOP_TRACKS)
+            case _:
+                return partial(lastfm.tag_top_tracks, seed.key, limit=TAG_TRACKS)
+
+    def store(answers: Sequence[tuple[Seed, Found]]) -> None:
+        named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
+        store_neighbours(lake, named, night=night)
+
+    return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
 
 
-def _fetcher(lastfm: LastfmClient) -> Callable[[Seed], tuple[Neighbour, ...]]:
-    def similar_tracks(seed: Seed) -> tuple[Neighbour, ...]:
-        found = lastfm.similar_tracks(seed.artist, seed.title, limit=PER_SEED)
-        return tuple(Neighbour(t.artist, t.title, t.match) for t in found)
-
-    def similar_artists(seed: Seed) -> tuple[Neighbour, ...]:
-        found = lastfm.similar_artists(seed.artist, limit=PER_SEED)
-        return tuple(Neighbour(a.artist, "", a.match) for a in found)
-
-    def artist_tracks(seed: Seed) -> tuple[Neighbour, ...]:
-        found = lastfm.artist_top_tracks(seed.artist, limit=TOP_TRACKS)
-        return tuple(
-            Neighbour(t.artist, t.title, 1 / n, t.listeners) for n, t in enumerate(found, 1)
-        )
-
-    def tag_tracks(seed: Seed) -> tuple[Neighbour, ...]:
-        found = lastfm.tag_top_tracks(seed.key, limit=TAG_TRACKS)
-        return tuple(Neighbour(t.artist, t.title, 1 / n) for n, t in enumerate(found, 1))
-
-    def chart(_: Seed) -> tuple[Neighbour, ...]:
-        found = lastfm.top_tags(limit=CHART_TAGS)
-        return tuple(Neighbour(t.name.lower(), "", 1 / n) for n, t in enumerate(found, 1))
-
-    by_kind = {
-        "chart": chart,
-        "track": similar_tracks,
-        "artist": similar_artists,
-        "artist_tracks": artist_tracks,
-        "tag_tracks": tag_tracks,
-    }
-    return lambda seed: by_kind[seed.kind](seed)
+def _neighbour(found: SimilarTrack | SimilarArtist | TopTrack | ChartTag, rank: int) -> Neighbour:
+    """Return a row of an answer as a neighbour; one without a match is as near as its rank."""
+    match found:
+        case SimilarTrack():
+            return Neighbour(found.artist, found.title, found.match)
+        case SimilarArtist():
+            return Neighbour(found.artist, "", found.match)
+        case TopTrack():
+            return Neighbour(found.artist, found.title, 1 / rank, found.listeners)
+        case ChartTag():
+            return Neighbour(found.name.lower(), "", 1 / rank)
 
 
 def store_neighbours(

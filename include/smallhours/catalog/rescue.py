@@ -1,8 +1,8 @@
 """Reads from Last.fm in one go what a listener would miss most if their key were refused.
 
 First the whole history, which is verified, then tags and neighbours as `rescue_plan` orders them.
-Last.fm's rate and the storage bound hold; the nightly cap does not. Answers are stored every second
-or so, and those in between are in the journal: a rescue that is stopped loses next to nothing.
+Last.fm's rate and the storage bound hold; the nightly cap does not. Answers are stored
+a few at a time: a rescue that is stopped has at most ten calls to repeat.
 """
 
 import datetime as dt
@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smallhours.catalog import retention, tags
-from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, fetch_neighbours
+from smallhours.catalog import retention
+from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, neighbours_of
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -27,7 +28,7 @@ from smallhours.catalog.rescue_plan import (
 )
 from smallhours.catalog.stages import update_tracks
 from smallhours.catalog.tag_names import refresh_names
-from smallhours.catalog.tags import NO_TAG
+from smallhours.catalog.tags import NO_TAG, artist_tags, track_tags
 from smallhours.errors import BrokenReply, RetryLater
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
@@ -76,7 +77,7 @@ class Rescue:
     Attributes:
         listener: Whose.
         lake: Where the answers go.
-        lastfm: The client; its journal keeps what is not stored yet.
+        lastfm: The client.
         settings: The settings.
         night: Tonight.
         counted: How many plays Last.fm counts, once the history was read.
@@ -117,13 +118,9 @@ class Rescue:
             ServiceError: what was read before it is kept.
         """
         who = self.listener, self.lake, self.lastfm
-        journal = self.lastfm.journal
-        with journal.of("sync_scrobbles"):
-            sync_scrobbles(*who, settings=self.settings, night=self.night)
-        with journal.of("verify_history"):
-            verify_history(*who, settings=self.settings, night=self.night, every_days=0)
-        with journal.of("sync_library"):
-            sync_loved(*who, settings=self.settings, night=self.night)
+        sync_scrobbles(*who, settings=self.settings, night=self.night)
+        verify_history(*who, settings=self.settings, night=self.night, every_days=0)
+        sync_loved(*who, settings=self.settings, night=self.night)
         update_tracks(self.listener, self.lake, settings=self.settings, night=self.night)
         self.counted = count_at(self.lastfm, self._user, (self._since(), self.night.as_of))
 
@@ -139,16 +136,15 @@ class Rescue:
         Raises:
             ServiceError: what was answered before it is kept.
         """
-        with self.lastfm.journal.of("rescue"):
-            while True:
-                plan = self.plan()
-                room = self._room(max_calls)
-                due = [seed for seed in plan.due if (seed.kind, seed.key) not in self.failed]
-                batch = due[: min(room, REPLAN_AFTER)]
-                tell(self._progress(plan, 0))
-                if not batch:
-                    break
-                self._ask_batch(batch, plan, tell)
+        while True:
+            plan = self.plan()
+            room = self._room(max_calls)
+            due = [seed for seed in plan.due if (seed.kind, seed.key) not in self.failed]
+            batch = due[: min(room, REPLAN_AFTER)]
+            tell(self._progress(plan, 0))
+            if not batch:
+                break
+            self._ask_batch(batch, plan, tell)
         limits = self.settings.catalog
         refresh_names(self.lake, Path(limits.tag_files) if limits.tag_files else None)
         retention.enforce_limit(
@@ -279,12 +275,12 @@ class Rescue:
         kind, night = _table_of(seeds[0]), self.night.date
         if kind == ARTIST_TAGS_OF:
             names = [(seed.key, seed.artist) for seed in seeds]
-            tags.fetch_artist_tags(self.lake, self.lastfm, names, night=night, tally=self._tally)
+            fetch_all(names, artist_tags(self.lake, self.lastfm, night=night), self._tally)
         elif kind == TRACK_TAGS_OF:
             titles = [(seed.key, seed.artist, seed.title) for seed in seeds]
-            tags.fetch_track_tags(self.lake, self.lastfm, titles, night=night, tally=self._tally)
+            fetch_all(titles, track_tags(self.lake, self.lastfm, night=night), self._tally)
         else:
-            fetch_neighbours(self.lake, self.lastfm, seeds, night=night, tally=self._tally)
+            fetch_all(seeds, neighbours_of(self.lake, self.lastfm, night=night), self._tally)
 
     def _tagged(self, tracks: Sequence[str]) -> int:
         """For how many plays in a hundred the track or its artist has tags."""

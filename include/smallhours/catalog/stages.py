@@ -3,21 +3,21 @@
 import datetime as dt
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog import feature_sources, features, neighbours, retention, tags
+from smallhours.catalog import feature_sources, features, retention
 from smallhours.catalog.candidates import gather
-from smallhours.catalog.neighbours import Seed
+from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.neighbours import Seed, neighbours_of
 from smallhours.catalog.normalisation.pipeline import default_pipeline
 from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
-from smallhours.catalog.tags import due_keys, last_fetched
+from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in
 from smallhours.lake.schema import Table
@@ -34,7 +34,6 @@ from smallhours.lake.tables import (
 from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.set_aside import SetAside
@@ -75,7 +74,14 @@ def fetch_neighbours(
     """
     aside = SetAside(lake, listener, night)
     tally = aside.tally(lastfm)
-    aside.ask(lastfm, lambda: _ask_around(listener, lake, lastfm, settings, night, tally))
+    with aside.asking(lastfm) as open_to_us:
+        if open_to_us:
+            about = artist_tags(lake, lastfm, night=night.date)
+            heard = _heard_artists(listener, lake, settings=settings, night=night)
+            fetch_all(heard, about, tally)
+            near = neighbours_of(lake, lastfm, night=night.date)
+            for seeds in _seeds(listener, lake, settings=settings, night=night):
+                fetch_all(_unanswered(lake, seeds, settings, night), near, tally)
     return {
         "asked": tally.answered,
         "lastfm_calls": lastfm.calls.total(),
@@ -83,25 +89,29 @@ def fetch_neighbours(
     }
 
 
-def _ask_around(
-    listener: str,
-    lake: Lake,
-    lastfm: LastfmClient,
-    settings: Settings,
-    night: Night,
-    tally: Tally,
-) -> None:
-    limits = settings.catalog
+def _heard_artists(
+    listener: str, lake: Lake, *, settings: Settings, night: Night
+) -> list[tuple[str, str]]:
+    """Return the artists that the listener heard and whose tags are due, as (key, name).
+
+    The tags of all that was heard come first: which tags the listener likes, and which never
+    occur, decides what else is worth asking.
+    """
     weights = weights_of(lake, listener, night=night)
+    by_artist = _names(lake).groupby("artist_key")["artist"].first()
+    due = _due(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
+    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
+    return heard[: settings.catalog.lastfm_calls_per_night]
+
+
+def _seeds(
+    listener: str, lake: Lake, *, settings: Settings, night: Night
+) -> Iterator[Sequence[Seed]]:
+    """Yield the seeds to ask about; what comes later follows from the answers before it."""
+    limits = settings.catalog
     names = _names(lake)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
-    # The tags of all that was heard come first: which tags the listener likes, and which never
-    # occur, decides what else is worth asking.
-    due = _due(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
-    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
-    heard = heard[: limits.lastfm_calls_per_night]
-    tags.fetch_artist_tags(lake, lastfm, heard, night=night.date, tally=tally)
     weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
@@ -116,12 +126,10 @@ def _ask_around(
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
     seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
-    ask = partial(_ask_neighbours, lake, lastfm, settings=settings, night=night, tally=tally)
-    ask([Seed("chart", "tags", "")])
-    seeds += [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
-    ask(seeds)
+    yield [Seed("chart", "tags", "")]
+    yield seeds + [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
     # Who is similar is known only now; their best-known tracks are the next question.
-    ask(near_artists(lake, artists, settings))
+    yield near_artists(lake, artists, settings)
 
 
 def fetch_tags(
@@ -160,22 +168,18 @@ def fetch_tags(
         _minutes(len(artists) + len(tracks), settings),
         math.ceil(due / budget),
     )
+    named_artists = [(key, by_artist[key]) for key in artists]
+    chosen = by_track.loc[tracks]
+    named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
     aside = SetAside(lake, listener, night)
-    tally = aside.tally(lastfm)
-    artists_asked = 0
-
-    def ask() -> None:
-        nonlocal artists_asked
-        named = [(key, by_artist[key]) for key in artists]
-        try:
-            tags.fetch_artist_tags(lake, lastfm, named, night=night.date, tally=tally)
-        finally:
-            artists_asked = tally.answered
-        chosen = by_track.loc[tracks]
-        named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
-        tags.fetch_track_tags(lake, lastfm, named_tracks, night=night.date, tally=tally)
-
-    aside.ask(lastfm, ask)
+    tally, artists_asked = aside.tally(lastfm), 0
+    with aside.asking(lastfm) as open_to_us:
+        if open_to_us:
+            try:
+                fetch_all(named_artists, artist_tags(lake, lastfm, night=night.date), tally)
+            finally:
+                artists_asked = tally.answered
+            fetch_all(named_tracks, track_tags(lake, lastfm, night=night.date), tally)
     left = due - tally.answered
     own = settings.catalog.tag_files
     named = refresh_names(lake, None if own is None else Path(own))
@@ -248,26 +252,34 @@ def fetch_audio_features(
     services, fresh_days = settings.services, settings.catalog.fresh_days
     weights = weights_of(lake, listener, night=night).tracks
     if spotify is not None and services.spotify.legacy_features:
-        ask = partial(
-            feature_sources.fetch_from_spotify, lake, spotify, weights, fresh_days=fresh_days
-        )
-        tally = aside.tally(spotify)
-        answer = aside.ask(spotify, partial(ask, night=night.date, tally=tally)) or {}
+        answer: Summary = {}
+        with aside.asking(spotify) as open_to_us:
+            if open_to_us:
+                answer = feature_sources.fetch_from_spotify(
+                    lake, spotify, weights, night=night.date, fresh_days=fresh_days,
+                    tally=aside.tally(spotify),
+                )  # fmt: skip
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
         archive = feature_sources.acousticbrainz_source(acousticbrainz)
-        besides = partial(feature_sources.fetch_optional, lake, archive, weights, night=night.date)
-        tally = aside.tally(acousticbrainz)
-        answer = aside.ask(acousticbrainz, partial(besides, tally=tally)) or {}
+        answer, tally = {}, aside.tally(acousticbrainz)
+        with aside.asking(acousticbrainz) as open_to_us:
+            if open_to_us:
+                answer = feature_sources.fetch_optional(
+                    lake, archive, weights, night=night.date, tally=tally
+                )
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
         off = "ReccoBeats is switched off in the settings"
         return {**summary, **aside.summary, "skipped": off}
     source = feature_sources.reccobeats_source(reccobeats, fresh_days)
-    first = partial(feature_sources.fetch_from_source, lake, source, weights, night=night.date)
-    tally = aside.tally(reccobeats)
-    answer = aside.ask(reccobeats, partial(first, tally=tally)) or {"asked": 0, "found": 0}
+    answer, tally = {"asked": 0, "found": 0}, aside.tally(reccobeats)
+    with aside.asking(reccobeats) as open_to_us:
+        if open_to_us:
+            answer = feature_sources.fetch_from_source(
+                lake, source, weights, night=night.date, tally=tally
+            )
     return {
         **summary,
         "tracks_asked": answer["asked"],
@@ -299,11 +311,10 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
-    artist_tags = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
-    theirs = artist_tags["artist_key"].isin(artists.index) & (artist_tags["count"] > 0)
-    artist_tags = artist_tags[theirs]
-    names = names_of(lake, artist_tags["tag"].unique())
-    named = artist_tags.assign(name=artist_tags["tag"].map(names).astype(str))
+    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
+    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
+    names = names_of(lake, tagged["tag"].unique())
+    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
     return Weights(tracks, artists, tag_weights(artists, named))
 
 
@@ -319,22 +330,15 @@ def _due(
     )
 
 
-def _ask_neighbours(
-    lake: Lake,
-    lastfm: LastfmClient,
-    seeds: Sequence[Seed],
-    *,
-    settings: Settings,
-    night: Night,
-    tally: Tally,
-) -> None:
-    """Ask about the seeds without a recent answer."""
+def _unanswered(
+    lake: Lake, seeds: Sequence[Seed], settings: Settings, night: Night
+) -> Sequence[Seed]:
+    """Return the seeds without a recent answer."""
     answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
-    due = [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
-    neighbours.fetch_neighbours(lake, lastfm, due, night=night.date, tally=tally)
+    return [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
 
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:

@@ -5,23 +5,21 @@ asked for first, then stale ones, each by weight.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
-from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.concurrent_fetch import Fetch
 from smallhours.identity import artist_key_in
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.lastfm_replies import Tag
+from smallhours.services.lastfm_replies import LastfmTags, Tag
 
 NO_TAG = ""
-
-Q = TypeVar("Q", bound=tuple[str, ...])
+NO_TAGS = LastfmTags("", None, ())
 
 
 def due_keys(
@@ -52,76 +50,40 @@ def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
     return newest
 
 
-def fetch_artist_tags(
-    lake: Lake,
-    lastfm: LastfmClient,
-    artists: Sequence[tuple[str, str]],
-    *,
-    night: dt.date,
-    tally: Tally,
-) -> None:
-    """Fetch and store the tags of artists, given as (key, name).
+def artist_tags(
+    lake: Lake, lastfm: LastfmClient, *, night: dt.date
+) -> Fetch[tuple[str, str], LastfmTags]:
+    """Return how the tags of artists, given as (key, name), are asked for and stored."""
 
-    Raises:
-        ServiceError: after the answers before it were kept.
-    """
-
-    def ask(artist: tuple[str, str]) -> tuple[Tag, ...]:
-        return lastfm.artist_tags(artist[1]).tags
-
-    def rows(artist: tuple[str, str], tags: Iterable[Tag]) -> list[dict[str, object]]:
-        key, name = artist
-        return [
-            {"artist_key": key, "artist": name, "tag": t.name, "count": t.count}
-            for t in tags or (Tag(NO_TAG, 0),)
+    def store(answers: Sequence[tuple[tuple[str, str], LastfmTags]]) -> None:
+        rows = [
+            {"artist_key": key, "artist": name, "tag": tag.name, "count": tag.count}
+            for (key, name), answer in answers
+            for tag in answer.tags or (Tag(NO_TAG, 0),)
         ]
+        store_tags(lake, ARTIST_TAGS, pd.DataFrame(rows), night=night)
 
-    _fetch(lake, ARTIST_TAGS, artists, ask, rows, night=night, tally=tally)
+    return Fetch(
+        lambda artist: partial(lastfm.artist_tags, artist[1]), store, NO_TAGS, _about, _describe
+    )
 
 
-def fetch_track_tags(
-    lake: Lake,
-    lastfm: LastfmClient,
-    tracks: Sequence[tuple[str, str, str]],
-    *,
-    night: dt.date,
-    tally: Tally,
-) -> None:
-    """Fetch and store the tags of tracks, given as (key, artist, title).
+def track_tags(
+    lake: Lake, lastfm: LastfmClient, *, night: dt.date
+) -> Fetch[tuple[str, str, str], LastfmTags]:
+    """Return how the tags of tracks, given as (key, artist, title), are asked for and stored."""
 
-    Raises:
-        ServiceError: after the answers before it were kept.
-    """
-
-    def ask(track: tuple[str, str, str]) -> tuple[Tag, ...]:
-        return lastfm.track_tags(track[1], track[2]).tags
-
-    def rows(track: tuple[str, str, str], tags: Iterable[Tag]) -> list[dict[str, object]]:
-        return [
-            {"track_key": track[0], "tag": t.name, "count": t.count}
-            for t in tags or (Tag(NO_TAG, 0),)
+    def store(answers: Sequence[tuple[tuple[str, str, str], LastfmTags]]) -> None:
+        rows = [
+            {"track_key": track[0], "tag": tag.name, "count": tag.count}
+            for track, answer in answers
+            for tag in answer.tags or (Tag(NO_TAG, 0),)
         ]
+        store_tags(lake, TRACK_TAGS, pd.DataFrame(rows), night=night)
 
-    _fetch(lake, TRACK_TAGS, tracks, ask, rows, night=night, tally=tally)
-
-
-def _fetch(
-    lake: Lake,
-    table: Table,
-    questions: Sequence[Q],
-    ask: Callable[[Q], tuple[Tag, ...]],
-    rows: Callable[[Q, Iterable[Tag]], list[dict[str, object]]],
-    *,
-    night: dt.date,
-    tally: Tally,
-) -> None:
-    none: tuple[Tag, ...] = ()
-    for answers in fetch_all(
-        questions, ask, missing=none, about=_about, tally=tally, describe=_describe
-    ):
-        frame = pd.DataFrame([row for question, tags in answers for row in rows(question, tags)])
-        if not frame.empty:
-            store_tags(lake, table, frame, night=night)
+    return Fetch(
+        lambda track: partial(lastfm.track_tags, *track[1:]), store, NO_TAGS, _about, _describe
+    )
 
 
 def _about(question: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from smallhours.run_context import rate_limit_file
 from smallhours.services.deferred import deferred_on
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings
-from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 from smallhours.vocabulary import Outcome
@@ -28,7 +28,7 @@ def check_models(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
     registry = Registry.of(lake)
     return [
         _model(registry, owner, name, today)
-        for owner, name in ((listener, taste.NAME), (SHARED, audio_predictor.NAME))
+        for owner, name in ((listener, taste.NAME), (SHARED, audio.NAME))
     ]
 
 
@@ -36,6 +36,8 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
     subject = f"model {name}"
     try:
         saved = registry.current(owner, name)
+        if saved is not None:
+            saved.check()
     except LakeError as error:
         return bad(subject, error.what, error.remedy)
     if saved is None:

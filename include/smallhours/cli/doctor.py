@@ -78,7 +78,7 @@ def _look_at_airflow(
 
     with home_as_it_is() as home:  # before Airflow is imported
         from smallhours.orchestration.connections import AirflowSecrets
-        from smallhours.orchestration.encryption import stored_in_clear
+        from smallhours.orchestration.database import stored_in_clear
 
         findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
         findings.append(_check_schedule(settings, now))
@@ -93,7 +93,7 @@ def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
     """Return when the next night starts, or that it is paused."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.pausing import paused_dags
+    from smallhours.orchestration.database import paused_dags
 
     subject = "next night"
     try:

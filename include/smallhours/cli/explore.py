@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 
 from smallhours.cli.night import ListenerOption
-from smallhours.lake.store import Lake
 from smallhours.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,7 +31,9 @@ def explore_tags(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
     """Tell what a track with these tags would sound like: `smallhours explore "shoegaze:60"`."""
-    from smallhours.training.tag_exploration import explore  # scikit-learn takes seconds to import
+    # These two load pandas and scikit-learn, which takes seconds.
+    from smallhours.lake.store import Lake
+    from smallhours.training.tag_exploration import explore
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))

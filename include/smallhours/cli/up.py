@@ -2,7 +2,6 @@
 
 import datetime as dt
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,19 +21,22 @@ def register(app: typer.Typer) -> None:
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of Airflow's pages.")] = 8080,
 ) -> None:
-    """Run Airflow on 127.0.0.1 until Ctrl+C: home in .airflow, settings in smallhours.toml."""
-    from smallhours.local.airflow import AirflowHome, LocalAirflow
+    """Run Airflow on 127.0.0.1 until Ctrl+C: settings in smallhours.toml, home in .airflow.
+
+    Another home is used where AIRFLOW_HOME names it, as by all other commands.
+    """
+    from smallhours.local.airflow import LocalAirflow, own_home
     from smallhours.local.home_files import own_fernet_key
     from smallhours.local.processes import ProcessStopped, interrupted_by_signals
     from smallhours.settings import load_settings, settings_path
 
     path = settings_path().resolve()
     settings = load_settings(path)
-    home = AirflowHome(Path(".airflow").resolve(), port, path)
+    home = own_home(port, path)
     try:
         env = home.environment(own_fernet_key())
         with interrupted_by_signals(), LocalAirflow(home, env) as airflow:
-            typer.echo("Starting Airflow ...")
+            typer.echo(f"Starting Airflow in {home.folder} ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)
             airflow.start()

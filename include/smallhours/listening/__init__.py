@@ -19,10 +19,7 @@ def sync_scrobbles(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, lastfm = run.lake, run.lastfm
-    with run.journal.of("sync_scrobbles"):
-        return stages.sync_scrobbles(
-            run.listener, lake, lastfm, settings=run.settings, night=run.night
-        )
+    return stages.sync_scrobbles(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
 def verify_history(run: "RunContext") -> Summary:
@@ -30,10 +27,7 @@ def verify_history(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, lastfm = run.lake, run.lastfm
-    with run.journal.of("verify_history"):
-        return stages.verify_history(
-            run.listener, lake, lastfm, settings=run.settings, night=run.night
-        )
+    return stages.verify_history(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
 def sync_recent_plays(run: "RunContext") -> Summary:
@@ -43,10 +37,9 @@ def sync_recent_plays(run: "RunContext") -> Summary:
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
-    with run.journal.of("sync_recent_plays"):
-        return stages.sync_recent_plays(
-            run.listener, lake, spotify, settings=run.settings, night=run.night
-        )
+    return stages.sync_recent_plays(
+        run.listener, lake, spotify, settings=run.settings, night=run.night
+    )
 
 
 def sync_library(run: "RunContext") -> Summary:
@@ -54,10 +47,9 @@ def sync_library(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, spotify, lastfm = run.lake, run.spotify, run.lastfm
-    with run.journal.of("sync_library"):
-        return stages.sync_library(
-            run.listener, lake, spotify, lastfm, settings=run.settings, night=run.night
-        )
+    return stages.sync_library(
+        run.listener, lake, spotify, lastfm, settings=run.settings, night=run.night
+    )
 
 
 def collect_feedback(run: "RunContext") -> Summary:
@@ -65,10 +57,9 @@ def collect_feedback(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, spotify = run.lake, run.spotify
-    with run.journal.of("collect_feedback"):
-        return stages.collect_feedback(
-            run.listener, lake, spotify, settings=run.settings, night=run.night
-        )
+    return stages.collect_feedback(
+        run.listener, lake, spotify, settings=run.settings, night=run.night
+    )
 
 
 def import_history(

@@ -3,9 +3,8 @@
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
 arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
-and read again in halves. A few that fail however small they are are left out and noted by their
-day, and read on another night. Each finished window is written before the next is asked for, so
-that an interrupted crawl knows where to go on.
+and read again in halves. Each finished window is written before the next is asked for, so that an
+interrupted crawl knows where to go on.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
 from smallhours.services.deferred import Tally
-from smallhours.services.lastfm import LastfmClient, NoSuchPage
+from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
 from smallhours.services.retry import TransientError
 
@@ -26,6 +25,8 @@ LOG = logging.getLogger(__name__)
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
 _SCROBBLES_OF = "scrobbles of "
+# A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
+MAX_PAGES = 8
 
 
 class ScrobbleSource(Protocol):
@@ -42,6 +43,14 @@ class ScrobbleSource(Protocol):
     ) -> ScrobblePage:
         """Return one page of a user's scrobbles in `[since, until)`, newest first."""
         ...
+
+
+class _TooMany(Exception):
+    """A window has too many pages to be read before it is stored."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__(pages)
+        self.pages = pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +88,53 @@ def crawl(
         BrokenReply: a window keeps not adding up.
         NotFound, Refused: no such user, a private profile, a wrong key.
     """
-    for begin, end in _years(since, until):
-        yield from _read(lastfm, user, begin, end, tally)
+    spans = list(_years(since, until))[::-1]
+    while spans:
+        begin, end = spans.pop()
+        try:
+            window = _read_whole(lastfm, user, begin, end)
+        except _TooMany as many:
+            LOG.info("Splitting %s to %s: %d pages", begin.date(), end.date(), many.pages)
+        except (BrokenReply, RetryLater) as error:
+            if not _worth_splitting(error):
+                raise
+            if end - begin <= MIN_WINDOW:
+                name = f"{_SCROBBLES_OF}{begin.astimezone(dt.UTC).date()}"
+                ending = error if tally is None else tally.fail(error, str(begin), name)
+                if ending is not None:
+                    raise ending from None
+                continue
+            LOG.info("Splitting %s to %s: %s", begin.date(), end.date(), error.what)
+        else:
+            if tally is not None:
+                tally.answer()
+            yield window
+            continue
+        middle = (begin + (end - begin) / 2).replace(microsecond=0)
+        spans += [(middle, end), (begin, middle)]
 
 
-def crawl_with_missed(
-    lastfm: ScrobbleSource, user: str, *, since: dt.datetime, until: dt.datetime, tally: Tally
-) -> Iterator[Window]:
-    """Read a span as `crawl` does, and the earlier days that failed and are due."""
+def missed_spans(tally: Tally, *, before: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """Yield the days of which scrobbles failed on earlier nights, as far as they are due.
+
+    A day counts as answered unless it fails until the next one is asked for.
+
+    Args:
+        tally: The night's.
+        before: What comes after is read tonight anyway.
+    """
     missed = [name for name in tally.noted if name.startswith(_SCROBBLES_OF) and tally.is_due(name)]
-    yield from crawl(lastfm, user, since=since, until=until, tally=tally)
     for name in missed:
         begin = dt.datetime.fromisoformat(name.removeprefix(_SCROBBLES_OF)).replace(tzinfo=dt.UTC)
-        end = min(begin + dt.timedelta(days=1) + MIN_WINDOW, since)
+        end = min(begin + dt.timedelta(days=1) + MIN_WINDOW, before)
         if begin < end:
-            yield from crawl(lastfm, user, since=begin, until=end, tally=tally)
+            yield begin, end
         if name not in tally.failures:
             tally.answer(name)
 
 
 def crawl_start(
-    lastfm: LastfmClient,
+    lastfm: ScrobbleSource,
     user: str,
     *,
     newest: dt.datetime | None,
@@ -108,19 +143,10 @@ def crawl_start(
 ) -> dt.datetime | None:
     """Return where a crawl begins: the first scrobble, or an overlap before the newest stored one.
 
-    After a crawl that was killed it is where the same windows come again, because their pages may
-    be in the journal. Windows end with each new year: those before the newest play's are stored.
-
     Returns:
         None when the user has no scrobbles.
     """
-    since = newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
-    if since is None:
-        return None
-    begun = dt.datetime.fromisoformat(lastfm.journal.decide_once("begin", since.isoformat()))
-    if newest is None or begun == since:
-        return since
-    return max(begun, dt.datetime(newest.year, 1, 1, tzinfo=dt.UTC))
+    return newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
@@ -147,35 +173,6 @@ def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime
         begin = new_year
 
 
-def _read(
-    lastfm: ScrobbleSource,
-    user: str,
-    since: dt.datetime,
-    until: dt.datetime,
-    tally: Tally | None,
-) -> Iterator[Window]:
-    """Read one window; if that fails, read its halves."""
-    try:
-        window = _read_whole(lastfm, user, since, until)
-    except (BrokenReply, RetryLater) as error:
-        if not _worth_splitting(error):
-            raise
-        if until - since <= MIN_WINDOW:
-            name = f"{_SCROBBLES_OF}{since.astimezone(dt.UTC).date()}"
-            ending = error if tally is None else tally.fail(error, str(since), name)
-            if ending is not None:
-                raise ending from None
-            return
-        LOG.info("Splitting %s to %s: %s", since.date(), until.date(), error.what)
-        middle = (since + (until - since) / 2).replace(microsecond=0)
-        yield from _read(lastfm, user, since, middle, tally)
-        yield from _read(lastfm, user, middle, until, tally)
-    else:
-        if tally is not None:
-            tally.answer()
-        yield window
-
-
 def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
     """Return whether a smaller window may succeed: deep pages fail where shallow ones don't."""
     return isinstance(error, BrokenReply | TransientError) or error.after <= 0
@@ -186,6 +183,8 @@ def _read_whole(
 ) -> Window:
     """Read all pages of one window and check that they add up."""
     first = lastfm.recent_tracks(user, since=since, until=until, limit=PAGE)
+    if first.pages > MAX_PAGES and until - since > MIN_WINDOW:
+        raise _TooMany(first.pages)
     pages = [first]
     # Where scrobbles are deleted meanwhile, a page may be gone; then they don't add up either.
     with contextlib.suppress(NoSuchPage):

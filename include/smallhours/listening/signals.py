@@ -1,16 +1,14 @@
 """Reading of the library's signals: top, saved, loved and disliked tracks."""
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from smallhours.errors import ServiceError
-from smallhours.services.client import Client
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
+from smallhours.services.transport import Client
 from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 
@@ -24,14 +22,16 @@ def read_signals(
     spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     aside: SetAside,
+    keep: Callable[[list[dict[str, Any]]], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
-    """Read each signal as a whole, or leave it unread.
+    """Read each signal as a whole and keep it, or leave it unread.
 
     Args:
         listener_settings: The listener.
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks.
         aside: The services that the night does without.
+        keep: Stores the rows of one signal.
 
     Returns:
         The rows of what was read, the signals that were, and the error that kept a service from
@@ -45,24 +45,22 @@ def read_signals(
         if listener_settings.dislike_playlist:
             of_spotify[Signal.DISLIKED] = _disliked(spotify, listener_settings.dislike_playlist)
         questions.append((spotify, of_spotify))
-    read: dict[Signal, list[dict[str, Any]]] = {}
+    rows: list[dict[str, Any]] = []
+    read: set[Signal] = set()
     trouble: ServiceError | None = None
     for client, signals in questions:
+        tally = aside.tally(client)
         try:
-            aside.ask(client, partial(_read_all, signals, aside.tally(client), read))
+            with aside.asking(client) as open_to_us:
+                for signal, lazily in signals.items() if open_to_us else ():
+                    with tally.asking(f"{signal} tracks"):
+                        found = list(lazily)
+                        keep(found)
+                        rows += found
+                        read.add(signal)
         except ServiceError as error:
             trouble = trouble or error
-    return [row for rows in read.values() for row in rows], set(read), trouble
-
-
-def _read_all(
-    signals: Mapping[Signal, Rows], tally: Tally, read: dict[Signal, list[dict[str, Any]]]
-) -> None:
-    for signal, lazily in signals.items():
-        ask: Callable[[], list[dict[str, Any]]] = partial(list, lazily)
-        rows = tally.ask(ask, f"{signal} tracks")
-        if rows is not None:
-            read[signal] = rows
+    return rows, read, trouble
 
 
 def track_row(track: SpotifyTrack) -> dict[str, Any]:

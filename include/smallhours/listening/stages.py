@@ -1,8 +1,9 @@
 """The listening stages: plays, library, and feedback on our picks."""
 
 import datetime as dt
+import itertools
 import logging
-from functools import partial
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,7 +33,7 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import Window, crawl, crawl_start, crawl_with_missed
+from smallhours.listening.scrobbles import Window, crawl, crawl_start, missed_spans
 from smallhours.listening.signals import loved_rows, read_signals, track_row
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
@@ -40,7 +41,7 @@ from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import Scrobble
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylistItem
+from smallhours.services.spotify_replies import RecentPlay, SpotifyPlaylistItem
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
@@ -69,14 +70,20 @@ def sync_scrobbles(
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
+
     aside = SetAside(lake, listener, night, anew=True)
     tally = aside.tally(lastfm)
-
-    def read() -> None:
-        since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
-        if since is None:
-            return
-        for window in crawl_with_missed(lastfm, user, since=since, until=night.as_of, tally=tally):
+    with aside.asking(lastfm) as open_to_us:
+        since = None
+        if open_to_us:
+            since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
+        spans = [(since, night.as_of)] if since else []
+        missed = missed_spans(tally, before=since) if since else ()
+        for window in (
+            window
+            for begin, end in itertools.chain(spans, missed)
+            for window in crawl(lastfm, user, since=begin, until=end, tally=tally)
+        ):
             report = _store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
             counts["unusable_rows"] += window.unusable
@@ -86,8 +93,6 @@ def sync_scrobbles(
                 "%s to %s: %d scrobbles",
                 window.since.date(), window.until.date(), len(window.scrobbles),
             )  # fmt: skip
-
-    aside.ask(lastfm, read)
     return {**counts, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
@@ -127,22 +132,24 @@ def verify_history(
         first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
         return int(last - first)
 
+    mended: Summary = {}
     aside = SetAside(lake, listener, night)
-
-    def mend() -> Summary:
-        report = StoreReport()
-        spans = list(differing_spans(lastfm, user, stored, since=since, until=night.as_of))
-        for begin, end in spans:
-            for window in crawl(lastfm, user, since=begin, until=end, tally=aside.tally(lastfm)):
-                report += _store_window(lake, listener, window)
-        _note_verified(lake, listener, night, scrobbles=len(times) + report.added - report.removed)
-        return {
-            "months_differing": len(spans),
-            "plays_added": report.added,
-            "plays_removed": report.removed,
-        }
-
-    mended = aside.ask(lastfm, mend) or {}
+    tally = aside.tally(lastfm)
+    with aside.asking(lastfm) as open_to_us:
+        if open_to_us:
+            months, report = 0, StoreReport()
+            # Each month is mended as soon as it is found, so that a kill repeats little.
+            for begin, end in differing_spans(lastfm, user, stored, since=since, until=night.as_of):
+                months += 1
+                for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
+                    report += _store_window(lake, listener, window)
+            scrobbles = len(times) + report.added - report.removed
+            _note_verified(lake, listener, night, scrobbles=scrobbles)
+            mended = {
+                "months_differing": months,
+                "plays_added": report.added,
+                "plays_removed": report.removed,
+            }
     return {**mended, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
@@ -156,8 +163,11 @@ def sync_recent_plays(
     """
     del settings
     aside = SetAside(lake, listener, night, anew=True)
-    ask = partial(aside.tally(spotify).ask, spotify.recently_played, "recent plays")
-    told = aside.ask(spotify, ask) or []
+    told: list[RecentPlay] = []
+    with aside.asking(spotify) as open_to_us:
+        if open_to_us:
+            with aside.tally(spotify).asking("recent plays"):
+                told = spotify.recently_played()
     recent = [play for play in told if play.played_at < night.as_of]
     reported = plays_frame(
         (
@@ -206,20 +216,24 @@ def sync_library(
 ) -> Summary:
     """Store tonight's top, saved and loved tracks; a withdrawn signal keeps its last night.
 
-    A signal that could not be read stands as it did: its newest night stays the one before.
+    Each signal is stored as soon as it was read, so that a kill repeats the calls of one. A signal
+    that could not be read stands as it did: its newest night stays the one before.
 
     Raises:
         ServiceError: what could be read is stored.
     """
     playlist_settings = settings.listener(listener)
     aside = SetAside(lake, listener, night)
-    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside)
-    seen = _keep_library(lake, listener, rows, night)
+    counts: Counter[str] = Counter()
+
+    def keep(rows: list[dict[str, Any]]) -> None:
+        counts.update(_keep_library(lake, listener, rows, night)["signal"].tolist())
+
+    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
         raise trouble
-    counts = seen["signal"].value_counts().to_dict()
     return {
-        **{f"{each}_tracks": int(counts.get(each, 0)) for each in Signal if each in read},
+        **{f"{each}_tracks": counts[each] for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
@@ -285,11 +299,11 @@ def collect_feedback(
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if spotify is not None:
-        tally = aside.tally(spotify)
-        for intent, row in current_lists(ledger, before=night.date).groupby("intent"):
-            read = partial(_edits, spotify, row, night.as_of)
-            edits = aside.ask(spotify, partial(tally.ask, read, f"the playlist {intent}"))
-            rows += [] if edits is None else [edits]
+        standing = current_lists(ledger, before=night.date).groupby("intent")
+        with aside.asking(spotify) as open_to_us:
+            for intent, row in standing if open_to_us else ():
+                with aside.tally(spotify).asking(f"the playlist {intent}"):
+                    rows.append(_edits(spotify, row, night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)

@@ -17,7 +17,7 @@ import requests
 
 import smallhours
 from smallhours.errors import SettingsError
-from smallhours.local.home_files import has_jwt_secret, make_home
+from smallhours.local.home_files import has_jwt_secret, home_folder, make_home
 from smallhours.local.processes import ManagedProcess, ProcessStopped, stop_all
 from smallhours.private_files import close_to_others
 
@@ -98,6 +98,11 @@ class AirflowHome:
             **({"SMALLHOURS_LAKE": self.lake} if self.lake else {}),
             **(extra or {}),
         }
+
+
+def own_home(port: int, settings: Path) -> AirflowHome:
+    """Return the home that `smallhours login` and all other commands use, with a port."""
+    return AirflowHome(home_folder().resolve(), port, settings)
 
 
 class LocalAirflow:

@@ -19,7 +19,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "connection-type": "spotify",
                 "hook-name": "Spotify",
-                "hook-class-name": "smallhours.orchestration.hooks.SpotifyHook",
+                "hook-class-name": "smallhours.orchestration.connections.SpotifyHook",
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port"],
                     "relabeling": {"login": "Client ID", "password": "Client secret"},
@@ -41,7 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "connection-type": "lastfm",
                 "hook-name": "Last.fm",
-                "hook-class-name": "smallhours.orchestration.hooks.LastfmHook",
+                "hook-class-name": "smallhours.orchestration.connections.LastfmHook",
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port", "login"],
                     "relabeling": {"password": "API key"},

@@ -7,6 +7,9 @@ extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment
 Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
 kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
 in the connection: when the listener logs in again, the connection is newer, and wins.
+
+The hooks return a client of Spotify or Last.fm from such a connection, for custom DAGs; the client
+uses the settings of the listener in the connection's name.
 """
 
 import contextlib
@@ -17,14 +20,20 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from smallhours.errors import SettingsError
+from smallhours.errors import SettingsError, SmallhoursError
+from smallhours.run_context import lastfm_client, spotify_client
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-from smallhours.settings import Settings
+from smallhours.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.spotify import SpotifyClient
 
 LOG = logging.getLogger(__name__)
 
@@ -146,6 +155,80 @@ def missing_logins(
     return [service for service in used if not secrets.has_login(service, listener)]
 
 
+class SpotifyHook(BaseHook):
+    """A hook for a listener's Spotify.
+
+    Args:
+        spotify_conn_id: The connection, `spotify_<listener>`.
+    """
+
+    conn_name_attr = "spotify_conn_id"
+    conn_type = "spotify"
+    hook_name = "Spotify"
+
+    def __init__(self, spotify_conn_id: str) -> None:
+        super().__init__()
+        self.listener = _listener_of(spotify_conn_id, "spotify")
+
+    def get_conn(self) -> "SpotifyClient":
+        """Return a client; the caller closes it."""
+        return spotify_client(self.listener, load_settings(), AirflowSecrets())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Spotify for the account; behind the *Test* button of the connection's form."""
+        try:
+            with self.get_conn() as client:
+                account = client.me()
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"Spotify knows this login: {account.display_name or account.id}."
+
+
+class LastfmHook(BaseHook):
+    """A hook for a listener's Last.fm.
+
+    Args:
+        lastfm_conn_id: The connection, `lastfm_<listener>`.
+    """
+
+    conn_name_attr = "lastfm_conn_id"
+    conn_type = "lastfm"
+    hook_name = "Last.fm"
+
+    def __init__(self, lastfm_conn_id: str) -> None:
+        super().__init__()
+        self.listener = _listener_of(lastfm_conn_id, "lastfm")
+
+    def get_conn(self) -> "LastfmClient":
+        """Return a client; the caller closes it."""
+        return lastfm_client(self.listener, load_settings(), AirflowSecrets())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
+        try:
+            user = load_settings().listener(self.listener).lastfm_user
+            with self.get_conn() as client:
+                told = client.user_info(user)
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
+
+
+def _listener_of(connection: str, service: str) -> str:
+    """Return the listener of a connection, from its name.
+
+    Raises:
+        SettingsError: when it is not named after a listener.
+    """
+    before, _, listener = connection.partition("_")
+    if before != service or not listener:
+        raise SettingsError(
+            f"The connection `{connection}` is not named after a listener.",
+            remedy=f"Name it `{service}_<listener>`, with the listener's name in smallhours.toml.",
+        )
+    return listener
+
+
 def _connection(service: str, listener: str) -> Any:
     """Return the connection `<service>_<listener>`, from a task's supervisor or Airflow's store.
 
@@ -187,7 +270,7 @@ def _store(
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.encryption import require_key
+    from smallhours.orchestration.database import require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -255,7 +338,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.encryption import require_key
+    from smallhours.orchestration.database import require_key
 
     require_key()
     try:

@@ -2,15 +2,18 @@
 
 The connection that `[notices]` names says where they go. Notices report that tonight's list was
 published, that yesterday's was kept, that the login ends soon, or that the listener has to act.
-A lasting problem is reported once a day, the end of a login once a week. A notice that can't be
-sent never fails the night.
+A lasting problem is reported once a day, the end of a login once a week.
+
+Two notifiers send them all, as the callbacks of the stages' tasks: Airflow calls these when a task
+has ended, so that a notice that can't be sent never fails the night.
 """
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import BaseNotifier
 
 from smallhours.errors import (
     DegeneratePlaylist,
@@ -21,19 +24,22 @@ from smallhours.errors import (
     SmallhoursError,
 )
 from smallhours.orchestration.connections import AirflowSecrets, read_variable, write_variable
+from smallhours.orchestration.scheduling import PartitionKey, night_of_task
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
     SpotifyCredentials,
     days_left,
     login_remedy,
 )
-from smallhours.settings import Event, Settings
+from smallhours.settings import Event, ReviewSettings, Settings, load_settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Outcome
 
 LOG = logging.getLogger(__name__)
 
 REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
+SHOW_PLAN = "show_plan"
+PUBLISH = "publish_playlist"
 _USER_ERRORS = (NeedsLogin, PlaylistNotOwned, Refused, SettingsError)
 
 
@@ -102,58 +108,81 @@ def notice_of_login_end(credentials: SpotifyCredentials, now: dt.datetime) -> No
     )
 
 
-def notice_of_approval(listener: str, planned: str, hours: float, unanswered: str) -> Notice:
+def notice_of_approval(listener: str, planned: str, review: ReviewSettings) -> Notice:
     """Return the notice of a list that waits for approval."""
-    otherwise = "it is published" if unanswered == "publish" else "yesterday's stays"
+    otherwise = "it is published" if review.unanswered == "publish" else "yesterday's stays"
     return Notice(
         "needs_you",
         f"Smallhours: tonight's list for {listener} waits for you",
         f"{planned.splitlines()[0]} Approve or reject it in Airflow, under Required Actions; "
-        f"after {hours:g} hours without an answer {otherwise}.",
+        f"after {review.hours:g} hours without an answer {otherwise}.",
     )
 
 
-@contextmanager
-def notify_on_error(settings: Settings, listener: str) -> Iterator[None]:
-    """Notify the listener of an error that only they can fix, and raise it again.
+class StageFailedNotifier(BaseNotifier):
+    """Notifies the listener of an error that only they can fix."""
 
-    Raises:
-        SmallhoursError: the error.
-    """
+    def notify(self, context: Any) -> None:
+        """Send the notice of the error that ended a task."""
+        ended = context.get("exception")
+        # A stage's error is the cause of the exception that ends its task.
+        error = getattr(ended, "__cause__", None) or ended
+        settings = _settings_with_notices()
+        if settings is not None and isinstance(error, SmallhoursError):
+            listener = night_of_task(context, settings).listener
+            send_notice(settings, listener, notice_of_error(listener, error))
+
+
+class StageSucceededNotifier(BaseNotifier):
+    """Notifies the listener of tonight's list, or of what they should know beside it."""
+
+    def notify(self, context: Any) -> None:
+        """Send the notices of what a task returned."""
+        settings = _settings_with_notices()
+        if settings is None:
+            return
+        task = context["ti"]
+        returned = task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
+        key = night_of_task(context, settings)
+        for notice in _notices_of(task.task_id, returned, key, settings):
+            send_notice(settings, key.listener, notice)
+
+
+def _settings_with_notices() -> Settings | None:
+    """Return the settings; None when they name no connection, or can't be read."""
     try:
-        yield
-    except SmallhoursError as error:
-        send_notice(settings, listener, notice_of_error(listener, error))
-        raise
+        settings = load_settings()
+    except SettingsError:  # the task has said so
+        return None
+    return settings if settings.notices.connection else None
 
 
-def after_publishing(settings: Settings, listener: str, date: str, summary: Summary) -> None:
-    """Notify the listener of tonight's list, and of a login that ends soon."""
-    if not settings.notices.connection:
-        return
-    send_notice(settings, listener, notice_of_playlist(listener, date, summary))
-    if settings.listener(listener).spotify:
-        now = dt.datetime.now(dt.UTC)
-        send_notice(
-            settings, listener, notice_of_login_end(AirflowSecrets().spotify(listener), now)
-        )
+def _notices_of(
+    task_id: str, returned: Any, key: PartitionKey, settings: Settings
+) -> list[Notice | None]:
+    """Return the notices of what a task returned."""
+    if task_id == SHOW_PLAN:
+        return [notice_of_approval(key.listener, returned, settings.review)]
+    notices = [set_aside(key.listener, returned)]
+    if task_id == PUBLISH:
+        notices.append(notice_of_playlist(key.listener, key.date, returned))
+        if settings.listener(key.listener).spotify:
+            login = AirflowSecrets().spotify(key.listener)
+            notices.append(notice_of_login_end(login, dt.datetime.now(dt.UTC)))
+    return notices
 
 
 def send_notice(settings: Settings, listener: str, notice: Notice | None) -> None:
     """Send a notice, unless the settings disable it or it was sent recently."""
-    playlist_settings = settings.notices
-    if (
-        notice is None
-        or not playlist_settings.connection
-        or notice.event not in playlist_settings.events
-    ):
+    wanted = settings.notices
+    if notice is None or not wanted.connection or notice.event not in wanted.events:
         return
     try:
         if _sent_recently(listener, notice):
             return
         from airflow.providers.apprise.hooks.apprise import AppriseHook
 
-        hook = AppriseHook(apprise_conn_id=playlist_settings.connection)
+        hook = AppriseHook(apprise_conn_id=wanted.connection)
         hook.notify(body=notice.body, title=notice.title)
         _record_sent(listener, notice)
     # Any error may happen while sending. Its message is not logged, since an address may contain a
@@ -163,7 +192,7 @@ def send_notice(settings: Settings, listener: str, notice: Notice | None) -> Non
             "The notice %r did not get through (%s); see the connection `%s`.",
             notice.title,
             type(error).__name__,
-            playlist_settings.connection,
+            wanted.connection,
         )
 
 

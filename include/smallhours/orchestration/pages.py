@@ -12,7 +12,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
-from smallhours.orchestration.pausing import paused_dags, resume
+from smallhours.orchestration.database import paused_dags, resume
 from smallhours.web.airflow_bridge import AirflowBridge
 
 _DAG = "write_playlist"

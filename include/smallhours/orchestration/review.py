@@ -2,8 +2,7 @@
 
 With `review = true`, the run stops at one of Airflow's human-in-the-loop tasks, which shows the
 planned changes and their reasons. It waits for the configured hours, and then does what the
-settings
-say. Without `review`, both tasks are skipped.
+settings say. Without `review`, both tasks are skipped.
 """
 
 import datetime as dt
@@ -15,23 +14,26 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.orchestration.connections import AirflowSecrets
-from smallhours.orchestration.notices import notice_of_approval, send_notice
-from smallhours.orchestration.tasks import night_of_run, one_line_errors
+from smallhours.orchestration.notices import SHOW_PLAN, StageSucceededNotifier
+from smallhours.orchestration.scheduling import night_of_task
+from smallhours.orchestration.tasks import one_line_errors
 from smallhours.run_context import RunContext
 from smallhours.settings import ReviewSettings, Settings, load_settings
 
 LOG = logging.getLogger(__name__)
 
-SHOW = "show_plan"
 
-
-@task(task_id=SHOW, doc_md="Show what tonight's lists would change, for someone to approve.")
+@task(
+    task_id=SHOW_PLAN,
+    doc_md="Show what tonight's lists would change, for someone to approve.",
+    on_success_callback=StageSucceededNotifier(),
+)
 def show_plan() -> str:
     """Return the changes in Markdown; skip the task when no review is wanted."""
     context = get_current_context()
     with one_line_errors():
         settings = load_settings()
-        key = night_of_run(context, settings)
+        key = night_of_task(context, settings)
         person = settings.listener(key.listener)
         wanted = person.publishing.review and person.spotify and not context["params"]["dry_run"]
         if not wanted:
@@ -41,23 +43,18 @@ def show_plan() -> str:
             shown = _shown(run)
     for line in shown.splitlines():
         LOG.info(line)
-    playlist_settings = settings.review
-    notice = notice_of_approval(
-        key.listener, shown, playlist_settings.hours, playlist_settings.unanswered
-    )
-    send_notice(settings, key.listener, notice)
     return shown
 
 
 def approval(settings: Settings | None) -> Any:
     """Return the task that waits for approval."""
-    playlist_settings = settings.review if settings else ReviewSettings()
+    review = settings.review if settings else ReviewSettings()
     return ApprovalOperator(
         task_id="approve",
         subject="Publish tonight's playlist?",
-        body=f"{{{{ ti.xcom_pull(task_ids='{SHOW}') }}}}",
-        defaults="Approve" if playlist_settings.unanswered == "publish" else "Reject",
-        response_timeout=dt.timedelta(hours=playlist_settings.hours),
+        body=f"{{{{ ti.xcom_pull(task_ids='{SHOW_PLAN}') }}}}",
+        defaults="Approve" if review.unanswered == "publish" else "Reject",
+        response_timeout=dt.timedelta(hours=review.hours),
         doc_md="Wait for somebody to approve tonight's lists, if the settings ask for it.",
     )
 

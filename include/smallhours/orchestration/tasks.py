@@ -20,15 +20,9 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
-from smallhours.orchestration.assets import PartitionKey
 from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
-from smallhours.orchestration.notices import (
-    after_publishing,
-    notify_on_error,
-    send_notice,
-    set_aside,
-)
-from smallhours.playlist import publish_playlist
+from smallhours.orchestration.notices import StageFailedNotifier, StageSucceededNotifier
+from smallhours.orchestration.scheduling import PartitionKey, date_of_run, night_of_task
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage, stage_doc, summary_lines
 from smallhours.schedule import ScheduleSettings
@@ -151,17 +145,16 @@ def stage(
         execution_timeout=EXECUTION_TIMEOUTS.get(function, MAX_STAGE_TIME),
         # Name a mapped task by listener and night, even before it runs.
         map_index_template="{{ task.op_kwargs['night'] }}" if night is not None else None,
+        on_failure_callback=StageFailedNotifier(),
+        on_success_callback=StageSucceededNotifier(),
     )
     def run_stage(night: str | None) -> Summary:
+        del night  # `night_of_task` reads it
         context = get_current_context()
         with one_line_errors():
             settings = load_settings()
-            key = PartitionKey.parse(night) if night else night_of_run(context, settings)
-            with notify_on_error(settings, key.listener):
-                summary = run_for_night(function, key, settings, context)
-            send_notice(settings, key.listener, set_aside(key.listener, summary))
-            if function is publish_playlist:
-                after_publishing(settings, key.listener, key.date, summary)
+            key = night_of_task(context, settings)
+            summary = run_for_night(function, key, settings, context)
         for outlet in outlets:
             context["outlet_events"][outlet].add_partitions(str(key))
         return summary
@@ -187,7 +180,7 @@ def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str
             raise AirflowSkipException("The machine was off at this hour; the newest night runs.")
         chosen = context["params"].get("listener")
         keys = [
-            str(PartitionKey(name, _date(name, context, settings)))
+            str(PartitionKey(name, date_of_run(name, context, settings)))
             for name in ([chosen] if chosen else settings.listeners)
             if _has_logged_in(name, settings, services)
         ]
@@ -220,18 +213,6 @@ def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service
     commands = " and ".join(f"`smallhours login {each} --listener {listener}`" for each in missing)
     LOG.info("%s has not logged in to all services yet: run %s.", listener, commands)
     return False
-
-
-def night_of_run(context: Any, settings: Settings) -> PartitionKey:
-    """Return the listener and night of a run, from its partition key or its form.
-
-    The default of an empty form is the first listener in the settings, and the night of the
-    run's start in their time zone.
-    """
-    if key := context["dag_run"].partition_key:
-        return PartitionKey.parse(key)
-    listener = context["params"].get("listener") or next(iter(settings.listeners))
-    return PartitionKey(listener, _date(listener, context, settings))
 
 
 def run_for_night(function: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
@@ -267,10 +248,3 @@ def one_line_errors() -> Iterator[None]:
             LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
             raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
         raise StageStopped(1) from error
-
-
-def _date(listener: str, context: Any, settings: Settings) -> str:
-    chosen = context["params"].get("night")
-    if chosen:
-        return str(settings.night(listener, chosen).date)
-    return str(settings.listener(listener).night_at(context["dag_run"].run_after).date)

@@ -39,10 +39,9 @@ def resolve_tracks(run: "RunContext") -> Summary:
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
-    with run.journal.of("resolve_tracks"):
-        return resolve.resolve_tracks(
-            run.listener, lake, spotify, settings=run.settings, night=run.night
-        )
+    return resolve.resolve_tracks(
+        run.listener, lake, spotify, settings=run.settings, night=run.night
+    )
 
 
 def publish_playlist(run: "RunContext", *, dry_run: bool = False) -> Summary:
@@ -52,10 +51,9 @@ def publish_playlist(run: "RunContext", *, dry_run: bool = False) -> Summary:
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
-    with run.journal.of("publish_playlist"):
-        return stage.publish_playlist(
-            run.listener, lake, spotify, settings=run.settings, night=run.night, dry_run=dry_run
-        )
+    return stage.publish_playlist(
+        run.listener, lake, spotify, settings=run.settings, night=run.night, dry_run=dry_run
+    )
 
 
 def rollback(run: "RunContext", *, intent: str = MAIN) -> Summary:
@@ -65,7 +63,6 @@ def rollback(run: "RunContext", *, intent: str = MAIN) -> Summary:
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
-    with run.journal.of("rollback"):
-        return put_back(
-            run.listener, lake, spotify, settings=run.settings, night=run.night, intent=intent
-        )
+    return put_back(
+        run.listener, lake, spotify, settings=run.settings, night=run.night, intent=intent
+    )

@@ -20,10 +20,12 @@ means a loudness of -14 - (-3) = -11 dB.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
+from smallhours.services.feature_client import FeatureClient, Features, is_possible
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.keyless_client import Features, KeylessClient
+from smallhours.services.transport import Reply
 
 SERVICE: Final = "AcousticBrainz"
 # "You can specify up to 25 MBIDs in a request", says its documentation.
@@ -60,11 +62,10 @@ KEYS: Final = {
 }
 SCALES: Final = {"minor": 0.0, "major": 1.0}
 REPLAY_GAIN_TARGET_DB: Final = -14.0
-SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 _MBID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class AcousticbrainzClient(KeylessClient):
+class AcousticbrainzClient(FeatureClient):
     """AcousticBrainz' API."""
 
     service = SERVICE
@@ -92,16 +93,18 @@ class AcousticbrainzClient(KeylessClient):
         wanted = sorted({mbid for mbid in given.values() if _MBID.fullmatch(mbid)})
         found: Features = {}
         for level in LEVELS:
-            answers = self.fetch_features(
-                level,
-                wanted,
-                most=MAX_IDS,
-                params=lambda batch, level=level: _query(level, batch),  # type: ignore[misc]
-                parse=lambda reply, batch, level=level: parse_documents(reply, level, batch),  # type: ignore[misc]
-            )
-            for mbid, features in answers.items():
-                found.setdefault(mbid, {}).update(features)
-        return {mbid: found[key] for mbid, key in given.items() if key in found}
+            for start in range(0, len(wanted), MAX_IDS):
+                batch = wanted[start : start + MAX_IDS]
+                answers = self._http.call(
+                    self._get(level, **_query(level, batch)),
+                    partial(self._read, level=level, asked=batch),
+                )
+                for mbid, features in answers.items():
+                    found.setdefault(mbid, {}).update(features)
+        return {mbid: found[key] for mbid, key in given.items() if found.get(key)}
+
+    def _read(self, reply: Reply, level: str, asked: Sequence[str]) -> Features:
+        return parse_documents(self._json(reply), level, asked)
 
 
 def _query(level: str, batch: Sequence[str]) -> dict[str, str]:
@@ -122,12 +125,22 @@ def parse_documents(reply: JsonCursor, level: str, asked: Sequence[str]) -> Feat
     """
     mapping = reply["mbid_mapping"]
     read = _low_level if level == LEVELS[0] else _high_level
-    found = {}
-    for mbid in asked:
-        merged = None if mapping.absent else mapping[mbid].text_or_none()
-        document = reply[mbid] if merged is None or not reply[mbid].absent else reply[merged]
-        if not document.absent and not (first := document["0"]).absent:
-            found[mbid] = read(first)
+    found: Features = {}
+
+    def document_of(mbid: JsonCursor) -> Features | None:
+        merged = None if mapping.absent else mapping[mbid.value].text_or_none()
+        document = reply[mbid.value]
+        if document.absent and merged is not None:
+            document = reply[merged]
+        if document.absent or (first := document["0"]).absent:
+            return None
+        return {mbid.value: read(first)}
+
+    # Those that can't be read are left out and counted, as the rows of a list would be.
+    if not isinstance(mapping.value, dict | None):
+        raise mapping.broken("an object")
+    for each in JsonCursor(reply.service, list(asked), odd_rows=reply.odd_rows).rows(document_of):
+        found |= each
     return found
 
 
@@ -136,23 +149,23 @@ def _low_level(document: JsonCursor) -> dict[str, float]:
     gain = _within(document, "metadata", "audio_properties", "replay_gain")
     if not gain.absent:
         features["loudness"] = REPLAY_GAIN_TARGET_DB - gain.number()
-    bpm = _within(document, "rhythm", "bpm")
     # 0 is what the beat tracker says of silence and noise.
-    if not bpm.absent and SLOWEST_BPM <= bpm.number() <= FASTEST_BPM:
+    bpm = _within(document, "rhythm", "bpm")
+    if not bpm.absent:
         features["tempo"] = bpm.number()
     key = KEYS.get(_within(document, "tonal", "key_key").text_or_none() or "")
     scale = SCALES.get(_within(document, "tonal", "key_scale").text_or_none() or "")
     if key is not None and scale is not None:
         features |= {"key": float(key), "mode": scale}
-    return features
+    return {name: value for name, value in features.items() if is_possible(name, value)}
 
 
 def _high_level(document: JsonCursor) -> dict[str, float]:
     features: dict[str, float] = {}
     for verdict, yes, name in CLASSES:
         chance = _within(document, "highlevel", verdict, "all", yes)
-        if not chance.absent:
-            # Probabilities of a sum that is rounded may pass 1 in the last place.
+        # Probabilities of a sum that is rounded may pass 1 in the last place.
+        if not chance.absent and is_possible(name, round(chance.number(), 3)):
             features[name] = min(max(chance.number(), 0.0), 1.0)
     return features
 

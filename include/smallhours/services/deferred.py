@@ -7,9 +7,10 @@ trouble: they end the stage, and nothing is noted.
 """
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -18,8 +19,6 @@ from smallhours.lake.list_tables import DEFERRED_QUESTIONS
 from smallhours.lake.store import Lake
 from smallhours.services.retry import TransientError
 from smallhours.summary import Summary
-
-T = TypeVar("T")
 
 # Failures of a stage: this many, or this share of what was asked, but no more than this many one
 # after the other. More are the service's trouble.
@@ -92,24 +91,24 @@ class Tally:
             return None
         return self._trouble(failure)
 
-    def ask(self, call: Callable[[], T], question: str) -> T | None:
-        """Return the answer to a question of every night; None where it fails and others go on.
+    @contextmanager
+    def asking(self, question: str) -> Iterator[None]:
+        """Run a block that asks a question of every night; where it alone fails, go on.
 
         Raises:
             ServiceError: the error that ends the asking, or NotFound.
         """
         self.nightly.add(question)
         try:
-            answer = call()
+            yield
         except NotFound:
             self.answer(question)
             raise
         except ServiceError as error:
             if (ending := self.fail(error, question, question)) is not None:
                 raise ending from None
-            return None
-        self.answer(question)
-        return answer
+        else:
+            self.answer(question)
 
     def check(self) -> None:
         """Check at the end of a stage that the service answered anything.

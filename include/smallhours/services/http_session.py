@@ -1,10 +1,20 @@
-"""The requests session that all clients use: pooled, without retries, without ~/.netrc."""
+"""The requests session of a service: it retries nothing, and times a reply as a whole.
 
-from typing import Final
+A socket's own timeout starts anew with each byte, so a server that drips would hold it for ever.
+"""
+
+import io
+import socket
+import time
+from http.client import HTTPResponse
+from typing import Any, Final
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from smallhours.services.retry import USER_AGENT
 
@@ -22,6 +32,73 @@ class _NoNetrc(AuthBase):
         return r
 
 
+class _TimedReader(io.RawIOBase):
+    """The bytes from a socket until a moment, however slowly they come."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, timeout_s: float) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._ends_at = time.monotonic() + timeout_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the reply did not come whole in time")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    """A response whose whole reading, headers and body, has the time of the socket's timeout."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        timeout_s = sock.gettimeout()
+        if timeout_s is not None:
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_TimedReader(sock, raw, timeout_s))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections time a reply as a whole."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _time_replies(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _time_replies(manager)
+        return manager
+
+
+def _time_replies(manager: urllib3.PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
 def new_session() -> requests.Session:
     """Return a session with pooled connections that retries nothing and reads no ~/.netrc.
 
@@ -29,7 +106,7 @@ def new_session() -> requests.Session:
     of an error (all seen with spotipy's default session).
     """
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
+    adapter = _Adapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.auth = _NoNetrc()

@@ -1,18 +1,28 @@
 """A checked cursor over JSON replies.
 
-Every step into a reply checks its type and raises `BrokenReply` with the path of the part that is
-not as documented; the reply's content never enters the message.
+What we act on is checked strictly, what stands beside it is not looked at. Every step into a reply
+checks its type and raises `BrokenReply` with the path of the part that is not as documented; the
+reply's content never enters the message.
 """
 
+import logging
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from smallhours.errors import BrokenReply
 
-REMEDY = "It usually passes; if it lasts, the service has changed and Smallhours needs an update."
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REMEDY: Final = (
+    "It usually passes; if it lasts, the service has changed and Smallhours needs an update."
+)
+# More rows than this that can't be parsed, and no other, mean that the whole reply is broken.
+MAX_ODD_ROWS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +33,13 @@ class JsonCursor:
         service: Who replied.
         value: What is there.
         path: Where that is, such as `items[3].track`.
+        odd_rows: Counts the rows that were left out, by the path of their list.
     """
 
     service: str
     value: Any
     path: str = "the reply"
+    odd_rows: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> "JsonCursor":
         """Return the member of an object; null when it is absent.
@@ -36,9 +48,9 @@ class JsonCursor:
             BrokenReply: when this is no object.
         """
         if not isinstance(self.value, dict):
-            raise self._broken("an object")
+            raise self.broken("an object")
         path = key if self.path == "the reply" else f"{self.path}.{key}"
-        return JsonCursor(self.service, self.value.get(key), path)
+        return JsonCursor(self.service, self.value.get(key), path, self.odd_rows)
 
     def __iter__(self) -> Iterator["JsonCursor"]:
         """Yield the elements of an array.
@@ -47,9 +59,35 @@ class JsonCursor:
             BrokenReply: when this is no array.
         """
         if not isinstance(self.value, list):
-            raise self._broken("an array")
+            raise self.broken("an array")
         for index, element in enumerate(self.value):
-            yield JsonCursor(self.service, element, f"{self.path}[{index}]")
+            yield JsonCursor(self.service, element, f"{self.path}[{index}]", self.odd_rows)
+
+    def rows(self, parse: Callable[["JsonCursor"], T | None]) -> list[T]:
+        """Return the parsed elements of an array; those that can't be parsed are left out, counted.
+
+        Args:
+            parse: Parses an element. It returns None for what is no row, or raises BrokenReply.
+
+        Raises:
+            BrokenReply: when this is no array, or nothing but rows that can't be parsed.
+        """
+        parsed: list[T] = []
+        odd: list[BrokenReply] = []
+        for element in self:
+            try:
+                row = parse(element)
+            except BrokenReply as error:
+                odd.append(error)
+            else:
+                if row is not None:
+                    parsed.append(row)
+        if len(odd) > MAX_ODD_ROWS and not parsed:
+            raise odd[0]
+        if odd:
+            LOG.warning("%d rows are left out. %s", len(odd), odd[0].what)
+            self.odd_rows[self.path] += len(odd)
+        return parsed
 
     @property
     def absent(self) -> bool:
@@ -62,14 +100,14 @@ class JsonCursor:
         Half of a surrogate pair, which JSON can spell but UTF-8 can't, becomes `?`.
         """
         if not isinstance(self.value, str):
-            raise self._broken("a text")
+            raise self.broken("a text")
         return self.value.encode("utf-8", "replace").decode("utf-8")
 
     def some_text(self) -> str:
         """Return a text that is not empty."""
         text = self.text()
         if not text.strip():
-            raise self._broken("a text that is not empty")
+            raise self.broken("a text that is not empty")
         return text
 
     def text_or_none(self) -> str | None:
@@ -79,11 +117,11 @@ class JsonCursor:
     def whole(self) -> int:
         """Return a whole number of at most 63 bits."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self._broken("a whole number")
+            raise self.broken("a whole number")
         if not math.isfinite(self.value) or self.value != int(self.value):
-            raise self._broken("a whole number")
+            raise self.broken("a whole number")
         if abs(self.value) >= 2**63:
-            raise self._broken("a whole number of a sensible size")
+            raise self.broken("a whole number of a sensible size")
         return int(self.value)
 
     def whole_or_none(self) -> int | None:
@@ -93,22 +131,14 @@ class JsonCursor:
     def number(self) -> float:
         """Return a finite number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self._broken("a number")
+            raise self.broken("a number")
         try:
             number = float(self.value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            raise self._broken("a finite number")
+            raise self.broken("a finite number")
         return number
-
-    def flag(self, *, default: bool) -> bool:
-        """Return true or false; the default when it is absent."""
-        if self.absent:
-            return default
-        if not isinstance(self.value, bool):
-            raise self._broken("true or false")
-        return self.value
 
     def moment(self) -> datetime:
         """Return a moment in ISO 8601, UTC; one without a time zone is taken as UTC."""
@@ -116,9 +146,10 @@ class JsonCursor:
             moment = datetime.fromisoformat(self.text())
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
-            raise self._broken("a moment in ISO 8601") from None
+            raise self.broken("a moment in ISO 8601") from None
 
-    def _broken(self, expected: str) -> BrokenReply:
+    def broken(self, expected: str) -> BrokenReply:
+        """Return the error that this place is not as expected."""
         found = "missing" if self.absent else f"not {expected}"
         return BrokenReply(
             self.service, f"{self.path} should be {expected} but is {found}.", remedy=REMEDY

@@ -1,15 +1,28 @@
 """Last.fm client: one method per question, all of them read-only.
 
-Several threads may share a client; that is how the rate limit is used fully.
+pylast makes the requests and our transport sends them. pylast's own transport opens a new TLS
+connection for every call and speaks only https to a fixed path, and its high-level methods ask for
+one row more than they are told to and drop MBIDs and totals. `_ask` is the only place that touches
+its internals. Several threads may share a client; that is how the rate limit is used fully.
 """
 
+import logging
 import math
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
+from xml.etree.ElementTree import Element
 
-from smallhours.services.client import Client
-from smallhours.services.journal import Journal
+import pylast
+
+from smallhours.errors import BrokenReply, NotFound, Refused, ServiceError, SourceRefused
+from smallhours.identity import is_named
+from smallhours.services.json_cursor import REMEDY
+from smallhours.services.lastfm_pro import REFUSED_KEY
 from smallhours.services.lastfm_replies import (
+    SERVICE,
     ChartTag,
     LastfmTags,
     LovedTrack,
@@ -26,15 +39,35 @@ from smallhours.services.lastfm_replies import (
     parse_top_tags,
     parse_top_tracks,
     parse_user,
+    parse_xml,
 )
-from smallhours.services.lastfm_transport import SERVICE, LastfmTransport, NoSuchPage
 from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry import RetryPolicy, redact
+from smallhours.services.transport import Client, Reply, Request, Transport
+
+T = TypeVar("T")
 
 # "limit param out of bounds (1-1000)", says Last.fm's error 6.
 MAX_ROWS: Final = 1000
+RATE_LIMIT_S: Final = 60.0
 
-__all__ = ["MAX_ROWS", "LastfmClient", "NoSuchPage"]
+_TRANSIENT = {8, 11, 16}  # operation failed, offline, temporarily unavailable
+_RATE_LIMIT = 29
+_SERVER_ERROR = 500
+_NO_KEY = 10
+# Authentication failed, invalid session, invalid key, invalid signature, suspended key.
+_KEY_REFUSED = {4, 9, 10, 13, 26}
+_NOT_FOUND = 6
+_NAMES = ("artist", "track", "tag")
+# Error 6 also stands for our own mistakes: these must never be taken for an absence.
+_CLIENT_ERROR = re.compile(r"api.?key|required param|out of bounds|missing", re.IGNORECASE)
+_ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
+_FORBIDDEN = {401, 403}
+_NO_PAGE = re.compile(r"\bpage\b", re.IGNORECASE)
+
+
+class NoSuchPage(NotFound):
+    """The page lies beyond the last one: the list has become shorter, or is empty."""
 
 
 class LastfmClient(Client):
@@ -52,14 +85,10 @@ class LastfmClient(Client):
         api_key: From www.last.fm/api/accounts.
         api_url: The API's root.
         calls_per_second: The budget's rate, when no budget is given.
-        timeout_s: Seconds without a byte before a request is given up.
+        timeout_s: Seconds within which a whole reply must have come.
         rate_limit: How fast requests may start; the process's own for Last.fm by default.
         retry_policy: What is tried again.
         listener: Names the connection in messages.
-        journal: Keeps replies until they are stored; by default nothing does.
-
-    Attributes:
-        journal: The same.
     """
 
     service = SERVICE
@@ -74,19 +103,24 @@ class LastfmClient(Client):
         rate_limit: TokenBucket | None = None,
         retry_policy: RetryPolicy | None = None,
         listener: str = "<listener>",
-        journal: Journal | None = None,
     ) -> None:
-        self.journal = journal or Journal()
-        self._transport = LastfmTransport(
-            api_key,
-            api_url=api_url,
-            timeout_s=timeout_s,
-            rate_limit=rate_limit or shared_rate_limit("Last.fm", calls_per_second),
-            retry_policy=retry_policy or RetryPolicy(),
-            listener=listener,
-            journal=self.journal,
+        # It logs a line per request at INFO, which would bury a task's own log.
+        logging.getLogger("pylast").setLevel(logging.WARNING)
+        self._network = pylast.LastFMNetwork(api_key=api_key)
+        self._url = api_url
+        self._key = api_key
+        self._listener = listener
+        super().__init__(
+            Transport(
+                SERVICE,
+                "lastfm",
+                timeout_s=timeout_s,
+                rate_limit=rate_limit or shared_rate_limit(SERVICE, calls_per_second),
+                retry_policy=retry_policy or RetryPolicy(),
+                rate_limit_s=RATE_LIMIT_S,
+                secrets=lambda: (api_key,),
+            )
         )
-        super().__init__(self._transport.close, self._transport.counter)
 
     def recent_tracks(
         self,
@@ -115,9 +149,7 @@ class LastfmClient(Client):
             params["from"] = math.floor(_seconds(since))
         if until is not None:
             params["to"] = math.ceil(_seconds(until))
-        return self._transport.ask(
-            "user.getRecentTracks", params, lambda root: parse_scrobbles(root, user)
-        )
+        return self._ask("user.getRecentTracks", params, partial(parse_scrobbles, user=user))
 
     def loved_tracks(self, user: str) -> list[LovedTrack]:
         """Return all tracks that a user loves now, latest first; a call per thousand."""
@@ -126,9 +158,7 @@ class LastfmClient(Client):
         while page <= pages:
             params = _paging(page, MAX_ROWS) | {"user": user}
             try:
-                reply = self._transport.ask(
-                    "user.getLovedTracks", params, lambda root: parse_loved(root, user)
-                )
+                reply = self._ask("user.getLovedTracks", params, partial(parse_loved, user=user))
             except NoSuchPage:
                 break  # tracks were un-loved while we were reading
             for track in reply.tracks:
@@ -138,49 +168,128 @@ class LastfmClient(Client):
 
     def user_info(self, user: str) -> UserInfo:
         """Return a user's name and the number of their plays."""
-        return self._transport.ask("user.getInfo", {"user": user}, parse_user)
+        return self._ask("user.getInfo", {"user": user}, parse_user)
 
     def track_tags(self, artist: str, title: str) -> LastfmTags:
         """Return a track's tags, with names corrected; half of all tracks have none."""
-        return self._transport.ask(
+        return self._ask(
             "track.getTopTags",
             {"artist": artist, "track": title, "autocorrect": 1},
-            lambda root: parse_tags(root, artist, title),
+            partial(parse_tags, artist=artist, title=title),
         )
 
     def artist_tags(self, artist: str) -> LastfmTags:
         """Return an artist's tags, with the name corrected."""
-        return self._transport.ask(
+        return self._ask(
             "artist.getTopTags",
             {"artist": artist, "autocorrect": 1},
-            lambda root: parse_tags(root, artist, None),
+            partial(parse_tags, artist=artist, title=None),
         )
 
     def similar_tracks(self, artist: str, title: str, limit: int = 100) -> tuple[SimilarTrack, ...]:
         """Return a track's neighbours, nearest first; obscure tracks have none."""
         params = {"artist": artist, "track": title, **_corrected(limit)}
-        return self._transport.ask("track.getSimilar", params, parse_similar_tracks)
+        return self._ask("track.getSimilar", params, parse_similar_tracks)
 
     def similar_artists(self, artist: str, limit: int = 100) -> tuple[SimilarArtist, ...]:
         """Return an artist's neighbours, nearest first."""
         params = {"artist": artist, **_corrected(limit)}
-        return self._transport.ask("artist.getSimilar", params, parse_similar_artists)
+        return self._ask("artist.getSimilar", params, parse_similar_artists)
 
     def tag_top_tracks(self, tag: str, limit: int = 50, page: int = 1) -> tuple[TopTrack, ...]:
         """Return the tracks that carry a tag most; none for an unused tag."""
         params = _paging(page, limit) | {"tag": tag}
-        return self._transport.ask("tag.getTopTracks", params, parse_top_tracks)
+        return self._ask("tag.getTopTracks", params, parse_top_tracks)
 
     def artist_top_tracks(
         self, artist: str, limit: int = 50, page: int = 1
     ) -> tuple[TopTrack, ...]:
         """Return an artist's most played tracks."""
         params = _paging(page, limit) | {"artist": artist, "autocorrect": 1}
-        return self._transport.ask("artist.getTopTracks", params, parse_top_tracks)
+        return self._ask("artist.getTopTracks", params, parse_top_tracks)
 
     def top_tags(self, limit: int = MAX_ROWS) -> tuple[ChartTag, ...]:
         """Return the most used tags of all Last.fm."""
-        return self._transport.ask("chart.getTopTags", _paging(1, limit), parse_top_tags)
+        return self._ask("chart.getTopTags", _paging(1, limit), parse_top_tags)
+
+    def _ask(
+        self, method: str, params: Mapping[str, str | int], parse: Callable[[Element], T]
+    ) -> T:
+        """Call a reading method, such as `track.getTopTags`, and parse its reply, with retries."""
+        if not is_named(*(str(params[name]) for name in _NAMES if name in params)):
+            raise NotFound(SERVICE, "nothing has an empty name.", remedy="Nothing needs doing.")
+        made = pylast._Request(self._network, method, params)  # noqa: SLF001 - no other way in
+        request = Request("POST", self._url, method, more={"data": made.params})
+        user = str(params.get("user", ""))
+        return self._http.call(request, lambda reply: parse(self._root(reply, user)))
+
+    def _root(self, reply: Reply, user: str) -> Element:
+        """Return the `lfm` element of a good reply."""
+        root = parse_xml(reply.body)
+        if root is not None and root.tag == "lfm" and root.get("status") == "failed":
+            raise self._failure(reply, root.find("error"), user)
+        if reply.status in _FORBIDDEN:
+            # About the listener there is only one question: who refuses it refuses us.
+            kind = SourceRefused if reply.route.startswith("user.") else Refused
+            raise kind(
+                SERVICE,
+                f"{reply.route} was answered with status {reply.status} and no explanation.",
+                remedy=f"{self._remedy(_NO_KEY)} If it lasts, check whether a proxy stands in "
+                "between.",
+            )
+        if not reply.ok:
+            raise self._http.failure(reply)
+        if root is None or root.tag != "lfm" or root.get("status") != "ok":
+            raise BrokenReply(SERVICE, f"the reply to {reply.route} is not its XML.", remedy=REMEDY)
+        return root
+
+    def _failure(self, reply: Reply, error: Element | None, user: str) -> ServiceError:
+        """Return the error that Last.fm's error code means."""
+        if error is None or not re.fullmatch(r"[0-9]{1,4}", code_text := error.get("code", "")):
+            return BrokenReply(SERVICE, f"{reply.route} failed without a code.", remedy=REMEDY)
+        code = int(code_text)
+        said = redact(error.text or "", [self._key])
+        what = f"{reply.route} failed with error {code} ({said})."
+        if code == _RATE_LIMIT:
+            return self._http.rate_limited(reply, "the rate limit is exceeded.")
+        if code in _TRANSIENT or code >= _SERVER_ERROR:
+            return self._http.trouble(what)
+        if code == _NOT_FOUND and not _CLIENT_ERROR.search(said):
+            return self._not_found(what, said, user)
+        if code == _NOT_FOUND and _ABOUT_THE_KEY.search(said):
+            code = _NO_KEY
+        kind = SourceRefused if code in _KEY_REFUSED else Refused
+        return kind(SERVICE, what, remedy=self._remedy(code))
+
+    def _not_found(self, what: str, said: str, user: str) -> ServiceError:
+        if _NO_PAGE.search(said):
+            return NoSuchPage(SERVICE, what, remedy="Read the list again from its first page.")
+        if user:
+            return NotFound(
+                SERVICE,
+                f"it has no user {user!r} ({said}).",
+                remedy="Correct this listener's `lastfm_user` in smallhours.toml.",
+            )
+        return NotFound(SERVICE, what, remedy="Last.fm does not know it; nothing needs doing.")
+
+    def _remedy(self, code: int) -> str:
+        connection = f"`lastfm_{self._listener}`"
+        if code in _KEY_REFUSED - {26}:
+            return (
+                f"Put the API key from www.last.fm/api/accounts into the Airflow connection "
+                f"{connection}. {REFUSED_KEY}"
+            )
+        if code == 17:
+            return (
+                "The profile is private. On Last.fm, under Settings > Privacy, switch off "
+                "'Hide recent listening information'."
+            )
+        if code == 26:
+            return (
+                "Last.fm has suspended the API key. Write to Last.fm, or put another key into the "
+                f"Airflow connection {connection}. {REFUSED_KEY}"
+            )
+        return "Smallhours asked for something that Last.fm no longer gives; look for an update."
 
 
 def _limit(limit: int) -> int:

@@ -5,10 +5,12 @@ Free and without a key (reccobeats.com/docs). Where its figures come from is not
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
+from smallhours.services.feature_client import FeatureClient, Features, read_features
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.keyless_client import Features, KeylessClient
+from smallhours.services.transport import Reply
 
 SERVICE: Final = "ReccoBeats"
 PATH: Final = "audio-features"
@@ -30,7 +32,7 @@ FEATURES: Final = (
 _TRACK_LINK: Final = re.compile(r"[:/]track[:/]([0-9A-Za-z]{22})(?:$|[?#])")
 
 
-class ReccobeatsClient(KeylessClient):
+class ReccobeatsClient(FeatureClient):
     """ReccoBeats' API."""
 
     service = SERVICE
@@ -54,31 +56,43 @@ class ReccobeatsClient(KeylessClient):
             Refused: when it will not answer this.
             BrokenReply: when its reply can't be understood.
         """
-        return self.fetch_features(
-            PATH,
-            list(dict.fromkeys(ids)),
-            most=MAX_IDS,
-            params=lambda batch: {"ids": ",".join(batch)},
-            parse=parse_features,
-        )
+        wanted = list(dict.fromkeys(ids))
+        found: Features = {}
+        for start in range(0, len(wanted), MAX_IDS):
+            batch = wanted[start : start + MAX_IDS]
+            found |= self._http.call(
+                self._get(PATH, ids=",".join(batch)), partial(self._read, asked=batch)
+            )
+        return found
+
+    def _read(self, reply: Reply, asked: Sequence[str]) -> Features:
+        return parse_features(self._json(reply), asked)
 
 
 def parse_features(reply: JsonCursor, asked: Sequence[str]) -> Features:
     """Return the features in a reply, by the id that was asked for.
 
     Unknown ids are missing from the reply and an ISRC may bring several rows, so a row is joined
-    by the Spotify id in its link, or by its ISRC; of several rows the first one counts.
+    by the Spotify id in its link, or by its ISRC; of several rows the first one counts. A row that
+    can't be read is left out.
 
     Raises:
         BrokenReply: when it is not as documented.
     """
     wanted = set(asked)
-    found: dict[str, dict[str, float]] = {}
-    for row in reply["content"]:
-        link = _TRACK_LINK.search(row["href"].text_or_none() or "")
-        names = (link.group(1) if link else None, row["isrc"].text_or_none())
-        features = {name: row[name].number() for name in FEATURES if not row[name].absent}
+    found: Features = {}
+    for names, features in reply["content"].rows(_parse_row):
         for name in names:
             if name in wanted and features:
                 found.setdefault(name, features)
     return found
+
+
+def _parse_row(row: JsonCursor) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Return the ids by which a row can be joined, and its features."""
+    link = _TRACK_LINK.search(row["href"].text_or_none() or "")
+    isrc = row["isrc"].text_or_none()
+    names = tuple(name for name in (link and link.group(1), isrc) if name)
+    if not names:
+        raise row["href"].broken("a link to a track")
+    return names, read_features(row, FEATURES)

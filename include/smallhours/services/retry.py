@@ -1,16 +1,14 @@
 """Retry policy for calls to outside services."""
 
+import contextlib
+import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from threading import Lock
-from typing import TypeVar
+from email.utils import parsedate_to_datetime
 
 from smallhours import __version__
 from smallhours.errors import BrokenReply, QuotaExceeded, RetryLater
-
-T = TypeVar("T")
 
 USER_AGENT = f"Smallhours/{__version__} (a personal music recommender)"
 
@@ -61,53 +59,19 @@ class RetryPolicy:
         return min(wait, self.max_wait_s)
 
 
-def call_with_retries(
-    ask: Callable[[], T], retry_policy: RetryPolicy, *, repeatable: bool = True
-) -> T:
-    """Call `ask` until it succeeds or the retry policy gives up.
-
-    Args:
-        ask: One request.
-        retry_policy: How often, and how long in between.
-        repeatable: Whether the request may be sent twice. If not, only a rate limit is waited
-            out: then the service has said that it did nothing.
-
-    Raises:
-        ServiceError: the last error.
-    """
-    trial = 0
-    while True:
-        trial += 1
-        try:
-            return ask()
-        except (RetryLater, BrokenReply) as error:
-            lost = isinstance(error, TransientError | BrokenReply)
-            wait = None if lost and not repeatable else retry_policy.wait_before(trial, error)
-            if wait is None:
-                raise
-        retry_policy.sleep(wait)
-
-
-class CallCounter:
-    """A thread-safe counter of requests by method."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._lock = Lock()
-
-    def add(self, method: str) -> None:
-        """Count one request."""
-        with self._lock:
-            self.counts[method] += 1
-
-
 def retry_after(header: str | None, *, default: float) -> float:
-    """Return the seconds of a Retry-After header, clipped to between 1 second and a week."""
-    try:
-        seconds = float(header) if header is not None else default
-    except ValueError:
-        seconds = default
-    if seconds != seconds:  # not a number
+    """Return the seconds that a Retry-After header asks for, between 1 second and a week.
+
+    It holds seconds or a date (RFC 9110); what is neither counts as the default.
+    """
+    seconds = default
+    if header is not None:
+        try:
+            seconds = float(header)
+        except ValueError:
+            with contextlib.suppress(ValueError, TypeError):
+                seconds = parsedate_to_datetime(header).timestamp() - time.time()
+    if math.isnan(seconds):
         seconds = default
     return min(max(seconds, 1.0), MAX_RETRY_AFTER_S)
 

@@ -8,8 +8,8 @@ here, too, and noted as `services.deferred` says.
 
 import datetime as dt
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -17,13 +17,11 @@ from smallhours.errors import SourceRefused
 from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.services.client import Client
 from smallhours.services.deferred import DeferredQuestions, Tally
+from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class SetAside:
@@ -43,6 +41,7 @@ class SetAside:
         self._reasons = set_aside_on(lake, listener, night.date)
         self._anew = anew
         self._missed: dict[str, str] = {}
+        self._clients: set[Client] = set()
         self._tallies: dict[str, Tally] = {}
 
     def tally(self, client: Client) -> Tally:
@@ -51,53 +50,57 @@ class SetAside:
             self._tallies[client.service] = self._deferred(client.service).tally()
         return self._tallies[client.service]
 
-    def ask(self, client: Client, call: Callable[[], T]) -> T | None:
-        """Return what a call brings, or None where its service is set aside.
+    @contextmanager
+    def asking(self, client: Client) -> Iterator[bool]:
+        """Run the block, and set the service aside if it refuses in there.
 
-        A service that refuses now is set aside from here on, one that answers no longer is. What
-        the call tallied is noted when it ends well.
+        The block gets False where the service is set aside already, and must not ask it then. One
+        that answers is set aside no longer. What the block stored before a refusal stays stored;
+        what it tallied is noted when it ends well.
 
         Args:
-            client: Whom the call asks.
-            call: Asks; what it keeps before a refusal stays kept.
+            client: Whom the block asks.
 
         Raises:
-            ServiceError: any error of the call but SourceRefused, or of all its single questions.
+            ServiceError: any error of the block but SourceRefused, or of all single questions.
         """
         service = client.service
-        tally = self.tally(client)
-        if self._anew or service not in self._reasons:
-            try:
-                answer = call()
-                tally.check()
-            except SourceRefused as error:
-                LOG.warning("%s is set aside for this night. %s", service, error)
-                self._keep(service, error)
-            else:
-                self._forget(service)
-                self._deferred(service).save(tally)
-                return answer
-        self._missed[service] = self._reasons[service]
-        return None
+        self._clients.add(client)
+        if service in self._reasons and not self._anew:
+            self._missed[service] = self._reasons[service]
+            yield False
+            return
+        try:
+            yield True
+            self.tally(client).check()
+        except SourceRefused as error:
+            LOG.warning("%s is set aside for this night. %s", service, error)
+            self._keep(service, error)
+            self._missed[service] = self._reasons[service]
+        else:
+            self._forget(service)
+            self._deferred(service).save(self.tally(client))
+
+    def _deferred(self, service: str) -> DeferredQuestions:
+        return DeferredQuestions(self._lake, self._listener, service, self._night.date)
 
     @property
     def summary(self) -> Summary:
         """How many questions `failed`, how many are `waiting`, and what is `left_out` so, and why.
 
-        Where a call of this stage was not answered, `set_aside` has the reasons.
+        Where there are any, `unreadable_rows` counts rows, and `set_aside` has the reasons.
         """
         whole = Tally()
         for tally in self._tallies.values():
             whole.failed += tally.failed
             whole.failures |= tally.failures
             whole.left_alone |= tally.left_alone
-        summary = whole.summary
-        if self._missed:
-            summary["set_aside"] = " ".join(self._missed.values())
-        return summary
-
-    def _deferred(self, service: str) -> DeferredQuestions:
-        return DeferredQuestions(self._lake, self._listener, service, self._night.date)
+        odd = sum(client.odd_rows.total() for client in self._clients)
+        return {
+            **whole.summary,
+            **({"unreadable_rows": odd} if odd else {}),
+            **({"set_aside": " ".join(self._missed.values())} if self._missed else {}),
+        }
 
     def _keep(self, service: str, error: SourceRefused) -> None:
         self._reasons[service] = str(error)

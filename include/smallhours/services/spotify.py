@@ -7,19 +7,17 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from smallhours.errors import BrokenReply
 from smallhours.service_settings import SpotifySettings
-from smallhours.services.client import Client
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.http_session import new_session
-from smallhours.services.journal import Journal
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import CallCounter, RetryPolicy
-from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify_replies import (
+    SERVICE,
     RecentPlay,
     SavedTrack,
     SpotifyAccount,
@@ -28,6 +26,7 @@ from smallhours.services.spotify_replies import (
     SpotifyTrack,
     has_next,
     parse_account,
+    parse_features,
     parse_playlist,
     parse_playlist_items,
     parse_playlists,
@@ -37,9 +36,9 @@ from smallhours.services.spotify_replies import (
     parse_snapshot,
     parse_top,
     parse_track,
-    spotify_json,
 )
-from smallhours.services.spotify_transport import SpotifyTransport
+from smallhours.services.spotify_transport import SpotifyTokens, SpotifyTransport, spotify_http
+from smallhours.services.transport import Client
 
 T = TypeVar("T")
 TimeRange = Literal["short_term", "medium_term", "long_term"]
@@ -48,6 +47,7 @@ TimeRange = Literal["short_term", "medium_term", "long_term"]
 PAGE: Final = 50
 MAX_SEARCH_RESULTS: Final = 10
 MAX_ITEMS_PER_WRITE: Final = 100
+MAX_FEATURE_IDS: Final = 100
 # Offsets of me/top/tracks beyond this are refused, which leaves 99 tracks in all.
 MAX_TOP_OFFSET: Final = 49
 
@@ -76,7 +76,6 @@ class SpotifyClient(Client):
             app by default.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
         retry_policy: What is tried again; also how long to wait for a write to show.
-        journal: Keeps replies until they are stored; by default nothing does.
     """
 
     service = SERVICE
@@ -89,40 +88,33 @@ class SpotifyClient(Client):
         rate_limit: TokenBucket | None = None,
         on_new_refresh_token: Callable[[str], None] | None = None,
         retry_policy: RetryPolicy | None = None,
-        journal: Journal | None = None,
     ) -> None:
-        session = new_session()
-        super().__init__(session.close, CallCounter())
-        self.retry_policy = retry_policy = retry_policy or RetryPolicy()
-        tokens = SpotifyTokens(
+        self.retry_policy = retry_policy or RetryPolicy()
+        http = spotify_http(
+            settings,
             credentials,
-            accounts_url=settings.accounts_url,
-            timeout_s=settings.timeout_s,
-            session=session,
-            retry_policy=retry_policy,
-            on_new_refresh_token=on_new_refresh_token or (lambda _token: None),
-            count=self._counter.add,
-        )
-        self._transport = SpotifyTransport(
-            tokens,
-            session=session,
-            api_url=settings.api_url,
-            timeout_s=settings.timeout_s,
             rate_limit=rate_limit
             or shared_rate_limit(
                 SERVICE, settings.calls_per_second, calls_per_day=settings.calls_per_day
             ),
-            retry_policy=retry_policy,
-            listener=credentials.listener,
-            counter=self._counter,
-            journal=journal or Journal(),
+            retry_policy=self.retry_policy,
+        )
+        super().__init__(http)
+        tokens = SpotifyTokens(
+            credentials,
+            settings=settings,
+            http=http,
+            on_new_refresh_token=on_new_refresh_token or (lambda _token: None),
+        )
+        self._transport = SpotifyTransport(
+            tokens, http=http, api_url=settings.api_url, listener=credentials.listener
         )
 
     # What the listener likes and plays
 
     def me(self) -> SpotifyAccount:
         """Return the account of this login."""
-        return parse_account(spotify_json(self._transport.me()))
+        return parse_account(self._http.cursor(self._transport.me()))
 
     def top_tracks(self, time_range: TimeRange) -> list[SpotifyTrack]:
         """Return the listener's most played tracks, best first: up to 99, in one or two calls.
@@ -132,7 +124,7 @@ class SpotifyClient(Client):
         """
         found: dict[str, SpotifyTrack] = {}
         for offset in (0, MAX_TOP_OFFSET):
-            reply = spotify_json(
+            reply = self._http.cursor(
                 self._transport.current_user_top_tracks(
                     limit=PAGE, offset=offset, time_range=time_range
                 )
@@ -150,9 +142,7 @@ class SpotifyClient(Client):
         Args:
             since: Stop before what was added earlier than this; None for all.
         """
-        pages = self._pages(
-            lambda at: self._transport.current_user_saved_tracks(PAGE, at), parse_saved
-        )
+        pages = self._pages(self._transport.current_user_saved_tracks, parse_saved)
         for saved in pages:
             if since is not None and saved.added_at < since:
                 return
@@ -170,7 +160,7 @@ class SpotifyClient(Client):
                 milliseconds=1
             )
         reply = self._transport.current_user_recently_played(limit=PAGE, after=milliseconds)
-        return parse_recent(spotify_json(reply))
+        return parse_recent(self._http.cursor(reply))
 
     # The catalogue; these calls share the day's quota
 
@@ -183,26 +173,32 @@ class SpotifyClient(Client):
         """
         if not 1 <= limit <= MAX_SEARCH_RESULTS:
             raise ValueError(f"limit must be 1-{MAX_SEARCH_RESULTS}, not {limit}")
-        return parse_search(spotify_json(self._transport.search(query, limit=limit, type="track")))
+        return parse_search(
+            self._http.cursor(self._transport.search(query, limit=limit, type="track"))
+        )
 
     def track(self, track_id: str) -> SpotifyTrack:
         """Return one track by its id or URI."""
-        return parse_track(spotify_json(self._transport.track(track_id)))
+        return parse_track(self._http.cursor(self._transport.track(track_id)))
 
-    def legacy_audio_features(self, ids: Sequence[str]) -> JsonCursor:
-        """Return Spotify's reply about the audio features of at most 100 tracks, unparsed.
+    def audio_features(self, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Return Spotify's own features of each track that it has analysed; a call per hundred.
 
-        Only apps from before 2024-11-27 are given one; the others get Refused.
+        Only apps from before 2024-11-27 are given any; the others get Refused.
         """
-        return spotify_json(self._transport.legacy_audio_features(ids))
+        found: dict[str, dict[str, float]] = {}
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), MAX_FEATURE_IDS):
+            batch = wanted[start : start + MAX_FEATURE_IDS]
+            reply = self._transport.legacy_audio_features(batch)
+            found |= parse_features(self._http.cursor(reply), batch)
+        return found
 
     # Playlists
 
     def playlists(self) -> Iterator[SpotifyPlaylist]:
         """Return the listener's playlists, followed ones too, in their order; a call per fifty."""
-        return self._pages(
-            lambda at: self._transport.current_user_playlists(PAGE, at), parse_playlists
-        )
+        return self._pages(self._transport.current_user_playlists, parse_playlists)
 
     def create_playlist(
         self, name: str, description: str, *, public: bool = False
@@ -215,19 +211,19 @@ class SpotifyClient(Client):
         reply = self._transport.current_user_playlist_create(
             name, public=public, description=description
         )
-        return parse_playlist(spotify_json(reply))
+        return parse_playlist(self._http.cursor(reply))
 
     def playlist(self, playlist_id: str) -> SpotifyPlaylist:
         """Return a playlist without its items."""
         return parse_playlist(
-            spotify_json(self._transport.playlist(playlist_id, fields=_PLAYLIST_FIELDS))
+            self._http.cursor(self._transport.playlist(playlist_id, fields=_PLAYLIST_FIELDS))
         )
 
     def playlist_items(self, playlist_id: str) -> list[SpotifyPlaylistItem]:
         """Return all rows of a playlist that the listener owns or edits; a call per fifty."""
         return list(
             self._pages(
-                lambda at: self._transport.playlist_items(playlist_id, limit=PAGE, offset=at),
+                partial(self._transport.playlist_items, playlist_id),
                 parse_playlist_items,
             )
         )
@@ -246,7 +242,7 @@ class SpotifyClient(Client):
             position: Before which row, from 0; None is at the end.
         """
         return parse_snapshot(
-            spotify_json(self._transport.add_items(playlist_id, _batch(uris), position))
+            self._http.cursor(self._transport.add_items(playlist_id, _batch(uris), position))
         )
 
     def move_items(
@@ -264,7 +260,7 @@ class SpotifyClient(Client):
         reply = self._transport.playlist_reorder_items(
             playlist_id, start, before, length, snapshot_id
         )
-        return parse_snapshot(spotify_json(reply))
+        return parse_snapshot(self._http.cursor(reply))
 
     def upload_cover(self, playlist_id: str, jpeg: bytes) -> None:
         """Set a playlist's cover image; needs the scope `ugc-image-upload`.
@@ -285,7 +281,7 @@ class SpotifyClient(Client):
             snapshot_id: The version that the decision was made on.
         """
         reply = self._transport.remove_items(playlist_id, _batch(uris), snapshot_id)
-        return parse_snapshot(spotify_json(reply))
+        return parse_snapshot(self._http.cursor(reply))
 
     def change_details(
         self,
@@ -301,7 +297,7 @@ class SpotifyClient(Client):
         )
 
     def _pages(
-        self, fetch: Callable[[int], Any], parse: Callable[[JsonCursor], list[T]]
+        self, fetch: Callable[..., Any], parse: Callable[[JsonCursor], list[T]]
     ) -> Iterator[T]:
         """Yield the rows of all pages.
 
@@ -310,7 +306,7 @@ class SpotifyClient(Client):
         """
         offset = 0
         while True:
-            reply = spotify_json(fetch(offset))
+            reply = self._http.cursor(fetch(limit=PAGE, offset=offset))
             yield from parse(reply)
             offset += PAGE
             if not has_next(reply):

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.http_session import new_session
-from smallhours.services.retry import RetryPolicy, call_with_retries
-from smallhours.services.spotify_auth import request_token
+from smallhours.services.rate_limit import shared_rate_limit
+from smallhours.services.retry import RetryPolicy
+from smallhours.services.spotify_replies import SERVICE
+from smallhours.services.spotify_transport import spotify_http, token_request
 
 # A later addition needs the listener's consent anew, so all are asked for at once.
 SCOPES: Final = (
@@ -99,12 +100,16 @@ def exchange_code(
         "redirect_uri": redirect_uri,
         "code_verifier": verifier,
     }
-    url = settings.accounts_url.rstrip("/") + "/api/token"
-    with new_session() as session:
-        reply = call_with_retries(
-            lambda: request_token(form, asking, session, url=url, timeout_s=settings.timeout_s),
-            retry_policy or RetryPolicy(),
-        )
+    http = spotify_http(
+        settings,
+        asking,
+        rate_limit=shared_rate_limit(SERVICE, settings.calls_per_second),
+        retry_policy=retry_policy or RetryPolicy(),
+    )
+    try:
+        reply = http.call(*token_request(form, asking, settings, http))
+    finally:
+        http.close()
     scopes = (reply["scope"].text_or_none() or " ".join(SCOPES)).split()
     return replace(
         asking,

@@ -4,13 +4,18 @@ Each parser takes a parsed JSON reply and returns frozen rows, or raises `Broken
 Spotify leaves out by design - local files, withdrawn tracks, episodes - is None, never an error.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Final
 
+from smallhours.errors import BrokenReply
+from smallhours.lake.tables import FEATURES
+from smallhours.services.feature_client import read_features
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.spotify_auth import SERVICE
+
+SERVICE: Final = "Spotify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,51 +131,60 @@ class SpotifyPlaylistItem:
 
 
 def parse_track(reply: JsonCursor) -> SpotifyTrack:
-    """Parse a track object."""
-    artists = tuple(
-        SpotifyArtist(artist["name"].text(), artist["id"].text_or_none())
-        for artist in reply["artists"]
-    )
-    if not artists:
-        artists = (SpotifyArtist("", None),)
-    album = reply["album"]
-    external = reply["external_ids"]
-    isrc = None if external.absent else external["isrc"].text_or_none()
+    """Parse a track object: its URI, title, artists and length are needed, the rest is not."""
+    artists = [SpotifyArtist(each["name"].text(), _text(each, "id")) for each in reply["artists"]]
     return SpotifyTrack(
-        id=reply["id"].text_or_none(),
+        id=_text(reply, "id"),
         uri=reply["uri"].some_text(),
         title=reply["name"].text(),
-        artists=artists,
-        album=None if album.absent else album["name"].text_or_none(),
-        album_released=None if album.absent else album["release_date"].text_or_none(),
+        artists=tuple(artists or [SpotifyArtist("", None)]),
+        album=_text(reply, "album", "name"),
+        album_released=_text(reply, "album", "release_date"),
         duration_ms=reply["duration_ms"].whole(),
-        isrc=isrc.strip().upper() or None if isrc else None,
-        explicit=reply["explicit"].flag(default=False),
+        isrc=(_text(reply, "external_ids", "isrc") or "").strip().upper() or None,
+        explicit=reply["explicit"].value is True,
     )
+
+
+def _text(reply: JsonCursor, *path: str) -> str | None:
+    """Return a text that is not acted on; None when there is none, whatever else is there."""
+    for step in path:
+        if not isinstance(reply.value, dict):
+            return None
+        reply = reply[step]
+    return reply.text_or_none() if isinstance(reply.value, str) else None
 
 
 def parse_top(reply: JsonCursor) -> list[SpotifyTrack]:
     """Parse a page of `me/top/tracks`."""
-    return [parse_track(item) for item in reply["items"] if not item.absent]
+    return reply["items"].rows(lambda item: None if item.absent else parse_track(item))
 
 
 def parse_saved(reply: JsonCursor) -> list[SavedTrack]:
     """Parse a page of `me/tracks`; rows whose track is gone are left out."""
-    return [
-        SavedTrack(item["added_at"].moment(), parse_track(item["track"]))
-        for item in _present(reply)
-        if not item["track"].absent
-    ]
+    return reply["items"].rows(
+        lambda item: (
+            SavedTrack(item["added_at"].moment(), parse_track(item["track"]))
+            if _has_track(item)
+            else None
+        )
+    )
 
 
 def parse_recent(reply: JsonCursor) -> list[RecentPlay]:
     """Parse `me/player/recently-played`, oldest first."""
-    plays = [
-        RecentPlay(item["played_at"].moment(), parse_track(item["track"]))
-        for item in _present(reply)
-        if not item["track"].absent
-    ]
+    plays = reply["items"].rows(
+        lambda item: (
+            RecentPlay(item["played_at"].moment(), parse_track(item["track"]))
+            if _has_track(item)
+            else None
+        )
+    )
     return sorted(plays, key=lambda play: play.played_at)
+
+
+def _has_track(item: JsonCursor) -> bool:
+    return not item.absent and not item["track"].absent
 
 
 def parse_search(reply: JsonCursor) -> list[SpotifyTrack]:
@@ -188,16 +202,19 @@ def parse_account(reply: JsonCursor) -> SpotifyAccount:
 
 
 def parse_playlist(reply: JsonCursor) -> SpotifyPlaylist:
-    """Parse a playlist, full or simplified; `items` was called `tracks` before 2026."""
+    """Parse a playlist, full or simplified; `items` was called `tracks` before 2026.
+
+    The name may be missing; whose it is has to be there.
+    """
     items = reply["tracks"] if reply["items"].absent else reply["items"]
-    public = reply["public"]
+    public = reply["public"].value
     return SpotifyPlaylist(
         id=reply["id"].some_text(),
-        name=reply["name"].text(),
-        description=reply["description"].text_or_none() or "",
+        name=reply["name"].text_or_none() or "",
+        description=_text(reply, "description") or "",
         owner_id=reply["owner"]["id"].some_text(),
-        public=None if public.absent else public.flag(default=False),
-        collaborative=reply["collaborative"].flag(default=False),
+        public=public if isinstance(public, bool) else None,
+        collaborative=reply["collaborative"].value is True,
         snapshot_id=reply["snapshot_id"].some_text(),
         total=None if items.absent else items["total"].whole_or_none(),
     )
@@ -205,11 +222,11 @@ def parse_playlist(reply: JsonCursor) -> SpotifyPlaylist:
 
 def parse_playlists(reply: JsonCursor) -> list[SpotifyPlaylist]:
     """Parse a page of `me/playlists`."""
-    return [parse_playlist(item) for item in _present(reply)]
+    return reply["items"].rows(lambda item: None if item.absent else parse_playlist(item))
 
 
 def parse_playlist_items(reply: JsonCursor) -> list[SpotifyPlaylistItem]:
-    """Parse a page of `playlists/{id}/items`; rows without content are kept, too."""
+    """Parse a page of `playlists/{id}/items`; rows that can't be read are kept as far as known."""
     return [_playlist_item(item) for item in reply["items"]]
 
 
@@ -223,24 +240,36 @@ def has_next(reply: JsonCursor) -> bool:
     return reply["next"].text_or_none() is not None
 
 
-def spotify_json(value: Any) -> JsonCursor:
-    """Return a cursor over a parsed reply."""
-    return JsonCursor(SERVICE, value)
-
-
-def _present(reply: JsonCursor) -> Iterator[JsonCursor]:
-    return (item for item in reply["items"] if not item.absent)
-
-
 def _playlist_item(entry: JsonCursor) -> SpotifyPlaylistItem:
-    if entry.absent:
+    """Return a row of a playlist; each stands in its place, whatever is known of it."""
+    if not isinstance(entry.value, dict):
         return SpotifyPlaylistItem(None, None, None, None)
     content = entry["track"] if entry["item"].absent else entry["item"]
-    is_track = not content.absent and content["type"].text_or_none() in (None, "track")
-    added_at, added_by = entry["added_at"], entry["added_by"]
+    track = added_at = None
+    with contextlib.suppress(BrokenReply):
+        added_at = entry["added_at"].moment()
+    with contextlib.suppress(BrokenReply):
+        if content["type"].text_or_none() in (None, "track"):
+            track = parse_track(content)
     return SpotifyPlaylistItem(
-        uri=None if content.absent else content["uri"].text_or_none(),
-        track=parse_track(content) if is_track and not content["uri"].absent else None,
-        added_at=None if added_at.absent else added_at.moment(),
-        added_by=None if added_by.absent else added_by["id"].text_or_none(),
+        uri=_text(content, "uri"),
+        track=track,
+        added_at=added_at,
+        added_by=_text(entry, "added_by", "id"),
     )
+
+
+def parse_features(reply: JsonCursor, asked: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the rows of `audio-features` by track id; unknown tracks are null in it.
+
+    Only apps from before 2024-11-27 with extended quota are given any; all others get a 403
+    (developer.spotify.com/blog/2024-11-27-changes-to-the-web-api).
+
+    Raises:
+        BrokenReply: when it is not as documented.
+    """
+    rows = reply["audio_features"].rows(
+        lambda row: None if row.absent else (row["id"].some_text(), read_features(row, FEATURES))
+    )
+    wanted = set(asked)
+    return {track: features for track, features in rows if track in wanted and features}

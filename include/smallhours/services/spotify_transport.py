@@ -1,63 +1,201 @@
-"""The transport to Spotify: one request, and the error that its failure means.
+"""The way to Spotify: access tokens, one request, and the error that a refusal means.
 
-spotipy knows the endpoints and their arguments; this subclass replaces its one method that
-transports. spotipy's own takes an error for an empty reply, breaks on error bodies that are no
-objects, and writes access tokens to the DEBUG log.
+spotipy knows the endpoints and their arguments; `SpotifyTransport` replaces its one method that
+sends, and is the only place that touches its internals. spotipy's own takes an error for an empty
+reply, breaks on error bodies that are no objects, and writes access tokens to the DEBUG log. Its
+login managers open a browser or read stdin as soon as a cached token lacks a scope, and write the
+app's secret to the log; `SpotifyTokens` only ever refreshes.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
 
-import requests
 import spotipy
 
 from smallhours.errors import (
     BrokenReply,
     NeedsLogin,
     NotFound,
-    QuotaExceeded,
     Refused,
     RetryLater,
     ServiceError,
     SourceRefused,
 )
-from smallhours.services.credentials import login_remedy
-from smallhours.services.journal import Journal
-from smallhours.services.json_cursor import REMEDY as BROKEN_REMEDY
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.retry import (
-    RETRY_AFTER_FAULT_S,
-    CallCounter,
-    RetryPolicy,
-    TransientError,
-    call_with_retries,
-    redact,
-    retry_after,
-)
-from smallhours.services.spotify_auth import SERVICE, SpotifyTokens
+from smallhours.service_settings import SpotifySettings
+from smallhours.services.credentials import SpotifyCredentials, login_remedy
+from smallhours.services.json_cursor import REMEDY, JsonCursor
+from smallhours.services.retry import redact
+from smallhours.services.spotify_replies import SERVICE
+from smallhours.services.transport import Reply, Request, Transport
 
 # Requests that may be sent twice: a DELETE names what is to go. A POST appends: sent again after a
 # lost reply, it doubles.
 IDEMPOTENT: Final = ("GET", "PUT", "DELETE")
 # The calls that share the quota at which development-mode apps were seen to be cut off.
 METERED: Final = ("GET search", "GET tracks/{id}")
-# Where many replies come before any is stored. Not playlists: those we change in between.
-JOURNALED: Final = (*METERED, "GET audio-features", "GET me/tracks", "GET me/top/tracks")
-# The rate limit rolls over 30 seconds; a longer wait than this can only be the quota.
-MAX_RATE_LIMIT_S: Final = 3600.0
 RATE_LIMIT_S: Final = 30.0
-# The quota rolls over 24 hours, so that some of it is back before they are over.
-QUOTA_S: Final = 6 * 3600.0
 # Every other success has a body.
 EMPTY_REPLIES: Final = ("PUT playlists/{id}", "PUT playlists/{id}/images")
-# The app's owner has no Premium, or the app does not list the account.
-_ABOUT_THE_APP: Final = re.compile(
-    r"premium|registered|allowlist|developer dashboard", re.IGNORECASE
-)
+# Renewed this long before it expires, so that no request is under way when it does.
+REFRESH_MARGIN_S: Final = 60.0
+ACCESS_TOKEN_LIFETIME_S: Final = 3600.0
+TOKEN_ROUTE: Final = "POST api/token"  # noqa: S105 - a path
+# What a 403 says: the app's owner has no Premium, or the app does not list the account.
+_NO_PREMIUM: Final = re.compile("premium", re.IGNORECASE)
+_NOT_LISTED: Final = re.compile("registered|allowlist|developer dashboard", re.IGNORECASE)
 _ID: Final = re.compile(r"(?<=/)[0-9A-Za-z]{16,}(?=/|$)")
+_MALFORMED_ID: Final = re.compile(r"invalid (base62 )?id|non existing id", re.IGNORECASE)
+
+
+def spotify_http(
+    settings: SpotifySettings, credentials: SpotifyCredentials, **more: Any
+) -> Transport:
+    """Return the HTTP transport to Spotify; `more` are its rate limit and retry policy."""
+    return Transport(
+        SERVICE,
+        "spotify",
+        timeout_s=settings.timeout_s,
+        rate_limit_s=RATE_LIMIT_S,
+        secrets=lambda: (credentials.client_secret, credentials.refresh_token),
+        **more,
+    )
+
+
+class SpotifyTokens:
+    """Access tokens for one login; the auth manager that spotipy is given.
+
+    Args:
+        credentials: Client id, refresh token, and the secret unless the login was by PKCE.
+        settings: Where the accounts service is.
+        http: Sends the requests.
+        on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        credentials: SpotifyCredentials,
+        *,
+        settings: SpotifySettings,
+        http: Transport,
+        on_new_refresh_token: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._credentials = credentials
+        self._settings = settings
+        self._http = http
+        self._on_new_refresh_token = on_new_refresh_token
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._refresh_token = credentials.refresh_token
+        self._access_token = ""
+        self._expires_at = 0.0
+
+    def secrets(self) -> tuple[str | None, ...]:
+        """Return the values that no message may hold."""
+        return (self._credentials.client_secret, self._refresh_token, self._access_token)
+
+    def get_access_token(self, *, as_dict: bool = False, stale: str | None = None) -> str:
+        """Return a token that is valid for at least another minute; spotipy calls this name.
+
+        Args:
+            as_dict: Always False; spotipy says so explicitly.
+            stale: A token that Spotify refused; it is replaced, unless another thread already has.
+
+        Raises:
+            NeedsLogin: when the login has expired or was revoked.
+            SourceRefused: when the client id or secret is wrong.
+            RetryLater: when the accounts service can't be reached.
+        """
+        if as_dict:
+            raise ValueError("only the token itself is given out")
+        with self._lock:
+            fresh = self._clock() <= self._expires_at - REFRESH_MARGIN_S
+            if fresh and self._access_token != stale:
+                return self._access_token
+            form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+            reply = self._http.call(
+                *token_request(form, self._credentials, self._settings, self._http)
+            )
+            token = reply["access_token"].some_text()
+            if not (token.isascii() and token.isprintable()):
+                raise BrokenReply(SERVICE, "the access token is no token.", remedy=REMEDY)
+            self._access_token = token
+            self._expires_at = self._clock() + _lifetime(reply["expires_in"])
+            # The reply need not hold a refresh token: then the old one stays good.
+            refresh_token = reply["refresh_token"].text_or_none() or self._refresh_token
+            if refresh_token != self._refresh_token:
+                self._refresh_token = refresh_token
+                self._on_new_refresh_token(refresh_token)
+            return token
+
+
+def token_request(
+    form: Mapping[str, str],
+    credentials: SpotifyCredentials,
+    settings: SpotifySettings,
+    http: Transport,
+) -> tuple[Request, Callable[[Reply], JsonCursor]]:
+    """Return the request to the accounts service for tokens, and the reader of its reply.
+
+    With a client secret the app authenticates itself; without one (PKCE) it only names itself.
+    """
+    secret = credentials.client_secret
+    more: dict[str, Any] = {"data": {**form, "client_id": credentials.client_id}}
+    if secret is not None:
+        more = {"data": dict(form), "auth": (credentials.client_id, secret)}
+    url = settings.accounts_url.rstrip("/") + "/api/token"
+
+    def read(reply: Reply) -> JsonCursor:
+        body = reply.json()
+        if reply.ok and isinstance(body, dict):
+            return JsonCursor(SERVICE, body)
+        told = body if isinstance(body, dict) else {}
+        error = told.get("error")
+        said = redact(told.get("error_description") or error or "", (*form.values(), secret))
+        raise _token_error(reply, error, said, credentials.listener, http)
+
+    return Request("POST", url, TOKEN_ROUTE, metered=None, more=more), read
+
+
+def _lifetime(expires_in: JsonCursor) -> float:
+    """Return the seconds for which a token is said to be valid, as a number or as text."""
+    if expires_in.absent:
+        return ACCESS_TOKEN_LIFETIME_S
+    if isinstance(expires_in.value, str) and expires_in.value.strip().isdecimal():
+        return min(float(expires_in.value), ACCESS_TOKEN_LIFETIME_S)
+    return expires_in.number()
+
+
+def _token_error(
+    reply: Reply, error: object, said: str, listener: str, http: Transport
+) -> ServiceError:
+    if error == "invalid_grant":
+        return NeedsLogin(SERVICE, f"the login has ended ({said}).", remedy=login_remedy(listener))
+    if error in ("invalid_client", "unauthorized_client"):
+        return SourceRefused(
+            SERVICE,
+            f"the app's client id or secret is wrong ({said}).",
+            remedy=f"Correct them in the Airflow connection `spotify_{listener}`; "
+            "developer.spotify.com/dashboard shows both.",
+        )
+    failure = http.failure(reply, said)
+    if isinstance(failure, RetryLater):
+        return failure
+    if error:
+        return Refused(
+            SERVICE,
+            f"the accounts service refused the login ({said}).",
+            remedy=login_remedy(listener),
+        )
+    return http.broken(
+        f"the accounts service answered with status {reply.status} and no explanation."
+    )
 
 
 class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is untyped
@@ -65,37 +203,20 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
 
     Args:
         tokens: Where access tokens come from.
-        session: Carries the requests; must not retry by itself.
+        http: Sends the requests.
         api_url: The Web API's root, with `/v1/`.
-        timeout_s: Seconds without a byte before a request is given up.
-        rate_limit: How fast, and how often a day, requests may start.
-        retry_policy: What is tried again.
         listener: Names the connection in messages.
-        counter: Counts the requests.
-        journal: Keeps replies until they are stored.
     """
 
     def __init__(
-        self,
-        tokens: SpotifyTokens,
-        *,
-        session: requests.Session,
-        api_url: str,
-        timeout_s: float,
-        rate_limit: TokenBucket,
-        retry_policy: RetryPolicy,
-        listener: str,
-        counter: CallCounter,
-        journal: Journal,
+        self, tokens: SpotifyTokens, *, http: Transport, api_url: str, listener: str
     ) -> None:
-        super().__init__(auth_manager=tokens, requests_session=session, requests_timeout=timeout_s)
+        # spotipy makes a session of its own unless it is given something.
+        super().__init__(auth_manager=tokens, requests_session=False)
         self.prefix = api_url.rstrip("/") + "/"
         self._tokens = tokens
-        self._rate_limiter = rate_limit
-        self._retry_policy = retry_policy
+        self._http = http
         self._listener = listener
-        self._counter = counter
-        self._journal = journal
 
     def add_items(self, playlist_id: str, uris: Sequence[str], position: int | None = None) -> Any:
         """Add to a playlist with the body that Spotify documents; spotipy sends an array."""
@@ -125,125 +246,75 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         return checked
 
     def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
-        """Send a request: every method of spotipy ends here."""
-        if route_of(method, url) not in JOURNALED:
-            return self._send_with_retries(method, url, payload, params)
-        question = f"{SERVICE} {method} {url}?{urlencode(sorted(params.items()))}"
-        kept = self._journal.recall(question)
-        if kept is not None:
-            return json.loads(kept)
-        body = self._send_with_retries(method, url, payload, params)
-        self._journal.note({question: json.dumps(body)})
-        return body
-
-    def _send_with_retries(
-        self, method: str, url: str, payload: Any, params: Mapping[str, Any]
-    ) -> Any:
-        # Tokens have a patience of their own: their failures are not tried again here.
-        self._tokens.get_access_token()
-        return call_with_retries(
-            lambda: self._send_authorized(method, url, payload, params),
-            self._retry_policy,
-            repeatable=method in IDEMPOTENT,
-        )
-
-    def _send_authorized(
-        self, method: str, url: str, payload: Any, params: Mapping[str, Any]
-    ) -> Any:
-        """Send with a valid token.
+        """Send a request with a valid token: every method of spotipy ends here.
 
         A 401 says nothing about its cause. The token is renewed once; and because Spotify has
         been seen to refuse good tokens at random since July 2026, it is tried once more after
         that. The same goes for one 403 that asks for Premium.
         """
+        stale = None
         for refusals in range(3):
-            token = self._tokens.get_access_token()
-            response = self._send(method, url, payload, params, token)
-            unauthorized = response.status_code == requests.codes.unauthorized
-            if unauthorized and refusals == 0:
-                self._tokens.renew(token)
-                continue
-            if unauthorized and refusals == 1:
-                continue
-            if refusals == 0 and _requires_premium(response):
-                continue
-            break
-        return self._content(route_of(method, url), response)
-
-    def _send(
-        self, method: str, url: str, payload: Any, params: Mapping[str, Any], token: str
-    ) -> requests.Response:
-        route = route_of(method, url)
-        self._rate_limiter.acquire(metered=route in METERED)
-        self._counter.add(route)
-        # spotipy hides the type of a body that is no JSON, a picture, among the parameters.
-        kind = params.get("content_type", "application/json")
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
-        try:
-            return self._session.request(  # type: ignore[no-any-return]
-                method,
-                self.prefix + url,
-                headers=headers,
-                params={name: value for name, value in params.items() if name != "content_type"},
-                data=_body(payload),
-                timeout=self.requests_timeout,
-            )
-        except requests.RequestException as error:
-            raise TransientError(
-                SERVICE,
-                f"no reply to {route} ({type(error).__name__}).",
-                remedy="Check the internet connection; the next try carries on from here.",
-                after=RETRY_AFTER_FAULT_S,
-            ) from None
-
-    def _content(self, route: str, response: requests.Response) -> Any:
-        """Return the parsed body of a success; None for writes that are answered with nothing."""
-        try:
-            body = response.json()
-        except (ValueError, RecursionError):
-            body = None
-        if not response.ok:
-            raise self._error(route, response, body)
-        if body is None and (route not in EMPTY_REPLIES or response.content.strip()):
-            raise BrokenReply(SERVICE, f"the reply to {route} is not JSON.", remedy=BROKEN_REMEDY)
+            token = self._tokens.get_access_token(stale=stale)
+            request = self._request(method, url, payload, params, token)
+            reply, body = self._http.call(request, self._read)
+            unauthorized = reply.status == HTTPStatus.UNAUTHORIZED
+            if not unauthorized and not (refusals == 0 and _requires_premium(reply)):
+                break
+            stale = token if unauthorized and refusals == 0 else None
+        if not reply.ok:
+            raise self._error(reply, body)
         return body
 
-    def _error(self, route: str, response: requests.Response, body: Any) -> ServiceError:
-        status = response.status_code
+    def _request(
+        self, method: str, url: str, payload: Any, params: Mapping[str, Any], token: str
+    ) -> Request:
+        # spotipy hides the type of a body that is no JSON, a picture, among the parameters.
+        kind = params.get("content_type", "application/json")
+        data = payload if isinstance(payload, str) else json.dumps(payload) if payload else None
+        route = route_of(method, url)
+        more = {
+            "headers": {"Authorization": f"Bearer {token}", "Content-Type": kind},
+            "params": {name: each for name, each in params.items() if name != "content_type"},
+            "data": data,
+        }
+        return Request(
+            method, self.prefix + url, route, method in IDEMPOTENT, route in METERED, more
+        )
+
+    def _read(self, reply: Reply) -> tuple[Reply, Any]:
+        """Return a reply and its body; None for writes that are answered with nothing.
+
+        A refused token is the caller's, who may have another.
+        """
+        body = reply.json()
+        if reply.ok and body is None and (reply.route not in EMPTY_REPLIES or reply.body.strip()):
+            raise BrokenReply(SERVICE, f"the reply to {reply.route} is not JSON.", remedy=REMEDY)
+        if not reply.ok and reply.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise self._error(reply, body)
+        return reply, body
+
+    def _error(self, reply: Reply, body: Any) -> ServiceError:
         message, reason = _explanation(body)
-        if body is None and "<" not in response.text[:200] and response.text.strip() != "null":
-            message = response.text  # "User not registered ..." has been seen as plain text
-        said = redact(message, self._tokens.secrets)
-        what = f"{route} was answered with {status}" + (f" ({said})." if said else ".")
-        if status == requests.codes.too_many_requests:
-            return self._limited(what, response, message, reason)
-        if status >= requests.codes.internal_server_error:
-            return TransientError(
-                SERVICE,
-                what,
-                remedy="It is Spotify's own trouble; the next try carries on from here.",
-                after=RETRY_AFTER_FAULT_S,
-            )
-        if status == requests.codes.unauthorized:
+        text = reply.body.decode("utf-8", "replace")
+        if body is None and "<" not in text[:200] and text.strip() != "null":
+            message = text  # "User not registered ..." has been seen as plain text
+        said = redact(message, self._tokens.secrets())
+        failure = self._http.failure(
+            reply, said, quota="QUOTA_EXCEEDED" in (reason.upper(), message.upper())
+        )
+        if isinstance(failure, RetryLater):
+            return failure
+        what = failure.what.removeprefix(f"{SERVICE}: ")
+        if reply.status == HTTPStatus.UNAUTHORIZED:
             return NeedsLogin(SERVICE, what, remedy=login_remedy(self._listener))
         # A bare 404 may come from a proxy: it must not pass for an absence.
-        if not said or (status == requests.codes.not_found and not isinstance(body, dict)):
-            return BrokenReply(
-                SERVICE,
-                what,
-                remedy="If it lasts, check `services.spotify.api_url`, and whether a proxy or a "
-                "login page of the network stands in between.",
-            )
-        if status == requests.codes.forbidden:
-            by_scope = "scope" in said.lower()
-            about_us = not by_scope and _ABOUT_THE_APP.search(said)
-            kind = SourceRefused if about_us else Refused
-            return kind(SERVICE, what, remedy=self._remedy_for_403(said.lower()))
-        unknown = status == requests.codes.not_found and "service not found" not in said.lower()
-        malformed_id = status == requests.codes.bad_request and re.search(
-            r"invalid (base62 )?id|non existing id", said, re.IGNORECASE
-        )
-        if unknown or malformed_id:
+        absent = reply.status == HTTPStatus.NOT_FOUND
+        if not said or (absent and not isinstance(body, dict)):
+            return self._http.broken(what)
+        if reply.status == HTTPStatus.FORBIDDEN:
+            return self._forbidden(what, said)
+        malformed = reply.status == HTTPStatus.BAD_REQUEST and _MALFORMED_ID.search(said)
+        if malformed or (absent and "service not found" not in said.lower()):
             return NotFound(SERVICE, what, remedy="Spotify does not know it, or no longer.")
         return Refused(
             SERVICE,
@@ -252,55 +323,35 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
             "update.",
         )
 
-    def _limited(
-        self, what: str, response: requests.Response, message: str, reason: str
-    ) -> RetryLater:
-        header = response.headers.get("Retry-After")
-        quota = "QUOTA_EXCEEDED" in (reason.upper(), message.upper())
-        after = retry_after(header, default=QUOTA_S if quota else RATE_LIMIT_S)
-        if quota or after > MAX_RATE_LIMIT_S:
-            return QuotaExceeded(
+    def _forbidden(self, what: str, said: str) -> Refused:
+        """Return the error of a 403: about the app, about the login, or about this question."""
+        if "scope" in said.lower():
+            return Refused(
                 SERVICE,
                 what,
-                remedy="The day's quota is used up; all apps of one Spotify developer account "
-                "share it. The next night carries on from here.",
-                after=after,
+                remedy="The login lacks a permission. Run `smallhours login spotify --listener "
+                f"{self._listener}` and agree to all that is asked.",
             )
-        return RetryLater(
+        if _NO_PREMIUM.search(said):
+            return SourceRefused(
+                SERVICE,
+                what,
+                remedy="The owner of the Spotify app needs an active Premium subscription; renew "
+                "it, or let someone who has one create the app.",
+            )
+        if _NOT_LISTED.search(said):
+            return SourceRefused(
+                SERVICE,
+                what,
+                remedy="Add the listener's Spotify account under 'User Management' of the app at "
+                "developer.spotify.com/dashboard; five accounts fit.",
+            )
+        return Refused(
             SERVICE,
             what,
-            remedy="The next try carries on from here. If it happens every night, lower "
-            "`services.spotify.calls_per_second`.",
-            after=after,
+            remedy="The playlist is not the listener's own, or Spotify has closed this to "
+            "development-mode apps. Nothing in Smallhours needs the latter; look for an update.",
         )
-
-    def _remedy_for_403(self, said: str) -> str:
-        if "scope" in said:
-            return (
-                "The login lacks a permission. Run `smallhours login spotify --listener "
-                f"{self._listener}` and agree to all that is asked."
-            )
-        if "premium" in said:
-            return (
-                "The owner of the Spotify app needs an active Premium subscription; renew it, or "
-                "let someone who has one create the app."
-            )
-        if "registered" in said or "allowlist" in said or "developer dashboard" in said:
-            return (
-                "Add the listener's Spotify account under 'User Management' of the app at "
-                "developer.spotify.com/dashboard; five accounts fit."
-            )
-        return (
-            "The playlist is not the listener's own, or Spotify has closed this to "
-            "development-mode apps. Nothing in Smallhours needs the latter; look for an update."
-        )
-
-
-def _body(payload: Any) -> str | None:
-    """Return a request's body: JSON, or a text as it is, or nothing."""
-    if isinstance(payload, str):
-        return payload
-    return json.dumps(payload) if payload else None
 
 
 def route_of(method: str, url: str) -> str:
@@ -319,5 +370,5 @@ def _explanation(body: Any) -> tuple[str, str]:
     return str(message or reason or ""), str(reason or "")
 
 
-def _requires_premium(response: requests.Response) -> bool:
-    return response.status_code == requests.codes.forbidden and "premium" in response.text.lower()
+def _requires_premium(reply: Reply) -> bool:
+    return reply.status == HTTPStatus.FORBIDDEN and b"premium" in reply.body.lower()

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def train_taste(run: "RunContext") -> Summary:
     """Learn what the listener likes from the tags of what they played."""
-    from smallhours.training.taste import stages
+    from smallhours.training.taste import train
 
-    return stages.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
+    return train.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
 
 
 def train_ranking(run: "RunContext") -> Summary:
@@ -46,8 +46,6 @@ def predict_audio_features(run: "RunContext") -> Summary:
 
 def describe_taste(run: "RunContext") -> Summary:
     """Describe what the listener plays, for the pages: `profile`."""
-    from smallhours.training import profile_stages
+    from smallhours.training import profile
 
-    return profile_stages.describe_taste(
-        run.listener, run.lake, settings=run.settings, night=run.night
-    )
+    return profile.describe_taste(run.listener, run.lake, settings=run.settings, night=run.night)

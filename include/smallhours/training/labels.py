@@ -15,12 +15,11 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, LIBRARY, PLAYS
 from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
-from smallhours.training.tags import load_tags
-from smallhours.vocabulary import Route, Signal
+from smallhours.training.evaluation.folds import plays_before
+from smallhours.training.taste.training_rows import ListeningHistory
+from smallhours.vocabulary import Signal
 
 MIN_LIKES = 10
 MIN_DISLIKES = 20
@@ -68,28 +67,24 @@ class LabelledSet:
         return {str(name): int(n) for name, n in self.frame["evidence"].value_counts().items()}
 
 
-def label_tracks(
-    listener: str, lake: Lake, *, night: Night, strange: Sequence[str] | None = None
-) -> LabelledSet:
+def label_tracks(past: ListeningHistory, listener: str, *, night: Night) -> LabelledSet:
     """Build the labelled set of one listener as of a night.
 
     Args:
+        past: Their history; tonight's tracks of unheard tags serve for a past night, too.
         listener: The listener's name.
-        lake: The lake.
         night: Later rows are ignored.
-        strange: Tracks of unheard tags, in place of those that tonight's candidates hold; for a
-            past night, for which none were stored.
 
     Raises:
         NotEnoughData: with fewer than 10 likes or 20 dislikes that have tags.
     """
-    plays, library = _history(listener, lake, night)
+    plays = past.plays[heard(past.plays)]
+    plays = plays_before(plays[counted_once(plays)], night.as_of)
+    library = past.library[past.library["first_seen"] <= night.date]
     evidence, likes_from = _likes(plays, library, night)
-    background = background_tracks(listener, lake, night) if strange is None else sorted(strange)
 
     known = set(plays["track_key"]) | set(library["track_key"])
-    tags = load_tags(lake, known | set(background))
-    tags_of = {key: tags.as_first_seed(key) for key in known | set(background)}
+    tags_of = {key: past.tags.as_first_seed(key) for key in known.union(past.background)}
 
     likes = [key for key in sorted(evidence) if tags_of[key]]
     if len(likes) < MIN_LIKES:
@@ -100,13 +95,13 @@ def label_tracks(
             "or save some more music first.",
         )
     artists = {artist_key_in(key) for key in known}
-    strange = [key for key in background if tags_of[key] and artist_key_in(key) not in artists]
+    strange = [key for key in past.background if tags_of[key] and artist_key_in(key) not in artists]
     pool, rule = _dislikes(strange, tags_of, known, likes)
     if len(pool) < MIN_DISLIKES:
         raise NotEnoughData(
-            f"Of {len(background)} tracks of unheard tags, {len(strange)} have tags and an artist "
-            f"that {listener} never played, and {len(pool)} share no tag with what {listener} "
-            f"likes; {MIN_DISLIKES} are the least to tell likes from.",
+            f"Of {len(past.background)} tracks of unheard tags, {len(strange)} have tags and an "
+            f"artist that {listener} never played, and {len(pool)} share no tag with what "
+            f"{listener} likes; {MIN_DISLIKES} are the least to tell likes from.",
             remedy="Raise `catalog.foreign_tags` in smallhours.toml and run refresh_catalog.",
         )
     most = max(MIN_DISLIKE_LIMIT, round(len(likes) * DISLIKES_PER_LIKE))
@@ -119,30 +114,6 @@ def label_tracks(
     frame = pd.DataFrame(rows, columns=["track_key", "label", "weight", "evidence"])
     frame.insert(1, "tags", [",".join(tags_of[key]) for key in frame["track_key"]])
     return LabelledSet(frame, likes_from, rule, untagged=len(evidence) - len(likes))
-
-
-def _history(listener: str, lake: Lake, night: Night) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read plays before the night's end, and signals first seen by then."""
-    own = {"listener": listener}
-    plays = lake.frame(PLAYS, columns=["track_key", "played_at", "ms_played"], where=own)
-    plays = plays[heard(plays)]
-    plays = plays[counted_once(plays)]
-    library = lake.frame(
-        LIBRARY, columns=["track_key", "signal", "first_seen", "last_seen"], where=own
-    )
-    return (
-        plays[plays["played_at"] < night.as_of],
-        library[library["first_seen"] <= night.date],
-    )
-
-
-def background_tracks(listener: str, lake: Lake, night: Night) -> list[str]:
-    """Return the candidates of unheard tags, in key order."""
-    rows = lake.frame(
-        CANDIDATES, columns=["track_key", "route", "seen"], where={"listener": listener}
-    )
-    rows = rows[(rows["route"] == Route.BACKGROUND) & (rows["seen"] <= night.date)]
-    return sorted(set(rows["track_key"]))
 
 
 def _likes(plays: pd.DataFrame, library: pd.DataFrame, night: Night) -> tuple[dict[str, str], str]:

@@ -1,11 +1,18 @@
-"""Model cards: a saved model's purpose, data, settings and figures, as JSON and as Markdown."""
+"""Model cards, as JSON and as Markdown, and the models' figures in the lake's `metrics`."""
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any, Self
+from typing import Self
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from smallhours.lake.list_tables import METRICS
+from smallhours.lake.store import Lake
+from smallhours.nights import Night
 
 Value = int | float | str
 
@@ -63,12 +70,10 @@ class ModelCard:
         """Read back the result of `to_json`; fields of a later version are left out.
 
         Raises:
-            ValueError: when it is not JSON.
-            TypeError: when a field is missing.
+            ValueError: when it is not the JSON of a card.
         """
-        stored: dict[str, Any] = json.loads(data)
-        names = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in stored.items() if name in names})
+        card: Self = TypeAdapter(cls).validate_python(json.loads(data))
+        return card
 
     def to_markdown(self) -> bytes:
         """Return the card as Markdown for people."""
@@ -102,3 +107,52 @@ def _owner(owner: str) -> str:
 
 def _shown(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of one model.
+
+    Attributes:
+        subject: The model.
+        name: Name of the figure.
+        value: The figure.
+        n: Number of rows that it is computed from.
+        baseline: The same figure for the baseline, where there is one.
+        low: Lower end of its 95 % interval, where it has one.
+        high: Upper end, likewise.
+    """
+
+    subject: str
+    name: str
+    value: float
+    n: int
+    baseline: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
+    """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
+
+    Args:
+        lake: The lake.
+        metrics: The figures.
+        listener: The listener whose model it is; empty for a shared model.
+        night: The night.
+    """
+    rows = [
+        {
+            "night": night.date,
+            "listener": listener,
+            "subject": metric.subject,
+            "metric": metric.name,
+            "value": metric.value,
+            "low": metric.low,
+            "high": metric.high,
+            "baseline": metric.baseline,
+            "n": metric.n,
+        }
+        for metric in metrics
+    ]
+    lake.merge(METRICS, pd.DataFrame(rows), partition={"month": f"{night.date:%Y-%m}"})

@@ -22,7 +22,7 @@ TRUSTED = frozenset(
         "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
-        "smallhours.training.formats.top_tags.TopTags",
+        "smallhours.training.tag_counts.TopTags",
         "smallhours.training.taste.classifier.TasteClassifier",
         *TRUSTED_TYPES,
     }
@@ -32,6 +32,17 @@ MOVED_MODULES = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
         "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
+        "smallhours.training.formats.top_tags": "smallhours.training.tag_counts",
+        "smallhours.training.regression.experts": (
+            "smallhours.training.regression.tag_feature_regressor"
+        ),
+        "smallhours.training.regression.known_artists": (
+            "smallhours.training.regression.artist_folds"
+        ),
+        "smallhours.training.regression.tag_ridge": (
+            "smallhours.training.regression.linear_tag_regressor"
+        ),
+        "smallhours.training.regression.targets": "smallhours.training.regression.folded_regressor",
     }
 )
 _SCHEMA = "schema.json"
@@ -61,20 +72,22 @@ def load_model(data: bytes, *, where: str) -> Any:
     try:
         data = _with_current_modules(data)
         unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        model = None if unknown else skops.io.loads(data, trusted=sorted(TRUSTED))
+    except Exception as error:
+        # A damaged archive, or one of other versions of the libraries, may fail in any way.
         raise_unreadable(where, f"it is damaged ({type(error).__name__})")
     if unknown:
         raise_unreadable(
             where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves"
         )
-    return skops.io.loads(data, trusted=sorted(TRUSTED))
+    return model
 
 
 def raise_unreadable(where: str, why: str) -> NoReturn:
-    """Raise UnreadableModel with the remedy: remove the model and train anew."""
+    """Raise UnreadableModel with the remedy: train anew."""
     raise UnreadableModel(
         f"The model at {where} was not loaded: {why}.",
-        remedy="Remove its folder and run train_models: models are learned anew each night.",
+        remedy="The next night learns a new one; for one at once, run train_models.",
     )
 
 

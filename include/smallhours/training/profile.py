@@ -1,4 +1,4 @@
-"""Rows of `profile`: a listener's tags, listening hours, artists, taste centres and audio features.
+"""The stage that writes `profile`: tags, listening hours, artists, taste centres, audio features.
 
 Pure functions from plays, tags and audio features to the rows of a small table that is made anew
 each night: a page that had to count 90,000 plays would be too slow.
@@ -12,13 +12,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
 
-from smallhours.catalog.normalisation import WeightedTag
-from smallhours.lake.tables import PREDICTED_FEATURES
+from smallhours.catalog.features import most_reliable
+from smallhours.catalog.normalisation import WeightedTag, back_off
+from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import PROFILE
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES
+from smallhours.listening.plays import counted_once, heard
+from smallhours.nights import Night
+from smallhours.settings import Settings
+from smallhours.summary import Summary
+from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.training.tags import load_tags
 
 COLUMNS = ["kind", "period", "name", "value", "n"]
 
@@ -150,12 +158,13 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
     k = min(CENTRES, len(counts) // TRACKS_PER_CENTRE)
     if k < 1:
         return pd.DataFrame(columns=COLUMNS)
-    matrix, tags = _matrix(list(counts.index), tags_of)
+    of_track = [(key, each.tag, each.weight) for key in counts.index for each in tags_of[key]]
+    space = TagVectors.of_weights(pd.DataFrame(of_track, columns=["track_key", "tag", "weight"]))
     weights = np.log1p(counts.to_numpy(dtype=float))
     with warnings.catch_warnings():
         # Tracks that share their artist's tags are one point: there may be fewer centres than k.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = KMeans(k, n_init=3, random_state=seed).fit(matrix, sample_weight=weights)
+        found = KMeans(k, n_init=3, random_state=seed).fit(space.vectors, sample_weight=weights)
     everywhere = np.average(
         found.cluster_centers_, axis=0, weights=_mass(found.labels_, weights, k)
     )
@@ -164,7 +173,7 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
         if mass == 0:
             continue
         telling = np.argsort(everywhere - found.cluster_centers_[at], kind="stable")
-        name = ", ".join(tags[column] for column in telling[:CENTRE_TAGS])
+        name = ", ".join(space.tags[telling[:CENTRE_TAGS]])
         rows.append((CENTRE, "", name, mass, int((found.labels_ == at).sum())))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.drop_duplicates("name").sort_values("value", ascending=False, ignore_index=True)
@@ -173,21 +182,6 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
 def _mass(labels: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
     mass: np.ndarray = np.bincount(labels, weights=weights, minlength=k) / weights.sum()
     return mass
-
-
-def _matrix(keys: Sequence[str], tags_of: TagsOf) -> tuple[sparse.csr_matrix, list[str]]:
-    """Return tracks as unit vectors over their tags, rare tags counting more (TF-IDF)."""
-    tags = sorted({each.tag for key in keys for each in tags_of[key]})
-    column = {tag: at for at, tag in enumerate(tags)}
-    rows, columns, values = [], [], []
-    for row, key in enumerate(keys):
-        for each in tags_of[key]:
-            rows.append(row)
-            columns.append(column[each.tag])
-            values.append(each.weight)
-    counts = sparse.csr_matrix((values, (rows, columns)), shape=(len(keys), len(tags)))
-    idf = np.log((1 + len(keys)) / (1 + np.bincount(counts.indices, minlength=len(tags)))) + 1
-    return normalize(counts @ sparse.diags_array(idf)).tocsr(), tags
 
 
 def feature_rows(features: pd.DataFrame, played: pd.Series) -> pd.DataFrame:
@@ -223,3 +217,52 @@ def _frame(kind: str, period: str, values: pd.Series, counts: pd.Series) -> pd.D
             "n": counts.round().astype("int64").to_numpy(),
         }
     )
+
+
+def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Describe what the listener plays, for the pages: `profile`.
+
+    Without plays nothing is written, and `skipped` says so.
+    """
+    plays = lake.frame(
+        PLAYS,
+        columns=["played_at", "artist", "track_key", "ms_played"],
+        where={"listener": listener},
+    )
+    plays = plays[heard(plays) & (plays["played_at"] < night.as_of)]
+    plays = plays[counted_once(plays)]
+    if plays.empty:
+        return {"skipped": "no plays yet"}
+    keys = set(plays["track_key"])
+    tags = load_tags(lake, keys, normalised=True)
+    tags_of = {
+        key: back_off(tags.own.get(key, {}), tags.artist.get(artist_key_in(key), {}))
+        for key in sorted(keys)
+    }
+    zone = ZoneInfo(settings.listener(listener).timezone)
+    year = plays[plays["played_at"] >= night.as_of - 4 * RECENT]
+    rows = pd.concat(
+        [
+            tag_rows(plays, tags_of, as_of=night.as_of),
+            clock_rows(year, zone),
+            artist_rows(plays, as_of=night.as_of),
+            centre_rows(plays, tags_of, seed=night.seed(listener, "centres") % 2**32),
+            feature_rows(_features(lake), plays["track_key"].value_counts()),
+        ],
+        ignore_index=True,
+    )
+    lake.replace(PROFILE, rows, partition={"listener": listener})
+    told = rows[rows["kind"] == CENTRE]
+    return {
+        "plays": len(plays),
+        "tracks": len(keys),
+        "tracks_with_tags": sum(bool(found) for found in tags_of.values()),
+        "centres": "; ".join(told["name"]),
+    }
+
+
+def _features(lake: Lake) -> pd.DataFrame:
+    """Return one value of each 0-1 feature for each track: measured, or else predicted."""
+    rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
+    rows = rows[rows["feature"].isin(PREDICTED_FEATURES)]
+    return most_reliable(rows)

@@ -7,23 +7,32 @@ A version is named after its night and the content of its files. `current.json` 
 and in one step. Until then nobody reads the new folder, so a reader finds the old model or
 the new one, whole, on a disk and on an object store alike. A model that comes out the same as the
 one in use keeps its version.
+
+A damaged or missing model counts as none: `load` says so in the log, and the next training saves
+and promotes a new one.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from smallhours.lake.files import Files
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
-from smallhours.training.persistence import raise_unreadable
+from smallhours.training.persistence import UnreadableModel, raise_unreadable
+
+LOG = logging.getLogger(__name__)
 
 # Owner of the models of all listeners. Listeners' names start with a letter or a digit.
 SHARED = "_shared"
 CARD = "card.json"
 CARD_MARKDOWN = "card.md"
 CURRENT = "current.json"
+
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,16 @@ class SavedModel:
             raise_unreadable(self.address(name), "it is damaged: its content is not what was saved")
         return data
 
+    def check(self) -> "SavedModel":
+        """Return this version after reading all of its files.
+
+        Raises:
+            UnreadableModel: when one is missing or differs from what was saved.
+        """
+        for name in self.card.files:
+            self.read(name)
+        return self
+
 
 class Registry:
     """The models of one lake.
@@ -82,7 +101,7 @@ class Registry:
             use: False saves it beside the version in use.
 
         Returns:
-            The saved version: the new one, or the one in use if its files are the same.
+            The saved version: the new one, or the one in use if its files are the same and whole.
 
         Raises:
             LakeUnwritable: the version before stays in use.
@@ -90,7 +109,7 @@ class Registry:
         home = _folder(card.owner, card.name)
         digests = {name: _digest(data) for name, data in sorted(files.items())}
         with self._files.lock(home):
-            current = self.current(card.owner, card.name)
+            current = self.load(card.owner, card.name, SavedModel.check)
             if current is not None and current.card.files == digests:
                 return current
             content = _digest(json.dumps(digests).encode())
@@ -130,21 +149,51 @@ class Registry:
         try:
             version = json.loads(data)["version"]
         except (ValueError, KeyError, TypeError):
+            version = False
+        if version is None:
+            return None
+        if not isinstance(version, str):
             raise_unreadable(self._files.address(path), "it does not name a version")
-        return self.open(owner, name, version) if version is not None else None
+        return self.open(owner, name, version)
+
+    def load(
+        self,
+        owner: str,
+        name: str,
+        read: Callable[[SavedModel], Model],
+        *,
+        version: str | None = None,
+    ) -> Model | None:
+        """Read a saved model; one that is damaged or missing counts as none, with a warning.
+
+        Args:
+            owner: A listener, or `_shared`.
+            name: Kind of model.
+            read: Function that reads what is needed of the saved version.
+            version: The version; None for the one in use.
+
+        Returns:
+            What `read` returns, or None when there is no model that can be read.
+        """
+        try:
+            saved = self.open(owner, name, version) if version else self.current(owner, name)
+            return None if saved is None else read(saved)
+        except UnreadableModel as error:
+            LOG.warning("%s It counts as no model until a new one is trained.", error.what)
+            return None
 
     def retire(self, owner: str, name: str) -> None:
         """Put no version in use any more; all stay saved."""
         with self._files.lock(_folder(owner, name)):
-            if self.current(owner, name) is not None:
+            if self.versions(owner, name):
                 self._use(owner, name, None)
 
     def remove_old_versions(self, owner: str, name: str, *, keep: int) -> int:
         """Remove all but the newest versions and the one in use; return the number removed."""
         with self._files.lock(_folder(owner, name)):
-            current = self.current(owner, name)
+            current = self.load(owner, name, lambda saved: saved.version)
             versions = self.versions(owner, name)
-            kept = {*versions[-keep:], current.version if current is not None else ""}
+            kept = {*versions[-keep:], current}
             gone = [version for version in versions if version not in kept]
             for version in gone:
                 for path in self._files.list(f"{_folder(owner, name)}/{version}"):
@@ -173,8 +222,8 @@ class Registry:
             card = ModelCard.from_json(self._files.read(f"{folder}/{CARD}"))
         except FileNotFoundError:
             raise_unreadable(address, "the version in use has no card")
-        except (ValueError, TypeError) as error:
-            raise_unreadable(address, f"its card is damaged ({type(error).__name__})")
+        except ValueError:
+            raise_unreadable(address, "its card is damaged")
         return SavedModel(card, folder, self._files)
 
 

@@ -19,8 +19,8 @@ from smallhours.errors import NotEnoughData, SmallhoursError
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES, TRACKS
-from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
-from smallhours.training.contributions import contributions
+from smallhours.training.audio.contributions import contributions
+from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
 from smallhours.training.regression import LinearTagRegressor
 from smallhours.training.tags import Tags
 from smallhours.training.taste.model import FirstSeedTaste, TasteModel, load_taste
@@ -199,7 +199,6 @@ class Explorer:
 
         Raises:
             NotEnoughData: when no audio model was learned yet.
-            UnreadableModel: when a model is damaged.
         """
         predictor = load_audio_predictor(lake, listener)
         if predictor is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from smallhours.errors import NotEnoughData
-from smallhours.training.audio import predictor as audio_predictor
+from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tag_exploration import Exploration, Explorer, UnknownTags
 from smallhours.training.taste import model as taste
@@ -109,12 +109,11 @@ def _cached_explorer(page_context: PageContext) -> Explorer:
     registry = Registry.of(page_context.lake)
     versions = []
     for owner, name in (
-        (page_context.listener, audio_predictor.NAME),
-        (SHARED, audio_predictor.NAME),
+        (page_context.listener, audio.NAME),
+        (SHARED, audio.NAME),
         (page_context.listener, taste.NAME),
     ):
-        saved = registry.current(owner, name)
-        versions.append("" if saved is None else saved.version)
+        versions.append(registry.load(owner, name, lambda saved: saved.version) or "")
     stamp, home = "/".join(versions), f"{page_context.lake.url}#{page_context.listener}"
     with _LOCK:
         if home not in _EXPLORERS or _EXPLORERS[home][0] != stamp:

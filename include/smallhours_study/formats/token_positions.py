@@ -18,8 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from smallhours.training.formats.input_checks import text_rows
-from smallhours_study.formats.bpe import encode
+from smallhours_study.formats.bpe import encode, text_rows
 
 
 class TokenPositions(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no stubs

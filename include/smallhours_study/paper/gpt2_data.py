@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
-from smallhours.training.formats.input_checks import text_rows
+from smallhours_study.formats.bpe import text_rows
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from smallhours.training.formats.input_checks import text_rows
+from smallhours_study.formats.bpe import text_rows
 from smallhours_study.paper.gpt2_data import (
     TextRows,
     checked_rows,

@@ -8,10 +8,19 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES
-from smallhours.training.audio.gate import compare_models, compare_with_current, compare_with_shared
+from smallhours.training.audio.figures import (
+    compare_models,
+    compare_with_current,
+    compare_with_shared,
+)
 from smallhours.training.audio.measured_tracks import AudioRows, measured_rows
-from smallhours.training.audio.model import LINEAR, AudioModel, fit_audio_model
-from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.model import (
+    LINEAR,
+    NAME,
+    AudioModel,
+    fit_audio_model,
+    load_audio_predictor,
+)
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from tests.training.lakes import (
@@ -130,7 +139,7 @@ def test_a_model_that_cannot_be_read_is_replaced_and_said_so(lake: Lake) -> None
     lake.files.replace(f"models/{SHARED}/{NAME}/{first['model']}/use.json", b"?")
     add_features(lake, {"artist 1 · late song": [0.5] * 5})
     second = train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
-    assert str(second["promoted"]).startswith("yes: the one in use can't be read")
+    assert str(second["promoted"]).startswith("yes: there is none in use that can be read")
     assert second["in_use"] == second["model"]
 
 

@@ -8,12 +8,11 @@ import pytest
 
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
-from smallhours.training.audio.card import AudioTrainingResult, audio_card, feature_status
-from smallhours.training.audio.figures import bayesian_ridge_r2
-from smallhours.training.audio.gate import AudioGateDecision
+from smallhours.training.audio.contributions import contributions
+from smallhours.training.audio.figures import AudioGateDecision, bayesian_ridge_r2
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
 from smallhours.training.audio.model import BOOSTED, LINEAR, fit_audio_model, kind_for
-from smallhours.training.contributions import contributions
+from smallhours.training.audio.train import AudioTrainingResult, audio_card, feature_status
 from tests.training.lakes import NIGHT, some_settings
 
 ARTISTS, EACH = 60, 6

@@ -6,9 +6,8 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
-from smallhours.training.audio.predictor import NAME, load_audio_predictor
+from smallhours.training.audio.model import NAME, load_audio_predictor
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
-from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tags import load_tags
 from tests.training.lakes import (
@@ -214,7 +213,7 @@ def test_a_model_of_an_earlier_format_is_learned_anew(lake: Lake) -> None:
     registry.save(saved.card, {"tags.skops": b"tags", "use.json": b"{}"})
     assert load_audio_predictor(lake) is None
     summary = train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
-    assert summary["promoted"] == "yes: the first model"
+    assert summary["promoted"] == "yes: there is none in use that can be read"
 
 
 def test_with_too_few_measured_tracks_nothing_is_trained_and_the_night_goes_on(
@@ -236,12 +235,20 @@ def test_many_tracks_of_few_artists_are_too_few_as_well(tmp_path: Path) -> None:
     assert "skipped" in train_audio_features(ADA, lake, settings=SETTINGS, night=NIGHT)
 
 
-@pytest.mark.parametrize("name", ["artist_tags.skops", "regressor_0.skops", "use.json"])
-def test_a_truncated_file_of_the_model_is_refused(lake: Lake, tmp_path: Path, name: str) -> None:
-    (file,) = tmp_path.glob(f"models/_shared/audio_features/*/{name}")
+@pytest.mark.parametrize(
+    "name", ["artist_tags.skops", "regressor_0.skops", "use.json", "card.json", "current.json"]
+)
+def test_a_damaged_model_is_none_and_the_same_training_replaces_it(
+    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (file,) = tmp_path.glob(f"models/_shared/audio_features/**/{name}")
     file.write_bytes(file.read_bytes()[:-20])
-    with pytest.raises(UnreadableModel, match=name):
-        predict(lake)
+    assert predict(lake) == {"skipped": "no regressor was trained yet", "tracks": 0}
+    assert name in caplog.text
+    summary = train_audio_features(ADA, lake, settings=SETTINGS, night=NIGHT)
+    assert str(summary["promoted"]).startswith("yes")
+    assert summary["in_use"] == summary["model"]
+    assert predict(lake)["values_written"] == 10
 
 
 def test_more_tags_are_asked_for_than_there_are(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from smallhours.training.evaluation.ranking_metrics import hit_at, ndcg_at, recall_at
+from smallhours.training.evaluation.metrics import hit_at, ndcg_at, recall_at
 
 # In a process of its own: numba compiles for a while, and warns about its own future.
 SCRIPT = """

@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from smallhours.training.formats.top_tags import TopTags
+from smallhours.training.tag_counts import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_counts import TokenCounts
 from smallhours_study.formats.token_positions import TokenPositions
@@ -105,7 +105,7 @@ def test_it_says_what_it_reads(transformer: Any, data: Any) -> None:
         "smallhours_study.formats.tag_strings",
         "smallhours_study.formats.token_counts",
         "smallhours_study.formats.token_positions",
-        "smallhours.training.formats.top_tags",
+        "smallhours.training.tag_counts",
     ],
 )
 def test_the_examples_in_the_docstrings_run(module: str) -> None:

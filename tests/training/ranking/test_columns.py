@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.ranking.columns import rank_column, z_column
+from smallhours.training.ranking.fusion import rank_column, z_column
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
 

@@ -8,8 +8,7 @@ import pytest
 from scipy import sparse
 
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
-from smallhours.training.ranking.pagerank import personalised_pagerank, transitions
+from smallhours.training.ranking.tag_vectors import taste_centres
 
 TRACKS = pd.Index(["a · 1", "b · 2", "c · 3"])
 
@@ -82,15 +81,3 @@ def test_centres_are_the_same_in_every_run() -> None:
 def test_a_listener_of_nothing_has_no_centre() -> None:
     rows = sparse.csr_matrix(np.eye(3))
     assert len(taste_centres(rows, np.zeros(3), np.random.default_rng(1))) == 0
-
-
-def test_the_walk_stays_near_home() -> None:
-    """Walk on the chain 0 - 1 - 2 - 3, with home at 0."""
-    path = sparse.csr_matrix(np.eye(4, k=1) + np.eye(4, k=-1))
-    at = personalised_pagerank(transitions(path), np.array([1.0, 0, 0, 0]))
-    assert at.sum() == pytest.approx(1.0)
-    assert at[1] > at[2] > at[3] > 0
-
-
-def test_a_walk_without_a_home_goes_nowhere() -> None:
-    assert not personalised_pagerank(transitions(sparse.csr_matrix(np.eye(2))), np.zeros(2)).any()

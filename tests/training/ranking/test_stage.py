@@ -7,11 +7,9 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.summary import Summary
-from smallhours.training.persistence import UnreadableModel
 from smallhours.training.ranking.ablation import SUBJECT
-from smallhours.training.ranking.fusion import DEFAULT
+from smallhours.training.ranking.fusion import DEFAULT, FILE, NAME, load_fusion
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS
-from smallhours.training.ranking.saved_weights import FILE, NAME, load_fusion
 from smallhours.training.ranking.stages import train_ranking
 from smallhours.training.registry import Registry
 from tests.training.lakes import ADA, NIGHT, add_plays, some_settings
@@ -84,13 +82,17 @@ def test_a_listener_of_nothing_gets_the_default(tmp_path: Path) -> None:
     assert summary["in_use"] == "the default"
 
 
-def test_damaged_weights_are_refused_with_a_remedy(explorer: Lake, summary: Summary) -> None:
+@pytest.mark.parametrize("name", [FILE, "card.json"])
+def test_damaged_weights_are_none_and_the_same_training_replaces_them(
+    explorer: Lake, summary: Summary, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     assert "model" in summary
     saved = Registry.of(explorer).current(ADA, NAME)
     assert saved is not None
-    path = Path(saved.address(FILE))
+    path = Path(saved.address(name))
     whole = path.read_bytes()
     path.write_bytes(b"{}")
-    with pytest.raises(UnreadableModel, match="damaged"):
-        load_fusion(explorer, ADA)
-    path.write_bytes(whole)
+    assert load_fusion(explorer, ADA) is DEFAULT
+    assert "damaged" in caplog.text
+    assert train_ranking(ADA, explorer, settings=some_settings(), night=NIGHT) == summary
+    assert path.read_bytes() == whole

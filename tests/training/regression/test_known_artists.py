@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from smallhours.training.regression.known_artists import KnownArtists
+from smallhours.training.regression.artist_folds import KnownArtists
 
 NAMES = np.array(["a", "a", "b", "b"])
 FOLDS = np.array([0, 0, 1, 1])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.regression.shapley import shapley_shares
+from smallhours.training.audio.contributions import shapley_shares
 
 
 def test_what_only_two_parts_do_together_is_shared_between_them() -> None:

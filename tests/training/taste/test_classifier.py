@@ -9,8 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from smallhours.training.tags import Tags
 from smallhours.training.taste import classifier as taste_classifier
-from smallhours.training.taste.classifier import Calibration, TasteClassifier
-from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.classifier import Calibration, TagColumns, TasteClassifier
 
 
 def _expected_to_fail(_: BaseEstimator) -> dict[str, str]:

@@ -10,12 +10,11 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.training.evaluation.gate import MIN_UNITS
-from smallhours.training.persistence import UnreadableModel
 from smallhours.training.registry import Registry
 from smallhours.training.tags import Tags, load_tags
 from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import FIRST_SEED, NAME, FirstSeedTaste, TasteModel, load_taste
-from smallhours.training.taste.stages import train_taste
+from smallhours.training.taste.train import train_taste
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,
@@ -195,15 +194,39 @@ def test_last_weeks_model_stands_among_the_baselines(lake: Lake) -> None:
     assert "auc_last_week" in train(lake, IN_TWO_WEEKS)
 
 
-@pytest.mark.parametrize("file", ["classifier.skops", "columns.json"])
-def test_a_truncated_model_is_refused_with_a_remedy(tmp_path: Path, file: str) -> None:
-    lake = Lake(str(tmp_path))
-    listener_who_likes_indie(lake)
+def test_a_damaged_model_is_none_and_the_same_training_replaces_it(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
     version = trained(lake).version
-    path = tmp_path / f"models/{ADA}/taste/{version}/{file}"
-    path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(UnreadableModel, match="run train_models"):
-        load_taste(lake, ADA)
+    files = [path for path in lake.files.list(f"models/{ADA}/{NAME}") if path.endswith("s")]
+    whole = {path: lake.files.read(path) for path in (*files, f"models/{ADA}/{NAME}/current.json")}
+    for path in (path for path in whole if not path.endswith(".md")):
+        for damaged in (whole[path][:20], None):
+            if damaged is None:
+                lake.files.remove(path)
+            else:
+                lake.files.replace(path, damaged)
+            found = load_taste(lake, ADA)
+            if "held_back" not in path:
+                assert found is not None
+                assert found.name == FIRST_SEED
+                assert path.rpartition("/")[2] in caplog.text or damaged is None
+            assert str(train(lake)["promoted"]).startswith("yes")
+            assert trained(lake).version == version
+            assert lake.files.read(path) == whole[path]
+
+
+def test_a_damaged_first_seed_is_none_too(lake: Lake) -> None:
+    train(lake)
+    for name in (NAME, FIRST_SEED):
+        lake.files.replace(f"models/{ADA}/{name}/current.json", b"?")
+    assert load_taste(lake, ADA) is None
+
+
+def test_a_damaged_model_of_last_week_is_left_out_of_the_baselines(lake: Lake) -> None:
+    version = trained(lake).version
+    lake.files.remove(f"models/{ADA}/{NAME}/{version}/held_back_columns.json")
+    assert "auc_last_week" not in train(lake, IN_TWO_WEEKS)
 
 
 def test_with_nothing_to_learn_from_the_night_goes_on_and_says_why(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ up to `catalog.spotify_ids`.
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Slot
 
+# Answers that are stored at once; each took one search or a few, which a kill repeats.
+UNSTORED_ANSWERS = 4
 NOT_FOUND = "not found on Spotify"
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
@@ -68,7 +70,10 @@ def resolve_tracks(
     overrides = read_overrides(settings.catalog.overrides_file)
     ids = SpotifyIds(spotify, night.date, overrides, deferred.tally())
     resolver = _IdResolver(
-        _read_tracks(lake, named["track_key"].tolist()), _heard_ids(lake, listener), ids
+        _read_tracks(lake, named["track_key"].tolist()),
+        _heard_ids(lake, listener),
+        ids,
+        lambda answers: _keep(lake, answers),
     )
     settled: list[pd.DataFrame] = []
     try:
@@ -77,7 +82,7 @@ def resolve_tracks(
             settled.append(_settle(chosen, resolver, playlist_settings))
         ids.tally.check()
     finally:
-        _keep(lake, resolver.answers)
+        resolver.keep_answers()
     deferred.save(ids.tally)
     found = pd.concat(settled)
     lake.merge(RECOMMENDATIONS, found, partition=where)
@@ -114,6 +119,7 @@ class _IdResolver:
         tracks: Rows of `tracks` by key, all columns.
         heard_ids: Spotify ids that the listener has played or saved.
         ids: Who knows Spotify ids, or asks for them.
+        store: Stores rows of `tracks`.
         answers: Rows of `tracks` with tonight's answers, by key.
         taken: Spotify ids that one of the lists holds.
         refused: Why tracks were passed over in the present list, by key.
@@ -122,9 +128,17 @@ class _IdResolver:
     tracks: dict[str, dict[str, Any]]
     heard_ids: frozenset[str]
     ids: SpotifyIds
+    store: Callable[[list[dict[str, Any]]], None]
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
+    _unstored: list[dict[str, Any]] = field(default_factory=list)
+
+    def keep_answers(self) -> None:
+        """Store the answers that are not stored yet."""
+        if self._unstored:
+            self.store(self._unstored)
+            self._unstored = []
 
     def settle(
         self, listed: Sequence[str], spare: Sequence[str], playlist_settings: PlaylistSettings
@@ -169,6 +183,9 @@ class _IdResolver:
         answer = self.ids.look_up(track)
         if answer != track:
             self.answers[key] = answer
+            self._unstored.append(answer)
+            if len(self._unstored) >= UNSTORED_ANSWERS:
+                self.keep_answers()
         return answer
 
 
@@ -216,8 +233,5 @@ def _heard_ids(lake: Lake, listener: str) -> frozenset[str]:
     return frozenset(plays.to_pylist() + library.to_pylist()) - {None}
 
 
-def _keep(lake: Lake, answers: dict[str, dict[str, Any]]) -> None:
-    if not answers:
-        return
-    rows = pa.Table.from_pylist(list(answers.values()), schema=with_partition(TRACKS))
-    lake.merge(TRACKS, rows)
+def _keep(lake: Lake, answers: list[dict[str, Any]]) -> None:
+    lake.merge(TRACKS, pa.Table.from_pylist(answers, schema=with_partition(TRACKS)))

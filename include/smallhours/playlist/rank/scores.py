@@ -14,7 +14,6 @@ import pandas as pd
 from scipy import sparse
 
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
@@ -32,6 +31,7 @@ from smallhours.training.ranking.fusion import (
 )
 from smallhours.training.ranking.past_lists import ARTIST_ROUTES, TRACK_ROUTES
 from smallhours.training.ranking.signals import consensus, popularity
+from smallhours.training.ranking.tag_vectors import taste_centres
 
 __all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
 

@@ -32,9 +32,8 @@ from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import ListenerSettings, Settings
 from smallhours.summary import Summary
-from smallhours.training.metrics import store_metrics
-from smallhours.training.ranking.fusion import Fusion
-from smallhours.training.ranking.saved_weights import load_fusion
+from smallhours.training.model_card import store_metrics
+from smallhours.training.ranking.fusion import Fusion, load_fusion
 from smallhours.training.taste.model import load_taste
 from smallhours.vocabulary import Route
 

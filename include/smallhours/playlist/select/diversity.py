@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from smallhours.training.evaluation.beyond_accuracy import intra_list_diversity
+from smallhours.training.evaluation.metrics import intra_list_diversity
 
 Floats = npt.NDArray[np.float64]
 

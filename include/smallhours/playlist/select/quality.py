@@ -22,8 +22,8 @@ from smallhours.lake.tables import TRACKS
 from smallhours.playlist.publish.ledger import EVER_SHOWN
 from smallhours.playlist.rank.listener_context import ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList
-from smallhours.training.evaluation.beyond_accuracy import gini, novelty, overlap, popularity_lift
-from smallhours.training.metrics import Metric
+from smallhours.training.evaluation.metrics import gini, novelty, overlap, popularity_lift
+from smallhours.training.model_card import Metric
 
 SUBJECT = "playlist"
 # The numbers of previous lists that a list is compared with.

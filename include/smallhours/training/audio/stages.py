@@ -18,11 +18,10 @@ from smallhours.lake.tables import (
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.audio.card import AudioTrainingResult
 from smallhours.training.audio.measured_tracks import AudioRows, measured_by_anyone, measured_rows
-from smallhours.training.audio.predictor import NAME as MODEL
-from smallhours.training.audio.predictor import AudioPredictor, load_audio_predictor
-from smallhours.training.audio.train import Unchanged, train_and_register
+from smallhours.training.audio.model import NAME as MODEL
+from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
+from smallhours.training.audio.train import AudioTrainingResult, Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags
@@ -163,8 +162,11 @@ def _stored(lake: Lake) -> Frame:
 def _predicted_by_others(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
     """Return the tracks that another listener's own model in use has predicted."""
     registry = Registry.of(lake)
-    others = [registry.current(name, MODEL) for name in settings.listeners if name != listener]
-    versions = {saved.version for saved in others if saved is not None}
+    versions = {
+        registry.load(name, MODEL, lambda saved: saved.version)
+        for name in settings.listeners
+        if name != listener
+    } - {None}
     return set(stored.loc[stored["model"].isin(versions), "track_key"])
 
 

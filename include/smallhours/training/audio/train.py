@@ -1,30 +1,173 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
-import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from smallhours.lake.store import Lake
+from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.settings import Settings
-from smallhours.training.audio import predictor as audio_predictor
-from smallhours.training.audio.card import AudioTrainingResult, audio_card, audio_metrics
-from smallhours.training.audio.figures import bayesian_ridge_r2
-from smallhours.training.audio.gate import (
+from smallhours.training.audio.figures import (
     AudioGateDecision,
+    FeatureFigures,
+    bayesian_ridge_r2,
     compare_with_current,
     compare_with_shared,
 )
-from smallhours.training.audio.measured_tracks import AudioRows
-from smallhours.training.audio.model import AudioModel, fit_audio_model, kind_for
-from smallhours.training.metrics import store_metrics
-from smallhours.training.model_card import package_versions
-from smallhours.training.persistence import UnreadableModel
-from smallhours.training.registry import SHARED, Registry, SavedModel
+from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.model import (
+    NAME,
+    AudioModel,
+    AudioPredictor,
+    files_of,
+    fit_audio_model,
+    kind_for,
+)
+from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
+from smallhours.training.registry import SHARED, Registry
 
-LOG = logging.getLogger(__name__)
-
+NOT_PREDICTABLE = "not predictable from tags"
+BASELINE = "bayesian_ridge"
 # Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
+
+
+@dataclass(frozen=True)
+class AudioTrainingResult:
+    """The result of training an audio model.
+
+    Attributes:
+        owner: The listener whose tracks it learned from, or `_shared`.
+        rows: The training tracks.
+        model: The model.
+        figures: By feature, on artists that the model has not seen.
+        baseline_r2: Mean R² of Bayesian ridge on the same artists.
+        verdict: The gate's decision.
+        against: The versions that it was compared with.
+        version: Version under which it was saved; empty before.
+    """
+
+    owner: str
+    rows: AudioRows
+    model: AudioModel
+    figures: Mapping[str, FeatureFigures]
+    baseline_r2: float
+    verdict: AudioGateDecision
+    against: str = ""
+    version: str = ""
+
+    def mean_r2(self) -> float:
+        """Return the mean R² over the five features."""
+        return sum(self.figures[name].r2 for name in PREDICTED_FEATURES) / len(PREDICTED_FEATURES)
+
+    def mean_known_r2(self) -> float | None:
+        """Return the mean R² for artists with other known tracks; None without such tracks."""
+        known = [self.figures[name].r2_known for name in PREDICTED_FEATURES]
+        found = [r2 for r2 in known if r2 is not None]
+        return sum(found) / len(found) if found else None
+
+
+def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) -> ModelCard:
+    """Return the card of a model."""
+    rows, model = result.rows, result.model
+    own = 0 if model.inputs.own is None else len(model.inputs.own.tags_)
+    artist = 0 if model.inputs.artist is None else len(model.inputs.artist.tags_)
+    return ModelCard(
+        name=NAME,
+        owner=result.owner,
+        night=night.date.isoformat(),
+        purpose=f"{', '.join(model.features).capitalize()} of a track from its tags, "
+        "with 80 % intervals.",
+        limits="tracks without tags, and telling the tracks of one artist apart where they have "
+        "no tags of their own.",
+        features=[
+            f"the {own:,} strongest tags of tracks, with counts",
+            f"the {artist:,} strongest tags of artists, with counts",
+            "how far off it was for the artist's other tracks, where some were measured",
+        ],
+        data={
+            "digest": rows.digest,
+            "tracks": len(rows),
+            "artists": rows.artists,
+            "measured_without_tags": rows.untagged,
+            "measured_in_part": rows.incomplete,
+            "learned_from": _whose(result.owner),
+            **{f"tracks_from_{source}": n for source, n in rows.sources.items()},
+            **feature_status(result),
+        },
+        settings={
+            "kind": model.kind,
+            "audio_model": settings.training.audio_model,
+            "top_tags": settings.training.top_tags,
+            "sources": ", ".join(settings.training.sources),
+            "promoted": "yes" if result.verdict.promoted else "no",
+            "why": result.verdict.why,
+            "judged_against": result.against,
+        },
+        seeds={"folds": "by hash of the artist", "models": 0},
+        metrics=_figures(result),
+    )
+
+
+def feature_status(result: AudioTrainingResult) -> dict[str, Value]:
+    """Return, for each feature that is not always predicted, if and how well tags predict it."""
+    said: dict[str, Value] = {}
+    for name in OTHER_FEATURES:
+        found = _of(result.figures, name)
+        if found is None:
+            said[name] = "too few measured"
+        elif name in result.model.features:
+            said[name] = f"predicted (R² {found.r2:.3f}, at least {found.r2_low:.3f})"
+        else:
+            said[name] = f"{NOT_PREDICTABLE} (R² {found.r2:.3f}, down to {found.r2_low:.3f})"
+    return said
+
+
+def audio_metrics(result: AudioTrainingResult) -> list[Metric]:
+    """Return the figures for `metrics`; R² is against the mean of the training rows."""
+    n = len(result.rows)
+    noted = [Metric(f"audio_{BASELINE}", "r2_new_artists", result.baseline_r2, n, 0.0)]
+    for name, found in result.figures.items():
+        rmse, r2 = f"rmse_{name}_new_artists", f"r2_{name}_new_artists"
+        noted += [
+            Metric(NAME, rmse, found.rmse, found.n, found.rmse_of_mean),
+            Metric(NAME, r2, found.r2, found.n, 0.0),
+            Metric(NAME, f"coverage80_{name}", found.coverage, found.n, 0.8),
+        ]
+        if found.r2_known is not None:
+            known = f"r2_{name}_known_artists"
+            noted.append(Metric(NAME, known, found.r2_known, found.n, 0.0))
+    return noted
+
+
+def _figures(result: AudioTrainingResult) -> dict[str, float]:
+    metrics = {f"{m.subject}_{m.name}": m.value for m in audio_metrics(result)}
+    metrics |= {
+        f"{NAME}_rmse_{name}_of_the_mean": found.rmse_of_mean
+        for name, found in result.figures.items()
+    }
+    metrics["mean_r2_new_artists"] = result.mean_r2()
+    known, verdict = result.mean_known_r2(), result.verdict
+    if known is not None:
+        metrics["mean_r2_known_artists"] = known
+    if verdict.old_r2 is not None and verdict.new_r2 is not None:
+        metrics["judged_r2"] = verdict.new_r2
+        metrics["judged_r2_of_the_model_in_use"] = verdict.old_r2
+    return metrics
+
+
+def _whose(owner: str) -> str:
+    if owner == SHARED:
+        return "all measured tracks of the catalog"
+    return f"the measured tracks that {owner} played or saved"
+
+
+def _of(figures: Mapping[str, FeatureFigures], name: str) -> FeatureFigures | None:
+    """Return the figures of a feature; for the key, those of its better predicted coordinate."""
+    if name != "key":
+        return figures.get(name)
+    both = [figures[part] for part in ("key_cos", "key_sin") if part in figures]
+    return max(both, key=lambda found: found.r2) if both else None
 
 
 @dataclass(frozen=True)
@@ -57,10 +200,11 @@ def train_and_register(
     """
     registry = Registry.of(lake)
     in_use_models = _models_in_use(owner, registry)
-    against = ", ".join(saved.version for saved in in_use_models.values())
-    before = _same_training(owner, rows, registry, settings, against)
+    versions = registry.versions(owner, NAME)
+    against = ", ".join(each.version for each in in_use_models.values())
+    before = _same_training(rows, registry, settings, against, owner, in_use_models.get(owner))
     if before is not None:
-        return Unchanged(before.version, "nothing has changed since it was learned and judged")
+        return Unchanged(before, "nothing has changed since it was learned and judged")
     training = settings.training
     kind = kind_for(training.audio_model, rows)
     model, figures = fit_audio_model(
@@ -73,85 +217,80 @@ def train_and_register(
         model,
         figures,
         bayesian_ridge_r2(rows, fold, training.top_tags),
-        _verdict(owner, model, in_use_models, rows),
+        _verdict(owner, model, in_use_models, rows, trained_before=bool(versions)),
         against,
     )
     saved = registry.save(
         audio_card(result, settings, night),
-        audio_predictor.files_of(model),
+        files_of(model),
         use=result.verdict.promoted,
     )
     if owner != SHARED and not result.verdict.promoted:
         _retire_if_beaten(owner, in_use_models, rows, registry)
-    registry.remove_old_versions(owner, audio_predictor.NAME, keep=KEPT_VERSIONS)
+    registry.remove_old_versions(owner, NAME, keep=KEPT_VERSIONS)
     whose = "" if owner == SHARED else owner
     store_metrics(lake, audio_metrics(result), listener=whose, night=night)
     return replace(result, version=saved.version)
 
 
-def _models_in_use(owner: str, registry: Registry) -> dict[str, SavedModel]:
+def _models_in_use(owner: str, registry: Registry) -> dict[str, AudioPredictor]:
     """Return the models in use to compare a new one with: the shared and the listener's own."""
-    found = {name: registry.current(name, audio_predictor.NAME) for name in (SHARED, owner)}
-    return {
-        name: saved
-        for name, saved in found.items()
-        if saved is not None and not audio_predictor.of_earlier_format(saved)
-    }
+    found = {name: registry.load(name, NAME, AudioPredictor.of) for name in (SHARED, owner)}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _same_training(
-    owner: str, rows: AudioRows, registry: Registry, settings: Settings, against: str
-) -> SavedModel | None:
+    rows: AudioRows,
+    registry: Registry,
+    settings: Settings,
+    against: str,
+    owner: str,
+    in_use: AudioPredictor | None,
+) -> str | None:
     """Return the newest version or the one in use, if tonight's training data are the same."""
-    name = audio_predictor.NAME
-    saved = [registry.open(owner, name, v) for v in registry.versions(owner, name)[-1:]]
-    current = registry.current(owner, name)
-    if current is not None:
-        saved.append(current)
-    for each in saved:
-        card = each.card
+    current = [] if in_use is None else [in_use.version]
+    for version in (*registry.versions(owner, NAME)[-1:], *current):
+        card = registry.load(owner, NAME, lambda saved: saved.card, version=version)
+        if card is None:
+            continue
         same = (
             card.data.get("digest") == rows.digest
             and card.settings.get("audio_model") == settings.training.audio_model
             and card.settings.get("top_tags") == settings.training.top_tags
             and dict(card.packages) == package_versions()
-            and not audio_predictor.of_earlier_format(each)
         )
-        in_use = current is not None and each.version == current.version
         refused = card.settings.get("promoted") == "no"
-        if same and (in_use or (refused and card.settings.get("judged_against") == against)):
-            return each
+        judged = refused and card.settings.get("judged_against") == against
+        if same and (version in current or judged):
+            return version
     return None
 
 
 def _verdict(
-    owner: str, model: AudioModel, in_use_models: dict[str, SavedModel], rows: AudioRows
+    owner: str,
+    model: AudioModel,
+    in_use_models: dict[str, AudioPredictor],
+    rows: AudioRows,
+    *,
+    trained_before: bool,
 ) -> AudioGateDecision:
     """Compare the model with each of those in use."""
-    verdict = AudioGateDecision(True, "the first model")
-    for name, saved in in_use_models.items():
-        try:
-            old = audio_predictor.read_model(saved)
-        except UnreadableModel as error:
-            LOG.warning("tonight's model is not compared: %s", error)
-            verdict = AudioGateDecision(True, f"the one in use can't be read: {error.what}")
-            continue
-        verdict = (
-            compare_with_current(model, old, rows)
-            if name == owner
-            else compare_with_shared(model, old, rows)
-        )
+    why = "there is none in use that can be read" if trained_before else "the first model"
+    verdict = AudioGateDecision(True, why)
+    for name, old in in_use_models.items():
+        compare = compare_with_current if name == owner else compare_with_shared
+        verdict = compare(model, old.model, rows)
         if not verdict.promoted:
             return verdict
     return verdict
 
 
 def _retire_if_beaten(
-    owner: str, in_use_models: dict[str, SavedModel], rows: AudioRows, registry: Registry
+    owner: str, in_use_models: dict[str, AudioPredictor], rows: AudioRows, registry: Registry
 ) -> None:
     """Put a listener's own model out of use if the shared one does better on their tracks."""
     if not {owner, SHARED} <= in_use_models.keys():
         return
-    own, shared = (audio_predictor.read_model(in_use_models[name]) for name in (owner, SHARED))
+    own, shared = (in_use_models[name].model for name in (owner, SHARED))
     if not compare_with_shared(own, shared, rows).promoted:
-        registry.retire(owner, audio_predictor.NAME)
+        registry.retire(owner, NAME)

@@ -68,7 +68,7 @@ def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
     A signal that was withdrawn later stood at the cut. `added_at` gives the age of signals that
     stood already when the library was first read.
     """
-    known = library[_since(library) < cut]
+    known = library[signal_starts(library) < cut]
     day = cut.date()
     return known.assign(last_seen=[min(seen, day) for seen in known["last_seen"]])
 
@@ -104,7 +104,7 @@ def adopted(
     """
     during = plays[(plays["played_at"] >= fold.cut) & (plays["played_at"] < fold.until)]
     counts = during["track_key"].value_counts()
-    since = _since(library)
+    since = signal_starts(library)
     fond = library[
         library["signal"].isin(POSITIVE_SIGNALS) & (since >= fold.cut) & (since < fold.until)
     ]
@@ -112,7 +112,7 @@ def adopted(
     return ({*counts[counts >= PLAYS_TO_ADOPT].index} | {*fond["track_key"]}) - before
 
 
-def _since(library: pd.DataFrame) -> pd.Series:
+def signal_starts(library: pd.DataFrame) -> pd.Series:
     """Return the start of each signal, UTC: by the service, else the night that first saw it."""
     first = pd.to_datetime(library["first_seen"], utc=True)
     added = pd.to_datetime(library["added_at"], utc=True)

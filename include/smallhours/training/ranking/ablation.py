@@ -18,9 +18,8 @@ from smallhours.training.evaluation.uncertainty import (
     bootstrap_mean,
     paired_difference,
 )
-from smallhours.training.metrics import Metric
-from smallhours.training.ranking.columns import Floats, columns_of
-from smallhours.training.ranking.fusion import DEFAULT, Fusion
+from smallhours.training.model_card import Metric
+from smallhours.training.ranking.fusion import DEFAULT, Floats, Fusion, columns_of
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastList
 
 # The subject of the figures in `metrics`, and how they are named there.

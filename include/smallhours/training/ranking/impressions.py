@@ -28,9 +28,8 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist_settings import MAIN
-from smallhours.training.evaluation.classification import placements
-from smallhours.training.ranking.columns import Flags, Floats, columns_of
-from smallhours.training.ranking.fusion import Fusion
+from smallhours.training.evaluation.metrics import placements
+from smallhours.training.ranking.fusion import Flags, Floats, Fusion, columns_of
 from smallhours.training.ranking.listwise import TrainingList
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastTables, list_at
 from smallhours.training.ranking.pick_response import graded_picks

@@ -20,10 +20,9 @@ from smallhours.identity import artist_key_in
 from smallhours.nights import Night
 from smallhours.training.evaluation.folds import Fold, weekly_folds
 from smallhours.training.evaluation.gate import GateDecision, decide_promotion
-from smallhours.training.evaluation.ranking_metrics import ndcg_at
+from smallhours.training.evaluation.metrics import ndcg_at
 from smallhours.training.ranking.ablation import Ablation, ablate
-from smallhours.training.ranking.columns import Floats, columns_of
-from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Fusion
+from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Floats, Fusion, columns_of
 from smallhours.training.ranking.impressions import PICK_WEIGHT, ImpressionWeek, impression_weeks
 from smallhours.training.ranking.listwise import (
     StackedLists,

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from smallhours.training.ranking.columns import Flags, Floats
+from smallhours.training.ranking.fusion import Flags, Floats
 
 # Of .01 to 1, .3 was best within single listeners, and .01 was harmful.
 L2 = 0.3

@@ -26,10 +26,14 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
 from smallhours.listening.inferred_skips import heard_out
 from smallhours.settings import Settings
-from smallhours.training.evaluation.folds import Fold, adopted, feedback_before, known_at
+from smallhours.training.evaluation.folds import (
+    Fold,
+    adopted,
+    feedback_before,
+    known_at,
+    signal_starts,
+)
 from smallhours.training.ranking import signals
-from smallhours.training.ranking.centres import taste_centres
-from smallhours.training.ranking.columns import Flags
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
@@ -40,11 +44,12 @@ from smallhours.training.ranking.fusion import (
     RECEPTION,
     SEED_SUPPORT,
     TAG_AFFINITY,
+    Flags,
 )
 from smallhours.training.ranking.pick_response import graded_picks, reception, without_artists
-from smallhours.training.ranking.tag_vectors import TagVectors
-from smallhours.training.taste.fit import fit_taste_model
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
+from smallhours.training.taste.model import fit_taste_model
+from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
 from smallhours.vocabulary import POSITIVE_SIGNALS, Route, Signal
 
 LEARNED_SIGNALS = (
@@ -140,7 +145,7 @@ def list_at(
     before = replace(
         past,
         plays=past.plays[past.plays["played_at"] < cut],
-        library=_library_at(past.library, cut),
+        library=past.library[signal_starts(past.library) < cut],
     )
     return _list(past_tables, before, cut, truth, frozenset(), rng)
 
@@ -149,7 +154,7 @@ def hidden_list(past_tables: PastTables, cut: dt.datetime, rng: np.random.Genera
     """Return the candidates without some artists of the history, with flags for these artists."""
     past = past_tables.past
     plays = past.plays[past.plays["played_at"] < cut]
-    library = _library_at(past.library, cut)
+    library = past.library[signal_starts(past.library) < cut]
     artists = sorted({artist_key_in(key) for key in (*plays["track_key"], *library["track_key"])})
     away = frozenset(
         str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
@@ -248,25 +253,12 @@ def _p_like(
 ) -> pd.Series:
     """Return uncalibrated P(like) by a model of that day; NaN with too little to learn from."""
     rows = training_rows_at(past, cut, weights=past_tables.settings.training.evidence, rng=rng)
-    kept = [at for at, key in enumerate(rows.tracks) if artist_key_in(key) not in hidden]
-    rows = TrainingRows(
-        tuple(rows.tracks[at] for at in kept),
-        rows.y[kept],
-        rows.weight[kept],
-        tuple(rows.evidence[at] for at in kept),
-    )
+    kept = np.flatnonzero([artist not in hidden for artist in rows.artists])
     try:
-        model = fit_taste_model(past, rows)
+        model = fit_taste_model(past, rows.subset(kept))
     except NotEnoughData:
         return pd.Series(np.nan, index=tracks)
     return pd.Series(model.p_like(past.tags, list(tracks)), index=tracks)
-
-
-def _library_at(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """Return the rows of the library that stood at a moment."""
-    since = pd.to_datetime(library["first_seen"], utc=True)
-    added = pd.to_datetime(library["added_at"], utc=True)
-    return library[added.where(added.notna(), since) < cut]
 
 
 def _without(rows: pd.DataFrame, artists: AbstractSet[str]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist_settings import MAIN
-from smallhours.training.ranking.columns import Flags, Floats
+from smallhours.training.ranking.fusion import Flags, Floats
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.vocabulary import ACCEPTED, REJECTED, Reaction
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.tables import PREDICTED_FEATURES
-from smallhours.training.ranking.columns import Floats
+from smallhours.training.ranking.fusion import Floats
 from smallhours.vocabulary import Provenance
 
 # Maximum of a single vote: one seed alone never makes a candidate certain.

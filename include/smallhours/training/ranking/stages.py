@@ -7,8 +7,8 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.metrics import Metric, store_metrics
-from smallhours.training.model_card import ModelCard
+from smallhours.training.model_card import Metric, ModelCard, store_metrics
+from smallhours.training.ranking.fusion import FILE, NAME, load_fusion
 from smallhours.training.ranking.impressions import read_propensities
 from smallhours.training.ranking.learn_weights import (
     HELD_OUT_MONTHS,
@@ -19,7 +19,6 @@ from smallhours.training.ranking.learn_weights import (
 )
 from smallhours.training.ranking.listwise import DEFAULT_STRENGTH, L2
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, read_past_tables
-from smallhours.training.ranking.saved_weights import FILE, NAME
 from smallhours.training.registry import Registry
 from smallhours.training.taste.training_rows import read_history
 
@@ -62,8 +61,7 @@ def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night
 
 
 def _in_use(lake: Lake, listener: str) -> str:
-    saved = Registry.of(lake).current(listener, NAME)
-    return "the default" if saved is None else saved.version
+    return load_fusion(lake, listener).version or "the default"
 
 
 def _counts(result: WeightLearningResult) -> Summary:

@@ -4,6 +4,9 @@ A track has its own tags, or else its artist's at a lower weight. They become TF
 length one; the listener is the weighted sum of the tracks that they know; closeness is the cosine
 between the two. Everything stays sparse. The nightly ranking and the learning from past lists use
 the same vectors.
+
+A mean of jazz and metal is neither; a listener of both has two taste centres, which spherical
+k-means finds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +19,14 @@ from scipy import sparse
 from smallhours.catalog.normalisation import ARTIST_SHARE
 from smallhours.catalog.normalisation.pipeline import FULL
 from smallhours.identity import artist_key_in
+from smallhours.training.ranking.fusion import Floats
+from smallhours.training.tag_counts import count_matrix
 from smallhours.training.tags import Tags
+
+MAX_CENTRES = 5
+# One centre per this many tracks.
+TRACKS_PER_CENTRE = 10
+MAX_ITERATIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +74,29 @@ class TagVectors:
             tracks: Track keys, in any order.
         """
         keys = sorted(set(tracks))
-        rows = _WeightRows()
+        rows: list[dict[str, int]] = []
+        shares: list[float] = []
         lent: dict[str, int] = {}
         places = np.empty(len(keys), dtype=np.intp)
         for at, key in enumerate(keys):
-            own = tags.own_named(key)
-            if own and max(own.values()) > 0:
-                places[at] = rows.add(own, 1.0)
-                continue
             artist = artist_key_in(key)
-            if artist not in lent:
-                lent[artist] = rows.add(tags.artist_named(artist), ARTIST_SHARE)
-            places[at] = lent[artist]
-        held, names = rows.matrix()
+            if own := _above_zero(tags.own_named(key)):
+                places[at] = len(rows)
+            elif artist in lent:
+                places[at] = lent[artist]
+                continue
+            else:
+                places[at] = lent[artist] = len(rows)
+            rows.append(own or _above_zero(tags.artist_named(artist)))
+            shares.append(1.0 if own else ARTIST_SHARE)
+        names = sorted(set().union(*rows))
+        held = count_matrix(rows, {name: at for at, name in enumerate(names)})
+        held.data *= np.repeat(shares, np.diff(held.indptr))
+        held.data /= FULL
         tagged = np.diff(held.indptr)[places] > 0
         counts = sparse.csr_matrix(held[places[tagged]])
         telling = [key for key, is_tagged in zip(keys, tagged.tolist(), strict=True) if is_tagged]
-        return cls._of_weights(counts, pd.Index(telling, dtype="str"), names)
+        return cls._of_weights(counts, pd.Index(telling, dtype="str"), pd.Index(names, dtype="str"))
 
     @classmethod
     def _of_weights(
@@ -143,41 +159,58 @@ class TagVectors:
         return found.fillna(0.0).clip(0.0, 1.0)
 
 
-class _WeightRows:
-    """A sparse matrix of tag weights that is built row by row."""
+def _above_zero(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count > 0}
 
-    def __init__(self) -> None:
-        self._column: dict[str, int] = {}
-        self._columns: list[int] = []
-        self._counts: list[int] = []
-        self._shares: list[float] = []
-        self._ends = [0]
 
-    def add(self, counts: Mapping[str, int], share: float) -> int:
-        """Add a row and return its number.
+def taste_centres(vectors: sparse.csr_matrix, weights: Floats, rng: np.random.Generator) -> Floats:
+    """Return directions that tracks gather around (Dhillon and Modha, 2001), weighted and seeded.
 
-        Args:
-            counts: Name -> count; counts of 0 or less are ignored.
-            share: Weight of the row's tags.
-        """
-        column = self._column
-        for name, count in counts.items():
-            if count > 0:
-                self._columns.append(column.setdefault(name, len(column)))
-                self._counts.append(count)
-        self._shares.append(share)
-        self._ends.append(len(self._columns))
-        return len(self._ends) - 2
+    Args:
+        vectors: (tracks, tags), rows of length one; empty rows are ignored.
+        weights: (tracks,), weight of each track, >= 0.
+        rng: Random generator that draws the first centres, each by its distance to those before
+            (k-means++).
 
-    def matrix(self) -> tuple[sparse.csr_matrix, pd.Index]:
-        """Return the matrix (rows, tags), columns in order of the tags' names, and the names."""
-        names = sorted(self._column)
-        place = np.empty(len(names), dtype=np.int32)
-        place[[self._column[name] for name in names]] = np.arange(len(names), dtype=np.int32)
-        each = np.repeat(np.asarray(self._shares), np.diff(self._ends))
-        weights = np.asarray(self._counts, dtype=float) * each / FULL
-        columns = place[np.asarray(self._columns, dtype=np.intp)]
-        shape = (len(self._ends) - 1, len(names))
-        held = sparse.csr_matrix((weights, columns, np.asarray(self._ends)), shape=shape)
-        held.sort_indices()
-        return held, pd.Index(names, dtype="str")
+    Returns:
+        (centres, tags), rows of length one; one centre per ten tracks, five at most, and none
+        if no track has a weight.
+    """
+    has_tags = np.diff(vectors.indptr) > 0
+    counts = np.flatnonzero((weights > 0) & has_tags)
+    if not len(counts):
+        return np.zeros((0, vectors.shape[1]))
+    rows, weight = vectors[counts], weights[counts]
+    wanted = int(np.clip(len(counts) // TRACKS_PER_CENTRE, 1, MAX_CENTRES))
+    centres = _first(rows, weight, wanted, rng)
+    nearest = np.full(len(counts), -1)
+    for _ in range(MAX_ITERATIONS):
+        closest = np.asarray(rows @ centres.T).argmax(axis=1)
+        if (closest == nearest).all():
+            break
+        nearest = closest
+        centres = _means(rows, weight, nearest, centres)
+    return centres
+
+
+def _first(
+    rows: sparse.csr_matrix, weight: Floats, wanted: int, rng: np.random.Generator
+) -> Floats:
+    chosen = [int(rng.choice(len(weight), p=weight / weight.sum()))]
+    while len(chosen) < wanted:
+        near = (rows @ rows[chosen].T).toarray().max(axis=1)
+        away = weight * np.clip(1 - near, 0.0, None)
+        if not away.sum() > 1e-9:
+            break
+        chosen.append(int(rng.choice(len(weight), p=away / away.sum())))
+    return np.asarray(rows[chosen].toarray())
+
+
+def _means(rows: sparse.csr_matrix, weight: Floats, nearest: np.ndarray, before: Floats) -> Floats:
+    """Return the direction of each group's weighted sum; a group that emptied keeps its centre."""
+    member = sparse.csr_matrix(
+        (weight, (nearest, np.arange(len(weight)))), shape=(len(before), len(weight))
+    )
+    total = np.asarray((member @ rows).toarray())
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.where(length > 0, total / np.where(length > 0, length, 1.0), before)

@@ -12,16 +12,16 @@ from smallhours.training.regression.tag_feature_regressor import TagFeatureRegre
 TRUSTED_TYPES = frozenset({"scipy.sparse._csr.csr_matrix"}) | frozenset(
     f"smallhours.training.regression.{name}"
     for name in (
-        "experts.TagExperts",
+        "tag_feature_regressor.TagExperts",
         "kernel_ridge.NystroemKernelRidge",
-        "known_artists.KnownArtists",
+        "artist_folds.KnownArtists",
         "linear_tag_regressor.LinearTagRegressor",
         "tag_encoder.TagEncoder",
         "tag_feature_regressor.TagFeatureRegressor",
         "tag_network.TagNetwork",
-        "tag_ridge.TagRidge",
+        "linear_tag_regressor.TagRidge",
         "tag_trees.TagTrees",
-        "targets.TargetRange",
+        "folded_regressor.TargetRange",
     )
 )
 

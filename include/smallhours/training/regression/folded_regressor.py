@@ -12,6 +12,8 @@ all five, and their mean is returned.
 An artist's fold is a hash of its name. So models of different nights can be compared on every
 artist, each by the member that has not seen it (`predict_unseen`), and no rows have to be kept from
 training for that.
+
+Models work within 0-1, callers in the targets' own unit: `TargetRange` scales between the two.
 """
 
 from abc import ABC, abstractmethod
@@ -20,23 +22,21 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import optimize, sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from smallhours.training.intervals import ResidualIntervals
+from smallhours.training.evaluation.uncertainty import ResidualIntervals
 from smallhours.training.regression.artist_folds import (
+    KnownArtists,
     artist_folds,
     artist_names,
     enough_to_hash,
     hashed_folds,
 )
-from smallhours.training.regression.experts import blend_weights
-from smallhours.training.regression.known_artists import KnownArtists
-from smallhours.training.regression.tag_encoder import tag_counts
-from smallhours.training.regression.targets import TargetRange
+from smallhours.training.tag_counts import tag_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,6 +44,54 @@ Floats = npt.NDArray[np.float64]
 MIN_KNOWN = 100
 # Quantiles of the ends of an 80 % interval.
 TAILS = (0.1, 0.9)
+
+
+class TargetRange(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stubs
+    """Scale targets to 0-1 and back.
+
+    Args:
+        bounds: (low, high) of all targets; None uses the range of each in the training rows.
+
+    Attributes:
+        low_, width_: (targets,); the width of a constant target is 1.
+        flat_: True if y was (n,), so that predictions must be, too.
+    """
+
+    def __init__(self, bounds: tuple[float, float] | None = (0.0, 1.0)) -> None:
+        self.bounds = bounds
+
+    def fit(self, y: Any) -> Self:
+        """Learn the range of y, (n,) or (n, targets).
+
+        Raises:
+            ValueError: when a target is out of bounds.
+        """
+        columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        self.flat_ = np.ndim(y) == 1
+        if self.bounds is None:
+            self.low_ = columns.min(axis=0)
+            width = columns.max(axis=0) - self.low_
+            self.width_ = np.where(width > 0, width, 1.0)
+            return self
+        low, high = self.bounds
+        if columns.min() < low or columns.max() > high:
+            raise ValueError(
+                f"targets go from {columns.min():g} to {columns.max():g}, outside of the bounds "
+                f"{low:g} to {high:g}: leave these rows out or give other bounds"
+            )
+        self.low_ = np.full(columns.shape[1], float(low))
+        self.width_ = np.full(columns.shape[1], float(high - low))
+        return self
+
+    def to_unit(self, y: Any) -> Floats:
+        """Scale to 0-1, (n, targets)."""
+        columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return np.asarray((columns - self.low_) / self.width_)
+
+    def from_unit(self, unit: Floats) -> Floats:
+        """Scale back from 0-1, (n,) or (n, targets) as y was."""
+        y = np.asarray(self.low_ + self.width_ * unit)
+        return y[:, 0] if self.flat_ else y
 
 
 class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -253,6 +301,28 @@ def _fit_blend(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:
     if answers.shape[1] == 1:
         return np.ones(answers.shape[1:]), np.zeros(unit.shape[1])
     return blend_weights(answers, unit)
+
+
+def blend_weights(answers: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Fit the blend by non-negative least squares, per target (Breiman 1996, stacked regressions).
+
+    Args:
+        answers: (n, experts, targets) predictions for rows that the experts had not seen.
+        y: (n, targets).
+
+    Returns:
+        Weights (experts, targets), and offsets (targets,) so that the prediction is
+        `offset + sum(weights * answers)`.
+    """
+    mean_answer, mean = answers.mean(axis=0), y.mean(axis=0)
+    weights = np.stack(
+        [
+            optimize.nnls(answers[:, :, t] - mean_answer[:, t], y[:, t] - mean[t])[0]
+            for t in range(y.shape[1])
+        ],
+        axis=1,
+    )
+    return weights, mean - (weights * mean_answer).sum(axis=0)
 
 
 def _blended(answers: Floats, weights: Floats, offset: Floats) -> Floats:

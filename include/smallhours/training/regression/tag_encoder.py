@@ -112,23 +112,6 @@ class TagEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         return Encoded(tags, factors / np.where(length > 0, length, 1.0))
 
 
-def tag_counts(X: Any, track_columns: int) -> sparse.csr_matrix:  # noqa: N803
-    """Return X as a sparse matrix, after checking that it holds counts.
-
-    Raises:
-        ValueError: when a count is negative, or there are fewer columns than track_columns.
-    """
-    counts = sparse.csr_matrix(X)
-    if counts.count_nonzero() < counts.nnz:
-        counts = counts.copy()  # the caller's own stays as it is
-        counts.eliminate_zeros()
-    if counts.nnz and counts.data.min() < 0:
-        raise ValueError("Negative values in data passed to X: it holds counts of tags")
-    if not 0 <= track_columns <= counts.shape[1]:
-        raise ValueError(f"track_columns is {track_columns}, but X has {counts.shape[1]} columns")
-    return counts
-
-
 def _rarity(counts: sparse.csr_matrix, min_rows: int) -> tuple[Indices, Floats]:
     """Return kept columns and their smoothed idf, ln((1 + n) / (1 + df)) + 1 as in scikit-learn."""
     n, columns = counts.shape

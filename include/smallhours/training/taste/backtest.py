@@ -5,6 +5,10 @@ weeks after it, beside the baselines. The newest of these models is the *held-ba
 tonight's. When a later night wants to replace tonight's model, the held-back twins of both are
 evaluated on weeks that neither has seen. So new and old are compared on the same tracks, and
 without a leak.
+
+A model that is trained on data before a cut has to separate the tracks that were adopted in the
+four weeks after it from tracks of the catalog that were new at the cut, too, and were not adopted.
+The catalog and its tags are tonight's: earlier states of them are not stored.
 """
 
 import datetime as dt
@@ -15,34 +19,158 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.errors import NotEnoughData
+from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
-from smallhours.training.evaluation.classification import placements
-from smallhours.training.evaluation.folds import weekly_folds
+from smallhours.training.evaluation import metrics
+from smallhours.training.evaluation.folds import Fold, adopted, known_at, weekly_folds
 from smallhours.training.evaluation.gate import GateDecision, decide_promotion
-from smallhours.training.evaluation.uncertainty import Interval, paired_difference
+from smallhours.training.evaluation.metrics import ReliabilityBin, placements
+from smallhours.training.evaluation.uncertainty import Interval, bootstrap_mean, paired_difference
 from smallhours.training.registry import Registry, SavedModel
-from smallhours.training.taste.backtest_fold import (
-    BacktestFold,
-    average_figures,
-    figures,
-    make_backtest_fold,
-)
 from smallhours.training.taste.baselines import Baselines
-from smallhours.training.taste.fit import fit_taste_model
-from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel, fit_taste_model
+from smallhours.training.taste.training_rows import (
+    ListeningHistory,
+    TrainingRows,
+    sample_keys,
+    training_rows_at,
+)
 
 Floats = npt.NDArray[np.float64]
-# Model -> folds with its scores of their tracks.
-ScoresByModel = Mapping[str, Sequence[tuple[BacktestFold, Floats]]]
 
+# Number of other tracks that the adopted ones are ranked among.
+MAX_OTHERS = 2000
+TOP = 50
+# P(like) depends on the share of likes among the rows. It is calibrated to this mixture, one like
+# to three others, so that a number means the same every night.
+OTHERS_PER_LIKE = 3
 # Number of folds. The oldest one's four weeks end where the newest one's begin.
 FOLDS = 5
 HOLDOUT_PREFIX = "held_back_"
 LAST_WEEK = "last_week"
 WEEK = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class BacktestFold:
+    """The tracks of one fold, and which of them were adopted.
+
+    Attributes:
+        fold: The cut, and the end of its truth.
+        tracks: Adopted ones first, then others, each in key order.
+        y: (n,) 1 for adopted.
+        known_artist: (n,) True where the artist was known at the cut.
+        untagged: Number of adopted tracks that are left out, since neither they nor their artists
+            have tags.
+    """
+
+    fold: Fold
+    tracks: tuple[str, ...]
+    y: npt.NDArray[np.intp]
+    known_artist: npt.NDArray[np.bool_]
+    untagged: int
+
+    @property
+    def adopted(self) -> list[str]:
+        """The adopted tracks."""
+        return [key for key, liked in zip(self.tracks, self.y, strict=True) if liked]
+
+    @property
+    def artists(self) -> list[str]:
+        """The artist of each adopted track: the clusters of a bootstrap."""
+        return [artist_key_in(key) for key in self.adopted]
+
+
+def make_backtest_fold(
+    past: ListeningHistory, fold: Fold, rng: np.random.Generator
+) -> BacktestFold:
+    """Return the tracks of a fold, with the others drawn at random."""
+    known = known_at(past.plays, past.library, fold.cut)
+    found = adopted(past.plays, past.library, fold, known=known)
+    truth = past.tagged(found)
+    barred = known | found
+    others = sample_keys([key for key in past.pool if key not in barred], MAX_OTHERS, rng)
+    artists = {artist_key_in(key) for key in known}
+    tracks = (*truth, *others)
+    return BacktestFold(
+        fold,
+        tracks,
+        np.r_[np.ones(len(truth), np.intp), np.zeros(len(others), np.intp)],
+        np.array([artist_key_in(key) in artists for key in tracks], dtype=bool),
+        untagged=len(found) - len(truth),
+    )
+
+
+def figures(backtest_fold: BacktestFold, scores: Floats) -> dict[str, float]:
+    """Compute the figures of scores, higher is likelier, on one fold.
+
+    They are `auc`, `pr_auc`, `recall50`, `ndcg50` and `hit50`; and `auc_new_artists` and
+    `auc_known_artists` over the tracks of such artists alone. NaN where one cannot be computed.
+    """
+    order = np.lexsort((np.array(backtest_fold.tracks, dtype=object).astype(str), -scores))
+    ranked = [backtest_fold.tracks[at] for at in order[:TOP]]
+    truth = set(backtest_fold.adopted)
+    return {
+        "auc": metrics.auc(backtest_fold.y, scores),
+        "pr_auc": metrics.average_precision(backtest_fold.y, scores),
+        "recall50": metrics.recall_at(ranked, truth, TOP),
+        "ndcg50": metrics.ndcg_at(ranked, truth, TOP),
+        "hit50": metrics.hit_at(ranked, truth, TOP),
+        "auc_known_artists": metrics.auc(
+            backtest_fold.y[backtest_fold.known_artist], scores[backtest_fold.known_artist]
+        ),
+        "auc_new_artists": metrics.auc(
+            backtest_fold.y[~backtest_fold.known_artist], scores[~backtest_fold.known_artist]
+        ),
+    }
+
+
+def calibration_figures(backtest_fold: BacktestFold, p: Floats) -> dict[str, float]:
+    """Compute `log_loss`, `brier` and `calibration_error` with three others for each adopted track.
+
+    The fold holds more others than that; they are thinned evenly to the mixture that P(like) is
+    calibrated to.
+    """
+    at = _expected_mixture(backtest_fold)
+    if not backtest_fold.y[at].any():
+        return {}
+    return {
+        "log_loss": metrics.log_loss(backtest_fold.y[at], p[at]),
+        "brier": metrics.brier(backtest_fold.y[at], p[at]),
+        "calibration_error": metrics.calibration_error(backtest_fold.y[at], p[at]),
+    }
+
+
+def reliability_of(backtest_fold: BacktestFold, p: Floats) -> list[ReliabilityBin]:
+    """Return the reliability curve on the same mixture."""
+    at = _expected_mixture(backtest_fold)
+    return metrics.reliability(backtest_fold.y[at], p[at])
+
+
+def average_figures(
+    by_exam: Sequence[Mapping[str, float]], rng: np.random.Generator
+) -> dict[str, Interval]:
+    """Return the mean of each figure over the folds, with an interval over them."""
+    names = dict.fromkeys(name for each in by_exam for name in each)
+    return {
+        name: bootstrap_mean([each.get(name, np.nan) for each in by_exam], rng=rng)
+        for name in names
+    }
+
+
+def _expected_mixture(backtest_fold: BacktestFold) -> npt.NDArray[np.intp]:
+    likes, others = np.flatnonzero(backtest_fold.y == 1), np.flatnonzero(backtest_fold.y == 0)
+    most = min(len(others), OTHERS_PER_LIKE * len(likes))
+    # Others are in key order, so that every k-th is a fair sample of artists. With 10 adopted
+    # tracks and 300 others, every tenth of the others is kept: 30.
+    spread = np.linspace(0, len(others), most, endpoint=False).astype(np.intp)
+    return np.concatenate([likes, others[spread]])
+
+
+# Model -> folds with its scores of their tracks.
+ScoresByModel = Mapping[str, Sequence[tuple[BacktestFold, Floats]]]
 
 
 @dataclass(frozen=True)
@@ -87,13 +215,19 @@ def run_backtests(
 
 
 def compare_holdout_models(
-    newest: Backtest, past: ListeningHistory, in_use: SavedModel | None, rng: np.random.Generator
+    newest: Backtest, past: ListeningHistory, lake: Lake, listener: str, rng: np.random.Generator
 ) -> GateDecision:
-    """Compare the held-back twins of the new model and of the one in use, on the newest fold."""
+    """Compare the held-back twins of the new model and of the one in use, on the newest fold.
+
+    A model in use that cannot be read is none.
+    """
     ours = placements(newest.backtest_fold.y, newest.log_odds)
+    in_use = Registry.of(lake).load(
+        listener, NAME, lambda saved: (TasteModel.of(saved), holdout_model_of(saved))
+    )
     if in_use is None:
         return decide_promotion(ours, None, rng=rng)
-    holdout_model = holdout_model_of(in_use)
+    _, holdout_model = in_use
     if holdout_model is None:
         why = "the one in use is from when there was too little of a past to judge by"
         return GateDecision(True, why, None, len(ours))
@@ -118,7 +252,7 @@ def score_folds(
     night: Night,
 ) -> ScoresByModel:
     """Score the same folds by the taste model (`taste`), the baselines and last week's model."""
-    baselines = Baselines(lake, listener, past, night=night)
+    baselines = Baselines(lake, listener, past)
     found: dict[str, list[tuple[BacktestFold, Floats]]] = {}
     for each in backtests:
         answers = {NAME: each.log_odds, **baselines.scores(each.backtest_fold, each.rows)}
@@ -168,4 +302,4 @@ def _model_of_last_week(lake: Lake, listener: str, night: Night) -> TasteModel |
     latest = (night.date - WEEK).isoformat()
     # A version begins with its night, and sorts by it.
     old = [each for each in registry.versions(listener, NAME) if each[: len(latest)] <= latest]
-    return holdout_model_of(registry.open(listener, NAME, old[-1])) if old else None
+    return registry.load(listener, NAME, holdout_model_of, version=old[-1]) if old else None

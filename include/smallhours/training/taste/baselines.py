@@ -6,6 +6,7 @@ the first seed's classifier from its tags.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,15 @@ from smallhours.lake.tables import SIMILAR, TRACKS
 from smallhours.nights import Night
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import library_before, plays_before
-from smallhours.training.labels import background_tracks, label_tracks
-from smallhours.training.taste.backtest_fold import BacktestFold
+from smallhours.training.labels import label_tracks
+from smallhours.training.ranking.signals import consensus
 from smallhours.training.taste.model import FIRST_SEED, FirstSeedTaste
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from smallhours.training.taste.backtest import BacktestFold
 
-# Maximum of a single vote: one seed alone never makes a track certain.
-MAX_VOTE = 0.99
+Floats = npt.NDArray[np.float64]
 
 
 class Baselines:
@@ -37,19 +38,17 @@ class Baselines:
         lake: The lake.
         listener: The listener's name.
         past: Their history.
-        night: Tonight.
     """
 
-    def __init__(self, lake: Lake, listener: str, past: ListeningHistory, *, night: Night) -> None:
-        self._lake, self._listener, self._past = lake, listener, past
+    def __init__(self, lake: Lake, listener: str, past: ListeningHistory) -> None:
+        self._listener, self._past = listener, past
         tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
         self._listeners = tracks.set_index("track_key")["listeners"].astype(float)
         columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
         near = lake.frame(SIMILAR, columns=columns)
         self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
-        self._strange = background_tracks(listener, lake, night)
 
-    def scores(self, backtest_fold: BacktestFold, rows: TrainingRows) -> dict[str, Floats]:
+    def scores(self, backtest_fold: "BacktestFold", rows: TrainingRows) -> dict[str, Floats]:
         """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
 
         Args:
@@ -65,39 +64,37 @@ class Baselines:
         answered = {name: score() for name, score in found.items()}
         return {name: scores for name, scores in answered.items() if scores is not None}
 
-    def _popularity(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _popularity(self, backtest_fold: "BacktestFold") -> Floats | None:
         known = self._listeners.reindex(list(backtest_fold.tracks))
         if known.notna().sum() < 2:
             return None
         # An unknown number of listeners counts as the median.
         return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
 
-    def _similar_tracks(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _similar_tracks(self, backtest_fold: "BacktestFold") -> Floats | None:
         """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
         cut = backtest_fold.fold.cut
         plays = plays_before(self._past.plays, cut)
         library = library_before(self._past.library, cut)
         weights = track_weights(plays, library, night=cut.date())
-        votes = self._near.assign(weight=self._near["seed_key"].map(weights).astype(float))
-        votes = votes[votes["weight"].notna()]
+        strength = self._near["match"] * self._near["seed_key"].map(weights).astype(float)
+        votes = self._near.assign(track_key=self._near["neighbour_key"], strength=strength)
+        votes = votes[strength.notna()]
         if votes.empty:
             return None
-        sure = (votes["match"] * votes["weight"]).clip(0, MAX_VOTE).to_numpy(dtype=float)
-        doubt = pd.Series(np.log1p(-sure), index=votes["neighbour_key"]).groupby(level=0).sum()
-        doubts = doubt.reindex(list(backtest_fold.tracks)).fillna(0.0).to_numpy(dtype=float)
-        return np.asarray(-np.expm1(doubts), dtype=np.float64)
+        return consensus(votes, pd.Index(backtest_fold.tracks)).to_numpy(dtype=np.float64)
 
-    def _first_seed(self, backtest_fold: BacktestFold) -> Floats | None:
+    def _first_seed(self, backtest_fold: "BacktestFold") -> Floats | None:
         then = Night(backtest_fold.fold.cut.date(), backtest_fold.fold.cut)
         try:
-            labelled = label_tracks(self._listener, self._lake, night=then, strange=self._strange)
+            labelled = label_tracks(self._past, self._listener, night=then)
             model = first_seed.train(labelled.frame).model
         except NotEnoughData:
             return None
         return FirstSeedTaste(model).p_like(self._past.tags, backtest_fold.tracks)
 
 
-def _artist_affinity(backtest_fold: BacktestFold, rows: TrainingRows) -> Floats:
+def _artist_affinity(backtest_fold: "BacktestFold", rows: TrainingRows) -> Floats:
     """Return the summed weight of the artist's liked tracks."""
     liked: dict[str, float] = {}
     for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):

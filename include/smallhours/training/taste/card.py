@@ -8,10 +8,9 @@ from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.uncertainty import Interval, wilson
 from smallhours.training.labels import LabelledSet
-from smallhours.training.metrics import Metric
-from smallhours.training.model_card import ModelCard, Value
+from smallhours.training.model_card import Metric, ModelCard, Value
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
-from smallhours.training.taste.backtest_fold import MAX_OTHERS, OTHERS_PER_LIKE
+from smallhours.training.taste.backtest import MAX_OTHERS, OTHERS_PER_LIKE
 from smallhours.training.taste.model import FIRST_SEED, NAME
 from smallhours.training.taste.train import TasteTrainingResult
 from smallhours.training.taste.training_rows import BACKGROUND_PER_LIKE

@@ -7,8 +7,14 @@ drawn; `Calibration` maps it to the share that was adopted later.
 
 Example: with slope 1 and offset -1, log-odds of 0 (a raw probability of 0.5) become 1 / (1 + e) =
 0.27. So among tracks that the classifier finds balanced, about one in four was adopted.
+
+Tags count as they are written but for case. Merging spelling variants and dropping tags that say
+nothing about the music improved nothing here (docs/benchmarks.md): "seen live" says nothing about
+the sound, but a little about who listens. The two blocks stay apart, because a tag of this very
+track says more than one of everything that its artist made.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +26,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from smallhours.training.regression.tag_encoder import tag_counts
+from smallhours.identity import artist_key_in
+from smallhours.training.tag_counts import count_matrix, tag_counts
+from smallhours.training.tags import Tags
 
 Floats = npt.NDArray[np.float64]
 
@@ -210,3 +218,54 @@ class Calibration:
 
 # No calibration: the probabilities of the training rows.
 UNCALIBRATED = Calibration()
+
+
+@dataclass(frozen=True)
+class TagColumns:
+    """The tags that a model knows.
+
+    Attributes:
+        own: Tags of tracks themselves, in lower case, sorted.
+        artist: Tags of artists, likewise.
+    """
+
+    own: tuple[str, ...]
+    artist: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tags: Tags, tracks: Sequence[str]) -> Self:
+        """Return the columns of all tags that some tracks carry."""
+        own: set[str] = set()
+        for key in tracks:
+            own.update(map(str.casefold, tags.own.get(key, ())))
+        artist: set[str] = set()
+        for key in dict.fromkeys(map(artist_key_in, tracks)):
+            artist.update(map(str.casefold, tags.artist.get(key, ())))
+        return cls(tuple(sorted(own)), tuple(sorted(artist)))
+
+    @property
+    def column_tags(self) -> tuple[str, ...]:
+        """The tag of each column."""
+        return self.own + self.artist
+
+    def counts(self, tags: Tags, tracks: Sequence[str]) -> sparse.csr_matrix:
+        """Return counts (1-100) of the known tags, (tracks, columns); rows may be empty."""
+        own = count_matrix((_folded(tags.own.get(key, {})) for key in tracks), _places(self.own))
+        # One row per artist, repeated for each of their tracks.
+        owners = [artist_key_in(key) for key in tracks]
+        artists = {key: at for at, key in enumerate(dict.fromkeys(owners))}
+        rows = (_folded(tags.artist.get(key, {})) for key in artists)
+        artist = count_matrix(rows, _places(self.artist))
+        return sparse.hstack([own, artist[[artists[key] for key in owners]]]).tocsr()
+
+
+def _places(tags: Sequence[str]) -> dict[str, int]:
+    return {tag: at for at, tag in enumerate(tags)}
+
+
+def _folded(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts by lower case; of two spellings, the first is the stronger."""
+    found: dict[str, int] = {}
+    for tag, count in counts.items():
+        found.setdefault(tag.casefold(), count)
+    return found

@@ -1,4 +1,4 @@
-"""The saved taste model: the probability that the listener likes a track, by its tags.
+"""The taste model: the probability that the listener likes a track, by its tags.
 
 The listener's own model is `taste`; where none was learned yet, the first seed's is used.
 Both have the same methods, which take tags as Last.fm has them.
@@ -12,18 +12,27 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.persistence import dump_model, load_model, raise_unreadable
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.tags import Tags
-from smallhours.training.taste.classifier import UNCALIBRATED, Calibration, TasteClassifier
-from smallhours.training.taste.columns import TagColumns
+from smallhours.training.taste.classifier import (
+    UNCALIBRATED,
+    Calibration,
+    TagColumns,
+    TasteClassifier,
+)
+from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
 NAME = "taste"
 FIRST_SEED = "first_seed"
 FILE = "classifier.skops"
 COLUMNS_FILE = "columns.json"
+
+MIN_LIKES = 10
+MIN_NEGATIVES = 20
 
 Floats = npt.NDArray[np.float64]
 
@@ -117,6 +126,32 @@ class TasteModel:
         return cls(columns, classifier, calibration, saved.version)
 
 
+def fit_taste_model(past: ListeningHistory, rows: TrainingRows) -> TasteModel:
+    """Fit a model to some rows, without calibration.
+
+    Raises:
+        NotEnoughData: with fewer than ten likes or twenty others.
+    """
+    likes = int(rows.y.sum())
+    if likes < MIN_LIKES:
+        raise NotEnoughData(
+            f"{likes} liked tracks have tags; {MIN_LIKES} are the least to learn a taste from.",
+            remedy="Let sync_listening and refresh_catalog run to their ends; if they have, play "
+            "or save some more music first.",
+        )
+    if len(rows.y) - likes < MIN_NEGATIVES:
+        raise NotEnoughData(
+            f"{len(rows.y) - likes} tracks that are not liked have tags; {MIN_NEGATIVES} are "
+            "the least to tell likes from.",
+            remedy="Run refresh_catalog: it brings tracks that were not heard yet.",
+        )
+    columns = TagColumns.of(past.tags, rows.tracks)
+    classifier = TasteClassifier(track_columns=len(columns.own))
+    counts = columns.counts(past.tags, rows.tracks)
+    classifier.fit(counts, rows.y, sample_weight=rows.weight, groups=rows.artist_numbers)
+    return TasteModel(columns, classifier)
+
+
 @dataclass(frozen=True)
 class FirstSeedTaste:
     """The first seed's classifier, with the methods of `TasteModel`.
@@ -128,6 +163,15 @@ class FirstSeedTaste:
 
     classifier: FirstSeedClassifier
     version: str = ""
+
+    @classmethod
+    def of(cls, saved: SavedModel) -> Self:
+        """Read a saved model.
+
+        Raises:
+            UnreadableModel: when its file is damaged, missing, or holds an untrusted type.
+        """
+        return cls(load_model(saved.read(FILE), where=saved.address(FILE)), saved.version)
 
     @property
     def name(self) -> str:
@@ -158,16 +202,11 @@ class FirstSeedTaste:
 def load_taste(lake: Lake, listener: str) -> TasteModel | FirstSeedTaste | None:
     """Load the listener's model in use, else the first seed's; None before any training.
 
-    Raises:
-        UnreadableModel: when its file is damaged, missing, or holds an untrusted type.
+    A damaged or missing model counts as none.
     """
     registry = Registry.of(lake)
-    if (saved := registry.current(listener, NAME)) is not None:
-        return TasteModel.of(saved)
-    if (saved := registry.current(listener, FIRST_SEED)) is not None:
-        classifier = load_model(saved.read(FILE), where=saved.address(FILE))
-        return FirstSeedTaste(classifier, saved.version)
-    return None
+    taste = registry.load(listener, NAME, TasteModel.of)
+    return registry.load(listener, FIRST_SEED, FirstSeedTaste.of) if taste is None else taste
 
 
 def _strongest(shares: Mapping[str, float], tags: Tags, n: int) -> list[tuple[str, float]]:

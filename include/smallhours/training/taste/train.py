@@ -1,4 +1,4 @@
-"""The result of a night's taste training: the model, its figures, and the promotion verdict.
+"""The stage `train_taste`: the model, its figures, and the promotion verdict.
 
 The calibration is fitted on the newest fold. Its reported figures must not be: for them, a
 calibration is fitted on the oldest fold, whose truth ended before the newest one's cut.
@@ -7,35 +7,55 @@ calibration is fitted on the oldest fold, whose truth ended before the newest on
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupKFold
+
+from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.settings import EvidenceWeights
-from smallhours.training.evaluation.classification import ReliabilityBin
+from smallhours.settings import EvidenceWeights, Settings
+from smallhours.summary import Summary
+from smallhours.training import first_seed
 from smallhours.training.evaluation.gate import MIN_UNITS, GateDecision
+from smallhours.training.evaluation.metrics import ReliabilityBin
 from smallhours.training.evaluation.uncertainty import Interval
+from smallhours.training.labels import label_tracks
+from smallhours.training.model_card import Metric, store_metrics
+from smallhours.training.persistence import dump_model
 from smallhours.training.registry import Registry
+from smallhours.training.taste import model as taste
 from smallhours.training.taste.backtest import (
+    HOLDOUT_PREFIX,
+    OTHERS_PER_LIKE,
     Backtest,
+    BacktestFold,
     average_by_model,
     best_baseline,
+    calibration_figures,
     compare_holdout_models,
+    reliability_of,
     run_backtests,
     score_folds,
 )
-from smallhours.training.taste.backtest_fold import calibration_figures, reliability_of
-from smallhours.training.taste.classifier import Calibration
-from smallhours.training.taste.fit import (
-    MIN_TO_CALIBRATE,
-    calibrate_by_artist_folds,
-    calibrate_on_fold,
-    fit_taste_model,
+from smallhours.training.taste.card import first_seed_card, taste_card, taste_metrics
+from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
+from smallhours.training.taste.model import TasteModel, fit_taste_model
+from smallhours.training.taste.training_rows import (
+    ListeningHistory,
+    TrainingRows,
+    read_history,
+    training_rows_at,
 )
-from smallhours.training.taste.model import NAME, TasteModel
-from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+
+Floats = npt.NDArray[np.float64]
 
 ON_TRAINING_ROWS = "training rows of artists held out in turn"
 ON_FUTURE = "what was adopted in the last four weeks, by a model that had not seen them"
 NOT_EVALUATED = "there is too little of a past to judge by: the default goes into use unjudged"
+# Platt's two parameters can be learned from this many adoptions; with fewer, from training rows.
+MIN_TO_CALIBRATE = 30
+CROSS_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -100,13 +120,14 @@ def train_and_evaluate(
     newest = backtests[-1]
     calibration, on = _calibrated(past, rows, newest)
     answers = score_folds(backtests, past, lake, listener, night=night)
-    in_use = Registry.of(lake).current(listener, NAME)
     p = _calibration_without_newest(past, backtests)(newest.log_odds)
     return TasteTrainingResult(
         model=replace(model, calibration=calibration),
         holdout_model=newest.model,
         rows=rows,
-        verdict=compare_holdout_models(newest, past, in_use, night.rng(listener, "taste gate")),
+        verdict=compare_holdout_models(
+            newest, past, lake, listener, night.rng(listener, "taste gate")
+        ),
         calibrated_on=on,
         adoptions=len(newest.backtest_fold.adopted),
         untagged=newest.backtest_fold.untagged,
@@ -137,6 +158,35 @@ def _calibration_without_newest(
     return calibrate_by_artist_folds(past, newest.rows)
 
 
+def calibrate_on_fold(backtest_fold: BacktestFold, log_odds: Floats) -> Calibration:
+    """Calibrate on a fold: on tracks that were adopted later, and tracks that were not."""
+    return Calibration.fit(log_odds, backtest_fold.y, _mixture(backtest_fold.y))
+
+
+def calibrate_by_artist_folds(past: ListeningHistory, rows: TrainingRows) -> Calibration:
+    """Calibrate on the training rows, each predicted by a model without its artist."""
+    groups = rows.artist_numbers
+    if len(np.unique(groups)) < CROSS_FOLDS:
+        return UNCALIBRATED
+    held_out = np.full(len(rows.y), np.nan)
+    for train, test in GroupKFold(CROSS_FOLDS).split(rows.y, rows.y, groups):
+        try:
+            model = fit_taste_model(past, rows.subset(train))
+        except NotEnoughData:
+            return UNCALIBRATED
+        held_out[test] = model.log_odds(past.tags, [rows.tracks[at] for at in test])
+    return Calibration.fit(held_out, rows.y, _mixture(rows.y))
+
+
+def _mixture(y: npt.NDArray[np.intp]) -> Floats:
+    """Return weights that make the others count three to each like, however many they are.
+
+    Example: with 10 likes and 600 others, a like weighs 1 and an other 3 x 10 / 600 = 0.05.
+    """
+    likes, others = int((y == 1).sum()), int((y == 0).sum())
+    return np.where(y == 1, 1.0, OTHERS_PER_LIKE * likes / others)
+
+
 def _missing(backtests: Sequence[Backtest]) -> str:
     if not backtests:
         return (
@@ -147,3 +197,67 @@ def _missing(backtests: Sequence[Backtest]) -> str:
     if adopted < MIN_UNITS:
         return f"{adopted} tracks were adopted in the last four weeks: the figures are rough"
     return ""
+
+
+def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
+    """Train the listener's taste model, backtest it, and put it in use if it is not worse.
+
+    The first seed's classifier is trained beside it. With too little to learn from, `skipped` says
+    what is missing, and the model in use stays; without any, ranking works without.
+    """
+    past = read_history(lake, listener, night=night)
+    seed = _train_first_seed(listener, lake, past, night)
+    weights = settings.training.evidence
+    try:
+        trained = train_and_evaluate(listener, lake, past, night=night, weights=weights)
+    except NotEnoughData as error:
+        return {"skipped": str(error), **seed}
+    card = taste_card(trained, listener=listener, night=night, weights=weights)
+    files = trained.model.files()
+    if trained.holdout_model is not None:
+        files |= trained.holdout_model.files(HOLDOUT_PREFIX)
+    saved = Registry.of(lake).save(card, files, use=trained.verdict.promote)
+    store_metrics(lake, taste_metrics(trained), listener=listener, night=night)
+    return {**_summary_of(trained), "model": saved.version, **seed}
+
+
+def _train_first_seed(listener: str, lake: Lake, past: ListeningHistory, night: Night) -> Summary:
+    """Train the first seed's classifier, and store it with its figures."""
+    try:
+        labelled = label_tracks(past, listener, night=night)
+        result = first_seed.train(labelled.frame)
+    except NotEnoughData as error:
+        return {"first_seed": f"skipped: {error}"}
+    card = first_seed_card(result, labelled, listener=listener, night=night)
+    saved = Registry.of(lake).save(card, {taste.FILE: dump_model(result.model)})
+    noted = [
+        Metric(taste.FIRST_SEED, name, value, n=result.counts["test"])
+        for name, value in result.metrics.items()
+    ]
+    store_metrics(lake, noted, listener=listener, night=night)
+    return {
+        "first_seed": saved.version,
+        "first_seed_f1_on_its_own_task": round(result.metrics["f1"], 4),
+    }
+
+
+def _summary_of(trained: TasteTrainingResult) -> Summary:
+    """Return the summary of a training for people."""
+    told: Summary = {
+        "likes": int(trained.rows.y.sum()),
+        "rejected": int(((trained.rows.y == 0) & ~trained.rows.is_background).sum()),
+        "background": int(trained.rows.is_background.sum()),
+        "adopted_in_four_weeks": trained.adoptions,
+        "promoted": f"{'yes' if trained.verdict.promote else 'no'}: {trained.verdict.why}",
+        "calibrated_on": trained.calibrated_on,
+    }
+    for model, figures in trained.by_model.items():
+        told[f"auc_{model}"] = round(figures["auc"].value, 4)
+    if trained.gained is not None:
+        name, gap = trained.gained
+        told["against_best_baseline"] = (
+            f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] AUC over {name}"
+        )
+    if trained.missing:
+        told["missing"] = trained.missing
+    return told

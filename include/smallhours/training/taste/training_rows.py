@@ -32,6 +32,7 @@ from smallhours.training.evaluation.folds import (
 )
 from smallhours.training.evidence import grade_tracks
 from smallhours.training.tags import Tags, load_tags
+from smallhours.vocabulary import Route
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,6 +54,7 @@ class ListeningHistory:
         feedback: Rows of `feedback`.
         tags: Raw tags of every track of the pool and of the tables above.
         pool: Every track of the catalog that has a tag or whose artist has one, in key order.
+        background: Candidates of unheard tags, in key order.
     """
 
     plays: pd.DataFrame
@@ -60,6 +62,7 @@ class ListeningHistory:
     feedback: pd.DataFrame
     tags: Tags
     pool: tuple[str, ...]
+    background: tuple[str, ...] = ()
 
     def tagged(self, keys: Collection[str]) -> list[str]:
         """Return the tracks that have tags, in key order."""
@@ -86,6 +89,12 @@ class TrainingRows:
     def artists(self) -> list[str]:
         """The artist of each row."""
         return [artist_key_in(key) for key in self.tracks]
+
+    @property
+    def artist_numbers(self) -> npt.NDArray[np.intp]:
+        """The artist of each row, as a number."""
+        _, numbers = np.unique(np.array(self.artists, dtype=str), return_inverse=True)
+        return numbers.astype(np.intp)
 
     @property
     def is_background(self) -> npt.NDArray[np.bool_]:
@@ -116,13 +125,16 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> ListeningHistory
     library = lake.frame(LIBRARY, where=own)
     library = library[library["first_seen"] <= night.date]
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
-    candidates = lake.frame(CANDIDATES, columns=["track_key", "seen"], where=own)
+    candidates = lake.frame(CANDIDATES, columns=["track_key", "route", "seen"], where=own)
     candidates = candidates[candidates["seen"] <= night.date]
     catalog = {*lake.frame(TRACKS, columns=["track_key"])["track_key"], *candidates["track_key"]}
     everything = catalog.union(plays["track_key"], library["track_key"], feedback["track_key"])
     tags = load_tags(lake, everything)
     pool = tuple(sorted(key for key in catalog if has_tags(tags, key)))
-    return ListeningHistory(plays.reset_index(drop=True), library, feedback, tags, pool)
+    background = candidates.loc[candidates["route"] == Route.BACKGROUND, "track_key"]
+    return ListeningHistory(
+        plays.reset_index(drop=True), library, feedback, tags, pool, tuple(sorted({*background}))
+    )
 
 
 def has_tags(tags: Tags, key: str) -> bool:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from smallhours.orchestration.database import prepare
-from smallhours.orchestration.pausing import paused_dags, resume
+from smallhours.orchestration.database import paused_dags, prepare, resume
 from smallhours.runs import DAGS, NIGHTLY
 
 pytestmark = [

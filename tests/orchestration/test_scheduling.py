@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smallhours.orchestration.timetables import NightlyTimetable, settings_changed_at
+from smallhours.orchestration.scheduling import NightlyTimetable, NightMapper, settings_changed_at
 from tests.airflow_home import AirflowInstall
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
@@ -75,3 +75,16 @@ def test_starts_count_from_when_the_settings_were_written(airflow_install: Airfl
 
     airflow_install.settings.unlink()
     assert settings_changed_at() is None
+
+
+def test_a_run_that_assets_start_is_dated_by_its_night() -> None:
+    mapper = NightMapper()
+
+    assert mapper.to_downstream("ada@2026-11-04") == "ada@2026-11-04"
+    assert mapper.to_partition_date("ada@2026-11-04") == dt.datetime(2026, 11, 4, tzinfo=dt.UTC)
+    assert mapper.to_partition_date("somebody else's key") is None
+    assert mapper.to_partition_date("ada@tonight") is None
+
+
+def test_events_of_one_key_never_differ_in_their_date() -> None:
+    assert NightMapper().carry_partition_date(NOW) is None
