@@ -2,15 +2,15 @@
 
 import asyncio
 import gzip
-import json
 import re
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smallhours_sandbox.altered_replies import ALTERATIONS
 from smallhours_sandbox.faults import KINDS, MAX_HOLD_S, Fault, fault_rules_of
 from smallhours_sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render_error, to_json
 from smallhours_sandbox.lastfm_request import ERRORS, canonical_method
@@ -45,6 +45,10 @@ class HttpAnswer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+    def with_body(self, body: bytes) -> "HttpAnswer":
+        """Return this answer with another body."""
+        return replace(self, body=body)
 
 
 @dataclass(slots=True, frozen=True)
@@ -101,9 +105,8 @@ class FaultMiddleware:
         receive: "_BufferedReceive",
         send: Send,
     ) -> None:
-        if fault.kind in _ALTERED:
-            answer = await _capture(self._app, scope, receive)
-            await _send(_ALTERED[fault.kind](fault, answer), send)
+        if fault.kind in (*ALTERATIONS, "oversized"):
+            await _send(_altered(fault, await _capture(self._app, scope, receive)), send)
             return
         if fault.kind == "drip":
             answer = await _capture(self._app, scope, receive)
@@ -114,11 +117,9 @@ class FaultMiddleware:
             if fault.kind == "slow":
                 await receive.wait_up_to(_seconds(fault, 2.0))
             elif fault.kind == "truncated_body":
-                answer = HttpAnswer(
-                    answer.status, answer.headers, answer.body[: len(answer.body) // 2]
-                )
+                answer = answer.with_body(answer.body[: len(answer.body) // 2])
             elif fault.kind == "empty_body":
-                answer = HttpAnswer(answer.status, answer.headers, b"")
+                answer = answer.with_body(b"")
             else:
                 await _send_truncated(answer, send)
                 return
@@ -136,46 +137,15 @@ class FaultMiddleware:
             await _send(_fault_answer(fault, target), send)
 
 
-def _emptied(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
-    """The page with its first tracks emptied, each in another of the ways that were seen."""
-    page = json.loads(answer.body)
-    page = page.get("tracks", page)
-    shapes: tuple[list[Any], ...] = (
-        [],
-        [{"name": "", "id": None}],
-        [{"name": "\u200b", "id": None}],
-    )
-    for number, row in enumerate(page.get("items", [])[: fault.count]):
-        track = row.get("item") or row.get("track") or row
-        track |= {"name": "" if number % 2 == 0 else " ", "artists": shapes[number % 3]}
-    whole = json.loads(answer.body)
-    body = {**whole, "tracks": page} if "tracks" in whole else page
-    return HttpAnswer(answer.status, answer.headers, to_json(body))
-
-
-def _odd_count(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
-    said = f"<count>{fault.words or ''}</count>".encode()
-    return HttpAnswer(
-        answer.status, answer.headers, re.sub(rb"<count>[^<]*</count>", said, answer.body, count=1)
-    )
-
-
-def _other_root(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
-    del fault
-    return HttpAnswer(answer.status, answer.headers, b"<?xml version='1.0'?><hello/>")
+def _altered(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
+    if fault.kind == "oversized":
+        return _oversized(fault, answer)
+    return answer.with_body(ALTERATIONS[fault.kind](fault, answer.body))
 
 
 def _oversized(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     packed = gzip.compress(b" " * (fault.count * 2**20) + answer.body, 1)
     return HttpAnswer(answer.status, [*answer.headers, (b"content-encoding", b"gzip")], packed)
-
-
-_ALTERED: Mapping[str, Callable[[Fault, HttpAnswer], HttpAnswer]] = {
-    "emptied_rows": _emptied,
-    "odd_tag_count": _odd_count,
-    "other_root": _other_root,
-    "oversized": _oversized,
-}
 
 
 def _seconds(fault: Fault, default: float) -> float:

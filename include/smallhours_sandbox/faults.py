@@ -134,6 +134,23 @@ KINDS: Mapping[str, FaultKind] = {
         "the first `count` entries of a playlist have no track", "content", times=0,
         service="spotify",
     ),
+    "odd_rows": FaultKind(
+        "in the first `count` rows that fit `rows` every member that `change` names has its "
+        "value, null to leave it out of XML", times=0
+    ),
+    "null_rows": FaultKind("the first `count` rows that fit `rows` are null", times=0),
+    "missing_rows": FaultKind(
+        "the first `count` rows that fit `rows` are not there, though totals count them", times=0
+    ),
+    "doubled_rows": FaultKind("the first `count` rows that fit `rows` come twice", times=0),
+    "relinked_rows": FaultKind(
+        "the tracks of the first `count` rows that fit `rows` come under another id", times=0,
+        service="spotify",
+    ),
+    "unplayable_rows": FaultKind(
+        "the tracks of the first `count` rows that fit `rows` can't be played in this country",
+        times=0, service="spotify",
+    ),
     "ignored_write": FaultKind(
         "an add, removal or move in a playlist is acknowledged, and nothing is done", "content",
         service="spotify",
@@ -170,8 +187,10 @@ class Fault:
         status: HTTP status, where the kind leaves a choice.
         code: Last.fm's error number.
         words: what the error says, where the kind leaves a choice.
-        count: how many rows.
+        count: how many rows; for the kinds with `rows`, 0 is all.
         days: how long ago.
+        rows: glob over a row's names: its name, id, URI or address, or its track's.
+        change: by path in a row, such as ``owner.id``, the value that it gets.
         since: an ISO date; before it, by the sandbox clock, nothing happens.
         acted: carry the request out before failing it, as a lost answer would.
         seen: matching calls so far.
@@ -191,6 +210,8 @@ class Fault:
     words: str | None = None
     count: int = 1
     days: float | None = None
+    rows: str = "*"
+    change: dict[str, Any] | None = None
     since: str | None = None
     acted: bool = False
     seen: int = 0
@@ -212,6 +233,8 @@ class Fault:
             raise FaultError(f"status {self.status} is not an HTTP status of an answer")
         if min(self.after, self.times, self.count) < 0 or (self.seconds or 0) < 0:
             raise FaultError("after, times, count and seconds can't be negative")
+        if (self.kind == "odd_rows") != bool(self.change):
+            raise FaultError("odd_rows, and no other kind, has a change, such as {'name': null}")
         try:
             date.fromisoformat(self.since or "1970-01-01")
         except ValueError:
@@ -264,6 +287,8 @@ def _has_type(annotation: str, value: object) -> bool:
     """Return whether a JSON value has the type of a field's annotation."""
     if value is None:
         return "None" in annotation
+    if "dict" in annotation:
+        return isinstance(value, dict)
     if "bool" in annotation:
         return isinstance(value, bool)
     if isinstance(value, bool):
