@@ -22,7 +22,7 @@ def read_signals(
     spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     aside: SetAside,
-    keep: Callable[[list[dict[str, Any]]], None],
+    keep: Callable[[Signal, list[dict[str, Any]], int], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole and keep it, or leave it unread.
 
@@ -31,7 +31,7 @@ def read_signals(
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks.
         aside: The services that the night does without.
-        keep: Stores the rows of one signal.
+        keep: Stores the rows of one signal, given how many more could not be read.
 
     Returns:
         The rows of what was read, the signals that were, and the error that kept a service from
@@ -54,8 +54,9 @@ def read_signals(
             with aside.asking(client) as open_to_us:
                 for signal, lazily in signals.items() if open_to_us else ():
                     with tally.asking(f"{signal} tracks"):
+                        odd = client.odd_rows.total()
                         found = list(lazily)
-                        keep(found)
+                        keep(signal, found, client.odd_rows.total() - odd)
                         rows += found
                         read.add(signal)
         except ServiceError as error:
@@ -99,9 +100,7 @@ def _disliked(spotify: SpotifyClient, name: str) -> Rows:
     for playlist in spotify.playlists():
         if playlist.name.casefold() == name.casefold():
             for item in spotify.playlist_items(playlist.id):
-                if item.track is not None:
-                    yield {
-                        **track_row(item.track),
-                        "signal": Signal.DISLIKED,
-                        "added_at": item.added_at,
-                    }
+                track = {"artist": "", "title": ""} if item.uri is None else {}
+                track |= track_row(item.track) if item.track else {}
+                if track:
+                    yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}

@@ -24,7 +24,7 @@ from smallhours.listening.feedback import (
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
 from smallhours.listening.inferred_skips import with_inferred_skips
-from smallhours.listening.library import current_signals, library_frame
+from smallhours.listening.library import current_signals, library_frame, with_unreadable
 from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
 from smallhours.listening.plays import (
     LASTFM,
@@ -32,6 +32,8 @@ from smallhours.listening.plays import (
     months_between,
     plays_frame,
     reported_by,
+    typed,
+    with_ordinals,
 )
 from smallhours.listening.scrobbles import Window, crawl, crawl_start, missed_spans
 from smallhours.listening.signals import loved_rows, read_signals, track_row
@@ -226,8 +228,8 @@ def sync_library(
     aside = SetAside(lake, listener, night)
     counts: Counter[str] = Counter()
 
-    def keep(rows: list[dict[str, Any]]) -> None:
-        counts.update(_keep_library(lake, listener, rows, night)["signal"].tolist())
+    def keep(signal: Signal, rows: list[dict[str, Any]], unreadable: int) -> None:
+        counts[signal] = len(_keep_library(lake, listener, signal, rows, unreadable, night))
 
     rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
@@ -246,7 +248,7 @@ def sync_loved(
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
     rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
-    seen = _keep_library(lake, listener, rows, night)
+    seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
@@ -349,11 +351,20 @@ def _edits(spotify: SpotifyClient, standing: pd.DataFrame, at: dt.datetime) -> p
 
 
 def _keep_library(
-    lake: Lake, listener: str, rows: list[dict[str, Any]], night: Night
+    lake: Lake,
+    listener: str,
+    signal: Signal,
+    rows: list[dict[str, Any]],
+    unreadable: int,
+    night: Night,
 ) -> pd.DataFrame:
-    """Store the signals that were read tonight, and return them."""
-    seen = library_frame(rows, night=night.date)
+    """Store a signal that was read tonight, and return its rows."""
     stored = lake.frame(LIBRARY, where={"listener": listener})
+    nameless = sum(not is_named(row["artist"], row["title"]) for row in rows)
+    seen = library_frame(rows, night=night.date)
+    if signal != Signal.TOP:
+        standing = stored[stored["signal"] == signal]
+        seen = with_unreadable(seen, standing, nameless + unreadable, night=night.date)
     lake.merge(LIBRARY, current_signals(stored, seen), partition={"listener": listener})
     return seen
 
@@ -385,6 +396,8 @@ def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
         (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
     )
     stored = load_plays_around(lake, listener, window.since, window.until)
+    if window.unusable:
+        reported = _with_unreadable(reported, stored, window)
     unified = unify(
         stored,
         reported,
@@ -394,6 +407,21 @@ def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
         durations=missing_lengths(lake, stored),
     )
     return store(lake, listener, stored, unified)
+
+
+def _with_unreadable(reported: pd.DataFrame, stored: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Return a window's plays with those stored that its unreadable rows may stand for.
+
+    Where as many scrobbles are missing as rows can't be read, nothing was deleted.
+    """
+    ours = stored[reported_by(stored, LASTFM)]
+    ours = ours[ours["played_at"].between(window.since, window.until, inclusive="left")]
+    missing = ours[~ours["played_at"].isin(reported["played_at"])]
+    if not 0 < len(missing) <= window.unusable:
+        return reported
+    alone = pd.Series([[LASTFM]] * len(missing), index=missing.index, dtype=object)
+    missing = missing.assign(sources=alone)
+    return with_ordinals(pd.concat([reported, typed(missing)], ignore_index=True))
 
 
 def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:
