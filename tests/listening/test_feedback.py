@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from smallhours.identity import identify
 from smallhours.listening.feedback import (
     current_lists,
     edit_reactions,
@@ -15,11 +14,6 @@ from smallhours.listening.feedback import (
     recent_picks,
 )
 from smallhours.listening.inferred_skips import passed_over
-from smallhours.services.spotify_replies import (
-    SpotifyArtist,
-    SpotifyPlaylistItem,
-    SpotifyTrack,
-)
 
 SUNDAY, MONDAY, TUESDAY = (dt.date(2026, 11, day) for day in (1, 2, 3))
 NOW = dt.datetime(2026, 11, 3, 4, tzinfo=dt.UTC)
@@ -59,10 +53,6 @@ def library(*saved: tuple[str, dt.date]) -> pd.DataFrame:
     ).astype({"added_at": "datetime64[us, UTC]"})
 
 
-def items(*uris: str | None) -> list[SpotifyPlaylistItem]:
-    return [SpotifyPlaylistItem(uri, None, None, None) for uri in uris]
-
-
 def picks_of(rows: pd.DataFrame) -> pd.DataFrame:
     return recent_picks(recent_lists(rows, before=TUESDAY, zone=DUBLIN))
 
@@ -88,16 +78,14 @@ def test_while_a_list_is_being_put_back_none_is_known_to_stand() -> None:
 def test_a_pick_that_was_never_seen_was_neither_kept_nor_removed() -> None:
     rows = ledger((MONDAY, "verified", ["a", "b", "c"]))
     rows["leftovers"] = [["spotify:track:b", "spotify:track:old"]]
-    told = edit_reactions(rows, items("spotify:track:a"), at=NOW)
+    told = edit_reactions(rows, ["spotify:track:a"], at=NOW)
     assert as_set(told) == {(MONDAY, "a", "kept"), (MONDAY, "c", "removed")}
-    shown_since = edit_reactions(rows, items("spotify:track:a", "spotify:track:b"), at=NOW)
+    shown_since = edit_reactions(rows, ["spotify:track:a", "spotify:track:b"], at=NOW)
     assert (MONDAY, "b", "kept") in as_set(shown_since)
 
 
 def test_what_is_gone_from_the_playlist_was_removed() -> None:
-    rows = edit_reactions(
-        ledger((MONDAY, "verified", ["a", "b"])), items("spotify:track:a"), at=NOW
-    )
+    rows = edit_reactions(ledger((MONDAY, "verified", ["a", "b"])), ["spotify:track:a"], at=NOW)
     assert as_set(rows) == {(MONDAY, "a", "kept"), (MONDAY, "b", "removed")}
 
 
@@ -193,18 +181,5 @@ def test_tracks_are_passed_over_on_the_listeners_own_day() -> None:
 
 def test_while_a_row_of_the_playlist_cannot_be_read_nothing_was_removed_for_sure() -> None:
     rows = ledger((MONDAY, "verified", ["a", "b", "c"]))
-    told = edit_reactions(rows, items("spotify:track:a", None, None), at=NOW)
+    told = edit_reactions(rows, ["spotify:track:a", None, None], at=NOW)
     assert as_set(told) == {(MONDAY, "a", "kept")}
-
-
-def test_a_pick_that_comes_back_under_another_id_was_kept() -> None:
-    key = identify("Somebody", "A song").track_key
-    rows = ledger((MONDAY, "verified", ["a", key, "c"]))
-    artists = (SpotifyArtist("Somebody", None),)
-    track = SpotifyTrack(
-        "relinked", "spotify:track:relinked", "A Song - Remastered 2011", artists, None, None, 1,
-        None, explicit=False,
-    )  # fmt: skip
-    there = [*items("spotify:track:a"), SpotifyPlaylistItem(track.uri, track, None, None)]
-    told = edit_reactions(rows, there, at=NOW)
-    assert as_set(told) == {(MONDAY, "a", "kept"), (MONDAY, key, "kept"), (MONDAY, "c", "removed")}

@@ -8,15 +8,14 @@ the listener lives.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from smallhours.identity import identify
+from smallhours.identity import identify, is_named
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
-from smallhours.services.spotify_replies import SpotifyPlaylistItem
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
@@ -84,26 +83,49 @@ def _shown_since(night: dt.date, as_of: dt.datetime | None, zone: ZoneInfo) -> d
     return dt.datetime.combine(night, dt.time(), zone).astimezone(dt.UTC)
 
 
+def rows_as_written(
+    rows: Sequence[str | None],
+    tracks: Mapping[str, tuple[str, str]],
+    written: Mapping[str, str],
+) -> tuple[str | None, ...]:
+    """Return a playlist's rows with the URIs that we wrote in place of those of other releases.
+
+    Spotify may show a track under the id of another release. A row is taken for a track that we
+    wrote if it is the same recording, and that track is not seen.
+
+    Args:
+        rows: URIs; None for a row without a track.
+        tracks: Artists and titles, by URI.
+        written: The track keys of what we wrote, by URI.
+    """
+    unseen = {key: uri for uri, key in written.items() if uri not in set(rows)}
+    other: dict[str | None, str] = {}
+    for uri, (artist, title) in tracks.items():
+        if unseen and uri not in written and is_named(artist, title):
+            ours = unseen.pop(identify(artist, title).track_key, None)
+            if ours is not None:
+                other[uri] = ours
+    return tuple(other.get(row, row) for row in rows)
+
+
 def edit_reactions(
-    standing: pd.DataFrame, items: Sequence[SpotifyPlaylistItem], *, at: dt.datetime
+    standing: pd.DataFrame, items: Collection[str | None], *, at: dt.datetime
 ) -> pd.DataFrame:
     """Return `kept` and `removed`, from what is in a playlist now.
 
     A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
-    of one that was never seen in it. Spotify may show a track under another id, or as a row of
-    which nothing can be read: while there is such a row, nothing was removed for sure.
+    of one that was never seen in it, or that may be a row without a track.
 
     Args:
         standing: One row of `playlists`: the list as it was written.
-        items: The rows that are in the playlist now.
+        items: The URIs that are in the playlist now; None for a row without a track.
         at: When they were read.
     """
     rows = standing[["night", "intent", "track_keys", "uris"]]
     rows = rows.explode(["track_keys", "uris"], ignore_index=True).dropna(subset=["uris"])
-    keys = {identify(i.track.artist, i.track.title).track_key for i in items if i.track is not None}
-    stays = rows["uris"].isin({item.uri for item in items}) | rows["track_keys"].isin(keys)
-    unknown = rows["uris"].isin(_leftovers(standing)) | any(item.uri is None for item in items)
-    rows, stays = rows[stays | ~unknown], stays[stays | ~unknown]
+    stays = rows["uris"].isin(set(items))
+    unknown = ~stays & (rows["uris"].isin(_leftovers(standing)) | (None in items))
+    rows, stays = rows[~unknown], stays[~unknown]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
     reaction = stays.map({True: Reaction.KEPT, False: Reaction.REMOVED})

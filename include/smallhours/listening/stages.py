@@ -21,33 +21,40 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
+    rows_as_written,
 )
-from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
+from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement
 from smallhours.listening.inferred_skips import with_inferred_skips
 from smallhours.listening.library import current_signals, library_frame, with_unreadable
-from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
+from smallhours.listening.play_storage import (
+    StoreReport,
+    load_plays_around,
+    missing_lengths,
+    newest_play,
+    store,
+    store_window,
+)
 from smallhours.listening.plays import (
     LASTFM,
     SPOTIFY,
     months_between,
     plays_frame,
     reported_by,
-    typed,
-    with_ordinals,
 )
-from smallhours.listening.scrobbles import Window, crawl, crawl_start, missed_spans
+from smallhours.listening.scrobbles import crawl, crawl_start, missed_spans
 from smallhours.listening.signals import loved_rows, read_signals, track_row
 from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.lastfm_replies import Scrobble
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import RecentPlay, SpotifyPlaylistItem
+from smallhours.services.spotify_replies import RecentPlay
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
+# How often a playlist is read in which one of our picks is missing.
+MAX_LOOKS = 4
 LOG = logging.getLogger(__name__)
 
 MAX_RECENT = 50
@@ -86,7 +93,7 @@ def sync_scrobbles(
             for begin, end in itertools.chain(spans, missed)
             for window in crawl(lastfm, user, since=begin, until=end, tally=tally)
         ):
-            report = _store_window(lake, listener, window)
+            report = store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
             counts["unusable_rows"] += window.unusable
             counts["plays_added"] += report.added
@@ -144,7 +151,7 @@ def verify_history(
             for begin, end in differing_spans(lastfm, user, stored, since=since, until=night.as_of):
                 months += 1
                 for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
-                    report += _store_window(lake, listener, window)
+                    report += store_window(lake, listener, window)
             scrobbles = len(times) + report.added - report.removed
             _note_verified(lake, listener, night, scrobbles=scrobbles)
             mended = {
@@ -252,22 +259,6 @@ def sync_loved(
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
-def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None:
-    """Return the time of the newest stored play that a source reported, or None."""
-    months = sorted(
-        (p["month"] for p in lake.partitions(PLAYS) if p["listener"] == listener), reverse=True
-    )
-    for month in months:
-        plays = lake.frame(
-            PLAYS, columns=["played_at", "sources"], where={"listener": listener, "month": month}
-        )
-        ours = plays.loc[[source in names for names in plays["sources"]], "played_at"]
-        if len(ours):
-            newest: pd.Timestamp = ours.max()
-            return newest.to_pydatetime()
-    return None
-
-
 def collect_feedback(
     listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
 ) -> Summary:
@@ -305,7 +296,8 @@ def collect_feedback(
         with aside.asking(spotify) as open_to_us:
             for intent, row in standing if open_to_us else ():
                 with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    rows.append(_edits(spotify, row, night.as_of))
+                    uris = _standing_rows(spotify, row)
+                    rows.append(edit_reactions(row, uris, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -332,22 +324,28 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
 
 
-def _edits(spotify: SpotifyClient, standing: pd.DataFrame, at: dt.datetime) -> pd.DataFrame:
-    """Return what was kept in a playlist and what was removed; nothing if it was deleted.
+def _standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
+    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
 
-    A listing may lack rows that are there: what it lacks is looked for a second time.
+    Where one of ours is missing, the playlist is read again before that counts as a removal.
     """
-    playlist_id = standing["playlist_id"].iloc[0]
-    items: list[SpotifyPlaylistItem] = []
-    try:
-        for _ in range(2):
-            items += spotify.playlist_items(playlist_id)
-            edits = edit_reactions(standing, items, at=at)
-            if not (edits["reaction"] == Reaction.REMOVED).any():
-                break
-    except NotFound:
-        return edit_reactions(standing, [], at=at)
-    return edits
+    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
+    found: set[str | None] = set()
+    for trial in range(1, MAX_LOOKS + 1):
+        try:
+            items = spotify.playlist_items(row["playlist_id"].iloc[0])
+        except NotFound:
+            return found
+        tracks = {
+            item.uri: (item.track.artist, item.track.title)
+            for item in items
+            if item.uri and item.track is not None
+        }
+        found.update(rows_as_written([item.uri for item in items], tracks, written))
+        if trial == MAX_LOOKS or found.issuperset(written):
+            break
+        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+    return found
 
 
 def _keep_library(
@@ -389,47 +387,3 @@ def _note_verified(lake: Lake, listener: str, night: Night, *, scrobbles: int) -
         "baseline": None, "n": scrobbles, "month": f"{night.date:%Y-%m}",
     }  # fmt: skip
     lake.merge(METRICS, pd.DataFrame([row]))
-
-
-def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
-    reported = plays_frame(
-        (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
-    )
-    stored = load_plays_around(lake, listener, window.since, window.until)
-    if window.unusable:
-        reported = _with_unreadable(reported, stored, window)
-    unified = unify(
-        stored,
-        reported,
-        source=LASTFM,
-        since=window.since,
-        until=window.until,
-        durations=missing_lengths(lake, stored),
-    )
-    return store(lake, listener, stored, unified)
-
-
-def _with_unreadable(reported: pd.DataFrame, stored: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Return a window's plays with those stored that its unreadable rows may stand for.
-
-    Where as many scrobbles are missing as rows can't be read, nothing was deleted.
-    """
-    ours = stored[reported_by(stored, LASTFM)]
-    ours = ours[ours["played_at"].between(window.since, window.until, inclusive="left")]
-    missing = ours[~ours["played_at"].isin(reported["played_at"])]
-    if not 0 < len(missing) <= window.unusable:
-        return reported
-    alone = pd.Series([[LASTFM]] * len(missing), index=missing.index, dtype=object)
-    missing = missing.assign(sources=alone)
-    return with_ordinals(pd.concat([reported, typed(missing)], ignore_index=True))
-
-
-def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:
-    return {
-        "played_at": scrobble.played_at,
-        "artist": scrobble.artist,
-        "album": scrobble.album,
-        "title": scrobble.title,
-        "artist_mbid": scrobble.artist_mbid,
-        "track_mbid": scrobble.track_mbid,
-    }
