@@ -34,8 +34,8 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, reported_by
+from smallhours.listening.scrobbles import count_at
 from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
-from smallhours.listening.verify import count_at
 from smallhours.nights import Night
 from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import MAX_ROWS, LastfmClient

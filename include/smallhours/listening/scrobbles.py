@@ -10,8 +10,9 @@ interrupted crawl knows where to go on.
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
@@ -27,6 +28,9 @@ MIN_WINDOW = dt.timedelta(hours=6)
 _SCROBBLES_OF = "scrobbles of "
 # A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
 MAX_PAGES = 8
+
+
+Span = tuple[dt.datetime, dt.datetime]
 
 
 class ScrobbleSource(Protocol):
@@ -210,3 +214,51 @@ def _read_whole(
             remedy="Nothing was stored for that time; the next run asks again.",
         )
     return Window(since, until, scrobbles, unusable)
+
+
+def count_at(lastfm: ScrobbleSource, user: str, span: Span) -> int:
+    """Return the number of scrobbles that Last.fm counts in `[since, until)`."""
+    since, until = span
+    return lastfm.recent_tracks(user, since=since, until=until, limit=1).total
+
+
+def differing_spans(
+    lastfm: ScrobbleSource,
+    user: str,
+    stored: Callable[[Span], int],
+    *,
+    since: dt.datetime,
+    until: dt.datetime,
+) -> Iterator[Span]:
+    """Yield the months in which Last.fm's count differs from the lake's.
+
+    Args:
+        lastfm: The client.
+        user: Last.fm user name.
+        stored: How many the lake holds in a span.
+        since: Start of the history.
+        until: Where history ends for this run.
+
+    Raises:
+        ServiceError: Last.fm did not answer.
+    """
+    if count_at(lastfm, user, (since, until)) == stored((since, until)):
+        return
+    for year in _cut(since, until, months=12):
+        if count_at(lastfm, user, year) == stored(year):
+            continue
+        for month in _cut(*year, months=1):
+            if count_at(lastfm, user, month) != stored(month):
+                yield month
+
+
+def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> Iterator[Span]:
+    """Cut a span at each new year (UTC), or at each new month."""
+    first = since.astimezone(dt.UTC)
+    number = first.year * 12 + (first.month - 1 if months == 1 else 0)
+    edges = [since]
+    while edges[-1] < until:
+        number += months
+        edge = dt.datetime(number // 12, number % 12 + 1, 1, tzinfo=dt.UTC)
+        edges.append(min(edge, until))
+    yield from pairwise(edges)

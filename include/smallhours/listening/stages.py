@@ -41,9 +41,8 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import crawl, crawl_start, missed_spans
+from smallhours.listening.scrobbles import Span, crawl, crawl_start, differing_spans, missed_spans
 from smallhours.listening.signals import loved_rows, read_signals, track_row
-from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
