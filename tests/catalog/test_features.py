@@ -17,9 +17,10 @@ from smallhours.catalog.feature_sources import (
     fetch_from_spotify,
     fetch_optional,
 )
-from smallhours.catalog.features import features_by_track
+from smallhours.catalog.features import features_by_track, import_features
 from smallhours.catalog.stages import fetch_audio_features, update_tracks
 from smallhours.errors import Refused, RetryLater
+from smallhours.identity import identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACKS
 from smallhours.listening.stages import sync_scrobbles
@@ -235,6 +236,52 @@ def test_one_track_that_a_batch_fails_for_is_found_and_left_out(size: int, lake:
     told = fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=waits)
     assert told["asked"] == 0
     assert list(waits.left_alone) == [question]
+
+
+def features_file(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    names = ("danceability", "energy", "valence", "acousticness", "instrumentalness",
+             "speechiness", "liveness")  # fmt: skip
+    frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), "tags": "rock", **row} for row in rows])
+    frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_features_file_may_have_rows_without_an_artist(
+    kind: str, lake: Lake, tmp_path: Path
+) -> None:
+    rows = [{"artist": artist, "title": "A song"} for artist in ("Somebody", " ", None)]
+    path = features_file(tmp_path / f"features.{kind}", rows)
+
+    read = import_features(lake, path, night=NIGHT)
+
+    assert (read["tracks"], read["nameless"]) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_names_in_a_features_file_are_texts_whatever_they_look_like(
+    kind: str, lake: Lake, tmp_path: Path
+) -> None:
+    titles = ["None", "NA", "null", "nan", "1979", "N/A", "true", "1e5", ""]
+    rows = [{"artist": "311", "title": title} for title in titles]
+    path = features_file(tmp_path / f"features.{kind}", rows)
+
+    import_features(lake, path, night=NIGHT)
+
+    stored = set(lake.frame(AUDIO_FEATURES)["track_key"])
+    assert {identify("311", title).track_key for title in titles[:-1]} <= stored
+    assert len(stored) == len(titles)
+
+
+def test_a_value_in_a_features_file_that_is_no_number_is_none(lake: Lake, tmp_path: Path) -> None:
+    odd = [{"artist": "A", "title": "One", "energy": "loud"}, {"artist": "A", "title": "Two"}]
+    path = features_file(tmp_path / "features.csv", odd)
+
+    import_features(lake, path, night=NIGHT)
+
+    stored = lake.frame(AUDIO_FEATURES)
+    counts = stored.groupby("track_key")["feature"].count()
+    assert counts[identify("A", "One").track_key] == counts[identify("A", "Two").track_key] - 1
 
 
 def _remember(lake: Lake, ids: Mapping[str, str]) -> None:

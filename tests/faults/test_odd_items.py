@@ -1,11 +1,9 @@
 """One emptied row, or one artist that a service trips over, does not end the night."""
 
-import datetime as dt
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates
@@ -194,17 +192,3 @@ def test_an_older_lake_with_emptied_rows_asks_nothing_for_them(later: Nights) ->
     assert told["fetch_neighbours"]["failed"] == 0
     assert told["publish_playlist"]["outcome"] == "verified"
     assert owner not in set(later.lake.frame(ARTIST_TAGS)["artist_key"])
-
-
-def test_the_features_file_may_have_rows_without_an_artist(later: Nights) -> None:
-    from smallhours.catalog.features import import_features
-
-    path = later.folder / "features.csv"
-    row = {"tags": "rock", "danceability": 0.5, "energy": 0.5, "valence": 0.5, "acousticness": 0.5,
-           "instrumentalness": 0.5, "speechiness": 0.5, "liveness": 0.5}  # fmt: skip
-    rows = [{**row, "artist": artist, "title": "A song"} for artist in ("Somebody", " ", None)]
-    pd.DataFrame(rows).to_csv(path, index=False)
-
-    read = import_features(later.lake, path, night=dt.date(2026, 11, 2))
-
-    assert (read["tracks"], read["nameless"]) == (1, 2)

@@ -3,8 +3,12 @@
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
 arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
-and read again in halves. Each finished window is written before the next is asked for, so that an
-interrupted crawl knows where to go on.
+and read again in halves. A few that fail however small they are are left out and noted by their
+day, and read on another night. Each finished window is written before the next is asked for, so
+that an interrupted crawl knows where to go on.
+
+Nightly syncs see the last days only. A scrobble that is deleted, edited or added years back shows
+in the count of its year, and then of its month; one request each finds it (`differing_spans`).
 """
 
 import contextlib
