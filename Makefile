@@ -10,6 +10,9 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 QUICK := $(addprefix tests/,identity lake services listening charts)
 
+# Without bytecode every process, of which the tests start some hundred, compiles the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup gpt2 demo check test lint docs lock pictures up clean
 

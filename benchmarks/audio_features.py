@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 from benchmarks.harness import (
     SHARED,
@@ -29,7 +30,7 @@ from benchmarks.harness import (
     print_progress,
     run_apart,
 )
-from benchmarks.support.audio_fits import LINEAR, OURS, SCIKIT, SHARED_BASIS, XGBOOST, arrays
+from benchmarks.support.audio_fits import LINEAR, OURS, SCIKIT, SHARED_BASIS, XGBOOST
 from benchmarks.support.set_b import (
     DEFAULT,
     SEED,
@@ -226,9 +227,9 @@ class AudioBench:
             targets=self.data.targets,
             artists=self.data.artists,
             track_columns=np.array(self.data.track.shape[1]),
-            **arrays("blocks", self.data.blocks()),
-            **arrays("merged", self.data.merged()),
         )
+        sparse.save_npz(self.folder / "blocks.npz", self.data.blocks())
+        sparse.save_npz(self.folder / "merged.npz", self.data.merged())
 
     def fit(self, model: str, name: str, rows: Rows) -> tuple[dict[str, Any], Cost]:
         """Fit a model on a split in a process of its own, once."""

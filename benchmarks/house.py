@@ -160,7 +160,7 @@ def night_figures() -> dict[str, object]:
     from airflow.utils.db import initdb
 
     initdb()
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000)
+    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000, generator=1)
     with tempfile.TemporaryDirectory() as folder, SandboxServer(SandboxState(world)) as server:
         settings = Path(folder) / "smallhours.toml"
         settings.write_text(settings_text(server.url, {LISTENER: LISTENER}), encoding="utf-8")

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
-from benchmarks.support.sandbox_settings import sandbox_services, sandbox_settings
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.identity import identify
@@ -34,6 +33,7 @@ from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import sandbox_services, sandbox_settings
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -203,7 +203,7 @@ def main() -> None:
     """Run the benchmark, print, and end with the figures as one line of JSON."""
     arguments = _arguments()
     started = time.perf_counter()
-    world = generate_world(arguments.seed, ARTISTS, TRACKS, scrobbles=SCROBBLES)
+    world = generate_world(arguments.seed, ARTISTS, TRACKS, scrobbles=SCROBBLES, generator=1)
     questions = list(_questions(world, arguments))
     ready = time.perf_counter()
     answers, searches = look_up(world, questions)

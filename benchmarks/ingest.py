@@ -36,7 +36,6 @@ from benchmarks.support.ingest_stages import (
     settings_of,
     start,
 )
-from benchmarks.support.sandbox_settings import FAST, LISTENER
 from smallhours.catalog.tags import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
@@ -47,6 +46,7 @@ from smallhours.listening.history_merge import unify
 from smallhours.listening.play_storage import load_plays_around, store
 from smallhours.listening.plays import LASTFM, plays_frame
 from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.simulation.installation import FAST, LISTENER
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 
@@ -196,7 +196,7 @@ def main() -> None:
     if arguments.merge is not None:
         merge_apart(*arguments.merge)
         return
-    world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000)
+    world = generate_world(seed=1983, artists=300, tracks=4_000, scrobbles=9_000, generator=1)
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name, RecordingServer(SandboxState(world)) as server:
         folder = Path(name)

@@ -27,7 +27,6 @@ from zoneinfo import ZoneInfo
 import requests
 
 from benchmarks.harness import KIB, SHARED, Cost, command_line, print_figures
-from benchmarks.support.sandbox_settings import LISTENER, sandbox_services
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -41,6 +40,7 @@ from smallhours.lake.tables import (
 from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 from smallhours.runs import NIGHTLY
 from smallhours_sandbox.demo.sandbox_client import wait_for_sandbox
+from smallhours_sandbox.simulation.installation import LISTENER, sandbox_services
 from tests.e2e.installation import Installation, cron_in, sleep_through_nights, wait_for_nights
 
 WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}

@@ -36,9 +36,9 @@ from smallhours_sandbox.simulation.rankers import OURS
 from smallhours_study.execution import run_study
 from smallhours_study.fits import FitResources
 from smallhours_study.grid import Grid
-from smallhours_study.lake_rows import lake_rows
 from smallhours_study.report import ComparisonFigures, write_report
 from smallhours_study.results import StudyFolder
+from smallhours_study.row_sources import lake_rows
 from smallhours_study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"

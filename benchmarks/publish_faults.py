@@ -41,7 +41,6 @@ from benchmarks.support.publish_household import (
     verified_but_wrong_in,
     written,
 )
-from benchmarks.support.sandbox_settings import LISTENER
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
@@ -49,6 +48,7 @@ from smallhours.playlist.explain.description import marker
 from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import LISTENER
 from smallhours_sandbox.spotify_accounts import accounts_of
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -309,7 +309,9 @@ def open_bench(
     folder: Path, world: World | None = None
 ) -> Iterator[tuple[PublishBench, list[PublishCase]]]:
     """Open a test stage, with all its cases."""
-    world = world or generate_world(seed=1983, artists=150, tracks=2_400, scrobbles=1_500)
+    world = world or generate_world(
+        seed=1983, artists=150, tracks=2_400, scrobbles=1_500, generator=1
+    )
     with stage(folder, world) as ready:
         quiet = {scene: ready.quiet(scene) for scene in SCENES}
         requests = {scene: made for scene, (made, _) in quiet.items()}

@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
-from benchmarks.support.sandbox_settings import LISTENER, sandbox_settings
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.identity import artist_key_in
 from smallhours.lake.schema import Table
@@ -51,6 +50,7 @@ from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TagColumns, TasteClassifier
 from smallhours.training.taste.model import TasteModel
+from smallhours_sandbox.simulation.installation import LISTENER, sandbox_settings
 
 NIGHT = dt.date(2026, 11, 21)
 CANDIDATE_COUNT, ARTISTS, VOTES = 50_000, 12_000, 20

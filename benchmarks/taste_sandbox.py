@@ -37,14 +37,13 @@ from smallhours.training.evaluation.metrics import auc
 from smallhours.training.tags import Tags
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, read_history, training_rows_at
-from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of
+from smallhours_sandbox.simulation.ground_truth import WorldSize, acceptance_of, tracks_by_key
 from smallhours_sandbox.simulation.installation import SandboxCredentials
 from smallhours_sandbox.simulation.listener import (
     ListenerSimulation,
     SimulationSpec,
     open_simulation,
 )
-from smallhours_sandbox.simulation.oracle import tracks_by_key
 from smallhours_sandbox.simulation.rankers import OURS
 from smallhours_sandbox.simulation.runner import LISTENERS
 from smallhours_sandbox.world import PlayLog, World

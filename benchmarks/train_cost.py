@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
-from benchmarks.support.sandbox_settings import LISTENER, sandbox_settings
 from smallhours.catalog.features import store_features
 from smallhours.catalog.neighbours import (
     CHART_TAGS,
@@ -51,7 +50,11 @@ from smallhours.runs import NIGHTLY
 from smallhours.settings import Settings
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.ragged import Ints, Ragged
-from smallhours_sandbox.simulation.installation import SandboxCredentials
+from smallhours_sandbox.simulation.installation import (
+    LISTENER,
+    SandboxCredentials,
+    sandbox_settings,
+)
 from smallhours_sandbox.world import FEATURES as OF_THE_WORLD
 from smallhours_sandbox.world import World
 

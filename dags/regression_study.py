@@ -17,8 +17,13 @@ from smallhours.orchestration.params import settings_at_parse_time
 from smallhours.orchestration.tasks import DAG_DEFAULTS
 
 if find_spec("smallhours_study"):  # the study is a package of its own
-    from smallhours_study.dag_params import study_params
-    from smallhours_study.dag_tasks import choose_settings, fit_setting, open_study, write_study
+    from smallhours_study.dag import (
+        choose_settings,
+        fit_setting,
+        open_study,
+        study_params,
+        write_study,
+    )
 
     @dag(
         schedule=None,

@@ -15,6 +15,7 @@ import pytest
 
 from smallhours.lake.store import Lake
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
 CHECKOUT = Path(__file__).parents[1]
 NIGHT = "2026-11-02"
@@ -71,24 +72,7 @@ def settings_text(url: str, listeners: Mapping[str, str]) -> str:
         f'[listeners.{name}]\nlastfm_user = "{user}"\ntimezone = "Europe/Dublin"\n'
         for name, user in listeners.items()
     )
-    return f"""\
-{people}
-[services.spotify]
-api_url = "{url}/v1/"
-accounts_url = "{url}/"
-calls_per_second = 10000
-calls_per_day = 1000000
-[services.lastfm]
-api_url = "{url}/2.0/"
-calls_per_second = 10000
-[services.reccobeats]
-api_url = "{url}/reccobeats/v1/"
-calls_per_second = 10000
-
-[services.acousticbrainz]
-api_url = "{url}/acousticbrainz/api/v1/"
-calls_per_second = 10000
-"""
+    return f"{people}\n{sandbox_services_toml(url)}"
 
 
 @pytest.fixture

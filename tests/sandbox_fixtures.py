@@ -17,7 +17,7 @@ from smallhours_sandbox.world import World
 @pytest.fixture(scope="session")
 def small_world() -> World:
     """Return a world of 120 artists, 1,000 tracks and 3,000 scrobbles of "ada"; never change it."""
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000)
+    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=3_000, generator=1)
     assert world.lookup is not None  # built once here, and shared by every state over this world
     return world
 

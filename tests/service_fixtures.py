@@ -15,37 +15,17 @@ from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
-from smallhours.settings import Settings, parse_settings
+from smallhours.settings import Settings
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import FAST, sandbox_services, sandbox_settings
 
 LASTFM_KEY = "5a4d" * 8
 NIGHT = "2026-11-02"
-FAST = 10_000.0
 
 
 def settings_for(url: str, **sections: Any) -> Settings:
     """Return settings of the listener `default`, the sandbox's `ada`, with further sections."""
-    return parse_settings(
-        {
-            "listeners": {"default": {"lastfm_user": "ada", "timezone": "Europe/Dublin"}},
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_second": FAST,
-                    "calls_per_day": 1_000_000,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", "calls_per_second": FAST},
-                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", "calls_per_second": FAST},
-                "acousticbrainz": {
-                    "api_url": f"{url}/acousticbrainz/api/v1/",
-                    "calls_per_second": FAST,
-                },
-            },
-            **sections,
-        },
-        origin="the test's settings",
-    )
+    return sandbox_settings(services=sandbox_services(url), **sections)
 
 
 @dataclass

@@ -40,7 +40,9 @@ def main() -> None:
     """Read the inputs, fit between two clock readings, and write predictions."""
     model, data, split, out, report = sys.argv[1:]
     with np.load(data) as stored:
-        inputs = {name: stored[name] for name in stored.files}
+        inputs: dict[str, Any] = {name: stored[name] for name in stored.files}
+    for name in ("blocks", "merged"):
+        inputs[name] = sparse.load_npz(Path(data).with_name(f"{name}.npz"))
     with np.load(split) as rows:
         train, test = rows["train"], rows["test"]
     work = _ours if model in (OURS, LINEAR) else _paper
@@ -54,7 +56,7 @@ def main() -> None:
 def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found:
     from smallhours.training.regression import LinearTagRegressor, TagFeatureRegressor
 
-    tags = matrix(inputs, "blocks")
+    tags = inputs["blocks"]
     y, artists = inputs["targets"], inputs["artists"]
     columns = int(inputs["track_columns"])
     if model == LINEAR:
@@ -74,7 +76,7 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
 def _paper(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found:
     """Fit one of the paper's two tabular models on its top K tags by summed count."""
     kind, k = model.split(":")
-    tags, y = matrix(inputs, "merged"), inputs["targets"]
+    tags, y = inputs["merged"], inputs["targets"]
     strength = np.asarray(tags[train].sum(axis=0)).ravel()
     top = np.sort(np.argsort(-strength, kind="stable")[: int(k)])
     learned, asked = tags[train][:, top], tags[test][:, top]
@@ -102,22 +104,6 @@ def _learned(fits: list[Any], coef: Floats) -> Found:
         for name in ("alpha_", "lambda_")
     }
     return {"coef": coef, "alpha": precisions["alpha_"], "lambda": precisions["lambda_"]}
-
-
-def arrays(name: str, counts: sparse.csr_matrix) -> dict[str, Any]:
-    """Return a sparse matrix as plain arrays, for a file; `matrix` reads it back."""
-    return {
-        f"{name}_data": counts.data,
-        f"{name}_indices": counts.indices,
-        f"{name}_indptr": counts.indptr,
-        f"{name}_shape": np.array(counts.shape),
-    }
-
-
-def matrix(inputs: Mapping[str, Any], name: str) -> sparse.csr_matrix:
-    """Read back a sparse matrix from the result of `arrays`."""
-    parts = tuple(inputs[f"{name}_{part}"] for part in ("data", "indices", "indptr"))
-    return sparse.csr_matrix(parts, shape=tuple(inputs[f"{name}_shape"]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.sandbox_settings import FAST, LISTENER, sandbox_services, sandbox_settings
 from smallhours.catalog import stages as catalog
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
@@ -44,6 +43,12 @@ from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import (
+    FAST,
+    LISTENER,
+    sandbox_services,
+    sandbox_settings,
+)
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -264,7 +269,9 @@ class FaultBench:
 def bench(folder: Path) -> Iterator[FaultBench]:
     """Build the bench over a world of 120 artists and a little more than a year, in a folder."""
     begins = dt.datetime(2025, 9, 1, tzinfo=dt.UTC)
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins)
+    world = generate_world(
+        seed=1983, artists=120, tracks=1_000, scrobbles=1_800, begins=begins, generator=1
+    )
     with SandboxServer(SandboxState(world)) as server:
         yield FaultBench(folder, world, server)
 

@@ -16,14 +16,18 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from benchmarks.support.sandbox_settings import LISTENER, sandbox_services, sandbox_settings
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.settings import Settings
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
-from smallhours_sandbox.simulation.installation import SandboxCredentials
+from smallhours_sandbox.simulation.installation import (
+    LISTENER,
+    SandboxCredentials,
+    sandbox_services,
+    sandbox_settings,
+)
 from smallhours_sandbox.state import SandboxState
 
 FIRST_NIGHT = "2026-11-02"

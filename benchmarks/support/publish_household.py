@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.support.publish_cases import PublishCase, PublishScene
-from benchmarks.support.sandbox_settings import FAST, LISTENER, sandbox_services, sandbox_settings
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
@@ -29,6 +28,12 @@ from smallhours.settings import Settings
 from smallhours.vocabulary import Outcome
 from smallhours_sandbox.faults import Fault
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import (
+    FAST,
+    LISTENER,
+    sandbox_services,
+    sandbox_settings,
+)
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem, SandboxState
 from smallhours_sandbox.world import World

@@ -17,7 +17,7 @@ from sklearn.feature_extraction import DictVectorizer
 from benchmarks.harness import SHARED, BadTable
 from smallhours.errors import SettingsError
 from smallhours_study.grid import FEATURES
-from smallhours_study.input_tables import InputTables, read_tables, rows_of
+from smallhours_study.row_sources import InputTables, read_tables, rows_of
 
 DEFAULT = (
     SHARED / "tags-and-features" / "tracks.csv.gz",

@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 from xgboost import XGBClassifier
 
-from benchmarks.support.taste_data import PastDay, TasteWorld, no_feedback, no_library, past_of
+from benchmarks.support.taste_data import PastDay, TasteWorld, past_of
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training.taste.classifier import TagColumns, TasteClassifier
@@ -185,10 +185,7 @@ def _fewer(inputs: Inputs, day: PastDay) -> PastDay:
 def _unfaded(inputs: Inputs, day: PastDay) -> Floats:
     weights = EvidenceWeights(half_life_days=NO_FADING_DAYS)
     rng = np.random.default_rng([inputs.seed, day.fold.cut.toordinal()])
-    past = ListeningHistory(
-        inputs.world.plays, no_library(), no_feedback(), inputs.world.tags, day.catalog
-    )
-    rows = training_rows_at(past, day.fold.cut, weights=weights, rng=rng)
+    rows = training_rows_at(past_of(inputs.world), day.fold.cut, weights=weights, rng=rng)
     return _ours(replace(day, rows=rows), inputs.words)
 
 

@@ -1,6 +1,7 @@
 """When the nightly run and the hourly poll start: the settings' section `[schedule]`."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,11 +10,17 @@ from pydantic import AfterValidator, Field
 from smallhours.playlist_settings import SettingsSection
 
 
+@cache
+def timezones() -> frozenset[str]:
+    """Return the names of all time zones; looking them up reads the whole of the zone database."""
+    return frozenset(available_timezones())
+
+
 def _known_timezone(name: str) -> str:
     import difflib
 
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
+    if name not in timezones():
+        near = difflib.get_close_matches(name, timezones(), n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"{name!r} is not a time zone name{hint}")
     return name

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -35,7 +35,7 @@ from smallhours.playlist_settings import (
     PlaylistSettings,
     SettingsSection,
 )
-from smallhours.schedule import ScheduleSettings, Timezone
+from smallhours.schedule import ScheduleSettings, Timezone, timezones
 from smallhours.service_settings import ServiceSettings
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -257,11 +257,7 @@ class Settings(SettingsSection):
                 return content
         schedule = content.get("schedule", {})
         zone = first.get("timezone") if isinstance(first, Mapping) else None
-        if (
-            zone not in available_timezones()
-            or not isinstance(schedule, Mapping)
-            or "timezone" in schedule
-        ):
+        if zone not in timezones() or not isinstance(schedule, Mapping) or "timezone" in schedule:
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 

@@ -4,7 +4,6 @@ It knows only recordings with a MusicBrainz id that came out before it closed in
 of those. Tempo, key and loudness are reliable; its mood classifiers are noisy, as the real ones.
 """
 
-import hashlib
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.oddities import has_oddities
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import FEATURES, World
 
 MAX_IDS = 25
 COVERAGE = 0.75
 LAST_YEAR = 2021
+REPLAY_GAIN_REFERENCE_DB = -20.0
 
 _KEYS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 Json = dict[str, Any]
@@ -37,7 +39,7 @@ class AcousticBrainz:
         if track is None or np.isnan(self._world.track_features[track]).any():
             return None
         released = self._world.album_released[self._world.track_album[track]]
-        if int(released[:4] or 0) > LAST_YEAR or _share(mbid, "coverage") >= COVERAGE:
+        if int(released[:4] or 0) > LAST_YEAR or hashed_share(f"coverage {mbid}") >= COVERAGE:
             return None
         return track
 
@@ -56,9 +58,9 @@ class AcousticBrainz:
             "tonal": {
                 "key_key": _KEYS[int(sound["key"]) % 12],
                 "key_scale": "major" if sound["mode"] >= 0.5 else "minor",
-                "key_strength": round(0.5 + 0.4 * _share(mbid, "key"), 4),
+                "key_strength": round(0.5 + 0.4 * hashed_share(f"key {mbid}"), 4),
             },
-            "metadata": self._metadata(mbid, track),
+            "metadata": self._metadata(mbid, track, gain=has_oddities(self._world)),
         }
 
     def high_level(self, mbid: str, track: int) -> Json:
@@ -77,7 +79,7 @@ class AcousticBrainz:
         }
         verdicts = {}
         for name, (yes, no, truth) in truths.items():
-            noisy = min(0.999, max(0.001, truth + 0.5 * (_share(mbid, name) - 0.5)))
+            noisy = min(0.999, max(0.001, truth + 0.5 * (hashed_share(f"{name} {mbid}") - 0.5)))
             verdicts[name] = {
                 "all": {yes: round(noisy, 6), no: round(1 - noisy, 6)},
                 "probability": round(max(noisy, 1 - noisy), 6),
@@ -89,9 +91,14 @@ class AcousticBrainz:
         row = self._world.track_features[track].tolist()
         return dict(zip(FEATURES, row, strict=True))
 
-    def _metadata(self, mbid: str, track: int) -> Json:
+    def _metadata(self, mbid: str, track: int, *, gain: bool = False) -> Json:
+        audio: Json = {"length": int(self._world.track_duration_ms[track]) / 1000}
+        if gain:
+            # Essentia's reference of 83 dB: what has a loudness of -20 dB of full scale needs none.
+            loudness = self._sound(track)["loudness"]
+            audio["replay_gain"] = round(REPLAY_GAIN_REFERENCE_DB - loudness, 6)
         return {
-            "audio_properties": {"length": int(self._world.track_duration_ms[track]) / 1000},
+            "audio_properties": audio,
             "tags": {
                 "artist": [self._world.artist_name[self._world.track_artist[track]]],
                 "musicbrainz_recordingid": [mbid],
@@ -115,16 +122,33 @@ def acousticbrainz_routes(state: SandboxState) -> list[Route]:
             trouble = _trouble(mbids)
             if trouble:
                 return JSONResponse({"message": trouble}, 400)
+            parts = request.query_params.get("features", "").split(";")
+            selected = [part for part in parts if part and level == "low-level"]
             body: Json = {"mbid_mapping": {}}
             for mbid in mbids:
                 track = service.find(mbid)
                 if track is not None:
-                    body[mbid] = {"0": document(mbid, track)}
+                    whole = document(mbid, track)
+                    body[mbid] = {"0": _selected(whole, selected) if selected else whole}
             return JSONResponse(body)
 
         return Route(path, serve, methods=["GET"])
 
     return [bulk("low-level", service.low_level), bulk("high-level", service.high_level)]
+
+
+def _selected(document: Json, paths: list[str]) -> Json:
+    """Return only these parts of a document, null where it has none."""
+    chosen: Json = {}
+    for path in paths:
+        value: Any = document
+        inner = chosen
+        *folders, last = path.split(".")
+        for name in folders:
+            inner = inner.setdefault(name, {})
+            value = value.get(name) if isinstance(value, dict) else None
+        inner[last] = value.get(last) if isinstance(value, dict) else None
+    return chosen
 
 
 def _trouble(mbids: list[str]) -> str:
@@ -138,8 +162,3 @@ def _trouble(mbids: list[str]) -> str:
         except ValueError:
             return f"'{mbid}' is not a valid UUID"
     return ""
-
-
-def _share(mbid: str, purpose: str) -> float:
-    digest = hashlib.blake2b(f"{purpose} {mbid}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") / 2**32

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from smallhours_sandbox.generate import BEGINS, ENDS, generate_world
+from smallhours_sandbox.generate import BEGINS, ENDS, GENERATOR, generate_world
 from smallhours_sandbox.ragged import Ragged
 from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.world import HiddenTaste, SandboxListener, World
 
 # Increase this with every change to the contents of a world or to its generation.
-FORMAT = 2
+FORMAT = 3
 
 _TEXTS = (
     "tags", "artist_name", "artist_mbid", "album_title", "album_released", "track_title",
@@ -45,13 +45,16 @@ def load_or_generate(
     scrobbles: int = 90_000,
     begins: datetime = BEGINS,
     ends: datetime = ENDS,
+    *,
+    generator: int = GENERATOR,
 ) -> World:
     """Return the generated world of these arguments, from the cache if it is there."""
-    key = f"{seed}|{artists}|{tracks}|{','.join(listeners)}|{scrobbles}|{begins}|{ends}"
+    size = (seed, artists, tracks, listeners, scrobbles, begins, ends)
+    key = f"{'|'.join(map(str, size[:3]))}|{','.join(listeners)}|{scrobbles}|{begins}|{ends}"
     return _cached(
         cache_dir,
-        f"world-{key}",
-        lambda: generate_world(seed, artists, tracks, listeners, scrobbles, begins, ends),
+        f"world-{key}|{generator}",
+        lambda: generate_world(*size, generator=generator),
     )
 
 
@@ -96,6 +99,7 @@ def write_world(world: World, path: Path) -> None:
     about = {
         "format": FORMAT,
         "seed": world.seed,
+        "generator": world.generator,
         "begins": world.begins.isoformat(),
         "ends": world.ends.isoformat(),
         "featured": {str(i): guests for i, guests in enumerate(world.track_featured) if guests},
@@ -143,6 +147,7 @@ def read_world(path: Path) -> World:
     ]
     return World(
         seed=about["seed"],
+        generator=about["generator"],
         begins=datetime.fromisoformat(about["begins"]),
         ends=datetime.fromisoformat(about["ends"]),
         track_featured=featured,

@@ -25,6 +25,12 @@ def mbid(seed: int, kind: str, key: str | int) -> str:
     return str(uuid.UUID(bytes=_digest(seed, kind, key), version=4))
 
 
+def hashed_share(text: str) -> float:
+    """Return a number from 0 to 1, exclusive, that is always the same for the same text."""
+    digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") / 2**32
+
+
 def isrc(seed: int, key: int, year: int) -> str:
     """Return an ISRC with the unassigned country code ZZ: prefix, two-digit year, designation."""
     registrant = BASE62[10 + seed % 26] + BASE62[10 + key % 26] + BASE62[key // 26 % 10]

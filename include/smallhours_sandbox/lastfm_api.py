@@ -11,9 +11,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from smallhours_sandbox.faults import active_fault, fault_rules_of
-from smallhours_sandbox.lastfm_details import DETAIL_METHODS
 from smallhours_sandbox.lastfm_index import LastfmIndex
-from smallhours_sandbox.lastfm_methods import CATALOGUE_METHODS
+from smallhours_sandbox.lastfm_methods import CATALOGUE_METHODS, DETAIL_METHODS
 from smallhours_sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render, render_error
 from smallhours_sandbox.lastfm_request import (
     ERRORS,

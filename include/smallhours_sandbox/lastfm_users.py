@@ -28,6 +28,7 @@ from smallhours_sandbox.lastfm_request import (
     LastfmReply,
     lastfm_error,
 )
+from smallhours_sandbox.oddities import is_odd
 from smallhours_sandbox.ragged import Ints, Longs
 from smallhours_sandbox.scrobble_drift import ScrobbleDrift
 from smallhours_sandbox.state import SandboxState
@@ -119,7 +120,7 @@ def recent_tracks(call: ListenerCall) -> LastfmReply:
     def row(which: int) -> dict[str, Any]:
         return _scrobble(call, person, which, extended=extended)
 
-    shown = [{**row(int(track[each])), "date": date_node(int(at[each]))} for each in rows]
+    shown = [_dated(call, row(int(track[each])), int(at[each])) for each in rows]
     if shown and call.fault("row_1970", person.name):
         shown.append({**row(int(track[rows[-1]])), "date": date_node(0)})
     if shown and call.fault("dateless_row", person.name):
@@ -129,6 +130,15 @@ def recent_tracks(call: ListenerCall) -> LastfmReply:
         shown.insert(0, {"@attr": {"nowplaying": "true"}, **row(playing)})
     named = {"user": person.name, **paging(page, limit, total)}
     return LastfmReply("recenttracks", {"@attr": named, "track": shown}, indented=True)
+
+
+def _dated(call: ListenerCall, row: dict[str, Any], at: int) -> dict[str, Any]:
+    """Return a row with its date; what was scrobbled in the early years often has no album."""
+    world = call.state.world
+    early = at < world.begins.timestamp() + (world.ends - world.begins).total_seconds() / 5
+    if early and is_odd(world, "no_album", at):
+        row = {**row, "album": {"mbid": "", "#text": ""}}
+    return {**row, "date": date_node(at)}
 
 
 def _playing(call: ListenerCall, person: SandboxListener, known: Ints) -> int | None:
@@ -212,11 +222,13 @@ def loved_tracks(call: ListenerCall) -> LastfmReply:
     loved = sorted(person.loved.items(), key=lambda each: (-each[1], each[0]))
     total = len(loved) + call.inflation(person.name)
     _last_page_check(page, limit, total)
+    world = call.state.world
     rows = [
         {
-            "name": call.state.world.lastfm_title(track),
-            "date": date_node(when),
+            "name": world.lastfm_title(track),
+            "date": date_node(0 if is_odd(world, "undated", track) else when),
             **_listed(call, track),
+            **({"mbid": ""} if is_odd(world, "no_mbid", track) else {}),
         }
         for track, when in loved[(page - 1) * limit : page * limit]
     ]

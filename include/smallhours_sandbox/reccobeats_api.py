@@ -14,11 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.oddities import is_odd
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import FEATURES, World
 
 MAX_IDS = 40
 COVERAGE = 0.8
+NO_KEY = -1  # none detected
 
 # All of `FEATURES` but the time signature.
 _SHOWN = [(name, column) for column, name in enumerate(FEATURES) if name != "time_signature"]
@@ -35,9 +38,7 @@ class ReccoBeats:
         """Return whether the service has the track: a fixed 80 % of all tracks."""
         if np.isnan(self._world.track_features[track]).any():
             return False
-        key = self._world.track_spotify_id[track].encode()
-        share = int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big") / 2**32
-        return share < COVERAGE
+        return hashed_share(self._world.track_spotify_id[track]) < COVERAGE
 
     def find(self, key: str) -> list[int]:
         """Return the tracks behind a Spotify id, an ISRC (possibly several) or an id of its own."""
@@ -55,14 +56,19 @@ class ReccoBeats:
         """Return one entry of `content`."""
         spotify_id = self._world.track_spotify_id[track]
         row = self._world.track_features[track]
+        values: dict[str, Any] = {
+            name: int(row[column]) if name in _WHOLE else round(float(row[column]), 4)
+            for name, column in _SHOWN
+        }
+        if is_odd(self._world, "no_key", spotify_id):
+            values["key"] = NO_KEY
+        if is_odd(self._world, "null_feature", spotify_id):
+            values[_SHOWN[track % len(_SHOWN)][0]] = None
         return {
             "id": own_id(spotify_id),
             "href": f"https://open.spotify.com/track/{spotify_id}",
             "isrc": self._world.track_isrc[track] or None,
-            **{
-                name: int(row[column]) if name in _WHOLE else round(float(row[column]), 4)
-                for name, column in _SHOWN
-            },
+            **values,
         }
 
     @cached_property

@@ -19,7 +19,7 @@ from smallhours_sandbox import identifiers
 from smallhours_sandbox.names import NameGenerator, Script
 from smallhours_sandbox.play_history import draw_library
 from smallhours_sandbox.ragged import Doubles, Floats, Ints, Longs, Ragged
-from smallhours_sandbox.replay_similar import listened_together, similar_by_artist
+from smallhours_sandbox.similar import listened_together, similar_by_artist
 from smallhours_sandbox.world import FEATURES, HiddenTaste, PlayLog, SandboxListener, World
 
 SEED = 0

@@ -5,7 +5,7 @@ and `spotify_playlists`. Removed endpoints answer 403, unknown ones 404.
 """
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -155,7 +155,7 @@ class CatalogEndpoints:
         render: Callable[[int, str], Json] = self._catalog.simple_album
         if kind == "track":
             found = self._search.tracks(query)
-            render = partial(self._catalog.track, market="market" in call.query)
+            render = self._catalog.track
         elif kind == "artist":
             found, render = self._search.artists(query), self._catalog.artist
         elif kind == "album":
@@ -167,7 +167,7 @@ class CatalogEndpoints:
     def track(self, call: ApiCall) -> Response:
         """Answer GET /tracks/{id}."""
         index = self._index(call, self._catalog.track_index)
-        return reply(self._catalog.track(index, call.base, market="market" in call.query))
+        return reply(self._catalog.track(index, call.base))
 
     def artist(self, call: ApiCall) -> Response:
         """Answer GET /artists/{id}."""

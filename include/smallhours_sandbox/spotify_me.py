@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from starlette.responses import Response
 
+from smallhours_sandbox.oddities import has_oddities, is_odd
 from smallhours_sandbox.ragged import Ints
 from smallhours_sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, page, reply
 from smallhours_sandbox.spotify_objects import SITE, SpotifyCatalog, timestamp, timestamp_ms
@@ -17,6 +18,7 @@ TIME_RANGES_S = {
     "medium_term": 182 * 86_400,
     "long_term": 365 * 86_400,
 }
+# As deep as it once was; in worlds of the generator's second version there is no limit.
 TOP_DEPTH = 99
 RECENT_DEPTH = 50
 COUNTED_MS = 30_000
@@ -49,11 +51,11 @@ class ListeningEndpoints:
         return reply(self._catalog.me(call.me, call.base))
 
     def top_tracks(self, call: ApiCall) -> Response:
-        """Answer GET /me/top/tracks: at most 99 deep."""
+        """Answer GET /me/top/tracks: rows may be null, and pages short before the last one."""
         return self._top(call, "tracks", self._catalog.track)
 
     def top_artists(self, call: ApiCall) -> Response:
-        """Answer GET /me/top/artists: at most 99 deep."""
+        """Answer GET /me/top/artists."""
         return self._top(call, "artists", self._catalog.artist)
 
     def saved_tracks(self, call: ApiCall) -> Response:
@@ -62,7 +64,7 @@ class ListeningEndpoints:
         saved = [(at, track) for track, at in call.me.saved.items() if at <= call.state.now]
         saved.sort(key=lambda entry: (-entry[0], entry[1]))
         items = [
-            {"added_at": timestamp(at), "track": self._track(call, track)}
+            {"added_at": timestamp(at), "track": self._catalog.track(track, call.base)}
             for at, track in saved[offset : offset + limit]
         ]
         return reply(page(call, items, total=len(saved), limit=limit, offset=offset))
@@ -99,9 +101,9 @@ class ListeningEndpoints:
         return {
             "items": [
                 {
-                    "track": self._track(call, track),
+                    "track": self._catalog.track(track, call.base),
                     "played_at": timestamp_ms(played_at),
-                    "context": _context(call, call.me.play_context.get(began)),
+                    "context": self._context(call, track, began),
                 }
                 for played_at, track, began in plays
             ],
@@ -111,8 +113,22 @@ class ListeningEndpoints:
             "href": call.address(limit=limit),
         }
 
-    def _track(self, call: ApiCall, index: int) -> Json:
-        return self._catalog.track(index, call.base, market="market" in call.query)
+    def _context(self, call: ApiCall, track: int, began: int) -> Json | None:
+        """Return where a play came from: a playlist, the library, an album, an artist, or null."""
+        playlist = call.me.play_context.get(began)
+        if playlist is not None:
+            return _context(call.base, "playlist", playlist)
+        if not has_oddities(self._catalog.world):
+            return None
+        world = self._catalog.world
+        album, artist = int(world.track_album[track]), int(world.track_artist[track])
+        return (
+            None,
+            _context(call.base, "album", self._catalog.album_ids[album]),
+            _context(call.base, "artist", self._catalog.artist_ids[artist]),
+            # The library has no id of its own, and its address is that of the saved tracks.
+            _context(call.base, "collection", "", f"spotify:user:{call.me.spotify_id}:collection"),
+        )[began % 4]
 
     def _top(self, call: ApiCall, kind: str, render: Callable[[int, str], Json]) -> Response:
         limit, offset = call.limit(minimum=0), call.offset()
@@ -120,7 +136,11 @@ class ListeningEndpoints:
         if time_range not in TIME_RANGES_S:
             raise ApiError(400, "Invalid time range")
         ranked = self._ranking(call, call.me, kind, time_range)
-        items = [render(index, call.base) for index in ranked[offset : offset + limit]]
+        items: list[Json | None] = []
+        for index in ranked[offset : offset + limit]:
+            if not is_odd(call.state.world, "missing_row", f"{kind} {index}"):
+                odd = is_odd(call.state.world, "null_row", f"{kind} {index}")
+                items.append(None if odd else render(index, call.base))
         return reply(page(call, items, total=len(ranked), limit=limit, offset=offset))
 
     def _ranking(
@@ -133,10 +153,11 @@ class ListeningEndpoints:
             recent = plays.where(
                 (plays.at >= call.state.now - TIME_RANGES_S[time_range]) & (plays.ms >= COUNTED_MS)
             )
+            depth = None if has_oddities(self._catalog.world) else TOP_DEPTH
             owner = recent.track
             if kind == "artists":
                 owner = self._catalog.world.track_artist[recent.track]
-            kept = (call.state.now, len(plays), most_played(owner)[:TOP_DEPTH])
+            kept = (call.state.now, len(plays), most_played(owner)[:depth])
             self._ranked[key] = kept
         return kept[2]
 
@@ -182,12 +203,13 @@ def _cursor(call: ApiCall, name: str) -> int | None:
     return int(text)
 
 
-def _context(call: ApiCall, playlist_id: str | None) -> Json | None:
-    if playlist_id is None:
-        return None
+def _context(base: str, kind: str, key: str, uri: str = "") -> Json:
+    path = f"{kind}s/{key}" if key else "me/tracks"
     return {
-        "type": "playlist",
-        "href": f"{call.base}/v1/playlists/{playlist_id}",
-        "external_urls": {"spotify": f"{SITE}/playlist/{playlist_id}"},
-        "uri": f"spotify:playlist:{playlist_id}",
+        "type": kind,
+        "href": f"{base}/v1/{path}",
+        "external_urls": {
+            "spotify": f"{SITE}/{kind}/{key}" if key else f"{SITE}/collection/tracks"
+        },
+        "uri": uri or f"spotify:{kind}:{key}",
     }

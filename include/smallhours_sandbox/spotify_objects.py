@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 import numpy as np
 
 from smallhours_sandbox.identifiers import base62_id
+from smallhours_sandbox.oddities import is_odd
 from smallhours_sandbox.ragged import Ragged
 from smallhours_sandbox.world import SandboxListener, World
 
@@ -56,16 +57,22 @@ class SpotifyCatalog:
         """Return the track with that Spotify id."""
         return self.world.lookup.spotify.get(spotify_id)
 
-    def track(self, index: int, base: str, *, market: bool = False) -> Json:
-        """Return a TrackObject; `is_playable` is only there when a market was given."""
-        body = self.simple_track(index, base, market=market)
+    def track(self, index: int, base: str) -> Json:
+        """Return a TrackObject; it says whether the listener's country may play it."""
+        body = self.simple_track(index, base, market=True)
         isrc = self.world.track_isrc[index]
         body["album"] = self.simple_album(int(self.world.track_album[index]), base)
         body["external_ids"] = {"isrc": isrc} if isrc else {}
         return body
 
     def simple_track(self, index: int, base: str, *, market: bool = False) -> Json:
-        """Return a SimplifiedTrackObject: no album, no external ids."""
+        """Return a SimplifiedTrackObject: no album, no external ids.
+
+        Args:
+            index: the track.
+            base: scheme and host of addresses.
+            market: whether to say if it can be played.
+        """
         world = self.world
         credited = [int(world.track_artist[index]), *world.track_featured[index]]
         body = _item("track", world.track_spotify_id[index], base)
@@ -80,7 +87,9 @@ class SpotifyCatalog:
             "track_number": int(world.track_number[index]),
         }
         if market:
-            body["is_playable"] = True
+            body["is_playable"] = not is_odd(world, "unplayable", body["id"])
+            if not body["is_playable"]:
+                body["restrictions"] = {"reason": "market"}
         return body
 
     def simple_artist(self, index: int, base: str) -> Json:

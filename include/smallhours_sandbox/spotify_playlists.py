@@ -9,8 +9,16 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from smallhours_sandbox.faults import active_fault
-from smallhours_sandbox.spotify_fields import select_fields
-from smallhours_sandbox.spotify_http import ApiCall, ApiError, Endpoint, Json, empty, page, reply
+from smallhours_sandbox.spotify_http import (
+    ApiCall,
+    ApiError,
+    Endpoint,
+    Json,
+    empty,
+    page,
+    reply,
+    select_fields,
+)
 from smallhours_sandbox.spotify_library import in_library
 from smallhours_sandbox.spotify_objects import SITE, SpotifyCatalog, episode, local_track, timestamp
 from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem
@@ -228,7 +236,7 @@ class PlaylistEndpoints:
         elif item.uri.startswith("spotify:episode:"):
             track = episode(item.uri, call.base)
         elif item.track is not None:
-            track = self._catalog.track(item.track, call.base, market="market" in call.query)
+            track = self._catalog.track(item.track, call.base)
         person = call.state.listener(item.added_by)
         return {
             "added_at": timestamp(item.added_at),

@@ -204,6 +204,7 @@ class World:
         track_popularity: float64 weights summing to 1.
         track_features: float32 (tracks, 12) in the order of `FEATURES`; NaN where unknown.
         listeners: by name.
+        generator: version of the generator; what it changed is in `generate.GENERATOR`.
     """
 
     seed: int
@@ -236,6 +237,7 @@ class World:
     track_popularity: Doubles
     track_features: Floats
     listeners: dict[str, SandboxListener]
+    generator: int = 1
     _lookup: NameLookup | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -295,6 +297,8 @@ class World:
         """Return a short text that differs between any two different worlds."""
         digest = hashlib.sha256()
         digest.update(f"{self.seed}|{self.begins}|{self.ends}|{self.n_artists}".encode())
+        if self.generator > 1:
+            digest.update(f"|{self.generator}".encode())
         digest.update("\n".join(self.track_spotify_id).encode())
         digest.update("\n".join(self.listeners).encode())
         return digest.hexdigest()[:16]

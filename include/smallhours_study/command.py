@@ -165,12 +165,12 @@ def _rows(data: list[Path], listener: str | None) -> "StudyRows":
         SettingsError: when a table, the settings or the listener are wrong.
     """
     if data:
-        from smallhours_study.input_tables import read_tables, rows_of
+        from smallhours_study.row_sources import read_tables, rows_of
 
         return rows_of(read_tables(data), origin=", ".join(path.name for path in data))
     from smallhours.lake.store import Lake
     from smallhours.settings import load_settings
-    from smallhours_study.lake_rows import lake_rows
+    from smallhours_study.row_sources import lake_rows
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))

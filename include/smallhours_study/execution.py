@@ -11,8 +11,7 @@ from smallhours.errors import SmallhoursError
 from smallhours_study.fits import FitResources, fit_and_predict, targets_of, why_not
 from smallhours_study.grid import FEATURES, GPT2, NIGHTLY, Grid, Setting
 from smallhours_study.results import FittedSetting, StudyFolder, measure
-from smallhours_study.splits import split_rows
-from smallhours_study.study_rows import StudyRows
+from smallhours_study.study_rows import StudyRows, split_rows
 
 # Called once for every setting of the grid: its result, the number done, and the total.
 OnResult = Callable[[FittedSetting, int, int], None]

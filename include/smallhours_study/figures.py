@@ -16,7 +16,7 @@ from smallhours_study.grid import (
     TAGS,
     XGBOOST,
 )
-from smallhours_study.reference import FeatureDistributions
+from smallhours_study.references import FeatureDistributions
 from smallhours_study.results import FittedSetting
 
 MODEL_NAMES = {

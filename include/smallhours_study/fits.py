@@ -18,8 +18,9 @@ from smallhours.training.regression import (
     TagFeatureRegressor,
 )
 from smallhours.training.tag_counts import TopTags
+from smallhours_study.extra import gpt2_available, tokenizer_available
 from smallhours_study.formats.tag_strings import TagStrings
-from smallhours_study.formats.token_positions import TokenPositions
+from smallhours_study.formats.token_columns import TokenPositions
 from smallhours_study.gpt2_fits import SMALL, SplitTexts, fine_tuned, note, small_network
 from smallhours_study.grid import (
     APART,
@@ -33,11 +34,8 @@ from smallhours_study.grid import (
     STRINGS,
     Setting,
 )
-from smallhours_study.paper.bayesian_ridge import paper_bayesian_ridge
-from smallhours_study.paper.gpt2_extra import gpt2_available
-from smallhours_study.paper.xgboost_regressor import paper_xgboost
-from smallhours_study.splits import StudySplit
-from smallhours_study.study_rows import Counts, StudyRows
+from smallhours_study.paper.tabular_models import paper_bayesian_ridge, paper_xgboost
+from smallhours_study.study_rows import Counts, StudyRows, StudySplit
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[Any], None]
@@ -86,6 +84,8 @@ def why_not(setting: Setting, rows: StudyRows) -> str:
     """Return why a setting can't be fitted here; empty when it can."""
     if setting.model == GPT2:
         return gpt2_available() or ""
+    if setting.format in STRINGS:
+        return tokenizer_available() or ""
     if setting.format == HOURS:
         if setting.split == BY_ARTIST:
             return "an hour of listening has no single artist"

@@ -19,10 +19,12 @@ from smallhours_study.figures import (
     row_name,
 )
 from smallhours_study.grid import BY_ARTIST, HOURS, PUBLISHED, Grid
-from smallhours_study.published import REASONS, key_of, read_published
-from smallhours_study.reference import (
+from smallhours_study.references import (
+    REASONS,
     FeatureDistributions,
     distributions_of,
+    key_of,
+    read_published,
     read_reference,
 )
 from smallhours_study.result_tables import (

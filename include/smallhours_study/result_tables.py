@@ -8,7 +8,7 @@ from smallhours.web.charts.scale import format_value
 from smallhours_study.document import ReportTable
 from smallhours_study.figures import MODEL_NAMES, input_name
 from smallhours_study.grid import FORMATS, HOURS, MODELS
-from smallhours_study.published import BASE, MEAN, PaperRow, key_of, r2_of
+from smallhours_study.references import BASE, MEAN, PaperRow, key_of, r2_of
 from smallhours_study.results import FittedSetting
 
 Published = Mapping[tuple[str, str], PaperRow]

@@ -1,7 +1,8 @@
-"""The rows of a study: tracks with their tags and measured features, and a fingerprint.
+"""The rows of a study, tracks with their tags and measured features, and their splits.
 
 The rows are stored in the study's folder: whoever continues a study, another process or a retry,
-learns from the same rows, whatever the lake holds by then.
+learns from the same rows, whatever the lake holds by then. They are split by a seed, with the
+paper's shares: 64/16/20.
 """
 
 import gzip
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smallhours.errors import NotEnoughData
-from smallhours_study.grid import FEATURES
+from smallhours_study.grid import BY_ARTIST, FEATURES, GPT2, HOURS, PUBLISHED, Setting
 
 Floats = npt.NDArray[np.float64]
 Counts = Mapping[str, float]
@@ -136,3 +137,51 @@ class StudyRows:
 
 def _too_little(what: str, remedy: str) -> NotEnoughData:
     return NotEnoughData(f"{what}.", remedy=remedy)
+
+
+Indices = npt.NDArray[np.intp]
+
+TRAIN_SHARE, TEST_FROM = 0.64, 0.80
+
+
+@dataclass(frozen=True)
+class StudySplit:
+    """Row numbers, ascending.
+
+    Attributes:
+        train: Training rows.
+        validation: Rows for early stopping.
+        test: Test rows.
+    """
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split_rows(setting: Setting, rows: StudyRows, seed: int) -> StudySplit:
+    """Split a setting's rows.
+
+    The split is random by track (or by hour of listening), as in the paper; or by artist, so that
+    no artist is on both sides. As published, all but GPT-2 are measured on the validation rows.
+
+    Raises:
+        NotEnoughData: when a split by artist is needed and impossible.
+    """
+    if setting.split == BY_ARTIST:
+        rows.check_artists()
+        names, at = np.unique(np.array(rows.artists), return_inverse=True)
+        parts = _cut(len(names), seed)
+        return StudySplit(
+            *(np.flatnonzero(np.isin(at, p)) for p in (parts.train, parts.validation, parts.test))
+        )
+    parts = _cut(len(rows.hours) if setting.format == HOURS else len(rows), seed)
+    if setting.split == PUBLISHED and setting.model != GPT2:
+        return StudySplit(parts.train, parts.test, parts.validation)
+    return parts
+
+
+def _cut(n: int, seed: int) -> StudySplit:
+    order = np.random.default_rng(seed).permutation(n)
+    first, second = int(TRAIN_SHARE * n), int(TEST_FROM * n)
+    return StudySplit(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.support.sandbox_settings import LISTENER
 from benchmarks.train_cost import NIGHT, settings_of, write_catalog
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -18,6 +17,7 @@ from smallhours.lake.tables import (
 )
 from smallhours.training.audio.measured_tracks import measured_rows
 from smallhours.training.taste.training_rows import read_history
+from smallhours_sandbox.simulation.installation import LISTENER
 
 
 @pytest.fixture(scope="module")

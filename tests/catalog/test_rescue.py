@@ -15,9 +15,10 @@ from smallhours.services.lastfm import LastfmClient
 from smallhours.services.rate_limit import TokenBucket
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import FAST
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
-from tests.service_fixtures import FAST, LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
+from tests.service_fixtures import LASTFM_KEY, NIGHT, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from smallhours.runs import DAGS, STAGES
 from tests.airflow_home import CHECKOUT, AirflowInstall
-from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dags
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dag, load_dags
 
 pytestmark = [
     pytest.mark.airflow,
@@ -30,14 +30,14 @@ def test_every_dag_is_there_and_has_no_cycle() -> None:
 
 @pytest.mark.parametrize("name", DAGS)
 def test_a_dags_tasks_are_its_stages_in_their_order(name: str) -> None:
-    tasks = [task.task_id.rpartition(".")[2] for task in load_dags()[name].topological_sort()]
+    tasks = [task.task_id.rpartition(".")[2] for task in load_dag(name).topological_sort()]
 
     assert [task for task in tasks if task in STAGES] == [stage.__name__ for stage in DAGS[name]]
 
 
 @pytest.mark.parametrize("name", DAGS)
 def test_every_dag_and_task_says_what_it_is(name: str) -> None:
-    dag = load_dags()[name]
+    dag = load_dag(name)
 
     assert len(dag.doc_md) > 100
     assert all(task.doc_md for task in dag.tasks)
@@ -45,12 +45,12 @@ def test_every_dag_and_task_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", DAGS)
 def test_no_task_waits_for_a_pool_that_nobody_made(name: str) -> None:
-    assert {task.pool for task in load_dags()[name].tasks} == {"default_pool"}
+    assert {task.pool for task in load_dag(name).tasks} == {"default_pool"}
 
 
 @pytest.mark.parametrize("name", DAGS)
 def test_no_task_and_no_run_goes_on_for_ever(name: str) -> None:
-    dag = load_dags()[name]
+    dag = load_dag(name)
 
     assert dag.dagrun_timeout is not None
     for task in dag.tasks:
@@ -63,7 +63,7 @@ def test_a_run_that_waits_for_approval_outlives_the_longest_wait(
 ) -> None:
     text = airflow_install.settings.read_text(encoding="utf-8")
     airflow_install.write_settings(f"{text}[review]\nhours = 20\n")
-    dag = load_dags()["write_playlist"]
+    dag = load_dag("write_playlist")
 
     waits = dag.get_task("approve").response_timeout
 
@@ -74,7 +74,7 @@ def test_a_run_that_waits_for_approval_outlives_the_longest_wait(
 @pytest.mark.parametrize("name", sorted({*DAGS} - {"write_playlist"}))
 def test_what_is_triggered_twice_runs_one_after_the_other(name: str) -> None:
     # `write_playlist` runs for several listeners at once; a lock keeps one listener's runs apart.
-    assert load_dags()[name].max_active_runs == 1
+    assert load_dag(name).max_active_runs == 1
 
 
 def test_what_starts_a_dag_is_updated_by_one_task_after_the_other() -> None:
@@ -121,7 +121,7 @@ print(",".join(name for name in {HEAVY!r} if name in sys.modules))
 
 @pytest.mark.parametrize("name", DAGS)
 def test_every_dag_is_live_as_soon_as_it_exists(name: str) -> None:
-    assert load_dags()[name].is_paused_upon_creation is False
+    assert load_dag(name).is_paused_upon_creation is False
 
 
 @pytest.mark.parametrize("key", ["cron", "poll_cron", "timezone"])
@@ -140,7 +140,7 @@ def test_the_schedule_is_that_of_the_settings(airflow_install: AirflowInstall) -
         text + '[schedule]\ncron = "5 2 * * *"\ntimezone = "Asia/Tokyo"\n'
     )
 
-    timetable = load_dags()["sync_listening"].timetable
+    timetable = load_dag("sync_listening").timetable
 
     assert timetable.summary == "5 2 * * *"
     assert str(timetable.serialize()["timezone"]) == "Asia/Tokyo"
@@ -149,7 +149,7 @@ def test_the_schedule_is_that_of_the_settings(airflow_install: AirflowInstall) -
 def test_the_timetable_survives_the_way_to_the_scheduler() -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
-    dag = load_dags()["sync_listening"]
+    dag = load_dag("sync_listening")
     back = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
 
     assert back.timetable.partitioned_at_runtime

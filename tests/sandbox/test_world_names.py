@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours_sandbox.genres import load_genres, load_words
-from smallhours_sandbox.names import NameGenerator, Script
-from smallhours_sandbox.titles import lastfm_titles
+from smallhours_sandbox.names import NameGenerator, Script, lastfm_titles
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from smallhours.errors import NotFound, Refused, ServiceError
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import SCOPES, Grant, accounts_of
 from tests.services.scripted import FakeSleep
@@ -28,13 +29,32 @@ def test_the_account_has_a_lasting_id(spotify: SpotifyClient, sandbox: SandboxSe
 
 
 @pytest.mark.parametrize("time_range", ["short_term", "medium_term", "long_term"])
-def test_top_tracks_are_distinct_and_at_most_99(
+def test_top_tracks_are_distinct_and_come_whole(
     spotify: SpotifyClient, time_range: TimeRange
 ) -> None:
-    top = spotify.top_tracks(time_range)
+    top = list(spotify.top_tracks(time_range))
     assert 0 < len(top) <= 99
     assert len({track.uri for track in top}) == len(top)
-    assert spotify.calls["GET me/top/tracks"] == (2 if len(top) >= 50 else 1)
+    assert spotify.calls["GET me/top/tracks"] == (2 if len(top) > 50 else 1)
+
+
+@pytest.mark.parametrize("kind", ["missing_rows", "null_rows"])
+def test_a_short_page_of_top_tracks_is_not_the_last(
+    spotify: SpotifyClient, sandbox: SandboxServer, kind: str
+) -> None:
+    whole = list(spotify.top_tracks("long_term"))
+    sandbox_fault = Fault.from_json({"kind": kind, "match": "*/me/top/tracks", "times": 1})
+    fault_rules_of(sandbox.state).add(sandbox_fault)
+    assert len(whole) > 50
+    assert list(spotify.top_tracks("long_term")) == whole[1:]
+
+
+def test_an_empty_page_of_top_tracks_is_the_last(
+    spotify: SpotifyClient, sandbox: SandboxServer
+) -> None:
+    rule = {"kind": "missing_rows", "match": "*/me/top/tracks", "count": 0, "times": 1}
+    fault_rules_of(sandbox.state).add(Fault.from_json(rule))
+    assert list(spotify.top_tracks("long_term")) == []
 
 
 def test_saved_tracks_come_whole_and_latest_first(

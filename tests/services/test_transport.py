@@ -77,6 +77,7 @@ def misbehave(sandbox: SandboxServer, **rule: object) -> None:
     assert answer.ok, answer.text
 
 
+@pytest.mark.slow(seconds=2)
 @SERVICES
 def test_a_reply_that_drips_is_given_up(service: Ask, sandbox: SandboxServer) -> None:
     # It would drip for minutes; each byte comes well within the time for a whole reply.
@@ -117,11 +118,12 @@ def test_headers_that_drip_are_given_up() -> None:
         assert isinstance(failure(reccobeats, url, timeout_s=0.3), RetryLater)
 
 
+@pytest.mark.slow(seconds=2)
 @SERVICES
 def test_a_packed_reply_that_fills_the_memory_is_broken(
     service: Ask, sandbox: SandboxServer
 ) -> None:
-    misbehave(sandbox, kind="oversized", count=40)
+    misbehave(sandbox, kind="oversized", count=20)
     error = failure(service, sandbox.url)
     assert isinstance(error, BrokenReply)
     assert "larger than 16 MB" in error.what

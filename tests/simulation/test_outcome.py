@@ -1,11 +1,16 @@
 import numpy as np
 import pytest
 
-from smallhours_sandbox.simulation.ground_truth import PlaylistQuality
-from smallhours_sandbox.simulation.learning_curves import curves, edge_means, figures, picture
+from smallhours_sandbox.simulation.ground_truth import OracleBounds, PlaylistQuality
+from smallhours_sandbox.simulation.learning_curves import (
+    curves,
+    edge_means,
+    figures,
+    mean_difference,
+    picture,
+    slope,
+)
 from smallhours_sandbox.simulation.listener import DailyOutcome
-from smallhours_sandbox.simulation.oracle import OracleBounds
-from smallhours_sandbox.simulation.trend import mean_difference, slope
 
 
 def mornings(*acceptance: float, diversity: float = 0.8) -> list[DailyOutcome]:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from smallhours_study import extra
 from smallhours_study.fits import (
     FitResources,
     FitResult,
@@ -13,8 +14,7 @@ from smallhours_study.fits import (
     why_not,
 )
 from smallhours_study.grid import Setting
-from smallhours_study.splits import split_rows
-from smallhours_study.study_rows import StudyRows
+from smallhours_study.study_rows import StudyRows, split_rows
 from tests.study.rows_by_hand import some_rows
 
 ALL = range(5)
@@ -52,6 +52,18 @@ def test_what_tags_tell_is_learned(setting: Setting) -> None:
     rmse, of_mean = error_of(setting, some_rows(artists=60))
 
     assert rmse < of_mean
+
+
+def test_without_the_tokenizer_the_token_formats_are_left_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extra, "TOKENIZER", ("tokenizer_of_another_world",))
+    rows = some_rows()
+
+    said = why_not(Setting("xgboost", "ordered", 10, "by_track"), rows)
+
+    assert "tokenizer_of_another_world can't be found" in said
+    assert why_not(Setting("xgboost", "tags", 10, "by_track"), rows) == ""
 
 
 def test_by_artist_no_artist_is_on_both_sides() -> None:

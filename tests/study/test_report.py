@@ -10,8 +10,7 @@ from smallhours.errors import SettingsError
 from smallhours_study.execution import run_study
 from smallhours_study.fits import FitResources
 from smallhours_study.grid import FEATURES, Grid
-from smallhours_study.published import BASE, key_of, read_published
-from smallhours_study.reference import read_reference
+from smallhours_study.references import BASE, key_of, read_published, read_reference
 from smallhours_study.report import ComparisonFigures, write_report
 from tests.shared_data import shared_path
 from tests.study.rows_by_hand import a_folder, some_rows, write_tables

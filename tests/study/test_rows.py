@@ -8,8 +8,7 @@ import pytest
 
 from smallhours.errors import NotEnoughData, SettingsError
 from smallhours.lake.store import Lake
-from smallhours_study.input_tables import read_tables, rows_of
-from smallhours_study.lake_rows import lake_rows
+from smallhours_study.row_sources import lake_rows, read_tables, rows_of
 from smallhours_study.study_rows import StudyRows
 from tests.study.rows_by_hand import some_rows, write_tables
 from tests.training.lakes import ADA, add_plays, add_track_tags, measured_catalog

@@ -13,9 +13,8 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 import smallhours
-from smallhours.training import persistence
 from smallhours.training.first_seed import FirstSeedClassifier
-from smallhours.training.persistence import UnreadableModel, dump_model, load_model
+from smallhours.training.registry import MOVED_MODULES, UnreadableModel, dump_model, load_model
 from smallhours.training.regression import LinearTagRegressor, TagFeatureRegressor
 from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
 from smallhours.training.tag_counts import TopTags
@@ -25,7 +24,7 @@ ROWS = ["pop,file", "pop,__id__", "metal", "doom,metal"]
 IN_ANOTHER_PROCESS = f"""
 import hashlib
 from smallhours.training.first_seed import FirstSeedClassifier
-from smallhours.training.persistence import dump_model
+from smallhours.training.registry import dump_model
 model = FirstSeedClassifier(10).fit({ROWS!r}, [1, 1, 0, 0])
 print(hashlib.sha256(dump_model(model)).hexdigest())
 """
@@ -47,7 +46,7 @@ def test_a_model_comes_back_as_it_was() -> None:
     assert again.weight_of("file") == model.weight_of("file") > 0
 
 
-@pytest.mark.parametrize(("before", "now"), persistence.MOVED_MODULES.items())
+@pytest.mark.parametrize(("before", "now"), MOVED_MODULES.items())
 def test_a_model_from_before_a_type_moved_is_read(before: str, now: str) -> None:
     rows, likes = [[100, 0], [80, 0], [0, 100], [0, 60]], [1, 1, 0, 0]
     fitted: list[Any] = [

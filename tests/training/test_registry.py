@@ -7,8 +7,7 @@ import pytest
 from smallhours.errors import LakeUnwritable
 from smallhours.lake.files import Disk, LocalFiles, open_files
 from smallhours.training.model_card import ModelCard
-from smallhours.training.persistence import UnreadableModel
-from smallhours.training.registry import Registry
+from smallhours.training.registry import Registry, UnreadableModel
 
 
 def a_card(night: str = "2026-11-21") -> ModelCard:
@@ -57,16 +56,6 @@ def test_an_unchanged_model_keeps_its_version(registry: Registry) -> None:
     assert registry.versions("ada", "first_seed") == [first.version]
 
 
-def test_an_older_version_can_be_put_in_use_again(registry: Registry) -> None:
-    old = registry.save(a_card(), {"model": b"old"})
-    new = registry.save(a_card("2026-11-22"), {"model": b"new"})
-    assert registry.versions("ada", "first_seed") == [old.version, new.version]
-    registry.promote("ada", "first_seed", old.version)
-    current = registry.current("ada", "first_seed")
-    assert current is not None
-    assert current.read("model") == b"old"
-
-
 def test_a_model_may_be_kept_without_being_used(registry: Registry) -> None:
     used = registry.save(a_card(), {"model": b"good"})
     kept = registry.save(a_card("2026-11-22"), {"model": b"worse"}, use=False)
@@ -95,15 +84,6 @@ def test_old_versions_go_but_never_the_one_in_use(registry: Registry) -> None:
     current = registry.current("ada", "first_seed")
     assert current is not None
     assert current.read("model") == b"best"
-
-
-def test_only_a_saved_version_can_be_put_in_use(registry: Registry) -> None:
-    registry.save(a_card(), {"model": b"old"})
-    with pytest.raises(UnreadableModel, match="no card"):
-        registry.promote("ada", "first_seed", "2026-01-01-none")
-    current = registry.current("ada", "first_seed")
-    assert current is not None
-    assert current.read("model") == b"old"
 
 
 class FailsAt(Disk):

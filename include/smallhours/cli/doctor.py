@@ -1,6 +1,7 @@
 """The command `doctor`: health checks of the installation."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,9 +29,20 @@ def register(app: typer.Typer) -> None:
 def doctor(
     listener: ListenerOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no service.")] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Ask each service one question of every kind, and compare the replies' shapes. "
+            "Makes a private playlist in Spotify and removes it.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path, typer.Option(help="The file for the shapes that --live sees; it has no content.")
+    ] = Path("smallhours-live.json"),
 ) -> None:
     """Look at settings, logins, quotas, lake, models and last night; say what to do."""
-    findings = _look(listener, online=not offline)
+    findings = _look_live(listener, report) if live else _look(listener, online=not offline)
     _print(findings)
     worst = sum(finding.health is Health.BAD for finding in findings)
     if worst:
@@ -47,6 +59,27 @@ def _look(listener: str | None, *, online: bool) -> list[Finding]:
     listeners = ", ".join(settings.listeners)
     findings = [good("settings", f"{settings_path()} is valid; listeners: {listeners}")]
     return [*findings, *_look_at(name, settings, online=online)]
+
+
+def _look_live(listener: str | None, report: Path) -> list[Finding]:
+    """Return what the listener's services answer to one question of every kind."""
+    from smallhours.checkup.live import check_live
+    from smallhours.local.home_files import home_as_it_is
+    from smallhours.local.processes import interrupted_by_signals
+
+    try:
+        settings = load_settings()
+        name = listener or next(iter(settings.listeners))
+        settings.listener(name)
+        with interrupted_by_signals(), home_as_it_is():
+            from smallhours.orchestration.connections import AirflowSecrets
+
+            now = dt.datetime.now(dt.UTC)
+            return check_live(
+                name, settings, AirflowSecrets(), now=now, report=report, say=typer.echo
+            )
+    except SmallhoursError as error:
+        return [bad("settings", error.what, error.remedy)]
 
 
 def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:

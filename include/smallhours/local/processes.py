@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -70,8 +70,15 @@ class ManagedProcess:
 
 
 def stop_all(processes: Iterable[ManagedProcess]) -> None:
-    """Stop processes with SIGTERM, all at once; kill those that still run after 20 s."""
-    processes = list(processes)
+    """Stop processes with SIGTERM, all at once; kill those that still run after 20 s.
+
+    Ctrl+C and the like are ignored until that is done.
+    """
+    with _handled_by(signal.SIG_IGN):
+        _stop(list(processes))
+
+
+def _stop(processes: Sequence[ManagedProcess]) -> None:
     for part in processes:
         if part.running:
             part.process.terminate()
@@ -109,18 +116,25 @@ def interrupted_by_signals() -> Iterator[None]:
     `nohup` makes it ignore SIGHUP, and means it. After the first signal, further ones are ignored
     until the block is left.
     """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
+    with _handled_by(interrupt) as numbers:
         yield
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None] | int) -> Iterator[list[int]]:
+    """Let a handler have the signals that end a program; yield their numbers."""
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield numbers
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

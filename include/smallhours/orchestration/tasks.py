@@ -63,8 +63,10 @@ EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
 class StageStopped(SystemExit):
     """Ends a task after its error was logged; the error is its `__cause__`.
 
-    Airflow 3.3 logs every exception that a task raises with a traceback, whatever its type or the
-    retry policy; only for `SystemExit` it logs a line. The error was told in a sentence already.
+    Airflow 3.3.2 logs any other exception with a traceback, `AirflowFailException` too, before it
+    asks the retry policy; no setting, hook or exception prevents that. The traceback would repeat
+    what was told in a sentence, and the errors behind it may name what is secret. So the error
+    travels as the cause: the retry policy and the notifiers decide on it.
     """
 
 

@@ -48,8 +48,6 @@ PAGE: Final = 50
 MAX_SEARCH_RESULTS: Final = 10
 MAX_ITEMS_PER_WRITE: Final = 100
 MAX_FEATURE_IDS: Final = 100
-# Offsets of me/top/tracks beyond this are refused, which leaves 99 tracks in all.
-MAX_TOP_OFFSET: Final = 49
 
 _URI: Final = re.compile(r"spotify:(track|episode):[0-9A-Za-z]{22}")
 _PLAYLIST_FIELDS: Final = (
@@ -116,25 +114,22 @@ class SpotifyClient(Client):
         """Return the account of this login."""
         return parse_account(self._http.cursor(self._transport.me()))
 
-    def top_tracks(self, time_range: TimeRange) -> list[SpotifyTrack]:
-        """Return the listener's most played tracks, best first: up to 99, in one or two calls.
+    def top_tracks(self, time_range: TimeRange) -> Iterator[SpotifyTrack]:
+        """Yield the listener's most played tracks, best first: all of them; a call per fifty.
 
         Args:
             time_range: About 4 weeks, 6 months or a year.
         """
-        found: dict[str, SpotifyTrack] = {}
-        for offset in (0, MAX_TOP_OFFSET):
-            reply = self._http.cursor(
-                self._transport.current_user_top_tracks(
-                    limit=PAGE, offset=offset, time_range=time_range
-                )
-            )
-            tracks = parse_top(reply)
-            for track in tracks:
-                found.setdefault(track.uri, track)
-            if len(tracks) < PAGE:
-                break
-        return list(found.values())
+        pages = self._pages(
+            partial(self._transport.current_user_top_tracks, time_range=time_range),
+            parse_top,
+            strict=False,
+        )
+        seen: set[str] = set()
+        for track in pages:
+            if track.uri not in seen:
+                seen.add(track.uri)
+                yield track
 
     def saved_tracks(self, since: datetime | None = None) -> Iterator[SavedTrack]:
         """Yield the tracks in the listener's library, latest first; a call per fifty.
@@ -296,13 +291,26 @@ class SpotifyClient(Client):
             playlist_id, name=name, description=description, public=public
         )
 
+    def delete_playlist(self, playlist_id: str) -> None:
+        """Take a playlist out of the listener's library, which is how Spotify deletes one."""
+        self._transport.unfollow_playlist(playlist_id)
+
     def _pages(
-        self, fetch: Callable[..., Any], parse: Callable[[JsonCursor], list[T]]
+        self,
+        fetch: Callable[..., Any],
+        parse: Callable[[JsonCursor], list[T]],
+        *,
+        strict: bool = True,
     ) -> Iterator[T]:
-        """Yield the rows of all pages.
+        """Yield the rows of all pages; a page may be short, and another follows all the same.
 
         Offsets are counted here: the reply's own `next` is an address, and a token is sent to
         no address that a reply names.
+
+        Args:
+            fetch: Asks for the page at an offset.
+            parse: Reads a page's rows.
+            strict: Whether an empty page that names another is an error, or the end.
         """
         offset, accounted = 0, -self.odd_rows.total()
         while True:
@@ -318,6 +326,8 @@ class SpotifyClient(Client):
                 self.odd_rows["missing"] += max(missing, 0)
                 return
             if not any(True for _ in reply["items"]):
+                if not strict:
+                    return
                 raise BrokenReply(
                     SERVICE, "an empty page says that another follows.", remedy=REMEDY
                 )

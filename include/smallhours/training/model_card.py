@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
+from smallhours.training.evaluation.uncertainty import Interval
 
 Value = int | float | str
 
@@ -131,6 +132,13 @@ class Metric:
     low: float | None = None
     high: float | None = None
 
+    @classmethod
+    def of(
+        cls, subject: str, name: str, found: Interval, n: int, baseline: float | None = None
+    ) -> Self:
+        """Return a figure that has an interval."""
+        return cls(subject, name, found.value, n, baseline, found.low, found.high)
+
 
 def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night: Night) -> None:
     """Store a night's figures in `metrics`, replacing those of an earlier run of the night.
@@ -141,18 +149,6 @@ def store_metrics(lake: Lake, metrics: Iterable[Metric], *, listener: str, night
         listener: The listener whose model it is; empty for a shared model.
         night: The night.
     """
-    rows = [
-        {
-            "night": night.date,
-            "listener": listener,
-            "subject": metric.subject,
-            "metric": metric.name,
-            "value": metric.value,
-            "low": metric.low,
-            "high": metric.high,
-            "baseline": metric.baseline,
-            "n": metric.n,
-        }
-        for metric in metrics
-    ]
-    lake.merge(METRICS, pd.DataFrame(rows), partition={"month": f"{night.date:%Y-%m}"})
+    rows = [{"night": night.date, "listener": listener, **asdict(metric)} for metric in metrics]
+    figures = pd.DataFrame(rows).rename(columns={"name": "metric"})
+    lake.merge(METRICS, figures, partition={"month": f"{night.date:%Y-%m}"})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smallhours.local.airflow import AirflowHome
 from smallhours.private_files import make_private_folder, private_opener
+from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
 LISTENER = "ada"
 
@@ -30,23 +31,7 @@ timezone = "Europe/Dublin"
 cron = "{cron}"
 poll_cron = "{cron}"
 
-[services.lastfm]
-api_url = "{sandbox}/2.0/"
-calls_per_second = 1000
-
-[services.spotify]
-api_url = "{sandbox}/v1/"
-accounts_url = "{sandbox}/"
-calls_per_second = 1000
-calls_per_day = 100000
-
-[services.reccobeats]
-api_url = "{sandbox}/reccobeats/v1/"
-calls_per_second = 1000
-
-[services.acousticbrainz]
-api_url = "{sandbox}/acousticbrainz/api/v1/"
-calls_per_second = 1000
+{services}
 """
 
 
@@ -92,7 +77,9 @@ class DemoConfig:
         make_private_folder(self.folder)
         half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
         text = _SETTINGS.format(
-            listener=LISTENER, sandbox=self.sandbox, cron=f"0 0 1 {half_a_year_off} *"
+            listener=LISTENER,
+            cron=f"0 0 1 {half_a_year_off} *",
+            services=sandbox_services_toml(self.sandbox),
         )
         with open(self.home.settings, "w", encoding="utf-8", opener=private_opener) as file:
             file.write(text)

@@ -6,7 +6,6 @@ sandbox's world first, and runs the next night. Nothing is left running, even af
 """
 
 import datetime as dt
-import signal
 import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -85,12 +84,8 @@ class Demo:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Stop all processes; a second Ctrl+C waits until that is done."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            stop_all([*self._airflow.processes, *self._sandbox])
-        finally:
-            signal.signal(signal.SIGINT, before)
+        """Stop all processes."""
+        stop_all([*self._airflow.processes, *self._sandbox])
 
     def run(self) -> None:
         """Start everything, run the night and show the playlist.

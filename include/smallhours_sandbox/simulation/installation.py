@@ -1,12 +1,15 @@
-"""Settings and credentials of a simulated listener's installation."""
+"""Settings and credentials for the sandbox: of a simulated listener, and for tests."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
 from smallhours.settings import Settings, parse_settings
 
-_UNLIMITED = 1_000_000
+LISTENER = "default"
+# Calls a second that nothing reaches.
+FAST = 10_000.0
 # Smaller than the defaults, since the simulated world is small.
 _CATALOG = {
     "lastfm_calls_per_night": 500,
@@ -45,25 +48,51 @@ def settings_for(listener: str, url: str, lake: Path) -> Settings:
         url: Address of the sandbox.
         lake: Folder of the lake.
     """
-    fast: dict[str, Any] = {"calls_per_second": _UNLIMITED}
     playlist = {"size": LIST_SIZE, "shortest": LIST_SIZE // 2}
     me = {"lastfm_user": listener, "timezone": "UTC", "playlist": playlist}
-    return parse_settings(
-        {
-            "listeners": {listener: me},
-            "lake": {"url": str(lake)},
-            "catalog": _CATALOG,
-            "services": {
-                "spotify": {
-                    "api_url": f"{url}/v1/",
-                    "accounts_url": f"{url}/",
-                    "calls_per_day": _UNLIMITED,
-                    **fast,
-                },
-                "lastfm": {"api_url": f"{url}/2.0/", **fast},
-                "reccobeats": {"api_url": f"{url}/reccobeats/v1/", **fast},
-                "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/", **fast},
-            },
-        },
-        origin="the simulation",
+    return sandbox_settings(
+        listeners={listener: me},
+        lake={"url": str(lake)},
+        catalog=_CATALOG,
+        services=sandbox_services(url),
     )
+
+
+def sandbox_settings(listener: dict[str, Any] | None = None, **sections: Any) -> Settings:
+    """Return settings of the listener `default`, who is the sandbox's `ada`.
+
+    Args:
+        listener: Further settings of the listener.
+        sections: Further sections of the settings.
+    """
+    ada = {"lastfm_user": "ada", "timezone": "Europe/Dublin", **(listener or {})}
+    return parse_settings(
+        {"listeners": {LISTENER: ada}, **sections}, origin="the settings for the sandbox"
+    )
+
+
+def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the section `services` for a sandbox without rate limits.
+
+    Args:
+        url: Address of the sandbox.
+        more: Further settings, by service.
+    """
+    services: dict[str, dict[str, Any]] = {
+        "spotify": {"api_url": f"{url}/v1/", "accounts_url": f"{url}/", "calls_per_day": 1_000_000},
+        "lastfm": {"api_url": f"{url}/2.0/"},
+        "reccobeats": {"api_url": f"{url}/reccobeats/v1/"},
+        "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/"},
+    }
+    return {
+        name: {"calls_per_second": FAST, **own, **more.get(name, {})}
+        for name, own in services.items()
+    }
+
+
+def sandbox_services_toml(url: str) -> str:
+    """Return `sandbox_services` for a settings file: JSON's texts and numbers are TOML's, too."""
+    lines = []
+    for name, section in sandbox_services(url).items():
+        lines += [f"[services.{name}]", *(f"{key} = {json.dumps(section[key])}" for key in section)]
+    return "\n".join([*lines, ""])

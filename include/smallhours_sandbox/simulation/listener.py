@@ -13,14 +13,16 @@ from smallhours.runs import NIGHTLY
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.caching_lake import CachingLake
 from smallhours_sandbox.simulation.ground_truth import (
+    OracleBounds,
     PlaylistQuality,
     WorldSize,
     acceptance_of,
+    oracle_bounds,
     playlist_quality,
     simulated_world,
+    tracks_by_key,
 )
 from smallhours_sandbox.simulation.installation import SandboxCredentials, settings_for
-from smallhours_sandbox.simulation.oracle import OracleBounds, oracle_bounds, tracks_by_key
 from smallhours_sandbox.simulation.rankers import RANKERS
 from smallhours_sandbox.state import SandboxState
 

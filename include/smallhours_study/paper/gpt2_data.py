@@ -1,16 +1,22 @@
-"""Training data of a GPT-2: checks, the validation split, and a fingerprint."""
+"""What a GPT-2 learns from: checked texts and targets, their validation split, and a vocabulary.
+
+The vocabulary is the part of GPT-2's 50,257 tokens that a network knows. A network with GPT-2's
+weights knows all of them. A small network with random weights knows those of its training texts,
+some thousands: the others would be most of its weights and never learned.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
-from smallhours_study.formats.bpe import text_rows
+from smallhours_study.formats.bpe import END_OF_TEXT, VOCABULARY, encode, text_rows
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,3 +93,55 @@ def fingerprint(settings: Mapping[str, Any], *parts: TextRows | None) -> str:
         digest.update(json.dumps(texts).encode())
         digest.update(b"" if part is None else np.ascontiguousarray(part.y).tobytes())
     return digest.hexdigest()
+
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenVocabulary:
+    """Tokens as rows of a network's embedding.
+
+    Attributes:
+        tokens: Ids of the known tokens, ascending. They include the end of a text, which
+            represents unknown tokens and is the only token of an empty text.
+
+    >>> known = TokenVocabulary.of(["rock, pop"])
+    >>> known.tokens, len(known)
+    ((11, 1461, 10823, 50256), 4)
+    >>> known.read("rock, pop", limit=256).tolist(), known.read("jazz", limit=256).tolist()
+    ([2, 0, 1], [3, 3])
+    """
+
+    tokens: tuple[int, ...]
+
+    @classmethod
+    def whole(cls) -> Self:
+        """Return all of GPT-2's tokens."""
+        return cls(tuple(range(VOCABULARY)))
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Self:
+        """Return the tokens of these texts."""
+        found = {END_OF_TEXT}
+        for text in texts:
+            found.update(encode(text))
+        return cls(tuple(sorted(found)))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def _row(self) -> Ids:
+        rows = np.full(VOCABULARY, len(self.tokens) - 1, dtype=np.int64)
+        rows[list(self.tokens)] = np.arange(len(self.tokens))
+        return rows
+
+    def read(self, text: str, *, limit: int) -> Ids:
+        """Encode the first `limit` tokens of a text as rows of the embedding; at least one."""
+        ids = encode(text, limit) or [END_OF_TEXT]
+        return np.asarray(self._row[ids])
+
+    def read_all(self, texts: Sequence[str], *, limit: int) -> list[Ids]:
+        """Encode many texts."""
+        return [self.read(text, limit=limit) for text in texts]

@@ -20,7 +20,7 @@ from transformers import GPT2Config, GPT2Model
 from transformers.utils import logging as transformers_logging
 
 from smallhours.errors import SmallhoursError
-from smallhours_study.paper.gpt2_vocabulary import Ids, TokenVocabulary
+from smallhours_study.paper.gpt2_data import Ids, TokenVocabulary
 
 # Default config of a new network: it has a hundredth of GPT-2's 124 million weights.
 SMALL: Mapping[str, Any] = {"n_layer": 2, "n_head": 4, "n_embd": 128}

@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from smallhours_study.paper.gpt2_data import checked_rows, fingerprint, split_validation
-from smallhours_study.paper.gpt2_extra import require_gpt2
+from smallhours_study.extra import require_gpt2
+from smallhours_study.paper.gpt2_data import (
+    Ids,
+    TokenVocabulary,
+    checked_rows,
+    fingerprint,
+    split_validation,
+)
 from smallhours_study.paper.gpt2_progress import PRETRAINING, OnProgress
-from smallhours_study.paper.gpt2_vocabulary import Ids, TokenVocabulary
 
 
 def pretrain_gpt2(

@@ -15,16 +15,17 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from smallhours_study.extra import require_gpt2
 from smallhours_study.formats.bpe import text_rows
 from smallhours_study.paper.gpt2_data import (
+    Ids,
     TextRows,
+    TokenVocabulary,
     checked_rows,
     fingerprint,
     split_validation,
 )
-from smallhours_study.paper.gpt2_extra import require_gpt2
 from smallhours_study.paper.gpt2_progress import FINE_TUNING, OnProgress
-from smallhours_study.paper.gpt2_vocabulary import Ids, TokenVocabulary
 
 Floats = npt.NDArray[np.float64]
 HUB_NAME = "openai-community/gpt2"

@@ -7,6 +7,10 @@ brought no improvement.
 
 The order of an epoch and the dropout of a step depend on the seed and their number alone. So a
 training that was interrupted continues exactly as it would have.
+
+The Trainer of transformers is not used. It keeps the states of the optimiser and of the random
+generators as pickles, needs the package accelerate besides, and skips over the batches of a begun
+epoch to resume; that it continues as exactly was not shown.
 """
 
 import copy

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smallhours_study.paper.gpt2_extra import gpt2_available
+from smallhours_study.extra import gpt2_available
 
 WORTH: Mapping[str, float] = {
     "rock": 0.2,

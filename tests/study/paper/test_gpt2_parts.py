@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from sklearn.utils import get_tags
 
+from smallhours_study import extra
+from smallhours_study.extra import MissingExtra, require_gpt2
 from smallhours_study.formats.bpe import VOCABULARY
-from smallhours_study.paper import gpt2_extra, gpt2_vocabulary
-from smallhours_study.paper.gpt2_data import checked_rows, fingerprint, split_validation
-from smallhours_study.paper.gpt2_extra import MissingExtra, require_gpt2
+from smallhours_study.paper import gpt2_data
+from smallhours_study.paper.gpt2_data import (
+    TokenVocabulary,
+    checked_rows,
+    fingerprint,
+    split_validation,
+)
 from smallhours_study.paper.gpt2_regressor import GPT2Regressor
-from smallhours_study.paper.gpt2_vocabulary import TokenVocabulary
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 TEXTS = [f"tag {at}" for at in range(20)]
 
@@ -21,14 +26,14 @@ TEXTS = [f"tag {at}" for at in range(20)]
 def test_without_the_extra_one_sentence_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gpt2_extra, "NEEDED", ("torch_of_another_world",))
+    monkeypatch.setattr(extra, "NEEDED", ("torch_of_another_world",))
     with pytest.raises(MissingExtra, match="torch_of_another_world can't be found") as error:
         GPT2Regressor().fit(["rock"], [1.0])
     assert "make gpt2" in error.value.remedy
 
 
 def test_nothing_is_said_when_the_extra_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpt2_extra, "NEEDED", ("numpy",))
+    monkeypatch.setattr(extra, "NEEDED", ("numpy",))
     require_gpt2()
 
 
@@ -46,7 +51,7 @@ def test_the_whole_vocabulary_is_gpt2s_own() -> None:
 
 
 def test_the_examples_in_the_docstrings_run() -> None:
-    results = doctest.testmod(gpt2_vocabulary)
+    results = doctest.testmod(gpt2_data)
     assert results.attempted > 0
     assert results.failed == 0
 

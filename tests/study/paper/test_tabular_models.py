@@ -6,9 +6,8 @@ import xgboost
 from scipy import sparse
 from sklearn.linear_model import BayesianRidge
 
-from smallhours_study.paper import bayesian_ridge, xgboost_regressor
-from smallhours_study.paper.bayesian_ridge import paper_bayesian_ridge
-from smallhours_study.paper.xgboost_regressor import paper_xgboost
+from smallhours_study.paper import tabular_models
+from smallhours_study.paper.tabular_models import paper_bayesian_ridge, paper_xgboost
 
 
 def counts_and_feature() -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -51,8 +50,7 @@ def test_xgboost_gives_each_target_trees_of_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("module", [bayesian_ridge, xgboost_regressor])
-def test_the_examples_in_the_docstrings_run(module: object) -> None:
-    results = doctest.testmod(module)  # type: ignore[arg-type]  # a module, whatever it is called
+def test_the_examples_in_the_docstrings_run() -> None:
+    results = doctest.testmod(tabular_models)
     assert results.attempted > 0
     assert results.failed == 0

@@ -126,7 +126,7 @@ def test_a_refused_model_leaves_all_predictions_as_they_are(lake: Lake) -> None:
     assert ours[0].reset_index(drop=True).equals(ours[1].reset_index(drop=True))
 
 
-def test_a_refused_lesson_is_not_learned_again(lake: Lake) -> None:
+def test_a_refused_training_is_not_repeated(lake: Lake) -> None:
     train_audio_features(ADA, lake, settings=SETTINGS, night=NIGHT)
     refused = train_audio_features(ADA, lake, settings=POORER, night=NEXT_NIGHT)
     again = train_audio_features(ADA, lake, settings=POORER, night=NEXT_NIGHT)

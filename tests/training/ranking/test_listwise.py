@@ -80,7 +80,7 @@ def test_a_sample_stands_for_the_whole_list() -> None:
     assert from_part == pytest.approx(from_whole, abs=0.15)
 
 
-def test_what_could_not_be_recommended_is_in_no_lesson() -> None:
+def test_what_could_not_be_recommended_is_in_no_training_list() -> None:
     rng = np.random.default_rng(4)
     whole = a_list(rng)
     eligible = np.ones(400, dtype=bool)

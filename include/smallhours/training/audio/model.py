@@ -20,8 +20,14 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEATURES, PREDICTED_FEATURES
 from smallhours.training.audio.figures import FeatureFigures, figures_of
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
-from smallhours.training.persistence import dump_model, load_model, raise_unreadable
-from smallhours.training.registry import SHARED, Registry, SavedModel
+from smallhours.training.registry import (
+    SHARED,
+    Registry,
+    SavedModel,
+    dump_model,
+    load_model,
+    raise_unreadable,
+)
 from smallhours.training.regression import (
     FoldedRegressor,
     LinearTagRegressor,

@@ -1,9 +1,9 @@
 """Ablation of the ranking for one listener: each signal alone, and all but each.
 
-The held-out months of `study` are ranked again: by the rank column of one signal, and by the fused
-weights without it. The other weights stay as they are and nothing is learned again. So it costs a
-night next to nothing, and measures what the present weights gain from a signal, not what other
-weights could reach without it. As in `study`, an adopted track is worth 1 / log2(1 + rank); the
+The held-out months of `learn_weights` are ranked again: by the rank column of one signal, and by
+the fused weights without it. The other weights stay as they are and nothing is learned again. So it
+costs a night next to nothing, and measures what the present weights gain from a signal, not what
+other weights could reach without it. As there, an adopted track is worth 1 / log2(1 + rank); the
 figures are means of that.
 """
 
@@ -48,12 +48,12 @@ class Ablation:
     def metrics(self) -> Iterator[Metric]:
         """Yield the figures for `metrics`; the baseline of a signal alone is all of them."""
         n, whole = self.adoptions, self.fused.value
-        yield _metric(FUSED, self.fused, n, self.default.value)
-        yield _metric(FUSED_DEFAULT, self.default, n)
+        yield Metric.of(SUBJECT, FUSED, self.fused, n, self.default.value)
+        yield Metric.of(SUBJECT, FUSED_DEFAULT, self.default, n)
         for name, found in self.alone.items():
-            yield _metric(f"{ALONE}{name}", found, n, whole)
+            yield Metric.of(SUBJECT, f"{ALONE}{name}", found, n, whole)
         for name, found in self.adds.items():
-            yield _metric(f"{ADDS}{name}", found, n)
+            yield Metric.of(SUBJECT, f"{ADDS}{name}", found, n)
 
 
 def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -> Ablation | None:
@@ -112,7 +112,3 @@ def gains(scores: Floats, past: PastList) -> Floats:
     rank = above + (equal + 1) / 2
     gain: Floats = 1 / np.log2(1 + rank)
     return gain
-
-
-def _metric(name: str, found: Interval, n: int, baseline: float | None = None) -> Metric:
-    return Metric(SUBJECT, name, found.value, n, baseline, found.low, found.high)

@@ -18,8 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.lake.store import Lake
-from smallhours.training.persistence import raise_unreadable
-from smallhours.training.registry import Registry, SavedModel
+from smallhours.training.registry import Registry, SavedModel, raise_unreadable
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -1,9 +1,9 @@
 """Past picks as lists to learn from: impressions that were welcome, and those that were not.
 
-The third kind of list of the past, beside those of `lists`, and the only one in which the listener
-saw the tracks that they did not take up. Of a week's picks, only those count that the listener
-reached: played, saved, skipped, passed over, removed. A pick that they never reached is left out,
-so that its place in the list does not count against it.
+The third kind of list of the past, beside those of `past_lists`, and the only one in which the
+listener saw the tracks that they did not take up. Of a week's picks, only those count that the
+listener reached: played, saved, skipped, passed over, removed. A pick that they never reached is
+left out, so that its place in the list does not count against it.
 
 An explored pick was drawn at random, with a propensity on record. One that was not welcome
 represents 1 / propensity tracks, ten at most; all other picks represent themselves (truncated

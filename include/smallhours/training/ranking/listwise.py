@@ -1,8 +1,8 @@
 """Listwise learning of the ranking's weights from what the listener adopted.
 
-A lesson is one list of the past: its candidates, their signals at that time, and which of them the
-listener went on to adopt. The weights minimise the listwise softmax loss (Cao et al., ICML 2007):
-each adopted track should have been picked from the whole list,
+A training list is one list of the past: its candidates, their signals at that time, and which of
+them the listener went on to adopt. The weights minimise the listwise softmax loss (Cao et al., ICML
+2007): each adopted track should have been picked from the whole list,
 
     loss(w) = mean over adopted a of  log( sum over i of  exp(w·x_i) / q_i ) - w·x_a
 

@@ -132,7 +132,7 @@ def week_list(past_tables: PastTables, fold: Fold, rng: np.random.Generator) -> 
     truth = adopted(past.plays, past.library, fold)
     found = list_at(past_tables, fold.cut, truth, rng)
     # Tracks that we recommended had a better chance to be adopted, by the weights of that time, so
-    # they are left out. `shown` learns from those.
+    # they are left out. `impressions` learns from those.
     ours = found.signals.index.isin(set(past.feedback["track_key"]))
     return replace(found, eligible=found.eligible & ~ours, adopted=found.adopted & ~ours)
 

@@ -1,7 +1,7 @@
 """The single signals of the ranking.
 
 Small pure functions: evidence in, one number per track out, indexed by the given tracks. Higher is
-better, units don't matter (`columns` makes them comparable), and NaN means that the signal is
+better, units don't matter (`fusion` makes them comparable), and NaN means that the signal is
 unknown for a track.
 """
 

@@ -150,12 +150,12 @@ def reliability_of(backtest_fold: BacktestFold, p: Floats) -> list[ReliabilityBi
 
 
 def average_figures(
-    by_exam: Sequence[Mapping[str, float]], rng: np.random.Generator
+    by_fold: Sequence[Mapping[str, float]], rng: np.random.Generator
 ) -> dict[str, Interval]:
     """Return the mean of each figure over the folds, with an interval over them."""
-    names = dict.fromkeys(name for each in by_exam for name in each)
+    names = dict.fromkeys(name for each in by_fold for name in each)
     return {
-        name: bootstrap_mean([each.get(name, np.nan) for each in by_exam], rng=rng)
+        name: bootstrap_mean([each.get(name, np.nan) for each in by_fold], rng=rng)
         for name in names
     }
 

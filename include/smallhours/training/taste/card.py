@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
@@ -12,8 +13,10 @@ from smallhours.training.model_card import Metric, ModelCard, Value
 from smallhours.training.tags import SEED_ARTIST, SEED_OWN
 from smallhours.training.taste.backtest import MAX_OTHERS, OTHERS_PER_LIKE
 from smallhours.training.taste.model import FIRST_SEED, NAME
-from smallhours.training.taste.train import TasteTrainingResult
 from smallhours.training.taste.training_rows import BACKGROUND_PER_LIKE
+
+if TYPE_CHECKING:
+    from smallhours.training.taste.train import TasteTrainingResult
 
 # The subject of the reliability curve's points in `metrics`: ten at most. `said_30` is the share of
 # adopted tracks among those with a predicted probability of .3 to .4.
@@ -21,7 +24,7 @@ RELIABILITY = f"{NAME}_reliability"
 
 
 def taste_card(
-    trained: TasteTrainingResult, *, listener: str, night: Night, weights: EvidenceWeights
+    trained: "TasteTrainingResult", *, listener: str, night: Night, weights: EvidenceWeights
 ) -> ModelCard:
     """Return the taste model's card."""
     ours = trained.by_model.get(NAME, {})
@@ -47,9 +50,9 @@ def taste_card(
             "likes": int(trained.rows.y.sum()),
             "others": int((trained.rows.y == 0).sum()),
             **{f"rows_{name}": n for name, n in trained.rows.counts().items()},
-            "adoptions_in_the_newest_exam": trained.adoptions,
+            "adoptions_in_the_newest_fold": trained.adoptions,
             "adoptions_without_tags": trained.untagged,
-            "others_in_an_exam": MAX_OTHERS,
+            "others_in_a_fold": MAX_OTHERS,
         },
         settings={
             "C": trained.model.classifier.C,
@@ -103,7 +106,7 @@ def first_seed_card(
     )
 
 
-def taste_metrics(trained: TasteTrainingResult) -> Iterator[Metric]:
+def taste_metrics(trained: "TasteTrainingResult") -> Iterator[Metric]:
     """Yield the night's figures of the taste model, and of each baseline.
 
     A figure of the taste model has the first seed's beside it. The baselines' figures have the
@@ -117,46 +120,27 @@ def taste_metrics(trained: TasteTrainingResult) -> Iterator[Metric]:
             if not _known(found):
                 continue
             beside = seed.get(name)
-            yield Metric(
-                subject,
-                name,
-                found.value,
-                n=trained.adoptions,
-                baseline=beside.value if model == NAME and beside and _known(beside) else None,
-                low=found.low,
-                high=found.high,
-            )
+            baseline = beside.value if model == NAME and beside and _known(beside) else None
+            yield Metric.of(subject, name, found, trained.adoptions, baseline)
     for name, value in trained.calibration.items():
         yield Metric(NAME, name, value, n=trained.adoptions)
-    yield from _reliability(trained)
+    # The observed share in each bin of the curve, with the mean prediction as baseline.
+    for each in trained.reliability:
+        share = wilson(round(each.share * each.n), each.n)
+        name = f"said_{round(100 * each.low):02d}"
+        yield Metric.of(RELIABILITY, name, share, each.n, each.mean_p)
     if trained.verdict.difference is not None:
         gap = trained.verdict.difference
-        n = trained.verdict.n
-        yield Metric(NAME, "auc_over_in_use", gap.value, n=n, low=gap.low, high=gap.high)
+        yield Metric.of(NAME, "auc_over_in_use", gap, trained.verdict.n)
 
 
-def _reliability(trained: TasteTrainingResult) -> Iterator[Metric]:
-    """Yield a figure for each bin: the observed share, with the mean prediction as baseline."""
-    for each in trained.reliability:
-        found = wilson(round(each.share * each.n), each.n)
-        yield Metric(
-            RELIABILITY,
-            f"said_{round(100 * each.low):02d}",
-            found.value,
-            n=each.n,
-            baseline=each.mean_p,
-            low=found.low,
-            high=found.high,
-        )
-
-
-def _gained(trained: TasteTrainingResult) -> dict[str, Value]:
+def _gained(trained: "TasteTrainingResult") -> dict[str, Value]:
     if trained.gained is None:
         return {}
     name, gap = trained.gained
     return {
         "against_best_baseline": f"AUC {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
-        f"{name} on the newest exam"
+        f"{name} on the newest fold"
     }
 
 

@@ -15,8 +15,13 @@ import numpy.typing as npt
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.training.first_seed import FirstSeedClassifier
-from smallhours.training.persistence import dump_model, load_model, raise_unreadable
-from smallhours.training.registry import Registry, SavedModel
+from smallhours.training.registry import (
+    Registry,
+    SavedModel,
+    dump_model,
+    load_model,
+    raise_unreadable,
+)
 from smallhours.training.tags import Tags
 from smallhours.training.taste.classifier import (
     UNCALIBRATED,

@@ -22,8 +22,7 @@ from smallhours.training.evaluation.metrics import ReliabilityBin
 from smallhours.training.evaluation.uncertainty import Interval
 from smallhours.training.labels import label_tracks
 from smallhours.training.model_card import Metric, store_metrics
-from smallhours.training.persistence import dump_model
-from smallhours.training.registry import Registry
+from smallhours.training.registry import Registry, dump_model
 from smallhours.training.taste import model as taste
 from smallhours.training.taste.backtest import (
     HOLDOUT_PREFIX,

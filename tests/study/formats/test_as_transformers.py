@@ -18,9 +18,8 @@ from sklearn.utils import get_tags
 
 from smallhours.training.tag_counts import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
-from smallhours_study.formats.token_counts import TokenCounts
-from smallhours_study.formats.token_positions import TokenPositions
-from tests.training.formats.estimator_contract import WITHOUT_DATA
+from smallhours_study.formats.token_columns import TokenCounts, TokenPositions
+from tests.study.formats.estimator_contract import WITHOUT_DATA
 
 ROWS = [{"rock": 30, "dream pop": 7}, {}, {"pop": 3, "80s": 1}]
 TEXTS = ["rock, dream pop", "", "pop 3, 80s 1"]
@@ -103,8 +102,7 @@ def test_it_says_what_it_reads(transformer: Any, data: Any) -> None:
     [
         "smallhours_study.formats.bpe",
         "smallhours_study.formats.tag_strings",
-        "smallhours_study.formats.token_counts",
-        "smallhours_study.formats.token_positions",
+        "smallhours_study.formats.token_columns",
         "smallhours.training.tag_counts",
     ],
 )

