@@ -180,7 +180,9 @@ def _of_spotify() -> Iterator[Case]:
         for change in TRACK_CHANGES:
             yield _odd("spotify", listing, {f"{track}{name}": v for name, v in change.items()})
         for kind in ROW_FAULTS:
-            yield Case(f"spotify {listing}: {kind}", (_rule("spotify", listing, kind),))
+            # The sandbox has no track under the id that it relinks to, so none can be added.
+            if (listing, kind) != ("*/search", "relinked_rows"):
+                yield Case(f"spotify {listing}: {kind}", (_rule("spotify", listing, kind),))
     for change in PLAYLIST_CHANGES:
         yield _odd("spotify", "GET */me/playlists", change, rows="Theirs")
     for kind in ROW_FAULTS[:3]:
