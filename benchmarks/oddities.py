@@ -158,10 +158,10 @@ class Findings:
         return {name: self.counts[name] for name in names}
 
 
-def cases(artist: str) -> Iterator[Case]:
-    """Yield all cases; `artist` is one that the listener plays."""
+def cases(artist: str, title: str) -> Iterator[Case]:
+    """Yield all cases; the listener plays the artist, and the title was scrobbled last."""
     yield from _of_spotify()
-    yield from _of_lastfm(artist)
+    yield from _of_lastfm(artist, title)
     for change in FEATURE_CHANGES:
         yield _odd("reccobeats", "*audio-features", change, prepare=forget("audio_features"))
     for rule in RECORDING_FAULTS:
@@ -195,15 +195,15 @@ def _of_spotify() -> Iterator[Case]:
         yield _odd("spotify", "GET */playlists/*/items", change)
 
 
-def _of_lastfm(artist: str) -> Iterator[Case]:
+def _of_lastfm(artist: str, title: str) -> Iterator[Case]:
     for method in METHODS:
         for question in QUESTIONS:
             rule = {"service": "lastfm", "match": method, "about": artist, **question}
             yield Case(f"lastfm {method}: {_words(question)}", (rule,), about=artist)
     for change in SCROBBLE_CHANGES:
-        yield _odd("lastfm", "user.getRecentTracks", change)
+        yield _odd("lastfm", "user.getRecentTracks", change, rows=title)
     for kind in ROW_FAULTS[:3]:
-        fault = _rule("lastfm", "user.getRecentTracks", kind)
+        fault = {**_rule("lastfm", "user.getRecentTracks", kind), "rows": title}
         yield Case(f"lastfm user.getRecentTracks: {kind}", (fault,))
     for change in LOVED_CHANGES:
         yield _odd("lastfm", "user.getLovedTracks", change)
@@ -345,10 +345,11 @@ def main() -> None:
         _features("Another", home)
         for _ in range(2):
             home.next()
-        heard = set(home.lake.frame(PLAYS, where={"listener": LISTENER})["artist"])
+        plays = home.lake.frame(PLAYS, where={"listener": LISTENER}).sort_values("played_at")
         tags = home.lake.frame(ARTIST_TAGS)
-        artist = str(min(set(tags.loc[tags["count"] > 0, "artist"]) & heard))
-        for case in list(cases(artist))[:: arguments.every]:
+        artist = str(min(set(tags.loc[tags["count"] > 0, "artist"]) & set(plays["artist"])))
+        title = str(plays["title"].iloc[-1])
+        for case in list(cases(artist, title))[:: arguments.every]:
             findings.add(case, live(home, case))
     print_figures(findings.figures())
     if any(findings.counts[name] for name in findings.figures() if name != "cases"):

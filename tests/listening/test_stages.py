@@ -235,6 +235,23 @@ def test_a_signal_whose_row_cannot_be_read_was_not_withdrawn(
     assert set(rows.loc[rows["signal"] != "top", "last_seen"].astype(str)) == {"2026-11-04"}
 
 
+def test_a_dislike_whose_row_cannot_be_read_was_not_withdrawn(household: ServiceFixture) -> None:
+    state = household.sandbox.state
+    made = state.create_playlist("ada", "Never again", by_app=False)
+    state.add_items(made, [3, 5, 8], added_at=state.now)
+    listener = household.settings.listener("default")
+    disliking = listener.model_copy(update={"dislike_playlist": "Never again"})
+    household.settings = household.settings.model_copy(update={"listeners": {"default": disliking}})
+    library_of(household, "2026-11-02")
+    change = {"item.name": None, "track.name": None}
+    fault_rules_of(state).add(emptied("odd_rows", "GET */playlists/*/items", change=change))
+    library_of(household, LATER)
+    rows = household.lake.frame(LIBRARY)
+    disliked = rows.loc[rows["signal"] == "disliked", "last_seen"].astype(str)
+    assert set(disliked) == {LATER}
+    assert len(disliked) == 3
+
+
 @pytest.mark.parametrize("change", [{"name": ""}, {"artist": None}, {"date.uts": "0"}], ids=str)
 def test_a_scrobble_whose_row_cannot_be_read_any_more_was_not_deleted(
     change: dict[str, Any], household: ServiceFixture

@@ -100,7 +100,10 @@ def _disliked(spotify: SpotifyClient, name: str) -> Rows:
     for playlist in spotify.playlists():
         if playlist.name.casefold() == name.casefold():
             for item in spotify.playlist_items(playlist.id):
-                track = {"artist": "", "title": ""} if item.uri is None else {}
-                track |= track_row(item.track) if item.track else {}
-                if track:
-                    yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}
+                if item.track is not None:
+                    track = track_row(item.track)
+                elif (item.uri or "").startswith("spotify:episode:"):
+                    continue
+                else:  # it can't be read, which is no sign that it went
+                    track = {"artist": "", "title": ""}
+                yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}
