@@ -1,6 +1,6 @@
 """Reactions to our picks: kept, removed, saved, played, skipped, passed over, or unplayed.
 
-Pure functions. Every reaction belongs to the night that recommended the track. `kept` and `removed`
+Every reaction belongs to the night that recommended the track. `kept` and `removed`
 can only be read off the list that stands in the playlist now, before tonight's replaces it; the
 others show in the history and the library for weeks after. A play counts from the moment on at
 which the list was published; where the ledger does not have it, from the night's first minute where
@@ -13,14 +13,18 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.errors import NotFound
 from smallhours.identity import identify, is_named
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
+from smallhours.services.spotify import SpotifyClient
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
 REMEMBERED_DAYS = 30
+# How often a playlist is read in which one of our picks is missing.
+MAX_LOOKS = 4
 
 
 def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
@@ -106,6 +110,30 @@ def rows_as_written(
             if ours is not None:
                 other[uri] = ours
     return tuple(other.get(row, row) for row in rows)
+
+
+def standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
+    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
+
+    Where one of ours is missing, the playlist is read again before that counts as a removal.
+    """
+    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
+    found: set[str | None] = set()
+    for trial in range(1, MAX_LOOKS + 1):
+        try:
+            items = spotify.playlist_items(row["playlist_id"].iloc[0])
+        except NotFound:
+            return found
+        tracks = {
+            item.uri: (item.track.artist, item.track.title)
+            for item in items
+            if item.uri and item.track is not None
+        }
+        found.update(rows_as_written([item.uri for item in items], tracks, written))
+        if trial == MAX_LOOKS or found.issuperset(written):
+            break
+        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+    return found
 
 
 def edit_reactions(

@@ -1,9 +1,11 @@
 """Reading of the library's signals: top, saved, loved and disliked tracks."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from smallhours.errors import ServiceError
+from smallhours.identity import is_typed_alike
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
@@ -13,6 +15,11 @@ from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
+
+
+class PlaylistMissing(LookupError):
+    """The listener has no playlist of the configured name."""
+
 
 Rows = Iterable[dict[str, Any]]
 
@@ -25,6 +32,8 @@ def read_signals(
     keep: Callable[[Signal, list[dict[str, Any]], int], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole and keep it, or leave it unread.
+
+    Without a dislike playlist of the configured name, what was disliked stands as it did.
 
     Args:
         listener_settings: The listener.
@@ -53,7 +62,7 @@ def read_signals(
         try:
             with aside.asking(client) as open_to_us:
                 for signal, lazily in signals.items() if open_to_us else ():
-                    with tally.asking(f"{signal} tracks"):
+                    with suppress(PlaylistMissing), tally.asking(f"{signal} tracks"):
                         odd = client.odd_rows.total()
                         found = list(lazily)
                         keep(signal, found, client.odd_rows.total() - odd)
@@ -70,7 +79,7 @@ def track_row(track: SpotifyTrack) -> dict[str, Any]:
         "artist": track.artist,
         "album": track.album,
         "title": track.title,
-        "spotify_id": track.id,
+        "spotify_id": track.id if track.playable else None,
         "isrc": track.isrc,
     }
 
@@ -97,13 +106,15 @@ def _saved(spotify: SpotifyClient) -> Rows:
 
 def _disliked(spotify: SpotifyClient, name: str) -> Rows:
     """The tracks of the listener's playlists of that name."""
-    for playlist in spotify.playlists():
-        if playlist.name.casefold() == name.casefold():
-            for item in spotify.playlist_items(playlist.id):
-                if item.track is not None:
-                    track = track_row(item.track)
-                elif (item.uri or "").startswith("spotify:episode:"):
-                    continue
-                else:  # it can't be read, which is no sign that it went
-                    track = {"artist": "", "title": ""}
-                yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}
+    named = [each for each in spotify.playlists() if is_typed_alike(each.name, name)]
+    if not named:
+        raise PlaylistMissing(name)
+    for playlist in named:
+        for item in spotify.playlist_items(playlist.id):
+            if item.track is not None:
+                track = track_row(item.track)
+            elif (item.uri or "").startswith("spotify:episode:"):
+                continue
+            else:  # it can't be read, which is no sign that it went
+                track = {"artist": "", "title": ""}
+            yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from smallhours.errors import NotFound
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -21,7 +20,7 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
-    rows_as_written,
+    standing_rows,
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement
 from smallhours.listening.inferred_skips import with_inferred_skips
@@ -240,12 +239,19 @@ def sync_library(
     rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
         raise trouble
+    warnings: Summary = {}
+    name = playlist_settings.dislike_playlist
+    refused = {"set_aside", "left_out"} & aside.summary.keys()
+    if name and spotify is not None and Signal.DISLIKED not in read and not refused:
+        warnings["dislike_playlist_missing"] = name
+        LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     return {
         **{f"{each}_tracks": counts[each] for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
+        **warnings,
     }
 
 
@@ -295,7 +301,7 @@ def collect_feedback(
         with aside.asking(spotify) as open_to_us:
             for intent, row in standing if open_to_us else ():
                 with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    uris = _standing_rows(spotify, row)
+                    uris = standing_rows(spotify, row)
                     rows.append(edit_reactions(row, uris, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
@@ -321,30 +327,6 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
-
-
-def _standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
-    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
-
-    Where one of ours is missing, the playlist is read again before that counts as a removal.
-    """
-    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
-    found: set[str | None] = set()
-    for trial in range(1, MAX_LOOKS + 1):
-        try:
-            items = spotify.playlist_items(row["playlist_id"].iloc[0])
-        except NotFound:
-            return found
-        tracks = {
-            item.uri: (item.track.artist, item.track.title)
-            for item in items
-            if item.uri and item.track is not None
-        }
-        found.update(rows_as_written([item.uri for item in items], tracks, written))
-        if trial == MAX_LOOKS or found.issuperset(written):
-            break
-        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
-    return found
 
 
 def _keep_library(

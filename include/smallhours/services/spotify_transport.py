@@ -228,13 +228,16 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         where = {} if position is None else {"position": position}
         return self._post(f"playlists/{checked}/items", payload={"uris": list(uris), **where})
 
-    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> Any:
+    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str | None) -> Any:
         """Remove every occurrence of these URIs; spotipy takes an episode's for a mistake."""
         checked = self._get_id("playlist", playlist_id)
         items = [{"uri": uri} for uri in uris]
-        return self._delete(
-            f"playlists/{checked}/items", payload={"items": items, "snapshot_id": snapshot_id}
-        )
+        version = {} if snapshot_id is None else {"snapshot_id": snapshot_id}
+        return self._delete(f"playlists/{checked}/items", payload={"items": items, **version})
+
+    def library_contains(self, uri: str) -> Any:
+        """Ask whether something is in the listener's library."""
+        return self._get("me/library/contains", uris=uri)
 
     def unfollow_playlist(self, playlist_id: str) -> Any:
         """Take a playlist out of the library; spotipy's own method was closed in 2026."""
