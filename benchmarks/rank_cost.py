@@ -45,7 +45,7 @@ from smallhours.lake.tables import (
 from smallhours.listening.plays import month_of
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TagColumns, TasteClassifier

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from smallhours.playlist.select.calibration import TagMix
-from smallhours.playlist.select.shortlist import Shortlist
+from smallhours.playlist.select.shortlist import Shortlist, TagMix
 from smallhours.training.ranking.tag_vectors import TagVectors
 
 NO_VOTES = pd.DataFrame(columns=["track_key", "route", "seed_key", "strength"])

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallhours.identity import artist_key_in, song_key_of
-from smallhours.playlist.select.draft import Draft, Limits, defer_explored, separate_artists
+from smallhours.playlist.select.nightly_list import Draft, Limits
+from smallhours.playlist.select.ordering import defer_explored, separate_artists
 from smallhours.playlist.select.picking import Caps, RerankWeights
 from smallhours.playlist_settings import Arc
 from tests.playlist.select_fixtures import falling, many, shortlist

@@ -19,7 +19,7 @@ from smallhours.lake.tables import FEEDBACK, PLAYS
 from smallhours.playlist.explain.track_evidence import TasteScorer
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.evidence import read_evidence, read_features
-from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.ranking.fusion import DEFAULT

@@ -20,7 +20,7 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, PLAYS, TRACKS
 from smallhours.listening.plays import month_of, plays_frame
-from smallhours.playlist.intents.familiar import LOVED_PLAYS
+from smallhours.playlist.intents.listening import LOVED_PLAYS
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank import stage
 from smallhours.playlist.rank.stage import rank_candidates

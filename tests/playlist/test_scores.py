@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from smallhours.playlist.rank.scores import (
-    consensus,
-    more_signals,
-    popularity,
-    score_candidates,
-)
+from smallhours.playlist.rank.scores import more_signals, score_candidates
 from smallhours.training.ranking.fusion import Fusion
+from smallhours.training.ranking.signals import consensus, popularity
 
 KEYS = pd.Index(["a · 1", "b · 2", "c · 3"])
 

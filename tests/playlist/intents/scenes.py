@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from smallhours.nights import Night
-from smallhours.playlist.intents import IntentContext
 from smallhours.playlist.rank.evidence import Evidence, history_of
-from smallhours.training.ranking.tag_vectors import TagVectors
+from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.training.tags import Tags
 
 DUBLIN = ZoneInfo("Europe/Dublin")
@@ -37,7 +36,7 @@ def context(
     released: Mapping[str, str] | None = None,
     first_seen: Mapping[str, dt.date] | None = None,
     catalog_from: dt.date | None = BEGAN,
-) -> IntentContext:
+) -> ListenerContext:
     """Return a scene.
 
     Args:
@@ -63,7 +62,6 @@ def context(
     )
     history = history_of(known, library, frozenset(), night=NIGHT)
     own = Tags({key: dict(each) for key, each in (tags or {}).items()}, {})
-    everything = {*tracks, *history.tracks.index}
     evidence = Evidence(
         votes=pd.DataFrame(list(votes), columns=["track_key", "route", "seed_key", "strength"]),
         tracks=_tracks(sorted(tracks), released or {}, first_seen or {}),
@@ -73,15 +71,14 @@ def context(
         shown={},
         catalog_from=catalog_from,
     )
-    return IntentContext(
-        evidence=evidence,
+    return ListenerContext.of(
+        evidence,
+        taste=None,
         features=pd.DataFrame(list(features), columns=FEATURES).astype(
             {"value": float, "low": float, "high": float}
         ),
-        space=TagVectors.of(own, everything),
         night=Night.on(NIGHT, DUBLIN),
         zone=DUBLIN,
-        name_of=own.name,
     )
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from smallhours.playlist.intents.familiar import deep_cuts, forgotten
+from smallhours.playlist.intents.listening import deep_cuts, forgotten
 from smallhours.playlist_settings import ForgottenIntent
 from tests.playlist.intents.scenes import Play, at, context
 

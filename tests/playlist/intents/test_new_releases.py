@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.playlist.intents.new_releases import latest_of, new_releases
+from smallhours.playlist.intents.tracks import latest_of, new_releases
 from smallhours.playlist_settings import NewReleasesIntent
 from tests.playlist.intents.scenes import NIGHT, context
 

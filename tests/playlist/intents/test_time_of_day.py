@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from smallhours.playlist.intents.time_of_day import time_of_day, window_in_words
+from smallhours.playlist.intents.listening import time_of_day, window_in_words
 from smallhours.playlist_settings import TimeOfDayIntent
 from tests.playlist.intents.scenes import Play, at, context
 

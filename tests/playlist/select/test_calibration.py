@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.playlist.select.calibration import (
+from smallhours.playlist.select.shortlist import (
     TagMix,
     divergence,
     divergence_of,

@@ -15,7 +15,7 @@ from smallhours.identity import artist_key_in, identify, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.playlist.select.draft import RESERVE
+from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.vocabulary import SHOWN, Slot
 
 SEEDS_TOLD = 5

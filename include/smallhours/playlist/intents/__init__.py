@@ -1,10 +1,8 @@
 """Further playlists (intents): each runs the main list's pipeline with a purpose of its own."""
 
-from smallhours.playlist.intents.context import IntentContext, IntentScores
-from smallhours.playlist.intents.familiar import deep_cuts, forgotten
-from smallhours.playlist.intents.new_releases import new_releases
-from smallhours.playlist.intents.tags_and_sound import mood, tagged
-from smallhours.playlist.intents.time_of_day import time_of_day
+from smallhours.playlist.intents.listening import deep_cuts, forgotten, time_of_day
+from smallhours.playlist.intents.tracks import mood, new_releases, tagged
+from smallhours.playlist.rank.scores import IntentScores, ListenerContext
 from smallhours.playlist_settings import (
     DeepCutsIntent,
     ForgottenIntent,
@@ -14,10 +12,8 @@ from smallhours.playlist_settings import (
     TimeOfDayIntent,
 )
 
-__all__ = ["IntentContext", "IntentScores", "score_intent"]
 
-
-def score_intent(intent: Intent, context: IntentContext) -> IntentScores:
+def score_intent(intent: Intent, context: ListenerContext) -> IntentScores:
     """Return the scores of all tracks for an intent."""
     match intent:
         case MoodIntent():

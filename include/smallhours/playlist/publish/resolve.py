@@ -6,7 +6,6 @@ month. Where a track can't be found, the best of the reserve takes its place. Ho
 up to `catalog.spotify_ids`.
 """
 
-import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smallhours.catalog.overrides import read_overrides
-from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS, Search, SpotifyIds
+from smallhours.catalog.spotify_ids import Search, SpotifyIds
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
@@ -24,11 +23,9 @@ from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 from smallhours.nights import Night
-from smallhours.playlist.select.draft import (
-    RESERVE,
-    defer_explored,
-    separate_artists,
-)
+from smallhours.playlist.select.exclusion import NOT_FOUND
+from smallhours.playlist.select.nightly_list import RESERVE
+from smallhours.playlist.select.ordering import defer_explored, separate_artists
 from smallhours.playlist_settings import PlaylistSettings
 from smallhours.services.deferred import DeferredQuestions
 from smallhours.settings import Settings
@@ -37,7 +34,6 @@ from smallhours.vocabulary import Slot
 
 # Answers that are stored at once; each took one search or a few, which a kill repeats.
 UNSTORED_ANSWERS = 4
-NOT_FOUND = "not found on Spotify"
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
 EXPLICIT = "explicit"
@@ -95,20 +91,6 @@ def resolve_tracks(
         "not_found": int((found["why_not"] == NOT_FOUND).sum()),
         **ids.tally.summary,
     }
-
-
-def recently_missed(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
-    """Return for which tracks a recent search found nothing, so that none is made again.
-
-    Args:
-        tracks: `spotify_method` and `spotify_at`.
-        night: Tonight; what is missed tonight does not count yet, so that a second run of the
-            night chooses from the same tracks as the first.
-    """
-    missed = tracks["spotify_method"] == MISS
-    since = night - dt.timedelta(days=MISS_STANDS_DAYS)
-    at = tracks["spotify_at"]
-    return missed & (at >= since).fillna(False) & (at < night).fillna(False)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Scores and ranks of all candidates, from all signals together.
+"""Scores and ranks of all candidates for one listener tonight, from all signals together.
 
 The signals and their weights are those of `smallhours.training.ranking`: the listener's own weights
 where a backtest showed that they rank better, else defaults that were not fitted to anything. This
@@ -7,12 +7,17 @@ contribution of each signal to a track's score is kept, because the track's reas
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from smallhours.nights import Night
+from smallhours.playlist.explain.track_evidence import IntentEvidence, TasteScorer
+from smallhours.playlist.rank.evidence import Evidence, is_descriptive
 from smallhours.training.ranking import signals
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
@@ -30,13 +35,17 @@ from smallhours.training.ranking.fusion import (
     Fusion,
 )
 from smallhours.training.ranking.past_lists import ARTIST_ROUTES, TRACK_ROUTES
+from smallhours.training.ranking.pick_response import reception
 from smallhours.training.ranking.signals import consensus, popularity
-from smallhours.training.ranking.tag_vectors import taste_centres
+from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
 
-__all__ = ["ADDED_BY", "consensus", "more_signals", "popularity", "score_candidates"]
+EvidenceOfTracks = Callable[[pd.Index], Mapping[str, IntentEvidence]]
 
 # The column `by_popularity` is the contribution of popularity to the score.
 ADDED_BY = "by_"
+TAGS_ASKED = 12
+# Tracks near those of the lists of so many nights count as less fresh.
+RECENT_NIGHTS = 8
 
 
 def score_candidates(
@@ -186,3 +195,134 @@ def _ranks(score: pd.Series) -> pd.Series:
     ranks = np.empty(len(score), dtype=np.int64)
     ranks[best_first] = np.arange(1, len(score) + 1)
     return pd.Series(ranks, index=score.index)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerContext:
+    """A listener's evening: the evidence, and what is computed from it.
+
+    Attributes:
+        evidence: All that is known.
+        space: The tags of candidates and of known tracks.
+        profile: The listener's tags, strongest first.
+        taste: The taste model in use, if any.
+        features: Audio features of all of these tracks, as `read_features` gives them.
+        night: Tonight.
+        zone: The listener's time zone.
+    """
+
+    evidence: Evidence
+    space: TagVectors
+    profile: pd.Series
+    taste: TasteScorer | None
+    features: pd.DataFrame
+    night: Night
+    zone: ZoneInfo
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        *,
+        taste: TasteScorer | None,
+        features: pd.DataFrame,
+        night: Night,
+        zone: ZoneInfo,
+    ) -> "ListenerContext":
+        """Build the tag space of all tracks, and the listener's profile in it."""
+        tracks = [*evidence.tracks.index.tolist(), *evidence.history.tracks.index.tolist()]
+        space = TagVectors.of(evidence.tags, tracks)
+        profile = space.profile(evidence.history.tracks["weight"])
+        return cls(evidence, space, profile, taste, features, night, zone)
+
+    @property
+    def tracks(self) -> pd.Index:
+        """The keys of all tracks that may be chosen."""
+        return self.evidence.tracks.index
+
+    def all_eligible(self) -> "pd.Series[str]":
+        """Return a column of empty texts, one per track: none is ruled out."""
+        return pd.Series("", index=self.tracks, dtype=object)
+
+    def score(
+        self, eligible: "pd.Series[bool]", fusion: Fusion, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Score all tracks.
+
+        Args:
+            eligible: True for the tracks that may be chosen.
+            fusion: The weights of the signals.
+            rng: Draws the first taste centres.
+
+        Returns:
+            What `score_candidates` returns.
+        """
+        tracks = self.evidence.tracks
+        p_like = None
+        if self.taste is not None:
+            found = self.taste.p_like(self.evidence.tags, list(tracks.index))
+            p_like = pd.Series(found, index=tracks.index)
+        history, night = self.evidence.history, self.night.date
+        since = night - dt.timedelta(days=RECENT_NIGHTS)
+        more = more_signals(
+            tracks.index,
+            artists=history.artists["weight"],
+            first_seen=tracks["first_seen"],
+            night=night,
+            vectors=self.space.vectors,
+            vector_tracks=self.space.tracks,
+            weights=history.tracks["weight"],
+            recent=[key for key, date in self.evidence.shown.items() if date >= since],
+            features=self.features,
+            rng=rng,
+            received=reception(self.space, self.evidence.picks, tracks.index),
+        )
+        scored = score_candidates(
+            self.evidence.votes,
+            tracks["listeners"],
+            tag_affinity=self.space.affinity(self.profile, tracks.index),
+            p_like=p_like,
+            eligible=eligible,
+            more=more,
+            fusion=fusion,
+        )
+        # A track without tags has no affinity.
+        return scored.assign(tag_affinity=scored["tag_affinity"].fillna(0.0))
+
+    def descriptive_tags(self, key: str) -> list[str]:
+        """Return the tags that count for a track, by the taste model or else by the profile."""
+        if self.taste is None:
+            return self.space.shared(self.profile, key)
+        # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
+        telling: dict[str, float] = {}
+        for name, counts in self.taste.top_tags(self.evidence.tags, key, TAGS_ASKED):
+            if counts > 0 and is_descriptive(name, key):
+                weight = counts * self.space.rarity.get(name, 1.0)
+                telling[name] = max(telling.get(name, 0.0), weight)
+        return sorted(telling, key=lambda tag: (-telling[tag], tag))
+
+
+@dataclass(frozen=True, slots=True)
+class IntentScores:
+    """The scores of all tracks for one intent.
+
+    Attributes:
+        why_not: Why a track does not serve it, by key; empty where it does.
+        fits: How well the others do, 0-1, by key.
+        weight: How much that counts beside the score, 0-1.
+        mix: Weights by known track: whose mix of tags the list should have; None for no mix.
+        intent_evidence: What is to be said of some tracks.
+        missing_data: What is missing to serve it better; empty when nothing is.
+    """
+
+    why_not: "pd.Series[str]"
+    fits: "pd.Series[float]"
+    weight: float
+    mix: "pd.Series[float] | None"
+    intent_evidence: EvidenceOfTracks
+    missing_data: str = ""
+
+
+def percentile(values: pd.Series) -> "pd.Series[float]":
+    """Return for each value the share of values that are not larger, 0-1."""
+    return values.astype(float).rank(pct=True)

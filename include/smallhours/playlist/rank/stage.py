@@ -20,10 +20,9 @@ from smallhours.nights import Night
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import collect_evidence, strongest_seeds
-from smallhours.playlist.intents import IntentContext, IntentScores, score_intent
+from smallhours.playlist.intents import score_intent
 from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
-from smallhours.playlist.rank.listener_context import ListenerContext
-from smallhours.playlist.rank.scores import ADDED_BY
+from smallhours.playlist.rank.scores import ADDED_BY, ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList, build_list, exclusions
 from smallhours.playlist.select.quality import Quality, measure_quality, missing_data
 from smallhours.playlist.select.shortlist import seed_owner
@@ -157,7 +156,7 @@ def choose_lists(
     }
     rng = listener_context.night.rng
     scored = listener_context.score(bars[MAIN] == "", fusion, rng(listener, "taste centres"))
-    purposes = _purposes(me, listener_context)
+    purposes = {key: score_intent(each, listener_context) for key, each in me.intents.items()}
     lists: list[NightlyList] = []
     elsewhere: set[str] = set()
     for intent, playlist_settings in playlists.items():
@@ -177,18 +176,6 @@ def choose_lists(
     for each in lists:
         each.draft.fill_reserve(elsewhere)
     return lists
-
-
-def _purposes(me: ListenerSettings, listener_context: ListenerContext) -> dict[str, IntentScores]:
-    context = IntentContext(
-        evidence=listener_context.evidence,
-        features=listener_context.features,
-        space=listener_context.space,
-        night=listener_context.night,
-        zone=listener_context.zone,
-        name_of=listener_context.evidence.tags.name,
-    )
-    return {key: score_intent(intent, context) for key, intent in me.intents.items()}
 
 
 def rows_of(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS
 from smallhours.identity import artist_key_in, artist_key_of, identify, song_key_of
 from smallhours.playlist_settings import PlaylistSettings
 
@@ -25,6 +26,7 @@ KNOWN_VERSION = "known in another version"
 EXPLICIT = "explicit"
 NEW_ARTIST = "an artist that you do not know"
 KNOWN_ARTIST = "an artist that you know"
+NOT_FOUND = "not found on Spotify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +181,17 @@ def preference_reasons(
     if playlist_settings.familiarity == -1:
         why = why.mask(met & (why == ""), KNOWN_ARTIST)
     return why
+
+
+def recently_missed(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
+    """Return for which tracks a recent search found nothing, so that none is made again.
+
+    Args:
+        tracks: `spotify_method` and `spotify_at`.
+        night: Tonight; what is missed tonight does not count yet, so that a second run of the
+            night chooses from the same tracks as the first.
+    """
+    missed = tracks["spotify_method"] == MISS
+    since = night - dt.timedelta(days=MISS_STANDS_DAYS)
+    at = tracks["spotify_at"]
+    return missed & (at >= since).fillna(False) & (at < night).fillna(False)

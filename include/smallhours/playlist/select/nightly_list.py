@@ -1,7 +1,13 @@
-"""One playlist of the night, from the scored tracks to a draft of the list."""
+"""Selection of tonight's lists: the chosen tracks, their order, and why the others are not chosen.
+
+Excluded tracks are out before anything is compared. From the rest, a list takes one track after the
+other (`picking`); a few slots are drawn from below the cut, with the probability of each
+draw recorded, so that explored tracks can be weighed fairly later. When all of the night's lists
+are chosen, each gets a reserve that replaces tracks that can't be found on Spotify.
+"""
 
 import datetime as dt
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,21 +15,176 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.intents import IntentScores
-from smallhours.playlist.publish.resolve import NOT_FOUND, recently_missed
-from smallhours.playlist.rank.listener_context import ListenerContext
-from smallhours.playlist.select.calibration import TagMix, divergence_of, recent_weights
-from smallhours.playlist.select.draft import ELSEWHERE, Draft, Limits
+from smallhours.playlist.rank.scores import IntentScores, ListenerContext
 from smallhours.playlist.select.exclusion import (
+    NOT_FOUND,
     BlockList,
     MetTracks,
     exclusion_reasons,
     preference_reasons,
+    recently_missed,
 )
-from smallhours.playlist.select.picking import mean_distance
-from smallhours.playlist.select.relevance import apply_dials, relevance
-from smallhours.playlist.select.shortlist import Shortlist
-from smallhours.playlist_settings import PlaylistSettings
+from smallhours.playlist.select.ordering import (
+    OPENING_PLACES,
+    defer_explored,
+    order,
+    separate_artists,
+)
+from smallhours.playlist.select.picking import (
+    Caps,
+    GreedyPicker,
+    RerankWeights,
+    apply_dials,
+    mean_distance,
+    relevance,
+)
+from smallhours.playlist.select.shortlist import Shortlist, TagMix, divergence_of, recent_weights
+from smallhours.playlist_settings import Arc, PlaylistSettings
+from smallhours.vocabulary import Slot
+
+RESERVE = "reserve"
+ELSEWHERE = "in another of tonight's playlists"
+
+# Others did not find between a quarter and a third of all tracks on Spotify.
+MIN_RESERVE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that a list has to respect.
+
+    Attributes:
+        size: Tracks in the list.
+        reserve: Further tracks that stand in for those that can't be found on Spotify.
+        exploration: Share of `size` that is drawn from below the cut, 0-1.
+        caps: The reserve counts, too.
+        balance: What counts beside relevance.
+    """
+
+    size: int
+    reserve: int
+    exploration: float
+    caps: Caps
+    balance: RerankWeights
+
+    @classmethod
+    def by(cls, playlist_settings: PlaylistSettings) -> "Limits":
+        """Return the limits that the settings ask for."""
+        return cls(
+            size=playlist_settings.size,
+            reserve=max(playlist_settings.size, MIN_RESERVE),
+            exploration=playlist_settings.exploration,
+            caps=Caps(
+                playlist_settings.artist_cap,
+                playlist_settings.album_cap,
+                playlist_settings.seed_cap,
+            ),
+            balance=RerankWeights(playlist_settings.diversity, playlist_settings.calibration),
+        )
+
+
+class Draft:
+    """A list in the making: chosen at once, then given a reserve and an order.
+
+    Args:
+        shortlist: The tracks to choose from, the most relevant first.
+        limits: The limits to respect.
+        rng: Draws the explored tracks.
+
+    Attributes:
+        shortlist: As given.
+        slots: `exploit` or `explore` by track key, in the order in which they were taken, the
+            explored tracks spread evenly between the others.
+        propensity: The probability with which each explored track was drawn.
+        reserve: The replacements, the best first; empty until `fill_reserve`.
+        lead: The artist or tag that each taken track is counted for, if any.
+    """
+
+    def __init__(self, shortlist: Shortlist, limits: Limits, rng: np.random.Generator) -> None:
+        self.shortlist = shortlist
+        self._limits = limits
+        self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
+        explorers = round(limits.size * limits.exploration)
+        slots = dict.fromkeys(self._picker.best(limits.size - explorers), Slot.EXPLOIT)
+        self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
+        slots.update(dict.fromkeys(self.propensity, Slot.EXPLORE))
+        slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), Slot.EXPLOIT))
+        self.slots = {key: slots[key] for key in _spread(slots)}
+        self.reserve: list[str] = []
+
+    @property
+    def lead(self) -> Mapping[str, str]:
+        """The artist or tag that each taken track is counted for, if any."""
+        return self._picker.lead
+
+    def fill_reserve(self, elsewhere: Set[str]) -> None:
+        """Choose the reserve.
+
+        Args:
+            elsewhere: Tracks of the night's other lists.
+        """
+        self._picker.exclude(elsewhere, ELSEWHERE)
+        self.reserve = self._picker.best(self._limits.reserve)
+
+    def ordered(self, sound: pd.DataFrame, arc: Arc) -> list[str]:
+        """Return the list in the order in which to play it.
+
+        Args:
+            sound: `energy`, `tempo`, `key` and `mode` by track key, null where unknown.
+            arc: How the energy moves.
+        """
+        keys = list(self.slots)
+        places = order(
+            [artist_key_in(key) for key in keys],
+            sound.reindex(keys),
+            arc=arc,
+            is_explored=[slot == Slot.EXPLORE for slot in self.slots.values()],
+        )
+        return defer_explored(
+            separate_artists([keys[place] for place in places]),
+            {key for key in keys if self.slots[key] == Slot.EXPLORE},
+        )
+
+    def rows(self, scored: pd.DataFrame, listed: Sequence[str]) -> pd.DataFrame:
+        """Return the result for every track that was considered.
+
+        Args:
+            scored: Indexed by track key: `rank` (1 is the best, no two alike) and `why_not` (why
+                it is out; empty where it is eligible).
+            listed: The list, in order.
+
+        Returns:
+            `scored`, best first, with `slot` (`exploit`, `explore` or empty), `propensity` (of
+            explorers), `position` (from 1, null when not in the list) and `why_not` filled for
+            every track that is not in the list (`reserve` for the reserve).
+        """
+        ranked = scored.sort_values("rank")
+        place = {key: number for number, key in enumerate(listed, start=1)}
+        reasons = {
+            **self._picker.rejected,
+            **dict.fromkeys(self.reserve, RESERVE),
+            **dict.fromkeys(listed, ""),
+        }
+        below = "rank " + ranked["rank"].astype(str)
+        why_not = ranked["why_not"].where(ranked["why_not"] != "", below)
+        return ranked.assign(
+            slot=[self.slots.get(key, "") for key in ranked.index],
+            propensity=[self.propensity.get(key, np.nan) for key in ranked.index],
+            position=pd.array([place.get(key) for key in ranked.index], dtype="Int32"),
+            why_not=[reasons.get(key, why) for key, why in zip(ranked.index, why_not, strict=True)],
+        )
+
+
+def _spread(slots: Mapping[str, Slot]) -> list[str]:
+    """Return the keys with explored tracks spread evenly, but none before the first sure tracks."""
+    sure = [key for key, slot in slots.items() if slot == Slot.EXPLOIT]
+    is_explored = [key for key, slot in slots.items() if slot == Slot.EXPLORE]
+    step = len(slots) / (len(is_explored) + 1)
+    begins = min(OPENING_PLACES, len(sure))
+    for count, key in enumerate(is_explored, start=1):
+        sure.insert(max(round(step * count), begins + count - 1), key)
+    return sure
+
 
 # A track has a tag only if it is at least this strong relative to its strongest tag.
 MIN_TAG_SHARE = 0.2

@@ -6,12 +6,14 @@ may follow an arc. The order is improved step by step (two tracks exchanged, or 
 features are known little moves.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from smallhours.identity import artist_key_in
 from smallhours.playlist_settings import Arc
 
 Floats = npt.NDArray[np.float64]
@@ -180,3 +182,49 @@ def _reversed(places: Places, i: int, j: int) -> Places:
     tried = places.copy()
     tried[i : j + 1] = places[i : j + 1][::-1]
     return tried
+
+
+def defer_explored(tracks: Sequence[str], explored: Set[str]) -> list[str]:
+    """Return the list with explored tracks after its first five places, if enough others exist.
+
+    >>> keys = ["a · 1", "b · 1", "c · 1", "d · 1", "e · 1", "f · 1"]
+    >>> defer_explored(keys, {"b · 1"})
+    ['a · 1', 'c · 1', 'd · 1', 'e · 1', 'f · 1', 'b · 1']
+    """
+    sure = [key for key in tracks if key not in explored][:OPENING_PLACES]
+    if not explored & set(tracks[: len(sure)]):
+        return list(tracks)
+    head = separate_artists(sure)
+    tail = [key for key in tracks if key not in set(sure)]
+    return head + separate_artists(tail, after=artist_key_in(head[-1]))
+
+
+def separate_artists(tracks: Sequence[str], *, after: str | None = None) -> list[str]:
+    """Order tracks so that no artist comes twice in a row, with as few changes as possible.
+
+    Where that can't be (one artist has more than every second track), repeats are as few as can
+    be.
+
+    Args:
+        tracks: Track keys in their order.
+        after: Whose track stands before them, if any.
+
+    >>> separate_artists(["a · one", "a · two", "b · three"])
+    ['a · one', 'b · three', 'a · two']
+    """
+    left = list(tracks)
+    counts = Counter(map(artist_key_in, left))
+    arranged: list[str] = []
+    last: Hashable = after
+    while left:
+        most = max(counts.values())
+        # An artist with more than half of the remaining tracks has to come now, or repeats later.
+        urgent = {a for a, n in counts.items() if 2 * n > len(left) and n == most and a != last}
+        fits = (k for k in left if artist_key_in(k) != last)
+        chosen = next((k for k in left if artist_key_in(k) in urgent), None)
+        chosen = chosen or next(fits, left[0])
+        left.remove(chosen)
+        last = artist_key_in(chosen)
+        counts[last] -= 1
+        arranged.append(chosen)
+    return arranged

@@ -20,9 +20,9 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TRACKS
 from smallhours.playlist.publish.ledger import EVER_SHOWN
-from smallhours.playlist.rank.listener_context import ListenerContext
-from smallhours.playlist.select.calibration import PRIOR_PLAYS
+from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList
+from smallhours.playlist.select.shortlist import PRIOR_PLAYS
 from smallhours.training.evaluation.metrics import gini, novelty, overlap, popularity_lift
 from smallhours.training.model_card import Metric
 
