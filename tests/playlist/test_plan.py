@@ -3,18 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.publish.change_table import as_markdown, as_text, summarise
 from smallhours.playlist.publish.plan import (
-    Add,
-    Move,
     PlannedChange,
     PlannedTrack,
-    Remove,
     Row,
-    after_step,
-    next_step,
+    as_markdown,
+    as_text,
     plan,
+    summarise,
 )
+from smallhours.playlist.publish.steps import Add, Move, Remove, after_step, next_step
 
 
 def track(name: str) -> str:

@@ -113,19 +113,18 @@ class SpotifyIds:
         """
         if not is_named(wanted_track.artist, wanted_track.title):
             return IdLookup(None, MISS)
-        if wanted_track.isrc and (match := self._best(wanted_track, f"isrc:{wanted_track.isrc}")):
-            return IdLookup(match[0].id, ISRC, match[1], match[0])
-        for query in dict.fromkeys(search_queries(wanted_track)):
-            if match := self._best(wanted_track, query):
-                return IdLookup(match[0].id, SEARCH, match[1], match[0])
+        queries = dict.fromkeys(search_queries(wanted_track), SEARCH)
+        if wanted_track.isrc:
+            queries = {f"isrc:{wanted_track.isrc}": ISRC, **queries}
+        for query, method in queries.items():
+            self.searches += 1
+            try:
+                shown = self.spotify.search_tracks(query, limit=RESULTS)
+            except NotFound:
+                continue
+            if match := best_match(wanted_track, shown):
+                return IdLookup(match[0].id, method, match[1], match[0])
         return IdLookup(None, MISS)
-
-    def _best(self, wanted_track: WantedTrack, query: str) -> tuple[SpotifyTrack, float] | None:
-        self.searches += 1
-        try:
-            return best_match(wanted_track, self.spotify.search_tracks(query, limit=RESULTS))
-        except NotFound:
-            return None
 
     def _missed_lately(self, track: Mapping[str, Any]) -> bool:
         if track["spotify_method"] != MISS or track["spotify_at"] is None:

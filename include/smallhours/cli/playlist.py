@@ -87,7 +87,7 @@ def _choose(run: RunContext, console: Console) -> None:
 
 def _show(run: RunContext, intent: str, console: Console) -> None:
     """Print one playlist's changes as a table."""
-    from smallhours.playlist.publish.change_table import change_lines, summarise
+    from smallhours.playlist.publish.plan import change_lines, summarise
     from smallhours.playlist.publish.stage import plan_playlist
 
     assert run.spotify is not None  # noqa: S101 - the caller has looked

@@ -62,7 +62,7 @@ def approval(settings: Settings | None) -> Any:
 def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
     from smallhours.errors import NotEnoughData
-    from smallhours.playlist.publish.change_table import as_markdown
+    from smallhours.playlist.publish.plan import as_markdown
     from smallhours.playlist.publish.stage import plan_playlist
 
     if run.spotify is None:

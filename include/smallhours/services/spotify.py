@@ -5,10 +5,10 @@ All of them are open to a new development-mode app of 2026. Several threads may 
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from smallhours.errors import BrokenReply
 from smallhours.service_settings import SpotifySettings
@@ -120,16 +120,14 @@ class SpotifyClient(Client):
         Args:
             time_range: About 4 weeks, 6 months or a year.
         """
-        pages = self._pages(
-            partial(self._transport.current_user_top_tracks, time_range=time_range),
-            parse_top,
-            strict=False,
-        )
+        pages = _Pages(self.odd_rows, parse_top, strict=False)
         seen: set[str] = set()
-        for track in pages:
-            if track.uri not in seen:
-                seen.add(track.uri)
-                yield track
+        while (part := pages.next()) is not None:
+            reply = self._transport.current_user_top_tracks(time_range=time_range, **part)
+            for track in pages.rows(self._http.cursor(reply)):
+                if track.uri not in seen:
+                    seen.add(track.uri)
+                    yield track
 
     def saved_tracks(self, since: datetime | None = None) -> Iterator[SavedTrack]:
         """Yield the tracks in the listener's library, latest first; a call per fifty.
@@ -137,11 +135,13 @@ class SpotifyClient(Client):
         Args:
             since: Stop before what was added earlier than this; None for all.
         """
-        pages = self._pages(self._transport.current_user_saved_tracks, parse_saved)
-        for saved in pages:
-            if since is not None and saved.added_at < since:
-                return
-            yield saved
+        pages = _Pages(self.odd_rows, parse_saved)
+        while (part := pages.next()) is not None:
+            reply = self._transport.current_user_saved_tracks(**part)
+            for saved in pages.rows(self._http.cursor(reply)):
+                if since is not None and saved.added_at < since:
+                    return
+                yield saved
 
     def recently_played(self, after: datetime | None = None) -> list[RecentPlay]:
         """Return the listener's last plays, oldest first: at most 50, and none before those.
@@ -185,15 +185,19 @@ class SpotifyClient(Client):
         wanted = list(dict.fromkeys(ids))
         for start in range(0, len(wanted), MAX_FEATURE_IDS):
             batch = wanted[start : start + MAX_FEATURE_IDS]
-            reply = self._transport.legacy_audio_features(batch)
+            # spotipy's own method is deprecated, warns, and unwraps.
+            reply = self._transport.get("audio-features", ids=",".join(batch))
             found |= parse_features(self._http.cursor(reply), batch)
         return found
 
     # Playlists
 
     def playlists(self) -> Iterator[SpotifyPlaylist]:
-        """Return the listener's playlists, followed ones too, in their order; a call per fifty."""
-        return self._pages(self._transport.current_user_playlists, parse_playlists)
+        """Yield the listener's playlists, followed ones too, in their order; a call per fifty."""
+        pages = _Pages(self.odd_rows, parse_playlists)
+        while (part := pages.next()) is not None:
+            reply = self._transport.current_user_playlists(**part)
+            yield from pages.rows(self._http.cursor(reply))
 
     def create_playlist(
         self, name: str, description: str, *, public: bool = False
@@ -216,17 +220,17 @@ class SpotifyClient(Client):
 
     def has_in_library(self, uri: str) -> bool:
         """Return whether an item, such as a playlist, is in the listener's library."""
-        answers = self._http.cursor(self._transport.library_contains(uri))
+        answers = self._http.cursor(self._transport.get("me/library/contains", uris=uri))
         return any(answer.value is True for answer in answers)
 
     def playlist_items(self, playlist_id: str) -> list[SpotifyPlaylistItem]:
         """Return all rows of a playlist that the listener owns or edits; a call per fifty."""
-        return list(
-            self._pages(
-                partial(self._transport.playlist_items, playlist_id),
-                parse_playlist_items,
-            )
-        )
+        pages = _Pages(self.odd_rows, parse_playlist_items)
+        found: list[SpotifyPlaylistItem] = []
+        while (part := pages.next()) is not None:
+            reply = self._transport.playlist_items(playlist_id, **part)
+            found += pages.rows(self._http.cursor(reply))
+        return found
 
     def add_items(
         self, playlist_id: str, uris: Sequence[str], *, position: int | None = None
@@ -241,9 +245,11 @@ class SpotifyClient(Client):
             uris: What, in order.
             position: Before which row, from 0; None is at the end.
         """
-        return parse_snapshot(
-            self._http.cursor(self._transport.add_items(playlist_id, _batch(uris), position))
-        )
+        # spotipy sends an array instead of the body that Spotify documents.
+        path = f"playlists/{self._transport.id_of('playlist', playlist_id)}/items"
+        where = {} if position is None else {"position": position}
+        reply = self._transport.post(path, payload={"uris": _batch(uris), **where})
+        return parse_snapshot(self._http.cursor(reply))
 
     def move_items(
         self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str
@@ -282,7 +288,11 @@ class SpotifyClient(Client):
             uris: What.
             snapshot_id: The version that the decision was made on; None names none.
         """
-        reply = self._transport.remove_items(playlist_id, _batch(uris), snapshot_id)
+        # spotipy takes an episode's URI for a mistake.
+        path = f"playlists/{self._transport.id_of('playlist', playlist_id)}/items"
+        version = {} if snapshot_id is None else {"snapshot_id": snapshot_id}
+        items = [{"uri": uri} for uri in _batch(uris)]
+        reply = self._transport.delete(path, payload={"items": items, **version})
         return parse_snapshot(self._http.cursor(reply))
 
     def change_details(
@@ -300,44 +310,67 @@ class SpotifyClient(Client):
 
     def delete_playlist(self, playlist_id: str) -> None:
         """Take a playlist out of the listener's library, which is how Spotify deletes one."""
-        self._transport.unfollow_playlist(playlist_id)
+        # spotipy's own method was closed in 2026.
+        checked = self._transport.id_of("playlist", playlist_id)
+        self._transport.delete("me/library", uris=f"spotify:playlist:{checked}")
 
-    def _pages(
+
+class _Pages(Generic[T]):
+    """The reading of rows page by page; a page may be short, and another follows all the same.
+
+    Offsets are counted here: the reply's own `next` is an address, and a token is sent to
+    no address that a reply names.
+
+    Args:
+        odd_rows: Counts the rows that can't be read.
+        parse: Reads a page's rows.
+        strict: Whether an empty page that names another is an error, or the end.
+    """
+
+    def __init__(
         self,
-        fetch: Callable[..., Any],
+        odd_rows: Counter[str],
         parse: Callable[[JsonCursor], list[T]],
         *,
         strict: bool = True,
-    ) -> Iterator[T]:
-        """Yield the rows of all pages; a page may be short, and another follows all the same.
+    ) -> None:
+        self._odd_rows = odd_rows
+        self._parse = parse
+        self._strict = strict
+        self._offset = 0
+        self._accounted = -odd_rows.total()
+        self._last: JsonCursor | None = None
 
-        Offsets are counted here: the reply's own `next` is an address, and a token is sent to
-        no address that a reply names.
+    def next(self) -> dict[str, int] | None:
+        """Return which part to ask for next; None when there is no further page.
 
-        Args:
-            fetch: Asks for the page at an offset.
-            parse: Reads a page's rows.
-            strict: Whether an empty page that names another is an error, or the end.
+        Raises:
+            BrokenReply: the last page was empty, and says that another follows.
         """
-        offset, accounted = 0, -self.odd_rows.total()
-        while True:
-            reply = self._http.cursor(fetch(limit=PAGE, offset=offset))
-            rows = parse(reply)
-            yield from rows
-            offset += PAGE
-            accounted += len(rows)
-            if not has_next(reply):
-                # A row that is counted, and is null or does not come, can't be read either.
-                total = reply["total"].whole_or_none() or 0
-                missing = total - accounted - self.odd_rows.total()
-                self.odd_rows["missing"] += max(missing, 0)
-                return
-            if not any(True for _ in reply["items"]):
-                if not strict:
-                    return
-                raise BrokenReply(
-                    SERVICE, "an empty page says that another follows.", remedy=REMEDY
-                )
+        if self._last is not None and not self._is_followed(self._last):
+            return None
+        return {"limit": PAGE, "offset": self._offset}
+
+    def rows(self, reply: JsonCursor) -> list[T]:
+        """Return the rows of the page that was asked for."""
+        rows = self._parse(reply)
+        self._last = reply
+        self._offset += PAGE
+        self._accounted += len(rows)
+        return rows
+
+    def _is_followed(self, page: JsonCursor) -> bool:
+        if not has_next(page):
+            # A row that is counted, and is null or does not come, can't be read either.
+            total = page["total"].whole_or_none() or 0
+            missing = total - self._accounted - self._odd_rows.total()
+            self._odd_rows["missing"] += max(missing, 0)
+            return False
+        if any(True for _ in page["items"]):
+            return True
+        if self._strict:
+            raise BrokenReply(SERVICE, "an empty page says that another follows.", remedy=REMEDY)
+        return False
 
 
 def _checked(uris: Sequence[str]) -> list[str]:

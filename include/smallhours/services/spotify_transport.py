@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -218,35 +218,19 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         self.prefix = api_url.rstrip("/") + "/"
         # Every method of spotipy ends in this call, with method, path, body and parameters.
         self._internal_call = partial(http.call_with_token, tokens, self._request, self._read)
+        # For what spotipy has no method for, or sends otherwise than Spotify documents it.
+        self.get, self.post, self.delete = self._get, self._post, self._delete
         self._tokens = tokens
         self._http = http
         self._listener = listener
 
-    def add_items(self, playlist_id: str, uris: Sequence[str], position: int | None = None) -> Any:
-        """Add to a playlist with the body that Spotify documents; spotipy sends an array."""
-        checked = self._get_id("playlist", playlist_id)
-        where = {} if position is None else {"position": position}
-        return self._post(f"playlists/{checked}/items", payload={"uris": list(uris), **where})
+    def id_of(self, kind: str, identifier: str) -> str:
+        """Return an id, which may be given as a URI or an address.
 
-    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str | None) -> Any:
-        """Remove every occurrence of these URIs; spotipy takes an episode's for a mistake."""
-        checked = self._get_id("playlist", playlist_id)
-        items = [{"uri": uri} for uri in uris]
-        version = {} if snapshot_id is None else {"snapshot_id": snapshot_id}
-        return self._delete(f"playlists/{checked}/items", payload={"items": items, **version})
-
-    def library_contains(self, uri: str) -> Any:
-        """Ask whether something is in the listener's library."""
-        return self._get("me/library/contains", uris=uri)
-
-    def unfollow_playlist(self, playlist_id: str) -> Any:
-        """Take a playlist out of the library; spotipy's own method was closed in 2026."""
-        checked = self._get_id("playlist", playlist_id)
-        return self._delete("me/library", uris=f"spotify:playlist:{checked}")
-
-    def legacy_audio_features(self, ids: Sequence[str]) -> Any:
-        """Ask for audio features; spotipy's own method is deprecated, warns, and unwraps."""
-        return self._get("audio-features", ids=",".join(ids))
+        Raises:
+            NotFound: it is no id of this kind.
+        """
+        return self._get_id(kind, identifier)
 
     def _get_id(self, kind: str, identifier: str) -> str:
         try:

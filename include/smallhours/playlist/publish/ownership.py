@@ -90,18 +90,17 @@ def find_managed_playlist(
     return None
 
 
-def read_marked(spotify: PlaylistDirectory, playlist_id: str, mark: str) -> SpotifyPlaylist:
-    """Return a playlist that carries our marker, without its items.
+def check_marker(spotify: PlaylistDirectory, found: SpotifyPlaylist, mark: str) -> SpotifyPlaylist:
+    """Return a playlist that carries our marker, looked at again as long as it does not.
 
     Raises:
         PlaylistNotOwned: it does not carry it, at several looks.
     """
     for trial in range(1, MAX_SEARCHES):
-        found = spotify.playlist(playlist_id)
         if has_marker(found.description, mark):
             return found
         spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
-    found = spotify.playlist(playlist_id)
+        found = spotify.playlist(found.id)
     if has_marker(found.description, mark):
         return found
     raise PlaylistNotOwned(
@@ -142,7 +141,7 @@ def _look(
         if known and playlist.id == known[0]:
             if has_marker(playlist.description, mark):
                 return playlist
-            return read_marked(spotify, playlist.id, mark)
+            return check_marker(spotify, spotify.playlist(playlist.id), mark)
         fresh = playlist.total == 0 and playlist.id not in known
         if unrecorded is None and fresh and has_marker(playlist.description, mark):
             unrecorded = playlist
@@ -150,7 +149,7 @@ def _look(
         mine = unrecorded is not None and unrecorded.owner_id == spotify.me().id
         return unrecorded if mine else None
     if _in_library(spotify, known[0]):
-        return read_marked(spotify, known[0], mark)
+        return check_marker(spotify, spotify.playlist(known[0]), mark)
     return None
 
 

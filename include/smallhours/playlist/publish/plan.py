@@ -1,24 +1,20 @@
-"""The plan of changes to the listener's playlist, with a reason for each, and the next request.
+"""The plan of changes to the listener's playlist, with a reason for each, and its table.
 
 Pure functions: from the wanted list, the playlist's items now and the ledger to the list that is to
 stand there, with the differences in words. The playlist belongs to the listener: what they added
 stays, what they took out is not put back.
 
-Spotify offers no lock: a request that replaces the whole list would swallow what the listener does
-at the same moment. Adding, removing by URI and moving don't: each leaves everything else in the
-playlist as it is. First all that is new comes in, on top; then what is old goes; then the order is
-put right. So at every moment one whole list of ours stands there, the old one or the new one, and
-nothing of the listener's is ever touched. Only what is older than a whole list of ours goes before
-anything comes in, so that a playlist whose removals fail does not grow every night.
+The table has forms for people to read: rows, which the command line draws with colours; plain text
+for a log; Markdown for the Airflow page on which the listener approves a list.
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
+from smallhours.services.spotify_replies import SpotifyPlaylist
 
 # Spotify's own limit for one playlist.
 MAX_ITEMS = 10_000
@@ -26,6 +22,34 @@ MAX_ITEMS = 10_000
 # One row of a playlist as we see it: its URI, or None where Spotify has lost what it was.
 Row = str | None
 OwnItems = Literal["end", "place"]
+
+_SIGNS = {"add": "+", "remove": "-", "move": "~", "keep": "=", "leave out": "x"}
+_PAST = (
+    ("add", "added"),
+    ("remove", "removed"),
+    ("move", "moved"),
+    ("leave out", "left out"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A playlist at one moment.
+
+    Attributes:
+        home: The playlist without its items.
+        rows: Its items.
+        tracks: Their artists and titles, by URI.
+    """
+
+    home: SpotifyPlaylist
+    rows: tuple[Row, ...]
+    tracks: Mapping[str, tuple[str, str]]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the items are called, by URI."""
+        return {uri: f"{artist} – {title}" for uri, (artist, title) in self.tracks.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,111 +287,61 @@ def _obstacle(target: Sequence[Row]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
-    """Put tracks before a row, counted from 0."""
+class ChangeLine(NamedTuple):
+    """One line of the table.
 
-    uris: tuple[str, ...]
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Take tracks out."""
-
-    uris: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Move `length` rows from `start` to before the row `before`, all counted from 0."""
-
-    start: int
-    length: int
-    before: int
-
-
-Step = Add | Remove | Move
-
-
-def next_step(current: Sequence[Row], planned: Plan) -> Step | None:
-    """The next request; None when the playlist is as planned.
-
-    Args:
-        current: What stands there now.
-        planned: Made on just that.
+    Attributes:
+        sign: `+`, `-`, `~`, `=` or `x`.
+        kind: The change in a word.
+        name: Artist and title.
+        why: The reason.
     """
-    return (
-        _removing(current, planned.older, ())
-        or _adding(current, planned)
-        or _removing_copies(planned)
-        or _removing(current, planned.gone, planned.hidden)
-        or _moving(current, planned)
+
+    sign: str
+    kind: str
+    name: str
+    why: str
+
+
+def change_lines(planned: Plan) -> list[ChangeLine]:
+    """Return the changes as lines: added, removed, moved, kept, left out."""
+    order = list(_SIGNS)
+    changes = sorted(planned.changes, key=lambda change: order.index(change.kind))
+    return [
+        ChangeLine(_SIGNS[change.kind], change.kind, change.name, change.why) for change in changes
+    ]
+
+
+def summarise(planned: Plan) -> str:
+    """Return all changes as a sentence."""
+    parts = [f"{len(planned.picks)} tracks"]
+    parts += [f"{count} {past}" for kind, past in _PAST if (count := planned.count(kind))]
+    if planned.own:
+        parts.append(f"{len(planned.own)} of the listener's own kept")
+    return ", ".join(parts) + "."
+
+
+def as_text(planned: Plan) -> Iterator[str]:
+    """Yield the lines of the table as plain text, for a log."""
+    rows = change_lines(planned)
+    width = min(max((len(line.name) for line in rows), default=0), 60)
+    for line in rows:
+        yield f"{line.sign} {_cut(line.name, width):<{width}}  {line.why}"
+    yield summarise(planned)
+
+
+def as_markdown(planned: Plan) -> str:
+    """Return the table in Markdown."""
+    body = "\n".join(
+        f"| {line.sign} | {_cell(line.name)} | {_cell(line.why)} |"
+        for line in change_lines(planned)
     )
+    return f"{summarise(planned)}\n\n| | track | why |\n|---|---|---|\n{body}\n"
 
 
-def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
-    """Return the rows of a playlist after a request that was carried out."""
-    match step:
-        case Add(uris, position):
-            return (*rows[:position], *uris, *rows[position:])
-        case Remove(uris):
-            return tuple(row for row in rows if row not in uris)
-        case Move(start, length, before):
-            moved, rest = rows[start : start + length], [*rows[:start], *rows[start + length :]]
-            at = before if before < start else before - length
-            return (*rest[:at], *moved, *rest[at:])
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
-    present = set(current)
-    uris = [pick.uri for pick in planned.picks]
-    first = next((place for place, uri in enumerate(uris) if uri not in present), None)
-    if first is None:
-        return None
-    last = first + 1
-    while last < len(uris) and last - first < MAX_ITEMS_PER_WRITE and uris[last] not in present:
-        last += 1
-    position = current.index(uris[first - 1]) + 1 if first else 0
-    return Add(tuple(uris[first:last]), position)
-
-
-def _removing(current: Sequence[Row], gone: Set[str], hidden: Sequence[str]) -> Remove | None:
-    """Take out what is to go, and with it what nobody sees: removing by URI needs no row."""
-    seen = [row for row in current if row is not None and row in gone]
-    if not seen and None not in current:
-        return None
-    uris = dict.fromkeys([*seen, *hidden])
-    return Remove(tuple(uris)[:MAX_ITEMS_PER_WRITE]) if uris else None
-
-
-def _removing_copies(planned: Plan) -> Remove | None:
-    """Take out tracks that stand there twice, to be added again: a removal takes all copies.
-
-    If all stand there twice, half of them stay until the others are there again: so the playlist
-    is not empty, even if nothing else is left in it.
-    """
-    uris = tuple(pick.uri for pick in planned.picks if pick.uri in planned.repeated)
-    if len(uris) == len(planned.picks):
-        uris = uris[: max(1, len(uris) // 2)]
-    return Remove(uris[:MAX_ITEMS_PER_WRITE]) if uris else None
-
-
-def _moving(current: Sequence[Row], planned: Plan) -> Move | None:
-    target = planned.target
-    wrong = next((i for i, row in enumerate(target) if current[i] != row), None)
-    if wrong is None:
-        return None
-    start = current.index(target[wrong], wrong)
-    length = 1
-    while (
-        start + length < len(current)
-        and wrong + length < len(target)
-        and current[start + length] == target[wrong + length]
-    ):
-        length += 1
-    # What lies between may be the shorter piece to move.
-    between = start - wrong
-    if between < length:
-        return Move(wrong, between, start + length)
-    return Move(start, length, wrong)
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

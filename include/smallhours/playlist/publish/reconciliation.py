@@ -6,47 +6,55 @@ listener does meanwhile is part of the next plan, and a run that died is continu
 
 What was written is looked for, with waits in between, because an acknowledged request may not have
 been carried out. If it does not show, the run ends and is to be run again. Until all of tonight's
-list was seen, nothing of last night's is removed.
+list was seen, nothing of last night's is removed. Spotify's reads may lag behind its writes, page
+by page; a track that was written may read as a row without a track, or under the id of another
+release.
 """
 
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
 from smallhours.listening.feedback import rows_as_written
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.observation import Observations, is_done, not_there
+from smallhours.playlist.publish.ownership import check_marker
 from smallhours.playlist.publish.plan import (
-    Add,
-    Move,
     OwnItems,
     Plan,
     PlannedTrack,
-    Remove,
     Row,
-    Step,
-    after_step,
-    next_step,
+    Snapshot,
     places_of,
     plan,
 )
-from smallhours.playlist.publish.snapshot import (
-    AFTER_EDITS_S,
-    Snapshot,
-    looks,
-    take_snapshot,
+from smallhours.playlist.publish.steps import (
+    Add,
+    Move,
+    Observations,
+    Remove,
+    Step,
+    after_step,
+    is_done,
+    next_step,
+    not_there,
 )
 from smallhours.services.retry import TransientError
 from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
+from smallhours.services.spotify_replies import SpotifyPlaylist, SpotifyPlaylistItem
 from smallhours.vocabulary import SHOWN
 
 LOG = logging.getLogger(__name__)
 
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
+# How often a playlist is read that changes while it is read.
+MAX_READS = 4
+# How often a playlist is read for what must be there: for some 20 seconds with the waits.
+MAX_READS_FOR_WRITE = 6
+AFTER_EDITS_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ class PlaylistReconciler:
         resumed: Whether an earlier run may have added some of tonight's tracks.
         on_begin: Called before the first step with what stands there, and the plan.
         on_whole: Called before the first removal, when all of tonight's tracks stand there.
-        on_undo: Called before tonight's tracks are taken out again: the rest has failed, or they
-            stand there twice.
+        on_undo: Called with the playlist before tonight's tracks are taken out again: the rest has
+            failed, or they stand there twice.
     """
 
     spotify: SpotifyClient
@@ -95,7 +103,7 @@ class PlaylistReconciler:
     resumed: bool = False
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
-    on_undo: Callable[[], None] = lambda: None
+    on_undo: Callable[[SpotifyPlaylist], None] = lambda _home: None
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
@@ -170,7 +178,7 @@ class PlaylistReconciler:
         if not self.resumed:
             sought &= state.shown
         for _ in looks(self.spotify):
-            snapshot = self._look(playlist_id)
+            snapshot = self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
             looked.note(snapshot)
             present = set(snapshot.rows)
             if sought <= present and (not state.shown or state.shown & present):
@@ -193,9 +201,6 @@ class PlaylistReconciler:
         most = 2 * len(twice) >= sum(copies[uri] > 0 for uri in ours)
         several = len(twice) > 1 or (self.resumed and len(self.wanted) == 1)
         return twice if several and (self.resumed or most) else set()
-
-    def _look(self, playlist_id: str) -> Snapshot:
-        return self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
 
     def _recognise(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with our tracks by the URIs that we wrote, however they read."""
@@ -220,7 +225,8 @@ class PlaylistReconciler:
             answered_id: The snapshot id in Spotify's reply; empty if the reply was lost.
 
         Raises:
-            PlaylistNotOwned: our marker went meanwhile.
+            PlaylistNotOwned: our marker went while the request was on its way; what it brought in
+                is taken out again, since it came into a playlist that was no longer ours.
             RetryLater: it does not show.
         """
         looked, expected = self._looked, after_step(before.rows, step)
@@ -229,7 +235,14 @@ class PlaylistReconciler:
             looked.sent |= set(step.uris)
         last: tuple[Row, ...] | None = None
         for trial in looks(self.spotify):
-            snapshot = self._look_again(step, before)
+            try:
+                seen = take_snapshot(self.spotify, before.home.id, self.mark)
+            except PlaylistNotOwned:
+                if isinstance(step, Add):
+                    new = [uri for uri in step.uris if uri not in before.rows]
+                    self.spotify.remove_items(before.home.id, new, before.home.snapshot_id)
+                raise
+            snapshot = self._recognise(seen)
             looked.note(snapshot)
             if trial == 1 and not answered_id:
                 looked.versions.add(snapshot.home.snapshot_id)
@@ -240,21 +253,6 @@ class PlaylistReconciler:
             last = snapshot.rows
         looked.check(step, before, snapshot)
         return self._recognise(snapshot)
-
-    def _look_again(self, step: Step, before: Snapshot) -> Snapshot:
-        """Look again.
-
-        Raises:
-            PlaylistNotOwned: our marker went while the request was on its way; what it brought in
-                is taken out again, since it came into a playlist that was no longer ours.
-        """
-        try:
-            return self._look(before.home.id)
-        except PlaylistNotOwned:
-            if isinstance(step, Add):
-                new = [uri for uri in step.uris if uri not in before.rows]
-                self.spotify.remove_items(before.home.id, new, before.home.snapshot_id)
-            raise
 
     def _done(
         self, begun: Plan, planned: Plan, first: Snapshot, snapshot: Snapshot, steps: int
@@ -283,7 +281,7 @@ class PlaylistReconciler:
         if isinstance(step, Remove) and whole:
             self.on_whole(snapshot, planned)
         if isinstance(step, Remove) and planned.repeated & set(step.uris):
-            self.on_undo()
+            self.on_undo(snapshot.home)
 
     def _send(self, step: Step, snapshot: Snapshot) -> str:
         """Send the request, and return the snapshot id that it is answered with."""
@@ -311,7 +309,7 @@ class PlaylistReconciler:
         """
         lost = isinstance(error, TransientError | BrokenReply)
         try:
-            snapshot = self._look(before.home.id)
+            snapshot = self._recognise(take_snapshot(self.spotify, before.home.id, self.mark))
             if lost and is_done(step, before.rows, snapshot.rows):
                 return
             # A removal that may yet be carried out must not be met with another: nothing would
@@ -329,8 +327,53 @@ class PlaylistReconciler:
         added = [row for row in snapshot.rows if row is not None and row in tonight]
         if not added or not earlier <= set(snapshot.rows):
             return
-        self.on_undo()
+        self.on_undo(snapshot.home)
         for start in range(0, len(added), MAX_ITEMS_PER_WRITE):
             batch = added[start : start + MAX_ITEMS_PER_WRITE]
             self.spotify.remove_items(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
+
+
+def take_snapshot(spotify: SpotifyClient, playlist_id: str, mark: str) -> Snapshot:
+    """Read a playlist when it stands still: its snapshot id is the same before and after.
+
+    The number of rows must be the one that Spotify counts, unless it is the same twice.
+
+    Raises:
+        PlaylistNotOwned: our marker is gone.
+        RetryLater: it kept changing.
+    """
+    before, last = check_marker(spotify, spotify.playlist(playlist_id), mark), None
+    for trial in range(1, MAX_READS + 1):
+        items = spotify.playlist_items(playlist_id)
+        rows = tuple(item.uri for item in items)
+        after = check_marker(spotify, spotify.playlist(playlist_id), mark)
+        if after.snapshot_id == before.snapshot_id:
+            if rows == last or after.total in (None, len(rows)):
+                return Snapshot(after, rows, _names(items))
+            last = rows
+            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+        before = after
+    raise RetryLater(
+        "Spotify",
+        f"the playlist {before.name!r} is being changed by somebody else.",
+        remedy="Try again when they are done.",
+        after=AFTER_EDITS_S,
+    )
+
+
+def looks(spotify: SpotifyClient) -> Iterator[int]:
+    """Yield the numbers of the looks for what must be there, with waits in between."""
+    for trial in range(1, MAX_READS_FOR_WRITE + 1):
+        if trial > 1:
+            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial - 1))
+        yield trial
+
+
+def _names(items: Sequence[SpotifyPlaylistItem]) -> dict[str, tuple[str, str]]:
+    """Return artist and title of each item that has them, by URI."""
+    return {
+        item.uri: (item.track.artist, item.track.title)
+        for item in items
+        if item.uri is not None and item.track is not None
+    }

@@ -7,7 +7,7 @@ up to `catalog.spotify_ids`.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,20 +75,23 @@ def resolve_tracks(
     try:
         for intent, playlist_settings in settings.listener(listener).playlists.items():
             chosen = rows[rows["intent"] == intent].set_index("track_key")
-            settled.append(_settle(chosen, resolver, playlist_settings))
+            listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
+            spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
+            found = resolver.settle(listed, spare, playlist_settings)
+            settled.append(_settled(chosen, found, resolver.refused))
         ids.tally.check()
     finally:
         resolver.keep_answers()
     deferred.save(ids.tally)
-    found = pd.concat(settled)
-    lake.merge(RECOMMENDATIONS, found, partition=where)
-    listed = found.loc[found["position"].notna(), "track_key"]
+    final = pd.concat(settled)
+    lake.merge(RECOMMENDATIONS, final, partition=where)
+    in_lists = final.loc[final["position"].notna(), "track_key"]
     return {
         "wanted": int(rows["position"].notna().sum()),
-        "resolved": len(listed),
-        "known_before": len(listed) - sum(key in resolver.answers for key in listed),
+        "resolved": len(in_lists),
+        "known_before": len(in_lists) - sum(key in resolver.answers for key in in_lists),
         "searches": ids.searches,
-        "not_found": int((found["why_not"] == NOT_FOUND).sum()),
+        "not_found": int((final["why_not"] == NOT_FOUND).sum()),
         **ids.tally.summary,
     }
 
@@ -127,65 +130,55 @@ class _IdResolver:
     ) -> list[str]:
         """Return the tracks of a list, in order; gaps are filled from its reserve."""
         self.refused = {}
+        settled: list[str] = []
         standins = iter(spare)
-        return [
-            found
-            for place in listed
-            if (found := self._first_that_resolves(place, standins, playlist_settings))
-        ]
+        for place in listed:
+            for key in itertools.chain([place], standins):
+                if key in self.ids.overrides.never:
+                    self.refused[key] = OVERRIDDEN_NEVER
+                    continue
+                track = self.answers.get(key) or self.tracks[key]
+                found = self.ids.look_up(track)
+                if found != track:
+                    self._note_answer(key, found)
+                if why := self._why_refused(found, playlist_settings):
+                    self.refused[key] = why
+                    continue
+                self.taken.add(str(found["spotify_id"]))
+                settled.append(key)
+                break
+        return settled
 
-    def _first_that_resolves(
-        self, key: str, standins: Iterator[str], playlist_settings: PlaylistSettings
-    ) -> str | None:
-        candidates = itertools.chain([key], standins)
-        return next((k for k in candidates if self._resolves(k, playlist_settings)), None)
-
-    def _resolves(self, key: str, playlist_settings: PlaylistSettings) -> bool:
-        if key in self.ids.overrides.never:
-            self.refused[key] = OVERRIDDEN_NEVER
-            return False
-        found = self._look_up(key)
+    def _why_refused(self, found: dict[str, Any], playlist_settings: PlaylistSettings) -> str:
+        """Return why a track is passed over, by its row of `tracks`; empty when it is taken."""
         spotify_id = found["spotify_id"]
         if spotify_id is None:
-            self.refused[key] = NOT_FOUND
-        elif spotify_id in self.taken:
-            self.refused[key] = DUPLICATE_ID
-        elif spotify_id in self.heard_ids and playlist_settings.not_played_days is None:
-            self.refused[key] = KNOWN_UNDER_OTHER_NAME
-        elif found.get("explicit") and not playlist_settings.explicit:
-            self.refused[key] = EXPLICIT
-        else:
-            self.taken.add(str(spotify_id))
-            return True
-        return False
+            return NOT_FOUND
+        if spotify_id in self.taken:
+            return DUPLICATE_ID
+        if spotify_id in self.heard_ids and playlist_settings.not_played_days is None:
+            return KNOWN_UNDER_OTHER_NAME
+        if found.get("explicit") and not playlist_settings.explicit:
+            return EXPLICIT
+        return ""
 
-    def _look_up(self, key: str) -> dict[str, Any]:
-        """Return a track's row with its Spotify id, or without one if it has none."""
-        track = self.answers.get(key) or self.tracks[key]
-        answer = self.ids.look_up(track)
-        if answer != track:
-            self.answers[key] = answer
-            self._unstored.append(answer)
-            if len(self._unstored) >= UNSTORED_ANSWERS:
-                self.keep_answers()
-        return answer
+    def _note_answer(self, key: str, answer: dict[str, Any]) -> None:
+        self.answers[key] = answer
+        self._unstored.append(answer)
+        if len(self._unstored) >= UNSTORED_ANSWERS:
+            self.keep_answers()
 
 
-def _settle(
-    chosen: pd.DataFrame, resolver: _IdResolver, playlist_settings: PlaylistSettings
-) -> pd.DataFrame:
-    """Return the rows of one playlist with its final list."""
-    listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
-    spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
+def _settled(chosen: pd.DataFrame, found: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:
+    """Return the rows of one playlist with its final list.
+
+    Args:
+        chosen: Its rows, by track key.
+        found: The tracks that were found, in order.
+        refused: Why the others were passed over, by key.
+    """
     explored = set(chosen.index[chosen["slot"] == Slot.EXPLORE])
-    settled = defer_explored(
-        separate_artists(resolver.settle(listed, spare, playlist_settings)), explored
-    )
-    return _settled(chosen, settled, resolver.refused)
-
-
-def _settled(chosen: pd.DataFrame, settled: Sequence[str], refused: dict[str, str]) -> pd.DataFrame:
-    """Return the rows of the night with the final list."""
+    settled = defer_explored(separate_artists(found), explored)
     places = {key: place for place, key in enumerate(settled, start=1)}
     rows = chosen.assign(
         position=pd.array([places.get(key) for key in chosen.index], dtype="Int32"),

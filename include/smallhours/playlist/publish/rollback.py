@@ -21,14 +21,13 @@ from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.nights import Night
 from smallhours.playlist.explain.description import describe_list, marker
 from smallhours.playlist.publish import ledger
-from smallhours.playlist.publish.change_table import summarise
 from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.ownership import (
+    check_marker,
     find_managed_playlist,
     managed_playlists,
-    read_marked,
 )
-from smallhours.playlist.publish.plan import PlannedTrack
+from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
@@ -69,66 +68,44 @@ def rollback(
         known = ", ".join(settings.listener(listener).playlists)
         raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")
     with managed_playlists(lake, listener):
-        return _put_back(listener, lake, spotify, settings=settings, night=night, intent=intent)
-
-
-def _put_back(
-    listener: str,
-    lake: Lake,
-    spotify: SpotifyClient,
-    *,
-    settings: Settings,
-    night: Night,
-    intent: str,
-) -> Summary:
-    """Put the list back, as the only run that writes to the listener's playlists."""
-    rows = lake.frame(PLAYLISTS, where={"listener": listener})
-    wanted = _wanted(lake, listener, rows, night.date, intent)
-    # Everything up to now may stand there.
-    ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
-    mark = marker(listener, intent)
-    home = find_managed_playlist(spotify, ledger_state, mark, when_deleted="stop")
-    if home is None:
-        raise PlaylistNotOwned(
-            "There is no playlist to put the list into.",
-            remedy="Run publish_playlist first; it makes one.",
-        )
-    note = f"The list of {night.date} was put back."
-    _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
-    _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
-    here = rows[(rows["intent"] == intent) & (rows["night"] == night.date)]
-    stands = ledger_state.shown.issuperset(pick.uri for pick in wanted)
-    unseen = {uri for uris in here["leftovers"].dropna() for uri in uris} if stands else set()
-    # What is missing was replaced, not taken out by the listener.
-    ledger_state = replace(
-        ledger_state,
-        shown=frozenset(),
-        older=frozenset(),
-        unseen=frozenset(unseen),
-        previous=None,
-    )
-    habits = settings.listener(listener).publishing
-    since = (rows["intent"] == intent) & (rows["night"] >= night.date)
-    resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
-    written = PlaylistReconciler(
-        spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
-    ).run(home.id)
-    now = read_marked(spotify, home.id, mark)
-    description = describe_list(night.date, [pick.artist for pick in wanted], mark)
-    if html.unescape(now.description) != description:
-        spotify.change_details(home.id, description=description)
-    _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, written.leftovers)
-    _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
-    LOG.info("%s: %s", home.name, summarise(written.plan))
-    return {
-        "outcome": "rolled back",
-        "playlist_id": home.id,
-        "tracks": len(written.picks),
-        "added": written.plan.count("add"),
-        "removed": written.plan.count("remove"),
-        "own_items_kept": len(written.plan.own),
-        "note": f"{note} {summarise(written.plan)}",
-    }
+        rows = lake.frame(PLAYLISTS, where={"listener": listener})
+        wanted = _wanted(lake, listener, rows, night.date, intent)
+        # Everything up to now may stand there.
+        ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
+        mark = marker(listener, intent)
+        home = find_managed_playlist(spotify, ledger_state, mark, when_deleted="stop")
+        if home is None:
+            raise PlaylistNotOwned(
+                "There is no playlist to put the list into.",
+                remedy="Run publish_playlist first; it makes one.",
+            )
+        note = f"The list of {night.date} was put back."
+        _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
+        _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
+        here = rows[(rows["intent"] == intent) & (rows["night"] == night.date)]
+        ledger_state = _as_replaced(ledger_state, here, wanted)
+        habits = settings.listener(listener).publishing
+        since = (rows["intent"] == intent) & (rows["night"] >= night.date)
+        resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
+        written = PlaylistReconciler(
+            spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
+        ).run(home.id)
+        now = check_marker(spotify, spotify.playlist(home.id), mark)
+        description = describe_list(night.date, [pick.artist for pick in wanted], mark)
+        if html.unescape(now.description) != description:
+            spotify.change_details(home.id, description=description)
+        _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, written.leftovers)
+        _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
+        LOG.info("%s: %s", home.name, summarise(written.plan))
+        return {
+            "outcome": "rolled back",
+            "playlist_id": home.id,
+            "tracks": len(written.picks),
+            "added": written.plan.count("add"),
+            "removed": written.plan.count("remove"),
+            "own_items_kept": len(written.plan.own),
+            "note": f"{note} {summarise(written.plan)}",
+        }
 
 
 def _wanted(
@@ -151,6 +128,23 @@ def _wanted(
         artist, title = names.get(key, ("", key))
         wanted.append(PlannedTrack(key, uri, artist, title, f"of the list of {night}"))
     return wanted
+
+
+def _as_replaced(
+    state: ledger.LedgerState, here: pd.DataFrame, wanted: Sequence[PlannedTrack]
+) -> ledger.LedgerState:
+    """Return the ledger's state in which what is missing was replaced, not taken out by a person.
+
+    Args:
+        state: The state now.
+        here: The ledger's row of the list that is put back.
+        wanted: The list's tracks.
+    """
+    stands = state.shown.issuperset(pick.uri for pick in wanted)
+    unseen = {uri for uris in here["leftovers"].dropna() for uri in uris} if stands else set()
+    return replace(
+        state, shown=frozenset(), older=frozenset(), unseen=frozenset(unseen), previous=None
+    )
 
 
 def _names(lake: Lake, keys: Sequence[str]) -> dict[str, tuple[str, str]]:

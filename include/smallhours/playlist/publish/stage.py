@@ -6,7 +6,7 @@ steps, read back, record. A run that dies at any point is made whole by running 
 
 import html
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from smallhours.errors import (
     DegeneratePlaylist,
@@ -27,18 +27,19 @@ from smallhours.playlist.explain.description import (
     playlist_name,
     track_sounds,
 )
-from smallhours.playlist.publish.change_table import as_text, summarise
 from smallhours.playlist.publish.ledger import MAIN, LedgerState, LedgerWriter
 from smallhours.playlist.publish.ownership import (
+    check_marker,
     find_managed_playlist,
     managed_playlists,
-    read_marked,
 )
-from smallhours.playlist.publish.plan import Plan
-from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
-from smallhours.playlist.publish.snapshot import Snapshot, take_snapshot
+from smallhours.playlist.publish.plan import Plan, Snapshot, as_text, summarise
+from smallhours.playlist.publish.reconciliation import (
+    PlaylistReconciler,
+    ReconciledPlaylist,
+    take_snapshot,
+)
 from smallhours.playlist.publish.target_list import (
-    TargetList,
     candidate_recall,
     degenerate_reason,
     known_tracks,
@@ -87,10 +88,16 @@ def publish_playlist(
     summary: Summary = {}
     failure: SmallhoursError | None = None
     for intent in settings.listener(listener).playlists:
-        publication = Publication(listener, lake, spotify, settings, night, intent)
         try:
             with managed_playlists(lake, listener):
-                outcome = publication.plan_only() if dry_run else publication.publish()
+                publication = Publication(listener, lake, spotify, settings, night, intent)
+                if dry_run:
+                    outcome = publication.plan_only()
+                elif publication.nothing_to_do:
+                    outcome = publication.unchanged()
+                else:
+                    home = publication.prepare_playlist()
+                    outcome = publication.finish(home, publication.reconciler().run(home.id))
         except (DegeneratePlaylist, NotEnoughData) as error:
             outcome = {"note": f"kept yesterday's: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
@@ -119,134 +126,157 @@ def plan_playlist(
     Raises:
         As `publish_playlist`.
     """
-    return Publication(listener, lake, spotify, settings, night, intent).preview()
+    publication = Publication(listener, lake, spotify, settings, night, intent)
+    planned = publication.plan_on(publication.find_playlist())
+    return replace(planned, obstacle=publication.problem() or planned.obstacle)
 
 
-@dataclass(frozen=True)
 class Publication:
     """One playlist's way into Spotify on one night.
 
-    Attributes:
+    Args:
         listener: Whose.
         lake: The lake.
         spotify: The listener's Spotify.
         settings: For the playlist's name, length and habits.
         night: The night.
         intent: Which of the listener's playlists.
+
+    Raises:
+        NotEnoughData: no list was chosen for this night.
     """
 
-    listener: str
-    lake: Lake
-    spotify: SpotifyClient
-    settings: Settings
-    night: Night
-    intent: str = MAIN
+    def __init__(
+        self,
+        listener: str,
+        lake: Lake,
+        spotify: SpotifyClient,
+        settings: Settings,
+        night: Night,
+        intent: str,
+    ) -> None:
+        self._listener = listener
+        self._lake = lake
+        self._spotify = spotify
+        self._night = night
+        self._playlist_settings = settings.listener(listener).playlists[intent]
+        self._publishing = settings.listener(listener).publishing
+        self._mark = marker(listener, intent)
+        template = self._playlist_settings.name
+        self._name = playlist_name(template, night=night.date, listener=listener)
+        self._tonight = read_target_list(lake, listener, night, intent)
+        ledger = LedgerWriter(
+            lake, listener, intent, night.date, self._tonight.wanted, self._name, as_of=night.as_of
+        )
+        self._state = ledger.state()
+        self._ledger = replace(ledger, last_name=self._state.name)
+        self._note = ""
 
-    def preview(self) -> Plan:
-        """The plan, made on what stands there now."""
-        tonight, _, ledger_state = self._read()
-        home = self._find_playlist(ledger_state)
-        planned = self._plan(home, self._writing(tonight, ledger_state))
-        return replace(planned, obstacle=self._problem(tonight) or planned.obstacle)
+    @property
+    def nothing_to_do(self) -> str:
+        """Why the list is not written tonight; empty when it is."""
+        if self._state.newer:
+            return f"The list of {self._state.newer} is newer and stays."
+        if self._state.tonight == Outcome.WITHDRAWN:
+            return "An earlier list was put back in this one's place, and stays."
+        if self._state.tonight == Outcome.WITHDRAWING:
+            return "An earlier list was being put back; run the same `smallhours rollback` again."
+        return ""
+
+    def unchanged(self) -> Summary:
+        """Return the summary of a night on which there is nothing to do."""
+        return {"outcome": self._state.tonight or "none", "tracks": 0, "note": self.nothing_to_do}
 
     def plan_only(self) -> Summary:
         """Plan and tell, but write nothing to Spotify."""
-        tonight, ledger, ledger_state = self._read()
-        self._check_fit(tonight, ledger, ledger_state)
-        home = self._find_playlist(ledger_state)
-        planned = self._plan(home, self._writing(tonight, ledger_state))
+        self._check_fit()
+        home = self.find_playlist()
+        planned = self.plan_on(home)
         for line in as_text(planned):
             LOG.info("%s", line)
         note = planned.obstacle or summarise(planned)
-        if ledger_state.tonight in ("", Outcome.DRY_RUN):
-            ledger.record(Outcome.DRY_RUN, home, note)
+        if self._state.tonight in ("", Outcome.DRY_RUN):
+            self._ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
 
-    def publish(self) -> Summary:
-        """Make the playlist what was planned."""
-        tonight, ledger, ledger_state = self._read()
-        if reason := _nothing_to_do(ledger_state):
-            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": reason}
-        self._check_fit(tonight, ledger, ledger_state)
-        home, note = self._find_playlist(ledger_state), ""
-        if home is None or home.id not in ledger_state.playlist_ids[:1]:
-            note = RECREATED_NOTE if ledger_state.playlist_ids and not ledger_state.creating else ""
-            home = self._ensure_playlist(home, tonight, ledger, ledger_state, note)
-            ledger_state = _for_new_playlist(ledger_state)
-        written = self._write(tonight, ledger, ledger_state, home, note)
-        note += summarise(written.plan)
-        self._update_details(tonight, ledger_state, home)
-        if ledger_state.tonight != Outcome.VERIFIED or written.steps:
-            ledger.record_verified(
+    def prepare_playlist(self) -> SpotifyPlaylist:
+        """Return the playlist to write into: the one that there is, or a new one.
+
+        Raises:
+            DegeneratePlaylist: the list may not take the place of yesterday's; that is recorded.
+        """
+        self._check_fit()
+        home = self.find_playlist()
+        known = self._state.playlist_ids
+        if home is not None and home.id in known[:1]:
+            return home
+        self._note = RECREATED_NOTE if known and not self._state.creating else ""
+        if home is None:
+            last_id = next(iter(known), None)
+            self._ledger.record(Outcome.CREATING, None, self._note, last_id=last_id)
+            home = self._spotify.create_playlist(self._name, self._description(), public=False)
+        self._check_private(home)
+        self._ledger.record(Outcome.PLANNED, home, self._note, previous=[])
+        self._state = _for_new_playlist(self._state)
+        return home
+
+    def reconciler(self) -> PlaylistReconciler:
+        """Return the loop that writes the list, which records in the ledger how far it comes."""
+        state = self._state
+        return PlaylistReconciler(
+            self._spotify,
+            self._mark,
+            self._tonight.wanted,
+            state,
+            self._publishing.own_items,
+            resumed=state.tonight == Outcome.PLANNED and state.previous is not None,
+            on_begin=self._record_begun,
+            on_whole=self._record_whole,
+            on_undo=self._record_undone,
+        )
+
+    def finish(self, home: SpotifyPlaylist, written: ReconciledPlaylist) -> Summary:
+        """Bring the details up to date, and record that the list stands there."""
+        note = self._note + summarise(written.plan)
+        self._update_details(home)
+        if self._state.tonight != Outcome.VERIFIED or written.steps:
+            self._ledger.record_verified(
                 home,
                 note,
                 before=written.before,
                 after=written.after,
                 leftovers=written.leftovers,
             )
-        if written.steps and self._cover_enabled:
-            note += self._upload_cover(tonight, home)
+        if written.steps and self._publishing.cover:
+            note += self._upload_cover(home)
         LOG.info("%s: %s", home.name, note)
         return _summary(Outcome.VERIFIED, written.plan, home, note)
 
-    def _read(self) -> tuple[TargetList, LedgerWriter, LedgerState]:
-        """Return tonight's list, its row of the ledger, and the state of the ledger."""
-        tonight = read_target_list(self.lake, self.listener, self.night, self.intent)
-        ledger = LedgerWriter(
-            self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name,
-            as_of=self.night.as_of,
-        )  # fmt: skip
-        ledger_state = ledger.state()
-        return tonight, replace(ledger, last_name=ledger_state.name), ledger_state
-
-    def _problem(self, tonight: TargetList) -> str:
-        playlist_settings = self.settings.listener(self.listener).playlists[self.intent]
+    def problem(self) -> str:
+        """Return why the list may not take the place of yesterday's; empty when it may."""
         return degenerate_reason(
-            tonight,
-            playlist_settings,
-            known=known_tracks(self.lake, self.listener),
-            recall=candidate_recall(self.lake, self.listener, self.night.date),
+            self._tonight,
+            self._playlist_settings,
+            known=known_tracks(self._lake, self._listener),
+            recall=candidate_recall(self._lake, self._listener, self._night.date),
         )
 
-    def _check_fit(
-        self, tonight: TargetList, ledger: LedgerWriter, ledger_state: LedgerState
-    ) -> None:
-        """See that tonight's list may take the place of yesterday's.
+    def find_playlist(self) -> SpotifyPlaylist | None:
+        """Return our playlist, or None when one is to be made."""
+        wish = self._publishing.when_deleted
+        return find_managed_playlist(self._spotify, self._state, self._mark, when_deleted=wish)
 
-        Raises:
-            DegeneratePlaylist: it may not; that is recorded.
-        """
-        if problem := self._problem(tonight):
-            raise ledger.keep_yesterday(ledger_state, problem)
-
-    def _find_playlist(self, ledger_state: LedgerState) -> SpotifyPlaylist | None:
-        wish = self.settings.listener(self.listener).publishing.when_deleted
-        return find_managed_playlist(self.spotify, ledger_state, self._mark, when_deleted=wish)
-
-    def _plan(self, home: SpotifyPlaylist | None, writing: PlaylistReconciler) -> Plan:
+    def plan_on(self, home: SpotifyPlaylist | None) -> Plan:
+        """Return the plan, made on what stands there now."""
+        writing = self.reconciler()
         if home is None:
-            return replace(writing, ledger_state=_for_new_playlist(writing.ledger_state)).plan_on(
-                EMPTY
-            )
-        return writing.plan_on(take_snapshot(self.spotify, home.id, self._mark))
+            writing = replace(writing, ledger_state=_for_new_playlist(self._state))
+            return writing.plan_on(EMPTY)
+        return writing.plan_on(take_snapshot(self._spotify, home.id, self._mark))
 
-    def _ensure_playlist(
-        self,
-        home: SpotifyPlaylist | None,
-        tonight: TargetList,
-        ledger: LedgerWriter,
-        ledger_state: LedgerState,
-        note: str,
-    ) -> SpotifyPlaylist:
-        """Make a playlist, or take over one that a run made and died; see that it is private."""
-        if home is None:
-            last_id = next(iter(ledger_state.playlist_ids), None)
-            ledger.record(Outcome.CREATING, None, note, last_id=last_id)
-            described = self._description(tonight)
-            home = self.spotify.create_playlist(self._name, described, public=False)
-        self._check_private(home)
-        ledger.record(Outcome.PLANNED, home, note, previous=[])
-        return home
+    def _check_fit(self) -> None:
+        if problem := self.problem():
+            raise self._ledger.keep_yesterday(self._state, problem)
 
     def _check_private(self, made: SpotifyPlaylist) -> None:
         """Make sure that a new playlist is private.
@@ -254,95 +284,75 @@ class Publication:
         Raises:
             PlaylistNotOwned: Spotify keeps the playlist public.
         """
-        if not self.spotify.playlist(made.id).public:
+        if not self._spotify.playlist(made.id).public:
             return
         try:
-            self.spotify.change_details(made.id, public=False)
+            self._spotify.change_details(made.id, public=False)
         except Refused as error:
             LOG.warning("%s", error)
-        if self.spotify.playlist(made.id).public:
+        if self._spotify.playlist(made.id).public:
             raise PlaylistNotOwned(
                 f"Spotify made the playlist {made.name!r} public, though it was told not to.",
                 remedy="Make it private by hand in Spotify, and run publish_playlist again.",
             )
 
-    def _write(
-        self,
-        tonight: TargetList,
-        ledger: LedgerWriter,
-        ledger_state: LedgerState,
-        home: SpotifyPlaylist,
-        note: str,
-    ) -> ReconciledPlaylist:
-        uris = {pick.uri for pick in tonight.wanted}
-        leftovers = sorted(ledger_state.ours - uris)
+    @property
+    def _uris(self) -> set[str]:
+        return {pick.uri for pick in self._tonight.wanted}
 
-        def begin(snapshot: Snapshot, planned: Plan) -> None:
-            if planned.obstacle:
-                raise ledger.keep_yesterday(ledger_state, planned.obstacle, home)
-            stands = ledger_state.tonight in SHOWN and uris <= ledger_state.shown
-            if stands and not planned.repeated:
-                return
-            previous = ledger_state.previous
-            if previous is None:
-                previous = tuple(row or "" for row in snapshot.rows)
-            text = note + summarise(planned)
-            ledger.record(
-                Outcome.PLANNED,
-                home,
-                text,
-                snapshot_id=snapshot.home.snapshot_id,
-                previous=previous,
-                leftovers=leftovers,
-            )
-
-        def whole(snapshot: Snapshot, planned: Plan) -> None:
-            text = note + summarise(planned)
-            unseen = uris.difference(snapshot.rows)
-            ledger.record(
-                Outcome.WRITTEN,
-                home,
-                text,
-                snapshot_id=snapshot.home.snapshot_id,
-                leftovers=[*leftovers, *sorted(unseen)],
-            )
-
-        def undo() -> None:
-            text = "It was written in part, and some of it was taken out again."
-            ledger.record(Outcome.PLANNED, home, note + text, leftovers=leftovers)
-
-        writing = self._writing(tonight, ledger_state)
-        resumed = ledger_state.tonight == Outcome.PLANNED and ledger_state.previous is not None
-        return replace(writing, resumed=resumed, on_begin=begin, on_whole=whole, on_undo=undo).run(
-            home.id
+    def _record_begun(self, snapshot: Snapshot, planned: Plan) -> None:
+        state = self._state
+        if planned.obstacle:
+            raise self._ledger.keep_yesterday(state, planned.obstacle, snapshot.home)
+        stands = state.tonight in SHOWN and self._uris <= state.shown
+        if stands and not planned.repeated:
+            return
+        previous = state.previous
+        if previous is None:
+            previous = tuple(row or "" for row in snapshot.rows)
+        self._ledger.record(
+            Outcome.PLANNED,
+            snapshot.home,
+            self._note + summarise(planned),
+            snapshot_id=snapshot.home.snapshot_id,
+            previous=previous,
+            leftovers=sorted(state.ours - self._uris),
         )
 
-    def _writing(self, tonight: TargetList, ledger_state: LedgerState) -> PlaylistReconciler:
-        habits = self.settings.listener(self.listener).publishing
-        return PlaylistReconciler(
-            self.spotify, self._mark, tonight.wanted, ledger_state, habits.own_items
+    def _record_whole(self, snapshot: Snapshot, planned: Plan) -> None:
+        unseen = self._uris.difference(snapshot.rows)
+        self._ledger.record(
+            Outcome.WRITTEN,
+            snapshot.home,
+            self._note + summarise(planned),
+            snapshot_id=snapshot.home.snapshot_id,
+            leftovers=[*sorted(self._state.ours - self._uris), *sorted(unseen)],
         )
 
-    def _update_details(
-        self, tonight: TargetList, ledger_state: LedgerState, home: SpotifyPlaylist
-    ) -> None:
+    def _record_undone(self, home: SpotifyPlaylist) -> None:
+        note = f"{self._note}It was written in part, and some of it was taken out again."
+        leftovers = sorted(self._state.ours - self._uris)
+        self._ledger.record(Outcome.PLANNED, home, note, leftovers=leftovers)
+
+    def _update_details(self, home: SpotifyPlaylist) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
-        description: str | None = self._description(tonight)
-        now = read_marked(self.spotify, home.id, self._mark)
+        description: str | None = self._description()
+        now = check_marker(self._spotify, self._spotify.playlist(home.id), self._mark)
         if html.unescape(now.description) == description:
             description = None
-        renamed = now.name == ledger_state.name and now.name != self._name
+        renamed = now.name == self._state.name and now.name != self._name
         if description is not None or renamed:
-            self.spotify.change_details(
+            self._spotify.change_details(
                 home.id, name=self._name if renamed else None, description=description
             )
 
-    def _upload_cover(self, tonight: TargetList, home: SpotifyPlaylist) -> str:
+    def _upload_cover(self, home: SpotifyPlaylist) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
         from smallhours.playlist.publish.cover import draw_cover
 
         try:
-            self.spotify.upload_cover(home.id, draw_cover(track_sounds(self.lake, tonight)))
+            sounds = track_sounds(self._lake, self._tonight)
+            self._spotify.upload_cover(home.id, draw_cover(sounds))
         except QuotaExceeded:
             raise
         except ServiceError as error:
@@ -350,40 +360,17 @@ class Publication:
             return " The cover was not changed."
         return ""
 
-    def _description(self, tonight: TargetList) -> str:
+    def _description(self) -> str:
         return describe_list(
-            self.night.date,
-            [pick.artist for pick in tonight.wanted],
+            self._night.date,
+            [pick.artist for pick in self._tonight.wanted],
             self._mark,
-            common_tags=common_tags(self.lake, tonight),
-            nearby_artists=nearby_artists(self.lake, tonight),
+            common_tags=common_tags(self._lake, self._tonight),
+            nearby_artists=nearby_artists(self._lake, self._tonight),
         )
-
-    @property
-    def _mark(self) -> str:
-        return marker(self.listener, self.intent)
-
-    @property
-    def _name(self) -> str:
-        template = self.settings.listener(self.listener).playlists[self.intent].name
-        return playlist_name(template, night=self.night.date, listener=self.listener)
-
-    @property
-    def _cover_enabled(self) -> bool:
-        return self.settings.listener(self.listener).publishing.cover
 
 
 EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
-
-
-def _nothing_to_do(ledger_state: LedgerState) -> str:
-    if ledger_state.newer:
-        return f"The list of {ledger_state.newer} is newer and stays."
-    if ledger_state.tonight == Outcome.WITHDRAWN:
-        return "An earlier list was put back in this one's place, and stays."
-    if ledger_state.tonight == Outcome.WITHDRAWING:
-        return "An earlier list was being put back; run the same `smallhours rollback` again."
-    return ""
 
 
 def _for_new_playlist(ledger_state: LedgerState) -> LedgerState:

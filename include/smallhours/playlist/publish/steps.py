@@ -1,4 +1,11 @@
-"""What the looks at a playlist say about our tracks and about the listener's doing.
+"""The requests that change a playlist, and what the looks after them say.
+
+Spotify offers no lock: a request that replaces the whole list would swallow what the listener does
+at the same moment. Adding, removing by URI and moving don't: each leaves everything else in the
+playlist as it is. First all that is new comes in, on top; then what is old goes; then the order is
+put right. So at every moment one whole list of ours stands there, the old one or the new one, and
+nothing of the listener's is ever touched. Only what is older than a whole list of ours goes before
+anything comes in, so that a playlist whose removals fail does not grow every night.
 
 An acknowledged request is not trusted: Spotify may have done all of it, a part, nothing, or all of
 it twice, and a read may show the playlist as it was a while ago. What differs from what was written
@@ -10,19 +17,121 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from smallhours.errors import RetryLater
-from smallhours.playlist.publish.plan import (
-    Add,
-    Move,
-    Remove,
-    Row,
-    Step,
-    after_step,
-    moved_rows,
-)
-from smallhours.playlist.publish.snapshot import Snapshot, disguised
+from smallhours.playlist.publish.plan import Plan, Row, Snapshot, moved_rows
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
 
 # Spotify's reads have been seen to lag behind its writes for minutes.
 AFTER_UNSEEN_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Put tracks before a row, counted from 0."""
+
+    uris: tuple[str, ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take tracks out."""
+
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move `length` rows from `start` to before the row `before`, all counted from 0."""
+
+    start: int
+    length: int
+    before: int
+
+
+Step = Add | Remove | Move
+
+
+def next_step(current: Sequence[Row], planned: Plan) -> Step | None:
+    """The next request; None when the playlist is as planned.
+
+    Args:
+        current: What stands there now.
+        planned: Made on just that.
+    """
+    return (
+        _removing(current, planned.older, ())
+        or _adding(current, planned)
+        or _removing_copies(planned)
+        or _removing(current, planned.gone, planned.hidden)
+        or _moving(current, planned)
+    )
+
+
+def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
+    """Return the rows of a playlist after a request that was carried out."""
+    match step:
+        case Add(uris, position):
+            return (*rows[:position], *uris, *rows[position:])
+        case Remove(uris):
+            return tuple(row for row in rows if row not in uris)
+        case Move(start, length, before):
+            moved, rest = rows[start : start + length], [*rows[:start], *rows[start + length :]]
+            at = before if before < start else before - length
+            return (*rest[:at], *moved, *rest[at:])
+
+
+def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
+    present = set(current)
+    uris = [pick.uri for pick in planned.picks]
+    first = next((place for place, uri in enumerate(uris) if uri not in present), None)
+    if first is None:
+        return None
+    last = first + 1
+    while last < len(uris) and last - first < MAX_ITEMS_PER_WRITE and uris[last] not in present:
+        last += 1
+    position = current.index(uris[first - 1]) + 1 if first else 0
+    return Add(tuple(uris[first:last]), position)
+
+
+def _removing(current: Sequence[Row], gone: Set[str], hidden: Sequence[str]) -> Remove | None:
+    """Take out what is to go, and with it what nobody sees: removing by URI needs no row."""
+    seen = [row for row in current if row is not None and row in gone]
+    if not seen and None not in current:
+        return None
+    uris = dict.fromkeys([*seen, *hidden])
+    return Remove(tuple(uris)[:MAX_ITEMS_PER_WRITE]) if uris else None
+
+
+def _removing_copies(planned: Plan) -> Remove | None:
+    """Take out tracks that stand there twice, to be added again: a removal takes all copies.
+
+    If all stand there twice, half of them stay until the others are there again: so the playlist
+    is not empty, even if nothing else is left in it.
+    """
+    uris = tuple(pick.uri for pick in planned.picks if pick.uri in planned.repeated)
+    if len(uris) == len(planned.picks):
+        uris = uris[: max(1, len(uris) // 2)]
+    return Remove(uris[:MAX_ITEMS_PER_WRITE]) if uris else None
+
+
+def _moving(current: Sequence[Row], planned: Plan) -> Move | None:
+    target = planned.target
+    wrong = next((i for i, row in enumerate(target) if current[i] != row), None)
+    if wrong is None:
+        return None
+    start = current.index(target[wrong], wrong)
+    length = 1
+    while (
+        start + length < len(current)
+        and wrong + length < len(target)
+        and current[start + length] == target[wrong + length]
+    ):
+        length += 1
+    # What lies between may be the shorter piece to move.
+    between = start - wrong
+    if between < length:
+        return Move(wrong, between, start + length)
+    return Move(start, length, wrong)
 
 
 @dataclass
@@ -221,3 +330,28 @@ def _not_shown(what: str, snapshot: Snapshot) -> RetryLater:
         remedy="Run it again later; it goes on from what stands there then.",
         after=AFTER_UNSEEN_S,
     )
+
+
+def disguised(
+    expected: Sequence[Row], rows: Sequence[Row], added: Sequence[str], known: Set[Row]
+) -> dict[str, Row]:
+    """Return which added tracks stand in their places as rows without a track or as unknown ones.
+
+    Empty if the playlist differs from the expected one in anything else.
+
+    Args:
+        expected: The rows as they would be.
+        rows: As they are.
+        added: What a request has added.
+        known: Items that are none of these under another id.
+    """
+    if len(rows) != len(expected):
+        return {}
+    found = dict[str, Row]()
+    for wanted, row in zip(expected, rows, strict=True):
+        if wanted == row:
+            continue
+        if wanted is None or wanted not in added or row in known:
+            return {}
+        found[wanted] = row
+    return found
