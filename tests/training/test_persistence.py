@@ -17,7 +17,7 @@ from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.registry import MOVED_MODULES, UnreadableModel, dump_model, load_model
 from smallhours.training.regression import LinearTagRegressor, TagFeatureRegressor
 from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
-from smallhours.training.tag_counts import TopTags
+from smallhours.training.tags import TopTags
 from smallhours.training.taste.classifier import TasteClassifier
 
 ROWS = ["pop,file", "pop,__id__", "metal", "doom,metal"]

@@ -42,7 +42,7 @@ TRUSTED = frozenset(
         "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
-        "smallhours.training.tag_counts.TopTags",
+        "smallhours.training.tags.TopTags",
         "smallhours.training.taste.classifier.TasteClassifier",
         *TRUSTED_TYPES,
     }
@@ -52,7 +52,8 @@ MOVED_MODULES = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
         "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
-        "smallhours.training.formats.top_tags": "smallhours.training.tag_counts",
+        "smallhours.training.formats.top_tags": "smallhours.training.tags",
+        "smallhours.training.tag_counts": "smallhours.training.tags",
         "smallhours.training.regression.experts": (
             "smallhours.training.regression.tag_feature_regressor"
         ),

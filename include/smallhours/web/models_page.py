@@ -9,10 +9,10 @@ import pandas as pd
 
 from smallhours.lake.list_tables import METRICS
 from smallhours.training.model_card import ModelCard
-from smallhours.training.ranking import ablation
+from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_DEFAULT, SUBJECT
 from smallhours.training.registry import SHARED, Registry
-from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import NAME as TASTE
+from smallhours.training.taste.train import RELIABILITY
 from smallhours.web.charts.calibration import CalibrationPoint, reliability_diagram
 from smallhours.web.charts.dots import Dot, dots
 from smallhours.web.charts.lines import LineSeries, format_date, lines
@@ -27,7 +27,7 @@ TREND_METRICS = (
 MONTHS_READ = 3
 SERIES_DRAWN = 6
 # Subjects shown in a chart or table of their own.
-SEPARATE_SUBJECTS = (RELIABILITY, ablation.SUBJECT)
+SEPARATE_SUBJECTS = (RELIABILITY, SUBJECT)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def model_metrics(page_context: PageContext) -> ModelMetrics:
         trend=_trend(told),
         reliability_curve=_reliability_curve(rows[rows["subject"] == RELIABILITY]),
         baselines=_baselines_chart(told),
-        signal_ablation=_signal_ablation(rows[rows["subject"] == ablation.SUBJECT]),
+        signal_ablation=_signal_ablation(rows[rows["subject"] == SUBJECT]),
     )
 
 
@@ -219,17 +219,17 @@ def _signal_ablation(rows: pd.DataFrame) -> SignalAblation | None:
         return None
     newest = _last_night(rows)
     told = {each.metric: each for each in _figures(newest)}
-    if not {ablation.FUSED, ablation.FUSED_DEFAULT} <= told.keys():
+    if not {FUSED, FUSED_DEFAULT} <= told.keys():
         return None
     signals = sorted(_signals(told), key=lambda each: (-each.alone.value, each.signal))
     night: dt.date = newest["night"].max()
-    return SignalAblation(night, told[ablation.FUSED], told[ablation.FUSED_DEFAULT], signals)
+    return SignalAblation(night, told[FUSED], told[FUSED_DEFAULT], signals)
 
 
 def _signals(told: Mapping[str, MetricValue]) -> Iterator[SignalContribution]:
     for name, alone in told.items():
-        signal = name.removeprefix(ablation.ALONE)
-        adds = told.get(f"{ablation.ADDS}{signal}")
+        signal = name.removeprefix(ALONE)
+        adds = told.get(f"{ADDS}{signal}")
         if signal != name and adds is not None:
             yield SignalContribution(_words(signal), alone, adds)
 

@@ -14,7 +14,7 @@ from smallhours.training.evaluation.folds import (
     library_before,
     weekly_folds,
 )
-from smallhours.training.evaluation.gate import MIN_UNITS, TOLERANCE, decide_promotion
+from smallhours.training.evaluation.uncertainty import MIN_UNITS, TOLERANCE, decide_promotion
 
 END = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 FOLD = Fold(END - dt.timedelta(weeks=4), END)

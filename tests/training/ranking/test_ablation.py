@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smallhours.training.ranking.ablation import ablate, gains
 from smallhours.training.ranking.fusion import DEFAULT, NEAR_TRACKS, POPULARITY, Fusion
+from smallhours.training.ranking.learn_weights import ablate, gains
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastList
 
 TRACKS, ADOPTED = 200, 30

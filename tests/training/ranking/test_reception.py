@@ -3,7 +3,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.training.ranking.pick_response import (
+from smallhours.training.ranking.signals import (
     MIN_PICKS,
     empty_picks,
     graded_picks,

@@ -7,8 +7,8 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.summary import Summary
-from smallhours.training.ranking.ablation import SUBJECT
 from smallhours.training.ranking.fusion import DEFAULT, FILE, NAME, load_fusion
+from smallhours.training.ranking.learn_weights import SUBJECT
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS
 from smallhours.training.ranking.stages import train_ranking
 from smallhours.training.registry import Registry

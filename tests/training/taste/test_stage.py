@@ -9,12 +9,11 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.training.evaluation.gate import MIN_UNITS
+from smallhours.training.evaluation.uncertainty import MIN_UNITS
 from smallhours.training.registry import Registry
 from smallhours.training.tags import Tags, load_tags
-from smallhours.training.taste.card import RELIABILITY
 from smallhours.training.taste.model import FIRST_SEED, NAME, FirstSeedTaste, TasteModel, load_taste
-from smallhours.training.taste.train import train_taste
+from smallhours.training.taste.train import RELIABILITY, train_taste
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,

@@ -22,7 +22,7 @@ from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
-from smallhours.training.ranking.pick_response import empty_picks, graded_picks
+from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
 from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Route, Signal
 

@@ -35,8 +35,7 @@ from smallhours.training.ranking.fusion import (
     Fusion,
 )
 from smallhours.training.ranking.past_lists import ARTIST_ROUTES, TRACK_ROUTES
-from smallhours.training.ranking.pick_response import reception
-from smallhours.training.ranking.signals import consensus, popularity
+from smallhours.training.ranking.signals import consensus, popularity, reception
 from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
 
 EvidenceOfTracks = Callable[[pd.Index], Mapping[str, IntentEvidence]]

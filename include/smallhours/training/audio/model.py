@@ -33,8 +33,7 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from smallhours.training.tag_counts import TopTags
-from smallhours.training.tags import Counts
+from smallhours.training.tags import Counts, TopTags
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["boosted", "linear"]

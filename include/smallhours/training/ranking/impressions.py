@@ -32,7 +32,7 @@ from smallhours.training.evaluation.metrics import placements
 from smallhours.training.ranking.fusion import Flags, Floats, Fusion, columns_of
 from smallhours.training.ranking.listwise import TrainingList
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, PastTables, list_at
-from smallhours.training.ranking.pick_response import graded_picks
+from smallhours.training.ranking.signals import graded_picks
 
 WEEK = 7
 MAX_WEEKS = 8

@@ -1,4 +1,4 @@
-"""Learning of a listener's ranking weights, and the comparison with the default.
+"""Learning of a listener's ranking weights, the comparison with the default, and the ablation.
 
 Weights are learned from lists of the past that end before two held-out months, and both they and
 the default rank the candidates of those months. An adopted track is worth 1 / log2(1 + rank), as
@@ -6,9 +6,13 @@ in NDCG. Weights are also learned from our own past lists: each week is ranked b
 learned before it, and a welcome pick is worth the share of the week's unwelcome ones that it is
 ranked above. Learned weights go into use only when they earn more by whichever of the two there is
 enough data for, and are then fitted again with the held-out data.
+
+In the ablation, the held-out months are ranked again: by the rank column of one signal, and by the
+weights without it. Nothing is learned again: it measures what the present weights gain from a
+signal, not what other weights could reach without it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +23,15 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.nights import Night
 from smallhours.training.evaluation.folds import Fold, weekly_folds
-from smallhours.training.evaluation.gate import GateDecision, decide_promotion
 from smallhours.training.evaluation.metrics import ndcg_at
-from smallhours.training.ranking.ablation import Ablation, ablate
+from smallhours.training.evaluation.uncertainty import (
+    GateDecision,
+    Interval,
+    bootstrap_mean,
+    decide_promotion,
+    paired_difference,
+)
+from smallhours.training.model_card import Metric
 from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Floats, Fusion, columns_of
 from smallhours.training.ranking.impressions import PICK_WEIGHT, ImpressionWeek, impression_weeks
 from smallhours.training.ranking.listwise import (
@@ -38,6 +48,98 @@ from smallhours.training.ranking.past_lists import (
     hidden_list,
     week_list,
 )
+
+# The subject of the figures in `metrics`, and how they are named there.
+SUBJECT = "ranking_parts"
+FUSED, FUSED_DEFAULT, ALONE, ADDS = "fused", "default", "alone_", "adds_"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The mean gain of an adopted track, 0-1, with intervals over artists.
+
+    Attributes:
+        fused: Gain of all signals by the given weights.
+        default: Gain of all signals by the default weights.
+        alone: Gain of each signal alone.
+        adds: By signal, `fused` minus the gain of all others, on the same tracks.
+        adoptions: Number of adopted tracks.
+    """
+
+    fused: Interval
+    default: Interval
+    alone: Mapping[str, Interval]
+    adds: Mapping[str, Interval]
+    adoptions: int
+
+    def metrics(self) -> Iterator[Metric]:
+        """Yield the figures for `metrics`; the baseline of a signal alone is all of them."""
+        n, whole = self.adoptions, self.fused.value
+        yield Metric.of(SUBJECT, FUSED, self.fused, n, self.default.value)
+        yield Metric.of(SUBJECT, FUSED_DEFAULT, self.default, n)
+        for name, found in self.alone.items():
+            yield Metric.of(SUBJECT, f"{ALONE}{name}", found, n, whole)
+        for name, found in self.adds.items():
+            yield Metric.of(SUBJECT, f"{ADDS}{name}", found, n)
+
+
+def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -> Ablation | None:
+    """Measure each signal alone, and all signals without each.
+
+    Args:
+        fusion: The weights, which were not fitted to these lists.
+        held: The held-out months of which anything was adopted.
+        rng: Random generator of the bootstrap.
+
+    Returns:
+        None where nothing was adopted.
+    """
+    artists = [artist_key_in(key) for past in held for key in past.signals.index[past.adopted]]
+    if not artists:
+        return None
+    clusters = np.array(artists)
+    columns = [columns_of(past.signals, past.eligible) for past in held]
+
+    def gains_of(weights: Floats) -> Floats:
+        each = zip(columns, held, strict=True)
+        return np.concatenate([gains(seen @ weights, past) for seen, past in each])
+
+    weights = fusion.vector(LEARNED_SIGNALS)
+    fused = gains_of(weights)
+    alone, adds = {}, {}
+    for at, name in enumerate(LEARNED_SIGNALS):
+        only, without = np.zeros_like(weights), weights.copy()
+        only[2 * at] = 1.0
+        without[2 * at : 2 * at + 2] = 0.0
+        alone[name] = bootstrap_mean(gains_of(only), rng=rng, clusters=clusters)
+        adds[name] = paired_difference(fused, gains_of(without), rng=rng, clusters=clusters)
+    return Ablation(
+        bootstrap_mean(fused, rng=rng, clusters=clusters),
+        bootstrap_mean(gains_of(DEFAULT.vector(LEARNED_SIGNALS)), rng=rng, clusters=clusters),
+        alone,
+        adds,
+        len(artists),
+    )
+
+
+def gains(scores: Floats, past: PastList) -> Floats:
+    """Return 1 / log2(1 + rank) of every adopted track, in key order.
+
+    Tracks of equal score share their mean rank: a signal that knows nothing of most tracks leaves
+    them equal, and must not gain by the order of their names.
+
+    Args:
+        scores: (tracks,), higher is better.
+        past: The list; ranks are counted among its eligible tracks.
+    """
+    field = np.sort(scores[past.eligible])
+    mine = scores[past.adopted]
+    above = len(field) - np.searchsorted(field, mine, side="right")
+    equal = len(field) - above - np.searchsorted(field, mine, side="left")
+    rank = above + (equal + 1) / 2
+    gain: Floats = 1 / np.log2(1 + rank)
+    return gain
+
 
 HIDDEN_LISTS, MONTHS, HELD_OUT_MONTHS = 4, 4, 2
 WEEKS = 4

@@ -46,7 +46,7 @@ from smallhours.training.ranking.fusion import (
     TAG_AFFINITY,
     Flags,
 )
-from smallhours.training.ranking.pick_response import graded_picks, reception, without_artists
+from smallhours.training.ranking.signals import graded_picks, reception, without_artists
 from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at

@@ -20,8 +20,7 @@ from smallhours.catalog.normalisation import ARTIST_SHARE
 from smallhours.catalog.normalisation.pipeline import FULL
 from smallhours.identity import artist_key_in
 from smallhours.training.ranking.fusion import Floats
-from smallhours.training.tag_counts import count_matrix
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, count_matrix
 
 MAX_CENTRES = 5
 # One centre per this many tracks.

@@ -36,7 +36,7 @@ from smallhours.training.regression.artist_folds import (
     enough_to_hash,
     hashed_folds,
 )
-from smallhours.training.tag_counts import tag_counts
+from smallhours.training.tags import tag_counts
 
 Floats = npt.NDArray[np.float64]
 

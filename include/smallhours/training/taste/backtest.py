@@ -1,9 +1,9 @@
 """Backtest of the taste model: models of earlier weeks, evaluated on the four weeks after each.
 
 Five times, a week apart, a model is trained on data before a cut and asked to predict the four
-weeks after it, beside the baselines. The newest of these models is the *held-back* twin of
-tonight's. When a later night wants to replace tonight's model, the held-back twins of both are
-evaluated on weeks that neither has seen. So new and old are compared on the same tracks, and
+weeks after it, beside baselines that know the same. The newest of these models is the *held-back*
+twin of tonight's. When a later night wants to replace tonight's model, the held-back twins of both
+are evaluated on weeks that neither has seen. So new and old are compared on the same tracks, and
 without a leak.
 
 A model that is trained on data before a cut has to separate the tracks that were adopted in the
@@ -12,25 +12,48 @@ The catalog and its tags are tonight's: earlier states of them are not stored.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from smallhours.catalog.seeds import track_weights
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
+from smallhours.lake.tables import SIMILAR, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
+from smallhours.training import first_seed
 from smallhours.training.evaluation import metrics
-from smallhours.training.evaluation.folds import Fold, adopted, known_at, weekly_folds
-from smallhours.training.evaluation.gate import GateDecision, decide_promotion
+from smallhours.training.evaluation.folds import (
+    Fold,
+    adopted,
+    known_at,
+    library_before,
+    plays_before,
+    weekly_folds,
+)
 from smallhours.training.evaluation.metrics import ReliabilityBin, placements
-from smallhours.training.evaluation.uncertainty import Interval, bootstrap_mean, paired_difference
+from smallhours.training.evaluation.uncertainty import (
+    GateDecision,
+    Interval,
+    bootstrap_mean,
+    decide_promotion,
+    paired_difference,
+)
+from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, SavedModel
-from smallhours.training.taste.baselines import Baselines
-from smallhours.training.taste.model import COLUMNS_FILE, NAME, TasteModel, fit_taste_model
+from smallhours.training.taste.model import (
+    COLUMNS_FILE,
+    FIRST_SEED,
+    NAME,
+    FirstSeedTaste,
+    TasteModel,
+    fit_taste_model,
+)
 from smallhours.training.taste.training_rows import (
     ListeningHistory,
     TrainingRows,
@@ -39,6 +62,78 @@ from smallhours.training.taste.training_rows import (
 )
 
 Floats = npt.NDArray[np.float64]
+
+
+class Baselines:
+    """The baselines of one listener's night, with the tables that they read from the lake.
+
+    Args:
+        lake: The lake.
+        listener: The listener's name.
+        past: Their history.
+    """
+
+    def __init__(self, lake: Lake, listener: str, past: ListeningHistory) -> None:
+        self._listener, self._past = listener, past
+        tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
+        self._listeners = tracks.set_index("track_key")["listeners"].astype(float)
+        columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
+        near = lake.frame(SIMILAR, columns=columns)
+        self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
+
+    def scores(self, backtest_fold: "BacktestFold", rows: TrainingRows) -> dict[str, Floats]:
+        """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
+
+        Args:
+            backtest_fold: The fold's tracks.
+            rows: The rows that the taste model learned from at the same cut.
+        """
+        found: Mapping[str, Callable[[], Floats | None]] = {
+            "popularity": lambda: self._popularity(backtest_fold),
+            "artist_affinity": lambda: _artist_affinity(backtest_fold, rows),
+            "similar_tracks": lambda: self._similar_tracks(backtest_fold),
+            FIRST_SEED: lambda: self._first_seed(backtest_fold),
+        }
+        return {name: scores for name, score in found.items() if (scores := score()) is not None}
+
+    def _popularity(self, backtest_fold: "BacktestFold") -> Floats | None:
+        known = self._listeners.reindex(list(backtest_fold.tracks))
+        if known.notna().sum() < 2:
+            return None
+        # An unknown number of listeners counts as the median.
+        return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
+
+    def _similar_tracks(self, backtest_fold: "BacktestFold") -> Floats | None:
+        """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
+        cut = backtest_fold.fold.cut
+        plays = plays_before(self._past.plays, cut)
+        library = library_before(self._past.library, cut)
+        weights = track_weights(plays, library, night=cut.date())
+        strength = self._near["match"] * self._near["seed_key"].map(weights).astype(float)
+        votes = self._near.assign(track_key=self._near["neighbour_key"], strength=strength)
+        votes = votes[strength.notna()]
+        if votes.empty:
+            return None
+        return consensus(votes, pd.Index(backtest_fold.tracks)).to_numpy(dtype=np.float64)
+
+    def _first_seed(self, backtest_fold: "BacktestFold") -> Floats | None:
+        then = Night(backtest_fold.fold.cut.date(), backtest_fold.fold.cut)
+        try:
+            labelled = first_seed.label_tracks(self._past, self._listener, night=then)
+            model = first_seed.train(labelled.frame).model
+        except NotEnoughData:
+            return None
+        return FirstSeedTaste(model).p_like(self._past.tags, backtest_fold.tracks)
+
+
+def _artist_affinity(backtest_fold: "BacktestFold", rows: TrainingRows) -> Floats:
+    """Return the summed weight of the artist's liked tracks."""
+    liked: dict[str, float] = {}
+    for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):
+        if y:
+            liked[artist] = liked.get(artist, 0.0) + float(weight)
+    return np.array([liked.get(artist_key_in(key), 0.0) for key in backtest_fold.tracks])
+
 
 # Number of other tracks that the adopted ones are ranked among.
 MAX_OTHERS = 2000

@@ -27,8 +27,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smallhours.identity import artist_key_in
-from smallhours.training.tag_counts import count_matrix, tag_counts
-from smallhours.training.tags import Tags
+from smallhours.training.tags import Tags, count_matrix, tag_counts
 
 Floats = npt.NDArray[np.float64]
 
