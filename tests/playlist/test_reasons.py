@@ -14,11 +14,11 @@ from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
     TrackEvidence,
+    measure,
     relative_contributions,
     strongest_seeds,
     track_features,
 )
-from smallhours.playlist.explain.wording import measure
 from smallhours.playlist.rank.evidence import ListenerHistory
 
 HISTORY = ListenerHistory(

@@ -10,8 +10,7 @@ import pandas as pd
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.playlist.explain.explanation import nights_of
-from smallhours.playlist.explain.reasons import FeatureValue
-from smallhours.playlist.explain.track_evidence import track_features
+from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.deferred import deferred_on
 from smallhours.services.set_aside import set_aside_on

@@ -12,6 +12,7 @@ from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
+from smallhours.playlist.explain.reasons import listed
 from smallhours.playlist.publish.target_list import TargetList
 from smallhours.playlist.rank.evidence import is_descriptive, read_features, weighted_tags
 from smallhours.training.tags import load_tags
@@ -86,8 +87,8 @@ Lush. Made by Smallhours. [smallhours:default:main]'
     attempts += [(0, feelings, []), (0, [], [])]
     for named, moods_told, near_told in attempts:
         who = f"{count} by {_listed(names, named)}" if named else count
-        close = f"close to {_all_of(near_told)}" if near_told else ""
-        leading = ", ".join(part for part in (_all_of(moods_told), close) if part)
+        close = f"close to {listed(near_told)}" if near_told else ""
+        leading = ", ".join(part for part in (listed(moods_told), close) if part)
         content = f"{leading}; {who}" if leading else who
         text = f"The night of {night.day} {night:%B %Y}: {content}. Made by Smallhours. {mark}"
         if len(text) <= MAX_DESCRIPTION_LENGTH:
@@ -100,13 +101,7 @@ def _listed(names: Sequence[str], named: int) -> str:
     shown = list(names[:named])
     if rest:
         shown.append("one other" if rest == 1 else f"{rest} others")
-    return _all_of(shown)
-
-
-def _all_of(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(shown)
 
 
 def _plain(name: str) -> str:

@@ -5,15 +5,16 @@ tracks before it: a list whose sentences are all alike explains nothing. Unknown
 and no clause is used that would fit any track.
 """
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.track_evidence import FeatureValue, TrackEvidence
+from smallhours.playlist.explain.track_evidence import TrackEvidence, measure, word_for
 from smallhours.playlist.rank.evidence import ListenerHistory
 from smallhours.vocabulary import Route, Slot
 
@@ -86,7 +87,7 @@ def tag_clauses(track_evidence: TrackEvidence) -> list[Clause]:
     weight = track_evidence.counts.get(TAGS, 0.0)
     pairs = [(one, two) for i, one in enumerate(tags) for two in tags[i + 1 :]]
     together = [
-        Clause(TAGS, "two", wording.listed(pair), pair, weight - 0.02 * place)
+        Clause(TAGS, "two", listed(pair), pair, weight - 0.02 * place)
         for place, pair in enumerate(pairs)
     ]
     alone = [
@@ -100,9 +101,9 @@ def sound_clauses(track_evidence: TrackEvidence) -> list[Clause]:
     """Return clauses of the audio features that stand out, without those that a tag states."""
     weight = track_evidence.counts.get(SOUND, 0.0)
     return [
-        Clause(SOUND, word, f"{word} ({wording.measure(feature)})", (word,), weight + beyond)
+        Clause(SOUND, word, f"{word} ({measure(feature)})", (word,), weight + beyond)
         for feature in track_evidence.features
-        if (found := wording.word_for(feature)) is not None
+        if (found := word_for(feature)) is not None
         for word, beyond in (found,)
         if word not in track_evidence.tags
     ]
@@ -122,7 +123,7 @@ def _of_tracks(
     )
     for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
         rows = [history.track(key) for key in named]
-        names = wording.listed([wording.track(row) for row in rows])
+        names = listed([name_track(row) for row in rows])
         artists = tuple(artist_key_in(key) for key in named)
         less = weight - 0.02 * place
         yield Clause(Route.SIMILAR_TRACK, "close", f"close to {names}", artists, less)
@@ -143,7 +144,7 @@ def _of_artists(
     )
     for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
         rows = [history.artist(key) for key in named]
-        names = wording.listed([wording.artist(row) for row in rows])
+        names = listed([name_artist(row) for row in rows])
         less = weight - 0.02 * place
         yield Clause(Route.SIMILAR_ARTIST, "near", f"by an artist near {names}", named, less)
         if all(row["plays"] for row in rows):
@@ -171,7 +172,7 @@ def _of_own_artist(track_evidence: TrackEvidence, history: ListenerHistory) -> I
         Route.KNOWN_ARTIST, "more", f"more by {name}, of whom you know {count}", (key,), weight
     )
     if row["plays"]:
-        text = f"you have {wording.plays(int(row['plays']))} of {name}, and not this one yet"
+        text = f"you have {count_plays(int(row['plays']))} of {name}, and not this one yet"
         yield Clause(Route.KNOWN_ARTIST, "not yet", text, (key,), weight)
 
 
@@ -197,8 +198,6 @@ def _pairs(keys: Sequence[str]) -> list[tuple[str, ...]]:
     ]
     return pairs or [(key,) for key in keys]
 
-
-__all__ = ["FeatureValue", "Reason", "ReasonWriter", "TrackEvidence", "reason"]
 
 # The costs of repetition, against weights of a few tenths: of a name that was used before or in
 # the sentence before, and of a kind or a form that leads again.
@@ -341,3 +340,43 @@ class ReasonWriter:
 def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
     """Return the reason of a single track, as if it were the first of a list."""
     return ReasonWriter(history, profile, length=1).write(track_evidence).text
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words: `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def count_plays(count: int) -> str:
+    """Return a number of plays: `41 plays`; empty for none."""
+    if count == 0:
+        return ""
+    return "1 play" if count == 1 else f"{count:,} plays"
+
+
+def in_brackets(text: str) -> str:
+    """Return the text in brackets after a space; empty for an empty text."""
+    return f" ({text})" if text else ""
+
+
+def name_track(row: Mapping[str, Any]) -> str:
+    """Return a known track: `Slowdive – Alison (41 plays)`, or `(saved)` if it was never played."""
+    known = count_plays(int(row["plays"])) or ("saved" if row["saved"] else "")
+    return f"{row['artist']} – {row['title']}{in_brackets(known)}"
+
+
+def name_artist(row: Mapping[str, Any]) -> str:
+    """Return a known artist: `Slowdive (1,312 plays)`."""
+    return f"{row['artist']}{in_brackets(count_plays(int(row['plays'])))}"
+
+
+def name_month(moment: dt.date) -> str:
+    """Return a month: `March 2019`."""
+    return f"{moment:%B} {moment.year}"
+
+
+def name_day(moment: dt.date) -> str:
+    """Return a date: `12 October 2026`."""
+    return f"{moment.day} {moment:%B} {moment.year}"

@@ -6,9 +6,15 @@ import numpy as np
 import pandas as pd
 
 from smallhours.identity import artist_key_in
-from smallhours.playlist.explain import wording
 from smallhours.playlist.explain.listening_times import within
-from smallhours.playlist.explain.reasons import HOURS, MEMORY
+from smallhours.playlist.explain.reasons import (
+    HOURS,
+    MEMORY,
+    count_plays,
+    listed,
+    name_artist,
+    name_month,
+)
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext, percentile
 from smallhours.playlist.select.shortlist import seed_owner
@@ -64,7 +70,7 @@ def deep_cuts(context: ListenerContext) -> IntentScores:
             owner = artist_key_in(key)
             if owner in loved.index:
                 row = evidence.history.artist(owner)
-                text = f"not among the best known of {wording.artist(row)}"
+                text = f"not among the best known of {name_artist(row)}"
                 found[key] = IntentEvidence(Route.KNOWN_ARTIST, text, (owner,))
         return found
 
@@ -75,12 +81,12 @@ def _memory(plays: int, row: "pd.Series") -> str:
     """Return the plays of a track as text: `47 plays from 2014 to March 2019, and none since`."""
     first, last = row["first_played"], row["last_played"]
     if first.year < last.year:
-        span = f"from {first.year} to {wording.month(last)}"
+        span = f"from {first.year} to {name_month(last)}"
     elif first.month < last.month:
-        span = f"up to {wording.month(last)}"
+        span = f"up to {name_month(last)}"
     else:
-        span = f"in {wording.month(last)}"
-    return f"{wording.plays(plays)} {span}, and none since"
+        span = f"in {name_month(last)}"
+    return f"{count_plays(plays)} {span}, and none since"
 
 
 # With fewer plays the intent has no list.
@@ -123,7 +129,7 @@ def time_of_day(intent: TimeOfDayIntent, context: ListenerContext) -> IntentScor
             mine["track_key"], mine["seed_key"], mine["times"], mine["all"], strict=True
         ):
             row = evidence.history.track(seed)
-            often = f"{int(times):,} of {wording.plays(int(every))}"
+            often = f"{int(times):,} of {count_plays(int(every))}"
             text = f"you play {row['artist']} – {row['title']} {when} ({often})"
             found.setdefault(key, IntentEvidence(HOURS, text, (artist_key_in(seed),)))
         return found
@@ -133,7 +139,7 @@ def time_of_day(intent: TimeOfDayIntent, context: ListenerContext) -> IntentScor
 
 def window_in_words(intent: TimeOfDayIntent) -> str:
     """Return the window as text: `on Saturdays and Sundays between 6:00 and 11:00`."""
-    days = wording.listed([f"{day.capitalize()}s" for day in intent.days])
+    days = listed([f"{day.capitalize()}s" for day in intent.days])
     start, end = intent.hours
     return f"{f'on {days} ' if days else ''}between {start}:00 and {end}:00"
 

@@ -14,9 +14,14 @@ import pandas as pd
 from scipy.stats import norm
 
 from smallhours.catalog.features import most_reliable
-from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS
-from smallhours.playlist.explain.track_evidence import FeatureValue, IntentEvidence, track_features
+from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS, listed, name_day, name_month
+from smallhours.playlist.explain.track_evidence import (
+    FeatureValue,
+    IntentEvidence,
+    measure,
+    track_features,
+    word_for,
+)
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext, percentile
 from smallhours.playlist_settings import MoodIntent, NewReleasesIntent, TagsIntent
 from smallhours.vocabulary import Provenance
@@ -87,12 +92,12 @@ def latest_of(released: object) -> dt.date | None:
 
 def _new(released: object, first_seen: dt.date) -> str:
     if latest_of(released) is None:
-        return f"new in the catalog on {wording.day(first_seen)} (when it came out is not known)"
+        return f"new in the catalog on {name_day(first_seen)} (when it came out is not known)"
     written = str(released)
     if len(written) == len("2026-11-02"):
-        return f"out since {wording.day(dt.date.fromisoformat(written))}"
+        return f"out since {name_day(dt.date.fromisoformat(written))}"
     if len(written) == len("2026-11"):
-        return f"out since {wording.month(dt.date.fromisoformat(f'{written}-01'))}"
+        return f"out since {name_month(dt.date.fromisoformat(f'{written}-01'))}"
     return f"from {written}"
 
 
@@ -113,12 +118,12 @@ def tagged(intent: TagsIntent, context: ListenerContext) -> IntentScores:
             order = sorted(zip(-row.data, row.indices, strict=True))
             names = tuple(str(space.tags[places[place]]) for _, place in order)
             if names:
-                found[key] = IntentEvidence(TAGS, f"tagged {wording.listed(names[:3])}", names)
+                found[key] = IntentEvidence(TAGS, f"tagged {listed(names[:3])}", names)
         return found
 
     fits = percentile(pd.Series(share, index=tracks))
     missing = [tag for tag in wanted if tag not in space.tags]
-    missing_data = f"tracks tagged {wording.listed(missing)}" if missing else ""
+    missing_data = f"tracks tagged {listed(missing)}" if missing else ""
     return IntentScores(why, fits, 0.4, None, intent_evidence, missing_data)
 
 
@@ -165,9 +170,7 @@ def mood(intent: MoodIntent, context: ListenerContext) -> IntentScores:
         for key, features in track_features(rows).items():
             described = [_describe(feature) for feature in features]
             words = tuple(word for word, _ in described if word)
-            found[key] = IntentEvidence(
-                SOUND, wording.listed([text for _, text in described]), words
-            )
+            found[key] = IntentEvidence(SOUND, listed([text for _, text in described]), words)
         return found
 
     unknown = int((~heard).sum())
@@ -177,7 +180,7 @@ def mood(intent: MoodIntent, context: ListenerContext) -> IntentScores:
 
 def _describe(feature: FeatureValue) -> tuple[str, str]:
     """Return the word for a feature, if any, and the text about it."""
-    word = wording.word_for(feature)
+    word = word_for(feature)
     if word is None:
-        return "", wording.measure(feature)
-    return word[0], f"{word[0]} ({wording.measure(feature)})"
+        return "", measure(feature)
+    return word[0], f"{word[0]} ({measure(feature)})"
