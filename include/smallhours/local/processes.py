@@ -1,6 +1,5 @@
 """Background processes that are stopped without leaving child processes behind."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -10,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from smallhours.local.running import STOP_S, kill_session
 from smallhours.private_files import UMASK, make_private_folder, private_opener
-
-_STOP_S = 20.0
 
 
 class ProcessStopped(Exception):
@@ -82,18 +80,16 @@ def _stop(processes: Sequence[ManagedProcess]) -> None:
     for part in processes:
         if part.running:
             part.process.terminate()
-    until = time.monotonic() + _STOP_S
+    until = time.monotonic() + STOP_S
     for part in processes:
         try:
             part.process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             part.process.kill()
             part.process.wait()
-        # The process leads a session of its own: all others in it are its descendants.
-        try:
-            os.killpg(part.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        # The process led a session of its own: all others in it are its descendants, whichever
+        # group they have put themselves into.
+        kill_session(part.process.pid)
 
 
 def free_ports(count: int) -> list[int]:

@@ -80,12 +80,17 @@ class Demo:
         self._sandbox: list[ManagedProcess] = []
 
     def __enter__(self) -> "Demo":
-        """Return the demo; nothing is started yet."""
+        """Return the demo; what a killed one left running is ended, and nothing started yet."""
+        self._airflow.__enter__()
+        self._airflow.end_left_running()
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop all processes."""
-        stop_all([*self._airflow.processes, *self._sandbox])
+        try:
+            stop_all([*self._airflow.processes, *self._sandbox])
+        finally:
+            self._airflow.__exit__(*error)
 
     def run(self) -> None:
         """Start everything, run the night and show the playlist.
