@@ -25,9 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.support.script_words import SCRIPTS
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
-from smallhours.identity import identify
+from smallhours.identity import identify, normalise
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
@@ -217,7 +218,8 @@ def main() -> None:
     _print_failures(world, answers, arguments.wrong)
     precision, recall = figures(answers)
     print(f"goals: precision {GOAL_PRECISION:.1%}, recall {GOAL_RECALL:.0%}")
-    print_figures({"precision": round(precision, 5), "recall": round(recall, 5)})
+    shown = {"precision": round(precision, 5), "recall": round(recall, 5)}
+    print_figures({**shown, "script_collisions": script_collisions()})
 
 
 def draw(world: World, count: int, seed: int) -> list[int]:
@@ -283,6 +285,17 @@ def figures(answers: Iterable[LookupResult]) -> tuple[float, float]:
     found = sum(answer.found for answer in answers)
     there = sum(answer.there for answer in answers)
     return right / found if found else 1.0, right / there if there else 1.0
+
+
+def script_collisions() -> int:
+    """Count the pairs of words that share a key and must not, or must share one and do not."""
+    wrong = 0
+    for script, ((one, other), *spellings) in SCRIPTS.items():
+        pairs = [(one, other, False), *((written, plain, True) for written, plain in spellings)]
+        failed = [pair for pair in pairs if (normalise(pair[0]) == normalise(pair[1])) != pair[2]]
+        print(f"{script}: {len(pairs)} pairs of words, {len(failed)} wrong")
+        wrong += len(failed)
+    return wrong
 
 
 def _is_right(world: World, question: NameLookup, finding: IdLookup) -> bool:

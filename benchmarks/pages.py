@@ -27,8 +27,8 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.settings import TrainingSettings
 from smallhours.training.profile import describe_taste
-from smallhours.web.airflow_bridge import AirflowBridge
 from smallhours.web.app import PREFIX, create_app
+from smallhours.web.page_context import AirflowBridge
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.installation import settings_for
 from smallhours_sandbox.simulation.listener import SimulationSpec, run_simulation

@@ -30,16 +30,19 @@ from benchmarks.support.publish_household import (
     NEVER,
     OWNER,
     ListenerFixture,
-    PublishOutcome,
     distinct,
     fixture_settings,
+    remember,
+    written,
+)
+from benchmarks.support.publish_outcome import (
+    PublishOutcome,
+    false_reactions_in,
     list_present,
     lost_edits_in,
     mixtures_in,
-    remember,
     trouble_happened,
     verified_but_wrong_in,
-    written,
 )
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
@@ -100,9 +103,11 @@ class PublishBench:
         wrong = verified_but_wrong_in(home)
         fault_rules_of(home.state).clear()
         accounts_of(home.state).revoked.clear()
+        false_reactions = false_reactions_in(home)
         again = self._rerun(home)
         self.server.on_request = None
         wrong += verified_but_wrong_in(home)
+        false_reactions += false_reactions_in(home)
         mixtures = mixtures_in(home, before, stopped=again)
         lost = lost_edits_in(home)
         if not again and not home.meddling.deleted:
@@ -114,10 +119,12 @@ class PublishBench:
             ended,
             left,
             happened,
-            bad_moments=sum(moments),
+            bad_moments=sum(moment == "mixed" for moment in moments),
             mixtures=min(mixtures, 1),
             lost_edits=min(lost, 1),
             others_touched=touched,
+            empty=sum(moment == "empty" for moment in moments),
+            false_reactions=false_reactions,
             verified_but_wrong=min(wrong, 1),
         )
 
@@ -210,8 +217,10 @@ class PublishBench:
     def _trouble(
         self, home: ListenerFixture, case: PublishCase
     ) -> tuple[Fault | None, Callable[[int], None]]:
-        if case.trouble == "edit":
-            return None, lambda number: _edit(home, self._foreign(home), case, number)
+        def edit(number: int) -> None:
+            if case.trouble in ("edit", "fault and edit"):
+                _edit(home, self._foreign(home), case, number)
+
         if case.rule.get("kind") == "revoked":
 
             def revoke(number: int) -> None:
@@ -220,17 +229,21 @@ class PublishBench:
 
             return None, revoke
         if not case.rule:
-            return None, lambda _number: None
-        content = KINDS[case.rule["kind"]].layer == "content"
+            return None, edit
+        placed = KINDS[case.rule["kind"]].layer == "content" or "match" in case.rule
         fault = Fault.from_json(
-            {"service": "spotify", **({} if content else {"after": case.at - 1}), **case.rule}
+            {
+                "service": "spotify",
+                **({} if placed else {"after": case.at - 1}),
+                **case.rule,
+            }
         )
         fault_rules_of(home.state).add(fault)
-        return fault, lambda _number: None
+        return fault, edit
 
-    def _watch(self, home: ListenerFixture, meddle: Callable[[int], None]) -> list[bool]:
-        """Record each request; edit before it; return where no whole list of ours is present."""
-        bad: list[bool] = []
+    def _watch(self, home: ListenerFixture, meddle: Callable[[int], None]) -> list[str]:
+        """Record each request; edit before it; return how the playlist is found then."""
+        found = [""]
         old, new = home.rows(), home.uris(written(home.scene))
         before = [uri for uri in old if uri not in home.meddling.present]
 
@@ -241,11 +254,15 @@ class PublishBench:
                 home.requests.append(f"{method} {path}")
                 meddle(len(home.requests))
                 rows = set(home.rows()) | home.meddling.absent
-                if home.ours() and before and not home.meddling.deleted:
-                    bad.append(not (set(before) <= rows or set(new) <= rows))
+                if home.ours() and not home.meddling.deleted:
+                    whole = not before or set(before) <= rows or set(new) <= rows
+                    had = any(found) or bool(before)
+                    found.append("whole" if rows and whole else "mixed" if rows else "")
+                    if had and not rows:
+                        found[-1] = "empty"
 
         self.server.on_request = look
-        return bad
+        return found
 
     @staticmethod
     def _others(home: ListenerFixture) -> dict[str, object]:
@@ -342,7 +359,9 @@ def main() -> None:
         {
             "cases": len(outcomes),
             "mixtures": sum(outcome.mixtures for outcome in outcomes),
+            "empty": sum(outcome.empty for outcome in outcomes),
             "lost_edits": sum(outcome.lost_edits for outcome in outcomes),
+            "false_reactions": sum(outcome.false_reactions for outcome in outcomes),
             "other_playlists_touched": sum(outcome.others_touched for outcome in outcomes),
             "verified_but_wrong": sum(outcome.verified_but_wrong for outcome in outcomes),
         }

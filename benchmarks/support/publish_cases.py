@@ -11,13 +11,16 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
-Trouble = Literal["kill at request", "kill at disk operation", "fault", "edit", "quiet"]
+Trouble = Literal[
+    "kill at request", "kill at disk operation", "fault", "edit", "fault and edit", "quiet"
+]
 
 TROUBLES = {
     "kill at request": "the process is killed just before request n, all others before it done",
     "kill at disk operation": "the process is killed in disk operation n, half way if it writes",
     "fault": "from the sandbox's Spotify, at request n",
     "edit": "the listener does it just before request n arrives",
+    "fault and edit": "the listener does it just before request n, and Spotify misbehaves as well",
     "quiet": "nothing goes wrong",
 }
 # Transient faults, and faults that last until the next run.
@@ -46,15 +49,44 @@ LASTING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )  # fmt: skip
 
-# What Spotify acknowledges and does not do, or not yet: at an add.
+# What Spotify acknowledges and does not do, or does otherwise, by the request that it meets.
 ACKNOWLEDGED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "an add is acknowledged and not done": {"kind": "ignored_write"},
-        "an add is acknowledged and done for 3 tracks": {"kind": "partial_write", "count": 3},
-        "an add shows two looks late": {"kind": "stale_reads", "times": 6},
-        "an add shows only after the run": {"kind": "stale_reads", "times": 0},
+        "acknowledged and not done": {"kind": "ignored_write"},
+        "acknowledged and done for one item": {"kind": "partial_write", "count": 1},
+        "acknowledged and done for half": {"kind": "partial_write", "count": 6},
+        "shows two looks late": {"kind": "late_reads", "count": 6, "times": 40},
+        "shows sixty replies late": {"kind": "late_reads", "count": 60, "times": 0},
+        "shows only after the run": {"kind": "stale_reads", "times": 0},
     }
 )
+ACKNOWLEDGED_ADDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "an add is done twice": {"kind": "repeated_write"},
+        "tracks read as rows without a track": {"kind": "lost_adds", "count": 2},
+        "tracks read under other ids": {"kind": "relinked_adds", "count": 2},
+    }
+)
+# What lasts through the whole run.
+THROUGHOUT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "every add is done twice": {"kind": "repeated_write", "times": 0},
+        "every read is one reply late": {"kind": "late_reads", "count": 1},
+        "every read is five replies late": {"kind": "late_reads", "count": 5},
+        "writes leave the snapshot id as it is": {"kind": "same_snapshot"},
+        "removals with a snapshot id are answered 502": {"kind": "snapshot_refused"},
+        "removals are never done": {
+            "kind": "ignored_write", "match": "DELETE /v1/playlists/*", "times": 0,
+        },
+        "moves are never done": {
+            "kind": "ignored_write", "match": "PUT /v1/playlists/*/items", "times": 0,
+        },
+        "a new playlist is not found at first": {
+            "kind": "refused", "status": 404, "match": "* /v1/playlists/*", "times": 4,
+        },
+    }
+)  # fmt: skip
+LISTINGS = ("missing", "null", "doubled", "without owner", "without owner id", "without name")
 
 # Edits by the listener; `publish_faults` carries them out.
 EDITS = (
@@ -68,6 +100,8 @@ EDITS = (
     "adds an episode",
     "moves a track",
 )
+# Of these, those that change how often one of tonight's tracks stands there.
+OF_PICKS = ("removes a track of tonight's", "adds a second copy of a pick")
 RARE_EDITS = ("renames it", "removes the marker", "deletes it")
 
 
@@ -102,6 +136,8 @@ SCENES: Mapping[str, PublishScene] = MappingProxyType(
             PublishScene("own items", own=True),
             PublishScene("ranked anew", again=True),
             PublishScene("rollback", rollback=True),
+            PublishScene("one track", size=1, own=True),
+            PublishScene("101 tracks", size=101),
             PublishScene("500 tracks", size=500, own=True),
             PublishScene("first 250 tracks", size=250, first=True),
         )
@@ -119,6 +155,7 @@ class PublishCase:
         what: Name of the fault or edit.
         at: Number of the request or disk operation, from 1.
         rule: The fault, as the sandbox takes it.
+        besides: Name of the fault, where `what` is an edit.
     """
 
     scene: str
@@ -126,9 +163,10 @@ class PublishCase:
     what: str = ""
     at: int = 1
     rule: Mapping[str, Any] = field(default_factory=dict)
+    besides: str = ""
 
     def __str__(self) -> str:
-        what = self.what or self.trouble
+        what = " while ".join(filter(None, (self.what or self.trouble, self.besides)))
         return f"{self.scene}: {what}, {self.at}"
 
 
@@ -154,13 +192,16 @@ def representative(every: Iterable[PublishCase]) -> list[PublishCase]:
     groups: dict[tuple[str, str], list[PublishCase]] = {}
     for case in every:
         if SCENES[case.scene].size <= 100 and case.trouble != "quiet":
-            groups.setdefault((case.trouble, case.what), []).append(case)
+            what = case.besides or case.what.split(" with ours ")[0]
+            for method in ("POST ", "PUT ", "DELETE "):
+                what = what.removeprefix(method)
+            groups.setdefault((case.trouble, what), []).append(case)
     return [group[len(group) // 2] for group in groups.values()]
 
 
 def table(played: Sequence[PublishCase]) -> str:
     """Return docs/publish-faults.md: the cases, counted by scene and trouble."""
-    counts = Counter((case.trouble, case.what, case.scene) for case in played)
+    counts = Counter((case.trouble, case.besides or case.what, case.scene) for case in played)
     lines = [
         "# Publish faults",
         "",
@@ -172,7 +213,8 @@ def table(played: Sequence[PublishCase]) -> str:
         "own, no deed of theirs is undone, and no other playlist has changed: not even one of the",
         "same name, nor one with a copy of our description. Before every single request it is",
         "checked, too, that a whole list stands in the playlist at that moment; and after each",
-        "run, that a list which the ledger calls verified stands there.",
+        "run, that a list which the ledger calls verified stands there, and that no pick counts as",
+        "removed that the listener left in.",
         "",
         "| trouble | which | scene | cases |",
         "|---|---|---|---|",
@@ -187,7 +229,11 @@ def table(played: Sequence[PublishCase]) -> str:
         "night's list stands there; with *own items* also a track, a local file and an episode of",
         "the listener's, and a row that Spotify has lost; *ranked anew*, the list of the same",
         "night is written again with half of its tracks others; *rollback* puts the list of the",
-        "night before back; lists of *500 tracks* take several requests.",
+        "night before back; *one track* is a list of one, with own items; lists of *101 tracks*,",
+        "*500 tracks* and *250 tracks* take several requests.",
+        "",
+        "One thing can't be told apart, and is no case: while tracks that Spotify added twice are",
+        "taken out to be added once, the listener takes one of them out, or adds one more.",
         "",
     ]
     return "\n".join(lines)
@@ -229,6 +275,7 @@ def _faults(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
             for at in _few(scene, requests, every=what == "access revoked"):
                 yield PublishCase(scene, "fault", what, at, rule)
     yield from _acknowledged(requests)
+    yield from _throughout(requests)
     for scene in ("second night", "own items"):
         yield PublishCase(
             scene, "fault", "rows without a track", 1, {"kind": "null_items", "count": 2}
@@ -237,16 +284,53 @@ def _faults(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
 
 
 def _acknowledged(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
-    """Each of these faults at each add of each scene."""
-    for what, rule in ACKNOWLEDGED.items():
-        match = f"{'GET' if rule['kind'] == 'stale_reads' else 'POST'} /v1/playlists/*"
-        for scene, made in requests.items():
-            for at, request in enumerate(made, 1):
-                if fnmatchcase(request, "POST /v1/playlists/*/items"):
-                    # The requests before it that the fault is asked about.
-                    after = sum(fnmatchcase(each, match) for each in made[: at - 1])
-                    placed = {**rule, "match": match, "after": after}
-                    yield PublishCase(scene, "fault", what, at, placed)
+    """Each of these faults at each write of each scene; of long runs, the first and last."""
+    for scene, made in requests.items():
+        writes = [(at, made[at - 1]) for at in writing(made) if made[at - 1].endswith("/items")]
+        few = writes if len(writes) <= 6 else [*writes[:3], *writes[-3:]]
+        for at, request in few:
+            method = request.partition(" ")[0]
+            faults = {**ACKNOWLEDGED, **(ACKNOWLEDGED_ADDS if method == "POST" else {})}
+            for what, rule in faults.items():
+                name = f"{method} {what}" if what in ACKNOWLEDGED else what
+                reads = rule["kind"] in ("late_reads", "stale_reads")
+                match = f"{'GET' if reads else method} /v1/playlists/*"
+                # The requests before it that the fault is asked about.
+                after = sum(fnmatchcase(each, match) for each in made[: at - 1])
+                yield PublishCase(
+                    scene, "fault", name, at, {**rule, "match": match, "after": after}
+                )
+
+
+def _throughout(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
+    """Faults that last through the run, alone and with an edit by the listener."""
+    for what, rule in THROUGHOUT.items():
+        for scene in _meeting(rule, requests):
+            yield PublishCase(scene, "fault", what, 1, rule)
+        if "second night" in _meeting(rule, requests):
+            # While tracks that stand twice are taken out and added once, nobody can tell that the
+            # listener takes one out as well, or adds one.
+            repeats = rule["kind"] == "repeated_write"
+            for edit in (each for each in EDITS if not (repeats and each in OF_PICKS)):
+                for at in writing(requests["second night"]):
+                    yield PublishCase("second night", "fault and edit", edit, at + 1, rule, what)
+    for how in LISTINGS:
+        rule = {"kind": "odd_listing", "words": how, "times": 0, "match": "GET /v1/me/playlists*"}
+        for scene in _meeting(rule, requests):
+            if SCENES[scene].size <= 100:
+                yield PublishCase(scene, "fault", f"a listing with ours {how}", 1, rule)
+
+
+def _meeting(rule: Mapping[str, Any], requests: Mapping[str, list[str]]) -> list[str]:
+    """Return the scenes in which a fault meets a request."""
+    removal = {"snapshot_refused": "DELETE *"}.get(rule["kind"], "*")
+    match = rule.get("match", removal)
+    return [
+        scene
+        for scene, made in requests.items()
+        if any(fnmatchcase(request, match) for request in made)
+        and not (rule.get("status") == 404 and not SCENES[scene].first)
+    ]
 
 
 def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[int]:

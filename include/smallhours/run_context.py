@@ -65,15 +65,18 @@ class RunContext:
 
     @cached_property
     def lake(self) -> "Lake":
-        """The lake of the settings.
+        """The lake of the settings, in the format of this program.
 
         Raises:
             LakeUnwritable: when it refuses writes: better known before any service is asked.
+            LakeError: when a newer program wrote it.
         """
+        from smallhours.lake.migrations import prepare
         from smallhours.lake.store import Lake
 
         lake = Lake(self.settings.lake.url)
         lake.check_writable()
+        prepare(lake)
         return lake
 
     @cached_property

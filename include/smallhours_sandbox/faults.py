@@ -159,9 +159,35 @@ KINDS: Mapping[str, FaultKind] = {
         "it is acknowledged, and done for its first `count` items only", "content",
         service="spotify",
     ),
+    "repeated_write": FaultKind(
+        "an add to a playlist is acknowledged once and done twice", "content", service="spotify"
+    ),
     "stale_reads": FaultKind(
         "a playlist reads as it was before the last write to it", "content", times=0,
         service="spotify",
+    ),
+    "late_reads": FaultKind(
+        "a write to a playlist shows after `count` more reads", "content", 0, "spotify"
+    ),
+    "same_snapshot": FaultKind(
+        "a write to a playlist leaves its snapshot id as it is", "content", 0, "spotify"
+    ),
+    "moved_snapshot": FaultKind(
+        "a write that is not done gives a new snapshot id all the same", "content", 0, "spotify"
+    ),
+    "snapshot_refused": FaultKind(
+        "a removal that names a snapshot id is answered 502; one that names none is done",
+        "content", times=0, service="spotify",
+    ),
+    "lost_adds": FaultKind(
+        "the first `count` tracks of an add read as empty rows", "content", service="spotify"
+    ),
+    "relinked_adds": FaultKind(
+        "the first `count` tracks of an add read under another id", "content", service="spotify"
+    ),
+    "odd_listing": FaultKind(
+        "the listener's own playlists are `words` in their list: missing, null, doubled, "
+        "without owner, without owner id or without name", "content", service="spotify",
     ),
 }  # fmt: skip
 

@@ -3,12 +3,18 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.responses import Response
 
-from smallhours_sandbox.faults import active_fault
+from smallhours_sandbox.playlist_faults import (
+    added_rows,
+    after_write,
+    as_read,
+    carried_out,
+    oddly_listed,
+    playlist_fault,
+)
 from smallhours_sandbox.spotify_http import (
     ApiCall,
     ApiError,
@@ -22,8 +28,6 @@ from smallhours_sandbox.spotify_http import (
 from smallhours_sandbox.spotify_library import in_library
 from smallhours_sandbox.spotify_objects import SITE, SpotifyCatalog, episode, local_track, timestamp
 from smallhours_sandbox.state import SandboxPlaylist, SandboxPlaylistItem
-
-T = TypeVar("T")
 
 MAX_ITEMS = 100
 PAGE = 50
@@ -58,7 +62,11 @@ class PlaylistEndpoints:
         """Answer GET /me/playlists: own and followed ones, newest first."""
         limit, offset = call.limit(), call.offset()
         found = [one for one in call.state.playlists.values() if in_library(call, one)][::-1]
-        items = [self.summary(call, one) for one in found[offset : offset + limit]]
+        items: list[Any] = [self.summary(call, one) for one in found[offset : offset + limit]]
+        fault = playlist_fault(call, "odd_listing", "GET", call.me.name)
+        if fault is not None:
+            by_app = {one.id for one in found if one.by_app}
+            items = [shown for item in items for shown in oddly_listed(item, by_app, fault.words)]
         return reply(page(call, items, total=len(found), limit=limit, offset=offset))
 
     def create(self, call: ApiCall) -> Response:
@@ -68,9 +76,7 @@ class PlaylistEndpoints:
             raise ApiError(400, "Missing required field: name")
         public = details.get("public", True)
         _check_visibility(call, public=public, collaborative=details.get("collaborative", False))
-        if active_fault(
-            call.state, "public_anyway", service="spotify", route="POST /v1/me/playlists"
-        ):
+        if playlist_fault(call, "public_anyway", "POST", call.me.name):
             public = True
         made = call.state.create_playlist(
             call.me.name,
@@ -83,7 +89,7 @@ class PlaylistEndpoints:
 
     def show(self, call: ApiCall) -> Response:
         """Answer GET /playlists/{id}: without `items` for callers who may not see the contents."""
-        playlist = self._as_read(call)
+        playlist = as_read(call, self._find(call))
         return reply(select_fields(self._full(call, playlist), call.query.get("fields")))
 
     def change(self, call: ApiCall) -> Response:
@@ -102,7 +108,7 @@ class PlaylistEndpoints:
 
     def items(self, call: ApiCall) -> Response:
         """Answer GET /playlists/{id}/items: 403 for somebody else's playlist."""
-        playlist = self._as_read(call)
+        playlist = as_read(call, self._find(call))
         if not _may_see(call, playlist):
             raise ApiError(403, "Forbidden")
         limit, offset = call.limit(), call.offset()
@@ -121,9 +127,9 @@ class PlaylistEndpoints:
         position = _integer(details, "position", call.query.get("position"), len(playlist.items))
         if not 0 <= position <= len(playlist.items):
             raise ApiError(400, "Index out of bounds.")
-        done = _carried_out(call, "POST", added)
+        done = added_rows(call, added)
         playlist.items[position:position] = done
-        return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id}, 201)
+        return reply({"snapshot_id": after_write(call, "POST", playlist, done=bool(done))}, 201)
 
     def replace_or_reorder(self, call: ApiCall) -> Response:
         """Answer PUT /playlists/{id}/items: `uris` replaces all, `range_start` moves a range."""
@@ -134,10 +140,10 @@ class PlaylistEndpoints:
         elif "range_start" in body:
             _check_snapshot(playlist, body.get("snapshot_id"))
             start, length, before = _range(playlist, body)
-            done = len(_carried_out(call, "PUT", range(length)))
-            if not done:
-                return reply({"snapshot_id": playlist.snapshot_id})
-            _reorder(playlist, start, done, before)
+            done = len(carried_out(call, "PUT", range(length)))
+            if done:
+                _reorder(playlist, start, done, before)
+            return reply({"snapshot_id": after_write(call, "PUT", playlist, done=bool(done))})
         else:
             raise ApiError(400, "No uris provided")
         return reply({"snapshot_id": playlist.touch()})
@@ -155,9 +161,13 @@ class PlaylistEndpoints:
         if None in uris:
             raise ApiError(400, "JSON body contains an invalid track uri: null")
         _check_snapshot(playlist, body.get("snapshot_id"))
-        done = _carried_out(call, "DELETE", uris)
+        if body.get("snapshot_id") and playlist_fault(
+            call, "snapshot_refused", "DELETE", call.me.name
+        ):
+            raise ApiError(502, "Bad gateway.")
+        done = carried_out(call, "DELETE", uris)
         playlist.items = [item for item in playlist.items if item.uri not in done]
-        return reply({"snapshot_id": playlist.touch() if done else playlist.snapshot_id})
+        return reply({"snapshot_id": after_write(call, "DELETE", playlist, done=bool(done))})
 
     def upload_cover(self, call: ApiCall) -> Response:
         """Answer PUT /playlists/{id}/images: a JPEG in base 64, at most 256 KB of it."""
@@ -216,13 +226,7 @@ class PlaylistEndpoints:
         self, call: ApiCall, playlist: SandboxPlaylist, limit: int, offset: int
     ) -> list[Json]:
         entries = [self._entry(call, item) for item in playlist.items[offset : offset + limit]]
-        fault = active_fault(
-            call.state,
-            "null_items",
-            service="spotify",
-            route=_route("GET", call),
-            user=playlist.owner,
-        )
+        fault = playlist_fault(call, "null_items", "GET", playlist.owner)
         for entry in entries[: fault.count if fault else 0]:
             entry.update(item=None, track=None)
         return entries
@@ -237,6 +241,8 @@ class PlaylistEndpoints:
             track = episode(item.uri, call.base)
         elif item.track is not None:
             track = self._catalog.track(item.track, call.base)
+        if track is not None and item.relinked:
+            track |= {"id": item.relinked, "uri": f"spotify:track:{item.relinked}"}
         person = call.state.listener(item.added_by)
         return {
             "added_at": timestamp(item.added_at),
@@ -265,18 +271,6 @@ class PlaylistEndpoints:
             raise ApiError(404, "Resource not found")
         return playlist
 
-    def _as_read(self, call: ApiCall) -> SandboxPlaylist:
-        """Return the playlist, or what it was before the last write where reads lag behind."""
-        playlist = self._find(call)
-        stale = active_fault(
-            call.state,
-            "stale_reads",
-            service="spotify",
-            route=_route("GET", call),
-            user=playlist.owner,
-        )
-        return playlist.former or playlist if stale else playlist
-
     def _own(self, call: ApiCall) -> SandboxPlaylist:
         playlist = self._find(call)
         if playlist.owner != call.me.name and not _collaborates(call, playlist):
@@ -284,19 +278,6 @@ class PlaylistEndpoints:
         call.require(f"playlist-modify-{'public' if playlist.public else 'private'}")
         playlist.remember()
         return playlist
-
-
-def _route(method: str, call: ApiCall) -> str:
-    return f"{method} {call.url.removeprefix(call.base)}"
-
-
-def _carried_out(call: ApiCall, method: str, items: Sequence[T]) -> Sequence[T]:
-    """Return those items of a write that are done: all, unless a fault says otherwise."""
-    route, user = _route(method, call), call.me.name
-    if active_fault(call.state, "ignored_write", service="spotify", route=route, user=user):
-        return items[:0]
-    partial = active_fault(call.state, "partial_write", service="spotify", route=route, user=user)
-    return items[: partial.count] if partial else items
 
 
 def _collaborates(call: ApiCall, playlist: SandboxPlaylist) -> bool:

@@ -35,12 +35,14 @@ class SandboxPlaylistItem:
         uri: as it was added, "spotify:track:..."; "" for a track that Spotify has lost.
         added_at: unix seconds UTC by the sandbox clock.
         added_by: Spotify id of the user who added it.
+        relinked: the id under which it reads; "" for its own.
     """
 
     track: int | None
     uri: str
     added_at: float
     added_by: str
+    relinked: str = ""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class SandboxPlaylist:
         revision: counts the changes; part of the snapshot id.
         cover: a picture of the owner's own, a JPEG in base 64; "" when none.
         former: the playlist before the last write through the API, if there was one; not saved.
+        reads: how often it was read since that write; not saved.
     """
 
     id: str
@@ -76,10 +79,11 @@ class SandboxPlaylist:
     revision: int = 0
     cover: str = ""
     former: "SandboxPlaylist | None" = None
+    reads: int = 0
 
     def remember(self) -> None:
         """Keep the playlist as it is now, before a write, for reads that lag behind."""
-        self.former = replace(self, items=list(self.items), former=None)
+        self.former, self.reads = replace(self, items=list(self.items), former=None), 0
 
     def touch(self) -> str:
         """Give the playlist a new snapshot id after a change, and return it."""
@@ -281,7 +285,8 @@ class SandboxState:
                 "world": self.world.fingerprint(),
                 "now": self.now,
                 "playlists": [
-                    asdict(replace(playlist, former=None)) for playlist in self.playlists.values()
+                    asdict(replace(playlist, former=None, reads=0))
+                    for playlist in self.playlists.values()
                 ],
                 "subscriber": self.subscriber,
                 "listeners": {
@@ -311,7 +316,7 @@ class SandboxState:
 
     @classmethod
     def load(cls, path: Path, world: World) -> Self:
-        """Load a saved state over the same world.
+        """Load a saved state over the same world, which keeps the version that it had.
 
         Raises:
             SandboxStateError: When the file is damaged, or was written over another world or by
@@ -327,11 +332,13 @@ class SandboxState:
             raise SandboxStateError(
                 f"{path} is damaged ({error}); delete it to start its world afresh"
             ) from error
-        if account["format"] != STATE_FORMAT or account["world"] != world.fingerprint():
+        versions = [replace(world, generator=each) for each in range(world.generator, 0, -1)]
+        same = [each for each in versions if each.fingerprint() == account["world"]]
+        if account["format"] != STATE_FORMAT or not same:
             raise SandboxStateError(
                 f"{path} belongs to another sandbox world; delete it to start that world afresh"
             )
-        state = cls(world)
+        state = cls(same[0])
         state.now = account["now"]
         state.subscriber = account.get("subscriber", {})
         state.playlists = {}

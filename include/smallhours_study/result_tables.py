@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.scale import format_value
+from smallhours.web.charts.canvas import format_value
 from smallhours_study.document import ReportTable
 from smallhours_study.figures import MODEL_NAMES, input_name
 from smallhours_study.grid import FORMATS, HOURS, MODELS

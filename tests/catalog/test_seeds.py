@@ -58,3 +58,17 @@ def test_no_history_gives_no_weights() -> None:
     weights = track_weights(plays(), library(), night=NIGHT)
     assert weights.empty
     assert artist_weights(weights).empty
+
+
+def test_various_artists_are_no_artist_to_ask_about() -> None:
+    weights = track_weights(
+        plays(
+            ("various artists · song", "2026-11-01"),
+            ("va · song", "2026-11-01"),
+            ("unknown · song", "2026-11-01"),
+            ("low · song", "2026-11-01"),
+        ),
+        library(),
+        night=NIGHT,
+    )
+    assert artist_weights(weights).index.tolist() == ["low"]

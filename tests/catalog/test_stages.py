@@ -4,6 +4,7 @@ import logging
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from smallhours.catalog.stages import (
@@ -13,11 +14,14 @@ from smallhours.catalog.stages import (
     gather_candidates,
     update_tracks,
 )
+from smallhours.catalog.tracks import add_tracks
 from smallhours.errors import RetryLater
+from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     AUDIO_FEATURES,
     CANDIDATES,
+    LIBRARY,
     PLAYS,
     SIMILAR,
     TRACK_TAGS,
@@ -59,6 +63,30 @@ def test_every_heard_track_is_in_the_catalog_once(home: ServiceFixture) -> None:
     played = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
     assert played <= set(tracks["track_key"])
     assert tracks["track_key"].is_unique
+
+
+def test_nothing_is_asked_about_various_artists(home: ServiceFixture) -> None:
+    names = ["Various Artists", "VA", "<unknown>", "Разные исполнители"]
+    heard = pd.DataFrame({"artist": names, "title": "Song"})
+    night = home.night()
+    add_tracks(home.lake, heard, night=night.date)
+    saved = heard.assign(
+        signal="saved",
+        time_range="",
+        track_key=[identify(name, "Song").track_key for name in names],
+        rank=None,
+        spotify_id=None,
+        isrc=None,
+        added_at=None,
+        first_seen=night.date,
+        last_seen=night.date,
+    )
+    home.lake.merge(LIBRARY, saved, partition={"listener": "default"})
+    refresh(home)
+    nobody = {artist_key_of(name) for name in names}
+    assert not nobody & set(home.lake.frame(ARTIST_TAGS)["artist_key"])
+    for table, column in ((TRACK_TAGS, "track_key"), (SIMILAR, "seed_key")):
+        assert not nobody & set(home.lake.frame(table)[column].map(artist_key_in))
 
 
 def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(

@@ -1,5 +1,7 @@
 """Tests of which search results match the recording that is sought."""
 
+from dataclasses import replace
+
 import pytest
 
 from smallhours.catalog.track_matching import WantedTrack, best_match, match_score, search_queries
@@ -34,6 +36,8 @@ def found(
         ("Sigur Ros", "Saeglopur", found("Sæglópur", "Sigur Rós")),
         ("Simon & Garfunkel", "The Boxer", found("The Boxer", "Simon & Garfunkel")),
         ("Nick Cave & Warren Ellis", "Shell", found("Shell", "Nick Cave", "Warren Ellis")),
+        ("Mira, Tolo", "Shell", found("Shell", "Mira", "Tolo")),
+        ("Mira x Tolo & Jan Pell", "Shell", found("Shell", "Mira", "Jan Pell", "Tolo")),
         ("Drake feat. Rihanna", "Take Care", found("Take Care (feat. Rihanna)", "Drake")),
         ("Rihanna", "Take Care", found("Take Care", "Drake", "Rihanna")),
         ("Oasis", "Live Forever", found("Live Forever - Remastered", "Oasis")),
@@ -74,6 +78,14 @@ def test_another_recording_is_not(artist: str, title: str, result: SpotifyTrack)
 def test_of_equally_good_results_the_first_wins() -> None:
     first, second = found("Alison", "Slowdive", id_="1"), found("Alison", "Slowdive", id_="2")
     assert best_match(WantedTrack("Slowdive", "Alison"), [first, second]) == (first, 100.0)
+
+
+def test_a_track_that_can_not_be_played_is_no_match() -> None:
+    first, second = found("Alison", "Slowdive", id_="1"), found("Alison", "Slowdive", id_="2")
+    unplayable = replace(first, playable=False)
+    wanted = WantedTrack("Slowdive", "Alison", isrc="GBAAA9300001")
+    assert best_match(wanted, [unplayable, second]) == (second, 100.0)
+    assert best_match(wanted, [unplayable]) is None
 
 
 def test_the_right_length_wins_where_it_is_known() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.web.charts.scale import Scale, format_number, format_value, ticks, value_range
+from smallhours.web.charts.canvas import Scale, format_number, format_value, ticks, value_range
 
 BETWEEN = st.floats(-1e6, 1e6)
 

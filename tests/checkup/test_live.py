@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from smallhours.checkup.finding import Finding, Health
 from smallhours.checkup.live import PLAYLIST_NAME, check_live, known_shapes, shapes_of
 from smallhours.local.processes import interrupted_by_signals
 from smallhours.services.credentials import SpotifyCredentials
+from smallhours.services.spotify_login import COVER_SCOPE
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.spotify_accounts import READY_MADE_SCOPES, Grant, accounts_of
 from tests.checkup.test_logins import StoredCredentials
 from tests.service_fixtures import settings_for
 
@@ -22,10 +25,16 @@ NOW = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 LOGIN = SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada", listener="default")
 
 
-def check(sandbox: SandboxServer, folder: Path, said: list[str] | None = None) -> list[Finding]:
+def check(
+    sandbox: SandboxServer,
+    folder: Path,
+    said: list[str] | None = None,
+    *,
+    login: SpotifyCredentials = LOGIN,
+) -> list[Finding]:
     settings = settings_for(sandbox.url, lake={"url": str(folder / "lake")})
     report, say = folder / "report.json", (said if said is not None else []).append
-    secrets = StoredCredentials(LOGIN)
+    secrets = StoredCredentials(login)
     return check_live("default", settings, secrets, now=NOW, report=report, say=say)
 
 
@@ -58,6 +67,19 @@ def test_every_kind_of_question_is_asked_and_nothing_is_left(
     assert made(sandbox) == 1
     assert left_behind(sandbox) == said == []
     assert not any(each.public for each in sandbox.state.playlists.values() if each.by_app)
+
+
+def test_a_cover_is_sent_where_the_login_allows_it(sandbox: SandboxServer, tmp_path: Path) -> None:
+    grant = Grant("ada", READY_MADE_SCOPES | {COVER_SCOPE})
+    token = accounts_of(sandbox.state).issue_refresh_token(grant)
+
+    findings = check(
+        sandbox, tmp_path, login=replace(LOGIN, refresh_token=token, scopes=(COVER_SCOPE,))
+    )
+
+    assert bad_ones(findings) == []
+    (covered,) = [each for each in sandbox.state.playlists.values() if each.cover]
+    assert PLAYLIST_NAME in covered.name
 
 
 def test_the_file_has_no_name_id_or_secret(sandbox: SandboxServer, tmp_path: Path) -> None:
@@ -158,6 +180,7 @@ def test_a_service_that_can_not_be_asked_is_a_finding_and_the_others_are_asked(
 
     findings = check(sandbox, tmp_path)
 
+    assert len(bad_ones(findings)) == 1
     assert {each.subject for each in findings if each.health is Health.BAD} == {"live: Last.fm"}
     replies = json.loads((tmp_path / "report.json").read_text())["replies"]
     assert "Spotify GET search" in replies

@@ -109,6 +109,18 @@ def test_a_revoked_login_says_what_to_run(household: ServiceFixture) -> None:
     assert "smallhours login spotify" in spotify.remedy
 
 
+def test_a_dislike_playlist_that_is_not_there_is_worth_a_look(household: ServiceFixture) -> None:
+    household.sandbox.state.create_playlist("ada", "Can\u2019t stand", by_app=False)
+    healths = []
+    for name in ("Can't stand", "Cannot stand"):
+        listener = household.settings.listener("default")
+        disliking = listener.model_copy(update={"dislike_playlist": name})
+        settings = household.settings.model_copy(update={"listeners": {"default": disliking}})
+        found = check_logins("default", settings, StoredCredentials(login(1)), now=NOW, online=True)
+        healths += [each.health for each in found if each.subject == "dislike playlist"]
+    assert healths == [Health.GOOD, Health.NOTE]
+
+
 def test_a_scope_that_was_not_agreed_to_is_named() -> None:
     settings = settings_for("http://127.0.0.1:9")
     keys = StoredCredentials(login(1, SCOPES[1:]))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from smallhours.checkup.finding import Health
-from smallhours.checkup.recent import (
+from smallhours.checkup.stored_data import (
     check_last_night,
     check_models,
     check_quotas,

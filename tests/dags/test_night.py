@@ -1,4 +1,4 @@
-"""Tests that a night runs through the four DAGs, one listener at a time."""
+"""Tests of a night's beginning: each listener's own, and once. Its end is in test_review.py."""
 
 import datetime as dt
 import re
@@ -9,9 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import LIBRARY
-from smallhours.runs import NIGHTLY
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
@@ -75,6 +73,8 @@ def test_an_empty_form_syncs_every_listener_and_announces_each(run_dag: RunDag) 
     }
     # What the mapped tasks are called in Airflow's pages.
     assert {f"ada@{NIGHT}", f"bruno@{NIGHT}"} <= outcome.names
+    # The log says what was done in counts.
+    assert re.search(r"scrobbles read: [1-9],\d{3}$", outcome.log, re.MULTILINE)
 
 
 def test_one_listeners_failure_leaves_the_others_night_alone(
@@ -96,12 +96,6 @@ def test_one_listeners_failure_leaves_the_others_night_alone(
     (message,) = told
     assert message["title"] == "Smallhours needs ada"
     assert message["message"] == outcome.errors[0]
-
-
-def test_the_log_says_what_was_done_in_counts(run_dag: RunDag) -> None:
-    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
-
-    assert re.search(r"scrobbles read: [1-9],\d{3}$", outcome.log, re.MULTILINE)
 
 
 def test_a_form_without_a_night_means_tonight(run_dag: RunDag) -> None:
@@ -139,21 +133,6 @@ def test_a_listener_without_spotify_needs_no_spotify_connection(
     assert outcome.succeeded
     signals = airflow_install.lake.frame(LIBRARY, where={"listener": "ada"})["signal"]
     assert set(signals) <= {"loved"}
-
-
-def test_the_four_dags_bring_a_playlist_and_tell_of_it(
-    run_dag: RunDag, airflow_install: AirflowInstall, told: list[dict[str, Any]]
-) -> None:
-    for dag in NIGHTLY:
-        outcome = run_dag(dag, listener="ada", night=NIGHT)
-        assert outcome.succeeded, outcome.errors
-
-    written = airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
-    playlists = airflow_install.sandbox.state.playlists
-    assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
-    (message,) = told
-    assert message["title"] == f"Smallhours: {len(written['uris'])} tracks for ada"
-    assert written["playlist_id"] in message["message"]
 
 
 def test_a_passing_fault_is_tried_again(run_dag: RunDag, airflow_install: AirflowInstall) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the approval of tonight's list before it is published."""
+"""Tests of a whole night through the four DAGs, and of the approval of a list."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,18 @@ from typing import Any
 import pytest
 
 from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.runs import NIGHTLY
 from tests.airflow_home import NIGHT, AirflowInstall
-from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dags
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult, load_dag
+from tests.notice_receiver import NoticeReceiver, messenger
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
+__all__ = ["messenger"]
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow(seconds=10),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+]
 
 RunDag = Callable[..., DagRunResult]
 
@@ -22,18 +30,24 @@ def ask_for_review(airflow_install: AirflowInstall, more: str = "") -> None:
 
 def write_playlist(**form: Any) -> Any:
     """Run the DAG and approve at once."""
-    dag = load_dags()["write_playlist"]
-    return dag.test(run_conf=form, mark_success_pattern="approve")
+    return load_dag("write_playlist").test(run_conf=form, mark_success_pattern="approve")
 
 
-def test_without_review_both_steps_are_skipped_and_the_list_is_published(
-    run_dag: RunDag, airflow_install: AirflowInstall
+def test_the_four_dags_bring_a_playlist_at_once_or_when_it_is_approved(
+    run_dag: RunDag, airflow_install: AirflowInstall, messenger: NoticeReceiver
 ) -> None:
-    for dag in ("sync_listening", "refresh_catalog", "train_models"):
-        assert run_dag(dag, listener="ada", night=NIGHT).succeeded
-    outcome = run_dag("write_playlist", listener="ada", night=NIGHT)
+    text = airflow_install.settings.read_text(encoding="utf-8")
+    airflow_install.write_settings(f'{text}[notices]\nconnection = "messenger"\n')
+    for dag in NIGHTLY:
+        outcome = run_dag(dag, listener="ada", night=NIGHT)
+        assert outcome.succeeded, outcome.errors
 
-    assert outcome.succeeded
+    written = airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"}).iloc[-1]
+    playlists = airflow_install.sandbox.state.playlists
+    assert [item.uri for item in playlists[written["playlist_id"]].items] == list(written["uris"])
+    (told,) = messenger.got
+    assert told["title"] == f"Smallhours: {len(written['uris'])} tracks for ada"
+    assert written["playlist_id"] in told["message"]
     assert outcome.states["show_plan", -1] == "skipped"
     assert outcome.states["approve", -1] == "skipped"
     assert outcome.states["publish_playlist", -1] == "success"
@@ -48,6 +62,10 @@ def test_without_review_both_steps_are_skipped_and_the_list_is_published(
     assert "| + | " in shown
     assert tasks["publish_playlist"].state == "success"
     assert len(airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
+    waits, published = messenger.got[1:]
+    assert waits["title"] == "Smallhours: tonight's list for ada waits for you"
+    assert "after 6 hours without an answer" in waits["message"]
+    assert published["title"].endswith("tracks for ada")
 
 
 def test_the_wait_and_what_follows_it_are_settings(
@@ -56,7 +74,7 @@ def test_the_wait_and_what_follows_it_are_settings(
     del airflow_db
     ask_for_review(airflow_install, '[review]\nhours = 2\nunanswered = "keep"\n')
 
-    approve = load_dags()["write_playlist"].get_task("approve")
+    approve = load_dag("write_playlist").get_task("approve")
 
     assert approve.response_timeout.total_seconds() == 7_200
     assert approve.defaults == ["Reject"]

@@ -15,7 +15,11 @@ from smallhours_sandbox.spotify_accounts import accounts_of
 from tests.airflow_home import NIGHT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, DagRunResult
 
-pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS)]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.slow(seconds=10),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+]
 
 # Distinct enough to be found wherever they turn up.
 API_KEY = "5a4d" * 8

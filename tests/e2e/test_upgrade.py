@@ -5,6 +5,7 @@ settings, its lake after one night, Airflow's database with the sandbox's public
 it stored in clear, and what the sandbox was left like.
 """
 
+import json
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.migrations import VERSION
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.local.airflow import AirflowHome, LocalAirflow
@@ -61,6 +63,7 @@ def test_its_next_night_brings_another_list_and_nothing_is_lost(
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len(lake.frame(PLAYS)) >= plays
+    assert json.loads(lake.files.read(".format")) == {"version": VERSION}
     ledger = lake.frame(PLAYLISTS).sort_values("night")
     assert list(ledger["outcome"]) == ["verified", "verified"]
     before, after = (set(keys) for keys in ledger["track_keys"])

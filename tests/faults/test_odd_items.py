@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates
+from smallhours.checkup.live import known_shapes
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_of, identify, is_named
 from smallhours.lake.store import prefix_of
@@ -47,6 +48,25 @@ def later() -> Iterator[Nights]:
         assert told["sync_library"]["nameless_rows"] >= 3 * 3 + 3
         assert told["sync_recent_plays"]["nameless_rows"] == 2
         yield home
+
+
+def test_the_live_check_knows_every_kind_of_question_that_a_night_asks(later: Nights) -> None:
+    names = {
+        "lastfm": "Last.fm",
+        "spotify": "Spotify",
+        "reccobeats": "ReccoBeats",
+        "acousticbrainz": "AcousticBrainz",
+    }
+    asked = set()
+    for service, route in later.server.state.calls:
+        verb, _, path = route.rpartition(" ")
+        path = path.removeprefix("/")
+        if service in ("reccobeats", "acousticbrainz"):
+            path = path.rpartition("/")[2]
+        asked.add(f"{names[service]} {verb} {path}".replace("  ", " "))
+
+    assert len(asked) > 15
+    assert asked <= set(known_shapes())
 
 
 def heard_artist(home: Nights) -> str:

@@ -175,7 +175,7 @@ GOLDEN: list[tuple[str, str, str]] = [
     ("Duster", "Stars Will Fall (Slowed + Reverb)",
      "duster · stars will fall · slowed and reverb"),
     ("Brandy", "The Boy Is Mine (A Cappella)", "brandy · the boy is mine · a cappella"),
-    ("Brandy", "The Boy Is Mine - Acapella", "brandy · the boy is mine · acapella"),
+    ("Brandy", "The Boy Is Mine - Acapella", "brandy · the boy is mine · a cappella"),
     ("Adele", "Hello (Karaoke Version)", "adele · hello · karaoke"),
     ("Karaoke All Stars", "Hello (In the Style of Adele)",
      "karaoke all stars · hello · in the style of adele"),
@@ -277,7 +277,7 @@ GOLDEN: list[tuple[str, str, str]] = [
     ("КИНО", "Группа Крови (Live)", "кино · группа крови · live"),
     ("방탄소년단", "봄날", "방탄소년단 · 봄날"),
     ("فيروز", "نسم علينا الهوى", "فيروز · نسم علينا الهوى"),
-    ("Μίκης Θεοδωράκης", "Ζορμπάς", "μίκησ θεοδωράκησ · ζορμπάσ"),
+    ("Μίκης Θεοδωράκης", "Ζορμπάς", "μικησ θεοδωρακησ · ζορμπασ"),
     ("ＡＢＢＡ", "Ｄａｎｃｉｎｇ Ｑｕｅｅｎ", "abba · dancing queen"),
     # Nothing at all.
     ("", "", "untitled · untitled"),

@@ -162,22 +162,38 @@ def test_once_a_month_the_whole_history_is_compared_and_mended(household: Servic
     assert in_lake(household).total() == at_lastfm(household).total() + 2 - 3
 
 
-def test_the_dislike_playlist_is_read_by_its_name(household: ServiceFixture) -> None:
-    state = household.sandbox.state
-    made = state.create_playlist("ada", "Never again", by_app=False)
-    state.add_items(made, [3, 5, 8], added_at=state.now)
+def disliked(household: ServiceFixture, name: str, night: str = "2026-11-02") -> Summary:
     listener = household.settings.listener("default")
-    disliking = listener.model_copy(update={"dislike_playlist": "never again"})
-    settings = household.settings.model_copy(update={"listeners": {"default": disliking}})
-    summary = sync_library(
+    disliking = listener.model_copy(update={"dislike_playlist": name})
+    return sync_library(
         "default",
         household.lake,
         household.spotify,
         household.lastfm,
-        settings=settings,
-        night=household.night(),
+        settings=household.settings.model_copy(update={"listeners": {"default": disliking}}),
+        night=household.night(night),
     )
-    assert summary["disliked_tracks"] == 3
+
+
+def test_the_dislike_playlist_is_read_by_its_name(household: ServiceFixture) -> None:
+    state = household.sandbox.state
+    made = state.create_playlist("ada", "Can\u2019t\u00a0stand", by_app=False)
+    state.add_items(made, [3, 5, 8], added_at=state.now)
+    assert disliked(household, "can't stand")["disliked_tracks"] == 3
+
+
+def test_without_a_dislike_playlist_of_that_name_dislikes_stand_and_the_summary_warns(
+    household: ServiceFixture,
+) -> None:
+    state = household.sandbox.state
+    made = state.create_playlist("ada", "Never again", by_app=False)
+    state.add_items(made, [3, 5, 8], added_at=state.now)
+    assert "dislike_playlist_missing" not in disliked(household, "Never again")
+    summary = disliked(household, "Never aagin", LATER)
+    assert summary["dislike_playlist_missing"] == "Never aagin"
+    assert "disliked_tracks" not in summary
+    library = household.lake.frame(LIBRARY)
+    assert (library["signal"] == "disliked").sum() == 3
 
 
 def test_the_library_keeps_what_was_withdrawn_with_its_last_night(

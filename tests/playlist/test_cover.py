@@ -6,7 +6,7 @@ import random
 import pytest
 from PIL import Image
 
-from smallhours.playlist.explain.list_traits import TrackSound
+from smallhours.playlist.explain.description import TrackSound
 from smallhours.playlist.publish.cover import MAX_BYTES, SIDE, draw_cover
 
 

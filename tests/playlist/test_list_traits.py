@@ -6,7 +6,7 @@ import pytest
 
 from smallhours.catalog.features import store_features
 from smallhours.lake.store import Lake
-from smallhours.playlist.explain.list_traits import TrackSound, track_sounds
+from smallhours.playlist.explain.description import TrackSound, track_sounds
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist.publish.target_list import TargetList
 from smallhours.vocabulary import Provenance

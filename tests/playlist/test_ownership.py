@@ -6,6 +6,7 @@ from smallhours.errors import PlaylistNotOwned
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import find_managed_playlist
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 MARK = marker("default", "main")
@@ -20,8 +21,18 @@ class FakePlaylists:
     def me(self) -> SpotifyAccount:
         return SpotifyAccount("ada", None, None)
 
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(initial_wait_s=0)
+
     def playlists(self) -> tuple[SpotifyPlaylist, ...]:
         return self._playlists
+
+    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
+        return next(one for one in self._playlists if one.id == playlist_id)
+
+    def has_in_library(self, uri: str) -> bool:
+        return any(one.id == uri.rpartition(":")[2] for one in self._playlists)
 
 
 def named(

@@ -4,8 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.playlist.publish.change_table import as_markdown, as_text, summarise
-from smallhours.playlist.publish.plan import PlannedChange, PlannedTrack, Row, plan
-from smallhours.playlist.publish.steps import Add, Move, Remove, next_step
+from smallhours.playlist.publish.plan import (
+    Add,
+    Move,
+    PlannedChange,
+    PlannedTrack,
+    Remove,
+    Row,
+    after_step,
+    next_step,
+    plan,
+)
 
 
 def track(name: str) -> str:
@@ -144,24 +153,10 @@ def test_steps_lead_to_the_plan_and_a_whole_list_stands_all_the_way(
         step = next_step(rows, now)
         if step is None:
             break
-        rows = carried_out(rows, step)
+        rows = list(after_step(rows, step))
         assert set(old) <= set(rows) or set(new) <= set(rows)
     assert tuple(rows) == planned_on(rows)
     left = list(rows)
     for row in new:
         left.remove(row)
     assert sorted(map(str, left)) == sorted(map(str, account))
-
-
-def carried_out(rows: list[Row], step: object) -> list[Row]:
-    """Return the rows of a playlist after a request."""
-    match step:
-        case Add(added, position):
-            return [*rows[:position], *added, *rows[position:]]
-        case Remove(removed):
-            return [row for row in rows if row not in removed]
-        case Move(start, length, before):
-            moved, rest = rows[start : start + length], rows[:start] + rows[start + length :]
-            at = before if before < start else before - length
-            return [*rest[:at], *moved, *rest[at:]]
-    raise AssertionError(step)

@@ -1,5 +1,7 @@
 """Spotify says that tracks were added, and they are not there, not yet, or not all of them."""
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
@@ -278,4 +280,164 @@ def test_a_list_that_vanishes_again_does_not_take_last_nights_along(
     publisher.household.sandbox.on_request = None
     assert publisher.uris() == before
     publisher.publish(NEXT)
+    assert publisher.uris() == uris
+
+
+REMOVALS = "DELETE /v1/playlists/*/items"
+MOVES = "PUT /v1/playlists/*/items"
+
+
+def two_nights(publisher: PublishFixture, size: int) -> tuple[list[str], list[str]]:
+    """One list in the playlist, another one chosen for the night after."""
+    publisher.wish(playlist={"size": 100, "shortest": 1})
+    before = publisher.choose(0, size)
+    publisher.publish()
+    return before, publisher.choose(size, 2 * size, NEXT)
+
+
+@pytest.mark.parametrize("size", [1, 12, 60])
+@pytest.mark.parametrize("first", [True, False], ids=["first night", "later"])
+def test_an_add_that_is_done_twice_leaves_one_list(
+    publisher: PublishFixture, size: int, first: bool
+) -> None:
+    publisher.wish(playlist={"size": 100, "shortest": 1})
+    uris = publisher.choose(0, size)
+    if not first:
+        _, uris = two_nights(publisher, size)
+    misbehave(publisher, "repeated_write", ADDS)
+    assert publisher.publish(NIGHT if first else NEXT)["outcome"] == "verified"
+    assert publisher.uris() == uris
+
+
+def test_copies_that_show_after_the_run_was_given_up_are_ours(publisher: PublishFixture) -> None:
+    _, uris = two_nights(publisher, 12)
+    misbehave(publisher, "late_reads", READS, count=60, times=0)
+    for _ in range(4):
+        with contextlib.suppress(RetryLater):
+            publisher.publish(NEXT)
+    publisher.repair()
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris
+
+
+@pytest.mark.parametrize(
+    ("kind", "done"), [("ignored_write", 0), ("partial_write", 5)], ids=["none", "5 of 12"]
+)
+@pytest.mark.parametrize("moved", [True, False], ids=["new snapshot", "same snapshot"])
+def test_a_removal_that_is_not_done_is_sent_again(
+    publisher: PublishFixture, kind: str, done: int, moved: bool
+) -> None:
+    _, uris = two_nights(publisher, 12)
+    misbehave(publisher, kind, REMOVALS, count=done)
+    if moved:
+        misbehave(publisher, "moved_snapshot", "*", times=0)
+    assert publisher.publish(NEXT)["outcome"] == "verified"
+    assert publisher.uris() == uris
+
+
+def test_a_removal_that_is_never_done_is_not_called_verified(publisher: PublishFixture) -> None:
+    before, uris = two_nights(publisher, 12)
+    misbehave(publisher, "ignored_write", REMOVALS, times=0)
+    for _ in range(2):
+        with pytest.raises(RetryLater, match="does not show a removal"):
+            publisher.publish(NEXT)
+    assert publisher.uris() == uris + before
+    assert publisher.ledger().loc[NEXT, "outcome"] == "written"
+    third = publisher.choose(24, 36, THIRD)
+    with pytest.raises(RetryLater):
+        publisher.publish(THIRD)
+    assert publisher.uris() == uris + before, "nothing comes in while the older list can't go"
+    publisher.repair()
+    publisher.publish(THIRD)
+    assert publisher.uris() == third
+
+
+def test_a_removal_is_tried_without_a_snapshot_id(publisher: PublishFixture) -> None:
+    _, uris = two_nights(publisher, 12)
+    misbehave(publisher, "snapshot_refused", REMOVALS, times=0)
+    assert publisher.publish(NEXT)["outcome"] == "verified"
+    assert publisher.uris() == uris
+
+
+def test_a_move_that_is_not_seen_is_not_built_upon(publisher: PublishFixture) -> None:
+    uris = publisher.choose(0, 12)
+    publisher.publish()
+    keys = [*range(11, 5, -1), *range(6)]
+    publisher.ranked_lake.candidates[:12] = [publisher.ranked_lake.candidates[k] for k in keys]
+    publisher.choose(0, 12, NEXT)
+    misbehave(publisher, "ignored_write", MOVES)
+    with pytest.raises(RetryLater, match="does not show an order"):
+        publisher.publish(NEXT)
+    publisher.publish(NEXT)
+    assert publisher.uris() == [uris[k] for k in keys]
+
+
+@pytest.mark.parametrize("lag", [1, 3, 7, 20])
+def test_reads_that_lag_behind_every_write_change_nothing(
+    publisher: PublishFixture, lag: int
+) -> None:
+    before, uris = two_nights(publisher, 60)
+    keys = publisher.ranked_lake.candidates
+    keys[60:63], keys[63:66] = keys[63:66], keys[60:63]
+    misbehave(publisher, "late_reads", READS, count=lag, times=0)
+    try:
+        publisher.publish(NEXT)
+        assert publisher.uris() == uris
+    except RetryLater:
+        assert set(before) <= set(publisher.uris()) or set(uris) <= set(publisher.uris())
+    publisher.repair()
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris
+    assert "removed" not in set(reactions(publisher, THIRD)["reaction"])
+
+
+@pytest.mark.parametrize("kind", ["lost_adds", "relinked_adds"])
+def test_tracks_that_read_as_others_are_ours_and_go_the_next_night(
+    publisher: PublishFixture, kind: str
+) -> None:
+    before = publisher.choose(0, 12)
+    misbehave(publisher, kind, ADDS, count=3)
+    publisher.publish()
+    assert sorted(publisher.uris()) == sorted(before)
+    publisher.publish()
+    assert adds(publisher) == 1
+    publisher.add_by_hand(own := publisher.foreign_uri())
+    assert "removed" not in set(reactions(publisher, NEXT)["reaction"])
+    uris = publisher.choose(12, 24, NEXT)
+    publisher.publish(NEXT)
+    assert publisher.uris() == [*uris, own]
+
+
+@pytest.mark.parametrize(
+    "how", ["missing", "null", "doubled", "without owner", "without owner id", "without name"]
+)
+@pytest.mark.parametrize("times", [1, 0], ids=["once", "always"])
+def test_a_listing_without_our_playlist_makes_no_second_one(
+    publisher: PublishFixture, how: str, times: int
+) -> None:
+    _, uris = two_nights(publisher, 12)
+    misbehave(publisher, "odd_listing", "GET /v1/me/playlists*", words=how, times=times)
+    publisher.publish(NEXT)
+    assert publisher.uris() == uris
+    publisher.publish(NEXT)
+    assert len(publisher.ours()) == 1
+
+
+def test_a_playlist_that_is_not_found_right_after_it_was_made_is_tried_again(
+    publisher: PublishFixture,
+) -> None:
+    uris = publisher.choose(0, 12)
+    misbehave(publisher, "refused", "* /v1/playlists/*", status=404, words="Not found.", times=9)
+    for _ in range(20):
+        with contextlib.suppress(RetryLater):
+            publisher.publish()
+    assert publisher.uris() == uris
+    assert len(publisher.ours()) == 1
+
+
+def test_two_first_nights_at_once_make_one_playlist(publisher: PublishFixture) -> None:
+    uris = publisher.choose(0, 12)
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = [pool.submit(publisher.publish) for _ in range(2)]
+    assert {outcome.result()["outcome"] for outcome in outcomes} == {"verified"}
     assert publisher.uris() == uris

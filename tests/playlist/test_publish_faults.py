@@ -19,6 +19,7 @@ def on(
         yield ready
 
 
+@pytest.mark.slow(seconds=60)
 def test_the_playlist_is_whole_after_each_of_a_few(
     on: tuple[PublishBench, list[PublishCase]],
 ) -> None:

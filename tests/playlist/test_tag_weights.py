@@ -1,6 +1,6 @@
 """Tests of the tags that count for a track."""
 
-from smallhours.playlist.rank.tag_weights import is_descriptive, weighted_tags
+from smallhours.playlist.rank.evidence import is_descriptive, weighted_tags
 from smallhours.training.tags import Tags
 
 TAGS = Tags(

@@ -1,5 +1,6 @@
 """Tests of the running sandbox: clock, simulated days, playlists, and saving."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -232,6 +233,19 @@ def test_a_state_over_another_world_is_refused_with_advice(
     other = generate_world(9, 40, 300, ("ada",), 100)
     with pytest.raises(SandboxStateError, match="delete it to start that world afresh"):
         SandboxState.load(tmp_path / "state.npz", other)
+
+
+def test_a_state_keeps_the_version_of_the_world_that_it_was_saved_over(
+    small_world: World, tmp_path: Path
+) -> None:
+    former, now = replace(small_world, generator=1), replace(small_world, generator=2)
+    SandboxState(former).save(tmp_path / "former.npz")
+    SandboxState(now).save(tmp_path / "now.npz")
+
+    assert SandboxState.load(tmp_path / "former.npz", now).world.generator == 1
+    assert SandboxState.load(tmp_path / "now.npz", now).world.generator == 2
+    with pytest.raises(SandboxStateError, match="another sandbox world"):
+        SandboxState.load(tmp_path / "now.npz", former)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 1_000])

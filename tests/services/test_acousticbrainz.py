@@ -96,7 +96,7 @@ def test_what_is_no_mbid_is_not_asked_for_and_spoils_nothing(
 
 def test_loudness_is_what_replay_gain_leaves_and_never_the_measure_of_variation() -> None:
     gain = low(metadata={"audio_properties": {"replay_gain": -9.5}})
-    assert read("low-level", gain) == {"loudness": -4.5}
+    assert read("low-level", gain) == {"loudness": -10.5}
     assert read("low-level", low(lowlevel={"average_loudness": 0.9})) == {}
 
 

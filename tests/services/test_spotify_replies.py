@@ -121,6 +121,29 @@ def test_a_whole_track() -> None:
     assert (track.isrc, track.duration_ms, track.explicit) == ("GBAAA1100001", 200_000, True)
 
 
+@pytest.mark.parametrize(
+    ("said", "playable"),
+    [
+        ({}, True),
+        ({"is_playable": True}, True),
+        ({"is_playable": None, "restrictions": None}, True),
+        ({"is_playable": False}, False),
+        ({"restrictions": {"reason": "market"}}, False),
+    ],
+)
+def test_a_track_says_whether_it_can_be_played(said: dict[str, Any], playable: bool) -> None:
+    assert replies.parse_track(spotify_json({**TRACK, **said})).playable is playable
+
+
+def test_an_entry_of_a_listing_that_can_not_be_read_hides_no_other() -> None:
+    whole = {
+        "id": "1", "name": "Mine", "description": "", "owner": {"id": "ada"}, "snapshot_id": "x",
+    }  # fmt: skip
+    odd = [None, {}, {**whole, "owner": None}, {**whole, "owner": {"id": None}}, "text", whole]
+    found = replies.parse_playlists(spotify_json({"items": odd}))
+    assert [playlist.name for playlist in found] == ["Mine"]
+
+
 def item(**parts: Any) -> replies.SpotifyPlaylistItem:
     entry = {"added_at": None, "added_by": None, "is_local": False} | parts
     return replies.parse_playlist_items(spotify_json({"items": [entry]}))[0]

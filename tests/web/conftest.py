@@ -10,8 +10,8 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
-from smallhours.web.airflow_bridge import AirflowBridge
 from smallhours.web.app import PREFIX, create_app
+from smallhours.web.page_context import AirflowBridge
 
 SECRET = "of the tests"
 

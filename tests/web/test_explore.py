@@ -63,6 +63,13 @@ def test_saving_adds_a_playlist_and_keeps_the_file_as_it_was(browser: TestClient
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("name", ["Bus \N{CRESCENT MOON}", "\N{CRESCENT MOON}", "夜", "a\x7fb"])
+def test_a_name_or_a_tag_in_any_script_or_sign_is_saved(name: str, browser: TestClient) -> None:
+    assert save(browser, name=name, tags="shoegaze, \N{CRESCENT MOON}, हिन्दी")[0] == 200
+    (intent,) = load_settings().listener("default").intents.values()
+    assert intent.name == name
+
+
 @pytest.mark.parametrize("name", ["!!!", "Main", 'x"\n[lake]\nurl = "/"'])
 def test_a_name_that_can_be_none_or_is_hostile_harms_nothing(
     name: str, browser: TestClient

@@ -17,7 +17,8 @@ import pandas as pd
 from smallhours.catalog.candidates import gather
 from smallhours.catalog.neighbours import Seed
 from smallhours.catalog.stages import Weights, foreign_tags, near_artists, weights_of
-from smallhours.identity import artist_key_in
+from smallhours.catalog.tracks import named_rows
+from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
@@ -106,7 +107,7 @@ def unanswered(
 def _wanted(lake: Lake, weights: Weights, settings: Settings, night: Night) -> Iterator[Seed]:
     """All questions that are worth asking, round by round; some come again in later rounds."""
     names = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
-    names = names[(names["artist"] != "") & (names["title"] != "")]
+    names = named_rows(names[names["artist_key"].map(is_artist).astype(bool)])
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
     similar = lake.frame(SIMILAR)

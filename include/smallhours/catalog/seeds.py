@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.catalog.normalisation import default_pipeline
-from smallhours.identity import artist_key_in
+from smallhours.identity import artist_key_in, is_artist
 from smallhours.vocabulary import Signal
 
 # A play counts half as much after this many days.
@@ -47,7 +47,11 @@ def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date)
 
 
 def artist_weights(tracks: pd.Series) -> pd.Series:
-    """Return the weight of each artist, from the weights of their tracks, strongest first."""
+    """Return the weight of each artist, from the weights of their tracks, strongest first.
+
+    "Various Artists" and their kin are left out.
+    """
+    tracks = tracks[[is_artist(artist_key_in(key)) for key in tracks.index]]
     keys = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
     total = pd.Series(tracks.to_numpy(), index=keys).groupby(level=0).sum()
     return _relative(total.map(np.log1p))

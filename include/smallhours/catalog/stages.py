@@ -19,7 +19,7 @@ from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
 from smallhours.catalog.tag_names import namer, names_of, refresh_names
 from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
-from smallhours.identity import artist_key_in
+from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
@@ -116,12 +116,8 @@ def _seeds(
     weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
-    seeds = [
-        Seed("track", key, artist, title)
-        for key, artist, title in zip(
-            strongest.index, strongest["artist"], strongest["title"], strict=True
-        )
-    ]
+    named = strongest[["artist", "title"]].itertuples(name=None)
+    seeds = [Seed("track", key, artist, title) for key, artist, title in named]
     artists = weights.artists[weights.artists.index.isin(by_artist.index)]
     artists = artists.head(limits.seed_artists)
     seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
@@ -204,8 +200,9 @@ def fetch_tags(
 
 
 def _names(lake: Lake) -> pd.DataFrame:
-    """Return the names to ask by, without the nameless rows of an older lake."""
-    return named_rows(lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"]))
+    """Return the names to ask by, without nameless rows and without "Various Artists"."""
+    tracks = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    return named_rows(tracks[tracks["artist_key"].map(is_artist).astype(bool)])
 
 
 def _minutes(calls: int, settings: Settings) -> int:
@@ -342,7 +339,8 @@ def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[See
     votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
     near = similar.assign(votes=votes).dropna(subset=["votes"])
     total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
-    total = total[~total.index.isin(artists.index)].rename_axis("key").reset_index()
+    strange = [key for key in total.index if key not in artists.index and is_artist(key)]
+    total = total.loc[strange].rename_axis("key").reset_index()
     total = total.sort_values(["votes", "key"], ascending=[False, True])
     best = total.head(settings.catalog.near_artists)
     return [

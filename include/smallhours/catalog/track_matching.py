@@ -45,6 +45,8 @@ _COLLECTION = re.compile(
     r"|now thats what|playlist|karaoke|tribute|lullaby|covers)\b"
 )
 _GUEST_WORDS = frozenset({"feat", "ft", "featuring", "with", "and", "band"})
+# Words by which several artists are joined; Spotify credits each of them.
+_JOINED = frozenset({"and", "x", "vs", "y", "e", "et", "und"})
 _NUMERAL = re.compile(r"\d+|[ivx]+|one|two|three|four|five")
 
 
@@ -84,11 +86,12 @@ def best_match(
 ) -> tuple[SpotifyTrack, float] | None:
     """Return the best search result with its score (0-100), or None when none matches.
 
-    Of equally good ones the first wins: Spotify puts the best known first.
+    One that the listener can't play is left out. Of equally good ones the first wins: Spotify
+    puts the best known first.
     """
     best: tuple[SpotifyTrack, float] | None = None
     for track in found:
-        if not is_named(track.artist, track.title):
+        if not track.playable or not is_named(track.artist, track.title):
             continue
         score = match_score(wanted_track, track)
         if score is not None and (best is None or score > best[1]):
@@ -155,12 +158,17 @@ def _artist_score(wanted: str, track: SpotifyTrack) -> float:
     """Return the best similarity to one artist or to all together; a missing "The" is ignored."""
     names = [artist.name for artist in track.artists]
     keys = [artist_key_of(name) for name in names] + [normalise(" & ".join(names))]
-    if wanted in keys:
+    if wanted in keys or (len(names) > 1 and _parted(wanted) == _parted(" ".join(keys[:-1]))):
         return 100.0
     # There may be both a "Honest Owl" and "The Honest Owl": the same name must win.
     bare = wanted.removeprefix("the ")
     alike = max(fuzz.token_sort_ratio(bare, key.removeprefix("the ")) for key in keys)
     return min(alike, MAX_RESPELLED_SCORE)
+
+
+def _parted(artists: str) -> list[str]:
+    """Return the words of several artists' names, without those that join them."""
+    return sorted(word for word in artists.split() if word not in _JOINED)
 
 
 def _apart_ms(wanted_ms: int | None, given_ms: int) -> int:

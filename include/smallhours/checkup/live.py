@@ -6,6 +6,7 @@ which is removed at the end, whatever happens.
 """
 
 import datetime as dt
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,8 +19,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from smallhours import __version__
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.checkup.shapes import Shape, differences, serious_ones
-from smallhours.errors import ServiceError, SmallhoursError
+from smallhours.errors import (
+    NeedsLogin,
+    QuotaExceeded,
+    ServiceError,
+    SmallhoursError,
+    SourceRefused,
+)
 from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
+from smallhours.services.spotify_login import COVER_SCOPE
 from smallhours.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,8 +42,11 @@ PLAYLIST_NAME: Final = "Smallhours check"
 PLAYLIST_DESCRIPTION: Final = "Made by `smallhours doctor --live`, which removes it at its end."
 ROWS: Final = 5
 MAX_QUERY: Final = 100
+COVER_SIDE: Final = 64
 MAX_SCROBBLES: Final = 50
 SHOWN_DIFFERENCES: Final = 3
+# Whoever is answered so gets no other answer either.
+FINAL: Final = (NeedsLogin, QuotaExceeded, SourceRefused)
 _REPORT: Final = "Attach the file with the shapes to a report; it has no names, ids or secrets."
 # Words that every catalogue knows, for a listener without any play.
 _ANY_ARTIST, _ANY_TITLE, _ANY_TAG = "Radiohead", "Karma Police", "rock"
@@ -64,7 +75,9 @@ class Replies:
         self.shapes.setdefault(name, Shape()).add(body, known=known)
 
     def ask(self, question: Callable[[], T]) -> T | None:
-        """Return the answer to a question, or None if it fails."""
+        """Return the answer to a question, or None if it fails or an earlier one ended it all."""
+        if any(isinstance(error, FINAL) for error in self.failures):
+            return None
         try:
             return question()
         except ServiceError as error:
@@ -247,6 +260,8 @@ class LiveCheck:
                 moved = snapshot
                 snapshot = replies.ask(lambda: spotify.move_items(key, 1, 1, 0, moved)) or moved
             replies.ask(lambda: spotify.change_details(key, description=PLAYLIST_DESCRIPTION))
+            if COVER_SCOPE in self.secrets.spotify(self.listener).scopes:
+                replies.ask(lambda: spotify.upload_cover(key, _plain_cover()))
             if snapshot and rows:
                 last = snapshot
                 replies.ask(lambda: spotify.remove_items(key, uris, last))
@@ -273,6 +288,14 @@ class LiveCheck:
             except BaseException:
                 self.say(left)
                 raise
+
+
+def _plain_cover() -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (COVER_SIDE, COVER_SIDE)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 def _named(spotify: "SpotifyClient", name: str, owner: str) -> list[str]:

@@ -1,10 +1,14 @@
-"""Checks of the listener's connections: completeness, age of the login, and scopes."""
+"""Checks of the logins: complete, young enough, agreed to, and readable by nobody else."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
+from smallhours.identity import is_typed_alike
+from smallhours.private_files import open_to_others
 from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
@@ -18,6 +22,8 @@ from smallhours.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from smallhours.services.spotify import SpotifyClient
 
 
 def check_logins(
@@ -89,8 +95,18 @@ def _spotify(
     with spotify_client(listener, settings, secrets) as client:
         account = client.me()
         next(iter(client.playlists()), None)
+        found += _dislike_playlist(settings.listener(listener).dislike_playlist, client)
     name = account.display_name or account.id
     return [good("Spotify connection", f"{name} can be read"), *found]
+
+
+def _dislike_playlist(name: str | None, client: "SpotifyClient") -> list[Finding]:
+    if not name:
+        return []
+    if any(is_typed_alike(each.name, name) for each in client.playlists()):
+        return [good("dislike playlist", f"'{name}' is there")]
+    remedy = "Make it in Spotify, or correct `dislike_playlist` in the settings."
+    return [note("dislike playlist", f"there is no playlist named '{name}'", remedy)]
 
 
 def _scopes(credentials: SpotifyCredentials) -> list[Finding]:
@@ -109,3 +125,32 @@ def _errors_as_findings(subject: str, look: "Callable[[], list[Finding]]") -> li
         return look()
     except SmallhoursError as error:
         return [bad(subject, error.what, error.remedy)]
+
+
+_START = "Run `make up`: it mends this when it starts."
+_MOVE_THE_LAKE = "Run `python -m smallhours.orchestration.database` where that Airflow runs."
+_NAMED = 3
+
+
+def check_encryption(in_clear: Sequence[str], *, ours: bool) -> Finding:
+    """Judge the connections and variables that are stored in clear, if there are any.
+
+    Args:
+        in_clear: Their names.
+        ours: Whether they are in the Airflow that `smallhours up` runs.
+    """
+    if not in_clear:
+        return good("encryption", "every stored connection and variable is encrypted")
+    more = f" and {len(in_clear) - _NAMED} more" if len(in_clear) > _NAMED else ""
+    names = ", ".join(in_clear[:_NAMED])
+    told = f"stored in clear in Airflow's database: {names}{more}"
+    return bad("encryption", told, _START if ours else _MOVE_THE_LAKE)
+
+
+def check_permissions(home: Path) -> Finding:
+    """Judge who may read the files of Airflow's home."""
+    found = open_to_others(home)
+    if not found:
+        return good("permissions", f"{home} is yours alone")
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return bad("permissions", f"{found[0]}{more} may be read by others on this machine", _START)

@@ -1,4 +1,4 @@
-"""Checks of the lake: readable files, unknown files, and gaps in the listening history."""
+"""Checks of what is stored: the lake, the history, the models, the last night, and quotas."""
 
 import datetime as dt
 from collections import Counter
@@ -8,9 +8,17 @@ import pandas as pd
 
 from smallhours.checkup.finding import Finding, bad, good, note
 from smallhours.errors import LakeError
+from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
+from smallhours.run_context import rate_limit_file
+from smallhours.services.rate_limit import TokenBucket
+from smallhours.settings import Settings
+from smallhours.training.audio import model as audio
+from smallhours.training.registry import SHARED, Registry
+from smallhours.training.taste import model as taste
+from smallhours.vocabulary import Outcome
 
 # Folder of the models; beside it and the tables, only hidden files (with a dot) are expected.
 MODELS = "models"
@@ -90,3 +98,85 @@ def _listed(paths: Iterable[str]) -> str:
     names = list(paths)
     more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
     return ", ".join(names[:MAX_NAMED_FILES]) + more
+
+
+# Models are trained every night: a week without a new one is a week of failures.
+MAX_MODEL_AGE = dt.timedelta(days=7)
+# One missed night is not reported.
+MAX_NIGHT_AGE = dt.timedelta(days=2)
+# Share of the daily calls above which the rest of the night may have to wait.
+QUOTA_WARNING_SHARE = 0.9
+
+
+def check_models(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
+    """Check the age of the models in use."""
+    registry = Registry.of(lake)
+    return [
+        _model(registry, owner, name, today)
+        for owner, name in ((listener, taste.NAME), (SHARED, audio.NAME))
+    ]
+
+
+def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding:
+    subject = f"model {name}"
+    try:
+        saved = registry.current(owner, name)
+        if saved is not None:
+            saved.check()
+    except LakeError as error:
+        return bad(subject, error.what, error.remedy)
+    if saved is None:
+        return note(subject, "none yet", "Run train_models; its summary says what it lacks.")
+    # A version's name begins with the night that it was trained for.
+    trained = dt.date.fromisoformat(max(registry.versions(owner, name))[:10])
+    told = f"version {saved.version} is in use, the last was trained for {trained}"
+    if today - trained > MAX_MODEL_AGE:
+        return note(subject, told, "See in Airflow why train_models does not run.")
+    return good(subject, told)
+
+
+def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
+    """Check the ledger's outcome of the last list."""
+    rows = lake.frame(PLAYLISTS, where={"listener": listener})
+    subject = "last night"
+    if rows.empty:
+        return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
+    last = rows.sort_values(["night", "intent"]).iloc[-1]
+    told = f"{last['night']}: {last['outcome'].replace('_', ' ')}. {last['note'] or ''}".strip()
+    if last["outcome"] == Outcome.KEPT_YESTERDAY:
+        return note(subject, told, "Yesterday's list stays until there is a better one.")
+    if today - last["night"] > MAX_NIGHT_AGE:
+        return bad(subject, told, "See in Airflow whether sync_listening runs, or is paused.")
+    if last["outcome"] != Outcome.VERIFIED:
+        return note(subject, told, "Clear publish_playlist in Airflow: it takes up where it was.")
+    return good(subject, told)
+
+
+def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
+    """Return the services that tonight or last night did without, with the reasons."""
+    rows = lake.frame(SET_ASIDE, where={"listener": listener})
+    rows = rows[rows["night"] >= today - dt.timedelta(days=1)]
+    newest = rows.sort_values("night").drop_duplicates("service", keep="last")
+    return [
+        note(
+            row["service"],
+            f"set aside on the night of {row['night']}. {row['reason']}",
+            row["remedy"],
+        )
+        for row in newest.to_dict("records")
+    ]
+
+
+def check_quotas(settings: Settings) -> list[Finding]:
+    """Check the share of today's Spotify budget that is used."""
+    file = rate_limit_file(settings, "spotify")
+    if file is None or not file.exists():
+        return []
+    limits = settings.services.spotify
+    used = TokenBucket(
+        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
+    ).used()
+    told = f"{used} of the {limits.calls_per_day} calls that we allow ourselves in 24 hours"
+    if used >= QUOTA_WARNING_SHARE * limits.calls_per_day:
+        return [note("Spotify quota", told, "Nothing to do: what is left waits for tomorrow.")]
+    return [good("Spotify quota", told)]

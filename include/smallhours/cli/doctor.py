@@ -83,21 +83,23 @@ def _look_live(listener: str | None, report: Path) -> list[Finding]:
 
 
 def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
-    from smallhours.checkup import recent, stored_data
+    from smallhours.checkup import stored_data
+    from smallhours.lake.migrations import refuse_newer
     from smallhours.lake.store import Lake
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
     findings = _look_at_airflow(listener, settings, now=now, online=online)
-    findings += recent.check_quotas(settings)
+    findings += stored_data.check_quotas(settings)
     lake = Lake(settings.lake.url)
     try:
         lake.check_writable()
+        refuse_newer(lake)
         findings += stored_data.check_lake(lake)
         findings.append(stored_data.check_history(listener, lake, today=today))
-        findings += recent.check_models(listener, lake, today=today)
-        findings.append(recent.check_last_night(listener, lake, today=today))
-        findings += recent.check_set_aside(listener, lake, today=today)
+        findings += stored_data.check_models(listener, lake, today=today)
+        findings.append(stored_data.check_last_night(listener, lake, today=today))
+        findings += stored_data.check_set_aside(listener, lake, today=today)
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings
@@ -106,7 +108,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
 def _look_at_airflow(
     listener: str, settings: Settings, *, now: dt.datetime, online: bool
 ) -> list[Finding]:
-    from smallhours.checkup import logins, secrecy
+    from smallhours.checkup import logins
     from smallhours.local.home_files import home_as_it_is, is_ours
 
     with home_as_it_is() as home:  # before Airflow is imported
@@ -116,9 +118,9 @@ def _look_at_airflow(
         findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
         findings.append(_check_schedule(settings, now))
         ours = is_ours(home)
-        findings.append(secrecy.check_encryption(stored_in_clear(), ours=ours))
+        findings.append(logins.check_encryption(stored_in_clear(), ours=ours))
         if ours and home.exists():
-            findings.append(secrecy.check_permissions(home))
+            findings.append(logins.check_permissions(home))
     return findings
 
 

@@ -32,13 +32,13 @@ def explore_tags(
 ) -> None:
     """Tell what a track with these tags would sound like: `smallhours explore "shoegaze:60"`."""
     # These two load pandas and scikit-learn, which takes seconds.
-    from smallhours.lake.store import Lake
+    from smallhours.lake.migrations import open_to_read
     from smallhours.training.tag_exploration import explore
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
-    found = explore(Lake(settings.lake.url), name, tags, nearest=nearest)
+    found = explore(open_to_read(settings.lake.url), name, tags, nearest=nearest)
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
         return

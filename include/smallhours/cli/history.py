@@ -138,11 +138,11 @@ def _share(row: "Mapping[Hashable, Any] | None") -> str:
 
 def _open_listener(listener: str | None) -> "tuple[str, ListenerSettings, Lake]":
     """Return a listener's name, settings and lake; the lake is only read."""
-    from smallhours.lake.store import Lake
+    from smallhours.lake.migrations import open_to_read
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
-    return name, settings.listener(name), Lake(settings.lake.url)
+    return name, settings.listener(name), open_to_read(settings.lake.url)
 
 
 def _artist_and_title(track: str) -> tuple[str, str]:

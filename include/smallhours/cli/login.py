@@ -14,8 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from smallhours.cli.night import ListenerOption
-from smallhours.cli.secrets import open_secrets
+from smallhours.cli.night import ListenerOption, open_secrets
 from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.settings import Settings, load_settings
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,11 +13,31 @@ from rich.progress import Progress
 from rich.table import Table
 
 from smallhours import listening, playlist
-from smallhours.cli.secrets import LazySecrets
+from smallhours.local.home_files import use_home
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, STAGES, Stage, stage_doc, summary_lines
 from smallhours.settings import load_settings
 from smallhours.summary import Summary
+
+if TYPE_CHECKING:
+    from smallhours.orchestration.connections import AirflowSecrets
+
+
+def open_secrets() -> "AirflowSecrets":
+    """Return Airflow's connections; its home is made first, where there is none."""
+    use_home()  # Airflow reads its configuration when it is imported
+    from smallhours.orchestration.connections import AirflowSecrets
+
+    return AirflowSecrets()
+
+
+class LazySecrets:
+    """Airflow's connections; Airflow is imported, which takes seconds, when one is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Ask Airflow."""
+        return getattr(open_secrets(), name)
+
 
 ListenerOption = Annotated[
     str | None, typer.Option("--listener", "-l", help="Whose night; default: the first listener.")

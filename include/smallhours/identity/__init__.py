@@ -6,12 +6,13 @@ from smallhours.identity.recording import (
     artist_key_in,
     artist_key_of,
     identify,
+    is_artist,
     plain_artist,
     plain_title,
     song_key_of,
 )
 from smallhours.identity.segments import version_kind
-from smallhours.identity.text import is_named, normalise
+from smallhours.identity.text import is_named, is_typed_alike, normalise
 
 __all__ = [
     "SEPARATOR",
@@ -19,7 +20,9 @@ __all__ = [
     "artist_key_in",
     "artist_key_of",
     "identify",
+    "is_artist",
     "is_named",
+    "is_typed_alike",
     "normalise",
     "plain_artist",
     "plain_title",

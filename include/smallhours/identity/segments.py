@@ -3,48 +3,94 @@
 A segment is the text in brackets, or after a dash, at the end of a title: "2011 Remaster" is
 edition noise (another release of the same recording), "Live at the Roxy" is a version (another
 recording), and "A Deal With God" is part of the title.
+
+Edition noise is told by the classes of its words, in whichever language and order they stand:
+"Versión Remasterizada 2008" is a version word, a remaster word and a year. A word of no class makes
+the segment something else, but for names beside a remaster or a bonus track.
 """
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from smallhours.identity.text import normalise
+from smallhours.identity.edition_words import word_class
+from smallhours.identity.text import normalise, plain_text
 
 NOISE = ""
 
-_YEAR = r"(?:19|20)\d\d"
-_REMASTER = r"re\s?master(?:ed|isee?|izado|izada)?"
-
+_EDITION = frozenset({"edition", "version", "year", "filler", "luxury", "anniversary", "place"})
+_ANY = _EDITION | {"remaster", "sound", "bonus", "mix", "kind", "number", "explicit"}
+# A segment is noise if it has words of all the first classes and none that is not of the second.
+_NOISE_CLASSES: tuple[tuple[set[str], frozenset[str]], ...] = (
+    ({"remaster"}, _ANY | {"new"}),
+    ({"sound"}, _ANY - {"number"}),
+    ({"bonus"}, _ANY - {"mix"}),
+    ({"luxury"}, _EDITION),
+    ({"anniversary"}, _EDITION | {"number"}),
+    ({"place", "edition"}, _EDITION),
+    ({"compound"}, frozenset({"compound", "filler", "explicit"})),
+    *(
+        ({"kind", other}, frozenset({"kind", "version", "mix", "edition", "filler", "explicit"}))
+        for other in ("version", "mix", "edition")
+    ),
+)
+_FROM = r"(?:from|aus|de|del|du|dal|dalla|uit|fran|fra|из)"
+_FILM = r"(?:\w*soundtrack|film\w*|anime|ost)"
+_ENGLISH_FILM = r"(?:motion\s+picture|movie|series|musical|show)"
+_FOREIGN_FILM = (
+    r"(?:pelicula|serie|novela|telenovela|banda\s+sonora|bande\s+originale|colonna\s+sonora"
+    r"|trilha\s+sonora|musical|кинофильма|фильма|сериала|мультфильма)"
+)
+_OFFICIAL = (
+    r"(?:official|oficial|officiel(?:le)?|ufficiale|offiziell\w*|lyrics?|music|официальн\w+)"
+)
 # All patterns are matched against the whole normalised segment: no capitals, accents or signs.
 _NOISE = re.compile(
     rf"""
-    (?:{_YEAR}\s+)?(?:(?:16|24)\s?bits?\s+)?(?:digital(?:ly)?\s+)?{_REMASTER}
-        (?:\s+(?:mono|stereo|album|single|original|digital|deluxe))?
-        (?:\s+(?:version|edition|mix|recording|audio|track))?
-        (?:\s+(?:in\s+)?{_YEAR})?(?:\s+(?:version|edition))?
-    | (?:{_YEAR}\s+)?(?:original\s+)?(?:mono|stereo)
-        (?:\s+(?:version|mix|single|album|recording|{_REMASTER}|{_YEAR}))*
-    | {_YEAR}\s+(?:mix|edition|reissue|release|digital\s+edition) | reissue | {_REMASTER}\s+\d\d
-    | (?:super\s+|limited\s+)?(?:deluxe|expanded|special|collectors?|anniversary|bonus|limited)
-        (?:\s+track)?(?:\s+(?:edition|version))? | bonus(?:\s+(?:cut|song))?
-    | \d+(?:st|nd|rd|th)\s+anniversary(?:\s+(?:edition|version|mix|{_REMASTER}))?
-    | (?:(?:original|explicit|clean|full|u[sk])\s+)?
-        (?:album|single|lp|ep|7(?:\s?inch)?|radio|main|standard|original|video|short|edited)
-        \s+(?:version|edit|mix|ver)
-    | edit | original | explicit(?:\s+(?:version|content))? | clean(?:\s+version)? | dirty
-    | hidden\s+track | album\s+track | lp
-    | (?:(?:official|lyrics?|music)\s+)*(?:video|audio|visuali[sz]er|lyrics?)(?:\s+(?:hd|hq|4k))?
-    | official | hd | hq | with\s+lyrics
-    | (?:(?:music|songs?)\s+)?from\s+(?:the\s+)?
-        .*\b(?:soundtrack|motion\s+picture|film|movie|series|musical|show|ost)\b.*
-    | (?:original\s+)?(?:motion\s+picture\s+)?soundtrack(?:\s+version)? | ost | film\s+version
-    | from\s+the\s+vault | with\s+bonus\s+tracks? | リマスター | (?:{_YEAR}\s?)?年?リマスター
+    (?:19|20)\d\d\s+(?:mix|edition|release|digital\s+edition)
+    | \d+(?:st|nd|rd|th)\s+anniversary\s+mix | edit | edited | original | dirty
+    | explicit[ao]?(?:\s+(?:version|content))? | clean(?:\s+version)?
+    | bonus\s+(?:cut|song) | hidden\s+track | album\s+track | lp | \S*(?:限定|通常)盤
+    | (?:{_OFFICIAL}\s+)*(?:\w*video\w*|audio|visuali[sz]er|lyrics?|clip\w*|клип|mv)
+        (?:\s+(?:hd|hq|4k|{_OFFICIAL}))*
+    | official | hd | hq | with\s+lyrics | con\s+letra | mit\s+text
+    | from\s+the\s+vault | with\s+bonus\s+tracks?
+    | (?:original\s+)?(?:motion\s+picture\s+|film\s+)?soundtrack(?:\s+version)? | o\s?s\s?t
+    | film\s+version | filmmusik | film\s+muzigi | (?:la\s+)?bande\s+originale(?:\s+du\s+film)?
+    | (?:banda\s+sonora|colonna\s+sonora|trilha\s+sonora)(?:\s+originale?)? | саундтрек
+    | (?:オリジナル\s?)?サウンドトラック | .*原[声聲][带帶]
+    """,
+    re.VERBOSE,
+)
+_FROM_FILM = re.compile(
+    rf"""
+    (?:(?:music|songs?|theme|taken)\s+)?from\s+(?:.*\s)?(?:{_FILM}|{_ENGLISH_FILM})\b.*
+    | from\s+.*\sthe\s+album | {_FROM}\s+(?:\w+\s+)?l?album\b.*
+    | (?:\S+\s+){{1,6}}(?:soundtrack|ost) | (?:ost|soundtrack)\s.*
+    | (?:banda|colonna|trilha)\s+sonora\b.* | bande\s+originale\b.*
+    | (?:\w+\s+)?{_FROM}\s+(?:\w+\s+){{0,2}}(?:{_FILM}|{_FOREIGN_FILM})\b.*
+    | (?:\w+\s+)?d[ao]\s+(?:filme|{_FOREIGN_FILM})\b.*
+    | .*より | .*主[題题][歌曲]
     """,
     re.VERBOSE,
 )
 # 'From "Frozen"': in quotes it is where the song is from; without, it may be its title.
-_FROM_QUOTED = re.compile(r"""\s*(?:music\s+)?from\s+(?:the\s+\w+\s+)?["'“‘„«「]""", re.IGNORECASE)
+_FROM_QUOTED = re.compile(
+    rf"(?:(?:(?:love\s+)?theme|titelsong|music|songs?|musica|tema|musik|taken|tratto|extrait|tiree?|title\s+song)\s+)?"
+    rf"""{_FROM}\s+(?:\w+\s+){{0,3}}(?P<quoted>["“„«][^"“”»]*["“”»]?|'[^']+').*""",
+    re.DOTALL,
+)
+# Who says so speaks of another recording, wherever it is from.
+_PERFORMED = re.compile(
+    r"\b(?:live|vivo|directo|concert\w*|concierto|tonight|late|sessions?|unplugged|acoust\w*|acust\w*"
+    r"|akust\w*|demos?|remix\w*|karaoke|instrumental\w*|cover|tribute)\b|ライブ|ライヴ"
+)
+_NO_NAME = re.compile(
+    rf"{_PERFORMED.pattern}|\d|\b(?:mix|edit|dub|beats|take|outtakes?|rehearsal|alternat\w*|early|rough"
+    r"|extended|short|long|sped|slowed|reprise|orchestr\w*|piano|strings?|stripped|medley|parts?|pt"
+    r"|new|vocal\w*|solo|rework\w*|rerecord\w*|record\w*)\b"
+)
+_MAX_NAME_WORDS = 4
 
 # Where a segment says two things, the first that matches gives the label.
 _VERSIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -83,8 +129,7 @@ _VERSIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("demo", r"(?:.*\s)?demos?(?:\s+.*)?"),
         (
             "re-recording",
-            r"""(?:.*\s)?re\s?record(?:ed|ing)(?:\s+.*)? | (?!us\s)\w+s\s+version
-                | new\s+recording""",
+            r"""(?:.*\s)?re\s?record(?:ed|ing)(?:\s+.*)? | new\s+recording""",
         ),
         ("sped up", r"(?:.*\s)?(?:sped\s?up|nightcore|speed\s?up)(?:\s+.*)?"),
         ("slowed", r"(?:.*\s)?(?:slowed|chopped\s+and\s+screwed)(?:\s+.*)?"),
@@ -99,11 +144,15 @@ _VERSIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 _ORDER = {label: place for place, (label, _) in enumerate(_VERSIONS)}
+# "Taylor's Version" is sung again by whom it names; a Bluegrass Version need not be.
+_SOMEBODYS_VERSION = re.compile(r"\w+(?:'s|s') version")
 # Two services write "Live" and "Live Version", and mean no more by it.
 _PLAIN_VERSION = re.compile(
     r"(live|acoustic|demo|instrumental|karaoke|sped up|slowed|extended|remix|alternate|cover"
     r"|a cappella) (?:version|ver)"
 )
+_SPELT_APART = re.compile(r"\bre (?=master|issue|edici|editi)")
+_A_CAPPELLA = re.compile(r"\ba ?capp?ell?a\b")
 
 
 @lru_cache(maxsize=50_000)
@@ -113,12 +162,7 @@ def version_kind(segment: str) -> str | None:
     >>> [version_kind(each) for each in ("Live at the Roxy", "2011 Remaster", "A Deal With God")]
     ['live', '', None]
     """
-    if _FROM_QUOTED.match(segment):
-        return NOISE
-    words = normalise(segment)
-    if _NOISE.fullmatch(words):
-        return NOISE
-    return next((label for label, pattern in _VERSIONS if pattern.fullmatch(words)), None)
+    return _classified(segment)[0]
 
 
 def versions_in(segment: str) -> list[tuple[str, str]] | None:
@@ -130,9 +174,9 @@ def versions_in(segment: str) -> list[tuple[str, str]] | None:
     ([('live', 'live in rome')], [('acoustic', 'acoustic')])
     """
     for parts in (list(_parts(segment)), [segment]):
-        kinds = [version_kind(part) for part in parts]
-        if None not in kinds:
-            return [(kind, _words(part)) for kind, part in zip(kinds, parts, strict=True) if kind]
+        found = [_classified(part) for part in parts]
+        if all(label is not None for label, _ in found):
+            return [(label, words) for label, words in found if label]
     return None
 
 
@@ -149,7 +193,64 @@ def _parts(segment: str) -> Iterator[str]:
     return (part for part in re.split(r"\s+[/|]\s+|;\s*", segment) if part.strip())
 
 
-def _words(segment: str) -> str:
-    words = normalise(segment)
-    mere = _PLAIN_VERSION.fullmatch(words)
-    return mere[1] if mere else words
+@lru_cache(maxsize=50_000)
+def _classified(segment: str) -> tuple[str | None, str]:
+    """Return the label of a segment (`NOISE`, or None for neither) and the words of its version."""
+    plain = plain_text(segment)
+    words = _SPELT_APART.sub("re", normalise(segment))
+    if _is_noise(words) or _is_from(plain, words):
+        return NOISE, ""
+    if _SOMEBODYS_VERSION.fullmatch(plain):
+        return "re-recording", words
+    label, rest = _beside_edition(words)
+    if label is None:
+        label, rest = _version_label(words), words
+    rest = _A_CAPPELLA.sub("a cappella", rest)
+    mere = _PLAIN_VERSION.fullmatch(rest)
+    return label, mere[1] if mere else rest
+
+
+def _is_noise(words: str) -> bool:
+    if _NOISE.fullmatch(words):
+        return True
+    classes = {word_class(word) for word in words.split()}
+    return any(needed <= classes <= allowed for needed, allowed in _NOISE_CLASSES)
+
+
+def _is_from(plain: str, words: str) -> bool:
+    """Return whether a segment says which film or album a song is from."""
+    if quoted := _FROM_QUOTED.fullmatch(plain):
+        return not _PERFORMED.search(plain.replace(quoted["quoted"], ""))
+    return bool(_FROM_FILM.fullmatch(words)) and not _PERFORMED.search(words)
+
+
+def _version_label(words: str) -> str | None:
+    return next((label for label, pattern in _VERSIONS if pattern.fullmatch(words)), None)
+
+
+def _beside_edition(words: str) -> tuple[str | None, str]:
+    """Return what a segment says beside a remaster or a bonus track: a version, or only names.
+
+    "Live in Rome Remastered 2009" is a version, "Jan Pell Remaster" is noise.
+    """
+    each = words.split()
+    classes = [word_class(word) for word in each]
+    at = next((n for n, found in enumerate(classes) if found in ("remaster", "bonus")), None)
+    if at is None:
+        return None, words
+    first, last = at, at + 1
+    around = _ANY if classes[at] == "remaster" else _ANY - {"mix"}
+    while last < len(each) and classes[last] in around:
+        last += 1
+    taken = {"luxury", "place", "sound", "explicit", "filler"}
+    while first and classes[first - 1] in (
+        taken if "year" in classes[at:last] else taken | {"year"}
+    ):
+        first -= 1
+    rest = " ".join(each[:first] or each[last:])
+    if first and last < len(each):
+        return None, words
+    if label := _version_label(rest):
+        return label, rest
+    is_name = len(rest.split()) <= _MAX_NAME_WORDS and not _NO_NAME.search(rest)
+    return (NOISE, "") if is_name else (None, words)

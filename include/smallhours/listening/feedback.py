@@ -1,22 +1,27 @@
 """Reactions to our picks: kept, removed, saved, played, skipped, passed over, or unplayed.
 
-Pure functions. Every reaction belongs to the night that recommended the track. `kept` and `removed`
+Every reaction belongs to the night that recommended the track. `kept` and `removed`
 can only be read off the list that stands in the playlist now, before tonight's replaces it; the
 others show in the history and the library for weeks after.
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from smallhours.errors import NotFound
+from smallhours.identity import identify, is_named
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.inferred_skips import passed_over
+from smallhours.services.spotify import SpotifyClient
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
 REMEMBERED_DAYS = 30
+# How often a playlist is read in which one of our picks is missing.
+MAX_LOOKS = 4
 
 
 def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
@@ -56,24 +61,73 @@ def recent_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     return shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
 
 
+def rows_as_written(
+    rows: Sequence[str | None],
+    tracks: Mapping[str, tuple[str, str]],
+    written: Mapping[str, str],
+) -> tuple[str | None, ...]:
+    """Return a playlist's rows with the URIs that we wrote in place of those of other releases.
+
+    Spotify may show a track under the id of another release. A row is taken for a track that we
+    wrote if it is the same recording, and that track is not seen.
+
+    Args:
+        rows: URIs; None for a row without a track.
+        tracks: Artists and titles, by URI.
+        written: The track keys of what we wrote, by URI.
+    """
+    unseen = {key: uri for uri, key in written.items() if uri not in set(rows)}
+    other: dict[str | None, str] = {}
+    for uri, (artist, title) in tracks.items():
+        if unseen and uri not in written and is_named(artist, title):
+            ours = unseen.pop(identify(artist, title).track_key, None)
+            if ours is not None:
+                other[uri] = ours
+    return tuple(other.get(row, row) for row in rows)
+
+
+def standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
+    """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
+
+    Where one of ours is missing, the playlist is read again before that counts as a removal.
+    """
+    written = dict(zip(row["uris"].iloc[0], row["track_keys"].iloc[0], strict=True))
+    found: set[str | None] = set()
+    for trial in range(1, MAX_LOOKS + 1):
+        try:
+            items = spotify.playlist_items(row["playlist_id"].iloc[0])
+        except NotFound:
+            return found
+        tracks = {
+            item.uri: (item.track.artist, item.track.title)
+            for item in items
+            if item.uri and item.track is not None
+        }
+        found.update(rows_as_written([item.uri for item in items], tracks, written))
+        if trial == MAX_LOOKS or found.issuperset(written):
+            break
+        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+    return found
+
+
 def edit_reactions(
-    standing: pd.DataFrame, items: Collection[str], *, at: dt.datetime
+    standing: pd.DataFrame, items: Collection[str | None], *, at: dt.datetime
 ) -> pd.DataFrame:
     """Return `kept` and `removed`, from what is in a playlist now.
 
     A playlist that was emptied as a whole says nothing about single tracks; nor does the absence
-    of one that was never seen in it.
+    of one that was never seen in it, or that may be a row without a track.
 
     Args:
         standing: One row of `playlists`: the list as it was written.
-        items: The URIs that are in the playlist now.
+        items: The URIs that are in the playlist now; None for a row without a track.
         at: When they were read.
     """
     rows = standing[["night", "intent", "track_keys", "uris"]]
     rows = rows.explode(["track_keys", "uris"], ignore_index=True).dropna(subset=["uris"])
     stays = rows["uris"].isin(set(items))
-    never_seen = ~stays & rows["uris"].isin(_leftovers(standing))
-    rows, stays = rows[~never_seen], stays[~never_seen]
+    unknown = ~stays & (rows["uris"].isin(_leftovers(standing)) | (None in items))
+    rows, stays = rows[~unknown], stays[~unknown]
     if not stays.any():
         return pd.DataFrame(columns=COLUMNS)
     reaction = stays.map({True: Reaction.KEPT, False: Reaction.REMOVED})

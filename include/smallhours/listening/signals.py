@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from smallhours.errors import ServiceError
+from smallhours.identity import is_typed_alike
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
@@ -13,6 +14,11 @@ from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
+
+
+class PlaylistMissing(LookupError):
+    """The listener has no playlist of the configured name."""
+
 
 Rows = Iterable[dict[str, Any]]
 
@@ -26,7 +32,8 @@ def read_signals(
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole and keep it, or leave it unread.
 
-    A service that fails at one signal is not asked for its others.
+    A service that fails at one signal is not asked for its others. Without a dislike playlist of
+    the configured name, what was disliked stands as it did.
 
     Args:
         listener_settings: The listener.
@@ -57,6 +64,8 @@ def read_signals(
             try:
                 with aside.asking(client) as open_to_us:
                     read = list(lazily) if open_to_us else None
+            except PlaylistMissing:
+                pass
             except ServiceError as error:
                 troubles[client.service] = error
         if read is None:
@@ -73,7 +82,7 @@ def track_row(track: SpotifyTrack) -> dict[str, Any]:
         "artist": track.artist,
         "album": track.album,
         "title": track.title,
-        "spotify_id": track.id,
+        "spotify_id": track.id if track.playable else None,
         "isrc": track.isrc,
     }
 
@@ -100,12 +109,14 @@ def _saved(spotify: SpotifyClient) -> Rows:
 
 def _disliked(spotify: SpotifyClient, name: str) -> Rows:
     """The tracks of the listener's playlists of that name."""
-    for playlist in spotify.playlists():
-        if playlist.name.casefold() == name.casefold():
-            for item in spotify.playlist_items(playlist.id):
-                if item.track is not None:
-                    yield {
-                        **track_row(item.track),
-                        "signal": Signal.DISLIKED,
-                        "added_at": item.added_at,
-                    }
+    named = [each for each in spotify.playlists() if is_typed_alike(each.name, name)]
+    if not named:
+        raise PlaylistMissing(name)
+    for playlist in named:
+        for item in spotify.playlist_items(playlist.id):
+            if item.track is not None:
+                yield {
+                    **track_row(item.track),
+                    "signal": Signal.DISLIKED,
+                    "added_at": item.added_at,
+                }

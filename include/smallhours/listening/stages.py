@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from smallhours.errors import NotFound
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -19,6 +18,7 @@ from smallhours.listening.feedback import (
     play_reactions,
     recent_lists,
     recent_picks,
+    standing_rows,
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
 from smallhours.listening.inferred_skips import with_inferred_skips
@@ -221,12 +221,19 @@ def sync_library(
     rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
         raise trouble
+    warnings: Summary = {}
+    name = playlist_settings.dislike_playlist
+    refused = "set_aside" in aside.summary
+    if name and spotify is not None and Signal.DISLIKED in unread and not refused:
+        warnings["dislike_playlist_missing"] = name
+        LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     return {
         **{f"{each}_tracks": counts[each] for each in Signal if each not in unread},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
+        **warnings,
     }
 
 
@@ -290,8 +297,8 @@ def collect_feedback(
         lists = current_lists(ledger, before=night.date).groupby("intent")
         with aside.asking(spotify) as open_to_us:
             for _, row in lists if open_to_us else ():
-                uris = _uris(spotify, row["playlist_id"].iloc[0])
-                rows.append(edit_reactions(row, uris, at=night.as_of))
+                standing = standing_rows(spotify, row)
+                rows.append(edit_reactions(row, standing, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -316,14 +323,6 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
     heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
     over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
     lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
-
-
-def _uris(spotify: SpotifyClient, playlist_id: str) -> list[str]:
-    """Return the URIs in a playlist; none if the listener deleted it."""
-    try:
-        return [item.uri for item in spotify.playlist_items(playlist_id) if item.uri]
-    except NotFound:
-        return []
 
 
 def _keep_library(

@@ -13,7 +13,7 @@ from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
 from smallhours.orchestration.database import paused_dags, resume
-from smallhours.web.airflow_bridge import AirflowBridge
+from smallhours.web.page_context import AirflowBridge
 
 _DAG = "write_playlist"
 _MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)

@@ -6,8 +6,8 @@ Computed from the audio by Essentia, free (CC0), frozen in 2022
     tempo              low-level  rhythm.bpm
     key                low-level  tonal.key_key, C = 0
     mode               low-level  tonal.key_scale, major = 1
-    loudness           low-level  metadata.audio_properties.replay_gain: -14 dB less the gain, as
-                                  ReplayGain brings a track to -14 dB of full scale
+    loudness           low-level  metadata.audio_properties.replay_gain: -20 dB less the gain, as
+                                  Essentia's reference of 83 dB is -20 dB of full scale
     danceability       high-level P(danceable)
     acousticness       high-level P(acoustic) of mood_acoustic
     instrumentalness   high-level P(instrumental) of voice_instrumental
@@ -15,7 +15,7 @@ Computed from the audio by Essentia, free (CC0), frozen in 2022
 The last three are probabilities of a classifier, not amounts; they fill gaps and are not equal to
 Spotify's. Nothing here measures energy, valence, speechiness or liveness, and `average_loudness` is
 no loudness in dB (it tells how much the level varies), so none of them is made up. A gain of -3 dB
-means a loudness of -14 - (-3) = -11 dB.
+means a loudness of -20 - (-3) = -17 dB.
 """
 
 import re
@@ -61,7 +61,7 @@ KEYS: Final = {
     for name in names.split()
 }
 SCALES: Final = {"minor": 0.0, "major": 1.0}
-REPLAY_GAIN_TARGET_DB: Final = -14.0
+REPLAY_GAIN_TARGET_DB: Final = -20.0
 _MBID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

@@ -214,6 +214,11 @@ class SpotifyClient(Client):
             self._http.cursor(self._transport.playlist(playlist_id, fields=_PLAYLIST_FIELDS))
         )
 
+    def has_in_library(self, uri: str) -> bool:
+        """Return whether an item, such as a playlist, is in the listener's library."""
+        answers = self._http.cursor(self._transport.library_contains(uri))
+        return any(answer.value is True for answer in answers)
+
     def playlist_items(self, playlist_id: str) -> list[SpotifyPlaylistItem]:
         """Return all rows of a playlist that the listener owns or edits; a call per fifty."""
         return list(
@@ -267,13 +272,15 @@ class SpotifyClient(Client):
         picture = base64.b64encode(jpeg).decode()
         self._transport.playlist_upload_cover_image(playlist_id, picture)
 
-    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> str:
+    def remove_items(
+        self, playlist_id: str, uris: Sequence[str], snapshot_id: str | None = None
+    ) -> str:
         """Remove every occurrence of at most 100 URIs; return the new snapshot id.
 
         Args:
             playlist_id: Whose.
             uris: What.
-            snapshot_id: The version that the decision was made on.
+            snapshot_id: The version that the decision was made on; None names none.
         """
         reply = self._transport.remove_items(playlist_id, _batch(uris), snapshot_id)
         return parse_snapshot(self._http.cursor(reply))

@@ -40,6 +40,7 @@ class SpotifyTrack:
         duration_ms: Length in milliseconds.
         isrc: The recording's code, upper case.
         explicit: Marked as explicit.
+        playable: The listener can play it; Spotify says so, for their country, where they can't.
     """
 
     id: str | None
@@ -51,6 +52,7 @@ class SpotifyTrack:
     duration_ms: int
     isrc: str | None
     explicit: bool
+    playable: bool = True
 
     @property
     def artist(self) -> str:
@@ -143,6 +145,7 @@ def parse_track(reply: JsonCursor) -> SpotifyTrack:
         duration_ms=reply["duration_ms"].whole(),
         isrc=(_text(reply, "external_ids", "isrc") or "").strip().upper() or None,
         explicit=reply["explicit"].value is True,
+        playable=reply["is_playable"].value is not False and not reply["restrictions"].value,
     )
 
 

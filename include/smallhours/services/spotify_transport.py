@@ -1,6 +1,6 @@
 """The way to Spotify: access tokens, one request, and the error that a refusal means.
 
-spotipy knows the endpoints and their arguments; `SpotifyTransport` replaces its one method that
+spotipy knows the endpoints and their arguments; `SpotifyTransport` replaces its one call that
 sends, and is the only place that touches its internals. spotipy's own takes an error for an empty
 reply, breaks on error bodies that are no objects, and writes access tokens to the DEBUG log. Its
 login managers open a browser or read stdin as soon as a cached token lacks a scope, and write the
@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -71,14 +72,18 @@ def spotify_http(
 
 
 class SpotifyTokens:
-    """Access tokens for one login; the auth manager that spotipy is given.
+    """The access tokens of one login.
 
     Args:
         credentials: Client id, refresh token, and the secret unless the login was by PKCE.
         settings: Where the accounts service is.
-        http: Sends the requests.
+        http: Names the errors of that service.
         on_new_refresh_token: Told when Spotify replaces the refresh token; it has to keep it.
         clock: Unix seconds.
+
+    Attributes:
+        lock: Held while the token is renewed and read.
+        access_token: The last one.
     """
 
     def __init__(
@@ -90,53 +95,46 @@ class SpotifyTokens:
         on_new_refresh_token: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.lock = threading.Lock()
+        self.access_token = ""
         self._credentials = credentials
         self._settings = settings
         self._http = http
         self._on_new_refresh_token = on_new_refresh_token
         self._clock = clock
-        self._lock = threading.Lock()
         self._refresh_token = credentials.refresh_token
-        self._access_token = ""
         self._expires_at = 0.0
 
     def secrets(self) -> tuple[str | None, ...]:
         """Return the values that no message may hold."""
-        return (self._credentials.client_secret, self._refresh_token, self._access_token)
+        return (self._credentials.client_secret, self._refresh_token, self.access_token)
 
-    def get_access_token(self, *, as_dict: bool = False, stale: str | None = None) -> str:
-        """Return a token that is valid for at least another minute; spotipy calls this name.
+    def renewal(self, stale: str | None) -> tuple[Request, Callable[[Reply], JsonCursor]] | None:
+        """Return the request for a new token; None while the last is valid for another minute.
+
+        Its reader raises NeedsLogin when the login has expired or was revoked, and SourceRefused
+        when the client id or secret is wrong.
 
         Args:
-            as_dict: Always False; spotipy says so explicitly.
             stale: A token that Spotify refused; it is replaced, unless another thread already has.
-
-        Raises:
-            NeedsLogin: when the login has expired or was revoked.
-            SourceRefused: when the client id or secret is wrong.
-            RetryLater: when the accounts service can't be reached.
         """
-        if as_dict:
-            raise ValueError("only the token itself is given out")
-        with self._lock:
-            fresh = self._clock() <= self._expires_at - REFRESH_MARGIN_S
-            if fresh and self._access_token != stale:
-                return self._access_token
-            form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
-            reply = self._http.call(
-                *token_request(form, self._credentials, self._settings, self._http)
-            )
-            token = reply["access_token"].some_text()
-            if not (token.isascii() and token.isprintable()):
-                raise BrokenReply(SERVICE, "the access token is no token.", remedy=REMEDY)
-            self._access_token = token
-            self._expires_at = self._clock() + _lifetime(reply["expires_in"])
-            # The reply need not hold a refresh token: then the old one stays good.
-            refresh_token = reply["refresh_token"].text_or_none() or self._refresh_token
-            if refresh_token != self._refresh_token:
-                self._refresh_token = refresh_token
-                self._on_new_refresh_token(refresh_token)
-            return token
+        fresh = self._clock() <= self._expires_at - REFRESH_MARGIN_S
+        if fresh and self.access_token != stale:
+            return None
+        form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        return token_request(form, self._credentials, self._settings, self._http)
+
+    def accept(self, reply: JsonCursor) -> None:
+        """Take the new token; the reply need not hold a refresh token: then the old stays good."""
+        token = reply["access_token"].some_text()
+        if not (token.isascii() and token.isprintable()):
+            raise BrokenReply(SERVICE, "the access token is no token.", remedy=REMEDY)
+        self._expires_at = self._clock() + _lifetime(reply["expires_in"])
+        self.access_token = token
+        refresh_token = reply["refresh_token"].text_or_none() or self._refresh_token
+        if refresh_token != self._refresh_token:
+            self._refresh_token = refresh_token
+            self._on_new_refresh_token(refresh_token)
 
 
 def token_request(
@@ -216,8 +214,10 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         self, tokens: SpotifyTokens, *, http: Transport, api_url: str, listener: str
     ) -> None:
         # spotipy makes a session of its own unless it is given something.
-        super().__init__(auth_manager=tokens, requests_session=False)
+        super().__init__(requests_session=False)
         self.prefix = api_url.rstrip("/") + "/"
+        # Every method of spotipy ends in this call, with method, path, body and parameters.
+        self._internal_call = partial(http.call_with_token, tokens, self._request, self._read)
         self._tokens = tokens
         self._http = http
         self._listener = listener
@@ -228,13 +228,16 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
         where = {} if position is None else {"position": position}
         return self._post(f"playlists/{checked}/items", payload={"uris": list(uris), **where})
 
-    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str) -> Any:
+    def remove_items(self, playlist_id: str, uris: Sequence[str], snapshot_id: str | None) -> Any:
         """Remove every occurrence of these URIs; spotipy takes an episode's for a mistake."""
         checked = self._get_id("playlist", playlist_id)
         items = [{"uri": uri} for uri in uris]
-        return self._delete(
-            f"playlists/{checked}/items", payload={"items": items, "snapshot_id": snapshot_id}
-        )
+        version = {} if snapshot_id is None else {"snapshot_id": snapshot_id}
+        return self._delete(f"playlists/{checked}/items", payload={"items": items, **version})
+
+    def library_contains(self, uri: str) -> Any:
+        """Ask whether something is in the listener's library."""
+        return self._get("me/library/contains", uris=uri)
 
     def unfollow_playlist(self, playlist_id: str) -> Any:
         """Take a playlist out of the library; spotipy's own method was closed in 2026."""
@@ -254,26 +257,6 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
             ) from None
         return checked
 
-    def _internal_call(self, method: str, url: str, payload: Any, params: Mapping[str, Any]) -> Any:
-        """Send a request with a valid token: every method of spotipy ends here.
-
-        A 401 says nothing about its cause. The token is renewed once; and because Spotify has
-        been seen to refuse good tokens at random since July 2026, it is tried once more after
-        that. The same goes for one 403 that asks for Premium.
-        """
-        stale = None
-        for refusals in range(3):
-            token = self._tokens.get_access_token(stale=stale)
-            request = self._request(method, url, payload, params, token)
-            reply, body = self._http.call(request, self._read)
-            unauthorized = reply.status == HTTPStatus.UNAUTHORIZED
-            if not unauthorized and not (refusals == 0 and _requires_premium(reply)):
-                break
-            stale = token if unauthorized and refusals == 0 else None
-        if not reply.ok:
-            raise self._error(reply, body)
-        return body
-
     def _request(
         self, method: str, url: str, payload: Any, params: Mapping[str, Any], token: str
     ) -> Request:
@@ -290,17 +273,14 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
             method, self.prefix + url, route, method in IDEMPOTENT, route in METERED, more
         )
 
-    def _read(self, reply: Reply) -> tuple[Reply, Any]:
-        """Return a reply and its body; None for writes that are answered with nothing.
-
-        A refused token is the caller's, who may have another.
-        """
+    def _read(self, reply: Reply) -> Any:
+        """Return the body of a success; None for writes that are answered with nothing."""
         body = reply.json()
-        if reply.ok and body is None and (reply.route not in EMPTY_REPLIES or reply.body.strip()):
-            raise BrokenReply(SERVICE, f"the reply to {reply.route} is not JSON.", remedy=REMEDY)
-        if not reply.ok and reply.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        if not reply.ok:
             raise self._error(reply, body)
-        return reply, body
+        if body is None and (reply.route not in EMPTY_REPLIES or reply.body.strip()):
+            raise BrokenReply(SERVICE, f"the reply to {reply.route} is not JSON.", remedy=REMEDY)
+        return body
 
     def _error(self, reply: Reply, body: Any) -> ServiceError:
         message, reason = _explanation(body)
@@ -377,7 +357,3 @@ def _explanation(body: Any) -> tuple[str, str]:
     message = inner.get("message") or (error if isinstance(error, str) else "")
     reason = inner.get("reason") or body.get("reason")
     return str(message or reason or ""), str(reason or "")
-
-
-def _requires_premium(reply: Reply) -> bool:
-    return reply.status == HTTPStatus.FORBIDDEN and b"premium" in reply.body.lower()

@@ -6,19 +6,21 @@ it is unpacked. No redirect is followed, because it would take a token to anothe
 else is classified here.
 """
 
+import itertools
 import json
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
 
 import requests
 import urllib3
 
 from smallhours.errors import (
     BrokenReply,
+    NeedsLogin,
     NotFound,
     QuotaExceeded,
     Refused,
@@ -40,6 +42,8 @@ from smallhours.services.retry import (
 T = TypeVar("T")
 
 MAX_REPLY_BYTES: Final = 16 * 2**20
+# How often a refused token, or a new one in its place, is tried again.
+MAX_REFUSALS: Final = 2
 # A rate limit that asks for a longer wait than this is a daily quota.
 MAX_RATE_LIMIT_S: Final = 3600.0
 # A quota that names no time: it rolls over 24 hours, so some of it is back before they are over.
@@ -89,6 +93,30 @@ class Reply:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+
+
+class Tokens(Protocol):
+    """The access tokens of one login.
+
+    Attributes:
+        lock: Held while the token is renewed and read.
+        access_token: The last one.
+    """
+
+    lock: Lock
+    access_token: str
+
+    def renewal(self, stale: str | None) -> tuple[Request, Callable[[Reply], JsonCursor]] | None:
+        """Return the request for a new token, and its reader; None while the last one is good.
+
+        Args:
+            stale: A token that was refused; it is not good.
+        """
+        ...
+
+    def accept(self, reply: JsonCursor) -> None:
+        """Take the new token."""
+        ...
 
 
 class Transport:
@@ -180,6 +208,46 @@ class Transport:
             if wait is None or (lost and not request.repeatable):
                 raise error from None
             self._retry_policy.sleep(wait)
+
+    def call_with_token(
+        self,
+        tokens: Tokens,
+        make: Callable[..., Request],
+        read: Callable[[Reply], T],
+        *what: Any,
+    ) -> T:
+        """Send a request with a valid token.
+
+        A refusal of the token says nothing about its cause. The token is renewed once; and because
+        Spotify has been seen to refuse good tokens at random since July 2026, it is tried once more
+        after that. The same goes for one refusal of the app.
+
+        Args:
+            tokens: Where the token comes from.
+            make: Makes the request of what is sent and a token.
+            read: As in `call`.
+            what: What is sent.
+
+        Raises:
+            ServiceError: the last error.
+        """
+        stale = None
+        for refusals in itertools.count():
+            with tokens.lock:
+                renewal = tokens.renewal(stale)
+                if renewal is not None:
+                    tokens.accept(self.call(*renewal))
+                token = tokens.access_token
+            try:
+                return self.call(make(*what, token), read)
+            except NeedsLogin:
+                if refusals >= MAX_REFUSALS:
+                    raise
+                stale = token if refusals == 0 else None
+            except SourceRefused:
+                if refusals > 0:
+                    raise
+        raise AssertionError("it was sent or it failed")
 
     def cursor(self, body: Any) -> JsonCursor:
         """Return a cursor over a JSON reply; what it leaves out is counted here."""

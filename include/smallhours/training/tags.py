@@ -13,7 +13,7 @@ import pandas as pd
 
 from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
 from smallhours.catalog.tag_names import names_of
-from smallhours.identity import SEPARATOR, artist_key_in
+from smallhours.identity import SEPARATOR, artist_key_in, is_artist
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
@@ -89,7 +89,7 @@ class Tags:
 
 
 def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False) -> Tags:
-    """Read the tags of some tracks and of their artists.
+    """Read the tags of some tracks and of their artists; "Various Artists" have none.
 
     Args:
         lake: The lake.
@@ -98,12 +98,12 @@ def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False
             tags that say nothing are left out.
     """
     tracks = set(track_keys)
-    artists = {artist_key_in(key) for key in tracks}
-    prefixes = sorted({prefix_of(artist) for artist in artists})
+    owners = {artist_key_in(key) for key in tracks}
+    prefixes = sorted({prefix_of(artist) for artist in owners})
     if not prefixes:
         return Tags({}, {})
     own = _read(lake, TRACK_TAGS, "track_key", tracks, prefixes)
-    artist = _read(lake, ARTIST_TAGS, "artist_key", artists, prefixes)
+    artist = _read(lake, ARTIST_TAGS, "artist_key", set(filter(is_artist, owners)), prefixes)
     found = {tag for table in (own, artist) for counts in table.values() for tag in counts}
     tags = Tags(own, artist, names_of(lake, found))
     return tags.normalised() if normalised else tags

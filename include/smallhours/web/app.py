@@ -5,6 +5,8 @@ modules behind the pages are imported when a page is first opened: Airflow loads
 of its components, and most never show a page.
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,9 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.web import csrf
-from smallhours.web.airflow_bridge import AirflowBridge
-from smallhours.web.page_context import PageContext, open_page_context, parse_night
+from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context, parse_night
 
 PREFIX = "/smallhours"
 PAGES: Mapping[str, str] = {
@@ -183,7 +183,7 @@ def _add_actions(app: FastAPI) -> None:
         track_key: Annotated[str, Form()],
         reaction: Annotated[str, Form()],
     ) -> Response:
-        from smallhours.web.reactions import save_reaction
+        from smallhours.web.forms import save_reaction
 
         page_context = open_page_context(listener)
         save_reaction(page_context, parse_night(night), intent, track_key, reaction)
@@ -215,7 +215,7 @@ def _add_actions(app: FastAPI) -> None:
         tags: Annotated[str, Form(max_length=1000)],
         name: Annotated[str, Form(max_length=60)],
     ) -> Response:
-        from smallhours.web.intents import save_intent
+        from smallhours.web.forms import save_intent
 
         page_context = open_page_context(listener)
         key = save_intent(page_context, name, tags)
@@ -228,7 +228,7 @@ def _require_write(request: Request) -> None:
 
 
 def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
-    csrf.check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
+    check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
 
 
 def back(name: str, **where: str) -> Response:
@@ -263,8 +263,8 @@ def page(
             warning=airflow_bridge.warning(page_context.listener) if page_context else "",
             # An error may happen before the visitor's rights are known.
             may_write=getattr(request.state, "may_write", False),
-            token=csrf.token_for(request, airflow_bridge.secret()),
-            token_field=csrf.FORM_FIELD_NAME,
+            token=token_for(request, airflow_bridge.secret()),
+            token_field=FORM_FIELD_NAME,
             **shown,
         )
     )
@@ -282,3 +282,27 @@ def _templates() -> Environment:
     )
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
+
+
+FORM_FIELD_NAME = "form_token"
+# Airflow's login cookie; without logins there is none, and the token is the same for everyone.
+_LOGIN_COOKIE = "_token"
+
+
+def token_for(request: Request, secret: str) -> str:
+    """Return the token of this login's forms, 64 hexadecimal digits."""
+    login = request.cookies.get(_LOGIN_COOKIE, "")
+    return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
+
+
+def check_form_token(request: Request, shown: str, secret: str) -> None:
+    """Refuse a form that was sent from another site.
+
+    Raises:
+        HTTPException: 403, when another site sent it or its token does not match the login.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or not hmac.compare_digest(
+        shown.encode(), token_for(request, secret).encode()
+    ):
+        raise HTTPException(403, "This form is not from this page, or the login has changed.")

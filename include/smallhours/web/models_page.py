@@ -1,13 +1,278 @@
 """The Models page: models in use, their measurements, promotions, and the study's reports."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
+
+from smallhours.lake.list_tables import METRICS
 from smallhours.training.model_card import ModelCard
+from smallhours.training.ranking import ablation
 from smallhours.training.registry import SHARED, Registry
-from smallhours.web.model_metrics import ModelMetrics, model_metrics
+from smallhours.training.taste.card import RELIABILITY
+from smallhours.training.taste.model import NAME as TASTE
+from smallhours.web.charts.calibration import CalibrationPoint, reliability_diagram
+from smallhours.web.charts.dots import Dot, dots
+from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
 from smallhours.web.reports import Report, study_reports
+
+# The metrics shown as charts; all others are only in the table.
+TREND_METRICS = (
+    *("auc", "average_precision", "brier", "ndcg", "recall", "r2"),
+    *("novelty", "diversity", "calibration_kl", "artist_gini", "popularity_lift", "overlap"),
+)
+MONTHS_READ = 3
+SERIES_DRAWN = 6
+# Subjects shown in a chart or table of their own.
+SEPARATE_SUBJECTS = (RELIABILITY, ablation.SUBJECT)
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One measurement of the newest night.
+
+    Attributes:
+        metric: Name of the metric.
+        value: Its value.
+        low, high: Its 95 % interval, if known.
+        baseline: The baseline's value, if known.
+        n: Number of rows it was measured on, if known.
+    """
+
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    baseline: float | None
+    n: int | None
+
+
+@dataclass(frozen=True)
+class SignalContribution:
+    """The contribution of one signal to the ranking.
+
+    Attributes:
+        signal: Name of the signal.
+        alone: The metric when this signal alone ranks.
+        adds: Difference of the metric with and without this signal, all others included.
+    """
+
+    signal: str
+    alone: MetricValue
+    adds: MetricValue
+
+
+@dataclass(frozen=True)
+class SignalAblation:
+    """An ablation of the ranking.
+
+    Attributes:
+        night: Date of the night.
+        fused: All signals with the weights in use; its baseline is the default weights.
+        default: All signals with the default weights.
+        signals: The contribution of each signal, the best one alone first.
+    """
+
+    night: dt.date
+    fused: MetricValue
+    default: MetricValue
+    signals: Sequence[SignalContribution]
+
+
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """A reliability curve as SVG, and the number of tracks it was measured on."""
+
+    curve: str
+    n: int
+
+
+@dataclass(frozen=True)
+class ModelMetrics:
+    """All measurements on the Models page.
+
+    Attributes:
+        night: The newest night with measurements; None before the first.
+        figures: The newest value of each metric, by model.
+        trend: One chart for each followed metric.
+        reliability_curve: The reliability curve of P(like); None until it is measured.
+        baselines: A chart of the taste model beside baselines; empty until it is measured.
+        signal_ablation: The contribution of each signal; None until it is measured.
+    """
+
+    night: dt.date | None
+    figures: Mapping[str, Sequence[MetricValue]]
+    trend: Sequence[str]
+    reliability_curve: ReliabilityCurve | None
+    baselines: str
+    signal_ablation: SignalAblation | None
+
+
+def model_metrics(page_context: PageContext) -> ModelMetrics:
+    """Read the measurements of the last months, of the listener and of the shared models."""
+    rows = _rows(page_context)
+    apart = rows["subject"].isin(SEPARATE_SUBJECTS)
+    told = rows[~apart]
+    return ModelMetrics(
+        night=rows["night"].max() if len(rows) else None,
+        figures=_newest(told),
+        trend=_trend(told),
+        reliability_curve=_reliability_curve(rows[rows["subject"] == RELIABILITY]),
+        baselines=_baselines_chart(told),
+        signal_ablation=_signal_ablation(rows[rows["subject"] == ablation.SUBJECT]),
+    )
+
+
+def _rows(page_context: PageContext) -> pd.DataFrame:
+    months = sorted({part["month"] for part in page_context.lake.partitions(METRICS)})
+    rows = page_context.lake.frame(METRICS, where={"month": months[-MONTHS_READ:]})
+    return rows[rows["listener"].isin(["", page_context.listener])].sort_values(
+        "night", kind="stable"
+    )
+
+
+def _newest(rows: pd.DataFrame) -> dict[str, list[MetricValue]]:
+    newest = rows.drop_duplicates(["subject", "metric"], keep="last")
+    newest = newest.sort_values(["subject", "metric"])
+    return {str(name): _figures(each) for name, each in newest.groupby("subject")}
+
+
+def _figures(rows: pd.DataFrame) -> list[MetricValue]:
+    return [
+        MetricValue(
+            row["metric"],
+            float(row["value"]),
+            _optional(row["low"]),
+            _optional(row["high"]),
+            _optional(row["baseline"]),
+            None if (n := _optional(row["n"])) is None else int(n),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _optional(value: Any) -> float | None:
+    """Return a value, or None where it is missing."""
+    return None if pd.isna(value) else float(value)
+
+
+def _last_night(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the newest night among them."""
+    newest: pd.DataFrame = rows[rows["night"] == rows["night"].max()]
+    return newest
+
+
+def _reliability_curve(rows: pd.DataFrame) -> ReliabilityCurve | None:
+    if rows.empty:
+        return None
+    curve = sorted(_figures(_last_night(rows)), key=lambda each: each.metric)
+    points = [
+        CalibrationPoint(each.baseline, each.value, each.n or 0, each.low, each.high)
+        for each in curve
+        if each.baseline is not None
+    ]
+    picture = reliability_diagram(
+        "Does P(like) keep its promises?",
+        points,
+        desc=f"Night of {rows['night'].max()}. On the dashed line they are kept; the bars are "
+        "95 % intervals.",
+        x_label="P(like) that was said",
+        y_label="share that you took up",
+    )
+    return ReliabilityCurve(picture, sum(each.n for each in points))
+
+
+def _baselines_chart(rows: pd.DataFrame) -> str:
+    """Draw the taste model's AUC over past weeks beside the baselines' on the same weeks."""
+    mine = rows[(rows["metric"] == "auc") & rows["subject"].str.startswith(TASTE)]
+    ours = mine[mine["subject"] == TASTE]
+    if ours.empty:
+        return ""
+    tonight = mine[mine["night"] == ours["night"].max()].sort_values("value", ascending=False)
+    return dots(
+        "Taste, beside simpler rules",
+        [
+            Dot(
+                _baseline_label(row["subject"]),
+                "",
+                row["value"],
+                _optional(row["low"]),
+                _optional(row["high"]),
+            )
+            for row in tonight.to_dict("records")
+        ],
+        desc=f"Night of {ours['night'].max()}; .5 is guessing, 1 is never wrong.",
+        x_label="AUC over the same past weeks, with 95 % intervals",
+        width=480,
+    )
+
+
+def _baseline_label(subject: str) -> str:
+    return "taste, in use" if subject == TASTE else _words(subject.removeprefix(f"{TASTE}_"))
+
+
+def _signal_ablation(rows: pd.DataFrame) -> SignalAblation | None:
+    if rows.empty:
+        return None
+    newest = _last_night(rows)
+    told = {each.metric: each for each in _figures(newest)}
+    if not {ablation.FUSED, ablation.FUSED_DEFAULT} <= told.keys():
+        return None
+    signals = sorted(_signals(told), key=lambda each: (-each.alone.value, each.signal))
+    night: dt.date = newest["night"].max()
+    return SignalAblation(night, told[ablation.FUSED], told[ablation.FUSED_DEFAULT], signals)
+
+
+def _signals(told: Mapping[str, MetricValue]) -> Iterator[SignalContribution]:
+    for name, alone in told.items():
+        signal = name.removeprefix(ablation.ALONE)
+        adds = told.get(f"{ablation.ADDS}{signal}")
+        if signal != name and adds is not None:
+            yield SignalContribution(_words(signal), alone, adds)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _trend(rows: pd.DataFrame) -> list[str]:
+    """Draw one chart for each followed metric, with a line for each model that has it."""
+    pictures = []
+    for followed in TREND_METRICS:
+        told = rows[rows["metric"].str.startswith(followed)]
+        found = [
+            (f"{subject} {metric}", each)
+            for (subject, metric), each in told.groupby(["subject", "metric"])
+            if len(each) > 1
+        ]
+        if found:
+            pictures.append(_picture(followed, found[:SERIES_DRAWN]))
+    return pictures
+
+
+def _picture(name: str, found: Sequence[tuple[str, pd.DataFrame]]) -> str:
+    return lines(
+        f"{name} over the nights",
+        [
+            LineSeries(
+                _words(label),
+                [float(night.toordinal()) for night in each["night"]],
+                [float(value) for value in each["value"]],
+                [float(value) for value in each["low"]],
+                [float(value) for value in each["high"]],
+            )
+            for label, each in found
+        ],
+        desc="With 95 % intervals, where they are known.",
+        y_label=name,
+        format_x=format_date,
+        width=480,
+        height=320,
+    )
+
 
 # Number of newest versions of each model whose promotion decisions are read.
 DECISIONS_READ = 14

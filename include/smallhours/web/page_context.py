@@ -1,8 +1,9 @@
-"""The context of a page: listener, settings and lake."""
+"""The context that a page is built from, and the interface through which pages use Airflow."""
 
 import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smallhours.errors import SettingsError
 from smallhours.settings import ListenerSettings, Settings, load_settings
@@ -50,12 +51,12 @@ def open_page_context(listener: str | None) -> PageContext:
     Raises:
         SettingsError: when the settings are wrong, or there is no such listener.
     """
-    from smallhours.lake.store import Lake
+    from smallhours.lake.migrations import open_to_read
 
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
-    return PageContext(settings, name, Lake(settings.lake.url))
+    return PageContext(settings, name, open_to_read(settings.lake.url))
 
 
 def parse_night(text: str) -> dt.date:
@@ -70,3 +71,32 @@ def parse_night(text: str) -> dt.date:
         raise SettingsError(
             f"{text!r} is not a date.", remedy="Write the night as YYYY-MM-DD."
         ) from None
+
+
+Dependency = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class AirflowBridge:
+    """Callables that give the pages access to Airflow.
+
+    Attributes:
+        may_read: A FastAPI dependency that refuses visitors who may not see the pages.
+        may_write: A FastAPI dependency that returns whether the visitor may press buttons.
+        trigger: Starts a run of a DAG with a configuration; returns the run's id.
+        partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
+            own; None when it has none.
+        warning: What a listener should know at once, such as that their login ends; or empty.
+        paused: The DAGs of the night that are paused, so that no list is made.
+        resume: Lets paused DAGs run again.
+        secret: Signs the tokens of the forms.
+    """
+
+    may_read: Dependency
+    may_write: Dependency
+    trigger: Callable[[str, Mapping[str, Any]], str]
+    partition_of: Callable[[str, str], str | None]
+    warning: Callable[[str], str]
+    paused: Callable[[], Sequence[str]]
+    resume: Callable[[Sequence[str]], None]
+    secret: Callable[[], str]

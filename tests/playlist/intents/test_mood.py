@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from smallhours.playlist.intents.mood import mood
+from smallhours.playlist.intents.tags_and_sound import mood
 from smallhours.playlist_settings import MoodIntent
 from tests.playlist.intents.scenes import context
 

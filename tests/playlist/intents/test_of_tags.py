@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from smallhours.playlist.intents.tagged import tagged
+from smallhours.playlist.intents.tags_and_sound import tagged
 from smallhours.playlist_settings import TagsIntent
 from tests.playlist.intents.scenes import context
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.select.dials import REACH, apply_dials, relevance
+from smallhours.playlist.select.relevance import REACH, apply_dials, relevance
 
 
 @given(st.lists(st.floats(0, 1, allow_nan=False), max_size=50))

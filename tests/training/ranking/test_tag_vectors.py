@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.rank.tag_weights import weighted_tags
+from smallhours.playlist.rank.evidence import weighted_tags
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 

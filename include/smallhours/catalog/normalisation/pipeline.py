@@ -31,6 +31,8 @@ NO_NAME = ""
 ARTIST_SHARE = 0.5
 TRACK, ARTIST = "track", "artist"
 FULL = 100
+# Last.fm's longest; what is longer is a text, and would keep the rules busy.
+MAX_TAG_LENGTH = 256
 
 
 class TagName(NamedTuple):
@@ -132,6 +134,8 @@ class TagPipeline:
         Idempotent: the name of a name is itself, as long as the rules' own names are not stopped.
         """
         folded = fold(tag)
+        if len(folded) > MAX_TAG_LENGTH:
+            return TagName(NO_NAME, "stop word")
         name = self.rules.alias(folded)
         step = "folded" if name == folded else "alias"
         if name in self.variants:

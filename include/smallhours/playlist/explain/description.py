@@ -1,8 +1,20 @@
-"""A playlist's name, its description, and the marker in it by which we recognise it as ours."""
+"""A playlist's name and description, the marker in it, and the traits of a list that it names."""
 
 import datetime as dt
 import html
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smallhours.catalog.features import most_reliable
+from smallhours.identity import artist_key_in
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import TRACKS
+from smallhours.playlist.publish.target_list import TargetList
+from smallhours.playlist.rank.evidence import is_descriptive, read_features, weighted_tags
+from smallhours.training.tags import load_tags
 
 # Spotify shows the description in one line of plain text and refuses longer ones.
 MAX_DESCRIPTION_LENGTH = 300
@@ -76,8 +88,8 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         who = f"{count} by {_listed(names, named)}" if named else count
         close = f"close to {_all_of(near_told)}" if near_told else ""
         leading = ", ".join(part for part in (_all_of(moods_told), close) if part)
-        told = f"{leading}; {who}" if leading else who
-        text = f"The night of {night.day} {night:%B %Y}: {told}. Made by Smallhours. {mark}"
+        content = f"{leading}; {who}" if leading else who
+        text = f"The night of {night.day} {night:%B %Y}: {content}. Made by Smallhours. {mark}"
         if len(text) <= MAX_DESCRIPTION_LENGTH:
             return text
     return f"Made by Smallhours. {mark}"
@@ -100,3 +112,56 @@ def _all_of(names: Sequence[str]) -> str:
 def _plain(name: str) -> str:
     """Return a name without characters that Spotify would escape or read as markup."""
     return " ".join(name.replace("<", "").replace(">", "").replace("[", "(").split())
+
+
+# The features, each 0-1, that the cover is drawn from.
+SOUNDS = ("energy", "valence", "danceability", "acousticness")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSound:
+    """One track's sound, each 0-1; 0.5 where it is not known."""
+
+    energy: float
+    valence: float
+    danceability: float
+    acousticness: float
+
+
+def common_tags(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
+    """Return the tags that the list's tracks have in common, the heaviest first."""
+    keys = [pick.track_key for pick in tonight.wanted]
+    tagged = weighted_tags(load_tags(lake, keys), keys)
+    pairs = zip(tagged["tag"], tagged["track_key"], strict=True)
+    telling = np.array([is_descriptive(tag, key) for tag, key in pairs], dtype=bool)
+    weights = tagged[telling].groupby("tag")["weight"].sum()
+    return sorted(weights.index, key=lambda tag: (-weights[tag], tag))[:most]
+
+
+def nearby_artists(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
+    """Return the listener's own artists that are near most of the list's tracks, the most first."""
+    seeds = [seeds[0] for seeds in tonight.seeds if seeds]
+    counts = Counter(artist_key_in(seed) for seed in seeds)
+    leading = sorted(counts, key=lambda artist: (-counts[artist], artist))[:most]
+    return [name for artist in leading if (name := _shown_name(lake, artist))]
+
+
+def track_sounds(lake: Lake, tonight: TargetList) -> list[TrackSound]:
+    """Return the audio features of each track, in the list's order."""
+    keys = [pick.track_key for pick in tonight.wanted]
+    rows = read_features(lake, keys)
+    best = most_reliable(rows[rows["feature"].isin(SOUNDS)]).set_index(["track_key", "feature"])
+    values = best["value"].astype(float).to_dict()
+    return [TrackSound(*(values.get((key, name), 0.5) for name in SOUNDS)) for key in keys]
+
+
+def _shown_name(lake: Lake, artist_key: str) -> str:
+    rows = lake.frame(
+        TRACKS,
+        columns=["track_key", "artist"],
+        where={"prefix": prefix_of(artist_key)},
+    )
+    names: Sequence[str] = rows.loc[
+        rows["track_key"].map(artist_key_in) == artist_key, "artist"
+    ].tolist()
+    return min(names) if names else ""

@@ -127,13 +127,13 @@ def _margin(row: pd.Series, rows: pd.DataFrame) -> str:
 
 
 def _scores(row: pd.Series) -> list[str]:
-    told = [
+    signals = [
         f"P(like) {row['p_like']:.2f}" if pd.notna(row["p_like"]) else "no taste model yet",
         f"agreement of your seeds {row['consensus']:.2f}",
         f"closeness to your tags {row['tag_affinity']:.2f}",
         f"better known than {row['popularity']:.0%} of the candidates",
     ]
-    details = [f"Its signals: {'; '.join(told)}."]
+    details = [f"Its signals: {'; '.join(signals)}."]
     if row["added"] is not None and len(row["added"]):
         parts = ", ".join(text.replace("_", " ") for text in row["added"])
         details.append(f"Its score of {row['score']:.3f} is made of: {parts}.")
@@ -158,11 +158,11 @@ def _later(lake: Lake, listener: str, key: str) -> list[str]:
     details = [f"It stood in the list of {', '.join(nights)}."] if nights else []
     feedback = lake.frame(FEEDBACK, columns=["track_key", "night", "reaction"], where=where)
     mine = feedback[feedback["track_key"] == key].sort_values(["night", "reaction"])
-    told = [
+    parts = [
         f"{reaction.replace('_', ' ')} ({night})"
         for night, reaction in zip(mine["night"], mine["reaction"], strict=True)
     ]
-    return [*details, f"What became of it: {', '.join(told)}."] if told else details
+    return [*details, f"What became of it: {', '.join(parts)}."] if parts else details
 
 
 def _never_considered(

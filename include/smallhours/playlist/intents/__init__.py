@@ -2,9 +2,8 @@
 
 from smallhours.playlist.intents.context import IntentContext, IntentScores
 from smallhours.playlist.intents.familiar import deep_cuts, forgotten
-from smallhours.playlist.intents.mood import mood
 from smallhours.playlist.intents.new_releases import new_releases
-from smallhours.playlist.intents.tagged import tagged
+from smallhours.playlist.intents.tags_and_sound import mood, tagged
 from smallhours.playlist.intents.time_of_day import time_of_day
 from smallhours.playlist_settings import (
     DeepCutsIntent,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reason_clauses import MEMORY
+from smallhours.playlist.explain.reasons import MEMORY
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
 from smallhours.playlist_settings import ForgottenIntent

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reason_clauses import NEW
+from smallhours.playlist.explain.reasons import NEW
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores
 from smallhours.playlist_settings import NewReleasesIntent
@@ -73,10 +73,10 @@ def latest_of(released: object) -> dt.date | None:
         return None
     year, month, day = found.groups()
     try:
-        said = dt.date(int(year), int(month or 12), int(day or 1))
+        date = dt.date(int(year), int(month or 12), int(day or 1))
         if day is not None:
-            return said
-        next_month = said.year * 12 + said.month
+            return date
+        next_month = date.year * 12 + date.month
         return dt.date(next_month // 12, next_month % 12 + 1, 1) - dt.timedelta(days=1)
     except (ValueError, OverflowError):
         return None

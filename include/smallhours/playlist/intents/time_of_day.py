@@ -8,7 +8,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain import wording
 from smallhours.playlist.explain.listening_times import within
-from smallhours.playlist.explain.reason_clauses import HOURS
+from smallhours.playlist.explain.reasons import HOURS
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
 from smallhours.playlist.select.shortlist import seed_owner

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from smallhours.playlist.explain.list_traits import TrackSound
+from smallhours.playlist.explain.description import TrackSound
 
 SIDE = 640
 # Spotify takes 256 KB of base 64, in which four characters stand for three bytes.

@@ -1,7 +1,7 @@
 """The ledger: our record of what has been put into the listener's playlists.
 
-Pure functions over the `playlists` table of one listener: a row for each night and intent. Before
-anything is written to Spotify, the row says what is about to be written and what stood there
+The table `playlists` has a row for each night and intent, which is replaced as the night goes on.
+Before anything is written to Spotify, the row says what is about to be written and what stood there
 before, so that whoever comes after a crash knows whose every track is.
 
     creating          a playlist is being made; its id is not known yet
@@ -12,6 +12,7 @@ before, so that whoever comes after a crash knows whose every track is.
     withdrawn         an earlier list was put back in its place
     kept_yesterday    nothing was written
     dry_run           nothing was written, by wish
+x
 """
 
 import datetime as dt
@@ -20,7 +21,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smallhours.errors import DegeneratePlaylist
+from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.lake.store import Lake
+from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import MAIN as MAIN
+from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.vocabulary import SHOWN, Outcome
 
 # A planned list may have been written by a run that died before it could say so.
@@ -39,11 +45,14 @@ class LedgerState:
         playlist_ids: Ids of the playlists that we created, newest first.
         shown: URIs of tonight's list, or of the last verified one, that surely stood there.
         ours: Every URI that stands there because of us, or may.
+        replaced: What stood there before tonight's list.
+        older: Those of `ours` that are older than the list in `shown`, and should not stand there.
         tonight: The outcome recorded for tonight, or an empty string.
         newer: A later night whose list may be standing, if any.
         creating: Whether a run died while it made a playlist.
         name: The name that we gave last; empty when we never did.
         previous: What stood there before tonight's first write, if that began; else None.
+        unseen: Tracks of tonight's list that were written, and then not seen.
         names: What the tracks in `ours` are called, by URI, as far as the ledger knows: their keys.
     """
 
@@ -55,6 +64,9 @@ class LedgerState:
     creating: bool = False
     name: str = ""
     previous: tuple[str, ...] | None = None
+    replaced: frozenset[str] = frozenset()
+    older: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
     names: tuple[tuple[str, str], ...] = ()
 
 
@@ -69,12 +81,15 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
     entries = rows[rows["intent"] == intent].sort_values("night", ascending=False)
     shown: frozenset[str] = frozenset()
     ours: set[str] = set()
+    older: set[str] = set()
     names: dict[str, str] = {}
     columns = (entries[name] for name in ("outcome", "uris", "track_keys", "leftovers"))
     for outcome, uris, keys, leftovers in zip(*columns, strict=True):
         if outcome not in MAYBE_STANDING:
             continue
         ours.update(uris, _texts(leftovers))
+        if shown or outcome in SHOWN:
+            older.update(uris, _texts(leftovers))
         names.update(zip(uris, keys, strict=True))
         if outcome in SHOWN and not shown:
             shown = frozenset(uris)
@@ -99,6 +114,9 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
         creating=not acted.empty and acted.iloc[0] == Outcome.CREATING,
         name=str(entries["name"].iloc[0]) if ids else "",
         previous=tuple(here["previous"].iloc[0]) if begun else None,
+        replaced=frozenset() if here.empty else frozenset(_texts(here["previous"].iloc[0])),
+        older=frozenset(older - shown),
+        unseen=frozenset() if here.empty else frozenset(_texts(here["leftovers"].iloc[0])),
         names=tuple(sorted(names.items())),
     )
 
@@ -188,3 +206,129 @@ def entry(
 def _texts(value: object) -> list[str]:
     """A nullable list of texts, as a frame holds it."""
     return [] if value is None or isinstance(value, float) else list(value)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class LedgerWriter:
+    """Tonight's row of the ledger, for one playlist.
+
+    Attributes:
+        lake: Where the ledger is.
+        listener: Whose playlist.
+        intent: Which of theirs.
+        night: Tonight.
+        wanted: Tonight's tracks.
+        name: The name that the playlist is to have, and has once the list is verified.
+        last_name: The one that it has until then; empty for a playlist that is yet to be made.
+    """
+
+    lake: Lake
+    listener: str
+    intent: str
+    night: dt.date
+    wanted: Sequence[PlannedTrack]
+    name: str
+    last_name: str = ""
+
+    def rows(self) -> pd.DataFrame:
+        """The listener's whole ledger."""
+        frame: pd.DataFrame = self.lake.frame(PLAYLISTS, where={"listener": self.listener})
+        return frame
+
+    def state(self) -> LedgerState:
+        """Return what the ledger says before tonight's write."""
+        return ledger_state(self.rows(), intent=self.intent, night=self.night)
+
+    def record(
+        self,
+        outcome: Outcome,
+        home: SpotifyPlaylist | None,
+        note: str,
+        *,
+        leftovers: Sequence[str] | None = None,
+        snapshot_id: str | None = None,
+        previous: Sequence[str] | None = None,
+        last_id: str | None = None,
+    ) -> None:
+        """Write down how far tonight's list has come.
+
+        Args:
+            outcome: One of the ledger's.
+            home: The playlist; None while there is none.
+            note: For a person to read.
+            leftovers: Earlier picks that may stand there besides.
+            snapshot_id: The version of the playlist on which the plan was made.
+            previous: What stood there before the first write.
+            last_id: Of the playlist before this one, while there is none.
+        """
+        row = entry(
+            night=self.night,
+            intent=self.intent,
+            name=self.last_name or self.name,
+            playlist_id=home.id if home else last_id,
+            outcome=outcome,
+            note=note,
+            track_keys=[pick.track_key for pick in self.wanted],
+            uris=[pick.uri for pick in self.wanted],
+            snapshot_before=snapshot_id,
+            previous=previous if previous is not None else self._previous(),
+            leftovers=leftovers,
+        )
+        self._write(row)
+
+    def record_verified(
+        self,
+        home: SpotifyPlaylist,
+        note: str,
+        *,
+        before: str,
+        after: str,
+        leftovers: Sequence[str],
+    ) -> None:
+        """Write down that the list stands there.
+
+        Args:
+            home: The playlist.
+            note: For a person to read.
+            before: Snapshot id before the first request.
+            after: Snapshot id now.
+            leftovers: Tracks of ours that may stand there, but that Spotify does not show.
+        """
+        row = entry(
+            night=self.night,
+            intent=self.intent,
+            name=self.name,
+            playlist_id=home.id,
+            outcome=Outcome.VERIFIED,
+            note=note,
+            track_keys=[pick.track_key for pick in self.wanted],
+            uris=[pick.uri for pick in self.wanted],
+            snapshot_before=before,
+            snapshot_after=after,
+            previous=self._previous(),
+            leftovers=leftovers,
+        )
+        self._write(row)
+
+    def keep_yesterday(
+        self, ledger_state: LedgerState, problem: str, home: SpotifyPlaylist | None = None
+    ) -> DegeneratePlaylist:
+        """Record that nothing is written tonight, unless something was; the error to raise."""
+        if ledger_state.tonight in ("", Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN):
+            last_id = next(iter(ledger_state.playlist_ids), None)
+            self.record(Outcome.KEPT_YESTERDAY, home, problem, last_id=last_id)
+        return DegeneratePlaylist(
+            f"{problem} What stood in the playlist stays.",
+            remedy="Look at `why_not` in the night's recommendations; "
+            "`shortest`, `artist_cap` and `not_again_nights` are in the listener's settings.",
+        )
+
+    def _previous(self) -> list[str] | None:
+        """Return the list before tonight's, as recorded in tonight's row."""
+        rows = self.rows()
+        here = rows[(rows["intent"] == self.intent) & (rows["night"] == self.night)]
+        known = here["previous"].dropna()
+        return None if known.empty else list(known.iloc[0])
+
+    def _write(self, row: pd.DataFrame) -> None:
+        self.lake.merge(PLAYLISTS, row, partition={"listener": self.listener})

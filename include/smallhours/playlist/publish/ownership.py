@@ -3,21 +3,35 @@
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
 the listener's own and still empty. A name means nothing; nor does a copy of our description.
+
+A list of playlists may be old, or lack one of them. So one that is missing is asked for by its
+id, and looked for again, before it is called deleted.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol
 
-from smallhours.errors import PlaylistNotOwned
+from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
+from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
+from smallhours.services.retry import RetryPolicy
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 WhenDeleted = Literal["recreate", "stop"]
 
+# How often a playlist that is missing, or without our marker, is looked for.
+MAX_SEARCHES = 4
+AFTER_NOT_FOUND_S = 300.0
+
 
 class PlaylistDirectory(Protocol):
     """The requests to Spotify that this module needs."""
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """The waits between two looks."""
 
     def me(self) -> SpotifyAccount:
         """Return the account of this login."""
@@ -25,9 +39,15 @@ class PlaylistDirectory(Protocol):
     def playlists(self) -> Iterable[SpotifyPlaylist]:
         """The listener's playlists, followed ones too."""
 
+    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
+        """A playlist without its items."""
+
+    def has_in_library(self, uri: str) -> bool:
+        """Whether something is in the listener's library."""
+
 
 def find_managed_playlist(
-    shelf: PlaylistDirectory,
+    spotify: PlaylistDirectory,
     ledger_state: LedgerState,
     mark: str,
     *,
@@ -36,7 +56,7 @@ def find_managed_playlist(
     """Return our playlist among the listener's, or None when one is to be made.
 
     Args:
-        shelf: The listener's playlists.
+        spotify: The listener's playlists.
         ledger_state: What the ledger says.
         mark: Our marker.
         when_deleted: What becomes of a playlist that the listener deleted.
@@ -46,18 +66,16 @@ def find_managed_playlist(
             not to be made anew, or was already.
     """
     known = ledger_state.playlist_ids
-    nameless: SpotifyPlaylist | None = None
-    for playlist in shelf.playlists():
-        if known and playlist.id == known[0]:
-            check_marker(playlist, mark)
-            return playlist
-        fresh = playlist.total == 0 and playlist.id not in known
-        if nameless is None and fresh and has_marker(playlist.description, mark):
-            nameless = playlist
+    if not known and not ledger_state.creating:
+        return None
+    for trial in range(1, MAX_SEARCHES + 1):
+        if found := _look(spotify, ledger_state, mark):
+            return found
+        if trial < MAX_SEARCHES:
+            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
     if ledger_state.creating:
-        mine = nameless is not None and nameless.owner_id == shelf.me().id
-        return nameless if mine else None
-    if known and when_deleted == "stop":
+        return None
+    if when_deleted == "stop":
         raise PlaylistNotOwned(
             "The listener deleted our playlist, and the settings say to leave it at that.",
             remedy='Set `when_deleted = "recreate"` under the listener\'s `publishing` to have it '
@@ -72,16 +90,73 @@ def find_managed_playlist(
     return None
 
 
-def check_marker(playlist: SpotifyPlaylist, mark: str) -> None:
-    """See that a playlist still carries our marker.
+def read_marked(spotify: PlaylistDirectory, playlist_id: str, mark: str) -> SpotifyPlaylist:
+    """Return a playlist that carries our marker, without its items.
 
     Raises:
-        PlaylistNotOwned: it does not.
+        PlaylistNotOwned: it does not carry it, at several looks.
     """
-    if not has_marker(playlist.description, mark):
-        raise PlaylistNotOwned(
-            f"The description of the playlist {playlist.name!r} no longer says {mark}, so it is "
-            "not written to.",
-            remedy=f"Put {mark} back into its description, or delete the playlist to get a new "
-            "one.",
-        )
+    for trial in range(1, MAX_SEARCHES):
+        found = spotify.playlist(playlist_id)
+        if has_marker(found.description, mark):
+            return found
+        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+    found = spotify.playlist(playlist_id)
+    if has_marker(found.description, mark):
+        return found
+    raise PlaylistNotOwned(
+        f"The description of the playlist {found.name!r} no longer says {mark}, so it is "
+        "not written to.",
+        remedy=f"Put {mark} back into its description, or delete the playlist to get a new one.",
+    )
+
+
+@contextlib.contextmanager
+def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
+    """Hold the lock of a listener's playlists, which one run at a time may write.
+
+    Two first nights at once would make two playlists. The lock is a file beside a local lake.
+
+    Raises:
+        RetryLater: Spotify does not find one of the playlists, as happens after it was made.
+    """
+    try:
+        with lake.files.lock(f"publishing/{listener}"):
+            yield
+    except NotFound as error:
+        raise RetryLater(
+            "Spotify",
+            f"it does not find a playlist of ours just now: {error.what}",
+            remedy="Run it again later. If you deleted the playlist, a new one is made then.",
+            after=AFTER_NOT_FOUND_S,
+        ) from error
+
+
+def _look(
+    spotify: PlaylistDirectory, ledger_state: LedgerState, mark: str
+) -> SpotifyPlaylist | None:
+    """Look once for our playlist: in the list, and by its id."""
+    known = ledger_state.playlist_ids
+    unrecorded: SpotifyPlaylist | None = None
+    for playlist in spotify.playlists():
+        if known and playlist.id == known[0]:
+            if has_marker(playlist.description, mark):
+                return playlist
+            return read_marked(spotify, playlist.id, mark)
+        fresh = playlist.total == 0 and playlist.id not in known
+        if unrecorded is None and fresh and has_marker(playlist.description, mark):
+            unrecorded = playlist
+    if ledger_state.creating:
+        mine = unrecorded is not None and unrecorded.owner_id == spotify.me().id
+        return unrecorded if mine else None
+    if _in_library(spotify, known[0]):
+        return read_marked(spotify, known[0], mark)
+    return None
+
+
+def _in_library(spotify: PlaylistDirectory, playlist_id: str) -> bool:
+    """Whether the listener still has a playlist; one that was deleted can be read by its id."""
+    try:
+        return spotify.has_in_library(f"spotify:playlist:{playlist_id}")
+    except (NotFound, Refused, BrokenReply):
+        return False

@@ -1,8 +1,15 @@
-"""The plan of changes to the listener's playlist, with a reason for each.
+"""The plan of changes to the listener's playlist, with a reason for each, and the next request.
 
 Pure functions: from the wanted list, the playlist's items now and the ledger to the list that is to
 stand there, with the differences in words. The playlist belongs to the listener: what they added
 stays, what they took out is not put back.
+
+Spotify offers no lock: a request that replaces the whole list would swallow what the listener does
+at the same moment. Adding, removing by URI and moving don't: each leaves everything else in the
+playlist as it is. First all that is new comes in, on top; then what is old goes; then the order is
+put right. So at every moment one whole list of ours stands there, the old one or the new one, and
+nothing of the listener's is ever touched. Only what is older than a whole list of ours goes before
+anything comes in, so that a playlist whose removals fail does not grow every night.
 """
 
 from bisect import bisect_left
@@ -10,6 +17,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
+
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
 
 # Spotify's own limit for one playlist.
 MAX_ITEMS = 10_000
@@ -69,6 +78,9 @@ class Plan:
         own: The listener's own rows, in their order.
         target: All rows of the playlist to be, in order.
         gone: Tracks of earlier nights that are to go.
+        older: Those of them that are older than the list of ours that stands there.
+        repeated: Tracks of tonight that stand there twice because a request was done twice.
+        hidden: Tracks of earlier nights that may stand there as rows without a track.
         ours: The tracks that the list consists of by right: `picks`, and those of tonight that the
             listener has already taken out again.
         changes: The differences from what stands there now.
@@ -79,6 +91,9 @@ class Plan:
     own: tuple[Row, ...]
     target: tuple[Row, ...]
     gone: frozenset[str]
+    older: frozenset[str]
+    repeated: frozenset[str]
+    hidden: tuple[str, ...]
     ours: tuple[PlannedTrack, ...]
     changes: tuple[PlannedChange, ...]
     obstacle: str = ""
@@ -94,19 +109,26 @@ def plan(
     *,
     shown: Set[str] = frozenset(),
     ours: Set[str] = frozenset(),
+    older: Set[str] = frozenset(),
+    repeated: Set[str] = frozenset(),
+    hidden: Sequence[str] = (),
     own_items: OwnItems = "end",
     places: Mapping[Row, int] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan the playlist.
 
-    A second copy of a track that is ours is the listener's doing, so that all copies stay.
+    A second copy of a track that is ours is the listener's doing, so that all copies stay, unless
+    it came in through a request of ours.
 
     Args:
         wanted: Tonight's tracks, in order, no URI twice.
         current: What stands in the playlist now, in order.
         shown: URIs of tonight that have stood there: those that are gone the listener took out.
         ours: URIs of earlier lists that stand there because of us, or may.
+        older: Those of them that go before anything comes in.
+        repeated: URIs whose second copies are ours.
+        hidden: Those of `ours` that nobody sees, but that may be rows without a track.
         own_items: Where the listener's own rows go: to the end, or where they put them.
         places: Where they put them, for a playlist that we have begun to write.
         names: What the tracks of earlier lists are called, by URI.
@@ -115,14 +137,20 @@ def plan(
     taken_out = {pick.uri for pick in wanted if pick.uri in shown and not copies[pick.uri]}
     picks = tuple(pick for pick in wanted if pick.uri not in taken_out)
     uris = {pick.uri for pick in picks}
-    gone = frozenset(uri for uri in ours if copies[uri] == 1 and uri not in uris)
-    own = _own_rows(current, uris, gone)
+    gone = frozenset(
+        uri for uri in ours - uris if copies[uri] == 1 or (copies[uri] and uri in repeated)
+    )
+    repeated = frozenset(uri for uri in uris & repeated if copies[uri] > 1)
+    own = _own_rows(current, uris, gone | repeated)
     target = _target(picks, own, current, own_items, places)
     return Plan(
         picks,
         own,
         target,
         gone,
+        gone & older,
+        repeated,
+        tuple(hidden),
         tuple(wanted),
         _changes(wanted, current, target, gone, own, names or {}),
         _obstacle(target),
@@ -130,7 +158,7 @@ def plan(
 
 
 def _own_rows(current: Sequence[Row], picks: Set[str], gone: Set[str]) -> tuple[Row, ...]:
-    """The rows that are neither the first copy of a pick nor of an earlier night."""
+    """The rows that are neither the first copy of a pick nor to go."""
     left = set(picks)
     own: list[Row] = []
     for row in current:
@@ -195,7 +223,9 @@ def _changes(
         for pick in wanted
         if pick.uri not in stays
     ]
-    moved = _moved([row for row in current if row in stays], [r for r in target if r in present])
+    moved = moved_rows(
+        [row for row in current if row in stays], [r for r in target if r in present]
+    )
     changes += [
         PlannedChange("move", row, _name(row, known), "tonight's order")
         for row in moved
@@ -209,8 +239,8 @@ def _name(row: Row, names: Mapping[str, str]) -> str:
     return "something that Spotify has lost" if row is None else names.get(row, row)
 
 
-def _moved(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
-    """The fewest rows whose moving makes one order of the other."""
+def moved_rows(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
+    """Return the fewest rows whose moving makes one order of the other."""
     places = places_of(before)
     order = [places[row] for row in after]
     tails: list[int] = []  # the smallest end of an ascending run of each length
@@ -231,3 +261,113 @@ def _obstacle(target: Sequence[Row]) -> str:
     if len(target) > MAX_ITEMS:
         return f"The playlist would hold {len(target):,} items; Spotify's limit is {MAX_ITEMS:,}."
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Put tracks before a row, counted from 0."""
+
+    uris: tuple[str, ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take tracks out."""
+
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move `length` rows from `start` to before the row `before`, all counted from 0."""
+
+    start: int
+    length: int
+    before: int
+
+
+Step = Add | Remove | Move
+
+
+def next_step(current: Sequence[Row], planned: Plan) -> Step | None:
+    """The next request; None when the playlist is as planned.
+
+    Args:
+        current: What stands there now.
+        planned: Made on just that.
+    """
+    return (
+        _removing(current, planned.older, ())
+        or _adding(current, planned)
+        or _removing_copies(planned)
+        or _removing(current, planned.gone, planned.hidden)
+        or _moving(current, planned)
+    )
+
+
+def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
+    """Return the rows of a playlist after a request that was carried out."""
+    match step:
+        case Add(uris, position):
+            return (*rows[:position], *uris, *rows[position:])
+        case Remove(uris):
+            return tuple(row for row in rows if row not in uris)
+        case Move(start, length, before):
+            moved, rest = rows[start : start + length], [*rows[:start], *rows[start + length :]]
+            at = before if before < start else before - length
+            return (*rest[:at], *moved, *rest[at:])
+
+
+def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
+    present = set(current)
+    uris = [pick.uri for pick in planned.picks]
+    first = next((place for place, uri in enumerate(uris) if uri not in present), None)
+    if first is None:
+        return None
+    last = first + 1
+    while last < len(uris) and last - first < MAX_ITEMS_PER_WRITE and uris[last] not in present:
+        last += 1
+    position = current.index(uris[first - 1]) + 1 if first else 0
+    return Add(tuple(uris[first:last]), position)
+
+
+def _removing(current: Sequence[Row], gone: Set[str], hidden: Sequence[str]) -> Remove | None:
+    """Take out what is to go, and with it what nobody sees: removing by URI needs no row."""
+    seen = [row for row in current if row is not None and row in gone]
+    if not seen and None not in current:
+        return None
+    uris = dict.fromkeys([*seen, *hidden])
+    return Remove(tuple(uris)[:MAX_ITEMS_PER_WRITE]) if uris else None
+
+
+def _removing_copies(planned: Plan) -> Remove | None:
+    """Take out tracks that stand there twice, to be added again: a removal takes all copies.
+
+    If all stand there twice, half of them stay until the others are there again: so the playlist
+    is not empty, even if nothing else is left in it.
+    """
+    uris = tuple(pick.uri for pick in planned.picks if pick.uri in planned.repeated)
+    if len(uris) == len(planned.picks):
+        uris = uris[: max(1, len(uris) // 2)]
+    return Remove(uris[:MAX_ITEMS_PER_WRITE]) if uris else None
+
+
+def _moving(current: Sequence[Row], planned: Plan) -> Move | None:
+    target = planned.target
+    wrong = next((i for i, row in enumerate(target) if current[i] != row), None)
+    if wrong is None:
+        return None
+    start = current.index(target[wrong], wrong)
+    length = 1
+    while (
+        start + length < len(current)
+        and wrong + length < len(target)
+        and current[start + length] == target[wrong + length]
+    ):
+        length += 1
+    # What lies between may be the shorter piece to move.
+    between = start - wrong
+    if between < length:
+        return Move(wrong, between, start + length)
+    return Move(start, length, wrong)

@@ -4,9 +4,9 @@ Read, plan, send one request, read again: each request is made on what stands th
 until nothing is left to do. So a request whose reply was lost is never sent again blindly, what the
 listener does meanwhile is part of the next plan, and a run that died is continued by the next one.
 
-An acknowledged add is not trusted: Spotify may have added some of the tracks or none, and a read
-may show the playlist as it was a while ago. Added tracks are looked for, with waits in between;
-until they were seen, nothing of an earlier night is removed.
+What was written is looked for, with waits in between, because an acknowledged request may not have
+been carried out. If it does not show, the run ends and is to be run again. Until all of tonight's
+list was seen, nothing of last night's is removed.
 """
 
 import dataclasses
@@ -16,47 +16,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
+from smallhours.listening.feedback import rows_as_written
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.ownership import check_marker
-from smallhours.playlist.publish.plan import OwnItems, Plan, PlannedTrack, Row, places_of, plan
-from smallhours.playlist.publish.spotify_requests import PlaylistWriter
-from smallhours.playlist.publish.steps import (
-    MAX_URIS_PER_REQUEST,
+from smallhours.playlist.publish.observation import Observations, is_done, not_there
+from smallhours.playlist.publish.plan import (
     Add,
     Move,
+    OwnItems,
+    Plan,
+    PlannedTrack,
     Remove,
+    Row,
     Step,
+    after_step,
     next_step,
+    places_of,
+    plan,
+)
+from smallhours.playlist.publish.snapshot import (
+    AFTER_EDITS_S,
+    Snapshot,
+    looks,
+    take_snapshot,
 )
 from smallhours.services.retry import TransientError
-from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
+from smallhours.vocabulary import SHOWN
 
 LOG = logging.getLogger(__name__)
 
-# How often the playlist is looked at anew because it changes under our eyes.
-MAX_LOOKS = 4
-AFTER_EDITS_S = 300.0
-# How often added tracks are looked for: for some 20 seconds with the waits in between.
-LOOKS_FOR_ADDED = 6
-# Spotify's reads have been seen to lag behind its writes for minutes.
-AFTER_UNSEEN_S = 300.0
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A playlist at one moment.
-
-    Attributes:
-        home: The playlist without its items.
-        rows: Its items.
-        names: What they are called, by URI.
-    """
-
-    home: SpotifyPlaylist
-    rows: tuple[Row, ...]
-    names: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +59,7 @@ class ReconciledPlaylist:
         before: Snapshot id before the first step.
         after: Snapshot id now.
         steps: How many requests it took.
-        leftovers: Picks that may stand there, but that Spotify did not show: earlier ones, which
-            could not be removed, and tonight's.
+        leftovers: Tracks of ours that may stand there, but that Spotify does not show.
     """
 
     plan: Plan
@@ -79,35 +68,6 @@ class ReconciledPlaylist:
     after: str
     steps: int
     leftovers: tuple[str, ...]
-
-
-def take_snapshot(spotify: PlaylistWriter, playlist_id: str, mark: str) -> Snapshot:
-    """Read a playlist when it stands still: its snapshot id is the same before and after.
-
-    Raises:
-        PlaylistNotOwned: our marker is gone.
-        RetryLater: it kept changing.
-    """
-    before = spotify.playlist(playlist_id)
-    for _ in range(MAX_LOOKS):
-        check_marker(before, mark)
-        items = spotify.playlist_items(playlist_id)
-        after = spotify.playlist(playlist_id)
-        if after.snapshot_id == before.snapshot_id:
-            check_marker(after, mark)
-            names = {
-                item.uri: f"{item.track.artist} – {item.track.title}"
-                for item in items
-                if item.uri is not None and item.track is not None
-            }
-            return Snapshot(after, tuple(item.uri for item in items), names)
-        before = after
-    raise RetryLater(
-        "Spotify",
-        f"the playlist {before.name!r} is being changed by somebody else.",
-        remedy="Try again when they are done.",
-        after=AFTER_EDITS_S,
-    )
 
 
 @dataclass
@@ -121,12 +81,13 @@ class PlaylistReconciler:
         ledger_state: What the ledger says.
         own_items: Where the listener's own rows go.
         resumed: Whether an earlier run may have added some of tonight's tracks.
-        on_begin: Told before the first step: what stands there, and the plan.
-        on_whole: Told before the first track is removed: now all of tonight's stand there.
-        on_undo: Told before tonight's tracks are taken out again, because the rest has failed.
+        on_begin: Called before the first step with what stands there, and the plan.
+        on_whole: Called before the first removal, when all of tonight's tracks stand there.
+        on_undo: Called before tonight's tracks are taken out again: the rest has failed, or they
+            stand there twice.
     """
 
-    spotify: PlaylistWriter
+    spotify: SpotifyClient
     mark: str
     wanted: Sequence[PlannedTrack]
     ledger_state: LedgerState
@@ -135,34 +96,34 @@ class PlaylistReconciler:
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_undo: Callable[[], None] = lambda: None
-    _shown: set[str] = field(default_factory=set)
-    _seen: set[str] = field(default_factory=set)
-    _removed: set[str] = field(default_factory=set)
-    _user_owned: set[str] = field(default_factory=set)
-    _given_up: set[str] = field(default_factory=set)
+    _looked: Observations = field(init=False)
+
+    def __post_init__(self) -> None:
+        tonight = {pick.uri for pick in self.wanted}
+        state = self.ledger_state
+        earlier = state.ours | state.replaced
+        self._looked = Observations(tonight, earlier, lost=tonight & state.unseen)
 
     def plan_on(self, snapshot: Snapshot) -> Plan:
-        """The plan as of a look, which is remembered."""
-        present = self._note(snapshot)
+        """Return the plan as of a look, which is remembered."""
+        looked, state, present = self._looked, self.ledger_state, set(snapshot.rows)
+        looked.note(snapshot)
         # What we took out and is there again, the listener has put there.
-        self._user_owned |= self._removed & present
-        previous = self.ledger_state.previous
+        looked.user_owned |= looked.removed & present
+        ours = state.ours - looked.user_owned
+        previous = state.previous
         return plan(
             self.wanted,
             snapshot.rows,
-            shown=self.ledger_state.shown | self._shown | self._given_up,
-            ours=self.ledger_state.ours - self._user_owned,
+            shown=(state.shown | looked.shown | looked.given_up) - looked.to_add,
+            ours=ours,
+            older=state.older if state.shown & present else frozenset(),
+            repeated=looked.repeated,
+            hidden=sorted(ours - looked.tonight - looked.seen - looked.named),
             own_items=self.own_items,
             places=None if previous is None else places_of([uri or None for uri in previous]),
-            names={**dict(self.ledger_state.names), **snapshot.names},
+            names={**dict(state.names), **snapshot.names},
         )
-
-    def _note(self, snapshot: Snapshot) -> set[str]:
-        """Remember what was seen, and return it."""
-        present = {row for row in snapshot.rows if row is not None}
-        self._seen |= present
-        self._shown |= present & {pick.uri for pick in self.wanted}
-        return present
 
     def run(self, playlist_id: str) -> ReconciledPlaylist:
         """Take steps until the playlist is as planned.
@@ -184,9 +145,9 @@ class PlaylistReconciler:
             self._announce(step, snapshot, planned, first=taken == 0)
             answered_id = ""
             try:
-                answered_id = self._take(step, snapshot)
+                answered_id = self._send(step, snapshot)
             except ServiceError as error:
-                self._after_failure(error, step, first, playlist_id)
+                self._after_failure(error, step, first, snapshot)
             snapshot = self._read_back(step, snapshot, answered_id)
             planned = self.plan_on(snapshot)
         raise RetryLater(
@@ -197,15 +158,61 @@ class PlaylistReconciler:
         )
 
     def _first_look(self, playlist_id: str) -> Snapshot:
-        """Look; where an earlier run may have added tracks, wait until they show."""
-        uris = {pick.uri for pick in self.wanted}
-        return self._look_for(
-            uris if self.resumed else set(),
-            lambda: take_snapshot(self.spotify, playlist_id, self.mark),
+        """Look, and wait for what must be there: what an earlier run added, or saw.
+
+        A playlist that shows nothing of the last list is looked at again as well.
+
+        Raises:
+            RetryLater: the playlist reads as it was before tonight's list was seen in it.
+        """
+        state, looked = self.ledger_state, self._looked
+        sought = looked.tonight - state.unseen
+        if not self.resumed:
+            sought &= state.shown
+        for _ in looks(self.spotify):
+            snapshot = self._look(playlist_id)
+            looked.note(snapshot)
+            present = set(snapshot.rows)
+            if sought <= present and (not state.shown or state.shown & present):
+                break
+        shown = state.tonight in SHOWN and sought
+        if shown and not sought & looked.seen and (state.replaced - looked.tonight) & looked.seen:
+            raise not_there(len(sought), len(sought), snapshot)
+        looked.repeated |= self._repeated_before(snapshot)
+        looked.versions.add(snapshot.home.snapshot_id)
+        return snapshot
+
+    def _repeated_before(self, snapshot: Snapshot) -> set[str]:
+        """Return the tracks that stand there twice because an earlier run's request was done twice.
+
+        A listener does not put in a second copy of every other track.
+        """
+        ours = self._looked.tonight | self.ledger_state.ours
+        copies, earlier = Counter(snapshot.rows), Counter(self.ledger_state.previous or ())
+        twice = {uri for uri in ours if copies[uri] > 1 and earlier[uri] < 2}
+        most = 2 * len(twice) >= sum(copies[uri] > 0 for uri in ours)
+        several = len(twice) > 1 or (self.resumed and len(self.wanted) == 1)
+        return twice if several and (self.resumed or most) else set()
+
+    def _look(self, playlist_id: str) -> Snapshot:
+        return self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
+
+    def _recognise(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with our tracks by the URIs that we wrote, however they read."""
+        looked = self._looked
+        written = dict(self.ledger_state.names)
+        written |= {pick.uri: pick.track_key for pick in self.wanted}
+        rows = rows_as_written(snapshot.rows, snapshot.tracks, written)
+        rows = tuple(looked.other_names.get(row or "", row) for row in rows)
+        # Tracks of ours that read as rows without a track stand on top, in our order.
+        lost = (
+            pick.uri for pick in self.wanted if pick.uri in looked.lost and pick.uri not in rows
         )
+        rows = tuple(next(lost, None) if row is None else row for row in rows)
+        return dataclasses.replace(snapshot, rows=rows)
 
     def _read_back(self, step: Step, before: Snapshot, answered_id: str) -> Snapshot:
-        """Read the playlist again until the tracks that were added tonight are seen.
+        """Read the playlist again until it shows what a request has done.
 
         Args:
             step: The request that was sent.
@@ -214,32 +221,25 @@ class PlaylistReconciler:
 
         Raises:
             PlaylistNotOwned: our marker went meanwhile.
-            RetryLater: the added tracks are not there.
+            RetryLater: it does not show.
         """
-        added = set(step.uris) if isinstance(step, Add) else set()
-        sought = (self._shown | added) - self._given_up
-        snapshot = self._look_for(sought, lambda: self._look_again(step, before))
-        unseen = added - self._shown
-        explained = _stand_under_other_names(step, before, snapshot, len(unseen)) or (
-            _one_taken_out(step, before, snapshot, answered_id, len(unseen))
-        )
-        # With none of them there any more, an add that was not done can't be told from removals.
-        none = bool(sought) and not any(pick.uri in snapshot.rows for pick in self.wanted)
-        if none or (unseen and not explained):
-            raise _not_there(unseen or sought, sought, snapshot)
-        self._given_up |= sought - set(snapshot.rows)
-        return snapshot
-
-    def _look_for(self, uris: set[str], look_again: Callable[[], Snapshot]) -> Snapshot:
-        """Look until all of these are there or patience ends, and return the last look."""
-        snapshot = look_again()
-        for trial in range(1, LOOKS_FOR_ADDED):
-            if uris <= self._note(snapshot):
+        looked, expected = self._looked, after_step(before.rows, step)
+        looked.versions |= {before.home.snapshot_id, answered_id}
+        if isinstance(step, Add):
+            looked.sent |= set(step.uris)
+        last: tuple[Row, ...] | None = None
+        for trial in looks(self.spotify):
+            snapshot = self._look_again(step, before)
+            looked.note(snapshot)
+            if trial == 1 and not answered_id:
+                looked.versions.add(snapshot.home.snapshot_id)
+            if snapshot.rows == expected:
                 break
-            self.spotify.retry_policy.sleep(self.spotify.retry_policy.backoff(trial))
-            snapshot = look_again()
-        self._note(snapshot)
-        return snapshot
+            if snapshot.rows == last and looked.explains(step, before, snapshot):
+                break
+            last = snapshot.rows
+        looked.check(step, before, snapshot)
+        return self._recognise(snapshot)
 
     def _look_again(self, step: Step, before: Snapshot) -> Snapshot:
         """Look again.
@@ -249,7 +249,7 @@ class PlaylistReconciler:
                 is taken out again, since it came into a playlist that was no longer ours.
         """
         try:
-            return take_snapshot(self.spotify, before.home.id, self.mark)
+            return self._look(before.home.id)
         except PlaylistNotOwned:
             if isinstance(step, Add):
                 new = [uri for uri in step.uris if uri not in before.rows]
@@ -259,11 +259,13 @@ class PlaylistReconciler:
     def _done(
         self, begun: Plan, planned: Plan, first: Snapshot, snapshot: Snapshot, steps: int
     ) -> ReconciledPlaylist:
-        hidden: set[str] = set()
+        looked, state = self._looked, self.ledger_state
+        # What was never seen, or went within the run that brought it, nobody has taken out.
+        stood = state.shown - state.unseen if state.tonight in SHOWN else frozenset()
+        hidden = looked.tonight - set(snapshot.rows) - stood
+        hidden |= {*looked.other_names, *looked.other_names.values(), *looked.lost}
         if None in snapshot.rows:
-            picks = {pick.uri for pick in self.wanted}
-            hidden = set(self.ledger_state.ours) - self._seen - picks
-        hidden |= self._given_up - self._seen
+            hidden |= state.ours - looked.seen - looked.named - looked.tonight
         return ReconciledPlaylist(
             begun,
             planned.picks,
@@ -276,23 +278,31 @@ class PlaylistReconciler:
     def _announce(self, step: Step, snapshot: Snapshot, planned: Plan, *, first: bool) -> None:
         if first:
             self.on_begin(snapshot, planned)
-        if isinstance(step, Remove) and not self._removed:
+        whole = all(pick.uri in snapshot.rows for pick in planned.picks)
+        whole = whole and not planned.repeated and not self._looked.removed
+        if isinstance(step, Remove) and whole:
             self.on_whole(snapshot, planned)
+        if isinstance(step, Remove) and planned.repeated & set(step.uris):
+            self.on_undo()
 
-    def _take(self, step: Step, snapshot: Snapshot) -> str:
+    def _send(self, step: Step, snapshot: Snapshot) -> str:
         """Send the request, and return the snapshot id that it is answered with."""
         home = snapshot.home
         match step:
             case Add(uris, position):
                 return self.spotify.add_items(home.id, uris, position=position)
             case Remove(uris):
-                self._removed.update(uris)
-                return self.spotify.remove_items(home.id, uris, home.snapshot_id)
+                try:
+                    return self.spotify.remove_items(home.id, uris, home.snapshot_id)
+                except (TransientError, BrokenReply) as error:
+                    # Spotify has been seen to answer 502 for as long as a snapshot id is named.
+                    LOG.warning("%s It is tried once more without a snapshot id.", error)
+                    return self.spotify.remove_items(home.id, uris)
             case Move(start, length, before):
                 return self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
 
     def _after_failure(
-        self, error: ServiceError, step: Step, first: Snapshot, playlist_id: str
+        self, error: ServiceError, step: Step, first: Snapshot, before: Snapshot
     ) -> None:
         """Go on if the request was carried out after all; else put back what can be, and give up.
 
@@ -301,65 +311,26 @@ class PlaylistReconciler:
         """
         lost = isinstance(error, TransientError | BrokenReply)
         try:
-            snapshot = take_snapshot(self.spotify, playlist_id, self.mark)
-            if isinstance(step, Add) and lost and set(step.uris) <= set(snapshot.rows):
-                self._shown.update(step.uris)
+            snapshot = self._look(before.home.id)
+            if lost and is_done(step, before.rows, snapshot.rows):
                 return
             # A removal that may yet be carried out must not be met with another: nothing would
             # be left. Then the new list stands whole, and the next run goes on.
             if isinstance(step, Add) or not lost:
-                self._rollback(first, snapshot)
+                self._put_back(first, snapshot)
         except ServiceError as again:
             LOG.warning("The playlist could not be put back: %s The next run mends it.", again)
         raise error
 
-    def _rollback(self, first: Snapshot, snapshot: Snapshot) -> None:
+    def _put_back(self, first: Snapshot, snapshot: Snapshot) -> None:
         """Take out again what came in tonight, if the list before it is still whole."""
         tonight = {pick.uri for pick in self.wanted} - set(first.rows)
-        earlier = {row for row in first.rows if row in self.ledger_state.ours}
+        earlier = {row for row in first.rows if row in self.ledger_state.ours} - self._looked.named
         added = [row for row in snapshot.rows if row is not None and row in tonight]
         if not added or not earlier <= set(snapshot.rows):
             return
         self.on_undo()
-        for start in range(0, len(added), MAX_URIS_PER_REQUEST):
-            batch = added[start : start + MAX_URIS_PER_REQUEST]
+        for start in range(0, len(added), MAX_ITEMS_PER_WRITE):
+            batch = added[start : start + MAX_ITEMS_PER_WRITE]
             self.spotify.remove_items(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
-
-
-def _stand_under_other_names(step: Step, before: Snapshot, snapshot: Snapshot, unseen: int) -> bool:
-    """Return whether as many unknown rows came in as tracks are unseen: lost, or relinked."""
-    added = step.uris if isinstance(step, Add) else ()
-    new = Counter(snapshot.rows) - Counter(before.rows)
-    return sum(count for row, count in new.items() if row not in added) >= unseen
-
-
-def _one_taken_out(
-    step: Step, before: Snapshot, snapshot: Snapshot, answered_id: str, unseen: int
-) -> bool:
-    """Return whether the listener took out the one unseen track just before it was looked for.
-
-    Then the playlist's version is neither the one before the add nor the one that the add made.
-    More than one missing track is not taken for a single removal.
-
-    Args:
-        step: The request that was sent.
-        before: The playlist before it.
-        snapshot: The playlist at the last look, after all waits.
-        answered_id: The snapshot id in Spotify's reply; empty if the reply was lost.
-        unseen: The number of added tracks that were never seen.
-    """
-    several = isinstance(step, Add) and len(step.uris) > 1
-    known = (before.home.snapshot_id, answered_id)
-    return unseen == 1 and several and bool(answered_id) and snapshot.home.snapshot_id not in known
-
-
-def _not_there(unseen: set[str], wanted: set[str], snapshot: Snapshot) -> RetryLater:
-    return RetryLater(
-        "Spotify",
-        f"{len(unseen)} of {len(wanted)} tracks are missing from the playlist "
-        f"{snapshot.home.name!r}, though adding them was acknowledged.",
-        remedy="What stands there of an earlier night stays until they are there. Run it again "
-        "later; it adds what is still missing then.",
-        after=AFTER_UNSEEN_S,
-    )

@@ -23,10 +23,14 @@ from smallhours.playlist.explain.description import describe_list, marker
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.publish.change_table import summarise
 from smallhours.playlist.publish.ledger import MAIN
-from smallhours.playlist.publish.ownership import check_marker, find_managed_playlist
+from smallhours.playlist.publish.ownership import (
+    find_managed_playlist,
+    managed_playlists,
+    read_marked,
+)
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
-from smallhours.playlist.publish.spotify_requests import PlaylistService
+from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome, Reaction
@@ -37,7 +41,7 @@ LOG = logging.getLogger(__name__)
 def rollback(
     listener: str,
     lake: Lake,
-    spotify: PlaylistService,
+    spotify: SpotifyClient,
     *,
     settings: Settings,
     night: Night,
@@ -64,6 +68,20 @@ def rollback(
     if intent not in settings.listener(listener).playlists:
         known = ", ".join(settings.listener(listener).playlists)
         raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")
+    with managed_playlists(lake, listener):
+        return _put_back(listener, lake, spotify, settings=settings, night=night, intent=intent)
+
+
+def _put_back(
+    listener: str,
+    lake: Lake,
+    spotify: SpotifyClient,
+    *,
+    settings: Settings,
+    night: Night,
+    intent: str,
+) -> Summary:
+    """Put the list back, as the only run that writes to the listener's playlists."""
     rows = lake.frame(PLAYLISTS, where={"listener": listener})
     wanted = _wanted(lake, listener, rows, night.date, intent)
     # Everything up to now may stand there.
@@ -78,16 +96,24 @@ def rollback(
     note = f"The list of {night.date} was put back."
     _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
     _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
+    here = rows[(rows["intent"] == intent) & (rows["night"] == night.date)]
+    stands = ledger_state.shown.issuperset(pick.uri for pick in wanted)
+    unseen = {uri for uris in here["leftovers"].dropna() for uri in uris} if stands else set()
     # What is missing was replaced, not taken out by the listener.
-    ledger_state = replace(ledger_state, shown=frozenset(), previous=None)
+    ledger_state = replace(
+        ledger_state,
+        shown=frozenset(),
+        older=frozenset(),
+        unseen=frozenset(unseen),
+        previous=None,
+    )
     habits = settings.listener(listener).publishing
-    here = (rows["intent"] == intent) & (rows["night"] >= night.date)
-    resumed = bool((rows.loc[here, "outcome"] == Outcome.WITHDRAWING).any())
+    since = (rows["intent"] == intent) & (rows["night"] >= night.date)
+    resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
     written = PlaylistReconciler(
         spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
     ).run(home.id)
-    now = spotify.playlist(home.id)
-    check_marker(now, mark)
+    now = read_marked(spotify, home.id, mark)
     description = describe_list(night.date, [pick.artist for pick in wanted], mark)
     if html.unescape(now.description) != description:
         spotify.change_details(home.id, description=description)
@@ -166,8 +192,8 @@ def _mark(
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
     if leftovers or not here["outcome"].isin(SHOWN).all():
-        told = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
-        again = here.assign(outcome=outcome, note=note, leftovers=told)
+        noted = pd.Series([list(leftovers)] * len(here), index=here.index, dtype=object)
+        again = here.assign(outcome=outcome, note=note, leftovers=noted)
         lake.merge(PLAYLISTS, _stored(again), partition={"listener": listener})
 
 

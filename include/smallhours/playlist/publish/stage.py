@@ -19,20 +19,24 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.playlist.explain.description import describe_list, marker, playlist_name
-from smallhours.playlist.explain.list_traits import common_tags, nearby_artists, track_sounds
-from smallhours.playlist.publish.change_table import as_text, summarise
-from smallhours.playlist.publish.ledger import MAIN, LedgerState
-from smallhours.playlist.publish.ledger_writer import LedgerWriter
-from smallhours.playlist.publish.ownership import check_marker, find_managed_playlist
-from smallhours.playlist.publish.plan import Plan
-from smallhours.playlist.publish.reconciliation import (
-    PlaylistReconciler,
-    ReconciledPlaylist,
-    Snapshot,
-    take_snapshot,
+from smallhours.playlist.explain.description import (
+    common_tags,
+    describe_list,
+    marker,
+    nearby_artists,
+    playlist_name,
+    track_sounds,
 )
-from smallhours.playlist.publish.spotify_requests import PlaylistService
+from smallhours.playlist.publish.change_table import as_text, summarise
+from smallhours.playlist.publish.ledger import MAIN, LedgerState, LedgerWriter
+from smallhours.playlist.publish.ownership import (
+    find_managed_playlist,
+    managed_playlists,
+    read_marked,
+)
+from smallhours.playlist.publish.plan import Plan
+from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
+from smallhours.playlist.publish.snapshot import Snapshot, take_snapshot
 from smallhours.playlist.publish.target_list import (
     TargetList,
     candidate_recall,
@@ -40,6 +44,7 @@ from smallhours.playlist.publish.target_list import (
     known_tracks,
     read_target_list,
 )
+from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -53,7 +58,7 @@ RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this 
 def publish_playlist(
     listener: str,
     lake: Lake,
-    spotify: PlaylistService,
+    spotify: SpotifyClient,
     *,
     settings: Settings,
     night: Night,
@@ -84,7 +89,8 @@ def publish_playlist(
     for intent in settings.listener(listener).playlists:
         publication = Publication(listener, lake, spotify, settings, night, intent)
         try:
-            outcome = publication.plan_only() if dry_run else publication.publish()
+            with managed_playlists(lake, listener):
+                outcome = publication.plan_only() if dry_run else publication.publish()
         except (DegeneratePlaylist, NotEnoughData) as error:
             outcome = {"note": f"kept yesterday's: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
@@ -102,7 +108,7 @@ def publish_playlist(
 def plan_playlist(
     listener: str,
     lake: Lake,
-    spotify: PlaylistService,
+    spotify: SpotifyClient,
     *,
     settings: Settings,
     night: Night,
@@ -131,7 +137,7 @@ class Publication:
 
     listener: str
     lake: Lake
-    spotify: PlaylistService
+    spotify: SpotifyClient
     settings: Settings
     night: Night
     intent: str = MAIN
@@ -145,33 +151,39 @@ class Publication:
 
     def plan_only(self) -> Summary:
         """Plan and tell, but write nothing to Spotify."""
-        tonight, book, ledger_state = self._read()
-        self._check_fit(tonight, book, ledger_state)
+        tonight, ledger, ledger_state = self._read()
+        self._check_fit(tonight, ledger, ledger_state)
         home = self._find_playlist(ledger_state)
         planned = self._plan(home, self._writing(tonight, ledger_state))
         for line in as_text(planned):
             LOG.info("%s", line)
         note = planned.obstacle or summarise(planned)
         if ledger_state.tonight in ("", Outcome.DRY_RUN):
-            book.record(Outcome.DRY_RUN, home, note)
+            ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
 
     def publish(self) -> Summary:
         """Make the playlist what was planned."""
-        tonight, book, ledger_state = self._read()
-        if said := _nothing_to_do(ledger_state):
-            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": said}
-        self._check_fit(tonight, book, ledger_state)
+        tonight, ledger, ledger_state = self._read()
+        if reason := _nothing_to_do(ledger_state):
+            return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": reason}
+        self._check_fit(tonight, ledger, ledger_state)
         home, note = self._find_playlist(ledger_state), ""
         if home is None or home.id not in ledger_state.playlist_ids[:1]:
             note = RECREATED_NOTE if ledger_state.playlist_ids and not ledger_state.creating else ""
-            home = self._ensure_playlist(home, tonight, book, ledger_state, note)
+            home = self._ensure_playlist(home, tonight, ledger, ledger_state, note)
             ledger_state = _for_new_playlist(ledger_state)
-        written = self._write(tonight, book, ledger_state, home, note)
+        written = self._write(tonight, ledger, ledger_state, home, note)
         note += summarise(written.plan)
         self._update_details(tonight, ledger_state, home)
         if ledger_state.tonight != Outcome.VERIFIED or written.steps:
-            book.record_verified(home, note, written)
+            ledger.record_verified(
+                home,
+                note,
+                before=written.before,
+                after=written.after,
+                leftovers=written.leftovers,
+            )
         if written.steps and self._cover_enabled:
             note += self._upload_cover(tonight, home)
         LOG.info("%s: %s", home.name, note)
@@ -180,11 +192,11 @@ class Publication:
     def _read(self) -> tuple[TargetList, LedgerWriter, LedgerState]:
         """Return tonight's list, its row of the ledger, and the state of the ledger."""
         tonight = read_target_list(self.lake, self.listener, self.night, self.intent)
-        book = LedgerWriter(
+        ledger = LedgerWriter(
             self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
         )
-        ledger_state = book.ledger_state()
-        return tonight, replace(book, last_name=ledger_state.name), ledger_state
+        ledger_state = ledger.state()
+        return tonight, replace(ledger, last_name=ledger_state.name), ledger_state
 
     def _problem(self, tonight: TargetList) -> str:
         playlist_settings = self.settings.listener(self.listener).playlists[self.intent]
@@ -196,7 +208,7 @@ class Publication:
         )
 
     def _check_fit(
-        self, tonight: TargetList, book: LedgerWriter, ledger_state: LedgerState
+        self, tonight: TargetList, ledger: LedgerWriter, ledger_state: LedgerState
     ) -> None:
         """See that tonight's list may take the place of yesterday's.
 
@@ -204,7 +216,7 @@ class Publication:
             DegeneratePlaylist: it may not; that is recorded.
         """
         if problem := self._problem(tonight):
-            raise book.keep_yesterday(ledger_state, problem)
+            raise ledger.keep_yesterday(ledger_state, problem)
 
     def _find_playlist(self, ledger_state: LedgerState) -> SpotifyPlaylist | None:
         wish = self.settings.listener(self.listener).publishing.when_deleted
@@ -221,18 +233,18 @@ class Publication:
         self,
         home: SpotifyPlaylist | None,
         tonight: TargetList,
-        book: LedgerWriter,
+        ledger: LedgerWriter,
         ledger_state: LedgerState,
         note: str,
     ) -> SpotifyPlaylist:
         """Make a playlist, or take over one that a run made and died; see that it is private."""
         if home is None:
             last_id = next(iter(ledger_state.playlist_ids), None)
-            book.record(Outcome.CREATING, None, note, last_id=last_id)
+            ledger.record(Outcome.CREATING, None, note, last_id=last_id)
             described = self._description(tonight)
             home = self.spotify.create_playlist(self._name, described, public=False)
         self._check_private(home)
-        book.record(Outcome.PLANNED, home, note, previous=[])
+        ledger.record(Outcome.PLANNED, home, note, previous=[])
         return home
 
     def _check_private(self, made: SpotifyPlaylist) -> None:
@@ -256,7 +268,7 @@ class Publication:
     def _write(
         self,
         tonight: TargetList,
-        book: LedgerWriter,
+        ledger: LedgerWriter,
         ledger_state: LedgerState,
         home: SpotifyPlaylist,
         note: str,
@@ -266,29 +278,37 @@ class Publication:
 
         def begin(snapshot: Snapshot, planned: Plan) -> None:
             if planned.obstacle:
-                raise book.keep_yesterday(ledger_state, planned.obstacle, home)
-            if ledger_state.tonight in SHOWN and uris <= ledger_state.shown:
+                raise ledger.keep_yesterday(ledger_state, planned.obstacle, home)
+            stands = ledger_state.tonight in SHOWN and uris <= ledger_state.shown
+            if stands and not planned.repeated:
                 return
             previous = ledger_state.previous
             if previous is None:
                 previous = tuple(row or "" for row in snapshot.rows)
-            told = note + summarise(planned)
-            book.record(
+            text = note + summarise(planned)
+            ledger.record(
                 Outcome.PLANNED,
                 home,
-                told,
-                snapshot=snapshot,
+                text,
+                snapshot_id=snapshot.home.snapshot_id,
                 previous=previous,
                 leftovers=leftovers,
             )
 
         def whole(snapshot: Snapshot, planned: Plan) -> None:
-            told = note + summarise(planned)
-            book.record(Outcome.WRITTEN, home, told, snapshot=snapshot, leftovers=leftovers)
+            text = note + summarise(planned)
+            unseen = uris.difference(snapshot.rows)
+            ledger.record(
+                Outcome.WRITTEN,
+                home,
+                text,
+                snapshot_id=snapshot.home.snapshot_id,
+                leftovers=[*leftovers, *sorted(unseen)],
+            )
 
         def undo() -> None:
-            told = "It was written in part, and what stood there before was put back."
-            book.record(Outcome.PLANNED, home, note + told, leftovers=leftovers)
+            text = "It was written in part, and some of it was taken out again."
+            ledger.record(Outcome.PLANNED, home, note + text, leftovers=leftovers)
 
         writing = self._writing(tonight, ledger_state)
         resumed = ledger_state.tonight == Outcome.PLANNED and ledger_state.previous is not None
@@ -307,8 +327,7 @@ class Publication:
     ) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description(tonight)
-        now = self.spotify.playlist(home.id)
-        check_marker(now, self._mark)
+        now = read_marked(self.spotify, home.id, self._mark)
         if html.unescape(now.description) == description:
             description = None
         renamed = now.name == ledger_state.name and now.name != self._name

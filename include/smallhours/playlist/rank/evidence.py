@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
 from smallhours.catalog.seeds import artist_weights, track_weights
-from smallhours.identity import artist_key_in
+from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
@@ -236,3 +237,27 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
     """Return which keys are wanted; for tens of thousands it is many times faster than `isin`."""
     return np.array([key in wanted for key in keys.tolist()], dtype=bool)
+
+
+def is_descriptive(tag: str, track_key: str) -> bool:
+    """Return whether a tag describes the track: no stop word, no artist's name, no title."""
+    name = default_pipeline().name(tag)
+    artist, _, rest = track_key.partition(SEPARATOR)
+    return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
+
+
+def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:
+    """Return the tags of tracks: `track_key`, `tag`, `weight` in (0, 1], and `of` (their owner)."""
+    keys: list[str] = []
+    found: list[WeightedTag] = []
+    of_artist: dict[str, dict[str, int]] = {}
+    for key in tracks:
+        artist = artist_key_in(key)
+        if artist not in of_artist:
+            of_artist[artist] = tags.artist_named(artist)
+        telling = back_off(tags.own_named(key), of_artist[artist])
+        keys += [key] * len(telling)
+        found += telling
+    frame = pd.DataFrame(found, columns=list(WeightedTag._fields))
+    frame.insert(0, "track_key", keys)
+    return frame

@@ -9,9 +9,8 @@ import pandas as pd
 
 from smallhours.nights import Night
 from smallhours.playlist.explain.track_evidence import TasteScorer
-from smallhours.playlist.rank.evidence import Evidence
+from smallhours.playlist.rank.evidence import Evidence, is_descriptive
 from smallhours.playlist.rank.scores import more_signals, score_candidates
-from smallhours.playlist.rank.tag_weights import is_descriptive
 from smallhours.training.ranking.fusion import Fusion
 from smallhours.training.ranking.pick_response import reception
 from smallhours.training.ranking.tag_vectors import TagVectors

@@ -62,7 +62,7 @@ def score_candidates(
             among these alone, so that what the listener knows does not crowd the top.
         more: Further signals, one column each, by track key: `more_signals`. One that is also
             made here wins.
-        fusion: The weights; see `training.ranking.saved_weights.load_fusion`.
+        fusion: The weights; see `training.ranking.fusion.load_fusion`.
 
     Returns:
         Indexed by track key: `p_like` (null without a model), `consensus`, `tag_affinity`,

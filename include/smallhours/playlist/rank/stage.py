@@ -24,9 +24,8 @@ from smallhours.playlist.intents import IntentContext, IntentScores, score_inten
 from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_features
 from smallhours.playlist.rank.listener_context import ListenerContext
 from smallhours.playlist.rank.scores import ADDED_BY
-from smallhours.playlist.select.missing_data import missing_data
 from smallhours.playlist.select.nightly_list import NightlyList, build_list, exclusions
-from smallhours.playlist.select.quality import Quality, measure_quality
+from smallhours.playlist.select.quality import Quality, measure_quality, missing_data
 from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
@@ -210,9 +209,9 @@ def rows_of(
     scored, settled = nightly_list.scored, [*listed, *draft.reserve]
     scored = scored[(scored["rank"] <= most) | scored.index.isin(settled)]
     recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
-    told = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
+    written = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
     silent = Reason("", None)
-    reasons = [told.get(key, silent) for key in recorded.index]
+    reasons = [written.get(key, silent) for key in recorded.index]
     rows = recorded.assign(
         intent=nightly_list.intent,
         reason=[reason.text for reason in reasons],

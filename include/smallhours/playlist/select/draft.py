@@ -138,7 +138,7 @@ class Draft:
         """
         ranked = scored.sort_values("rank")
         place = {key: number for number, key in enumerate(listed, start=1)}
-        said = {
+        reasons = {
             **self._picker.rejected,
             **dict.fromkeys(self.reserve, RESERVE),
             **dict.fromkeys(listed, ""),
@@ -149,7 +149,7 @@ class Draft:
             slot=[self.slots.get(key, "") for key in ranked.index],
             propensity=[self.propensity.get(key, np.nan) for key in ranked.index],
             position=pd.array([place.get(key) for key in ranked.index], dtype="Int32"),
-            why_not=[said.get(key, why) for key, why in zip(ranked.index, why_not, strict=True)],
+            why_not=[reasons.get(key, why) for key, why in zip(ranked.index, why_not, strict=True)],
         )
 
 

@@ -13,8 +13,6 @@ from smallhours.playlist.intents import IntentScores
 from smallhours.playlist.publish.resolve import NOT_FOUND, recently_missed
 from smallhours.playlist.rank.listener_context import ListenerContext
 from smallhours.playlist.select.calibration import TagMix, divergence_of, recent_weights
-from smallhours.playlist.select.dials import apply_dials, relevance
-from smallhours.playlist.select.diversity import mean_distance
 from smallhours.playlist.select.draft import ELSEWHERE, Draft, Limits
 from smallhours.playlist.select.exclusion import (
     BlockList,
@@ -22,6 +20,8 @@ from smallhours.playlist.select.exclusion import (
     exclusion_reasons,
     preference_reasons,
 )
+from smallhours.playlist.select.picking import mean_distance
+from smallhours.playlist.select.relevance import apply_dials, relevance
 from smallhours.playlist.select.shortlist import Shortlist
 from smallhours.playlist_settings import PlaylistSettings
 

@@ -1,4 +1,4 @@
-"""Quality figures of tonight's list that do not depend on how it is received.
+"""Quality figures of tonight's list, before it is received, and notes on the data that it lacks.
 
 A list can please and yet grow stale, narrow or merely popular, night by night. These figures are
 written to `metrics` each night under the subject `playlist`, so that the trend shows it: `novelty`,
@@ -9,7 +9,7 @@ and the mix are measured in the same way as when the list was filled (`rerank`).
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import TRACKS
 from smallhours.playlist.publish.ledger import EVER_SHOWN
 from smallhours.playlist.rank.listener_context import ListenerContext
+from smallhours.playlist.select.calibration import PRIOR_PLAYS
 from smallhours.playlist.select.nightly_list import NightlyList
 from smallhours.training.evaluation.metrics import gini, novelty, overlap, popularity_lift
 from smallhours.training.model_card import Metric
@@ -113,7 +114,7 @@ class Quality:
 
     def __str__(self) -> str:
         """Return the figures in one line for a person."""
-        told = [
+        parts = [
             _told("novelty {:.1f} bits", self.novelty)
             + _told(" (yours {:.1f})", self.usual_novelty),
             _told("popularity {:+.0%} against yours", self.popularity_lift),
@@ -123,7 +124,7 @@ class Quality:
                 for back, share in self.overlaps.items()
             ),
         ]
-        return ", ".join(each for each in told if each)
+        return ", ".join(each for each in parts if each)
 
 
 def measure_quality(
@@ -158,3 +159,41 @@ def measure_quality(
 
 def _told(text: str, value: float) -> str:
     return "" if math.isnan(value) else text.format(value)
+
+
+# With fewer plays, a taste model has little to learn from.
+MIN_PLAYS_FOR_TASTE = 100
+MAX_UNTAGGED_SHARE = 0.5
+
+
+def missing_data(lists: Sequence[NightlyList], listener_context: ListenerContext) -> Iterator[str]:
+    """Yield what is missing, each with its consequence.
+
+    Args:
+        lists: The night's lists, the main one first.
+        listener_context: What is known.
+    """
+    evidence = listener_context.evidence
+    plays = len(evidence.plays)
+    if plays < MIN_PLAYS_FOR_TASTE:
+        yield f"plays ({plays:,} so far; from {MIN_PLAYS_FOR_TASTE} on the picks get personal)"
+    if listener_context.taste is None:
+        yield "a taste model (train_models makes one; until then neighbours and tags decide)"
+    recent = int(evidence.recent_plays(listener_context.night).sum())
+    if recent < PRIOR_PLAYS:
+        yield f"plays of the last 90 days ({recent:,}; the mix follows older ones, too)"
+    tagged = listener_context.space.tracks.intersection(evidence.tracks.index)
+    untagged = len(evidence.tracks) - len(tagged)
+    if untagged > MAX_UNTAGGED_SHARE * len(evidence.tracks):
+        yield f"tags of {untagged:,} of {len(evidence.tracks):,} tracks (refresh_catalog asks on)"
+    main = lists[0]
+    if not listener_context.features["track_key"].isin(list(main.draft.slots)).any():
+        yield "audio features of the chosen tracks (they are in the order of their rank)"
+    if not main.playlist_settings.explicit:
+        unknown = int(evidence.tracks["explicit"].isna().sum())
+        yield f"whether {unknown:,} tracks are explicit (Spotify says it when they are looked up)"
+    if len(main.draft.slots) < main.playlist_settings.size:
+        yield f"{main.playlist_settings.size - len(main.draft.slots)} tracks that may come and fit"
+    for each in lists:
+        if each.purpose is not None and each.purpose.missing_data:
+            yield f"for {each.intent}: {each.purpose.missing_data}"

@@ -15,6 +15,7 @@ from smallhours.vocabulary import ACCEPTED, SHOWN, Reaction
 REACTIONS = (
     *(Reaction.KEPT, Reaction.PLAYED, Reaction.SAVED, Reaction.REMOVED),
     *(Reaction.SKIPPED, Reaction.PASSED, Reaction.THUMBS_UP, Reaction.THUMBS_DOWN),
+    Reaction.BLOCKED,
 )
 PICK = ["night", "intent", "track_key"]
 UNKNOWN = "unknown"

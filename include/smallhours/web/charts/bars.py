@@ -3,8 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.canvas import MARGIN, SMALL, Canvas, colour, empty_chart, text_width
-from smallhours.web.charts.scale import Scale, finite_values, format_value, ticks, value_range
+from smallhours.web.charts.canvas import (
+    MARGIN,
+    SMALL,
+    Canvas,
+    Scale,
+    colour,
+    empty_chart,
+    finite_values,
+    format_value,
+    text_width,
+    ticks,
+    value_range,
+)
 
 LEFT, BELOW, ROW = 64, 30, 24
 # Minimum width of a bar, in pixels, for its value to be written above it.

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.canvas import MARGIN, Canvas, colour, empty_chart
-from smallhours.web.charts.scale import Scale, finite_values, format_number, ticks
+from smallhours.web.charts.canvas import (
+    MARGIN,
+    Canvas,
+    Scale,
+    colour,
+    empty_chart,
+    finite_values,
+    format_number,
+    ticks,
+)
 
 LEFT, BELOW = 64, 46
 

@@ -3,8 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.canvas import MARGIN, SMALL, Canvas, empty_chart, text_width
-from smallhours.web.charts.scale import Scale, finite_values, format_value, ticks, value_range
+from smallhours.web.charts.canvas import (
+    MARGIN,
+    SMALL,
+    Canvas,
+    Scale,
+    empty_chart,
+    finite_values,
+    format_value,
+    text_width,
+    ticks,
+    value_range,
+)
 
 ROW, BELOW = 26, 44
 

@@ -3,8 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.canvas import MARGIN, Canvas, colour, empty_chart
-from smallhours.web.charts.scale import Scale, finite_values, format_number, ticks, value_range
+from smallhours.web.charts.canvas import (
+    MARGIN,
+    Canvas,
+    Scale,
+    colour,
+    empty_chart,
+    finite_values,
+    format_number,
+    ticks,
+    value_range,
+)
 
 LEFT, BELOW = 56, 44
 

@@ -4,9 +4,14 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from smallhours.web.charts.canvas import MARGIN, SMALL, Canvas, axis_label, colour, empty_chart
-from smallhours.web.charts.scale import (
+from smallhours.web.charts.canvas import (
+    MARGIN,
+    SMALL,
+    Canvas,
     Scale,
+    axis_label,
+    colour,
+    empty_chart,
     finite_values,
     format_number,
     format_value,

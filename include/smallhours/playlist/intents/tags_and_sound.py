@@ -1,4 +1,4 @@
-"""The intent `mood`: tracks that sound a certain way, by measured or predicted audio features."""
+"""The intents `tags` and `mood`: tracks that have certain tags, or sound a certain way."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,36 @@ from scipy.stats import norm
 
 from smallhours.catalog.features import most_reliable
 from smallhours.playlist.explain import wording
-from smallhours.playlist.explain.reason_clauses import SOUND
+from smallhours.playlist.explain.reasons import SOUND, TAGS
 from smallhours.playlist.explain.track_evidence import FeatureValue, IntentEvidence, track_features
-from smallhours.playlist.intents.context import IntentContext, IntentScores
-from smallhours.playlist_settings import MoodIntent
+from smallhours.playlist.intents.context import IntentContext, IntentScores, percentile
+from smallhours.playlist_settings import MoodIntent, TagsIntent
 from smallhours.vocabulary import Provenance
+
+
+def tagged(intent: TagsIntent, context: IntentContext) -> IntentScores:
+    """Score tracks by the share that the asked tags have in their own or their artist's tags."""
+    tracks, space = context.tracks, context.space
+    wanted = list(dict.fromkeys(context.name_of(tag) or tag.casefold() for tag in intent.tags))
+    places = [int(place) for place in space.tags.get_indexer(pd.Index(wanted)) if place >= 0]
+    share = np.asarray(space.rows(tracks)[:, places].sum(axis=1)).ravel()
+    why = context.all_eligible()
+    why[share <= 0] = "none of these tags"
+
+    def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
+        found = {}
+        for key, row in zip(chosen, space.rows(chosen)[:, places], strict=True):
+            order = sorted(zip(-row.data, row.indices, strict=True))
+            names = tuple(str(space.tags[places[place]]) for _, place in order)
+            if names:
+                found[key] = IntentEvidence(TAGS, f"tagged {wording.listed(names[:3])}", names)
+        return found
+
+    fits = percentile(pd.Series(share, index=tracks))
+    missing = [tag for tag in wanted if tag not in space.tags]
+    missing_data = f"tracks tagged {wording.listed(missing)}" if missing else ""
+    return IntentScores(why, fits, 0.4, None, intent_evidence, missing_data)
+
 
 # Half the width of a normal distribution's 80 % interval, in standard deviations.
 SIGMAS_OF_80 = 1.2816
@@ -55,9 +80,11 @@ def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
         rows = known[known["track_key"].isin(chosen)]
         found = {}
         for key, features in track_features(rows).items():
-            told = [_told(feature) for feature in features]
-            words = tuple(word for word, _ in told if word)
-            found[key] = IntentEvidence(SOUND, wording.listed([text for _, text in told]), words)
+            described = [_describe(feature) for feature in features]
+            words = tuple(word for word, _ in described if word)
+            found[key] = IntentEvidence(
+                SOUND, wording.listed([text for _, text in described]), words
+            )
         return found
 
     unknown = int((~heard).sum())
@@ -65,7 +92,7 @@ def mood(intent: MoodIntent, context: IntentContext) -> IntentScores:
     return IntentScores(why, fits, 0.5, None, intent_evidence, missing_data)
 
 
-def _told(feature: FeatureValue) -> tuple[str, str]:
+def _describe(feature: FeatureValue) -> tuple[str, str]:
     """Return the word for a feature, if any, and the text about it."""
     word = wording.word_for(feature)
     if word is None:

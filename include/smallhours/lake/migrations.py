@@ -1,0 +1,142 @@
+"""The lake's format version, and the migrations that bring an older lake to it.
+
+The version is in the file `.format`. A lake that has tables but no such file is older than the
+versions: it is version 0. A lake of a newer version is refused.
+
+A migration changes tables as a whole, from one version to the next. Its new files are written into
+`.migration` first, then the list of what to do with them, then they are copied to their places.
+Killed before the list is written, it begins again; killed later, it goes on with the list. So each
+row is changed once. On an object store, which has no lock, one process at a time may migrate.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from smallhours.errors import LakeError
+from smallhours.lake.files import Files
+from smallhours.lake.key_migration import fold_keys
+from smallhours.lake.parquet import encode
+from smallhours.lake.partition import path_of
+from smallhours.lake.rows import PartitionValues, conform
+from smallhours.lake.schema import Table
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import TABLES
+
+VERSION = 1
+# From each version to the next: tables by name to what they become; those that stay are left out.
+MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] = (fold_keys,)
+
+_FORMAT = ".format"
+_STAGED = ".migration"
+_LIST = f"{_STAGED}/list.json"
+
+
+def prepare(lake: Lake) -> None:
+    """Bring the lake to the format of this program; say which one it has, if it is new.
+
+    Raises:
+        LakeError: It has a newer format, or can't be read or written. Run again, it goes on.
+    """
+    files = lake.files
+    if _version(files) == VERSION:
+        return
+    with files.lock(_FORMAT):
+        version = _version(files)
+        refuse_newer(lake)
+        if not any(files.list(name) for name in TABLES):
+            version = VERSION
+        for known in range(version, VERSION):
+            _migrate(lake, known)
+        files.replace(_FORMAT, json.dumps({"version": VERSION}).encode())
+
+
+def open_to_read(url: str) -> Lake:
+    """Return a lake that is only read: as it is, in this format or an older one.
+
+    Raises:
+        LakeError: It has a newer format, or can't be read.
+    """
+    lake = Lake(url)
+    refuse_newer(lake)
+    return lake
+
+
+def refuse_newer(lake: Lake) -> None:
+    """Refuse a lake that a newer program wrote.
+
+    Raises:
+        LakeError: It has a newer format, or none that can be understood.
+    """
+    version = _version(lake.files)
+    if version > VERSION:
+        raise LakeError(
+            f"The lake at {lake.url} has format {version}; this version of Smallhours knows only "
+            f"format {VERSION}.",
+            remedy="Run the newer version of Smallhours that wrote it. Nothing was changed.",
+        )
+
+
+def _version(files: Files) -> int:
+    try:
+        written = json.loads(files.read(_FORMAT))["version"]
+    except FileNotFoundError:
+        return 0
+    except (ValueError, TypeError, KeyError):
+        written = None
+    if isinstance(written, bool) or not isinstance(written, int):
+        raise LakeError(
+            f"The lake's format can't be understood: {files.address(_FORMAT)} is damaged.",
+            remedy=f'Write {{"version": {VERSION}}} into it if this version of Smallhours wrote '
+            "the lake; if not, restore it from a backup.",
+        )
+    return written
+
+
+def _migrate(lake: Lake, known: int) -> None:
+    files = lake.files
+    todo = _read_list(files)
+    if todo.get("from") != known:
+        todo = _stage(lake, known)
+    for path in todo["write"]:
+        files.replace(path, files.read(f"{_STAGED}/{path}"))
+    for path in todo["remove"]:
+        files.remove(path)
+    files.replace(_FORMAT, json.dumps({"version": known + 1}).encode())
+    for path in files.list(_STAGED):
+        files.remove(path)
+
+
+def _stage(lake: Lake, known: int) -> dict[str, Any]:
+    """Write the files that a migration changes beside the lake; return the list of what to do."""
+    files = lake.files
+    for path in files.list(_STAGED):
+        files.remove(path)
+    tables = {name: lake.read(table) for name, table in TABLES.items()}
+    write: list[str] = []
+    remove: list[str] = []
+    for name, rows in MIGRATIONS[known](tables).items():
+        table = TABLES[name]
+        old, new = _parts(table, tables[name]), _parts(table, rows)
+        for part, content in new.items():
+            if part not in old or not content.equals(old[part]):
+                files.replace(f"{_STAGED}/{path_of(table, part)}", encode(content))
+                write.append(path_of(table, part))
+        remove += [path_of(table, part) for part in old.keys() - new.keys()]
+    todo = {"from": known, "write": write, "remove": sorted(remove)}
+    files.replace(_LIST, json.dumps(todo).encode())
+    return todo
+
+
+def _parts(table: Table, rows: pa.Table) -> dict[PartitionValues, pa.Table]:
+    return conform(table, rows, None)
+
+
+def _read_list(files: Files) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(files.read(_LIST))
+    except FileNotFoundError:
+        return {}
+    return found

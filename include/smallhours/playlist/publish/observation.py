@@ -1,0 +1,223 @@
+"""What the looks at a playlist say about our tracks and about the listener's doing.
+
+An acknowledged request is not trusted: Spotify may have done all of it, a part, nothing, or all of
+it twice, and a read may show the playlist as it was a while ago. What differs from what was written
+counts as the listener's doing only where the playlist has a version that none of our requests made.
+"""
+
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+
+from smallhours.errors import RetryLater
+from smallhours.playlist.publish.plan import (
+    Add,
+    Move,
+    Remove,
+    Row,
+    Step,
+    after_step,
+    moved_rows,
+)
+from smallhours.playlist.publish.snapshot import Snapshot, disguised
+
+# Spotify's reads have been seen to lag behind its writes for minutes.
+AFTER_UNSEEN_S = 300.0
+
+
+@dataclass
+class Observations:
+    """All that a run has seen and written.
+
+    Attributes:
+        tonight: The URIs of tonight's list.
+        earlier: URIs that stood there before, or may have: ours and the listener's.
+        seen: Every URI, at any look.
+        shown: Tonight's tracks, at any look.
+        given_up: Tonight's tracks that are not added again.
+        sent: Tonight's tracks that our requests have added.
+        repeated: Tracks whose second copy came in by our own request.
+        to_add: Tonight's tracks that were taken out to be added once.
+        added_once: Those that were taken out for that.
+        lost: Tonight's tracks that stand there as rows without a track.
+        removed: Earlier tracks that were seen to be gone.
+        named: Every URI that a removal has named.
+        unmoved: Those that one removal did not take out.
+        user_owned: Earlier tracks that the listener put back.
+        other_names: Ours by the URI under which they read.
+        versions: Snapshot ids that are not the listener's.
+    """
+
+    tonight: Set[str]
+    earlier: Set[str]
+    seen: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
+    given_up: set[str] = field(default_factory=set)
+    sent: set[str] = field(default_factory=set)
+    repeated: set[str] = field(default_factory=set)
+    to_add: set[str] = field(default_factory=set)
+    added_once: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    unmoved: set[str] = field(default_factory=set)
+    user_owned: set[str] = field(default_factory=set)
+    other_names: dict[str, str] = field(default_factory=dict)
+    versions: set[str] = field(default_factory=set)
+
+    def note(self, snapshot: Snapshot) -> None:
+        """Remember what was seen."""
+        present = {row for row in snapshot.rows if row is not None}
+        self.seen |= present
+        self.shown |= present & self.tonight
+        self.to_add -= present - self.repeated
+
+    def is_edited(self, snapshot: Snapshot) -> bool:
+        """Return whether somebody else has changed the playlist since our last request."""
+        return snapshot.home.snapshot_id not in self.versions
+
+    def explains(self, step: Step, before: Snapshot, snapshot: Snapshot) -> bool:
+        """Return whether a look that is not as expected shows at least what the request did."""
+        expected, rows = after_step(before.rows, step), snapshot.rows
+        if self._copies(before, step, rows):
+            return True
+        if isinstance(step, Add) and disguised(
+            expected, rows, step.uris, self._known(step, before)
+        ):
+            return True
+        if isinstance(step, Remove) and _without_lost(rows) == _without_lost(expected):
+            return True
+        done = is_done(step, before.rows, rows)
+        return self.is_edited(snapshot) and done and not self._vanished(rows)
+
+    def check(self, step: Step, before: Snapshot, snapshot: Snapshot) -> None:
+        """Draw the conclusions from the last look after a request.
+
+        Raises:
+            RetryLater: what was written is not there, and the listener is not the reason.
+        """
+        rows, edited = snapshot.rows, self.is_edited(snapshot)
+        copies = self._copies(before, step, rows)
+        if copies & self.added_once:
+            raise _not_shown("each track once, as was", snapshot)
+        self.repeated |= copies
+        match step:
+            case Add():
+                self._check_added(step, before, snapshot, edited=edited)
+            case Remove(uris):
+                self._check_removed(uris, before, snapshot, edited=edited)
+            case Move():
+                if rows != after_step(before.rows, step) and not edited:
+                    raise _not_shown("an order that was", snapshot)
+        vanished = self._vanished(rows)
+        if vanished and not (edited and self.tonight & set(rows)):
+            raise not_there(len(vanished), len(self.shown), snapshot)
+        self.given_up |= vanished
+        self.versions.add(snapshot.home.snapshot_id)
+
+    def _check_added(
+        self, step: Add, before: Snapshot, snapshot: Snapshot, *, edited: bool
+    ) -> None:
+        """See that added tracks are there, or stand there in other forms."""
+        uris, rows = step.uris, snapshot.rows
+        unseen = set(uris) - self.shown
+        known = self._known(step, before)
+        others = disguised(after_step(before.rows, step), rows, uris, known)
+        self.other_names |= {row: uri for uri, row in others.items() if row is not None}
+        new = Counter(rows) - Counter(before.rows)
+        strange = sum(count for row, count in new.items() if row not in known)
+        # The listener may take out the one that is missing just before the look.
+        taken_out = edited and len(unseen) == 1 < len(uris) and self.tonight & set(rows)
+        if unseen and not (others or strange >= len(unseen) or taken_out):
+            raise not_there(len(unseen), len(uris), snapshot)
+        self.lost |= {uri for uri, row in others.items() if row is None}
+        self.given_up |= unseen - set(others)
+
+    def _check_removed(
+        self, uris: Sequence[str], before: Snapshot, snapshot: Snapshot, *, edited: bool
+    ) -> None:
+        """See that removed tracks are gone; one that stands elsewhere was put back.
+
+        Raises:
+            RetryLater: it is the second removal that does not take out a track.
+        """
+        present, stood = set(snapshot.rows), set(before.rows)
+        left = {uri for uri in uris if uri in present}
+        put_back: set[str] = set()
+        if edited:
+            # What a removal did not take out stands in the order in which it stood.
+            order = [row for row in snapshot.rows if row in stood]
+            moved = moved_rows([row for row in before.rows if row in present], order)
+            alone = len(left) == 1 < len(stood & set(uris))
+            put_back = left if alone else left.intersection(moved)
+        self.user_owned |= put_back
+        self.named |= set(uris)
+        gone = set(uris) - present
+        self.removed |= (gone & stood) - self.tonight
+        self.repeated -= gone
+        self.to_add |= gone & self.tonight
+        self.added_once |= gone & self.tonight
+        stuck = left - put_back
+        if stuck & self.unmoved:
+            raise _not_shown("a removal that was", snapshot)
+        self.unmoved |= stuck
+
+    def _copies(self, before: Snapshot, step: Step, rows: Sequence[Row]) -> set[str]:
+        """Return the tracks that came in twice by our own requests.
+
+        One copy alone is the listener's, unless it stands among those that were just added.
+        """
+        expected, copies = Counter(after_step(before.rows, step)), Counter(rows)
+        twice = {uri for uri in self.sent if copies[uri] > max(1, expected[uri])}
+        if len(twice) != 1:
+            return twice
+        if not isinstance(step, Add):
+            return set()
+        end = step.position + len(step.uris) + 1
+        block = rows[step.position : end]
+        alone = len(step.uris) == 1 or end < len(rows)
+        return {uri for uri in twice if block.count(uri) > 1 and alone}
+
+    def _known(self, step: Add, before: Snapshot) -> set[Row]:
+        """Return the items that can't be one of the added tracks under another id."""
+        return {*before.rows, *step.uris, *self.earlier, *self.tonight} - {None}
+
+    def _vanished(self, rows: Sequence[Row]) -> set[str]:
+        """Return tonight's tracks that were seen and are not there any more."""
+        return self.shown - self.given_up - self.to_add - set(rows)
+
+
+def is_done(step: Step, before: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Return whether a playlist shows what a request does, whatever else is in it."""
+    match step:
+        case Add(uris, _):
+            return set(uris) <= set(rows)
+        case Remove(uris):
+            return not set(uris) & set(rows)
+        case Move():
+            return tuple(rows) != tuple(before)
+
+
+def _without_lost(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row is not None]
+
+
+def not_there(unseen: int, wanted: int, snapshot: Snapshot) -> RetryLater:
+    """Return the error that tracks of ours are missing."""
+    return RetryLater(
+        "Spotify",
+        f"{unseen} of {wanted} tracks are missing from the playlist "
+        f"{snapshot.home.name!r}, though adding them was acknowledged.",
+        remedy="What stands there of an earlier night stays until they are there. Run it again "
+        "later; it adds what is still missing then.",
+        after=AFTER_UNSEEN_S,
+    )
+
+
+def _not_shown(what: str, snapshot: Snapshot) -> RetryLater:
+    return RetryLater(
+        "Spotify",
+        f"the playlist {snapshot.home.name!r} does not show {what} acknowledged.",
+        remedy="Run it again later; it goes on from what stands there then.",
+        after=AFTER_UNSEEN_S,
+    )
