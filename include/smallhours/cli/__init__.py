@@ -22,6 +22,7 @@ from smallhours.cli import (
     night,
     playlist,
     rescue,
+    service,
     up,
 )
 from smallhours.errors import SmallhoursError
@@ -52,6 +53,7 @@ explore.register(app)
 history.register(app)
 rescue.register(app)
 up.register(app)
+service.register(app)
 for add_command in load_extensions(COMMANDS):
     add_command(app)
 
