@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from smallhours import __version__
 from smallhours.cli import (
+    backup,
     doctor,
     explore,
     history,
@@ -53,6 +54,7 @@ explore.register(app)
 history.register(app)
 rescue.register(app)
 up.register(app)
+backup.register(app)
 service.register(app)
 for add_command in load_extensions(COMMANDS):
     add_command(app)
@@ -83,6 +85,7 @@ def main() -> None:
     # in the home directory, which reading a connection should not create.
     os.environ.setdefault("AIRFLOW_HOME", str(Path(".airflow").resolve()))
     try:
+        backup.finish_killed_restore()
         app(prog_name="smallhours")
     except SmallhoursError as error:
         typer.echo(f"error: {error}", err=True)

@@ -32,7 +32,7 @@ from airflow.settings import get_engine
 from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
-from sqlalchemy import Engine, and_, delete, func, inspect, or_, select, text, update
+from sqlalchemy import URL, Engine, and_, delete, func, inspect, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from smallhours.errors import SettingsError
@@ -117,6 +117,25 @@ def stored_in_clear() -> list[str]:
                 select(store.name).where(store.in_clear).order_by(store.name)
             )
         ]
+
+
+def database_url() -> URL:
+    """Return the address of Airflow's database, with its password."""
+    return _engine().url
+
+
+def encrypted_values() -> list[str]:
+    """Return the encrypted values of connections and variables, as they are stored."""
+    statements = (
+        "SELECT password FROM connection WHERE is_encrypted",
+        "SELECT extra FROM connection WHERE is_extra_encrypted",
+        "SELECT val FROM variable WHERE is_encrypted",
+    )
+    with _engine().connect() as connection:
+        if not inspect(connection).has_table(Connection.__tablename__):
+            return []
+        found = [value for each in statements for value in connection.scalars(text(each))]
+    return [value for value in found if value]
 
 
 def encrypt_stored() -> list[str]:
