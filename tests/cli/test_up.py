@@ -13,6 +13,7 @@ import requests
 from smallhours.local.airflow import AirflowHome
 from smallhours.local.processes import free_ports
 from smallhours.local.running import end_parts, left_running
+from smallhours.private_files import open_to_others
 from tests.cli.test_login import Terminal
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=120), pytest.mark.timeout(900)]
@@ -26,6 +27,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal
     for name in [each for each in os.environ if each.startswith(("AIRFLOW", "SMALLHOURS"))]:
         monkeypatch.delenv(name)
     (tmp_path / "smallhours.toml").write_text(SETTINGS)
+    monkeypatch.setenv("SMALLHOURS_LAKE", "elsewhere")
     made = Terminal(tmp_path)
     yield made
     made.end()
@@ -45,9 +47,14 @@ def wait_until_ready(up: subprocess.Popen[str]) -> str:
 
 def test_up_once_killed_and_up_again(person: Terminal) -> None:
     home = person.home / ".airflow"
+    lake = person.home / "elsewhere"
+    (lake / "plays").mkdir(parents=True)
+    (lake / "plays" / "part.parquet").touch()
+    lake.chmod(0o755)
     (port,) = free_ports(1)
     up = person.start("up", "--port", str(port))
     wait_until_ready(up)
+    assert open_to_others(lake) + open_to_others(home) == []
     airflow = AirflowHome(home, port, person.home / "smallhours.toml")
     login = {"username": "admin", "password": airflow.password()}
     token = requests.post(f"{airflow.url}/auth/token", json=login, timeout=60).json()

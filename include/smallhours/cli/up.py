@@ -33,9 +33,11 @@ def up(
 
     Another home is used where AIRFLOW_HOME names it, as by all other commands.
     """
+    from smallhours.lake.files import local_folder
     from smallhours.local.airflow import LocalAirflow, own_home
     from smallhours.local.home_files import own_fernet_key
     from smallhours.local.processes import ProcessStopped, interrupted_by_signals
+    from smallhours.private_files import close_to_others
     from smallhours.settings import load_settings, settings_path
 
     path = settings_path().resolve()
@@ -48,6 +50,8 @@ def up(
             typer.echo(f"Starting Airflow in {home.folder} ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)
+            if lake := local_folder(settings.lake.url):
+                close_to_others(lake)
             airflow.start()
             airflow.wait_until_healthy(on_status=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")

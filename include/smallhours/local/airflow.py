@@ -109,8 +109,10 @@ class AirflowHome:
 
 
 def own_home(port: int, settings: Path) -> AirflowHome:
-    """Return the home that `smallhours login` and all other commands use, with a port."""
-    return AirflowHome(home_folder().resolve(), port, settings)
+    """Return the home, and the lake, that `smallhours login` and all other commands use."""
+    return AirflowHome(
+        home_folder().resolve(), port, settings, lake=os.environ.get("SMALLHOURS_LAKE")
+    )
 
 
 class LocalAirflow:
@@ -236,7 +238,8 @@ class LocalAirflow:
 
     def _start(self, name: str, command: list[str]) -> ManagedProcess:
         log = self.logs / f"{name}.log"
-        part = ManagedProcess(name, command, env=self.env, log=log, cwd=CHECKOUT)
+        # Paths in the settings are relative to where the command is run, as in other commands.
+        part = ManagedProcess(name, command, env=self.env, log=log, cwd=Path.cwd())
         self.processes.append(part)
         record_parts(self.home.folder, {each.name: each.process.pid for each in self.processes})
         return part

@@ -24,6 +24,7 @@ from smallhours.local.processes import (
     interrupted_by_signals,
     stop_all,
 )
+from smallhours.private_files import close_to_others
 from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 from smallhours_sandbox.demo import results, sandbox_client
@@ -118,6 +119,7 @@ class Demo:
     def _start(self) -> None:
         config = self.config
         config.write_settings()
+        close_to_others(config.folder)
         logs = config.folder / "logs"
         self._console.print("Starting the sandbox and Airflow ...")
         with self._console.status("database") as status:
