@@ -17,6 +17,7 @@ from smallhours.cli import (
     backup,
     doctor,
     explore,
+    forget,
     history,
     init,
     login,
@@ -56,6 +57,7 @@ rescue.register(app)
 up.register(app)
 backup.register(app)
 service.register(app)
+forget.register(app)
 for add_command in load_extensions(COMMANDS):
     add_command(app)
 

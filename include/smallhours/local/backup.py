@@ -134,9 +134,9 @@ def _copy_airflow(folder: Path, say: Callable[[str], None]) -> tuple[Path, str |
             return home, None, []
         from airflow.configuration import conf
 
-        from smallhours.orchestration.database import database_url, encrypted_values
+        from smallhours.orchestration.database import database_engine, encrypted_values
 
-        url = database_url()
+        url = database_engine().url
         key = conf.get("core", "fernet_key", fallback="")
         found = write_database(url, folder)
         encrypted = encrypted_values() if found else []
