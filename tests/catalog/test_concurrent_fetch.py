@@ -12,10 +12,8 @@ import pytest
 
 from smallhours.catalog import concurrent_fetch
 from smallhours.catalog.concurrent_fetch import (
-    MAX_FAILURES,
     MAX_UNSTORED,
     Fetch,
-    Tally,
     fetch_all,
 )
 from smallhours.errors import (
@@ -26,6 +24,7 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.services.deferred import MAX_FAILURES, Tally
 from smallhours.services.retry import TransientError
 
 

@@ -17,14 +17,16 @@ from smallhours.catalog.feature_sources import (
     fetch_from_spotify,
     fetch_optional,
 )
-from smallhours.catalog.features import features_by_track
+from smallhours.catalog.features import features_by_track, import_features
 from smallhours.catalog.stages import fetch_audio_features, update_tracks
-from smallhours.errors import RetryLater
+from smallhours.errors import Refused, RetryLater
+from smallhours.identity import identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACKS
 from smallhours.listening.stages import sync_scrobbles
 from smallhours.service_settings import AcousticbrainzSettings
 from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.deferred import Tally
 from smallhours.services.retry import RetryPolicy
 from smallhours.vocabulary import Provenance
 from tests.service_fixtures import ServiceFixture
@@ -142,7 +144,9 @@ def test_spotify_switches_itself_off_when_refused_and_says_so_once(
     with caplog.at_level(logging.WARNING):
         for day in range(4):
             night = NIGHT + dt.timedelta(days=day)
-            said = fetch_from_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
+            said = fetch_from_spotify(
+                lake, home.spotify, weights, night=night, fresh_days=60, tally=Tally()
+            )
             assert "skipped" in said
     assert home.spotify.calls["GET audio-features"] == 1
     assert sum("no audio features" in line for line in caplog.messages) == 1
@@ -157,7 +161,7 @@ def test_long_after_a_refusal_one_call_finds_out_whether_it_still_holds(
     weights = pd.Series({"a · b": 1.0})
     for day in (0, 61, 62):
         night = NIGHT + dt.timedelta(days=day)
-        fetch_from_spotify(lake, home.spotify, weights, night=night, fresh_days=60)
+        fetch_from_spotify(lake, home.spotify, weights, night=night, fresh_days=60, tally=Tally())
     assert home.spotify.calls["GET audio-features"] == 2
     assert sum("no audio features" in line for line in caplog.messages) == 1
 
@@ -188,32 +192,107 @@ def lake(tmp_path: Path) -> Lake:
 def test_what_matters_most_is_asked_first(lake: Lake) -> None:
     source, asked = failing_after(99)
     weights = pd.Series({"artist · song 4": 1.0, "artist · song 2": 0.5})
-    fetch_from_source(lake, source, weights, night=NIGHT)
+    fetch_from_source(lake, source, weights, night=NIGHT, tally=Tally())
     assert asked[0] == [f"{4:022}", f"{2:022}"]
 
 
 def test_a_failure_loses_no_answer_and_is_no_absence(lake: Lake) -> None:
     source, _ = failing_after(2)
     with pytest.raises(RetryLater):
-        fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT)
+        fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=Tally())
     assert len(lake.frame(AUDIO_FEATURES)) == 4
     again, asked = failing_after(99)
-    assert fetch_from_source(lake, again, pd.Series(dtype=float), night=NIGHT)["asked"] == 2
+    assert (
+        fetch_from_source(lake, again, pd.Series(dtype=float), night=NIGHT, tally=Tally())["asked"]
+        == 2
+    )
     assert len(asked) == 1
 
 
 def test_a_source_that_is_only_asked_besides_does_not_stop_the_night(lake: Lake) -> None:
     source, _ = failing_after(1)
     assert "tired" in str(
-        fetch_optional(lake, source, pd.Series(dtype=float), night=NIGHT)["skipped"]
+        fetch_optional(lake, source, pd.Series(dtype=float), night=NIGHT, tally=Tally())["skipped"]
     )
     assert len(lake.frame(AUDIO_FEATURES)) == 2
+
+
+@pytest.mark.parametrize("size", [2, 6])
+def test_one_track_that_a_batch_fails_for_is_found_and_left_out(size: int, lake: Lake) -> None:
+    odd = f"{3:022}"
+
+    def ask(ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+        if odd in ids:
+            raise Refused("ReccoBeats", "an odd id.", remedy="None.")
+        return {each: {"energy": 0.5} for each in ids}
+
+    source = FeatureSource(Provenance.RECCOBEATS, "spotify_id", ask, size, fresh_days=60)
+    tally = Tally()
+    fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=tally)
+    assert len(lake.frame(AUDIO_FEATURES)) == 5
+    assert (tally.answered, tally.failed) == (5, 1)
+    (question,) = tally.failures
+    waits = Tally(noted=tally.failures, waiting=frozenset(tally.failures))
+    told = fetch_from_source(lake, source, pd.Series(dtype=float), night=NIGHT, tally=waits)
+    assert told["asked"] == 0
+    assert list(waits.left_alone) == [question]
+
+
+def features_file(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+    names = ("danceability", "energy", "valence", "acousticness", "instrumentalness",
+             "speechiness", "liveness")  # fmt: skip
+    frame = pd.DataFrame([{**dict.fromkeys(names, 0.5), "tags": "rock", **row} for row in rows])
+    frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_features_file_may_have_rows_without_an_artist(
+    kind: str, lake: Lake, tmp_path: Path
+) -> None:
+    rows = [{"artist": artist, "title": "A song"} for artist in ("Somebody", " ", None)]
+    path = features_file(tmp_path / f"features.{kind}", rows)
+
+    read = import_features(lake, path, night=NIGHT)
+
+    assert (read["tracks"], read["nameless"]) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_names_in_a_features_file_are_texts_whatever_they_look_like(
+    kind: str, lake: Lake, tmp_path: Path
+) -> None:
+    titles = ["None", "NA", "null", "nan", "1979", "N/A", "true", "1e5", ""]
+    rows = [{"artist": "311", "title": title} for title in titles]
+    path = features_file(tmp_path / f"features.{kind}", rows)
+
+    import_features(lake, path, night=NIGHT)
+
+    stored = set(lake.frame(AUDIO_FEATURES)["track_key"])
+    assert {identify("311", title).track_key for title in titles[:-1]} <= stored
+    assert len(stored) == len(titles)
+
+
+def test_a_value_in_a_features_file_that_is_no_number_is_none(lake: Lake, tmp_path: Path) -> None:
+    odd = [{"artist": "A", "title": "One", "energy": "loud"}, {"artist": "A", "title": "Two"}]
+    path = features_file(tmp_path / "features.csv", odd)
+
+    import_features(lake, path, night=NIGHT)
+
+    stored = lake.frame(AUDIO_FEATURES)
+    counts = stored.groupby("track_key")["feature"].count()
+    assert counts[identify("A", "One").track_key] == counts[identify("A", "Two").track_key] - 1
 
 
 def _remember(lake: Lake, ids: Mapping[str, str]) -> None:
     frame = pd.DataFrame({"track_key": list(ids), "spotify_id": list(ids.values())})
     frame = frame.assign(
-        artist_key="artist", artist="Artist", title="T", version="", first_seen=NIGHT, prefix="00"
+        artist_key="artist",
+        artist="Artist",
+        title=list(ids),
+        version="",
+        first_seen=NIGHT,
+        prefix="00",
     )
     absent = [c.name for c in TRACKS.columns if c.name not in frame]
     lake.merge(TRACKS, frame.assign(**dict.fromkeys(absent)))

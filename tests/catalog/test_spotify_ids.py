@@ -10,6 +10,7 @@ from smallhours.catalog.spotify_ids import SpotifyIds
 from smallhours.catalog.track_matching import WantedTrack
 from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
+from smallhours.services.deferred import MAX_FAILURES
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.world import World
 from tests.service_fixtures import ServiceFixture
@@ -109,8 +110,16 @@ def test_a_miss_is_believed_for_thirty_days(
 def test_a_failure_is_no_miss(household: ServiceFixture) -> None:
     faults = fault_rules_of(household.sandbox.state)
     faults.add(Fault(kind="server_error", service="spotify", match="*search*", times=0))
+    ids = finder(household)
+    assert ids.look_up(row(household)) == row(household)
+    assert ids.tally.failed == 1
+    for track in range(1, MAX_FAILURES):
+        ids.look_up(row(household, track))
     with pytest.raises(ServiceError):
-        finder(household).look_up(row(household))
+        ids.look_up(row(household, MAX_FAILURES))
+    faults.clear()
+    faults.add(Fault(kind="server_error", service="spotify", match="*search*", status=404))
+    assert finder(household).look_up(row(household))["spotify_id"] is not None
 
 
 def test_an_override_wins_over_what_was_found(household: ServiceFixture) -> None:

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from smallhours.catalog.track_matching import WantedTrack, best_match, match_score, search_queries
+from smallhours.catalog.track_matching import (
+    MAX_QUERY,
+    WantedTrack,
+    best_match,
+    match_score,
+    search_queries,
+)
+from smallhours.identity import normalise
 from smallhours.services.spotify_replies import SpotifyArtist, SpotifyTrack
 
 
@@ -141,3 +148,36 @@ def test_the_album_that_was_named_wins_over_others() -> None:
     album = found("Alison", "Slowdive", album="Souvlaki (Deluxe Edition)", id_="1")
     best = best_match(WantedTrack("Slowdive", "Alison", album="Souvlaki"), [single, album])
     assert best == (album, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("artist", "title"),
+    [
+        ("Somebody", "A very long title " * 20),
+        ("Everybody who ever sang " * 20, "Short"),
+        ("Both of them " * 30, "and more so " * 30),
+        ("Somebody", "x" * 400),
+    ],
+)
+def test_a_query_is_cut_at_whole_words_to_what_spotify_takes(artist: str, title: str) -> None:
+    for query in search_queries(WantedTrack(artist, title)):
+        assert 0 < len(query) <= MAX_QUERY
+        words = {*normalise(artist).split(), *normalise(title).split(), "track", "artist"}
+        assert "x" * 400 in words or set(normalise(query).split()) <= words
+    assert search_queries(WantedTrack("Somebody", title))[0].endswith('artist:"Somebody"')
+
+
+@pytest.mark.parametrize(
+    ("artist", "title", "ms"),
+    [
+        ("Slowdive", "Alison (Live)", 200_000),
+        ("Slowdive", "Alison", 260_000),
+        ("Somebody Else", "Another Song", 200_000),
+    ],
+)
+def test_an_isrc_that_names_or_length_contradict_proves_nothing(
+    artist: str, title: str, ms: int
+) -> None:
+    result = found(title, artist, isrc="GBAAA9300001", ms=ms)
+    score = match_score(WantedTrack("Slowdive", "Alison", 200_000, "GBAAA9300001"), result)
+    assert score is None or score < 100

@@ -14,7 +14,7 @@ from smallhours.checkup.stored_data import (
     check_quotas,
     check_set_aside,
 )
-from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
+from smallhours.lake.list_tables import DEFERRED_QUESTIONS, PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
@@ -93,3 +93,18 @@ def test_a_service_that_is_set_aside_is_told_until_the_day_after(lake: Lake) -> 
     assert (found.subject, found.remedy) == ("Last.fm", "Put a key in.")
     assert "error 10" in found.what
     assert check_set_aside("ada", lake, today=TODAY + dt.timedelta(days=1)) == []
+
+
+def test_questions_without_an_answer_are_told(lake: Lake) -> None:
+    row = {
+        "service": "Last.fm", "question": "tags of Somebody", "reason": "Last.fm: an error 500.",
+        "failures": 1, "failed_on": TODAY - dt.timedelta(days=1), "ask_again": TODAY,
+    }  # fmt: skip
+    lake.merge(DEFERRED_QUESTIONS, pd.DataFrame([row]), partition={"listener": "ada"})
+
+    (found,) = check_set_aside("ada", lake, today=TODAY)
+
+    assert found.health is Health.NOTE
+    assert found.subject == "Last.fm"
+    assert "tags of Somebody" in found.what
+    assert "error 500" in found.what

@@ -55,23 +55,31 @@ class Nights:
         folder: Where the lake is.
         date: The last night that was run.
         keys: The listener's credentials.
+        me, catalog: Further settings of the listener and of the catalog.
     """
 
     server: SandboxServer
     folder: Path
     date: dt.date = FIRST - dt.timedelta(days=1)
     keys: Keys = field(default_factory=Keys)
+    me: dict[str, Any] = field(default_factory=dict)
+    catalog: dict[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
-        me = {"lastfm_user": "ada", "timezone": "Europe/Dublin", "playlist": {"size": 10}}
+        me = {
+            "lastfm_user": "ada",
+            "timezone": "Europe/Dublin",
+            "playlist": {"size": 10},
+            **self.me,
+        }
         return settings_for(
             self.server.url,
             listeners={LISTENER: me},
             lake={"url": str(self.folder / "lake")},
             catalog={"seed_tracks": 30, "seed_artists": 20, "near_artists": 10, "seed_tags": 5,
-                     "foreign_tags": 5},
+                     "foreign_tags": 5, **self.catalog},
         )  # fmt: skip
 
     @property

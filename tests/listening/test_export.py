@@ -328,6 +328,43 @@ def test_a_glance_is_stored_but_is_not_heard(household: ServiceFixture, tmp_path
     assert heard(plays).tolist() == [True, False]
 
 
+def test_a_stream_that_is_written_twice_is_one_play(
+    household: ServiceFixture, tmp_path: Path
+) -> None:
+    seconds = dt.timedelta(seconds=1)
+    rows = [
+        extended_row(NOON, 200_000),
+        extended_row(NOON + 2 * seconds, 200_000),
+        extended_row(NOON + 200 * seconds, 200_000),  # heard again at once
+        extended_row(NOON + 203 * seconds, 1_000),  # a glance, two seconds later
+        extended_row(NOON + 205 * seconds, 1_000),
+    ]
+    imported(household, write_json(tmp_path / "endsong_0.json", rows))
+    plays = plays_of(household)
+    assert sorted(plays["ms_played"]) == [1_000, 1_000, 200_000, 200_000]
+    again = write_json(tmp_path / "endsong_1.json", [extended_row(NOON + 3 * seconds, 200_000)])
+    assert imported(household, again)["plays_added"] == 0
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_what_was_heard_offline_and_sent_at_once_is_put_in_its_order(
+    unit: int, household: ServiceFixture, tmp_path: Path
+) -> None:
+    def offline(title: str, minutes: int) -> dict[str, Any]:
+        at = NOON - dt.timedelta(minutes=minutes)
+        return extended_row(
+            NOON, 200_000, master_metadata_track_name=title, offline=True,
+            offline_timestamp=round(at.timestamp()) * unit, spotify_track_uri=None,
+        )  # fmt: skip
+
+    rows = [offline("Third", 60), offline("First", 90), offline("Second", 70)]
+    path = write_json(tmp_path / "endsong_0.json", rows)
+    imported(household, path)
+    assert plays_of(household)["title"].tolist() == ["First", "Second", "Third"]
+    assert plays_of(household)["played_at"].min() == NOON - dt.timedelta(minutes=90)
+    assert imported(household, path)["plays_added"] == 0
+
+
 def test_progress_ends_at_the_total(household: ServiceFixture, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     archive = export_zip(household, tmp_path, lately(household))

@@ -3,7 +3,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.listening.inferred_skips import cut_short, passed_over
+from smallhours.listening.inferred_skips import cut_short, heard_out, passed_over
 
 MONDAY = dt.date(2026, 11, 2)
 BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]
@@ -23,7 +23,15 @@ def plays(*rows: tuple[str, str, list[str]], skipped: bool | None = None) -> pd.
 
 def lists(*rows: tuple[dt.date, list[str]]) -> pd.DataFrame:
     return pd.DataFrame(
-        [{"night": night, "intent": "main", "track_keys": keys} for night, keys in rows]
+        [
+            {
+                "night": night,
+                "intent": "main",
+                "since": pd.Timestamp(night, tz="UTC"),
+                "track_keys": keys,
+            }
+            for night, keys in rows
+        ]
     )
 
 
@@ -97,3 +105,17 @@ def test_plays_from_before_the_list_and_after_the_next_one_do_not_count() -> Non
     heard = plays(("a", "08:00", BOTH), ("b", "08:05", BOTH), ("d", "08:09", BOTH))
 
     assert passed_over(two, heard).empty
+
+
+def test_what_two_players_report_counts_once() -> None:
+    frame = plays(
+        ("a", "08:00:00", BOTH), ("a", "08:00:12", BOTH), ("b", "08:00:20", BOTH),
+        ("a", "08:03:40", BOTH),
+    )  # fmt: skip
+    unknown = frame.assign(ms_played=pd.Series([None] * 4, dtype="Int32"))
+    assert heard_out(unknown).tolist() == [True, False, True, True]
+    # A row says how long the first was heard: no second one can begin meanwhile.
+    exported = frame.assign(ms_played=pd.Series([300_000, None, None, None], dtype="Int32"))
+    assert heard_out(exported).tolist() == [True, False, True, True]
+    again = exported.assign(ms_played=pd.Series([3_000, None, None, None], dtype="Int32"))
+    assert heard_out(again).tolist() == [False, True, True, True]

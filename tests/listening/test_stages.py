@@ -1,6 +1,7 @@
 """Tests of the listening stages against the sandbox."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -196,26 +197,86 @@ def test_without_a_dislike_playlist_of_that_name_dislikes_stand_and_the_summary_
     assert (library["signal"] == "disliked").sum() == 3
 
 
+def library_of(household: ServiceFixture, date: str) -> None:
+    sync_library(
+        "default",
+        household.lake,
+        household.spotify,
+        household.lastfm,
+        settings=household.settings,
+        night=household.night(date),
+    )
+
+
 def test_the_library_keeps_what_was_withdrawn_with_its_last_night(
     household: ServiceFixture,
 ) -> None:
-    def library(date: str) -> None:
-        sync_library(
-            "default",
-            household.lake,
-            household.spotify,
-            household.lastfm,
-            settings=household.settings,
-            night=household.night(date),
-        )
-
-    library("2026-11-02")
+    library_of(household, "2026-11-02")
     saved = household.sandbox.state.world.listeners["ada"].saved
     del saved[next(iter(saved))]
-    library(LATER)
+    library_of(household, LATER)
     rows = household.lake.frame(LIBRARY)
     assert set(rows["signal"]) == {"top", "saved", "loved"}
     withdrawn = rows[(rows["signal"] == "saved") & (rows["last_seen"].astype(str) == "2026-11-02")]
     assert len(withdrawn) == 1
     stayed = rows[(rows["signal"] == "saved") & (rows["last_seen"].astype(str) == LATER)]
     assert set(stayed["first_seen"].astype(str)) == {"2026-11-02"}
+
+
+def emptied(kind: str, match: str, **rule: Any) -> Fault:
+    return Fault.from_json({"kind": kind, "match": match, "count": 1, **rule})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        emptied("odd_rows", "*/me/tracks", change={"track.name": ""}),
+        emptied("odd_rows", "*/me/tracks", change={"track.artists": None}),
+        emptied("null_rows", "*/me/tracks"),
+        emptied("missing_rows", "*/me/tracks"),
+        emptied("odd_rows", "user.getLovedTracks", change={"name": None}),
+        emptied("missing_rows", "user.getLovedTracks"),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.match} {fault.change}",
+)
+def test_a_signal_whose_row_cannot_be_read_was_not_withdrawn(
+    fault: Fault, household: ServiceFixture
+) -> None:
+    library_of(household, "2026-11-02")
+    faults = fault_rules_of(household.sandbox.state)
+    faults.add(fault)
+    for date in (LATER, "2026-11-04"):
+        library_of(household, date)
+    rows = household.lake.frame(LIBRARY)
+    assert set(rows.loc[rows["signal"] != "top", "last_seen"].astype(str)) == {"2026-11-04"}
+
+
+def test_a_dislike_whose_row_cannot_be_read_was_not_withdrawn(household: ServiceFixture) -> None:
+    state = household.sandbox.state
+    made = state.create_playlist("ada", "Never again", by_app=False)
+    state.add_items(made, [3, 5, 8], added_at=state.now)
+    listener = household.settings.listener("default")
+    disliking = listener.model_copy(update={"dislike_playlist": "Never again"})
+    household.settings = household.settings.model_copy(update={"listeners": {"default": disliking}})
+    library_of(household, "2026-11-02")
+    change = {"item.name": None, "track.name": None}
+    fault_rules_of(state).add(emptied("odd_rows", "GET */playlists/*/items", change=change))
+    library_of(household, LATER)
+    rows = household.lake.frame(LIBRARY)
+    disliked = rows.loc[rows["signal"] == "disliked", "last_seen"].astype(str)
+    assert set(disliked) == {LATER}
+    assert len(disliked) == 3
+
+
+@pytest.mark.parametrize("change", [{"name": ""}, {"artist": None}, {"date.uts": "0"}], ids=str)
+def test_a_scrobble_whose_row_cannot_be_read_any_more_was_not_deleted(
+    change: dict[str, Any], household: ServiceFixture
+) -> None:
+    scrobbles(household)
+    before = in_lake(household)
+    faults = fault_rules_of(household.sandbox.state)
+    faults.add(emptied("odd_rows", "user.getRecentTracks", change=change))
+    summary = scrobbles(household)
+    assert summary["unusable_rows"] == 1
+    assert summary["plays_removed"] == 0
+    assert in_lake(household) == before

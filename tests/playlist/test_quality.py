@@ -45,7 +45,9 @@ def make_known(ranked_lake: RankedLake, listeners: dict[str, int]) -> None:
     ranked_lake.lake.merge(TRACKS, rows)
 
 
-def show(ranked_lake: RankedLake, night: dt.date, tracks: list[str], **also: str) -> None:
+def show(
+    ranked_lake: RankedLake, night: dt.date, tracks: list[str], intent: str = ledger.MAIN
+) -> None:
     """Write to the ledger that a list stood in the playlist since a night."""
     row = ledger.entry(
         night=night,
@@ -55,7 +57,7 @@ def show(ranked_lake: RankedLake, night: dt.date, tracks: list[str], **also: str
         note="",
         track_keys=tracks,
         uris=[],
-        **also,
+        intent=intent,
     )
     ranked_lake.lake.merge(PLAYLISTS, row, partition={"listener": "default"})
 

@@ -25,6 +25,7 @@ from tests.services.export_files import (
 )
 
 NOON = dt.datetime(2021, 11, 15, 12, 0, 0, tzinfo=dt.UTC)
+MORNING = dt.datetime(2021, 11, 15, 11, 50, tzinfo=dt.UTC)
 ROW = extended_row(NOON, 200_000)
 
 
@@ -44,6 +45,10 @@ def rows_in(path: Path) -> list[Stream | ExclusionReason]:
         "endsong_3.json",
         "StreamingHistory0.json",
         "StreamingHistory_music_0.json",
+        "Copy of Streaming_History_Audio_2019_1.json",
+        "Streaming_History_Audio_2019_1.json.txt",
+        "history of mine.json",
+        "2019.txt",
     ],
 )
 @pytest.mark.parametrize("folder", ["", f"{FOLDER}/", "MyData/deeper/"])
@@ -103,6 +108,15 @@ def test_the_shorter_export_says_the_minute() -> None:
         ({"spotify_track_uri": "spotify:local:a:b:c:200"}, {"spotify_id": None}),
         ({"spotify_track_uri": None}, {"spotify_id": None}),
         ({"ms_played": 0}, {"ms_played": 0}),
+        ({"ms_played": "200000"}, {"ms_played": 200_000}),
+        ({"ms_played": "200000.0"}, {"ms_played": 200_000}),
+        ({"skipped": "true", "shuffle": "0"}, {"skipped": True, "shuffle": False}),
+        ({"incognito_mode": "false"}, {"ended_at": NOON}),
+        ({"offline": 1, "offline_timestamp": "1636977000"}, {"offline_at": MORNING}),
+        ({"offline": "true", "offline_timestamp": 1_636_977_000_000}, {"offline_at": MORNING}),
+        ({"offline": False, "offline_timestamp": 1_636_977_000}, {"offline_at": None}),
+        ({"offline": True, "offline_timestamp": 1_736_977_000}, {"offline_at": None}),
+        ({"offline": True, "offline_timestamp": 10**30}, {"offline_at": None}),
         ({"ts": "2021-11-15T13:00:00+01:00"}, {"ended_at": NOON}),
         ({"ts": "2021-11-15 12:00:00"}, {"ended_at": NOON}),
         ({"master_metadata_track_name": "half \ud83c"}, {"title": "half \ufffd"}),
@@ -127,6 +141,10 @@ NAMELESS = {"master_metadata_track_name": None, "master_metadata_album_artist_na
     ("fields", "reason"),
     [
         ({"incognito_mode": True}, ExclusionReason.PRIVATE),
+        ({"incognito_mode": "true"}, ExclusionReason.PRIVATE),
+        ({"incognito_mode": "True "}, ExclusionReason.PRIVATE),
+        ({"incognito_mode": 1}, ExclusionReason.PRIVATE),
+        ({"incognito_mode": "1"}, ExclusionReason.PRIVATE),
         ({**NAMELESS, "episode_name": "Four", "spotify_episode_uri": "x"}, ExclusionReason.PODCAST),
         ({**NAMELESS, "audiobook_title": "Middlemarch"}, ExclusionReason.AUDIOBOOK),
         (NAMELESS, ExclusionReason.UNUSABLE),
@@ -149,6 +167,7 @@ def test_what_is_left_out_and_why(fields: dict[str, Any], reason: ExclusionReaso
     [
         ("Streaming_History_Video_2016-2024.json", ExclusionReason.VIDEO),
         ("endvideo.json", ExclusionReason.VIDEO),
+        ("Copy of Streaming_History_Video_2016-2024.json", ExclusionReason.VIDEO),
         ("StreamingHistory_podcast_0.json", ExclusionReason.PODCAST),
         ("StreamingHistory_audiobook_0.json", ExclusionReason.AUDIOBOOK),
     ],
@@ -236,6 +255,9 @@ WHOLE = json.dumps([ROW, ROW]).encode()
         (b"<!DOCTYPE html>", "not a list"),
         (json.dumps(ROW).encode(), "not a list"),
         (b'[{"playlists": 3}]', "not those of a streaming history"),
+        (b"[null, null]", "not those of a streaming history"),
+        (json.dumps([{**ROW, "ts": "1 May 2021"}] * 50).encode(), "none of its 50 rows"),
+        (json.dumps([{"track": "A", "at": 3}] * 50).encode(), "none of its 50 rows"),
         (b"[" * 100_000, "not JSON"),
         ('["é"]'.encode("latin-1"), "not UTF-8"),
     ],
@@ -250,6 +272,13 @@ def test_a_broken_file_is_named_with_what_is_wrong(
     assert "endsong_4.json" in caught.value.what
     assert "again" in caught.value.remedy
     assert not any(secret in str(caught.value) for secret in SECRETS)
+
+
+def test_a_few_rows_that_are_none_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "endsong_0.json"
+    path.write_text(json.dumps([None, ROW, {}, None, "odd"]))
+    unusable = ExclusionReason.UNUSABLE
+    assert rows_in(path) == [unusable, parse_row(ROW), unusable, unusable, unusable]
 
 
 def test_an_empty_list_is_a_history_without_plays(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.deferred import Tally, is_of_one_question
 from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
 from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
@@ -51,6 +52,7 @@ class FeatureSource:
         batch: Tracks to a merge.
         fresh_days: After how many days it is asked again.
         most: Tracks a night, at most.
+        refuses_all: Whether a refusal is about every track, not about one of a batch.
     """
 
     name: Provenance
@@ -59,6 +61,7 @@ class FeatureSource:
     batch: int
     fresh_days: int
     most: int | None = None
+    refuses_all: bool = False
 
 
 def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
@@ -69,6 +72,7 @@ def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
         client.audio_features,
         CALLS_PER_MERGE * SPOTIFY_IDS,
         fresh_days,
+        refuses_all=True,
     )
 
 
@@ -93,15 +97,18 @@ def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
 
 
 def fetch_from_source(
-    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date, tally: Tally
 ) -> Summary:
     """Ask one source about all tracks that it can know and that are due.
+
+    A batch that fails is asked again in halves, until the tracks that it fails for are found.
 
     Args:
         lake: The lake.
         source: Whom to ask.
         weights: How much each track matters, by track key; others matter nothing.
         night: Tonight.
+        tally: Counts the tracks, and knows which of them wait.
 
     Returns:
         How many tracks were `asked` about and `found`, and how many are `left` for later.
@@ -109,25 +116,42 @@ def fetch_from_source(
     Raises:
         ServiceError: what was answered before it is kept.
     """
-    known = lake.frame(TRACKS, columns=["track_key", source.id_column]).dropna()
-    ids = known.set_index("track_key")[source.id_column]
+    columns = ["track_key", "artist", "title", source.id_column]
+    known = lake.frame(TRACKS, columns=columns).dropna().set_index("track_key")
+    ids = known[source.id_column]
+    names = "audio features of " + known["artist"] + " – " + known["title"]
     stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
     answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
     due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )
+    due = [key for key in due if tally.is_due(names[key])]
     asked = due[: source.most]
     found = 0
-    for start in range(0, len(asked), source.batch):
-        batch = asked[start : start + source.batch]
-        answers = source.ask([ids[key] for key in batch])
+    batches = [asked[at : at + source.batch] for at in range(0, len(asked), source.batch)][::-1]
+    while batches:
+        batch = batches.pop()
+        try:
+            answers = source.ask([ids[key] for key in batch])
+        except ServiceError as error:
+            refuses_all = source.refuses_all and isinstance(error, Refused)
+            if refuses_all or not is_of_one_question(error):
+                raise
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                batches += [batch[middle:], batch[:middle]]
+            elif (ending := tally.fail(error, batch[0], names[batch[0]])) is not None:
+                raise ending from None
+            continue
+        for key in batch:
+            tally.answer(names[key])
         by_key = {key: answers[ids[key]] for key in batch if ids[key] in answers}
         found += store_features(lake, batch, by_key, source=source.name, night=night)
     return {"asked": len(asked), "found": found, "left": len(due) - len(asked)}
 
 
 def fetch_optional(
-    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date
+    lake: Lake, source: FeatureSource, weights: pd.Series, *, night: dt.date, tally: Tally
 ) -> Summary:
     """Ask an optional source: its failure is reported in the summary, not raised.
 
@@ -137,7 +161,7 @@ def fetch_optional(
         SourceRefused: it refuses whatever it is asked.
     """
     try:
-        return fetch_from_source(lake, source, weights, night=night)
+        return fetch_from_source(lake, source, weights, night=night, tally=tally)
     except SourceRefused:
         raise
     except ServiceError as error:
@@ -146,7 +170,13 @@ def fetch_optional(
 
 
 def fetch_from_spotify(
-    lake: Lake, client: SpotifyClient, weights: pd.Series, *, night: dt.date, fresh_days: int
+    lake: Lake,
+    client: SpotifyClient,
+    weights: pd.Series,
+    *,
+    night: dt.date,
+    fresh_days: int,
+    tally: Tally,
 ) -> Summary:
     """Ask Spotify, until it says that this app may not.
 
@@ -160,7 +190,8 @@ def fetch_from_spotify(
     if since is not None and (night - since).days < fresh_days:
         return {"skipped": f"Spotify refused on {since.isoformat()}; this app may not ask"}
     try:
-        return fetch_from_source(lake, spotify_source(client, fresh_days), weights, night=night)
+        source = spotify_source(client, fresh_days)
+        return fetch_from_source(lake, source, weights, night=night, tally=tally)
     except SourceRefused:
         raise
     except Refused as error:

@@ -109,13 +109,11 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
         SettingsError: when the file is missing, unreadable or lacks a column.
     """
     everything = _read(path)
-    artists = everything["artist"].astype(object)
-    shown = artists.where(artists.notna(), "").map(str).map(is_named).astype(bool)
-    frame = everything[shown].reset_index(drop=True)
+    frame = everything[everything["artist"].map(is_named).astype(bool)].reset_index(drop=True)
     nameless = len(everything) - len(frame)
     version = f"{path.name}@{_fingerprint(path)}"
     # The artist's name and the title (or the id in the file) name the recording.
-    titles = frame["title"] if "title" in frame else frame["track_id"].fillna("").astype(str)
+    titles = frame["title" if "title" in frame else "track_id"]
     numbers = pd.Series(range(len(frame)), index=frame.index).map("track {}".format)
     titles = titles.where(titles.str.strip() != "", numbers)
     frame["track_key"] = [
@@ -128,7 +126,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
         return {"tracks": 0, "features": 0, "tags": 0, "nameless": nameless}
     names = [name for name in FEATURES if name in frame]
     long = frame.melt("track_key", names, var_name="feature", value_name="value").dropna()
-    tags = frame[["track_key"]].assign(tag=frame["tags"].fillna("").astype(str).str.split(","))
+    tags = frame[["track_key"]].assign(tag=frame["tags"].str.split(","))
     tags = tags.explode("tag", ignore_index=True)
     tags["tag"] = tags["tag"].str.replace("_", " ").str.strip()
     tags = tags[tags["tag"] != ""].assign(count=100)
@@ -157,7 +155,11 @@ def _merge(
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            # A song may be called "None", "NA" or "1979", and a band "311": names are texts.
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise SettingsError(
             f"There is no features file at {path}.", remedy="Correct `catalog.features_file`."
@@ -175,6 +177,13 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path} lacks the columns {', '.join(missing)}.",
             remedy="Add them; docs/settings.md shows the format.",
         )
+    for name in ("artist", "title", "track_id", "tags"):
+        if name in frame:
+            texts = frame[name].astype(object)
+            frame[name] = texts.where(texts.notna(), "").map(str)
+    # What is no number is no value.
+    for name in set(FEATURES) & set(frame):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(float)
     return frame
 
 

@@ -35,6 +35,20 @@ class Seed:
     artist: str
     title: str = ""
 
+    def __str__(self) -> str:
+        """Return the question about it, in words."""
+        name = " – ".join(filter(None, (self.artist, self.title))) or self.key
+        return f"{_QUESTIONS.get(self.kind, self.kind)} {name}"
+
+
+_QUESTIONS = {
+    "track": "tracks like",
+    "artist": "artists like",
+    "artist_tracks": "top tracks of",
+    "tag_tracks": "top tracks of the tag",
+    "chart": "the chart of",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smallhours.catalog import retention
-from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, neighbours_of
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
@@ -34,9 +34,10 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, reported_by
+from smallhours.listening.scrobbles import count_at
 from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
-from smallhours.listening.verify import count_at
 from smallhours.nights import Night
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import MAX_ROWS, LastfmClient
 from smallhours.services.lastfm_replies import UserInfo
 from smallhours.services.retry import TransientError

@@ -1,18 +1,24 @@
 """Weights of the listener's tracks, artists and tags, from plays and library.
 
-Pure functions. A weight is relative to the strongest, in (0, 1]. Plays lose half of their weight
+A weight is relative to the strongest, in (0, 1]. Plays lose half of their weight
 every 180 days, and the sum goes through log(1 + n): a track with 8 plays of today has the weight 1,
 another with 1 play log(2) / log(9) = 0.32, one with 8 plays of 180 days ago log(5) / log(9) = 0.73.
 """
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
+from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
+from smallhours.nights import Night
 from smallhours.vocabulary import Signal
 
 # A play counts half as much after this many days.
@@ -20,6 +26,32 @@ HALF_LIFE_DAYS = 180.0
 # A standing signal counts as this many plays of today: top counts twice as much as saved, and
 # loving is as deliberate as saving.
 SIGNAL_PLAYS = {Signal.TOP: 10.0, Signal.SAVED: 5.0, Signal.LOVED: 5.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The listener's weights of tracks, artists and tags, strongest first."""
+
+    tracks: pd.Series
+    artists: pd.Series
+    tags: pd.Series
+
+
+def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
+    """Return the listener's weights, from all that the lake knows."""
+    columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
+    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = plays[heard_out(plays)]
+    library = lake.frame(LIBRARY, where={"listener": listener})
+    newest = library.groupby("signal")["last_seen"].transform("max")
+    standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
+    tracks = track_weights(plays, standing, night=night.date)
+    artists = artist_weights(tracks)
+    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
+    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
+    names = names_of(lake, tagged["tag"].unique())
+    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
+    return Weights(tracks, artists, tag_weights(artists, named))
 
 
 def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:

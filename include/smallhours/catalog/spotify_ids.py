@@ -2,17 +2,20 @@
 
 The first source that knows it is used: the listener's own file, what the catalog holds already (ids
 come free with Spotify's library, history and export), the ISRC, a search by fields, a search by
-words. So a track costs no search, one, or seldom more. A search that fails is an error, not a miss.
+words. So a track costs no search, one, or seldom more. A search that fails is no miss: the track
+is left out, and searched for on another night.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from smallhours.catalog.overrides import Overrides
 from smallhours.catalog.track_matching import WantedTrack, best_match, search_queries
+from smallhours.errors import NotFound, ServiceError
 from smallhours.identity import is_named
+from smallhours.services.deferred import Tally
 from smallhours.services.spotify_replies import SpotifyTrack
 
 # Ten results cost what one costs, and more are refused; fewer than five rank worse.
@@ -25,6 +28,8 @@ ISRC, SEARCH, OVERRIDE, MISS = "isrc", "search", "override", "miss"
 
 class Search(Protocol):
     """The requests to Spotify that this module needs."""
+
+    service: ClassVar[str]
 
     def search_tracks(self, query: str, limit: int = ...) -> list[SpotifyTrack]:
         """Return the first tracks that Spotify finds for a query."""
@@ -55,6 +60,7 @@ class SpotifyIds:
         spotify: Where to search.
         night: Tonight: the date of what is found, or missed.
         overrides: The listener's own decisions.
+        tally: Counts the searches that fail, and knows which of them wait.
 
     Attributes:
         searches: How many searches were made.
@@ -63,6 +69,7 @@ class SpotifyIds:
     spotify: Search
     night: dt.date
     overrides: Overrides = field(default_factory=Overrides)
+    tally: Tally = field(default_factory=Tally)
     searches: int = 0
 
     def look_up(self, track: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +81,7 @@ class SpotifyIds:
             track: All columns of `tracks`.
 
         Raises:
-            ServiceError: the search failed; nothing was learnt, and nothing is to be stored.
+            ServiceError: searches fail; nothing was learnt, and nothing is to be stored.
         """
         chosen = self.overrides.ids.get(track["track_key"])
         if chosen is not None:
@@ -83,12 +90,20 @@ class SpotifyIds:
             return self._noted(track, IdLookup(chosen, OVERRIDE))
         # An override that is no longer in the file has lost its say.
         known = track["spotify_id"] is not None and track["spotify_method"] != OVERRIDE
-        if known or self._missed_lately(track):
+        question = f"search for {track['artist']} – {track['title']}"
+        if known or self._missed_lately(track) or not self.tally.is_due(question):
             return dict(track)
         wanted_track = WantedTrack(
             track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
         )
-        return self._noted(track, self.search(wanted_track))
+        try:
+            found = self.search(wanted_track)
+        except ServiceError as error:
+            if (ending := self.tally.fail(error, question, question)) is not None:
+                raise ending from None
+            return dict(track)
+        self.tally.answer(question)
+        return self._noted(track, found)
 
     def search(self, wanted_track: WantedTrack) -> IdLookup:
         """Search Spotify by ISRC if known, by fields, and by words, until one finds the track.
@@ -107,7 +122,10 @@ class SpotifyIds:
 
     def _best(self, wanted_track: WantedTrack, query: str) -> tuple[SpotifyTrack, float] | None:
         self.searches += 1
-        return best_match(wanted_track, self.spotify.search_tracks(query, limit=RESULTS))
+        try:
+            return best_match(wanted_track, self.spotify.search_tracks(query, limit=RESULTS))
+        except NotFound:
+            return None
 
     def _missed_lately(self, track: Mapping[str, Any]) -> bool:
         if track["spotify_method"] != MISS or track["spotify_at"] is None:

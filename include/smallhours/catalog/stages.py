@@ -4,7 +4,6 @@ import datetime as dt
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +11,11 @@ import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, retention
 from smallhours.catalog.candidates import gather
-from smallhours.catalog.concurrent_fetch import Tally, fetch_all
+from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.neighbours import Seed, neighbours_of
 from smallhours.catalog.normalisation.pipeline import default_pipeline
-from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
-from smallhours.catalog.tag_names import namer, names_of, refresh_names
+from smallhours.catalog.seeds import Weights, weights_of
+from smallhours.catalog.tag_names import namer, refresh_names
 from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in, is_artist
@@ -25,13 +24,10 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     CANDIDATES,
-    LIBRARY,
-    PLAYS,
     SIMILAR,
     TRACK_TAGS,
     TRACKS,
 )
-from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.services.acousticbrainz import AcousticbrainzClient
 from smallhours.services.lastfm import LastfmClient
@@ -40,18 +36,8 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.vocabulary import Signal
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The listener's weights of tracks, artists and tags, strongest first."""
-
-    tracks: pd.Series
-    artists: pd.Series
-    tags: pd.Series
 
 
 def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -72,8 +58,8 @@ def fetch_neighbours(
     Raises:
         ServiceError: what was answered before it is kept.
     """
-    tally = Tally()
     aside = SetAside(lake, listener, night)
+    tally = aside.tally(lastfm)
     with aside.asking(lastfm) as open_to_us:
         if open_to_us:
             about = artist_tags(lake, lastfm, night=night.date)
@@ -84,7 +70,6 @@ def fetch_neighbours(
                 fetch_all(_unanswered(lake, seeds, settings, night), near, tally)
     return {
         "asked": tally.answered,
-        "failed": tally.failed,
         "lastfm_calls": lastfm.calls.total(),
         **aside.summary,
     }
@@ -150,44 +135,39 @@ def fetch_tags(
     by_artist = names.groupby("artist_key")["artist"].first()
     wanted = wanted[wanted.index.isin(by_track.index)]
     by_owner = wanted.groupby([artist_key_in(key) for key in wanted.index]).max()
-
     artists_due = _due(lake, ARTIST_TAGS, "artist_key", by_owner, settings, night)
     tracks_due = _due(lake, TRACK_TAGS, "track_key", wanted, settings, night)
     artists = artists_due[:budget]
     tracks = tracks_due[: budget - len(artists)]
     due = len(artists_due) + len(tracks_due)
+    asked = len(artists) + len(tracks)
     LOG.info(
         "Tags of %d artists and %d tracks are due: %d tonight, in about %d minutes; %d nights "
         "for all",
-        len(artists_due),
-        len(tracks_due),
-        len(artists) + len(tracks),
-        _minutes(len(artists) + len(tracks), settings),
+        len(artists_due), len(tracks_due), asked, _minutes(asked, settings),
         math.ceil(due / budget),
-    )
-    about_artists, about_tracks = Tally(), Tally()
-
+    )  # fmt: skip
     named_artists = [(key, by_artist[key]) for key in artists]
     chosen = by_track.loc[tracks]
     named_tracks = list(zip(tracks, chosen["artist"], chosen["title"], strict=True))
     aside = SetAside(lake, listener, night)
+    tally, artists_asked = aside.tally(lastfm), 0
     with aside.asking(lastfm) as open_to_us:
         if open_to_us:
-            fetch_all(named_artists, artist_tags(lake, lastfm, night=night.date), about_artists)
-            fetch_all(named_tracks, track_tags(lake, lastfm, night=night.date), about_tracks)
-    left = due - about_artists.answered - about_tracks.answered
-    own = settings.catalog.tag_files
-    named = refresh_names(lake, None if own is None else Path(own))
+            try:
+                fetch_all(named_artists, artist_tags(lake, lastfm, night=night.date), tally)
+            finally:
+                artists_asked = tally.answered
+            fetch_all(named_tracks, track_tags(lake, lastfm, night=night.date), tally)
+    left = due - tally.answered
+    limits = settings.catalog
+    named = refresh_names(lake, Path(limits.tag_files) if limits.tag_files else None)
     stored = retention.enforce_limit(
-        lake,
-        settings.catalog.lastfm_megabytes,
-        night=night.date,
-        fresh_days=settings.catalog.fresh_days,
+        lake, limits.lastfm_megabytes, night=night.date, fresh_days=limits.fresh_days
     )
     return {
-        "artists_asked": about_artists.answered,
-        "tracks_asked": about_tracks.answered,
-        "failed": about_artists.failed + about_tracks.failed,
+        "artists_asked": artists_asked,
+        "tracks_asked": tally.answered - artists_asked,
         "left_for_later": left,
         "nights_to_go": math.ceil(left / budget),
         "minutes_to_go": _minutes(left, settings),
@@ -253,25 +233,30 @@ def fetch_audio_features(
         with aside.asking(spotify) as open_to_us:
             if open_to_us:
                 answer = feature_sources.fetch_from_spotify(
-                    lake, spotify, weights, night=night.date, fresh_days=fresh_days
-                )
+                    lake, spotify, weights, night=night.date, fresh_days=fresh_days,
+                    tally=aside.tally(spotify),
+                )  # fmt: skip
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
         archive = feature_sources.acousticbrainz_source(acousticbrainz)
-        answer = {}
+        answer, tally = {}, aside.tally(acousticbrainz)
         with aside.asking(acousticbrainz) as open_to_us:
             if open_to_us:
-                answer = feature_sources.fetch_optional(lake, archive, weights, night=night.date)
+                answer = feature_sources.fetch_optional(
+                    lake, archive, weights, night=night.date, tally=tally
+                )
         summary |= {f"acousticbrainz_{name}": value for name, value in answer.items()}
         summary["acousticbrainz_calls"] = acousticbrainz.calls.total()
     if not services.reccobeats.enabled:
         off = "ReccoBeats is switched off in the settings"
         return {**summary, **aside.summary, "skipped": off}
     source = feature_sources.reccobeats_source(reccobeats, fresh_days)
-    answer = {"asked": 0, "found": 0}
+    answer, tally = {"asked": 0, "found": 0}, aside.tally(reccobeats)
     with aside.asking(reccobeats) as open_to_us:
         if open_to_us:
-            answer = feature_sources.fetch_from_source(lake, source, weights, night=night.date)
+            answer = feature_sources.fetch_from_source(
+                lake, source, weights, night=night.date, tally=tally
+            )
     return {
         **summary,
         "tracks_asked": answer["asked"],
@@ -291,23 +276,6 @@ def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: N
         "candidates": int(rows["track_key"].nunique()),
         **{f"by_{route}": int(count) for route, count in routes.items()},
     }
-
-
-def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
-    """Return the listener's weights, from all that the lake knows."""
-    columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
-    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
-    plays = plays[heard_out(plays)]
-    library = lake.frame(LIBRARY, where={"listener": listener})
-    newest = library.groupby("signal")["last_seen"].transform("max")
-    standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
-    tracks = track_weights(plays, standing, night=night.date)
-    artists = artist_weights(tracks)
-    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
-    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
-    names = names_of(lake, tagged["tag"].unique())
-    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
-    return Weights(tracks, artists, tag_weights(artists, named))
 
 
 def _due(

@@ -63,7 +63,9 @@ def artist_tags(
         ]
         store_tags(lake, ARTIST_TAGS, pd.DataFrame(rows), night=night)
 
-    return Fetch(lambda artist: partial(lastfm.artist_tags, artist[1]), store, NO_TAGS, _about)
+    return Fetch(
+        lambda artist: partial(lastfm.artist_tags, artist[1]), store, NO_TAGS, _about, _describe
+    )
 
 
 def track_tags(
@@ -79,11 +81,17 @@ def track_tags(
         ]
         store_tags(lake, TRACK_TAGS, pd.DataFrame(rows), night=night)
 
-    return Fetch(lambda track: partial(lastfm.track_tags, *track[1:]), store, NO_TAGS, _about)
+    return Fetch(
+        lambda track: partial(lastfm.track_tags, *track[1:]), store, NO_TAGS, _about, _describe
+    )
 
 
 def _about(question: tuple[str, ...]) -> str:
     return artist_key_in(question[0])
+
+
+def _describe(question: tuple[str, ...]) -> str:
+    return f"tags of {' – '.join(question[1:])}"
 
 
 def store_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:

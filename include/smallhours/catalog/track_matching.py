@@ -40,10 +40,14 @@ OTHER_ALBUM_POINTS = 1.0
 COLLECTION_POINTS = 2.0
 LIVE_ALBUM_POINTS = 8.0
 
+# "Query exceeds maximum length", says Spotify.
+MAX_QUERY = 250
+
 _COLLECTION = re.compile(
     r"\b(?:greatest|best of|hits|collection|anthology|essentials?|compilation|various"
     r"|now thats what|playlist|karaoke|tribute|lullaby|covers)\b"
 )
+_ASCII = re.compile(r"[a-z]")
 _GUEST_WORDS = frozenset({"feat", "ft", "featuring", "with", "and", "band"})
 # Words by which several artists are joined; Spotify credits each of them.
 _JOINED = frozenset({"and", "x", "vs", "y", "e", "et", "und"})
@@ -72,13 +76,17 @@ class WantedTrack:
 def search_queries(wanted_track: WantedTrack) -> tuple[str, str]:
     """Return the search queries: first by fields and, if that finds nothing, by words.
 
+    Long names are cut at whole words, as Spotify refuses a longer query.
+
     >>> search_queries(WantedTrack("Drake feat. Rihanna", 'The "Motto" (Remastered 2011)'))
     ('track:"The Motto" artist:"Drake"', 'drake the motto')
     """
     name = identify(wanted_track.artist, wanted_track.title)
-    title, artist = plain_title(wanted_track.title), plain_artist(wanted_track.artist)
-    fields = f'track:"{_quotable(title)}" artist:"{_quotable(artist)}"'
-    return fields, f"{name.artist_key} {name.title_key} {name.version}".strip()
+    artist = _cut(_quotable(plain_artist(wanted_track.artist)), MAX_QUERY // 2)
+    around = f'track:"" artist:"{artist}"'
+    title = _cut(_quotable(plain_title(wanted_track.title)), MAX_QUERY - len(around))
+    words = f"{name.artist_key} {name.title_key} {name.version}".strip()
+    return around.replace('""', f'"{title}"', 1), _cut(words, MAX_QUERY)
 
 
 def best_match(
@@ -108,17 +116,20 @@ def match_score(wanted_track: WantedTrack, track: SpotifyTrack) -> float | None:
     """
     if track.id is None:
         return None
-    if wanted_track.isrc and track.isrc == wanted_track.isrc:
-        return 100.0
     wanted = identify(wanted_track.artist, wanted_track.title)
     given = identify(track.artist, track.title)
-    if not _same_version(wanted, given):
-        return None
+    same_version = _same_version(wanted, given)
     title = _title_score(wanted, given, track)
     artist = _artist_score(wanted.artist_key, track)
-    if title < MIN_TITLE_SCORE or artist < MIN_ARTIST_SCORE:
-        return None
     apart = _apart_ms(wanted_track.duration_ms, track.duration_ms)
+    if wanted_track.isrc and track.isrc == wanted_track.isrc:
+        # Evidence, not proof: codes are given to other recordings by mistake. Names in another
+        # script, or one of the two names, may differ.
+        alike = same_version if title >= MIN_TITLE_SCORE else artist >= MIN_ARTIST_SCORE
+        if apart <= OTHER_LENGTH_MS and (alike or not _same_script(wanted, given)):
+            return 100.0
+    if not same_version or title < MIN_TITLE_SCORE or artist < MIN_ARTIST_SCORE:
+        return None
     if title <= MAX_RESPELLED_SCORE and apart > SAME_LENGTH_MS:
         return None
     lost = _length_penalty(apart) + _album_penalty(wanted_track.album, wanted, track.album)
@@ -129,6 +140,12 @@ def _same_version(wanted: Identity, given: Identity) -> bool:
     if wanted.label != given.label or _numerals(wanted.version) != _numerals(given.version):
         return False
     return fuzz.token_sort_ratio(wanted.version, given.version) >= MIN_VERSION_SCORE
+
+
+def _same_script(wanted: Identity, given: Identity) -> bool:
+    """Return whether both are written in ASCII letters, or neither is."""
+    one, other = (_ASCII.search(each.artist_key + each.title_key) for each in (wanted, given))
+    return bool(one) == bool(other)
 
 
 def _title_score(wanted: Identity, given: Identity, track: SpotifyTrack) -> float:
@@ -196,6 +213,13 @@ def _album_penalty(wanted: str | None, name: Identity, given: str | None) -> flo
 
 def _numerals(key: str) -> list[str]:
     return sorted(word for word in key.split() if _NUMERAL.fullmatch(word))
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the first words of a text that have at most so many characters; one at the least."""
+    if len(text) <= most:
+        return text
+    return text[: most + 1].rpartition(" ")[0] or text[:most]
 
 
 def _quotable(name: str) -> str:

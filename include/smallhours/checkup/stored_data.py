@@ -13,6 +13,7 @@ from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 from smallhours.run_context import rate_limit_file
+from smallhours.services.deferred import deferred_on
 from smallhours.services.rate_limit import TokenBucket
 from smallhours.settings import Settings
 from smallhours.training.audio import model as audio
@@ -153,17 +154,23 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
 
 
 def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
-    """Return the services that tonight or last night did without, with the reasons."""
+    """Return the services and the single questions that the last night did without, and why."""
     rows = lake.frame(SET_ASIDE, where={"listener": listener})
     rows = rows[rows["night"] >= today - dt.timedelta(days=1)]
     newest = rows.sort_values("night").drop_duplicates("service", keep="last")
-    return [
+    refused = [
         note(
             row["service"],
             f"set aside on the night of {row['night']}. {row['reason']}",
             row["remedy"],
         )
         for row in newest.to_dict("records")
+    ]
+    last = today - dt.timedelta(days=1)
+    left_out = {**deferred_on(lake, listener, last), **deferred_on(lake, listener, today)}
+    return refused + [
+        note(service, f"no answer to {what}", "Nothing to do: it is asked again on another night.")
+        for service, what in left_out.items()
     ]
 
 

@@ -94,6 +94,12 @@ PLAYLISTS = Table(
             "Spotify does not show, and tonight's that it does not show.",
             nullable=True,
         ),
+        Column(
+            "as_of",
+            MOMENT,
+            "When the history ended from which the list was made: it was published after that.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -160,5 +166,20 @@ SET_ASIDE = Table(
         Column("reason", TEXT, "What it answered."),
         Column("remedy", TEXT, "What to do about it."),
         Column("at", MOMENT, "When it refused."),
+    ),
+)
+
+DEFERRED_QUESTIONS = Table(
+    "deferred_questions",
+    "one question that a service failed to answer, and that is left alone for some nights",
+    ("listener",),
+    ("service", "question"),
+    (
+        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("question", TEXT, "The question, in words."),
+        Column("reason", TEXT, "What the service answered."),
+        Column("failures", COUNT, "Nights in a row on which it was asked and failed."),
+        Column("failed_on", DAY, "The last of them."),
+        Column("ask_again", DAY, "The night from which on it is asked again."),
     ),
 )

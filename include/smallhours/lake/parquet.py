@@ -35,6 +35,7 @@ REBUILT_BY: Mapping[str, str] = {
     "profile": "run train_models",
     "metrics": "run train_models (past nights' figures are lost)",
     "set_aside": "nothing is needed: the next night asks every service again",
+    "deferred_questions": "nothing is needed: the next night asks every question again",
 }
 
 _FORMAT = ds.ParquetFileFormat(

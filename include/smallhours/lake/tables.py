@@ -9,7 +9,14 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from smallhours.lake.list_tables import METRICS, PLAYLISTS, PROFILE, RECOMMENDATIONS, SET_ASIDE
+from smallhours.lake.list_tables import (
+    DEFERRED_QUESTIONS,
+    METRICS,
+    PLAYLISTS,
+    PROFILE,
+    RECOMMENDATIONS,
+    SET_ASIDE,
+)
 from smallhours.lake.schema import (
     ARTIST_COLUMN,
     COUNT,
@@ -300,6 +307,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             PROFILE,
             METRICS,
             SET_ASIDE,
+            DEFERRED_QUESTIONS,
         )
     }
 )

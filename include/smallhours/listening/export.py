@@ -1,19 +1,23 @@
 """The stage `import_history`: it adds the plays of Spotify's export to the history."""
 
+import datetime as dt
 import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from smallhours.errors import SmallhoursError
 from smallhours.lake.store import Lake
 from smallhours.listening.history_merge import supplement
 from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
-from smallhours.listening.plays import EXPORT, plays_frame
+from smallhours.listening.plays import EXPORT, plays_frame, with_ordinals
+from smallhours.listening.report_matching import SAME_MOMENT_MS
 from smallhours.nights import Night
 from smallhours.services.streaming_history import (
     ExclusionReason,
@@ -119,9 +123,35 @@ def _chunks(streams: Iterator[Stream]) -> Iterator[list[Stream]]:
 
 
 def _plays(streams: Sequence[Stream]) -> pd.DataFrame:
-    """Return the rows of `plays`; rows that are equal in time, track and length are one stream."""
-    plays = plays_frame(map(_row, streams), source=EXPORT)
-    return plays.drop_duplicates(["played_at", "track_key", "ms_played"], ignore_index=True)
+    """Return the rows of `plays`; rows of one track and length at one time are one stream.
+
+    Spotify may write a stream twice, some seconds apart: nobody hears a track to the same
+    millisecond twice in less than that time.
+    """
+    plays = plays_frame(map(_row, _apart(streams)), source=EXPORT)
+    plays = plays.sort_values(["track_key", "ms_played", "played_at"], kind="stable")
+    same = (
+        plays[["track_key", "ms_played"]].eq(plays[["track_key", "ms_played"]].shift()).all(axis=1)
+    )
+    gap = plays["played_at"].diff().dt.total_seconds() * 1000
+    lasted = plays["ms_played"].astype(float).clip(upper=SAME_MOMENT_MS)
+    doubled = (same & ((gap == 0) | (gap < lasted))).to_numpy(np.bool_)
+    return with_ordinals(plays[~doubled])
+
+
+def _apart(streams: Sequence[Stream]) -> list[Stream]:
+    """Return the streams with those apart that were heard offline and sent at one moment.
+
+    All of them have that moment as their end; when each was heard offline says which came first,
+    and when.
+    """
+    sent = Counter(each.ended_at for each in streams if each.offline_at is not None)
+    return [
+        replace(each, ended_at=each.offline_at + dt.timedelta(milliseconds=each.ms_played))
+        if each.offline_at is not None and sent[each.ended_at] > 1
+        else each
+        for each in streams
+    ]
 
 
 def _row(stream: Stream) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 Every reaction belongs to the night that recommended the track. `kept` and `removed`
 can only be read off the list that stands in the playlist now, before tonight's replaces it; the
-others show in the history and the library for weeks after.
+others show in the history and the library for weeks after. A play counts from the moment on at
+which the list was published; where the ledger does not have it, from the night's first minute where
+the listener lives.
 """
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -43,22 +46,45 @@ def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
     return shown[~pd.Series(unknown, index=shown.index, dtype=bool)]
 
 
-def recent_picks(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """Return every pick of the remembered nights: `night`, `intent` and `track_key`, once each.
+def recent_picks(lists: pd.DataFrame) -> pd.DataFrame:
+    """Return every pick of some lists: `night`, `intent`, `since` and `track_key`, once each.
 
     A pick that stood in several nights' lists belongs to the first.
+
+    Args:
+        lists: As `recent_lists` gives them.
     """
-    recent = recent_lists(ledger, before=before)
-    picks = recent[["night", "intent", "track_keys"]].explode("track_keys", ignore_index=True)
+    picks = lists[["night", "intent", "since", "track_keys"]]
+    picks = picks.explode("track_keys", ignore_index=True)
     picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset=["track_key"])
     picks = picks.sort_values(["night", "intent"], kind="stable")
     return picks.drop_duplicates(["intent", "track_key"], ignore_index=True)
 
 
-def recent_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """Return the rows of `playlists` that were shown in the remembered nights."""
+def recent_lists(ledger: pd.DataFrame, *, before: dt.date, zone: ZoneInfo) -> pd.DataFrame:
+    """Return the rows of `playlists` that were shown in the remembered nights, with `since` when.
+
+    Args:
+        ledger: Rows of `playlists` of one listener.
+        before: Tonight; its own list does not count.
+        zone: Where the listener lives.
+    """
     shown = _shown(ledger, before)
-    return shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
+    recent = shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
+    known = [as_of if pd.notna(as_of) else None for as_of in recent["as_of"]]
+    moments = zip(recent["night"], known, strict=True)
+    since = [_shown_since(night, as_of, zone) for night, as_of in moments]
+    return recent.assign(since=pd.Series(since, index=recent.index, dtype="datetime64[us, UTC]"))
+
+
+def _shown_since(night: dt.date, as_of: dt.datetime | None, zone: ZoneInfo) -> dt.datetime:
+    """Return from when on a list could be heard.
+
+    A list that was published for another day than that of the run is as old as its night.
+    """
+    if as_of is not None and as_of.astimezone(zone).date() == night:
+        return as_of
+    return dt.datetime.combine(night, dt.time(), zone).astimezone(dt.UTC)
 
 
 def rows_as_written(
@@ -142,15 +168,18 @@ def play_reactions(
     Args:
         picks: As `recent_picks` gives them.
         plays: `track_key`, `played_at` and `skipped` of the listener's plays.
-        library: Rows of `library`.
+        library: Rows of `library`: a track was saved when Spotify says, or first seen as saved.
         at: Now, as the run has it.
     """
     heard = picks.merge(plays, on="track_key")
-    # The list of a night is there from that night's morning on.
-    heard = heard[heard["played_at"].dt.date >= heard["night"]]
+    heard = heard[heard["played_at"] >= heard["since"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
     saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
-    saved = saved[saved["first_seen"] >= saved["night"]]
+    dated = saved["added_at"].notna()
+    saved = saved[
+        (dated & (saved["added_at"] >= saved["since"]))
+        | (~dated & (saved["first_seen"] >= saved["night"]))
+    ]
     key = ["night", "intent", "track_key"]
     played = heard.loc[~skipped, key].drop_duplicates()
     silent = picks.merge(heard[key].drop_duplicates(), on=key, how="left", indicator=True)

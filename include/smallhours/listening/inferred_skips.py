@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, heard, reported_by
+from smallhours.listening.plays import LASTFM, SPOTIFY, Bools, counted_once, heard, reported_by
 
 # Plays that both services report, this close before and after, are of one session.
 SESSION_GAP = pd.Timedelta(hours=1)
@@ -60,12 +60,14 @@ def with_inferred_skips(plays: pd.DataFrame) -> pd.DataFrame:
 
 
 def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which plays count for a track: at least 30 seconds, and not skipped.
+    """Return which plays count for a track: at least 30 seconds, not skipped, and each once.
 
     Args:
-        plays: `ms_played` and `skipped`, null where nothing is known.
+        plays: `track_key`, `played_at`, and `ms_played` and `skipped`, null where nothing is known.
     """
-    return heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
+    whole = heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
+    whole[whole] = counted_once(plays[whole])
+    return whole
 
 
 def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
@@ -75,8 +77,8 @@ def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
     listener may have shuffled it, or picked from it.
 
     Args:
-        lists: Rows of `playlists` that were shown, of one listener: `night`, `intent` and
-            `track_keys` in order.
+        lists: Rows of `playlists` that were shown, of one listener: `night`, `intent`, `since`
+            when, and `track_keys` in order.
         plays: `track_key` and `played_at`.
 
     Returns:
@@ -84,12 +86,12 @@ def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[tuple[dt.date, str, str]] = []
     for intent, of_intent in lists.sort_values("night").groupby("intent", sort=True):
-        nights = of_intent["night"].tolist()
-        untils = [*nights[1:], nights[-1] + dt.timedelta(days=1)]
-        for night, until, keys in zip(nights, untils, of_intent["track_keys"], strict=True):
-            days = plays["played_at"].dt.date
-            while_it_stood = plays[(days >= night) & (days < until)]
-            first = while_it_stood.groupby("track_key")["played_at"].min()
+        sinces = of_intent["since"].tolist()
+        untils = [*sinces[1:], sinces[-1] + dt.timedelta(days=1)]
+        shown = zip(of_intent["night"], sinces, untils, of_intent["track_keys"], strict=True)
+        for night, since, until, keys in shown:
+            at = plays["played_at"]
+            first = plays[(at >= since) & (at < until)].groupby("track_key")["played_at"].min()
             rows += [(night, str(intent), key) for key in _passed_tracks(list(keys), first)]
     return pd.DataFrame(rows, columns=COLUMNS)
 

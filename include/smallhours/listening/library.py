@@ -41,6 +41,29 @@ def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.Da
     return frame.drop_duplicates(KEY, keep="first", ignore_index=True)
 
 
+def with_unreadable(
+    seen: pd.DataFrame, stored: pd.DataFrame, unreadable: int, *, night: dt.date
+) -> pd.DataFrame:
+    """Return tonight's rows of a signal with those that its unreadable rows may stand for.
+
+    Where as many rows of the last time are missing as can't be read, nothing was withdrawn.
+
+    Args:
+        seen: What was read.
+        stored: The stored rows of the signal.
+        unreadable: How many rows could not be read.
+        night: Tonight.
+    """
+    # What tonight's reading has stored before, when it runs again, is no earlier reading.
+    earlier = stored[stored["last_seen"] < night]
+    standing = stored[stored["last_seen"] >= earlier["last_seen"].max()] if len(earlier) else stored
+    missing = standing[~standing.set_index(KEY).index.isin(seen.set_index(KEY).index)]
+    if not 0 < len(missing) <= unreadable:
+        return seen
+    whole: pd.DataFrame = pd.concat([seen, missing[COLUMNS].assign(last_seen=night)])
+    return whole.reset_index(drop=True)
+
+
 def current_signals(stored: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """Return tonight's signals, each with the first night on which it was seen.
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,16 +11,21 @@ import pyarrow.compute as pc
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import PLAYS, TRACKS
-from smallhours.listening.history_merge import MAX_TRACK_LENGTH
+from smallhours.listening.history_merge import MAX_TRACK_LENGTH, unify
 from smallhours.listening.plays import (
     COLUMNS,
+    LASTFM,
     SPOTIFY,
     Bools,
     month_of,
     months_between,
+    plays_frame,
     reported_by,
     typed,
+    with_ordinals,
 )
+from smallhours.listening.scrobbles import Window
+from smallhours.services.lastfm_replies import Scrobble
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +112,64 @@ def _differ(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
         same = (left == right).fillna(False) | (left.isna() & right.isna())
         differ |= ~same.to_numpy(np.bool_)
     return differ
+
+
+def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None:
+    """Return the time of the newest stored play that a source reported, or None."""
+    months = sorted(
+        (p["month"] for p in lake.partitions(PLAYS) if p["listener"] == listener), reverse=True
+    )
+    for month in months:
+        plays = lake.frame(
+            PLAYS, columns=["played_at", "sources"], where={"listener": listener, "month": month}
+        )
+        ours = plays.loc[[source in names for names in plays["sources"]], "played_at"]
+        if len(ours):
+            newest: pd.Timestamp = ours.max()
+            return newest.to_pydatetime()
+    return None
+
+
+def store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
+    """Store the scrobbles of a window, and remove what Last.fm has no more of it."""
+    reported = plays_frame(
+        (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
+    )
+    stored = load_plays_around(lake, listener, window.since, window.until)
+    if window.unusable:
+        reported = _with_unreadable(reported, stored, window)
+    unified = unify(
+        stored,
+        reported,
+        source=LASTFM,
+        since=window.since,
+        until=window.until,
+        durations=missing_lengths(lake, stored),
+    )
+    return store(lake, listener, stored, unified)
+
+
+def _with_unreadable(reported: pd.DataFrame, stored: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Return a window's plays with those stored that its unreadable rows may stand for.
+
+    Where as many scrobbles are missing as rows can't be read, nothing was deleted.
+    """
+    ours = stored[reported_by(stored, LASTFM)]
+    ours = ours[ours["played_at"].between(window.since, window.until, inclusive="left")]
+    missing = ours[~ours["played_at"].isin(reported["played_at"])]
+    if not 0 < len(missing) <= window.unusable:
+        return reported
+    alone = pd.Series([[LASTFM]] * len(missing), index=missing.index, dtype=object)
+    missing = missing.assign(sources=alone)
+    return with_ordinals(pd.concat([reported, typed(missing)], ignore_index=True))
+
+
+def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:
+    return {
+        "played_at": scrobble.played_at,
+        "artist": scrobble.artist,
+        "album": scrobble.album,
+        "title": scrobble.title,
+        "artist_mbid": scrobble.artist_mbid,
+        "track_mbid": scrobble.track_mbid,
+    }

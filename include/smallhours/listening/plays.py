@@ -22,6 +22,7 @@ COLUMNS = [column.name for column in PLAYS.columns]
 # The least time heard that counts as a play: Last.fm asks for 30 seconds of a track, and so does
 # Spotify before it lists it among the recent ones (https://www.last.fm/api/scrobbling).
 HEARD_MS = 30_000
+_MINUTE_MS = 60_000
 
 _MOMENT = "datetime64[us, UTC]"
 _TYPES: dict[str, Any] = {
@@ -91,6 +92,29 @@ def reported_by(plays: pd.DataFrame, source: str) -> Bools:
 def heard(plays: pd.DataFrame) -> "pd.Series[bool]":
     """Return which plays lasted 30 seconds or more, or are of unknown length."""
     return plays["ms_played"].isna() | (plays["ms_played"].fillna(0) >= HEARD_MS)
+
+
+def counted_once(plays: pd.DataFrame) -> Bools:
+    """Return which plays count; the same track again before the first can have ended does not.
+
+    Two players that both report give two rows, some seconds apart. A play that is reported was
+    heard for 30 seconds, or for as long as its row says, give or take a minute:
+
+        20:00:00 A   counts
+        20:00:12 A   does not: nobody hears 30 seconds of A in 12
+        20:03:40 A   counts
+
+    Args:
+        plays: `track_key`, `played_at` and `ms_played` of plays that were heard, in any order.
+    """
+    ordered = plays[["track_key", "played_at", "ms_played"]].reset_index(drop=True)
+    ordered = ordered.sort_values(["track_key", "played_at"], kind="stable")
+    before = ordered.shift()
+    ms_played = before["ms_played"].astype("Float64").fillna(0) - _MINUTE_MS
+    lasted = pd.to_timedelta(ms_played.clip(lower=HEARD_MS).astype(float), unit="ms")
+    gap = ordered["played_at"] - before["played_at"]
+    echo = (ordered["track_key"] == before["track_key"]) & (gap < lasted)
+    return np.asarray(~echo.sort_index().to_numpy(np.bool_))
 
 
 def month_of(moments: pd.Series) -> pd.Series:

@@ -45,7 +45,7 @@ Doubles = npt.NDArray[np.float64]
 SECOND = 1_000  # times and lengths are in milliseconds here
 TOLERANCE = 60 * SECOND
 REACH = 3_600 * SECOND
-_SAME_MOMENT = 10 * SECOND  # two reports so close, of the same title, can't be two plays
+SAME_MOMENT_MS = 10 * SECOND  # two reports so close, of the same title, can't be two plays
 _NO_MATCH = np.inf
 
 
@@ -123,7 +123,7 @@ def matching_reports(
     one = ReportColumns.of(others, lengths).take(left)
     two = ReportColumns.of(reported, lengths).take(right)
     miss, start_only = _distances(one, two, source)
-    near = np.where(loose == 2, start_only <= _SAME_MOMENT, start_only <= TOLERANCE)
+    near = np.where(loose == 2, start_only <= SAME_MOMENT_MS, start_only <= TOLERANCE)
     # Where the names differ, only the same start will do.
     miss = np.where((loose == 0) | near, miss, _NO_MATCH)
     kept = np.isfinite(miss)
@@ -198,7 +198,8 @@ def _same_stream(later: Doubles, one: ReportColumns, two: ReportColumns) -> Doub
     same_length = np.abs(one.heard - two.heard) <= np.where(finer, SECOND, 0)
     start = np.abs(later)
     window = np.isfinite(_scrobble_and_stream(later, two.heard, one.coarse | two.coarse))
-    same_time = (start == 0) | window | (finer & (start < TOLERANCE))
+    doubled = (start <= SAME_MOMENT_MS) & (start < two.heard)
+    same_time = (start == 0) | doubled | window | (finer & (start < TOLERANCE))
     return np.where(same_length & same_time, start, _NO_MATCH)
 
 

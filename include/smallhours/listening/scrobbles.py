@@ -3,27 +3,38 @@
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
 arrived as Last.fm says it holds; one that doesn't add up, or that Last.fm can't deliver, is split
-and read again in halves. Each finished window is written before the next is asked for, so that an
-interrupted crawl knows where to go on.
+and read again in halves. A few that fail however small they are are left out and noted by their
+day, and read on another night. Each finished window is written before the next is asked for, so
+that an interrupted crawl knows where to go on.
+
+Nightly syncs see the last days only. A scrobble that is deleted, edited or added years back shows
+in the count of its year, and then of its month; one request each finds it (`differing_spans`).
 """
 
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from smallhours.errors import BrokenReply, RetryLater
+from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import NoSuchPage
-from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
+from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
+from smallhours.services.retry import TransientError
 
 LOG = logging.getLogger(__name__)
 
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
+_SCROBBLES_OF = "scrobbles of "
 # A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
 MAX_PAGES = 8
+
+
+Span = tuple[dt.datetime, dt.datetime]
 
 
 class ScrobbleSource(Protocol):
@@ -64,7 +75,12 @@ class Window:
 
 
 def crawl(
-    lastfm: ScrobbleSource, user: str, *, since: dt.datetime, until: dt.datetime
+    lastfm: ScrobbleSource,
+    user: str,
+    *,
+    since: dt.datetime,
+    until: dt.datetime,
+    tally: Tally | None = None,
 ) -> Iterator[Window]:
     """Read a user's scrobbles in `[since, until)`, window by window, oldest first.
 
@@ -73,6 +89,7 @@ def crawl(
         user: Last.fm user name.
         since: Where to begin.
         until: Where history ends for this run.
+        tally: Counts the windows; without it, none may fail.
 
     Raises:
         RetryLater: Last.fm can't deliver a window now, however small; what was yielded is whole.
@@ -83,17 +100,45 @@ def crawl(
     while spans:
         begin, end = spans.pop()
         try:
-            yield _read_whole(lastfm, user, begin, end)
+            window = _read_whole(lastfm, user, begin, end)
         except _TooMany as many:
             LOG.info("Splitting %s to %s: %d pages", begin.date(), end.date(), many.pages)
         except (BrokenReply, RetryLater) as error:
-            if not _worth_splitting(error) or end - begin <= MIN_WINDOW:
+            if not _worth_splitting(error):
                 raise
+            if end - begin <= MIN_WINDOW:
+                name = f"{_SCROBBLES_OF}{begin.astimezone(dt.UTC).date()}"
+                ending = error if tally is None else tally.fail(error, str(begin), name)
+                if ending is not None:
+                    raise ending from None
+                continue
             LOG.info("Splitting %s to %s: %s", begin.date(), end.date(), error.what)
         else:
+            if tally is not None:
+                tally.answer()
+            yield window
             continue
         middle = (begin + (end - begin) / 2).replace(microsecond=0)
         spans += [(middle, end), (begin, middle)]
+
+
+def missed_spans(tally: Tally, *, before: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """Yield the days of which scrobbles failed on earlier nights, as far as they are due.
+
+    A day counts as answered unless it fails until the next one is asked for.
+
+    Args:
+        tally: The night's.
+        before: What comes after is read tonight anyway.
+    """
+    missed = [name for name in tally.noted if name.startswith(_SCROBBLES_OF) and tally.is_due(name)]
+    for name in missed:
+        begin = dt.datetime.fromisoformat(name.removeprefix(_SCROBBLES_OF)).replace(tzinfo=dt.UTC)
+        end = min(begin + dt.timedelta(days=1) + MIN_WINDOW, before)
+        if begin < end:
+            yield begin, end
+        if name not in tally.failures:
+            tally.answer(name)
 
 
 def crawl_start(
@@ -113,12 +158,18 @@ def crawl_start(
 
 
 def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
-    """Return the time of the user's first scrobble before `until`, or None if there is none."""
+    """Return the time of the user's first scrobble before `until`, or None if there is none.
+
+    Where the last page has no usable row, as when a player's clock stood at 1970, it is the year
+    in which Last.fm began.
+    """
     newest = lastfm.recent_tracks(user, since=None, until=until, limit=PAGE)
     last = newest
     if newest.pages > 1:
         last = lastfm.recent_tracks(user, since=None, until=until, page=newest.pages, limit=PAGE)
-    return min((scrobble.played_at for scrobble in last.scrobbles), default=None)
+    if not newest.total:
+        return None
+    return min((scrobble.played_at for scrobble in last.scrobbles), default=FIRST_SCROBBLE)
 
 
 def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -132,7 +183,7 @@ def _years(since: dt.datetime, until: dt.datetime) -> Iterator[tuple[dt.datetime
 
 def _worth_splitting(error: BrokenReply | RetryLater) -> bool:
     """Return whether a smaller window may succeed: deep pages fail where shallow ones don't."""
-    return isinstance(error, BrokenReply) or error.after <= 0
+    return isinstance(error, BrokenReply | TransientError) or error.after <= 0
 
 
 def _read_whole(
@@ -167,3 +218,51 @@ def _read_whole(
             remedy="Nothing was stored for that time; the next run asks again.",
         )
     return Window(since, until, scrobbles, unusable)
+
+
+def count_at(lastfm: ScrobbleSource, user: str, span: Span) -> int:
+    """Return the number of scrobbles that Last.fm counts in `[since, until)`."""
+    since, until = span
+    return lastfm.recent_tracks(user, since=since, until=until, limit=1).total
+
+
+def differing_spans(
+    lastfm: ScrobbleSource,
+    user: str,
+    stored: Callable[[Span], int],
+    *,
+    since: dt.datetime,
+    until: dt.datetime,
+) -> Iterator[Span]:
+    """Yield the months in which Last.fm's count differs from the lake's.
+
+    Args:
+        lastfm: The client.
+        user: Last.fm user name.
+        stored: How many the lake holds in a span.
+        since: Start of the history.
+        until: Where history ends for this run.
+
+    Raises:
+        ServiceError: Last.fm did not answer.
+    """
+    if count_at(lastfm, user, (since, until)) == stored((since, until)):
+        return
+    for year in _cut(since, until, months=12):
+        if count_at(lastfm, user, year) == stored(year):
+            continue
+        for month in _cut(*year, months=1):
+            if count_at(lastfm, user, month) != stored(month):
+                yield month
+
+
+def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> Iterator[Span]:
+    """Cut a span at each new year (UTC), or at each new month."""
+    first = since.astimezone(dt.UTC)
+    number = first.year * 12 + (first.month - 1 if months == 1 else 0)
+    edges = [since]
+    while edges[-1] < until:
+        number += months
+        edge = dt.datetime(number // 12, number % 12 + 1, 1, tzinfo=dt.UTC)
+        edges.append(min(edge, until))
+    yield from pairwise(edges)

@@ -1,6 +1,7 @@
 """Reading of the library's signals: top, saved, loved and disliked tracks."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from smallhours.errors import ServiceError
@@ -28,52 +29,48 @@ def read_signals(
     spotify: SpotifyClient | None,
     lastfm: LastfmClient,
     aside: SetAside,
-    keep: Callable[[list[dict[str, Any]]], None],
+    keep: Callable[[Signal, list[dict[str, Any]], int], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
     """Read each signal as a whole and keep it, or leave it unread.
 
-    A service that fails at one signal is not asked for its others. Without a dislike playlist of
-    the configured name, what was disliked stands as it did.
+    Without a dislike playlist of the configured name, what was disliked stands as it did.
 
     Args:
         listener_settings: The listener.
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks.
         aside: The services that the night does without.
-        keep: Stores the rows of one signal.
+        keep: Stores the rows of one signal, given how many more could not be read.
 
     Returns:
-        The rows of what was read, the signals that were not, and the first error.
+        The rows of what was read, the signals that were, and the error that kept a service from
+        being read on.
     """
-    signals: dict[Signal, tuple[Client, Rows]] = {
-        Signal.LOVED: (lastfm, loved_rows(lastfm, listener_settings.lastfm_user))
-    }
+    questions: list[tuple[Client, dict[Signal, Rows]]] = [
+        (lastfm, {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm_user)})
+    ]
     if spotify is not None and listener_settings.spotify:
-        signals |= {Signal.TOP: (spotify, _top(spotify)), Signal.SAVED: (spotify, _saved(spotify))}
+        of_spotify: dict[Signal, Rows] = {Signal.TOP: _top(spotify), Signal.SAVED: _saved(spotify)}
         if listener_settings.dislike_playlist:
-            signals[Signal.DISLIKED] = (
-                spotify,
-                _disliked(spotify, listener_settings.dislike_playlist),
-            )
+            of_spotify[Signal.DISLIKED] = _disliked(spotify, listener_settings.dislike_playlist)
+        questions.append((spotify, of_spotify))
     rows: list[dict[str, Any]] = []
-    unread: set[Signal] = set()
-    troubles: dict[str, ServiceError] = {}
-    for signal, (client, lazily) in signals.items():
-        read: list[dict[str, Any]] | None = None
-        if client.service not in troubles:
-            try:
-                with aside.asking(client) as open_to_us:
-                    read = list(lazily) if open_to_us else None
-            except PlaylistMissing:
-                pass
-            except ServiceError as error:
-                troubles[client.service] = error
-        if read is None:
-            unread.add(signal)
-            continue
-        keep(read)
-        rows += read
-    return rows, unread, next(iter(troubles.values()), None)
+    read: set[Signal] = set()
+    trouble: ServiceError | None = None
+    for client, signals in questions:
+        tally = aside.tally(client)
+        try:
+            with aside.asking(client) as open_to_us:
+                for signal, lazily in signals.items() if open_to_us else ():
+                    with suppress(PlaylistMissing), tally.asking(f"{signal} tracks"):
+                        odd = client.odd_rows.total()
+                        found = list(lazily)
+                        keep(signal, found, client.odd_rows.total() - odd)
+                        rows += found
+                        read.add(signal)
+        except ServiceError as error:
+            trouble = trouble or error
+    return rows, read, trouble
 
 
 def track_row(track: SpotifyTrack) -> dict[str, Any]:
@@ -115,8 +112,9 @@ def _disliked(spotify: SpotifyClient, name: str) -> Rows:
     for playlist in named:
         for item in spotify.playlist_items(playlist.id):
             if item.track is not None:
-                yield {
-                    **track_row(item.track),
-                    "signal": Signal.DISLIKED,
-                    "added_at": item.added_at,
-                }
+                track = track_row(item.track)
+            elif (item.uri or "").startswith("spotify:episode:"):
+                continue
+            else:  # it can't be read, which is no sign that it went
+                track = {"artist": "", "title": ""}
+            yield {**track, "signal": Signal.DISLIKED, "added_at": item.added_at}

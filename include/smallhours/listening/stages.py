@@ -1,9 +1,11 @@
 """The listening stages: plays, library, and feedback on our picks."""
 
 import datetime as dt
+import itertools
 import logging
 from collections import Counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -20,10 +22,17 @@ from smallhours.listening.feedback import (
     recent_picks,
     standing_rows,
 )
-from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement, unify
+from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement
 from smallhours.listening.inferred_skips import with_inferred_skips
-from smallhours.listening.library import current_signals, library_frame
-from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
+from smallhours.listening.library import current_signals, library_frame, with_unreadable
+from smallhours.listening.play_storage import (
+    StoreReport,
+    load_plays_around,
+    missing_lengths,
+    newest_play,
+    store,
+    store_window,
+)
 from smallhours.listening.plays import (
     LASTFM,
     SPOTIFY,
@@ -31,12 +40,10 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import Window, crawl, crawl_start
+from smallhours.listening.scrobbles import Span, crawl, crawl_start, differing_spans, missed_spans
 from smallhours.listening.signals import loved_rows, read_signals, track_row
-from smallhours.listening.verify import Span, differing_spans
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.lastfm_replies import Scrobble
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import RecentPlay
@@ -44,6 +51,8 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
+# How often a playlist is read in which one of our picks is missing.
+MAX_LOOKS = 4
 LOG = logging.getLogger(__name__)
 
 MAX_RECENT = 50
@@ -70,12 +79,19 @@ def sync_scrobbles(
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
 
     aside = SetAside(lake, listener, night, anew=True)
+    tally = aside.tally(lastfm)
     with aside.asking(lastfm) as open_to_us:
         since = None
         if open_to_us:
             since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
-        for window in crawl(lastfm, user, since=since, until=night.as_of) if since else ():
-            report = _store_window(lake, listener, window)
+        spans = [(since, night.as_of)] if since else []
+        missed = missed_spans(tally, before=since) if since else ()
+        for window in (
+            window
+            for begin, end in itertools.chain(spans, missed)
+            for window in crawl(lastfm, user, since=begin, until=end, tally=tally)
+        ):
+            report = store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
             counts["unusable_rows"] += window.unusable
             counts["plays_added"] += report.added
@@ -125,14 +141,15 @@ def verify_history(
 
     mended: Summary = {}
     aside = SetAside(lake, listener, night)
+    tally = aside.tally(lastfm)
     with aside.asking(lastfm) as open_to_us:
         if open_to_us:
             months, report = 0, StoreReport()
             # Each month is mended as soon as it is found, so that a kill repeats little.
             for begin, end in differing_spans(lastfm, user, stored, since=since, until=night.as_of):
                 months += 1
-                for window in crawl(lastfm, user, since=begin, until=end):
-                    report += _store_window(lake, listener, window)
+                for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
+                    report += store_window(lake, listener, window)
             scrobbles = len(times) + report.added - report.removed
             _note_verified(lake, listener, night, scrobbles=scrobbles)
             mended = {
@@ -156,7 +173,8 @@ def sync_recent_plays(
     told: list[RecentPlay] = []
     with aside.asking(spotify) as open_to_us:
         if open_to_us:
-            told = spotify.recently_played()
+            with aside.tally(spotify).asking("recent plays"):
+                told = spotify.recently_played()
     recent = [play for play in told if play.played_at < night.as_of]
     reported = plays_frame(
         (
@@ -215,20 +233,20 @@ def sync_library(
     aside = SetAside(lake, listener, night)
     counts: Counter[str] = Counter()
 
-    def keep(rows: list[dict[str, Any]]) -> None:
-        counts.update(_keep_library(lake, listener, rows, night)["signal"].tolist())
+    def keep(signal: Signal, rows: list[dict[str, Any]], unreadable: int) -> None:
+        counts[signal] = len(_keep_library(lake, listener, signal, rows, unreadable, night))
 
-    rows, unread, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
+    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
     if trouble:
         raise trouble
     warnings: Summary = {}
     name = playlist_settings.dislike_playlist
-    refused = "set_aside" in aside.summary
-    if name and spotify is not None and Signal.DISLIKED in unread and not refused:
+    refused = {"set_aside", "left_out"} & aside.summary.keys()
+    if name and spotify is not None and Signal.DISLIKED not in read and not refused:
         warnings["dislike_playlist_missing"] = name
         LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     return {
-        **{f"{each}_tracks": counts[each] for each in Signal if each not in unread},
+        **{f"{each}_tracks": counts[each] for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
         "lastfm_calls": lastfm.calls.total(),
@@ -242,24 +260,8 @@ def sync_loved(
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
     rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
-    seen = _keep_library(lake, listener, rows, night)
+    seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
-
-
-def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None:
-    """Return the time of the newest stored play that a source reported, or None."""
-    months = sorted(
-        (p["month"] for p in lake.partitions(PLAYS) if p["listener"] == listener), reverse=True
-    )
-    for month in months:
-        plays = lake.frame(
-            PLAYS, columns=["played_at", "sources"], where={"listener": listener, "month": month}
-        )
-        ours = plays.loc[[source in names for names in plays["sources"]], "played_at"]
-        if len(ours):
-            newest: pd.Timestamp = ours.max()
-            return newest.to_pydatetime()
-    return None
 
 
 def collect_feedback(
@@ -269,9 +271,10 @@ def collect_feedback(
 
     Without a Spotify account the playlist itself is not looked at.
     """
-    del settings
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
-    picks = recent_picks(ledger, before=night.date)
+    zone = ZoneInfo(settings.listener(listener).timezone)
+    lists = recent_lists(ledger, before=night.date, zone=zone)
+    picks = recent_picks(lists)
     if picks.empty:
         return {"picks": 0}
     plays = lake.frame(
@@ -279,7 +282,7 @@ def collect_feedback(
         columns=["track_key", "played_at", "skipped", "sources"],
         where={
             "listener": listener,
-            "month": months_between(_morning(picks["night"].min()), night.as_of),
+            "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),
         },
     )
     plays = with_inferred_skips(plays)
@@ -291,14 +294,15 @@ def collect_feedback(
             at=night.as_of,
         )
     ]
-    rows.append(passed(picks, recent_lists(ledger, before=night.date), plays, at=night.as_of))
+    rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     if spotify is not None:
-        lists = current_lists(ledger, before=night.date).groupby("intent")
+        standing = current_lists(ledger, before=night.date).groupby("intent")
         with aside.asking(spotify) as open_to_us:
-            for _, row in lists if open_to_us else ():
-                standing = standing_rows(spotify, row)
-                rows.append(edit_reactions(row, standing, at=night.as_of))
+            for intent, row in standing if open_to_us else ():
+                with aside.tally(spotify).asking(f"the playlist {intent}"):
+                    uris = standing_rows(spotify, row)
+                    rows.append(edit_reactions(row, uris, at=night.as_of))
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
@@ -326,11 +330,20 @@ def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
 
 
 def _keep_library(
-    lake: Lake, listener: str, rows: list[dict[str, Any]], night: Night
+    lake: Lake,
+    listener: str,
+    signal: Signal,
+    rows: list[dict[str, Any]],
+    unreadable: int,
+    night: Night,
 ) -> pd.DataFrame:
-    """Store the signals that were read tonight, and return them."""
-    seen = library_frame(rows, night=night.date)
+    """Store a signal that was read tonight, and return its rows."""
     stored = lake.frame(LIBRARY, where={"listener": listener})
+    nameless = sum(not is_named(row["artist"], row["title"]) for row in rows)
+    seen = library_frame(rows, night=night.date)
+    if signal != Signal.TOP:
+        standing = stored[stored["signal"] == signal]
+        seen = with_unreadable(seen, standing, nameless + unreadable, night=night.date)
     lake.merge(LIBRARY, current_signals(stored, seen), partition={"listener": listener})
     return seen
 
@@ -355,30 +368,3 @@ def _note_verified(lake: Lake, listener: str, night: Night, *, scrobbles: int) -
         "baseline": None, "n": scrobbles, "month": f"{night.date:%Y-%m}",
     }  # fmt: skip
     lake.merge(METRICS, pd.DataFrame([row]))
-
-
-def _store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
-    reported = plays_frame(
-        (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
-    )
-    stored = load_plays_around(lake, listener, window.since, window.until)
-    unified = unify(
-        stored,
-        reported,
-        source=LASTFM,
-        since=window.since,
-        until=window.until,
-        durations=missing_lengths(lake, stored),
-    )
-    return store(lake, listener, stored, unified)
-
-
-def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:
-    return {
-        "played_at": scrobble.played_at,
-        "artist": scrobble.artist,
-        "album": scrobble.album,
-        "title": scrobble.title,
-        "artist_mbid": scrobble.artist_mbid,
-        "track_mbid": scrobble.track_mbid,
-    }

@@ -155,6 +155,7 @@ class LastfmClient(Client):
         """Return all tracks that a user loves now, latest first; a call per thousand."""
         loved: dict[tuple[str, str], LovedTrack] = {}
         page = pages = 1
+        came = total = 0
         while page <= pages:
             params = _paging(page, MAX_ROWS) | {"user": user}
             try:
@@ -163,7 +164,10 @@ class LastfmClient(Client):
                 break  # tracks were un-loved while we were reading
             for track in reply.tracks:
                 loved.setdefault((track.artist, track.title), track)
+            came, total = came + len(reply.tracks), reply.total
             pages, page = reply.pages, page + 1
+        # A row that is counted and not there, or has no names, can't be read.
+        self.odd_rows["lovedtracks"] += max(total - came, 0)
         return list(loved.values())
 
     def user_info(self, user: str) -> UserInfo:

@@ -6,7 +6,7 @@ Rows that can't be used are counted or left out, so that one odd row never stops
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -233,11 +233,14 @@ def parse_user(root: Element) -> UserInfo:
 def parse_tags(root: Element, artist: str, title: str | None) -> LastfmTags:
     """Parse `track.getTopTags` or `artist.getTopTags`; names are those asked for, corrected."""
     section = _section(root, "toptags")
+    named = [(name, tag) for tag in section.iterfind("tag") if (name := _text(tag, "name"))]
     tags = [
-        Tag(name, min(_whole(_text(tag, "count"), "a tag's count"), 100))
-        for tag in section.iterfind("tag")
-        if (name := _text(tag, "name"))
+        Tag(name, min(count, 100))
+        for name, tag in named
+        if (count := _count(tag, "count")) is not None
     ]
+    if named and not tags:
+        raise _broken("no tag's count is a whole number")
     tags.sort(key=lambda tag: -tag.count)
     artist = _clean(section.get("artist")) or artist
     if title is not None:
@@ -247,22 +250,25 @@ def parse_tags(root: Element, artist: str, title: str | None) -> LastfmTags:
 
 def parse_similar_tracks(root: Element) -> tuple[SimilarTrack, ...]:
     """Parse `track.getSimilar`, nearest first."""
-    section = _section(root, "similartracks")
+    rows = [(_match(row[0]), *row) for row in _tracks(_section(root, "similartracks"))]
+    _check_matches([match for match, *_ in rows])
     return tuple(
-        SimilarTrack(
-            artist, _artist_mbid(track), title, mbid, _match(track), _count(track, "playcount")
-        )
-        for track, artist, title, mbid in _tracks(section)
+        SimilarTrack(artist, _artist_mbid(track), title, mbid, match, _count(track, "playcount"))
+        for match, track, artist, title, mbid in rows
+        if match is not None
     )
 
 
 def parse_similar_artists(root: Element) -> tuple[SimilarArtist, ...]:
     """Parse `artist.getSimilar`, nearest first."""
     section = _section(root, "similarartists")
+    artists = [each for each in section.iterfind("artist") if is_named(_text(each, "name"))]
+    matches = [_match(artist) for artist in artists]
+    _check_matches(matches)
     return tuple(
-        SimilarArtist(name, _text(artist, "mbid") or None, _match(artist))
-        for artist in section.iterfind("artist")
-        if is_named(name := _text(artist, "name"))
+        SimilarArtist(_text(artist, "name"), _text(artist, "mbid") or None, match)
+        for artist, match in zip(artists, matches, strict=True)
+        if match is not None
     )
 
 
@@ -339,14 +345,18 @@ def _moment(uts: str | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _match(row: Element) -> float:
+def _match(row: Element) -> float | None:
     try:
         match = float(_text(row, "match"))
     except ValueError:
-        raise _broken("a match is not a number") from None
-    if math.isnan(match):
-        raise _broken("a match is not a number")
-    return min(max(match, 0.0), 1.0)
+        return None
+    return None if math.isnan(match) else min(max(match, 0.0), 1.0)
+
+
+def _check_matches(matches: Sequence[float | None]) -> None:
+    """Refuse a reply of which not one row has a match; a row without one is left out."""
+    if matches and all(match is None for match in matches):
+        raise _broken("no match is a number")
 
 
 def _count(row: Element, name: str) -> int | None:

@@ -319,12 +319,18 @@ class SpotifyClient(Client):
             parse: Reads a page's rows.
             strict: Whether an empty page that names another is an error, or the end.
         """
-        offset = 0
+        offset, accounted = 0, -self.odd_rows.total()
         while True:
             reply = self._http.cursor(fetch(limit=PAGE, offset=offset))
-            yield from parse(reply)
+            rows = parse(reply)
+            yield from rows
             offset += PAGE
+            accounted += len(rows)
             if not has_next(reply):
+                # A row that is counted, and is null or does not come, can't be read either.
+                total = reply["total"].whole_or_none() or 0
+                missing = total - accounted - self.odd_rows.total()
+                self.odd_rows["missing"] += max(missing, 0)
                 return
             if not any(True for _ in reply["items"]):
                 if not strict:

@@ -19,9 +19,10 @@ import datetime as dt
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,8 +31,13 @@ from smallhours.identity import is_named
 from smallhours.services.json_array import MalformedArray, iter_elements
 
 _BLOCK = 1 << 16
+# So many rows without a single one that can be used are of a format that we don't know.
+_MANY_ROWS = 10
 _MAX_MS = 2**31 - 1  # 24 days: what the lake's column holds
 _FOUNDED = dt.datetime(2006, 1, 1, tzinfo=dt.UTC)
+# As seconds this is the year 5138, as milliseconds 1973.
+_FIRST_MILLISECONDS = 10**11
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
 _HOWEVER = "Everything from the files before it is kept, and importing them again adds nothing."
 _REQUEST = (
     "Ask Spotify for your extended streaming history at https://www.spotify.com/account/privacy "
@@ -64,6 +70,7 @@ class Stream:
         reason_start: Why it began, such as `clickrow` or `trackdone`.
         reason_end: Why it ended, such as `fwdbtn` or `trackdone`.
         shuffle: Whether shuffle was on.
+        offline_at: When it was heard offline, UTC; `ended_at` may be when that was sent.
     """
 
     ended_at: dt.datetime
@@ -76,6 +83,7 @@ class Stream:
     reason_start: str | None = None
     reason_end: str | None = None
     shuffle: bool | None = None
+    offline_at: dt.datetime | None = None
 
     @property
     def started_at(self) -> dt.datetime:
@@ -115,16 +123,24 @@ class HistoryFile:
                 to do. The rows before the damage were yielded.
         """
         whole = _excluded_by_name(Path(self.member or self.path.name).name)
+        usable, unusable, strange = 0, 0, 0
         try:
-            for number, row in enumerate(iter_elements(self._texts(progress or (lambda _: None)))):
-                if number == 0 and whole is None and not _is_stream(row):
-                    raise MalformedArray("its rows are not those of a streaming history")
-                yield whole or parse_row(row)
+            for row in iter_elements(self._texts(progress or (lambda _: None))):
+                parsed = whole or parse_row(row)
+                usable += parsed is not ExclusionReason.UNUSABLE
+                unusable += parsed is ExclusionReason.UNUSABLE
+                strange += not _is_stream(row)
+                yield parsed
+            if not usable and (strange or unusable >= _MANY_ROWS):
+                raise MalformedArray(
+                    f"none of its {unusable} rows can be used; they are not those of a streaming "
+                    "history in a format that is known"
+                )
         except MalformedArray as error:
             raise _unreadable(self.name, str(error)) from error
         except UnicodeDecodeError as error:
             raise _unreadable(self.name, "it is not UTF-8 text") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except _DAMAGES as error:
             raise _unreadable(self.name, f"it can't be read ({error})") from error
 
     def _texts(self, progress: Callable[[int], None]) -> Iterator[str]:
@@ -156,7 +172,11 @@ def history_files(path: Path) -> list[HistoryFile]:
             that is damaged or wants a password.
     """
     if path.is_dir():
-        inside = (each for each in path.rglob("*") if each.is_file() and _is_wanted(each))
+        inside = (
+            each
+            for each in path.rglob("*")
+            if each.is_file() and _is_wanted(each, partial(_first_bytes, each))
+        )
         files = [file for each in sorted(inside, key=_by_number) for file in _files_in(each)]
     elif path.exists():
         files = _files_in(path)
@@ -173,7 +193,7 @@ def parse_row(row: object) -> Stream | ExclusionReason:
         return ExclusionReason.UNUSABLE
     if "endTime" in row:
         return _parse_account_row(row)
-    if row.get("incognito_mode") is True:
+    if _flag(row.get("incognito_mode")):
         return ExclusionReason.PRIVATE
     artist = _text(row.get("master_metadata_album_artist_name"))
     title = _text(row.get("master_metadata_track_name"))
@@ -193,6 +213,7 @@ def parse_row(row: object) -> Stream | ExclusionReason:
         reason_start=_reason(row.get("reason_start")),
         reason_end=_reason(row.get("reason_end")),
         shuffle=_flag(row.get("shuffle")),
+        offline_at=_offline_at(row, ended_at),
     )
 
 
@@ -231,15 +252,37 @@ def _reason(value: object) -> str | None:
     return (_text(value) or "") if isinstance(value, str) else None
 
 
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
 def _flag(value: object) -> bool | None:
-    return bool(value) if isinstance(value, int) and value in (0, 1) else None
+    """Parse a flag: `true`, `1` or a text of either."""
+    number = _number(value) if not isinstance(value, bool | str) else value
+    return _FLAGS.get(str(number).strip().casefold())
+
+
+def _number(value: object) -> int | None:
+    """Parse a whole number, which may be written as text or with a decimal point."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}(?:\.0*)?\s*", value, re.ASCII):
+        value = float(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _milliseconds(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_MS
-    return value if fits and isinstance(value, int) else None
+    number = _number(value)
+    return number if number is not None and 0 <= number <= _MAX_MS else None
+
+
+def _offline_at(row: Mapping[str, Any], ended_at: dt.datetime) -> dt.datetime | None:
+    """Return when an offline stream was heard; Spotify writes seconds or milliseconds."""
+    number = _number(row.get("offline_timestamp"))
+    if number is None or not _flag(row.get("offline")):
+        return None
+    seconds = number / 1000 if number >= _FIRST_MILLISECONDS else number
+    at = dt.datetime.fromtimestamp(min(seconds, _FIRST_MILLISECONDS), dt.UTC)
+    return at if _FOUNDED < at <= ended_at else None
 
 
 def _moment(value: object) -> dt.datetime | None:
@@ -260,25 +303,51 @@ def _track_id(uri: object) -> str | None:
     return match[1] if match else None
 
 
-# By the file's own name, without folders. What a browser adds to a second download, `(1)`, and
-# whatever Spotify may number next are allowed for.
+# By the file's own name, without folders. What a browser or a person adds to it (`(1)`, `Copy of`,
+# `.txt`) and whatever Spotify may number next are allowed for.
 _HISTORY = re.compile(r"(?:streaming_?history|endsong|endvideo).*\.json", re.IGNORECASE)
+_MAYBE_HISTORY = re.compile(r"\.(?:json|txt)\b", re.IGNORECASE)
+# The members of a row in the first bytes of a file, in the extended history and the account data.
+_MEMBERS = ((b'"ts"', b'"ms_played"'), (b'"endTime"', b'"msPlayed"'))
 
 
-def _is_wanted(path: Path) -> bool:
+def _is_wanted(path: Path, first_bytes: Callable[[], bytes]) -> bool:
+    """Return whether a file may be part of a history: by its name, or else by its content."""
     # A Mac leaves a shadow of each file that it packs, under `__MACOSX` and with `._` in front.
-    shadow = "__MACOSX" in path.parts
-    return not shadow and (path.suffix.casefold() == ".zip" or bool(_HISTORY.fullmatch(path.name)))
+    if "__MACOSX" in path.parts or path.name.startswith("._"):
+        return False
+    if path.suffix.casefold() == ".zip" or _HISTORY.search(path.name):
+        return True
+    if not _MAYBE_HISTORY.search(path.name):
+        return False
+    first = first_bytes()
+    return any(all(member in first for member in members) for members in _MEMBERS)
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_BLOCK)
+    except OSError:
+        return b""
+
+
+def _first_bytes_of_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        with archive.open(name) as file:
+            return file.read(_BLOCK)
+    except (*_DAMAGES, RuntimeError):  # the latter: it wants a password
+        return b""
 
 
 def _excluded_by_name(name: str) -> ExclusionReason | None:
     """Return why a whole file is left out, by its name; None when it is not."""
     plain = name.casefold()
-    if plain.startswith(("streaming_history_video", "endvideo")):
+    if "streaming_history_video" in plain or "endvideo" in plain:
         return ExclusionReason.VIDEO
-    if plain.startswith("streaminghistory_podcast"):
+    if "streaminghistory_podcast" in plain:
         return ExclusionReason.PODCAST
-    if plain.startswith("streaminghistory_audiobook"):
+    if "streaminghistory_audiobook" in plain:
         return ExclusionReason.AUDIOBOOK
     return None
 
@@ -291,10 +360,16 @@ def _files_in(path: Path) -> list[HistoryFile]:
         return [HistoryFile(path, None, path.stat().st_size)]
     try:
         with zipfile.ZipFile(path) as archive:
-            inside = [each for each in archive.infolist() if not each.is_dir()]
+            members = [
+                each
+                for each in archive.infolist()
+                if not each.is_dir()
+                and _is_wanted(
+                    Path(each.filename), partial(_first_bytes_of_member, archive, each.filename)
+                )
+            ]
     except (zipfile.BadZipFile, OSError) as error:
         raise _unreadable(str(path), f"the zip is damaged ({error})") from error
-    members = [each for each in inside if _is_wanted(Path(each.filename))]
     if any(each.flag_bits & 1 for each in members):
         raise SettingsError(
             f"{path} wants a password.",

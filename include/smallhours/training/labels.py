@@ -15,7 +15,7 @@ import pandas as pd
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
-from smallhours.listening.plays import heard
+from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
 from smallhours.training.evaluation.folds import plays_before
 from smallhours.training.taste.training_rows import ListeningHistory
@@ -78,7 +78,8 @@ def label_tracks(past: ListeningHistory, listener: str, *, night: Night) -> Labe
     Raises:
         NotEnoughData: with fewer than 10 likes or 20 dislikes that have tags.
     """
-    plays = plays_before(past.plays[heard(past.plays)], night.as_of)
+    plays = past.plays[heard(past.plays)]
+    plays = plays_before(plays[counted_once(plays)], night.as_of)
     library = past.library[past.library["first_seen"] <= night.date]
     evidence, likes_from = _likes(plays, library, night)
 

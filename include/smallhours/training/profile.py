@@ -21,7 +21,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PROFILE
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES
-from smallhours.listening.plays import heard
+from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -230,6 +230,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
         where={"listener": listener},
     )
     plays = plays[heard(plays) & (plays["played_at"] < night.as_of)]
+    plays = plays[counted_once(plays)]
     if plays.empty:
         return {"skipped": "no plays yet"}
     keys = set(plays["track_key"])

@@ -13,6 +13,7 @@ from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.reasons import FeatureValue
 from smallhours.playlist.explain.track_evidence import track_features
 from smallhours.playlist.rank.evidence import read_features
+from smallhours.services.deferred import deferred_on
 from smallhours.services.set_aside import set_aside_on
 from smallhours.training.ranking.pick_response import reached_picks
 from smallhours.vocabulary import SHOWN, Reaction
@@ -81,7 +82,7 @@ class TonightPage:
         note: The ledger's note.
         link: The playlist's page at Spotify; empty when there is none.
         picks: The list.
-        missed: Why services were set aside on that night, and what to do.
+        missed: Which services were set aside on that night, and which single questions left out.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
         strip: The last 30 days, oldest first.
     """
@@ -113,11 +114,7 @@ def tonight(
     entry = _entry(playlists[playlists["night"] == night])
     chosen = _chosen(page_context, night, intent)
     picks = _picks(page_context, chosen, entry.uris, feedback[feedback["night"] == night])
-    missed = (
-        list(set_aside_on(page_context.lake, page_context.listener, night).values())
-        if night
-        else []
-    )
+    missed = _missed(page_context, night) if night else []
     new, gone = _difference(page_context, intent, playlists, night, picks)
     return TonightPage(
         night=night,
@@ -134,6 +131,15 @@ def tonight(
         gone=gone,
         strip=strip(playlists, feedback, until=night or page_context.today),
     )
+
+
+def _missed(page_context: PageContext, night: dt.date) -> list[str]:
+    about = page_context.lake, page_context.listener, night
+    refused = [f"Set aside this night: {why}" for why in set_aside_on(*about).values()]
+    return refused + [
+        f"Left out this night, as {service} gives no answer: {what}."
+        for service, what in deferred_on(*about).items()
+    ]
 
 
 def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) -> list[StripDay]:

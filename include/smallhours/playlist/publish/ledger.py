@@ -184,6 +184,7 @@ def entry(
     previous: Sequence[str] | None = None,
     leftovers: Sequence[str] | None = None,
     intent: str = MAIN,
+    as_of: dt.datetime | None = None,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
     row = {
@@ -199,6 +200,7 @@ def entry(
         "uris": list(uris),
         "previous": None if previous is None else list(previous),
         "leftovers": None if leftovers is None else list(leftovers),
+        "as_of": as_of,
     }
     return pd.DataFrame([row])
 
@@ -220,6 +222,7 @@ class LedgerWriter:
         wanted: Tonight's tracks.
         name: The name that the playlist is to have, and has once the list is verified.
         last_name: The one that it has until then; empty for a playlist that is yet to be made.
+        as_of: When the night's history ended.
     """
 
     lake: Lake
@@ -229,6 +232,7 @@ class LedgerWriter:
     wanted: Sequence[PlannedTrack]
     name: str
     last_name: str = ""
+    as_of: dt.datetime | None = None
 
     def rows(self) -> pd.DataFrame:
         """The listener's whole ledger."""
@@ -273,6 +277,7 @@ class LedgerWriter:
             snapshot_before=snapshot_id,
             previous=previous if previous is not None else self._previous(),
             leftovers=leftovers,
+            as_of=self.as_of,
         )
         self._write(row)
 
@@ -307,6 +312,7 @@ class LedgerWriter:
             snapshot_after=after,
             previous=self._previous(),
             leftovers=leftovers,
+            as_of=self.as_of,
         )
         self._write(row)
 

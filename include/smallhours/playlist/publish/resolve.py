@@ -30,6 +30,7 @@ from smallhours.playlist.select.draft import (
     separate_artists,
 )
 from smallhours.playlist_settings import PlaylistSettings
+from smallhours.services.deferred import DeferredQuestions
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Slot
@@ -65,7 +66,9 @@ def resolve_tracks(
             remedy="Run rank_candidates for this night first.",
         )
     named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
-    ids = SpotifyIds(spotify, night.date, read_overrides(settings.catalog.overrides_file))
+    deferred = DeferredQuestions(lake, listener, spotify.service, night.date)
+    overrides = read_overrides(settings.catalog.overrides_file)
+    ids = SpotifyIds(spotify, night.date, overrides, deferred.tally())
     resolver = _IdResolver(
         _read_tracks(lake, named["track_key"].tolist()),
         _heard_ids(lake, listener),
@@ -77,8 +80,10 @@ def resolve_tracks(
         for intent, playlist_settings in settings.listener(listener).playlists.items():
             chosen = rows[rows["intent"] == intent].set_index("track_key")
             settled.append(_settle(chosen, resolver, playlist_settings))
+        ids.tally.check()
     finally:
         resolver.keep_answers()
+    deferred.save(ids.tally)
     found = pd.concat(settled)
     lake.merge(RECOMMENDATIONS, found, partition=where)
     listed = found.loc[found["position"].notna(), "track_key"]
@@ -88,6 +93,7 @@ def resolve_tracks(
         "known_before": len(listed) - sum(key in resolver.answers for key in listed),
         "searches": ids.searches,
         "not_found": int((found["why_not"] == NOT_FOUND).sum()),
+        **ids.tally.summary,
     }
 
 

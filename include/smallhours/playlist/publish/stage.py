@@ -193,8 +193,9 @@ class Publication:
         """Return tonight's list, its row of the ledger, and the state of the ledger."""
         tonight = read_target_list(self.lake, self.listener, self.night, self.intent)
         ledger = LedgerWriter(
-            self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name
-        )
+            self.lake, self.listener, self.intent, self.night.date, tonight.wanted, self._name,
+            as_of=self.night.as_of,
+        )  # fmt: skip
         ledger_state = ledger.state()
         return tonight, replace(ledger, last_name=ledger_state.name), ledger_state
 
