@@ -7,6 +7,9 @@ listener does meanwhile is part of the next plan, and a run that died is continu
 What was written is looked for, with waits in between, because an acknowledged request may not have
 been carried out. If it does not show, the run ends and is to be run again. Until all of tonight's
 list was seen, nothing of last night's is removed.
+
+One track that Spotify does not have makes it refuse a whole request. Then fewer are added at once,
+until that track stands alone and is left out.
 """
 
 import dataclasses
@@ -15,7 +18,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    InvalidRequest,
+    PlaylistNotOwned,
+    RetryLater,
+    ServiceError,
+)
 from smallhours.listening.feedback import rows_as_written
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.observation import Observations, is_done, not_there
@@ -60,6 +69,7 @@ class ReconciledPlaylist:
         after: Snapshot id now.
         steps: How many requests it took.
         leftovers: Tracks of ours that may stand there, but that Spotify does not show.
+        refused: Tonight's tracks that Spotify does not have.
     """
 
     plan: Plan
@@ -68,6 +78,7 @@ class ReconciledPlaylist:
     after: str
     steps: int
     leftovers: tuple[str, ...]
+    refused: tuple[PlannedTrack, ...]
 
 
 @dataclass
@@ -81,10 +92,12 @@ class PlaylistReconciler:
         ledger_state: What the ledger says.
         own_items: Where the listener's own rows go.
         resumed: Whether an earlier run may have added some of tonight's tracks.
+        fewest: Tonight's tracks that Spotify must have; with fewer, nothing is written.
         on_begin: Called before the first step with what stands there, and the plan.
         on_whole: Called before the first removal, when all of tonight's tracks stand there.
         on_undo: Called before tonight's tracks are taken out again: the rest has failed, or they
             stand there twice.
+        on_refused: Called with a track that Spotify does not have.
     """
 
     spotify: SpotifyClient
@@ -93,9 +106,13 @@ class PlaylistReconciler:
     ledger_state: LedgerState
     own_items: OwnItems = "end"
     resumed: bool = False
+    fewest: int = 1
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_undo: Callable[[], None] = lambda: None
+    on_refused: Callable[[PlannedTrack], None] = lambda _pick: None
+    _refused: list[PlannedTrack] = field(init=False, default_factory=list)
+    _batch: int = field(init=False, default=MAX_ITEMS_PER_WRITE)
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,9 +154,9 @@ class PlaylistReconciler:
         if self.ledger_state.previous is None:
             places = tuple(row or "" for row in first.rows)
             self.ledger_state = dataclasses.replace(self.ledger_state, previous=places)
-        most = len(first.rows) + len(self.wanted) + SPARE_STEPS
-        for taken in range(most):
-            step = next_step(snapshot.rows, planned)
+        taken, most = 0, len(first.rows) + len(self.wanted) + SPARE_STEPS
+        while taken < most:
+            step = next_step(snapshot.rows, planned, batch=self._batch)
             if step is None:
                 return self._done(begun, planned, first, snapshot, taken)
             self._announce(step, snapshot, planned, first=taken == 0)
@@ -147,7 +164,12 @@ class PlaylistReconciler:
             try:
                 answered_id = self._send(step, snapshot)
             except ServiceError as error:
+                if self._narrow(error, step):
+                    snapshot = self._look(playlist_id)
+                    planned = self.plan_on(snapshot)
+                    continue
                 self._after_failure(error, step, first, snapshot)
+            taken += 1
             snapshot = self._read_back(step, snapshot, answered_id)
             planned = self.plan_on(snapshot)
         raise RetryLater(
@@ -267,12 +289,13 @@ class PlaylistReconciler:
         if None in snapshot.rows:
             hidden |= state.ours - looked.seen - looked.named - looked.tonight
         return ReconciledPlaylist(
-            begun,
+            begun.without({pick.uri for pick in self._refused}),
             planned.picks,
             first.home.snapshot_id,
             snapshot.home.snapshot_id,
             steps,
             tuple(sorted(hidden)),
+            tuple(self._refused),
         )
 
     def _announce(self, step: Step, snapshot: Snapshot, planned: Plan, *, first: bool) -> None:
@@ -300,6 +323,26 @@ class PlaylistReconciler:
                     return self.spotify.remove_items(home.id, uris)
             case Move(start, length, before):
                 return self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
+
+    def _narrow(self, error: ServiceError, step: Step) -> bool:
+        """Add fewer tracks at once after a refusal, and leave out the one that is refused alone.
+
+        Return whether to go on: an add was refused as invalid, and enough tracks are left.
+        """
+        if not isinstance(error, InvalidRequest) or not isinstance(step, Add):
+            return False
+        self._batch = len(step.uris) // 2
+        if self._batch:
+            return True
+        self._batch = MAX_ITEMS_PER_WRITE
+        refused = [pick for pick in self.wanted if pick.uri in step.uris]
+        for pick in refused:
+            LOG.warning("%s is left out, because Spotify does not have it: %s", pick.name, error)
+            self.on_refused(pick)
+        self._refused += refused
+        self.wanted = [pick for pick in self.wanted if pick not in refused]
+        self._looked.tonight -= set(step.uris)
+        return len(self.wanted) >= self.fewest
 
     def _after_failure(
         self, error: ServiceError, step: Step, first: Snapshot, before: Snapshot

@@ -34,16 +34,19 @@ from smallhours.playlist.publish.ownership import (
     managed_playlists,
     read_marked,
 )
-from smallhours.playlist.publish.plan import Plan
+from smallhours.playlist.publish.plan import Plan, PlannedTrack
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
+from smallhours.playlist.publish.resolve import forget_id, leave_out
 from smallhours.playlist.publish.snapshot import Snapshot, take_snapshot
 from smallhours.playlist.publish.target_list import (
     TargetList,
     candidate_recall,
     degenerate_reason,
+    fewest_tracks,
     known_tracks,
     read_target_list,
 )
+from smallhours.playlist_settings import PlaylistSettings
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
@@ -165,15 +168,21 @@ class Publication:
     def publish(self) -> Summary:
         """Make the playlist what was planned."""
         tonight, ledger, ledger_state = self._read()
-        if reason := _nothing_to_do(ledger_state):
+        if reason := ledger_state.nothing_to_do():
             return {"outcome": ledger_state.tonight or "none", "tracks": 0, "note": reason}
         self._check_fit(tonight, ledger, ledger_state)
         home, note = self._find_playlist(ledger_state), ""
         if home is None or home.id not in ledger_state.playlist_ids[:1]:
             note = RECREATED_NOTE if ledger_state.playlist_ids and not ledger_state.creating else ""
             home = self._ensure_playlist(home, tonight, ledger, ledger_state, note)
-            ledger_state = _for_new_playlist(ledger_state)
+            ledger_state = ledger_state.for_new_playlist()
         written = self._write(tonight, ledger, ledger_state, home, note)
+        if written.refused:
+            gone = {pick.track_key: pick.name for pick in written.refused}
+            leave_out(self.lake, self.listener, self.night.date, self.intent, set(gone))
+            wanted = tuple(pick for pick in tonight.wanted if pick.track_key not in gone)
+            tonight, ledger = replace(tonight, wanted=wanted), replace(ledger, wanted=wanted)
+            note += f"Spotify does not have {', '.join(gone.values())} any more. "
         note += summarise(written.plan)
         self._update_details(tonight, ledger_state, home)
         if ledger_state.tonight != Outcome.VERIFIED or written.steps:
@@ -200,10 +209,9 @@ class Publication:
         return tonight, replace(ledger, last_name=ledger_state.name), ledger_state
 
     def _problem(self, tonight: TargetList) -> str:
-        playlist_settings = self.settings.listener(self.listener).playlists[self.intent]
         return degenerate_reason(
             tonight,
-            playlist_settings,
+            self._playlist_settings,
             known=known_tracks(self.lake, self.listener),
             recall=candidate_recall(self.lake, self.listener, self.night.date),
         )
@@ -225,9 +233,8 @@ class Publication:
 
     def _plan(self, home: SpotifyPlaylist | None, writing: PlaylistReconciler) -> Plan:
         if home is None:
-            return replace(writing, ledger_state=_for_new_playlist(writing.ledger_state)).plan_on(
-                EMPTY
-            )
+            fresh = writing.ledger_state.for_new_playlist()
+            return replace(writing, ledger_state=fresh).plan_on(EMPTY)
         return writing.plan_on(take_snapshot(self.spotify, home.id, self._mark))
 
     def _ensure_playlist(
@@ -311,11 +318,20 @@ class Publication:
             text = "It was written in part, and some of it was taken out again."
             ledger.record(Outcome.PLANNED, home, note + text, leftovers=leftovers)
 
+        def refused(pick: PlannedTrack) -> None:
+            forget_id(self.lake, pick.track_key, self.night.date)
+
         writing = self._writing(tonight, ledger_state)
         resumed = ledger_state.tonight == Outcome.PLANNED and ledger_state.previous is not None
-        return replace(writing, resumed=resumed, on_begin=begin, on_whole=whole, on_undo=undo).run(
-            home.id
-        )
+        return replace(
+            writing,
+            resumed=resumed,
+            fewest=fewest_tracks(tonight, self._playlist_settings),
+            on_begin=begin,
+            on_whole=whole,
+            on_undo=undo,
+            on_refused=refused,
+        ).run(home.id)
 
     def _writing(self, tonight: TargetList, ledger_state: LedgerState) -> PlaylistReconciler:
         habits = self.settings.listener(self.listener).publishing
@@ -364,8 +380,12 @@ class Publication:
         return marker(self.listener, self.intent)
 
     @property
+    def _playlist_settings(self) -> PlaylistSettings:
+        return self.settings.listener(self.listener).playlists[self.intent]
+
+    @property
     def _name(self) -> str:
-        template = self.settings.listener(self.listener).playlists[self.intent].name
+        template = self._playlist_settings.name
         return playlist_name(template, night=self.night.date, listener=self.listener)
 
     @property
@@ -374,21 +394,6 @@ class Publication:
 
 
 EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
-
-
-def _nothing_to_do(ledger_state: LedgerState) -> str:
-    if ledger_state.newer:
-        return f"The list of {ledger_state.newer} is newer and stays."
-    if ledger_state.tonight == Outcome.WITHDRAWN:
-        return "An earlier list was put back in this one's place, and stays."
-    if ledger_state.tonight == Outcome.WITHDRAWING:
-        return "An earlier list was being put back; run the same `smallhours rollback` again."
-    return ""
-
-
-def _for_new_playlist(ledger_state: LedgerState) -> LedgerState:
-    """Return the ledger's state for a new playlist, in which nothing was written yet."""
-    return replace(ledger_state, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
 def _summary(outcome: Outcome, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:
