@@ -90,6 +90,10 @@ class Refused(ServiceError):
     """The service understood and will not: a private profile, a missing scope, one odd question."""
 
 
+class InvalidRequest(Refused):
+    """The service calls a request invalid, as for an id in it that does not exist any more."""
+
+
 class SourceRefused(Refused):
     """The service refuses the key, the account or the app, and so every other question too."""
 

@@ -179,6 +179,10 @@ KINDS: Mapping[str, FaultKind] = {
         "a removal that names a snapshot id is answered 502; one that names none is done",
         "content", times=0, service="spotify",
     ),
+    "withdrawn_tracks": FaultKind(
+        "an add to a playlist is refused that names one of the ids in `words`", "content",
+        times=0, service="spotify",
+    ),
     "lost_adds": FaultKind(
         "the first `count` tracks of an add read as empty rows", "content", service="spotify"
     ),

@@ -60,6 +60,12 @@ def carried_out(call: ApiCall, method: str, items: Sequence[T]) -> Sequence[T]:
     return items[: partial.count] if partial else items
 
 
+def withdrawn_ids(call: ApiCall) -> list[str]:
+    """Return the ids of tracks that do not exist any more, by a fault."""
+    withdrawn = playlist_fault(call, "withdrawn_tracks", "POST", call.me.name)
+    return (withdrawn.words or "").split() if withdrawn else []
+
+
 def added_rows(call: ApiCall, added: Sequence[SandboxPlaylistItem]) -> list[SandboxPlaylistItem]:
     """Return the rows that an add makes, some of which may read as lost or under another id."""
     done = list(carried_out(call, "POST", added))

@@ -14,6 +14,7 @@ from smallhours_sandbox.playlist_faults import (
     carried_out,
     oddly_listed,
     playlist_fault,
+    withdrawn_ids,
 )
 from smallhours_sandbox.spotify_http import (
     ApiCall,
@@ -255,12 +256,13 @@ class PlaylistEndpoints:
 
     def _new_items(self, call: ApiCall, uris: list[str]) -> list[SandboxPlaylistItem]:
         items = []
+        withdrawn = withdrawn_ids(call)
         for uri in uris:
             parts = _ITEM_URI.fullmatch(uri)
             if parts is None:
                 raise ApiError(400, f"JSON body contains an invalid track uri: {uri}")
             track = self._catalog.track_index(parts[2])
-            if track is None and parts[1] == "track":
+            if parts[2] in withdrawn or (track is None and parts[1] == "track"):
                 raise ApiError(400, "Payload contains a non-existing ID")
             items.append(SandboxPlaylistItem(track, uri, call.state.now, call.me.spotify_id))
         return items

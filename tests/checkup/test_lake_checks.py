@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from smallhours.lake.tables import PLAYS
 from tests.lake.samples import play, plays
 
 TODAY = dt.date(2026, 11, 2)
+TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 @pytest.fixture
@@ -95,7 +97,17 @@ def test_a_silence_in_the_history_is_told(
 ) -> None:
     add_days(lake, *days_before(TODAY, *ages))
 
-    found = check_history("ada", lake, today=TODAY)
+    found = check_history("ada", lake, today=TODAY, zone=TOKYO)
 
     assert found.health is health
     assert says in found.what
+
+
+def test_the_days_of_the_history_are_the_listeners(lake: Lake) -> None:
+    late = dt.datetime(2026, 10, 30, 20, tzinfo=dt.UTC)
+    rows = plays(play(played_at=late, month="2026-10"))
+    lake.merge(PLAYS, rows.assign(listener="ada"))
+
+    found = check_history("ada", lake, today=TODAY, zone=TOKYO)
+
+    assert "from 2026-10-31 to 2026-10-31" in found.what

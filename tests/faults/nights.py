@@ -18,6 +18,7 @@ from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
 from tests.service_fixtures import LASTFM_KEY, settings_for
 
 LISTENER = "default"
@@ -87,9 +88,11 @@ class Nights:
         """The lake, to be looked at."""
         return Lake(self.settings.lake.url)
 
-    def misbehave(self, **rule: Any) -> None:
-        """Add a fault that stays until the night is over."""
-        fault_rules_of(self.server.state).add(Fault.from_json({"times": 0, **rule}))
+    def misbehave(self, **rule: Any) -> Fault:
+        """Add a fault that stays until the night is over; return it, to see how often it fired."""
+        fault = Fault.from_json({"times": 0, **rule})
+        fault_rules_of(self.server.state).add(fault)
+        return fault
 
     def forgive(self) -> None:
         """End all faults."""
@@ -124,9 +127,9 @@ class Nights:
 
 
 @contextmanager
-def nights() -> Iterator[Nights]:
-    """A world of 120 artists with a server of its own, before its first night."""
-    world = generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800)
+def nights(world: World | None = None) -> Iterator[Nights]:
+    """A world, of 120 artists unless given, with a server of its own, before its first night."""
+    world = world or generate_world(seed=1983, artists=120, tracks=1_000, scrobbles=1_800)
     with (
         tempfile.TemporaryDirectory() as folder,
         SandboxServer(SandboxState(world)) as server,

@@ -11,9 +11,10 @@ from smallhours.checkup.live import known_shapes
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_of, identify, is_named
 from smallhours.lake.store import prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.library import library_frame
 from smallhours.services.deferred import deferred_on
+from smallhours_sandbox.world import FEATURES as WORLD_FEATURES
 from tests.faults.nights import LISTENER, Nights, nights
 
 pytestmark = pytest.mark.slow(seconds=4)
@@ -64,6 +65,20 @@ def test_the_live_check_knows_every_kind_of_question_that_a_night_asks(later: Ni
 
     assert len(asked) > 15
     assert asked <= set(known_shapes())
+
+
+def test_the_loudness_of_acousticbrainz_is_what_its_replay_gain_leaves(later: Nights) -> None:
+    world = later.server.state.world
+    rows = later.lake.frame(AUDIO_FEATURES)
+    rows = rows[(rows["source"] == "acousticbrainz") & (rows["feature"] == "loudness")]
+    mbids = later.lake.frame(TRACKS, columns=["track_key", "mbid"]).set_index("track_key")["mbid"]
+    tracks = [world.lookup.track_mbid[mbids[key]] for key in rows["track_key"]]
+    truth = world.track_features[tracks, WORLD_FEATURES.index("loudness")]
+
+    assert world.generator > 1
+    assert len(rows)
+    # A track of -20 dB needs no gain.
+    assert list(rows["value"]) == pytest.approx(list(truth), abs=1e-4)
 
 
 def heard_artist(home: Nights) -> str:

@@ -29,10 +29,17 @@ EDITIONS = """
     (Bande originale du film) | (Colonna Sonora Originale) | (OST)
     (Video Oficial) | (Clip officiel) | (Offizielles Musikvideo) | - Remastered '98
     - 1999 Digital Remaster;Jan Pell Edition
+    (Pista Extra) | (Extra Track) | (Faixa Extra) | (Pista Adicional) | (Zusatztitel)
+    (Deluxe Album) | (Limited Single) | (Deluxe Album Edition) | (Special EP Edition)
+    (Full Version) | - Full Length Version | (Full Album Version) | (Versión Completa)
+    (Полная версия) | (Offizielle Version) | (Official Version) | (Versión Oficial)
+    (Versione Ufficiale) | (Official Album Version) | (Official Radio Edit)
 """
 GUESTS = """
     (Con Jan Pell) | (con Jan Pell & Mira) | (Avec Jan Pell) | (Mit Jan Pell) | (Com Jan Pell)
     [med Jan Pell] | (part. Jan Pell) | (con la participación de Jan Pell) | (Prod. by Jan Pell)
+    (duet with Jan Pell) | (A Duet With Jan Pell) | (in duet with Jan Pell) | (Dueto con Jan Pell)
+    (Duetto con Jan Pell) | (Im Duett mit Jan Pell) | (en duo avec Jan Pell) | (Duet w/ Jan Pell)
 """
 RECORDINGS = """
     (Live) | - Live Remastered 2001 | (Live in Rome Remastered) | (Acoustic Remaster)
@@ -47,6 +54,10 @@ RECORDINGS = """
     (Alternate Mix Remastered) | (Extended Remaster) | (Con Amor) | (Con Te) | (Con el corazón)
     (Con brio) | (Mit Dir) | (Avec toi) | (Com Você) | (Do the Movie Show) | (Gold)
     (Do It on Film) | (De Lejos) | (From the Beginning) | (Anniversary Song) | (Japan)
+    (Full Band Version) | (Full Orchestra) | (Full Moon) | (Official Remix) | (Extra) | (Album)
+    (Official Live Video) | (Full Concert Version) | (Extra Long Version) | (Completely) | (Length)
+    (Duet) | (Duet with Me) | (Dueto con Amor) | (Duo) | (Full Vocal Mix) | (Deluxe Remix)
+    (Official Extended Version) | (UK Version) | (US Mix) | (Track)
 """
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from tests.lake.samples import play
 
 NIGHT = dt.date(2026, 11, 2)
 ME = "ada"
+TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def recommended(artist: str, title: str, **told: Any) -> dict[str, Any]:
 
 
 def asked(lake: Lake, artist: str, title: str) -> TrackExplanation:
-    return explain_track(lake, ME, artist, title, night=None, intent="main")
+    return explain_track(lake, ME, artist, title, night=None, intent="main", zone=TOKYO)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,7 @@ def test_a_track_of_the_catalog_without_a_way_to_it_and_what_is_known_of_it(lake
     track |= {"version": "", "first_seen": NIGHT, "prefix": prefix_of("abba")}
     lake.merge(TRACKS, pd.DataFrame([track]))
     heard = play(track_key="abba · sos", artist="ABBA", title="SOS", month="2026-10", listener=ME)
+    heard["played_at"] = dt.datetime(2026, 10, 3, 20, tzinfo=dt.UTC)
     lake.merge(PLAYS, pd.DataFrame([heard]))
 
     answer = asked(lake, "ABBA", "S.O.S.")
@@ -115,9 +118,11 @@ def test_a_track_of_the_catalog_without_a_way_to_it_and_what_is_known_of_it(lake
     assert "nothing that you play led to it" in answer.verdict or "never heard" in answer.verdict
     known = asked(lake, "ABBA", "SOS")
     assert "nothing that you play led to it" in known.verdict
-    assert "You know it: 1 plays" in " ".join(known.details)
+    assert "You know it: 1 plays, the last on 2026-10-04" in " ".join(known.details)
 
 
 def test_a_night_without_a_list_is_an_error_that_says_where_to_look(lake: Lake) -> None:
     with pytest.raises(NotEnoughData, match="smallhours history"):
-        explain_track(lake, ME, "Ride", "Leave", night=dt.date(2020, 1, 1), intent="main")
+        explain_track(
+            lake, ME, "Ride", "Leave", night=dt.date(2020, 1, 1), intent="main", zone=TOKYO
+        )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from smallhours.catalog import retention
 from smallhours.catalog.concurrent_fetch import fetch_all
@@ -168,6 +169,8 @@ class Rescue:
         plan = self.plan()
         estimate = Estimate(len(plan.due), plan.further, self._rate)
         plays = self.lake.frame(PLAYS, columns=["track_key", "played_at"], where=self._mine)
+        zone = ZoneInfo(self.settings.listener(self.listener).timezone)
+        days = plays["played_at"].dt.tz_convert(zone).dt.date
         similar = self.lake.frame(SIMILAR, columns=["kind", "seed_key", "neighbour_key"])
         known = (
             similar[similar["neighbour_key"] != NO_NEIGHBOUR].groupby("kind")["seed_key"].nunique()
@@ -175,8 +178,8 @@ class Rescue:
         stored = sum(retention.footprint(self.lake).values()) / retention.MEGABYTE
         return {
             "plays": len(plays),
-            "first_play": None if plays.empty else plays["played_at"].min().date(),
-            "last_play": None if plays.empty else plays["played_at"].max().date(),
+            "first_play": None if plays.empty else days.min(),
+            "last_play": None if plays.empty else days.max(),
             "plays_from_lastfm": len(self._weekly_times()),
             "plays_that_lastfm_counts": self.counted,
             "plays_with_tags_percent": self._tagged(list(plays["track_key"])),

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -57,14 +58,17 @@ def check_lake(lake: Lake) -> list[Finding]:
     return found
 
 
-def check_history(listener: str, lake: Lake, *, today: dt.date) -> Finding:
-    """Check that the history is up to date, and report its longest gap in the last year."""
+def check_history(listener: str, lake: Lake, *, today: dt.date, zone: ZoneInfo) -> Finding:
+    """Check that the history is up to date, and report its longest gap in the last year.
+
+    All days are the listener's.
+    """
     subject = "listening history"
     where = {"listener": listener}
     played = lake.frame(PLAYS, columns=["played_at"], where=where)["played_at"]
     if played.empty:
         return note(subject, "no plays yet", "Run sync_listening.")
-    days = pd.Series(sorted(set(played.dt.date)))
+    days = pd.Series(sorted(set(played.dt.tz_convert(zone).dt.date)))
     last = days.iloc[-1]
     told = f"{len(played):,} plays from {days.iloc[0]} to {last}"
     if today - last > MAX_GAP:

@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -89,6 +90,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
+    zone = ZoneInfo(settings.listener(listener).timezone)
     findings = _look_at_airflow(listener, settings, now=now, online=online)
     findings += stored_data.check_quotas(settings)
     lake = Lake(settings.lake.url)
@@ -96,7 +98,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
         lake.check_writable()
         refuse_newer(lake)
         findings += stored_data.check_lake(lake)
-        findings.append(stored_data.check_history(listener, lake, today=today))
+        findings.append(stored_data.check_history(listener, lake, today=today, zone=zone))
         findings += stored_data.check_models(listener, lake, today=today)
         findings.append(stored_data.check_last_night(listener, lake, today=today))
         findings += stored_data.check_set_aside(listener, lake, today=today)

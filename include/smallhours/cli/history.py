@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -42,7 +43,15 @@ def explain_track(
     artist, title = _artist_and_title(track)
     name, playlist_settings, lake = _open_listener(listener)
     date = playlist_settings.night_on(night).date if night else None
-    answer = explain(lake, name, artist, title, night=date, intent=intent or MAIN)
+    answer = explain(
+        lake,
+        name,
+        artist,
+        title,
+        night=date,
+        intent=intent or MAIN,
+        zone=ZoneInfo(playlist_settings.timezone),
+    )
     console = Console()
     console.print(f"[bold]{answer.name}[/], night of {answer.night}", highlight=False)
     console.print(answer.verdict, markup=False, highlight=False)

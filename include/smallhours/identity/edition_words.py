@@ -13,7 +13,8 @@ _CLASSES: dict[str, str] = {
     r"|переиздание",
     "sound": r"(?:mono|stereo|estereo)(?:version|fassung|mix)?|моно|стерео|モノラル|モノ|ステレオ"
     r"|모노|스테레오",
-    "bonus": r"bonus\w*|ボーナス(?:トラック)?|бонус\w*|보너스",
+    "bonus": r"bonus\w*|(?:extra|zusatz)(?:track|titel|stuck)|ボーナス(?:トラック)?"
+    r"|бонус\w*|보너스",
     "luxury": r"(?:sonder|jubilaums|deluxe|special)(?:edition|ausgabe)|deluxe|delux|luxe|lujo"
     r"|luxo|luxus|lusso|expanded|expandida|ampliada|augmentee|erweiterte|special|especial"
     r"|speciale|spezial|limited|limitad[ao]|limitata|limitee|limitierte|collectors?"
@@ -27,18 +28,25 @@ _CLASSES: dict[str, str] = {
     "version": r"versions?|versao|versione|versie|versiyonu?|versiunea|versio|verzio|verze|wersja"
     r"|ver|fassung|версия|(?:バ|ヴァ)ージョン|버전|版",
     "mix": r"mix|edit|cut|эдит|エディット|ミックス",
-    "kind": r"albums?|albuns|single|singel|singolo|sencillo|lp|ep|7|7inch|inch|radio|radyo|main"
-    r"|standard|original[ea]?|video|short|edited|альбомная|сингл|радио|оригинальная|アルバム"
-    r"|シングル|ラジオ|オリジナル|앨범|싱글|라디오|오리지널",
+    "release": r"albums?|albuns|single|singel|singolo|sencillo|lp|ep|альбомная|сингл|アルバム"
+    r"|シングル|앨범|싱글",
+    "kind": r"7|7inch|inch|radio|radyo|main|standard|original[ea]?|video|short|edited|радио"
+    r"|оригинальная|ラジオ|オリジナル|라디오|오리지널",
     "compound": r"(?:album|single|radio|original|lp)(?:version|fassung|versie|edit|mix)"
     r"|(?:アルバム|シングル|ラジオ|オリジナル)(?:(?:バ|ヴァ)ージョン|エディット|ミックス|ver)",
-    "explicit": r"explicit[ao]?|clean|censored|full|u[sk]",
+    "explicit": r"explicit[ao]?|clean|censored|u[sk]",
+    "whole": r"full|length|fulllength|completa|complet|komplette?|vollstandige?|intera"
+    r"|integral[ea]?|volledige|pelna|полная|フル|풀",
+    "official": r"officials?|oficial|officiel(?:le)?|ufficiale|offiziell\w*|officiele|oficjaln[ay]"
+    r"|официальн\w+|公式|オフィシャル|공식",
+    "extra": r"extra|adicional|additional|aggiuntiva|zusatz",
+    "track": r"tracks?|titel|titre|pista|piste|traccia|faixa|nummer|トラック|трек|트랙",
     "year": r"(?:19|20)\d\d年?",
     "number": r"\d+(?:st|nd|rd|th|o|a|e|eme|er|esimo)|\d\d+",
     "new": r"new|newly|nuev[ao]|nov[ao]|nouvelle|neue?|nuov[ao]",
     "filler": r"the|an?|in|en|em|im|de|del|do|da|di|du|der|des|la|le|el|l|il|from|zum|years?"
-    r"|jahre|anos|ans|anni|digital\w*|hi|res|hd|bits?|khz|recording|audio|tracks?|titel|titre"
-    r"|pista|piste|faixa|adicional|disc|disk|tapes?|年|トラック|デジタル|трек|트랙|디지털",
+    r"|jahre|anos|ans|anni|digital\w*|hi|res|hd|bits?|khz|recording|audio|disc|disk|tapes?"
+    r"|年|デジタル|디지털",
 }
 _WORD = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _CLASSES.items()))
 

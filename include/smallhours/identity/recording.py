@@ -25,9 +25,10 @@ _NO_NAME = (
     r"(?:you|u|ya|me|us|him|her|them|it|this|that|myself|yourself|himself|herself|somebody|someone"
     r"|everybody|everyone|nobody|no\s+one|my|your|ur|our|his|their|an?|no|or|and|all|love)\b"
 )
+_DUET = r"(?:(?:(?:in|im|en|em|i)\s+)?(?:an?\s+|un\s+)?(?:duett?[oe]?|duo)\s+)?"
 _GUESTS = re.compile(
-    rf"\s*(?:(?:feat|ft)\b\.?|featuring\b|w/|with\b(?!\s+{_NO_NAME})|prod(?:\.|uced)?\s+by\b|prod\."
-    r"|(?P<other>(?:con|com|avec|mit|met|med)\b"
+    rf"\s*(?:(?:feat|ft)\b\.?|featuring\b|{_DUET}(?:w/|with\b(?!\s+{_NO_NAME}))|prod(?:\.|uced)?\s+by\b|prod\."
+    rf"|(?P<other>{_DUET}(?:con|com|avec|mit|met|med)\b"
     r"(?:\s+(?:la|a)\s+(?:participaci[oó]n|colaboraci[oó]n|participaç[aã]o|participation)\s+d[ea])?"
     r"|part\.|participaç[aã]o(?:\s+de)?))\s*(?=\S)",
     re.IGNORECASE,

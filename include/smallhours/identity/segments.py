@@ -18,20 +18,32 @@ from smallhours.identity.text import normalise, plain_text
 
 NOISE = ""
 
-_EDITION = frozenset({"edition", "version", "year", "filler", "luxury", "anniversary", "place"})
-_ANY = _EDITION | {"remaster", "sound", "bonus", "mix", "kind", "number", "explicit"}
+_EDITION = frozenset(
+    {"edition", "version", "year", "filler", "track", "luxury", "anniversary", "place"}
+)
+_MERE = frozenset({"filler", "track", "explicit", "whole", "official"})
+_ANY = (
+    _EDITION | _MERE | {"remaster", "sound", "bonus", "mix", "kind", "release", "number", "extra"}
+)
 # A segment is noise if it has words of all the first classes and none that is not of the second.
 _NOISE_CLASSES: tuple[tuple[set[str], frozenset[str]], ...] = (
     ({"remaster"}, _ANY | {"new"}),
     ({"sound"}, _ANY - {"number"}),
     ({"bonus"}, _ANY - {"mix"}),
-    ({"luxury"}, _EDITION),
+    ({"luxury"}, _EDITION | {"release", "official"}),
     ({"anniversary"}, _EDITION | {"number"}),
     ({"place", "edition"}, _EDITION),
-    ({"compound"}, frozenset({"compound", "filler", "explicit"})),
+    ({"extra", "track"}, _EDITION | {"extra", "explicit"}),
+    ({"compound"}, _MERE | {"compound"}),
     *(
-        ({"kind", other}, frozenset({"kind", "version", "mix", "edition", "filler", "explicit"}))
+        ({which, other}, _MERE | {"kind", "release", "version", "mix", "edition"})
+        for which in ("kind", "release")
         for other in ("version", "mix", "edition")
+    ),
+    *(
+        ({which, other}, _MERE | {"version", "edition"})
+        for which in ("whole", "official")
+        for other in ("version", "edition")
     ),
 )
 _FROM = r"(?:from|aus|de|del|du|dal|dalla|uit|fran|fra|из)"
@@ -242,7 +254,7 @@ def _beside_edition(words: str) -> tuple[str | None, str]:
     around = _ANY if classes[at] == "remaster" else _ANY - {"mix"}
     while last < len(each) and classes[last] in around:
         last += 1
-    taken = {"luxury", "place", "sound", "explicit", "filler"}
+    taken = {"luxury", "place", "sound", "filler", "track", "explicit", "whole", "official"}
     while first and classes[first - 1] in (
         taken if "year" in classes[at:last] else taken | {"year"}
     ):

@@ -20,6 +20,7 @@ import spotipy
 
 from smallhours.errors import (
     BrokenReply,
+    InvalidRequest,
     NeedsLogin,
     NotFound,
     Refused,
@@ -286,10 +287,15 @@ class SpotifyTransport(spotipy.Spotify):  # type: ignore[misc]  # spotipy is unt
             return self._http.broken(what)
         if reply.status == HTTPStatus.FORBIDDEN:
             return self._forbidden(what, said)
-        malformed = reply.status == HTTPStatus.BAD_REQUEST and _MALFORMED_ID.search(said)
-        if malformed or (absent and "service not found" not in said.lower()):
+        invalid = reply.status == HTTPStatus.BAD_REQUEST
+        # A request that adds several items says nothing about any one of them.
+        asks_for_one = invalid and not reply.route.startswith("POST ")
+        if (asks_for_one and _MALFORMED_ID.search(said)) or (
+            absent and "service not found" not in said.lower()
+        ):
             return NotFound(SERVICE, what, remedy="Spotify does not know it, or no longer.")
-        return Refused(
+        refusal = InvalidRequest if invalid else Refused
+        return refusal(
             SERVICE,
             what,
             remedy="Smallhours asked for something that Spotify no longer gives; look for an "

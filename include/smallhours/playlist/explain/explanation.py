@@ -7,6 +7,7 @@ scores and its fate.
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -41,7 +42,14 @@ class TrackExplanation:
 
 
 def explain_track(
-    lake: Lake, listener: str, artist: str, title: str, *, night: dt.date | None, intent: str
+    lake: Lake,
+    listener: str,
+    artist: str,
+    title: str,
+    *,
+    night: dt.date | None,
+    intent: str,
+    zone: ZoneInfo,
 ) -> TrackExplanation:
     """Explain one track of one night.
 
@@ -52,6 +60,7 @@ def explain_track(
         title: Likewise; any version of the song is found if this one is not.
         night: Of which night; None for the newest that has a list.
         intent: Which of the listener's playlists.
+        zone: The listener's time zone.
 
     Raises:
         NotEnoughData: no list was chosen for that night.
@@ -68,7 +77,8 @@ def explain_track(
     mine = rows[rows["intent"] == intent].set_index("track_key")
     found = _found(mine, asked)
     if found is None:
-        return _never_considered(lake, listener, asked, f"{artist} – {title}", night)
+        details = _standing(lake, listener, asked, zone)
+        return _never_considered(lake, listener, asked, f"{artist} – {title}", night, known=details)
     row = mine.loc[[found]].iloc[0]
     name = f"{row['artist']} – {row['title']}"
     verdict = _verdict(row, mine)
@@ -166,10 +176,10 @@ def _later(lake: Lake, listener: str, key: str) -> list[str]:
 
 
 def _never_considered(
-    lake: Lake, listener: str, asked: str, name: str, night: dt.date
+    lake: Lake, listener: str, asked: str, name: str, night: dt.date, *, known: Sequence[str]
 ) -> TrackExplanation:
     """Return the explanation of a track that no list considered: the stage at which it was lost."""
-    details = [*_standing(lake, listener, asked), *_later(lake, listener, asked)]
+    details = [*known, *_later(lake, listener, asked)]
     candidates = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seed_key"], where={"listener": listener}
     )
@@ -195,14 +205,14 @@ def _catalogued(lake: Lake, key: str) -> bool:
     )
 
 
-def _standing(lake: Lake, listener: str, key: str) -> list[str]:
+def _standing(lake: Lake, listener: str, key: str, zone: ZoneInfo) -> list[str]:
     """Return sentences on how well the listener knows it."""
     where = {"listener": listener}
     plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=where)
     mine = plays[plays["track_key"].map(song_key_of) == song_key_of(key)]
     details = []
     if len(mine):
-        last = mine["played_at"].max().date()
+        last = mine["played_at"].max().tz_convert(zone).date()
         details.append(f"You know it: {len(mine):,} plays, the last on {last}.")
     library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=where)
     signals = sorted(set(library.loc[library["track_key"] == key, "signal"]))

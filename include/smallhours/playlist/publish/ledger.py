@@ -17,7 +17,7 @@ x
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -68,6 +68,20 @@ class LedgerState:
     older: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     names: tuple[tuple[str, str], ...] = ()
+
+    def nothing_to_do(self) -> str:
+        """Return why tonight's list is not to be written; empty if it is."""
+        if self.newer:
+            return f"The list of {self.newer} is newer and stays."
+        if self.tonight == Outcome.WITHDRAWN:
+            return "An earlier list was put back in this one's place, and stays."
+        if self.tonight == Outcome.WITHDRAWING:
+            return "An earlier list was being put back; run the same `smallhours rollback` again."
+        return ""
+
+    def for_new_playlist(self) -> "LedgerState":
+        """Return the state for a new playlist, in which nothing was written yet."""
+        return replace(self, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
 def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerState:

@@ -1,4 +1,4 @@
-"""The search for the Spotify playlist that is ours to write.
+"""The search for the Spotify playlist that is ours to write, and the reading of it.
 
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
@@ -9,21 +9,30 @@ id, and looked for again, before it is called deleted.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
+from smallhours.playlist.publish.plan import Snapshot
 from smallhours.services.retry import RetryPolicy
-from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
+from smallhours.services.spotify import SpotifyClient
+from smallhours.services.spotify_replies import (
+    SpotifyAccount,
+    SpotifyPlaylist,
+    SpotifyPlaylistItem,
+)
 
 WhenDeleted = Literal["recreate", "stop"]
 
 # How often a playlist that is missing, or without our marker, is looked for.
 MAX_SEARCHES = 4
 AFTER_NOT_FOUND_S = 300.0
+# How often a playlist is read that changes while it is read.
+MAX_READS = 4
+AFTER_EDITS_S = 300.0
 
 
 class PlaylistDirectory(Protocol):
@@ -159,3 +168,40 @@ def _in_library(spotify: PlaylistDirectory, playlist_id: str) -> bool:
         return spotify.has_in_library(f"spotify:playlist:{playlist_id}")
     except (NotFound, Refused, BrokenReply):
         return False
+
+
+def take_snapshot(spotify: SpotifyClient, playlist_id: str, mark: str) -> Snapshot:
+    """Read a playlist when it stands still: its snapshot id is the same before and after.
+
+    The number of rows must be the one that Spotify counts, unless it is the same twice.
+
+    Raises:
+        PlaylistNotOwned: our marker is gone.
+        RetryLater: it kept changing.
+    """
+    before, last = check_marker(spotify, spotify.playlist(playlist_id), mark), None
+    for trial in range(1, MAX_READS + 1):
+        items = spotify.playlist_items(playlist_id)
+        rows = tuple(item.uri for item in items)
+        after = check_marker(spotify, spotify.playlist(playlist_id), mark)
+        if after.snapshot_id == before.snapshot_id:
+            if rows == last or after.total in (None, len(rows)):
+                return Snapshot(after, rows, _names(items))
+            last = rows
+            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+        before = after
+    raise RetryLater(
+        "Spotify",
+        f"the playlist {before.name!r} is being changed by somebody else.",
+        remedy="Try again when they are done.",
+        after=AFTER_EDITS_S,
+    )
+
+
+def _names(items: Sequence[SpotifyPlaylistItem]) -> dict[str, tuple[str, str]]:
+    """Return artist and title of each item that has them, by URI."""
+    return {
+        item.uri: (item.track.artist, item.track.title)
+        for item in items
+        if item.uri is not None and item.track is not None
+    }

@@ -11,7 +11,7 @@ for a log; Markdown for the Airflow page on which the listener approves a list.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from smallhours.services.spotify_replies import SpotifyPlaylist
@@ -121,6 +121,22 @@ class Plan:
     ours: tuple[PlannedTrack, ...]
     changes: tuple[PlannedChange, ...]
     obstacle: str = ""
+
+    def without(self, refused: Set[str]) -> "Plan":
+        """Return the plan without tracks that Spotify does not have, by their URIs."""
+        changes = (
+            replace(change, kind="leave out", why="Spotify does not have it")
+            if change.uri in refused
+            else change
+            for change in self.changes
+        )
+        return replace(
+            self,
+            picks=tuple(pick for pick in self.picks if pick.uri not in refused),
+            target=tuple(row for row in self.target if row not in refused),
+            ours=tuple(pick for pick in self.ours if pick.uri not in refused),
+            changes=tuple(changes),
+        )
 
     def count(self, kind: str) -> int:
         """Return the number of changes of one kind."""

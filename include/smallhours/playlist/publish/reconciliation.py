@@ -9,6 +9,9 @@ been carried out. If it does not show, the run ends and is to be run again. Unti
 list was seen, nothing of last night's is removed. Spotify's reads may lag behind its writes, page
 by page; a track that was written may read as a row without a track, or under the id of another
 release.
+
+One track that Spotify does not have makes it refuse a whole request. Then fewer are added at once,
+until that track stands alone and is left out.
 """
 
 import dataclasses
@@ -17,10 +20,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from smallhours.errors import BrokenReply, PlaylistNotOwned, RetryLater, ServiceError
+from smallhours.errors import (
+    BrokenReply,
+    InvalidRequest,
+    PlaylistNotOwned,
+    RetryLater,
+    ServiceError,
+)
 from smallhours.listening.feedback import rows_as_written
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.ownership import check_marker
+from smallhours.playlist.publish.ownership import AFTER_EDITS_S, take_snapshot
 from smallhours.playlist.publish.plan import (
     OwnItems,
     Plan,
@@ -43,18 +52,15 @@ from smallhours.playlist.publish.steps import (
 )
 from smallhours.services.retry import TransientError
 from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylist, SpotifyPlaylistItem
+from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.vocabulary import SHOWN
 
 LOG = logging.getLogger(__name__)
 
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
-# How often a playlist is read that changes while it is read.
-MAX_READS = 4
 # How often a playlist is read for what must be there: for some 20 seconds with the waits.
 MAX_READS_FOR_WRITE = 6
-AFTER_EDITS_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class ReconciledPlaylist:
         after: Snapshot id now.
         steps: How many requests it took.
         leftovers: Tracks of ours that may stand there, but that Spotify does not show.
+        refused: Tonight's tracks that Spotify does not have.
     """
 
     plan: Plan
@@ -76,6 +83,7 @@ class ReconciledPlaylist:
     after: str
     steps: int
     leftovers: tuple[str, ...]
+    refused: tuple[PlannedTrack, ...]
 
 
 @dataclass
@@ -89,10 +97,12 @@ class PlaylistReconciler:
         ledger_state: What the ledger says.
         own_items: Where the listener's own rows go.
         resumed: Whether an earlier run may have added some of tonight's tracks.
+        fewest: Tonight's tracks that Spotify must have; with fewer, nothing is written.
         on_begin: Called before the first step with what stands there, and the plan.
         on_whole: Called before the first removal, when all of tonight's tracks stand there.
         on_undo: Called with the playlist before tonight's tracks are taken out again: the rest has
             failed, or they stand there twice.
+        on_refused: Called with a track that Spotify does not have.
     """
 
     spotify: SpotifyClient
@@ -101,9 +111,13 @@ class PlaylistReconciler:
     ledger_state: LedgerState
     own_items: OwnItems = "end"
     resumed: bool = False
+    fewest: int = 1
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_undo: Callable[[SpotifyPlaylist], None] = lambda _home: None
+    on_refused: Callable[[PlannedTrack], None] = lambda _pick: None
+    _refused: list[PlannedTrack] = field(init=False, default_factory=list)
+    _batch: int = field(init=False, default=MAX_ITEMS_PER_WRITE)
     _looked: Observations = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,9 +159,9 @@ class PlaylistReconciler:
         if self.ledger_state.previous is None:
             places = tuple(row or "" for row in first.rows)
             self.ledger_state = dataclasses.replace(self.ledger_state, previous=places)
-        most = len(first.rows) + len(self.wanted) + SPARE_STEPS
-        for taken in range(most):
-            step = next_step(snapshot.rows, planned)
+        taken, most = 0, len(first.rows) + len(self.wanted) + SPARE_STEPS
+        while taken < most:
+            step = next_step(snapshot.rows, planned, batch=self._batch)
             if step is None:
                 return self._done(begun, planned, first, snapshot, taken)
             self._announce(step, snapshot, planned, first=taken == 0)
@@ -155,7 +169,12 @@ class PlaylistReconciler:
             try:
                 answered_id = self._send(step, snapshot)
             except ServiceError as error:
+                if self._narrow(error, step):
+                    snapshot = self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
+                    planned = self.plan_on(snapshot)
+                    continue
                 self._after_failure(error, step, first, snapshot)
+            taken += 1
             snapshot = self._read_back(step, snapshot, answered_id)
             planned = self.plan_on(snapshot)
         raise RetryLater(
@@ -265,12 +284,13 @@ class PlaylistReconciler:
         if None in snapshot.rows:
             hidden |= state.ours - looked.seen - looked.named - looked.tonight
         return ReconciledPlaylist(
-            begun,
+            begun.without({pick.uri for pick in self._refused}),
             planned.picks,
             first.home.snapshot_id,
             snapshot.home.snapshot_id,
             steps,
             tuple(sorted(hidden)),
+            tuple(self._refused),
         )
 
     def _announce(self, step: Step, snapshot: Snapshot, planned: Plan, *, first: bool) -> None:
@@ -298,6 +318,26 @@ class PlaylistReconciler:
                     return self.spotify.remove_items(home.id, uris)
             case Move(start, length, before):
                 return self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
+
+    def _narrow(self, error: ServiceError, step: Step) -> bool:
+        """Add fewer tracks at once after a refusal, and leave out the one that is refused alone.
+
+        Return whether to go on: an add was refused as invalid, and enough tracks are left.
+        """
+        if not isinstance(error, InvalidRequest) or not isinstance(step, Add):
+            return False
+        self._batch = len(step.uris) // 2
+        if self._batch:
+            return True
+        self._batch = MAX_ITEMS_PER_WRITE
+        refused = [pick for pick in self.wanted if pick.uri in step.uris]
+        for pick in refused:
+            LOG.warning("%s is left out, because Spotify does not have it: %s", pick.name, error)
+            self.on_refused(pick)
+        self._refused += refused
+        self.wanted = [pick for pick in self.wanted if pick not in refused]
+        self._looked.tonight -= set(step.uris)
+        return len(self.wanted) >= self.fewest
 
     def _after_failure(
         self, error: ServiceError, step: Step, first: Snapshot, before: Snapshot
@@ -334,46 +374,9 @@ class PlaylistReconciler:
         LOG.info("The list that stood there before was put back.")
 
 
-def take_snapshot(spotify: SpotifyClient, playlist_id: str, mark: str) -> Snapshot:
-    """Read a playlist when it stands still: its snapshot id is the same before and after.
-
-    The number of rows must be the one that Spotify counts, unless it is the same twice.
-
-    Raises:
-        PlaylistNotOwned: our marker is gone.
-        RetryLater: it kept changing.
-    """
-    before, last = check_marker(spotify, spotify.playlist(playlist_id), mark), None
-    for trial in range(1, MAX_READS + 1):
-        items = spotify.playlist_items(playlist_id)
-        rows = tuple(item.uri for item in items)
-        after = check_marker(spotify, spotify.playlist(playlist_id), mark)
-        if after.snapshot_id == before.snapshot_id:
-            if rows == last or after.total in (None, len(rows)):
-                return Snapshot(after, rows, _names(items))
-            last = rows
-            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
-        before = after
-    raise RetryLater(
-        "Spotify",
-        f"the playlist {before.name!r} is being changed by somebody else.",
-        remedy="Try again when they are done.",
-        after=AFTER_EDITS_S,
-    )
-
-
 def looks(spotify: SpotifyClient) -> Iterator[int]:
     """Yield the numbers of the looks for what must be there, with waits in between."""
     for trial in range(1, MAX_READS_FOR_WRITE + 1):
         if trial > 1:
             spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial - 1))
         yield trial
-
-
-def _names(items: Sequence[SpotifyPlaylistItem]) -> dict[str, tuple[str, str]]:
-    """Return artist and title of each item that has them, by URI."""
-    return {
-        item.uri: (item.track.artist, item.track.title)
-        for item in items
-        if item.uri is not None and item.track is not None
-    }

@@ -6,8 +6,9 @@ month. Where a track can't be found, the best of the reserve takes its place. Ho
 up to `catalog.spotify_ids`.
 """
 
+import datetime as dt
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smallhours.catalog.overrides import read_overrides
-from smallhours.catalog.spotify_ids import Search, SpotifyIds
+from smallhours.catalog.spotify_ids import MISS, Search, SpotifyIds
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
@@ -37,6 +38,7 @@ UNSTORED_ANSWERS = 4
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
 EXPLICIT = "explicit"
+NOT_THERE_ANY_MORE = "Spotify does not have it any more"
 OVERRIDDEN_NEVER = "never, says your file of overrides"
 
 
@@ -94,6 +96,30 @@ def resolve_tracks(
         "not_found": int((final["why_not"] == NOT_FOUND).sum()),
         **ids.tally.summary,
     }
+
+
+def forget_id(lake: Lake, track_key: str, night: dt.date) -> None:
+    """Forget a Spotify id that does not exist, so that the track is searched for anew.
+
+    One that tonight's search found is a miss: searching again would find it again.
+    """
+    (track,) = _read_tracks(lake, [track_key]).values()
+    missed = track["spotify_at"] == night
+    gap = {"spotify_score": None, "spotify_id": None}
+    found = {"spotify_method": MISS} if missed else {"spotify_method": None, "spotify_at": None}
+    _keep(lake, [{**track, **gap, **found}])
+
+
+def leave_out(lake: Lake, listener: str, night: dt.date, intent: str, keys: Set[str]) -> None:
+    """Take tracks that Spotify does not have out of a list that was chosen."""
+    where = {"listener": listener, "night": night.isoformat()}
+    columns = [column.name for column in RECOMMENDATIONS.columns]
+    rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
+    chosen = rows[rows["intent"] == intent].set_index("track_key")
+    listed = chosen[chosen["position"].notna()].sort_values("position").index
+    left = [key for key in listed if key not in keys]
+    rows = _settled(chosen, left, dict.fromkeys(keys, NOT_THERE_ANY_MORE))
+    lake.merge(RECOMMENDATIONS, rows, partition=where)
 
 
 @dataclass

@@ -94,7 +94,9 @@ def rollback(
         description = describe_list(night.date, [pick.artist for pick in wanted], mark)
         if html.unescape(now.description) != description:
             spotify.change_details(home.id, description=description)
-        _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, written.leftovers)
+        # What Spotify does not have any more was not taken out by the listener.
+        missing = [*written.leftovers, *(pick.uri for pick in written.refused)]
+        _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, missing)
         _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
         LOG.info("%s: %s", home.name, summarise(written.plan))
         return {

@@ -6,6 +6,7 @@ steps, read back, record. A run that dies at any point is made whole by running 
 
 import html
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smallhours.errors import (
@@ -27,21 +28,20 @@ from smallhours.playlist.explain.description import (
     playlist_name,
     track_sounds,
 )
-from smallhours.playlist.publish.ledger import MAIN, LedgerState, LedgerWriter
+from smallhours.playlist.publish.ledger import MAIN, LedgerWriter
 from smallhours.playlist.publish.ownership import (
     check_marker,
     find_managed_playlist,
     managed_playlists,
-)
-from smallhours.playlist.publish.plan import Plan, Snapshot, as_text, summarise
-from smallhours.playlist.publish.reconciliation import (
-    PlaylistReconciler,
-    ReconciledPlaylist,
     take_snapshot,
 )
+from smallhours.playlist.publish.plan import Plan, PlannedTrack, Snapshot, as_text, summarise
+from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
+from smallhours.playlist.publish.resolve import forget_id, leave_out
 from smallhours.playlist.publish.target_list import (
     candidate_recall,
     degenerate_reason,
+    fewest_tracks,
     known_tracks,
     read_target_list,
 )
@@ -159,6 +159,7 @@ class Publication:
         self._lake = lake
         self._spotify = spotify
         self._night = night
+        self._intent = intent
         self._playlist_settings = settings.listener(listener).playlists[intent]
         self._publishing = settings.listener(listener).publishing
         self._mark = marker(listener, intent)
@@ -175,13 +176,7 @@ class Publication:
     @property
     def nothing_to_do(self) -> str:
         """Why the list is not written tonight; empty when it is."""
-        if self._state.newer:
-            return f"The list of {self._state.newer} is newer and stays."
-        if self._state.tonight == Outcome.WITHDRAWN:
-            return "An earlier list was put back in this one's place, and stays."
-        if self._state.tonight == Outcome.WITHDRAWING:
-            return "An earlier list was being put back; run the same `smallhours rollback` again."
-        return ""
+        return self._state.nothing_to_do()
 
     def unchanged(self) -> Summary:
         """Return the summary of a night on which there is nothing to do."""
@@ -217,7 +212,7 @@ class Publication:
             home = self._spotify.create_playlist(self._name, self._description(), public=False)
         self._check_private(home)
         self._ledger.record(Outcome.PLANNED, home, self._note, previous=[])
-        self._state = _for_new_playlist(self._state)
+        self._state = self._state.for_new_playlist()
         return home
 
     def reconciler(self) -> PlaylistReconciler:
@@ -230,13 +225,17 @@ class Publication:
             state,
             self._publishing.own_items,
             resumed=state.tonight == Outcome.PLANNED and state.previous is not None,
+            fewest=fewest_tracks(self._tonight, self._playlist_settings),
             on_begin=self._record_begun,
             on_whole=self._record_whole,
             on_undo=self._record_undone,
+            on_refused=self._forget_id,
         )
 
     def finish(self, home: SpotifyPlaylist, written: ReconciledPlaylist) -> Summary:
         """Bring the details up to date, and record that the list stands there."""
+        if written.refused:
+            self._leave_out(written.refused)
         note = self._note + summarise(written.plan)
         self._update_details(home)
         if self._state.tonight != Outcome.VERIFIED or written.steps:
@@ -270,7 +269,7 @@ class Publication:
         """Return the plan, made on what stands there now."""
         writing = self.reconciler()
         if home is None:
-            writing = replace(writing, ledger_state=_for_new_playlist(self._state))
+            writing = replace(writing, ledger_state=self._state.for_new_playlist())
             return writing.plan_on(EMPTY)
         return writing.plan_on(take_snapshot(self._spotify, home.id, self._mark))
 
@@ -334,6 +333,18 @@ class Publication:
         leftovers = sorted(self._state.ours - self._uris)
         self._ledger.record(Outcome.PLANNED, home, note, leftovers=leftovers)
 
+    def _forget_id(self, pick: PlannedTrack) -> None:
+        forget_id(self._lake, pick.track_key, self._night.date)
+
+    def _leave_out(self, refused: Sequence[PlannedTrack]) -> None:
+        """Take what Spotify does not have out of tonight's list, and name it in the note."""
+        gone = {pick.track_key: pick.name for pick in refused}
+        leave_out(self._lake, self._listener, self._night.date, self._intent, set(gone))
+        wanted = tuple(pick for pick in self._tonight.wanted if pick.track_key not in gone)
+        self._tonight = replace(self._tonight, wanted=wanted)
+        self._ledger = replace(self._ledger, wanted=wanted)
+        self._note += f"Spotify does not have {', '.join(gone.values())} any more. "
+
     def _update_details(self, home: SpotifyPlaylist) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description()
@@ -371,11 +382,6 @@ class Publication:
 
 
 EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
-
-
-def _for_new_playlist(ledger_state: LedgerState) -> LedgerState:
-    """Return the ledger's state for a new playlist, in which nothing was written yet."""
-    return replace(ledger_state, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
 def _summary(outcome: Outcome, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:

@@ -51,16 +51,19 @@ class Move:
 Step = Add | Remove | Move
 
 
-def next_step(current: Sequence[Row], planned: Plan) -> Step | None:
+def next_step(
+    current: Sequence[Row], planned: Plan, *, batch: int = MAX_ITEMS_PER_WRITE
+) -> Step | None:
     """The next request; None when the playlist is as planned.
 
     Args:
         current: What stands there now.
         planned: Made on just that.
+        batch: How many tracks may be added at once.
     """
     return (
         _removing(current, planned.older, ())
-        or _adding(current, planned)
+        or _adding(current, planned, batch)
         or _removing_copies(planned)
         or _removing(current, planned.gone, planned.hidden)
         or _moving(current, planned)
@@ -80,14 +83,14 @@ def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
             return (*rest[:at], *moved, *rest[at:])
 
 
-def _adding(current: Sequence[Row], planned: Plan) -> Add | None:
+def _adding(current: Sequence[Row], planned: Plan, batch: int) -> Add | None:
     present = set(current)
     uris = [pick.uri for pick in planned.picks]
     first = next((place for place, uri in enumerate(uris) if uri not in present), None)
     if first is None:
         return None
     last = first + 1
-    while last < len(uris) and last - first < MAX_ITEMS_PER_WRITE and uris[last] not in present:
+    while last < len(uris) and last - first < batch and uris[last] not in present:
         last += 1
     position = current.index(uris[first - 1]) + 1 if first else 0
     return Add(tuple(uris[first:last]), position)

@@ -1,6 +1,7 @@
 """Tonight's list as it should stand in a playlist, and the check that it is fit to be written."""
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -120,6 +121,11 @@ def degenerate_reason(
         _all_equal(tonight.scores),
     )
     return next((problem for problem in tests if problem), "")
+
+
+def fewest_tracks(tonight: TargetList, playlist_settings: PlaylistSettings) -> int:
+    """Return how many tracks Spotify must have, for the list to be fit."""
+    return max(1, playlist_settings.shortest, math.ceil(MIN_FOUND_SHARE * tonight.chosen))
 
 
 def _too_short(tonight: TargetList, shortest: int) -> str:
