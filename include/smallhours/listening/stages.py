@@ -24,7 +24,14 @@ from smallhours.listening.feedback import (
 )
 from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement
 from smallhours.listening.inferred_skips import with_inferred_skips
-from smallhours.listening.library import current_signals, library_frame, with_unreadable
+from smallhours.listening.library import (
+    current_signals,
+    library_frame,
+    loved_rows,
+    read_signals,
+    track_row,
+    with_unreadable,
+)
 from smallhours.listening.play_storage import (
     StoreReport,
     load_plays_around,
@@ -41,7 +48,6 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import Span, crawl, crawl_start, differing_spans, missed_spans
-from smallhours.listening.signals import loved_rows, read_signals, track_row
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
