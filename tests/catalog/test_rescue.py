@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.catalog.candidates import weights_of
 from smallhours.catalog.rescue import MAX_PAUSES, Progress, Rescue
 from smallhours.catalog.rescue_plan import ROUNDS, Estimate
-from smallhours.catalog.seeds import weights_of
 from smallhours.errors import Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS

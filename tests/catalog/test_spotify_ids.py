@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from smallhours.catalog.overrides import Overrides
-from smallhours.catalog.spotify_ids import SpotifyIds
-from smallhours.catalog.track_matching import WantedTrack
+from smallhours.catalog.spotify_ids import SpotifyIds, WantedTrack
 from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
 from smallhours.services.deferred import MAX_FAILURES

@@ -10,11 +10,10 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, retention
-from smallhours.catalog.candidates import gather
+from smallhours.catalog.candidates import Weights, gather, weights_of
 from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.neighbours import Seed, neighbours_of
-from smallhours.catalog.normalisation.pipeline import default_pipeline
-from smallhours.catalog.seeds import Weights, weights_of
+from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import namer, refresh_names
 from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from smallhours.catalog.candidates import artist_weights, track_weights
 from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
-from smallhours.catalog.seeds import artist_weights, track_weights
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of

@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.candidates import gather
-from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
