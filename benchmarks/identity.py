@@ -29,7 +29,7 @@ from benchmarks.support.script_words import SCRIPTS
 from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds, WantedTrack
 from smallhours.identity import identify, normalise
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer

@@ -108,8 +108,7 @@ class RunContext:
     def _open_service(
         self, client: "type[OpenClient]", where: ReccobeatsSettings | AcousticbrainzSettings
     ) -> "OpenClient":
-        from smallhours.services.rate_limit import shared_rate_limit
-        from smallhours.services.retry import RetryPolicy
+        from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
         return client(
             settings=where,
@@ -153,8 +152,7 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
     """
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.lastfm_replies import SERVICE
-    from smallhours.services.rate_limit import shared_rate_limit
-    from smallhours.services.retry import RetryPolicy
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
     where = settings.services.lastfm
     return LastfmClient(
@@ -179,8 +177,7 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
         SettingsError: when the credentials are missing or incomplete.
         NeedsLogin: when the listener has not logged in yet.
     """
-    from smallhours.services.rate_limit import shared_rate_limit
-    from smallhours.services.retry import RetryPolicy
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
     from smallhours.services.spotify import SpotifyClient
     from smallhours.services.spotify_replies import SERVICE
 

@@ -12,7 +12,7 @@ from smallhours.errors import Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.installation import FAST

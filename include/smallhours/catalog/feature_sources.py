@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.catalog.features import store_features
-from smallhours.catalog.tags import due_keys
+from smallhours.catalog.lastfm_fetch import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
 from smallhours.services.acousticbrainz import AcousticbrainzClient
-from smallhours.services.deferred import Tally, is_of_one_question
 from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
 from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.set_aside import Tally, is_of_one_question
 from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary

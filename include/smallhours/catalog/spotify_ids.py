@@ -29,7 +29,7 @@ from smallhours.identity import (
     plain_title,
     version_kind,
 )
-from smallhours.services.deferred import Tally
+from smallhours.services.set_aside import Tally
 from smallhours.services.spotify_replies import SpotifyTrack
 
 # Ten results cost what one costs, and more are refused; fewer than five rank worse.

@@ -11,11 +11,17 @@ import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, retention
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.concurrent_fetch import fetch_all
-from smallhours.catalog.neighbours import Seed, neighbours_of
+from smallhours.catalog.lastfm_fetch import (
+    Seed,
+    artist_tags,
+    due_keys,
+    fetch_all,
+    last_fetched,
+    neighbours_of,
+    track_tags,
+)
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import namer, refresh_names
-from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table

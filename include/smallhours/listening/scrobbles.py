@@ -35,10 +35,10 @@ from smallhours.listening.plays import (
     typed,
     with_ordinals,
 )
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import Tally
 
 LOG = logging.getLogger(__name__)
 

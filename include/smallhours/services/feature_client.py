@@ -9,8 +9,7 @@ from typing import ClassVar, Final
 from smallhours.errors import BrokenReply
 from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.services.json_cursor import REMEDY, JsonCursor
-from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket, shared_rate_limit
 from smallhours.services.transport import Client, Reply, Request, Transport
 
 # Features by name, of each id that the service knows.

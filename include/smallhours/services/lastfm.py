@@ -41,8 +41,12 @@ from smallhours.services.lastfm_replies import (
     parse_user,
     parse_xml,
 )
-from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import RetryPolicy, redact
+from smallhours.services.retry_and_rate_limit import (
+    RetryPolicy,
+    TokenBucket,
+    redact,
+    shared_rate_limit,
+)
 from smallhours.services.transport import Client, Reply, Request, Transport
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, 
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 WhenDeleted = Literal["recreate", "stop"]

@@ -39,7 +39,7 @@ from smallhours.playlist.publish.snapshot import (
     looks,
     take_snapshot,
 )
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
 from smallhours.vocabulary import SHOWN
 

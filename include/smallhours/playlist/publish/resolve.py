@@ -30,7 +30,7 @@ from smallhours.playlist.select.draft import (
     separate_artists,
 )
 from smallhours.playlist_settings import PlaylistSettings
-from smallhours.services.deferred import DeferredQuestions
+from smallhours.services.set_aside import DeferredQuestions
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Slot
