@@ -21,7 +21,7 @@ from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
-from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
+from smallhours.listening.plays import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.vocabulary import Route, Signal
 

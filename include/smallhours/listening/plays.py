@@ -1,4 +1,4 @@
-"""Rows of the `plays` table: built from each source's replies, and stored.
+"""Rows of the `plays` table: built from each source's replies, judged as skipped, and stored.
 
 Only the months around what a source reports are read and rewritten.
 """
@@ -30,6 +30,10 @@ COLUMNS = [column.name for column in PLAYS.columns]
 HEARD_MS = 30_000
 # A play's reports may lie this far apart: one has its start, the other its end.
 MAX_TRACK_LENGTH = dt.timedelta(hours=1)
+# Plays that both services report, this close before and after, are of one session.
+SESSION_GAP = pd.Timedelta(hours=1)
+# A scrobble this close may be the same play under another name.
+ANOTHER_NAME = pd.Timedelta(minutes=10)
 _MINUTE_MS = 60_000
 
 _MOMENT = "datetime64[us, UTC]"
@@ -123,6 +127,73 @@ def counted_once(plays: pd.DataFrame) -> Bools:
     gap = ordered["played_at"] - before["played_at"]
     echo = (ordered["track_key"] == before["track_key"]) & (gap < lasted)
     return np.asarray(~echo.sort_index().to_numpy(np.bool_))
+
+
+def cut_short(plays: pd.DataFrame) -> Bools:
+    """Return which plays the listener ended before their time, (plays,).
+
+    Spotify reports plays of half a minute and more, Last.fm those that were heard for half of the
+    track (or four minutes), and neither reports a skip; only the export does. But a play that only
+    Spotify reports, between plays that both report, was ended before its half:
+
+        20:00 A   Spotify, Last.fm
+        20:04 B   Spotify              cut short: Last.fm reported plays before and after it
+        20:05 C   Spotify, Last.fm
+
+    So these are those that the export calls skipped, and those that only Spotify reports within an
+    hour after a play that Last.fm has, too, and within an hour before another. Where only Last.fm
+    has a play within ten minutes, that may be the same one, and the play is not judged.
+
+    Args:
+        plays: `played_at`, `skipped` and `sources`, in any order.
+    """
+    exported = plays["skipped"].fillna(False).to_numpy(dtype=bool)
+    if plays.empty:
+        return np.asarray(exported)
+    spotify, lastfm = reported_by(plays, SPOTIFY), reported_by(plays, LASTFM)
+    at = pd.DatetimeIndex(plays["played_at"])
+    both = at[spotify & lastfm].sort_values()
+    before, after = _apart(at, both, "left"), _apart(at, both, "right")
+    sat = (before <= SESSION_GAP) & (after <= SESSION_GAP)
+    alone = at[lastfm & ~spotify].sort_values()
+    near = np.minimum(_apart(at, alone, "left"), _apart(at, alone, "right")) <= ANOTHER_NAME
+    found: Bools = exported | (spotify & ~lastfm & sat & ~near)
+    return found
+
+
+def with_inferred_skips(plays: pd.DataFrame) -> pd.DataFrame:
+    """Return the plays with `skipped` also set for plays cut short, and without `sources`."""
+    return plays.assign(skipped=cut_short(plays)).drop(columns="sources")
+
+
+def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which plays count for a track: at least 30 seconds, not skipped, and each once.
+
+    Args:
+        plays: `track_key`, `played_at`, and `ms_played` and `skipped`, null where nothing is known.
+    """
+    whole = heard(plays) & ~plays["skipped"].fillna(False).astype(bool)
+    whole[whole] = counted_once(plays[whole])
+    return whole
+
+
+def _apart(
+    at: pd.DatetimeIndex, others: pd.DatetimeIndex, side: str
+) -> "npt.NDArray[np.timedelta64]":
+    """Return how far the last of others before each moment is ("left"), or the first after it."""
+    never = np.timedelta64(400, "D")
+    apart = np.full(len(at), never).astype("timedelta64[ns]")
+    if not len(others):
+        return apart
+    moments, known = at.to_numpy("datetime64[ns]"), others.to_numpy("datetime64[ns]")
+    if side == "left":
+        place = np.searchsorted(known, moments, side="left") - 1
+        has = place >= 0
+    else:
+        place = np.searchsorted(known, moments, side="right")
+        has = place < len(known)
+    apart[has] = np.abs(moments[has] - known[place[has]])
+    return apart
 
 
 def month_of(moments: pd.Series) -> pd.Series:

@@ -23,7 +23,6 @@ from smallhours.listening.feedback import (
     standing_rows,
 )
 from smallhours.listening.history_merge import supplement
-from smallhours.listening.inferred_skips import with_inferred_skips
 from smallhours.listening.library import (
     current_signals,
     library_frame,
@@ -44,6 +43,7 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
     store,
+    with_inferred_skips,
 )
 from smallhours.listening.scrobbles import (
     Span,

@@ -16,8 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from smallhours.listening.inferred_skips import heard_out
-from smallhours.listening.plays import heard
+from smallhours.listening.plays import heard, heard_out
 from smallhours.settings import EvidenceWeights
 from smallhours.vocabulary import ACCEPTED, POSITIVE_SIGNALS, REJECTED, Reaction, Signal
 

@@ -23,7 +23,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
-from smallhours.listening.inferred_skips import heard_out
+from smallhours.listening.plays import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import (
     Fold,
