@@ -16,11 +16,13 @@ from smallhours.settings import Settings
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
     from smallhours.nights import Night
-    from smallhours.services.acousticbrainz import AcousticbrainzClient
+    from smallhours.services.audio_features import (
+        AcousticbrainzClient,
+        FeatureClient,
+        ReccobeatsClient,
+    )
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-    from smallhours.services.feature_client import FeatureClient
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
@@ -94,14 +96,14 @@ class RunContext:
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
         """A ReccoBeats client; it needs no credentials."""
-        from smallhours.services.reccobeats import ReccobeatsClient
+        from smallhours.services.audio_features import ReccobeatsClient
 
         return self._open_service(ReccobeatsClient, self.settings.services.reccobeats)
 
     @cached_property
     def acousticbrainz(self) -> "AcousticbrainzClient":
         """An AcousticBrainz client; it needs no credentials."""
-        from smallhours.services.acousticbrainz import AcousticbrainzClient
+        from smallhours.services.audio_features import AcousticbrainzClient
 
         return self._open_service(AcousticbrainzClient, self.settings.services.acousticbrainz)
 

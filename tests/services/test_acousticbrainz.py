@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused, RetryLater
 from smallhours.service_settings import AcousticbrainzSettings
-from smallhours.services.acousticbrainz import (
-    FEATURES,
-    MAX_IDS,
+from smallhours.services.audio_features import (
+    ACOUSTICBRAINZ_FEATURES,
+    MAX_ACOUSTICBRAINZ_IDS,
     AcousticbrainzClient,
     parse_documents,
 )
@@ -56,11 +56,11 @@ def test_a_known_recording_has_what_the_archive_can_tell_and_no_more(
     found = client.audio_features(mbids)
     assert 0 < len(found) < len(mbids)
     for features in found.values():
-        assert set(features) == set(FEATURES) - {"loudness"}
+        assert set(features) == set(ACOUSTICBRAINZ_FEATURES) - {"loudness"}
         assert 20 < features["tempo"] < 400
         assert features["key"] in range(12)
         assert features["mode"] in (0, 1)
-        assert all(0 <= features[name] <= 1 for name in FEATURES[:3])
+        assert all(0 <= features[name] <= 1 for name in ACOUSTICBRAINZ_FEATURES[:3])
 
 
 def test_tempo_and_key_are_the_recordings_own(
@@ -77,7 +77,7 @@ def test_25_ids_are_asked_for_at_once_on_either_level(
     client: AcousticbrainzClient, mbids: list[str]
 ) -> None:
     client.audio_features(mbids)
-    batches = -(-len(mbids) // MAX_IDS)
+    batches = -(-len(mbids) // MAX_ACOUSTICBRAINZ_IDS)
     assert client.calls == {"GET low-level": batches, "GET high-level": batches}
 
 
@@ -180,4 +180,4 @@ def test_any_reply_is_features_or_a_broken_reply(value: object, level: str) -> N
         found = read(level, reply)
     except BrokenReply:
         return
-    assert set(found) <= set(FEATURES)
+    assert set(found) <= set(ACOUSTICBRAINZ_FEATURES)

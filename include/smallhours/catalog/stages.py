@@ -34,9 +34,8 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.nights import Night
-from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings

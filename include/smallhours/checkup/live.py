@@ -140,8 +140,7 @@ class LiveCheck:
 
     def ask_all(self) -> None:
         """Ask each connected service; what fails becomes a finding."""
-        from smallhours.services.acousticbrainz import AcousticbrainzClient
-        from smallhours.services.reccobeats import ReccobeatsClient
+        from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
 
         services = self.settings.services
         with self._open:
