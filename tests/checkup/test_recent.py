@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from smallhours.checkup.finding import Health
+from smallhours.checkup import Health
 from smallhours.checkup.stored_data import (
     check_last_night,
     check_models,

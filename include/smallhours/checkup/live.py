@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smallhours import __version__
-from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.checkup import Finding, bad, good, note
 from smallhours.checkup.shapes import Shape, differences, serious_ones
 from smallhours.errors import (
     NeedsLogin,

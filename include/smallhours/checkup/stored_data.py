@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.checkup import Finding, bad, good, note
 from smallhours.errors import LakeError
 from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
