@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from smallhours.errors import BrokenReply, Refused, RetryLater
 from smallhours.service_settings import AcousticbrainzSettings
 from smallhours.services.audio_features import (
-    ACOUSTICBRAINZ_FEATURES,
     MAX_ACOUSTICBRAINZ_IDS,
     AcousticbrainzClient,
     parse_documents,
@@ -22,6 +21,15 @@ from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 MBID = "0a8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b01"
 OTHER = "1b8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b02"
+FEATURES = (
+    "danceability",
+    "acousticness",
+    "instrumentalness",
+    "loudness",
+    "tempo",
+    "key",
+    "mode",
+)
 
 
 def client_at(url: str, fake_sleep: FakeSleep) -> AcousticbrainzClient:
@@ -56,11 +64,11 @@ def test_a_known_recording_has_what_the_archive_can_tell_and_no_more(
     found = client.audio_features(mbids)
     assert 0 < len(found) < len(mbids)
     for features in found.values():
-        assert set(features) == set(ACOUSTICBRAINZ_FEATURES) - {"loudness"}
+        assert set(features) == set(FEATURES) - {"loudness"}
         assert 20 < features["tempo"] < 400
         assert features["key"] in range(12)
         assert features["mode"] in (0, 1)
-        assert all(0 <= features[name] <= 1 for name in ACOUSTICBRAINZ_FEATURES[:3])
+        assert all(0 <= features[name] <= 1 for name in FEATURES[:3])
 
 
 def test_tempo_and_key_are_the_recordings_own(
@@ -180,4 +188,4 @@ def test_any_reply_is_features_or_a_broken_reply(value: object, level: str) -> N
         found = read(level, reply)
     except BrokenReply:
         return
-    assert set(found) <= set(ACOUSTICBRAINZ_FEATURES)
+    assert set(found) <= set(FEATURES)

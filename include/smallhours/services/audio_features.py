@@ -67,15 +67,6 @@ _TRACK_LINK: Final = re.compile(r"[:/]track[:/]([0-9A-Za-z]{22})(?:$|[?#])")
 # "You can specify up to 25 MBIDs in a request", says its documentation.
 MAX_ACOUSTICBRAINZ_IDS: Final = 25
 LEVELS: Final = ("low-level", "high-level")
-ACOUSTICBRAINZ_FEATURES: Final = (
-    "danceability",
-    "acousticness",
-    "instrumentalness",
-    "loudness",
-    "tempo",
-    "key",
-    "mode",
-)
 # All that is used of a low-level document, which is a hundred times as long.
 LOW_LEVEL_PARTS: Final = (
     "rhythm.bpm",
@@ -243,9 +234,9 @@ class AcousticbrainzClient(FeatureClient):
             mbids: MusicBrainz recording ids, in either case. What is none is not asked for.
 
         Returns:
-            For each id that is known, as given, its features by name (`ACOUSTICBRAINZ_FEATURES`),
-            as far as they are known: 0-1, but loudness (dB), tempo (beats per minute), key (0-11)
-            and mode (0 or 1). Unknown ids are absent.
+            For each id that is known, as given, its features by name, as far as they are known:
+            0-1, but loudness (dB), tempo (beats per minute), key (0-11) and mode (0 or 1). Unknown
+            ids are absent.
 
         Raises:
             RetryLater: a rate limit, or no usable reply in three tries.
