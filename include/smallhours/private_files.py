@@ -27,6 +27,27 @@ def private_opener(path: str, flags: int) -> int:
     return os.open(path, flags, FILE_MODE)
 
 
+def write_private(target: Path, text: str) -> None:
+    """Write a file of its owner's alone; it is seen whole or not at all, also after a power cut."""
+    unfinished = target.with_name(f"{target.name}.tmp")
+    unfinished.unlink(missing_ok=True)
+    with open(unfinished, "x", encoding="utf-8", opener=private_opener) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(target)
+    flush_folder(target.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until a folder's list of names is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def open_to_others(folder: Path) -> list[Path]:
     """Return what others may read, write or list: the folder, and everything below it."""
     return [path for path, mode in _modes(folder) if mode & UMASK]

@@ -40,9 +40,9 @@ class KilledDisk(Disk):
         self._step("read")
         return super().read(path)
 
-    def make_folder(self, folder: Path, mode: int = 0o777) -> None:
+    def make_folder(self, folder: Path) -> None:
         self._step("make_folder")
-        super().make_folder(folder, mode)
+        super().make_folder(folder)
 
     def write(self, path: Path, data: bytes) -> None:
         self._step("write", lambda: path.write_bytes(data[: len(data) // 2]))

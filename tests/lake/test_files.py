@@ -14,6 +14,7 @@ from smallhours.errors import LakeError, LakeUnwritable
 from smallhours.lake.files import LocalFiles, ObjectFiles, open_files
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
+from smallhours.private_files import open_to_others
 from tests.lake.samples import MINE, play, plays
 from tests.lake.stores import Bucket, FailingDisk, Killed, KilledDisk
 
@@ -294,8 +295,15 @@ def test_a_lake_that_is_made_is_its_owners_alone_and_an_existing_one_keeps_its_m
     shared.mkdir()
     shared.chmod(0o750)
 
-    for folder in (tmp_path / "new", shared):
-        LocalFiles(folder).replace("plays/part.parquet", b"x")
+    before = os.umask(0o022)
+    try:
+        for folder in (tmp_path / "new", shared):
+            files = LocalFiles(folder)
+            with files.lock("plays"):
+                files.replace("plays/part.parquet", b"x")
+    finally:
+        os.umask(before)
 
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert open_to_others(tmp_path / "new") == []
+    assert open_to_others(shared) == [shared]
     assert shared.stat().st_mode & 0o777 == 0o750

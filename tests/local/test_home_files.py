@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smallhours.local.airflow import own_home
-from smallhours.local.home_files import has_jwt_secret, make_home
+from smallhours.local.home_files import kept_jwt_secret, make_home
 from smallhours.private_files import close_to_others, open_to_others
 
 AT_ONCE = 8
@@ -71,7 +71,12 @@ def test_a_configuration_of_ones_own_may_lack_the_secret_that_airflows_parts_sha
 ) -> None:
     (tmp_path / "airflow.cfg").write_text(text, encoding="utf-8")
 
-    assert has_jwt_secret(tmp_path) is has
+    kept = kept_jwt_secret(tmp_path)
+
+    assert (kept is None) is has
+    assert kept_jwt_secret(tmp_path) == kept  # sessions outlive a restart
+    assert kept is None or len(kept) >= 64
+    assert not has or not (tmp_path / "jwt_secret").exists()
 
 
 def test_a_key_in_the_environment_is_the_one_that_is_written(tmp_path: Path) -> None:

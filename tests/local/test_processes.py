@@ -2,13 +2,20 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from smallhours.local.processes import ManagedProcess, interrupted_by_signals, stop_all
+from smallhours.local.processes import (
+    ManagedProcess,
+    interrupted_by_signals,
+    rotate_log,
+    stop_all,
+)
+from smallhours.private_files import open_to_others
 
 # Interrupts its parent when it is told to end.
 _REPLY = 'trap "kill -INT $PPID; exit 0" TERM; echo ready; while :; do sleep 0.05; done'
@@ -47,3 +54,26 @@ def test_what_an_interrupted_program_started_is_stopped(part: ManagedProcess) ->
         program()
 
     assert not part.running
+
+
+def test_a_large_log_begins_anew_while_it_is_written(tmp_path: Path) -> None:
+    log = tmp_path / "part.log"
+    script = "yes 0123456789 | head -c 100000; read _; echo last"
+    env = dict(os.environ)
+    log.touch(mode=0o600)
+    with log.open("ab") as output:
+        writer = subprocess.Popen(
+            ["bash", "-c", script], env=env, stdin=subprocess.PIPE, stdout=output
+        )
+    while log.stat().st_size < 100_000:
+        assert writer.poll() is None
+        time.sleep(0.01)
+
+    rotate_log(log, max_bytes=100_000)
+    assert log.stat().st_size == 100_000
+    rotate_log(log, max_bytes=99_999)
+    writer.communicate(b"\n")
+
+    assert log.read_text() == "last\n"
+    assert (tmp_path / "part.log.1").stat().st_size == 100_000
+    assert open_to_others(tmp_path / "part.log.1") == []

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -206,3 +208,19 @@ def test_the_card_says_what_a_person_needs_to_know(tmp_path: Path, registry: Reg
         assert needed in text
     stored = json.loads((tmp_path / saved.folder / "card.json").read_text())
     assert stored["packages"].keys() >= {"python", "numpy", "scikit-learn", "xgboost-cpu"}
+
+
+@pytest.mark.slow(seconds=10)
+def test_loading_it_in_a_task_fills_no_log_with_warnings() -> None:
+    program = (
+        "import warnings, airflow.sdk, airflow.utils.timezone\n"
+        "with warnings.catch_warnings(record=True) as told:\n"
+        "    warnings.simplefilter('always')\n"
+        "    import smallhours.training.registry\n"
+        "print(len(told))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "0"

@@ -147,10 +147,10 @@ def check_encryption(in_clear: Sequence[str], *, ours: bool) -> Finding:
     return bad("encryption", told, _START if ours else _MOVE_THE_LAKE)
 
 
-def check_permissions(home: Path) -> Finding:
-    """Judge who may read the files of Airflow's home."""
-    found = open_to_others(home)
+def check_permissions(*folders: Path) -> Finding:
+    """Judge who may read the files of Airflow's home and of the lake."""
+    found = [path for folder in folders for path in open_to_others(folder)]
     if not found:
-        return good("permissions", f"{home} is yours alone")
+        return good("permissions", f"yours alone: {' and '.join(map(str, folders))}")
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return bad("permissions", f"{found[0]}{more} may be read by others on this machine", _START)

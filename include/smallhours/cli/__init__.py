@@ -14,14 +14,17 @@ from typer.core import TyperGroup
 
 from smallhours import __version__
 from smallhours.cli import (
+    backup,
     doctor,
     explore,
+    forget,
     history,
     init,
     login,
     night,
     playlist,
     rescue,
+    service,
     up,
 )
 from smallhours.errors import SmallhoursError
@@ -52,6 +55,9 @@ explore.register(app)
 history.register(app)
 rescue.register(app)
 up.register(app)
+backup.register(app)
+service.register(app)
+forget.register(app)
 for add_command in load_extensions(COMMANDS):
     add_command(app)
 
@@ -81,6 +87,7 @@ def main() -> None:
     # in the home directory, which reading a connection should not create.
     os.environ.setdefault("AIRFLOW_HOME", str(Path(".airflow").resolve()))
     try:
+        backup.finish_killed_restore()
         app(prog_name="smallhours")
     except SmallhoursError as error:
         typer.echo(f"error: {error}", err=True)

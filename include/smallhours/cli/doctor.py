@@ -109,6 +109,7 @@ def _look_at_airflow(
     listener: str, settings: Settings, *, now: dt.datetime, online: bool
 ) -> list[Finding]:
     from smallhours.checkup import logins
+    from smallhours.lake.files import local_folder
     from smallhours.local.home_files import home_as_it_is, is_ours
 
     with home_as_it_is() as home:  # before Airflow is imported
@@ -119,8 +120,9 @@ def _look_at_airflow(
         findings.append(_check_schedule(settings, now))
         ours = is_ours(home)
         findings.append(logins.check_encryption(stored_in_clear(), ours=ours))
-        if ours and home.exists():
-            findings.append(logins.check_permissions(home))
+        if ours:
+            found = [folder for folder in (home, local_folder(settings.lake.url)) if folder]
+            findings.append(logins.check_permissions(*found))
     return findings
 
 

@@ -1,12 +1,16 @@
 """The command `up`: a listener's own Airflow on this machine."""
 
 import datetime as dt
+import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smallhours.errors import SmallhoursError
+
+if TYPE_CHECKING:
+    from smallhours.local.airflow import LocalAirflow
 
 
 class AirflowStopped(SmallhoursError):
@@ -20,14 +24,20 @@ def register(app: typer.Typer) -> None:
 
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of Airflow's pages.")] = 8080,
+    end_left: Annotated[
+        bool,
+        typer.Option("--end-left", help="End what an earlier one, which was killed, left running."),
+    ] = False,
 ) -> None:
     """Run Airflow on 127.0.0.1 until Ctrl+C: settings in smallhours.toml, home in .airflow.
 
     Another home is used where AIRFLOW_HOME names it, as by all other commands.
     """
+    from smallhours.lake.files import local_folder
     from smallhours.local.airflow import LocalAirflow, own_home
     from smallhours.local.home_files import own_fernet_key
     from smallhours.local.processes import ProcessStopped, interrupted_by_signals
+    from smallhours.private_files import close_to_others
     from smallhours.settings import load_settings, settings_path
 
     path = settings_path().resolve()
@@ -36,9 +46,12 @@ def up(
     try:
         env = home.environment(own_fernet_key())
         with interrupted_by_signals(), LocalAirflow(home, env) as airflow:
+            _offer_to_end(airflow, at_once=end_left)
             typer.echo(f"Starting Airflow in {home.folder} ...")
             for sentence in airflow.prepare():
                 typer.echo(sentence)
+            if lake := local_folder(settings.lake.url):
+                close_to_others(lake)
             airflow.start()
             airflow.wait_until_healthy(on_status=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")
@@ -56,3 +69,26 @@ def up(
         typer.echo("Stopped.")
     except (ProcessStopped, TimeoutError) as error:
         raise AirflowStopped(f"{error}.", remedy="Read the log, and start again.") from None
+
+
+def _offer_to_end(airflow: "LocalAirflow", *, at_once: bool) -> None:
+    """End what an earlier `up` left running, if the person wants it.
+
+    Raises:
+        AirflowStopped: when they don't, or can't be asked.
+    """
+    left = airflow.left_running()
+    if not left:
+        return
+    names = ", ".join(f"{part.name} (process {part.pid})" for part in left)
+    told = (
+        f"An earlier Airflow in {airflow.home.folder} was killed, and left these running: {names}."
+    )
+    typer.echo(told)
+    if not at_once and not (sys.stdin.isatty() and typer.confirm("End them now?", default=True)):
+        raise AirflowStopped(
+            "Two of them on one database would harm each other: nothing was started.",
+            remedy="To end them and start, run `smallhours up --end-left`.",
+        )
+    airflow.end_left_running()
+    typer.echo("They have ended.")

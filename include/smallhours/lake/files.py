@@ -22,7 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from smallhours.errors import LakeError, LakeUnwritable
-from smallhours.private_files import FOLDER_MODE
+from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 
 # Hidden, and not ending in `.parquet`: no glob and no data set reader takes it for data. One
 # fixed name is enough because the lock lets only one writer at a time reach it; a leftover of a
@@ -105,13 +105,14 @@ class Disk:
         """Return a file's content."""
         return path.read_bytes()
 
-    def make_folder(self, folder: Path, mode: int = 0o777) -> None:
-        """Make one folder in an existing one; it may exist already."""
-        folder.mkdir(mode, exist_ok=True)
+    def make_folder(self, folder: Path) -> None:
+        """Make one folder in an existing one, for its owner alone; it may exist already."""
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file in place: a crash leaves a part of it."""
-        path.write_bytes(data)
+        """Write a file in place, for its owner alone: a crash leaves a part of it."""
+        with open(path, "wb", opener=private_opener) as file:
+            file.write(data)
 
     def flush(self, path: Path) -> None:
         """Wait until a file's content, or a folder's list of names, is on the disk."""
@@ -132,7 +133,7 @@ class Disk:
     @contextlib.contextmanager
     def lock(self, path: Path) -> Iterator[None]:
         """Hold a file's lock; the system lets go of it when the process dies."""
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -206,10 +207,7 @@ class LocalFiles:
             self._disk.remove(self.root / _PROBE)
 
     def _make_folders(self, folder: Path) -> None:
-        """Make a folder and those above it, so that they are still there after a power cut.
-
-        The root, where it is made here, is its owner's alone; nobody gets further in without it.
-        """
+        """Make a folder and those above it, so that they are still there after a power cut."""
         missing = []
         while not folder.is_dir():
             missing.append(folder)
@@ -217,10 +215,7 @@ class LocalFiles:
                 break
             folder = folder.parent
         for each in reversed(missing):
-            if self.root in each.parents:
-                self._disk.make_folder(each)
-            else:
-                self._disk.make_folder(each, FOLDER_MODE)
+            self._disk.make_folder(each)
             self._disk.flush(each.parent)
 
 
@@ -305,6 +300,16 @@ def open_files(url: str, storage_options: Mapping[str, Any] | None = None) -> Fi
     if isinstance(store, LocalFileSystem):
         return LocalFiles(Path(root).absolute())
     return ObjectFiles(store, root, url=_without_login(store.unstrip_protocol(root)))
+
+
+def local_folder(url: str) -> Path | None:
+    """Return the folder of a lake on this machine; None for one on an object store.
+
+    Raises:
+        LakeError: as in `open_files`.
+    """
+    files = open_files(url)
+    return files.root if isinstance(files, LocalFiles) else None
 
 
 def _without_login(url: str) -> str:

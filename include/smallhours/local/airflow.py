@@ -4,10 +4,10 @@
 terminated. The same four processes, started one by one, do neither.
 """
 
+import contextlib
 import datetime as dt
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +19,16 @@ import requests
 
 import smallhours
 from smallhours.errors import SettingsError
-from smallhours.local.home_files import has_jwt_secret, home_folder, make_home
+from smallhours.local.home_files import home_folder, kept_jwt_secret, make_home
 from smallhours.local.processes import ManagedProcess, ProcessStopped, stop_all
+from smallhours.local.running import (
+    StartedPart,
+    end_parts,
+    forget_parts,
+    hold_home,
+    left_running,
+    record_parts,
+)
 from smallhours.private_files import close_to_others
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
@@ -106,12 +114,14 @@ class AirflowHome:
 
 
 def own_home(port: int, settings: Path) -> AirflowHome:
-    """Return the home that `smallhours login` and all other commands use, with a port."""
-    return AirflowHome(home_folder().resolve(), port, settings)
+    """Return the home, and the lake, that `smallhours login` and all other commands use."""
+    return AirflowHome(
+        home_folder().resolve(), port, settings, lake=os.environ.get("SMALLHOURS_LAKE")
+    )
 
 
 class LocalAirflow:
-    """Airflow's four processes; a context manager that stops them all.
+    """Airflow's four processes; a context manager that holds the home, and stops them all.
 
     Args:
         home: The installation.
@@ -123,14 +133,32 @@ class LocalAirflow:
         self.env = env
         self.logs = home.folder / "parts"
         self.processes: list[ManagedProcess] = []
+        self._held = contextlib.ExitStack()
 
     def __enter__(self) -> "LocalAirflow":
-        """Return the object; nothing is started yet."""
+        """Return the object; nothing is started yet.
+
+        Raises:
+            SettingsError: when another process runs Airflow in this home.
+        """
+        self._held.enter_context(hold_home(self.home.folder))
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Stop all processes."""
-        stop_all(self.processes)
+        with self._held:
+            if self.processes:
+                stop_all(self.processes)
+                forget_parts(self.home.folder)
+
+    def left_running(self) -> list[StartedPart]:
+        """Return the parts that were left running by one that was killed."""
+        return left_running(self.home.folder)
+
+    def end_left_running(self) -> None:
+        """End them, with all that they started."""
+        end_parts(self.left_running())
+        forget_parts(self.home.folder)
 
     def prepare(self, *, forget_unfinished: bool = False) -> list[str]:
         """Create the home and its database, or bring them up to date.
@@ -148,8 +176,8 @@ class LocalAirflow:
             ProcessStopped: when that fails.
         """
         make_home(self.home.folder, self.env)
-        if not has_jwt_secret(self.home.folder):
-            self.env = {**self.env, "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48)}
+        if secret := kept_jwt_secret(self.home.folder):
+            self.env = {**self.env, "AIRFLOW__API_AUTH__JWT_SECRET": secret}
         close_to_others(self.home.folder)
         report = self.home.folder / "database.txt"
         command = [
@@ -215,8 +243,10 @@ class LocalAirflow:
 
     def _start(self, name: str, command: list[str]) -> ManagedProcess:
         log = self.logs / f"{name}.log"
-        part = ManagedProcess(name, command, env=self.env, log=log, cwd=CHECKOUT)
+        # Paths in the settings are relative to where the command is run, as in other commands.
+        part = ManagedProcess(name, command, env=self.env, log=log, cwd=Path.cwd())
         self.processes.append(part)
+        record_parts(self.home.folder, {each.name: each.process.pid for each in self.processes})
         return part
 
 

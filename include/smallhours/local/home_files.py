@@ -16,10 +16,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from smallhours.private_files import FOLDER_MODE, UMASK, make_private_folder, private_opener
+from smallhours.private_files import (
+    FOLDER_MODE,
+    UMASK,
+    make_private_folder,
+    private_opener,
+    write_private,
+)
 
 DEFAULT_HOME = Path(".airflow")
 _FERNET_KEY = "AIRFLOW__CORE__FERNET_KEY"
+JWT_SECRET = "jwt_secret"  # noqa: S105 - a file's name
 _CONFIGURATION = """\
 # Airflow's configuration. Any other setting of Airflow's may be added in its section.
 # Keep this file with airflow.db: without the key that database can't be read, and whoever has both
@@ -100,18 +107,24 @@ def make_home(folder: Path, env: Mapping[str, str]) -> None:
         if not target.exists():
             key = env.get(_FERNET_KEY) or base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             text = _CONFIGURATION.format(fernet_key=key, jwt_secret=secrets.token_hex(48))
-            _write_whole(target, text)
+            write_private(target, text)
 
 
-def has_jwt_secret(folder: Path) -> bool:
-    """Return whether the configuration in a home has the secret that Airflow's parts share.
+def kept_jwt_secret(folder: Path) -> str | None:
+    """Return the secret that Airflow's parts share where the configuration in a home has none.
 
     A person's own airflow.cfg may lack it; then each part would make up one of its own, and refuse
-    the others.
+    the others. Pages sign their sessions with it, so that it is kept: a session outlives a restart.
     """
     configuration = configparser.RawConfigParser(strict=False)
     configuration.read(folder / "airflow.cfg", encoding="utf-8")
-    return bool(configuration.get("api_auth", "jwt_secret", fallback="").strip())
+    if configuration.get("api_auth", "jwt_secret", fallback="").strip():
+        return None
+    kept = folder / JWT_SECRET
+    with _only_one(folder / "airflow.cfg.lock"):
+        if not kept.exists():
+            write_private(kept, secrets.token_hex(48))
+        return kept.read_text(encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -120,19 +133,3 @@ def _only_one(lock: Path) -> Iterator[None]:
     with open(lock, "a", opener=private_opener) as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
-
-
-def _write_whole(target: Path, text: str) -> None:
-    """Write a file that is seen whole or not at all, also after a power cut."""
-    unfinished = target.with_name(f"{target.name}.tmp")
-    unfinished.unlink(missing_ok=True)
-    with open(unfinished, "x", encoding="utf-8", opener=private_opener) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(target)
-    handle = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,6 +1,6 @@
 """Background processes that are stopped without leaving child processes behind."""
 
-import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from smallhours.local.running import STOP_S, kill_session
 from smallhours.private_files import UMASK, make_private_folder, private_opener
 
-_STOP_S = 20.0
+# Of each part's log, and as much again of what came before.
+MAX_LOG_BYTES = 5_000_000
 
 
 class ProcessStopped(Exception):
@@ -60,13 +62,29 @@ class ManagedProcess:
         return self.process.poll() is None
 
     def check(self) -> None:
-        """Check that the process is running.
+        """Check that the process is running, and begin its log anew where it is large.
 
         Raises:
             ProcessStopped: when it is not.
         """
         if not self.running:
             raise ProcessStopped(self)
+        rotate_log(self.log)
+
+
+def rotate_log(log: Path, *, max_bytes: int = MAX_LOG_BYTES) -> None:
+    """Move a log's content to `<log>.1` where it is large; who appends to it goes on at its start.
+
+    A line that is written in between is lost.
+    """
+    if log.stat().st_size <= max_bytes:
+        return
+    with (
+        log.open("rb+") as full,
+        open(log.with_name(f"{log.name}.1"), "wb", opener=private_opener) as kept,
+    ):
+        shutil.copyfileobj(full, kept)
+        full.truncate(0)
 
 
 def stop_all(processes: Iterable[ManagedProcess]) -> None:
@@ -82,18 +100,16 @@ def _stop(processes: Sequence[ManagedProcess]) -> None:
     for part in processes:
         if part.running:
             part.process.terminate()
-    until = time.monotonic() + _STOP_S
+    until = time.monotonic() + STOP_S
     for part in processes:
         try:
             part.process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             part.process.kill()
             part.process.wait()
-        # The process leads a session of its own: all others in it are its descendants.
-        try:
-            os.killpg(part.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        # The process led a session of its own: all others in it are its descendants, whichever
+        # group they have put themselves into.
+        kill_session(part.process.pid)
 
 
 def free_ports(count: int) -> list[int]:

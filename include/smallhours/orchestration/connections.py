@@ -69,7 +69,7 @@ class AirflowSecrets:
             NeedsLogin: when there is no refresh token yet.
         """
         fields = self._spotify_fields(listener)
-        kept = read_variable(_variable(listener))
+        kept = read_variable(variable_of(listener))
         if kept and kept.get("replaces") == _fingerprint(fields.get("refresh_token")):
             fields["refresh_token"] = kept["refresh_token"]
         _mask(fields.get("client_secret"), fields.get("refresh_token"))
@@ -79,7 +79,7 @@ class AirflowSecrets:
         """Store the refresh token that Spotify returned in place of the one it was sent."""
         _mask(token)
         replaced = _fingerprint(self._spotify_fields(listener).get("refresh_token"))
-        write_variable(_variable(listener), {"replaces": replaced, "refresh_token": token})
+        write_variable(variable_of(listener), {"replaces": replaced, "refresh_token": token})
         LOG.info("Spotify renewed the login of %s; it is kept.", listener)
 
     def has(self, service: str, listener: str) -> bool:
@@ -350,7 +350,8 @@ def write_variable(name: str, value: dict[str, str]) -> None:
         ) from None
 
 
-def _variable(listener: str) -> str:
+def variable_of(listener: str) -> str:
+    """Return the name of the variable that keeps a listener's renewed refresh token."""
     # Airflow masks the value of every variable with "token" in its name.
     return f"smallhours_spotify_token_{listener}"
 

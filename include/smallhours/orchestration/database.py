@@ -107,7 +107,7 @@ def require_key() -> None:
 
 def stored_in_clear() -> list[str]:
     """Return the connections and variables that are not encrypted, by kind and name."""
-    with _engine().connect() as connection:
+    with database_engine().connect() as connection:
         tables = set(inspect(connection).get_table_names())
         return [
             f"{store.kind} {name}"
@@ -117,6 +117,20 @@ def stored_in_clear() -> list[str]:
                 select(store.name).where(store.in_clear).order_by(store.name)
             )
         ]
+
+
+def encrypted_values() -> list[str]:
+    """Return the encrypted values of connections and variables, as they are stored."""
+    statements = (
+        "SELECT password FROM connection WHERE is_encrypted",
+        "SELECT extra FROM connection WHERE is_extra_encrypted",
+        "SELECT val FROM variable WHERE is_encrypted",
+    )
+    with database_engine().connect() as connection:
+        if not inspect(connection).has_table(Connection.__tablename__):
+            return []
+        found = [value for each in statements for value in connection.scalars(text(each))]
+    return [value for value in found if value]
 
 
 def encrypt_stored() -> list[str]:
@@ -155,13 +169,21 @@ def _encrypt(row: Any) -> None:
         FernetFieldsMixin.set_extra(row, FernetFieldsMixin.get_extra(row))
 
 
+def erase_deleted() -> None:
+    """Erase what was deleted from SQLite's files, now or at the next start."""
+    if _on_sqlite():
+        with create_session() as session:
+            session.execute(text("PRAGMA user_version = 0"))
+        _erase_clear_text()
+
+
 def _erase_clear_text() -> list[str]:
     """Rewrite SQLite's files, once: free pages and the log keep what was replaced or deleted.
 
     Returns:
         Why that was not possible; nothing where it was.
     """
-    with _engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.scalar(text("PRAGMA user_version")) == _ERASED:
             return []
         try:
@@ -181,13 +203,14 @@ def _not_erased(why: str) -> str:
     )
 
 
-def _engine() -> Engine:
+def database_engine() -> Engine:
+    """Return the engine of Airflow's database."""
     engine: Engine = get_engine()  # type: ignore[no-untyped-call]
     return engine
 
 
 def _on_sqlite() -> bool:
-    return bool(_engine().dialect.name == "sqlite")
+    return bool(database_engine().dialect.name == "sqlite")
 
 
 class _Store(NamedTuple):

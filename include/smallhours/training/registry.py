@@ -20,19 +20,24 @@ import hashlib
 import io
 import json
 import logging
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
-import skops.io
-
 from smallhours.errors import LakeError
 from smallhours.lake.files import Files
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
 from smallhours.training.regression import TRUSTED_TYPES
+
+with warnings.catch_warnings():
+    # skops reads the attributes of all loaded modules; 1,160 of Airflow's are deprecated, and each
+    # would be a line in a task's log.
+    warnings.simplefilter("ignore")
+    import skops.io
 
 LOG = logging.getLogger(__name__)
 

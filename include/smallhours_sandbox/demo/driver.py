@@ -23,6 +23,7 @@ from smallhours.local.processes import (
     interrupted_by_signals,
     stop_all,
 )
+from smallhours.private_files import close_to_others
 from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 from smallhours_sandbox.demo import results, sandbox_client
@@ -79,12 +80,17 @@ class Demo:
         self._sandbox: list[ManagedProcess] = []
 
     def __enter__(self) -> "Demo":
-        """Return the demo; nothing is started yet."""
+        """Return the demo; what a killed one left running is ended, and nothing started yet."""
+        self._airflow.__enter__()
+        self._airflow.end_left_running()
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop all processes."""
-        stop_all([*self._airflow.processes, *self._sandbox])
+        try:
+            stop_all([*self._airflow.processes, *self._sandbox])
+        finally:
+            self._airflow.__exit__(*error)
 
     def run(self) -> None:
         """Start everything, run the night and show the playlist.
@@ -112,6 +118,7 @@ class Demo:
     def _start(self) -> None:
         config = self.config
         config.write_settings()
+        close_to_others(config.folder)
         logs = config.folder / "logs"
         self._console.print("Starting the sandbox and Airflow ...")
         with self._console.status("database") as status:
