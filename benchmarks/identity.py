@@ -26,11 +26,10 @@ import numpy as np
 
 from benchmarks.harness import command_line, print_figures
 from benchmarks.support.script_words import SCRIPTS
-from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds
-from smallhours.catalog.track_matching import WantedTrack
+from smallhours.catalog.spotify_ids import IdLookup, SpotifyIds, WantedTrack
 from smallhours.identity import identify, normalise
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer

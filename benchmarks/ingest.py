@@ -36,15 +36,14 @@ from benchmarks.support.ingest_stages import (
     settings_of,
     start,
 )
-from smallhours.catalog.tags import store_tags
+from smallhours.catalog.lastfm_fetch import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.files import Disk, LocalFiles
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.listening.history_merge import unify
-from smallhours.listening.play_storage import load_plays_around, store
-from smallhours.listening.plays import LASTFM, plays_frame
+from smallhours.listening.plays import LASTFM, load_plays_around, plays_frame, store
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.simulation.installation import FAST, LISTENER
 from smallhours_sandbox.state import SandboxState

@@ -27,7 +27,7 @@ import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
 from smallhours.catalog.features import store_features
-from smallhours.catalog.neighbours import (
+from smallhours.catalog.lastfm_fetch import (
     CHART_TAGS,
     PER_SEED,
     TAG_TRACKS,
@@ -35,10 +35,10 @@ from smallhours.catalog.neighbours import (
     Neighbour,
     Seed,
     store_neighbours,
+    store_tags,
 )
 from smallhours.catalog.stages import gather_candidates
 from smallhours.catalog.tag_names import refresh_names
-from smallhours.catalog.tags import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_of, identify
 from smallhours.lake.store import Lake

@@ -31,11 +31,10 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.listening import stages as listening
+from smallhours.services.audio_features import ReccobeatsClient
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.reccobeats import ReccobeatsClient
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary

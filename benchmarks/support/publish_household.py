@@ -19,8 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours_sandbox.server import SandboxServer

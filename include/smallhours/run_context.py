@@ -16,11 +16,13 @@ from smallhours.settings import Settings
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
     from smallhours.nights import Night
-    from smallhours.services.acousticbrainz import AcousticbrainzClient
+    from smallhours.services.audio_features import (
+        AcousticbrainzClient,
+        FeatureClient,
+        ReccobeatsClient,
+    )
     from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
-    from smallhours.services.feature_client import FeatureClient
     from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.reccobeats import ReccobeatsClient
     from smallhours.services.spotify import SpotifyClient
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
@@ -94,22 +96,21 @@ class RunContext:
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
         """A ReccoBeats client; it needs no credentials."""
-        from smallhours.services.reccobeats import ReccobeatsClient
+        from smallhours.services.audio_features import ReccobeatsClient
 
         return self._open_service(ReccobeatsClient, self.settings.services.reccobeats)
 
     @cached_property
     def acousticbrainz(self) -> "AcousticbrainzClient":
         """An AcousticBrainz client; it needs no credentials."""
-        from smallhours.services.acousticbrainz import AcousticbrainzClient
+        from smallhours.services.audio_features import AcousticbrainzClient
 
         return self._open_service(AcousticbrainzClient, self.settings.services.acousticbrainz)
 
     def _open_service(
         self, client: "type[OpenClient]", where: ReccobeatsSettings | AcousticbrainzSettings
     ) -> "OpenClient":
-        from smallhours.services.rate_limit import shared_rate_limit
-        from smallhours.services.retry import RetryPolicy
+        from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
         return client(
             settings=where,
@@ -153,8 +154,7 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
     """
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.lastfm_replies import SERVICE
-    from smallhours.services.rate_limit import shared_rate_limit
-    from smallhours.services.retry import RetryPolicy
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
     where = settings.services.lastfm
     return LastfmClient(
@@ -179,8 +179,7 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
         SettingsError: when the credentials are missing or incomplete.
         NeedsLogin: when the listener has not logged in yet.
     """
-    from smallhours.services.rate_limit import shared_rate_limit
-    from smallhours.services.retry import RetryPolicy
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
     from smallhours.services.spotify import SpotifyClient
     from smallhours.services.spotify_replies import SERVICE
 

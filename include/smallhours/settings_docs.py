@@ -60,8 +60,8 @@ a space), `danceability`, `acousticness`, `energy`, `valence`, `instrumentalness
 ## Tag files
 
 The folder of `catalog.tag_files` holds `aliases.txt`, `stop_words.txt`, or both. They are read in
-addition to the [aliases](../include/smallhours/catalog/normalisation/aliases.txt) and
-[stop words](../include/smallhours/catalog/normalisation/stop_words.txt) that come with Smallhours,
+addition to the [aliases](../include/smallhours/catalog/aliases.txt) and
+[stop words](../include/smallhours/catalog/stop_words.txt) that come with Smallhours,
 whose first lines explain the form.
 """
 

@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from smallhours.catalog import concurrent_fetch
-from smallhours.catalog.concurrent_fetch import (
+from smallhours.catalog import lastfm_fetch
+from smallhours.catalog.lastfm_fetch import (
     MAX_UNSTORED,
     Fetch,
     fetch_all,
@@ -24,8 +24,8 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
-from smallhours.services.deferred import MAX_FAILURES, Tally
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import MAX_FAILURES, Tally
 
 
 @dataclass
@@ -43,7 +43,7 @@ def frozen_clock() -> Iterator[Clock]:
     """Replace the clock of `fetch_all`."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(concurrent_fetch, "time", clock)
+        patch.setattr(lastfm_fetch, "time", clock)
         yield clock
 
 

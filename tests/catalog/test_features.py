@@ -25,9 +25,9 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACKS
 from smallhours.listening.stages import sync_scrobbles
 from smallhours.service_settings import AcousticbrainzSettings
-from smallhours.services.acousticbrainz import AcousticbrainzClient
-from smallhours.services.deferred import Tally
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.audio_features import AcousticbrainzClient
+from smallhours.services.retry_and_rate_limit import RetryPolicy
+from smallhours.services.set_aside import Tally
 from smallhours.vocabulary import Provenance
 from tests.service_fixtures import ServiceFixture
 from tests.services.scripted import unlimited_rate

@@ -4,7 +4,7 @@ import random
 
 import pandas as pd
 
-from smallhours.catalog.normalisation import measure_variants
+from smallhours.catalog.tag_names import measure_variants
 
 
 def carried(**by_artist: str) -> pd.DataFrame:

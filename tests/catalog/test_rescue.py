@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.catalog.candidates import weights_of
 from smallhours.catalog.rescue import MAX_PAUSES, Progress, Rescue
 from smallhours.catalog.rescue_plan import ROUNDS, Estimate
-from smallhours.catalog.seeds import weights_of
 from smallhours.errors import Refused, RetryLater
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.installation import FAST

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pandas as pd
 
-from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.catalog.candidates import artist_weights, tag_weights, track_weights
 
 NIGHT = dt.date(2026, 11, 2)
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from smallhours.catalog.overrides import Overrides
-from smallhours.catalog.spotify_ids import SpotifyIds
-from smallhours.catalog.track_matching import WantedTrack
+from smallhours.catalog.spotify_ids import SpotifyIds, WantedTrack
 from smallhours.errors import ServiceError
 from smallhours.lake.tables import TRACKS
-from smallhours.services.deferred import MAX_FAILURES
+from smallhours.services.set_aside import MAX_FAILURES
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.world import World
 from tests.service_fixtures import ServiceFixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from smallhours.catalog.track_matching import (
+from smallhours.catalog.spotify_ids import (
     MAX_QUERY,
     WantedTrack,
     best_match,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smallhours.checkup.finding import Health
+from smallhours.checkup import Health
 from smallhours.checkup.stored_data import check_history, check_lake
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smallhours.checkup.finding import Finding, Health
+from smallhours.checkup import Finding, Health
 from smallhours.checkup.live import PLAYLIST_NAME, check_live, known_shapes, shapes_of
 from smallhours.local.processes import interrupted_by_signals
 from smallhours.services.credentials import SpotifyCredentials

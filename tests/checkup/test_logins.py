@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from smallhours.checkup.finding import Health
+from smallhours.checkup import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
 from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy

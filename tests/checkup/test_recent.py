@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from smallhours.checkup.finding import Health
+from smallhours.checkup import Health
 from smallhours.checkup.stored_data import (
     check_last_night,
     check_models,
@@ -16,7 +16,7 @@ from smallhours.checkup.stored_data import (
 )
 from smallhours.lake.list_tables import DEFERRED_QUESTIONS, PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
 from tests.service_fixtures import settings_for
 

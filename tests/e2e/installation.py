@@ -16,8 +16,7 @@ from pathlib import Path
 
 import requests
 
-from smallhours.local.airflow import CHECKOUT, AirflowHome
-from smallhours.local.api import FINISHED, AirflowApi
+from smallhours.local.airflow import CHECKOUT, FINISHED, AirflowApi, AirflowHome
 from smallhours.local.processes import ManagedProcess, free_ports, stop_all
 from smallhours_sandbox.demo import sandbox_client
 from smallhours_sandbox.simulation.installation import sandbox_services_toml

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from smallhours.lake.store import Lake
-from smallhours.local.api import AirflowApi
+from smallhours.local.airflow import AirflowApi
 from smallhours.web.app import PAGES, PREFIX
 from smallhours_sandbox.demo.demo_config import LISTENER
 from smallhours_sandbox.demo.driver import Demo

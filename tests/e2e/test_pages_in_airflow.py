@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
-from smallhours.local.api import AirflowApi
+from smallhours.local.airflow import AirflowApi
 from smallhours.settings import load_settings
 from smallhours.web.app import PAGES, PREFIX
 from smallhours_sandbox.demo import sandbox_client

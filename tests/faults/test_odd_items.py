@@ -13,7 +13,7 @@ from smallhours.identity import artist_key_of, identify, is_named
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.library import library_frame
-from smallhours.services.deferred import deferred_on
+from smallhours.services.set_aside import deferred_on
 from smallhours_sandbox.world import FEATURES as WORLD_FEATURES
 from tests.faults.nights import LISTENER, Nights, nights
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.lake import merging
-from smallhours.lake.merging import Merged, RepeatedKey, merge_rows
+from smallhours.lake import partition
 from smallhours.lake.parquet import encode
-from smallhours.lake.rows import by_key
+from smallhours.lake.partition import Merged, RepeatedKey, merge_rows
+from smallhours.lake.schema import by_key
 from smallhours.lake.tables import TRACK_TAGS
 
 KEY = TRACK_TAGS.key
@@ -53,7 +53,7 @@ def _merged_whole(
     rows: dict[tuple[str, str], int], dropped: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 ) -> Merged:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(merging, "_SMALL_MERGE_SHARE", 0.0)
+        patched.setattr(partition, "_SMALL_MERGE_SHARE", 0.0)
         return merge_rows(KEY, OLD, tags(rows), dropped)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from smallhours.errors import SchemaMismatch
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
-from smallhours.lake.rows import conform
+from smallhours.lake.schema import conform
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from tests.lake.samples import MINE, play, plays

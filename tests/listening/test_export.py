@@ -17,8 +17,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.listening.export import import_history
 from smallhours.listening.history_merge import unify
-from smallhours.listening.play_storage import load_plays_around, store
-from smallhours.listening.plays import LASTFM, heard, plays_frame
+from smallhours.listening.plays import LASTFM, heard, load_plays_around, plays_frame, store
 from smallhours.listening.stages import sync_recent_plays, sync_scrobbles
 from smallhours.summary import Summary
 from smallhours_sandbox.world import PlayLog

@@ -9,11 +9,11 @@ import pytest
 from smallhours.listening.feedback import (
     current_lists,
     edit_reactions,
+    passed_over,
     play_reactions,
     recent_lists,
     recent_picks,
 )
-from smallhours.listening.inferred_skips import passed_over
 
 SUNDAY, MONDAY, TUESDAY = (dt.date(2026, 11, day) for day in (1, 2, 3))
 NOW = dt.datetime(2026, 11, 3, 4, tzinfo=dt.UTC)

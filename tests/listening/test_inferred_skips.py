@@ -3,7 +3,8 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.listening.inferred_skips import cut_short, heard_out, passed_over
+from smallhours.listening.feedback import passed_over
+from smallhours.listening.plays import cut_short, heard_out
 
 MONDAY = dt.date(2026, 11, 2)
 BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]

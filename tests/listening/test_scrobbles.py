@@ -13,10 +13,10 @@ from smallhours.listening.scrobbles import (
     missed_spans,
     oldest_scrobble,
 )
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import Tally
 
 SINCE = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 UNTIL = SINCE + dt.timedelta(days=2)

@@ -6,7 +6,7 @@ from smallhours.errors import PlaylistNotOwned
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import find_managed_playlist
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 MARK = marker("default", "main")

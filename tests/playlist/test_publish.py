@@ -12,7 +12,7 @@ from smallhours.lake.tables import TRACKS
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import parse_settings
 from smallhours.summary import Summary

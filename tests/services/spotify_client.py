@@ -4,8 +4,7 @@ import requests
 
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply, Refused, RetryLater
 from smallhours.service_settings import AcousticbrainzSettings
-from smallhours.services.acousticbrainz import (
-    FEATURES,
-    MAX_IDS,
+from smallhours.services.audio_features import (
+    MAX_ACOUSTICBRAINZ_IDS,
     AcousticbrainzClient,
     parse_documents,
 )
@@ -22,6 +21,15 @@ from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
 MBID = "0a8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b01"
 OTHER = "1b8e2f6c-1c1a-4a7e-9d55-0f0e6f7a9b02"
+FEATURES = (
+    "danceability",
+    "acousticness",
+    "instrumentalness",
+    "loudness",
+    "tempo",
+    "key",
+    "mode",
+)
 
 
 def client_at(url: str, fake_sleep: FakeSleep) -> AcousticbrainzClient:
@@ -77,7 +85,7 @@ def test_25_ids_are_asked_for_at_once_on_either_level(
     client: AcousticbrainzClient, mbids: list[str]
 ) -> None:
     client.audio_features(mbids)
-    batches = -(-len(mbids) // MAX_IDS)
+    batches = -(-len(mbids) // MAX_ACOUSTICBRAINZ_IDS)
     assert client.calls == {"GET low-level": batches, "GET high-level": batches}
 
 

@@ -8,8 +8,8 @@ import pytest
 from smallhours.errors import BrokenReply, RetryLater, ServiceError, SourceRefused
 from smallhours.lake.list_tables import DEFERRED_QUESTIONS
 from smallhours.lake.store import Lake
-from smallhours.services.deferred import DeferredQuestions, Tally, deferred_on
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import DeferredQuestions, Tally, deferred_on
 
 FIRST = dt.date(2026, 11, 1)
 TAGS = "tags of Somebody"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply
 from smallhours.services import lastfm_replies as replies
-from smallhours.services.lastfm_replies import parse_xml
+from smallhours.services.lastfm import parse_xml
 
 PARSERS: dict[str, Callable[[Element], Any]] = {
     "recenttracks": lambda root: replies.parse_scrobbles(root, "ada"),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import BrokenReply
-from smallhours.services import acousticbrainz, lastfm_replies, reccobeats, spotify_replies
+from smallhours.services import audio_features, lastfm_replies, spotify_replies
 from smallhours.services.json_cursor import JsonCursor
 from tests.services.test_spotify_replies import ANYTHING, ENTRY, PLAYLIST, TRACK
 
@@ -90,24 +90,24 @@ def test_one_row_of_spotify_costs_itself_only(listing: str, data: st.DataObject)
 
 @given(st.sampled_from(list(paths(FEATURES[1]))), VALUES)
 def test_one_row_of_reccobeats_costs_itself_only(path: tuple[Any, ...], value: Any) -> None:
-    quiet = reccobeats.parse_features(JsonCursor("R", {"content": FEATURES}), IDS)
+    quiet = audio_features.parse_features(JsonCursor("R", {"content": FEATURES}), IDS)
     content = [FEATURES[0], replaced(FEATURES[1], path, value), FEATURES[2]]
-    got = reccobeats.parse_features(JsonCursor("R", {"content": content}), IDS)
+    got = audio_features.parse_features(JsonCursor("R", {"content": content}), IDS)
     assert {each: got[each] for each in (IDS[0], IDS[2])} == {
         each: quiet[each] for each in (IDS[0], IDS[2])
     }
     assert all(math.isfinite(value) for each in got.values() for value in each.values())
 
 
-@pytest.mark.parametrize("level", acousticbrainz.LEVELS)
+@pytest.mark.parametrize("level", audio_features.LEVELS)
 @given(st.sampled_from(list(paths({"0": DOCUMENT}))), VALUES)
 def test_one_recording_of_acousticbrainz_costs_itself_only(
     level: str, path: tuple[Any, ...], value: Any
 ) -> None:
     whole = {mbid: {"0": DOCUMENT} for mbid in MBIDS}
-    quiet = acousticbrainz.parse_documents(JsonCursor("A", whole), level, MBIDS)
+    quiet = audio_features.parse_documents(JsonCursor("A", whole), level, MBIDS)
     odd = {**whole, MBIDS[1]: replaced(whole[MBIDS[1]], path, value)}
-    got = acousticbrainz.parse_documents(JsonCursor("A", odd), level, MBIDS)
+    got = audio_features.parse_documents(JsonCursor("A", odd), level, MBIDS)
     assert {each: got[each] for each in (MBIDS[0], MBIDS[2])} == {
         each: quiet[each] for each in (MBIDS[0], MBIDS[2])
     }

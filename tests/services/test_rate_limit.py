@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import QuotaExceeded
-from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
+from smallhours.services.retry_and_rate_limit import TokenBucket, shared_rate_limit
 
 
 class FakeClock:

@@ -18,8 +18,8 @@ from smallhours.errors import (
     SourceRefused,
 )
 from smallhours.service_settings import ReccobeatsSettings
+from smallhours.services.audio_features import RECCOBEATS_FEATURES, ReccobeatsClient, parse_features
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.reccobeats import FEATURES, ReccobeatsClient, parse_features
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, Reply, scripted, unlimited_rate
 
@@ -54,7 +54,7 @@ def test_forty_ids_go_into_a_call_and_the_unknown_are_absent(
     assert 40 < len(got) < 90
     for track, spotify_id in enumerate(ids):
         if spotify_id in got:
-            assert set(got[spotify_id]) == set(FEATURES)
+            assert set(got[spotify_id]) == set(RECCOBEATS_FEATURES)
             truth = float(world.track_features[track][0])
             assert got[spotify_id]["danceability"] == pytest.approx(truth, abs=1e-3)
 
@@ -139,7 +139,7 @@ def test_any_reply_gives_finite_features_of_what_was_asked_or_broken_reply(reply
         return
     assert set(got) <= {ONE, "X1"}
     for features in got.values():
-        assert set(features) <= set(FEATURES)
+        assert set(features) <= set(RECCOBEATS_FEATURES)
         json.dumps(features, allow_nan=False)
 
 

@@ -6,8 +6,7 @@ import pytest
 
 from smallhours.errors import BrokenReply, NeedsLogin, QuotaExceeded, Refused, RetryLater
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours_sandbox.server import SandboxServer

@@ -14,9 +14,8 @@ from smallhours.service_settings import (
     ReccobeatsSettings,
     SpotifySettings,
 )
-from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.transport import Client
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY

@@ -1,18 +1,38 @@
-"""Candidates for a listener: tracks that could be recommended, with every seed that leads to them.
+"""Seeds and candidates: the tracks that could be recommended, with every seed that leads to them.
 
-Pure: from the stored neighbours and the weights of the listener's seeds to rows of `candidates`.
-A candidate keeps all its seeds, because the number of independent seeds that lead to a track is
-the best single sign that it fits.
+A seed is one of the listener's tracks, artists or tags. Its weight follows from plays and library,
+and is relative to the strongest, in (0, 1]. Plays lose half of their weight every 180 days, and the
+sum goes through log(1 + n): a track with 8 plays of today has the weight 1, another with 1 play
+log(2) / log(9) = 0.32, one with 8 plays of 180 days ago log(5) / log(9) = 0.73.
+
+Candidates come from the stored neighbours of the seeds. A candidate keeps all its seeds, because
+the number of independent seeds that lead to a track is the best single sign that it fits.
 """
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from smallhours.vocabulary import Route
+from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.tag_names import names_of
+from smallhours.identity import artist_key_in, is_artist
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
+from smallhours.listening.plays import heard_out, with_inferred_skips
+from smallhours.nights import Night
+from smallhours.vocabulary import Route, Signal
 
 # Neighbours of a similar artist count for their best-known tracks only.
 TRACKS_PER_NEIGHBOUR = 10
+
+# A play counts half as much after this many days.
+HALF_LIFE_DAYS = 180.0
+# A standing signal counts as this many plays of today: top counts twice as much as saved, and
+# loving is as deliberate as saving.
+SIGNAL_PLAYS = {Signal.TOP: 10.0, Signal.SAVED: 5.0, Signal.LOVED: 5.0}
 
 
 def gather(
@@ -103,3 +123,105 @@ def _softened(top_tracks: pd.DataFrame) -> pd.DataFrame:
     The tenth best-known track of an artist then has 0.32 instead of 0.1.
     """
     return top_tracks.assign(match=top_tracks["match"] ** 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The listener's weights of tracks, artists and tags, strongest first."""
+
+    tracks: pd.Series
+    artists: pd.Series
+    tags: pd.Series
+
+
+def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
+    """Return the listener's weights, from all that the lake knows."""
+    columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
+    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = plays[heard_out(plays)]
+    library = lake.frame(LIBRARY, where={"listener": listener})
+    newest = library.groupby("signal")["last_seen"].transform("max")
+    standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
+    tracks = track_weights(plays, standing, night=night.date)
+    artists = artist_weights(tracks)
+    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
+    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
+    names = names_of(lake, tagged["tag"].unique())
+    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
+    return Weights(tracks, artists, tag_weights(artists, named))
+
+
+def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:
+    """Return the weight of each known track.
+
+    Args:
+        plays: `track_key` and `played_at` of all plays.
+        library: `track_key`, `signal` and `last_seen` of standing signals; withdrawn ones are
+            left out by the caller.
+        night: Plays are aged relative to it.
+
+    Returns:
+        Weight by track key, strongest first; ties in key order.
+    """
+    now = pd.Timestamp(night, tz="UTC") + pd.Timedelta(days=1)
+    age = (now - plays["played_at"]).dt.total_seconds().clip(lower=0) / 86_400
+    decayed = pd.Series(np.exp2(-age.to_numpy() / HALF_LIFE_DAYS), index=plays["track_key"])
+    signals = pd.Series(
+        library["signal"].map(SIGNAL_PLAYS).fillna(0.0).to_numpy(dtype=float),
+        index=library["track_key"],
+    )
+    total = pd.concat([decayed, signals]).groupby(level=0).sum()
+    # A hundred plays do not mean a hundred times as much as one.
+    return _relative(total.map(np.log1p))
+
+
+def artist_weights(tracks: pd.Series) -> pd.Series:
+    """Return the weight of each artist, from the weights of their tracks, strongest first.
+
+    "Various Artists" and their kin are left out.
+    """
+    tracks = tracks[[is_artist(artist_key_in(key)) for key in tracks.index]]
+    keys = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
+    total = pd.Series(tracks.to_numpy(), index=keys).groupby(level=0).sum()
+    return _relative(total.map(np.log1p))
+
+
+def tag_weights(artists: pd.Series, artist_tags: pd.DataFrame) -> pd.Series:
+    """Return the weight of each tag: artists' weights times tag counts, strongest first.
+
+    Spellings of one tag count together; the one that weighs most stands for all, since it is by
+    a spelling that a service is asked for a tag's tracks.
+
+    Args:
+        artists: Weight by artist key.
+        artist_tags: `artist_key`, `tag` and `count` (0-100); and `name`, what the tag is called,
+            or else the shipped rules say it.
+    """
+    tags = artist_tags.assign(
+        weight=artist_tags["artist_key"].map(artists).astype(float).fillna(0.0)
+        * artist_tags["count"]
+        / 100,
+        tag=artist_tags["tag"].str.lower(),
+    )
+    if "name" not in tags:
+        tags["name"] = _mapped(tags["tag"], default_pipeline().name)
+    tags = tags[(tags["weight"] > 0) & (tags["name"] != "")]
+    # Who writes "hip hop" and who writes "hip-hop" are the same people: the larger count stands.
+    total = tags.groupby(["artist_key", "name"])["weight"].max().groupby(level="name").sum()
+    spelled = tags.groupby(["name", "tag"])["weight"].sum().reset_index()
+    spelled = spelled.sort_values(["name", "weight", "tag"], ascending=[True, False, True])
+    commonest = spelled.drop_duplicates("name").set_index("name")["tag"]
+    return _relative(total.rename(commonest.to_dict()).rename_axis("tag"))
+
+
+def _mapped(tags: pd.Series, name: Callable[[str], str]) -> pd.Series:
+    """Return the names of tags; each distinct tag is named once."""
+    return tags.map({tag: name(tag) for tag in tags.unique()}).astype(str)
+
+
+def _relative(weights: pd.Series) -> pd.Series:
+    if weights.empty:
+        return weights.astype(float)
+    ordered = weights.sort_index().sort_values(ascending=False, kind="stable")
+    relative: pd.Series = ordered / ordered.iloc[0]
+    return relative

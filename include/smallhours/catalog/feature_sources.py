@@ -13,15 +13,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.catalog.features import store_features
-from smallhours.catalog.tags import due_keys
+from smallhours.catalog.lastfm_fetch import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
-from smallhours.services.acousticbrainz import MAX_IDS as ACOUSTICBRAINZ_IDS
-from smallhours.services.acousticbrainz import AcousticbrainzClient
-from smallhours.services.deferred import Tally, is_of_one_question
-from smallhours.services.reccobeats import MAX_IDS as RECCOBEATS_IDS
-from smallhours.services.reccobeats import ReccobeatsClient
+from smallhours.services.audio_features import (
+    MAX_ACOUSTICBRAINZ_IDS,
+    MAX_RECCOBEATS_IDS,
+    AcousticbrainzClient,
+    ReccobeatsClient,
+)
+from smallhours.services.set_aside import Tally, is_of_one_question
 from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary
@@ -78,7 +80,7 @@ def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
 
 def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
     """Return the source ReccoBeats."""
-    batch = CALLS_PER_MERGE * RECCOBEATS_IDS
+    batch = CALLS_PER_MERGE * MAX_RECCOBEATS_IDS
     return FeatureSource(
         Provenance.RECCOBEATS, "spotify_id", client.audio_features, batch, fresh_days
     )
@@ -90,7 +92,7 @@ def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
         Provenance.ACOUSTICBRAINZ,
         "mbid",
         client.audio_features,
-        CALLS_PER_MERGE // 2 * ACOUSTICBRAINZ_IDS,
+        CALLS_PER_MERGE // 2 * MAX_ACOUSTICBRAINZ_IDS,
         NEVER_STALE,
         MAX_ACOUSTICBRAINZ_TRACKS,
     )

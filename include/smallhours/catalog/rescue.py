@@ -16,8 +16,15 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from smallhours.catalog import retention
-from smallhours.catalog.concurrent_fetch import fetch_all
-from smallhours.catalog.neighbours import NO_NEIGHBOUR, Seed, neighbours_of
+from smallhours.catalog.lastfm_fetch import (
+    NO_NEIGHBOUR,
+    NO_TAG,
+    Seed,
+    artist_tags,
+    fetch_all,
+    neighbours_of,
+    track_tags,
+)
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -29,7 +36,6 @@ from smallhours.catalog.rescue_plan import (
 )
 from smallhours.catalog.stages import update_tracks
 from smallhours.catalog.tag_names import refresh_names
-from smallhours.catalog.tags import NO_TAG, artist_tags, track_tags
 from smallhours.errors import BrokenReply, RetryLater
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
@@ -38,10 +44,10 @@ from smallhours.listening.plays import LASTFM, reported_by
 from smallhours.listening.scrobbles import count_at
 from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
 from smallhours.nights import Night
-from smallhours.services.deferred import Tally
 from smallhours.services.lastfm import MAX_ROWS, LastfmClient
 from smallhours.services.lastfm_replies import UserInfo
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import Tally
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 

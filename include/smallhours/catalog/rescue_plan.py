@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smallhours.catalog.candidates import gather
-from smallhours.catalog.neighbours import Seed
-from smallhours.catalog.seeds import Weights, weights_of
+from smallhours.catalog.candidates import Weights, gather, weights_of
+from smallhours.catalog.lastfm_fetch import Seed
 from smallhours.catalog.stages import foreign_tags, near_artists
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist

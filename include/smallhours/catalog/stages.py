@@ -10,13 +10,18 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, retention
-from smallhours.catalog.candidates import gather
-from smallhours.catalog.concurrent_fetch import fetch_all
-from smallhours.catalog.neighbours import Seed, neighbours_of
-from smallhours.catalog.normalisation.pipeline import default_pipeline
-from smallhours.catalog.seeds import Weights, weights_of
+from smallhours.catalog.candidates import Weights, gather, weights_of
+from smallhours.catalog.lastfm_fetch import (
+    Seed,
+    artist_tags,
+    due_keys,
+    fetch_all,
+    last_fetched,
+    neighbours_of,
+    track_tags,
+)
+from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import namer, refresh_names
-from smallhours.catalog.tags import artist_tags, due_keys, last_fetched, track_tags
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table
@@ -29,9 +34,8 @@ from smallhours.lake.tables import (
     TRACKS,
 )
 from smallhours.nights import Night
-from smallhours.services.acousticbrainz import AcousticbrainzClient
+from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
 from smallhours.services.lastfm import LastfmClient
-from smallhours.services.reccobeats import ReccobeatsClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings

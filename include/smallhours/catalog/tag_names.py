@@ -4,19 +4,38 @@ The raw tags stay in `track_tags` and `artist_tags` as Last.fm gave them. Their 
 beside them in `tag_names`, one row for each distinct tag: a change of a rule rewrites thousands of
 rows, not millions, and anybody can read there which step decided a tag's name. The artist's own
 name and the weights depend on whose tags they are, and are handled where tags are read.
+
+Tags that are spelling variants of each other get one name. Similar spelling is not enough ("post
+rock" and "pop rock"), nor is use by the same artists ("pop" and "pop punk"), so both are required.
+Two names are spelled alike when
+
+* they differ only in spaces and hyphens, or by a plural's "s": "dream pop", "dreampop"; or
+* they are one typing error apart (Damerau-Levenshtein distance 1), are long enough, begin every
+  word alike, hold the same digits, and neither begins with the other: not "60s rock" and "70s
+  rock", "punk rock" and "funk rock", "german" and "germany".
+
+Their use is measured over the artists that carry the tags:
+
+* containment: the share of the rarer tag's artists that carry the commoner one, too;
+* likeness: the cosine between the two tags' counts of artists shared with every third tag.
+
+The rarer one becomes a variant of the commoner. Nothing depends on the order of rows.
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from rapidfuzz.distance import OSA
+from scipy import sparse
 
 from smallhours.catalog.normalisation import (
     TagPipeline,
     default_pipeline,
-    measure_variants,
     read_rules,
 )
 from smallhours.lake.store import Lake, prefix_of
@@ -24,6 +43,16 @@ from smallhours.lake.tables import ARTIST_TAGS, TAG_NAMES, TRACK_TAGS
 from smallhours.summary import Summary
 
 _COLUMNS = [column.name for column in TAG_NAMES.columns]
+
+# A tag on fewer artists than this can't be judged by its use.
+MIN_ARTISTS = 5
+# Names this short are each other's neighbours by chance: "rap" and "trap".
+MIN_TYPO_LENGTH = 7
+# Names that differ in spacing or plural need less proof than those that may be other words.
+ALIKE_CONTAINED, ALIKE_SIMILARITY = 0.3, 0.8
+TYPO_CONTAINED, TYPO_SIMILARITY = 0.5, 0.9
+
+Pair = tuple[str, str]
 
 
 def refresh_names(lake: Lake, own: Path | None = None) -> Summary:
@@ -90,3 +119,136 @@ def names_of(lake: Lake, tags: Iterable[str]) -> dict[str, str]:
     """Return the names of some tags, as `namer` gives them."""
     name = namer(lake)
     return {tag: name(tag) for tag in tags}
+
+
+def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
+    """Return variants with the names that they are variants of.
+
+    Args:
+        tags: `artist_key` and `tag`: the names (after the aliases) that artists carry.
+
+    Returns:
+        No value is a key: one look-up is enough.
+    """
+    pairs = tags[["artist_key", "tag"]].drop_duplicates()
+    uses = pairs["tag"].value_counts()
+    uses = uses[(uses >= MIN_ARTISTS) & (uses.index != "")]
+    names = sorted(uses.index)
+    if len(names) < 2:
+        return {}
+    used = pairs[pairs["tag"].isin(set(names))]
+    column = {name: place for place, name in enumerate(names)}
+    rows = pd.factorize(used["artist_key"], sort=True)[0]
+    columns = used["tag"].map(column).to_numpy()
+    shape = (int(rows.max()) + 1, len(names))
+    carried = sparse.csc_matrix((np.ones(len(used)), (rows, columns)), shape=shape)
+    shared = _TagUsage(carried, column)
+    links = [
+        pair
+        for alike, contained, similarity in (
+            (_spelled_alike(names), ALIKE_CONTAINED, ALIKE_SIMILARITY),
+            (_typo_pairs(names), TYPO_CONTAINED, TYPO_SIMILARITY),
+        )
+        for pair in alike
+        if shared.contained(*pair) >= contained and shared.similarity(*pair) >= similarity
+    ]
+    return _to_the_commonest(links, uses)
+
+
+def _spelled_alike(names: list[str]) -> list[Pair]:
+    """Return pairs of names that differ only in spaces, hyphens and a plural's s."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        groups[_singular(_compact(name))].append(name)
+    return [pair for group in groups.values() for pair in _pairs(group)]
+
+
+def _typo_pairs(names: list[str]) -> list[Pair]:
+    """Return pairs of names that are one inserted, deleted, changed or swapped letter apart."""
+    shells: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        if len(name) >= MIN_TYPO_LENGTH:
+            # Whatever is one slip apart shares the one or the other with a letter left out.
+            for shell in sorted({name, *(name[:at] + name[at + 1 :] for at in range(len(name)))}):
+                shells[shell].append(name)
+    found = {pair for group in shells.values() for pair in _pairs(group)}
+    return sorted(pair for pair in found if _is_typo(*pair))
+
+
+def _is_typo(one: str, other: str) -> bool:
+    words, others = one.split(), other.split()
+    return (
+        OSA.distance(one, other, score_cutoff=1) == 1
+        and len(words) == len(others)
+        and all(a[0] == b[0] for a, b in zip(words, others, strict=True))
+        and [c for c in one if c.isdigit()] == [c for c in other if c.isdigit()]
+        and not one.startswith(other)
+        and not other.startswith(one)
+    )
+
+
+def _compact(name: str) -> str:
+    return name.replace(" ", "").replace("-", "")
+
+
+def _singular(compact: str) -> str:
+    """Return the name without a plural's s; "bass", "blues" and "80s" have none."""
+    plural = len(compact) > 4 and compact.endswith("s") and compact[-2].isalpha()
+    return compact[:-1] if plural and not compact.endswith(("ss", "us", "is", "blues")) else compact
+
+
+def _pairs(group: list[str]) -> Iterator[Pair]:
+    for place, one in enumerate(group):
+        for other in group[place + 1 :]:
+            yield one, other
+
+
+class _TagUsage:
+    """The use of tags: who carries a tag, and what else they carry.
+
+    Args:
+        carried: (artists, names), 1 where an artist carries a name.
+        column: The column of each name.
+    """
+
+    def __init__(self, carried: sparse.csc_matrix, column: dict[str, int]) -> None:
+        self._carried = carried
+        self._column = column
+        self._known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+
+    def contained(self, one: str, other: str) -> float:
+        """Return the share of the rarer name's artists that also carry the other."""
+        left, right = self._with(one), self._with(other)
+        both = left[self._column[other]]
+        rarer = min(left[self._column[one]], right[self._column[other]])
+        return float(both / rarer)
+
+    def similarity(self, one: str, other: str) -> float:
+        """Return the cosine between the two names' counts with all third names, 0-1."""
+        third = np.ones(len(self._column), dtype=bool)
+        third[[self._column[one], self._column[other]]] = False
+        left, right = self._with(one)[third], self._with(other)[third]
+        length = float(np.linalg.norm(left) * np.linalg.norm(right))
+        return float(left @ right) / length if length else 0.0
+
+    def _with(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Return how many artists carry the name together with each other name."""
+        if name not in self._known:
+            own = self._carried[:, [self._column[name]]]
+            self._known[name] = np.asarray((own.T @ self._carried).todense()).ravel()
+        return self._known[name]
+
+
+def _to_the_commonest(links: list[Pair], uses: pd.Series) -> dict[str, str]:
+    """Return each linked name with the commonest name of its group."""
+    group: dict[str, set[str]] = {}
+    for one, other in links:
+        joined = group.get(one, {one}) | group.get(other, {other})
+        for name in joined:
+            group[name] = joined
+    variants: dict[str, str] = {}
+    for name, joined in sorted(group.items()):
+        best = min(joined, key=lambda each: (-int(uses[each]), each))
+        if name != best:
+            variants[name] = best
+    return variants

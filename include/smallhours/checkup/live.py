@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smallhours import __version__
-from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.checkup import Finding, bad, good, note
 from smallhours.checkup.shapes import Shape, differences, serious_ones
 from smallhours.errors import (
     NeedsLogin,
@@ -140,8 +140,7 @@ class LiveCheck:
 
     def ask_all(self) -> None:
         """Ask each connected service; what fails becomes a finding."""
-        from smallhours.services.acousticbrainz import AcousticbrainzClient
-        from smallhours.services.reccobeats import ReccobeatsClient
+        from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
 
         services = self.settings.services
         with self._open:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.checkup import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
 from smallhours.identity import is_typed_alike
 from smallhours.private_files import open_to_others

@@ -169,7 +169,7 @@ def _listed(types: Iterable[str]) -> str:
 
 
 def _parsed(body: bytes) -> Any:
-    from smallhours.services.lastfm_replies import parse_xml
+    from smallhours.services.lastfm import parse_xml
 
     if not body.strip():
         return None

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from smallhours.checkup.finding import Finding, bad, good, note
+from smallhours.checkup import Finding, bad, good, note
 from smallhours.errors import LakeError
 from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 from smallhours.run_context import rate_limit_file
-from smallhours.services.deferred import deferred_on
-from smallhours.services.rate_limit import TokenBucket
+from smallhours.services.retry_and_rate_limit import TokenBucket
+from smallhours.services.set_aside import deferred_on
 from smallhours.settings import Settings
 from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from smallhours.checkup.finding import Finding, Health, bad, good, note
+from smallhours.checkup import Finding, Health, bad, good, note
 from smallhours.cli.night import ListenerOption
 from smallhours.errors import SmallhoursError
 from smallhours.settings import Settings, load_settings, settings_path

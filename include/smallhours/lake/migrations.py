@@ -7,31 +7,228 @@ A migration changes tables as a whole, from one version to the next. Its new fil
 `.migration` first, then the list of what to do with them, then they are copied to their places.
 Killed before the list is written, it begins again; killed later, it goes on with the list. So each
 row is changed once. On an object store, which has no lock, one process at a time may migrate.
+
+From version 0 to 1, keys as names are folded now, and AcousticBrainz' loudness is another. Keys are
+computed again from the artist and the title that a row holds. A row that holds only a key follows
+the track of that key. Where two rows get one key, the better one stays; no play is lost.
+AcousticBrainz' replay gain is relative to -20 dB of full scale, and was taken as relative to -14.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smallhours.errors import LakeError
+from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.files import Files
-from smallhours.lake.key_migration import fold_keys
 from smallhours.lake.parquet import encode
 from smallhours.lake.partition import path_of
-from smallhours.lake.rows import PartitionValues, conform
-from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake
+from smallhours.lake.schema import PartitionValues, Table, conform
+from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TABLES
+from smallhours.vocabulary import Provenance
+
+_LOUDNESS_SHIFT_DB = -6.0
+# Of rows that get one key, the first stays: in the order of this column, nulls last.
+_BEST_FIRST = {
+    "library": ("first_seen", "ascending"),
+    "tracks": ("spotify_id", "ascending"),
+    "track_tags": ("fetched_at", "descending"),
+    "artist_tags": ("fetched_at", "descending"),
+    "audio_features": ("fetched_at", "descending"),
+    "similar": ("fetched_at", "descending"),
+    "candidates": ("strength", "descending"),
+    "recommendations": ("position", "ascending"),
+    "feedback": ("at", "ascending"),
+}
+_OF_TRACK, _OF_ARTIST = (
+    {"track", "similar_track"},
+    {
+        "artist",
+        "artist_tracks",
+        "similar_artist",
+        "known_artist",
+    },
+)
 
 VERSION = 1
-# From each version to the next: tables by name to what they become; those that stay are left out.
-MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] = (fold_keys,)
 
 _FORMAT = ".format"
 _STAGED = ".migration"
 _LIST = f"{_STAGED}/list.json"
+
+
+def fold_keys(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Return the tables that change, by name."""
+    keys = _Renamed.of(tables)
+    changed = {}
+    for name, rows in tables.items():
+        new = _RENAME[name](keys, rows) if name in _RENAME and len(rows) else rows
+        if name == "audio_features":
+            new = _mend_loudness(new)
+        if not new.equals(rows):
+            changed[name] = _number_plays(new) if name == "plays" else _best_rows(name, new)
+    return changed
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    """Old keys of tracks and of artists to the new ones."""
+
+    tracks: dict[str, str] = field(default_factory=dict)
+    artists: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.Table]) -> "_Renamed":
+        """Read them from all rows with names; what the catalog has of a key wins."""
+        keys = cls()
+        for name in ("recommendations", "plays", "library", "tracks"):
+            rows = tables[name].select(["track_key", "artist", "title"])
+            for key, artist, title in zip(*(column.to_pylist() for column in rows), strict=True):
+                new = identify(artist, title)
+                keys.tracks[key] = new.track_key
+                keys.artists[artist_key_in(key)] = new.artist_key
+        rows = tables["artist_tags"].select(["artist_key", "artist"])
+        for key, artist in zip(*(column.to_pylist() for column in rows), strict=True):
+            keys.artists[key] = artist_key_of(artist)
+        return keys
+
+    def track(self, key: str) -> str:
+        return self.tracks.get(key, key)
+
+    def artist(self, key: str) -> str:
+        return self.artists.get(key, key)
+
+    def either(self, key: str) -> str:
+        return self.tracks.get(key) or self.artists.get(key, key)
+
+    def seed(self, kind: str, key: str) -> str:
+        if kind in _OF_TRACK:
+            return self.track(key)
+        return self.artist(key) if kind in _OF_ARTIST else key
+
+
+def _named(_: _Renamed, rows: pa.Table) -> pa.Table:
+    """Rename rows with an artist and a title."""
+    pairs = zip(rows["artist"].to_pylist(), rows["title"].to_pylist(), strict=True)
+    names = [identify(*pair) for pair in pairs]
+    rows = _with(rows, "track_key", [name.track_key for name in names])
+    if "artist_key" in rows.schema.names:
+        rows = _with(rows, "artist_key", [name.artist_key for name in names])
+        rows = _with(rows, "version", [name.label for name in names])
+        rows = _with(rows, "prefix", [prefix_of(name.artist_key) for name in names])
+    return rows
+
+
+def _recommendations(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    seeds = [[keys.either(seed) for seed in each] for each in rows["seeds"].to_pylist()]
+    return _with(_named(keys, rows), "seeds", seeds)
+
+
+def _by_track(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    """Rename rows that have only the key of a track."""
+    new = [keys.track(key) for key in rows["track_key"].to_pylist()]
+    rows = _with(rows, "track_key", new)
+    if "prefix" in rows.schema.names:
+        rows = _with(rows, "prefix", [prefix_of(artist_key_in(key)) for key in new])
+    return rows
+
+
+def _artist_tags(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    new = [keys.artist(key) for key in rows["artist_key"].to_pylist()]
+    return _with(_with(rows, "artist_key", new), "prefix", [prefix_of(key) for key in new])
+
+
+def _similar(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    kinds = rows["kind"].to_pylist()
+    seeds = [
+        keys.seed(kind, key) for kind, key in zip(kinds, rows["seed_key"].to_pylist(), strict=True)
+    ]
+    near = zip(
+        kinds,
+        *(rows[name].to_pylist() for name in ("neighbour_key", "artist", "title")),
+        strict=True,
+    )
+    neighbours = [_neighbour(*each) for each in near]
+    owners = [
+        artist_key_in(key) if kind == "track" else key
+        for kind, key in zip(kinds, seeds, strict=True)
+    ]
+    rows = _with(_with(rows, "seed_key", seeds), "neighbour_key", neighbours)
+    return _with(rows, "prefix", [prefix_of(owner) for owner in owners])
+
+
+def _neighbour(kind: str, key: str, artist: str, title: str) -> str:
+    if not key or kind == "chart":
+        return key
+    return identify(artist, title).track_key if title else artist_key_of(artist)
+
+
+def _candidates(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    pairs = zip(rows["route"].to_pylist(), rows["seed_key"].to_pylist(), strict=True)
+    seeds = [keys.seed(route, key) for route, key in pairs]
+    return _with(_by_track(keys, rows), "seed_key", seeds)
+
+
+def _playlists(keys: _Renamed, rows: pa.Table) -> pa.Table:
+    lists = [[keys.track(key) for key in each] for each in rows["track_keys"].to_pylist()]
+    return _with(rows, "track_keys", lists)
+
+
+_RENAME = {
+    "plays": _named,
+    "library": _named,
+    "tracks": _named,
+    "recommendations": _recommendations,
+    "feedback": _by_track,
+    "track_tags": _by_track,
+    "audio_features": _by_track,
+    "artist_tags": _artist_tags,
+    "similar": _similar,
+    "candidates": _candidates,
+    "playlists": _playlists,
+}
+
+
+def _mend_loudness(rows: pa.Table) -> pa.Table:
+    wrong = pc.and_(
+        pc.equal(rows["source"], Provenance.ACOUSTICBRAINZ), pc.equal(rows["feature"], "loudness")
+    )
+    mended = pc.add(rows["value"], _LOUDNESS_SHIFT_DB)
+    values = pc.if_else(wrong, mended, rows["value"])
+    return rows.set_column(rows.schema.get_field_index("value"), rows.schema.field("value"), values)
+
+
+def _with(rows: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
+    field_ = rows.schema.field(name)
+    at = rows.schema.get_field_index(name)
+    return rows.set_column(at, field_, pa.array(values, field_.type))
+
+
+def _best_rows(name: str, rows: pa.Table) -> pa.Table:
+    """Return the rows of a table, each key once."""
+    table = TABLES[name]
+    if name in _BEST_FIRST:
+        rows = rows.take(pc.sort_indices(rows, sort_keys=[_BEST_FIRST[name]]))
+    again = rows.select([*table.partition, *table.key]).to_pandas().duplicated()
+    return rows.filter(pa.array(~again.to_numpy()))
+
+
+def _number_plays(rows: pa.Table) -> pa.Table:
+    """Return all plays, those of one key in one second numbered anew."""
+    rows = rows.sort_by([(name, "ascending") for name in ("played_at", "track_key", "ordinal")])
+    of = rows.select(["listener", "played_at", "track_key"]).to_pandas()
+    numbers: pd.Series = of.groupby(list(of.columns), sort=False).cumcount()
+    return _with(rows, "ordinal", numbers.tolist())
+
+
+# From each version to the next: tables by name to what they become; those that stay are left out.
+MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] = (fold_keys,)
 
 
 def prepare(lake: Lake) -> None:

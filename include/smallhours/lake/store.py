@@ -34,8 +34,7 @@ from smallhours.lake.partition import (
     path_of,
     values_of_path,
 )
-from smallhours.lake.rows import PartitionValues, Rows, conform
-from smallhours.lake.schema import Table
+from smallhours.lake.schema import PartitionValues, Rows, Table, conform
 from smallhours.lake.tables import PREFIXES
 
 __all__ = ["Lake", "MergeReport", "prefix_of"]

@@ -15,8 +15,15 @@ import pandas as pd
 from smallhours.errors import SmallhoursError
 from smallhours.lake.store import Lake
 from smallhours.listening.history_merge import supplement
-from smallhours.listening.play_storage import StoreReport, load_plays_around, missing_lengths, store
-from smallhours.listening.plays import EXPORT, plays_frame, with_ordinals
+from smallhours.listening.plays import (
+    EXPORT,
+    StoreReport,
+    load_plays_around,
+    missing_lengths,
+    plays_frame,
+    store,
+    with_ordinals,
+)
 from smallhours.listening.report_matching import SAME_MOMENT_MS
 from smallhours.nights import Night
 from smallhours.services.streaming_history import (

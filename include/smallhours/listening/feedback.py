@@ -16,7 +16,6 @@ import pandas as pd
 from smallhours.errors import NotFound
 from smallhours.identity import identify, is_named
 from smallhours.lake.tables import FEEDBACK
-from smallhours.listening.inferred_skips import passed_over
 from smallhours.services.spotify import SpotifyClient
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
 
@@ -25,6 +24,8 @@ COLUMNS = [column.name for column in FEEDBACK.columns]
 REMEMBERED_DAYS = 30
 # How often a playlist is read in which one of our picks is missing.
 MAX_LOOKS = 4
+# Three played picks are in the list's order by chance in one case of six.
+MIN_PLAYED_IN_ORDER = 3
 
 
 def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
@@ -206,6 +207,46 @@ def passed(
     """
     found = passed_over(lists, plays)
     return _rows(found.merge(picks, on=["night", "intent", "track_key"]), Reaction.PASSED, at)
+
+
+def passed_over(lists: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
+    """Return picks not played while others before and after them were, in the list's order.
+
+    Of the list A B C D E, with A, C and D played in this order, B was passed over. E comes after
+    the last play and may not have been reached, so it is not judged. A list of which fewer than
+    three picks were played, or in another order, says nothing: the listener may have shuffled it,
+    or picked from it.
+
+    Args:
+        lists: Rows of `playlists` that were shown, of one listener: `night`, `intent`, `since`
+            when, and `track_keys` in order.
+        plays: `track_key` and `played_at`.
+
+    Returns:
+        `night`, `intent` and `track_key`, in the lists' order.
+    """
+    rows: list[tuple[dt.date, str, str]] = []
+    for intent, of_intent in lists.sort_values("night").groupby("intent", sort=True):
+        sinces = of_intent["since"].tolist()
+        untils = [*sinces[1:], sinces[-1] + dt.timedelta(days=1)]
+        shown = zip(of_intent["night"], sinces, untils, of_intent["track_keys"], strict=True)
+        for night, since, until, keys in shown:
+            at = plays["played_at"]
+            first = plays[(at >= since) & (at < until)].groupby("track_key")["played_at"].min()
+            rows += [(night, str(intent), key) for key in _passed_tracks(list(keys), first)]
+    return pd.DataFrame(rows, columns=["night", "intent", "track_key"])
+
+
+def _passed_tracks(keys: list[str], first: "pd.Series[pd.Timestamp]") -> list[str]:
+    """Return the tracks without a play between the first and the last with one."""
+    played = [place for place, key in enumerate(keys) if key in first.index]
+    if len(played) < MIN_PLAYED_IN_ORDER:
+        return []
+    moments = [first[keys[place]] for place in played]
+    if moments != sorted(moments):
+        return []
+    reached = range(played[0], played[-1])
+    return [keys[place] for place in reached if keys[place] not in first.index]
 
 
 def _shown(ledger: pd.DataFrame, before: dt.date) -> pd.DataFrame:

@@ -26,10 +26,7 @@ from smallhours.listening.plays import (
     typed,
     with_ordinals,
 )
-from smallhours.listening.report_matching import REACH, Longs, is_coarse, matching_reports
-
-# A play's reports may lie this far apart: one has its start, the other its end.
-MAX_TRACK_LENGTH = dt.timedelta(milliseconds=REACH)
+from smallhours.listening.report_matching import Longs, is_coarse, matching_reports
 
 _EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
 _FROM_LASTFM = ["artist_mbid", "track_mbid"]

@@ -24,6 +24,7 @@ has two streams with the same track key:
 The first is its partner. As no miss reaches `REACH`, a better kind always costs less.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -37,14 +38,21 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from smallhours.identity import SEPARATOR, artist_key_in, song_key_of
-from smallhours.listening.plays import EXPORT, HEARD_MS, LASTFM, Bools, reported_by
+from smallhours.listening.plays import (
+    EXPORT,
+    HEARD_MS,
+    LASTFM,
+    MAX_TRACK_LENGTH,
+    Bools,
+    reported_by,
+)
 
 Longs = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
 SECOND = 1_000  # times and lengths are in milliseconds here
 TOLERANCE = 60 * SECOND
-REACH = 3_600 * SECOND
+REACH = MAX_TRACK_LENGTH // dt.timedelta(milliseconds=1)
 SAME_MOMENT_MS = 10 * SECOND  # two reports so close, of the same title, can't be two plays
 _NO_MATCH = np.inf
 

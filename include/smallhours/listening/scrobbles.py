@@ -1,4 +1,4 @@
-"""The crawl of a Last.fm history, without losing or doubling a play.
+"""The crawl of a Last.fm history and its storage, without losing or doubling a play.
 
 The history is crawled oldest first, in windows of time whose end is fixed beforehand, so that a
 scrobble that arrives meanwhile moves no page. A window counts as read only when as many rows
@@ -17,13 +17,28 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
+
+import pandas as pd
 
 from smallhours.errors import BrokenReply, RetryLater
-from smallhours.services.deferred import Tally
+from smallhours.lake.store import Lake
+from smallhours.listening.history_merge import unify
+from smallhours.listening.plays import (
+    LASTFM,
+    StoreReport,
+    load_plays_around,
+    missing_lengths,
+    plays_frame,
+    reported_by,
+    store,
+    typed,
+    with_ordinals,
+)
 from smallhours.services.lastfm import NoSuchPage
 from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.set_aside import Tally
 
 LOG = logging.getLogger(__name__)
 
@@ -266,3 +281,48 @@ def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> Iterator[Spa
         edge = dt.datetime(number // 12, number % 12 + 1, 1, tzinfo=dt.UTC)
         edges.append(min(edge, until))
     yield from pairwise(edges)
+
+
+def store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
+    """Store the scrobbles of a window, and remove what Last.fm has no more of it."""
+    reported = plays_frame(
+        (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
+    )
+    stored = load_plays_around(lake, listener, window.since, window.until)
+    if window.unusable:
+        reported = _with_unreadable(reported, stored, window)
+    unified = unify(
+        stored,
+        reported,
+        source=LASTFM,
+        since=window.since,
+        until=window.until,
+        durations=missing_lengths(lake, stored),
+    )
+    return store(lake, listener, stored, unified)
+
+
+def _with_unreadable(reported: pd.DataFrame, stored: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Return a window's plays with those stored that its unreadable rows may stand for.
+
+    Where as many scrobbles are missing as rows can't be read, nothing was deleted.
+    """
+    ours = stored[reported_by(stored, LASTFM)]
+    ours = ours[ours["played_at"].between(window.since, window.until, inclusive="left")]
+    missing = ours[~ours["played_at"].isin(reported["played_at"])]
+    if not 0 < len(missing) <= window.unusable:
+        return reported
+    alone = pd.Series([[LASTFM]] * len(missing), index=missing.index, dtype=object)
+    missing = missing.assign(sources=alone)
+    return with_ordinals(pd.concat([reported, typed(missing)], ignore_index=True))
+
+
+def _scrobble_row(scrobble: Scrobble) -> dict[str, Any]:
+    return {
+        "played_at": scrobble.played_at,
+        "artist": scrobble.artist,
+        "album": scrobble.album,
+        "title": scrobble.title,
+        "artist_mbid": scrobble.artist_mbid,
+        "track_mbid": scrobble.track_mbid,
+    }

@@ -22,26 +22,37 @@ from smallhours.listening.feedback import (
     recent_picks,
     standing_rows,
 )
-from smallhours.listening.history_merge import MAX_TRACK_LENGTH, supplement
-from smallhours.listening.inferred_skips import with_inferred_skips
-from smallhours.listening.library import current_signals, library_frame, with_unreadable
-from smallhours.listening.play_storage import (
-    StoreReport,
-    load_plays_around,
-    missing_lengths,
-    newest_play,
-    store,
-    store_window,
+from smallhours.listening.history_merge import supplement
+from smallhours.listening.library import (
+    current_signals,
+    library_frame,
+    loved_rows,
+    read_signals,
+    track_row,
+    with_unreadable,
 )
 from smallhours.listening.plays import (
     LASTFM,
+    MAX_TRACK_LENGTH,
     SPOTIFY,
+    StoreReport,
+    load_plays_around,
+    missing_lengths,
     months_between,
+    newest_play,
     plays_frame,
     reported_by,
+    store,
+    with_inferred_skips,
 )
-from smallhours.listening.scrobbles import Span, crawl, crawl_start, differing_spans, missed_spans
-from smallhours.listening.signals import loved_rows, read_signals, track_row
+from smallhours.listening.scrobbles import (
+    Span,
+    crawl,
+    crawl_start,
+    differing_spans,
+    missed_spans,
+    store_window,
+)
 from smallhours.nights import Night
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
@@ -51,8 +62,6 @@ from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
-# How often a playlist is read in which one of our picks is missing.
-MAX_LOOKS = 4
 LOG = logging.getLogger(__name__)
 
 MAX_RECENT = 50

@@ -46,7 +46,7 @@ def login_warning(listener: str) -> str:
     """Return a warning that the listener's Spotify login ends soon, or has ended; or ""."""
     import datetime as dt
 
-    from smallhours.checkup.finding import Health
+    from smallhours.checkup import Health
     from smallhours.checkup.logins import check_login_age
     from smallhours.errors import SmallhoursError
     from smallhours.orchestration.connections import AirflowSecrets

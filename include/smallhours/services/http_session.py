@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from smallhours.services.retry import USER_AGENT
+from smallhours.services.retry_and_rate_limit import USER_AGENT
 
 CONNECTIONS: Final = 16
 

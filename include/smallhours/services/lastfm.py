@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pylast
@@ -39,10 +40,13 @@ from smallhours.services.lastfm_replies import (
     parse_top_tags,
     parse_top_tracks,
     parse_user,
-    parse_xml,
 )
-from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import RetryPolicy, redact
+from smallhours.services.retry_and_rate_limit import (
+    RetryPolicy,
+    TokenBucket,
+    redact,
+    shared_rate_limit,
+)
 from smallhours.services.transport import Client, Reply, Request, Transport
 
 T = TypeVar("T")
@@ -64,6 +68,11 @@ _CLIENT_ERROR = re.compile(r"api.?key|required param|out of bounds|missing", re.
 _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
 _FORBIDDEN = {401, 403}
 _NO_PAGE = re.compile(r"\bpage\b", re.IGNORECASE)
+_NOT_XML = re.compile(
+    "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&#(?:x0*(?:1[0-9a-f]|[0-8bcef])|"
+    "0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));",
+    re.IGNORECASE,
+)
 
 
 class NoSuchPage(NotFound):
@@ -316,3 +325,22 @@ def _seconds(moment: datetime) -> float:
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone would be read as local somewhere")
     return moment.timestamp()
+
+
+def parse_xml(body: bytes) -> Element | None:
+    """Return the root of an XML document, or None when it is not XML.
+
+    Characters that XML forbids, which titles at Last.fm do hold, are dropped.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    for attempt in (str, _without_forbidden):
+        try:
+            # Entity bombs are stopped by expat itself, from 2.4.1 on.
+            return ElementTree.fromstring(attempt(text))  # noqa: S314
+        except (ElementTree.ParseError, ValueError):
+            continue
+    return None
+
+
+def _without_forbidden(text: str) -> str:
+    return _NOT_XML.sub("", text)

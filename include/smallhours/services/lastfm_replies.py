@@ -5,12 +5,10 @@ Rows that can't be used are counted or left out, so that one odd row never stops
 """
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from smallhours.errors import BrokenReply
@@ -21,11 +19,6 @@ SERVICE: Final = "Last.fm"
 # Last.fm (Audioscrobbler) began in 2002: an older date is a player's clock that was never set.
 FIRST_SCROBBLE = datetime(2002, 1, 1, tzinfo=UTC)
 _LAST_UTS = 2**33  # the year 2242
-_NOT_XML = re.compile(
-    "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|&#(?:x0*(?:1[0-9a-f]|[0-8bcef])|"
-    "0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,22 +379,3 @@ def _clean(text: str | None) -> str:
 
 def _broken(what: str) -> BrokenReply:
     return BrokenReply(SERVICE, f"the reply can't be used: {what}.", remedy=REMEDY)
-
-
-def parse_xml(body: bytes) -> Element | None:
-    """Return the root of an XML document, or None when it is not XML.
-
-    Characters that XML forbids, which titles at Last.fm do hold, are dropped.
-    """
-    text = body.decode("utf-8-sig", "replace")
-    for attempt in (str, _without_forbidden):
-        try:
-            # Entity bombs are stopped by expat itself, from 2.4.1 on.
-            return ElementTree.fromstring(attempt(text))  # noqa: S314
-        except (ElementTree.ParseError, ValueError):
-            continue
-    return None
-
-
-def _without_forbidden(text: str) -> str:
-    return _NOT_XML.sub("", text)

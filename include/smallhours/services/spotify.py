@@ -14,8 +14,7 @@ from smallhours.errors import BrokenReply
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.json_cursor import REMEDY, JsonCursor
-from smallhours.services.rate_limit import TokenBucket, shared_rate_limit
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket, shared_rate_limit
 from smallhours.services.spotify_replies import (
     SERVICE,
     RecentPlay,

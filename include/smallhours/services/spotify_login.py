@@ -15,8 +15,7 @@ from urllib.parse import urlencode
 
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
-from smallhours.services.rate_limit import shared_rate_limit
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 from smallhours.services.spotify_replies import SERVICE
 from smallhours.services.spotify_transport import spotify_http, token_request
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from smallhours.errors import BrokenReply
 from smallhours.lake.tables import FEATURES
-from smallhours.services.feature_client import read_features
+from smallhours.services.audio_features import read_features
 from smallhours.services.json_cursor import JsonCursor
 
 SERVICE: Final = "Spotify"

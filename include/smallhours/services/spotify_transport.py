@@ -31,7 +31,7 @@ from smallhours.errors import (
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials, login_remedy
 from smallhours.services.json_cursor import REMEDY, JsonCursor
-from smallhours.services.retry import redact
+from smallhours.services.retry_and_rate_limit import redact
 from smallhours.services.spotify_replies import SERVICE
 from smallhours.services.transport import Reply, Request, Transport
 

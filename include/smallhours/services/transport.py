@@ -30,10 +30,10 @@ from smallhours.errors import (
 )
 from smallhours.services.http_session import new_session
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.rate_limit import TokenBucket
-from smallhours.services.retry import (
+from smallhours.services.retry_and_rate_limit import (
     RETRY_AFTER_FAULT_S,
     RetryPolicy,
+    TokenBucket,
     TransientError,
     redact,
     retry_after,

@@ -13,9 +13,15 @@ from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste.model import NAME as TASTE
 from smallhours.training.taste.train import RELIABILITY
-from smallhours.web.charts.calibration import CalibrationPoint, reliability_diagram
-from smallhours.web.charts.dots import Dot, dots
-from smallhours.web.charts.lines import LineSeries, format_date, lines
+from smallhours.web.charts.lines import (
+    CalibrationPoint,
+    Dot,
+    LineSeries,
+    dots,
+    format_date,
+    lines,
+    reliability_diagram,
+)
 from smallhours.web.page_context import PageContext
 from smallhours.web.reports import Report, study_reports
 

@@ -19,8 +19,7 @@ from smallhours.training.profile import (
     RECENT_NAME,
     TAG,
 )
-from smallhours.web.charts.bars import horizontal_bars
-from smallhours.web.charts.histogram import BinnedValues, histogram_of_bins
+from smallhours.web.charts.bars import BinnedValues, histogram_of_bins, horizontal_bars
 from smallhours.web.charts.lines import LineSeries, format_year, lines
 from smallhours.web.page_context import PageContext
 

@@ -12,8 +12,7 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.rank.evidence import read_features
-from smallhours.services.deferred import deferred_on
-from smallhours.services.set_aside import set_aside_on
+from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.ranking.signals import reached_picks
 from smallhours.vocabulary import SHOWN, Reaction
 from smallhours.web.page_context import PageContext

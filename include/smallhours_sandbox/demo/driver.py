@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from smallhours.errors import SmallhoursError
-from smallhours.local.airflow import CHECKOUT, LocalAirflow
-from smallhours.local.api import AirflowApi
+from smallhours.local.airflow import CHECKOUT, AirflowApi, LocalAirflow
 from smallhours.local.processes import (
     ManagedProcess,
     ProcessStopped,

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from smallhours.errors import SmallhoursError
-from smallhours.local.airflow import LocalAirflow
-from smallhours.local.api import AirflowApi, TaskRun
+from smallhours.local.airflow import AirflowApi, LocalAirflow, TaskRun
 from smallhours.runs import NIGHTLY, summary_lines
 
 _POLL_S = 0.7

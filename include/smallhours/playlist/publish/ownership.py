@@ -17,7 +17,7 @@ from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import Snapshot
-from smallhours.services.retry import RetryPolicy
+from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import (
     SpotifyAccount,

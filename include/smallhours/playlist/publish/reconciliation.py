@@ -50,7 +50,7 @@ from smallhours.playlist.publish.steps import (
     next_step,
     not_there,
 )
-from smallhours.services.retry import TransientError
+from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
 from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.vocabulary import SHOWN

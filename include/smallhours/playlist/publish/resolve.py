@@ -28,7 +28,7 @@ from smallhours.playlist.select.exclusion import NOT_FOUND
 from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.playlist.select.ordering import defer_explored, separate_artists
 from smallhours.playlist_settings import PlaylistSettings
-from smallhours.services.deferred import DeferredQuestions
+from smallhours.services.set_aside import DeferredQuestions
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Slot

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from smallhours.catalog.candidates import artist_weights, track_weights
 from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
-from smallhours.catalog.seeds import artist_weights, track_weights
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
+from smallhours.listening.plays import heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before

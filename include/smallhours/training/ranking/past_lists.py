@@ -18,13 +18,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from smallhours.catalog.candidates import gather
-from smallhours.catalog.seeds import artist_weights, tag_weights, track_weights
+from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
-from smallhours.listening.inferred_skips import heard_out
+from smallhours.listening.plays import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import (
     Fold,

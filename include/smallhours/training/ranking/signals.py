@@ -82,7 +82,7 @@ def artist_affinity(artists: pd.Series, tracks: pd.Index) -> pd.Series:
     """Return the weight of each track's artist for the listener, 0-1; 0 for an unknown artist.
 
     Args:
-        artists: Weight by artist key, recent plays counting most (`catalog.seeds`).
+        artists: Weight by artist key, recent plays counting most (`catalog.candidates`).
         tracks: The tracks to score.
     """
     keys = pd.Index([artist_key_in(key) for key in tracks])

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from smallhours.catalog.normalisation import ARTIST_SHARE
-from smallhours.catalog.normalisation.pipeline import FULL
+from smallhours.catalog.normalisation import ARTIST_SHARE, FULL
 from smallhours.identity import artist_key_in
 from smallhours.training.ranking.fusion import Floats
 from smallhours.training.tags import Tags, count_matrix

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.seeds import track_weights
+from smallhours.catalog.candidates import track_weights
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake

@@ -26,8 +26,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.listening.inferred_skips import heard_out, with_inferred_skips
-from smallhours.listening.plays import heard
+from smallhours.listening.plays import heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (

@@ -6,12 +6,25 @@ A page that inlines a chart may set those properties; `standalone_svg` makes a s
 that follows the reader's light or dark mode.
 """
 
-from smallhours.web.charts.bars import BarSeries, grouped_bars, horizontal_bars
-from smallhours.web.charts.calibration import CalibrationPoint, reliability_diagram
+from smallhours.web.charts.bars import (
+    BarSeries,
+    BinnedValues,
+    grouped_bars,
+    histogram,
+    histogram_of_bins,
+    horizontal_bars,
+)
 from smallhours.web.charts.canvas import standalone_svg
-from smallhours.web.charts.dots import Dot, dots
-from smallhours.web.charts.histogram import BinnedValues, histogram, histogram_of_bins
-from smallhours.web.charts.lines import LineSeries, format_date, format_year, lines
+from smallhours.web.charts.lines import (
+    CalibrationPoint,
+    Dot,
+    LineSeries,
+    dots,
+    format_date,
+    format_year,
+    lines,
+    reliability_diagram,
+)
 
 __all__ = [
     "BarSeries",

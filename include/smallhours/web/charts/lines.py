@@ -1,4 +1,4 @@
-"""Line charts, with bands for uncertainty."""
+"""Charts of points over two axes: lines, dots, and reliability diagrams."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -15,11 +15,13 @@ from smallhours.web.charts.canvas import (
     finite_values,
     format_number,
     format_value,
+    text_width,
     ticks,
     value_range,
 )
 
 LEFT, BELOW = 64, 46
+DOTS_ROW, DOTS_BELOW = 26, 44
 # Maximum number of written x values: dates are wide, more would overlap.
 MAX_X_LABELS = 4
 
@@ -146,3 +148,155 @@ def _scales(
     # Leave room for the last value beside its point.
     x = Scale(left, right, LEFT + 10, canvas.width - MARGIN - 44, log=log_x)
     return x, Scale(low, high, canvas.height - BELOW, top)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One dot.
+
+    Attributes:
+        row: Label at the left; dots with the same label share a line.
+        series: Name of the series; shown in the legend where there are several.
+        value: Position of the dot.
+        low, high: Ends of its interval, if any.
+    """
+
+    row: str
+    series: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def dots(
+    title: str,
+    points: Sequence[Dot],
+    *,
+    desc: str = "",
+    x_label: str = "",
+    width: float = 680,
+    digits: int = 3,
+) -> str:
+    """Draw dots in rows, with intervals; values that are not finite are left out.
+
+    Args:
+        title: Title of the chart.
+        points: In the order shown; rows and series follow the order of their first dot.
+        desc: Description for readers who can't see the chart; the values are appended.
+        x_label: Label of the x axis, with the unit.
+        width: Width in pixels; the height follows from the number of rows.
+        digits: Decimal places of the values.
+    """
+    drawn = [dot for dot in points if finite_values([dot.value])]
+    if not drawn:
+        return empty_chart(title, desc, width)
+    rows = list(dict.fromkeys(dot.row for dot in drawn))
+    series = list(dict.fromkeys(dot.series for dot in drawn))
+    said = "; ".join(
+        f"{_dot_label(dot, series)} {format_value(dot.value, digits)}" for dot in drawn
+    )
+    room = max(DOTS_ROW, 13 * len(series) + 10)
+    canvas = Canvas(title, f"{desc} {said}.".strip(), width, 110 + room * len(rows) + DOTS_BELOW)
+    top = canvas.heading()
+    if len(series) > 1:
+        top = canvas.legend(series, top, points=True)
+    gutter = min(MARGIN + max(map(text_width, rows)) + 14, width * 0.45)
+    low, high = value_range(
+        [end for dot in drawn for end in finite_values([dot.value, dot.low, dot.high])]
+    )
+    x = Scale(low, high, gutter + 10, width - MARGIN - 50)
+    bottom = top + room * len(rows) + 6
+    for value in ticks(low, high):
+        canvas.line([(x(value), top), (x(value), bottom)], opacity=0.15)
+    for at, name in enumerate(rows):
+        middle = top + room * (at + 0.5) + 4
+        canvas.text(gutter - 6, middle + 4, name, anchor="end")
+        canvas.line([(gutter, middle), (width - MARGIN, middle)], opacity=0.08)
+    for dot in drawn:
+        s, at = series.index(dot.series), rows.index(dot.row)
+        step = (s + 0.5) / len(series) - 0.5
+        y = top + room * (at + 0.5) + 4 + step * (room - 10)
+        ends = finite_values([dot.low, dot.high])
+        if len(ends) == 2:
+            canvas.interval((x(ends[0]), y), (x(ends[1]), y))
+        canvas.mark(
+            x(dot.value), y, s, tip=f"{_dot_label(dot, series)}: {format_value(dot.value, digits)}"
+        )
+        beside = max([x(dot.value), *map(x, ends)]) + 8
+        canvas.text(beside, y + 4, format_value(dot.value, digits), size=SMALL, opacity=0.8)
+    canvas.x_axis(x, ticks(low, high), bottom, x_label)
+    canvas.height = bottom + DOTS_BELOW
+    return canvas.render()
+
+
+def _dot_label(dot: Dot, series: Sequence[str]) -> str:
+    return dot.row if len(series) == 1 else f"{dot.row}, {dot.series}"
+
+
+@dataclass(frozen=True)
+class CalibrationPoint:
+    """One point of a reliability diagram.
+
+    Attributes:
+        predicted: The predicted probability, 0-1.
+        observed: The observed share of positive cases, 0-1.
+        n: Number of cases.
+        low, high: Ends of the interval of `observed`, if known.
+    """
+
+    predicted: float
+    observed: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+    def describe(self) -> str:
+        """Return the point in words: `0.35 said, 0.5 of 12 happened (0.25 to 0.75)`."""
+        ends = finite_values([self.low, self.high])
+        interval = (
+            f" ({format_number(ends[0])} to {format_number(ends[1])})" if len(ends) == 2 else ""
+        )
+        cases = f"{format_number(self.observed)} of {self.n:,} happened"
+        return f"{format_number(self.predicted)} said, {cases}{interval}"
+
+
+def reliability_diagram(
+    title: str,
+    points: Sequence[CalibrationPoint],
+    *,
+    desc: str = "",
+    x_label: str = "said",
+    y_label: str = "happened",
+    width: float = 400,
+    height: float = 380,
+) -> str:
+    """Draw a calibration curve: points with intervals, and the diagonal of perfect calibration.
+
+    Args:
+        title: Title of the chart.
+        points: By ascending predicted probability; points that are not finite are left out.
+        desc: Description for readers who can't see the chart; values and counts are appended.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+    drawn = [each for each in points if len(finite_values([each.predicted, each.observed])) == 2]
+    if not drawn:
+        return empty_chart(title, desc, width)
+    told = "; ".join(each.describe() for each in drawn)
+    canvas = Canvas(title, f"{desc} {told}.".strip(), width, height)
+    x = Scale(0, 1, LEFT, width - MARGIN - 10)
+    y = Scale(0, 1, height - BELOW, canvas.heading() + 8)
+    canvas.y_axis(y, ticks(0, 1), LEFT, y_label)
+    canvas.x_axis(x, ticks(0, 1), height - BELOW, x_label)
+    canvas.line([(x(0), y(0)), (x(1), y(1))], dashed=True, opacity=0.7)
+    canvas.line([(x(each.predicted), y(each.observed)) for each in drawn], colour(0), width=2)
+    most = max(each.n for each in drawn)
+    for each in drawn:
+        ends = finite_values([each.low, each.high])
+        if len(ends) == 2:
+            canvas.interval((x(each.predicted), y(ends[0])), (x(each.predicted), y(ends[1])))
+        size = 3 + 4 * (each.n / most) ** 0.5 if most else 3
+        canvas.mark(x(each.predicted), y(each.observed), 0, size=size, tip=each.describe())
+    return canvas.render()
