@@ -59,7 +59,7 @@ def _invite(demo: Demo) -> None:
     Airflow generates the passwords, but not the keys of an existing configuration file.
     """
     home = demo.config.home.folder
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     (home / "airflow.cfg").write_text(
         f"[core]\nsimple_auth_manager_users = {OWNER}:admin,{GUEST}:viewer\n"
