@@ -10,6 +10,7 @@ from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates
 from smallhours.checkup.live import known_shapes
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_of, identify, is_named
+from smallhours.lake.list_tables import DEFERRED_QUESTIONS
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, TRACKS
 from smallhours.listening.library import library_frame
@@ -79,6 +80,13 @@ def test_the_loudness_of_acousticbrainz_is_what_its_replay_gain_leaves(later: Ni
     assert len(rows)
     # A track of -20 dB needs no gain.
     assert list(rows["value"]) == pytest.approx(list(truth), abs=1e-4)
+
+
+@pytest.fixture(autouse=True)
+def _forgiven(later: Nights) -> None:
+    """Let no test meet the faults, or the failed questions, of those before it."""
+    later.forgive()
+    shutil.rmtree(later.folder / "lake" / DEFERRED_QUESTIONS.name, ignore_errors=True)
 
 
 def heard_artist(home: Nights) -> str:
