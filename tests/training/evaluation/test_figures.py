@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smallhours.training.evaluation import metrics as figures
 from smallhours.training.evaluation import uncertainty
 
-MODULES = ("folds", "gate", "metrics", "uncertainty")
+MODULES = ("folds", "metrics", "uncertainty")
 
 # Few different scores, so that ties are common.
 ROWS = st.lists(
