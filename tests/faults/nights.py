@@ -22,6 +22,16 @@ from smallhours_sandbox.world import World
 from tests.service_fixtures import LASTFM_KEY, settings_for
 
 LISTENER = "default"
+# Replies to one question that no client can read.
+ODD_REPLIES: tuple[dict[str, Any], ...] = (
+    {"kind": "server_error", "status": 500},
+    {"kind": "lastfm_error", "code": 8},
+    {"kind": "html_body", "status": 404},
+    {"kind": "html_body", "status": 403},
+    {"kind": "lastfm_error", "code": 6, "words": "The artist is missing or malformed"},
+    {"kind": "empty_body"},
+    {"kind": "other_root"},
+)
 FIRST = dt.date(2026, 11, 1)
 
 

@@ -16,19 +16,9 @@ from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, 
 from smallhours.listening.library import library_frame
 from smallhours.services.set_aside import deferred_on
 from smallhours_sandbox.world import FEATURES as WORLD_FEATURES
-from tests.faults.nights import LISTENER, Nights, nights
+from tests.faults.nights import LISTENER, ODD_REPLIES, Nights, nights
 
 pytestmark = pytest.mark.slow(seconds=4)
-
-NONSENSE: tuple[dict[str, Any], ...] = (
-    {"kind": "server_error", "status": 500},
-    {"kind": "lastfm_error", "code": 8},
-    {"kind": "html_body", "status": 404},
-    {"kind": "html_body", "status": 403},
-    {"kind": "lastfm_error", "code": 6, "words": "The artist is missing or malformed"},
-    {"kind": "empty_body"},
-    {"kind": "other_root"},
-)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +101,7 @@ def forget_around(home: Nights, artist: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("rule", NONSENSE, ids=str)
+@pytest.mark.parametrize("rule", ODD_REPLIES, ids=str)
 def test_one_artist_is_left_out_and_counted(rule: dict[str, Any], later: Nights) -> None:
     artist = heard_artist(later)
     tagged = set(later.lake.frame(ARTIST_TAGS)["artist_key"])
