@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog import feature_sources, features, retention
+from smallhours.catalog import feature_sources, features, storage_limit
 from smallhours.catalog.candidates import Weights, gather, weights_of
 from smallhours.catalog.lastfm_fetch import (
     Seed,
@@ -166,7 +166,7 @@ def fetch_tags(
     left = due - tally.answered
     limits = settings.catalog
     named = refresh_names(lake, Path(limits.tag_files) if limits.tag_files else None)
-    stored = retention.enforce_limit(
+    stored = storage_limit.enforce_limit(
         lake, limits.lastfm_megabytes, night=night.date, fresh_days=limits.fresh_days
     )
     return {
