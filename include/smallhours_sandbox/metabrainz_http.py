@@ -22,9 +22,11 @@ from starlette.types import Receive, Scope, Send
 from smallhours_sandbox.faults import active_fault
 from smallhours_sandbox.identifiers import hashed_share
 from smallhours_sandbox.listenbrainz_listens import Listens
+from smallhours_sandbox.listenbrainz_similar import SimilarMusic
 from smallhours_sandbox.listenbrainz_state import ListenBrainzAccounts, listenbrainz_token
 from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex
 from smallhours_sandbox.musicbrainz_names import NameIndex
+from smallhours_sandbox.musicbrainz_tags import TaggedRecordings
 from smallhours_sandbox.state import SandboxState
 
 Json = dict[str, Any]
@@ -120,13 +122,23 @@ class MetaBrainz:
     index: MusicBrainzIndex
     names: NameIndex
     listens: Listens
+    similar: SimilarMusic
+    tagged: TaggedRecordings
     gate: Gate
 
     @classmethod
     def over(cls, state: SandboxState) -> "MetaBrainz":
         """Return what the services share over a state."""
         index = MusicBrainzIndex(state.world)
-        return cls(state, index, NameIndex(index), Listens(state, index), Gate(state))
+        return cls(
+            state,
+            index,
+            NameIndex(index),
+            Listens(state, index),
+            SimilarMusic(index),
+            TaggedRecordings(index),
+            Gate(state),
+        )
 
 
 @dataclass(frozen=True, slots=True)

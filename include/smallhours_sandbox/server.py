@@ -29,6 +29,7 @@ from smallhours_sandbox.admin import admin_routes
 from smallhours_sandbox.cache import load_or_generate, load_or_replay
 from smallhours_sandbox.fault_transport import FaultMiddleware
 from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.labs_api import labs_routes
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY, lastfm_routes
 from smallhours_sandbox.listenbrainz_api import listenbrainz_routes
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
@@ -73,6 +74,7 @@ def build_app(
         *reccobeats_routes(state),
         *acousticbrainz_routes(state),
         *listenbrainz_routes(metabrainz),
+        *labs_routes(metabrainz),
         *admin_routes(state, on_advance=on_advance),
     ]
     return Starlette(
