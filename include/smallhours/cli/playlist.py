@@ -87,6 +87,7 @@ def _choose(run: RunContext, console: Console) -> None:
 
 def _show(run: RunContext, intent: str, console: Console) -> None:
     """Print one playlist's changes as a table."""
+    from smallhours.places.spotify import SpotifyPlace
     from smallhours.playlist.publish.plan import change_lines, summarise
     from smallhours.playlist.publish.stage import plan_playlist
 
@@ -96,7 +97,7 @@ def _show(run: RunContext, intent: str, console: Console) -> None:
         planned = plan_playlist(
             run.listener,
             run.lake,
-            run.spotify,
+            SpotifyPlace(run.spotify),
             settings=run.settings,
             night=run.night,
             intent=intent,

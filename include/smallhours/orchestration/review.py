@@ -62,6 +62,7 @@ def approval(settings: Settings | None) -> Any:
 def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
     from smallhours.errors import NotEnoughData
+    from smallhours.places.spotify import SpotifyPlace
     from smallhours.playlist.publish.plan import as_markdown
     from smallhours.playlist.publish.stage import plan_playlist
 
@@ -74,7 +75,7 @@ def _shown(run: RunContext) -> str:
         planned = plan_playlist(
             run.listener,
             run.lake,
-            run.spotify,
+            SpotifyPlace(run.spotify),
             settings=run.settings,
             night=run.night,
             intent=intent,

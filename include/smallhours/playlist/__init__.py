@@ -46,23 +46,35 @@ def resolve_tracks(run: "RunContext") -> Summary:
 
 def publish_playlist(run: "RunContext", *, dry_run: bool = False) -> Summary:
     """Write the listener's playlist, read it back, and record it: `playlists`."""
+    from smallhours.places.spotify import SpotifyPlace
     from smallhours.playlist.publish import stage
 
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
     return stage.publish_playlist(
-        run.listener, lake, spotify, settings=run.settings, night=run.night, dry_run=dry_run
+        run.listener,
+        lake,
+        SpotifyPlace(spotify),
+        settings=run.settings,
+        night=run.night,
+        dry_run=dry_run,
     )
 
 
 def rollback(run: "RunContext", *, intent: str = MAIN) -> Summary:
     """Put the list of an earlier night back into the playlist."""
+    from smallhours.places.spotify import SpotifyPlace
     from smallhours.playlist.publish.rollback import rollback as put_back
 
     lake, spotify = run.lake, run.spotify
     if spotify is None:
         return {"skipped": NO_SPOTIFY}
     return put_back(
-        run.listener, lake, spotify, settings=run.settings, night=run.night, intent=intent
+        run.listener,
+        lake,
+        SpotifyPlace(spotify),
+        settings=run.settings,
+        night=run.night,
+        intent=intent,
     )

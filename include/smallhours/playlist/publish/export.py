@@ -9,46 +9,28 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
-import pandas as pd
-
 from smallhours.errors import NotEnoughData
-from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
-from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import TRACKS
+from smallhours.lake.store import Lake
+from smallhours.places.place import ListedTrack
+from smallhours.playlist.publish.target_list import listed_tracks
 
 UNKNOWN_LENGTH = -1  # as M3U writes it
 
 
-@dataclass(frozen=True)
-class ExportedTrack:
-    """One track of a list; unknown values are empty or None."""
+def address(track: ListedTrack) -> str:
+    """Return a track's page at Spotify; without an id, `artist - title`.
 
-    position: int
-    artist: str
-    title: str
-    album: str
-    duration_ms: int | None
-    spotify_id: str
-    isrc: str
-    mbid: str
-    reason: str
-    track_key: str
-
-    @property
-    def address(self) -> str:
-        """Its page at Spotify; without an id, `artist - title`, which a local player may find."""
-        if self.spotify_id:
-            return f"https://open.spotify.com/track/{self.spotify_id}"
-        return f"{self.artist} - {self.title}"
+    A local player may find the latter.
+    """
+    if track.spotify_id:
+        return f"https://open.spotify.com/track/{track.spotify_id}"
+    return f"{track.artist} - {track.title}"
 
 
-def exported_tracks(
-    lake: Lake, listener: str, night: dt.date, *, intent: str
-) -> list[ExportedTrack]:
+def exported_tracks(lake: Lake, listener: str, night: dt.date, *, intent: str) -> list[ListedTrack]:
     """Return a night's list in its order.
 
     Raises:
@@ -65,45 +47,20 @@ def exported_tracks(
             f"There is no list for the night of {night}.",
             remedy="`smallhours history` shows the nights that have one.",
         )
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in rows["track_key"]})
-    known = lake.frame(
-        TRACKS,
-        columns=["track_key", "album", "duration_ms", "spotify_id", "isrc", "mbid"],
-        where={"prefix": prefixes},
-    )
-    joined = rows.merge(known.drop_duplicates("track_key"), on="track_key", how="left")
-    return [
-        ExportedTrack(
-            int(row["position"]),
-            row["artist"],
-            row["title"],
-            _text(row["album"]),
-            None if pd.isna(row["duration_ms"]) else int(row["duration_ms"]),
-            _text(row["spotify_id"]),
-            _text(row["isrc"]),
-            _text(row["mbid"]),
-            row["reason"],
-            row["track_key"],
-        )
-        for row in joined.to_dict("records")
-    ]
+    return listed_tracks(lake, rows)
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def as_m3u8(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
+def as_m3u8(items: Sequence[ListedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as extended M3U, UTF-8."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(name)}, {night}"]
     for item in items:
         seconds = UNKNOWN_LENGTH if item.duration_ms is None else round(item.duration_ms / 1000)
         lines += [f"#EXTINF:{seconds},{_line(item.artist)} - {_line(item.title)}"]
-        lines += [_line(item.address)]
+        lines += [_line(address(item))]
     return "\n".join(lines) + "\n"
 
 
-def as_csv(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
+def as_csv(items: Sequence[ListedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as comma-separated values with a header and one row per track."""
     del name
     columns = [
@@ -122,7 +79,7 @@ def as_csv(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
                 _cell(item.title),
                 _cell(item.album),
                 "" if item.duration_ms is None else item.duration_ms,
-                item.address if item.spotify_id else "",
+                address(item) if item.spotify_id else "",
                 item.isrc,
                 item.mbid,
                 _cell(item.reason),
@@ -131,7 +88,7 @@ def as_csv(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
     return out.getvalue()
 
 
-def as_jspf(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str:
+def as_jspf(items: Sequence[ListedTrack], *, name: str, night: dt.date) -> str:
     """Return the list as JSPF."""
     tracks = [_jspf_track(item) for item in items]
     playlist = {
@@ -143,7 +100,7 @@ def as_jspf(items: Sequence[ExportedTrack], *, name: str, night: dt.date) -> str
     return json.dumps({"playlist": playlist}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _jspf_track(item: ExportedTrack) -> dict[str, object]:
+def _jspf_track(item: ListedTrack) -> dict[str, object]:
     track: dict[str, object] = {
         "title": item.title,
         "creator": item.artist,
@@ -155,7 +112,7 @@ def _jspf_track(item: ExportedTrack) -> dict[str, object]:
     if item.duration_ms is not None:
         track["duration"] = item.duration_ms
     if item.spotify_id:
-        track["location"] = [item.address]
+        track["location"] = [address(item)]
     if item.mbid:
         track["identifier"] = [f"https://musicbrainz.org/recording/{item.mbid}"]
     return track

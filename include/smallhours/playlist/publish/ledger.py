@@ -1,7 +1,7 @@
 """The ledger: our record of what has been put into the listener's playlists.
 
 The table `playlists` has a row for each night and intent, which is replaced as the night goes on.
-Before anything is written to Spotify, the row says what is about to be written and what stood there
+Before anything is written to a place, the row says what is about to be written and what stood there
 before, so that whoever comes after a crash knows whose every track is.
 
     creating          a playlist is being made; its id is not known yet
@@ -24,9 +24,9 @@ import pandas as pd
 from smallhours.errors import DegeneratePlaylist
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
+from smallhours.places.place import Playlist
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import MAIN as MAIN
-from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.vocabulary import SHOWN, Outcome
 
 # A planned list may have been written by a run that died before it could say so.
@@ -260,7 +260,7 @@ class LedgerWriter:
     def record(
         self,
         outcome: Outcome,
-        home: SpotifyPlaylist | None,
+        home: Playlist | None,
         note: str,
         *,
         leftovers: Sequence[str] | None = None,
@@ -297,7 +297,7 @@ class LedgerWriter:
 
     def record_verified(
         self,
-        home: SpotifyPlaylist,
+        home: Playlist,
         note: str,
         *,
         before: str,
@@ -311,7 +311,7 @@ class LedgerWriter:
             note: For a person to read.
             before: Snapshot id before the first request.
             after: Snapshot id now.
-            leftovers: Tracks of ours that may stand there, but that Spotify does not show.
+            leftovers: Tracks of ours that may stand there, but that the place does not show.
         """
         row = entry(
             night=self.night,
@@ -331,7 +331,7 @@ class LedgerWriter:
         self._write(row)
 
     def keep_yesterday(
-        self, ledger_state: LedgerState, problem: str, home: SpotifyPlaylist | None = None
+        self, ledger_state: LedgerState, problem: str, home: Playlist | None = None
     ) -> DegeneratePlaylist:
         """Record that nothing is written tonight, unless something was; the error to raise."""
         if ledger_state.tonight in ("", Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN):

@@ -19,6 +19,7 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.playlist.explain.description import describe_list, marker
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.publish.ledger import MAIN
@@ -29,7 +30,6 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
-from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome, Reaction
@@ -40,7 +40,7 @@ LOG = logging.getLogger(__name__)
 def rollback(
     listener: str,
     lake: Lake,
-    spotify: SpotifyClient,
+    place: Place,
     *,
     settings: Settings,
     night: Night,
@@ -54,7 +54,7 @@ def rollback(
     Args:
         listener: Whose.
         lake: The lake.
-        spotify: The listener's Spotify.
+        place: Where the list goes.
         settings: For the listener's playlists.
         night: The night whose list it is.
         intent: Which of the listener's playlists.
@@ -73,7 +73,7 @@ def rollback(
         # Everything up to now may stand there.
         ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
         mark = marker(listener, intent)
-        home = find_managed_playlist(spotify, ledger_state, mark, when_deleted="stop")
+        home = find_managed_playlist(place, ledger_state, mark, when_deleted="stop")
         if home is None:
             raise PlaylistNotOwned(
                 "There is no playlist to put the list into.",
@@ -88,13 +88,13 @@ def rollback(
         since = (rows["intent"] == intent) & (rows["night"] >= night.date)
         resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
         written = PlaylistReconciler(
-            spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
+            place, mark, wanted, ledger_state, habits.own_items, resumed=resumed
         ).run(home.id)
-        now = check_marker(spotify, spotify.playlist(home.id), mark)
+        now = check_marker(place, place.playlist(home.id), mark)
         description = describe_list(night.date, [pick.artist for pick in wanted], mark)
         if html.unescape(now.description) != description:
-            spotify.change_details(home.id, description=description)
-        # What Spotify does not have any more was not taken out by the listener.
+            place.change_details(home.id, description=description)
+        # What is not there any more was not taken out by the listener.
         missing = [*written.leftovers, *(pick.uri for pick in written.refused)]
         _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, missing)
         _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
@@ -184,7 +184,7 @@ def _mark(
 ) -> None:
     """Let a list that was withdrawn once stand again; one that was not needs no word.
 
-    Picks that Spotify does not show are noted in any case.
+    Picks that the place does not show are noted in any case.
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
     if leftovers or not here["outcome"].isin(SHOWN).all():
