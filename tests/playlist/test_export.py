@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smallhours.places.export_formats import address, as_csv, as_jspf, as_m3u8
 from smallhours.places.place import ListedTrack
-from smallhours.playlist.publish.export import address, as_csv, as_jspf, as_m3u8
 
 NIGHT = dt.date(2026, 11, 2)
 RIDE = ListedTrack(

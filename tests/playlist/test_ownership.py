@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from smallhours.errors import PlaylistNotOwned
-from smallhours.places.place import Playlist
+from smallhours.places.place import PlaylistDetails
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.ledger import LedgerState
@@ -18,20 +18,20 @@ MARK = marker("default", "main")
 class FakePlaylists(SpotifyPlace):
     """A listener's playlists as Spotify lists them."""
 
-    def __init__(self, *playlists: Playlist) -> None:
+    def __init__(self, *playlists: PlaylistDetails) -> None:
         self._playlists = playlists
 
-    def is_mine(self, playlist: Playlist) -> bool:
+    def is_mine(self, playlist: PlaylistDetails) -> bool:
         return playlist.owner_id == "ada"
 
     @property
     def retry_policy(self) -> RetryPolicy:
         return RetryPolicy(initial_wait_s=0)
 
-    def playlists(self) -> Iterator[Playlist]:
+    def playlists(self) -> Iterator[PlaylistDetails]:
         return iter(self._playlists)
 
-    def playlist(self, playlist_id: str) -> Playlist:
+    def playlist(self, playlist_id: str) -> PlaylistDetails:
         return next(one for one in self._playlists if one.id == playlist_id)
 
     def has_playlist(self, playlist_id: str) -> bool:
@@ -40,8 +40,8 @@ class FakePlaylists(SpotifyPlace):
 
 def named(
     id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada", total: int = 0
-) -> Playlist:
-    return Playlist(id_, "Smallhours", description, owner, False, "snapshot", total)
+) -> PlaylistDetails:
+    return PlaylistDetails(id_, "Smallhours", description, owner, False, "snapshot", total)
 
 
 def known(*ids: str, creating: bool = False) -> LedgerState:

@@ -47,7 +47,7 @@ def reactions(publisher: PublishFixture, date: str) -> pd.DataFrame:
     collect_feedback(
         "default",
         publisher.ranked_lake.lake,
-        publisher.household.spotify,
+        {"spotify": lambda: SpotifyPlace(publisher.household.spotify)},
         settings=publisher.ranked_lake.settings,
         night=publisher.ranked_lake.night(date),
     )

@@ -7,6 +7,7 @@ gives an empty `snapshot_id` in answer to a write, and one that removes by row n
 numbers from what it has just read.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from smallhours.services.retry_and_rate_limit import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
-class Playlist:
+class PlaylistDetails:
     """A playlist without its rows.
 
     Attributes:
@@ -66,6 +67,7 @@ class ListedTrack:
     mbid: str
     reason: str
     track_key: str
+    location: str = ""
 
 
 class Place(Protocol):
@@ -92,19 +94,23 @@ class Place(Protocol):
         """How a listener gets a playlist back that they deleted; empty where they can't."""
 
     @property
+    def odd_rows(self) -> Counter[str]:
+        """The rows of replies so far that could not be read and were left out."""
+
+    @property
     def retry_policy(self) -> RetryPolicy:
         """The waits between two looks."""
 
     def find(self, tracks: Sequence[ListedTrack]) -> dict[str, str]:
         """Return the URIs of the tracks that are there, by track key."""
 
-    def playlists(self) -> Iterable[Playlist]:
+    def playlists(self) -> Iterable[PlaylistDetails]:
         """Return the listener's playlists."""
 
-    def playlist(self, playlist_id: str) -> Playlist:
+    def playlist(self, playlist_id: str) -> PlaylistDetails:
         """Return a playlist without its rows."""
 
-    def is_mine(self, playlist: Playlist) -> bool:
+    def is_mine(self, playlist: PlaylistDetails) -> bool:
         """Return whether a playlist is the listener's own."""
 
     def has_playlist(self, playlist_id: str) -> bool:
@@ -113,7 +119,7 @@ class Place(Protocol):
     def rows(self, playlist_id: str) -> list[PlaylistRow]:
         """Return all rows of a playlist."""
 
-    def create(self, name: str, description: str) -> Playlist:
+    def create(self, name: str, description: str) -> PlaylistDetails:
         """Create an empty, private playlist."""
 
     def change_details(

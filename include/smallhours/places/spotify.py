@@ -1,15 +1,15 @@
 """Spotify as a place for a list."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from smallhours.places.place import ListedTrack, Playlist, PlaylistRow
+from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SERVICE, SpotifyPlaylist
-
-SPOTIFY: Final = "spotify"
+from smallhours.vocabulary import PlaceName
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,16 @@ class SpotifyPlace:
 
     client: SpotifyClient
 
-    name: ClassVar = SPOTIFY
+    name: ClassVar = PlaceName.SPOTIFY
     service: ClassVar = SERVICE
     holds_all: ClassVar = True
     only_appends: ClassVar = False
     recovery: ClassVar = "restore it under Spotify's account page, `Recover playlists`"
+
+    @property
+    def odd_rows(self) -> Counter[str]:
+        """The client's count."""
+        return self.client.odd_rows
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -41,15 +46,15 @@ class SpotifyPlace:
             if track.spotify_id
         }
 
-    def playlists(self) -> Iterator[Playlist]:
+    def playlists(self) -> Iterator[PlaylistDetails]:
         """Yield the listener's playlists, followed ones too."""
         return map(_playlist, self.client.playlists())
 
-    def playlist(self, playlist_id: str) -> Playlist:
+    def playlist(self, playlist_id: str) -> PlaylistDetails:
         """Return a playlist without its rows."""
         return _playlist(self.client.playlist(playlist_id))
 
-    def is_mine(self, playlist: Playlist) -> bool:
+    def is_mine(self, playlist: PlaylistDetails) -> bool:
         """Return whether a playlist is the account's own."""
         return self.client.me().id == playlist.owner_id
 
@@ -66,7 +71,7 @@ class SpotifyPlace:
             for item in self.client.playlist_items(playlist_id)
         ]
 
-    def create(self, name: str, description: str) -> Playlist:
+    def create(self, name: str, description: str) -> PlaylistDetails:
         """Create an empty, private playlist."""
         return _playlist(self.client.create_playlist(name, description, public=False))
 
@@ -98,8 +103,8 @@ class SpotifyPlace:
         self.client.close()
 
 
-def _playlist(playlist: SpotifyPlaylist) -> Playlist:
-    return Playlist(
+def _playlist(playlist: SpotifyPlaylist) -> PlaylistDetails:
+    return PlaylistDetails(
         playlist.id,
         playlist.name,
         playlist.description,

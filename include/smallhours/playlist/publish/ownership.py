@@ -14,7 +14,7 @@ from typing import Literal
 
 from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
 from smallhours.lake.store import Lake
-from smallhours.places.place import Place, Playlist, PlaylistRow
+from smallhours.places.place import Place, PlaylistDetails, PlaylistRow
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import Snapshot
@@ -35,7 +35,7 @@ def find_managed_playlist(
     mark: str,
     *,
     when_deleted: WhenDeleted = "recreate",
-) -> Playlist | None:
+) -> PlaylistDetails | None:
     """Return our playlist among the listener's, or None when one is to be made.
 
     Args:
@@ -73,7 +73,7 @@ def find_managed_playlist(
     return None
 
 
-def check_marker(place: Place, found: Playlist, mark: str) -> Playlist:
+def check_marker(place: Place, found: PlaylistDetails, mark: str) -> PlaylistDetails:
     """Return a playlist that carries our marker, looked at again as long as it does not.
 
     Raises:
@@ -114,10 +114,10 @@ def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
         ) from error
 
 
-def _look(place: Place, ledger_state: LedgerState, mark: str) -> Playlist | None:
+def _look(place: Place, ledger_state: LedgerState, mark: str) -> PlaylistDetails | None:
     """Look once for our playlist: in the list, and by its id."""
     known = ledger_state.playlist_ids
-    unrecorded: Playlist | None = None
+    unrecorded: PlaylistDetails | None = None
     for playlist in place.playlists():
         if known and playlist.id == known[0]:
             if has_marker(playlist.description, mark):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from smallhours.places.place import Playlist
+from smallhours.places.place import PlaylistDetails
 
 # Spotify's limit for one playlist, and more than anybody needs elsewhere.
 MAX_ITEMS = 10_000
@@ -42,7 +42,7 @@ class Snapshot:
         tracks: Their artists and titles, by URI.
     """
 
-    home: Playlist
+    home: PlaylistDetails
     rows: tuple[Row, ...]
     tracks: Mapping[str, tuple[str, str]]
 

@@ -28,7 +28,7 @@ from smallhours.errors import (
     ServiceError,
 )
 from smallhours.listening.feedback import rows_as_written
-from smallhours.places.place import Place, Playlist
+from smallhours.places.place import Place, PlaylistDetails
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import AFTER_EDITS_S, take_snapshot
 from smallhours.playlist.publish.plan import (
@@ -114,7 +114,7 @@ class PlaylistReconciler:
     fewest: int = 1
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
-    on_undo: Callable[[Playlist], None] = lambda _home: None
+    on_undo: Callable[[PlaylistDetails], None] = lambda _home: None
     on_refused: Callable[[PlannedTrack], None] = lambda _pick: None
     _refused: list[PlannedTrack] = field(init=False, default_factory=list)
     _batch: int = field(init=False, default=MAX_ITEMS_PER_WRITE)

@@ -20,7 +20,7 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.places.place import Place, Playlist
+from smallhours.places.place import Place, PlaylistDetails
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import (
     common_tags,
@@ -112,25 +112,6 @@ def publish_playlist(
     return summary
 
 
-def plan_playlist(
-    listener: str,
-    lake: Lake,
-    place: Place,
-    *,
-    settings: Settings,
-    night: Night,
-    intent: str = MAIN,
-) -> Plan:
-    """Return what publishing would change in one playlist now; nothing is written anywhere.
-
-    Raises:
-        As `publish_playlist`.
-    """
-    publication = Publication(listener, lake, place, settings, night, intent)
-    planned = publication.plan_on(publication.find_playlist())
-    return replace(planned, obstacle=publication.problem() or planned.obstacle)
-
-
 class Publication:
     """One playlist's way to a place on one night.
 
@@ -167,7 +148,14 @@ class Publication:
         self._name = playlist_name(template, night=night.date, listener=listener)
         self._tonight = read_target_list(lake, listener, night, place, intent)
         ledger = LedgerWriter(
-            lake, listener, intent, night.date, self._tonight.wanted, self._name, as_of=night.as_of
+            lake,
+            listener,
+            intent,
+            night.date,
+            self._tonight.wanted,
+            self._name,
+            as_of=night.as_of,
+            place=place.name,
         )
         self._state = ledger.state()
         self._ledger = replace(ledger, last_name=self._state.name)
@@ -194,7 +182,7 @@ class Publication:
             self._ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
 
-    def prepare_playlist(self) -> Playlist:
+    def prepare_playlist(self) -> PlaylistDetails:
         """Return the playlist to write into: the one that there is, or a new one.
 
         Raises:
@@ -232,7 +220,7 @@ class Publication:
             on_refused=self._forget_id,
         )
 
-    def finish(self, home: Playlist, written: ReconciledPlaylist) -> Summary:
+    def finish(self, home: PlaylistDetails, written: ReconciledPlaylist) -> Summary:
         """Bring the details up to date, and record that the list stands there."""
         if written.refused:
             self._leave_out(written.refused)
@@ -260,12 +248,12 @@ class Publication:
             recall=candidate_recall(self._lake, self._listener, self._night.date),
         )
 
-    def find_playlist(self) -> Playlist | None:
+    def find_playlist(self) -> PlaylistDetails | None:
         """Return our playlist, or None when one is to be made."""
         wish = self._publishing.when_deleted
         return find_managed_playlist(self._place, self._state, self._mark, when_deleted=wish)
 
-    def plan_on(self, home: Playlist | None) -> Plan:
+    def plan_on(self, home: PlaylistDetails | None) -> Plan:
         """Return the plan, made on what stands there now."""
         writing = self.reconciler()
         if home is None:
@@ -277,7 +265,7 @@ class Publication:
         if problem := self.problem():
             raise self._ledger.keep_yesterday(self._state, problem)
 
-    def _check_private(self, made: Playlist) -> None:
+    def _check_private(self, made: PlaylistDetails) -> None:
         """Make sure that a new playlist is private.
 
         Raises:
@@ -329,7 +317,7 @@ class Publication:
             leftovers=[*sorted(self._state.ours - self._uris), *sorted(unseen)],
         )
 
-    def _record_undone(self, home: Playlist) -> None:
+    def _record_undone(self, home: PlaylistDetails) -> None:
         note = f"{self._note}It was written in part, and some of it was taken out again."
         leftovers = sorted(self._state.ours - self._uris)
         self._ledger.record(Outcome.PLANNED, home, note, leftovers=leftovers)
@@ -348,7 +336,7 @@ class Publication:
         self._ledger = replace(self._ledger, wanted=wanted)
         self._note += f"{self._place.service} does not have {', '.join(gone.values())} any more. "
 
-    def _update_details(self, home: Playlist) -> None:
+    def _update_details(self, home: PlaylistDetails) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description()
         now = check_marker(self._place, self._place.playlist(home.id), self._mark)
@@ -360,7 +348,7 @@ class Publication:
                 home.id, name=self._name if renamed else None, description=description
             )
 
-    def _upload_cover(self, place: SpotifyPlace, home: Playlist) -> str:
+    def _upload_cover(self, place: SpotifyPlace, home: PlaylistDetails) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
         from smallhours.playlist.publish.cover import draw_cover
 
@@ -384,10 +372,10 @@ class Publication:
         )
 
 
-EMPTY = Snapshot(Playlist("", "", "", "", False, "", 0), (), {})
+EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
-def _summary(outcome: Outcome, planned: Plan, home: Playlist | None, note: str) -> Summary:
+def _summary(outcome: Outcome, planned: Plan, home: PlaylistDetails | None, note: str) -> Summary:
     return {
         "outcome": outcome,
         "playlist_id": home.id if home else "",
