@@ -41,11 +41,11 @@ def resolve_tracks(run: "RunContext") -> Summary:
 
     places = run.settings.listener(run.listener).places
     if PlaceName.SPOTIFY not in places:
-        return {"skipped": "no list goes to Spotify"}
+        has_account = run.settings.listener(run.listener).spotify
+        return {"skipped": "no list goes to Spotify" if has_account else NO_SPOTIFY}
     try:
         lake, spotify = run.lake, run.spotify
-        if spotify is None:
-            return {"skipped": NO_SPOTIFY}
+        assert spotify is not None  # noqa: S101 - the settings have been checked
         return resolve.resolve_tracks(
             run.listener, lake, spotify, settings=run.settings, night=run.night
         )
