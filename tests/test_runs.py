@@ -12,6 +12,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from tests.service_fixtures import settings_for
 
@@ -28,6 +29,9 @@ class NoSecrets:
         raise AssertionError(listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
+        raise AssertionError(listener)
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
         raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:

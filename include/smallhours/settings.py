@@ -108,6 +108,10 @@ class ListenerSettings(SettingsSection):
             raise ValueError(f"`publishing.places` names `{doubled[0]}` twice")
         if PlaceName.SPOTIFY in places and not self.spotify:
             raise ValueError("`publishing.places` names `spotify`, and `spotify` is false")
+        if PlaceName.LISTENBRAINZ in places and not self.listenbrainz:
+            raise ValueError(
+                "`publishing.places` names `listenbrainz`, and `listenbrainz` has no user name"
+            )
         return self
 
     @property

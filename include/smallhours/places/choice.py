@@ -5,8 +5,10 @@ from pathlib import Path
 
 from smallhours.errors import SettingsError
 from smallhours.places.files import FilesPlace
+from smallhours.places.listenbrainz import ListenBrainzPlace
 from smallhours.places.place import Place
 from smallhours.places.spotify import SpotifyPlace
+from smallhours.places.subsonic import SubsonicPlace
 from smallhours.run_context import RunContext
 from smallhours.vocabulary import PlaceName
 
@@ -36,7 +38,23 @@ def _files(run: RunContext) -> Callable[[], Place]:
     return lambda: FilesPlace(folder, publishing.file_formats)
 
 
+def _listenbrainz(run: RunContext) -> Callable[[], Place]:
+    def open_place() -> Place:
+        user = run.settings.listener(run.listener).listenbrainz
+        if run.listenbrainz is None or not user:
+            raise SettingsError(
+                f"{run.listener} has no ListenBrainz account in the settings.",
+                remedy="Name it as `listenbrainz` of this listener, and see that "
+                "[services.listenbrainz] is enabled.",
+            )
+        return ListenBrainzPlace(run.listenbrainz, user)
+
+    return open_place
+
+
 _OPENERS: Mapping[PlaceName, Callable[[RunContext], Callable[[], Place]]] = {
     PlaceName.SPOTIFY: _spotify,
+    PlaceName.LISTENBRAINZ: _listenbrainz,
+    PlaceName.SUBSONIC: lambda run: lambda: SubsonicPlace(run.subsonic),
     PlaceName.FILES: _files,
 }
