@@ -18,6 +18,7 @@ from smallhours_sandbox.listenbrainz_playlist_writes import PLAYLIST_WRITES
 from smallhours_sandbox.listenbrainz_playlists import PLAYLIST_READS
 from smallhours_sandbox.listenbrainz_radio import RADIO_ROUTES
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
+from smallhours_sandbox.listenbrainz_submit import SUBMIT_ROUTES
 from smallhours_sandbox.metabrainz_http import (
     Handler,
     MetaBrainz,
@@ -147,6 +148,7 @@ def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
         **RADIO_ROUTES,
         **PLAYLIST_READS,
         **PLAYLIST_WRITES,
+        **SUBMIT_ROUTES,
     }
     return [
         metabrainz_route(ground, "/listenbrainz/1", verb, path, handler, _refused)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from smallhours_sandbox.identifiers import mbid
+from smallhours_sandbox.identifiers import is_uuid, mbid
 from smallhours_sandbox.listenbrainz_playlists import (
     PLAYLIST_EXTENSION,
     RECORDING,
@@ -18,7 +18,7 @@ from smallhours_sandbox.listenbrainz_playlists import (
     visible_playlist,
 )
 from smallhours_sandbox.listenbrainz_state import ListenBrainzPlaylist
-from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError, is_uuid
+from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError
 
 Json = dict[str, Any]
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smallhours_sandbox.faults import Fault, active_fault
+from smallhours_sandbox.identifiers import is_uuid
 from smallhours_sandbox.listenbrainz_listens import cover
 from smallhours_sandbox.listenbrainz_metadata import length_of
 from smallhours_sandbox.listenbrainz_state import ListenBrainzPlaylist
-from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError, is_uuid
+from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError
 
 Json = dict[str, Any]
 

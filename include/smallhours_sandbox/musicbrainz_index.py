@@ -20,7 +20,7 @@ from smallhours_sandbox.world import World
 _KNOWN_BEYOND_LASTFM = 0.75
 _TAGGED_RECORDINGS, _TAGGED_GROUPS, _UNTAGGED_ARTISTS = 0.35, 0.2, 0.06
 _MAX_ARTIST_TAGS, _MAX_RECORDING_TAGS = 5, 2
-_DROPPED_TAG, _OTHER_TAG = 0.25, 0.08
+_DROPPED_TAG, _OTHER_TAG = 0.25, 0.03
 _MAX_VOTES = 12
 # Number of users and plays of the most popular recording.
 _TOP_USERS, _MIN_PLAYS_EACH, _MAX_PLAYS_EACH = 9_000, 3, 15

@@ -34,6 +34,7 @@ from smallhours_sandbox.lastfm_api import LASTFM_API_KEY, lastfm_routes
 from smallhours_sandbox.listenbrainz_api import listenbrainz_routes
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 from smallhours_sandbox.metabrainz_http import MetaBrainz
+from smallhours_sandbox.musicbrainz_api import musicbrainz_routes
 from smallhours_sandbox.reccobeats_api import reccobeats_routes
 from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
@@ -75,6 +76,7 @@ def build_app(
         *acousticbrainz_routes(state),
         *listenbrainz_routes(metabrainz),
         *labs_routes(metabrainz),
+        *musicbrainz_routes(metabrainz),
         *admin_routes(state, on_advance=on_advance),
     ]
     return Starlette(
