@@ -31,6 +31,7 @@ _PREFIXES = (
     ("/listenbrainz/", "listenbrainz"),
     ("/labs/", "labs"),
     ("/musicbrainz/", "musicbrainz"),
+    ("/subsonic/", "subsonic"),
 )
 _PROXY_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"

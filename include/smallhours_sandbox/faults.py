@@ -18,7 +18,7 @@ from smallhours_sandbox.state import SandboxState
 
 SERVICES = (
     "spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz", "listenbrainz", "labs",
-    "musicbrainz",
+    "musicbrainz", "subsonic",
 )  # fmt: skip
 MAX_HOLD_S = 120.0
 

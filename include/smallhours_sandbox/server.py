@@ -40,6 +40,8 @@ from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.spotify_api import accounts_routes, spotify_routes
 from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.subsonic_api import subsonic_routes
+from smallhours_sandbox.subsonic_state import subsonic_password
 from smallhours_sandbox.world import SCROBBLERS, World
 
 HOST = "127.0.0.1"
@@ -77,6 +79,7 @@ def build_app(
         *listenbrainz_routes(metabrainz),
         *labs_routes(metabrainz),
         *musicbrainz_routes(metabrainz),
+        *subsonic_routes(state),
         *admin_routes(state, on_advance=on_advance),
     ]
     return Starlette(
@@ -144,6 +147,11 @@ class SandboxServer:
     def listenbrainz_url(self) -> str:
         """Return the root of the ListenBrainz API."""
         return f"{self.url}/listenbrainz/"
+
+    @property
+    def subsonic_url(self) -> str:
+        """Return the address of the music server."""
+        return f"{self.url}/subsonic"
 
     @property
     def alive(self) -> bool:
@@ -342,6 +350,7 @@ def startup_lines(server: SandboxServer) -> list[str]:
         f"  ListenBrainz {server.listenbrainz_url}, labs {server.url}/labs/",
         *(f"              token of {name}: {listenbrainz_token(name)}" for name in on_listenbrainz),
         f"  MusicBrainz {server.url}/musicbrainz/ws/2/",
+        f'  Subsonic    {server.subsonic_url}, passwords "{subsonic_password("NAME")}"',
         f"  Steering    {server.url}/_sandbox/health, now, advance, calls, faults, playlists",
     ]
 

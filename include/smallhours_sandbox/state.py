@@ -19,6 +19,7 @@ import numpy as np
 from smallhours_sandbox.identifiers import base62_id
 from smallhours_sandbox.listenbrainz_state import ListenBrainzAccounts
 from smallhours_sandbox.simulate import day_rng, next_local_midnight, simulate_day
+from smallhours_sandbox.subsonic_state import SubsonicServer
 from smallhours_sandbox.world import PlayLog, SandboxListener, World
 
 STATE_FORMAT = 1
@@ -113,6 +114,7 @@ class SandboxState:
         subscriber: by listener, what Last.fm says of their subscription: "1", "0" or other text,
             None to leave it out; whoever is not named here does not subscribe.
         listenbrainz: what listeners have written at ListenBrainz.
+        subsonic: the music server at home.
         wall_clock: real time, in which clients wait for rate limits, unix seconds.
     """
 
@@ -127,6 +129,7 @@ class SandboxState:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.subscriber: dict[str, str | None] = {}
         self.listenbrainz = ListenBrainzAccounts()
+        self.subsonic = SubsonicServer()
         self.wall_clock: Callable[[], float] = time.time
         self._base = {name: len(person.play_at) for name, person in world.listeners.items()}
         self._visible: dict[tuple[str, bool], tuple[float, int, PlayLog]] = {}
@@ -313,6 +316,7 @@ class SandboxState:
                 ],
                 "subscriber": self.subscriber,
                 "listenbrainz": self.listenbrainz.to_json(),
+                "subsonic": self.subsonic.to_json(),
                 "listeners": {
                     name: {
                         "saved": [[track, at] for track, at in person.saved.items()],
@@ -365,6 +369,8 @@ class SandboxState:
         state = cls(same[0])
         state.now = account["now"]
         state.subscriber = account.get("subscriber", {})
+        if "subsonic" in account:
+            state.subsonic = SubsonicServer.from_json(account["subsonic"])
         if "listenbrainz" in account:
             state.listenbrainz = ListenBrainzAccounts.from_json(account["listenbrainz"])
         state.playlists = {}

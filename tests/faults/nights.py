@@ -11,7 +11,12 @@ from typing import Any
 from smallhours.lake.store import Lake
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, Stage
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
@@ -45,11 +50,18 @@ class Keys:
         """The key that the sandbox knows."""
         return LastfmCredentials(LASTFM_KEY, listener=listener)
 
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """No token: most questions need none."""
+        return ListenBrainzCredentials(listener=listener)
+
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""

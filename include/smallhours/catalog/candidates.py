@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smallhours.catalog.merged_sources import read_tags
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
@@ -144,8 +145,8 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
-    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
-    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
+    tagged = read_tags(lake, ARTIST_TAGS)
+    tagged = tagged[tagged["artist_key"].isin(artists.index)]
     names = names_of(lake, tagged["tag"].unique())
     named = tagged.assign(name=tagged["tag"].map(names).astype(str))
     return Weights(tracks, artists, tag_weights(artists, named))

@@ -32,6 +32,7 @@ from smallhours.lake.schema import (
     Column,
     Table,
 )
+from smallhours.vocabulary import CatalogSource
 
 # Last.fm's and Spotify's artists spread over this many files per catalog table, by a hash of the
 # artist's key: everything about one artist lies together, and a night touches few files.
@@ -167,7 +168,8 @@ TRACKS = Table(
         Column(
             "spotify_method",
             TEXT,
-            "How the id was found: `library`, `history`, `isrc`, `search`, `override`; or `miss`.",
+            "How the id was found: `library`, `history`, `listenbrainz`, `isrc`, `search`, "
+            "`override`; or `miss`.",
             nullable=True,
         ),
         Column("spotify_score", REAL, "Match score of a search, 0-100.", nullable=True),
@@ -177,15 +179,21 @@ TRACKS = Table(
 )
 
 
-def _tags(name: str, row: str, key: str, who: tuple[Column, ...]) -> Table:
+def _source(doc: str) -> Column:
+    # What was stored before there were sources is Last.fm's.
+    return Column("source", TEXT, doc, absent=CatalogSource.LASTFM)
+
+
+def _tags(of: str, key: str, who: tuple[Column, ...]) -> Table:
     return Table(
-        name,
-        row,
+        f"{of}_tags",
+        f"one tag of one {of}, from one source",
         ("prefix",),
-        (key, "tag"),
+        (key, "source", "tag"),
         (
             *who,
-            Column("tag", TEXT, "The tag as Last.fm writes it; empty when there are none."),
+            _source("`lastfm`, `musicbrainz` (through ListenBrainz) or `dataset`."),
+            Column("tag", TEXT, "The tag as the source writes it; empty when it has none."),
             Column("count", pa.int16(), "0-100, relative to the strongest tag."),
             FETCHED_COLUMN,
         ),
@@ -193,10 +201,8 @@ def _tags(name: str, row: str, key: str, who: tuple[Column, ...]) -> Table:
 
 
 _ARTIST_KEY = Column("artist_key", TEXT, "The artist's normalised name.")
-TRACK_TAGS = _tags("track_tags", "one Last.fm tag of one track", "track_key", (TRACK_KEY_COLUMN,))
-ARTIST_TAGS = _tags(
-    "artist_tags", "one Last.fm tag of one artist", "artist_key", (_ARTIST_KEY, ARTIST_COLUMN)
-)
+TRACK_TAGS = _tags("track", "track_key", (TRACK_KEY_COLUMN,))
+ARTIST_TAGS = _tags("artist", "artist_key", (_ARTIST_KEY, ARTIST_COLUMN))
 
 TAG_NAMES = Table(
     "tag_names",
@@ -248,9 +254,9 @@ AUDIO_FEATURES = Table(
 
 SIMILAR = Table(
     "similar",
-    "one neighbour of a track, an artist or a tag",
+    "one neighbour of a track, an artist or a tag, from one source",
     ("prefix",),
-    ("kind", "seed_key", "neighbour_key"),
+    ("kind", "seed_key", "source", "neighbour_key"),
     (
         Column(
             "kind",
@@ -260,12 +266,51 @@ SIMILAR = Table(
             "`chart` (the best-known tags).",
         ),
         Column("seed_key", TEXT, "Key of the track or artist, or the tag, that was asked about."),
+        _source("`lastfm` or `listenbrainz`."),
         Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
         ARTIST_COLUMN,
         Column("title", TEXT, "The neighbour's title; empty for an artist."),
+        Column("mbid", TEXT, "MusicBrainz id of a neighbouring artist, if told.", nullable=True),
         Column("match", REAL, "0-1; for top tracks 1/rank."),
         Column("rank", COUNT, "1 is the nearest; 0 when there are none."),
         FETCHED_COLUMN,
+    ),
+)
+
+RECORDINGS = Table(
+    "recordings",
+    "one track as MusicBrainz and ListenBrainz know it",
+    ("prefix",),
+    ("track_key",),
+    (
+        TRACK_KEY_COLUMN,
+        Column(
+            "mbid",
+            TEXT,
+            "MusicBrainz recording id that is asked by; null at a miss.",
+            nullable=True,
+        ),
+        Column(
+            "method",
+            TEXT,
+            "How the id was found: `told` (with a play or a neighbour), `exact` or `fuzzy` (by its "
+            "names), `merged` (it took the place of another); or `miss`.",
+        ),
+        Column("looked_up", DAY, "The night on which it was found, or missed."),
+        Column(
+            "artist_mbid", TEXT, "MusicBrainz id of its artist; null while unknown.", nullable=True
+        ),
+        Column(
+            "metadata_at",
+            DAY,
+            "The night on which tags, length and ISRC were asked for.",
+            nullable=True,
+        ),
+        Column(
+            "absent", FLAG, "Whether ListenBrainz did not know the id on that night.", nullable=True
+        ),
+        Column("listeners", pa.int64(), "ListenBrainz' listeners, where told.", nullable=True),
+        Column("listeners_at", DAY, "The night on which they were asked for.", nullable=True),
     ),
 )
 
@@ -301,6 +346,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             TAG_NAMES,
             AUDIO_FEATURES,
             SIMILAR,
+            RECORDINGS,
             CANDIDATES,
             RECOMMENDATIONS,
             PLAYLISTS,

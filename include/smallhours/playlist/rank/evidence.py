@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
+from smallhours.catalog.merged_sources import complete_listeners
 from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
@@ -141,6 +142,8 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
     votes = votes.astype(dict.fromkeys(["track_key", "route", "seed_key"], "category"))
     candidates = set(votes["track_key"].cat.categories)
     wanted = candidates | set(history.tracks.index) if familiar else candidates
+    listeners = complete_listeners(lake, tracks.set_index("track_key")["listeners"])
+    tracks = tracks.assign(listeners=listeners.to_numpy())
     tracks = tracks[_among(tracks["track_key"], wanted)].set_index("track_key").sort_index()
     return Evidence(
         votes=votes,
