@@ -11,17 +11,11 @@ import pyarrow.compute as pc
 
 from smallhours.catalog import feature_sources, features, retention
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.lastfm_fetch import (
-    Seed,
-    artist_tags,
-    due_keys,
-    fetch_all,
-    last_fetched,
-    neighbours_of,
-    track_tags,
-)
+from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.merged_sources import read_neighbours, read_tags
 from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
 from smallhours.catalog.tag_names import namer, refresh_names
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
 from smallhours.identity import artist_key_in, is_artist
