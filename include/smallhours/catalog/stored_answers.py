@@ -113,7 +113,7 @@ def store_neighbours(
     frame = pd.DataFrame(rows).assign(source=source, fetched_at=night)
     frame = frame.drop_duplicates(list(SIMILAR.key), ignore_index=True)
     # The tracks first: should we be stopped between the two, the seeds are asked again.
-    tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners"]]
+    tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners", "mbid"]]
     if not tracks.empty:
         add_tracks(lake, tracks, night=night)
     rows_of_seeds = frame.drop(columns="listeners")
@@ -132,7 +132,7 @@ def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]
             "neighbour_key": _key_of(seed.kind, n),
             "artist": n.artist,
             "title": n.title,
-            "mbid": n.mbid if not n.title else None,
+            "mbid": n.mbid,
             "match": min(max(n.match, 0.0), 1.0),
             "rank": rank,
             "listeners": n.listeners,
