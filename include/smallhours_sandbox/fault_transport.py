@@ -17,7 +17,8 @@ from smallhours_sandbox.lastfm_request import ERRORS, canonical_method
 from smallhours_sandbox.state import SandboxState
 
 _TRANSPORT = tuple(name for name, kind in KINDS.items() if kind.layer == "transport")
-_ID = re.compile(r"(?<=/)[0-9A-Za-z]{22}(?=/|$)")
+_ID = re.compile(r"(?<=/)(?:[0-9A-Za-z]{22}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
+_METABRAINZ = ("listenbrainz", "labs", "musicbrainz")
 _PREFIXES = (
     ("/v1/", "spotify"),
     ("/api/token", "accounts"),
@@ -25,6 +26,9 @@ _PREFIXES = (
     ("/2.0", "lastfm"),
     ("/reccobeats/", "reccobeats"),
     ("/acousticbrainz/", "acousticbrainz"),
+    ("/listenbrainz/", "listenbrainz"),
+    ("/labs/", "labs"),
+    ("/musicbrainz/", "musicbrainz"),
 )
 _PROXY_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
@@ -234,6 +238,8 @@ def _target(scope: Scope, body: bytes) -> RequestTarget:
         as_json = sent.get("format", "").lower() == "json"
         return RequestTarget(service, (method,), method, as_json, about)
     short = path.removeprefix("/v1") if service == "spotify" else path
+    if service in _METABRAINZ:
+        short = path.removeprefix(f"/{service}")
     general = _ID.sub("{id}", short)
     names = dict.fromkeys((path, short, general))
     routes = tuple(name for each in names for name in (f"{verb} {each}", each))

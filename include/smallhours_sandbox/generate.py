@@ -128,6 +128,8 @@ def generate_world(
         track_popularity=popularity,
         track_features=sound.features,
         listeners={},
+        artist_style=artist_style,
+        track_style=track_style,
         generator=generator,
     )
     catalogue = ReleaseCatalog(

@@ -6,9 +6,10 @@ import io
 import json
 import os
 import threading
+import time
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from smallhours_sandbox.identifiers import base62_id
+from smallhours_sandbox.listenbrainz_state import ListenBrainzAccounts
 from smallhours_sandbox.simulate import day_rng, next_local_midnight, simulate_day
 from smallhours_sandbox.world import PlayLog, SandboxListener, World
 
@@ -110,6 +112,8 @@ class SandboxState:
         calls: how often each (service, method or route) was asked.
         subscriber: by listener, what Last.fm says of their subscription: "1", "0" or other text,
             None to leave it out; whoever is not named here does not subscribe.
+        listenbrainz: what listeners have written at ListenBrainz.
+        wall_clock: real time, in which clients wait for rate limits, unix seconds.
     """
 
     def __init__(self, world: World) -> None:
@@ -122,6 +126,8 @@ class SandboxState:
         self.playlists: dict[str, SandboxPlaylist] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
         self.subscriber: dict[str, str | None] = {}
+        self.listenbrainz = ListenBrainzAccounts()
+        self.wall_clock: Callable[[], float] = time.time
         self._base = {name: len(person.play_at) for name, person in world.listeners.items()}
         self._visible: dict[tuple[str, bool], tuple[float, int, PlayLog]] = {}
         for name, person in self.world.listeners.items():
@@ -289,6 +295,7 @@ class SandboxState:
                     for playlist in self.playlists.values()
                 ],
                 "subscriber": self.subscriber,
+                "listenbrainz": self.listenbrainz.to_json(),
                 "listeners": {
                     name: {
                         "saved": [[track, at] for track, at in person.saved.items()],
@@ -341,6 +348,8 @@ class SandboxState:
         state = cls(same[0])
         state.now = account["now"]
         state.subscriber = account.get("subscriber", {})
+        if "listenbrainz" in account:
+            state.listenbrainz = ListenBrainzAccounts.from_json(account["listenbrainz"])
         state.playlists = {}
         for row in account["playlists"]:
             items = [SandboxPlaylistItem(**item) for item in row.pop("items")]

@@ -204,6 +204,8 @@ class World:
         track_popularity: float64 weights summing to 1.
         track_features: float32 (tracks, 12) in the order of `FEATURES`; NaN where unknown.
         listeners: by name.
+        artist_style: float32 (artists, dims), the hidden likeness; None in a replayed log.
+        track_style: float32 (tracks, dims), unit rows; None in a replayed log.
         generator: version of the generator; what it changed is in `generate.GENERATOR`.
     """
 
@@ -237,6 +239,8 @@ class World:
     track_popularity: Doubles
     track_features: Floats
     listeners: dict[str, SandboxListener]
+    artist_style: Floats | None = None
+    track_style: Floats | None = None
     generator: int = 1
     _lookup: NameLookup | None = field(default=None, repr=False, compare=False)
 
