@@ -184,6 +184,12 @@ class CatalogSettings(SettingsSection):
     fresh_days: int = Field(
         60, ge=1, description="Tags and neighbours older than this are asked for again."
     )
+    name_lookups_per_night: int = Field(
+        600,
+        ge=0,
+        description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
+        "exact names it does not know.",
+    )
     overrides_file: str | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )

@@ -295,6 +295,11 @@ class SetAside:
         return DeferredQuestions(self._lake, self._listener, service, self._night.date)
 
     @property
+    def answered(self) -> int:
+        """The number of questions of this stage that were answered."""
+        return sum(tally.answered for tally in self._tallies.values())
+
+    @property
     def summary(self) -> Summary:
         """How many questions `failed`, how many are `waiting`, and what is `left_out` so, and why.
 

@@ -94,6 +94,12 @@ def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, An
     services: dict[str, dict[str, Any]] = {
         "spotify": {"api_url": f"{url}/v1/", "accounts_url": f"{url}/", "calls_per_day": 1_000_000},
         "lastfm": {"api_url": f"{url}/2.0/"},
+        "listenbrainz": {
+            "api_url": f"{url}/listenbrainz/",
+            "labs_url": f"{url}/labs/",
+            "labs_calls_per_second": FAST,
+        },
+        "musicbrainz": {"api_url": f"{url}/musicbrainz/ws/2/"},
         "reccobeats": {"api_url": f"{url}/reccobeats/v1/"},
         "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/"},
     }
