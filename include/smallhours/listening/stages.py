@@ -37,6 +37,7 @@ from smallhours.listening.plays import (
     LASTFM,
     MAX_TRACK_LENGTH,
     SPOTIFY,
+    WITNESSES,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -302,7 +303,7 @@ def collect_feedback(
         return {"picks": 0}
     plays = lake.frame(
         PLAYS,
-        columns=["track_key", "played_at", "skipped", "sources"],
+        columns=["track_key", "played_at", "skipped", *WITNESSES],
         where={
             "listener": listener,
             "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),
