@@ -69,9 +69,9 @@ def import_history(
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Read Spotify's export of the streaming history into `plays`."""
-    from smallhours.listening import export
+    from smallhours.listening import history_import
 
-    return export.import_history(
+    return history_import.import_history(
         run.listener,
         run.lake,
         paths,

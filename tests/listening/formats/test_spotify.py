@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import SettingsError
-from smallhours.services.json_array import MalformedArray, iter_elements
-from smallhours.services.streaming_history import ExclusionReason, Stream, history_files, parse_row
-from tests.services.export_files import (
+from smallhours.listening.formats.json_array import MalformedArray, iter_elements
+from smallhours.listening.formats.spotify import ExclusionReason, Stream, history_files, parse_row
+from tests.listening.formats.export_files import (
     FOLDER,
     SECRETS,
     account_row,

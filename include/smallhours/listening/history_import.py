@@ -14,6 +14,12 @@ import pandas as pd
 
 from smallhours.errors import SmallhoursError
 from smallhours.lake.store import Lake
+from smallhours.listening.formats.spotify import (
+    ExclusionReason,
+    HistoryFile,
+    Stream,
+    history_files,
+)
 from smallhours.listening.history_merge import supplement
 from smallhours.listening.plays import (
     EXPORT,
@@ -26,12 +32,6 @@ from smallhours.listening.plays import (
 )
 from smallhours.listening.report_matching import SAME_MOMENT_MS
 from smallhours.nights import Night
-from smallhours.services.streaming_history import (
-    ExclusionReason,
-    HistoryFile,
-    Stream,
-    history_files,
-)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 

@@ -28,7 +28,7 @@ from typing import IO, Any
 
 from smallhours.errors import SettingsError
 from smallhours.identity import is_named
-from smallhours.services.json_array import MalformedArray, iter_elements
+from smallhours.listening.formats.json_array import MalformedArray, iter_elements
 
 _BLOCK = 1 << 16
 # So many rows without a single one that can be used are of a format that we don't know.
