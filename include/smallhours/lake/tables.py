@@ -87,7 +87,12 @@ PLAYS = Table(
         Column("reason_start", TEXT, "Why it started, as exported.", nullable=True),
         Column("reason_end", TEXT, "Why it ended, as exported.", nullable=True),
         Column("shuffle", FLAG, "Shuffle was on; export only.", nullable=True),
-        Column("sources", TEXTS, "Who reported it: `lastfm`, `spotify`, `export`; sorted."),
+        Column(
+            "sources",
+            TEXTS,
+            "Who reported it: `lastfm`, `spotify`, `export` (Spotify's), `file` (a file of "
+            "scrobbles), `file_minutes` (one that tells the minute only); sorted.",
+        ),
     ),
 )
 

@@ -19,6 +19,8 @@ import pandas as pd
 from smallhours.listening.plays import (
     COLUMNS,
     EXPORT,
+    FILE,
+    FILE_MINUTES,
     LASTFM,
     SPOTIFY,
     Bools,
@@ -31,9 +33,9 @@ from smallhours.listening.report_matching import Longs, is_coarse, matching_repo
 _EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
 _FROM_LASTFM = ["artist_mbid", "track_mbid"]
 # The order of precedence of the sources, for each group of columns.
-_NAMES = (LASTFM, SPOTIFY, EXPORT)
-_TIMES = (LASTFM, EXPORT, SPOTIFY)
-_IDS = (SPOTIFY, EXPORT, LASTFM)
+_NAMES = (LASTFM, SPOTIFY, FILE, EXPORT, FILE_MINUTES)
+_TIMES = (LASTFM, EXPORT, FILE, FILE_MINUTES, SPOTIFY)
+_IDS = (SPOTIFY, EXPORT, FILE, FILE_MINUTES, LASTFM)
 
 
 def unify(
@@ -129,7 +131,7 @@ def _merged(
         others = _joined(others, reported, source, lengths, withdrawn)
     whole = typed(_joined(others, recent, SPOTIFY, lengths))
     # An id that Spotify's report had brought to a play that it turned out not to be of.
-    knows_id = reported_by(whole, SPOTIFY) | reported_by(whole, EXPORT)
+    knows_id = np.logical_or.reduce([reported_by(whole, name) for name in _IDS if name != LASTFM])
     whole["spotify_id"] = whole["spotify_id"].where(knows_id)
     return with_ordinals(whole)
 
@@ -225,7 +227,8 @@ def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataF
     columns["spotify_id"] = _filled(others["spotify_id"], reported["spotify_id"], ids)
     for name in _EXPORTED:
         columns[name] = _filled(others[name], reported[name], finer)
-    united = [sorted({*names, source}) for names in others["sources"]]
+    both = zip(others["sources"], reported["sources"], strict=True)
+    united = [sorted({*names, *more}) for names, more in both]
     columns["sources"] = pd.Series(united, index=others.index, dtype=object)
     return pd.DataFrame(columns, columns=COLUMNS)
 

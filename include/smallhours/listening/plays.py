@@ -22,6 +22,9 @@ Bools = npt.NDArray[np.bool_]
 LASTFM = "lastfm"
 SPOTIFY = "spotify"
 EXPORT = "export"
+# A file of scrobbles of any service or player; and one that tells the minute only.
+FILE = "file"
+FILE_MINUTES = "file_minutes"
 
 COLUMNS = [column.name for column in PLAYS.columns]
 
