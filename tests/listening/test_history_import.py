@@ -147,7 +147,7 @@ def test_every_scrobble_is_joined_and_every_skip_is_added(
     assert plays["spotify_id"].notna().all()
     assert summary == {
         "files_read": 5,
-        "streams_read": len(truth),
+        "plays_read": len(truth),
         "plays_added": len(truth) - len(scrobbled),
         "plays_joined": len(scrobbled),
         "private_sessions": 1,

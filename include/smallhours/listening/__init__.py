@@ -66,9 +66,11 @@ def import_history(
     run: "RunContext",
     *,
     paths: Sequence[Path | str],
+    timezone: str | None = None,
+    day_first: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Read Spotify's export of the streaming history into `plays`."""
+    """Read files with a listening history, of any known format, into `plays`."""
     from smallhours.listening import history_import
 
     return history_import.import_history(
@@ -77,5 +79,7 @@ def import_history(
         paths,
         settings=run.settings,
         night=run.night,
+        timezone=timezone,
+        day_first=day_first,
         progress=progress,
     )

@@ -1,44 +1,45 @@
-"""The stage `import_history`: it adds the plays of Spotify's export to the history."""
+"""The stage `import_history`: it adds the plays of files of any known format to the history."""
 
 import datetime as dt
-import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 
-from smallhours.errors import SmallhoursError
+from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.lake.store import Lake
-from smallhours.listening.formats.spotify import (
-    ExclusionReason,
-    HistoryFile,
-    Stream,
-    history_files,
-)
+from smallhours.listening.formats.history_file import HistoryFile, history_files
+from smallhours.listening.formats.reading import ExclusionReason, ReadOptions
 from smallhours.listening.history_merge import supplement
 from smallhours.listening.plays import (
     EXPORT,
+    FILE,
+    FILE_MINUTES,
+    SPOTIFY,
     StoreReport,
     load_plays_around,
     missing_lengths,
-    plays_frame,
     store,
-    with_ordinals,
 )
-from smallhours.listening.report_matching import SAME_MOMENT_MS
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-# Spotify cuts its files at some 16,000 rows; only what someone has glued together is longer.
-_CHUNK = 50_000
+# Few enough that a million plays take little memory; each rewrites some months of the lake.
+_CHUNK = 20_000
+# Rows so near may be of one play, so they are stored together.
+_GAP_S = 120
+# What the summary always says, of all the reasons to leave a row out.
+_ALWAYS_TOLD = (
+    ExclusionReason.PRIVATE, ExclusionReason.PODCAST, ExclusionReason.AUDIOBOOK,
+    ExclusionReason.VIDEO, ExclusionReason.UNUSABLE,
+)  # fmt: skip
 
 Progress = Callable[[int, int], None]
 
@@ -50,27 +51,32 @@ def import_history(
     *,
     settings: Settings,
     night: Night,
+    timezone: str | None = None,
+    day_first: bool | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Add the plays of Spotify's export files to the history.
+    """Add the plays of history files to the history; each file's format is told by its content.
 
     Each file is stored before the next is read. Importing a file again, or another one that
-    repeats some of its rows, changes nothing. Streams of any length are stored, with how long
-    they were heard; private sessions and everything but music are counted and left out.
+    repeats some of its rows, changes nothing. Spotify's streams of any length are stored, with how
+    long they were heard; private sessions and everything but music are counted and left out.
 
     Args:
-        listener: Whose export it is.
+        listener: Whose files they are.
         lake: Where the history is.
-        paths: Zips, folders or JSON files.
+        paths: Zips, folders or files.
         settings: Only asked whether there is such a listener.
-        night: Streams that ended later don't belong to it and are left out.
+        night: What was played later doesn't belong to it and is left out.
+        timezone: The zone of times that the files give without one.
+        day_first: Whether such times begin with the day; None lets the files tell.
         progress: Told now and then how many bytes were read, and how many there are.
 
     Raises:
-        SettingsError: a path or file can't be read, or there is no such listener; the files
-            before it are stored.
+        SettingsError: a path or file can't be read, or there is no such listener or zone; what was
+            read before it is stored.
     """
     settings.listener(listener)
+    options = ReadOptions(_zone(timezone), day_first)
     files, trouble = _found([Path(path).expanduser() for path in paths])
     total, done = sum(file.size for file in files), 0
 
@@ -81,20 +87,25 @@ def import_history(
             progress(min(done, total), total)
 
     left_out: Counter[str] = Counter()
-    report, streams = StoreReport(), 0
+    report, rows = StoreReport(), 0
     for file in files:
-        for chunk in _chunks(_streams(file, count_bytes, left_out, night)):
-            report += _add(lake, listener, chunk)
-            streams += len(chunk)
-        LOG.info("%s: read; %d plays added so far", file.name, report.added)
+        for chunk in _chunks(_plays(file, options, count_bytes, left_out, night)):
+            if chunk:
+                report += _add(lake, listener, file.format.plays(chunk))
+            rows += len(chunk)
+        LOG.info("%s: read as %s; %d plays added so far", file.name, file.format.name, report.added)
     if trouble:
         raise trouble
     return {
         "files_read": len(files),
-        "streams_read": streams,
+        "plays_read": rows,
         "plays_added": report.added,
         "plays_joined": report.joined,
-        **{reason.value: left_out[reason] for reason in ExclusionReason},
+        **{
+            reason.value: left_out[reason]
+            for reason in ExclusionReason
+            if reason in _ALWAYS_TOLD or left_out[reason]
+        },
         "after_the_night": left_out["after_the_night"],
     }
 
@@ -111,76 +122,68 @@ def _found(paths: Sequence[Path]) -> tuple[list[HistoryFile], SmallhoursError | 
     return list(files.values()), None
 
 
-def _streams(
-    file: HistoryFile, count_bytes: Callable[[int], None], left_out: Counter[str], night: Night
-) -> Iterator[Stream]:
-    """Yield the streams of one file; count the other rows."""
-    for row in file.rows(count_bytes):
+def _zone(name: str | None) -> ZoneInfo | None:
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(
+            f"There is no time zone {name!r}.", remedy="Give one such as Europe/Dublin."
+        ) from None
+
+
+def _plays(
+    file: HistoryFile,
+    options: ReadOptions,
+    count_bytes: Callable[[int], None],
+    left_out: Counter[str],
+    night: Night,
+) -> Iterator[Any]:
+    """Yield the plays of one file; count the other rows."""
+    for row in file.rows(count_bytes, options):
         if isinstance(row, ExclusionReason):
             left_out[row] += 1
-        elif row.ended_at > night.as_of:
+        elif row.reported_at > night.as_of:
             left_out["after_the_night"] += 1
         else:
             yield row
 
 
-def _chunks(streams: Iterator[Stream]) -> Iterator[list[Stream]]:
-    while chunk := list(itertools.islice(streams, _CHUNK)):
-        yield chunk
+def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
+    """Yield the rows in lists that end where nothing was played for some time."""
+    chunk: list[Any] = []
+    try:
+        for row in rows:
+            if len(chunk) >= _CHUNK and (
+                len(chunk) >= 2 * _CHUNK or _seconds_apart(chunk[-1], row) > _GAP_S
+            ):
+                yield chunk
+                chunk = []
+            chunk.append(row)
+    except SettingsError:
+        yield chunk  # what comes before the damage is kept
+        raise
+    yield chunk
 
 
-def _plays(streams: Sequence[Stream]) -> pd.DataFrame:
-    """Return the rows of `plays`; rows of one track and length at one time are one stream.
-
-    Spotify may write a stream twice, some seconds apart: nobody hears a track to the same
-    millisecond twice in less than that time.
-    """
-    plays = plays_frame(map(_row, _apart(streams)), source=EXPORT)
-    plays = plays.sort_values(["track_key", "ms_played", "played_at"], kind="stable")
-    same = (
-        plays[["track_key", "ms_played"]].eq(plays[["track_key", "ms_played"]].shift()).all(axis=1)
-    )
-    gap = plays["played_at"].diff().dt.total_seconds() * 1000
-    lasted = plays["ms_played"].astype(float).clip(upper=SAME_MOMENT_MS)
-    doubled = (same & ((gap == 0) | (gap < lasted))).to_numpy(np.bool_)
-    return with_ordinals(plays[~doubled])
+def _seconds_apart(one: Any, two: Any) -> float:
+    apart: dt.timedelta = two.reported_at - one.reported_at
+    return abs(apart.total_seconds())
 
 
-def _apart(streams: Sequence[Stream]) -> list[Stream]:
-    """Return the streams with those apart that were heard offline and sent at one moment.
-
-    All of them have that moment as their end; when each was heard offline says which came first,
-    and when.
-    """
-    sent = Counter(each.ended_at for each in streams if each.offline_at is not None)
-    return [
-        replace(each, ended_at=each.offline_at + dt.timedelta(milliseconds=each.ms_played))
-        if each.offline_at is not None and sent[each.ended_at] > 1
-        else each
-        for each in streams
-    ]
+def _add(lake: Lake, listener: str, plays: pd.DataFrame) -> StoreReport:
+    """Merge plays into the history, those of each source by themselves."""
+    report = StoreReport()
+    for source, part in plays.groupby(plays["sources"].map(_merged_as), sort=True):
+        stored = load_plays_around(lake, listener, part["played_at"].min(), part["played_at"].max())
+        lengths = missing_lengths(lake, stored)
+        unified = supplement(stored, part, source=str(source), durations=lengths)
+        report += store(lake, listener, stored, unified)
+    return report
 
 
-def _row(stream: Stream) -> dict[str, Any]:
-    return {
-        "played_at": stream.started_at,
-        "artist": stream.artist,
-        "album": stream.album,
-        "title": stream.title,
-        "spotify_id": stream.spotify_id,
-        "ms_played": stream.ms_played,
-        "skipped": stream.skipped,
-        "reason_start": stream.reason_start,
-        "reason_end": stream.reason_end,
-        "shuffle": stream.shuffle,
-    }
-
-
-def _add(lake: Lake, listener: str, streams: Sequence[Stream]) -> StoreReport:
-    plays = _plays(streams)
-    if plays.empty:
-        return StoreReport()
-    stored = load_plays_around(lake, listener, plays["played_at"].min(), plays["played_at"].max())
-    lengths = missing_lengths(lake, stored)
-    unified = supplement(stored, plays, source=EXPORT, durations=lengths)
-    return store(lake, listener, stored, unified)
+def _merged_as(sources: Sequence[str]) -> str:
+    """Return as whose report a play is merged; files that Smallhours wrote name any sources."""
+    alone = sources[0] if len(sources) == 1 else FILE
+    return alone if alone in (EXPORT, FILE_MINUTES, SPOTIFY) else FILE

@@ -13,46 +13,34 @@ ever holding a whole file. A file is an array of objects: who listened, where an
 is in them too, and never leaves this module.
 """
 
-import codecs
-import contextlib
 import datetime as dt
 import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import partial
-from pathlib import Path
-from typing import IO, Any
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TextIO
 
-from smallhours.errors import SettingsError
+import numpy as np
+import pandas as pd
+
 from smallhours.identity import is_named
-from smallhours.listening.formats.json_array import MalformedArray, iter_elements
+from smallhours.listening.formats.json_array import iter_elements
+from smallhours.listening.formats.reading import (
+    MAX_MS,
+    NOT_KNOWN,
+    ExclusionReason,
+    Format,
+    Head,
+    MalformedFile,
+    ReadOptions,
+    blocks,
+)
+from smallhours.listening.plays import EXPORT, plays_frame, with_ordinals
+from smallhours.listening.report_matching import SAME_MOMENT_MS
 
-_BLOCK = 1 << 16
-# So many rows without a single one that can be used are of a format that we don't know.
-_MANY_ROWS = 10
-_MAX_MS = 2**31 - 1  # 24 days: what the lake's column holds
 _FOUNDED = dt.datetime(2006, 1, 1, tzinfo=dt.UTC)
 # As seconds this is the year 5138, as milliseconds 1973.
 _FIRST_MILLISECONDS = 10**11
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
-_HOWEVER = "Everything from the files before it is kept, and importing them again adds nothing."
-_REQUEST = (
-    "Ask Spotify for your extended streaming history at https://www.spotify.com/account/privacy "
-    "and give the zip that it sends."
-)
-
-
-class ExclusionReason(StrEnum):
-    """The reason for which a row is not a play of music."""
-
-    PRIVATE = "private_sessions"
-    PODCAST = "podcasts"
-    AUDIOBOOK = "audiobooks"
-    VIDEO = "videos"
-    UNUSABLE = "unusable_rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,101 +78,10 @@ class Stream:
         """The start of the stream; later than the true one by the time that it was paused."""
         return self.ended_at - dt.timedelta(milliseconds=self.ms_played)
 
-
-@dataclass(frozen=True, slots=True)
-class HistoryFile:
-    """One file of a history.
-
-    Attributes:
-        path: The JSON file, or the zip that it is in.
-        member: Its name in the zip.
-        size: Its length in bytes, unpacked.
-    """
-
-    path: Path
-    member: str | None
-    size: int
-
     @property
-    def name(self) -> str:
-        """The file's path as shown to a person."""
-        return f"{self.path}: {self.member}" if self.member else str(self.path)
-
-    def rows(
-        self, progress: Callable[[int], None] | None = None
-    ) -> Iterator[Stream | ExclusionReason]:
-        """Yield each row of the file: a stream, or the reason to leave it out.
-
-        Args:
-            progress: Told the number of bytes of every block that was read.
-
-        Raises:
-            SettingsError: the file is truncated, damaged or not a streaming history; it says what
-                to do. The rows before the damage were yielded.
-        """
-        whole = _excluded_by_name(Path(self.member or self.path.name).name)
-        usable, unusable, strange = 0, 0, 0
-        try:
-            for row in iter_elements(self._texts(progress or (lambda _: None))):
-                parsed = whole or parse_row(row)
-                usable += parsed is not ExclusionReason.UNUSABLE
-                unusable += parsed is ExclusionReason.UNUSABLE
-                strange += not _is_stream(row)
-                yield parsed
-            if not usable and (strange or unusable >= _MANY_ROWS):
-                raise MalformedArray(
-                    f"none of its {unusable} rows can be used; they are not those of a streaming "
-                    "history in a format that is known"
-                )
-        except MalformedArray as error:
-            raise _unreadable(self.name, str(error)) from error
-        except UnicodeDecodeError as error:
-            raise _unreadable(self.name, "it is not UTF-8 text") from error
-        except _DAMAGES as error:
-            raise _unreadable(self.name, f"it can't be read ({error})") from error
-
-    def _texts(self, progress: Callable[[int], None]) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        with self._open() as stream:
-            while block := stream.read(_BLOCK):
-                progress(len(block))
-                yield decoder.decode(block)
-        yield decoder.decode(b"", final=True)
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[IO[bytes]]:
-        with contextlib.ExitStack() as opened:
-            if self.member is None:
-                yield opened.enter_context(self.path.open("rb"))
-            else:
-                archive = opened.enter_context(zipfile.ZipFile(self.path))
-                yield opened.enter_context(archive.open(self.member))
-
-
-def history_files(path: Path) -> list[HistoryFile]:
-    """Return the files of a history at a path, in the order of their names and numbers.
-
-    Args:
-        path: A zip from Spotify, one JSON file of it under any name, or a folder with either.
-
-    Raises:
-        SettingsError: there is nothing at the path, nothing of a history in it, or it is a zip
-            that is damaged or wants a password.
-    """
-    if path.is_dir():
-        inside = (
-            each
-            for each in path.rglob("*")
-            if each.is_file() and _is_wanted(each, partial(_first_bytes, each))
-        )
-        files = [file for each in sorted(inside, key=_by_number) for file in _files_in(each)]
-    elif path.exists():
-        files = _files_in(path)
-    else:
-        raise SettingsError(f"There is no file or folder {path}.", remedy="Correct the path.")
-    if not files:
-        raise SettingsError(f"There is no streaming history in {path}.", remedy=_REQUEST)
-    return files
+    def reported_at(self) -> dt.datetime:
+        """The time in the file."""
+        return self.ended_at
 
 
 def parse_row(row: object) -> Stream | ExclusionReason:
@@ -272,7 +169,7 @@ def _number(value: object) -> int | None:
 
 def _milliseconds(value: object) -> int | None:
     number = _number(value)
-    return number if number is not None and 0 <= number <= _MAX_MS else None
+    return number if number is not None and 0 <= number <= MAX_MS else None
 
 
 def _offline_at(row: Mapping[str, Any], ended_at: dt.datetime) -> dt.datetime | None:
@@ -306,38 +203,22 @@ def _track_id(uri: object) -> str | None:
 # By the file's own name, without folders. What a browser or a person adds to it (`(1)`, `Copy of`,
 # `.txt`) and whatever Spotify may number next are allowed for.
 _HISTORY = re.compile(r"(?:streaming_?history|endsong|endvideo).*\.json", re.IGNORECASE)
-_MAYBE_HISTORY = re.compile(r"\.(?:json|txt)\b", re.IGNORECASE)
-# The members of a row in the first bytes of a file, in the extended history and the account data.
-_MEMBERS = ((b'"ts"', b'"ms_played"'), (b'"endTime"', b'"msPlayed"'))
 
 
-def _is_wanted(path: Path, first_bytes: Callable[[], bytes]) -> bool:
-    """Return whether a file may be part of a history: by its name, or else by its content."""
-    # A Mac leaves a shadow of each file that it packs, under `__MACOSX` and with `._` in front.
-    if "__MACOSX" in path.parts or path.name.startswith("._"):
-        return False
-    if path.suffix.casefold() == ".zip" or _HISTORY.search(path.name):
-        return True
-    if not _MAYBE_HISTORY.search(path.name):
-        return False
-    first = first_bytes()
-    return any(all(member in first for member in members) for members in _MEMBERS)
+def _matches(head: Head) -> bool:
+    by_content = head.has("ts", "ms_played") or head.has("endTime", "msPlayed")
+    return by_content or bool(_HISTORY.search(head.name))
 
 
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_BLOCK)
-    except OSError:
-        return b""
-
-
-def _first_bytes_of_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        with archive.open(name) as file:
-            return file.read(_BLOCK)
-    except (*_DAMAGES, RuntimeError):  # the latter: it wants a password
-        return b""
+def _read(text: TextIO, head: Head, _: ReadOptions) -> Iterator[Stream | ExclusionReason]:
+    whole, usable, strange = _excluded_by_name(head.name), 0, 0
+    for row in iter_elements(blocks(text)):
+        parsed = whole or parse_row(row)
+        usable += parsed is not ExclusionReason.UNUSABLE
+        strange += not _is_stream(row)
+        yield parsed
+    if strange and not usable:
+        raise MalformedFile(f"none of its {strange} rows {NOT_KNOWN}")
 
 
 def _excluded_by_name(name: str) -> ExclusionReason | None:
@@ -352,47 +233,51 @@ def _excluded_by_name(name: str) -> ExclusionReason | None:
     return None
 
 
-def _files_in(path: Path) -> list[HistoryFile]:
-    """Return the history files in a zip, or the one file that is not a zip."""
-    if not zipfile.is_zipfile(path):
-        if path.suffix.casefold() == ".zip":
-            raise _unreadable(str(path), "it is not a zip, or only the beginning of one")
-        return [HistoryFile(path, None, path.stat().st_size)]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [
-                each
-                for each in archive.infolist()
-                if not each.is_dir()
-                and _is_wanted(
-                    Path(each.filename), partial(_first_bytes_of_member, archive, each.filename)
-                )
-            ]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise _unreadable(str(path), f"the zip is damaged ({error})") from error
-    if any(each.flag_bits & 1 for each in members):
-        raise SettingsError(
-            f"{path} wants a password.",
-            remedy=f"Unpack it, and give the folder that comes out of it. {_HOWEVER}",
-        )
-    members.sort(key=lambda each: _by_number(Path(each.filename)))
-    return [
-        HistoryFile(path, each.filename, each.file_size)
-        for each in members
-        if not each.filename.casefold().endswith(".zip")
-    ]
+def _plays(streams: Sequence[Stream]) -> pd.DataFrame:
+    """Return the rows of `plays`; rows of one track and length at one time are one stream.
 
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key that puts `endsong_2` before `endsong_10`."""
-    return [
-        (int(part), "") if part.isdigit() and part.isascii() else (-1, part)
-        for part in re.split(r"([0-9]+)", str(path).casefold())
-    ]
-
-
-def _unreadable(name: str, why: str) -> SettingsError:
-    return SettingsError(
-        f"{name} is not a whole file of Spotify's streaming history: {why}.",
-        remedy=f"Download or unpack it again, or leave it out. {_HOWEVER}",
+    Spotify may write a stream twice, some seconds apart: nobody hears a track to the same
+    millisecond twice in less than that time.
+    """
+    plays = plays_frame(map(_row, _apart(streams)), source=EXPORT)
+    plays = plays.sort_values(["track_key", "ms_played", "played_at"], kind="stable")
+    same = (
+        plays[["track_key", "ms_played"]].eq(plays[["track_key", "ms_played"]].shift()).all(axis=1)
     )
+    gap = plays["played_at"].diff().dt.total_seconds() * 1000
+    lasted = plays["ms_played"].astype(float).clip(upper=SAME_MOMENT_MS)
+    doubled = (same & ((gap == 0) | (gap < lasted))).to_numpy(np.bool_)
+    return with_ordinals(plays[~doubled])
+
+
+def _apart(streams: Sequence[Stream]) -> list[Stream]:
+    """Return the streams with those apart that were heard offline and sent at one moment.
+
+    All of them have that moment as their end; when each was heard offline says which came first,
+    and when.
+    """
+    sent = Counter(each.ended_at for each in streams if each.offline_at is not None)
+    return [
+        replace(each, ended_at=each.offline_at + dt.timedelta(milliseconds=each.ms_played))
+        if each.offline_at is not None and sent[each.ended_at] > 1
+        else each
+        for each in streams
+    ]
+
+
+def _row(stream: Stream) -> dict[str, Any]:
+    return {
+        "played_at": stream.started_at,
+        "artist": stream.artist,
+        "album": stream.album,
+        "title": stream.title,
+        "spotify_id": stream.spotify_id,
+        "ms_played": stream.ms_played,
+        "skipped": stream.skipped,
+        "reason_start": stream.reason_start,
+        "reason_end": stream.reason_end,
+        "shuffle": stream.shuffle,
+    }
+
+
+SPOTIFY = Format("Spotify's streaming history", _matches, _read, _plays)
