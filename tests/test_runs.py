@@ -8,7 +8,11 @@ from smallhours.listening import sync_recent_plays
 from smallhours.playlist import publish_playlist, resolve_tracks, rollback
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES, Stage, stage_doc
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+)
 from tests.service_fixtures import settings_for
 
 NOWHERE = "http://127.0.0.1:1"
@@ -18,6 +22,9 @@ class NoSecrets:
     """A store that must not be asked."""
 
     def lastfm(self, listener: str) -> LastfmCredentials:
+        raise AssertionError(listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
         raise AssertionError(listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:

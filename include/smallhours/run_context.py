@@ -21,12 +21,19 @@ if TYPE_CHECKING:
         FeatureClient,
         ReccobeatsClient,
     )
-    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.credentials import (
+        LastfmCredentials,
+        ListenBrainzCredentials,
+        SpotifyCredentials,
+    )
     from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.musicbrainz import MusicBrainzClient
     from smallhours.services.spotify import SpotifyClient
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
+_CLIENTS = ("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz")
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 MAX_RATE_LIMIT_WAIT_S = 60.0
 
@@ -36,6 +43,10 @@ class CredentialStore(Protocol):
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
         """Return a listener's Last.fm credentials."""
+        ...
+
+    def listenbrainz(self, listener: str) -> "ListenBrainzCredentials":
+        """Return a listener's ListenBrainz credentials; without a token where none is kept."""
         ...
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
@@ -82,8 +93,10 @@ class RunContext:
         return lake
 
     @cached_property
-    def lastfm(self) -> "LastfmClient":
-        """A Last.fm client with the listener's key."""
+    def lastfm(self) -> "LastfmClient | None":
+        """A Last.fm client with the listener's key; None if they have no account there."""
+        if not self.settings.listener(self.listener).lastfm:
+            return None
         return lastfm_client(self.listener, self.settings, self.secrets)
 
     @cached_property
@@ -92,6 +105,35 @@ class RunContext:
         if not self.settings.listener(self.listener).spotify:
             return None
         return spotify_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def listenbrainz(self) -> "ListenBrainzClient | None":
+        """A ListenBrainz client; None if it is switched off, or has no contact to name."""
+        where = self.settings.services.listenbrainz
+        if not (where.enabled and self.settings.contact(self.listener)):
+            return None
+        return listenbrainz_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def musicbrainz(self) -> "MusicBrainzClient | None":
+        """A MusicBrainz client; None if it is switched off, or has no contact to name."""
+        from smallhours.services.musicbrainz import SERVICE, MusicBrainzClient
+        from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
+
+        where = self.settings.services.musicbrainz
+        contact = self.settings.contact(self.listener)
+        if not (where.enabled and contact):
+            return None
+        return MusicBrainzClient(
+            settings=where,
+            contact=contact,
+            rate_limit=shared_rate_limit(
+                SERVICE,
+                where.calls_per_second,
+                state_file=rate_limit_file(self.settings, "musicbrainz"),
+            ),
+            retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        )
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
@@ -120,6 +162,7 @@ class RunContext:
                 state_file=rate_limit_file(self.settings, client.section),
             ),
             retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+            contact=self.settings.contact(self.listener),
         )
 
     @property
@@ -138,7 +181,7 @@ class RunContext:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients that were built."""
-        for name in ("lastfm", "spotify", "reccobeats", "acousticbrainz"):
+        for name in _CLIENTS:
             client = self.__dict__.pop(name, None)
             if client is not None:
                 client.close()
@@ -164,6 +207,34 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
         timeout_s=where.timeout_s,
         rate_limit=shared_rate_limit(
             SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "lastfm")
+        ),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        listener=listener,
+    )
+
+
+def listenbrainz_client(
+    listener: str, settings: Settings, secrets: CredentialStore
+) -> "ListenBrainzClient":
+    """Return a ListenBrainz client with a listener's token, if they have one; the caller closes it.
+
+    Beside a local lake, all processes of this machine keep to ListenBrainz' rate together.
+    """
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.listenbrainz_replies import SERVICE
+    from smallhours.services.listenbrainz_transport import LABS
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
+
+    where = settings.services.listenbrainz
+    return ListenBrainzClient(
+        secrets.listenbrainz(listener).token,
+        settings=where,
+        contact=settings.contact(listener),
+        rate_limit=shared_rate_limit(
+            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "listenbrainz")
+        ),
+        labs_rate_limit=shared_rate_limit(
+            LABS, where.labs_calls_per_second, state_file=rate_limit_file(settings, "labs")
         ),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         listener=listener,

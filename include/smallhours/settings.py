@@ -1,7 +1,8 @@
 """The settings of Smallhours: one validated file, `smallhours.toml`.
 
 The file is read once and validated whole; an error names the key and says what is allowed. There
-are no secrets in it: those are Airflow connections (`spotify_<listener>`, `lastfm_<listener>`).
+are no secrets in it: those are Airflow connections (`spotify_<listener>`, `lastfm_<listener>`,
+`listenbrainz_<listener>`).
 
 The file is found through `SMALLHOURS_SETTINGS`, else `./smallhours.toml`. The lake is found
 through `SMALLHOURS_LAKE`, else `[lake] url`, else `./data`.
@@ -15,9 +16,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     Field,
     StringConstraints,
@@ -63,7 +66,15 @@ class PublishingSettings(SettingsSection):
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
-    lastfm_user: str = Field(min_length=1, description="Your Last.fm user name.")
+    # Files that still use its earlier name, `lastfm_user`, go on working.
+    lastfm: str = Field(
+        "",
+        validation_alias=AliasChoices("lastfm", "lastfm_user"),
+        description="Your Last.fm user name; empty: you have no account there.",
+    )
+    listenbrainz: str = Field(
+        "", description="Your ListenBrainz user name; empty: you have no account there."
+    )
     timezone: Timezone = Field(description="Your time zone, such as `Europe/Dublin`.")
     spotify: bool = Field(True, description="Whether there is a Spotify account to read and write.")
     dislike_playlist: str | None = Field(
@@ -274,6 +285,17 @@ class Settings(SettingsSection):
             raise SettingsError(
                 f"There is no listener {name!r}.", remedy=f"Known listeners: {known}."
             ) from None
+
+    def contact(self, listener: str) -> str:
+        """Return the contact that MetaBrainz' services are told; empty where there is none.
+
+        It is the one in the settings, else the listener's own profile page at ListenBrainz, else
+        that of another listener here: all of them ask from one address.
+        """
+        names = [self.listener(listener), *self.listeners.values()]
+        user = next((each.listenbrainz for each in names if each.listenbrainz), "")
+        page = f"https://listenbrainz.org/user/{quote(user, safe='')}/" if user else ""
+        return self.services.listenbrainz.contact or self.services.musicbrainz.contact or page
 
     def night(self, listener: str, date: str) -> Night:
         """Return the night of an ISO date, in a listener's time zone."""

@@ -86,6 +86,15 @@ class Provenance(StrEnum):
     PREDICTED = "predicted"
 
 
+class CatalogSource(StrEnum):
+    """Who told a tag or a neighbour."""
+
+    LASTFM = "lastfm"
+    LISTENBRAINZ = "listenbrainz"
+    MUSICBRAINZ = "musicbrainz"
+    DATASET = "dataset"
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.

@@ -7,7 +7,12 @@ import pytest
 from smallhours.checkup import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    login_remedy,
+)
 from smallhours.services.spotify_login import SCOPES
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import LASTFM_KEY, ServiceFixture, household, settings_for
@@ -26,6 +31,9 @@ class StoredCredentials:
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         return LastfmCredentials(self._key, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        return ListenBrainzCredentials(listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         if self._spotify is None:

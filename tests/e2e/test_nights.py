@@ -15,7 +15,11 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import PLAYS
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+)
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -34,6 +38,9 @@ class SandboxSecrets:
     def lastfm(self, listener: str) -> LastfmCredentials:
         del listener
         return LastfmCredentials(LASTFM_KEY)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        return ListenBrainzCredentials(listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         del listener

@@ -11,7 +11,11 @@ from typing import Any
 from smallhours.lake.store import Lake
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, Stage
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
@@ -44,6 +48,10 @@ class Keys:
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
         return LastfmCredentials(LASTFM_KEY, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """No token: most questions need none."""
+        return ListenBrainzCredentials(listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""

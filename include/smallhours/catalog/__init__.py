@@ -6,7 +6,7 @@ stage runs, never before: Airflow imports this file each time it parses a DAG.
 
 from typing import TYPE_CHECKING
 
-from smallhours.summary import Summary
+from smallhours.summary import NO_LASTFM, Summary
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
@@ -24,6 +24,8 @@ def fetch_neighbours(run: "RunContext") -> Summary:
     from smallhours.catalog import stages
 
     lake, lastfm = run.lake, run.lastfm
+    if lastfm is None:
+        return {"skipped": NO_LASTFM}
     return stages.fetch_neighbours(
         run.listener, lake, lastfm, settings=run.settings, night=run.night
     )
@@ -34,6 +36,8 @@ def fetch_tags(run: "RunContext") -> Summary:
     from smallhours.catalog import stages
 
     lake, lastfm = run.lake, run.lastfm
+    if lastfm is None:
+        return {"skipped": NO_LASTFM}
     return stages.fetch_tags(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 

@@ -23,7 +23,8 @@ from smallhours.services.audio_features import (
     AcousticbrainzClient,
     ReccobeatsClient,
 )
-from smallhours.services.set_aside import Tally, is_of_one_question
+from smallhours.services.retry_and_rate_limit import is_of_one_question
+from smallhours.services.set_aside import Tally
 from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary

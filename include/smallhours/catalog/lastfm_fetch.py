@@ -26,6 +26,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.tracks import add_tracks
 from smallhours.errors import NotFound, ServiceError
@@ -43,6 +44,7 @@ from smallhours.services.lastfm_replies import (
     TopTrack,
 )
 from smallhours.services.set_aside import Tally
+from smallhours.vocabulary import CatalogSource
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -179,8 +181,9 @@ def due_keys(
 
 
 def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
-    """Return the night of the last answer, by key."""
-    rows = lake.frame(table, columns=[key, "fetched_at"])
+    """Return the night of Last.fm's last answer about tags, by key; a data set stands for one."""
+    others = pc.field("source") == CatalogSource.MUSICBRAINZ
+    rows = lake.frame(table, columns=[key, "fetched_at"], filters=~others)
     newest: pd.Series = rows.groupby(key)["fetched_at"].max()
     return newest
 
@@ -196,7 +199,7 @@ def artist_tags(
             for (key, name), answer in answers
             for tag in answer.tags or (Tag(NO_TAG, 0),)
         ]
-        store_tags(lake, ARTIST_TAGS, pd.DataFrame(rows), night=night)
+        store_tags(lake, ARTIST_TAGS, pd.DataFrame(rows), source=CatalogSource.LASTFM, night=night)
 
     return Fetch(
         lambda artist: partial(lastfm.artist_tags, artist[1]), store, NO_TAGS, _about, _describe
@@ -214,7 +217,7 @@ def track_tags(
             for track, answer in answers
             for tag in answer.tags or (Tag(NO_TAG, 0),)
         ]
-        store_tags(lake, TRACK_TAGS, pd.DataFrame(rows), night=night)
+        store_tags(lake, TRACK_TAGS, pd.DataFrame(rows), source=CatalogSource.LASTFM, night=night)
 
     return Fetch(
         lambda track: partial(lastfm.track_tags, *track[1:]), store, NO_TAGS, _about, _describe
@@ -229,13 +232,16 @@ def _describe(question: tuple[str, ...]) -> str:
     return f"tags of {' – '.join(question[1:])}"
 
 
-def store_tags(lake: Lake, table: Table, frame: pd.DataFrame, *, night: dt.date) -> None:
-    """Replace the stored tags of the answered keys by the answers."""
+def store_tags(
+    lake: Lake, table: Table, frame: pd.DataFrame, *, source: CatalogSource, night: dt.date
+) -> None:
+    """Replace a source's stored tags of the answered keys by the answers."""
     key = table.key[0]
-    frame = frame.assign(fetched_at=night).drop_duplicates([key, "tag"], ignore_index=True)
+    frame = frame.assign(source=source, fetched_at=night)
+    frame = frame.drop_duplicates([key, "tag"], ignore_index=True)
     artist_keys = frame[key].map(artist_key_in if key == "track_key" else str)
     frame["prefix"] = artist_keys.map(prefix_of)
-    lake.merge(table, frame, whole=[key])
+    lake.merge(table, frame, whole=[key, "source"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +276,7 @@ class Neighbour:
     title: str
     match: float
     listeners: int | None = None
+    mbid: str | None = None
 
 
 Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
@@ -293,7 +300,7 @@ def neighbours_of(lake: Lake, lastfm: LastfmClient, *, night: dt.date) -> Fetch[
 
     def store(answers: Sequence[tuple[Seed, Found]]) -> None:
         named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
-        store_neighbours(lake, named, night=night)
+        store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
 
     return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
 
@@ -312,33 +319,39 @@ def _neighbour(found: SimilarTrack | SimilarArtist | TopTrack | ChartTag, rank: 
 
 
 def store_neighbours(
-    lake: Lake, answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]], *, night: dt.date
+    lake: Lake,
+    answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]],
+    *,
+    source: CatalogSource,
+    night: dt.date,
 ) -> None:
-    """Replace the stored neighbours of the answered seeds; add new tracks among them."""
+    """Replace a source's stored neighbours of the answered seeds; add new tracks among them."""
     rows = [row for seed, neighbours in answers for row in _rows(seed, neighbours)]
     if not rows:
         return
-    frame = pd.DataFrame(rows).assign(fetched_at=night)
+    frame = pd.DataFrame(rows).assign(source=source, fetched_at=night)
     frame = frame.drop_duplicates(list(SIMILAR.key), ignore_index=True)
     # The tracks first: should we be stopped between the two, the seeds are asked again.
     tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners"]]
     if not tracks.empty:
         add_tracks(lake, tracks, night=night)
-    lake.merge(SIMILAR, frame.drop(columns="listeners"), whole=["kind", "seed_key"])
+    rows_of_seeds = frame.drop(columns="listeners")
+    lake.merge(SIMILAR, rows_of_seeds, whole=["kind", "seed_key", "source"])
 
 
 def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]]:
     owner = artist_key_in(seed.key) if seed.kind == "track" else seed.key
     base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(owner)}
     if not neighbours:
-        return [{**base, "neighbour_key": NO_NEIGHBOUR, "artist": "", "title": "", "match": 0.0,
-                 "rank": 0, "listeners": None}]  # fmt: skip
+        return [{**base, "neighbour_key": NO_NEIGHBOUR, "artist": "", "title": "", "mbid": None,
+                 "match": 0.0, "rank": 0, "listeners": None}]  # fmt: skip
     return [
         {
             **base,
             "neighbour_key": _key_of(seed.kind, n),
             "artist": n.artist,
             "title": n.title,
+            "mbid": n.mbid if not n.title else None,
             "match": min(max(n.match, 0.0), 1.0),
             "rank": rank,
             "listeners": n.listeners,

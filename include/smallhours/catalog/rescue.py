@@ -201,7 +201,7 @@ class Rescue:
 
     @property
     def _user(self) -> str:
-        return self.settings.listener(self.listener).lastfm_user
+        return self.settings.listener(self.listener).lastfm
 
     @property
     def _rate(self) -> float:

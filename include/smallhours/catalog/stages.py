@@ -20,6 +20,7 @@ from smallhours.catalog.lastfm_fetch import (
     neighbours_of,
     track_tags,
 )
+from smallhours.catalog.merged_sources import read_neighbours, read_tags
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import namer, refresh_names
 from smallhours.catalog.tracks import add_tracks, heard_tracks, named_rows
@@ -40,6 +41,7 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.vocabulary import CatalogSource
 
 LOG = logging.getLogger(__name__)
 
@@ -298,7 +300,11 @@ def _unanswered(
     lake: Lake, seeds: Sequence[Seed], settings: Settings, night: Night
 ) -> Sequence[Seed]:
     """Return the seeds without a recent answer."""
-    answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])
+    answered = lake.frame(
+        SIMILAR,
+        columns=["kind", "seed_key", "fetched_at"],
+        filters=pc.field("source") == CatalogSource.LASTFM,
+    )
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
@@ -307,7 +313,7 @@ def _unanswered(
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
     """Return the artists nearest to the listener's own, as seeds for their top tracks."""
-    similar = lake.frame(SIMILAR, filters=(pc.field("kind") == "artist") & (pc.field("rank") > 0))
+    similar = read_neighbours(lake, ["artist"], more=["artist"])
     votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
     near = similar.assign(votes=votes).dropna(subset=["votes"])
     total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
@@ -323,7 +329,7 @@ def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[See
 
 def _gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) -> pd.DataFrame:
     return gather(
-        lake.frame(SIMILAR),
+        read_neighbours(lake),
         tracks=weights.tracks.head(settings.catalog.seed_tracks),
         artists=weights.artists.head(settings.catalog.seed_artists),
         tags=weights.tags.head(settings.catalog.seed_tags),
@@ -354,8 +360,7 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     if len(kept) == limit:
         return kept
     chart = lists[(lists["kind"] == "chart") & (lists["rank"] > 0)]
-    around = lake.frame(ARTIST_TAGS, columns=["tag", "count"])
-    around = around[around["count"] > 0]
+    around = read_tags(lake, ARTIST_TAGS)
     uses = around["tag"].str.lower().value_counts().rename_axis("tag").reset_index()
     uses = uses.sort_values(["count", "tag"], ascending=[False, True])
     known = dict.fromkeys([*kept, *chart["neighbour_key"], *uses["tag"]])
@@ -365,8 +370,8 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
 def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]:
     """Return the foreign tags that no heard track has either."""
     name = namer(lake)
-    tracks = lake.frame(TRACK_TAGS, columns=["track_key", "tag", "count"])
-    ours = tracks[tracks["track_key"].isin(weights.tracks.index) & (tracks["count"] > 0)]
+    tracks = read_tags(lake, TRACK_TAGS)
+    ours = tracks[tracks["track_key"].isin(weights.tracks.index)]
     heard = {name(tag) for tag in ours["tag"].unique()}
     heard.update(name(tag) for tag in weights.tags.index)
     return frozenset(tag for tag in tags if name(tag) not in heard)

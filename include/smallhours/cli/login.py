@@ -20,7 +20,11 @@ from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.orchestration.connections import AirflowSecrets
-    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.credentials import (
+        LastfmCredentials,
+        ListenBrainzCredentials,
+        SpotifyCredentials,
+    )
 
 _WAIT_S = 300.0
 
@@ -94,7 +98,7 @@ def lastfm(
 
     settings = load_settings()
     name = _listener(settings, listener)
-    user = settings.listener(name).lastfm_user
+    user = settings.listener(name).lastfm
     key = typer.prompt("Your API key (www.last.fm/api/accounts)", hide_input=True)
     credentials = LastfmCredentials.parse({"api_key": key}, listener=name)
     with lastfm_client(name, settings, _UnsavedCredentials(lastfm_login=credentials)) as client:
@@ -114,9 +118,11 @@ class _UnsavedCredentials:
         self,
         *,
         lastfm_login: "LastfmCredentials | None" = None,
+        listenbrainz_login: "ListenBrainzCredentials | None" = None,
         spotify_login: "SpotifyCredentials | None" = None,
     ) -> None:
         self._lastfm, self._spotify = lastfm_login, spotify_login
+        self._listenbrainz = listenbrainz_login
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
         """Return the key that is being tried."""
@@ -124,6 +130,13 @@ class _UnsavedCredentials:
         if self._lastfm is None:
             raise LookupError("no Last.fm key is being tried")
         return self._lastfm
+
+    def listenbrainz(self, listener: str) -> "ListenBrainzCredentials":
+        """Return the token that is being tried."""
+        del listener
+        if self._listenbrainz is None:
+            raise LookupError("no ListenBrainz token is being tried")
+        return self._listenbrainz
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return the login that is being tried."""

@@ -3,12 +3,13 @@
 Two reports can be of one play when they mean the same track and their times agree. What agrees
 depends on the sources:
 
-- Last.fm has the start of a play, to the second.
+- A scrobbler, such as Last.fm, has the start of a play, to the second. ListenBrainz is one; but
+  what it has from Spotify has Spotify's time, a start or an end.
 - The export has its end and the time that was heard. The start that follows from these is late by
-  the listener's pauses, so Last.fm's start is up to a minute later, or earlier by less than the
+  the listener's pauses, so a scrobble's start is up to a minute later, or earlier by less than the
   time heard. That window is exactly as long as the time heard: two streams of equal length never
   both begin in it, which is how a report that was imported before is recognised although its row
-  now has Last.fm's time.
+  now has the scrobble's time.
 - Files of scrobbles have the start, too, to the second or to the minute. Where such a history came
   from Spotify it has the end instead, so next to the export both are tried.
 - Spotify's recent plays have a start or an end, and do not say which.
@@ -46,9 +47,12 @@ from smallhours.listening.plays import (
     FILE_MINUTES,
     HEARD_MS,
     LASTFM,
+    LISTENBRAINZ,
     MAX_TRACK_LENGTH,
+    SPOTIFY,
     Bools,
     reported_by,
+    scrobbled,
 )
 
 _FILES = (FILE, FILE_MINUTES)
@@ -80,9 +84,10 @@ class ReportColumns:
         heard: The time heard, in milliseconds; -1 where unknown.
         length: The track's length in milliseconds; -1 where unknown.
         lastfm, export: Whether that source reported it.
-        scrobbled: Whether its time is the start, as Last.fm or a file tell it. Without the export,
-            too, only Spotify reported the play.
+        scrobbled: Whether its time is the start, as a scrobbler tells it. Without the export, too,
+            only Spotify reported the play.
         coarse: Whether the time is known to the minute only.
+        from_spotify: Whether ListenBrainz may have it from Spotify.
     """
 
     at: Longs
@@ -92,12 +97,12 @@ class ReportColumns:
     export: Bools
     scrobbled: Bools
     coarse: Bools
+    from_spotify: Bools
 
     @classmethod
     def of(cls, plays: pd.DataFrame, lengths: Mapping[str, int]) -> "ReportColumns":
         """Read a frame of `plays`."""
         lastfm, export = reported_by(plays, LASTFM), reported_by(plays, EXPORT)
-        in_file = reported_by(plays, FILE) | reported_by(plays, FILE_MINUTES)
         length = plays["track_key"].map(dict(lengths)).astype("float64").fillna(-1)
         return cls(
             _milliseconds(plays["played_at"]),
@@ -105,8 +110,9 @@ class ReportColumns:
             length.to_numpy().astype(np.int64),
             lastfm,
             export,
-            lastfm | (in_file & ~export),
+            lastfm | (scrobbled(plays) & ~export),
             is_coarse(plays),
+            reported_by(plays, LISTENBRAINZ) & plays["spotify_id"].notna().to_numpy(np.bool_),
         )
 
     def take(self, rows: Longs) -> "ReportColumns":
@@ -119,6 +125,7 @@ class ReportColumns:
             self.export[rows],
             self.scrobbled[rows],
             self.coarse[rows],
+            self.from_spotify[rows],
         )
 
 
@@ -136,8 +143,7 @@ def matching_reports(
     """Return the positions (in `others`, in `reported`) of rows that report the same play.
 
     Args:
-        others: `plays` that Last.fm or the export reported, and perhaps Spotify too; what only
-            Spotify reported has no partner here.
+        others: `plays` of others, and perhaps of `source`, too, where its reports may come again.
         reported: `plays` of `source` alone.
         source: Who reported those.
         lengths: Known track lengths in milliseconds by track key.
@@ -164,24 +170,7 @@ def _distances(one: ReportColumns, two: ReportColumns, source: str) -> tuple[Dou
     """Return how far apart the times of pairs are, as they may be meant, and as two starts."""
     apart = (two.at - one.at).astype(np.float64)
     coarse = one.coarse | two.coarse
-    if source == LASTFM:
-        # Where Last.fm's own rows are, they are other plays, and are not asked about.
-        miss = np.select(
-            [one.scrobbled, one.export],
-            [_same_scrobble(apart, coarse), _scrobble_and_stream(-apart, one.heard, one.coarse)],
-            _NO_MATCH,
-        )
-    elif source in _FILES:
-        miss = np.select(
-            [apart == 0, one.scrobbled, one.export],
-            [
-                np.zeros(len(apart)),
-                _same_scrobble(apart, coarse),
-                _stream_and_recent(apart, one.heard, coarse),
-            ],
-            _NO_MATCH,
-        )
-    elif source == EXPORT:
+    if source == EXPORT:
         miss = np.select(
             [one.export, one.lastfm, one.scrobbled],
             [
@@ -191,20 +180,27 @@ def _distances(one: ReportColumns, two: ReportColumns, source: str) -> tuple[Dou
             ],
             _NO_MATCH,
         )
-    else:
-        miss = np.select(
-            [one.scrobbled, one.export],
-            [
-                _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
-                _stream_and_recent(apart, one.heard, np.zeros(len(apart), np.bool_)),
-            ],
-            _NO_MATCH,
-        )
+        return miss, np.abs(apart)
+    # Which of the reports may have the end of a play.
+    ends = two.from_spotify | (source == SPOTIFY)
+    as_scrobble = np.where(
+        ends,
+        _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
+        _same_scrobble(apart, coarse),
+    )
+    as_stream = np.where(
+        ends | (source in _FILES),
+        _stream_and_recent(apart, one.heard, coarse & ~ends),
+        _scrobble_and_stream(-apart, one.heard, one.coarse),
+    )
+    miss = np.select([one.scrobbled, one.export], [as_scrobble, as_stream], _NO_MATCH)
+    if source in _FILES:
+        miss[apart == 0] = 0
     return miss, np.abs(apart)
 
 
 def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
-    """Return the distance of Last.fm's start from a stream that seems to start `later`, or inf.
+    """Return the distance of a scrobble's start from a stream that seems to start `later`, or inf.
 
     A stream heard for 240 s that seems to start at 20:03:20 fits starts after 20:00:20 and until
     20:04:20: up to a minute after its apparent start, and less than 180 s before it.
@@ -216,7 +212,7 @@ def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles
 
 
 def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles:
-    """Return the distance of Last.fm's start or end from Spotify's time, or infinity."""
+    """Return the distance of a scrobble's start or end from Spotify's time, or infinity."""
     start = np.abs(later)
     end = np.where(length > 0, np.abs(later - length), _NO_MATCH)
     end = np.minimum(end, np.where(heard >= HEARD_MS, np.abs(later - heard), _NO_MATCH))

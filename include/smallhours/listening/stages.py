@@ -35,6 +35,7 @@ from smallhours.listening.plays import (
     LASTFM,
     MAX_TRACK_LENGTH,
     SPOTIFY,
+    WITNESSES,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -82,7 +83,7 @@ def sync_scrobbles(
     Raises:
         ServiceError: what was read before it is kept, and the next run goes on from there.
     """
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
@@ -141,7 +142,7 @@ def verify_history(
     times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
     if times.empty:
         return {"skipped": "there is no history yet"}
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     since = min(times.iloc[0].to_pydatetime(), EARLIEST)
 
     def stored(span: Span) -> int:
@@ -225,7 +226,7 @@ def sync_library(
     listener: str,
     lake: Lake,
     spotify: SpotifyClient | None,
-    lastfm: LastfmClient,
+    lastfm: LastfmClient | None,
     *,
     settings: Settings,
     night: Night,
@@ -258,7 +259,7 @@ def sync_library(
         **{f"{each}_tracks": counts[each] for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
-        "lastfm_calls": lastfm.calls.total(),
+        "lastfm_calls": 0 if lastfm is None else lastfm.calls.total(),
         **aside.summary,
         **warnings,
     }
@@ -268,7 +269,7 @@ def sync_loved(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
-    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
+    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm))
     seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
@@ -288,7 +289,7 @@ def collect_feedback(
         return {"picks": 0}
     plays = lake.frame(
         PLAYS,
-        columns=["track_key", "played_at", "skipped", "sources"],
+        columns=["track_key", "played_at", "skipped", *WITNESSES],
         where={
             "listener": listener,
             "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),

@@ -28,7 +28,11 @@ from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.run_context import lastfm_client, spotify_client
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+)
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -60,6 +64,19 @@ class AirflowSecrets:
         fields = {"api_key": connection.password, **connection.extra_dejson}
         _mask(fields.get("api_key"), fields.get("api_secret"))
         return LastfmCredentials.parse(fields, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """Return a listener's ListenBrainz credentials; without a token where none is kept.
+
+        Raises:
+            SettingsError: when the connection is malformed.
+        """
+        if not self.has("listenbrainz", listener):
+            return ListenBrainzCredentials(listener=listener)
+        connection = _connection("listenbrainz", listener)
+        fields = {"token": connection.password, **connection.extra_dejson}
+        _mask(fields.get("token"))
+        return ListenBrainzCredentials.parse(fields, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return a listener's Spotify credentials, with the newest refresh token.
@@ -206,7 +223,7 @@ class LastfmHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
         try:
-            user = load_settings().listener(self.listener).lastfm_user
+            user = load_settings().listener(self.listener).lastfm
             with self.get_conn() as client:
                 told = client.user_info(user)
         except SmallhoursError as error:

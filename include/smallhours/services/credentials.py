@@ -1,7 +1,7 @@
 """Credentials from a listener's Airflow connections, validated.
 
-Secrets reach Smallhours only through the connections `spotify_<listener>` and
-`lastfm_<listener>`. Whoever reads a connection hands its fields over as a plain mapping.
+Secrets reach Smallhours only through the connections `spotify_<listener>`, `lastfm_<listener>` and
+`listenbrainz_<listener>`. Whoever reads a connection hands its fields over as a plain mapping.
 """
 
 from collections.abc import Mapping
@@ -102,6 +102,28 @@ class LastfmCredentials:
         if api_key is None:
             raise _missing("api_key", connection, "www.last.fm/api/accounts shows it.")
         return cls(api_key, _text(fields, "api_secret", connection), listener)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenBrainzCredentials:
+    """One listener's token at ListenBrainz; most questions need none.
+
+    Attributes:
+        token: From listenbrainz.org/settings; None to ask without one.
+        listener: Whose it is; names the connection in messages.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    listener: str = "<listener>"
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], *, listener: str) -> Self:
+        """Read `token`, when it is there.
+
+        Raises:
+            SettingsError: when it is malformed.
+        """
+        return cls(_text(fields, "token", f"listenbrainz_{listener}"), listener)
 
 
 def days_left(credentials: SpotifyCredentials, now: datetime) -> int | None:

@@ -20,11 +20,11 @@ from typing import Any
 
 import pandas as pd
 
-from smallhours.errors import BrokenReply, NotFound, Refused, ServiceError, SourceRefused
+from smallhours.errors import NotFound, Refused, ServiceError, SourceRefused
 from smallhours.lake.list_tables import DEFERRED_QUESTIONS, SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
-from smallhours.services.retry_and_rate_limit import TransientError
+from smallhours.services.retry_and_rate_limit import is_of_one_question
 from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
@@ -145,13 +145,6 @@ class Tally:
             what = failure.what.removeprefix(f"{failure.service}: ")
             return SourceRefused(failure.service, what, remedy=failure.remedy)
         return failure
-
-
-def is_of_one_question(failure: ServiceError) -> bool:
-    """Return True unless the failure is a rate limit or a refused key, which concern all."""
-    return isinstance(failure, BrokenReply | TransientError | Refused) and not isinstance(
-        failure, SourceRefused
-    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+)
 from smallhours.settings import Settings, parse_settings
 
 LISTENER = "default"
@@ -28,6 +32,10 @@ class SandboxCredentials:
     def lastfm(self, listener: str) -> LastfmCredentials:
         """Return an API key; the sandbox accepts any key of the right length."""
         return LastfmCredentials("5a4d" * 8, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """Return no token: most questions need none."""
+        return ListenBrainzCredentials(listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return the sandbox's app and its built-in login of the listener."""
