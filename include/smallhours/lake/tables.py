@@ -100,7 +100,8 @@ PLAYS = Table(
             "sources",
             TEXTS,
             "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
-            "(its export), or the name of another file's format; sorted.",
+            "(Spotify's), `file` (a file of scrobbles), `file_minutes` (one that tells the minute "
+            "only); sorted.",
         ),
     ),
 )

@@ -74,16 +74,20 @@ def import_history(
     run: "RunContext",
     *,
     paths: Sequence[Path | str],
+    timezone: str | None = None,
+    day_first: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Read Spotify's export of the streaming history into `plays`."""
-    from smallhours.listening import export
+    """Read files with a listening history, of any known format, into `plays`."""
+    from smallhours.listening import history_import
 
-    return export.import_history(
+    return history_import.import_history(
         run.listener,
         run.lake,
         paths,
         settings=run.settings,
         night=run.night,
+        timezone=timezone,
+        day_first=day_first,
         progress=progress,
     )
