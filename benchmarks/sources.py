@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import history_formats, taste
+from benchmarks import taste
 from benchmarks.harness import command_line, print_figures, print_progress
 from benchmarks.support.taste_data import OTHERS, SCROBBLES, TAGS, load_world, tag_space
 from smallhours.catalog.tracks import add_tracks
@@ -294,6 +294,8 @@ def main() -> int:
     if "weights" in parts:
         figures["weights"] = weights_figures()
     if "formats" in parts:
+        from benchmarks import history_formats
+
         figures["formats"] = history_formats.measure()
     print_figures({**figures, "wall_s": round(time.monotonic() - started)})
     return 0
