@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 FILE = CHECKOUT / "docker-compose.yaml"
 SECRETS = {
     "POSTGRES_PASSWORD": "p" * 20,
