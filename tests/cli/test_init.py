@@ -22,7 +22,7 @@ def test_three_answers_make_a_valid_file(path: Path) -> None:
 
     assert ended.exit_code == 0, ended.output
     found = load_settings(path).listener("me")
-    assert (found.lastfm_user, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
+    assert (found.lastfm, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
     assert "smallhours login lastfm" in ended.output
     assert "login spotify" not in ended.output
 

@@ -11,7 +11,12 @@ from typing import Any
 from smallhours.lake.store import Lake
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, Stage
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
@@ -40,16 +45,24 @@ class Keys:
     """The listener's credentials."""
 
     refresh: str = "refresh-ada"
+    token: str | None = None
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
         return LastfmCredentials(LASTFM_KEY, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """The token, if the test gives one: most questions need none."""
+        return ListenBrainzCredentials(self.token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""
@@ -80,7 +93,7 @@ class Nights:
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
         me = {
-            "lastfm_user": "ada",
+            "lastfm": "ada",
             "timezone": "Europe/Dublin",
             "playlist": {"size": 10},
             **self.me,

@@ -16,11 +16,12 @@ def test_a_dump_comes_back_and_a_broken_one_changes_nothing(
     postgres_url: URL, tmp_path: Path
 ) -> None:
     pytest.importorskip("psycopg2", reason="it comes with the extra `postgres`")
-    engine = create_engine(postgres_url)
+    url = postgres_url
+    engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE connection AS SELECT 'lastfm_me' AS conn_id"))
 
-    assert write_database(postgres_url, tmp_path)
+    assert write_database(url, tmp_path)
     assert (tmp_path / SQL).stat().st_mode & 0o777 == 0o600
     with engine.begin() as connection:
         connection.execute(text("UPDATE connection SET conn_id = 'later'"))
@@ -28,12 +29,12 @@ def test_a_dump_comes_back_and_a_broken_one_changes_nothing(
     broken = tmp_path / "broken.sql"
     broken.write_text((tmp_path / SQL).read_text() + "\nSELECT nothing;\n")
     with pytest.raises(BackupError, match="psql failed") as error:
-        load_postgres(postgres_url, broken)
+        load_postgres(url, broken)
     assert PASSWORD not in str(error.value)
-    assert names(postgres_url) == ["later"]
+    assert names(url) == ["later"]
 
-    load_postgres(postgres_url, tmp_path / SQL)
-    assert names(postgres_url) == ["lastfm_me"]
+    load_postgres(url, tmp_path / SQL)
+    assert names(url) == ["lastfm_me"]
 
 
 def names(url: URL) -> list[str]:

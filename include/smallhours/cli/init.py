@@ -55,7 +55,7 @@ def init(
 def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
     """Write the file if its contents are valid."""
     try:
-        ListenerSettings(lastfm_user=user, timezone=zone, spotify=uses)
+        ListenerSettings(lastfm=user, timezone=zone, spotify=uses)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])
@@ -65,7 +65,7 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm_user = {_quoted(user)}",
+        f"lastfm = {_quoted(user)}",
         f"timezone = {_quoted(zone)}",
     ]
     if not uses:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallhours.summary import NO_SPOTIFY, Summary
+from smallhours.summary import NO_LASTFM, NO_SPOTIFY, Summary
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
@@ -19,6 +19,8 @@ def sync_scrobbles(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, lastfm = run.lake, run.lastfm
+    if lastfm is None:
+        return {"skipped": NO_LASTFM}
     return stages.sync_scrobbles(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
@@ -27,6 +29,8 @@ def verify_history(run: "RunContext") -> Summary:
     from smallhours.listening import stages
 
     lake, lastfm = run.lake, run.lastfm
+    if lastfm is None:
+        return {"skipped": NO_LASTFM}
     return stages.verify_history(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
@@ -55,10 +59,14 @@ def sync_library(run: "RunContext") -> Summary:
 def collect_feedback(run: "RunContext") -> Summary:
     """Note what became of our picks in `feedback`, before the next list replaces them."""
     from smallhours.listening import stages
+    from smallhours.places.choice import places_of
 
-    lake, spotify = run.lake, run.spotify
     return stages.collect_feedback(
-        run.listener, lake, spotify, settings=run.settings, night=run.night
+        run.listener,
+        run.lake,
+        places_of(run),
+        settings=run.settings,
+        night=run.night,
     )
 
 

@@ -96,7 +96,7 @@ Rows = Iterable[dict[str, Any]]
 def read_signals(
     listener_settings: ListenerSettings,
     spotify: SpotifyClient | None,
-    lastfm: LastfmClient,
+    lastfm: LastfmClient | None,
     aside: SetAside,
     keep: Callable[[Signal, list[dict[str, Any]], int], None],
 ) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
@@ -107,7 +107,7 @@ def read_signals(
     Args:
         listener_settings: The listener.
         spotify: None if they have no account there.
-        lastfm: Asked for loved tracks.
+        lastfm: Asked for loved tracks; None if they have no account there.
         aside: The services that the night does without.
         keep: Stores the rows of one signal, given how many more could not be read.
 
@@ -115,9 +115,9 @@ def read_signals(
         The rows of what was read, the signals that were, and the error that kept a service from
         being read on.
     """
-    questions: list[tuple[Client, dict[Signal, Rows]]] = [
-        (lastfm, {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm_user)})
-    ]
+    questions: list[tuple[Client, dict[Signal, Rows]]] = []
+    if lastfm is not None:
+        questions.append((lastfm, {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm)}))
     if spotify is not None and listener_settings.spotify:
         of_spotify: dict[Signal, Rows] = {Signal.TOP: _top(spotify), Signal.SAVED: _saved(spotify)}
         if listener_settings.dislike_playlist:

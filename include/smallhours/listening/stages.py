@@ -4,11 +4,13 @@ import datetime as dt
 import itertools
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.errors import SmallhoursError
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -35,6 +37,7 @@ from smallhours.listening.plays import (
     LASTFM,
     MAX_TRACK_LENGTH,
     SPOTIFY,
+    WITNESSES,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -54,6 +57,7 @@ from smallhours.listening.scrobbles import (
     store_window,
 )
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
@@ -63,6 +67,7 @@ from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
 LOG = logging.getLogger(__name__)
+_PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
 VERIFIED_EVERY_DAYS = 28
@@ -82,7 +87,7 @@ def sync_scrobbles(
     Raises:
         ServiceError: what was read before it is kept, and the next run goes on from there.
     """
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
@@ -141,7 +146,7 @@ def verify_history(
     times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
     if times.empty:
         return {"skipped": "there is no history yet"}
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     since = min(times.iloc[0].to_pydatetime(), EARLIEST)
 
     def stored(span: Span) -> int:
@@ -225,7 +230,7 @@ def sync_library(
     listener: str,
     lake: Lake,
     spotify: SpotifyClient | None,
-    lastfm: LastfmClient,
+    lastfm: LastfmClient | None,
     *,
     settings: Settings,
     night: Night,
@@ -258,7 +263,7 @@ def sync_library(
         **{f"{each}_tracks": counts[each] for each in Signal if each in read},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
-        "lastfm_calls": lastfm.calls.total(),
+        "lastfm_calls": 0 if lastfm is None else lastfm.calls.total(),
         **aside.summary,
         **warnings,
     }
@@ -268,17 +273,27 @@ def sync_loved(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
-    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
+    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm))
     seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
 def collect_feedback(
-    listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    places: Mapping[str, Callable[[], Place]],
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
     """Store the reactions to our picks, before tonight's list replaces the last one.
 
-    Without a Spotify account the playlist itself is not looked at.
+    Args:
+        listener: Whose.
+        lake: The lake.
+        places: What opens each place of their lists, by name.
+        settings: For the listener's time zone.
+        night: The night.
     """
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     zone = ZoneInfo(settings.listener(listener).timezone)
@@ -288,7 +303,7 @@ def collect_feedback(
         return {"picks": 0}
     plays = lake.frame(
         PLAYS,
-        columns=["track_key", "played_at", "skipped", "sources"],
+        columns=["track_key", "played_at", "skipped", *WITNESSES],
         where={
             "listener": listener,
             "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),
@@ -305,14 +320,22 @@ def collect_feedback(
     ]
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
-    if spotify is not None:
-        standing = current_lists(ledger, before=night.date).groupby("intent")
-        with aside.asking(spotify) as open_to_us:
-            for intent, row in standing if open_to_us else ():
-                with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    uris = standing_rows(spotify, row)
-                    rows.append(edit_reactions(row, uris, at=night.as_of))
+    unseen: Summary = {}
+    for name, standing in current_lists(ledger, before=night.date).groupby("place"):
+        if name not in places:
+            continue
+        try:
+            rows += _edits(places[str(name)](), standing, aside, at=night.as_of)
+        except SmallhoursError as error:
+            if len(places) == 1:
+                raise
+            LOG.warning("%s", error)
+            unseen[f"{name}"] = f"not looked at: {error}"
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
+    # What was taken out at one place is not kept by standing at another.
+    taken_out = noted.loc[noted["reaction"] == Reaction.REMOVED, _PICK].apply(tuple, axis=1)
+    kept = (noted["reaction"] == Reaction.KEPT) & noted[_PICK].apply(tuple, axis=1).isin(taken_out)
+    noted = noted[~kept].drop_duplicates([*_PICK, "reaction"], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
@@ -320,7 +343,21 @@ def collect_feedback(
         "picks": len(picks),
         **{str(name): int(count) for name, count in sorted(counts.items())},
         **aside.summary,
+        **unseen,
     }
+
+
+def _edits(
+    place: Place, standing: pd.DataFrame, aside: SetAside, *, at: dt.datetime
+) -> list[pd.DataFrame]:
+    """Return what the lists at a place say of the listener's edits."""
+    rows = []
+    with aside.asking(place) as open_to_us:
+        for intent, row in standing.groupby("intent") if open_to_us else ():
+            with aside.tally(place).asking(f"the playlist {intent}"):
+                uris = standing_rows(place, row)
+                rows.append(edit_reactions(row, uris, at=at))
+    return rows
 
 
 def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:

@@ -67,9 +67,9 @@ def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
 def _names_of(name: str, settings: Settings) -> list[str]:
     """Return a listener's name, and their name at Last.fm if it means nobody else here."""
     others = {key: each for key, each in settings.listeners.items() if key != name}
-    taken = {*others, *(each.lastfm_user for each in others.values())}
+    taken = {*others, *(each.lastfm for each in others.values())}
     known = settings.listeners.get(name)
-    return [name, *([known.lastfm_user] if known and known.lastfm_user not in taken else [])]
+    return [name, *([known.lastfm] if known and known.lastfm not in taken else [])]
 
 
 def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:

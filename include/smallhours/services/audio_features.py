@@ -99,6 +99,7 @@ class FeatureClient(Client):
         settings: Where it is, and how much is asked of it.
         rate_limit: How fast requests may start; the process's own for this service by default.
         retry_policy: What is tried again.
+        contact: Whom the service may write to.
     """
 
     # Its section of the settings, and how long a rate limit lasts that names no time.
@@ -111,6 +112,7 @@ class FeatureClient(Client):
         settings: ReccobeatsSettings | AcousticbrainzSettings,
         rate_limit: TokenBucket | None = None,
         retry_policy: RetryPolicy | None = None,
+        contact: str = "",
     ) -> None:
         self._url = settings.api_url.rstrip("/")
         super().__init__(
@@ -121,6 +123,7 @@ class FeatureClient(Client):
                 rate_limit=rate_limit or shared_rate_limit(self.service, settings.calls_per_second),
                 retry_policy=retry_policy or RetryPolicy(),
                 rate_limit_s=self.rate_limit_s,
+                contact=contact,
             )
         )
 

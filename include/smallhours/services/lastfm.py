@@ -281,7 +281,7 @@ class LastfmClient(Client):
             return NotFound(
                 SERVICE,
                 f"it has no user {user!r} ({said}).",
-                remedy="Correct this listener's `lastfm_user` in smallhours.toml.",
+                remedy="Correct this listener's `lastfm` in smallhours.toml.",
             )
         return NotFound(SERVICE, what, remedy="Last.fm does not know it; nothing needs doing.")
 

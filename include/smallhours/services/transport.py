@@ -63,6 +63,7 @@ class Request:
             service has said that it did nothing.
         metered: Whether it counts towards the day's quota; None leaves the rate limit alone, too.
         more: What else `requests` takes: `params`, `data`, `headers`, `auth`.
+        rate_limit: Another one than the transport's.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Request:
     repeatable: bool = True
     metered: bool | None = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    rate_limit: TokenBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Transport:
         rate_limit_s: How long a rate limit lasts that names no time; each further one in a row
             doubles it.
         secrets: Returns what no message may hold.
+        contact: Whom the service may write to, for services that want to know.
 
     Attributes:
         calls: The number of requests by route.
@@ -148,6 +151,7 @@ class Transport:
         retry_policy: RetryPolicy,
         rate_limit_s: float,
         secrets: Callable[[], Iterable[str | None]] = tuple,
+        contact: str = "",
     ) -> None:
         self.service = service
         self.section = section
@@ -161,7 +165,7 @@ class Transport:
         self._rate_limits_in_a_row = 0
         self._secrets = secrets
         self._lock = Lock()
-        self._session = new_session()
+        self._session = new_session(contact)
 
     def close(self) -> None:
         """Close the connections."""
@@ -181,7 +185,7 @@ class Transport:
         while True:
             trial += 1
             if request.metered is not None:
-                self._rate_limiter.acquire(metered=request.metered)
+                (request.rate_limit or self._rate_limiter).acquire(metered=request.metered)
             with self._lock:
                 self.calls[request.route] += 1
             try:

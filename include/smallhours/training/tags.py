@@ -22,6 +22,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from smallhours.catalog.merged_sources import read_tags
 from smallhours.catalog.normalisation import bare_name, default_pipeline, own_names
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import SEPARATOR, artist_key_in, is_artist
@@ -123,11 +124,9 @@ def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False
 def _read(
     lake: Lake, table: Table, key: str, wanted: set[str], prefixes: list[str]
 ) -> dict[str, dict[str, int]]:
-    rows = lake.frame(table, columns=[key, "tag", "count"], where={"prefix": prefixes})
-    # An empty tag marks an owner for which Last.fm has no tags; a count of 0 means the same.
+    rows = read_tags(lake, table, where={"prefix": prefixes})
     ours = np.array([owner in wanted for owner in rows[key].tolist()], dtype=bool)
-    rows = rows[ours & (rows["tag"] != "").to_numpy(bool) & (rows["count"] > 0).to_numpy(bool)]
-    return _strongest_first(rows, key)
+    return _strongest_first(rows[ours], key)
 
 
 def _strongest_first(rows: pd.DataFrame, key: str) -> dict[str, dict[str, int]]:

@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours.settings import Settings, parse_settings
 
 LISTENER = "default"
@@ -29,11 +34,19 @@ class SandboxCredentials:
         """Return an API key; the sandbox accepts any key of the right length."""
         return LastfmCredentials("5a4d" * 8, listener=listener)
 
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """Return no token: most questions need none."""
+        return ListenBrainzCredentials(listener=listener)
+
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return the sandbox's app and its built-in login of the listener."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Raise an error: no simulated listener has a music server."""
+        raise LookupError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """Ignore a new token: the sandbox accepts the old one, too."""
@@ -81,6 +94,12 @@ def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, An
     services: dict[str, dict[str, Any]] = {
         "spotify": {"api_url": f"{url}/v1/", "accounts_url": f"{url}/", "calls_per_day": 1_000_000},
         "lastfm": {"api_url": f"{url}/2.0/"},
+        "listenbrainz": {
+            "api_url": f"{url}/listenbrainz/",
+            "labs_url": f"{url}/labs/",
+            "labs_calls_per_second": FAST,
+        },
+        "musicbrainz": {"api_url": f"{url}/musicbrainz/ws/2/"},
         "reccobeats": {"api_url": f"{url}/reccobeats/v1/"},
         "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/"},
     }
