@@ -369,8 +369,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
-            "or point SMALLHOURS_SETTINGS at your file.",
+            remedy="`smallhours init` writes one; or point SMALLHOURS_SETTINGS at yours.",
         ) from None
     except OSError as error:
         raise SettingsError(
