@@ -40,6 +40,7 @@ class SubsonicPlace(PlaceByRowNumber):
     name: ClassVar = PlaceName.SUBSONIC
     service: ClassVar = SERVICE
     holds_all: ClassVar = False
+    relinks: ClassVar = False
     only_appends: ClassVar = True
     recovery: ClassVar = ""
 
