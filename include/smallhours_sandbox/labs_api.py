@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.identifiers import hashed_share, is_uuid
 from smallhours_sandbox.listenbrainz_listens import cover
 from smallhours_sandbox.listenbrainz_metadata import length_of
 from smallhours_sandbox.listenbrainz_similar import Neighbours
@@ -21,7 +21,6 @@ from smallhours_sandbox.metabrainz_http import (
     MetaBrainz,
     MetaBrainzCall,
     MetaBrainzError,
-    is_uuid,
     metabrainz_route,
 )
 from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex

@@ -14,8 +14,11 @@ from starlette.routing import Route
 from smallhours_sandbox.listenbrainz_feedback import FEEDBACK_ROUTES
 from smallhours_sandbox.listenbrainz_listens import page_of
 from smallhours_sandbox.listenbrainz_metadata import METADATA_ROUTES
+from smallhours_sandbox.listenbrainz_playlist_writes import PLAYLIST_WRITES
+from smallhours_sandbox.listenbrainz_playlists import PLAYLIST_READS
 from smallhours_sandbox.listenbrainz_radio import RADIO_ROUTES
 from smallhours_sandbox.listenbrainz_state import listenbrainz_token
+from smallhours_sandbox.listenbrainz_submit import SUBMIT_ROUTES
 from smallhours_sandbox.metabrainz_http import (
     Handler,
     MetaBrainz,
@@ -138,7 +141,15 @@ def validate_token(call: MetaBrainzCall) -> Json:
 
 def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
     """Return the routes of the ListenBrainz API."""
-    table = {**History(ground).routes(), **FEEDBACK_ROUTES, **METADATA_ROUTES, **RADIO_ROUTES}
+    table = {
+        **History(ground).routes(),
+        **FEEDBACK_ROUTES,
+        **METADATA_ROUTES,
+        **RADIO_ROUTES,
+        **PLAYLIST_READS,
+        **PLAYLIST_WRITES,
+        **SUBMIT_ROUTES,
+    }
     return [
         metabrainz_route(ground, "/listenbrainz/1", verb, path, handler, _refused)
         for (verb, path), handler in table.items()

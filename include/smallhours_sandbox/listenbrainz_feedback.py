@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.identifiers import hashed_share, is_uuid
 from smallhours_sandbox.listenbrainz_state import WrittenFeedback
-from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError, is_uuid
+from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ names only, one by GET also names that are alike.
 from collections.abc import Mapping
 from typing import Any
 
-from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.identifiers import hashed_share, is_uuid
 from smallhours_sandbox.listenbrainz_listens import cover, spotify_url
-from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError, is_uuid
+from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError
 from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex
 
 Json = dict[str, Any]

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from smallhours_sandbox.identifiers import is_uuid
 from smallhours_sandbox.listenbrainz_listens import cover
 from smallhours_sandbox.listenbrainz_metadata import length_of
-from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError, is_uuid
+from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrainzError
 from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex
 
 Json = dict[str, Any]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 Json = dict[str, Any]
@@ -40,7 +40,10 @@ class ListenBrainzPlaylist:
         created: unix seconds.
         modified: unix seconds of the last change.
         additional: the owner's or a program's own data.
-        rows: the tracks in order: recording_mbid, added_by, added_at.
+        rows: the tracks in order: recording_mbid, track (index in the world, or None), added_by,
+            added_at.
+        former: the playlist before the last write, if there was one; not saved.
+        reads: how often it was read since that write; not saved.
     """
 
     id: str
@@ -53,6 +56,15 @@ class ListenBrainzPlaylist:
     modified: float
     additional: Json = field(default_factory=dict)
     rows: list[Json] = field(default_factory=list)
+    former: "ListenBrainzPlaylist | None" = None
+    reads: int = 0
+
+    def remove(self, track: int, *, at: float) -> int:
+        """Remove a track, as its owner does on the site; return how many rows it had."""
+        left = [row for row in self.rows if row["track"] != track]
+        removed = len(self.rows) - len(left)
+        self.rows, self.modified = left, at
+        return removed
 
 
 @dataclass(slots=True)
@@ -84,7 +96,9 @@ class ListenBrainzAccounts:
                 name: {key: asdict(given) for key, given in rows.items()}
                 for name, rows in self.feedback.items()
             },
-            "playlists": [asdict(playlist) for playlist in self.playlists.values()],
+            "playlists": [
+                asdict(replace(each, former=None, reads=0)) for each in self.playlists.values()
+            ],
             "created": self.created,
         }
 

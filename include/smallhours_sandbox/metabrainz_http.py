@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from smallhours_sandbox.faults import active_fault
-from smallhours_sandbox.identifiers import hashed_share
+from smallhours_sandbox.identifiers import UUID, hashed_share
 from smallhours_sandbox.listenbrainz_listens import Listens
 from smallhours_sandbox.listenbrainz_similar import SimilarMusic
 from smallhours_sandbox.listenbrainz_state import ListenBrainzAccounts, listenbrainz_token
@@ -38,20 +38,14 @@ TRUSTED_LIMIT = 100_000
 # Share of MusicBrainz' calls that are refused although they keep to one a second.
 _BUSY = 0.28
 _AGENT = re.compile(r"[^()/]+/\S+ +\( *(https?://[^\s()]+|[^\s()@]+@[^\s()@]+\.[^\s()@]+) *\)")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_RATE_WORDS = (
+RATE_WORDS = (
     "You have exceeded your rate limit. See the X-RateLimit-* response headers for more "
     "information."
 )
-_BUSY_WORDS = (
+BUSY_WORDS = (
     "Your requests are exceeding the allowable rate limit. Please see "
     "http://wiki.musicbrainz.org/XMLWebService for more information."
 )
-
-
-def is_uuid(text: object) -> bool:
-    """Return whether a value is a UUID in its usual form."""
-    return isinstance(text, str) and _UUID.fullmatch(text) is not None
 
 
 class MetaBrainzError(Exception):
@@ -212,8 +206,10 @@ class MetaBrainzCall:
         Raises:
             MetaBrainzError: 404, when there is none.
         """
-        for name in self.state.world.listeners:
-            if name.casefold() == asked.casefold() and len(asked) > 1:
+        world = self.state.world
+        for name in world.listeners:
+            known = world.has_account(name, "listenbrainz") and len(asked) > 1
+            if known and name.casefold() == asked.casefold():
                 return name
         raise MetaBrainzError(404, f"Cannot find user: {asked}")
 
@@ -288,7 +284,7 @@ def metabrainz_route(
             ground.state.count(service, "blocked")
             return ConnectionReset()
         gate.see(request.headers.get("user-agent", ""))
-        ground.state.count(service, _UUID.sub("{id}", route))
+        ground.state.count(service, UUID.sub("{id}", route))
         call = MetaBrainzCall(
             ground,
             route,
@@ -326,7 +322,7 @@ def _limited(service: str, call: MetaBrainzCall) -> dict[str, str]:
     if service == "musicbrainz":
         calls, ends = call.ground.gate.window(service, 1)
         if rule and (calls > 1 or hashed_share(f"busy {ends}") < _BUSY):
-            raise MetaBrainzError(503, _BUSY_WORDS)
+            raise MetaBrainzError(503, BUSY_WORDS)
         return {}
     if service == "labs":
         return {}
@@ -339,5 +335,5 @@ def _limited(service: str, call: MetaBrainzCall) -> dict[str, str]:
         "X-RateLimit-Reset-In": str(max(1, round(ends - call.state.wall_clock()))),
     }
     if calls > limit:
-        raise MetaBrainzError(429, _RATE_WORDS, headers)
+        raise MetaBrainzError(429, RATE_WORDS, headers)
     return headers

@@ -20,7 +20,7 @@ from smallhours_sandbox.world import World
 _KNOWN_BEYOND_LASTFM = 0.75
 _TAGGED_RECORDINGS, _TAGGED_GROUPS, _UNTAGGED_ARTISTS = 0.35, 0.2, 0.06
 _MAX_ARTIST_TAGS, _MAX_RECORDING_TAGS = 5, 2
-_DROPPED_TAG, _OTHER_TAG = 0.25, 0.08
+_DROPPED_TAG, _OTHER_TAG = 0.25, 0.03
 _MAX_VOTES = 12
 # Number of users and plays of the most popular recording.
 _TOP_USERS, _MIN_PLAYS_EACH, _MAX_PLAYS_EACH = 9_000, 3, 15
@@ -47,21 +47,30 @@ class MusicBrainzIndex:
     def __init__(self, world: World) -> None:
         """Index ``world``, whose catalogue must not change afterwards."""
         self.world = world
-        seed = world.seed
-        self.ids = [
+
+    # -- ids ------------------------------------------------------------------------------------
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Return the recording id of each track, merged ids included; "" for an unknown track."""
+        seed = self.world.seed
+        return [
             known
             or (
                 mbid(seed, "recording", track)
                 if hashed_share(f"{seed} musicbrainz {track}") < _KNOWN_BEYOND_LASTFM
                 else ""
             )
-            for track, known in enumerate(world.track_mbid)
-        ]
-        self.artist_ids = [
-            known or mbid(seed, "artist", artist) for artist, known in enumerate(world.artist_mbid)
+            for track, known in enumerate(self.world.track_mbid)
         ]
 
-    # -- ids ------------------------------------------------------------------------------------
+    @cached_property
+    def artist_ids(self) -> list[str]:
+        """Return the id of each artist."""
+        return [
+            known or mbid(self.world.seed, "artist", artist)
+            for artist, known in enumerate(self.world.artist_mbid)
+        ]
 
     @cached_property
     def canonical(self) -> Ints:

@@ -15,6 +15,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -60,6 +61,9 @@ class Keys:
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""

@@ -22,7 +22,7 @@ from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
-from smallhours.listening.plays import heard_out, with_inferred_skips
+from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.vocabulary import Route, Signal
 
@@ -137,7 +137,7 @@ class Weights:
 
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """Return the listener's weights, from all that the lake knows."""
-    columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
+    columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     plays = plays[heard_out(plays)]
     library = lake.frame(LIBRARY, where={"listener": listener})

@@ -13,7 +13,8 @@ computed again from the artist and the title that a row holds. A row that holds 
 the track of that key. Where two rows get one key, the better one stays; no play is lost.
 AcousticBrainz' replay gain is relative to -20 dB of full scale, and was taken as relative to -14.
 
-From version 1 to 2, tags and neighbours have a source. All that were stored are Last.fm's.
+From version 1 to 2, tags and neighbours have a source, and written lists a place. All that were
+stored are Last.fm's, and Spotify's.
 """
 
 import json

@@ -71,10 +71,16 @@ PLAYS = Table(
         TITLE_COLUMN,
         TRACK_KEY_COLUMN,
         Column("ordinal", pa.int16(), "0, or 1, 2, ... for identical plays in one second."),
-        Column("artist_mbid", TEXT, "MusicBrainz artist id, from Last.fm.", nullable=True),
-        Column("track_mbid", TEXT, "MusicBrainz recording id, from Last.fm.", nullable=True),
-        Column("isrc", TEXT, "ISRC, from Spotify.", nullable=True),
+        Column("artist_mbid", TEXT, "MusicBrainz artist id.", nullable=True),
+        Column("track_mbid", TEXT, "MusicBrainz recording id.", nullable=True),
+        Column("isrc", TEXT, "ISRC, from Spotify or the player.", nullable=True),
         Column("spotify_id", TEXT, "Spotify track id, 22 characters.", nullable=True),
+        Column(
+            "listenbrainz_at",
+            MOMENT,
+            "When it was played as ListenBrainz has it, UTC.",
+            nullable=True,
+        ),
         Column(
             "spotify_at",
             MOMENT,
@@ -82,13 +88,20 @@ PLAYS = Table(
             "end, nobody says which.",
             nullable=True,
         ),
-        Column("duration_ms", COUNT, "The track's length, from Spotify.", nullable=True),
+        Column(
+            "duration_ms", COUNT, "The track's length, from Spotify or the player.", nullable=True
+        ),
         Column("ms_played", COUNT, "Milliseconds heard; export only.", nullable=True),
         Column("skipped", FLAG, "Skipped by the listener; export only.", nullable=True),
         Column("reason_start", TEXT, "Why it started, as exported.", nullable=True),
         Column("reason_end", TEXT, "Why it ended, as exported.", nullable=True),
         Column("shuffle", FLAG, "Shuffle was on; export only.", nullable=True),
-        Column("sources", TEXTS, "Who reported it: `lastfm`, `spotify`, `export`; sorted."),
+        Column(
+            "sources",
+            TEXTS,
+            "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
+            "(its export), or the name of another file's format; sorted.",
+        ),
     ),
 )
 

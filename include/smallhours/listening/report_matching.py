@@ -3,12 +3,13 @@
 Two reports can be of one play when they mean the same track and their times agree. What agrees
 depends on the sources:
 
-- Last.fm has the start of a play, to the second.
+- A scrobbler, such as Last.fm, has the start of a play, to the second. Two of them agree within a
+  minute. ListenBrainz is one; but what it has from Spotify has Spotify's time, a start or an end.
 - The export has its end and the time that was heard. The start that follows from these is late by
-  the listener's pauses, so Last.fm's start is up to a minute later, or earlier by less than the
+  the listener's pauses, so a scrobble's start is up to a minute later, or earlier by less than the
   time heard. That window is exactly as long as the time heard: two streams of equal length never
   both begin in it, which is how a report that was imported before is recognised although its row
-  now has Last.fm's time.
+  now has the scrobble's time.
 - Spotify's recent plays have a start or an end, and do not say which.
 
 Only the export knows plays of less than 30 seconds, so such a row has no partner. As many plays as
@@ -41,9 +42,11 @@ from smallhours.identity import SEPARATOR, artist_key_in, song_key_of
 from smallhours.listening.plays import (
     EXPORT,
     HEARD_MS,
-    LASTFM,
+    LISTENBRAINZ,
     MAX_TRACK_LENGTH,
+    SPOTIFY,
     Bools,
+    reported_besides,
     reported_by,
 )
 
@@ -73,28 +76,35 @@ class ReportColumns:
         at: The play's time, in unix milliseconds.
         heard: The time heard, in milliseconds; -1 where unknown.
         length: The track's length in milliseconds; -1 where unknown.
-        lastfm, export: Whether that source reported it; otherwise only Spotify did.
+        scrobbled: Whether its time is a scrobbler's.
+        export: Whether the export reported it.
         coarse: Whether the export gave the time to the minute only.
+        from_spotify: Whether ListenBrainz may have it from Spotify.
     """
 
     at: Longs
     heard: Longs
     length: Longs
-    lastfm: Bools
+    scrobbled: Bools
     export: Bools
     coarse: Bools
+    from_spotify: Bools
 
     @classmethod
     def of(cls, plays: pd.DataFrame, lengths: Mapping[str, int]) -> "ReportColumns":
         """Read a frame of `plays`."""
         length = plays["track_key"].map(dict(lengths)).astype("float64").fillna(-1)
+        export, listenbrainz = reported_by(plays, EXPORT), reported_by(plays, LISTENBRAINZ)
+        # The export's time comes before ListenBrainz', and after all other scrobblers'.
+        started = reported_besides(plays, SPOTIFY, EXPORT, LISTENBRAINZ)
         return cls(
             _milliseconds(plays["played_at"]),
             plays["ms_played"].fillna(-1).to_numpy(np.int64),
             length.to_numpy().astype(np.int64),
-            reported_by(plays, LASTFM),
-            reported_by(plays, EXPORT),
+            started | (listenbrainz & ~export),
+            export,
             is_coarse(plays),
+            listenbrainz & plays["spotify_id"].notna().to_numpy(np.bool_),
         )
 
     def take(self, rows: Longs) -> "ReportColumns":
@@ -103,9 +113,10 @@ class ReportColumns:
             self.at[rows],
             self.heard[rows],
             self.length[rows],
-            self.lastfm[rows],
+            self.scrobbled[rows],
             self.export[rows],
             self.coarse[rows],
+            self.from_spotify[rows],
         )
 
 
@@ -121,8 +132,7 @@ def matching_reports(
     """Return the positions (in `others`, in `reported`) of rows that report the same play.
 
     Args:
-        others: `plays` that Last.fm or the export reported, and perhaps Spotify too; what only
-            Spotify reported has no partner here.
+        others: `plays` of others, and perhaps of `source`, too, where its reports may come again.
         reported: `plays` of `source` alone.
         source: Who reported those.
         lengths: Known track lengths in milliseconds by track key.
@@ -148,28 +158,27 @@ def matching_reports(
 def _distances(one: ReportColumns, two: ReportColumns, source: str) -> tuple[Doubles, Doubles]:
     """Return how far apart the times of pairs are, as they may be meant, and as two starts."""
     apart = (two.at - one.at).astype(np.float64)
-    if source == LASTFM:
-        miss = np.where(one.export, _scrobble_and_stream(-apart, one.heard, one.coarse), _NO_MATCH)
-    elif source == EXPORT:
-        miss = np.select(
-            [one.export, one.lastfm],
-            [_same_stream(apart, one, two), _scrobble_and_stream(apart, two.heard, two.coarse)],
-            _NO_MATCH,
-        )
-    else:
-        miss = np.select(
-            [one.lastfm, one.export],
-            [
-                _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
-                _stream_and_recent(apart, one.heard),
-            ],
-            _NO_MATCH,
-        )
+    if source == EXPORT:
+        as_scrobble = _scrobble_and_stream(apart, two.heard, two.coarse)
+        as_stream = _same_stream(apart, one, two)
+        miss = np.select([one.export, one.scrobbled], [as_stream, as_scrobble], _NO_MATCH)
+        return miss, np.abs(apart)
+    # Which of the reports may have the end of the play, as all of Spotify's may.
+    ends = np.full(len(apart), source == SPOTIFY) | two.from_spotify
+    length = np.where(ends, np.maximum(one.length, two.length), -1)
+    as_scrobble = _scrobble_and_recent(apart, length, np.where(ends, one.heard, -1))
+    as_scrobble[(one.heard >= 0) & (one.heard < HEARD_MS)] = _NO_MATCH
+    as_stream = np.where(
+        ends,
+        _stream_and_recent(apart, one.heard),
+        _scrobble_and_stream(-apart, one.heard, one.coarse),
+    )
+    miss = np.select([one.scrobbled, one.export], [as_scrobble, as_stream], _NO_MATCH)
     return miss, np.abs(apart)
 
 
 def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
-    """Return the distance of Last.fm's start from a stream that seems to start `later`, or inf.
+    """Return the distance of a scrobble's start from a stream that seems to start `later`, or inf.
 
     A stream heard for 240 s that seems to start at 20:03:20 fits starts after 20:00:20 and until
     20:04:20: up to a minute after its apparent start, and less than 180 s before it.
@@ -181,13 +190,15 @@ def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles
 
 
 def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles:
-    """Return the distance of Last.fm's start or end from Spotify's time, or infinity."""
+    """Return the distance of a scrobble's start or end from another time, or infinity.
+
+    Where length and time heard are -1, the other time is a start.
+    """
     start = np.abs(later)
     end = np.where(length > 0, np.abs(later - length), _NO_MATCH)
     end = np.minimum(end, np.where(heard >= HEARD_MS, np.abs(later - heard), _NO_MATCH))
     miss = np.minimum(start, end)
-    unheard = (heard >= 0) & (heard < HEARD_MS)
-    return np.where((miss <= TOLERANCE) & ~unheard, miss, _NO_MATCH)
+    return np.where(miss <= TOLERANCE, miss, _NO_MATCH)
 
 
 def _stream_and_recent(later: Doubles, heard: Longs) -> Doubles:

@@ -16,10 +16,11 @@ trouble: they end the stage, and nothing is noted.
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -37,7 +38,6 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.services.retry_and_rate_limit import is_of_one_question
-from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
 # Failures of a stage: this many, or this share of what was asked, but no more than this many one
@@ -48,6 +48,22 @@ MAX_WAIT_NIGHTS = 16
 MAX_NAMED = 3
 
 LOG = logging.getLogger(__name__)
+
+
+class Asked(Protocol):
+    """Whom a stage asks: a service's client, or a place for a list."""
+
+    @property
+    def service(self) -> str:
+        """The service's name, as errors have it."""
+
+    @property
+    def odd_rows(self) -> Counter[str]:
+        """The rows of replies so far that could not be read and were left out."""
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
 
 
 @dataclass
@@ -254,17 +270,17 @@ class SetAside:
         }
         self._anew = anew
         self._missed: dict[str, str] = {}
-        self._clients: set[Client] = set()
+        self._clients: set[Asked] = set()
         self._tallies: dict[str, Tally] = {}
 
-    def tally(self, client: Client) -> Tally:
+    def tally(self, client: Asked) -> Tally:
         """Return the tally of this stage's single questions to a service."""
         if client.service not in self._tallies:
             self._tallies[client.service] = self._deferred(client.service).tally()
         return self._tallies[client.service]
 
     @contextmanager
-    def asking(self, client: Client) -> Iterator[bool]:
+    def asking(self, client: Asked) -> Iterator[bool]:
         """Run the block, and set the service aside if it refuses in there or is out of reach.
 
         The block gets False where the service is set aside already, and must not ask it then. One
@@ -296,7 +312,7 @@ class SetAside:
             self._forget(service)
             self._deferred(service).save(self.tally(client))
 
-    def _stands(self, client: Client) -> bool:
+    def _stands(self, client: Asked) -> bool:
         """Return whether a service is still set aside."""
         row = self._rows.get(client.service)
         if row is None:
@@ -339,7 +355,7 @@ class SetAside:
             **({"set_aside": " ".join(self._missed.values())} if self._missed else {}),
         }
 
-    def _keep(self, client: Client, error: ServiceError, *, access: str | None) -> None:
+    def _keep(self, client: Asked, error: ServiceError, *, access: str | None) -> None:
         LOG.warning("%s is set aside for this night. %s", client.service, error)
         row: dict[Hashable, Any] = {
             "night": self._night.date, "service": client.service, "reason": error.what,

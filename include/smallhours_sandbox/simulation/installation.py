@@ -8,6 +8,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings, parse_settings
 
@@ -42,6 +43,10 @@ class SandboxCredentials:
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Raise an error: no simulated listener has a music server."""
+        raise LookupError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """Ignore a new token: the sandbox accepts the old one, too."""

@@ -26,7 +26,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.listening.plays import heard, heard_out, with_inferred_skips
+from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.folds import (
@@ -309,7 +309,7 @@ def read_history(
 ) -> ListeningHistory:
     """Read a listener's history before the night's end, and the catalog `without` some tags."""
     own = {"listener": listener}
-    columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", "sources"]
+    columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
     plays = with_inferred_skips(plays)
     library = lake.frame(LIBRARY, where=own)
