@@ -138,6 +138,7 @@ def test_a_track_that_the_listener_has_under_another_name_is_passed_over(
     night = ranked_lake.night().date
     saved = library_frame(
         [{"signal": "saved", "artist": "Typo", "title": "Tpyo", "spotify_id": "7" * 22}],
+        source="spotify",
         night=night,
     )
     ranked_lake.lake.merge(LIBRARY, saved, partition={"listener": "default"})
