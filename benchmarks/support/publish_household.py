@@ -16,6 +16,7 @@ from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
@@ -149,7 +150,7 @@ class ListenerFixture:
             command(
                 LISTENER,
                 Lake(str(self.lake), files=files),
-                client,
+                SpotifyPlace(client),
                 settings=self.settings,
                 night=self.settings.night(LISTENER, NIGHTS[night]),
             )

@@ -9,6 +9,7 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.ledger import MAYBE_STANDING
 from smallhours.vocabulary import Outcome, Reaction
 from smallhours_sandbox.faults import Fault
@@ -128,7 +129,7 @@ def false_reactions_in(home: ListenerFixture) -> int:
         collect_feedback(
             LISTENER,
             lake,
-            client,
+            {"spotify": lambda: SpotifyPlace(client)},
             settings=home.settings,
             night=home.settings.night(LISTENER, NIGHTS[3]),
         )

@@ -147,6 +147,17 @@ class MusicbrainzSettings(SettingsSection):
     )
 
 
+class SubsonicSettings(SettingsSection):
+    """How much is asked of a music server at home; its address is in the connection."""
+
+    calls_per_second: float = Field(
+        10.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, description="Seconds within which a whole answer must come."
+    )
+
+
 class ServiceSettings(SettingsSection):
     """The outside systems."""
 
@@ -156,3 +167,4 @@ class ServiceSettings(SettingsSection):
     musicbrainz: MusicbrainzSettings = MusicbrainzSettings()
     reccobeats: ReccobeatsSettings = ReccobeatsSettings()
     acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
+    subsonic: SubsonicSettings = SubsonicSettings()

@@ -40,6 +40,7 @@ from smallhours.playlist_settings import (
 )
 from smallhours.schedule import ScheduleSettings, Timezone, timezones
 from smallhours.service_settings import ServiceSettings
+from smallhours.vocabulary import PlaceName
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Event = Literal["published", "kept", "login", "needs_you"]
@@ -48,8 +49,22 @@ Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
 class PublishingSettings(SettingsSection):
-    """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
+    """Where a listener's lists go, and how: the same for all of their playlists."""
 
+    places: tuple[PlaceName, ...] = Field(
+        (),
+        description="Where your lists go: `spotify`, `listenbrainz`, `subsonic`, `files` "
+        "([Places](places.md)); empty: to Spotify, or to files if you have no Spotify.",
+    )
+    folder: str = Field(
+        "", description="The folder of `files`; empty: `playlists` beside the lake."
+    )
+    file_formats: tuple[Literal["m3u8", "jspf"], ...] = Field(
+        ("m3u8", "jspf"),
+        min_length=1,
+        description="The formats of `files`; the first is the list that you may edit, the others "
+        "are copies of it.",
+    )
     own_items: Literal["end", "place"] = Field(
         "end",
         description="Where tracks that you added go: to the end, or where you put them.",
@@ -85,6 +100,25 @@ class ListenerSettings(SettingsSection):
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
+
+    @model_validator(mode="after")
+    def _places_are_the_listeners(self) -> Self:
+        places = self.publishing.places
+        if doubled := [place for place, count in Counter(places).items() if count > 1]:
+            raise ValueError(f"`publishing.places` names `{doubled[0]}` twice")
+        if PlaceName.SPOTIFY in places and not self.spotify:
+            raise ValueError("`publishing.places` names `spotify`, and `spotify` is false")
+        if PlaceName.LISTENBRAINZ in places and not self.listenbrainz:
+            raise ValueError(
+                "`publishing.places` names `listenbrainz`, and `listenbrainz` has no user name"
+            )
+        return self
+
+    @property
+    def places(self) -> tuple[PlaceName, ...]:
+        """Where the lists go, the main place first."""
+        default = PlaceName.SPOTIFY if self.spotify else PlaceName.FILES
+        return self.publishing.places or (default,)
 
     @model_validator(mode="after")
     def _playlists_can_be_told_apart(self) -> Self:
@@ -149,6 +183,12 @@ class CatalogSettings(SettingsSection):
     )
     fresh_days: int = Field(
         60, ge=1, description="Tags and neighbours older than this are asked for again."
+    )
+    name_lookups_per_night: int = Field(
+        600,
+        ge=0,
+        description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
+        "exact names it does not know.",
     )
     overrides_file: str | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."

@@ -16,7 +16,10 @@ from weakref import WeakKeyDictionary
 from smallhours_sandbox.scrobble_drift import ScrobbleDrift
 from smallhours_sandbox.state import SandboxState
 
-SERVICES = ("spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz")
+SERVICES = (
+    "spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz", "listenbrainz", "labs",
+    "musicbrainz", "subsonic",
+)  # fmt: skip
 MAX_HOLD_S = 120.0
 
 
@@ -188,6 +191,10 @@ KINDS: Mapping[str, FaultKind] = {
     ),
     "relinked_adds": FaultKind(
         "the first `count` tracks of an add read under another id", "content", service="spotify"
+    ),
+    "call_window": FaultKind(
+        "the limits of calls are enforced: ListenBrainz' `count` (30) in each window of 10 s, "
+        "MusicBrainz' one a second", "content", times=0,
     ),
     "odd_listing": FaultKind(
         "the listener's own playlists are `words` in their list: missing, null, doubled, "

@@ -15,6 +15,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -44,20 +45,24 @@ class Keys:
     """The listener's credentials."""
 
     refresh: str = "refresh-ada"
+    token: str | None = None
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
         return LastfmCredentials(LASTFM_KEY, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
-        """No token: most questions need none."""
-        return ListenBrainzCredentials(listener=listener)
+        """The token, if the test gives one: most questions need none."""
+        return ListenBrainzCredentials(self.token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""
@@ -88,7 +93,7 @@ class Nights:
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
         me = {
-            "lastfm_user": "ada",
+            "lastfm": "ada",
             "timezone": "Europe/Dublin",
             "playlist": {"size": 10},
             **self.me,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         LastfmCredentials,
         ListenBrainzCredentials,
         SpotifyCredentials,
+        SubsonicCredentials,
     )
 
 _WAIT_S = 300.0
@@ -137,6 +138,10 @@ class _UnsavedCredentials:
         if self._listenbrainz is None:
             raise LookupError("no ListenBrainz token is being tried")
         return self._listenbrainz
+
+    def subsonic(self, listener: str) -> "SubsonicCredentials":
+        """Raise an error: no music server is being tried."""
+        raise LookupError(f"no music server of {listener} is being tried")
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return the login that is being tried."""

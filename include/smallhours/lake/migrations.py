@@ -13,8 +13,9 @@ computed again from the artist and the title that a row holds. A row that holds 
 the track of that key. Where two rows get one key, the better one stays; no play is lost.
 AcousticBrainz' replay gain is relative to -20 dB of full scale, and was taken as relative to -14.
 
-From version 1 to 2, tags, neighbours and the signals of the library have a source. All tags,
-neighbours and loved tracks that were stored are Last.fm's, the other signals are Spotify's.
+From version 1 to 2, tags, neighbours and the signals of the library have a source, and written
+lists a place. All tags, neighbours and loved tracks that were stored are Last.fm's, the other
+signals and the lists are Spotify's.
 """
 
 import json

@@ -77,10 +77,14 @@ def sync_library(run: "RunContext") -> Summary:
 def collect_feedback(run: "RunContext") -> Summary:
     """Note what became of our picks in `feedback`, before the next list replaces them."""
     from smallhours.listening import stages
+    from smallhours.places.choice import places_of
 
-    lake, spotify = run.lake, run.spotify
     return stages.collect_feedback(
-        run.listener, lake, spotify, settings=run.settings, night=run.night
+        run.listener,
+        run.lake,
+        places_of(run),
+        settings=run.settings,
+        night=run.night,
     )
 
 

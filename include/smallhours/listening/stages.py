@@ -4,11 +4,13 @@ import datetime as dt
 import itertools
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.errors import SmallhoursError
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -56,6 +58,7 @@ from smallhours.listening.scrobbles import (
     store_window,
 )
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside
@@ -66,6 +69,7 @@ from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
 LOG = logging.getLogger(__name__)
+_PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
 VERIFIED_EVERY_DAYS = 28
@@ -281,11 +285,21 @@ def sync_loved(
 
 
 def collect_feedback(
-    listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    places: Mapping[str, Callable[[], Place]],
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
     """Store the reactions to our picks, before tonight's list replaces the last one.
 
-    Without a Spotify account the playlist itself is not looked at.
+    Args:
+        listener: Whose.
+        lake: The lake.
+        places: What opens each place of their lists, by name.
+        settings: For the listener's time zone.
+        night: The night.
     """
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     zone = ZoneInfo(settings.listener(listener).timezone)
@@ -312,14 +326,22 @@ def collect_feedback(
     ]
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
-    if spotify is not None:
-        standing = current_lists(ledger, before=night.date).groupby("intent")
-        with aside.asking(spotify) as open_to_us:
-            for intent, row in standing if open_to_us else ():
-                with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    uris = standing_rows(spotify, row)
-                    rows.append(edit_reactions(row, uris, at=night.as_of))
+    unseen: Summary = {}
+    for name, standing in current_lists(ledger, before=night.date).groupby("place"):
+        if name not in places:
+            continue
+        try:
+            rows += _edits(places[str(name)](), standing, aside, at=night.as_of)
+        except SmallhoursError as error:
+            if len(places) == 1:
+                raise
+            LOG.warning("%s", error)
+            unseen[f"{name}"] = f"not looked at: {error}"
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
+    # What was taken out at one place is not kept by standing at another.
+    taken_out = noted.loc[noted["reaction"] == Reaction.REMOVED, _PICK].apply(tuple, axis=1)
+    kept = (noted["reaction"] == Reaction.KEPT) & noted[_PICK].apply(tuple, axis=1).isin(taken_out)
+    noted = noted[~kept].drop_duplicates([*_PICK, "reaction"], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
@@ -327,7 +349,21 @@ def collect_feedback(
         "picks": len(picks),
         **{str(name): int(count) for name, count in sorted(counts.items())},
         **aside.summary,
+        **unseen,
     }
+
+
+def _edits(
+    place: Place, standing: pd.DataFrame, aside: SetAside, *, at: dt.datetime
+) -> list[pd.DataFrame]:
+    """Return what the lists at a place say of the listener's edits."""
+    rows = []
+    with aside.asking(place) as open_to_us:
+        for intent, row in standing.groupby("intent") if open_to_us else ():
+            with aside.tally(place).asking(f"the playlist {intent}"):
+                uris = standing_rows(place, row)
+                rows.append(edit_reactions(row, uris, at=at))
+    return rows
 
 
 def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:

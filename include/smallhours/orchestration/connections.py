@@ -27,17 +27,19 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.run_context import lastfm_client, spotify_client
+from smallhours.run_context import lastfm_client, spotify_client, subsonic_client
 from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.subsonic import SubsonicClient
 
 LOG = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ Service = Literal["lastfm", "spotify"]
 SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
 
 _HOW_TO_ADD = {
+    "subsonic": "with your server's address as its host, and your account's login and password",
     "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
     "spotify": "with your app's client id as its login and its client secret as its password "
     "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
@@ -77,6 +80,24 @@ class AirflowSecrets:
         fields = {"token": connection.password, **connection.extra_dejson}
         _mask(fields.get("token"))
         return ListenBrainzCredentials.parse(fields, listener=listener)
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Return the credentials of a listener's music server.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+        """
+        connection = _connection("subsonic", listener)
+        fields = {
+            "host": connection.host,
+            "schema": connection.schema,
+            "port": connection.port,
+            "user": connection.login,
+            "password": connection.password,
+            **connection.extra_dejson,
+        }
+        _mask(fields.get("password"), fields.get("api_key"))
+        return SubsonicCredentials.parse(fields, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return a listener's Spotify credentials, with the newest refresh token.
@@ -229,6 +250,35 @@ class LastfmHook(BaseHook):
         except SmallhoursError as error:
             return False, str(error)
         return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
+
+
+class SubsonicHook(BaseHook):
+    """A hook for a listener's music server at home.
+
+    Args:
+        subsonic_conn_id: The connection, `subsonic_<listener>`.
+    """
+
+    conn_name_attr = "subsonic_conn_id"
+    conn_type = "subsonic"
+    hook_name = "Subsonic"
+
+    def __init__(self, subsonic_conn_id: str) -> None:
+        super().__init__()
+        self.listener = _listener_of(subsonic_conn_id, "subsonic")
+
+    def get_conn(self) -> "SubsonicClient":
+        """Return a client; the caller closes it."""
+        return subsonic_client(self.listener, load_settings(), AirflowSecrets())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in to the server; behind the *Test* button of the connection's form."""
+        try:
+            with self.get_conn() as client:
+                told = client.check_login()
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"The login works: {told}."
 
 
 def _listener_of(connection: str, service: str) -> str:

@@ -13,10 +13,11 @@ trouble: they end the stage, and nothing is noted.
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -25,7 +26,6 @@ from smallhours.lake.list_tables import DEFERRED_QUESTIONS, SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.services.retry_and_rate_limit import is_of_one_question
-from smallhours.services.transport import Client
 from smallhours.summary import Summary
 
 # Failures of a stage: this many, or this share of what was asked, but no more than this many one
@@ -36,6 +36,18 @@ MAX_WAIT_NIGHTS = 16
 MAX_NAMED = 3
 
 LOG = logging.getLogger(__name__)
+
+
+class Asked(Protocol):
+    """Whom a stage asks: a service's client, or a place for a list."""
+
+    @property
+    def service(self) -> str:
+        """The service's name, as errors have it."""
+
+    @property
+    def odd_rows(self) -> Counter[str]:
+        """The rows of replies so far that could not be read and were left out."""
 
 
 @dataclass
@@ -239,17 +251,17 @@ class SetAside:
         self._reasons = set_aside_on(lake, listener, night.date)
         self._anew = anew
         self._missed: dict[str, str] = {}
-        self._clients: set[Client] = set()
+        self._clients: set[Asked] = set()
         self._tallies: dict[str, Tally] = {}
 
-    def tally(self, client: Client) -> Tally:
+    def tally(self, client: Asked) -> Tally:
         """Return the tally of this stage's single questions to a service."""
         if client.service not in self._tallies:
             self._tallies[client.service] = self._deferred(client.service).tally()
         return self._tallies[client.service]
 
     @contextmanager
-    def asking(self, client: Client) -> Iterator[bool]:
+    def asking(self, client: Asked) -> Iterator[bool]:
         """Run the block, and set the service aside if it refuses in there.
 
         The block gets False where the service is set aside already, and must not ask it then. One
@@ -281,6 +293,11 @@ class SetAside:
 
     def _deferred(self, service: str) -> DeferredQuestions:
         return DeferredQuestions(self._lake, self._listener, service, self._night.date)
+
+    @property
+    def answered(self) -> int:
+        """The number of questions of this stage that were answered."""
+        return sum(tally.answered for tally in self._tallies.values())
 
     @property
     def summary(self) -> Summary:
