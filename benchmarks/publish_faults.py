@@ -48,7 +48,8 @@ from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.playlist.explain.description import marker
-from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.installation import LISTENER

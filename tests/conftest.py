@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 import tests.airflow_home  # noqa: F401
 
 pytest_plugins = [
+    "tests.postgres_fixture",
     "tests.run_order",
     "tests.skip_report",
     "tests.sandbox_fixtures",

@@ -276,6 +276,14 @@ class NotificationSettings(SettingsSection):
     )
 
 
+class MaintenanceSettings(SettingsSection):
+    """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
+
+    keep_days: int = Field(
+        30, ge=15, description="Days for which Airflow's past runs and logs are kept."
+    )
+
+
 class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
@@ -296,6 +304,7 @@ class Settings(SettingsSection):
     training: TrainingSettings = TrainingSettings()
     review: ReviewSettings = ReviewSettings()
     notices: NotificationSettings = NotificationSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     lake: LakeLocation = LakeLocation()
 
     @model_validator(mode="before")

@@ -34,8 +34,8 @@ from smallhours.services.spotify_replies import SpotifyTrack
 
 # Ten results cost what one costs, and more are refused; fewer than five rank worse.
 RESULTS = 10
-# A track that was not found may have come to Spotify since.
-MISS_STANDS_DAYS = 30
+# A track that was not found may have come to Spotify since, and one that was found may have left.
+SEARCH_STANDS_DAYS = 30
 
 ISRC, SEARCH, OVERRIDE, MISS = "isrc", "search", "override", "miss"
 
@@ -269,6 +269,13 @@ class IdLookup:
     track: SpotifyTrack | None = None
 
 
+def was_searched_lately(track: Mapping[str, Any], night: dt.date) -> bool:
+    """Return whether the id in a row of `tracks`, or its absence, is what a late search found."""
+    if track["spotify_method"] not in (ISRC, SEARCH, MISS) or track["spotify_at"] is None:
+        return False
+    return bool((night - track["spotify_at"]).days < SEARCH_STANDS_DAYS)
+
+
 @dataclass
 class SpotifyIds:
     """A finder of Spotify ids that counts its searches.
@@ -308,7 +315,8 @@ class SpotifyIds:
         # An override that is no longer in the file has lost its say.
         known = track["spotify_id"] is not None and track["spotify_method"] != OVERRIDE
         question = f"search for {track['artist']} – {track['title']}"
-        if known or self._missed_lately(track) or not self.tally.is_due(question):
+        missed = track["spotify_method"] == MISS and was_searched_lately(track, self.night)
+        if known or missed or not self.tally.is_due(question):
             return dict(track)
         wanted_track = WantedTrack(
             track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
@@ -342,11 +350,6 @@ class SpotifyIds:
             if match := best_match(wanted_track, shown):
                 return IdLookup(match[0].id, method, match[1], match[0])
         return IdLookup(None, MISS)
-
-    def _missed_lately(self, track: Mapping[str, Any]) -> bool:
-        if track["spotify_method"] != MISS or track["spotify_at"] is None:
-            return False
-        return bool((self.night - track["spotify_at"]).days < MISS_STANDS_DAYS)
 
     def _noted(self, track: Mapping[str, Any], finding: IdLookup) -> dict[str, Any]:
         """Return the row with the result, and with what else Spotify says about the track."""

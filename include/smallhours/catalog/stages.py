@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smallhours.catalog import feature_sources, features, retention
+from smallhours.catalog import feature_sources, features, storage_limit
 from smallhours.catalog.candidates import weights_of
 from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
@@ -167,7 +167,7 @@ def fetch_tags(
         asked |= _ask_lastfm_tags(lake, lastfm, aside, wanted, names, settings, night)
     limits = settings.catalog
     named = refresh_names(lake, Path(limits.tag_files) if limits.tag_files else None)
-    stored = retention.enforce_limit(
+    stored = storage_limit.enforce_limit(
         lake, limits.lastfm_megabytes, night=night.date, fresh_days=limits.fresh_days
     )
     return {

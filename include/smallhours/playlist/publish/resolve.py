@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smallhours.catalog.overrides import read_overrides
-from smallhours.catalog.spotify_ids import MISS, Search, SpotifyIds
+from smallhours.catalog.spotify_ids import MISS, Search, SpotifyIds, was_searched_lately
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
@@ -31,7 +31,7 @@ from smallhours.playlist_settings import PlaylistSettings
 from smallhours.services.set_aside import DeferredQuestions
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.vocabulary import Slot
+from smallhours.vocabulary import Signal, Slot
 
 # Answers that are stored at once; each took one search or a few, which a kill repeats.
 UNSTORED_ANSWERS = 4
@@ -67,8 +67,9 @@ def resolve_tracks(
     deferred = DeferredQuestions(lake, listener, spotify.service, night.date)
     overrides = read_overrides(settings.catalog.overrides_file)
     ids = SpotifyIds(spotify, night.date, overrides, deferred.tally())
+    tracks = _read_tracks(lake, named["track_key"].tolist())
     resolver = _IdResolver(
-        _read_tracks(lake, named["track_key"].tolist()),
+        _without_unplayable(tracks, lake, listener, night.date),
         _heard_ids(lake, listener),
         ids,
         lambda answers: _keep(lake, answers),
@@ -225,6 +226,31 @@ def _read_tracks(lake: Lake, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = lake.read(TRACKS, where={"prefix": prefixes}).to_pylist()
     wanted = set(keys)
     return {row["track_key"]: row for row in rows if row["track_key"] in wanted}
+
+
+def _without_unplayable(
+    tracks: dict[str, dict[str, Any]], lake: Lake, listener: str, night: dt.date
+) -> dict[str, dict[str, Any]]:
+    """Return rows of `tracks` without the ids that the listener can't play any more.
+
+    Spotify's part of the library holds such a track without an id. An id that was searched for
+    lately is another release, which could be played.
+    """
+    saved = lake.frame(
+        LIBRARY, columns=["track_key", "signal", "spotify_id"], where={"listener": listener}
+    )
+    playable = set(saved["spotify_id"].dropna())
+    of_spotify = saved["signal"].isin([Signal.TOP, Signal.SAVED])
+    doubtful = set(saved.loc[of_spotify & saved["spotify_id"].isna(), "track_key"])
+    forgotten = {"spotify_id": None, "spotify_method": None, "spotify_at": None}
+    return {
+        key: {**row, **forgotten}
+        if key in doubtful
+        and row["spotify_id"] not in {None, *playable}
+        and not was_searched_lately(row, night)
+        else row
+        for key, row in tracks.items()
+    }
 
 
 def _heard_ids(lake: Lake, listener: str) -> frozenset[str]:
