@@ -99,17 +99,33 @@ def night(
 
 def import_history(
     files: Annotated[
-        list[Path], typer.Argument(help="Zips, folders or JSON files of Spotify's export.")
+        list[Path],
+        typer.Argument(
+            help="Zips, folders or files: Spotify's export, ListenBrainz' zip, exports of Last.fm, "
+            "Maloja, Koito, Pano Scrobbler and others (docs/history-files.md)."
+        ),
     ],
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="The zone of times without one, such as Europe/Dublin.", metavar="ZONE"),
+    ] = None,
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first", help="How dates such as 01/02/2024 begin, if need be."
+        ),
+    ] = None,
     listener: ListenerOption = None,
     night: NightOption = None,
 ) -> None:
-    """Read Spotify's export into the history, with a progress bar."""
+    """Read files into the history, with a progress bar."""
     with open_run(listener, night) as run, Progress(transient=True) as bars:
         bar = bars.add_task("reading")
         summary = listening.import_history(
             run,
             paths=files,
+            timezone=timezone,
+            day_first=day_first,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     typer.echo(_counts(summary))

@@ -48,6 +48,7 @@ class SimulationSpec:
         catalog_every: Number of nights between two updates of the catalog, for every ranker.
             Reactions are collected and a list is made every night.
         training_every: Number of nights between two trainings, for rankers that train models.
+        services: Where the listener has an account.
     """
 
     listener: str
@@ -58,6 +59,7 @@ class SimulationSpec:
     listeners: tuple[str, ...]
     catalog_every: int = 10
     training_every: int = 10
+    services: tuple[str, ...] = ("lastfm", "spotify")
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ListenerSimulation:
 
     def __init__(self, spec: SimulationSpec, state: SandboxState, url: str, lake: Path) -> None:
         self.state = state
-        self.settings = settings_for(spec.listener, url, lake)
+        self.settings = settings_for(spec.listener, url, lake, services=spec.services)
         self.nights = 0
         self._evening_was_run = lake.exists()
         self.lake = CachingLake(lake)

@@ -25,7 +25,8 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
@@ -312,7 +313,7 @@ def read_history(
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
     plays = with_inferred_skips(plays)
-    library = lake.frame(LIBRARY, where=own)
+    library = read_library(lake, listener)
     library = library[library["first_seen"] <= night.date]
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
     candidates = lake.frame(CANDIDATES, columns=["track_key", "route", "seen"], where=own)
