@@ -110,9 +110,12 @@ LIBRARY = Table(
     "library",
     "one standing signal of liking or disliking",
     ("listener",),
-    ("signal", "time_range", "track_key"),
+    ("signal", "source", "time_range", "track_key"),
     (
         Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
+        ),
         Column(
             "time_range",
             TEXT,
@@ -131,7 +134,7 @@ LIBRARY = Table(
             "last_seen",
             DAY,
             "The last night on which it stood; older than the newest night "
-            "of its signal means that it was withdrawn.",
+            "of its signal and source means that it was withdrawn.",
         ),
     ),
 )

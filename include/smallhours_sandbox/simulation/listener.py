@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -120,9 +120,10 @@ class ListenerSimulation:
 
     @property
     def tonight(self) -> Night:
-        """Return the night of the sandbox's current time."""
+        """Return the night of the sandbox's current time; it waits for no service."""
         now = dt.datetime.fromtimestamp(self.state.now, dt.UTC)
-        return self.settings.listener(self._spec.listener).night_at(now)
+        night = self.settings.listener(self._spec.listener).night_at(now)
+        return replace(night, waits=False)
 
     def run_evening(self) -> None:
         """Run only the stages before the first ranking."""
