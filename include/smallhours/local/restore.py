@@ -103,7 +103,7 @@ def _restore(archive: Path, home: Path, stage: Path, say: Callable[[str], None])
     places = _places(archive, manifest, stage, lake, home)
     for target in places.values():
         _check_place(target)
-    if manifest.database == "sqlite":
+    if manifest.database:
         _move_paths(stage / "airflow" / CONFIGURATION, manifest.home, home)
     dump = stage / "airflow" / SQL if manifest.database == "postgresql" else None
     if dump:
@@ -143,6 +143,9 @@ def _places(
         places[stage / "lake"] = lake.files.root
     if manifest.database == "sqlite":
         places[stage / "airflow"] = home
+    elif manifest.database == "postgresql":  # the database is elsewhere, and its key is here
+        kept = [each for each in (stage / "airflow").iterdir() if each.name != SQL]
+        places |= {each: home / each.name for each in kept}
     return places
 
 

@@ -321,7 +321,8 @@ def _connection(service: str, listener: str) -> Any:
         how = _HOW_TO_ADD[service].format(listener=listener)
         raise SettingsError(
             f"There is no Airflow connection `{name}`.",
-            remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
+            remedy=f"Run `smallhours login {service} --listener {listener}`. Or add it in Airflow "
+            f"(Admin, Connections; type {service}) or in the variable "
             f"AIRFLOW_CONN_{name.upper()}, {how}.",
         ) from None
 
