@@ -80,7 +80,8 @@ def folder(tmp_path: Path) -> Path:
     prepare_lake(lake)
     for name in ("ada-2", GONE):
         library = {
-            "signal": "loved", "time_range": "", "track_key": "k", "artist": "A", "title": "T",
+            "source": "lastfm", "signal": "loved", "time_range": "", "track_key": "k",
+            "artist": "A", "title": "T",
             "rank": None, "spotify_id": None, "isrc": None, "added_at": None,
             "first_seen": dt.date(2026, 11, 1), "last_seen": dt.date(2026, 11, 2),
         }  # fmt: skip
