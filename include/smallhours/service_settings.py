@@ -4,12 +4,26 @@ Each has the service's address, its rate limit and a timeout.
 """
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from smallhours.playlist_settings import SettingsSection
+from smallhours.playlist_settings import MAX_DAYS, SettingsSection
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+
+def _has_host(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.port == 0:  # reading the port refuses one that is none
+        raise ValueError(f"{url!r} names no host")
+    return url
+
+
+# An hour. A service that has not answered by then does not.
+MAX_TIMEOUT_S = 3600.0
+
+HttpUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(_has_host)
+]
 
 
 class SpotifySettings(SettingsSection):
@@ -36,7 +50,7 @@ class SpotifySettings(SettingsSection):
         description="Ask Spotify for audio features; only apps from before 27 November 2024 may.",
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 
@@ -53,11 +67,12 @@ class LastfmSettings(SettingsSection):
         4.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
     overlap_days: int = Field(
         14,
         ge=1,
+        le=MAX_DAYS,
         description="How many days back each night reads again, to see late scrobbles and edits.",
     )
 
@@ -73,7 +88,7 @@ class ReccobeatsSettings(SettingsSection):
         2.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 
@@ -88,7 +103,7 @@ class AcousticbrainzSettings(SettingsSection):
         1.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     StringConstraints,
@@ -29,6 +30,7 @@ from smallhours.errors import SettingsError
 from smallhours.nights import Night
 from smallhours.playlist_settings import (
     MAIN,
+    MAX_DAYS,
     Intent,
     IntentName,
     IntentSettings,
@@ -39,6 +41,7 @@ from smallhours.schedule import ScheduleSettings, Timezone, timezones
 from smallhours.service_settings import ServiceSettings
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+LocalPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(os.path.expanduser)]
 Event = Literal["published", "kept", "login", "needs_you"]
 # `Provenance` without predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
@@ -137,18 +140,21 @@ class CatalogSettings(SettingsSection):
         20, ge=0, description="Tags you never play, whose tracks teach what you don't like."
     )
     fresh_days: int = Field(
-        60, ge=1, description="Tags and neighbours older than this are asked for again."
+        60,
+        ge=1,
+        le=MAX_DAYS,
+        description="Tags and neighbours older than this are asked for again.",
     )
-    overrides_file: str | None = Field(
+    overrides_file: LocalPath | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )
-    tag_files: str | None = Field(
+    tag_files: LocalPath | None = Field(
         None, description="A folder with your own tag aliases and stop words, [below](#tag-files)."
     )
     lastfm_megabytes: float = Field(
         100.0, gt=0, description="Megabytes that may be stored from Last.fm; its terms allow 100."
     )
-    features_file: str | None = Field(
+    features_file: LocalPath | None = Field(
         None, description="A file of tracks with tags and audio features, [below](#features-file)."
     )
 
@@ -229,7 +235,7 @@ class MaintenanceSettings(SettingsSection):
     """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
 
     keep_days: int = Field(
-        30, ge=15, description="Days for which Airflow's past runs and logs are kept."
+        30, ge=15, le=MAX_DAYS, description="Days for which Airflow's past runs and logs are kept."
     )
 
 
@@ -238,6 +244,7 @@ class LakeLocation(SettingsSection):
 
     url: str = Field(
         "data",
+        min_length=1,
         description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
         "variable `SMALLHOURS_LAKE` overrides it.",
     )
@@ -266,7 +273,8 @@ class Settings(SettingsSection):
                 return content
         schedule = content.get("schedule", {})
         zone = first.get("timezone") if isinstance(first, Mapping) else None
-        if zone not in timezones() or not isinstance(schedule, Mapping) or "timezone" in schedule:
+        known = isinstance(zone, str) and zone in timezones()
+        if not known or not isinstance(schedule, Mapping) or "timezone" in schedule:
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 
