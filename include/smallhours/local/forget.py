@@ -18,8 +18,10 @@ from smallhours.local.backup import listeners_of
 from smallhours.local.home_files import JWT_SECRET, home_folder
 from smallhours.local.running import LOCK, hold_home, left_running
 from smallhours.private_files import write_private
-from smallhours.settings import Settings, load_settings, settings_path
+from smallhours.settings import ListenerSettings, Settings, load_settings, settings_path
 
+# Airflow's connections are named `<service>_<listener>`.
+SERVICES = ("lastfm", "listenbrainz", "spotify", "subsonic")
 # Folders of the lake that name listeners at any depth; elsewhere they are at the second.
 _BESIDE_TABLES = frozenset({".locks", ".journal"})
 _KEPT = frozenset({CONFIGURATION, PASSWORDS, JWT_SECRET, LOCK})
@@ -79,11 +81,16 @@ def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
 
 
 def _names_of(name: str, settings: Settings) -> list[str]:
-    """Return a listener's name, and their name at Last.fm if it means nobody else here."""
+    """Return a listener's name, and their names at the services that mean nobody else here."""
     others = {key: each for key, each in settings.listeners.items() if key != name}
-    taken = {*others, *(each.lastfm for each in others.values())}
+    taken = {*others, *(account for each in others.values() for account in _accounts(each))}
     known = settings.listeners.get(name)
-    return [name, *([known.lastfm] if known and known.lastfm not in taken else [])]
+    return [name, *(each for each in (_accounts(known) if known else ()) if each not in taken)]
+
+
+def _accounts(listener: ListenerSettings) -> list[str]:
+    """Return a listener's names at the services; where they have no account there is none."""
+    return [account for account in (listener.lastfm, listener.listenbrainz) if account]
 
 
 def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
@@ -92,7 +99,10 @@ def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
     A name may hold `-` and `_`: `ada` is not found in `ada-2`, nor `b` in `ada_b`.
     """
     found = "|".join(re.escape(each) for each in names)
-    ids = "lastfm_|spotify_|smallhours_spotify_token_|AIRFLOW_CONN_LASTFM_|AIRFLOW_CONN_SPOTIFY_"
+    ids = "|".join(
+        ["smallhours_spotify_token_"]
+        + [f"{service}_|AIRFLOW_CONN_{service.upper()}_" for service in SERVICES]
+    )
     return re.compile(
         rf"(?<![A-Za-z0-9_-])(?P<prefix>(?:{ids})?)(?:{found}|{names[0].upper()})(?![A-Za-z0-9_-])"
     )
@@ -122,7 +132,8 @@ def _remove_empty_folders(files: Files) -> None:
 def _forget_in_home(home: Path, name: str, pattern: re.Pattern[str], names: list[str]) -> None:
     from smallhours.orchestration.forget import forget_in_database
 
-    forget_in_database(name, pattern, names)
+    connections = [f"{service}_{name}" for service in SERVICES]
+    forget_in_database(name, pattern, names, connections)
     for path in sorted(home.rglob("*"), reverse=True):
         inside = str(path.relative_to(home))
         if path.is_symlink() or path.name in _KEPT or path.name.startswith(SQLITE):
