@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
+UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(VENV) $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
 
 # PyPI lists a version's vulnerabilities at such an address; mirrors of PyPI seldom do.
@@ -46,7 +46,7 @@ lint: setup  ## Check style, types, layers, dependencies, and that no code is un
 	$(BIN)/deptry .
 
 docs: setup  ## Write the generated pages in docs/ anew
-	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs
+	AIRFLOW_HOME="$$PWD/.airflow" $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 	$(BIN)/python -m smallhours.settings_docs
 

@@ -110,6 +110,7 @@ def _history(lake: Lake, world: World, night: Night) -> None:
     saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(len(liked)))
     saved = saved.assign(
         signal=[signal for signal, _ in liked],
+        source=["lastfm" if signal == "loved" else "spotify" for signal, _ in liked],
         time_range="",
         track_key=[identify(*name).track_key for name in names],
         artist=[artist for artist, _ in names],

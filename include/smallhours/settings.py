@@ -369,7 +369,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="`smallhours init` writes one; or point SMALLHOURS_SETTINGS at yours.",
+            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
         raise SettingsError(

@@ -56,7 +56,7 @@ def test_what_spotify_alone_tells_of_between_two_scrobbles_was_cut_short() -> No
     assert found.tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize("scrobbler", ["listenbrainz", "maloja"])
+@pytest.mark.parametrize("scrobbler", ["listenbrainz", "file"])
 def test_any_scrobbler_tells_what_was_cut_short(scrobbler: str) -> None:
     both = sorted([scrobbler, "spotify"])
     found = cut_short(plays(("a", "08:00", both), ("b", "08:04", SPOTIFY), ("c", "08:05", both)))

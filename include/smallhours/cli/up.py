@@ -67,6 +67,7 @@ def up(
     """
     from smallhours.lake.files import local_folder
     from smallhours.local.airflow import LocalAirflow, own_home
+    from smallhours.local.forget import unnamed_listeners
     from smallhours.local.home_files import own_fernet_key
     from smallhours.local.processes import ProcessStopped, interrupted_by_signals
     from smallhours.private_files import close_to_others
@@ -84,6 +85,8 @@ def up(
                 typer.echo(sentence)
             if lake := local_folder(settings.lake.url):
                 close_to_others(lake)
+            if unnamed := unnamed_listeners(settings):
+                typer.echo(f"Attention: {unnamed}")
             airflow.start()
             airflow.wait_until_healthy(on_status=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")

@@ -100,7 +100,8 @@ PLAYS = Table(
             "sources",
             TEXTS,
             "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
-            "(its export), or the name of another file's format; sorted.",
+            "(Spotify's), `file` (a file of scrobbles), `file_minutes` (one that tells the minute "
+            "only); sorted.",
         ),
     ),
 )
@@ -109,9 +110,12 @@ LIBRARY = Table(
     "library",
     "one standing signal of liking or disliking",
     ("listener",),
-    ("signal", "time_range", "track_key"),
+    ("signal", "source", "time_range", "track_key"),
     (
         Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
+        ),
         Column(
             "time_range",
             TEXT,
@@ -130,7 +134,7 @@ LIBRARY = Table(
             "last_seen",
             DAY,
             "The last night on which it stood; older than the newest night "
-            "of its signal means that it was withdrawn.",
+            "of its signal and source means that it was withdrawn.",
         ),
     ),
 )

@@ -21,6 +21,8 @@ import pandas as pd
 from smallhours.listening.plays import (
     COLUMNS,
     EXPORT,
+    FILE,
+    FILE_MINUTES,
     LASTFM,
     LISTENBRAINZ,
     REPORTED_AT,
@@ -38,13 +40,11 @@ from smallhours.listening.report_matching import Longs, is_coarse, matching_repo
 _EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
 _MBIDS = ("artist_mbid", "track_mbid")
 _TOLD_BY_PLAYERS = ("isrc", "duration_ms")
-# The order of precedence of the sources, for each group of columns. Those that are not named stand
-# in the place of `_OTHER`, in the order of the alphabet.
-_OTHER = "other"
-_BY_NAMES = (LASTFM, LISTENBRAINZ, _OTHER, SPOTIFY, EXPORT)
-_BY_TIMES = (LASTFM, _OTHER, EXPORT, LISTENBRAINZ, SPOTIFY)
-_BY_IDS = (SPOTIFY, EXPORT, LISTENBRAINZ, _OTHER, LASTFM)
-_BY_MBIDS = (LISTENBRAINZ, LASTFM, _OTHER, EXPORT, SPOTIFY)
+# The order of precedence of the sources, for each group of columns.
+_BY_NAMES = (LASTFM, LISTENBRAINZ, SPOTIFY, FILE, EXPORT, FILE_MINUTES)
+_BY_TIMES = (LASTFM, EXPORT, FILE, FILE_MINUTES, LISTENBRAINZ, SPOTIFY)
+_BY_IDS = (SPOTIFY, EXPORT, LISTENBRAINZ, FILE, FILE_MINUTES, LASTFM)
+_BY_MBIDS = (LISTENBRAINZ, LASTFM, FILE, FILE_MINUTES, EXPORT, SPOTIFY)
 
 
 def unify(
@@ -254,19 +254,18 @@ def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataF
         columns[name] = _filled(others[name], reported[name], mbids)
     for name in _EXPORTED:
         columns[name] = _filled(others[name], reported[name], finer)
-    united = [sorted({*names, source}) for names in others["sources"]]
+    both = zip(others["sources"], reported["sources"], strict=True)
+    united = [sorted({*names, *more}) for names, more in both]
     columns["sources"] = pd.Series(united, index=others.index, dtype=object)
     return pd.DataFrame(columns, columns=COLUMNS)
 
 
 def _better(others: pd.DataFrame, source: str, order: tuple[str, ...]) -> Bools:
     """Return where the source takes precedence over all that the row has."""
-
-    def place(name: str) -> tuple[int, str]:
-        return order.index(name if name in order else _OTHER), name
-
-    better = (all(place(source) < place(name) for name in names) for names in others["sources"])
-    return np.fromiter(better, np.bool_, len(others))
+    better = np.ones(len(others), np.bool_)
+    for name in order[: order.index(source) + 1]:
+        better &= ~reported_by(others, name)
+    return better
 
 
 def _filled(other: pd.Series, reported: pd.Series, first: Bools) -> pd.Series:

@@ -23,6 +23,9 @@ LASTFM = "lastfm"
 LISTENBRAINZ = "listenbrainz"
 SPOTIFY = "spotify"
 EXPORT = "export"
+# A file of scrobbles of any service or player; and one that tells the minute only.
+FILE = "file"
+FILE_MINUTES = "file_minutes"
 # The sources whose own times are kept, and where; in the order in which their reports are matched.
 REPORTED_AT = {LISTENBRAINZ: "listenbrainz_at", SPOTIFY: "spotify_at"}
 # The columns that say who reported a play, and when.

@@ -3,13 +3,15 @@
 Two reports can be of one play when they mean the same track and their times agree. What agrees
 depends on the sources:
 
-- A scrobbler, such as Last.fm, has the start of a play, to the second. Two of them agree within a
-  minute. ListenBrainz is one; but what it has from Spotify has Spotify's time, a start or an end.
+- A scrobbler, such as Last.fm, has the start of a play, to the second. ListenBrainz is one; but
+  what it has from Spotify has Spotify's time, a start or an end.
 - The export has its end and the time that was heard. The start that follows from these is late by
   the listener's pauses, so a scrobble's start is up to a minute later, or earlier by less than the
   time heard. That window is exactly as long as the time heard: two streams of equal length never
   both begin in it, which is how a report that was imported before is recognised although its row
   now has the scrobble's time.
+- Files of scrobbles have the start, too, to the second or to the minute. Where such a history came
+  from Spotify it has the end instead, so next to the export both are tried.
 - Spotify's recent plays have a start or an end, and do not say which.
 
 Only the export knows plays of less than 30 seconds, so such a row has no partner. As many plays as
@@ -41,14 +43,19 @@ from scipy.sparse.csgraph import connected_components
 from smallhours.identity import SEPARATOR, artist_key_in, song_key_of
 from smallhours.listening.plays import (
     EXPORT,
+    FILE,
+    FILE_MINUTES,
     HEARD_MS,
+    LASTFM,
     LISTENBRAINZ,
     MAX_TRACK_LENGTH,
     SPOTIFY,
     Bools,
-    reported_besides,
     reported_by,
+    scrobbled,
 )
+
+_FILES = (FILE, FILE_MINUTES)
 
 Longs = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -76,35 +83,36 @@ class ReportColumns:
         at: The play's time, in unix milliseconds.
         heard: The time heard, in milliseconds; -1 where unknown.
         length: The track's length in milliseconds; -1 where unknown.
-        scrobbled: Whether its time is a scrobbler's.
-        export: Whether the export reported it.
-        coarse: Whether the export gave the time to the minute only.
+        lastfm, export: Whether that source reported it.
+        scrobbled: Whether its time is the start, as a scrobbler tells it. Without the export, too,
+            only Spotify reported the play.
+        coarse: Whether the time is known to the minute only.
         from_spotify: Whether ListenBrainz may have it from Spotify.
     """
 
     at: Longs
     heard: Longs
     length: Longs
-    scrobbled: Bools
+    lastfm: Bools
     export: Bools
+    scrobbled: Bools
     coarse: Bools
     from_spotify: Bools
 
     @classmethod
     def of(cls, plays: pd.DataFrame, lengths: Mapping[str, int]) -> "ReportColumns":
         """Read a frame of `plays`."""
+        lastfm, export = reported_by(plays, LASTFM), reported_by(plays, EXPORT)
         length = plays["track_key"].map(dict(lengths)).astype("float64").fillna(-1)
-        export, listenbrainz = reported_by(plays, EXPORT), reported_by(plays, LISTENBRAINZ)
-        # The export's time comes before ListenBrainz', and after all other scrobblers'.
-        started = reported_besides(plays, SPOTIFY, EXPORT, LISTENBRAINZ)
         return cls(
             _milliseconds(plays["played_at"]),
             plays["ms_played"].fillna(-1).to_numpy(np.int64),
             length.to_numpy().astype(np.int64),
-            started | (listenbrainz & ~export),
+            lastfm,
             export,
+            lastfm | (scrobbled(plays) & ~export),
             is_coarse(plays),
-            listenbrainz & plays["spotify_id"].notna().to_numpy(np.bool_),
+            reported_by(plays, LISTENBRAINZ) & plays["spotify_id"].notna().to_numpy(np.bool_),
         )
 
     def take(self, rows: Longs) -> "ReportColumns":
@@ -113,17 +121,20 @@ class ReportColumns:
             self.at[rows],
             self.heard[rows],
             self.length[rows],
-            self.scrobbled[rows],
+            self.lastfm[rows],
             self.export[rows],
+            self.scrobbled[rows],
             self.coarse[rows],
             self.from_spotify[rows],
         )
 
 
 def is_coarse(plays: pd.DataFrame) -> Bools:
-    """Return which plays come from the shorter export, which has only time and length."""
+    """Return which plays are known to the minute: from the shorter export, or such a file alone."""
     told = plays[["reason_start", "reason_end", "shuffle", "skipped"]].notna().any(axis=1)
-    return reported_by(plays, EXPORT) & ~told.to_numpy(np.bool_)
+    shorter = reported_by(plays, EXPORT) & ~told.to_numpy(np.bool_)
+    finer = reported_by(plays, LASTFM) | reported_by(plays, EXPORT) | reported_by(plays, FILE)
+    return shorter | (reported_by(plays, FILE_MINUTES) & ~finer)
 
 
 def matching_reports(
@@ -158,22 +169,33 @@ def matching_reports(
 def _distances(one: ReportColumns, two: ReportColumns, source: str) -> tuple[Doubles, Doubles]:
     """Return how far apart the times of pairs are, as they may be meant, and as two starts."""
     apart = (two.at - one.at).astype(np.float64)
+    coarse = one.coarse | two.coarse
     if source == EXPORT:
-        as_scrobble = _scrobble_and_stream(apart, two.heard, two.coarse)
-        as_stream = _same_stream(apart, one, two)
-        miss = np.select([one.export, one.scrobbled], [as_stream, as_scrobble], _NO_MATCH)
+        miss = np.select(
+            [one.export, one.lastfm, one.scrobbled],
+            [
+                _same_stream(apart, one, two),
+                _scrobble_and_stream(apart, two.heard, coarse),
+                _stream_and_recent(-apart, two.heard, coarse),
+            ],
+            _NO_MATCH,
+        )
         return miss, np.abs(apart)
-    # Which of the reports may have the end of the play, as all of Spotify's may.
-    ends = np.full(len(apart), source == SPOTIFY) | two.from_spotify
-    length = np.where(ends, np.maximum(one.length, two.length), -1)
-    as_scrobble = _scrobble_and_recent(apart, length, np.where(ends, one.heard, -1))
-    as_scrobble[(one.heard >= 0) & (one.heard < HEARD_MS)] = _NO_MATCH
-    as_stream = np.where(
+    # Which of the reports may have the end of a play.
+    ends = two.from_spotify | (source == SPOTIFY)
+    as_scrobble = np.where(
         ends,
-        _stream_and_recent(apart, one.heard),
+        _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
+        _same_scrobble(apart, coarse),
+    )
+    as_stream = np.where(
+        ends | (source in _FILES),
+        _stream_and_recent(apart, one.heard, coarse & ~ends),
         _scrobble_and_stream(-apart, one.heard, one.coarse),
     )
     miss = np.select([one.scrobbled, one.export], [as_scrobble, as_stream], _NO_MATCH)
+    if source in _FILES:
+        miss[apart == 0] = 0
     return miss, np.abs(apart)
 
 
@@ -190,21 +212,29 @@ def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles
 
 
 def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles:
-    """Return the distance of a scrobble's start or end from another time, or infinity.
-
-    Where length and time heard are -1, the other time is a start.
-    """
+    """Return the distance of a scrobble's start or end from Spotify's time, or infinity."""
     start = np.abs(later)
     end = np.where(length > 0, np.abs(later - length), _NO_MATCH)
     end = np.minimum(end, np.where(heard >= HEARD_MS, np.abs(later - heard), _NO_MATCH))
     miss = np.minimum(start, end)
-    return np.where(miss <= TOLERANCE, miss, _NO_MATCH)
+    unheard = (heard >= 0) & (heard < HEARD_MS)
+    return np.where((miss <= TOLERANCE) & ~unheard, miss, _NO_MATCH)
 
 
-def _stream_and_recent(later: Doubles, heard: Longs) -> Doubles:
-    """Return the distance of a stream's start or end from Spotify's time, or infinity."""
+def _same_scrobble(later: Doubles, coarse: Bools) -> Doubles:
+    """Return the distance of two scrobbles of one play, or infinity.
+
+    A scrobbled play was heard for half a minute, so two that are nearer are the same one.
+    """
+    reach = np.where(coarse, TOLERANCE, HEARD_MS - 1)
+    return np.where(np.abs(later) <= reach, np.abs(later), _NO_MATCH)
+
+
+def _stream_and_recent(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
+    """Return the distance of a stream's start or end from a time that is one of both, or inf."""
     end = np.where(np.abs(later - heard) <= TOLERANCE, np.abs(later - heard), _NO_MATCH)
-    start = _scrobble_and_stream(-later, heard, np.zeros(len(heard), np.bool_))
+    start = _scrobble_and_stream(-later, heard, coarse)
+    start = np.where(coarse & (np.abs(later) <= TOLERANCE), np.abs(later), start)
     return np.where(heard >= HEARD_MS, np.minimum(start, end), _NO_MATCH)
 
 
@@ -225,12 +255,13 @@ def _same_stream(later: Doubles, one: ReportColumns, two: ReportColumns) -> Doub
 def _candidates(others: pd.DataFrame, reported: pd.DataFrame) -> tuple[Longs, Longs, Longs]:
     """Return pairs that mean the same track within reach, and how loosely their names agree.
 
-    0: the same track key, Spotify id or ISRC. 1: versions of which one is given in more detail.
+    0: the same track key, Spotify id or ISRC. 1: versions of which one is given in more detail, or
+    names with a number that one source writes without its comma, such as "10,000 Days".
     2: another artist, but the same title: the export has the album's artist, who may be nobody
     ("Various Artists").
     """
     found = [_within_reach(others, reported, name, name, 0) for name in _IDS]
-    keys = {"base": song_key_of, "title": _title_in}
+    keys = {"base": song_key_of, "title": _title_in, "joined": _joined_numbers}
     one, two = (
         frame[["played_at", "track_key"]].assign(
             **{name: _mapped(frame["track_key"], key) for name, key in keys.items()}
@@ -238,6 +269,7 @@ def _candidates(others: pd.DataFrame, reported: pd.DataFrame) -> tuple[Longs, Lo
         for frame in (others, reported)
     )
     found.append(_within_reach(one, two, "base", "track_key", 1))
+    found.append(_within_reach(one, two, "joined", "track_key", 1))
     found.append(_within_reach(one, two, "title", "track_key", 2))
     left, right, loose = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((loose, right, left))
@@ -277,7 +309,7 @@ def _within_reach(
     right = np.repeat(asked - len(others), many)
     if loose:
         one, two = others[key].to_numpy(object)[left], reported[key].to_numpy(object)[right]
-        test = _told_in_more_detail if loose == 1 else _by_another_artist
+        test = _written_otherwise if loose == 1 else _by_another_artist
         fits = np.fromiter((test(a, b) for a, b in zip(one, two, strict=True)), bool, len(left))
         left, right = left[fits], right[fits]
     return left, right, np.full(len(left), loose, np.int64)
@@ -293,6 +325,19 @@ def _mapped(keys: "pd.Series[str]", call: Any) -> "pd.Series[Any]":
 
 def _title_in(track_key: str) -> str:
     return track_key.split(SEPARATOR, 1)[1]
+
+
+def _joined_numbers(track_key: str) -> str | None:
+    """Return the key of a name with a number without its blanks; None for other names."""
+    digits = any(map(str.isdecimal, track_key))
+    return track_key.replace(" ", "") if digits else None
+
+
+def _written_otherwise(one: str, two: str) -> bool:
+    if _told_in_more_detail(one, two):
+        return True
+    joined = _joined_numbers(one)
+    return one != two and joined is not None and joined == _joined_numbers(two)
 
 
 def _told_in_more_detail(one: str, two: str) -> bool:
