@@ -47,6 +47,8 @@ def whole_history() -> pd.DataFrame:
         ("export", "file", "lastfm"): [
             row(1_500, "Of three", ms_played=200_000, track_mbid=MBID, skipped=False),
         ],
+        ("listenbrainz",): [row(1_700, "Listened"), row(1_900, "With an id", spotify_id=ID)],
+        ("lastfm", "listenbrainz"): [row(2_100, "Of both", artist_mbid=MBID, track_mbid=MBID)],
         ("lastfm", "spotify"): [row(90_000, "Another month", spotify_id=ID)],
     }
     frames = []
