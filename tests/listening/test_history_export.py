@@ -54,7 +54,8 @@ def whole_history() -> pd.DataFrame:
     frames = []
     for sources, rows in parts.items():
         frame = plays_frame(rows, source=sources[-1])
-        frames.append(frame.assign(sources=[list(sources)] * len(frame)))
+        names = pd.Series([list(sources)] * len(frame), dtype=object)
+        frames.append(frame.assign(sources=names))
     return with_ordinals(pd.concat(frames, ignore_index=True))
 
 
