@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def init(
     lastfm_user: Annotated[
-        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm.")
+        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm, if you have one.")
+    ] = None,
+    listenbrainz_user: Annotated[
+        str | None,
+        typer.Option("--listenbrainz-user", help="Your name at ListenBrainz, if you have one."),
     ] = None,
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="Such as Europe/Dublin.")
@@ -31,31 +36,44 @@ def init(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="What to call you here.")] = "me",
 ) -> None:
-    """Ask three questions and write smallhours.toml."""
+    """Ask where your history is, and a few things more, and write smallhours.toml."""
     path = settings_path()
     if path.exists():
         load_settings(path)
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
-    user = lastfm_user or typer.prompt("Your name at Last.fm")
+    users = {"lastfm": lastfm_user, "listenbrainz": listenbrainz_user}
+    if users == {"lastfm": None, "listenbrainz": None}:
+        typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
+        users = {
+            key: typer.prompt(f"Your name at {name} (empty: none)", default="", show_default=False)
+            for key, name in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
+        }
+    mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
     zone = timezone or typer.prompt("Your time zone", default=_timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _write(path, name, user.strip(), zone.strip(), uses=uses)
+    _write(path, name, mine, zone.strip(), uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
-    typer.echo("  smallhours login lastfm     your API key")
-    if uses:
-        typer.echo("  smallhours login spotify    your app, and your consent")
-    typer.echo("  smallhours doctor           is everything in order?")
-    typer.echo("  make up                     starts Airflow, and leave it running")
+    steps = {
+        "smallhours login lastfm": ("your API key", "lastfm" in mine),
+        "smallhours login listenbrainz": ("your token", "listenbrainz" in mine),
+        "smallhours login spotify": ("your app, and your consent", uses),
+        "smallhours import-history FILE": ("your history in files", not mine),
+        "smallhours doctor": ("is everything in order?", True),
+        "make up": ("starts Airflow, and leave it running", True),
+    }
+    for command, (what, needed) in steps.items():
+        if needed:
+            typer.echo(f"  {command:31}{what}")
     starts = schedule.describe_next_night(dt.datetime.now(dt.UTC))
     typer.echo(f"\nThe first night starts on {starts}.")
 
 
-def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
+def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: bool) -> None:
     """Write the file if its contents are valid."""
     try:
-        ListenerSettings(lastfm=user, timezone=zone, spotify=uses)
+        ListenerSettings.model_validate({**users, "timezone": zone, "spotify": uses})
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])
@@ -65,7 +83,7 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm = {_quoted(user)}",
+        *(f"{key} = {_quoted(user)}" for key, user in users.items()),
         f"timezone = {_quoted(zone)}",
     ]
     if not uses:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from smallhours.errors import NotFound
 from smallhours.identity import identify, is_named
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.places.place import Place
 from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
@@ -268,3 +269,18 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
 
 def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]
+
+
+def store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
+    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
+    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
+    months = sorted(set(noted["month"]))
+    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
+    key = list(FEEDBACK.key)
+    first = stored.set_index(key)["at"]
+    known = noted.set_index(key).index
+    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
+    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
+    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
+    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
+    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
