@@ -227,7 +227,7 @@ def sync_recent_plays(
     if newest is not None and len(recent) >= MAX_RECENT and newest + MAX_TRACK_LENGTH < since:
         summary["gap"] = (
             f"you played more than {MAX_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
-            "Last.fm did not see of them is in the Spotify export only"
+            "no scrobbler saw of them is in the Spotify export only"
         )
         LOG.warning("A gap: %s", summary["gap"])
     return summary

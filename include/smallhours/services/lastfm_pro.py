@@ -15,7 +15,8 @@ PRO_ONLY_FROM: Final = dt.date(2026, 12, 1)
 # Said wherever a key is refused, before that day and after it.
 REFUSED_KEY: Final = (
     "From 1 December 2026 on, as reported, a key works only while its owner pays for Last.fm Pro: "
-    "if that is the reason, pay for it, or import your history from a file "
+    "if that is the reason, pay for it, or import your history at ListenBrainz, connect Spotify "
+    "there and set `listenbrainz` in the settings, or import it from a file "
     "(`smallhours import-history`)."
 )
 _BEFORE: Final = (
@@ -24,8 +25,9 @@ _BEFORE: Final = (
 _AFTER: Final = "Since 1 December 2026, as reported, Last.fm refuses the keys of those who don't."
 _REMEDY: Final = (
     "Run `smallhours rescue` while the key works: it reads your history, and the tags and "
-    "neighbours that matter most. Or pay for Last.fm Pro; if another account made the key, it is "
-    "that account that has to pay."
+    "neighbours that matter most. Then let ListenBrainz, which is free, record what you play "
+    "(docs/operations.md). Or pay for Last.fm Pro; if another account made the key, it is that "
+    "account that has to pay."
 )
 
 
