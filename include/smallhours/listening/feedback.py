@@ -18,7 +18,7 @@ from smallhours.identity import identify, is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.places.place import Place
-from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
+from smallhours.vocabulary import POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -178,13 +178,14 @@ def play_reactions(
     Args:
         picks: As `recent_picks` gives them.
         plays: `track_key`, `played_at` and `skipped` of the listener's plays.
-        library: Rows of `library`: a track was saved when Spotify says, or first seen as saved.
+        library: Rows of `library`: a track was saved or loved when the service says,
+            or first seen as such.
         at: Now, as the run has it.
     """
     heard = picks.merge(plays, on="track_key")
     heard = heard[heard["played_at"] >= heard["since"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
-    saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
+    saved = picks.merge(library[library["signal"].isin(POSITIVE_SIGNALS)], on="track_key")
     dated = saved["added_at"].notna()
     saved = saved[
         (dated & (saved["added_at"] >= saved["since"]))

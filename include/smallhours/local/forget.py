@@ -65,11 +65,13 @@ def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
 
 
 def _names_of(name: str, settings: Settings) -> list[str]:
-    """Return a listener's name, and their name at Last.fm if it means nobody else here."""
+    """Return a listener's name, and those at the services that mean nobody else here."""
     others = {key: each for key, each in settings.listeners.items() if key != name}
-    taken = {*others, *(each.lastfm for each in others.values())}
+    taken = {"", name, *others}
+    taken |= {user for each in others.values() for user in (each.lastfm, each.listenbrainz)}
     known = settings.listeners.get(name)
-    return [name, *([known.lastfm] if known and known.lastfm not in taken else [])]
+    users = {known.lastfm, known.listenbrainz} if known else set()
+    return [name, *sorted(users - taken)]
 
 
 def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
