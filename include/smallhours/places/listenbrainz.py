@@ -34,6 +34,7 @@ class ListenBrainzPlace(PlaceByRowNumber):
     name: ClassVar = PlaceName.LISTENBRAINZ
     service: ClassVar = SERVICE
     holds_all: ClassVar = True
+    relinks: ClassVar = False
     only_appends: ClassVar = False
     recovery: ClassVar = ""
 

@@ -86,6 +86,10 @@ class Place(Protocol):
         """Whether nearly every track is there; if not, a list is what there is of it."""
 
     @property
+    def relinks(self) -> bool:
+        """Whether a track may read under the URI of another release."""
+
+    @property
     def only_appends(self) -> bool:
         """Whether tracks are added at the end only."""
 

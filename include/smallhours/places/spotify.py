@@ -25,6 +25,7 @@ class SpotifyPlace:
     name: ClassVar = PlaceName.SPOTIFY
     service: ClassVar = SERVICE
     holds_all: ClassVar = True
+    relinks: ClassVar = True
     only_appends: ClassVar = False
     recovery: ClassVar = "restore it under Spotify's account page, `Recover playlists`"
 
