@@ -51,7 +51,8 @@ from benchmarks.support.publish_outcome import (
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
-from smallhours_sandbox.faults import KINDS, Fault, fault_rules_of
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.spotify_accounts import accounts_of

@@ -184,6 +184,12 @@ class CatalogSettings(SettingsSection):
     fresh_days: int = Field(
         60, ge=1, description="Tags and neighbours older than this are asked for again."
     )
+    name_lookups_per_night: int = Field(
+        600,
+        ge=0,
+        description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
+        "exact names it does not know.",
+    )
     overrides_file: str | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )
@@ -270,6 +276,14 @@ class NotificationSettings(SettingsSection):
     )
 
 
+class MaintenanceSettings(SettingsSection):
+    """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
+
+    keep_days: int = Field(
+        30, ge=15, description="Days for which Airflow's past runs and logs are kept."
+    )
+
+
 class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
@@ -290,6 +304,7 @@ class Settings(SettingsSection):
     training: TrainingSettings = TrainingSettings()
     review: ReviewSettings = ReviewSettings()
     notices: NotificationSettings = NotificationSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     lake: LakeLocation = LakeLocation()
 
     @model_validator(mode="before")
@@ -354,8 +369,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
-            "or point SMALLHOURS_SETTINGS at your file.",
+            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
         raise SettingsError(

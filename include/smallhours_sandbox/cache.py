@@ -171,6 +171,7 @@ def _describe(person: SandboxListener) -> dict[str, Any]:
         "saved": list(person.saved.items()),
         "loved": list(person.loved.items()),
         "own_playlists": person.own_playlists,
+        "scrobbles_to": person.scrobbles_to,
         "novelty": person.taste.novelty,
         "diligence": person.taste.diligence,
         "clusters": person.taste.clusters,
@@ -185,6 +186,7 @@ def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> 
         clusters=described.pop("clusters"),
     )
     saved, loved = dict(described.pop("saved")), dict(described.pop("loved"))
+    scrobbles_to = tuple(described.pop("scrobbles_to"))
     own = [(title, list(tracks)) for title, tracks in described.pop("own_playlists")]
     return SandboxListener(
         **described,
@@ -195,6 +197,7 @@ def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> 
         saved=saved,
         loved=loved,
         own_playlists=own,
+        scrobbles_to=scrobbles_to,
         taste=taste,
     )
 

@@ -59,6 +59,13 @@ class ListenBrainzPlaylist:
     former: "ListenBrainzPlaylist | None" = None
     reads: int = 0
 
+    def remove(self, track: int, *, at: float) -> int:
+        """Remove a track, as its owner does on the site; return how many rows it had."""
+        left = [row for row in self.rows if row["track"] != track]
+        removed = len(self.rows) - len(left)
+        self.rows, self.modified = left, at
+        return removed
+
 
 @dataclass(slots=True)
 class ListenBrainzAccounts:

@@ -206,8 +206,10 @@ class MetaBrainzCall:
         Raises:
             MetaBrainzError: 404, when there is none.
         """
-        for name in self.state.world.listeners:
-            if name.casefold() == asked.casefold() and len(asked) > 1:
+        world = self.state.world
+        for name in world.listeners:
+            known = world.has_account(name, "listenbrainz") and len(asked) > 1
+            if known and name.casefold() == asked.casefold():
                 return name
         raise MetaBrainzError(404, f"Cannot find user: {asked}")
 

@@ -47,21 +47,30 @@ class MusicBrainzIndex:
     def __init__(self, world: World) -> None:
         """Index ``world``, whose catalogue must not change afterwards."""
         self.world = world
-        seed = world.seed
-        self.ids = [
+
+    # -- ids ------------------------------------------------------------------------------------
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Return the recording id of each track, merged ids included; "" for an unknown track."""
+        seed = self.world.seed
+        return [
             known
             or (
                 mbid(seed, "recording", track)
                 if hashed_share(f"{seed} musicbrainz {track}") < _KNOWN_BEYOND_LASTFM
                 else ""
             )
-            for track, known in enumerate(world.track_mbid)
-        ]
-        self.artist_ids = [
-            known or mbid(seed, "artist", artist) for artist, known in enumerate(world.artist_mbid)
+            for track, known in enumerate(self.world.track_mbid)
         ]
 
-    # -- ids ------------------------------------------------------------------------------------
+    @cached_property
+    def artist_ids(self) -> list[str]:
+        """Return the id of each artist."""
+        return [
+            known or mbid(self.world.seed, "artist", artist)
+            for artist, known in enumerate(self.world.artist_mbid)
+        ]
 
     @cached_property
     def canonical(self) -> Ints:

@@ -56,6 +56,8 @@ class NameIndex:
 
 def _key(name: str) -> str:
     """Return a name as an exact look-up compares it."""
+    if name.isascii():
+        return _BETWEEN_WORDS.sub("", name).lower()
     letters = unicodedata.normalize("NFKD", name)
     bare = "".join(each for each in letters if not unicodedata.combining(each))
     return _BETWEEN_WORDS.sub("", bare).lower()

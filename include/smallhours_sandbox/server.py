@@ -42,7 +42,7 @@ from smallhours_sandbox.spotify_api import accounts_routes, spotify_routes
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.subsonic_api import subsonic_routes
 from smallhours_sandbox.subsonic_state import subsonic_password
-from smallhours_sandbox.world import World
+from smallhours_sandbox.world import SCROBBLERS, World
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8700
@@ -334,18 +334,21 @@ def startup_lines(server: SandboxServer) -> list[str]:
     world = server.state.world
     clock = datetime.fromtimestamp(server.state.now, UTC)
     names = list(world.listeners)
+    on_lastfm, on_listenbrainz = (
+        [name for name in names if world.has_account(name, service)] for service in SCROBBLERS
+    )
     size = f"{world.n_artists:,} artists, {world.n_tracks:,} tracks"
     return [
         f"The sandbox listens on {server.url} (stop it with Ctrl+C).",
         f"  {size}; its clock says {clock:%Y-%m-%d %H:%M} UTC.",
         f"  Last.fm     {server.lastfm_url}",
-        f"              API key {LASTFM_API_KEY}, users {', '.join(names)}",
+        f"              API key {LASTFM_API_KEY}, users {', '.join(on_lastfm)}",
         f"  Spotify     {server.spotify_url} and {server.url}/api/token",
         f"              client {CLIENT_ID}, secret {CLIENT_SECRET},",
         f"              refresh tokens {', '.join(f'refresh-{name}' for name in names)}",
         f"  ReccoBeats  {server.reccobeats_url}",
         f"  ListenBrainz {server.listenbrainz_url}, labs {server.url}/labs/",
-        f"              tokens {', '.join(map(listenbrainz_token, names))}",
+        *(f"              token of {name}: {listenbrainz_token(name)}" for name in on_listenbrainz),
         f"  MusicBrainz {server.url}/musicbrainz/ws/2/",
         f'  Subsonic    {server.subsonic_url}, passwords "{subsonic_password("NAME")}"',
         f"  Steering    {server.url}/_sandbox/health, now, advance, calls, faults, playlists",

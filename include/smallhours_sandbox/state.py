@@ -250,14 +250,26 @@ class SandboxState:
                 "listeners": {name: dict(counts) for name, counts in happened.items()},
             }
 
+    def app_playlists(self, name: str) -> dict[str, list[int]]:
+        """Return the tracks of a listener's playlists that an app made, by id.
+
+        They are those at Spotify, or else those at ListenBrainz.
+        """
+        at_spotify = {
+            key: [item.track for item in playlist.items if item.track is not None]
+            for key, playlist in self.playlists.items()
+            if playlist.owner == name and playlist.by_app and playlist.followed
+        }
+        return at_spotify or {
+            key: [row["track"] for row in playlist.rows if row["track"] is not None]
+            for key, playlist in self.listenbrainz.playlists.items()
+            if playlist.owner == name
+        }
+
     def _simulate_listener(
         self, person: SandboxListener, start: float, end: float
     ) -> Mapping[str, int]:
-        mine = {
-            key: [item.track for item in playlist.items if item.track is not None]
-            for key, playlist in self.playlists.items()
-            if playlist.owner == person.name and playlist.by_app and playlist.followed
-        }
+        mine = self.app_playlists(person.name)
         rng = day_rng(self.world.seed, person, start)
         day = simulate_day(self.world, person, start, end, mine, rng)
         person.append(day.plays)
@@ -266,13 +278,7 @@ class SandboxState:
             person.saved.setdefault(track, at)
         for track, at in day.loved:
             person.loved.setdefault(track, at)
-        removed = 0
-        for key, track, _at in day.removed:
-            playlist = self.playlists[key]
-            left = [item for item in playlist.items if item.track != track]
-            removed += len(playlist.items) - len(left)
-            playlist.items = left
-            playlist.touch()
+        removed = sum(self._remove(key, track) for key, track, _at in day.removed)
         return {
             "plays": len(day.plays),
             "skips": int(day.plays.skipped.sum()),
@@ -280,6 +286,17 @@ class SandboxState:
             "loved": len(day.loved),
             "removed": removed,
         }
+
+    def _remove(self, key: str, track: int) -> int:
+        """Remove a track from a playlist as its listener does; return how many rows it had."""
+        if key in self.listenbrainz.playlists:
+            return self.listenbrainz.playlists[key].remove(track, at=self.now)
+        playlist = self.playlists[key]
+        left = [item for item in playlist.items if item.track != track]
+        removed = len(playlist.items) - len(left)
+        playlist.items = left
+        playlist.touch()
+        return removed
 
     # -- saving and loading -------------------------------------------------------------------
 

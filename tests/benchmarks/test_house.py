@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks.house import PRODUCT, Profiler
-from smallhours.catalog.lastfm_fetch import Fetch, fetch_all
+from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
 from smallhours.services.set_aside import Tally
 from smallhours.services.spotify_replies import SpotifyAccount
 from tests.service_fixtures import ServiceFixture, household

@@ -4,7 +4,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,16 @@ class Keys:
     """The listener's credentials."""
 
     refresh: str = "refresh-ada"
+    token: str | None = None
+    lastfm_key: str = LASTFM_KEY
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
-        return LastfmCredentials(LASTFM_KEY, listener=listener)
+        return LastfmCredentials(self.lastfm_key, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
-        """No token: most questions need none."""
-        return ListenBrainzCredentials(listener=listener)
+        """The token, if the test gives one: most questions need none."""
+        return ListenBrainzCredentials(self.token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
@@ -79,6 +81,7 @@ class Nights:
         date: The last night that was run.
         keys: The listener's credentials.
         me, catalog: Further settings of the listener and of the catalog.
+        waits: Whether a stage ends when a service is out of reach.
     """
 
     server: SandboxServer
@@ -87,12 +90,13 @@ class Nights:
     keys: Keys = field(default_factory=Keys)
     me: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, Any] = field(default_factory=dict)
+    waits: bool = True
 
     @property
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
         me = {
-            "lastfm_user": "ada",
+            "lastfm": "ada",
             "timezone": "Europe/Dublin",
             "playlist": {"size": 10},
             **self.me,
@@ -143,7 +147,7 @@ class Nights:
             SmallhoursError: what it ends with.
         """
         settings = self.settings
-        night = settings.night(LISTENER, str(self.date))
+        night = replace(settings.night(LISTENER, str(self.date)), waits=self.waits)
         with RunContext(LISTENER, night, settings, self.keys) as run:
             return stage(run)
 

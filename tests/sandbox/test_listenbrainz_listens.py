@@ -1,6 +1,7 @@
 """Tests of ListenBrainz' listens: bounds, windows, what is missing, late, doubled or unmapped."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
+from tests.sandbox.lastfm_client import ask
 from tests.sandbox.metabrainz_client import MetaBrainzApi, check_shape, error_of
 
 DAY = 86_400
@@ -235,3 +237,18 @@ def test_a_token_is_judged_by_valid_and_not_by_the_status(api: MetaBrainzApi) ->
     )
     assert (wrong.status_code, wrong.json()["valid"]) == (200, False)
     assert error_of(api.ask("/validate-token"))[0] == 400
+
+
+def test_who_scrobbles_to_listenbrainz_alone_is_unknown_to_lastfm(
+    api: MetaBrainzApi, world: World
+) -> None:
+    assert world.listeners["bruno"].scrobbles_to == ("listenbrainz",)
+    assert api.get("/user/bruno/listen-count")["payload"]["count"] > 100
+    assert ask(api.server, "user.getRecentTracks", user="bruno").status_code == 404
+    assert ask(api.server, "user.getRecentTracks", user="ada").status_code == 200
+
+
+def test_before_version_3_everyone_scrobbles_to_both(world: World) -> None:
+    with SandboxServer(SandboxState(replace(world, generator=2))) as server:
+        assert ask(server, "user.getRecentTracks", user="bruno").status_code == 200
+        assert MetaBrainzApi(server).get("/user/bruno/listen-count")["payload"]["count"] > 100

@@ -280,3 +280,18 @@ def test_all_that_was_written_is_saved_with_the_state(
     api.state.save(tmp_path / "state.npz")
     again = SandboxState.load(tmp_path / "state.npz", world)
     assert again.listenbrainz.to_json() == api.state.listenbrainz.to_json()
+
+
+def test_a_listener_without_a_list_at_spotify_hears_the_one_here(world: World) -> None:
+    state = SandboxState(world)
+    with SandboxServer(state) as server:
+        api = MetaBrainzApi(server)
+        made(api, 40)
+        (listed,) = state.app_playlists("ada").values()
+        assert len(listed) == 40
+        before = len(state.world.listeners["ada"].play_at)
+        state.advance(state.now + 5 * 86_400)
+        heard = state.world.listeners["ada"].play_track[before:].tolist()
+        assert len(set(heard) & set(listed)) > 10
+        (left,) = state.app_playlists("ada").values()
+        assert set(left) <= set(listed)

@@ -1,4 +1,4 @@
-"""Commands about past lists: why a track was chosen, how lists fared, and their export."""
+"""Commands about the past: why a track was chosen, how lists fared, and exports of both."""
 
 import re
 from pathlib import Path
@@ -25,10 +25,11 @@ MAIN = "main"
 
 
 def register(app: typer.Typer) -> None:
-    """Add `explain_track`, `history` and `export`."""
+    """Add `explain_track`, `history`, `export` and `export_history`."""
     app.command("why")(explain_track)
     app.command("history")(history)
     app.command("export")(export)
+    app.command("export-history")(export_history)
 
 
 def explain_track(
@@ -136,6 +137,21 @@ def export(
             f"{out} can't be written: {error.strerror}.", remedy="Name another file with --out."
         ) from None
     typer.echo(f"{len(items)} tracks of {date} are in {out}.")
+
+
+def export_history(
+    out: Annotated[
+        Path,
+        typer.Argument(help="The file: .zip for ListenBrainz' importer, .jsonl, or .csv."),
+    ],
+    listener: ListenerOption = None,
+) -> None:
+    """Write all your plays to a file, for ListenBrainz, a spreadsheet or another machine."""
+    from smallhours.listening.history_export import export_history as write_history
+
+    name, _, lake = _open_listener(listener)
+    count = write_history(lake, name, out)
+    typer.echo(f"{count:,} plays of {name} are in {out}.")
 
 
 # The reactions with a column of their own; those of the pages' buttons have none.

@@ -71,10 +71,16 @@ PLAYS = Table(
         TITLE_COLUMN,
         TRACK_KEY_COLUMN,
         Column("ordinal", pa.int16(), "0, or 1, 2, ... for identical plays in one second."),
-        Column("artist_mbid", TEXT, "MusicBrainz artist id, from Last.fm.", nullable=True),
-        Column("track_mbid", TEXT, "MusicBrainz recording id, from Last.fm.", nullable=True),
-        Column("isrc", TEXT, "ISRC, from Spotify.", nullable=True),
+        Column("artist_mbid", TEXT, "MusicBrainz artist id.", nullable=True),
+        Column("track_mbid", TEXT, "MusicBrainz recording id.", nullable=True),
+        Column("isrc", TEXT, "ISRC, from Spotify or the player.", nullable=True),
         Column("spotify_id", TEXT, "Spotify track id, 22 characters.", nullable=True),
+        Column(
+            "listenbrainz_at",
+            MOMENT,
+            "When it was played as ListenBrainz has it, UTC.",
+            nullable=True,
+        ),
         Column(
             "spotify_at",
             MOMENT,
@@ -82,13 +88,21 @@ PLAYS = Table(
             "end, nobody says which.",
             nullable=True,
         ),
-        Column("duration_ms", COUNT, "The track's length, from Spotify.", nullable=True),
+        Column(
+            "duration_ms", COUNT, "The track's length, from Spotify or the player.", nullable=True
+        ),
         Column("ms_played", COUNT, "Milliseconds heard; export only.", nullable=True),
         Column("skipped", FLAG, "Skipped by the listener; export only.", nullable=True),
         Column("reason_start", TEXT, "Why it started, as exported.", nullable=True),
         Column("reason_end", TEXT, "Why it ended, as exported.", nullable=True),
         Column("shuffle", FLAG, "Shuffle was on; export only.", nullable=True),
-        Column("sources", TEXTS, "Who reported it: `lastfm`, `spotify`, `export`; sorted."),
+        Column(
+            "sources",
+            TEXTS,
+            "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
+            "(Spotify's), `file` (a file of scrobbles), `file_minutes` (one that tells the minute "
+            "only); sorted.",
+        ),
     ),
 )
 
@@ -96,9 +110,12 @@ LIBRARY = Table(
     "library",
     "one standing signal of liking or disliking",
     ("listener",),
-    ("signal", "time_range", "track_key"),
+    ("signal", "source", "time_range", "track_key"),
     (
         Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
+        ),
         Column(
             "time_range",
             TEXT,
@@ -117,7 +134,7 @@ LIBRARY = Table(
             "last_seen",
             DAY,
             "The last night on which it stood; older than the newest night "
-            "of its signal means that it was withdrawn.",
+            "of its signal and source means that it was withdrawn.",
         ),
     ),
 )
@@ -156,7 +173,8 @@ TRACKS = Table(
         Column(
             "released",
             TEXT,
-            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed.",
+            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed, or else of the "
+            "first one by MusicBrainz.",
             nullable=True,
         ),
         Column("explicit", FLAG, "Whether Spotify marks it as explicit.", nullable=True),
@@ -270,7 +288,7 @@ SIMILAR = Table(
         Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
         ARTIST_COLUMN,
         Column("title", TEXT, "The neighbour's title; empty for an artist."),
-        Column("mbid", TEXT, "MusicBrainz id of a neighbouring artist, if told.", nullable=True),
+        Column("mbid", TEXT, "The neighbour's MusicBrainz id, if told.", nullable=True),
         Column("match", REAL, "0-1; for top tracks 1/rank."),
         Column("rank", COUNT, "1 is the nearest; 0 when there are none."),
         FETCHED_COLUMN,
@@ -294,7 +312,8 @@ RECORDINGS = Table(
             "method",
             TEXT,
             "How the id was found: `told` (with a play or a neighbour), `exact` or `fuzzy` (by its "
-            "names), `merged` (it took the place of another); or `miss`.",
+            "names), `merged` (it took the place of another); `not exact` (only a fuzzy look-up is "
+            "left) or `miss`; empty when it is to be looked for.",
         ),
         Column("looked_up", DAY, "The night on which it was found, or missed."),
         Column(

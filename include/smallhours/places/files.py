@@ -42,6 +42,7 @@ class FilesPlace:
 
     def __init__(self, folder: Path, formats: Sequence[str]) -> None:
         self.odd_rows: Counter[str] = Counter()
+        self.access = ""
         self._folder = folder
         self._formats = tuple(formats)
         self._files = LocalFiles(folder)

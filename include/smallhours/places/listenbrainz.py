@@ -51,6 +51,11 @@ class ListenBrainzPlace(PlaceByRowNumber):
         """The client's count."""
         return self.client.odd_rows
 
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
+
     def find(self, tracks: Sequence[ListedTrack]) -> dict[str, str]:
         """Return the recordings of the tracks: those that we know, and those of their names."""
         mbids = {track.track_key: track.mbid for track in tracks if track.mbid}

@@ -102,6 +102,10 @@ class Place(Protocol):
         """The rows of replies so far that could not be read and were left out."""
 
     @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+
+    @property
     def retry_policy(self) -> RetryPolicy:
         """The waits between two looks."""
 

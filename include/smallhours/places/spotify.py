@@ -35,6 +35,11 @@ class SpotifyPlace:
         return self.client.odd_rows
 
     @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
+
+    @property
     def retry_policy(self) -> RetryPolicy:
         """The client's waits."""
         return self.client.retry_policy

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.catalog.seeds import EVIDENCE
+from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.playlist.explain.explanation import nights_of
@@ -174,6 +175,14 @@ def tonight(
 def _missed(page_context: PageContext, night: dt.date) -> list[str]:
     about = page_context.lake, page_context.listener, night
     refused = [f"Set aside this night: {why}" for why in set_aside_on(*about).values()]
+    figures = page_context.lake.frame(METRICS, where={"month": f"{night:%Y-%m}"})
+    mine = (figures["listener"] == page_context.listener) & (figures["night"] == night)
+    old = figures.loc[mine & (figures["subject"] == EVIDENCE), "value"].sum()
+    if round(100 * old):
+        refused.append(
+            f"Old evidence: for {old:.0%} of your tracks, artists and tags, no source has said "
+            f"anything new for {page_context.settings.catalog.fresh_days} days."
+        )
     return refused + [
         f"Left out this night, as {service} gives no answer: {what}."
         for service, what in deferred_on(*about).items()
