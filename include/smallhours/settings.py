@@ -276,6 +276,14 @@ class NotificationSettings(SettingsSection):
     )
 
 
+class MaintenanceSettings(SettingsSection):
+    """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
+
+    keep_days: int = Field(
+        30, ge=15, description="Days for which Airflow's past runs and logs are kept."
+    )
+
+
 class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
@@ -296,6 +304,7 @@ class Settings(SettingsSection):
     training: TrainingSettings = TrainingSettings()
     review: ReviewSettings = ReviewSettings()
     notices: NotificationSettings = NotificationSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     lake: LakeLocation = LakeLocation()
 
     @model_validator(mode="before")
@@ -360,8 +369,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
-            "or point SMALLHOURS_SETTINGS at your file.",
+            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
         raise SettingsError(

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smallhours_sandbox.altered_replies import ALTERATIONS
-from smallhours_sandbox.faults import KINDS, MAX_HOLD_S, Fault, fault_rules_of
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import MAX_HOLD_S, Fault, fault_rules_of
 from smallhours_sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render_error, to_json
 from smallhours_sandbox.lastfm_request import ERRORS, canonical_method
 from smallhours_sandbox.metabrainz_http import BUSY_WORDS, RATE_WORDS

@@ -1,15 +1,16 @@
 """The command `init`: writes a settings file from three answers."""
 
 import datetime as dt
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, load_settings, settings_path
+from smallhours.settings import load_settings, parse_settings, settings_path
 
 _LOCALTIME = Path("/etc/localtime")
 
@@ -37,10 +38,11 @@ def init(
         load_settings(path)
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
-    user = lastfm_user or typer.prompt("Your name at Last.fm")
-    zone = timezone or typer.prompt("Your time zone", default=_timezone_here())
+    user = lastfm_user or _ask("Your name at Last.fm", "lastfm")
+    zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _write(path, name, user.strip(), zone.strip(), uses=uses)
+    _check({"lastfm": user, "timezone": zone}, name)
+    _write(path, name, user, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
     typer.echo("  smallhours login lastfm     your API key")
@@ -52,21 +54,38 @@ def init(
     typer.echo(f"\nThe first night starts on {starts}.")
 
 
+def _ask(question: str, key: str, default: str | None = None) -> str:
+    """Ask until the answer is a valid value of one of a listener's settings."""
+
+    def checked(answer: str) -> str:
+        try:
+            _check({key: answer.strip()})
+        except SettingsError as error:
+            raise typer.BadParameter(error.what) from None
+        return answer.strip()
+
+    answer: str = typer.prompt(question, default=default, value_proc=checked)
+    return answer
+
+
+def _check(answers: Mapping[str, str], name: str = "me") -> None:
+    """Check some of a listener's settings, and what the listener is called.
+
+    Raises:
+        SettingsError: the file would not be valid.
+    """
+    listener = {"lastfm": "ada", "timezone": "UTC", **answers}
+    parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
+
+
 def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
-    """Write the file if its contents are valid."""
-    try:
-        ListenerSettings(lastfm=user, timezone=zone, spotify=uses)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"`{key}`: {message}.", remedy="Run the command again.") from None
+    """Write the file."""
     lines = [
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm = {_quoted(user)}",
-        f"timezone = {_quoted(zone)}",
+        f"lastfm = {json.dumps(user, ensure_ascii=False)}",
+        f"timezone = {json.dumps(zone)}",
     ]
     if not uses:
         lines.append("spotify = false")
@@ -78,12 +97,6 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
             f"{path} can't be written: {error.strerror}.",
             remedy="Run the command in a folder of yours, or set SMALLHOURS_SETTINGS.",
         ) from None
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _timezone_here() -> str:

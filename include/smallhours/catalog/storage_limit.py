@@ -1,4 +1,4 @@
-"""Retention of Last.fm's data: what is stored, and what is dropped first.
+"""The limit on what is stored of Last.fm: how much it is, and what is dropped first.
 
 Last.fm's terms allow 100 MB of its data to be stored (last.fm/api/tos, 4.3.4). Its data are
 measured as the bytes of the lake's files; where a table also holds data of others, its rows from

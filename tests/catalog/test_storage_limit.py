@@ -1,4 +1,4 @@
-"""Tests of the retention of Last.fm's data: measured, reported, and kept within its limit."""
+"""Tests of the limit on what is stored of Last.fm: measured, reported, and enforced."""
 
 import datetime as dt
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from smallhours.catalog.retention import MEGABYTE, enforce_limit, footprint
+from smallhours.catalog.storage_limit import MEGABYTE, enforce_limit, footprint
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
