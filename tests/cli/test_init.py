@@ -61,7 +61,7 @@ def test_whatever_somebody_is_called_comes_back_from_the_file(path: Path, user: 
     arguments = ["--lastfm-user", user, "--timezone", "UTC", "--no-spotify"]
 
     assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
-    assert load_settings(path).listener("me").lastfm_user == user
+    assert load_settings(path).listener("me").lastfm == user
 
 
 def test_an_existing_file_stays(path: Path) -> None:

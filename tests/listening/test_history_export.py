@@ -52,7 +52,8 @@ def whole_history() -> pd.DataFrame:
     frames = []
     for sources, rows in parts.items():
         frame = plays_frame(rows, source=sources[-1])
-        frames.append(frame.assign(sources=[list(sources)] * len(frame)))
+        named = pd.Series([list(sources)] * len(frame), index=frame.index, dtype=object)
+        frames.append(frame.assign(sources=named))
     return with_ordinals(pd.concat(frames, ignore_index=True))
 
 
