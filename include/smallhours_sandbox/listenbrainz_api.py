@@ -37,10 +37,10 @@ Json = dict[str, Any]
 class History:
     """The routes about what a user has played."""
 
-    def __init__(self, ground: MetaBrainz) -> None:
+    def __init__(self, shared: MetaBrainz) -> None:
         """Serve the listens of a state."""
-        self._state = ground.state
-        self.listens = ground.listens
+        self._state = shared.state
+        self.listens = shared.listens
         self._kept: dict[tuple[Any, ...], tuple[float, int, Json]] = {}
 
     def routes(self) -> Mapping[tuple[str, str], Handler]:
@@ -141,10 +141,10 @@ def validate_token(call: MetaBrainzCall) -> Json:
     return {"code": 200, "message": "Token invalid.", "valid": False}
 
 
-def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
+def listenbrainz_routes(shared: MetaBrainz) -> list[Route]:
     """Return the routes of the ListenBrainz API."""
     table = {
-        **History(ground).routes(),
+        **History(shared).routes(),
         **FEEDBACK_ROUTES,
         **METADATA_ROUTES,
         **RADIO_ROUTES,
@@ -153,7 +153,7 @@ def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
         **SUBMIT_ROUTES,
     }
     return [
-        metabrainz_route(ground, "/listenbrainz/1", verb, path, handler, _refused)
+        metabrainz_route(shared, "/listenbrainz/1", verb, path, handler, _refused)
         for (verb, path), handler in table.items()
     ]
 
