@@ -18,7 +18,7 @@ from smallhours.local.backup import listeners_of
 from smallhours.local.home_files import JWT_SECRET, home_folder
 from smallhours.local.running import LOCK, hold_home, left_running
 from smallhours.private_files import write_private
-from smallhours.settings import ListenerSettings, Settings, load_settings, settings_path
+from smallhours.settings import Settings, load_settings, settings_path
 
 # Airflow's connections are named `<service>_<listener>`.
 SERVICES = ("lastfm", "listenbrainz", "spotify", "subsonic")
@@ -81,16 +81,13 @@ def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
 
 
 def _names_of(name: str, settings: Settings) -> list[str]:
-    """Return a listener's name, and their names at the services that mean nobody else here."""
+    """Return a listener's name, and those at the services that mean nobody else here."""
     others = {key: each for key, each in settings.listeners.items() if key != name}
-    taken = {*others, *(account for each in others.values() for account in _accounts(each))}
+    taken = {"", name, *others}
+    taken |= {user for each in others.values() for user in (each.lastfm, each.listenbrainz)}
     known = settings.listeners.get(name)
-    return [name, *(each for each in (_accounts(known) if known else ()) if each not in taken)]
-
-
-def _accounts(listener: ListenerSettings) -> list[str]:
-    """Return a listener's names at the services; where they have no account there is none."""
-    return [account for account in (listener.lastfm, listener.listenbrainz) if account]
+    users = {known.lastfm, known.listenbrainz} if known else set()
+    return [name, *sorted(users - taken)]
 
 
 def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
