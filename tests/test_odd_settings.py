@@ -79,7 +79,7 @@ def test_what_can_not_be_worked_with_is_refused(key: str, value: str) -> None:
 
 
 def test_blanks_around_a_value_do_not_count() -> None:
-    assert parsed((*ME, "lastfm_user"), " ada ").listener("me").lastfm_user == "ada"
+    assert parsed((*ME, "lastfm"), " ada ").listener("me").lastfm == "ada"
 
 
 def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
