@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from smallhours.local.airflow import AirflowHome, LocalAirflow
-from smallhours.local.home_files import own_fernet_key
+from smallhours.local.home_files import make_home, own_fernet_key
 from smallhours.private_files import open_to_others
 from tests.airflow_home import AirflowInstall, airflow_install
 from tests.cli.test_login import Terminal, address_shown
@@ -247,6 +247,16 @@ def test_a_key_of_ones_own_is_used_by_the_login_and_by_up(
     log_in_to_spotify(person)
 
     assert run(READ, airflow_of(person), **own_fernet_key()).split()[0] == KEY
+
+
+def test_a_look_at_a_restored_home_makes_nothing_that_others_may_read(person: Terminal) -> None:
+    home = person.home / ".airflow"
+    make_home(home, {})
+
+    person.run("doctor", "--offline")
+
+    assert (home / "logs").is_dir()  # Airflow makes it when it is imported
+    assert open_to_others(home) == []
 
 
 def test_a_look_makes_no_home(person: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

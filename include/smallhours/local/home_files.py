@@ -73,12 +73,19 @@ def use_home() -> None:
 def home_as_it_is() -> Iterator[Path]:
     """Let Airflow be asked without making its home: where there is none, in a temporary one.
 
+    In our own home, what Airflow makes when it is imported is for its owner alone.
+
     Yields:
         Where the home is, or would be.
     """
     folder = home_folder()
     if folder.is_dir():
-        yield folder
+        before = os.umask(UMASK) if is_ours(folder) else None
+        try:
+            yield folder
+        finally:
+            if before is not None:
+                os.umask(before)
         return
     with tempfile.TemporaryDirectory(prefix="smallhours-") as nowhere:
         os.environ["AIRFLOW_HOME"] = nowhere
