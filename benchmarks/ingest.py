@@ -36,7 +36,7 @@ from benchmarks.support.ingest_stages import (
     settings_of,
     start,
 )
-from smallhours.catalog.lastfm_fetch import store_tags
+from smallhours.catalog.stored_answers import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.files import Disk, LocalFiles
@@ -44,6 +44,7 @@ from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, LIBRARY, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.listening.history_merge import unify
 from smallhours.listening.plays import LASTFM, load_plays_around, plays_frame, store
+from smallhours.vocabulary import CatalogSource
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.simulation.installation import FAST, LISTENER
 from smallhours_sandbox.state import SandboxState
@@ -124,6 +125,7 @@ def build_lake(folder: Path) -> None:
         rows = pd.DataFrame(
             {
                 "track_key": np.repeat(mine, TAGS_EACH),
+                "source": CatalogSource.LASTFM,
                 "tag": words[chosen.ravel()],
                 "count": np.tile(np.arange(TAGS_EACH, 0, -1), len(mine)),
                 "fetched_at": NIGHT - dt.timedelta(days=30),
@@ -161,7 +163,7 @@ def merge_night(lake: Lake) -> None:
             for number in range(TAGS_EACH)
         ]
     )
-    store_tags(lake, TRACK_TAGS, tags, night=NIGHT)
+    store_tags(lake, TRACK_TAGS, tags, source=CatalogSource.LASTFM, night=NIGHT)
 
 
 def _name(number: int) -> tuple[str, str]:

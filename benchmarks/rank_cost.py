@@ -50,6 +50,7 @@ from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
 from smallhours.training.taste.classifier import TagColumns, TasteClassifier
 from smallhours.training.taste.model import TasteModel
+from smallhours.vocabulary import CatalogSource
 from smallhours_sandbox.simulation.installation import LISTENER, sandbox_settings
 
 NIGHT = dt.date(2026, 11, 21)
@@ -130,7 +131,7 @@ def _tags(
     rows = rows.drop_duplicates([key, "tag"])
     if key == "artist_key":
         rows["artist"] = rows[key]
-    return rows.assign(fetched_at=NIGHT)
+    return rows.assign(source=CatalogSource.LASTFM, fetched_at=NIGHT)
 
 
 def _features(keys: list[str], rng: np.random.Generator) -> pd.DataFrame:
@@ -171,6 +172,7 @@ def _history(lake: Lake, known: list[str], rng: np.random.Generator) -> None:
     saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(SAVED))
     saved = saved.assign(
         signal="saved",
+        source="spotify",
         time_range="",
         track_key=known[:SAVED],
         artist=[artist_key_in(key).title() for key in known[:SAVED]],

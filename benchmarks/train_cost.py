@@ -27,17 +27,9 @@ import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
 from smallhours.catalog.features import store_features
-from smallhours.catalog.lastfm_fetch import (
-    CHART_TAGS,
-    PER_SEED,
-    TAG_TRACKS,
-    TOP_TRACKS,
-    Neighbour,
-    Seed,
-    store_neighbours,
-    store_tags,
-)
+from smallhours.catalog.lastfm_fetch import CHART_TAGS, PER_SEED, TAG_TRACKS, TOP_TRACKS
 from smallhours.catalog.stages import gather_candidates
+from smallhours.catalog.stored_answers import Neighbour, Seed, store_neighbours, store_tags
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_of, identify
@@ -48,6 +40,7 @@ from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
 from smallhours.settings import Settings
+from smallhours.vocabulary import CatalogSource
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.ragged import Ints, Ragged
 from smallhours_sandbox.simulation.installation import (
@@ -90,7 +83,7 @@ def write_catalog(lake: Lake, *, tracks: int, plays: int, settings: Settings, ni
     _history(lake, world, night)
     _catalog(lake, world, keys, night)
     _features(lake, world, keys, night)
-    store_neighbours(lake, list(_neighbours(world)), night=night.date)
+    store_neighbours(lake, list(_neighbours(world)), source=CatalogSource.LASTFM, night=night.date)
     gather_candidates(LISTENER, lake, settings=settings, night=night)
 
 
@@ -117,6 +110,7 @@ def _history(lake: Lake, world: World, night: Night) -> None:
     saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(len(liked)))
     saved = saved.assign(
         signal=[signal for signal, _ in liked],
+        source=["lastfm" if signal == "loved" else "spotify" for signal, _ in liked],
         time_range="",
         track_key=[identify(*name).track_key for name in names],
         artist=[artist for artist, _ in names],
@@ -137,9 +131,9 @@ def _catalog(lake: Lake, world: World, keys: Sequence[str], night: Night) -> Non
     owners = [artist_key_of(name) for name in world.artist_name]
     of_artists = _tags("artist_key", owners, world.artist_tags, world.tags)
     of_artists["artist"] = of_artists["artist_key"]
-    store_tags(lake, ARTIST_TAGS, of_artists, night=night.date)
+    store_tags(lake, ARTIST_TAGS, of_artists, source=CatalogSource.LASTFM, night=night.date)
     of_tracks = _tags("track_key", keys, world.track_tags, world.tags)
-    store_tags(lake, TRACK_TAGS, of_tracks, night=night.date)
+    store_tags(lake, TRACK_TAGS, of_tracks, source=CatalogSource.LASTFM, night=night.date)
     refresh_names(lake)
 
 

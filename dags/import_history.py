@@ -1,8 +1,10 @@
-"""Reads Spotify's export of your streaming history: all of it, with what was skipped and when.
+"""Reads your listening history from files: Spotify's export, ListenBrainz' zip, and many others.
 
-Request it on Spotify's privacy page (the *extended streaming history* is the better one; it takes
-some days), put the zip on this machine, and trigger this DAG with its path. Importing a file again
-changes nothing. Private sessions and podcasts are left out; IP addresses are never stored.
+Request Spotify's on its privacy page (the *extended streaming history* is the better one; it takes
+some days). `docs/history-files.md` says how to get files of Last.fm, ListenBrainz, Maloja, Koito,
+Pano Scrobbler and players. Put them on this machine, and trigger this DAG with their paths; each is
+recognised by its content. Importing a file again, or one beside a service that is synced, doubles
+nothing. Private sessions and podcasts are left out; IP addresses are never stored.
 """
 
 import datetime as dt

@@ -44,7 +44,7 @@ def test_every_setting_is_described() -> None:
     "line",
     [
         "| `size` | `30` | 1 to 500 | Tracks in the playlist. |",
-        "| `lastfm_user` | required |  | Your Last.fm user name. |",
+        "| `timezone` | required |  | Your time zone, such as `Europe/Dublin`. |",
         '| `unanswered` | `"publish"` | `"publish"`, `"keep"` | ',
         "| `hours` | `6.0` | above 0, up to 20 | ",
         "| `timezone` |  |  | The time zone of the cron fields; left out: the first listener's. |",

@@ -21,12 +21,24 @@ if TYPE_CHECKING:
         FeatureClient,
         ReccobeatsClient,
     )
-    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.credentials import (
+        LastfmCredentials,
+        ListenBrainzCredentials,
+        SpotifyCredentials,
+        SubsonicCredentials,
+    )
     from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.musicbrainz import MusicBrainzClient
     from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.subsonic import SubsonicClient
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
+_CLIENTS = (
+    *("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz"),
+    "subsonic",
+)
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 MAX_RATE_LIMIT_WAIT_S = 60.0
 
@@ -38,8 +50,16 @@ class CredentialStore(Protocol):
         """Return a listener's Last.fm credentials."""
         ...
 
+    def listenbrainz(self, listener: str) -> "ListenBrainzCredentials":
+        """Return a listener's ListenBrainz credentials; without a token where none is kept."""
+        ...
+
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return a listener's Spotify credentials."""
+        ...
+
+    def subsonic(self, listener: str) -> "SubsonicCredentials":
+        """Return the credentials of a listener's music server."""
         ...
 
     def store_refresh_token(self, listener: str, token: str) -> None:
@@ -82,8 +102,10 @@ class RunContext:
         return lake
 
     @cached_property
-    def lastfm(self) -> "LastfmClient":
-        """A Last.fm client with the listener's key."""
+    def lastfm(self) -> "LastfmClient | None":
+        """A Last.fm client with the listener's key; None if they have no account there."""
+        if not self.settings.listener(self.listener).lastfm:
+            return None
         return lastfm_client(self.listener, self.settings, self.secrets)
 
     @cached_property
@@ -92,6 +114,44 @@ class RunContext:
         if not self.settings.listener(self.listener).spotify:
             return None
         return spotify_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def listenbrainz(self) -> "ListenBrainzClient | None":
+        """A ListenBrainz client; None if it is switched off, or has no contact to name."""
+        where = self.settings.services.listenbrainz
+        if not (where.enabled and self.settings.contact(self.listener)):
+            return None
+        return listenbrainz_client(self.listener, self.settings, self.secrets)
+
+    @cached_property
+    def musicbrainz(self) -> "MusicBrainzClient | None":
+        """A MusicBrainz client; None if it is switched off, or has no contact to name."""
+        from smallhours.services.musicbrainz import SERVICE, MusicBrainzClient
+        from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
+
+        where = self.settings.services.musicbrainz
+        contact = self.settings.contact(self.listener)
+        if not (where.enabled and contact):
+            return None
+        return MusicBrainzClient(
+            settings=where,
+            contact=contact,
+            rate_limit=shared_rate_limit(
+                SERVICE,
+                where.calls_per_second,
+                state_file=rate_limit_file(self.settings, "musicbrainz"),
+            ),
+            retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        )
+
+    @cached_property
+    def subsonic(self) -> "SubsonicClient":
+        """A client of the listener's music server.
+
+        Raises:
+            SettingsError: when its connection is missing or incomplete.
+        """
+        return subsonic_client(self.listener, self.settings, self.secrets)
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
@@ -120,6 +180,7 @@ class RunContext:
                 state_file=rate_limit_file(self.settings, client.section),
             ),
             retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+            contact=self.settings.contact(self.listener),
         )
 
     @property
@@ -138,7 +199,7 @@ class RunContext:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients that were built."""
-        for name in ("lastfm", "spotify", "reccobeats", "acousticbrainz"):
+        for name in _CLIENTS:
             client = self.__dict__.pop(name, None)
             if client is not None:
                 client.close()
@@ -170,6 +231,34 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
     )
 
 
+def listenbrainz_client(
+    listener: str, settings: Settings, secrets: CredentialStore
+) -> "ListenBrainzClient":
+    """Return a ListenBrainz client with a listener's token, if they have one; the caller closes it.
+
+    Beside a local lake, all processes of this machine keep to ListenBrainz' rate together.
+    """
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.listenbrainz_replies import SERVICE
+    from smallhours.services.listenbrainz_transport import LABS
+    from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
+
+    where = settings.services.listenbrainz
+    return ListenBrainzClient(
+        secrets.listenbrainz(listener).token,
+        settings=where,
+        contact=settings.contact(listener),
+        rate_limit=shared_rate_limit(
+            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "listenbrainz")
+        ),
+        labs_rate_limit=shared_rate_limit(
+            LABS, where.labs_calls_per_second, state_file=rate_limit_file(settings, "labs")
+        ),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        listener=listener,
+    )
+
+
 def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) -> "SpotifyClient":
     """Return a Spotify client with a listener's login; the caller closes it.
 
@@ -194,6 +283,24 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
             state_file=rate_limit_file(settings, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+    )
+
+
+def subsonic_client(
+    listener: str, settings: Settings, secrets: CredentialStore
+) -> "SubsonicClient":
+    """Return a client of a listener's music server; the caller closes it.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+    """
+    from smallhours.services.retry_and_rate_limit import RetryPolicy
+    from smallhours.services.subsonic import SubsonicClient
+
+    return SubsonicClient(
+        secrets.subsonic(listener),
+        settings=settings.services.subsonic,
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
     )
 

@@ -21,6 +21,7 @@ from smallhours.listening import (
     collect_feedback,
     import_history,
     sync_library,
+    sync_listenbrainz,
     sync_recent_plays,
     sync_scrobbles,
     verify_history,
@@ -43,6 +44,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     {
         "sync_listening": (
             sync_scrobbles,
+            sync_listenbrainz,
             verify_history,
             sync_recent_plays,
             sync_library,

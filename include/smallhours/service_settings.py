@@ -24,6 +24,8 @@ MAX_TIMEOUT_S = 3600.0
 HttpUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(_has_host)
 ]
+# A User-Agent is one line of visible ASCII, and the contact stands in brackets.
+Contact = Annotated[str, StringConstraints(pattern=r"^[!-'*-~]*$")]
 
 
 class SpotifySettings(SettingsSection):
@@ -107,10 +109,78 @@ class AcousticbrainzSettings(SettingsSection):
     )
 
 
+class ListenbrainzSettings(SettingsSection):
+    """ListenBrainz' addresses and rate limits.
+
+    It allows 30 requests in 10 seconds, and blocks whoever does not name a contact.
+    """
+
+    enabled: bool = Field(True, description="Whether it is asked at all.")
+    api_url: HttpUrl = Field("https://api.listenbrainz.org/", description="The address of its API.")
+    labs_url: HttpUrl = Field(
+        "https://labs.api.listenbrainz.org/",
+        description="The address of its experimental API, for similar artists and tracks.",
+    )
+    calls_per_second: float = Field(
+        2.9, gt=0, description="Calls that we make in a second, at most."
+    )
+    labs_calls_per_second: float = Field(
+        1.0, gt=0, description="Calls to the experimental API in a second, at most."
+    )
+    timeout_s: float = Field(
+        30.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
+    )
+    contact: Contact = Field(
+        "",
+        description="Your e-mail or web address, which each request has to name; empty: your "
+        "profile page there.",
+    )
+    overlap_days: int = Field(
+        14,
+        ge=1,
+        le=MAX_DAYS,
+        description="How many days back each night reads again, to see late listens and edits.",
+    )
+    learn_from_tags: bool = Field(
+        True,
+        description="Whether models learn from its tags, which are MusicBrainz': CC BY-NC-SA 3.0.",
+    )
+
+
+class MusicbrainzSettings(SettingsSection):
+    """MusicBrainz' address and rate limit; it is asked for single repairs only."""
+
+    enabled: bool = Field(True, description="Whether it is asked at all.")
+    api_url: HttpUrl = Field("https://musicbrainz.org/ws/2/", description="The address of its API.")
+    calls_per_second: float = Field(
+        1.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
+    )
+    contact: Contact = Field(
+        "", description="As for ListenBrainz; empty: the same contact as there."
+    )
+
+
+class SubsonicSettings(SettingsSection):
+    """How much is asked of a music server at home; its address is in the connection."""
+
+    calls_per_second: float = Field(
+        10.0, gt=0, description="Calls that we make in a second, at most."
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
+    )
+
+
 class ServiceSettings(SettingsSection):
     """The outside systems."""
 
     spotify: SpotifySettings = SpotifySettings()
     lastfm: LastfmSettings = LastfmSettings()
+    listenbrainz: ListenbrainzSettings = ListenbrainzSettings()
+    musicbrainz: MusicbrainzSettings = MusicbrainzSettings()
     reccobeats: ReccobeatsSettings = ReccobeatsSettings()
     acousticbrainz: AcousticbrainzSettings = AcousticbrainzSettings()
+    subsonic: SubsonicSettings = SubsonicSettings()

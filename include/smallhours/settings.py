@@ -1,7 +1,8 @@
 """The settings of Smallhours: one validated file, `smallhours.toml`.
 
 The file is read once and validated whole; an error names the key and says what is allowed. There
-are no secrets in it: those are Airflow connections (`spotify_<listener>`, `lastfm_<listener>`).
+are no secrets in it: those are Airflow connections (`spotify_<listener>`, `lastfm_<listener>`,
+`listenbrainz_<listener>`).
 
 The file is found through `SMALLHOURS_SETTINGS`, else `./smallhours.toml`. The lake is found
 through `SMALLHOURS_LAKE`, else `[lake] url`, else `./data`.
@@ -15,10 +16,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     Field,
     StringConstraints,
@@ -39,17 +42,32 @@ from smallhours.playlist_settings import (
 )
 from smallhours.schedule import ScheduleSettings, Timezone, timezones
 from smallhours.service_settings import ServiceSettings
+from smallhours.vocabulary import PlaceName
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-LocalPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(os.path.expanduser)]
+LocalPath = Annotated[str, AfterValidator(os.path.expanduser)]
 Event = Literal["published", "kept", "login", "needs_you"]
 # `Provenance` without predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
 class PublishingSettings(SettingsSection):
-    """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
+    """Where a listener's lists go, and how: the same for all of their playlists."""
 
+    places: tuple[PlaceName, ...] = Field(
+        (),
+        description="Where your lists go: `spotify`, `listenbrainz`, `subsonic`, `files` "
+        "([Places](places.md)); empty: to Spotify, or to files if you have no Spotify.",
+    )
+    folder: LocalPath = Field(
+        "", description="The folder of `files`; empty: `playlists` beside the lake."
+    )
+    file_formats: tuple[Literal["m3u8", "jspf"], ...] = Field(
+        ("m3u8", "jspf"),
+        min_length=1,
+        description="The formats of `files`; the first is the list that you may edit, the others "
+        "are copies of it.",
+    )
     own_items: Literal["end", "place"] = Field(
         "end",
         description="Where tracks that you added go: to the end, or where you put them.",
@@ -66,7 +84,15 @@ class PublishingSettings(SettingsSection):
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
-    lastfm_user: str = Field(min_length=1, description="Your Last.fm user name.")
+    # Files that still use its earlier name, `lastfm_user`, go on working.
+    lastfm: str = Field(
+        "",
+        validation_alias=AliasChoices("lastfm", "lastfm_user"),
+        description="Your Last.fm user name; empty: you have no account there.",
+    )
+    listenbrainz: str = Field(
+        "", description="Your ListenBrainz user name; empty: you have no account there."
+    )
     timezone: Timezone = Field(description="Your time zone, such as `Europe/Dublin`.")
     spotify: bool = Field(True, description="Whether there is a Spotify account to read and write.")
     dislike_playlist: str | None = Field(
@@ -77,6 +103,25 @@ class ListenerSettings(SettingsSection):
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
+
+    @model_validator(mode="after")
+    def _places_are_the_listeners(self) -> Self:
+        places = self.publishing.places
+        if doubled := [place for place, count in Counter(places).items() if count > 1]:
+            raise ValueError(f"`publishing.places` names `{doubled[0]}` twice")
+        if PlaceName.SPOTIFY in places and not self.spotify:
+            raise ValueError("`publishing.places` names `spotify`, and `spotify` is false")
+        if PlaceName.LISTENBRAINZ in places and not self.listenbrainz:
+            raise ValueError(
+                "`publishing.places` names `listenbrainz`, and `listenbrainz` has no user name"
+            )
+        return self
+
+    @property
+    def places(self) -> tuple[PlaceName, ...]:
+        """Where the lists go, the main place first."""
+        default = PlaceName.SPOTIFY if self.spotify else PlaceName.FILES
+        return self.publishing.places or (default,)
 
     @model_validator(mode="after")
     def _playlists_can_be_told_apart(self) -> Self:
@@ -145,17 +190,29 @@ class CatalogSettings(SettingsSection):
         le=MAX_DAYS,
         description="Tags and neighbours older than this are asked for again.",
     )
+    name_lookups_per_night: int = Field(
+        600,
+        ge=0,
+        description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
+        "exact names it does not know.",
+    )
     overrides_file: LocalPath | None = Field(
-        None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
+        None,
+        min_length=1,
+        description="A file that says which Spotify track is meant, [below](#overrides-file).",
     )
     tag_files: LocalPath | None = Field(
-        None, description="A folder with your own tag aliases and stop words, [below](#tag-files)."
+        None,
+        min_length=1,
+        description="A folder with your own tag aliases and stop words, [below](#tag-files).",
     )
     lastfm_megabytes: float = Field(
         100.0, gt=0, description="Megabytes that may be stored from Last.fm; its terms allow 100."
     )
     features_file: LocalPath | None = Field(
-        None, description="A file of tracks with tags and audio features, [below](#features-file)."
+        None,
+        min_length=1,
+        description="A file of tracks with tags and audio features, [below](#features-file).",
     )
 
 
@@ -291,6 +348,17 @@ class Settings(SettingsSection):
             raise SettingsError(
                 f"There is no listener {name!r}.", remedy=f"Known listeners: {known}."
             ) from None
+
+    def contact(self, listener: str) -> str:
+        """Return the contact that MetaBrainz' services are told; empty where there is none.
+
+        It is the one in the settings, else the listener's own profile page at ListenBrainz, else
+        that of another listener here: all of them ask from one address.
+        """
+        names = [self.listener(listener), *self.listeners.values()]
+        user = next((each.listenbrainz for each in names if each.listenbrainz), "")
+        page = f"https://listenbrainz.org/user/{quote(user, safe='')}/" if user else ""
+        return self.services.listenbrainz.contact or self.services.musicbrainz.contact or page
 
     def night(self, listener: str, date: str) -> Night:
         """Return the night of an ISO date, in a listener's time zone."""

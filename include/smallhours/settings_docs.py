@@ -31,7 +31,7 @@ Airflow connections. Three lines are enough:
 
 ```toml
 [listeners.me]
-lastfm_user = "your-lastfm-name"
+lastfm = "your-lastfm-name"
 timezone = "Europe/Dublin"
 ```
 

@@ -86,6 +86,24 @@ class Provenance(StrEnum):
     PREDICTED = "predicted"
 
 
+class PlaceName(StrEnum):
+    """A place for a list, as the settings and `playlists` name it."""
+
+    SPOTIFY = "spotify"
+    LISTENBRAINZ = "listenbrainz"
+    SUBSONIC = "subsonic"
+    FILES = "files"
+
+
+class CatalogSource(StrEnum):
+    """Who told a tag or a neighbour."""
+
+    LASTFM = "lastfm"
+    LISTENBRAINZ = "listenbrainz"
+    MUSICBRAINZ = "musicbrainz"
+    DATASET = "dataset"
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.

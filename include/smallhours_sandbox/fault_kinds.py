@@ -174,6 +174,10 @@ KINDS: Mapping[str, FaultKind] = {
     "relinked_adds": FaultKind(
         "the first `count` tracks of an add read under another id", "content", service="spotify"
     ),
+    "call_window": FaultKind(
+        "the limits of calls are enforced: ListenBrainz' `count` (30) in each window of 10 s, "
+        "MusicBrainz' one a second", "content", times=0,
+    ),
     "odd_listing": FaultKind(
         "the listener's own playlists are `words` in their list: missing, null, doubled, "
         "without owner, without owner id or without name", "content", service="spotify",

@@ -18,7 +18,10 @@ from smallhours_sandbox.fault_kinds import KINDS
 from smallhours_sandbox.scrobble_drift import ScrobbleDrift
 from smallhours_sandbox.state import SandboxState
 
-SERVICES = ("spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz")
+SERVICES = (
+    "spotify", "accounts", "lastfm", "reccobeats", "acousticbrainz", "listenbrainz", "labs",
+    "musicbrainz", "subsonic",
+)  # fmt: skip
 MAX_HOLD_S = 120.0
 
 

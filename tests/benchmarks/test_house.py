@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.house import PRODUCT, Profiler
-from smallhours.catalog.lastfm_fetch import Fetch, fetch_all
+from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
 from smallhours.runs import rollback, stage_doc
 from smallhours.services.set_aside import Tally
 from smallhours.services.spotify_replies import SpotifyAccount

@@ -7,7 +7,13 @@ import pytest
 from smallhours.checkup import Health
 from smallhours.checkup.logins import check_login_age, check_logins
 from smallhours.errors import NeedsLogin
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials, login_remedy
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+    login_remedy,
+)
 from smallhours.services.spotify_login import SCOPES
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import LASTFM_KEY, ServiceFixture, household, settings_for
@@ -27,10 +33,16 @@ class StoredCredentials:
     def lastfm(self, listener: str) -> LastfmCredentials:
         return LastfmCredentials(self._key, listener=listener)
 
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        return ListenBrainzCredentials(listener=listener)
+
     def spotify(self, listener: str) -> SpotifyCredentials:
         if self._spotify is None:
             raise NeedsLogin("Spotify", "no login yet.", remedy=login_remedy(listener))
         return self._spotify
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"looking must not store a token for {listener}: {len(token)}")

@@ -23,7 +23,7 @@ def test_three_answers_make_a_valid_file(path: Path) -> None:
 
     assert ended.exit_code == 0, ended.output
     found = load_settings(path).listener("me")
-    assert (found.lastfm_user, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
+    assert (found.lastfm, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
     assert "smallhours login lastfm" in ended.output
     assert "login spotify" not in ended.output
 
@@ -45,7 +45,13 @@ def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--name", "my self"), ("--name", ""), ("--name", "a]\nb"), ("--timezone", "Europe/Dubln")],
+    [
+        ("--name", "my self"),
+        ("--name", ""),
+        ("--name", "a]\nb"),
+        ("--timezone", "Europe/Dubln"),
+        ("--lastfm-user", "a\nb"),
+    ],
 )
 def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> None:
     right = {"--lastfm-user": "ada", "--timezone": "UTC", option: value}
@@ -56,12 +62,12 @@ def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> N
     assert not path.exists()
 
 
-@pytest.mark.parametrize("user", ['od"d', "back\\slash", "two\nlines", "tab\tbed", "Ünï ☾"])
+@pytest.mark.parametrize("user", ['od"d', "back\\slash", "Ünï ☾"])
 def test_whatever_somebody_is_called_comes_back_from_the_file(path: Path, user: str) -> None:
     arguments = ["--lastfm-user", user, "--timezone", "UTC", "--no-spotify"]
 
     assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
-    assert load_settings(path).listener("me").lastfm_user == user
+    assert load_settings(path).listener("me").lastfm == user
 
 
 def test_an_existing_file_stays(path: Path) -> None:

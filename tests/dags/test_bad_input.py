@@ -91,11 +91,11 @@ def test_a_private_profile(run_dag: RunDag, airflow_install: AirflowInstall) -> 
 
 def test_a_settings_file_with_a_typo(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
     text = airflow_install.settings.read_text(encoding="utf-8")
-    airflow_install.write_settings(text.replace("lastfm_user", "lastfm_usr", 1))
+    airflow_install.write_settings(text.replace("lastfm_user", "lastfmm", 1))
 
     error = only_error(run_dag("sync_listening", night=NIGHT))
 
-    assert "`listeners.ada.lastfm_usr` is not a setting (did you mean `lastfm_user`?)" in error
+    assert "`listeners.ada.lastfmm` is not a setting (did you mean `lastfm`?)" in error
 
 
 def test_no_settings_file(run_dag: RunDag, airflow_install: AirflowInstall) -> None:

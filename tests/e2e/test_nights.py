@@ -15,7 +15,12 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import PLAYS
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -35,9 +40,15 @@ class SandboxSecrets:
         del listener
         return LastfmCredentials(LASTFM_KEY)
 
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        return ListenBrainzCredentials(listener=listener)
+
     def spotify(self, listener: str) -> SpotifyCredentials:
         del listener
         return SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada")
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"{listener} was not to get {token}")

@@ -4,14 +4,19 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from smallhours.lake.store import Lake
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, Stage
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
@@ -40,16 +45,25 @@ class Keys:
     """The listener's credentials."""
 
     refresh: str = "refresh-ada"
+    token: str | None = None
+    lastfm_key: str = LASTFM_KEY
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
-        return LastfmCredentials(LASTFM_KEY, listener=listener)
+        return LastfmCredentials(self.lastfm_key, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """The token, if the test gives one: most questions need none."""
+        return ListenBrainzCredentials(self.token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""
@@ -67,6 +81,7 @@ class Nights:
         date: The last night that was run.
         keys: The listener's credentials.
         me, catalog: Further settings of the listener and of the catalog.
+        waits: Whether a stage ends when a service is out of reach.
     """
 
     server: SandboxServer
@@ -75,12 +90,13 @@ class Nights:
     keys: Keys = field(default_factory=Keys)
     me: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, Any] = field(default_factory=dict)
+    waits: bool = True
 
     @property
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
         me = {
-            "lastfm_user": "ada",
+            "lastfm": "ada",
             "timezone": "Europe/Dublin",
             "playlist": {"size": 10},
             **self.me,
@@ -131,7 +147,7 @@ class Nights:
             SmallhoursError: what it ends with.
         """
         settings = self.settings
-        night = settings.night(LISTENER, str(self.date))
+        night = replace(settings.night(LISTENER, str(self.date)), waits=self.waits)
         with RunContext(LISTENER, night, settings, self.keys) as run:
             return stage(run)
 

@@ -21,7 +21,10 @@ WORDS = ["ambient", "jazz", "live", "öde", "zydeco"]
 
 def tags(rows: dict[tuple[str, str], int]) -> pa.Table:
     table = pa.Table.from_pylist(
-        [{"track_key": k, "tag": t, "count": n, "fetched_at": None} for (k, t), n in rows.items()],
+        [
+            {"track_key": k, "source": "lastfm", "tag": t, "count": n, "fetched_at": None}
+            for (k, t), n in rows.items()
+        ],
         schema=pa.schema([field.with_nullable(True) for field in TRACK_TAGS.schema]),
     )
     return table.take(pa.array(by_key(table, KEY)[0])).combine_chunks()

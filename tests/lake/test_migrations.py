@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from smallhours.errors import LakeError
@@ -18,6 +19,7 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.migrations import VERSION, open_to_read, prepare, refuse_newer
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import (
+    ARTIST_TAGS,
     AUDIO_FEATURES,
     LIBRARY,
     PLAYS,
@@ -154,6 +156,20 @@ class _UnflushedDisk(KilledDisk):
     def flush(self, path: Path) -> None:
         del path
         self._step("flush")
+
+
+def test_every_tag_and_neighbour_of_an_earlier_lake_is_lastfms(
+    earlier: Path, migrated: Lake
+) -> None:
+    for table in (TRACK_TAGS, ARTIST_TAGS, SIMILAR):
+        # It can be read before it is migrated, and the files say it afterwards.
+        for lake in (open_to_read(str(earlier)), migrated):
+            assert set(lake.frame(table)["source"]) == {"lastfm"}
+        others = lake.frame(table, filters=pc.field("source") != "lastfm")
+        assert others.empty
+        part = migrated.partitions(table)[0]
+        stored = pq.read_schema(migrated.path(table, part))
+        assert stored.names == table.schema.names
 
 
 def test_a_migration_that_is_killed_anywhere_ends_like_one_that_is_not(

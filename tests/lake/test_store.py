@@ -264,6 +264,7 @@ def test_a_whole_group_replaces_what_was_stored_of_it(lake: Lake) -> None:
     rows = pd.DataFrame(
         {
             "track_key": ["a · x", "a · x", "a · y"],
+            "source": "lastfm",
             "tag": ["rock", "pop", "rock"],
             "count": [100, 50, 100],
             "fetched_at": [dt.date(2026, 11, 2)] * 3,

@@ -27,6 +27,7 @@ def ledger(*rows: tuple[dt.date, str, list[str]]) -> pd.DataFrame:
                 "night": night,
                 "intent": "main",
                 "outcome": outcome,
+                "place": "spotify",
                 "playlist_id": "p",
                 "track_keys": keys,
                 "uris": [f"spotify:track:{key}" for key in keys],

@@ -10,14 +10,23 @@ MONDAY = dt.date(2026, 11, 2)
 BOTH, SPOTIFY, LASTFM = ["lastfm", "spotify"], ["spotify"], ["lastfm"]
 
 
-def plays(*rows: tuple[str, str, list[str]], skipped: bool | None = None) -> pd.DataFrame:
-    """Return plays of Monday: track, time of day, sources."""
+def plays(
+    *rows: tuple[str, str, list[str]], skipped: bool | None = None, apart_s: int = 9
+) -> pd.DataFrame:
+    """Return plays of Monday: track, time of day, sources.
+
+    `apart_s` is how far ListenBrainz' time is from Spotify's.
+    """
+    played_at = pd.to_datetime([f"2026-11-02 {at}" for _, at, _ in rows], utc=True)
+    sources = [sources for _, _, sources in rows]
     return pd.DataFrame(
         {
             "track_key": [key for key, _, _ in rows],
-            "played_at": pd.to_datetime([f"2026-11-02 {at}" for _, at, _ in rows], utc=True),
+            "played_at": played_at,
             "skipped": pd.Series([skipped] * len(rows), dtype="boolean"),
-            "sources": [sources for _, _, sources in rows],
+            "sources": sources,
+            "spotify_at": played_at + pd.Timedelta(milliseconds=300),
+            "listenbrainz_at": played_at + pd.Timedelta(seconds=apart_s),
         }
     )
 
@@ -45,6 +54,23 @@ def test_what_spotify_alone_tells_of_between_two_scrobbles_was_cut_short() -> No
     found = cut_short(plays(("a", "08:00", BOTH), ("b", "08:04", SPOTIFY), ("c", "08:05", BOTH)))
 
     assert found.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("scrobbler", ["listenbrainz", "file"])
+def test_any_scrobbler_tells_what_was_cut_short(scrobbler: str) -> None:
+    both = sorted([scrobbler, "spotify"])
+    found = cut_short(plays(("a", "08:00", both), ("b", "08:04", SPOTIFY), ("c", "08:05", both)))
+
+    assert found.tolist() == [False, True, False]
+
+
+def test_what_any_scrobbler_reports_was_not_cut_short() -> None:
+    third = ["listenbrainz", "spotify"]
+    rows = ("a", "08:00", BOTH), ("b", "08:04", third), ("c", "08:05", BOTH)
+
+    assert not cut_short(plays(*rows)).any()
+    # ListenBrainz has it from Spotify: then only Spotify reports it.
+    assert cut_short(plays(*rows, apart_s=0)).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("at", ["07:50", "08:30"])

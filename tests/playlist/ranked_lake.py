@@ -203,6 +203,6 @@ def _tag_artists(lake: Lake, keys: list[str]) -> None:
         for tag, count in (("shoegaze", 100), (("jazz", "dub", "folk")[place % 3], 60))
     ]
     frame = pd.DataFrame(rows)
-    frame["fetched_at"] = dt.date(2026, 11, 1)
+    frame["fetched_at"], frame["source"] = dt.date(2026, 11, 1), "lastfm"
     frame["prefix"] = frame["artist_key"].map(prefix_of)
     lake.merge(ARTIST_TAGS, frame)

@@ -302,7 +302,7 @@ def test_hostile_tags_change_nothing_but_the_picks(ranked_lake: RankedLake, inte
             for place, tag in enumerate(hostile)
         ]
     )
-    frame["fetched_at"] = dt.date(2026, 11, 1)
+    frame["fetched_at"], frame["source"] = dt.date(2026, 11, 1), "lastfm"
     frame["prefix"] = frame["artist_key"].map(prefix_of)
     ranked_lake.lake.merge(ARTIST_TAGS, frame)
     rows = ranked(ranked_lake, intent, blocked_tags=["💥 no such"])

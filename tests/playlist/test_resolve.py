@@ -54,7 +54,7 @@ def track(ranked_lake: RankedLake, key: str) -> dict[str, Any]:
 
 def save(ranked_lake: RankedLake, artist: str, title: str, **values: Any) -> None:
     row = {"signal": "saved", "artist": artist, "title": title, **values}
-    rows = library_frame([row], night=ranked_lake.night().date)
+    rows = library_frame([row], source="spotify", night=ranked_lake.night().date)
     ranked_lake.lake.merge(LIBRARY, rows, partition={"listener": "default"})
 
 

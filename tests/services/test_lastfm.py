@@ -88,7 +88,7 @@ def test_a_window_without_plays_is_empty(lastfm: LastfmClient) -> None:
 def test_a_page_beyond_the_last_is_told_from_an_unknown_user(lastfm: LastfmClient) -> None:
     with pytest.raises(NoSuchPage):
         lastfm.recent_tracks("ada", page=999)
-    with pytest.raises(NotFound, match="lastfm_user") as caught:
+    with pytest.raises(NotFound, match="`lastfm` in") as caught:
         lastfm.recent_tracks("nobody-at-all")
     assert not isinstance(caught.value, NoSuchPage)
 

@@ -170,7 +170,7 @@ def _add_tags(lake: Lake, table: Table, tags: Mapping[str, Mapping[str, int]]) -
             for owner, found in tags.items()
             for tag, count in found.items()
         ]
-    ).assign(fetched_at=NIGHT.date)
+    ).assign(source="lastfm", fetched_at=NIGHT.date)
     if table is ARTIST_TAGS:
         rows["artist"] = rows[key]
     _merge(lake, table, rows.assign(prefix=rows[key].map(artist_key_in).map(prefix_of)))

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smallhours.catalog.merged_sources import read_tags
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
-from smallhours.listening.plays import heard_out, with_inferred_skips
+from smallhours.lake.tables import ARTIST_TAGS, PLAYS
+from smallhours.listening.library import read_library
+from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.vocabulary import Route, Signal
 
@@ -136,16 +138,16 @@ class Weights:
 
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """Return the listener's weights, from all that the lake knows."""
-    columns = ["track_key", "played_at", "ms_played", "skipped", "sources"]
+    columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     plays = plays[heard_out(plays)]
-    library = lake.frame(LIBRARY, where={"listener": listener})
+    library = read_library(lake, listener)
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
-    tagged = lake.frame(ARTIST_TAGS, columns=["artist_key", "tag", "count"])
-    tagged = tagged[tagged["artist_key"].isin(artists.index) & (tagged["count"] > 0)]
+    tagged = read_tags(lake, ARTIST_TAGS)
+    tagged = tagged[tagged["artist_key"].isin(artists.index)]
     names = names_of(lake, tagged["tag"].unique())
     named = tagged.assign(name=tagged["tag"].map(names).astype(str))
     return Weights(tracks, artists, tag_weights(artists, named))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.catalog.features import store_features
-from smallhours.catalog.lastfm_fetch import due_keys
+from smallhours.catalog.stored_answers import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
@@ -23,7 +23,8 @@ from smallhours.services.audio_features import (
     AcousticbrainzClient,
     ReccobeatsClient,
 )
-from smallhours.services.set_aside import Tally, is_of_one_question
+from smallhours.services.retry_and_rate_limit import is_of_one_question
+from smallhours.services.set_aside import Tally
 from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
 from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from smallhours.catalog.lastfm_fetch import store_tags
+from smallhours.catalog.stored_answers import store_tags
 from smallhours.errors import SettingsError
 from smallhours.identity import artist_key_in, identify, is_named
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, TRACK_TAGS
-from smallhours.vocabulary import Provenance
+from smallhours.vocabulary import CatalogSource, Provenance
 
 NOTHING = ""
 
@@ -130,7 +130,7 @@ def import_features(lake: Lake, path: Path, *, night: dt.date) -> dict[str, int]
     tags = tags.explode("tag", ignore_index=True)
     tags["tag"] = tags["tag"].str.replace("_", " ").str.strip()
     tags = tags[tags["tag"] != ""].assign(count=100)
-    store_tags(lake, TRACK_TAGS, tags, night=night)
+    store_tags(lake, TRACK_TAGS, tags, source=CatalogSource.DATASET, night=night)
     _merge(lake, long, source=Provenance.DATASET, model=version, night=night)
     return {"tracks": len(frame), "features": len(long), "tags": len(tags), "nameless": nameless}
 

@@ -16,15 +16,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from smallhours.catalog import storage_limit
-from smallhours.catalog.lastfm_fetch import (
-    NO_NEIGHBOUR,
-    NO_TAG,
-    Seed,
-    artist_tags,
-    fetch_all,
-    neighbours_of,
-    track_tags,
-)
+from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -35,6 +28,7 @@ from smallhours.catalog.rescue_plan import (
     unanswered,
 )
 from smallhours.catalog.stages import update_tracks
+from smallhours.catalog.stored_answers import NO_NEIGHBOUR, NO_TAG, Seed
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.errors import BrokenReply, RetryLater
 from smallhours.identity import artist_key_in
@@ -203,7 +197,7 @@ class Rescue:
 
     @property
     def _user(self) -> str:
-        return self.settings.listener(self.listener).lastfm_user
+        return self.settings.listener(self.listener).lastfm
 
     @property
     def _rate(self) -> float:

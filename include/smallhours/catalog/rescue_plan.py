@@ -13,16 +13,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.lastfm_fetch import Seed
-from smallhours.catalog.stages import foreign_tags, near_artists
+from smallhours.catalog.merged_sources import read_neighbours
+from smallhours.catalog.seeds import foreign_tags, near_artists
+from smallhours.catalog.stored_answers import Seed
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import CatalogSettings, Settings
+from smallhours.vocabulary import CatalogSource
 
 ARTIST_TAGS_OF = "artist_tags"
 TRACK_TAGS_OF = "track_tags"
@@ -110,10 +113,10 @@ def _wanted(lake: Lake, weights: Weights, settings: Settings, night: Night) -> I
     names = named_rows(names[names["artist_key"].map(is_artist).astype(bool)])
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
-    similar = lake.frame(SIMILAR)
+    similar = read_neighbours(lake)
     tracks = weights.tracks[weights.tracks.index.isin(by_track.index)]
     artists = weights.artists[weights.artists.index.isin(by_artist.index)]
-    has_chart = bool((similar["kind"] == "chart").any())
+    has_chart = ("chart", "tags") in _answered(lake)
     yield Seed("chart", "tags", "")
     for depth in ROUNDS:
         deep = _deepened(settings, depth)
@@ -180,14 +183,16 @@ def _tracks(kind: str, keys: pd.Index, by_track: pd.DataFrame) -> Iterator[Seed]
 
 
 def _answered(lake: Lake) -> dict[Key, dt.date]:
-    """Return when each question was last answered."""
-    parts = [lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"])]
+    """Return when Last.fm last answered each question."""
+    told = pc.field("source") != CatalogSource.MUSICBRAINZ
+    near = pc.field("source") == CatalogSource.LASTFM
+    parts = [lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"], filters=near)]
     for kind, table, key in (
         (ARTIST_TAGS_OF, ARTIST_TAGS, "artist_key"),
         (TRACK_TAGS_OF, TRACK_TAGS, "track_key"),
     ):
-        told = lake.frame(table, columns=[key, "fetched_at"]).rename(columns={key: "seed_key"})
-        parts.append(told.assign(kind=kind))
+        rows = lake.frame(table, columns=[key, "fetched_at"], filters=told)
+        parts.append(rows.rename(columns={key: "seed_key"}).assign(kind=kind))
     # All rows of an answer have its date.
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(["kind", "seed_key"])
     keys = zip(rows["kind"], rows["seed_key"], strict=True)

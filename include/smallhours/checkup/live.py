@@ -193,7 +193,7 @@ class LiveCheck:
         )
         if lastfm is None:
             return artist, title, mbid
-        user = self.settings.listener(self.listener).lastfm_user
+        user = self.settings.listener(self.listener).lastfm
         replies = self._observe(lastfm)
         replies.ask(lambda: lastfm.user_info(user))
         page = replies.ask(lambda: lastfm.recent_tracks(user, limit=MAX_SCROBBLES))

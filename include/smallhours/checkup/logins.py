@@ -69,7 +69,7 @@ def check_login_age(credentials: SpotifyCredentials, *, now: datetime) -> Findin
 def _lastfm(
     listener: str, settings: Settings, secrets: CredentialStore, now: datetime, online: bool
 ) -> list[Finding]:
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     secrets.lastfm(listener)
     if not online:
         return [good("Last.fm connection", f"`lastfm_{listener}` is complete")]

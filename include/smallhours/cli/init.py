@@ -38,10 +38,10 @@ def init(
         load_settings(path)
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
-    user = lastfm_user or _ask("Your name at Last.fm", "lastfm_user")
+    user = lastfm_user or _ask("Your name at Last.fm", "lastfm")
     zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _check({"lastfm_user": user, "timezone": zone}, name)
+    _check({"lastfm": user, "timezone": zone}, name)
     _write(path, name, user, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
@@ -74,7 +74,7 @@ def _check(answers: Mapping[str, str], name: str = "me") -> None:
     Raises:
         SettingsError: the file would not be valid.
     """
-    listener = {"lastfm_user": "ada", "timezone": "UTC", **answers}
+    listener = {"lastfm": "ada", "timezone": "UTC", **answers}
     parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
 
 
@@ -84,7 +84,7 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm_user = {json.dumps(user, ensure_ascii=False)}",
+        f"lastfm = {json.dumps(user, ensure_ascii=False)}",
         f"timezone = {json.dumps(zone)}",
     ]
     if not uses:

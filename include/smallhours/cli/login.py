@@ -21,7 +21,12 @@ from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.orchestration.connections import AirflowSecrets
-    from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+    from smallhours.services.credentials import (
+        LastfmCredentials,
+        ListenBrainzCredentials,
+        SpotifyCredentials,
+        SubsonicCredentials,
+    )
 
 MAX_WAIT_S = 300.0
 
@@ -45,7 +50,12 @@ def spotify(
         int, typer.Option(min=1, max=65535, help="Of the redirect URI that the app registers.")
     ] = 8888,
     paste: Annotated[
-        bool, typer.Option("--paste", help="The browser is on another machine: paste the address.")
+        bool,
+        typer.Option(
+            "--paste",
+            envvar="SMALLHOURS_PASTE",
+            help="The browser is on another machine: paste the address.",
+        ),
     ] = False,
 ) -> None:
     """Agree in the browser; the login is kept in the connection `spotify_<listener>`."""
@@ -97,7 +107,7 @@ def lastfm(
 
     settings = load_settings()
     name = _listener(settings, listener)
-    user = settings.listener(name).lastfm_user
+    user = settings.listener(name).lastfm
     key = typer.prompt("Your API key (www.last.fm/api/accounts)", hide_input=True)
     credentials = LastfmCredentials.parse({"api_key": key}, listener=name)
     with lastfm_client(name, settings, _UnsavedCredentials(lastfm_login=credentials)) as client:
@@ -117,9 +127,11 @@ class _UnsavedCredentials:
         self,
         *,
         lastfm_login: "LastfmCredentials | None" = None,
+        listenbrainz_login: "ListenBrainzCredentials | None" = None,
         spotify_login: "SpotifyCredentials | None" = None,
     ) -> None:
         self._lastfm, self._spotify = lastfm_login, spotify_login
+        self._listenbrainz = listenbrainz_login
 
     def lastfm(self, listener: str) -> "LastfmCredentials":
         """Return the key that is being tried."""
@@ -127,6 +139,17 @@ class _UnsavedCredentials:
         if self._lastfm is None:
             raise LookupError("no Last.fm key is being tried")
         return self._lastfm
+
+    def listenbrainz(self, listener: str) -> "ListenBrainzCredentials":
+        """Return the token that is being tried."""
+        del listener
+        if self._listenbrainz is None:
+            raise LookupError("no ListenBrainz token is being tried")
+        return self._listenbrainz
+
+    def subsonic(self, listener: str) -> "SubsonicCredentials":
+        """Raise an error: no music server is being tried."""
+        raise LookupError(f"no music server of {listener} is being tried")
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return the login that is being tried."""

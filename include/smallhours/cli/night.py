@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,17 +99,33 @@ def night(
 
 def import_history(
     files: Annotated[
-        list[Path], typer.Argument(help="Zips, folders or JSON files of Spotify's export.")
+        list[Path],
+        typer.Argument(
+            help="Zips, folders or files: Spotify's export, ListenBrainz' zip, exports of Last.fm, "
+            "Maloja, Koito, Pano Scrobbler and others (docs/history-files.md)."
+        ),
     ],
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="The zone of times without one, such as Europe/Dublin.", metavar="ZONE"),
+    ] = None,
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first", help="How dates such as 01/02/2024 begin, if need be."
+        ),
+    ] = None,
     listener: ListenerOption = None,
     night: NightOption = None,
 ) -> None:
-    """Read Spotify's export into the history, with a progress bar."""
+    """Read files into the history, with a progress bar."""
     with open_run(listener, night) as run, Progress(transient=True) as bars:
         bar = bars.add_task("reading")
         summary = listening.import_history(
             run,
             paths=files,
+            timezone=timezone,
+            day_first=day_first,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     typer.echo(_counts(summary))
@@ -146,9 +163,8 @@ def open_run(listener: str | None, date: str | None) -> RunContext:
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
-    return RunContext(
-        name, settings.night(name, date or str(tonight.date)), settings, LazySecrets()
-    )
+    night = replace(settings.night(name, date or str(tonight.date)), waits=False)
+    return RunContext(name, night, settings, LazySecrets())
 
 
 def _command(stage: Stage) -> Callable[..., None]:

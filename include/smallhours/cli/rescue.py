@@ -7,6 +7,7 @@ import typer
 from rich.progress import Progress
 
 from smallhours.cli.night import ListenerOption, open_run
+from smallhours.errors import SettingsError
 
 if TYPE_CHECKING:
     from smallhours.catalog.rescue import Progress as Step
@@ -47,6 +48,11 @@ def rescue(
     from smallhours.local.processes import interrupted_by_signals
 
     with open_run(listener, None) as run:
+        if run.lastfm is None:
+            raise SettingsError(
+                f"The listener {run.listener!r} has no Last.fm account in the settings.",
+                remedy="There is nothing to rescue; set `lastfm` if there is an account.",
+            )
         mine = Rescue(run.listener, run.lake, run.lastfm, run.settings, run.night)
         try:
             with interrupted_by_signals():

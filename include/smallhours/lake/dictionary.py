@@ -54,6 +54,15 @@ FROM read_parquet('data/plays/**/*.parquet', hive_types_autocast = false);
 import polars; polars.read_parquet("data/plays/**/*.parquet", hive_partitioning=True)
 ```
 
+A column `source` says who told a row. What they told is under their terms:
+
+- `lastfm`: Last.fm's terms: no commercial use, and 100 MB at most (`catalog.lastfm_megabytes`).
+- `listenbrainz`: CC0. So are the listens, and MusicBrainz' names, lengths, ISRCs and dates.
+- `musicbrainz`: its tags are CC BY-NC-SA 3.0: no commercial use, name the source, and share a table
+  made of them under the same licence. `services.listenbrainz.learn_from_tags` says whether models
+  may learn from them.
+- `dataset`: the terms of your own features file.
+
 (pandas and Polars guess the type of a partition's column: cast it where that matters.)
 """
 

@@ -12,6 +12,10 @@ From version 0 to 1, keys as names are folded now, and AcousticBrainz' loudness 
 computed again from the artist and the title that a row holds. A row that holds only a key follows
 the track of that key. Where two rows get one key, the better one stays; no play is lost.
 AcousticBrainz' replay gain is relative to -20 dB of full scale, and was taken as relative to -14.
+
+From version 1 to 2, tags, neighbours and the signals of the library have a source, and written
+lists a place. All tags, neighbours and loved tracks that were stored are Last.fm's, the other
+signals and the lists are Spotify's.
 """
 
 import json
@@ -31,7 +35,7 @@ from smallhours.lake.partition import path_of
 from smallhours.lake.schema import PartitionValues, Table, conform
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TABLES
-from smallhours.vocabulary import Provenance
+from smallhours.vocabulary import Provenance, Signal
 
 _LOUDNESS_SHIFT_DB = -6.0
 # Of rows that get one key, the first stays: in the order of this column, nulls last.
@@ -56,7 +60,7 @@ _OF_TRACK, _OF_ARTIST = (
     },
 )
 
-VERSION = 1
+VERSION = 2
 
 _FORMAT = ".format"
 _STAGED = ".migration"
@@ -227,8 +231,30 @@ def _number_plays(rows: pa.Table) -> pa.Table:
     return _with(rows, "ordinal", numbers.tolist())
 
 
+def add_columns(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Return the tables that have columns which their files are older than.
+
+    Reading filled those columns already (`Column.absent`): the files only have to be written.
+    """
+    changed = {
+        name: rows
+        for name, rows in tables.items()
+        if any(column.absent is not None for column in TABLES[name].columns)
+    }
+    library = tables["library"]
+    loved = pc.equal(library["signal"], Signal.LOVED).to_pylist()
+    sources = [
+        "lastfm" if each else source
+        for each, source in zip(loved, library["source"].to_pylist(), strict=True)
+    ]
+    return {**changed, "library": _with(library, "source", sources)}
+
+
 # From each version to the next: tables by name to what they become; those that stay are left out.
-MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] = (fold_keys,)
+MIGRATIONS: tuple[Callable[[Mapping[str, pa.Table]], dict[str, pa.Table]], ...] = (
+    fold_keys,
+    add_columns,
+)
 
 
 def prepare(lake: Lake) -> None:
@@ -318,9 +344,10 @@ def _stage(lake: Lake, known: int) -> dict[str, Any]:
         table = TABLES[name]
         old, new = _parts(table, tables[name]), _parts(table, rows)
         for part, content in new.items():
-            if part not in old or not content.equals(old[part]):
-                files.replace(f"{_STAGED}/{path_of(table, part)}", encode(content))
-                write.append(path_of(table, part))
+            path, encoded = path_of(table, part), encode(content)
+            if part not in old or encoded != files.read(path):
+                files.replace(f"{_STAGED}/{path}", encoded)
+                write.append(path)
         remove += [path_of(table, part) for part in old.keys() - new.keys()]
     todo = {"from": known, "write": write, "remove": sorted(remove)}
     files.replace(_LIST, json.dumps(todo).encode())

@@ -28,6 +28,7 @@ REBUILT_BY: Mapping[str, str] = {
     "tag_names": "run refresh_catalog",
     "audio_features": "run refresh_catalog, then train_models",
     "similar": "run refresh_catalog",
+    "recordings": "run refresh_catalog",
     "candidates": "run refresh_catalog",
     "recommendations": "run write_playlist for that night",
     "playlists": "restore it from a backup: it says which playlists are ours; without it, "
@@ -101,7 +102,17 @@ def decode(
             pa.BufferReader(data), partition_expression=functools.reduce(operator.and_, values)
         )
         _check_file(table, fragment.physical_schema, names, address)
-        rows = fragment.to_table(schema=schema, columns=names, filter=filters, use_threads=False)
+        if any(
+            column.absent is not None and fragment.physical_schema.get_field_index(column.name) < 0
+            for column in table.columns
+        ):
+            rows = fragment.to_table(schema=schema, columns=schema.names, use_threads=False)
+            rows = _with_absent(table, rows)
+            rows = (rows if filters is None else rows.filter(filters)).select(names)
+        else:
+            rows = fragment.to_table(
+                schema=schema, columns=names, filter=filters, use_threads=False
+            )
     except (pa.ArrowException, OSError) as error:
         raise CorruptFile(
             f"{address} is truncated, damaged, or not Parquet.",
@@ -112,6 +123,17 @@ def decode(
         if column.name in names and not column.nullable and rows[column.name].null_count:
             raise file_mismatch(table, address, f"column '{column.name}' holds nulls")
     return rows.select(names)
+
+
+def _with_absent(table: Table, rows: pa.Table) -> pa.Table:
+    """Fill the columns that are younger than the file with what the file means by that."""
+    for column in table.columns:
+        if column.absent is not None and rows[column.name].null_count:
+            filled = pc.fill_null(rows[column.name], column.absent)
+            rows = rows.set_column(
+                rows.schema.get_field_index(column.name), rows.schema.field(column.name), filled
+            )
+    return rows
 
 
 def check_rewritable(table: Table, data: bytes, address: str) -> None:
@@ -131,8 +153,8 @@ def _check_file(table: Table, found: pa.Schema, names: Sequence[str], address: s
         if column.name not in names:
             continue
         if found.get_field_index(column.name) < 0:
-            if column.nullable:
-                continue  # the file is older than the column: nobody knew it then
+            if column.nullable or column.absent is not None:
+                continue  # the file is older than the column
             raise file_mismatch(table, address, f"column '{column.name}' is missing")
         actual = found.field(column.name).type
         if not _same_type(actual, column.type):

@@ -37,12 +37,22 @@ _ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, its meaning (unit, range, source), and whether it may be null."""
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        type: Its type.
+        doc: Its meaning: unit, range, source.
+        nullable: Whether it may be null.
+        absent: The value of all rows of a file that is older than the column; for a text that
+            can't be null.
+    """
 
     name: str
     type: pa.DataType
     doc: str
     nullable: bool = False
+    absent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from smallhours.lake.schema import (
     Column,
     Table,
 )
+from smallhours.vocabulary import CatalogSource
 
 # Last.fm's and Spotify's artists spread over this many files per catalog table, by a hash of the
 # artist's key: everything about one artist lies together, and a night touches few files.
@@ -70,10 +71,16 @@ PLAYS = Table(
         TITLE_COLUMN,
         TRACK_KEY_COLUMN,
         Column("ordinal", pa.int16(), "0, or 1, 2, ... for identical plays in one second."),
-        Column("artist_mbid", TEXT, "MusicBrainz artist id, from Last.fm.", nullable=True),
-        Column("track_mbid", TEXT, "MusicBrainz recording id, from Last.fm.", nullable=True),
-        Column("isrc", TEXT, "ISRC, from Spotify.", nullable=True),
+        Column("artist_mbid", TEXT, "MusicBrainz artist id.", nullable=True),
+        Column("track_mbid", TEXT, "MusicBrainz recording id.", nullable=True),
+        Column("isrc", TEXT, "ISRC, from Spotify or the player.", nullable=True),
         Column("spotify_id", TEXT, "Spotify track id, 22 characters.", nullable=True),
+        Column(
+            "listenbrainz_at",
+            MOMENT,
+            "When it was played as ListenBrainz has it, UTC.",
+            nullable=True,
+        ),
         Column(
             "spotify_at",
             MOMENT,
@@ -81,13 +88,21 @@ PLAYS = Table(
             "end, nobody says which.",
             nullable=True,
         ),
-        Column("duration_ms", COUNT, "The track's length, from Spotify.", nullable=True),
+        Column(
+            "duration_ms", COUNT, "The track's length, from Spotify or the player.", nullable=True
+        ),
         Column("ms_played", COUNT, "Milliseconds heard; export only.", nullable=True),
         Column("skipped", FLAG, "Skipped by the listener; export only.", nullable=True),
         Column("reason_start", TEXT, "Why it started, as exported.", nullable=True),
         Column("reason_end", TEXT, "Why it ended, as exported.", nullable=True),
         Column("shuffle", FLAG, "Shuffle was on; export only.", nullable=True),
-        Column("sources", TEXTS, "Who reported it: `lastfm`, `spotify`, `export`; sorted."),
+        Column(
+            "sources",
+            TEXTS,
+            "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
+            "(Spotify's), `file` (a file of scrobbles), `file_minutes` (one that tells the minute "
+            "only); sorted.",
+        ),
     ),
 )
 
@@ -95,9 +110,12 @@ LIBRARY = Table(
     "library",
     "one standing signal of liking or disliking",
     ("listener",),
-    ("signal", "time_range", "track_key"),
+    ("signal", "source", "time_range", "track_key"),
     (
         Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
+        ),
         Column(
             "time_range",
             TEXT,
@@ -116,7 +134,7 @@ LIBRARY = Table(
             "last_seen",
             DAY,
             "The last night on which it stood; older than the newest night "
-            "of its signal means that it was withdrawn.",
+            "of its signal and source means that it was withdrawn.",
         ),
     ),
 )
@@ -155,7 +173,8 @@ TRACKS = Table(
         Column(
             "released",
             TEXT,
-            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed.",
+            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed, or else of the "
+            "first one by MusicBrainz.",
             nullable=True,
         ),
         Column("explicit", FLAG, "Whether Spotify marks it as explicit.", nullable=True),
@@ -167,7 +186,8 @@ TRACKS = Table(
         Column(
             "spotify_method",
             TEXT,
-            "How the id was found: `library`, `history`, `isrc`, `search`, `override`; or `miss`.",
+            "How the id was found: `library`, `history`, `listenbrainz`, `isrc`, `search`, "
+            "`override`; or `miss`.",
             nullable=True,
         ),
         Column("spotify_score", REAL, "Match score of a search, 0-100.", nullable=True),
@@ -177,15 +197,21 @@ TRACKS = Table(
 )
 
 
-def _tags(name: str, row: str, key: str, who: tuple[Column, ...]) -> Table:
+def _source(doc: str) -> Column:
+    # What was stored before there were sources is Last.fm's.
+    return Column("source", TEXT, doc, absent=CatalogSource.LASTFM)
+
+
+def _tags(of: str, key: str, who: tuple[Column, ...]) -> Table:
     return Table(
-        name,
-        row,
+        f"{of}_tags",
+        f"one tag of one {of}, from one source",
         ("prefix",),
-        (key, "tag"),
+        (key, "source", "tag"),
         (
             *who,
-            Column("tag", TEXT, "The tag as Last.fm writes it; empty when there are none."),
+            _source("`lastfm`, `musicbrainz` (through ListenBrainz) or `dataset`."),
+            Column("tag", TEXT, "The tag as the source writes it; empty when it has none."),
             Column("count", pa.int16(), "0-100, relative to the strongest tag."),
             FETCHED_COLUMN,
         ),
@@ -193,10 +219,8 @@ def _tags(name: str, row: str, key: str, who: tuple[Column, ...]) -> Table:
 
 
 _ARTIST_KEY = Column("artist_key", TEXT, "The artist's normalised name.")
-TRACK_TAGS = _tags("track_tags", "one Last.fm tag of one track", "track_key", (TRACK_KEY_COLUMN,))
-ARTIST_TAGS = _tags(
-    "artist_tags", "one Last.fm tag of one artist", "artist_key", (_ARTIST_KEY, ARTIST_COLUMN)
-)
+TRACK_TAGS = _tags("track", "track_key", (TRACK_KEY_COLUMN,))
+ARTIST_TAGS = _tags("artist", "artist_key", (_ARTIST_KEY, ARTIST_COLUMN))
 
 TAG_NAMES = Table(
     "tag_names",
@@ -248,9 +272,9 @@ AUDIO_FEATURES = Table(
 
 SIMILAR = Table(
     "similar",
-    "one neighbour of a track, an artist or a tag",
+    "one neighbour of a track, an artist or a tag, from one source",
     ("prefix",),
-    ("kind", "seed_key", "neighbour_key"),
+    ("kind", "seed_key", "source", "neighbour_key"),
     (
         Column(
             "kind",
@@ -260,12 +284,52 @@ SIMILAR = Table(
             "`chart` (the best-known tags).",
         ),
         Column("seed_key", TEXT, "Key of the track or artist, or the tag, that was asked about."),
+        _source("`lastfm` or `listenbrainz`."),
         Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
         ARTIST_COLUMN,
         Column("title", TEXT, "The neighbour's title; empty for an artist."),
+        Column("mbid", TEXT, "The neighbour's MusicBrainz id, if told.", nullable=True),
         Column("match", REAL, "0-1; for top tracks 1/rank."),
         Column("rank", COUNT, "1 is the nearest; 0 when there are none."),
         FETCHED_COLUMN,
+    ),
+)
+
+RECORDINGS = Table(
+    "recordings",
+    "one track as MusicBrainz and ListenBrainz know it",
+    ("prefix",),
+    ("track_key",),
+    (
+        TRACK_KEY_COLUMN,
+        Column(
+            "mbid",
+            TEXT,
+            "MusicBrainz recording id that is asked by; null at a miss.",
+            nullable=True,
+        ),
+        Column(
+            "method",
+            TEXT,
+            "How the id was found: `told` (with a play or a neighbour), `exact` or `fuzzy` (by its "
+            "names), `merged` (it took the place of another); `not exact` (only a fuzzy look-up is "
+            "left) or `miss`; empty when it is to be looked for.",
+        ),
+        Column("looked_up", DAY, "The night on which it was found, or missed."),
+        Column(
+            "artist_mbid", TEXT, "MusicBrainz id of its artist; null while unknown.", nullable=True
+        ),
+        Column(
+            "metadata_at",
+            DAY,
+            "The night on which tags, length and ISRC were asked for.",
+            nullable=True,
+        ),
+        Column(
+            "absent", FLAG, "Whether ListenBrainz did not know the id on that night.", nullable=True
+        ),
+        Column("listeners", pa.int64(), "ListenBrainz' listeners, where told.", nullable=True),
+        Column("listeners_at", DAY, "The night on which they were asked for.", nullable=True),
     ),
 )
 
@@ -301,6 +365,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             TAG_NAMES,
             AUDIO_FEATURES,
             SIMILAR,
+            RECORDINGS,
             CANDIDATES,
             RECOMMENDATIONS,
             PLAYLISTS,

@@ -1,13 +1,15 @@
-"""The merge of plays from several sources into one history.
+"""The merge of plays from any number of sources into one history.
 
-Pure functions over `plays` frames. Last.fm's data come first: its time (the start of the play) and
-its names win; other sources add what it does not know. Where Last.fm knows nothing, Spotify's
-recent plays have the better names (the export has the album's artist) and the export the better
-time.
+Pure functions over `plays` frames. A play that several sources report is one row that names all of
+them, and each column has the value of the source that knows it best: Last.fm's names and times (the
+start of a play) come first, ListenBrainz' MusicBrainz ids, Spotify's track ids. Where no scrobbler
+knows a play, Spotify's recent plays have the better names (the export has the album's artist) and
+the export the better time.
 
 It does not matter who reports first, or how often. A time of Spotify's can mean two plays: the end
-of one and, within a minute, the start of the same song's next. So each row keeps the time that
-Spotify reported, and whenever anything is reported, all of Spotify's reports are matched anew.
+of one and, within a minute, the start of the same song's next; what ListenBrainz has may come from
+there. So each row keeps the times that these two reported, and whenever anything is reported, all
+of their reports are matched anew.
 """
 
 import datetime as dt
@@ -19,21 +21,30 @@ import pandas as pd
 from smallhours.listening.plays import (
     COLUMNS,
     EXPORT,
+    FILE,
+    FILE_MINUTES,
     LASTFM,
+    LISTENBRAINZ,
+    REPORTED_AT,
     SPOTIFY,
     Bools,
+    month_of,
+    reported_besides,
     reported_by,
+    scrobbled,
     typed,
     with_ordinals,
 )
 from smallhours.listening.report_matching import Longs, is_coarse, matching_reports
 
 _EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
-_FROM_LASTFM = ["artist_mbid", "track_mbid"]
+_MBIDS = ("artist_mbid", "track_mbid")
+_TOLD_BY_PLAYERS = ("isrc", "duration_ms")
 # The order of precedence of the sources, for each group of columns.
-_NAMES = (LASTFM, SPOTIFY, EXPORT)
-_TIMES = (LASTFM, EXPORT, SPOTIFY)
-_IDS = (SPOTIFY, EXPORT, LASTFM)
+_BY_NAMES = (LASTFM, LISTENBRAINZ, SPOTIFY, FILE, EXPORT, FILE_MINUTES)
+_BY_TIMES = (LASTFM, EXPORT, FILE, FILE_MINUTES, LISTENBRAINZ, SPOTIFY)
+_BY_IDS = (SPOTIFY, EXPORT, LISTENBRAINZ, FILE, FILE_MINUTES, LASTFM)
+_BY_MBIDS = (LISTENBRAINZ, LASTFM, FILE, FILE_MINUTES, EXPORT, SPOTIFY)
 
 
 def unify(
@@ -65,16 +76,18 @@ def unify(
     """
     stored = _without_duplicates(typed(stored))
     concerned = reported_by(stored, source)
-    concerned &= stored["played_at"].between(since, until, inclusive="left").to_numpy()
+    own_times = stored[REPORTED_AT.get(source, "played_at")].fillna(stored["played_at"])
+    concerned &= own_times.between(since, until, inclusive="left").to_numpy()
     left = [
         [name for name in names if name != source or not withdrawn]
         for names, withdrawn in zip(stored["sources"], concerned, strict=True)
     ]
     kept = stored.assign(sources=pd.Series(left, index=stored.index, dtype=object))
-    if source == LASTFM:
-        kept.loc[concerned, _FROM_LASTFM] = np.nan
-    if source == SPOTIFY:
-        kept.loc[concerned, "spotify_at"] = pd.NaT
+    others_ids = {LASTFM, LISTENBRAINZ} - {source}
+    named_by_others = stored["sources"].map(lambda names: bool(others_ids & {*names}))
+    kept.loc[concerned & ~named_by_others.to_numpy(np.bool_), list(_MBIDS)] = np.nan
+    if source in REPORTED_AT:
+        kept.loc[concerned, REPORTED_AT[source]] = pd.NaT
     remains = np.fromiter(map(len, left), np.int64, len(left)) > 0
     return _merged(kept[remains], reported, source, durations or {}, concerned[remains])
 
@@ -91,21 +104,30 @@ def supplement(
     A report that is there already changes nothing. Arguments and result are those of `unify`.
     """
     stored = _without_duplicates(typed(stored))
-    return _merged(stored, reported, source, durations or {}, np.zeros(len(stored), np.bool_))
+    return _merged(stored, reported, source, durations or {}, None)
 
 
 def _without_duplicates(stored: pd.DataFrame) -> pd.DataFrame:
-    """Return the stored plays without streams that were joined with a scrobble of another month.
+    """Return the stored plays without reports that were joined with a scrobble of another month.
 
     Such a play moves from one file to another, and a write that was cut off in between leaves it
     in both.
     """
-    lastfm, export = reported_by(stored, LASTFM), reported_by(stored, EXPORT)
-    joined, alone = stored[lastfm & export], stored[export & ~lastfm]
-    if joined.empty or alone.empty:
-        return stored.reset_index(drop=True)
-    _, doubled = matching_reports(joined, alone, source=EXPORT, lengths={})
-    return stored.drop(index=alone.index[doubled]).reset_index(drop=True)
+    stored = stored.reset_index(drop=True)
+    named, export = scrobbled(stored), reported_by(stored, EXPORT)
+    joined, alone = stored[named & export], stored[export & ~named]
+    if not (joined.empty or alone.empty):
+        _, doubled = matching_reports(joined, alone, source=EXPORT, lengths={})
+        stored = stored.drop(index=alone.index[doubled]).reset_index(drop=True)
+    for source, column in REPORTED_AT.items():
+        apart = reported_by(stored, source)
+        single = apart & (stored["sources"].map(len) == 1).to_numpy(np.bool_)
+        joined = stored.loc[apart & ~single, ["played_at", column]].dropna()
+        there = dict(zip(joined[column], month_of(joined["played_at"]), strict=True))
+        month = stored[column].map(there)
+        moved = single & month.notna() & (month != month_of(stored["played_at"]))
+        stored = stored[~moved].reset_index(drop=True)
+    return stored
 
 
 def _merged(
@@ -113,55 +135,59 @@ def _merged(
     reported: pd.DataFrame,
     source: str,
     durations: Mapping[str, int],
-    withdrawn: Bools,
+    withdrawn: Bools | None,
 ) -> pd.DataFrame:
-    """Join reports with the other rows, and Spotify's reports with the result.
+    """Join reports with the other rows, and the reports that are matched anew with the result.
 
     Spotify's times say the least, so its plays are matched last, each time anew: another source
-    may have brought the start or the length that was missing.
+    may have brought the start or the length that was missing. `withdrawn` is None where nothing
+    can be: a report that is there already may come again then.
     """
     reported = typed(reported).reset_index(drop=True)
     lengths = {**_lengths(others), **_lengths(reported), **durations}
-    others, withdrawn, recent = _without_spotify(others, withdrawn)
-    if source == SPOTIFY:
-        recent = pd.concat([recent[~_identical(recent, reported)], reported], ignore_index=True)
+    anew: dict[str, pd.DataFrame] = {}
+    for name in reversed(REPORTED_AT):
+        others, dropped, anew[name] = _taken_apart(others, name)
+        withdrawn = withdrawn if withdrawn is None else withdrawn[~dropped]
+    if source in anew:
+        column = REPORTED_AT[source]
+        earlier = anew[source][~anew[source][column].isin(reported[column])]
+        anew[source] = pd.concat([earlier, reported], ignore_index=True)
     else:
         others = _joined(others, reported, source, lengths, withdrawn)
-    whole = typed(_joined(others, recent, SPOTIFY, lengths))
-    # An id that Spotify's report had brought to a play that it turned out not to be of.
-    knows_id = reported_by(whole, SPOTIFY) | reported_by(whole, EXPORT)
-    whole["spotify_id"] = whole["spotify_id"].where(knows_id)
-    return with_ordinals(whole)
+    for name in REPORTED_AT:
+        others = typed(_joined(others, anew[name], name, lengths))
+    # An id that a report had brought to a play that it turned out not to be of.
+    others["spotify_id"] = others["spotify_id"].where(reported_besides(others, LASTFM))
+    return with_ordinals(others)
 
 
-def _without_spotify(
-    plays: pd.DataFrame, withdrawn: Bools
-) -> tuple[pd.DataFrame, Bools, pd.DataFrame]:
-    """Return the others' plays, which of them are withdrawn, and Spotify's own reports.
+def _taken_apart(plays: pd.DataFrame, source: str) -> tuple[pd.DataFrame, Bools, pd.DataFrame]:
+    """Return the plays without a source's reports, which of them were nobody else's, and these.
 
-    Rows of before `spotify_at` was kept stay as they are, but for those that only Spotify saw.
+    Rows of before its own time was kept stay as they are, but for those that nobody else saw.
     """
-    seen = reported_by(plays, SPOTIFY)
+    column = REPORTED_AT[source]
+    seen = reported_by(plays, source)
     alone = seen & (plays["sources"].map(len) == 1).to_numpy(np.bool_)
-    at = plays["spotify_at"].where(plays["spotify_at"].notna(), plays["played_at"].where(alone))
+    at = plays[column].where(plays[column].notna(), plays["played_at"].where(alone))
     told = seen & at.notna().to_numpy(np.bool_)
-    recent = plays[told].assign(played_at=at[told], spotify_at=at[told])
-    recent[[*_EXPORTED, *_FROM_LASTFM]] = None
-    recent["sources"] = [[SPOTIFY]] * len(recent)
+    reports = plays[told].assign(**{"played_at": at[told], column: at[told]})
+    foreign = [name for name in REPORTED_AT.values() if name != column]
+    mbids = _MBIDS if source == SPOTIFY else ()
+    reports[[*_EXPORTED, *foreign, *mbids]] = None
+    reports["sources"] = [[source]] * len(reports)
     others = plays.copy()
     left = [
-        [name for name in names if name != SPOTIFY or not apart]
+        [name for name in names if name != source or not apart]
         for names, apart in zip(plays["sources"], told, strict=True)
     ]
     others["sources"] = pd.Series(left, index=plays.index, dtype=object)
-    others.loc[told, ["isrc", "duration_ms", "spotify_at"]] = None
-    others = others[~alone]
-    return typed(others), withdrawn[~alone], typed(recent)
-
-
-def _identical(one: pd.DataFrame, two: pd.DataFrame) -> Bools:
-    """Return which of Spotify's reports in one frame are also in the other."""
-    return np.asarray(one["spotify_at"].isin(two["spotify_at"]), np.bool_)
+    others.loc[told, column] = None
+    if source == LISTENBRAINZ:
+        others.loc[told, list(_MBIDS)] = None
+    others.loc[told & ~reported_besides(others, LASTFM, EXPORT), list(_TOLD_BY_PLAYERS)] = None
+    return typed(others[~alone]), alone, typed(reports)
 
 
 def _lengths(plays: pd.DataFrame) -> dict[str, int]:
@@ -185,9 +211,9 @@ def _joined(
     others = others.reset_index(drop=True)
     reported = reported.reset_index(drop=True)
     open_to = np.arange(len(others))
-    if source == LASTFM:
-        # Last.fm's rows outside of the span are other plays.
-        open_to = np.flatnonzero(~reported_by(others, LASTFM))
+    if withdrawn is not None and source != EXPORT:
+        # Its rows outside of the span are other plays.
+        open_to = np.flatnonzero(~reported_by(others, source))
     left, right = matching_reports(others.iloc[open_to], reported, source=source, lengths=lengths)
     left = open_to[left]
     if withdrawn is not None and source == LASTFM:
@@ -217,15 +243,19 @@ def _join(others: pd.DataFrame, reported: pd.DataFrame, source: str) -> pd.DataF
     again = reported_by(others, EXPORT) & (source == EXPORT)
     # A report of the shorter export gives way to the same one of the extended export.
     finer = again & is_coarse(others) & ~is_coarse(reported)
-    names = _better(others, source, _NAMES) & ~again
+    names = _better(others, source, _BY_NAMES) & ~again
     columns = {name: _filled(others[name], reported[name], names) for name in COLUMNS}
-    times = (_better(others, source, _TIMES) & ~again) | (finer & ~reported_by(others, LASTFM))
+    times = (_better(others, source, _BY_TIMES) & ~again) | (finer & ~scrobbled(others))
     columns["played_at"] = _filled(others["played_at"], reported["played_at"], times)
-    ids = (_better(others, source, _IDS) & ~again) | (finer & ~reported_by(others, SPOTIFY))
+    ids = (_better(others, source, _BY_IDS) & ~again) | (finer & ~reported_by(others, SPOTIFY))
     columns["spotify_id"] = _filled(others["spotify_id"], reported["spotify_id"], ids)
+    mbids = _better(others, source, _BY_MBIDS)
+    for name in _MBIDS:
+        columns[name] = _filled(others[name], reported[name], mbids)
     for name in _EXPORTED:
         columns[name] = _filled(others[name], reported[name], finer)
-    united = [sorted({*names, source}) for names in others["sources"]]
+    both = zip(others["sources"], reported["sources"], strict=True)
+    united = [sorted({*names, *more}) for names, more in both]
     columns["sources"] = pd.Series(united, index=others.index, dtype=object)
     return pd.DataFrame(columns, columns=COLUMNS)
 

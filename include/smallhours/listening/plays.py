@@ -20,8 +20,16 @@ from smallhours.lake.tables import PLAYS, TRACKS
 Bools = npt.NDArray[np.bool_]
 
 LASTFM = "lastfm"
+LISTENBRAINZ = "listenbrainz"
 SPOTIFY = "spotify"
 EXPORT = "export"
+# A file of scrobbles of any service or player; and one that tells the minute only.
+FILE = "file"
+FILE_MINUTES = "file_minutes"
+# The sources whose own times are kept, and where; in the order in which their reports are matched.
+REPORTED_AT = {LISTENBRAINZ: "listenbrainz_at", SPOTIFY: "spotify_at"}
+# The columns that say who reported a play, and when.
+WITNESSES = ["sources", *REPORTED_AT.values()]
 
 COLUMNS = [column.name for column in PLAYS.columns]
 
@@ -39,6 +47,7 @@ _MINUTE_MS = 60_000
 _MOMENT = "datetime64[us, UTC]"
 _TYPES: dict[str, Any] = {
     "played_at": _MOMENT,
+    "listenbrainz_at": _MOMENT,
     "spotify_at": _MOMENT,
     "duration_ms": pd.Int32Dtype(),
     "ordinal": "int16",
@@ -63,7 +72,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
             "track_key": identify(row["artist"], row["title"]).track_key,
             "ordinal": 0,
             "sources": [source],
-            "spotify_at": row["played_at"] if source == SPOTIFY else None,
+            **({REPORTED_AT[source]: row["played_at"]} if source in REPORTED_AT else {}),
         }
         for row in rows
         if is_named(row["artist"], row["title"])
@@ -74,7 +83,7 @@ def plays_frame(rows: Iterable[Mapping[str, Any]], *, source: str) -> pd.DataFra
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `plays` in the types that the lake gives them."""
     columns = dict(frame[COLUMNS].items())
-    for name in ("played_at", "spotify_at"):
+    for name in ("played_at", *REPORTED_AT.values()):
         columns[name] = pd.to_datetime(frame[name], utc=True)
     names = [list(each) for each in frame["sources"]]
     columns["sources"] = pd.Series(names, index=frame.index, dtype=object)
@@ -99,6 +108,20 @@ def with_ordinals(frame: pd.DataFrame) -> pd.DataFrame:
 def reported_by(plays: pd.DataFrame, source: str) -> Bools:
     """Return which plays a source reported."""
     return np.fromiter((source in names for names in plays["sources"]), np.bool_, len(plays))
+
+
+def reported_besides(plays: pd.DataFrame, *sources: str) -> Bools:
+    """Return which plays another source reported than these."""
+    found = (any(name not in sources for name in names) for names in plays["sources"])
+    return np.fromiter(found, np.bool_, len(plays))
+
+
+def scrobbled(plays: pd.DataFrame) -> Bools:
+    """Return which plays a scrobbler reported.
+
+    Everybody is one but Spotify: Last.fm, ListenBrainz, and the files that other programs keep.
+    """
+    return reported_besides(plays, SPOTIFY, EXPORT)
 
 
 def heard(plays: pd.DataFrame) -> "pd.Series[bool]":
@@ -132,38 +155,47 @@ def counted_once(plays: pd.DataFrame) -> Bools:
 def cut_short(plays: pd.DataFrame) -> Bools:
     """Return which plays the listener ended before their time, (plays,).
 
-    Spotify reports plays of half a minute and more, Last.fm those that were heard for half of the
-    track (or four minutes), and neither reports a skip; only the export does. But a play that only
-    Spotify reports, between plays that both report, was ended before its half:
+    Spotify reports plays of half a minute and more, a scrobbler those that were heard for half of
+    the track (or four minutes), and neither reports a skip; only the export does. But a play that
+    only Spotify reports, between plays that both report, was ended before its half:
 
         20:00 A   Spotify, Last.fm
         20:04 B   Spotify              cut short: Last.fm reported plays before and after it
         20:05 C   Spotify, Last.fm
 
-    So these are those that the export calls skipped, and those that only Spotify reports within an
-    hour after a play that Last.fm has, too, and within an hour before another. Where only Last.fm
-    has a play within ten minutes, that may be the same one, and the play is not judged.
+    So these are those that the export calls skipped, and those that Spotify reports and a scrobbler
+    does not within an hour after a play that both have, and within an hour before another. Where
+    only that scrobbler has a play within ten minutes, that may be the same one, and the play is not
+    judged. What ListenBrainz has from Spotify, at the same second, is Spotify's report.
 
     Args:
-        plays: `played_at`, `skipped` and `sources`, in any order.
+        plays: `played_at`, `skipped`, `sources`, `listenbrainz_at` and `spotify_at`, in any order.
     """
-    exported = plays["skipped"].fillna(False).to_numpy(dtype=bool)
+    short: Bools = plays["skipped"].fillna(False).to_numpy(dtype=bool)
     if plays.empty:
-        return np.asarray(exported)
-    spotify, lastfm = reported_by(plays, SPOTIFY), reported_by(plays, LASTFM)
+        return short
     at = pd.DatetimeIndex(plays["played_at"])
-    both = at[spotify & lastfm].sort_values()
-    before, after = _apart(at, both, "left"), _apart(at, both, "right")
-    sat = (before <= SESSION_GAP) & (after <= SESSION_GAP)
-    alone = at[lastfm & ~spotify].sort_values()
-    near = np.minimum(_apart(at, alone, "left"), _apart(at, alone, "right")) <= ANOTHER_NAME
-    found: Bools = exported | (spotify & ~lastfm & sat & ~near)
-    return found
+    spotify = reported_by(plays, SPOTIFY)
+    copied = plays["spotify_at"].dt.floor("s") == plays["listenbrainz_at"]
+    own = {LISTENBRAINZ: ~copied.to_numpy(np.bool_)}
+    known = {name for names in plays["sources"] for name in names}
+    heard_half = np.zeros(len(plays), np.bool_)
+    suspected = np.zeros(len(plays), np.bool_)
+    for scrobbler in known - {SPOTIFY, EXPORT}:
+        half = reported_by(plays, scrobbler) & own.get(scrobbler, np.True_)
+        heard_half |= half
+        both = at[spotify & half].sort_values()
+        before, after = _apart(at, both, "left"), _apart(at, both, "right")
+        sat = (before <= SESSION_GAP) & (after <= SESSION_GAP)
+        alone = at[half & ~spotify].sort_values()
+        near = np.minimum(_apart(at, alone, "left"), _apart(at, alone, "right")) <= ANOTHER_NAME
+        suspected |= sat & ~near
+    return np.asarray(short | (spotify & ~heard_half & suspected), np.bool_)
 
 
 def with_inferred_skips(plays: pd.DataFrame) -> pd.DataFrame:
-    """Return the plays with `skipped` also set for plays cut short, and without `sources`."""
-    return plays.assign(skipped=cut_short(plays)).drop(columns="sources")
+    """Return the plays with `skipped` also set for plays cut short, without `WITNESSES`."""
+    return plays.assign(skipped=cut_short(plays)).drop(columns=WITNESSES)
 
 
 def heard_out(plays: pd.DataFrame) -> "pd.Series[bool]":

@@ -3,12 +3,15 @@
 Two reports can be of one play when they mean the same track and their times agree. What agrees
 depends on the sources:
 
-- Last.fm has the start of a play, to the second.
+- A scrobbler, such as Last.fm, has the start of a play, to the second. ListenBrainz is one; but
+  what it has from Spotify has Spotify's time, a start or an end.
 - The export has its end and the time that was heard. The start that follows from these is late by
-  the listener's pauses, so Last.fm's start is up to a minute later, or earlier by less than the
+  the listener's pauses, so a scrobble's start is up to a minute later, or earlier by less than the
   time heard. That window is exactly as long as the time heard: two streams of equal length never
   both begin in it, which is how a report that was imported before is recognised although its row
-  now has Last.fm's time.
+  now has the scrobble's time.
+- Files of scrobbles have the start, too, to the second or to the minute. Where such a history came
+  from Spotify it has the end instead, so next to the export both are tried.
 - Spotify's recent plays have a start or an end, and do not say which.
 
 Only the export knows plays of less than 30 seconds, so such a row has no partner. As many plays as
@@ -40,12 +43,19 @@ from scipy.sparse.csgraph import connected_components
 from smallhours.identity import SEPARATOR, artist_key_in, song_key_of
 from smallhours.listening.plays import (
     EXPORT,
+    FILE,
+    FILE_MINUTES,
     HEARD_MS,
     LASTFM,
+    LISTENBRAINZ,
     MAX_TRACK_LENGTH,
+    SPOTIFY,
     Bools,
     reported_by,
+    scrobbled,
 )
+
+_FILES = (FILE, FILE_MINUTES)
 
 Longs = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -73,8 +83,11 @@ class ReportColumns:
         at: The play's time, in unix milliseconds.
         heard: The time heard, in milliseconds; -1 where unknown.
         length: The track's length in milliseconds; -1 where unknown.
-        lastfm, export: Whether that source reported it; otherwise only Spotify did.
-        coarse: Whether the export gave the time to the minute only.
+        lastfm, export: Whether that source reported it.
+        scrobbled: Whether its time is the start, as a scrobbler tells it. Without the export, too,
+            only Spotify reported the play.
+        coarse: Whether the time is known to the minute only.
+        from_spotify: Whether ListenBrainz may have it from Spotify.
     """
 
     at: Longs
@@ -82,19 +95,24 @@ class ReportColumns:
     length: Longs
     lastfm: Bools
     export: Bools
+    scrobbled: Bools
     coarse: Bools
+    from_spotify: Bools
 
     @classmethod
     def of(cls, plays: pd.DataFrame, lengths: Mapping[str, int]) -> "ReportColumns":
         """Read a frame of `plays`."""
+        lastfm, export = reported_by(plays, LASTFM), reported_by(plays, EXPORT)
         length = plays["track_key"].map(dict(lengths)).astype("float64").fillna(-1)
         return cls(
             _milliseconds(plays["played_at"]),
             plays["ms_played"].fillna(-1).to_numpy(np.int64),
             length.to_numpy().astype(np.int64),
-            reported_by(plays, LASTFM),
-            reported_by(plays, EXPORT),
+            lastfm,
+            export,
+            lastfm | (scrobbled(plays) & ~export),
             is_coarse(plays),
+            reported_by(plays, LISTENBRAINZ) & plays["spotify_id"].notna().to_numpy(np.bool_),
         )
 
     def take(self, rows: Longs) -> "ReportColumns":
@@ -105,14 +123,18 @@ class ReportColumns:
             self.length[rows],
             self.lastfm[rows],
             self.export[rows],
+            self.scrobbled[rows],
             self.coarse[rows],
+            self.from_spotify[rows],
         )
 
 
 def is_coarse(plays: pd.DataFrame) -> Bools:
-    """Return which plays come from the shorter export, which has only time and length."""
+    """Return which plays are known to the minute: from the shorter export, or such a file alone."""
     told = plays[["reason_start", "reason_end", "shuffle", "skipped"]].notna().any(axis=1)
-    return reported_by(plays, EXPORT) & ~told.to_numpy(np.bool_)
+    shorter = reported_by(plays, EXPORT) & ~told.to_numpy(np.bool_)
+    finer = reported_by(plays, LASTFM) | reported_by(plays, EXPORT) | reported_by(plays, FILE)
+    return shorter | (reported_by(plays, FILE_MINUTES) & ~finer)
 
 
 def matching_reports(
@@ -121,8 +143,7 @@ def matching_reports(
     """Return the positions (in `others`, in `reported`) of rows that report the same play.
 
     Args:
-        others: `plays` that Last.fm or the export reported, and perhaps Spotify too; what only
-            Spotify reported has no partner here.
+        others: `plays` of others, and perhaps of `source`, too, where its reports may come again.
         reported: `plays` of `source` alone.
         source: Who reported those.
         lengths: Known track lengths in milliseconds by track key.
@@ -148,28 +169,38 @@ def matching_reports(
 def _distances(one: ReportColumns, two: ReportColumns, source: str) -> tuple[Doubles, Doubles]:
     """Return how far apart the times of pairs are, as they may be meant, and as two starts."""
     apart = (two.at - one.at).astype(np.float64)
-    if source == LASTFM:
-        miss = np.where(one.export, _scrobble_and_stream(-apart, one.heard, one.coarse), _NO_MATCH)
-    elif source == EXPORT:
+    coarse = one.coarse | two.coarse
+    if source == EXPORT:
         miss = np.select(
-            [one.export, one.lastfm],
-            [_same_stream(apart, one, two), _scrobble_and_stream(apart, two.heard, two.coarse)],
-            _NO_MATCH,
-        )
-    else:
-        miss = np.select(
-            [one.lastfm, one.export],
+            [one.export, one.lastfm, one.scrobbled],
             [
-                _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
-                _stream_and_recent(apart, one.heard),
+                _same_stream(apart, one, two),
+                _scrobble_and_stream(apart, two.heard, coarse),
+                _stream_and_recent(-apart, two.heard, coarse),
             ],
             _NO_MATCH,
         )
+        return miss, np.abs(apart)
+    # Which of the reports may have the end of a play.
+    ends = two.from_spotify | (source == SPOTIFY)
+    as_scrobble = np.where(
+        ends,
+        _scrobble_and_recent(apart, np.maximum(one.length, two.length), one.heard),
+        _same_scrobble(apart, coarse),
+    )
+    as_stream = np.where(
+        ends | (source in _FILES),
+        _stream_and_recent(apart, one.heard, coarse & ~ends),
+        _scrobble_and_stream(-apart, one.heard, one.coarse),
+    )
+    miss = np.select([one.scrobbled, one.export], [as_scrobble, as_stream], _NO_MATCH)
+    if source in _FILES:
+        miss[apart == 0] = 0
     return miss, np.abs(apart)
 
 
 def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
-    """Return the distance of Last.fm's start from a stream that seems to start `later`, or inf.
+    """Return the distance of a scrobble's start from a stream that seems to start `later`, or inf.
 
     A stream heard for 240 s that seems to start at 20:03:20 fits starts after 20:00:20 and until
     20:04:20: up to a minute after its apparent start, and less than 180 s before it.
@@ -181,7 +212,7 @@ def _scrobble_and_stream(later: Doubles, heard: Longs, coarse: Bools) -> Doubles
 
 
 def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles:
-    """Return the distance of Last.fm's start or end from Spotify's time, or infinity."""
+    """Return the distance of a scrobble's start or end from Spotify's time, or infinity."""
     start = np.abs(later)
     end = np.where(length > 0, np.abs(later - length), _NO_MATCH)
     end = np.minimum(end, np.where(heard >= HEARD_MS, np.abs(later - heard), _NO_MATCH))
@@ -190,10 +221,20 @@ def _scrobble_and_recent(later: Doubles, length: Longs, heard: Longs) -> Doubles
     return np.where((miss <= TOLERANCE) & ~unheard, miss, _NO_MATCH)
 
 
-def _stream_and_recent(later: Doubles, heard: Longs) -> Doubles:
-    """Return the distance of a stream's start or end from Spotify's time, or infinity."""
+def _same_scrobble(later: Doubles, coarse: Bools) -> Doubles:
+    """Return the distance of two scrobbles of one play, or infinity.
+
+    A scrobbled play was heard for half a minute, so two that are nearer are the same one.
+    """
+    reach = np.where(coarse, TOLERANCE, HEARD_MS - 1)
+    return np.where(np.abs(later) <= reach, np.abs(later), _NO_MATCH)
+
+
+def _stream_and_recent(later: Doubles, heard: Longs, coarse: Bools) -> Doubles:
+    """Return the distance of a stream's start or end from a time that is one of both, or inf."""
     end = np.where(np.abs(later - heard) <= TOLERANCE, np.abs(later - heard), _NO_MATCH)
-    start = _scrobble_and_stream(-later, heard, np.zeros(len(heard), np.bool_))
+    start = _scrobble_and_stream(-later, heard, coarse)
+    start = np.where(coarse & (np.abs(later) <= TOLERANCE), np.abs(later), start)
     return np.where(heard >= HEARD_MS, np.minimum(start, end), _NO_MATCH)
 
 
@@ -214,12 +255,13 @@ def _same_stream(later: Doubles, one: ReportColumns, two: ReportColumns) -> Doub
 def _candidates(others: pd.DataFrame, reported: pd.DataFrame) -> tuple[Longs, Longs, Longs]:
     """Return pairs that mean the same track within reach, and how loosely their names agree.
 
-    0: the same track key, Spotify id or ISRC. 1: versions of which one is given in more detail.
+    0: the same track key, Spotify id or ISRC. 1: versions of which one is given in more detail, or
+    names with a number that one source writes without its comma, such as "10,000 Days".
     2: another artist, but the same title: the export has the album's artist, who may be nobody
     ("Various Artists").
     """
     found = [_within_reach(others, reported, name, name, 0) for name in _IDS]
-    keys = {"base": song_key_of, "title": _title_in}
+    keys = {"base": song_key_of, "title": _title_in, "joined": _joined_numbers}
     one, two = (
         frame[["played_at", "track_key"]].assign(
             **{name: _mapped(frame["track_key"], key) for name, key in keys.items()}
@@ -227,6 +269,7 @@ def _candidates(others: pd.DataFrame, reported: pd.DataFrame) -> tuple[Longs, Lo
         for frame in (others, reported)
     )
     found.append(_within_reach(one, two, "base", "track_key", 1))
+    found.append(_within_reach(one, two, "joined", "track_key", 1))
     found.append(_within_reach(one, two, "title", "track_key", 2))
     left, right, loose = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((loose, right, left))
@@ -266,7 +309,7 @@ def _within_reach(
     right = np.repeat(asked - len(others), many)
     if loose:
         one, two = others[key].to_numpy(object)[left], reported[key].to_numpy(object)[right]
-        test = _told_in_more_detail if loose == 1 else _by_another_artist
+        test = _written_otherwise if loose == 1 else _by_another_artist
         fits = np.fromiter((test(a, b) for a, b in zip(one, two, strict=True)), bool, len(left))
         left, right = left[fits], right[fits]
     return left, right, np.full(len(left), loose, np.int64)
@@ -282,6 +325,19 @@ def _mapped(keys: "pd.Series[str]", call: Any) -> "pd.Series[Any]":
 
 def _title_in(track_key: str) -> str:
     return track_key.split(SEPARATOR, 1)[1]
+
+
+def _joined_numbers(track_key: str) -> str | None:
+    """Return the key of a name with a number without its blanks; None for other names."""
+    digits = any(map(str.isdecimal, track_key))
+    return track_key.replace(" ", "") if digits else None
+
+
+def _written_otherwise(one: str, two: str) -> bool:
+    if _told_in_more_detail(one, two):
+        return True
+    joined = _joined_numbers(one)
+    return one != two and joined is not None and joined == _joined_numbers(two)
 
 
 def _told_in_more_detail(one: str, two: str) -> bool:

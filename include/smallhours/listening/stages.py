@@ -4,11 +4,13 @@ import datetime as dt
 import itertools
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.errors import SmallhoursError
 from smallhours.identity import is_named
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import Lake
@@ -27,6 +29,7 @@ from smallhours.listening.library import (
     current_signals,
     library_frame,
     loved_rows,
+    read_library,
     read_signals,
     track_row,
     with_unreadable,
@@ -35,6 +38,7 @@ from smallhours.listening.plays import (
     LASTFM,
     MAX_TRACK_LENGTH,
     SPOTIFY,
+    WITNESSES,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -54,7 +58,9 @@ from smallhours.listening.scrobbles import (
     store_window,
 )
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.services.lastfm import LastfmClient
+from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import RecentPlay
@@ -63,10 +69,12 @@ from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
 LOG = logging.getLogger(__name__)
+_PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
 VERIFIED_EVERY_DAYS = 28
 VERIFIED_SUBJECT = "history"
+SCROBBLES = "scrobbles"
 # Last.fm began in 2002; a scrobble may be added for any time since.
 EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 
@@ -82,7 +90,7 @@ def sync_scrobbles(
     Raises:
         ServiceError: what was read before it is kept, and the next run goes on from there.
     """
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
@@ -134,14 +142,14 @@ def verify_history(
     Raises:
         ServiceError: what was mended before it is kept; the next run looks again.
     """
-    last = _last_verified(lake, listener, night)
+    last = last_verified(lake, listener, night, SCROBBLES)
     if last is not None and (night.date - last).days < every_days:
         return {"skipped": f"the whole history was verified on {last}"}
     plays = lake.frame(PLAYS, columns=["played_at", "sources"], where={"listener": listener})
     times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
     if times.empty:
         return {"skipped": "there is no history yet"}
-    user = settings.listener(listener).lastfm_user
+    user = settings.listener(listener).lastfm
     since = min(times.iloc[0].to_pydatetime(), EARLIEST)
 
     def stored(span: Span) -> int:
@@ -160,7 +168,7 @@ def verify_history(
                 for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
                     report += store_window(lake, listener, window)
             scrobbles = len(times) + report.added - report.removed
-            _note_verified(lake, listener, night, scrobbles=scrobbles)
+            note_verified(lake, listener, night, SCROBBLES, scrobbles)
             mended = {
                 "months_differing": months,
                 "plays_added": report.added,
@@ -225,7 +233,8 @@ def sync_library(
     listener: str,
     lake: Lake,
     spotify: SpotifyClient | None,
-    lastfm: LastfmClient,
+    lastfm: LastfmClient | None,
+    listenbrainz: ListenBrainzClient | None = None,
     *,
     settings: Settings,
     night: Night,
@@ -242,23 +251,25 @@ def sync_library(
     aside = SetAside(lake, listener, night)
     counts: Counter[str] = Counter()
 
-    def keep(signal: Signal, rows: list[dict[str, Any]], unreadable: int) -> None:
-        counts[signal] = len(_keep_library(lake, listener, signal, rows, unreadable, night))
+    def keep(signal: Signal, source: str, rows: list[dict[str, Any]], unreadable: int) -> None:
+        about = lake, listener, signal, source
+        counts[signal] += len(_keep_library(*about, rows, unreadable, night))
 
-    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
+    clients = spotify, lastfm, listenbrainz
+    rows, read, trouble = read_signals(playlist_settings, *clients, aside, keep)
     if trouble:
         raise trouble
     warnings: Summary = {}
     name = playlist_settings.dislike_playlist
     refused = {"set_aside", "left_out"} & aside.summary.keys()
-    if name and spotify is not None and Signal.DISLIKED not in read and not refused:
+    if name and spotify is not None and (Signal.DISLIKED, SPOTIFY) not in read and not refused:
         warnings["dislike_playlist_missing"] = name
         LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     return {
-        **{f"{each}_tracks": counts[each] for each in Signal if each in read},
+        **{f"{each}_tracks": counts[each] for each in Signal if each in {told for told, _ in read}},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
-        "lastfm_calls": lastfm.calls.total(),
+        **calls_of(lastfm, listenbrainz),
         **aside.summary,
         **warnings,
     }
@@ -268,17 +279,27 @@ def sync_loved(
     listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
-    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm_user))
-    seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
+    rows = list(loved_rows(lastfm, settings.listener(listener).lastfm))
+    seen = _keep_library(lake, listener, Signal.LOVED, LASTFM, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
 def collect_feedback(
-    listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    places: Mapping[str, Callable[[], Place]],
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
     """Store the reactions to our picks, before tonight's list replaces the last one.
 
-    Without a Spotify account the playlist itself is not looked at.
+    Args:
+        listener: Whose.
+        lake: The lake.
+        places: What opens each place of their lists, by name.
+        settings: For the listener's time zone.
+        night: The night.
     """
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     zone = ZoneInfo(settings.listener(listener).timezone)
@@ -288,7 +309,7 @@ def collect_feedback(
         return {"picks": 0}
     plays = lake.frame(
         PLAYS,
-        columns=["track_key", "played_at", "skipped", "sources"],
+        columns=["track_key", "played_at", "skipped", *WITNESSES],
         where={
             "listener": listener,
             "month": months_between(picks["since"].min().to_pydatetime(), night.as_of),
@@ -299,20 +320,28 @@ def collect_feedback(
         play_reactions(
             picks,
             plays,
-            lake.frame(LIBRARY, where={"listener": listener}),
+            read_library(lake, listener),
             at=night.as_of,
         )
     ]
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
-    if spotify is not None:
-        standing = current_lists(ledger, before=night.date).groupby("intent")
-        with aside.asking(spotify) as open_to_us:
-            for intent, row in standing if open_to_us else ():
-                with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    uris = standing_rows(spotify, row)
-                    rows.append(edit_reactions(row, uris, at=night.as_of))
+    unseen: Summary = {}
+    for name, standing in current_lists(ledger, before=night.date).groupby("place"):
+        if name not in places:
+            continue
+        try:
+            rows += _edits(places[str(name)](), standing, aside, at=night.as_of)
+        except SmallhoursError as error:
+            if len(places) == 1:
+                raise
+            LOG.warning("%s", error)
+            unseen[f"{name}"] = f"not looked at: {error}"
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
+    # What was taken out at one place is not kept by standing at another.
+    taken_out = noted.loc[noted["reaction"] == Reaction.REMOVED, _PICK].apply(tuple, axis=1)
+    kept = (noted["reaction"] == Reaction.KEPT) & noted[_PICK].apply(tuple, axis=1).isin(taken_out)
+    noted = noted[~kept].drop_duplicates([*_PICK, "reaction"], ignore_index=True)
     if not noted.empty:
         _store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
@@ -320,7 +349,21 @@ def collect_feedback(
         "picks": len(picks),
         **{str(name): int(count) for name, count in sorted(counts.items())},
         **aside.summary,
+        **unseen,
     }
+
+
+def _edits(
+    place: Place, standing: pd.DataFrame, aside: SetAside, *, at: dt.datetime
+) -> list[pd.DataFrame]:
+    """Return what the lists at a place say of the listener's edits."""
+    rows = []
+    with aside.asking(place) as open_to_us:
+        for intent, row in standing.groupby("intent") if open_to_us else ():
+            with aside.tally(place).asking(f"the playlist {intent}"):
+                uris = standing_rows(place, row)
+                rows.append(edit_reactions(row, uris, at=at))
+    return rows
 
 
 def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
@@ -342,6 +385,7 @@ def _keep_library(
     lake: Lake,
     listener: str,
     signal: Signal,
+    source: str,
     rows: list[dict[str, Any]],
     unreadable: int,
     night: Night,
@@ -349,9 +393,9 @@ def _keep_library(
     """Store a signal that was read tonight, and return its rows."""
     stored = lake.frame(LIBRARY, where={"listener": listener})
     nameless = sum(not is_named(row["artist"], row["title"]) for row in rows)
-    seen = library_frame(rows, night=night.date)
+    seen = library_frame(rows, source=source, night=night.date)
     if signal != Signal.TOP:
-        standing = stored[stored["signal"] == signal]
+        standing = stored[(stored["signal"] == signal) & (stored["source"] == source)]
         seen = with_unreadable(seen, standing, nameless + unreadable, night=night.date)
     lake.merge(LIBRARY, current_signals(stored, seen), partition={"listener": listener})
     return seen
@@ -361,19 +405,28 @@ def _morning(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), dt.UTC)
 
 
-def _last_verified(lake: Lake, listener: str, night: Night) -> dt.date | None:
-    """Return the night on which the whole history was last verified, from `metrics`."""
+def calls_of(lastfm: LastfmClient | None, listenbrainz: ListenBrainzClient | None) -> Summary:
+    """Return how many requests were made to the services that a listener has."""
+    return {
+        **({"lastfm_calls": lastfm.calls.total()} if lastfm else {}),
+        **({"listenbrainz_calls": listenbrainz.calls.total()} if listenbrainz else {}),
+    }
+
+
+def last_verified(lake: Lake, listener: str, night: Night, metric: str) -> dt.date | None:
+    """Return the night on which a whole history was last verified, from `metrics`."""
     months = months_between(_morning(night.date) - dt.timedelta(days=62), _morning(night.date))
     rows = lake.frame(METRICS, where={"month": months})
     rows = rows[(rows["subject"] == VERIFIED_SUBJECT) & (rows["listener"] == listener)]
-    rows = rows[rows["night"] <= night.date]
+    rows = rows[(rows["night"] <= night.date) & (rows["metric"] == metric)]
     return None if rows.empty else rows["night"].max()
 
 
-def _note_verified(lake: Lake, listener: str, night: Night, *, scrobbles: int) -> None:
+def note_verified(lake: Lake, listener: str, night: Night, metric: str, plays: int) -> None:
+    """Note in `metrics` that a whole history was verified tonight."""
     row = {
         "night": night.date, "listener": listener, "subject": VERIFIED_SUBJECT,
-        "metric": "scrobbles", "value": float(scrobbles), "low": None, "high": None,
-        "baseline": None, "n": scrobbles, "month": f"{night.date:%Y-%m}",
+        "metric": metric, "value": float(plays), "low": None, "high": None,
+        "baseline": None, "n": plays, "month": f"{night.date:%Y-%m}",
     }  # fmt: skip
     lake.merge(METRICS, pd.DataFrame([row]))

@@ -93,7 +93,7 @@ def listeners_of(settings: Settings | None, lake: Lake) -> dict[str, str]:
         if part["listener"]
     }
     known = settings.listeners if settings else {}
-    return found | {name: each.lastfm_user for name, each in known.items()}
+    return found | {name: each.lastfm for name, each in known.items()}
 
 
 def _check_target(target: Path, lake: Lake) -> None:

@@ -48,5 +48,22 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {"password": "from www.last.fm/api/accounts"},
                 },
             },
+            {
+                "connection-type": "subsonic",
+                "hook-name": "Subsonic",
+                "hook-class-name": "smallhours.orchestration.connections.SubsonicHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {},
+                    "placeholders": {"host": "https://music.example, or 192.168.1.5"},
+                },
+                "conn-fields": {
+                    "api_key": {
+                        "label": "API key",
+                        "description": "In place of login and password, where the server has them.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                },
+            },
         ],
     }

@@ -12,9 +12,7 @@ The hooks return a client of Spotify or Last.fm from such a connection, for cust
 uses the settings of the listener in the connection's name.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import logging
 import os
@@ -27,13 +25,19 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.run_context import lastfm_client, spotify_client
-from smallhours.services.credentials import LastfmCredentials, SpotifyCredentials
+from smallhours.run_context import lastfm_client, spotify_client, subsonic_client
+from smallhours.services.credentials import (
+    LastfmCredentials,
+    ListenBrainzCredentials,
+    SpotifyCredentials,
+    SubsonicCredentials,
+)
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.subsonic import SubsonicClient
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ Service = Literal["lastfm", "spotify"]
 SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
 
 _HOW_TO_ADD = {
+    "subsonic": "with your server's address as its host, and your account's login and password",
     "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
     "spotify": "with your app's client id as its login and its client secret as its password "
     "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
@@ -60,6 +65,37 @@ class AirflowSecrets:
         fields = {"api_key": connection.password, **connection.extra_dejson}
         _mask(fields.get("api_key"), fields.get("api_secret"))
         return LastfmCredentials.parse(fields, listener=listener)
+
+    def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
+        """Return a listener's ListenBrainz credentials; without a token where none is kept.
+
+        Raises:
+            SettingsError: when the connection is malformed.
+        """
+        if not self.has("listenbrainz", listener):
+            return ListenBrainzCredentials(listener=listener)
+        connection = _connection("listenbrainz", listener)
+        fields = {"token": connection.password, **connection.extra_dejson}
+        _mask(fields.get("token"))
+        return ListenBrainzCredentials.parse(fields, listener=listener)
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Return the credentials of a listener's music server.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+        """
+        connection = _connection("subsonic", listener)
+        fields = {
+            "host": connection.host,
+            "schema": connection.schema,
+            "port": connection.port,
+            "user": connection.login,
+            "password": connection.password,
+            **connection.extra_dejson,
+        }
+        _mask(fields.get("password"), fields.get("api_key"))
+        return SubsonicCredentials.parse(fields, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return a listener's Spotify credentials, with the newest refresh token.
@@ -206,12 +242,41 @@ class LastfmHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
         try:
-            user = load_settings().listener(self.listener).lastfm_user
+            user = load_settings().listener(self.listener).lastfm
             with self.get_conn() as client:
                 told = client.user_info(user)
         except SmallhoursError as error:
             return False, str(error)
         return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
+
+
+class SubsonicHook(BaseHook):
+    """A hook for a listener's music server at home.
+
+    Args:
+        subsonic_conn_id: The connection, `subsonic_<listener>`.
+    """
+
+    conn_name_attr = "subsonic_conn_id"
+    conn_type = "subsonic"
+    hook_name = "Subsonic"
+
+    def __init__(self, subsonic_conn_id: str) -> None:
+        super().__init__()
+        self.listener = _listener_of(subsonic_conn_id, "subsonic")
+
+    def get_conn(self) -> "SubsonicClient":
+        """Return a client; the caller closes it."""
+        return subsonic_client(self.listener, load_settings(), AirflowSecrets())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Log in to the server; behind the *Test* button of the connection's form."""
+        try:
+            with self.get_conn() as client:
+                told = client.check_login()
+        except SmallhoursError as error:
+            return False, str(error)
+        return True, f"The login works: {told}."
 
 
 def _listener_of(connection: str, service: str) -> str:
@@ -246,7 +311,12 @@ def _connection(service: str, listener: str) -> Any:
             return Connection.get(name)
         from airflow.models.connection import Connection as StoredConnection
 
-        return StoredConnection.get_connection_from_secrets(name)
+        from smallhours.orchestration.database import has_database
+
+        found = _ask_without_database("get_connection", name)
+        if found is None and not has_database():
+            raise AirflowNotFoundException
+        return found or StoredConnection.get_connection_from_secrets(name)
     except AirflowNotFoundException:
         how = _HOW_TO_ADD[service].format(listener=listener)
         raise SettingsError(
@@ -271,7 +341,7 @@ def _store(
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -284,7 +354,7 @@ def _store(
     require_key()
     _mask(password, extra.get("refresh_token"))
     try:
-        _make_database()
+        make_database()
         with create_session() as session:
             stored = session.scalar(
                 select(StoredConnection).where(StoredConnection.conn_id == name)
@@ -302,16 +372,14 @@ def _store(
         ) from None
 
 
-def _make_database() -> None:
-    """Create Airflow's database if there is none: a first login may come before the first start."""
-    from airflow import settings as airflow_settings
-    from airflow.models.connection import Connection as StoredConnection
-    from airflow.utils.db import upgradedb
-    from sqlalchemy import inspect
+def _ask_without_database(question: Literal["get_connection", "get_variable"], name: str) -> Any:
+    """Ask Airflow's secret stores but its database: the environment, and a vault if one is set."""
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.secrets.metastore import MetastoreBackend
 
-    if not inspect(airflow_settings.engine).has_table(StoredConnection.__tablename__):
-        with contextlib.redirect_stdout(io.StringIO()):
-            upgradedb()
+    stores = (each for each in ensure_secrets_loaded() if not isinstance(each, MetastoreBackend))
+    answers = (getattr(each, question)(name) for each in stores)
+    return next((each for each in answers if each is not None), None)
 
 
 def read_variable(name: str) -> Any:
@@ -322,14 +390,19 @@ def read_variable(name: str) -> Any:
         return Variable.get(name, default=None, deserialize_json=True)
     from airflow.models.variable import Variable as StoredVariable
 
-    return StoredVariable.get(name, default_var=None, deserialize_json=True)
+    from smallhours.orchestration.database import has_database
+
+    found = _ask_without_database("get_variable", name)
+    if found is None and has_database():
+        found = StoredVariable.get(name, default_var=None)
+    return None if found is None else json.loads(found)
 
 
 def write_variable(name: str, value: dict[str, str]) -> None:
     """Store a JSON value as an Airflow variable.
 
     Raises:
-        SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
+        SettingsError: when Airflow would not encrypt it, or its database refuses.
     """
     if _in_task():
         from airflow.sdk import Variable
@@ -339,15 +412,17 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     require_key()
     try:
+        make_database()
         StoredVariable.set(name, value, serialize_json=True)
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
         raise SettingsError(
-            "Spotify renewed the login, and Airflow has no database to keep it in.",
-            remedy="Run `airflow db migrate` and log in again.",
+            "Spotify renewed the login, and Airflow's database does not take it "
+            f"({type(error).__name__}).",
+            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write; log in again.",
         ) from None
 
 

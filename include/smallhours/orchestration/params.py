@@ -89,16 +89,29 @@ def rollback_params(settings: Settings | None) -> DagParams:
 
 
 def export_params(settings: Settings | None) -> DagParams:
-    """Return the params for an export: listener and files."""
+    """Return the params for history files: listener, files, and how to read their times."""
     return {
         "listener": listener_param(settings),
         "paths": Param(
             [],
             title="Files",
-            description="Zips, folders or JSON files on the machine that Airflow runs on, one a "
-            "line.",
+            description="Zips, folders or files on the machine that Airflow runs on, one a line; "
+            "their format is told by their content.",
             type="array",
             items={"type": "string"},
+        ),
+        "timezone": Param(
+            None,
+            title="Time zone",
+            description="Of times without one, such as Europe/Dublin; the import says when it is "
+            "needed.",
+            type=["null", "string"],
+        ),
+        "day_first": Param(
+            None,
+            title="Day first",
+            description="How dates such as 01/02/2024 begin; the import says when it is needed.",
+            type=["null", "boolean"],
         ),
     }
 

@@ -31,7 +31,7 @@ from smallhours.errors import BrokenReply
 from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket, shared_rate_limit
-from smallhours.services.transport import Client, Reply, Request, Transport
+from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 # Features by name, of each id that the service knows.
 Features = dict[str, dict[str, float]]
@@ -99,6 +99,7 @@ class FeatureClient(Client):
         settings: Where it is, and how much is asked of it.
         rate_limit: How fast requests may start; the process's own for this service by default.
         retry_policy: What is tried again.
+        contact: Whom the service may write to.
     """
 
     # Its section of the settings, and how long a rate limit lasts that names no time.
@@ -111,8 +112,10 @@ class FeatureClient(Client):
         settings: ReccobeatsSettings | AcousticbrainzSettings,
         rate_limit: TokenBucket | None = None,
         retry_policy: RetryPolicy | None = None,
+        contact: str = "",
     ) -> None:
         self._url = settings.api_url.rstrip("/")
+        self.access = fingerprint(settings.api_url, contact)
         super().__init__(
             Transport(
                 self.service,
@@ -121,6 +124,7 @@ class FeatureClient(Client):
                 rate_limit=rate_limit or shared_rate_limit(self.service, settings.calls_per_second),
                 retry_policy=retry_policy or RetryPolicy(),
                 rate_limit_s=self.rate_limit_s,
+                contact=contact,
             )
         )
 

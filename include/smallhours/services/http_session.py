@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from smallhours.services.retry_and_rate_limit import USER_AGENT
+from smallhours.services.retry_and_rate_limit import user_agent
 
 CONNECTIONS: Final = 16
 
@@ -99,16 +99,19 @@ def _time_replies(manager: urllib3.PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
-def new_session() -> requests.Session:
+def new_session(contact: str = "") -> requests.Session:
     """Return a session with pooled connections that retries nothing and reads no ~/.netrc.
 
     urllib3's own retries sleep through a Retry-After of hours, repeat POSTs and hide the status
     of an error (all seen with spotipy's default session).
+
+    Args:
+        contact: Whom the service may write to; each request names it.
     """
     session = requests.Session()
     adapter = _Adapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.auth = _NoNetrc()
-    session.headers["User-Agent"] = USER_AGENT
+    session.headers["User-Agent"] = user_agent(contact)
     return session

@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from smallhours import __version__
-from smallhours.errors import BrokenReply, QuotaExceeded, RetryLater
+from smallhours.errors import (
+    BrokenReply,
+    QuotaExceeded,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
 from smallhours.private_files import make_private_folder
 
 logger = logging.getLogger(__name__)
@@ -32,7 +39,6 @@ WINDOW_HOURS = 24
 # A moment reserved further ahead than any queue is long means that the clock was set back.
 MAX_RESERVATION_AHEAD_S = 300.0
 
-USER_AGENT = f"Smallhours/{__version__} (a personal music recommender)"
 
 # After three failures within seconds, the fault is likely to last for minutes.
 RETRY_AFTER_FAULT_S = 300.0
@@ -200,8 +206,21 @@ def shared_rate_limit(
         return _shared[key]
 
 
+def user_agent(contact: str = "") -> str:
+    """Return the name under which we make requests, with a contact where a service wants one."""
+    about = f" {contact} " if contact else "a personal music recommender"
+    return f"Smallhours/{__version__} ({about})"
+
+
 class TransientError(RetryLater):
     """A fault that may be gone in a second: no connection, a timeout, an error 500."""
+
+
+def is_of_one_question(failure: ServiceError) -> bool:
+    """Return True unless the failure is a rate limit or a refused key, which concern all."""
+    return isinstance(failure, BrokenReply | TransientError | Refused) and not isinstance(
+        failure, SourceRefused
+    )
 
 
 @dataclass(frozen=True, slots=True)

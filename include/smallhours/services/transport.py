@@ -6,6 +6,7 @@ it is unpacked. No redirect is followed, because it would take a token to anothe
 else is classified here.
 """
 
+import hashlib
 import itertools
 import json
 import weakref
@@ -63,6 +64,7 @@ class Request:
             service has said that it did nothing.
         metered: Whether it counts towards the day's quota; None leaves the rate limit alone, too.
         more: What else `requests` takes: `params`, `data`, `headers`, `auth`.
+        rate_limit: Another one than the transport's.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Request:
     repeatable: bool = True
     metered: bool | None = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    rate_limit: TokenBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class Transport:
         rate_limit_s: How long a rate limit lasts that names no time; each further one in a row
             doubles it.
         secrets: Returns what no message may hold.
+        contact: Whom the service may write to, for services that want to know.
 
     Attributes:
         calls: The number of requests by route.
@@ -148,6 +152,7 @@ class Transport:
         retry_policy: RetryPolicy,
         rate_limit_s: float,
         secrets: Callable[[], Iterable[str | None]] = tuple,
+        contact: str = "",
     ) -> None:
         self.service = service
         self.section = section
@@ -161,7 +166,7 @@ class Transport:
         self._rate_limits_in_a_row = 0
         self._secrets = secrets
         self._lock = Lock()
-        self._session = new_session()
+        self._session = new_session(contact)
 
     def close(self) -> None:
         """Close the connections."""
@@ -181,7 +186,7 @@ class Transport:
         while True:
             trial += 1
             if request.metered is not None:
-                self._rate_limiter.acquire(metered=request.metered)
+                (request.rate_limit or self._rate_limiter).acquire(metered=request.metered)
             with self._lock:
                 self.calls[request.route] += 1
             try:
@@ -338,6 +343,11 @@ class Transport:
         )
 
 
+def fingerprint(*parts: object) -> str:
+    """Return a short text that changes with its parts and does not tell them."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
 class Client:
     """A service's client; as a context, it closes its connections at the end.
 
@@ -346,9 +356,12 @@ class Client:
 
     Attributes:
         service: The service's name, as errors have it.
+        access: A fingerprint of the address and the credentials; another one may be worth another
+            try after a refusal.
     """
 
     service: ClassVar[str]
+    access: str = ""
 
     def __init__(self, http: Transport) -> None:
         self._http = http

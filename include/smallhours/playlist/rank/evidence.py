@@ -13,12 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
+from smallhours.catalog.merged_sources import complete_listeners
 from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
-from smallhours.listening.plays import heard_out, with_inferred_skips
+from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.listening.library import read_library
+from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
@@ -141,6 +143,8 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
     votes = votes.astype(dict.fromkeys(["track_key", "route", "seed_key"], "category"))
     candidates = set(votes["track_key"].cat.categories)
     wanted = candidates | set(history.tracks.index) if familiar else candidates
+    listeners = complete_listeners(lake, tracks.set_index("track_key")["listeners"])
+    tracks = tracks.assign(listeners=listeners.to_numpy())
     tracks = tracks[_among(tracks["track_key"], wanted)].set_index("track_key").sort_index()
     return Evidence(
         votes=votes,
@@ -160,7 +164,7 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> ListenerHistory:
 
 
 def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
-    columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", "sources"]
+    columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
 
@@ -169,9 +173,8 @@ def _read_history(
     lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night
 ) -> ListenerHistory:
     own = {"listener": listener}
-    library = lake.frame(
-        LIBRARY, columns=["signal", "track_key", "artist", "title", "last_seen"], where=own
-    )
+    columns = ["signal", "track_key", "artist", "title", "last_seen"]
+    library = read_library(lake, listener, columns)
     feedback = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where=own)
     rejected = library["signal"] == Signal.DISLIKED
     disliked = {

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from smallhours.catalog.merged_sources import complete_listeners
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
@@ -145,7 +146,8 @@ def measure_quality(
         before: The night; its own list, and later ones, are not earlier ones.
     """
     rows = lake.frame(TRACKS, columns=["track_key", "listeners"])
-    known_by = rows.drop_duplicates("track_key").set_index("track_key")["listeners"].astype(float)
+    told = rows.drop_duplicates("track_key").set_index("track_key")["listeners"]
+    known_by = complete_listeners(lake, told)
     ledger = lake.frame(
         PLAYLISTS,
         columns=["night", "intent", "outcome", "track_keys"],
@@ -153,6 +155,7 @@ def measure_quality(
     )
     shown = ledger[(ledger["intent"] == nightly_list.intent) & ledger["outcome"].isin(EVER_SHOWN)]
     shown = shown[shown["night"] < before].sort_values("night", ascending=False)
+    shown = shown.drop_duplicates("night")
     earlier = [list(keys) for keys in shown["track_keys"].head(max(LISTS_BACK))]
     return Quality.of(nightly_list, listener_context, known_by=known_by, earlier=earlier)
 

@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
+from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, SIMILAR, TRACKS
+from smallhours.lake.tables import AUDIO_FEATURES, TRACKS
 from smallhours.listening.plays import heard_out
 from smallhours.settings import Settings
 from smallhours.training.evaluation.folds import (
@@ -93,7 +94,7 @@ class PastTables:
     Attributes:
         past: The listener's history, and the tags.
         similar: All of `similar`.
-        listeners: Last.fm listeners by track key.
+        listeners: How many people know each track, by track key.
         features: Rows of `audio_features`.
         vectors: Tags of the whole catalog and of the history.
         settings: Limits of seeds, and weights of evidence.
@@ -109,16 +110,14 @@ class PastTables:
 
 def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) -> PastTables:
     """Read the tables that are needed beside the listener's history."""
-    columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
-    similar = lake.frame(SIMILAR, columns=columns)
     tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
     listeners = tracks.drop_duplicates("track_key").set_index("track_key")["listeners"]
     columns = ["track_key", "source", "feature", "value", "low", "high"]
     everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
     return PastTables(
         replace(past, plays=past.plays[heard_out(past.plays)]),
-        similar,
-        listeners,
+        read_neighbours(lake),
+        complete_listeners(lake, listeners),
         lake.frame(AUDIO_FEATURES, columns=columns),
         TagVectors.of(past.tags, everything),
         settings,

@@ -74,7 +74,7 @@ def seed_support(votes: pd.DataFrame, tracks: pd.Index) -> pd.Series:
 
 
 def popularity(listeners: pd.Series) -> pd.Series:
-    """Return the percentile of Last.fm listeners among the tracks, 0-1; unknown is .5."""
+    """Return the percentile of the number of listeners among the tracks, 0-1; unknown is .5."""
     return listeners.astype(float).rank(pct=True).fillna(0.5)
 
 

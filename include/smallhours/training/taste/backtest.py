@@ -20,10 +20,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import track_weights
+from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import SIMILAR, TRACKS
+from smallhours.lake.tables import TRACKS
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
@@ -76,10 +77,8 @@ class Baselines:
     def __init__(self, lake: Lake, listener: str, past: ListeningHistory) -> None:
         self._listener, self._past = listener, past
         tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
-        self._listeners = tracks.set_index("track_key")["listeners"].astype(float)
-        columns = ["kind", "seed_key", "neighbour_key", "match", "rank"]
-        near = lake.frame(SIMILAR, columns=columns)
-        self._near = near[(near["kind"] == "track") & (near["rank"] > 0)]
+        self._listeners = complete_listeners(lake, tracks.set_index("track_key")["listeners"])
+        self._near = read_neighbours(lake, ["track"])
 
     def scores(self, backtest_fold: "BacktestFold", rows: TrainingRows) -> dict[str, Floats]:
         """Return the scores of the fold's tracks by baseline, without any that cannot be computed.

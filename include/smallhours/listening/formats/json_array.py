@@ -1,36 +1,42 @@
 """A streaming reader of a JSON array, for files larger than memory."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+
+from smallhours.listening.formats.reading import MalformedFile
 
 _BLANK = " \t\r\n"
 _MAX_ELEMENT_CHARS = 1 << 20  # characters of one element; a stream of Spotify's has some 800
 
 
-class MalformedArray(Exception):
-    """The text is not a whole JSON array; its message says why."""
-
-
-def iter_elements(texts: Iterable[str]) -> Iterator[object]:
+def iter_elements(texts: Iterable[str], member: str | None = None) -> Iterator[object]:
     """Yield each element of the array that the texts form together.
 
+    Args:
+        texts: The pieces of the text.
+        member: The name of the array in the object that the texts form; what else the object
+            has is not looked at.
+
     Raises:
-        MalformedArray: The text ends too early, goes on too long or is not JSON; the elements
+        MalformedFile: The text ends too early, goes on too long or is not JSON; the elements
             before that were yielded.
     """
     text = _Text(iter(texts))
+    if member is not None:
+        text.skip_to(member)
     sign = text.take()
     if sign != "[":
-        raise MalformedArray("it is empty" if sign == "" else "it is not a list")
+        raise MalformedFile("it is empty" if sign == "" else "it is not a list")
     if text.peek() == "]":
         sign = text.take()
     while sign != "]":
         yield text.value()
         sign = text.take()
         if sign not in (",", "]"):
-            raise MalformedArray(_ENDS if sign == "" else f"there is {sign!r} between two rows")
-    if text.peek():
-        raise MalformedArray("something follows after its end")
+            raise MalformedFile(_ENDS if sign == "" else f"there is {sign!r} between two rows")
+    if member is None and text.peek():
+        raise MalformedFile("something follows after its end")
 
 
 _ENDS = "it ends in the middle"
@@ -44,6 +50,14 @@ class _Text:
         self._text = ""
         self._at = 0
         self._decoder = json.JSONDecoder()
+
+    def skip_to(self, member: str) -> None:
+        """Go to the list of that name, wherever in the first characters it is."""
+        place = re.compile(rf'"{member}"\s*:\s*(?=\[)')
+        while not (found := place.search(self._text)):
+            if len(self._text) > _MAX_ELEMENT_CHARS or not self._read_on():
+                raise MalformedFile(f"it has no list {member!r}")
+        self._at = found.end()
 
     def peek(self) -> str:
         """Return the next character that is not blank; empty at the end."""
@@ -62,17 +76,17 @@ class _Text:
 
     def value(self) -> object:
         if self.peek() == "":
-            raise MalformedArray(_ENDS)
+            raise MalformedFile(_ENDS)
         while True:
             try:
                 value, self._at = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if len(self._text) - self._at > _MAX_ELEMENT_CHARS:
-                    raise MalformedArray(f"a row is not JSON ({error.msg})") from error
+                    raise MalformedFile(f"a row is not JSON ({error.msg})") from error
                 if not self._read_on():
-                    raise MalformedArray(f"{_ENDS}, or a row is not JSON ({error.msg})") from error
+                    raise MalformedFile(f"{_ENDS}, or a row is not JSON ({error.msg})") from error
             except (ValueError, RecursionError) as error:
-                raise MalformedArray(f"a row is not JSON ({error})") from error
+                raise MalformedFile(f"a row is not JSON ({error})") from error
             else:
                 return value
 

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import SettingsError
-from smallhours.services.json_array import MalformedArray, iter_elements
-from smallhours.services.streaming_history import ExclusionReason, Stream, history_files, parse_row
-from tests.services.export_files import (
+from smallhours.listening.formats.history_file import history_files
+from smallhours.listening.formats.json_array import iter_elements
+from smallhours.listening.formats.reading import ExclusionReason, MalformedFile
+from smallhours.listening.formats.spotify import Stream, parse_row
+from tests.listening.formats.export_files import (
     FOLDER,
     SECRETS,
     account_row,
@@ -228,7 +230,7 @@ def test_a_truncated_array_is_never_taken_for_a_whole_one(
 ) -> None:
     text = json.dumps(rows)
     cut = text[: data.draw(st.integers(0, len(text) - 1))]
-    with pytest.raises(MalformedArray):
+    with pytest.raises(MalformedFile):
         list(iter_elements([cut]))
 
 
@@ -236,7 +238,7 @@ def test_a_truncated_array_is_never_taken_for_a_whole_one(
 def test_any_text_is_an_array_or_malformed(text: str) -> None:
     try:
         found = list(iter_elements(text))
-    except MalformedArray:
+    except MalformedFile:
         return
     assert found == json.loads(text)
 
@@ -254,8 +256,8 @@ WHOLE = json.dumps([ROW, ROW]).encode()
         (b"", "empty"),
         (b"<!DOCTYPE html>", "not a list"),
         (json.dumps(ROW).encode(), "not a list"),
-        (b'[{"playlists": 3}]', "not those of a streaming history"),
-        (b"[null, null]", "not those of a streaming history"),
+        (b'[{"playlists": 3}]', "not those of a history"),
+        (b"[null, null]", "not those of a history"),
         (json.dumps([{**ROW, "ts": "1 May 2021"}] * 50).encode(), "none of its 50 rows"),
         (json.dumps([{"track": "A", "at": 3}] * 50).encode(), "none of its 50 rows"),
         (b"[" * 100_000, "not JSON"),
@@ -314,9 +316,9 @@ def test_a_zip_with_a_password(tmp_path: Path) -> None:
 
 def test_a_zip_without_a_history(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {"MyData/YourLibrary.json": b"{}"})
-    with pytest.raises(SettingsError, match="no streaming history") as caught:
+    with pytest.raises(SettingsError, match="no listening history") as caught:
         history_files(path)
-    assert "spotify.com/account/privacy" in caught.value.remedy
+    assert "docs/history-files.md" in caught.value.remedy
 
 
 def test_a_path_where_nothing_is(tmp_path: Path) -> None:

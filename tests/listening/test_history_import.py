@@ -15,14 +15,13 @@ from smallhours.errors import LakeUnwritable, SettingsError
 from smallhours.lake.files import Disk, LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
-from smallhours.listening.export import import_history
+from smallhours.listening.history_import import import_history
 from smallhours.listening.history_merge import unify
 from smallhours.listening.plays import LASTFM, heard, load_plays_around, plays_frame, store
 from smallhours.listening.stages import sync_recent_plays, sync_scrobbles
 from smallhours.summary import Summary
 from smallhours_sandbox.world import PlayLog
-from tests.service_fixtures import ServiceFixture
-from tests.services.export_files import (
+from tests.listening.formats.export_files import (
     FOLDER,
     SECRETS,
     extended_row,
@@ -30,6 +29,7 @@ from tests.services.export_files import (
     write_json,
     write_zip,
 )
+from tests.service_fixtures import ServiceFixture
 
 NOON = dt.datetime(2026, 10, 1, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -147,7 +147,7 @@ def test_every_scrobble_is_joined_and_every_skip_is_added(
     assert plays["spotify_id"].notna().all()
     assert summary == {
         "files_read": 5,
-        "streams_read": len(truth),
+        "plays_read": len(truth),
         "plays_added": len(truth) - len(scrobbled),
         "plays_joined": len(scrobbled),
         "private_sessions": 1,

@@ -1,0 +1,1 @@
+"""Readers of listening histories in files, one format a module."""
