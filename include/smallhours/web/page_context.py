@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, Settings, load_settings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
