@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
-from smallhours.errors import SettingsError
-from smallhours.nights import Night
+from smallhours.nights import Night, parse_date
 from smallhours.playlist_settings import (
     MAIN,
     Intent,
@@ -122,12 +121,6 @@ class ListenerSettings(SettingsSection):
         """Return the night of an ISO date.
 
         Raises:
-            SettingsError: when it is not a date.
+            SettingsError: as in `parse_date`.
         """
-        try:
-            day = datetime.fromisoformat(date).date()
-        except ValueError:
-            raise SettingsError(
-                f"{date!r} is not a date.", remedy="Write the night as YYYY-MM-DD."
-            ) from None
-        return Night.on(day, ZoneInfo(self.timezone))
+        return Night.on(parse_date(date), ZoneInfo(self.timezone))
