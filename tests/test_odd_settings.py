@@ -30,7 +30,7 @@ def keys_of(section: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def parsed(key: tuple[str, ...], value: object) -> Settings:
-    content: dict[str, Any] = {"listeners": {"me": {"spotify": True, "timezone": "UTC"}}}
+    content: dict[str, Any] = {"listeners": {"me": {"lastfm": "ada", "timezone": "UTC"}}}
     section = content
     for part in key[:-1]:
         section = section.setdefault(part, {})

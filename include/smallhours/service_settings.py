@@ -21,11 +21,11 @@ def _has_host(url: str) -> str:
 # An hour. A service that has not answered by then does not.
 MAX_TIMEOUT_S = 3600.0
 
+# A User-Agent is one line of visible ASCII, and the contact stands in brackets.
+Contact = Annotated[str, StringConstraints(pattern=r"^[!-'*-~]*$")]
 HttpUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(_has_host)
 ]
-# A User-Agent is one line of visible ASCII, and the contact stands in brackets.
-Contact = Annotated[str, StringConstraints(pattern=r"^[!-'*-~]*$")]
 
 
 class SpotifySettings(SettingsSection):
