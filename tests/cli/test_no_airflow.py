@@ -22,13 +22,14 @@ from tests.airflow_home import settings_text
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30), pytest.mark.timeout(900)]
 
 # Commands that store something of Airflow's, or are Airflow, and those of the other packages.
-NEED_AIRFLOW = {"login", "up"}
+NEED_AIRFLOW = {"login", "prepare", "up"}
 OTHERS = {"demo", "sandbox", "simulate", "study"}
 # What each is given; a command that is not named here runs as it is.
 ARGUMENTS = {
     "backup": ["backup.tar.gz"],
     "doctor": ["--offline"],
     "explore": ["shoegaze"],
+    "export-history": ["history.csv"],
     "forget": ["nobody", "--yes"],
     "import-history": ["missing.zip"],
     "init": ["--lastfm-user", "ada", "--timezone", "Europe/Dublin"],

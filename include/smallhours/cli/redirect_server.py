@@ -60,8 +60,6 @@ def redirect_server(port: int, state: str) -> Iterator["queue.Queue[Query]"]:
             """Log nothing: the address contains the code."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = True  # the end of a login waits for no connection
-
         def handle_error(self, *_args: object) -> None:
             """Ignore a connection that broke off."""
 
