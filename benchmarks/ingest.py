@@ -36,7 +36,7 @@ from benchmarks.support.ingest_stages import (
     settings_of,
     start,
 )
-from smallhours.catalog.lastfm_fetch import store_tags
+from smallhours.catalog.stored_answers import store_tags
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.files import Disk, LocalFiles

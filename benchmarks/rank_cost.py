@@ -172,6 +172,7 @@ def _history(lake: Lake, known: list[str], rng: np.random.Generator) -> None:
     saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(SAVED))
     saved = saved.assign(
         signal="saved",
+        source="spotify",
         time_range="",
         track_key=known[:SAVED],
         artist=[artist_key_in(key).title() for key in known[:SAVED]],

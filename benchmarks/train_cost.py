@@ -27,17 +27,9 @@ import pandas as pd
 
 from benchmarks.harness import command_line, peak_mb, print_figures, run_apart
 from smallhours.catalog.features import store_features
-from smallhours.catalog.lastfm_fetch import (
-    CHART_TAGS,
-    PER_SEED,
-    TAG_TRACKS,
-    TOP_TRACKS,
-    Neighbour,
-    Seed,
-    store_neighbours,
-    store_tags,
-)
+from smallhours.catalog.lastfm_fetch import CHART_TAGS, PER_SEED, TAG_TRACKS, TOP_TRACKS
 from smallhours.catalog.stages import gather_candidates
+from smallhours.catalog.stored_answers import Neighbour, Seed, store_neighbours, store_tags
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_of, identify
@@ -118,6 +110,7 @@ def _history(lake: Lake, world: World, night: Night) -> None:
     saved = pd.DataFrame({column.name: None for column in LIBRARY.columns}, index=range(len(liked)))
     saved = saved.assign(
         signal=[signal for signal, _ in liked],
+        source=["lastfm" if signal == "loved" else "spotify" for signal, _ in liked],
         time_range="",
         track_key=[identify(*name).track_key for name in names],
         artist=[artist for artist, _ in names],

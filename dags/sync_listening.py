@@ -1,4 +1,4 @@
-"""Reads what the listeners played, saved and loved: every night, from Last.fm and Spotify.
+"""Reads what the listeners played, saved and loved: every night, from their services.
 
 Each listener has a group of tasks of their own; when one listener's login has ended, the others'
 nights go on. Who has not logged in yet is left out; when nobody has, the run is skipped. A machine
@@ -36,6 +36,7 @@ def sync_listening() -> None:
     def one_listener(night: str) -> None:
         chain(
             stage(listening.sync_scrobbles, night=night),
+            stage(listening.sync_listenbrainz, night=night),
             stage(listening.verify_history, night=night),
             stage(listening.sync_recent_plays, night=night, outlets=[PLAYS]),
             stage(listening.sync_library, night=night, outlets=[LIBRARY]),

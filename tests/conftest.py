@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, settings
 import tests.airflow_home  # noqa: F401
 
 pytest_plugins = [
+    "tests.postgres_fixture",
     "tests.run_order",
     "tests.skip_report",
     "tests.sandbox_fixtures",
     "tests.service_fixtures",
+    "tests.postgres_fixture",
 ]
 
 # No test may fail because the machine is slow.

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from smallhours.listening import sync_recent_plays
-from smallhours.playlist import publish_playlist, resolve_tracks, rollback
+from smallhours.playlist import resolve_tracks
 from smallhours.run_context import RunContext
 from smallhours.runs import STAGES, Stage, stage_doc
 from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from tests.service_fixtures import settings_for
 
@@ -30,13 +31,16 @@ class NoSecrets:
     def spotify(self, listener: str) -> SpotifyCredentials:
         raise AssertionError(listener)
 
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
+
     def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError((listener, token))
 
 
 @pytest.mark.parametrize(
     "stage",
-    [sync_recent_plays, resolve_tracks, publish_playlist, rollback],
+    [sync_recent_plays, resolve_tracks],
     ids=lambda stage: stage.__name__,
 )
 def test_a_stage_that_needs_spotify_is_skipped_without_an_account(

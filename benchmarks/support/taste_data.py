@@ -10,8 +10,9 @@ own, tags, the first seed's classifier, and the nightly taste model.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,12 @@ from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import PLAYS_TO_ADOPT, Fold, adopted, plays_before
-from smallhours.training.ranking.fusion import DEFAULT
+from smallhours.training.ranking.fusion import default_fusion
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 from smallhours.training.taste.model import FirstSeedTaste, fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows, training_rows_at
+from smallhours_sandbox.genres import load_genres
 
 SCROBBLES = SHARED / "listener-a" / "scrobbles.csv.gz"
 TAGS = SHARED / "listeners-2k" / "artist_tags.csv.gz"
@@ -84,6 +86,20 @@ class TasteWorld:
         close.setdiag(0)
         close.eliminate_zeros()
         return _top(close, SIMILAR)
+
+    def with_genres_only(self) -> "TasteWorld":
+        """Return the same world with nothing but genres for tags, as MusicBrainz has them.
+
+        A genre is what the sandbox's tree of genres names: some three an artist, and none for a
+        quarter of them.
+        """
+        tree = load_genres()
+        genres = {*tree.families, *tree.leaves, *chain.from_iterable(tree.spellings)}
+        named = {
+            artist: {tag: count for tag, count in tags.items() if tag.lower() in genres}
+            for artist, tags in self.tags.artist.items()
+        }
+        return replace(self, tags=Tags({}, named))
 
     def yearly_folds(self) -> list[Fold]:
         """Return years that do not overlap, oldest first, the newest ending with the log."""
@@ -243,11 +259,12 @@ def singles(world: TasteWorld, day: PastDay, space: TagVectors, *, seed: int) ->
     return pd.DataFrame(found, index=pd.Index(world.catalog))[list(SINGLES)]
 
 
-def ours(signals: pd.DataFrame, day: PastDay) -> Floats:
-    """Score artists by the fusion with default weights."""
-    used = [name for name in signals if name in DEFAULT.weights]
+def ours(signals: pd.DataFrame, day: PastDay, tags_per_artist: float) -> Floats:
+    """Score artists by the fusion with the default weights for so many tags."""
+    fusion = default_fusion(tags_per_artist)
+    used = [name for name in signals if name in fusion.weights]
     among = pd.Series(day.new, index=signals.index)
-    return DEFAULT.score(signals[used], among).to_numpy(dtype=np.float64)
+    return fusion.score(signals[used], among).to_numpy(dtype=np.float64)
 
 
 def tag_space(world: TasteWorld) -> TagVectors:

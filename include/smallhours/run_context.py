@@ -25,15 +25,20 @@ if TYPE_CHECKING:
         LastfmCredentials,
         ListenBrainzCredentials,
         SpotifyCredentials,
+        SubsonicCredentials,
     )
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.listenbrainz import ListenBrainzClient
     from smallhours.services.musicbrainz import MusicBrainzClient
     from smallhours.services.spotify import SpotifyClient
+    from smallhours.services.subsonic import SubsonicClient
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
-_CLIENTS = ("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz")
+_CLIENTS = (
+    *("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz"),
+    "subsonic",
+)
 # A rate limit that asks for a longer wait ends the task, to be run again then.
 MAX_RATE_LIMIT_WAIT_S = 60.0
 
@@ -51,6 +56,10 @@ class CredentialStore(Protocol):
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return a listener's Spotify credentials."""
+        ...
+
+    def subsonic(self, listener: str) -> "SubsonicCredentials":
+        """Return the credentials of a listener's music server."""
         ...
 
     def store_refresh_token(self, listener: str, token: str) -> None:
@@ -134,6 +143,15 @@ class RunContext:
             ),
             retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         )
+
+    @cached_property
+    def subsonic(self) -> "SubsonicClient":
+        """A client of the listener's music server.
+
+        Raises:
+            SettingsError: when its connection is missing or incomplete.
+        """
+        return subsonic_client(self.listener, self.settings, self.secrets)
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
@@ -265,6 +283,24 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
             state_file=rate_limit_file(settings, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+    )
+
+
+def subsonic_client(
+    listener: str, settings: Settings, secrets: CredentialStore
+) -> "SubsonicClient":
+    """Return a client of a listener's music server; the caller closes it.
+
+    Raises:
+        SettingsError: when the credentials are missing or incomplete.
+    """
+    from smallhours.services.retry_and_rate_limit import RetryPolicy
+    from smallhours.services.subsonic import SubsonicClient
+
+    return SubsonicClient(
+        secrets.subsonic(listener),
+        settings=settings.services.subsonic,
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
     )
 

@@ -21,6 +21,7 @@ from smallhours.listening import (
     collect_feedback,
     import_history,
     sync_library,
+    sync_listenbrainz,
     sync_recent_plays,
     sync_scrobbles,
     verify_history,
@@ -43,6 +44,7 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     {
         "sync_listening": (
             sync_scrobbles,
+            sync_listenbrainz,
             verify_history,
             sync_recent_plays,
             sync_library,
@@ -66,14 +68,15 @@ NIGHTLY: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     }
 )
 
-# All DAGs: those of the night, and those that run beside it. The study has no stages: its tasks
-# are the settings of a grid.
+# All DAGs: those of the night, and those that run beside it. Two have no stages: maintenance is of
+# Airflow alone, and the study's tasks are the settings of a grid.
 DAGS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
     {
         **NIGHTLY,
         "poll_recent_plays": (sync_recent_plays,),
         "import_history": (import_history,),
         "rollback_playlist": (rollback,),
+        "maintenance": (),
         "regression_study": (),
     }
 )

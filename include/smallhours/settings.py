@@ -20,6 +20,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     Field,
@@ -32,6 +33,7 @@ from smallhours.errors import SettingsError
 from smallhours.nights import Night
 from smallhours.playlist_settings import (
     MAIN,
+    MAX_DAYS,
     Intent,
     IntentName,
     IntentSettings,
@@ -40,16 +42,32 @@ from smallhours.playlist_settings import (
 )
 from smallhours.schedule import ScheduleSettings, Timezone, timezones
 from smallhours.service_settings import ServiceSettings
+from smallhours.vocabulary import PlaceName
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+LocalPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(os.path.expanduser)]
 Event = Literal["published", "kept", "login", "needs_you"]
 # `Provenance` without predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 
 class PublishingSettings(SettingsSection):
-    """Settings of publishing to a listener's Spotify, the same for all of their playlists."""
+    """Where a listener's lists go, and how: the same for all of their playlists."""
 
+    places: tuple[PlaceName, ...] = Field(
+        (),
+        description="Where your lists go: `spotify`, `listenbrainz`, `subsonic`, `files` "
+        "([Places](places.md)); empty: to Spotify, or to files if you have no Spotify.",
+    )
+    folder: str = Field(
+        "", description="The folder of `files`; empty: `playlists` beside the lake."
+    )
+    file_formats: tuple[Literal["m3u8", "jspf"], ...] = Field(
+        ("m3u8", "jspf"),
+        min_length=1,
+        description="The formats of `files`; the first is the list that you may edit, the others "
+        "are copies of it.",
+    )
     own_items: Literal["end", "place"] = Field(
         "end",
         description="Where tracks that you added go: to the end, or where you put them.",
@@ -85,6 +103,25 @@ class ListenerSettings(SettingsSection):
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
+
+    @model_validator(mode="after")
+    def _places_are_the_listeners(self) -> Self:
+        places = self.publishing.places
+        if doubled := [place for place, count in Counter(places).items() if count > 1]:
+            raise ValueError(f"`publishing.places` names `{doubled[0]}` twice")
+        if PlaceName.SPOTIFY in places and not self.spotify:
+            raise ValueError("`publishing.places` names `spotify`, and `spotify` is false")
+        if PlaceName.LISTENBRAINZ in places and not self.listenbrainz:
+            raise ValueError(
+                "`publishing.places` names `listenbrainz`, and `listenbrainz` has no user name"
+            )
+        return self
+
+    @property
+    def places(self) -> tuple[PlaceName, ...]:
+        """Where the lists go, the main place first."""
+        default = PlaceName.SPOTIFY if self.spotify else PlaceName.FILES
+        return self.publishing.places or (default,)
 
     @model_validator(mode="after")
     def _playlists_can_be_told_apart(self) -> Self:
@@ -148,18 +185,27 @@ class CatalogSettings(SettingsSection):
         20, ge=0, description="Tags you never play, whose tracks teach what you don't like."
     )
     fresh_days: int = Field(
-        60, ge=1, description="Tags and neighbours older than this are asked for again."
+        60,
+        ge=1,
+        le=MAX_DAYS,
+        description="Tags and neighbours older than this are asked for again.",
     )
-    overrides_file: str | None = Field(
+    name_lookups_per_night: int = Field(
+        600,
+        ge=0,
+        description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
+        "exact names it does not know.",
+    )
+    overrides_file: LocalPath | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )
-    tag_files: str | None = Field(
+    tag_files: LocalPath | None = Field(
         None, description="A folder with your own tag aliases and stop words, [below](#tag-files)."
     )
     lastfm_megabytes: float = Field(
         100.0, gt=0, description="Megabytes that may be stored from Last.fm; its terms allow 100."
     )
-    features_file: str | None = Field(
+    features_file: LocalPath | None = Field(
         None, description="A file of tracks with tags and audio features, [below](#features-file)."
     )
 
@@ -236,11 +282,20 @@ class NotificationSettings(SettingsSection):
     )
 
 
+class MaintenanceSettings(SettingsSection):
+    """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
+
+    keep_days: int = Field(
+        30, ge=15, le=MAX_DAYS, description="Days for which Airflow's past runs and logs are kept."
+    )
+
+
 class LakeLocation(SettingsSection):
     """The location of the Parquet files."""
 
     url: str = Field(
         "data",
+        min_length=1,
         description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
         "variable `SMALLHOURS_LAKE` overrides it.",
     )
@@ -256,6 +311,7 @@ class Settings(SettingsSection):
     training: TrainingSettings = TrainingSettings()
     review: ReviewSettings = ReviewSettings()
     notices: NotificationSettings = NotificationSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     lake: LakeLocation = LakeLocation()
 
     @model_validator(mode="before")
@@ -268,7 +324,8 @@ class Settings(SettingsSection):
                 return content
         schedule = content.get("schedule", {})
         zone = first.get("timezone") if isinstance(first, Mapping) else None
-        if zone not in timezones() or not isinstance(schedule, Mapping) or "timezone" in schedule:
+        known = isinstance(zone, str) and zone in timezones()
+        if not known or not isinstance(schedule, Mapping) or "timezone" in schedule:
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 
@@ -320,8 +377,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
-            "or point SMALLHOURS_SETTINGS at your file.",
+            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
         raise SettingsError(

@@ -86,6 +86,15 @@ class Provenance(StrEnum):
     PREDICTED = "predicted"
 
 
+class PlaceName(StrEnum):
+    """A place for a list, as the settings and `playlists` name it."""
+
+    SPOTIFY = "spotify"
+    LISTENBRAINZ = "listenbrainz"
+    SUBSONIC = "subsonic"
+    FILES = "files"
+
+
 class CatalogSource(StrEnum):
     """Who told a tag or a neighbour."""
 

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from smallhours_sandbox.faults import KINDS, Fault, FaultError, fault_rules_of
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import Fault, FaultError, fault_rules_of
 from smallhours_sandbox.spotify_accounts import accounts_of
 from smallhours_sandbox.state import SandboxPlaylistItem, SandboxState
 

@@ -1,7 +1,7 @@
 """Faults that alter the right answer: rows that are odd, null, missing or doubled.
 
-A row is one entry of the list that an answer consists of: of ``items``, ``content`` or
-``audio_features``; at AcousticBrainz one recording; in Last.fm's XML one child of the list.
+A row is one entry of the list that an answer consists of, such as ``items`` or ``listens``; where
+an answer is an object by MusicBrainz id, one recording; in Last.fm's XML one child of the list.
 """
 
 import json
@@ -14,13 +14,20 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from smallhours_sandbox.faults import Fault
+from smallhours_sandbox.identifiers import is_uuid
 
 Alteration = Callable[[Fault, bytes], bytes]
 # Where a row is: the list or object that holds it, and its index or key there.
 Place = tuple[Any, Any]
 
-_LISTS = ("items", "content", "audio_features")
-_NAMES = ("name", "title", "id", "uri", "href", "isrc")
+_LISTS = (
+    "items", "content", "audio_features", "listens", "feedback", "playlists", "track", "recordings",
+)  # fmt: skip
+_NAMES = (
+    "name", "title", "id", "uri", "href", "isrc", "recording_mbid", "recording_msid",
+    "artist_mbid", "track_name", "artist_name",
+)  # fmt: skip
+_INNER = ("item", "track", "track_metadata", "playlist", "recording")
 
 
 def _of_rows(alter: Callable[[Fault, Place], None]) -> Alteration:
@@ -47,13 +54,15 @@ def _xml_rows(root: Element) -> list[Place]:
 
 
 def _json_rows(body: Any) -> list[Place]:
-    """Return the rows of an answer: of its first list, or all of its members but the mapping."""
+    """Return the rows of an answer: of its first list, or its members by MusicBrainz id."""
     if isinstance(body, list):
         return [(body, index) for index in range(len(body))]
     if not isinstance(body, dict):
         return []
     if "mbid_mapping" in body:
         return [(body, key) for key in body if key != "mbid_mapping"]
+    if body and all(map(is_uuid, body)):
+        return [(body, key) for key in body]
     for name in _LISTS:
         if name in body:
             return _json_rows(body[name])
@@ -72,7 +81,7 @@ def _names(row: Any) -> list[str]:
     if not isinstance(row, dict):
         return []
     own = [row[name] for name in _NAMES if isinstance(row.get(name), str)]
-    return [*own, *_names(row.get("item") or row.get("track"))]
+    return [*own, *(name for inner in _INNER for name in _names(row.get(inner)))]
 
 
 def _change(fault: Fault, place: Place) -> None:

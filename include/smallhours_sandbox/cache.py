@@ -22,7 +22,7 @@ from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.world import HiddenTaste, SandboxListener, World
 
 # Increase this with every change to the contents of a world or to its generation.
-FORMAT = 3
+FORMAT = 4
 
 _TEXTS = (
     "tags", "artist_name", "artist_mbid", "album_title", "album_released", "track_title",
@@ -33,6 +33,7 @@ _ARRAYS = (
     "track_duration_ms", "track_explicit", "track_recording", "track_popularity",
     "track_features",
 )  # fmt: skip
+_STYLES = ("artist_style", "track_style")
 _RAGGED = ("artist_tags", "artist_similar", "track_tags", "track_similar")
 
 
@@ -90,6 +91,8 @@ def _cached(cache_dir: Path, key: str, build: Callable[[], World]) -> World:
 def write_world(world: World, path: Path) -> None:
     """Write a world to one file, atomically: a crash leaves no partial file under that name."""
     arrays: dict[str, Any] = {name: getattr(world, name) for name in _ARRAYS}
+    styles = {name: getattr(world, name) for name in _STYLES}
+    arrays |= {name: style for name, style in styles.items() if style is not None}
     for name in _TEXTS:
         arrays[f"{name}.text"], arrays[f"{name}.ends"] = _pack(getattr(world, name))
     for name in _RAGGED:
@@ -133,6 +136,7 @@ def read_world(path: Path) -> World:
     if about["format"] != FORMAT:
         raise ValueError(f"{path} has format {about['format']}, not {FORMAT}")
     values: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+    values |= {name: arrays.get(name) for name in _STYLES}
     for name in _TEXTS:
         values[name] = _unpack(arrays[f"{name}.text"], arrays[f"{name}.ends"])
     for name in _RAGGED:
@@ -167,6 +171,7 @@ def _describe(person: SandboxListener) -> dict[str, Any]:
         "saved": list(person.saved.items()),
         "loved": list(person.loved.items()),
         "own_playlists": person.own_playlists,
+        "scrobbles_to": person.scrobbles_to,
         "novelty": person.taste.novelty,
         "diligence": person.taste.diligence,
         "clusters": person.taste.clusters,
@@ -181,6 +186,7 @@ def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> 
         clusters=described.pop("clusters"),
     )
     saved, loved = dict(described.pop("saved")), dict(described.pop("loved"))
+    scrobbles_to = tuple(described.pop("scrobbles_to"))
     own = [(title, list(tracks)) for title, tracks in described.pop("own_playlists")]
     return SandboxListener(
         **described,
@@ -191,6 +197,7 @@ def _restore(described: dict[str, Any], arrays: dict[str, Any], number: int) -> 
         saved=saved,
         loved=loved,
         own_playlists=own,
+        scrobbles_to=scrobbles_to,
         taste=taste,
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+import time
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,13 +12,16 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smallhours_sandbox.altered_replies import ALTERATIONS
-from smallhours_sandbox.faults import KINDS, MAX_HOLD_S, Fault, fault_rules_of
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import MAX_HOLD_S, Fault, fault_rules_of
 from smallhours_sandbox.lastfm_render import JSON_TYPE, XML_TYPE, render_error, to_json
 from smallhours_sandbox.lastfm_request import ERRORS, canonical_method
+from smallhours_sandbox.metabrainz_http import BUSY_WORDS, RATE_WORDS
 from smallhours_sandbox.state import SandboxState
 
 _TRANSPORT = tuple(name for name, kind in KINDS.items() if kind.layer == "transport")
-_ID = re.compile(r"(?<=/)[0-9A-Za-z]{22}(?=/|$)")
+_ID = re.compile(r"(?<=/)(?:[0-9A-Za-z]{22}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
+_METABRAINZ = ("listenbrainz", "labs", "musicbrainz")
 _PREFIXES = (
     ("/v1/", "spotify"),
     ("/api/token", "accounts"),
@@ -25,6 +29,10 @@ _PREFIXES = (
     ("/2.0", "lastfm"),
     ("/reccobeats/", "reccobeats"),
     ("/acousticbrainz/", "acousticbrainz"),
+    ("/listenbrainz/", "listenbrainz"),
+    ("/labs/", "labs"),
+    ("/musicbrainz/", "musicbrainz"),
+    ("/subsonic/", "subsonic"),
 )
 _PROXY_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
@@ -164,6 +172,8 @@ def _fault_answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
         case "rate_limit":
             if target.service == "lastfm":
                 return _lastfm(29, fault.status or 429, target)
+            if target.service in _METABRAINZ:
+                return _metabrainz_limit(fault, target.service)
             wait = f"{_wait(fault, 3)}".encode()
             return _spotify(429, {"message": "API rate limit exceeded"}, (b"retry-after", wait))
         case "quota_exceeded":
@@ -191,15 +201,42 @@ def _answer(fault: Fault, target: RequestTarget) -> HttpAnswer:
         status = fault.status or 500
         if target.service == "lastfm":
             return _lastfm(8, status, target)
+        if target.service in _METABRAINZ:
+            return _metabrainz(status, fault.words or "Internal server error", target.service)
         return _spotify(status, {"message": _SERVER_WORDS.get(status, "Server error.")})
     if target.service == "lastfm":
         code = fault.code or (8 if fault.kind == "lastfm_error" else 4)
         status = fault.status or ERRORS.get(code, ("", 400))[1]
         return _lastfm(code, status, target, words=fault.words)
     status, words = fault.status or 403, fault.words or "Forbidden"
+    if target.service in _METABRAINZ:
+        return _metabrainz(status, words, target.service)
     if target.service in ("reccobeats", "acousticbrainz"):
         return _json(status, {"status": status, "error": words})
     return _spotify(status, {"message": words})
+
+
+def _metabrainz_limit(fault: Fault, service: str) -> HttpAnswer:
+    """Return the refusal of too many calls: MusicBrainz' 503, or 429 with the window's end."""
+    if service == "musicbrainz":
+        return _metabrainz(503, BUSY_WORDS, service)
+    seconds = _wait(fault, 3)
+    window = {"Limit": 30, "Remaining": 0, "Reset": round(time.time()) + seconds}
+    headers = [
+        (f"x-ratelimit-{name.lower()}".encode(), str(value).encode())
+        for name, value in {**window, "Reset-In": seconds}.items()
+    ]
+    answer = _metabrainz(fault.status or 429, RATE_WORDS, service)
+    return replace(answer, headers=[*answer.headers, *headers])
+
+
+def _metabrainz(status: int, words: str, service: str) -> HttpAnswer:
+    if service == "labs" or status == 502:
+        page = _PROXY_PAGE if status == 502 else f"<h1>Error {status}</h1><p>{words}</p>".encode()
+        return HttpAnswer(status, [(b"content-type", b"text/html; charset=utf-8")], page)
+    if service == "musicbrainz":
+        return _json(status, {"error": words})
+    return _json(status, {"code": status, "error": words})
 
 
 def _wait(fault: Fault, default: int) -> int:
@@ -234,6 +271,8 @@ def _target(scope: Scope, body: bytes) -> RequestTarget:
         as_json = sent.get("format", "").lower() == "json"
         return RequestTarget(service, (method,), method, as_json, about)
     short = path.removeprefix("/v1") if service == "spotify" else path
+    if service in _METABRAINZ:
+        short = path.removeprefix(f"/{service}")
     general = _ID.sub("{id}", short)
     names = dict.fromkeys((path, short, general))
     routes = tuple(name for each in names for name in (f"{verb} {each}", each))

@@ -24,8 +24,9 @@ from smallhours_sandbox.tagging import artist_strengths, build_core, tag_artists
 from smallhours_sandbox.tastes import cluster_centres, draw_taste, profile_of
 from smallhours_sandbox.world import SandboxListener, World
 
-# Version 2 serves the mild oddities of `oddities`, and top tracks of any depth.
-GENERATOR = 2
+# Version 2 serves the mild oddities of `oddities`, and top tracks of any depth. In version 3 a
+# listener may scrobble to ListenBrainz alone: bruno does.
+GENERATOR = 3
 BEGINS = datetime(2010, 11, 8, 5, 0, tzinfo=UTC)
 ENDS = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 
@@ -128,6 +129,8 @@ def generate_world(
         track_popularity=popularity,
         track_features=sound.features,
         listeners={},
+        artist_style=artist_style,
+        track_style=track_style,
         generator=generator,
     )
     catalogue = ReleaseCatalog(
@@ -244,4 +247,5 @@ def _listener(
             ("Sunday kitchen", favourites[-18:]),
         ],
         taste=taste,
+        scrobbles_to=profile.scrobbles_to,
     )

@@ -1,9 +1,12 @@
 """Stable identifiers: Spotify's base-62 ids, MusicBrainz's UUIDs and ISRCs."""
 
 import hashlib
+import re
 import uuid
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def _digest(seed: int, kind: str, key: str | int) -> bytes:
@@ -35,3 +38,8 @@ def isrc(seed: int, key: int, year: int) -> str:
     """Return an ISRC with the unassigned country code ZZ: prefix, two-digit year, designation."""
     registrant = BASE62[10 + seed % 26] + BASE62[10 + key % 26] + BASE62[key // 26 % 10]
     return f"ZZ{registrant}{year % 100:02d}{key % 100_000:05d}"
+
+
+def is_uuid(text: object) -> bool:
+    """Return whether a value is a UUID in its usual form."""
+    return isinstance(text, str) and UUID.fullmatch(text) is not None

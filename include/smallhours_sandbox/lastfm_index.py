@@ -43,12 +43,17 @@ class TrackPage:
     title: str
 
 
+def without_edition(title: str) -> str:
+    """Return a title without remaster and guest notes."""
+    return _REMASTER.sub("", _FEATURED.sub("", title)).strip() or title
+
+
 def normalised(text: str) -> str:
     """Return ``text`` without accents, case, punctuation, leading "the", remaster and guest notes.
 
     Versions such as "- Live" stay: removing those would give another recording's tags.
     """
-    bare = _REMASTER.sub("", _FEATURED.sub("", text))
+    bare = without_edition(text)
     letters = unicodedata.normalize("NFKD", bare.casefold())
     kept = "".join(each for each in letters if each.isalnum())
     words = bare.casefold().split()

@@ -89,8 +89,8 @@ UserMethod = Callable[[ListenerCall], LastfmReply]
 
 def find_listener(state: SandboxState, name: str) -> SandboxListener | None:
     """Return the listener with that Last.fm name, ignoring case, or None."""
-    wanted = name.casefold()
-    people = state.world.listeners.values()
+    world, wanted = state.world, name.casefold()
+    people = [each for each in world.listeners.values() if world.has_account(each.name, "lastfm")]
     return next((each for each in people if each.name.casefold() == wanted), None)
 
 

@@ -3,6 +3,7 @@
 It listens on 127.0.0.1 only; anyone who can reach it may read and control everything.
 """
 
+import asyncio
 import signal
 import socket
 import threading
@@ -28,13 +29,20 @@ from smallhours_sandbox.admin import admin_routes
 from smallhours_sandbox.cache import load_or_generate, load_or_replay
 from smallhours_sandbox.fault_transport import FaultMiddleware
 from smallhours_sandbox.generate import generate_world
+from smallhours_sandbox.labs_api import labs_routes
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY, lastfm_routes
+from smallhours_sandbox.listenbrainz_api import listenbrainz_routes
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
+from smallhours_sandbox.metabrainz_http import MetaBrainz
+from smallhours_sandbox.musicbrainz_api import musicbrainz_routes
 from smallhours_sandbox.reccobeats_api import reccobeats_routes
 from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.spotify_api import accounts_routes, spotify_routes
 from smallhours_sandbox.state import SandboxState
-from smallhours_sandbox.world import World
+from smallhours_sandbox.subsonic_api import subsonic_routes
+from smallhours_sandbox.subsonic_state import subsonic_password
+from smallhours_sandbox.world import SCROBBLERS, World
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8700
@@ -61,12 +69,17 @@ def build_app(
             address of the request.
         on_advance: called after the clock has moved.
     """
+    metabrainz = MetaBrainz.over(state)
     routes: list[BaseRoute] = [
         *lastfm_routes(state),
         *spotify_routes(state, base_url=base_url),
         *accounts_routes(state),
         *reccobeats_routes(state),
         *acousticbrainz_routes(state),
+        *listenbrainz_routes(metabrainz),
+        *labs_routes(metabrainz),
+        *musicbrainz_routes(metabrainz),
+        *subsonic_routes(state),
         *admin_routes(state, on_advance=on_advance),
     ]
     return Starlette(
@@ -131,6 +144,16 @@ class SandboxServer:
         return f"{self.url}/reccobeats/v1"
 
     @property
+    def listenbrainz_url(self) -> str:
+        """Return the root of the ListenBrainz API."""
+        return f"{self.url}/listenbrainz/"
+
+    @property
+    def subsonic_url(self) -> str:
+        """Return the address of the music server."""
+        return f"{self.url}/subsonic"
+
+    @property
     def alive(self) -> bool:
         """Return whether the server is running."""
         return self._thread is not None and self._thread.is_alive()
@@ -182,6 +205,7 @@ class SandboxServer:
         assert self._app is not None  # noqa: S101 - set before the server starts
         if self.on_request is not None and scope["type"] == "http":
             self.on_request(scope["method"], scope["path"])
+        scope.setdefault("extensions", {})["reset"] = lambda: _reset(send)
         await self._app(scope, receive, send)
 
     @staticmethod
@@ -217,6 +241,12 @@ class SandboxServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def _reset(send: Send) -> None:
+    """Close a request's connection without an answer."""
+    transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined] # uvicorn's
+    transport.abort()
 
 
 @dataclass(slots=True, frozen=True)
@@ -304,16 +334,23 @@ def startup_lines(server: SandboxServer) -> list[str]:
     world = server.state.world
     clock = datetime.fromtimestamp(server.state.now, UTC)
     names = list(world.listeners)
+    on_lastfm, on_listenbrainz = (
+        [name for name in names if world.has_account(name, service)] for service in SCROBBLERS
+    )
     size = f"{world.n_artists:,} artists, {world.n_tracks:,} tracks"
     return [
         f"The sandbox listens on {server.url} (stop it with Ctrl+C).",
         f"  {size}; its clock says {clock:%Y-%m-%d %H:%M} UTC.",
         f"  Last.fm     {server.lastfm_url}",
-        f"              API key {LASTFM_API_KEY}, users {', '.join(names)}",
+        f"              API key {LASTFM_API_KEY}, users {', '.join(on_lastfm)}",
         f"  Spotify     {server.spotify_url} and {server.url}/api/token",
         f"              client {CLIENT_ID}, secret {CLIENT_SECRET},",
         f"              refresh tokens {', '.join(f'refresh-{name}' for name in names)}",
         f"  ReccoBeats  {server.reccobeats_url}",
+        f"  ListenBrainz {server.listenbrainz_url}, labs {server.url}/labs/",
+        *(f"              token of {name}: {listenbrainz_token(name)}" for name in on_listenbrainz),
+        f"  MusicBrainz {server.url}/musicbrainz/ws/2/",
+        f'  Subsonic    {server.subsonic_url}, passwords "{subsonic_password("NAME")}"',
         f"  Steering    {server.url}/_sandbox/health, now, advance, calls, faults, playlists",
     ]
 

@@ -6,9 +6,10 @@ import io
 import json
 import os
 import threading
+import time
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,9 @@ from typing import Any, Self
 import numpy as np
 
 from smallhours_sandbox.identifiers import base62_id
+from smallhours_sandbox.listenbrainz_state import ListenBrainzAccounts
 from smallhours_sandbox.simulate import day_rng, next_local_midnight, simulate_day
+from smallhours_sandbox.subsonic_state import SubsonicServer
 from smallhours_sandbox.world import PlayLog, SandboxListener, World
 
 STATE_FORMAT = 1
@@ -110,6 +113,9 @@ class SandboxState:
         calls: how often each (service, method or route) was asked.
         subscriber: by listener, what Last.fm says of their subscription: "1", "0" or other text,
             None to leave it out; whoever is not named here does not subscribe.
+        listenbrainz: what listeners have written at ListenBrainz.
+        subsonic: the music server at home.
+        wall_clock: real time, in which clients wait for rate limits, unix seconds.
     """
 
     def __init__(self, world: World) -> None:
@@ -122,6 +128,9 @@ class SandboxState:
         self.playlists: dict[str, SandboxPlaylist] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
         self.subscriber: dict[str, str | None] = {}
+        self.listenbrainz = ListenBrainzAccounts()
+        self.subsonic = SubsonicServer()
+        self.wall_clock: Callable[[], float] = time.time
         self._base = {name: len(person.play_at) for name, person in world.listeners.items()}
         self._visible: dict[tuple[str, bool], tuple[float, int, PlayLog]] = {}
         for name, person in self.world.listeners.items():
@@ -241,14 +250,26 @@ class SandboxState:
                 "listeners": {name: dict(counts) for name, counts in happened.items()},
             }
 
+    def app_playlists(self, name: str) -> dict[str, list[int]]:
+        """Return the tracks of a listener's playlists that an app made, by id.
+
+        They are those at Spotify, or else those at ListenBrainz.
+        """
+        at_spotify = {
+            key: [item.track for item in playlist.items if item.track is not None]
+            for key, playlist in self.playlists.items()
+            if playlist.owner == name and playlist.by_app and playlist.followed
+        }
+        return at_spotify or {
+            key: [row["track"] for row in playlist.rows if row["track"] is not None]
+            for key, playlist in self.listenbrainz.playlists.items()
+            if playlist.owner == name
+        }
+
     def _simulate_listener(
         self, person: SandboxListener, start: float, end: float
     ) -> Mapping[str, int]:
-        mine = {
-            key: [item.track for item in playlist.items if item.track is not None]
-            for key, playlist in self.playlists.items()
-            if playlist.owner == person.name and playlist.by_app and playlist.followed
-        }
+        mine = self.app_playlists(person.name)
         rng = day_rng(self.world.seed, person, start)
         day = simulate_day(self.world, person, start, end, mine, rng)
         person.append(day.plays)
@@ -257,13 +278,7 @@ class SandboxState:
             person.saved.setdefault(track, at)
         for track, at in day.loved:
             person.loved.setdefault(track, at)
-        removed = 0
-        for key, track, _at in day.removed:
-            playlist = self.playlists[key]
-            left = [item for item in playlist.items if item.track != track]
-            removed += len(playlist.items) - len(left)
-            playlist.items = left
-            playlist.touch()
+        removed = sum(self._remove(key, track) for key, track, _at in day.removed)
         return {
             "plays": len(day.plays),
             "skips": int(day.plays.skipped.sum()),
@@ -271,6 +286,17 @@ class SandboxState:
             "loved": len(day.loved),
             "removed": removed,
         }
+
+    def _remove(self, key: str, track: int) -> int:
+        """Remove a track from a playlist as its listener does; return how many rows it had."""
+        if key in self.listenbrainz.playlists:
+            return self.listenbrainz.playlists[key].remove(track, at=self.now)
+        playlist = self.playlists[key]
+        left = [item for item in playlist.items if item.track != track]
+        removed = len(playlist.items) - len(left)
+        playlist.items = left
+        playlist.touch()
+        return removed
 
     # -- saving and loading -------------------------------------------------------------------
 
@@ -289,6 +315,8 @@ class SandboxState:
                     for playlist in self.playlists.values()
                 ],
                 "subscriber": self.subscriber,
+                "listenbrainz": self.listenbrainz.to_json(),
+                "subsonic": self.subsonic.to_json(),
                 "listeners": {
                     name: {
                         "saved": [[track, at] for track, at in person.saved.items()],
@@ -341,6 +369,10 @@ class SandboxState:
         state = cls(same[0])
         state.now = account["now"]
         state.subscriber = account.get("subscriber", {})
+        if "subsonic" in account:
+            state.subsonic = SubsonicServer.from_json(account["subsonic"])
+        if "listenbrainz" in account:
+            state.listenbrainz = ListenBrainzAccounts.from_json(account["listenbrainz"])
         state.playlists = {}
         for row in account["playlists"]:
             items = [SandboxPlaylistItem(**item) for item in row.pop("items")]

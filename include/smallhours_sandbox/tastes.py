@@ -7,7 +7,7 @@ import numpy as np
 
 from smallhours_sandbox.genres import GenreTree
 from smallhours_sandbox.ragged import Doubles, Floats
-from smallhours_sandbox.world import HiddenTaste
+from smallhours_sandbox.world import SCROBBLERS, HiddenTaste
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Profile:
         novelty: 0 to 1, readiness to try new artists.
         diligence: 0 to 1, probability of a morning with the playlist.
         rise: per cluster, the share of the history after which it is strongest.
+        scrobbles_to: the services that keep what they play.
     """
 
     display_name: str
@@ -37,6 +38,7 @@ class Profile:
     novelty: float
     diligence: float
     rise: tuple[float, ...]
+    scrobbles_to: tuple[str, ...] = SCROBBLERS
 
 
 # Weights by local hour, 0 to 23.
@@ -81,6 +83,7 @@ PROFILES = {
         novelty=0.2,
         diligence=0.6,
         rise=(0.1, 0.6, 0.4, 0.95, 0.2),
+        scrobbles_to=("listenbrainz",),
     ),
 }
 

@@ -25,6 +25,8 @@ FEATURES = (
 
 VERSIONS = ("", "remaster", "live", "remix", "acoustic", "instrumental", "demo", "sped up")
 
+SCROBBLERS = ("lastfm", "listenbrainz")
+
 # Last.fm's rule for a scrobble (https://www.last.fm/api/scrobbling): longer than 30 seconds and
 # played for half of its length or four minutes, whichever comes first.
 SCROBBLE_MIN_MS = 30_000
@@ -80,7 +82,7 @@ class HiddenTaste:
 
 @dataclass(slots=True)
 class SandboxListener:
-    """One account on both services, with all plays.
+    """One person with accounts on the services, and with all plays.
 
     Attributes:
         name: Last.fm user name and the sandbox's id of the listener.
@@ -98,6 +100,7 @@ class SandboxListener:
         own_playlists: title and tracks of playlists the listener made by hand.
         taste: the hidden truth.
         play_context: start of a play to the id of the playlist it came from, where it did.
+        scrobbles_to: the services that keep what this listener plays.
     """
 
     name: str
@@ -115,6 +118,7 @@ class SandboxListener:
     own_playlists: list[tuple[str, list[int]]]
     taste: HiddenTaste
     play_context: dict[int, str] = field(default_factory=dict)
+    scrobbles_to: tuple[str, ...] = SCROBBLERS
 
     @property
     def plays(self) -> PlayLog:
@@ -152,6 +156,7 @@ class SandboxListener:
             [(title, list(tracks)) for title, tracks in self.own_playlists],
             self.taste,
             dict(self.play_context),
+            self.scrobbles_to,
         )
 
 
@@ -204,6 +209,8 @@ class World:
         track_popularity: float64 weights summing to 1.
         track_features: float32 (tracks, 12) in the order of `FEATURES`; NaN where unknown.
         listeners: by name.
+        artist_style: float32 (artists, dims), the hidden likeness; None in a replayed log.
+        track_style: float32 (tracks, dims), unit rows; None in a replayed log.
         generator: version of the generator; what it changed is in `generate.GENERATOR`.
     """
 
@@ -237,6 +244,8 @@ class World:
     track_popularity: Doubles
     track_features: Floats
     listeners: dict[str, SandboxListener]
+    artist_style: Floats | None = None
+    track_style: Floats | None = None
     generator: int = 1
     _lookup: NameLookup | None = field(default=None, repr=False, compare=False)
 
@@ -256,6 +265,10 @@ class World:
         if self._lookup is None:
             self._lookup = _build_lookup(self)
         return self._lookup
+
+    def has_account(self, name: str, service: str) -> bool:
+        """Return whether a listener scrobbles to a service; before version 3 they did to both."""
+        return self.generator < 3 or service in self.listeners[name].scrobbles_to
 
     def lastfm_title(self, track: int) -> str:
         """Return the title under which this track is scrobbled: always the same for one track."""

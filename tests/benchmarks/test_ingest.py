@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.ingest import measure_kills, repeated
 from benchmarks.support.ingest_stages import RecordedCall, RecordingServer
-from smallhours.catalog.lastfm_fetch import MAX_UNSTORED
+from smallhours.catalog.concurrent_fetch import MAX_UNSTORED
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.state import SandboxState
 

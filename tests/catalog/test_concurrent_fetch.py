@@ -10,12 +10,8 @@ from functools import partial
 
 import pytest
 
-from smallhours.catalog import lastfm_fetch
-from smallhours.catalog.lastfm_fetch import (
-    MAX_UNSTORED,
-    Fetch,
-    fetch_all,
-)
+from smallhours.catalog import concurrent_fetch
+from smallhours.catalog.concurrent_fetch import MAX_UNSTORED, Fetch, fetch_all
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -43,7 +39,7 @@ def frozen_clock() -> Iterator[Clock]:
     """Replace the clock of `fetch_all`."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lastfm_fetch, "time", clock)
+        patch.setattr(concurrent_fetch, "time", clock)
         yield clock
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pandas as pd
 
-from smallhours.catalog.lastfm_fetch import due_keys
+from smallhours.catalog.stored_answers import due_keys
 
 NIGHT = dt.date(2026, 11, 2)
 FRESH = 60

@@ -11,6 +11,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
     login_remedy,
 )
 from smallhours.services.spotify_login import SCOPES
@@ -39,6 +40,9 @@ class StoredCredentials:
         if self._spotify is None:
             raise NeedsLogin("Spotify", "no login yet.", remedy=login_remedy(listener))
         return self._spotify
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"looking must not store a token for {listener}: {len(token)}")

@@ -30,8 +30,8 @@ def lake(tmp_path: Path) -> Lake:
 
 def add_list(lake: Lake, night: dt.date, outcome: str, note: str = "") -> None:
     row: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
-    row |= {"night": night, "intent": "main", "name": "Smallhours", "outcome": outcome}
-    row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada"}
+    row |= {"night": night, "intent": "main", "place": "spotify", "name": "Smallhours"}
+    row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada", "outcome": outcome}
     lake.merge(PLAYLISTS, pd.DataFrame([row]))
 
 
@@ -84,6 +84,7 @@ def test_a_service_that_is_set_aside_is_told_until_the_day_after(lake: Lake) -> 
     row = {
         "night": TODAY - dt.timedelta(days=1), "service": "Last.fm", "reason": "Last.fm: error 10.",
         "remedy": "Put a key in.", "at": dt.datetime(2026, 11, 1, 3, tzinfo=dt.UTC),
+        "access": None,
     }  # fmt: skip
     lake.merge(SET_ASIDE, pd.DataFrame([row]), partition={"listener": "ada"})
 

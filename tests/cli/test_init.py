@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from smallhours.cli import app
+from smallhours.errors import SettingsError
 from smallhours.settings import load_settings
 
 
@@ -18,13 +19,28 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_three_answers_make_a_valid_file(path: Path) -> None:
-    ended = CliRunner().invoke(app, ["init"], input='od"d\nEurope/Lisbon\nn\n')
+    ended = CliRunner().invoke(app, ["init"], input='od"d\n\nEurope/Lisbon\nn\n')
 
     assert ended.exit_code == 0, ended.output
     found = load_settings(path).listener("me")
     assert (found.lastfm, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
     assert "smallhours login lastfm" in ended.output
     assert "login spotify" not in ended.output
+
+
+def test_listenbrainz_alone_and_no_account_at_all_are_histories_too(path: Path) -> None:
+    ended = CliRunner().invoke(app, ["init"], input="\nada\nEurope/Lisbon\nn\n")
+
+    found = load_settings(path).listener("me")
+    assert (found.lastfm, found.listenbrainz) == ("", "ada")
+    assert "login listenbrainz" in ended.output
+    assert "login lastfm" not in ended.output
+    path.unlink()
+
+    ended = CliRunner().invoke(app, ["init"], input="\n\nEurope/Lisbon\ny\n")
+
+    assert load_settings(path).listener("me").spotify
+    assert "smallhours import-history" in ended.output
 
 
 def test_options_answer_without_asking(path: Path) -> None:
@@ -34,11 +50,33 @@ def test_options_answer_without_asking(path: Path) -> None:
     assert load_settings(path).listener("me").spotify
 
 
-def test_a_wrong_answer_writes_nothing(path: Path) -> None:
-    ended = CliRunner().invoke(app, ["init"], input="ada\nEurope/Dubln\ny\n")
+def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
+    answers = "ada\nada\nEurope/Dubln\nEurope/Dublin\ny\n"
+    ended = CliRunner().invoke(app, ["init"], input=answers)
 
-    assert "did you mean 'Europe/Dublin'?" in str(ended.exception)
+    assert "did you mean 'Europe/Dublin'?" in ended.output
+    assert load_settings(path).listener("me").timezone == "Europe/Dublin"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--name", "my self"), ("--name", ""), ("--name", "a]\nb"), ("--timezone", "Europe/Dubln")],
+)
+def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> None:
+    right = {"--lastfm-user": "ada", "--timezone": "UTC", option: value}
+    arguments = [text for pair in right.items() for text in pair]
+    ended = CliRunner().invoke(app, ["init", "--spotify", *arguments])
+
+    assert isinstance(ended.exception, SettingsError)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("user", ['od"d', "back\\slash", "Ünï ☾"])
+def test_whatever_somebody_is_called_comes_back_from_the_file(path: Path, user: str) -> None:
+    arguments = ["--lastfm-user", user, "--timezone", "UTC", "--no-spotify"]
+
+    assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
+    assert load_settings(path).listener("me").lastfm == user
 
 
 def test_an_existing_file_stays(path: Path) -> None:

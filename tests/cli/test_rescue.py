@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smallhours import cli
-from smallhours.catalog.lastfm_fetch import MAX_UNSTORED
+from smallhours.catalog.concurrent_fetch import MAX_UNSTORED
 from smallhours.cli.rescue import INTERRUPTED
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS
 from smallhours_sandbox.faults import Fault, fault_rules_of

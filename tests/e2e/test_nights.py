@@ -19,6 +19,7 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
@@ -45,6 +46,9 @@ class SandboxSecrets:
     def spotify(self, listener: str) -> SpotifyCredentials:
         del listener
         return SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada")
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         raise AssertionError(f"{listener} was not to get {token}")

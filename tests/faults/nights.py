@@ -4,7 +4,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import sandbox_services, sandbox_settings
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
-from tests.service_fixtures import LASTFM_KEY, settings_for
+from tests.service_fixtures import LASTFM_KEY
 
 LISTENER = "default"
 # Replies to one question that no client can read.
@@ -44,20 +46,25 @@ class Keys:
     """The listener's credentials."""
 
     refresh: str = "refresh-ada"
+    token: str | None = None
+    lastfm_key: str = LASTFM_KEY
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
-        return LastfmCredentials(LASTFM_KEY, listener=listener)
+        return LastfmCredentials(self.lastfm_key, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
-        """No token: most questions need none."""
-        return ListenBrainzCredentials(listener=listener)
+        """The token, if the test gives one: most questions need none."""
+        return ListenBrainzCredentials(self.token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """The login that the sandbox knows."""
         return SpotifyCredentials(
             "sandbox-client", "sandbox-secret", self.refresh, listener=listener
         )
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        raise AssertionError(listener)
 
     def store_refresh_token(self, listener: str, token: str) -> None:
         """The next stage logs in with the new one."""
@@ -74,7 +81,8 @@ class Nights:
         folder: Where the lake is.
         date: The last night that was run.
         keys: The listener's credentials.
-        me, catalog: Further settings of the listener and of the catalog.
+        me, catalog, services: Further settings of the listener, the catalog and the services.
+        waits: Whether a stage ends when a service is out of reach.
     """
 
     server: SandboxServer
@@ -83,18 +91,20 @@ class Nights:
     keys: Keys = field(default_factory=Keys)
     me: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, Any] = field(default_factory=dict)
+    services: dict[str, Any] = field(default_factory=dict)
+    waits: bool = True
 
     @property
     def settings(self) -> Settings:
         """Few seeds and a short list, so that a night is short and many nights find tracks."""
         me = {
-            "lastfm_user": "ada",
+            "lastfm": "ada",
             "timezone": "Europe/Dublin",
             "playlist": {"size": 10},
             **self.me,
         }
-        return settings_for(
-            self.server.url,
+        return sandbox_settings(
+            services=sandbox_services(self.server.url, **self.services),
             listeners={LISTENER: me},
             lake={"url": str(self.folder / "lake")},
             catalog={"seed_tracks": 30, "seed_artists": 20, "near_artists": 10, "seed_tags": 5,
@@ -139,7 +149,7 @@ class Nights:
             SmallhoursError: what it ends with.
         """
         settings = self.settings
-        night = settings.night(LISTENER, str(self.date))
+        night = replace(settings.night(LISTENER, str(self.date)), waits=self.waits)
         with RunContext(LISTENER, night, settings, self.keys) as run:
             return stage(run)
 

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.faults import DOCS, KILLS, cases, kills, table
 from benchmarks.support.fault_bench import FaultBench, FaultCase, bench
-from smallhours_sandbox.faults import KINDS, Fault
+from smallhours_sandbox.fault_kinds import KINDS
+from smallhours_sandbox.faults import Fault
 
 pytestmark = pytest.mark.slow(seconds=5)
 

@@ -206,7 +206,9 @@ def test_a_service_that_is_down_ends_the_stage_soon(later: Nights) -> None:
 def test_an_older_lake_with_emptied_rows_asks_nothing_for_them(later: Nights) -> None:
     key = identify("", "").track_key
     named = library_frame(
-        [{"signal": "saved", "artist": "Somebody", "title": "Something"}], night=later.date
+        [{"signal": "saved", "artist": "Somebody", "title": "Something"}],
+        source="spotify",
+        night=later.date,
     )
     later.lake.merge(
         LIBRARY, named.assign(artist="", title="", track_key=key), partition={"listener": LISTENER}

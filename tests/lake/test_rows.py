@@ -196,7 +196,8 @@ def test_a_refusal_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_lists_may_be_empty_but_not_absent() -> None:
-    row = {"night": dt.date(2026, 10, 1), "intent": "main", "name": "x", "playlist_id": None}
+    row = {"night": dt.date(2026, 10, 1), "intent": "main", "place": "spotify"}
+    row |= {"name": "x", "playlist_id": None}
     row |= {"outcome": "planned", "note": "", "snapshot_before": None, "snapshot_after": None}
     row |= {"previous": None, "leftovers": None, "as_of": None}
     (part,) = conform(

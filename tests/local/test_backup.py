@@ -82,7 +82,8 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(OLD) as archive:
         archive.extractall(folder, filter="data")
     settings = folder / "smallhours.toml"
-    settings.write_text(settings.read_text().replace("{url}", "http://127.0.0.1:1"))
+    text = settings.read_text().replace("{url}", "http://127.0.0.1:1")
+    settings.write_text(text.replace("timezone", 'listenbrainz = "Ada"\ntimezone', 1))
     return folder
 
 
@@ -210,9 +211,9 @@ def add(name: str, text: bytes = b"") -> Callable[[dict[str, bytes]], None]:
         (add("lake/.format", b'{"version": 99}'), "has format 99"),
         (manifest_with(listeners={"bob": "bob"}), "data of the listener `me`, and the backup none"),
         (manifest_with(listeners={"me": "bob"}), "`me` is ada at Last.fm here, and bob in"),
+        (manifest_with(listenbrainz={"me": "bob"}), "`me` is Ada at ListenBrainz here, and bob in"),
         (manifest_with(encrypted=["gAAAAA"]), "doesn't open the connections"),
         (manifest_with(database="oracle"), "is not a whole backup"),
-        (manifest_with(database="postgresql"), "there is none here"),
         (add("../outside"), "holds '../outside', which is no part of a backup"),
         (add("lake/../../outside"), "which is no part of a backup"),
         (add("/tmp/outside"), "which is no part of a backup"),  # noqa: S108 - never written
@@ -257,6 +258,17 @@ def test_a_key_of_ones_own_that_opens_nothing_is_refused(archive: Path, there: P
 
     assert code == 1
     assert "The key in the variable AIRFLOW__CORE__FERNET_KEY doesn't open" in said
+    assert state(there) == before
+
+
+def test_a_dump_of_postgresql_is_refused_where_there_is_none(archive: Path, there: Path) -> None:
+    wrong = rewritten(archive, there.parent / "wrong.tar.gz", manifest_with(database="postgresql"))
+    before = state(there)
+
+    code, said = run(there, "restore", str(wrong))
+
+    assert code == 1
+    assert "holds a PostgreSQL database, and there is none here" in said
     assert state(there) == before
 
 

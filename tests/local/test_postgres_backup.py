@@ -1,9 +1,5 @@
 """A PostgreSQL database is dumped while it is used, and loaded whole or not at all."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,53 +7,16 @@ from sqlalchemy import URL, create_engine, text
 
 from smallhours.local.airflow_database import load_postgres, write_database
 from smallhours.local.archive import SQL, BackupError
-from smallhours.local.processes import free_ports
+from tests.postgres_fixture import PASSWORD, needs_postgres
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-
-pytestmark = [
-    pytest.mark.slow(seconds=10),
-    pytest.mark.skipif(not PROGRAMS, reason="PostgreSQL's server is not installed"),
-]
-PASSWORD = "p@ss/w:rd"
+pytestmark = [pytest.mark.slow(seconds=10), needs_postgres]
 
 
-@pytest.fixture
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    """A database of a server of its own; it refuses to be run by root."""
-    folder = tmp_path_factory.mktemp("postgres")
-    user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-        for each in folder.parents[:3]:
-            each.chmod(0o711)
-
-    def run(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [PROGRAMS[-1] / program, *arguments],
-            user=user,
-            env={"HOME": str(folder), "LC_ALL": "C"},
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-
-    secret = folder / "password"
-    secret.write_text(PASSWORD)
-    secret.chmod(0o644)
-    (port,) = free_ports(1)
-    data = str(folder / "data")
-    run("initdb", "-D", data, "-U", "airflow", "--auth=scram-sha-256", f"--pwfile={secret}")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
-    run("pg_ctl", "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield URL.create("postgresql+psycopg2", "airflow", PASSWORD, "127.0.0.1", port, "postgres")
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-
-
-def test_a_dump_comes_back_and_a_broken_one_changes_nothing(url: URL, tmp_path: Path) -> None:
+def test_a_dump_comes_back_and_a_broken_one_changes_nothing(
+    postgres_url: URL, tmp_path: Path
+) -> None:
     pytest.importorskip("psycopg2", reason="it comes with the extra `postgres`")
+    url = postgres_url
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE connection AS SELECT 'lastfm_me' AS conn_id"))
@@ -83,8 +42,8 @@ def names(url: URL) -> list[str]:
         return list(connection.scalars(text("SELECT conn_id FROM connection")))
 
 
-def test_a_wrong_password_is_one_sentence_without_it(url: URL, tmp_path: Path) -> None:
-    wrong = url.set(password="wrong-secret")
+def test_a_wrong_password_is_one_sentence_without_it(postgres_url: URL, tmp_path: Path) -> None:
+    wrong = postgres_url.set(password="wrong-secret")
     with pytest.raises(BackupError, match="pg_dump failed") as error:
         write_database(wrong, tmp_path)
     assert "wrong-secret" not in str(error.value)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.playlist.publish.export import ExportedTrack, as_csv, as_jspf, as_m3u8
+from smallhours.places.export_formats import address, as_csv, as_jspf, as_m3u8
+from smallhours.places.place import ListedTrack
 
 NIGHT = dt.date(2026, 11, 2)
-RIDE = ExportedTrack(
+RIDE = ListedTrack(
     1,
     "Ride",
     "Leave",
@@ -24,7 +25,7 @@ RIDE = ExportedTrack(
     "Close to Slowdive.",
     "ride · leave",
 )
-UNKNOWN = ExportedTrack(
+UNKNOWN = ListedTrack(
     2, "Nobody", "Nothing", "", None, "", "", "", "A step aside.", "nobody · nothing"
 )
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
@@ -58,7 +59,7 @@ def test_jspf_leaves_out_what_is_not_known() -> None:
 
 @given(names, names)
 def test_no_name_breaks_a_line_of_m3u8(artist: str, title: str) -> None:
-    item = ExportedTrack(1, artist, title, "", None, "", "", "", "", "key")
+    item = ListedTrack(1, artist, title, "", None, "", "", "", "", "key")
 
     lines = as_m3u8([item], name="x", night=NIGHT).split("\n")
 
@@ -69,7 +70,7 @@ def test_no_name_breaks_a_line_of_m3u8(artist: str, title: str) -> None:
 
 @given(names, names)
 def test_every_name_comes_back_from_csv_and_none_is_a_formula(artist: str, title: str) -> None:
-    item = ExportedTrack(1, artist, title, "", None, "", "", "", "", "key")
+    item = ListedTrack(1, artist, title, "", None, "", "", "", "", "key")
 
     (row,) = csv.DictReader(io.StringIO(as_csv([item], name="x", night=NIGHT), newline=""))
 
@@ -78,8 +79,8 @@ def test_every_name_comes_back_from_csv_and_none_is_a_formula(artist: str, title
 
 
 @pytest.mark.parametrize("known", [RIDE, UNKNOWN])
-def test_csv_has_a_row_a_track_with_its_reason(known: ExportedTrack) -> None:
+def test_csv_has_a_row_a_track_with_its_reason(known: ListedTrack) -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv([known], name="x", night=NIGHT)))
 
     assert (row["night"], row["reason"]) == ("2026-11-02", known.reason)
-    assert row["spotify_url"] == (known.address if known.spotify_id else "")
+    assert row["spotify_url"] == (address(known) if known.spotify_id else "")

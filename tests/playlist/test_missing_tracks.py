@@ -8,6 +8,7 @@ import pytest
 from smallhours.errors import InvalidRequest
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import TRACKS
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.rollback import rollback
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.playlist.ranked_lake import RankedLake
@@ -121,7 +122,7 @@ def test_a_missing_track_of_a_list_put_back_was_not_removed(publisher: PublishFi
     rollback(
         "default",
         publisher.ranked_lake.lake,
-        publisher.household.spotify,
+        SpotifyPlace(publisher.household.spotify),
         settings=publisher.ranked_lake.settings,
         night=publisher.ranked_lake.night(NIGHT),
     )

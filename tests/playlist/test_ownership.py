@@ -1,44 +1,47 @@
 """Tests of the search for the playlist that is ours."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from smallhours.errors import PlaylistNotOwned
+from smallhours.places.place import PlaylistDetails
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import find_managed_playlist
 from smallhours.services.retry_and_rate_limit import RetryPolicy
-from smallhours.services.spotify_replies import SpotifyAccount, SpotifyPlaylist
 
 MARK = marker("default", "main")
 
 
-class FakePlaylists:
+class FakePlaylists(SpotifyPlace):
     """A listener's playlists as Spotify lists them."""
 
-    def __init__(self, *playlists: SpotifyPlaylist) -> None:
+    def __init__(self, *playlists: PlaylistDetails) -> None:
         self._playlists = playlists
 
-    def me(self) -> SpotifyAccount:
-        return SpotifyAccount("ada", None, None)
+    def is_mine(self, playlist: PlaylistDetails) -> bool:
+        return playlist.owner_id == "ada"
 
     @property
     def retry_policy(self) -> RetryPolicy:
         return RetryPolicy(initial_wait_s=0)
 
-    def playlists(self) -> tuple[SpotifyPlaylist, ...]:
-        return self._playlists
+    def playlists(self) -> Iterator[PlaylistDetails]:
+        return iter(self._playlists)
 
-    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
+    def playlist(self, playlist_id: str) -> PlaylistDetails:
         return next(one for one in self._playlists if one.id == playlist_id)
 
-    def has_in_library(self, uri: str) -> bool:
-        return any(one.id == uri.rpartition(":")[2] for one in self._playlists)
+    def has_playlist(self, playlist_id: str) -> bool:
+        return any(one.id == playlist_id for one in self._playlists)
 
 
 def named(
     id_: str, description: str = f"Made by Smallhours. {MARK}", owner: str = "ada", total: int = 0
-) -> SpotifyPlaylist:
-    return SpotifyPlaylist(id_, "Smallhours", description, owner, False, False, "snapshot", total)
+) -> PlaylistDetails:
+    return PlaylistDetails(id_, "Smallhours", description, owner, False, "snapshot", total)
 
 
 def known(*ids: str, creating: bool = False) -> LedgerState:

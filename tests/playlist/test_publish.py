@@ -9,6 +9,7 @@ import pytest
 from smallhours.errors import DegeneratePlaylist, NotEnoughData, PlaylistNotOwned, RetryLater
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import TRACKS
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
@@ -54,7 +55,7 @@ class PublishFixture:
         return publish_playlist(
             "default",
             self.ranked_lake.lake,
-            self.household.spotify,
+            SpotifyPlace(self.household.spotify),
             settings=self.ranked_lake.settings,
             night=self.ranked_lake.night(date),
             dry_run=dry_run,

@@ -10,6 +10,7 @@ import pytest
 from smallhours.errors import RetryLater
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.rollback import rollback
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.playlist.ranked_lake import RankedLake
@@ -46,7 +47,7 @@ def reactions(publisher: PublishFixture, date: str) -> pd.DataFrame:
     collect_feedback(
         "default",
         publisher.ranked_lake.lake,
-        publisher.household.spotify,
+        {"spotify": lambda: SpotifyPlace(publisher.household.spotify)},
         settings=publisher.ranked_lake.settings,
         night=publisher.ranked_lake.night(date),
     )
@@ -57,7 +58,7 @@ def roll_back(publisher: PublishFixture, date: str) -> None:
     rollback(
         "default",
         publisher.ranked_lake.lake,
-        publisher.household.spotify,
+        SpotifyPlace(publisher.household.spotify),
         settings=publisher.ranked_lake.settings,
         night=publisher.ranked_lake.night(date),
     )

@@ -1,6 +1,7 @@
 """Tests of the search for the chosen tracks on Spotify."""
 
 import dataclasses
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,13 @@ def track(ranked_lake: RankedLake, key: str) -> dict[str, Any]:
     return next(row for row in rows.to_pylist() if row["track_key"] == key)
 
 
-def change_track(ranked_lake: RankedLake, key: str, **values: str) -> None:
+def save(ranked_lake: RankedLake, artist: str, title: str, **values: Any) -> None:
+    row = {"signal": "saved", "artist": artist, "title": title, **values}
+    rows = library_frame([row], source="spotify", night=ranked_lake.night().date)
+    ranked_lake.lake.merge(LIBRARY, rows, partition={"listener": "default"})
+
+
+def change_track(ranked_lake: RankedLake, key: str, **values: Any) -> None:
     row = {**track(ranked_lake, key), **values}
     ranked_lake.lake.merge(TRACKS, pa.Table.from_pylist([row], schema=with_partition(TRACKS)))
 
@@ -135,14 +142,53 @@ def test_a_track_that_the_listener_has_under_another_name_is_passed_over(
     rank(ranked_lake)
     key = ranked_lake.listed()[0]
     change_track(ranked_lake, key, spotify_id="7" * 22, spotify_method="history")
-    night = ranked_lake.night().date
-    saved = library_frame(
-        [{"signal": "saved", "artist": "Typo", "title": "Tpyo", "spotify_id": "7" * 22}],
-        night=night,
-    )
-    ranked_lake.lake.merge(LIBRARY, saved, partition={"listener": "default"})
+    save(ranked_lake, "Typo", "Tpyo", spotify_id="7" * 22)
     resolve(ranked_lake, household)
     assert ranked_lake.recommendations().loc[key, "why_not"] == "known under another name"
+
+
+LONG_AGO, LATELY = dt.date(2026, 9, 1), dt.date(2026, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("method", "noted_at", "searched"),
+    [
+        ("history", LATELY, True),
+        ("search", LONG_AGO, True),
+        ("search", LATELY, False),
+        ("isrc", LATELY, False),
+    ],
+)
+def test_an_id_that_became_unplayable_is_searched_for_anew(
+    ranked_lake: RankedLake,
+    household: ServiceFixture,
+    method: str,
+    noted_at: dt.date,
+    searched: bool,
+) -> None:
+    rank(ranked_lake)
+    key = ranked_lake.listed()[0]
+    change_track(ranked_lake, key, spotify_id="7" * 22, spotify_method=method, spotify_at=noted_at)
+    row = track(ranked_lake, key)
+    save(ranked_lake, row["artist"], row["title"], spotify_id=None)  # as an unplayable one is read
+    resolve(ranked_lake, household)
+    found = track(ranked_lake, key)["spotify_id"]
+    assert (found in household.sandbox.state.world.track_spotify_id) == searched
+    assert (found == "7" * 22) != searched
+    assert key in ranked_lake.listed()
+
+
+def test_another_release_in_the_library_does_not_cast_doubt_on_an_id_that_is_playable(
+    ranked_lake: RankedLake, household: ServiceFixture
+) -> None:
+    rank(ranked_lake)
+    key = ranked_lake.listed()[0]
+    change_track(ranked_lake, key, spotify_id="7" * 22, spotify_method="history")
+    row = track(ranked_lake, key)
+    save(ranked_lake, row["artist"], row["title"], spotify_id=None)
+    save(ranked_lake, row["artist"], row["title"], spotify_id="7" * 22, signal="top")
+    resolve(ranked_lake, household)
+    assert track(ranked_lake, key)["spotify_id"] == "7" * 22
 
 
 def test_two_names_of_one_spotify_track_are_one_pick(

@@ -5,6 +5,7 @@ import pytest
 
 from smallhours.errors import NotEnoughData, RetryLater
 from smallhours.lake.tables import FEEDBACK
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.summary import Summary
 from tests.playlist.ranked_lake import RankedLake
@@ -23,7 +24,7 @@ def back_to(publisher: PublishFixture, night: str) -> Summary:
     return rollback(
         "default",
         publisher.ranked_lake.lake,
-        publisher.household.spotify,
+        SpotifyPlace(publisher.household.spotify),
         settings=publisher.ranked_lake.settings,
         night=publisher.ranked_lake.night(night),
     )

@@ -7,8 +7,8 @@ import pylast
 import pytest
 import requests
 
+from smallhours_sandbox.fault_kinds import KINDS
 from smallhours_sandbox.faults import (
-    KINDS,
     Fault,
     FaultBook,
     FaultError,

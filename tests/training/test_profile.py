@@ -9,6 +9,7 @@ import pytest
 from smallhours.catalog.normalisation import WeightedTag
 from smallhours.training import profile
 
+UTC = ZoneInfo("UTC")
 AS_OF = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 TAGS = {
     "ride · a": [WeightedTag("shoegaze", 1.0, "track")],
@@ -32,7 +33,7 @@ def values(rows: pd.DataFrame, period: str) -> dict[str, float]:
 
 def test_a_play_spreads_one_vote_over_its_tracks_tags() -> None:
     rows = profile.tag_rows(
-        plays(("ride · a", 1), ("moby · b", 2), ("nobody · c", 3)), TAGS, as_of=AS_OF
+        plays(("ride · a", 1), ("moby · b", 2), ("nobody · c", 3)), TAGS, as_of=AS_OF, zone=UTC
     )
 
     assert values(rows, "last 90 days") == {"shoegaze": 0.5, "electronic": 0.375, "chill": 0.125}
@@ -40,11 +41,19 @@ def test_a_play_spreads_one_vote_over_its_tracks_tags() -> None:
 
 
 def test_years_are_told_apart_and_old_plays_are_not_lately() -> None:
-    rows = profile.tag_rows(plays(("ride · a", 1), ("moby · b", 400)), TAGS, as_of=AS_OF)
+    rows = profile.tag_rows(plays(("ride · a", 1), ("moby · b", 400)), TAGS, as_of=AS_OF, zone=UTC)
 
     assert values(rows, "2026") == {"shoegaze": 1.0}
     assert values(rows, "2025") == {"electronic": 0.75, "chill": 0.25}
     assert values(rows, "last 90 days") == {"shoegaze": 1.0}
+
+
+def test_a_year_begins_when_it_begins_for_the_listener() -> None:
+    late = plays(("ride · a", 0)).assign(played_at=pd.to_datetime(["2024-12-31T23:30:00Z"]))
+
+    rows = profile.tag_rows(late, TAGS, as_of=AS_OF, zone=ZoneInfo("Asia/Tokyo"))
+
+    assert set(rows["period"]) == {"2025"}
 
 
 def test_the_clock_is_the_listeners_own() -> None:

@@ -46,7 +46,8 @@ def add_list(
         partition={"listener": listener, "night": night.isoformat()},
     )
     entry: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
-    entry |= {"night": night, "intent": intent, "name": "Smallhours", "playlist_id": "p" * 22}
+    entry |= {"night": night, "intent": intent, "place": "spotify", "name": "Smallhours"}
+    entry |= {"playlist_id": "p" * 22}
     entry |= {"outcome": outcome, "note": "All new.", "track_keys": keys}
     entry |= {"uris": [f"spotify:track:{at:022d}" for at in range(len(keys))]}
     lake.merge(PLAYLISTS, pd.DataFrame([entry]), partition={"listener": listener})

@@ -6,7 +6,7 @@ stage runs, never before: Airflow imports this file each time it parses a DAG.
 
 from typing import TYPE_CHECKING
 
-from smallhours.summary import NO_LASTFM, Summary
+from smallhours.summary import Summary
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
@@ -20,25 +20,23 @@ def update_tracks(run: "RunContext") -> Summary:
 
 
 def fetch_neighbours(run: "RunContext") -> Summary:
-    """Ask Last.fm what is near the strongest tracks, artists and tags: `similar`."""
+    """Ask what is near the strongest tracks, artists and tags: `similar`."""
     from smallhours.catalog import stages
 
-    lake, lastfm = run.lake, run.lastfm
-    if lastfm is None:
-        return {"skipped": NO_LASTFM}
+    clients = run.lastfm, run.listenbrainz
     return stages.fetch_neighbours(
-        run.listener, lake, lastfm, settings=run.settings, night=run.night
+        run.listener, run.lake, *clients, settings=run.settings, night=run.night
     )
 
 
 def fetch_tags(run: "RunContext") -> Summary:
-    """Ask Last.fm for missing and stale tags: `track_tags`, `artist_tags`."""
+    """Ask for missing and stale tags, and popularity: `track_tags`, `artist_tags`, `recordings`."""
     from smallhours.catalog import stages
 
-    lake, lastfm = run.lake, run.lastfm
-    if lastfm is None:
-        return {"skipped": NO_LASTFM}
-    return stages.fetch_tags(run.listener, lake, lastfm, settings=run.settings, night=run.night)
+    clients = run.lastfm, run.listenbrainz
+    return stages.fetch_tags(
+        run.listener, run.lake, *clients, settings=run.settings, night=run.night
+    )
 
 
 def fetch_audio_features(run: "RunContext") -> Summary:

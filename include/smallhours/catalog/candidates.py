@@ -21,7 +21,8 @@ from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS, LIBRARY, PLAYS
+from smallhours.lake.tables import ARTIST_TAGS, PLAYS
+from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.vocabulary import Route, Signal
@@ -140,7 +141,7 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
     plays = plays[heard_out(plays)]
-    library = lake.frame(LIBRARY, where={"listener": listener})
+    library = read_library(lake, listener)
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.catalog.features import store_features
-from smallhours.catalog.lastfm_fetch import due_keys
+from smallhours.catalog.stored_answers import due_keys
 from smallhours.errors import Refused, ServiceError, SourceRefused
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, TRACKS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smallhours.catalog.lastfm_fetch import store_tags
+from smallhours.catalog.stored_answers import store_tags
 from smallhours.errors import SettingsError
 from smallhours.identity import artist_key_in, identify, is_named
 from smallhours.lake.store import Lake, prefix_of

@@ -15,16 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from smallhours.catalog import retention
-from smallhours.catalog.lastfm_fetch import (
-    NO_NEIGHBOUR,
-    NO_TAG,
-    Seed,
-    artist_tags,
-    fetch_all,
-    neighbours_of,
-    track_tags,
-)
+from smallhours.catalog import storage_limit
+from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.rescue_plan import (
     ARTIST_TAGS_OF,
     TRACK_TAGS_OF,
@@ -35,6 +28,7 @@ from smallhours.catalog.rescue_plan import (
     unanswered,
 )
 from smallhours.catalog.stages import update_tracks
+from smallhours.catalog.stored_answers import NO_NEIGHBOUR, NO_TAG, Seed
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.errors import BrokenReply, RetryLater
 from smallhours.identity import artist_key_in
@@ -154,7 +148,7 @@ class Rescue:
             self._ask_batch(batch, plan, tell)
         limits = self.settings.catalog
         refresh_names(self.lake, Path(limits.tag_files) if limits.tag_files else None)
-        retention.enforce_limit(
+        storage_limit.enforce_limit(
             self.lake,
             limits.lastfm_megabytes,
             night=self.night.date,
@@ -167,8 +161,10 @@ class Rescue:
 
     def is_full(self) -> bool:
         """Return whether the bound for what is stored from Last.fm is nearly reached."""
-        allowed = self.settings.catalog.lastfm_megabytes * retention.MEGABYTE
-        return sum(retention.footprint(self.lake).values()) >= allowed * retention.TARGET_SHARE
+        allowed = self.settings.catalog.lastfm_megabytes * storage_limit.MEGABYTE
+        return (
+            sum(storage_limit.footprint(self.lake).values()) >= allowed * storage_limit.TARGET_SHARE
+        )
 
     def summary(self) -> Summary:
         """Return what the lake holds now and what is left."""
@@ -181,7 +177,7 @@ class Rescue:
         known = (
             similar[similar["neighbour_key"] != NO_NEIGHBOUR].groupby("kind")["seed_key"].nunique()
         )
-        stored = sum(retention.footprint(self.lake).values()) / retention.MEGABYTE
+        stored = sum(storage_limit.footprint(self.lake).values()) / storage_limit.MEGABYTE
         return {
             "plays": len(plays),
             "first_play": None if plays.empty else days.min(),

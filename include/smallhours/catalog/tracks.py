@@ -21,8 +21,8 @@ def add_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeRepor
 
     Args:
         lake: The lake.
-        named: `artist` and `title`, and any of `album`, `duration_ms`, `listeners`, `mbid`,
-            `isrc` and `spotify_id` with its `spotify_method`.
+        named: `artist` and `title`, and any of `album`, `released`, `duration_ms`, `listeners`,
+            `mbid`, `isrc` and `spotify_id` with its `spotify_method`.
         night: Becomes `first_seen` of new tracks.
     """
     new = _rows(named, night)
@@ -36,7 +36,7 @@ def add_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeRepor
     found = old["spotify_id"].isna() & fresh["spotify_id"].notna()
     for column in ("spotify_id", "spotify_method", "spotify_score", "spotify_at"):
         old[column] = old[column].astype(object).where(~found, fresh[column].astype(object))
-    for column in ("album", "duration_ms", "listeners", "mbid", "isrc"):
+    for column in ("album", "released", "duration_ms", "listeners", "mbid", "isrc"):
         gap = old[column].isna() & fresh[column].notna()
         old[column] = old[column].astype(object).where(~gap, fresh[column].astype(object))
     rows = pd.concat([old.astype(object), new.loc[~known, COLUMNS].astype(object)])

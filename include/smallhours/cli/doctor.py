@@ -87,6 +87,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     from smallhours.checkup import stored_data
     from smallhours.lake.migrations import refuse_newer
     from smallhours.lake.store import Lake
+    from smallhours.local.forget import unnamed_listeners
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
@@ -102,6 +103,8 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
         findings += stored_data.check_models(listener, lake, today=today)
         findings.append(stored_data.check_last_night(listener, lake, today=today))
         findings += stored_data.check_set_aside(listener, lake, today=today)
+        if unnamed := unnamed_listeners(settings):
+            findings.append(note("listeners", unnamed.what, unnamed.remedy))
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings
@@ -110,7 +113,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
 def _look_at_airflow(
     listener: str, settings: Settings, *, now: dt.datetime, online: bool
 ) -> list[Finding]:
-    from smallhours.checkup import logins
+    from smallhours.checkup import logins, places
     from smallhours.lake.files import local_folder
     from smallhours.local.home_files import home_as_it_is, is_ours
 
@@ -118,7 +121,9 @@ def _look_at_airflow(
         from smallhours.orchestration.connections import AirflowSecrets
         from smallhours.orchestration.database import stored_in_clear
 
-        findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
+        secrets = AirflowSecrets()
+        findings = logins.check_logins(listener, settings, secrets, now=now, online=online)
+        findings += places.check_places(listener, settings, secrets, online=online)
         findings.append(_check_schedule(settings, now))
         ours = is_ours(home)
         findings.append(logins.check_encryption(stored_in_clear(), ours=ours))
@@ -130,16 +135,12 @@ def _look_at_airflow(
 
 def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
     """Return when the next night starts, or that it is paused."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from smallhours.orchestration.database import paused_dags
+    from smallhours.orchestration.database import has_database, paused_dags
 
     subject = "next night"
-    try:
-        paused = paused_dags()
-    except SQLAlchemyError:
+    if not has_database():
         return note(subject, "Airflow was never started here", "Run `make up`.")
-    if paused:
+    if paused := paused_dags():
         return bad(
             subject,
             f"{', '.join(paused)}: paused in Airflow, so that no list is made",

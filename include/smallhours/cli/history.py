@@ -70,6 +70,7 @@ def history(
 
     from smallhours.lake.list_tables import PLAYLISTS
     from smallhours.lake.tables import FEEDBACK
+    from smallhours.listening.feedback import one_per_night
     from smallhours.training.evaluation.pick_outcomes import outcomes
 
     name, _, lake = _open_listener(listener)
@@ -81,14 +82,20 @@ def history(
             f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
         )
     told = outcomes(lake.frame(FEEDBACK, where=where), pd.DataFrame(), ledger)
+    main = one_per_night(ledger).sort_values("night", ascending=False)
     shares = {(row["night"], row["reaction"]): row for row in told.to_dict("records")}
-    table = Table("night", "list", "outcome", *_REACTIONS_SHOWN, title_justify="left")
-    for row in ledger.head(nights).to_dict("records"):
+    places = ledger.sort_values("place").groupby("night")["place"].agg(", ".join)
+    several = ["places"] if ledger["place"].nunique() > 1 else []
+    table = Table("night", "list", "outcome", *several, *_REACTIONS_SHOWN, title_justify="left")
+    for row in main.head(nights).to_dict("records"):
         became = [
             _share(shares.get((str(row["night"]), reaction))) for reaction in _REACTIONS_SHOWN
         ]
         size = f"{len(row['track_keys'])} tracks"
-        table.add_row(str(row["night"]), size, row["outcome"].replace("_", " "), *became)
+        stands_at = [places[row["night"]]] if several else []
+        table.add_row(
+            str(row["night"]), size, row["outcome"].replace("_", " "), *stands_at, *became
+        )
     Console().print(table)
 
 
@@ -102,8 +109,9 @@ def export(
     ] = None,
 ) -> None:
     """Write a night's list for other players."""
+    from smallhours.places.export_formats import FORMATS
     from smallhours.playlist.explain.explanation import newest_night
-    from smallhours.playlist.publish.export import FORMATS, exported_tracks
+    from smallhours.playlist.publish.export import exported_tracks
 
     if kind not in FORMATS:
         raise SettingsError(f"There is no format {kind!r}.", remedy=f"Known: {', '.join(FORMATS)}.")

@@ -1,15 +1,16 @@
 """The command `init`: writes a settings file from three answers."""
 
 import datetime as dt
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, load_settings, settings_path
+from smallhours.settings import load_settings, parse_settings, settings_path
 
 _LOCALTIME = Path("/etc/localtime")
 
@@ -21,7 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def init(
     lastfm_user: Annotated[
-        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm.")
+        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm, if you have one.")
+    ] = None,
+    listenbrainz_user: Annotated[
+        str | None,
+        typer.Option("--listenbrainz-user", help="Your name at ListenBrainz, if you have one."),
     ] = None,
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="Such as Europe/Dublin.")
@@ -31,42 +36,75 @@ def init(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="What to call you here.")] = "me",
 ) -> None:
-    """Ask three questions and write smallhours.toml."""
+    """Ask where your history is, and a few things more, and write smallhours.toml."""
     path = settings_path()
     if path.exists():
         load_settings(path)
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
-    user = lastfm_user or typer.prompt("Your name at Last.fm")
-    zone = timezone or typer.prompt("Your time zone", default=_timezone_here())
+    users = {"lastfm": lastfm_user, "listenbrainz": listenbrainz_user}
+    if users == {"lastfm": None, "listenbrainz": None}:
+        typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
+        users = {
+            key: _ask(f"Your name at {service} (empty: none)", key, "", show_default=False)
+            for key, service in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
+        }
+    mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
+    zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _write(path, name, user.strip(), zone.strip(), uses=uses)
+    _check({**mine, "timezone": zone}, name)
+    _write(path, name, mine, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
-    typer.echo("  smallhours login lastfm     your API key")
-    if uses:
-        typer.echo("  smallhours login spotify    your app, and your consent")
-    typer.echo("  smallhours doctor           is everything in order?")
-    typer.echo("  make up                     starts Airflow, and leave it running")
+    steps = {
+        "smallhours login lastfm": ("your API key", "lastfm" in mine),
+        "smallhours login listenbrainz": ("your token", "listenbrainz" in mine),
+        "smallhours login spotify": ("your app, and your consent", uses),
+        "smallhours import-history FILE": ("your history in files", not mine),
+        "smallhours doctor": ("is everything in order?", True),
+        "make up": ("starts Airflow, and leave it running", True),
+    }
+    for command, (what, needed) in steps.items():
+        if needed:
+            typer.echo(f"  {command:31}{what}")
     starts = schedule.describe_next_night(dt.datetime.now(dt.UTC))
     typer.echo(f"\nThe first night starts on {starts}.")
 
 
-def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
-    """Write the file if its contents are valid."""
-    try:
-        ListenerSettings(lastfm=user, timezone=zone, spotify=uses)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"`{key}`: {message}.", remedy="Run the command again.") from None
+def _ask(question: str, key: str, default: str, *, show_default: bool = True) -> str:
+    """Ask until the answer is a valid value of one of a listener's settings."""
+
+    def checked(answer: str) -> str:
+        try:
+            _check({key: answer.strip()})
+        except SettingsError as error:
+            raise typer.BadParameter(error.what) from None
+        return answer.strip()
+
+    answer: str = typer.prompt(
+        question, default=default, show_default=show_default, value_proc=checked
+    )
+    return answer
+
+
+def _check(answers: Mapping[str, str], name: str = "me") -> None:
+    """Check some of a listener's settings, and what the listener is called.
+
+    Raises:
+        SettingsError: the file would not be valid.
+    """
+    listener = {"timezone": "UTC", **answers}
+    parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
+
+
+def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: bool) -> None:
+    """Write the file."""
     lines = [
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm = {_quoted(user)}",
-        f"timezone = {_quoted(zone)}",
+        *(f"{key} = {json.dumps(user, ensure_ascii=False)}" for key, user in users.items()),
+        f"timezone = {json.dumps(zone)}",
     ]
     if not uses:
         lines.append("spotify = false")
@@ -78,12 +116,6 @@ def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
             f"{path} can't be written: {error.strerror}.",
             remedy="Run the command in a folder of yours, or set SMALLHOURS_SETTINGS.",
         ) from None
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _timezone_here() -> str:

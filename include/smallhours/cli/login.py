@@ -1,20 +1,21 @@
-"""The command `login`: logs in to Spotify, and stores a Last.fm key.
+"""The command `login`: logs in to Spotify, and stores a Last.fm key or a ListenBrainz token.
 
 Spotify redirects the browser to an address of this machine, where a small server waits for it.
 Over SSH the browser runs elsewhere: there the listener pastes the address it was redirected to.
 """
 
 import datetime as dt
+import queue
 import secrets
-import time
+from contextlib import nullcontext
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import typer
 
 from smallhours.cli.night import ListenerOption, open_secrets
+from smallhours.cli.redirect_server import Query, redirect_server
 from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.settings import Settings, load_settings
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
         LastfmCredentials,
         ListenBrainzCredentials,
         SpotifyCredentials,
+        SubsonicCredentials,
     )
 
-_WAIT_S = 300.0
+MAX_WAIT_S = 300.0
 
 login_app = typer.Typer(help="Log in to a service.", no_args_is_help=True)
 
@@ -48,7 +50,12 @@ def spotify(
         int, typer.Option(min=1, max=65535, help="Of the redirect URI that the app registers.")
     ] = 8888,
     paste: Annotated[
-        bool, typer.Option("--paste", help="The browser is on another machine: paste the address.")
+        bool,
+        typer.Option(
+            "--paste",
+            envvar="SMALLHOURS_PASTE",
+            help="The browser is on another machine: paste the address.",
+        ),
     ] = False,
 ) -> None:
     """Agree in the browser; the login is kept in the connection `spotify_<listener>`."""
@@ -69,9 +76,11 @@ def spotify(
         verifier=verifier,
         cover=settings.listener(name).publishing.cover,
     )
-    typer.echo(f"\nOpen this address in a browser, and agree:\n\n  {url}\n")
-    typer.echo(f"(The app's redirect URIs have to hold {redirect_uri}.)")
-    answer = _ask_for_address() if paste else _wait_for_answer(port)
+    # It listens before the address is shown: a browser may be quick.
+    with nullcontext() if paste else redirect_server(port, state) as answers:
+        typer.echo(f"\nOpen this address in a browser, and agree:\n\n  {url}\n")
+        typer.echo(f"(The app's redirect URIs have to hold {redirect_uri}.)")
+        answer = _wait_for_answer(answers) if answers else _ask_for_address()
     credentials = exchange_code(
         _code_of(answer, state),
         client_id=client_id,
@@ -111,6 +120,33 @@ def lastfm(
     typer.echo(f"{outlook.what} {outlook.remedy}".rstrip())
 
 
+@login_app.command()
+def listenbrainz(
+    listener: ListenerOption = None,
+) -> None:
+    """Check a token and keep it in the connection `listenbrainz_<listener>`."""
+    from smallhours.run_context import listenbrainz_client
+    from smallhours.services.credentials import ListenBrainzCredentials
+    from smallhours.services.listenbrainz import check_token
+
+    settings = load_settings()
+    name = _listener(settings, listener)
+    user = settings.listener(name).listenbrainz
+    if not user:
+        raise SettingsError(
+            f"`listenbrainz` of the listener {name} is not set.",
+            remedy="Set it to your user name at ListenBrainz in smallhours.toml.",
+        )
+    token = typer.prompt("Your user token (listenbrainz.org/settings)", hide_input=True)
+    credentials = ListenBrainzCredentials.parse({"token": token}, listener=name)
+    unsaved = _UnsavedCredentials(listenbrainz_login=credentials)
+    with listenbrainz_client(name, settings, unsaved) as client:
+        told = check_token(client, user)
+    open_secrets().keep_token(credentials, user)
+    typer.echo(told)
+    typer.echo(f"The connection `listenbrainz_{name}` holds it.")
+
+
 class _UnsavedCredentials:
     """Credentials that are not stored yet."""
 
@@ -137,6 +173,10 @@ class _UnsavedCredentials:
         if self._listenbrainz is None:
             raise LookupError("no ListenBrainz token is being tried")
         return self._listenbrainz
+
+    def subsonic(self, listener: str) -> "SubsonicCredentials":
+        """Raise an error: no music server is being tried."""
+        raise LookupError(f"no music server of {listener} is being tried")
 
     def spotify(self, listener: str) -> "SpotifyCredentials":
         """Return the login that is being tried."""
@@ -190,13 +230,13 @@ def _check_login(
     return tried.spotify(credentials.listener), account.display_name or account.id
 
 
-def _ask_for_address() -> dict[str, list[str]]:
+def _ask_for_address() -> Query:
     typer.echo("The browser will end on a page that it can't open. Copy that page's address.")
     address = typer.prompt("Its address", hide_input=True)
     return parse_qs(urlsplit(address.strip()).query)
 
 
-def _code_of(answer: dict[str, list[str]], state: str) -> str:
+def _code_of(answer: Query, state: str) -> str:
     """Return the authorization code of the redirect's query.
 
     Raises:
@@ -211,36 +251,9 @@ def _code_of(answer: dict[str, list[str]], state: str) -> str:
     return code
 
 
-def _wait_for_answer(port: int) -> dict[str, list[str]]:
-    """Serve one redirect and return its query; empty after five minutes.
-
-    Raises:
-        SettingsError: when the port is taken.
-    """
-    answers: list[dict[str, list[str]]] = []
-
-    class Redirect(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            address = urlsplit(self.path)
-            if address.path == "/callback":
-                answers.append(parse_qs(address.query))
-            self.send_response(200 if answers else 404)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(b"Thank you. You can close this page and go back to the terminal.")
-
-        def log_message(self, *_args: object) -> None:
-            """Log nothing: the address contains the code."""
-
+def _wait_for_answer(answers: "queue.Queue[Query]") -> Query:
+    """Return the query of the redirect; empty after five minutes."""
     try:
-        server = HTTPServer(("127.0.0.1", port), Redirect)
-    except OSError:
-        raise SettingsError(
-            f"Port {port} is taken.", remedy="Choose another with --port, and register it."
-        ) from None
-    server.timeout = 1.0
-    until = time.monotonic() + _WAIT_S
-    with server:
-        while not answers and time.monotonic() < until:
-            server.handle_request()
-    return answers[0] if answers else {}
+        return answers.get(timeout=MAX_WAIT_S)
+    except queue.Empty:
+        return {}

@@ -1,6 +1,7 @@
 """The commands `playlist` and `rollback`: preview and write tonight's lists, or undo a night."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +15,9 @@ from smallhours.playlist import rollback as put_back
 from smallhours.playlist_settings import MAIN
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage, summary_lines
+
+if TYPE_CHECKING:
+    from smallhours.places.place import Place
 
 IntentOption = Annotated[
     str | None,
@@ -34,23 +38,21 @@ def playlist(
     intent: IntentOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Show what tonight's lists change in Spotify and why, then write them.
+    """Show what tonight's lists change at each place and why, then write them.
 
     If no tracks were chosen for the night yet, they are chosen first.
     """
+    from smallhours.places.choice import places_of
+
     console = Console()
     with open_run(listener, night) as run:
         intents = list(run.settings.listener(run.listener).playlists)
         if intent is not None and intent not in intents:
             raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {intents}.")
-        if run.spotify is None:
-            raise SettingsError(
-                f"{run.listener} has no Spotify account in the settings.",
-                remedy="Set `spotify = true` for them.",
-            )
         _choose(run, console)
         for each in [intent] if intent else intents:
-            _show(run, each, console)
+            for place, open_place in places_of(run).items():
+                _show(run, each, place, open_place, console)
         if not dry_run:
             summary = publish_playlist(run)
             typer.echo("\n".join(summary_lines(summary)))
@@ -63,11 +65,6 @@ def rollback(
 ) -> None:
     """Put the list of an earlier night back into the playlist."""
     with open_run(listener, night) as run:
-        if run.spotify is None:
-            raise SettingsError(
-                f"{run.listener} has no Spotify account in the settings.",
-                remedy="Set `spotify = true` for them.",
-            )
         summary = put_back(run, intent=intent or MAIN)
     typer.echo("\n".join(summary_lines(summary)))
 
@@ -85,18 +82,19 @@ def _choose(run: RunContext, console: Console) -> None:
             stage(run)
 
 
-def _show(run: RunContext, intent: str, console: Console) -> None:
-    """Print one playlist's changes as a table."""
+def _show(
+    run: RunContext, intent: str, place: str, open_place: Callable[[], "Place"], console: Console
+) -> None:
+    """Print one playlist's changes at one place as a table."""
     from smallhours.playlist.publish.plan import change_lines, summarise
-    from smallhours.playlist.publish.stage import plan_playlist
+    from smallhours.playlist.publish.preview import plan_playlist
 
-    assert run.spotify is not None  # noqa: S101 - the caller has looked
-    name = run.settings.listener(run.listener).playlists[intent].name
+    name = f"{run.settings.listener(run.listener).playlists[intent].name} ({place})"
     try:
         planned = plan_playlist(
             run.listener,
             run.lake,
-            run.spotify,
+            open_place(),
             settings=run.settings,
             night=run.night,
             intent=intent,

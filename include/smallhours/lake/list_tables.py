@@ -15,6 +15,7 @@ from smallhours.lake.schema import (
     Column,
     Table,
 )
+from smallhours.vocabulary import PlaceName
 
 RECOMMENDATIONS = Table(
     "recommendations",
@@ -61,14 +62,21 @@ RECOMMENDATIONS = Table(
 
 PLAYLISTS = Table(
     "playlists",
-    "one night's playlist: what was planned and what was written",
+    "one night's playlist at one place: what was planned and what was written",
     ("listener",),
-    ("night", "intent"),
+    ("night", "intent", "place"),
     (
         Column("night", DAY, "The night."),
         Column("intent", TEXT, "Which of the listener's playlists."),
+        # What was stored before there were places is Spotify's.
+        Column(
+            "place",
+            TEXT,
+            "Where it is: `spotify`, `listenbrainz`, `subsonic` or `files`.",
+            absent=PlaceName.SPOTIFY,
+        ),
         Column("name", TEXT, "The playlist's name."),
-        Column("playlist_id", TEXT, "Spotify's id; null while not created.", nullable=True),
+        Column("playlist_id", TEXT, "Its id at the place; null while not created.", nullable=True),
         Column(
             "outcome",
             TEXT,
@@ -79,19 +87,19 @@ PLAYLISTS = Table(
         Column("snapshot_before", TEXT, "Snapshot id before the write.", nullable=True),
         Column("snapshot_after", TEXT, "Snapshot id after the write.", nullable=True),
         Column("track_keys", TEXTS, "The list, in order."),
-        Column("uris", TEXTS, "Their Spotify URIs, in order."),
+        Column("uris", TEXTS, "What names them at the place, such as Spotify URIs, in order."),
         Column(
             "previous",
             TEXTS,
             "URIs that stood in the playlist before the first write, in order; empty for a row "
-            "that Spotify had lost. Null when nothing was to be written.",
+            "that the place had lost. Null when nothing was to be written.",
             nullable=True,
         ),
         Column(
             "leftovers",
             TEXTS,
             "URIs of picks that may stand there: earlier ones that were not removed yet or that "
-            "Spotify does not show, and tonight's that it does not show.",
+            "the place does not show, and tonight's that it does not show.",
             nullable=True,
         ),
         Column(
@@ -157,15 +165,23 @@ METRICS = Table(
 
 SET_ASIDE = Table(
     "set_aside",
-    "one service that a night did without, because it refused the key, the account or the app",
+    "one service that a night did without: it refused the key, the account or the app, or was out "
+    "of reach",
     ("listener",),
     ("night", "service"),
     (
         Column("night", DAY, "The night; the next one asks the service again."),
-        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("service", TEXT, "Its name, such as `Last.fm`."),
         Column("reason", TEXT, "What it answered."),
         Column("remedy", TEXT, "What to do about it."),
         Column("at", MOMENT, "When it refused."),
+        Column(
+            "access",
+            TEXT,
+            "A fingerprint of the address and the credentials that it refused: others are tried at "
+            "once. Null when it was out of reach.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -175,7 +191,7 @@ DEFERRED_QUESTIONS = Table(
     ("listener",),
     ("service", "question"),
     (
-        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("service", TEXT, "Its name, such as `Last.fm`."),
         Column("question", TEXT, "The question, in words."),
         Column("reason", TEXT, "What the service answered."),
         Column("failures", COUNT, "Nights in a row on which it was asked and failed."),

@@ -13,7 +13,9 @@ computed again from the artist and the title that a row holds. A row that holds 
 the track of that key. Where two rows get one key, the better one stays; no play is lost.
 AcousticBrainz' replay gain is relative to -20 dB of full scale, and was taken as relative to -14.
 
-From version 1 to 2, tags and neighbours have a source. All that were stored are Last.fm's.
+From version 1 to 2, tags, neighbours and the signals of the library have a source, and written
+lists a place. All tags, neighbours and loved tracks that were stored are Last.fm's, the other
+signals and the lists are Spotify's.
 """
 
 import json
@@ -33,7 +35,7 @@ from smallhours.lake.partition import path_of
 from smallhours.lake.schema import PartitionValues, Table, conform
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TABLES
-from smallhours.vocabulary import Provenance
+from smallhours.vocabulary import Provenance, Signal
 
 _LOUDNESS_SHIFT_DB = -6.0
 # Of rows that get one key, the first stays: in the order of this column, nulls last.
@@ -234,11 +236,18 @@ def add_columns(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
 
     Reading filled those columns already (`Column.absent`): the files only have to be written.
     """
-    return {
+    changed = {
         name: rows
         for name, rows in tables.items()
         if any(column.absent is not None for column in TABLES[name].columns)
     }
+    library = tables["library"]
+    loved = pc.equal(library["signal"], Signal.LOVED).to_pylist()
+    sources = [
+        "lastfm" if each else source
+        for each, source in zip(loved, library["source"].to_pylist(), strict=True)
+    ]
+    return {**changed, "library": _with(library, "source", sources)}
 
 
 # From each version to the next: tables by name to what they become; those that stay are left out.

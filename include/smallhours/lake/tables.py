@@ -110,9 +110,12 @@ LIBRARY = Table(
     "library",
     "one standing signal of liking or disliking",
     ("listener",),
-    ("signal", "time_range", "track_key"),
+    ("signal", "source", "time_range", "track_key"),
     (
         Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
+        ),
         Column(
             "time_range",
             TEXT,
@@ -131,7 +134,7 @@ LIBRARY = Table(
             "last_seen",
             DAY,
             "The last night on which it stood; older than the newest night "
-            "of its signal means that it was withdrawn.",
+            "of its signal and source means that it was withdrawn.",
         ),
     ),
 )
@@ -170,7 +173,8 @@ TRACKS = Table(
         Column(
             "released",
             TEXT,
-            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed.",
+            "`YYYY`, `YYYY-MM` or `YYYY-MM-DD`, of the release that Spotify showed, or else of the "
+            "first one by MusicBrainz.",
             nullable=True,
         ),
         Column("explicit", FLAG, "Whether Spotify marks it as explicit.", nullable=True),
@@ -284,7 +288,7 @@ SIMILAR = Table(
         Column("neighbour_key", TEXT, "Its key, or the tag; empty when there are none."),
         ARTIST_COLUMN,
         Column("title", TEXT, "The neighbour's title; empty for an artist."),
-        Column("mbid", TEXT, "MusicBrainz id of a neighbouring artist, if told.", nullable=True),
+        Column("mbid", TEXT, "The neighbour's MusicBrainz id, if told.", nullable=True),
         Column("match", REAL, "0-1; for top tracks 1/rank."),
         Column("rank", COUNT, "1 is the nearest; 0 when there are none."),
         FETCHED_COLUMN,
@@ -308,7 +312,8 @@ RECORDINGS = Table(
             "method",
             TEXT,
             "How the id was found: `told` (with a play or a neighbour), `exact` or `fuzzy` (by its "
-            "names), `merged` (it took the place of another); or `miss`.",
+            "names), `merged` (it took the place of another); `not exact` (only a fuzzy look-up is "
+            "left) or `miss`; empty when it is to be looked for.",
         ),
         Column("looked_up", DAY, "The night on which it was found, or missed."),
         Column(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallhours.summary import NO_LASTFM, NO_SPOTIFY, Summary
+from smallhours.summary import NO_LASTFM, NO_LISTENBRAINZ, NO_SPOTIFY, Summary, join_summaries
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
@@ -24,14 +24,34 @@ def sync_scrobbles(run: "RunContext") -> Summary:
     return stages.sync_scrobbles(run.listener, lake, lastfm, settings=run.settings, night=run.night)
 
 
-def verify_history(run: "RunContext") -> Summary:
-    """Once a month, compare all of `plays` with what Last.fm counts, and mend it."""
-    from smallhours.listening import stages
+def sync_listenbrainz(run: "RunContext") -> Summary:
+    """Read new listens from ListenBrainz into `plays`."""
+    from smallhours.listening import listens
 
-    lake, lastfm = run.lake, run.lastfm
-    if lastfm is None:
-        return {"skipped": NO_LASTFM}
-    return stages.verify_history(run.listener, lake, lastfm, settings=run.settings, night=run.night)
+    lake, client = run.lake, run.listenbrainz
+    if client is None or not run.settings.listener(run.listener).listenbrainz:
+        return {"skipped": NO_LISTENBRAINZ}
+    return listens.sync_listenbrainz(
+        run.listener, lake, client, settings=run.settings, night=run.night
+    )
+
+
+def verify_history(run: "RunContext") -> Summary:
+    """Once a month, compare `plays` with what Last.fm and ListenBrainz count, and mend them."""
+    from smallhours.listening import listens, stages
+
+    lake, lastfm, listenbrainz = run.lake, run.lastfm, run.listenbrainz
+    settings, night = run.settings, run.night
+    told: list[Summary] = []
+    if lastfm is not None:
+        told.append(
+            stages.verify_history(run.listener, lake, lastfm, settings=settings, night=night)
+        )
+    if listenbrainz is not None and settings.listener(run.listener).listenbrainz:
+        told.append(
+            listens.verify_listens(run.listener, lake, listenbrainz, settings=settings, night=night)
+        )
+    return join_summaries(told) if told else {"skipped": f"{NO_LASTFM}, {NO_LISTENBRAINZ}"}
 
 
 def sync_recent_plays(run: "RunContext") -> Summary:
@@ -47,22 +67,24 @@ def sync_recent_plays(run: "RunContext") -> Summary:
 
 
 def sync_library(run: "RunContext") -> Summary:
-    """Note tonight's top, saved and loved tracks in `library`."""
+    """Note tonight's top, saved, loved and disliked tracks in `library`."""
     from smallhours.listening import stages
 
-    lake, spotify, lastfm = run.lake, run.spotify, run.lastfm
-    return stages.sync_library(
-        run.listener, lake, spotify, lastfm, settings=run.settings, night=run.night
-    )
+    lake, clients = run.lake, (run.spotify, run.lastfm, run.listenbrainz)
+    return stages.sync_library(run.listener, lake, *clients, settings=run.settings, night=run.night)
 
 
 def collect_feedback(run: "RunContext") -> Summary:
     """Note what became of our picks in `feedback`, before the next list replaces them."""
     from smallhours.listening import stages
+    from smallhours.places.choice import places_of
 
-    lake, spotify = run.lake, run.spotify
     return stages.collect_feedback(
-        run.listener, lake, spotify, settings=run.settings, night=run.night
+        run.listener,
+        run.lake,
+        places_of(run),
+        settings=run.settings,
+        night=run.night,
     )
 
 

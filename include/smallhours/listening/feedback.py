@@ -15,9 +15,10 @@ import pandas as pd
 
 from smallhours.errors import NotFound
 from smallhours.identity import identify, is_named
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
-from smallhours.services.spotify import SpotifyClient
-from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
+from smallhours.places.place import Place
+from smallhours.vocabulary import POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -29,7 +30,7 @@ MIN_PLAYED_IN_ORDER = 3
 
 
 def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
-    """Return, for each of the listener's playlists, the row of the list that stands in it.
+    """Return, for each of the listener's playlists at each place, the row of the list in it.
 
     While an earlier list is being put back, nobody knows which one that is.
 
@@ -37,12 +38,13 @@ def current_lists(ledger: pd.DataFrame, *, before: dt.date) -> pd.DataFrame:
         ledger: Rows of `playlists` of one listener.
         before: Tonight; its own list does not count.
     """
-    shown = _shown(ledger, before).sort_values("night").groupby("intent", as_index=False).tail(1)
+    which = ["intent", "place"]
+    shown = _shown(ledger, before).sort_values("night").groupby(which, as_index=False).tail(1)
     withdrawing = ledger[(ledger["night"] < before) & (ledger["outcome"] == Outcome.WITHDRAWING)]
-    since = withdrawing.groupby("intent")["night"].max()
+    since = withdrawing.groupby(which)["night"].max().to_dict()
     unknown = [
-        intent in since and night < since[intent]
-        for intent, night in zip(shown["intent"], shown["night"], strict=True)
+        night < since.get((intent, place), dt.date.min)
+        for intent, place, night in zip(*(shown[name] for name in (*which, "night")), strict=True)
     ]
     return shown[~pd.Series(unknown, index=shown.index, dtype=bool)]
 
@@ -70,12 +72,23 @@ def recent_lists(ledger: pd.DataFrame, *, before: dt.date, zone: ZoneInfo) -> pd
         before: Tonight; its own list does not count.
         zone: Where the listener lives.
     """
-    shown = _shown(ledger, before)
+    shown = one_per_night(_shown(ledger, before))
     recent = shown[shown["night"] >= before - dt.timedelta(days=REMEMBERED_DAYS)]
     known = [as_of if pd.notna(as_of) else None for as_of in recent["as_of"]]
     moments = zip(recent["night"], known, strict=True)
     since = [_shown_since(night, as_of, zone) for night, as_of in moments]
     return recent.assign(since=pd.Series(since, index=recent.index, dtype="datetime64[us, UTC]"))
+
+
+def one_per_night(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return one row of each night and playlist: of several places, that of the longest list.
+
+    A list that was shown comes before one that was not.
+    """
+    shown = ledger["outcome"].isin(SHOWN)
+    ranked = ledger.assign(shown=shown, length=ledger["track_keys"].map(len))
+    ranked = ranked.sort_values(["shown", "length"], ascending=False, kind="stable")
+    return ledger.loc[ranked.drop_duplicates(["night", "intent"]).index].sort_index()
 
 
 def _shown_since(night: dt.date, as_of: dt.datetime | None, zone: ZoneInfo) -> dt.datetime:
@@ -113,7 +126,7 @@ def rows_as_written(
     return tuple(other.get(row, row) for row in rows)
 
 
-def standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
+def standing_rows(place: Place, row: pd.DataFrame) -> set[str | None]:
     """Return the URIs in the playlist of a row of `playlists`; none if the listener deleted it.
 
     Where one of ours is missing, the playlist is read again before that counts as a removal.
@@ -122,18 +135,14 @@ def standing_rows(spotify: SpotifyClient, row: pd.DataFrame) -> set[str | None]:
     found: set[str | None] = set()
     for trial in range(1, MAX_LOOKS + 1):
         try:
-            items = spotify.playlist_items(row["playlist_id"].iloc[0])
+            items = place.rows(row["playlist_id"].iloc[0])
         except NotFound:
             return found
-        tracks = {
-            item.uri: (item.track.artist, item.track.title)
-            for item in items
-            if item.uri and item.track is not None
-        }
+        tracks = {item.uri: (item.artist, item.title) for item in items if item.uri and item.title}
         found.update(rows_as_written([item.uri for item in items], tracks, written))
         if trial == MAX_LOOKS or found.issuperset(written):
             break
-        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+        place.retry_policy.sleep(place.retry_policy.backoff(trial))
     return found
 
 
@@ -169,13 +178,14 @@ def play_reactions(
     Args:
         picks: As `recent_picks` gives them.
         plays: `track_key`, `played_at` and `skipped` of the listener's plays.
-        library: Rows of `library`: a track was saved when Spotify says, or first seen as saved.
+        library: Rows of `library`: a track was saved or loved when the service says,
+            or first seen as such.
         at: Now, as the run has it.
     """
     heard = picks.merge(plays, on="track_key")
     heard = heard[heard["played_at"] >= heard["since"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
-    saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
+    saved = picks.merge(library[library["signal"].isin(POSITIVE_SIGNALS)], on="track_key")
     dated = saved["added_at"].notna()
     saved = saved[
         (dated & (saved["added_at"] >= saved["since"]))
@@ -260,3 +270,18 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
 
 def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]
+
+
+def store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
+    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
+    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
+    months = sorted(set(noted["month"]))
+    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
+    key = list(FEEDBACK.key)
+    first = stored.set_index(key)["at"]
+    known = noted.set_index(key).index
+    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
+    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
+    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
+    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
+    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])

@@ -2,10 +2,12 @@
 
 Each is a standing signal, stored with since when it is seen. One that a service no longer gives
 is not deleted: its `last_seen` stays behind, and training can use the fact that it was withdrawn.
+Two services may tell the same: each signal of each is stored for itself, and `read_library` merges
+them.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,8 +15,12 @@ import pandas as pd
 
 from smallhours.errors import ServiceError
 from smallhours.identity import identify, is_named, is_typed_alike
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY
+from smallhours.listening.plays import LASTFM, LISTENBRAINZ, SPOTIFY
 from smallhours.services.lastfm import LastfmClient
+from smallhours.services.listenbrainz import ListenBrainzClient
+from smallhours.services.listenbrainz_replies import Feedback
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
@@ -24,12 +30,30 @@ from smallhours.vocabulary import Signal
 
 COLUMNS = [column.name for column in LIBRARY.columns]
 KEY = list(LIBRARY.key)
+SIGNAL_KEY = [name for name in KEY if name != "source"]
 
 TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
 
 
-def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.DataFrame:
-    """Return rows of `library` as seen on one night.
+def read_library(lake: Lake, listener: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a listener's library, with one row for a signal that several services tell.
+
+    A signal stands, with the newest night of its kind as `last_seen`, where one of them tells it.
+    """
+    stored = lake.frame(LIBRARY, where={"listener": listener})
+    newest = stored.groupby("signal")["last_seen"].transform("max")
+    told = stored.groupby(["signal", "source"])["last_seen"].transform("max")
+    whole = stored.assign(last_seen=stored["last_seen"].where(stored["last_seen"] != told, newest))
+    first = whole.groupby(SIGNAL_KEY)["first_seen"].transform("min")
+    whole = whole.assign(first_seen=first).sort_values("last_seen", ascending=False, kind="stable")
+    whole = whole.drop_duplicates(SIGNAL_KEY).sort_index()
+    return whole.reset_index(drop=True)[list(columns or whole.columns)]
+
+
+def library_frame(
+    rows: Iterable[Mapping[str, Any]], *, source: str, night: dt.date
+) -> pd.DataFrame:
+    """Return rows of `library` as one source told them on one night.
 
     Each row needs `signal`, `artist` and `title`; one whose artist or title is empty, as Spotify
     leaves them of withdrawn tracks and local files without tags, is left out. Where several of the
@@ -41,6 +65,7 @@ def library_frame(rows: Iterable[Mapping[str, Any]], *, night: dt.date) -> pd.Da
             **dict.fromkeys(COLUMNS),
             "time_range": "",
             **row,
+            "source": source,
             "track_key": identify(row["artist"], row["title"]).track_key,
             "first_seen": night,
             "last_seen": night,
@@ -61,7 +86,7 @@ def with_unreadable(
 
     Args:
         seen: What was read.
-        stored: The stored rows of the signal.
+        stored: The stored rows of the signal, from the same source.
         unreadable: How many rows could not be read.
         night: Tonight.
     """
@@ -97,9 +122,10 @@ def read_signals(
     listener_settings: ListenerSettings,
     spotify: SpotifyClient | None,
     lastfm: LastfmClient | None,
+    listenbrainz: ListenBrainzClient | None,
     aside: SetAside,
-    keep: Callable[[Signal, list[dict[str, Any]], int], None],
-) -> tuple[list[dict[str, Any]], set[Signal], ServiceError | None]:
+    keep: Callable[[Signal, str, list[dict[str, Any]], int], None],
+) -> tuple[list[dict[str, Any]], set[tuple[Signal, str]], ServiceError | None]:
     """Read each signal as a whole and keep it, or leave it unread.
 
     Without a dislike playlist of the configured name, what was disliked stands as it did.
@@ -108,25 +134,33 @@ def read_signals(
         listener_settings: The listener.
         spotify: None if they have no account there.
         lastfm: Asked for loved tracks; None if they have no account there.
+        listenbrainz: Asked for loved and hated tracks, likewise.
         aside: The services that the night does without.
-        keep: Stores the rows of one signal, given how many more could not be read.
+        keep: Stores the rows of one signal from one source, given how many more could not be read.
 
     Returns:
-        The rows of what was read, the signals that were, and the error that kept a service from
-        being read on.
+        The rows of what was read, the signals that were, by source, and the error that kept a
+        service from being read on.
     """
-    questions: list[tuple[Client, dict[Signal, Rows]]] = []
+    questions: list[tuple[Client, str, dict[Signal, Rows]]] = []
     if lastfm is not None:
-        questions.append((lastfm, {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm)}))
+        loved = {Signal.LOVED: loved_rows(lastfm, listener_settings.lastfm)}
+        questions.append((lastfm, LASTFM, loved))
+    if listenbrainz is not None and (user := listener_settings.listenbrainz):
+        told: dict[Signal, Rows] = {
+            signal: _feedback(listenbrainz, user, signal, score)
+            for signal, score in ((Signal.LOVED, 1), (Signal.DISLIKED, -1))
+        }
+        questions.append((listenbrainz, LISTENBRAINZ, told))
     if spotify is not None and listener_settings.spotify:
         of_spotify: dict[Signal, Rows] = {Signal.TOP: _top(spotify), Signal.SAVED: _saved(spotify)}
         if listener_settings.dislike_playlist:
             of_spotify[Signal.DISLIKED] = _disliked(spotify, listener_settings.dislike_playlist)
-        questions.append((spotify, of_spotify))
+        questions.append((spotify, SPOTIFY, of_spotify))
     rows: list[dict[str, Any]] = []
-    read: set[Signal] = set()
+    read: set[tuple[Signal, str]] = set()
     trouble: ServiceError | None = None
-    for client, signals in questions:
+    for client, source, signals in questions:
         tally = aside.tally(client)
         try:
             with aside.asking(client) as open_to_us:
@@ -134,9 +168,9 @@ def read_signals(
                     with suppress(PlaylistMissing), tally.asking(f"{signal} tracks"):
                         odd = client.odd_rows.total()
                         found = list(lazily)
-                        keep(signal, found, client.odd_rows.total() - odd)
+                        keep(signal, source, found, client.odd_rows.total() - odd)
                         rows += found
-                        read.add(signal)
+                        read.add((signal, source))
         except ServiceError as error:
             trouble = trouble or error
     return rows, read, trouble
@@ -160,6 +194,28 @@ def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
             "signal": Signal.LOVED, "artist": track.artist, "title": track.title,
             "added_at": track.loved_at,
         }  # fmt: skip
+
+
+def _feedback(
+    listenbrainz: ListenBrainzClient, user: str, signal: Signal, score: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what a user loves or hates; names that are missing are looked up."""
+    told: dict[str, Feedback] = {}
+    offset, total = 0, 1
+    while offset < total:
+        page = listenbrainz.feedback(user, score=score, offset=offset)
+        told |= {row.recording_mbid or row.msid or "": row for row in page.rows}
+        offset, total = offset + page.count, page.total if page.count else 0
+    nameless = [row.recording_mbid for row in told.values() if not row.title and row.recording_mbid]
+    known = listenbrainz.recordings(nameless)
+    for row in told.values():
+        found = known.get(row.recording_mbid or "")
+        yield {
+            "signal": signal,
+            "artist": row.artist or (found.artist if found else ""),
+            "title": row.title or (found.title if found else ""),
+            "added_at": row.created_at,
+        }
 
 
 def _top(spotify: SpotifyClient) -> Rows:

@@ -26,6 +26,7 @@ from smallhours.lake.store import Lake
 from smallhours.listening.history_merge import unify
 from smallhours.listening.plays import (
     LASTFM,
+    REPORTED_AT,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -44,7 +45,7 @@ LOG = logging.getLogger(__name__)
 
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
-_SCROBBLES_OF = "scrobbles of "
+SCROBBLES_OF = "scrobbles of "
 # A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
 MAX_PAGES = 8
 
@@ -122,7 +123,7 @@ def crawl(
             if not _worth_splitting(error):
                 raise
             if end - begin <= MIN_WINDOW:
-                name = f"{_SCROBBLES_OF}{begin.astimezone(dt.UTC).date()}"
+                name = f"{SCROBBLES_OF}{begin.astimezone(dt.UTC).date()}"
                 ending = error if tally is None else tally.fail(error, str(begin), name)
                 if ending is not None:
                     raise ending from None
@@ -137,18 +138,21 @@ def crawl(
         spans += [(middle, end), (begin, middle)]
 
 
-def missed_spans(tally: Tally, *, before: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
-    """Yield the days of which scrobbles failed on earlier nights, as far as they are due.
+def missed_spans(
+    tally: Tally, *, before: dt.datetime, prefix: str = SCROBBLES_OF
+) -> Iterator[Span]:
+    """Yield the days of which plays failed on earlier nights, as far as they are due.
 
     A day counts as answered unless it fails until the next one is asked for.
 
     Args:
         tally: The night's.
         before: What comes after is read tonight anyway.
+        prefix: What the questions begin with.
     """
-    missed = [name for name in tally.noted if name.startswith(_SCROBBLES_OF) and tally.is_due(name)]
+    missed = [name for name in tally.noted if name.startswith(prefix) and tally.is_due(name)]
     for name in missed:
-        begin = dt.datetime.fromisoformat(name.removeprefix(_SCROBBLES_OF)).replace(tzinfo=dt.UTC)
+        begin = dt.datetime.fromisoformat(name.removeprefix(prefix)).replace(tzinfo=dt.UTC)
         end = min(begin + dt.timedelta(days=1) + MIN_WINDOW, before)
         if begin < end:
             yield begin, end
@@ -288,32 +292,59 @@ def store_window(lake: Lake, listener: str, window: Window) -> StoreReport:
     reported = plays_frame(
         (_scrobble_row(scrobble) for scrobble in window.scrobbles), source=LASTFM
     )
-    stored = load_plays_around(lake, listener, window.since, window.until)
-    if window.unusable:
-        reported = _with_unreadable(reported, stored, window)
+    span = window.since, window.until
+    return store_reported(lake, listener, reported, LASTFM, span, unusable=window.unusable)
+
+
+def store_reported(
+    lake: Lake,
+    listener: str,
+    reported: pd.DataFrame,
+    source: str,
+    span: Span,
+    *,
+    unusable: int,
+) -> StoreReport:
+    """Store all plays that a source reports in a span, and remove what it has no more of it.
+
+    Args:
+        lake: Where to.
+        listener: Whose plays.
+        reported: `plays` rows of the source.
+        source: Who reports.
+        span: The time that it reports.
+        unusable: How many more of its rows can't be read.
+    """
+    since, until = span
+    stored = load_plays_around(lake, listener, since, until)
+    if unusable:
+        reported = _with_unreadable(reported, stored, source, span, unusable)
     unified = unify(
         stored,
         reported,
-        source=LASTFM,
-        since=window.since,
-        until=window.until,
+        source=source,
+        since=since,
+        until=until,
         durations=missing_lengths(lake, stored),
     )
     return store(lake, listener, stored, unified)
 
 
-def _with_unreadable(reported: pd.DataFrame, stored: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Return a window's plays with those stored that its unreadable rows may stand for.
+def _with_unreadable(
+    reported: pd.DataFrame, stored: pd.DataFrame, source: str, span: Span, unusable: int
+) -> pd.DataFrame:
+    """Return reported plays with those stored that unreadable rows may stand for.
 
-    Where as many scrobbles are missing as rows can't be read, nothing was deleted.
+    Where as many plays are missing as rows can't be read, nothing was deleted.
     """
-    ours = stored[reported_by(stored, LASTFM)]
-    ours = ours[ours["played_at"].between(window.since, window.until, inclusive="left")]
-    missing = ours[~ours["played_at"].isin(reported["played_at"])]
-    if not 0 < len(missing) <= window.unusable:
+    at = REPORTED_AT.get(source, "played_at")
+    ours = stored[reported_by(stored, source)]
+    ours = ours[ours[at].between(*span, inclusive="left")]
+    missing = ours[~ours[at].isin(reported["played_at"])]
+    if not 0 < len(missing) <= unusable:
         return reported
-    alone = pd.Series([[LASTFM]] * len(missing), index=missing.index, dtype=object)
-    missing = missing.assign(sources=alone)
+    alone = pd.Series([[source]] * len(missing), index=missing.index, dtype=object)
+    missing = missing.assign(sources=alone, played_at=missing[at])
     return with_ordinals(pd.concat([reported, typed(missing)], ignore_index=True))
 
 

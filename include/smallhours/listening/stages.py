@@ -4,15 +4,17 @@ import datetime as dt
 import itertools
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from smallhours.errors import SmallhoursError
 from smallhours.identity import is_named
-from smallhours.lake.list_tables import METRICS, PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, LIBRARY, PLAYS
+from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.listening.feedback import (
     current_lists,
     edit_reactions,
@@ -21,12 +23,14 @@ from smallhours.listening.feedback import (
     recent_lists,
     recent_picks,
     standing_rows,
+    store_feedback,
 )
 from smallhours.listening.history_merge import supplement
 from smallhours.listening.library import (
     current_signals,
     library_frame,
     loved_rows,
+    read_library,
     read_signals,
     track_row,
     with_unreadable,
@@ -54,8 +58,16 @@ from smallhours.listening.scrobbles import (
     missed_spans,
     store_window,
 )
+from smallhours.listening.verification import (
+    SCROBBLES,
+    VERIFIED_EVERY_DAYS,
+    last_verified,
+    note_verified,
+)
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.services.lastfm import LastfmClient
+from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import RecentPlay
@@ -64,10 +76,9 @@ from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
 
 LOG = logging.getLogger(__name__)
+_PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
-VERIFIED_EVERY_DAYS = 28
-VERIFIED_SUBJECT = "history"
 # Last.fm began in 2002; a scrobble may be added for any time since.
 EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 
@@ -135,7 +146,7 @@ def verify_history(
     Raises:
         ServiceError: what was mended before it is kept; the next run looks again.
     """
-    last = _last_verified(lake, listener, night)
+    last = last_verified(lake, listener, night, SCROBBLES)
     if last is not None and (night.date - last).days < every_days:
         return {"skipped": f"the whole history was verified on {last}"}
     plays = lake.frame(PLAYS, columns=["played_at", "sources"], where={"listener": listener})
@@ -161,7 +172,7 @@ def verify_history(
                 for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
                     report += store_window(lake, listener, window)
             scrobbles = len(times) + report.added - report.removed
-            _note_verified(lake, listener, night, scrobbles=scrobbles)
+            note_verified(lake, listener, night, SCROBBLES, scrobbles)
             mended = {
                 "months_differing": months,
                 "plays_added": report.added,
@@ -216,7 +227,7 @@ def sync_recent_plays(
     if newest is not None and len(recent) >= MAX_RECENT and newest + MAX_TRACK_LENGTH < since:
         summary["gap"] = (
             f"you played more than {MAX_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
-            "Last.fm did not see of them is in the Spotify export only"
+            "no scrobbler saw of them is in the Spotify export only"
         )
         LOG.warning("A gap: %s", summary["gap"])
     return summary
@@ -227,6 +238,7 @@ def sync_library(
     lake: Lake,
     spotify: SpotifyClient | None,
     lastfm: LastfmClient | None,
+    listenbrainz: ListenBrainzClient | None = None,
     *,
     settings: Settings,
     night: Night,
@@ -243,23 +255,25 @@ def sync_library(
     aside = SetAside(lake, listener, night)
     counts: Counter[str] = Counter()
 
-    def keep(signal: Signal, rows: list[dict[str, Any]], unreadable: int) -> None:
-        counts[signal] = len(_keep_library(lake, listener, signal, rows, unreadable, night))
+    def keep(signal: Signal, source: str, rows: list[dict[str, Any]], unreadable: int) -> None:
+        about = lake, listener, signal, source
+        counts[signal] += len(_keep_library(*about, rows, unreadable, night))
 
-    rows, read, trouble = read_signals(playlist_settings, spotify, lastfm, aside, keep)
+    clients = spotify, lastfm, listenbrainz
+    rows, read, trouble = read_signals(playlist_settings, *clients, aside, keep)
     if trouble:
         raise trouble
     warnings: Summary = {}
     name = playlist_settings.dislike_playlist
     refused = {"set_aside", "left_out"} & aside.summary.keys()
-    if name and spotify is not None and Signal.DISLIKED not in read and not refused:
+    if name and spotify is not None and (Signal.DISLIKED, SPOTIFY) not in read and not refused:
         warnings["dislike_playlist_missing"] = name
         LOG.warning("There is no playlist named %r, so no new dislikes were read.", name)
     return {
-        **{f"{each}_tracks": counts[each] for each in Signal if each in read},
+        **{f"{each}_tracks": counts[each] for each in Signal if each in {told for told, _ in read}},
         "nameless_rows": sum(not is_named(row["artist"], row["title"]) for row in rows),
         "spotify_calls": 0 if spotify is None else spotify.calls.total(),
-        "lastfm_calls": 0 if lastfm is None else lastfm.calls.total(),
+        **calls_of(lastfm, listenbrainz),
         **aside.summary,
         **warnings,
     }
@@ -270,16 +284,26 @@ def sync_loved(
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
     rows = list(loved_rows(lastfm, settings.listener(listener).lastfm))
-    seen = _keep_library(lake, listener, Signal.LOVED, rows, 0, night)
+    seen = _keep_library(lake, listener, Signal.LOVED, LASTFM, rows, 0, night)
     return {"loved_tracks": len(seen), "lastfm_calls": lastfm.calls.total()}
 
 
 def collect_feedback(
-    listener: str, lake: Lake, spotify: SpotifyClient | None, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    places: Mapping[str, Callable[[], Place]],
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
     """Store the reactions to our picks, before tonight's list replaces the last one.
 
-    Without a Spotify account the playlist itself is not looked at.
+    Args:
+        listener: Whose.
+        lake: The lake.
+        places: What opens each place of their lists, by name.
+        settings: For the listener's time zone.
+        night: The night.
     """
     ledger = lake.frame(PLAYLISTS, where={"listener": listener})
     zone = ZoneInfo(settings.listener(listener).timezone)
@@ -300,49 +324,57 @@ def collect_feedback(
         play_reactions(
             picks,
             plays,
-            lake.frame(LIBRARY, where={"listener": listener}),
+            read_library(lake, listener),
             at=night.as_of,
         )
     ]
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
-    if spotify is not None:
-        standing = current_lists(ledger, before=night.date).groupby("intent")
-        with aside.asking(spotify) as open_to_us:
-            for intent, row in standing if open_to_us else ():
-                with aside.tally(spotify).asking(f"the playlist {intent}"):
-                    uris = standing_rows(spotify, row)
-                    rows.append(edit_reactions(row, uris, at=night.as_of))
+    unseen: Summary = {}
+    for name, standing in current_lists(ledger, before=night.date).groupby("place"):
+        if name not in places:
+            continue
+        try:
+            rows += _edits(places[str(name)](), standing, aside, at=night.as_of)
+        except SmallhoursError as error:
+            if len(places) == 1:
+                raise
+            LOG.warning("%s", error)
+            unseen[f"{name}"] = f"not looked at: {error}"
     noted = pd.concat([part for part in rows if len(part)] or rows[:1], ignore_index=True)
+    # What was taken out at one place is not kept by standing at another.
+    taken_out = noted.loc[noted["reaction"] == Reaction.REMOVED, _PICK].apply(tuple, axis=1)
+    kept = (noted["reaction"] == Reaction.KEPT) & noted[_PICK].apply(tuple, axis=1).isin(taken_out)
+    noted = noted[~kept].drop_duplicates([*_PICK, "reaction"], ignore_index=True)
     if not noted.empty:
-        _store_feedback(lake, listener, noted)
+        store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
     return {
         "picks": len(picks),
         **{str(name): int(count) for name, count in sorted(counts.items())},
         **aside.summary,
+        **unseen,
     }
 
 
-def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
-    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
-    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
-    months = sorted(set(noted["month"]))
-    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
-    key = list(FEEDBACK.key)
-    first = stored.set_index(key)["at"]
-    known = noted.set_index(key).index
-    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
-    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
-    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
-    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
-    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
+def _edits(
+    place: Place, standing: pd.DataFrame, aside: SetAside, *, at: dt.datetime
+) -> list[pd.DataFrame]:
+    """Return what the lists at a place say of the listener's edits."""
+    rows = []
+    with aside.asking(place) as open_to_us:
+        for intent, row in standing.groupby("intent") if open_to_us else ():
+            with aside.tally(place).asking(f"the playlist {intent}"):
+                uris = standing_rows(place, row)
+                rows.append(edit_reactions(row, uris, at=at))
+    return rows
 
 
 def _keep_library(
     lake: Lake,
     listener: str,
     signal: Signal,
+    source: str,
     rows: list[dict[str, Any]],
     unreadable: int,
     night: Night,
@@ -350,31 +382,17 @@ def _keep_library(
     """Store a signal that was read tonight, and return its rows."""
     stored = lake.frame(LIBRARY, where={"listener": listener})
     nameless = sum(not is_named(row["artist"], row["title"]) for row in rows)
-    seen = library_frame(rows, night=night.date)
+    seen = library_frame(rows, source=source, night=night.date)
     if signal != Signal.TOP:
-        standing = stored[stored["signal"] == signal]
+        standing = stored[(stored["signal"] == signal) & (stored["source"] == source)]
         seen = with_unreadable(seen, standing, nameless + unreadable, night=night.date)
     lake.merge(LIBRARY, current_signals(stored, seen), partition={"listener": listener})
     return seen
 
 
-def _morning(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), dt.UTC)
-
-
-def _last_verified(lake: Lake, listener: str, night: Night) -> dt.date | None:
-    """Return the night on which the whole history was last verified, from `metrics`."""
-    months = months_between(_morning(night.date) - dt.timedelta(days=62), _morning(night.date))
-    rows = lake.frame(METRICS, where={"month": months})
-    rows = rows[(rows["subject"] == VERIFIED_SUBJECT) & (rows["listener"] == listener)]
-    rows = rows[rows["night"] <= night.date]
-    return None if rows.empty else rows["night"].max()
-
-
-def _note_verified(lake: Lake, listener: str, night: Night, *, scrobbles: int) -> None:
-    row = {
-        "night": night.date, "listener": listener, "subject": VERIFIED_SUBJECT,
-        "metric": "scrobbles", "value": float(scrobbles), "low": None, "high": None,
-        "baseline": None, "n": scrobbles, "month": f"{night.date:%Y-%m}",
-    }  # fmt: skip
-    lake.merge(METRICS, pd.DataFrame([row]))
+def calls_of(lastfm: LastfmClient | None, listenbrainz: ListenBrainzClient | None) -> Summary:
+    """Return how many requests were made to the services that a listener has."""
+    return {
+        **({"lastfm_calls": lastfm.calls.total()} if lastfm else {}),
+        **({"listenbrainz_calls": listenbrainz.calls.total()} if listenbrainz else {}),
+    }

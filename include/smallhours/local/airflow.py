@@ -102,6 +102,8 @@ class AirflowHome:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            # A line for each file every half minute: into the part's log, which begins anew.
+            "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",

@@ -1,50 +1,45 @@
 """Credentials in Airflow's connections, and renewed refresh tokens in its variables.
 
 Secrets are Airflow connections: `spotify_<listener>` (login: client id, password: client secret,
-extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment variables such as
+extra: `refresh_token`), `lastfm_<listener>` (password: API key), `listenbrainz_<listener>`
+(password: token) and `subsonic_<listener>` (host, login, password). Environment variables such as
 `AIRFLOW_CONN_LASTFM_ADA` come before Airflow's database, so that the command line needs none.
 
 Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
 kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
 in the connection: when the listener logs in again, the connection is newer, and wins.
-
-The hooks return a client of Spotify or Last.fm from such a connection, for custom DAGs; the client
-uses the settings of the listener in the connection's name.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.run_context import lastfm_client, spotify_client
+from smallhours.errors import SettingsError
 from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
-from smallhours.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.spotify import SpotifyClient
+from smallhours.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
-Service = Literal["lastfm", "spotify"]
-SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
+Service = Literal["lastfm", "listenbrainz", "spotify", "subsonic"]
+SERVICES: tuple[Service, ...] = ("lastfm", "listenbrainz", "spotify", "subsonic")
+# Those that answer nothing without a login.
+NEED_LOGIN: tuple[Service, ...] = ("lastfm", "spotify")
 
 _HOW_TO_ADD = {
+    "subsonic": "with your server's address as its host, and your account's login and password",
+    "listenbrainz": "with the token from listenbrainz.org/settings as its password",
     "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
     "spotify": "with your app's client id as its login and its client secret as its password "
     "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
@@ -77,6 +72,24 @@ class AirflowSecrets:
         fields = {"token": connection.password, **connection.extra_dejson}
         _mask(fields.get("token"))
         return ListenBrainzCredentials.parse(fields, listener=listener)
+
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Return the credentials of a listener's music server.
+
+        Raises:
+            SettingsError: when the connection is missing or incomplete.
+        """
+        connection = _connection("subsonic", listener)
+        fields = {
+            "host": connection.host,
+            "schema": connection.schema,
+            "port": connection.port,
+            "user": connection.login,
+            "password": connection.password,
+            **connection.extra_dejson,
+        }
+        _mask(fields.get("password"), fields.get("api_key"))
+        return SubsonicCredentials.parse(fields, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return a listener's Spotify credentials, with the newest refresh token.
@@ -150,6 +163,15 @@ class AirflowSecrets:
         """
         _store("lastfm", credentials.listener, login=None, password=credentials.api_key, extra={})
 
+    def keep_token(self, credentials: ListenBrainzCredentials, user: str) -> None:
+        """Write a token into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        token = credentials.token
+        _store("listenbrainz", credentials.listener, login=user, password=token, extra={})
+
     def _spotify_fields(self, listener: str) -> dict[str, Any]:
         connection = _connection("spotify", listener)
         return {
@@ -160,90 +182,17 @@ class AirflowSecrets:
 
 
 def missing_logins(
-    listener: str, settings: Settings, services: Sequence[Service] = SERVICES
+    listener: str, settings: Settings, services: Sequence[Service] = NEED_LOGIN
 ) -> list[Service]:
     """Return the services that a listener uses and has not logged in to yet.
 
     A connection that is there and incomplete is not missing: the stages say what is wrong with it.
     """
     secrets = AirflowSecrets()
-    uses_spotify = settings.listener(listener).spotify
-    used = [service for service in services if service != "spotify" or uses_spotify]
+    mine = settings.listener(listener)
+    uses = {"lastfm": bool(mine.lastfm), "spotify": mine.spotify}
+    used = [service for service in services if uses.get(service)]
     return [service for service in used if not secrets.has_login(service, listener)]
-
-
-class SpotifyHook(BaseHook):
-    """A hook for a listener's Spotify.
-
-    Args:
-        spotify_conn_id: The connection, `spotify_<listener>`.
-    """
-
-    conn_name_attr = "spotify_conn_id"
-    conn_type = "spotify"
-    hook_name = "Spotify"
-
-    def __init__(self, spotify_conn_id: str) -> None:
-        super().__init__()
-        self.listener = _listener_of(spotify_conn_id, "spotify")
-
-    def get_conn(self) -> "SpotifyClient":
-        """Return a client; the caller closes it."""
-        return spotify_client(self.listener, load_settings(), AirflowSecrets())
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Ask Spotify for the account; behind the *Test* button of the connection's form."""
-        try:
-            with self.get_conn() as client:
-                account = client.me()
-        except SmallhoursError as error:
-            return False, str(error)
-        return True, f"Spotify knows this login: {account.display_name or account.id}."
-
-
-class LastfmHook(BaseHook):
-    """A hook for a listener's Last.fm.
-
-    Args:
-        lastfm_conn_id: The connection, `lastfm_<listener>`.
-    """
-
-    conn_name_attr = "lastfm_conn_id"
-    conn_type = "lastfm"
-    hook_name = "Last.fm"
-
-    def __init__(self, lastfm_conn_id: str) -> None:
-        super().__init__()
-        self.listener = _listener_of(lastfm_conn_id, "lastfm")
-
-    def get_conn(self) -> "LastfmClient":
-        """Return a client; the caller closes it."""
-        return lastfm_client(self.listener, load_settings(), AirflowSecrets())
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
-        try:
-            user = load_settings().listener(self.listener).lastfm
-            with self.get_conn() as client:
-                told = client.user_info(user)
-        except SmallhoursError as error:
-            return False, str(error)
-        return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
-
-
-def _listener_of(connection: str, service: str) -> str:
-    """Return the listener of a connection, from its name.
-
-    Raises:
-        SettingsError: when it is not named after a listener.
-    """
-    before, _, listener = connection.partition("_")
-    if before != service or not listener:
-        raise SettingsError(
-            f"The connection `{connection}` is not named after a listener.",
-            remedy=f"Name it `{service}_<listener>`, with the listener's name in smallhours.toml.",
-        )
-    return listener
 
 
 def _connection(service: str, listener: str) -> Any:
@@ -263,12 +212,18 @@ def _connection(service: str, listener: str) -> Any:
             return Connection.get(name)
         from airflow.models.connection import Connection as StoredConnection
 
-        return StoredConnection.get_connection_from_secrets(name)
+        from smallhours.orchestration.database import has_database
+
+        found = _ask_without_database("get_connection", name)
+        if found is None and not has_database():
+            raise AirflowNotFoundException
+        return found or StoredConnection.get_connection_from_secrets(name)
     except AirflowNotFoundException:
         how = _HOW_TO_ADD[service].format(listener=listener)
         raise SettingsError(
             f"There is no Airflow connection `{name}`.",
-            remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
+            remedy=f"Run `smallhours login {service} --listener {listener}`. Or add it in Airflow "
+            f"(Admin, Connections; type {service}) or in the variable "
             f"AIRFLOW_CONN_{name.upper()}, {how}.",
         ) from None
 
@@ -287,7 +242,7 @@ def _store(
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -300,7 +255,7 @@ def _store(
     require_key()
     _mask(password, extra.get("refresh_token"))
     try:
-        _make_database()
+        make_database()
         with create_session() as session:
             stored = session.scalar(
                 select(StoredConnection).where(StoredConnection.conn_id == name)
@@ -318,16 +273,14 @@ def _store(
         ) from None
 
 
-def _make_database() -> None:
-    """Create Airflow's database if there is none: a first login may come before the first start."""
-    from airflow import settings as airflow_settings
-    from airflow.models.connection import Connection as StoredConnection
-    from airflow.utils.db import upgradedb
-    from sqlalchemy import inspect
+def _ask_without_database(question: Literal["get_connection", "get_variable"], name: str) -> Any:
+    """Ask Airflow's secret stores but its database: the environment, and a vault if one is set."""
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.secrets.metastore import MetastoreBackend
 
-    if not inspect(airflow_settings.engine).has_table(StoredConnection.__tablename__):
-        with contextlib.redirect_stdout(io.StringIO()):
-            upgradedb()
+    stores = (each for each in ensure_secrets_loaded() if not isinstance(each, MetastoreBackend))
+    answers = (getattr(each, question)(name) for each in stores)
+    return next((each for each in answers if each is not None), None)
 
 
 def read_variable(name: str) -> Any:
@@ -338,14 +291,19 @@ def read_variable(name: str) -> Any:
         return Variable.get(name, default=None, deserialize_json=True)
     from airflow.models.variable import Variable as StoredVariable
 
-    return StoredVariable.get(name, default_var=None, deserialize_json=True)
+    from smallhours.orchestration.database import has_database
+
+    found = _ask_without_database("get_variable", name)
+    if found is None and has_database():
+        found = StoredVariable.get(name, default_var=None)
+    return None if found is None else json.loads(found)
 
 
 def write_variable(name: str, value: dict[str, str]) -> None:
     """Store a JSON value as an Airflow variable.
 
     Raises:
-        SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
+        SettingsError: when Airflow would not encrypt it, or its database refuses.
     """
     if _in_task():
         from airflow.sdk import Variable
@@ -355,15 +313,17 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     require_key()
     try:
+        make_database()
         StoredVariable.set(name, value, serialize_json=True)
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
         raise SettingsError(
-            "Spotify renewed the login, and Airflow has no database to keep it in.",
-            remedy="Run `airflow db migrate` and log in again.",
+            "Spotify renewed the login, and Airflow's database does not take it "
+            f"({type(error).__name__}).",
+            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write; log in again.",
         ) from None
 
 

@@ -67,7 +67,8 @@ def _section(dag: Any) -> Iterator[str]:
     yield "| task | what it does |\n|---|---|"
     for task in dag.topological_sort():
         yield f"| `{task.task_id.rpartition('.')[2]}` | {task.doc_md} |"
-    yield "\n| in the form | |\n|---|---|"
+    if dag.params:
+        yield "\n| in the form | |\n|---|---|"
     for name in dag.params:
         yield f"| `{name}` | {dag.params.get_param(name).description} |"
     yield ""

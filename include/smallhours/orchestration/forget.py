@@ -13,12 +13,12 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
-from sqlalchemy import JSON, Column, MetaData, String, Table, Text, cast, delete, inspect, or_
+from sqlalchemy import JSON, Column, MetaData, String, Table, Text, cast, delete, or_
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy.types import TypeEngine
 
-from smallhours.orchestration.connections import SERVICES, variable_of
-from smallhours.orchestration.database import database_engine, erase_deleted
+from smallhours.orchestration.connections import variable_of
+from smallhours.orchestration.database import database_engine, erase_deleted, has_database
 
 REPLACEMENT = "forgotten"
 # Columns in which runs, events and messages name a listener. Others hold Airflow's own words, which
@@ -50,19 +50,20 @@ _NAMING = frozenset(
 )
 
 
-def forget_in_database(listener: str, pattern: re.Pattern[str], names: Sequence[str]) -> None:
+def forget_in_database(
+    listener: str, pattern: re.Pattern[str], names: Sequence[str], connections: Sequence[str]
+) -> None:
     """Remove a listener from Airflow's database, and their text from SQLite's files.
 
     Args:
         listener: Whom.
         pattern: Finds their names in a text, each behind a `prefix` that stays.
         names: The names.
+        connections: The ids of their connections.
     """
-    engine = database_engine()
-    if not inspect(engine).has_table(Connection.__tablename__):
+    if not has_database():
         return
     with create_session() as session:
-        connections = [f"{service}_{listener}" for service in SERVICES]
         session.execute(delete(Connection).where(Connection.conn_id.in_(connections)))
         session.execute(delete(Variable).where(Variable.key == variable_of(listener)))
         theirs = or_(
@@ -77,7 +78,7 @@ def forget_in_database(listener: str, pattern: re.Pattern[str], names: Sequence[
             )
         )
         session.execute(delete(DagRun).where(theirs))
-    with engine.begin() as connection:
+    with database_engine().begin() as connection:
         known = MetaData()
         known.reflect(connection)
         for table in known.sorted_tables:

@@ -61,25 +61,24 @@ def approval(settings: Settings | None) -> Any:
 
 def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
-    from smallhours.errors import NotEnoughData
+    from smallhours.places.choice import places_of
     from smallhours.playlist.publish.plan import as_markdown
-    from smallhours.playlist.publish.stage import plan_playlist
+    from smallhours.playlist.publish.preview import plan_playlist
 
-    if run.spotify is None:
-        raise NotEnoughData(
-            f"{run.listener} has no Spotify account.", remedy="Set `spotify = true`."
-        )
     parts = []
-    for intent, playlist_settings in run.settings.listener(run.listener).playlists.items():
-        planned = plan_playlist(
-            run.listener,
-            run.lake,
-            run.spotify,
-            settings=run.settings,
-            night=run.night,
-            intent=intent,
-        )
-        stays = f"{planned.obstacle} It stays as it is.\n"
-        shown = stays if planned.obstacle else as_markdown(planned)
-        parts.append(f"**{playlist_settings.name}**: {shown}")
+    listener = run.settings.listener(run.listener)
+    for intent, playlist_settings in listener.playlists.items():
+        for name, open_place in places_of(run).items():
+            planned = plan_playlist(
+                run.listener,
+                run.lake,
+                open_place(),
+                settings=run.settings,
+                night=run.night,
+                intent=intent,
+            )
+            stays = f"{planned.obstacle} It stays as it is.\n"
+            shown = stays if planned.obstacle else as_markdown(planned)
+            where = f" ({name})" if len(listener.places) > 1 else ""
+            parts.append(f"**{playlist_settings.name}**{where}: {shown}")
     return "\n".join(parts)

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
-from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
+from smallhours.orchestration.connections import NEED_LOGIN, AirflowSecrets, Service, missing_logins
 from smallhours.orchestration.notices import StageFailedNotifier, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, date_of_run, night_of_task
 from smallhours.run_context import RunContext
@@ -37,6 +37,10 @@ MAX_RETRY_WAIT = dt.timedelta(minutes=1)
 # Maximum time since a night's start; after a day, the next night takes over. It holds the wait for
 # a service's daily quota, and for an approval.
 MAX_RUN_TIME = dt.timedelta(days=1)
+
+# A service that is out of reach is tried again so long after a run's start; then the night goes on
+# without it, from what the lake holds.
+MAX_OUTAGE = dt.timedelta(hours=1)
 
 # Maximum time of one try of a task, several times what a large catalog on a slow machine takes: it
 # ends what hangs. A long wait for a rate limit is not counted: the task is rescheduled for it.
@@ -165,7 +169,7 @@ def stage(
 
 
 @task(task_id="choose_nights", doc_md="Which listeners' nights this run is about.")
-def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str]:
+def choose_nights(cron: str, services: Sequence[Service] = NEED_LOGIN) -> list[str]:
     """Return the partition keys of this run: of the form's listener, or of all listeners.
 
     Args:
@@ -224,6 +228,8 @@ def run_for_night(function: Stage, key: PartitionKey, settings: Settings, contex
     if settings.listener(key.listener).night_at(started).date == night.date:
         # The night is not over yet: cut the history off at the run's start, also for a retry.
         night = replace(night, as_of=min(night.as_of, started))
+    begun = context["dag_run"].start_date or started
+    night = replace(night, waits=dt.datetime.now(dt.UTC) - begun < MAX_OUTAGE)
     params = context["params"]
     options = {
         name: params[name]

@@ -1,13 +1,15 @@
 """Credentials from a listener's Airflow connections, validated.
 
-Secrets reach Smallhours only through the connections `spotify_<listener>`, `lastfm_<listener>` and
-`listenbrainz_<listener>`. Whoever reads a connection hands its fields over as a plain mapping.
+Secrets reach Smallhours only through the connections `spotify_<listener>`, `lastfm_<listener>`,
+`listenbrainz_<listener>` and `subsonic_<listener>`. Whoever reads a connection hands its fields
+over as a plain mapping.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from smallhours.errors import NeedsLogin, SettingsError
 
@@ -124,6 +126,58 @@ class ListenBrainzCredentials:
             SettingsError: when it is malformed.
         """
         return cls(_text(fields, "token", f"listenbrainz_{listener}"), listener)
+
+
+@dataclass(frozen=True, slots=True)
+class SubsonicCredentials:
+    """One listener's account on a music server at home.
+
+    Attributes:
+        url: The server's address, without a slash at the end.
+        user: The account's name; may be empty with an API key.
+        password: Of the account; None with an API key alone.
+        api_key: For servers that take one.
+        listener: Whose it is; names the connection in messages.
+    """
+
+    url: str
+    user: str
+    password: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    listener: str = "<listener>"
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], *, listener: str) -> Self:
+        """Read `host`, `schema`, `port`, `user`, `password` and `api_key`.
+
+        The host may be a whole address, `https://music.example/subsonic`.
+
+        Raises:
+            SettingsError: when something is missing or malformed.
+        """
+        connection = f"subsonic_{listener}"
+        host = _text(fields, "host", connection)
+        if host is None:
+            raise _missing("host", connection, "it is the address of your server.")
+        address = host if "://" in host else f"{fields.get('schema') or 'http'}://{host}"
+        port = fields.get("port")
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise SettingsError(
+                f"`host` of the connection `{connection}` is not the address of a server.",
+                remedy="Write it as https://music.example or as 192.168.1.5, without a login.",
+            )
+        if port and parts.port is None:
+            address = parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
+        api_key = _text(fields, "api_key", connection)
+        password = fields.get("password") or None
+        user = str(fields.get("user") or "").strip()
+        if api_key is None and not (user and password):
+            raise SettingsError(
+                f"The connection `{connection}` has no login and password, and no `api_key`.",
+                remedy="Add those of your account on the server.",
+            )
+        return cls(address.rstrip("/"), user, password, api_key, listener)
 
 
 def days_left(credentials: SpotifyCredentials, now: datetime) -> int | None:

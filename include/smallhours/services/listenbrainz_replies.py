@@ -31,7 +31,7 @@ class Listen:
         listened_at: When it started, UTC, to the second.
         inserted_at: When ListenBrainz took it in; None where it does not tell.
         msid: Stands for its names. With the time it identifies the listen.
-        artist, title, album: As sent.
+        artist, title, album: As sent; the first artist, where they were named one by one.
         recording_mbid: Of the recording that it is mapped to, or that the player named.
         artist_mbids: Of that recording's artists.
         duration_ms, isrc, spotify_id: Of the track, where the player told.
@@ -131,7 +131,7 @@ def _listen(row: JsonCursor) -> Listen:
     listened_at = _second_or_none(row["listened_at"])
     if listened_at is None:
         raise row["listened_at"].broken("a time")
-    artist, title = track["artist_name"].text(), track["track_name"].text()
+    artist, title = _artist(track["artist_name"].text(), told), track["track_name"].text()
     if not is_named(artist, title):
         raise track["track_name"].broken("a name")
     mapped = mbid_of(mapping["recording_mbid"].value)
@@ -151,6 +151,13 @@ def _listen(row: JsonCursor) -> Listen:
         or spotify_id_of(told["origin_url"].value),
         mapped=mapped is not None,
     )
+
+
+def _artist(credit: str, told: JsonCursor) -> str:
+    """Return the first artist of a credit of several, where the player named them one by one."""
+    names = [name for name in list_of(told["artist_names"]) if isinstance(name, str)]
+    first = names[0] if names and is_named(names[0]) else credit
+    return first if credit.startswith(first) else credit
 
 
 def parse_listen_count(reply: JsonCursor) -> int:

@@ -52,7 +52,9 @@ TagsOf = Mapping[str, Sequence[WeightedTag]]
 Votes = dict[str, float]
 
 
-def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.DataFrame:
+def tag_rows(
+    plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime, zone: ZoneInfo
+) -> pd.DataFrame:
     """Return each strong tag's share of the plays: by year, and of the last 90 days.
 
     A play spreads one vote over its track's tags, by their weights.
@@ -61,12 +63,10 @@ def tag_rows(plays: pd.DataFrame, tags_of: TagsOf, *, as_of: dt.datetime) -> pd.
         plays: `played_at` (UTC), `track_key`.
         tags_of: Tags with weights, by track key.
         as_of: The end of the history.
+        zone: The listener's time zone.
     """
-    periods = (
-        plays["played_at"]
-        .dt.strftime("%Y")
-        .where(plays["played_at"] < as_of - RECENT, plays["played_at"].dt.strftime("%Y") + "*")
-    )
+    years = plays["played_at"].dt.tz_convert(zone).dt.strftime("%Y")
+    periods = years.where(plays["played_at"] < as_of - RECENT, years + "*")
     votes: dict[str, Votes] = {}
     pairs = pd.DataFrame({"period": periods, "key": plays["track_key"]}).value_counts(sort=False)
     counts = pairs.rename("times").reset_index()
@@ -243,7 +243,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
     year = plays[plays["played_at"] >= night.as_of - 4 * RECENT]
     rows = pd.concat(
         [
-            tag_rows(plays, tags_of, as_of=night.as_of),
+            tag_rows(plays, tags_of, as_of=night.as_of, zone=zone),
             clock_rows(year, zone),
             artist_rows(plays, as_of=night.as_of),
             centre_rows(plays, tags_of, seed=night.seed(listener, "centres") % 2**32),

@@ -165,7 +165,7 @@ def _add_linked_pages(app: FastAPI) -> None:
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
         if not night:
-            return page(request, "no_night", None)
+            return page(request, "run_without_night", None)
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_night(night))
         return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())

@@ -88,13 +88,7 @@ def acceptance_of(world: World, name: str) -> npt.NDArray[np.float64]:
 
 def playlist_quality(state: SandboxState, name: str) -> PlaylistQuality | None:
     """Return the true quality of the playlist in the listener's account; None without one."""
-    tracks = [
-        item.track
-        for playlist in state.playlists.values()
-        if playlist.owner == name and playlist.by_app and playlist.followed
-        for item in playlist.items
-        if item.track is not None
-    ]
+    tracks = [track for listed in state.app_playlists(name).values() for track in listed]
     if not tracks:
         return None
     at = np.asarray(tracks)

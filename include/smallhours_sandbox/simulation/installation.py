@@ -1,6 +1,7 @@
 """Settings and credentials for the sandbox: of a simulated listener, and for tests."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
+    SubsonicCredentials,
 )
 from smallhours.settings import Settings, parse_settings
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 
 LISTENER = "default"
 # Calls a second that nothing reaches.
@@ -34,8 +37,9 @@ class SandboxCredentials:
         return LastfmCredentials("5a4d" * 8, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
-        """Return no token: most questions need none."""
-        return ListenBrainzCredentials(listener=listener)
+        """Return the token of the listener, or of the sandbox's `ada` for `default`."""
+        token = listenbrainz_token("ada" if listener == LISTENER else listener)
+        return ListenBrainzCredentials(token, listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         """Return the sandbox's app and its built-in login of the listener."""
@@ -43,21 +47,34 @@ class SandboxCredentials:
             "sandbox-client", "sandbox-secret", f"refresh-{listener}", listener=listener
         )
 
+    def subsonic(self, listener: str) -> SubsonicCredentials:
+        """Raise an error: no simulated listener has a music server."""
+        raise LookupError(listener)
+
     def store_refresh_token(self, listener: str, token: str) -> None:
         """Ignore a new token: the sandbox accepts the old one, too."""
         del listener, token
 
 
-def settings_for(listener: str, url: str, lake: Path) -> Settings:
+def settings_for(
+    listener: str, url: str, lake: Path, *, services: Collection[str] = ("lastfm", "spotify")
+) -> Settings:
     """Return one listener's settings: all defaults but a short list and no rate limits.
 
     Args:
         listener: Name of the listener.
         url: Address of the sandbox.
         lake: Folder of the lake.
+        services: Where the listener has an account: `lastfm`, `listenbrainz`, `spotify`. Without
+            Spotify the list goes to ListenBrainz.
     """
-    playlist = {"size": LIST_SIZE, "shortest": LIST_SIZE // 2}
-    me = {"lastfm_user": listener, "timezone": "UTC", "playlist": playlist}
+    me: dict[str, Any] = {
+        "timezone": "UTC",
+        "playlist": {"size": LIST_SIZE, "shortest": LIST_SIZE // 2},
+        "spotify": "spotify" in services,
+        "publishing": {} if "spotify" in services else {"places": ["listenbrainz"]},
+        **{name: listener for name in ("lastfm", "listenbrainz") if name in services},
+    }
     return sandbox_settings(
         listeners={listener: me},
         lake={"url": str(lake)},
@@ -89,6 +106,12 @@ def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, An
     services: dict[str, dict[str, Any]] = {
         "spotify": {"api_url": f"{url}/v1/", "accounts_url": f"{url}/", "calls_per_day": 1_000_000},
         "lastfm": {"api_url": f"{url}/2.0/"},
+        "listenbrainz": {
+            "api_url": f"{url}/listenbrainz/",
+            "labs_url": f"{url}/labs/",
+            "labs_calls_per_second": FAST,
+        },
+        "musicbrainz": {"api_url": f"{url}/musicbrainz/ws/2/"},
         "reccobeats": {"api_url": f"{url}/reccobeats/v1/"},
         "acousticbrainz": {"api_url": f"{url}/acousticbrainz/api/v1/"},
     }

@@ -26,10 +26,12 @@ def sandbox_shapes(lake: Path) -> dict[str, Shape]:
         lake: A folder, in which nothing is written but the count of calls.
     """
     found: dict[str, Shape] = {}
-    world = generate_world(artists=120, tracks=1_000, scrobbles=3_000)
+    # In worlds of version 2 all listeners have an account on every service.
+    world = generate_world(artists=120, tracks=1_000, scrobbles=3_000, generator=2)
     with SandboxServer(SandboxState(world)) as sandbox:
         for listener in sandbox.state.world.listeners:
-            settings = settings_for(listener, sandbox.url, lake)
+            services = ("lastfm", "listenbrainz", "spotify")
+            settings = settings_for(listener, sandbox.url, lake, services=services)
             now = dt.datetime.fromtimestamp(sandbox.state.now, dt.UTC)
             check = LiveCheck(
                 listener, settings, SandboxCredentials(), now, print, known=None, shapes=found

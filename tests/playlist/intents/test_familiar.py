@@ -48,6 +48,13 @@ def test_it_says_when_it_was_played(first: str, last: str, text: str) -> None:
     assert purpose.intent_evidence(pd.Index([FAVOURITE]))[FAVOURITE].text == text
 
 
+def test_its_months_are_the_listeners_own() -> None:
+    plays = [(FAVOURITE, at("2014-05-04")), (FAVOURITE, at("2018-06-30", 23))]  # July in Dublin
+    purpose = forgotten(FORGOTTEN, context([FAVOURITE], plays=plays))
+    text = purpose.intent_evidence(pd.Index([FAVOURITE]))[FAVOURITE].text
+    assert text == "2 plays from 2014 to July 2018, and none since"
+
+
 def of_slowdive(place: int) -> str:
     return f"slowdive · song {place}"
 

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Fusion
+from smallhours.training.ranking.fusion import (
+    DEFAULT,
+    DEFAULT_WEIGHTS,
+    P_LIKE,
+    Fusion,
+    default_fusion,
+)
 
 KEYS = pd.Index(["a · 1", "b · 2", "c · 3"])
 EVERYONE = pd.Series(True, index=KEYS)
@@ -59,3 +65,11 @@ def test_what_is_saved_is_what_is_read() -> None:
 def test_what_is_damaged_is_refused(damaged: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Fusion.from_json(damaged)
+
+
+def test_few_tags_take_weight_from_what_is_learned_of_tags_and_from_nothing_else() -> None:
+    many, some, few = (default_fusion(tags).weights for tags in (25.0, 4.5, 1.0))
+    assert many == DEFAULT.weights
+    assert few[P_LIKE][0] == DEFAULT.weights[P_LIKE][0] / 2
+    assert few[P_LIKE] < some[P_LIKE] < many[P_LIKE]
+    assert {name for name in few if few[name] != many[name]} == {P_LIKE}

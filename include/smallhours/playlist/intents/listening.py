@@ -1,6 +1,7 @@
 """Intents about what the listener plays: old favourites, deep cuts, the music of certain hours."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ def forgotten(intent: ForgottenIntent, context: ListenerContext) -> IntentScores
 
     def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:
         return {
-            str(key): IntentEvidence(MEMORY, _memory(int(row["plays"]), row), ())
+            str(key): IntentEvidence(MEMORY, _memory(row, context.zone), ())
             for key, row in history.reindex(chosen).iterrows()
             if row["plays"] > 0
         }
@@ -77,16 +78,16 @@ def deep_cuts(context: ListenerContext) -> IntentScores:
     return IntentScores(why, fits, 0.6, evidence.history.tracks["weight"], intent_evidence)
 
 
-def _memory(plays: int, row: "pd.Series") -> str:
+def _memory(row: "pd.Series", zone: ZoneInfo) -> str:
     """Return the plays of a track as text: `47 plays from 2014 to March 2019, and none since`."""
-    first, last = row["first_played"], row["last_played"]
+    first, last = (row[name].tz_convert(zone) for name in ("first_played", "last_played"))
     if first.year < last.year:
         span = f"from {first.year} to {name_month(last)}"
     elif first.month < last.month:
         span = f"up to {name_month(last)}"
     else:
         span = f"in {name_month(last)}"
-    return f"{count_plays(plays)} {span}, and none since"
+    return f"{count_plays(int(row['plays']))} {span}, and none since"
 
 
 # With fewer plays the intent has no list.

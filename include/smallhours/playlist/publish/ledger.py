@@ -1,8 +1,8 @@
 """The ledger: our record of what has been put into the listener's playlists.
 
-The table `playlists` has a row for each night and intent, which is replaced as the night goes on.
-Before anything is written to Spotify, the row says what is about to be written and what stood there
-before, so that whoever comes after a crash knows whose every track is.
+The table `playlists` has a row for each night, intent and place, which is replaced as the night
+goes on. Before anything is written to a place, the row says what is about to be written and what
+stood there before, so that whoever comes after a crash knows whose every track is.
 
     creating          a playlist is being made; its id is not known yet
     planned           the list is about to be written, or is being written: some of it may stand
@@ -24,10 +24,11 @@ import pandas as pd
 from smallhours.errors import DegeneratePlaylist
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
+from smallhours.nights import Night
+from smallhours.places.place import PlaylistDetails
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import MAIN as MAIN
-from smallhours.services.spotify_replies import SpotifyPlaylist
-from smallhours.vocabulary import SHOWN, Outcome
+from smallhours.vocabulary import SHOWN, Outcome, PlaceName
 
 # A planned list may have been written by a run that died before it could say so.
 MAYBE_SHOWN = (Outcome.PLANNED, Outcome.WRITTEN, Outcome.VERIFIED)
@@ -84,11 +85,38 @@ class LedgerState:
         return replace(self, shown=frozenset(), ours=frozenset(), previous=None, tonight="")
 
 
+def ledger_rows(lake: Lake, listener: str, place: str) -> pd.DataFrame:
+    """Return a listener's ledger of one place."""
+    rows = lake.frame(PLAYLISTS, where={"listener": listener})
+    return rows[rows["place"] == place]
+
+
+def record_failure(lake: Lake, listener: str, night: Night, place: str, why: str) -> None:
+    """Record why a night's list was not written to a place, unless its row says more already."""
+    rows = ledger_rows(lake, listener, place)
+    rows = rows[rows["intent"] == MAIN].sort_values("night")
+    if (rows["night"] == night.date).any():
+        return
+    last = rows.tail(1)
+    row = entry(
+        night=night.date,
+        name="" if last.empty else str(last["name"].iloc[0]),
+        playlist_id=None if last.empty else last["playlist_id"].iloc[0],
+        outcome=Outcome.KEPT_YESTERDAY,
+        note=why,
+        track_keys=[],
+        uris=[],
+        place=place,
+        as_of=night.as_of,
+    )
+    lake.merge(PLAYLISTS, row, partition={"listener": listener})
+
+
 def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerState:
     """Sum up the ledger of one playlist.
 
     Args:
-        rows: Rows of `playlists` of one listener.
+        rows: Rows of `playlists` of one listener and one place.
         intent: Which of the listener's playlists.
         night: Tonight.
     """
@@ -198,12 +226,14 @@ def entry(
     previous: Sequence[str] | None = None,
     leftovers: Sequence[str] | None = None,
     intent: str = MAIN,
+    place: str = PlaceName.SPOTIFY,
     as_of: dt.datetime | None = None,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
     row = {
         "night": night,
         "intent": intent,
+        "place": place,
         "name": name,
         "playlist_id": playlist_id,
         "outcome": outcome,
@@ -237,6 +267,7 @@ class LedgerWriter:
         name: The name that the playlist is to have, and has once the list is verified.
         last_name: The one that it has until then; empty for a playlist that is yet to be made.
         as_of: When the night's history ended.
+        place: Where the playlist is.
     """
 
     lake: Lake
@@ -247,11 +278,11 @@ class LedgerWriter:
     name: str
     last_name: str = ""
     as_of: dt.datetime | None = None
+    place: str = PlaceName.SPOTIFY
 
     def rows(self) -> pd.DataFrame:
-        """The listener's whole ledger."""
-        frame: pd.DataFrame = self.lake.frame(PLAYLISTS, where={"listener": self.listener})
-        return frame
+        """The listener's ledger of this place."""
+        return ledger_rows(self.lake, self.listener, self.place)
 
     def state(self) -> LedgerState:
         """Return what the ledger says before tonight's write."""
@@ -260,7 +291,7 @@ class LedgerWriter:
     def record(
         self,
         outcome: Outcome,
-        home: SpotifyPlaylist | None,
+        home: PlaylistDetails | None,
         note: str,
         *,
         leftovers: Sequence[str] | None = None,
@@ -282,6 +313,7 @@ class LedgerWriter:
         row = entry(
             night=self.night,
             intent=self.intent,
+            place=self.place,
             name=self.last_name or self.name,
             playlist_id=home.id if home else last_id,
             outcome=outcome,
@@ -297,7 +329,7 @@ class LedgerWriter:
 
     def record_verified(
         self,
-        home: SpotifyPlaylist,
+        home: PlaylistDetails,
         note: str,
         *,
         before: str,
@@ -311,11 +343,12 @@ class LedgerWriter:
             note: For a person to read.
             before: Snapshot id before the first request.
             after: Snapshot id now.
-            leftovers: Tracks of ours that may stand there, but that Spotify does not show.
+            leftovers: Tracks of ours that may stand there, but that the place does not show.
         """
         row = entry(
             night=self.night,
             intent=self.intent,
+            place=self.place,
             name=self.name,
             playlist_id=home.id,
             outcome=Outcome.VERIFIED,
@@ -331,7 +364,7 @@ class LedgerWriter:
         self._write(row)
 
     def keep_yesterday(
-        self, ledger_state: LedgerState, problem: str, home: SpotifyPlaylist | None = None
+        self, ledger_state: LedgerState, problem: str, home: PlaylistDetails | None = None
     ) -> DegeneratePlaylist:
         """Record that nothing is written tonight, unless something was; the error to raise."""
         if ledger_state.tonight in ("", Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN):

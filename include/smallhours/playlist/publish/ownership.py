@@ -1,4 +1,4 @@
-"""The search for the Spotify playlist that is ours to write, and the reading of it.
+"""The search for the playlist that is ours to write, and the reading of it.
 
 Only one that Smallhours created: its id is in our ledger and its description carries our marker.
 One that a run created and died before writing the id down is recognised by the marker, if it is
@@ -9,21 +9,15 @@ id, and looked for again, before it is called deleted.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from smallhours.errors import BrokenReply, NotFound, PlaylistNotOwned, Refused, RetryLater
 from smallhours.lake.store import Lake
+from smallhours.places.place import Place, PlaylistDetails, PlaylistRow
 from smallhours.playlist.explain.description import has_marker
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.plan import Snapshot
-from smallhours.services.retry_and_rate_limit import RetryPolicy
-from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import (
-    SpotifyAccount,
-    SpotifyPlaylist,
-    SpotifyPlaylistItem,
-)
 
 WhenDeleted = Literal["recreate", "stop"]
 
@@ -35,37 +29,17 @@ MAX_READS = 4
 AFTER_EDITS_S = 300.0
 
 
-class PlaylistDirectory(Protocol):
-    """The requests to Spotify that this module needs."""
-
-    @property
-    def retry_policy(self) -> RetryPolicy:
-        """The waits between two looks."""
-
-    def me(self) -> SpotifyAccount:
-        """Return the account of this login."""
-
-    def playlists(self) -> Iterable[SpotifyPlaylist]:
-        """The listener's playlists, followed ones too."""
-
-    def playlist(self, playlist_id: str) -> SpotifyPlaylist:
-        """A playlist without its items."""
-
-    def has_in_library(self, uri: str) -> bool:
-        """Whether something is in the listener's library."""
-
-
 def find_managed_playlist(
-    spotify: PlaylistDirectory,
+    place: Place,
     ledger_state: LedgerState,
     mark: str,
     *,
     when_deleted: WhenDeleted = "recreate",
-) -> SpotifyPlaylist | None:
+) -> PlaylistDetails | None:
     """Return our playlist among the listener's, or None when one is to be made.
 
     Args:
-        spotify: The listener's playlists.
+        place: Where the playlist is.
         ledger_state: What the ledger says.
         mark: Our marker.
         when_deleted: What becomes of a playlist that the listener deleted.
@@ -78,28 +52,28 @@ def find_managed_playlist(
     if not known and not ledger_state.creating:
         return None
     for trial in range(1, MAX_SEARCHES + 1):
-        if found := _look(spotify, ledger_state, mark):
+        if found := _look(place, ledger_state, mark):
             return found
         if trial < MAX_SEARCHES:
-            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+            place.retry_policy.sleep(place.retry_policy.backoff(trial))
     if ledger_state.creating:
         return None
     if when_deleted == "stop":
         raise PlaylistNotOwned(
             "The listener deleted our playlist, and the settings say to leave it at that.",
             remedy='Set `when_deleted = "recreate"` under the listener\'s `publishing` to have it '
-            "made anew, or restore it under Spotify's account page, `Recover playlists`.",
+            f"made anew{place.recovery and f', or {place.recovery}'}.",
         )
     if len(known) > 1:
         raise PlaylistNotOwned(
             "The listener deleted our playlist, and then the one that was made in its place.",
-            remedy="Restore it under Spotify's account page, `Recover playlists`; or switch off "
-            "the listener's write_playlist if they want none.",
+            remedy=f"{place.recovery[:1].upper()}{place.recovery[1:]}{place.recovery and '; or '}"
+            "take the place out of the listener's `places` if they want no list there.",
         )
     return None
 
 
-def check_marker(spotify: PlaylistDirectory, found: SpotifyPlaylist, mark: str) -> SpotifyPlaylist:
+def check_marker(place: Place, found: PlaylistDetails, mark: str) -> PlaylistDetails:
     """Return a playlist that carries our marker, looked at again as long as it does not.
 
     Raises:
@@ -108,8 +82,8 @@ def check_marker(spotify: PlaylistDirectory, found: SpotifyPlaylist, mark: str) 
     for trial in range(1, MAX_SEARCHES):
         if has_marker(found.description, mark):
             return found
-        spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
-        found = spotify.playlist(found.id)
+        place.retry_policy.sleep(place.retry_policy.backoff(trial))
+        found = place.playlist(found.id)
     if has_marker(found.description, mark):
         return found
     raise PlaylistNotOwned(
@@ -126,82 +100,76 @@ def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
     Two first nights at once would make two playlists. The lock is a file beside a local lake.
 
     Raises:
-        RetryLater: Spotify does not find one of the playlists, as happens after it was made.
+        RetryLater: a place does not find one of the playlists, as happens after it was made.
     """
     try:
         with lake.files.lock(f"publishing/{listener}"):
             yield
     except NotFound as error:
         raise RetryLater(
-            "Spotify",
+            error.service,
             f"it does not find a playlist of ours just now: {error.what}",
             remedy="Run it again later. If you deleted the playlist, a new one is made then.",
             after=AFTER_NOT_FOUND_S,
         ) from error
 
 
-def _look(
-    spotify: PlaylistDirectory, ledger_state: LedgerState, mark: str
-) -> SpotifyPlaylist | None:
+def _look(place: Place, ledger_state: LedgerState, mark: str) -> PlaylistDetails | None:
     """Look once for our playlist: in the list, and by its id."""
     known = ledger_state.playlist_ids
-    unrecorded: SpotifyPlaylist | None = None
-    for playlist in spotify.playlists():
+    unrecorded: PlaylistDetails | None = None
+    for playlist in place.playlists():
         if known and playlist.id == known[0]:
             if has_marker(playlist.description, mark):
                 return playlist
-            return check_marker(spotify, spotify.playlist(playlist.id), mark)
+            return check_marker(place, place.playlist(playlist.id), mark)
         fresh = playlist.total == 0 and playlist.id not in known
         if unrecorded is None and fresh and has_marker(playlist.description, mark):
             unrecorded = playlist
     if ledger_state.creating:
-        mine = unrecorded is not None and unrecorded.owner_id == spotify.me().id
+        mine = unrecorded is not None and place.is_mine(unrecorded)
         return unrecorded if mine else None
-    if _in_library(spotify, known[0]):
-        return check_marker(spotify, spotify.playlist(known[0]), mark)
+    if _in_library(place, known[0]):
+        return check_marker(place, place.playlist(known[0]), mark)
     return None
 
 
-def _in_library(spotify: PlaylistDirectory, playlist_id: str) -> bool:
+def _in_library(place: Place, playlist_id: str) -> bool:
     """Whether the listener still has a playlist; one that was deleted can be read by its id."""
     try:
-        return spotify.has_in_library(f"spotify:playlist:{playlist_id}")
+        return place.has_playlist(playlist_id)
     except (NotFound, Refused, BrokenReply):
         return False
 
 
-def take_snapshot(spotify: SpotifyClient, playlist_id: str, mark: str) -> Snapshot:
+def take_snapshot(place: Place, playlist_id: str, mark: str) -> Snapshot:
     """Read a playlist when it stands still: its snapshot id is the same before and after.
 
-    The number of rows must be the one that Spotify counts, unless it is the same twice.
+    The number of rows must be the one that the place counts, unless it is the same twice.
 
     Raises:
         PlaylistNotOwned: our marker is gone.
         RetryLater: it kept changing.
     """
-    before, last = check_marker(spotify, spotify.playlist(playlist_id), mark), None
+    before, last = check_marker(place, place.playlist(playlist_id), mark), None
     for trial in range(1, MAX_READS + 1):
-        items = spotify.playlist_items(playlist_id)
+        items = place.rows(playlist_id)
         rows = tuple(item.uri for item in items)
-        after = check_marker(spotify, spotify.playlist(playlist_id), mark)
+        after = check_marker(place, place.playlist(playlist_id), mark)
         if after.snapshot_id == before.snapshot_id:
             if rows == last or after.total in (None, len(rows)):
                 return Snapshot(after, rows, _names(items))
             last = rows
-            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial))
+            place.retry_policy.sleep(place.retry_policy.backoff(trial))
         before = after
     raise RetryLater(
-        "Spotify",
+        place.service,
         f"the playlist {before.name!r} is being changed by somebody else.",
         remedy="Try again when they are done.",
         after=AFTER_EDITS_S,
     )
 
 
-def _names(items: Sequence[SpotifyPlaylistItem]) -> dict[str, tuple[str, str]]:
-    """Return artist and title of each item that has them, by URI."""
-    return {
-        item.uri: (item.track.artist, item.track.title)
-        for item in items
-        if item.uri is not None and item.track is not None
-    }
+def _names(rows: Sequence[PlaylistRow]) -> dict[str, tuple[str, str]]:
+    """Return artist and title of each row that has them, by URI."""
+    return {row.uri: (row.artist, row.title) for row in rows if row.uri is not None and row.title}

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours.places.place import PlaylistDetails
 
-# Spotify's own limit for one playlist.
+# Spotify's limit for one playlist, and more than anybody needs elsewhere.
 MAX_ITEMS = 10_000
 
-# One row of a playlist as we see it: its URI, or None where Spotify has lost what it was.
+# One row of a playlist as we see it: its URI, or None where the place has lost what it was.
 Row = str | None
 OwnItems = Literal["end", "place"]
 
@@ -42,7 +42,7 @@ class Snapshot:
         tracks: Their artists and titles, by URI.
     """
 
-    home: SpotifyPlaylist
+    home: PlaylistDetails
     rows: tuple[Row, ...]
     tracks: Mapping[str, tuple[str, str]]
 
@@ -58,7 +58,7 @@ class PlannedTrack:
 
     Attributes:
         track_key: The recording.
-        uri: Its Spotify URI.
+        uri: What names it at the place of the list.
         artist: As shown.
         title: As shown.
         why: The reason for it, as the listener reads it.
@@ -82,7 +82,7 @@ class PlannedChange:
 
     Attributes:
         kind: What happens to the item.
-        uri: The item; None for a row that Spotify has lost.
+        uri: The item; None for a row that the place has lost.
         name: What it is called, as far as known.
         why: The reason, for a person to read.
     """
@@ -123,9 +123,9 @@ class Plan:
     obstacle: str = ""
 
     def without(self, refused: Set[str]) -> "Plan":
-        """Return the plan without tracks that Spotify does not have, by their URIs."""
+        """Return the plan without tracks that the place does not have, by their URIs."""
         changes = (
-            replace(change, kind="leave out", why="Spotify does not have it")
+            replace(change, kind="leave out", why="it is not there any more")
             if change.uri in refused
             else change
             for change in self.changes
@@ -276,7 +276,7 @@ def _changes(
 
 
 def _name(row: Row, names: Mapping[str, str]) -> str:
-    return "something that Spotify has lost" if row is None else names.get(row, row)
+    return "something that was lost there" if row is None else names.get(row, row)
 
 
 def moved_rows(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
@@ -299,7 +299,7 @@ def moved_rows(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
 
 def _obstacle(target: Sequence[Row]) -> str:
     if len(target) > MAX_ITEMS:
-        return f"The playlist would hold {len(target):,} items; Spotify's limit is {MAX_ITEMS:,}."
+        return f"The playlist would hold {len(target):,} items; the limit is {MAX_ITEMS:,}."
     return ""
 
 

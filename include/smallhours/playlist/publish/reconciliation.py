@@ -6,11 +6,11 @@ listener does meanwhile is part of the next plan, and a run that died is continu
 
 What was written is looked for, with waits in between, because an acknowledged request may not have
 been carried out. If it does not show, the run ends and is to be run again. Until all of tonight's
-list was seen, nothing of last night's is removed. Spotify's reads may lag behind its writes, page
+list was seen, nothing of last night's is removed. A place's reads may lag behind its writes, page
 by page; a track that was written may read as a row without a track, or under the id of another
 release.
 
-One track that Spotify does not have makes it refuse a whole request. Then fewer are added at once,
+One track that a place does not have makes it refuse a whole request. Then fewer are added at once,
 until that track stands alone and is left out.
 """
 
@@ -28,6 +28,7 @@ from smallhours.errors import (
     ServiceError,
 )
 from smallhours.listening.feedback import rows_as_written
+from smallhours.places.place import Place, PlaylistDetails
 from smallhours.playlist.publish.ledger import LedgerState
 from smallhours.playlist.publish.ownership import AFTER_EDITS_S, take_snapshot
 from smallhours.playlist.publish.plan import (
@@ -51,8 +52,7 @@ from smallhours.playlist.publish.steps import (
     not_there,
 )
 from smallhours.services.retry_and_rate_limit import TransientError
-from smallhours.services.spotify import MAX_ITEMS_PER_WRITE, SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylist
+from smallhours.services.spotify import MAX_ITEMS_PER_WRITE
 from smallhours.vocabulary import SHOWN
 
 LOG = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class ReconciledPlaylist:
         before: Snapshot id before the first step.
         after: Snapshot id now.
         steps: How many requests it took.
-        leftovers: Tracks of ours that may stand there, but that Spotify does not show.
-        refused: Tonight's tracks that Spotify does not have.
+        leftovers: Tracks of ours that may stand there, but that the place does not show.
+        refused: Tonight's tracks that the place does not have.
     """
 
     plan: Plan
@@ -91,21 +91,21 @@ class PlaylistReconciler:
     """One playlist being written.
 
     Attributes:
-        spotify: The listener's Spotify.
+        place: Where the playlist is.
         mark: Our marker, without which nothing is written.
         wanted: Tonight's tracks, in order.
         ledger_state: What the ledger says.
         own_items: Where the listener's own rows go.
         resumed: Whether an earlier run may have added some of tonight's tracks.
-        fewest: Tonight's tracks that Spotify must have; with fewer, nothing is written.
+        fewest: Tonight's tracks that the place must have; with fewer, nothing is written.
         on_begin: Called before the first step with what stands there, and the plan.
         on_whole: Called before the first removal, when all of tonight's tracks stand there.
         on_undo: Called with the playlist before tonight's tracks are taken out again: the rest has
             failed, or they stand there twice.
-        on_refused: Called with a track that Spotify does not have.
+        on_refused: Called with a track that the place does not have.
     """
 
-    spotify: SpotifyClient
+    place: Place
     mark: str
     wanted: Sequence[PlannedTrack]
     ledger_state: LedgerState
@@ -114,7 +114,7 @@ class PlaylistReconciler:
     fewest: int = 1
     on_begin: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
     on_whole: Callable[[Snapshot, Plan], None] = lambda _look, _plan: None
-    on_undo: Callable[[SpotifyPlaylist], None] = lambda _home: None
+    on_undo: Callable[[PlaylistDetails], None] = lambda _home: None
     on_refused: Callable[[PlannedTrack], None] = lambda _pick: None
     _refused: list[PlannedTrack] = field(init=False, default_factory=list)
     _batch: int = field(init=False, default=MAX_ITEMS_PER_WRITE)
@@ -124,7 +124,9 @@ class PlaylistReconciler:
         tonight = {pick.uri for pick in self.wanted}
         state = self.ledger_state
         earlier = state.ours | state.replaced
-        self._looked = Observations(tonight, earlier, lost=tonight & state.unseen)
+        self._looked = Observations(
+            self.place.service, tonight, earlier, lost=tonight & state.unseen
+        )
 
     def plan_on(self, snapshot: Snapshot) -> Plan:
         """Return the plan as of a look, which is remembered."""
@@ -161,7 +163,9 @@ class PlaylistReconciler:
             self.ledger_state = dataclasses.replace(self.ledger_state, previous=places)
         taken, most = 0, len(first.rows) + len(self.wanted) + SPARE_STEPS
         while taken < most:
-            step = next_step(snapshot.rows, planned, batch=self._batch)
+            step = next_step(
+                snapshot.rows, planned, batch=self._batch, only_appends=self.place.only_appends
+            )
             if step is None:
                 return self._done(begun, planned, first, snapshot, taken)
             self._announce(step, snapshot, planned, first=taken == 0)
@@ -170,7 +174,7 @@ class PlaylistReconciler:
                 answered_id = self._send(step, snapshot)
             except ServiceError as error:
                 if self._narrow(error, step):
-                    snapshot = self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
+                    snapshot = self._recognise(take_snapshot(self.place, playlist_id, self.mark))
                     planned = self.plan_on(snapshot)
                     continue
                 self._after_failure(error, step, first, snapshot)
@@ -178,7 +182,7 @@ class PlaylistReconciler:
             snapshot = self._read_back(step, snapshot, answered_id)
             planned = self.plan_on(snapshot)
         raise RetryLater(
-            "Spotify",
+            self.place.service,
             f"the playlist {snapshot.home.name!r} does not come to hold what is written to it.",
             remedy="Run publish_playlist again; it plans anew on what stands there.",
             after=AFTER_EDITS_S,
@@ -196,15 +200,15 @@ class PlaylistReconciler:
         sought = looked.tonight - state.unseen
         if not self.resumed:
             sought &= state.shown
-        for _ in looks(self.spotify):
-            snapshot = self._recognise(take_snapshot(self.spotify, playlist_id, self.mark))
+        for _ in looks(self.place):
+            snapshot = self._recognise(take_snapshot(self.place, playlist_id, self.mark))
             looked.note(snapshot)
             present = set(snapshot.rows)
             if sought <= present and (not state.shown or state.shown & present):
                 break
         shown = state.tonight in SHOWN and sought
         if shown and not sought & looked.seen and (state.replaced - looked.tonight) & looked.seen:
-            raise not_there(len(sought), len(sought), snapshot)
+            raise not_there(len(sought), len(sought), snapshot, self.place.service)
         looked.repeated |= self._repeated_before(snapshot)
         looked.versions.add(snapshot.home.snapshot_id)
         return snapshot
@@ -226,7 +230,9 @@ class PlaylistReconciler:
         looked = self._looked
         written = dict(self.ledger_state.names)
         written |= {pick.uri: pick.track_key for pick in self.wanted}
-        rows = rows_as_written(snapshot.rows, snapshot.tracks, written)
+        rows = snapshot.rows
+        if self.place.relinks:
+            rows = rows_as_written(rows, snapshot.tracks, written)
         rows = tuple(looked.other_names.get(row or "", row) for row in rows)
         # Tracks of ours that read as rows without a track stand on top, in our order.
         lost = (
@@ -241,7 +247,7 @@ class PlaylistReconciler:
         Args:
             step: The request that was sent.
             before: The playlist before it.
-            answered_id: The snapshot id in Spotify's reply; empty if the reply was lost.
+            answered_id: The snapshot id in the reply; empty if there was none.
 
         Raises:
             PlaylistNotOwned: our marker went while the request was on its way; what it brought in
@@ -253,13 +259,13 @@ class PlaylistReconciler:
         if isinstance(step, Add):
             looked.sent |= set(step.uris)
         last: tuple[Row, ...] | None = None
-        for trial in looks(self.spotify):
+        for trial in looks(self.place):
             try:
-                seen = take_snapshot(self.spotify, before.home.id, self.mark)
+                seen = take_snapshot(self.place, before.home.id, self.mark)
             except PlaylistNotOwned:
                 if isinstance(step, Add):
                     new = [uri for uri in step.uris if uri not in before.rows]
-                    self.spotify.remove_items(before.home.id, new, before.home.snapshot_id)
+                    self.place.remove(before.home.id, new, before.home.snapshot_id)
                 raise
             snapshot = self._recognise(seen)
             looked.note(snapshot)
@@ -308,16 +314,16 @@ class PlaylistReconciler:
         home = snapshot.home
         match step:
             case Add(uris, position):
-                return self.spotify.add_items(home.id, uris, position=position)
+                return self.place.add(home.id, uris, position)
             case Remove(uris):
                 try:
-                    return self.spotify.remove_items(home.id, uris, home.snapshot_id)
+                    return self.place.remove(home.id, uris, home.snapshot_id)
                 except (TransientError, BrokenReply) as error:
                     # Spotify has been seen to answer 502 for as long as a snapshot id is named.
                     LOG.warning("%s It is tried once more without a snapshot id.", error)
-                    return self.spotify.remove_items(home.id, uris)
+                    return self.place.remove(home.id, uris)
             case Move(start, length, before):
-                return self.spotify.move_items(home.id, start, length, before, home.snapshot_id)
+                return self.place.move(home.id, start, length, before, home.snapshot_id)
 
     def _narrow(self, error: ServiceError, step: Step) -> bool:
         """Add fewer tracks at once after a refusal, and leave out the one that is refused alone.
@@ -332,7 +338,7 @@ class PlaylistReconciler:
         self._batch = MAX_ITEMS_PER_WRITE
         refused = [pick for pick in self.wanted if pick.uri in step.uris]
         for pick in refused:
-            LOG.warning("%s is left out, because Spotify does not have it: %s", pick.name, error)
+            LOG.warning("%s is left out, because it is not there any more: %s", pick.name, error)
             self.on_refused(pick)
         self._refused += refused
         self.wanted = [pick for pick in self.wanted if pick not in refused]
@@ -349,7 +355,7 @@ class PlaylistReconciler:
         """
         lost = isinstance(error, TransientError | BrokenReply)
         try:
-            snapshot = self._recognise(take_snapshot(self.spotify, before.home.id, self.mark))
+            snapshot = self._recognise(take_snapshot(self.place, before.home.id, self.mark))
             if lost and is_done(step, before.rows, snapshot.rows):
                 return
             # A removal that may yet be carried out must not be met with another: nothing would
@@ -370,13 +376,13 @@ class PlaylistReconciler:
         self.on_undo(snapshot.home)
         for start in range(0, len(added), MAX_ITEMS_PER_WRITE):
             batch = added[start : start + MAX_ITEMS_PER_WRITE]
-            self.spotify.remove_items(snapshot.home.id, batch, snapshot.home.snapshot_id)
+            self.place.remove(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
 
 
-def looks(spotify: SpotifyClient) -> Iterator[int]:
+def looks(place: Place) -> Iterator[int]:
     """Yield the numbers of the looks for what must be there, with waits in between."""
     for trial in range(1, MAX_READS_FOR_WRITE + 1):
         if trial > 1:
-            spotify.retry_policy.sleep(spotify.retry_policy.backoff(trial - 1))
+            place.retry_policy.sleep(place.retry_policy.backoff(trial - 1))
         yield trial

@@ -8,17 +8,18 @@ that was put back alone. The next night's takes its place as usual.
 import datetime as dt
 import html
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
-from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError
+from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError, SmallhoursError
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.nights import Night
+from smallhours.places.place import Place
 from smallhours.playlist.explain.description import describe_list, marker
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.publish.ledger import MAIN
@@ -29,7 +30,6 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
-from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome, Reaction
@@ -37,10 +37,49 @@ from smallhours.vocabulary import SHOWN, Outcome, Reaction
 LOG = logging.getLogger(__name__)
 
 
+def rollback_everywhere(
+    listener: str,
+    lake: Lake,
+    places: Mapping[str, Callable[[], Place]],
+    *,
+    settings: Settings,
+    night: Night,
+    intent: str = MAIN,
+) -> Summary:
+    """Put the list of an earlier night back at every place that had it.
+
+    Args:
+        listener: Whose.
+        lake: The lake.
+        places: What opens each place, by name, the main one first.
+        settings: For the listener's playlists.
+        night: The night whose list it is.
+        intent: Which of the listener's playlists.
+
+    Raises:
+        SmallhoursError: as `rollback`, once the other places were written.
+    """
+    summary: Summary = {}
+    failures: list[SmallhoursError] = []
+    for name, open_place in places.items():
+        try:
+            done = rollback(
+                listener, lake, open_place(), settings=settings, night=night, intent=intent
+            )
+        except SmallhoursError as error:
+            failures.append(error)
+            continue
+        summary |= {name: str(done["note"])} if summary else done
+    told = [error for error in failures if not (summary and isinstance(error, NotEnoughData))]
+    if told:
+        raise told[0]
+    return summary
+
+
 def rollback(
     listener: str,
     lake: Lake,
-    spotify: SpotifyClient,
+    place: Place,
     *,
     settings: Settings,
     night: Night,
@@ -54,7 +93,7 @@ def rollback(
     Args:
         listener: Whose.
         lake: The lake.
-        spotify: The listener's Spotify.
+        place: Where the list goes.
         settings: For the listener's playlists.
         night: The night whose list it is.
         intent: Which of the listener's playlists.
@@ -68,12 +107,12 @@ def rollback(
         known = ", ".join(settings.listener(listener).playlists)
         raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")
     with managed_playlists(lake, listener):
-        rows = lake.frame(PLAYLISTS, where={"listener": listener})
+        rows = ledger.ledger_rows(lake, listener, place.name)
         wanted = _wanted(lake, listener, rows, night.date, intent)
         # Everything up to now may stand there.
         ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
         mark = marker(listener, intent)
-        home = find_managed_playlist(spotify, ledger_state, mark, when_deleted="stop")
+        home = find_managed_playlist(place, ledger_state, mark, when_deleted="stop")
         if home is None:
             raise PlaylistNotOwned(
                 "There is no playlist to put the list into.",
@@ -88,13 +127,13 @@ def rollback(
         since = (rows["intent"] == intent) & (rows["night"] >= night.date)
         resumed = bool((rows.loc[since, "outcome"] == Outcome.WITHDRAWING).any())
         written = PlaylistReconciler(
-            spotify, mark, wanted, ledger_state, habits.own_items, resumed=resumed
+            place, mark, wanted, ledger_state, habits.own_items, resumed=resumed
         ).run(home.id)
-        now = check_marker(spotify, spotify.playlist(home.id), mark)
+        now = check_marker(place, place.playlist(home.id), mark)
         description = describe_list(night.date, [pick.artist for pick in wanted], mark)
         if html.unescape(now.description) != description:
-            spotify.change_details(home.id, description=description)
-        # What Spotify does not have any more was not taken out by the listener.
+            place.change_details(home.id, description=description)
+        # What is not there any more was not taken out by the listener.
         missing = [*written.leftovers, *(pick.uri for pick in written.refused)]
         _mark(lake, listener, rows, intent, night.date, Outcome.VERIFIED, note, missing)
         _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWN, note)
@@ -184,7 +223,7 @@ def _mark(
 ) -> None:
     """Let a list that was withdrawn once stand again; one that was not needs no word.
 
-    Picks that Spotify does not show are noted in any case.
+    Picks that the place does not show are noted in any case.
     """
     here = rows[(rows["intent"] == intent) & (rows["night"] == night)]
     if leftovers or not here["outcome"].isin(SHOWN).all():

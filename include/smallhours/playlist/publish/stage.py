@@ -1,4 +1,4 @@
-"""The stage `publish_playlist`: it writes the night's lists into the listener's Spotify, safely.
+"""The stage `publish_playlist`: it writes the night's lists into a place, safely.
 
 For each of the listener's playlists: find it, plan, write down what is about to happen, take the
 steps, read back, record. A run that dies at any point is made whole by running again.
@@ -20,6 +20,8 @@ from smallhours.errors import (
 )
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
+from smallhours.places.place import Place, PlaylistDetails
+from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.explain.description import (
     common_tags,
     describe_list,
@@ -45,8 +47,6 @@ from smallhours.playlist.publish.target_list import (
     known_tracks,
     read_target_list,
 )
-from smallhours.services.spotify import SpotifyClient
-from smallhours.services.spotify_replies import SpotifyPlaylist
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome
@@ -59,7 +59,7 @@ RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this 
 def publish_playlist(
     listener: str,
     lake: Lake,
-    spotify: SpotifyClient,
+    place: Place,
     *,
     settings: Settings,
     night: Night,
@@ -74,10 +74,10 @@ def publish_playlist(
     Args:
         listener: Whose.
         lake: The lake.
-        spotify: The listener's Spotify.
+        place: Where the lists go.
         settings: For the playlists' names, lengths and habits.
         night: The night.
-        dry_run: Stop after the plan; nothing is written to Spotify.
+        dry_run: Stop after the plan; nothing is written to the place.
 
     Raises:
         NotEnoughData: no list was chosen for this night.
@@ -90,7 +90,7 @@ def publish_playlist(
     for intent in settings.listener(listener).playlists:
         try:
             with managed_playlists(lake, listener):
-                publication = Publication(listener, lake, spotify, settings, night, intent)
+                publication = Publication(listener, lake, place, settings, night, intent)
                 if dry_run:
                     outcome = publication.plan_only()
                 elif publication.nothing_to_do:
@@ -112,32 +112,13 @@ def publish_playlist(
     return summary
 
 
-def plan_playlist(
-    listener: str,
-    lake: Lake,
-    spotify: SpotifyClient,
-    *,
-    settings: Settings,
-    night: Night,
-    intent: str = MAIN,
-) -> Plan:
-    """Return what publishing would change in one playlist now; nothing is written anywhere.
-
-    Raises:
-        As `publish_playlist`.
-    """
-    publication = Publication(listener, lake, spotify, settings, night, intent)
-    planned = publication.plan_on(publication.find_playlist())
-    return replace(planned, obstacle=publication.problem() or planned.obstacle)
-
-
 class Publication:
-    """One playlist's way into Spotify on one night.
+    """One playlist's way to a place on one night.
 
     Args:
         listener: Whose.
         lake: The lake.
-        spotify: The listener's Spotify.
+        place: Where the lists go.
         settings: For the playlist's name, length and habits.
         night: The night.
         intent: Which of the listener's playlists.
@@ -150,14 +131,14 @@ class Publication:
         self,
         listener: str,
         lake: Lake,
-        spotify: SpotifyClient,
+        place: Place,
         settings: Settings,
         night: Night,
         intent: str,
     ) -> None:
         self._listener = listener
         self._lake = lake
-        self._spotify = spotify
+        self._place = place
         self._night = night
         self._intent = intent
         self._playlist_settings = settings.listener(listener).playlists[intent]
@@ -165,9 +146,16 @@ class Publication:
         self._mark = marker(listener, intent)
         template = self._playlist_settings.name
         self._name = playlist_name(template, night=night.date, listener=listener)
-        self._tonight = read_target_list(lake, listener, night, intent)
+        self._tonight = read_target_list(lake, listener, night, place, intent)
         ledger = LedgerWriter(
-            lake, listener, intent, night.date, self._tonight.wanted, self._name, as_of=night.as_of
+            lake,
+            listener,
+            intent,
+            night.date,
+            self._tonight.wanted,
+            self._name,
+            as_of=night.as_of,
+            place=place.name,
         )
         self._state = ledger.state()
         self._ledger = replace(ledger, last_name=self._state.name)
@@ -183,18 +171,18 @@ class Publication:
         return {"outcome": self._state.tonight or "none", "tracks": 0, "note": self.nothing_to_do}
 
     def plan_only(self) -> Summary:
-        """Plan and tell, but write nothing to Spotify."""
+        """Plan and tell, but write nothing to the place."""
         self._check_fit()
         home = self.find_playlist()
         planned = self.plan_on(home)
         for line in as_text(planned):
             LOG.info("%s", line)
-        note = planned.obstacle or summarise(planned)
+        note = planned.obstacle or summarise(planned) + self._tonight.missing_note
         if self._state.tonight in ("", Outcome.DRY_RUN):
             self._ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
 
-    def prepare_playlist(self) -> SpotifyPlaylist:
+    def prepare_playlist(self) -> PlaylistDetails:
         """Return the playlist to write into: the one that there is, or a new one.
 
         Raises:
@@ -209,7 +197,7 @@ class Publication:
         if home is None:
             last_id = next(iter(known), None)
             self._ledger.record(Outcome.CREATING, None, self._note, last_id=last_id)
-            home = self._spotify.create_playlist(self._name, self._description(), public=False)
+            home = self._place.create(self._name, self._description())
         self._check_private(home)
         self._ledger.record(Outcome.PLANNED, home, self._note, previous=[])
         self._state = self._state.for_new_playlist()
@@ -219,7 +207,7 @@ class Publication:
         """Return the loop that writes the list, which records in the ledger how far it comes."""
         state = self._state
         return PlaylistReconciler(
-            self._spotify,
+            self._place,
             self._mark,
             self._tonight.wanted,
             state,
@@ -232,11 +220,11 @@ class Publication:
             on_refused=self._forget_id,
         )
 
-    def finish(self, home: SpotifyPlaylist, written: ReconciledPlaylist) -> Summary:
+    def finish(self, home: PlaylistDetails, written: ReconciledPlaylist) -> Summary:
         """Bring the details up to date, and record that the list stands there."""
         if written.refused:
             self._leave_out(written.refused)
-        note = self._note + summarise(written.plan)
+        note = self._note + summarise(written.plan) + self._tonight.missing_note
         self._update_details(home)
         if self._state.tonight != Outcome.VERIFIED or written.steps:
             self._ledger.record_verified(
@@ -246,8 +234,8 @@ class Publication:
                 after=written.after,
                 leftovers=written.leftovers,
             )
-        if written.steps and self._publishing.cover:
-            note += self._upload_cover(home)
+        if written.steps and self._publishing.cover and isinstance(self._place, SpotifyPlace):
+            note += self._upload_cover(self._place, home)
         LOG.info("%s: %s", home.name, note)
         return _summary(Outcome.VERIFIED, written.plan, home, note)
 
@@ -260,39 +248,40 @@ class Publication:
             recall=candidate_recall(self._lake, self._listener, self._night.date),
         )
 
-    def find_playlist(self) -> SpotifyPlaylist | None:
+    def find_playlist(self) -> PlaylistDetails | None:
         """Return our playlist, or None when one is to be made."""
         wish = self._publishing.when_deleted
-        return find_managed_playlist(self._spotify, self._state, self._mark, when_deleted=wish)
+        return find_managed_playlist(self._place, self._state, self._mark, when_deleted=wish)
 
-    def plan_on(self, home: SpotifyPlaylist | None) -> Plan:
+    def plan_on(self, home: PlaylistDetails | None) -> Plan:
         """Return the plan, made on what stands there now."""
         writing = self.reconciler()
         if home is None:
             writing = replace(writing, ledger_state=self._state.for_new_playlist())
             return writing.plan_on(EMPTY)
-        return writing.plan_on(take_snapshot(self._spotify, home.id, self._mark))
+        return writing.plan_on(take_snapshot(self._place, home.id, self._mark))
 
     def _check_fit(self) -> None:
         if problem := self.problem():
             raise self._ledger.keep_yesterday(self._state, problem)
 
-    def _check_private(self, made: SpotifyPlaylist) -> None:
+    def _check_private(self, made: PlaylistDetails) -> None:
         """Make sure that a new playlist is private.
 
         Raises:
-            PlaylistNotOwned: Spotify keeps the playlist public.
+            PlaylistNotOwned: the place keeps the playlist public.
         """
-        if not self._spotify.playlist(made.id).public:
+        if not self._place.playlist(made.id).public:
             return
         try:
-            self._spotify.change_details(made.id, public=False)
+            self._place.change_details(made.id, public=False)
         except Refused as error:
             LOG.warning("%s", error)
-        if self._spotify.playlist(made.id).public:
+        if self._place.playlist(made.id).public:
             raise PlaylistNotOwned(
-                f"Spotify made the playlist {made.name!r} public, though it was told not to.",
-                remedy="Make it private by hand in Spotify, and run publish_playlist again.",
+                f"{self._place.service} made the playlist {made.name!r} public, though it was told "
+                "not to.",
+                remedy="Make it private by hand, and run publish_playlist again.",
             )
 
     @property
@@ -328,42 +317,44 @@ class Publication:
             leftovers=[*sorted(self._state.ours - self._uris), *sorted(unseen)],
         )
 
-    def _record_undone(self, home: SpotifyPlaylist) -> None:
+    def _record_undone(self, home: PlaylistDetails) -> None:
         note = f"{self._note}It was written in part, and some of it was taken out again."
         leftovers = sorted(self._state.ours - self._uris)
         self._ledger.record(Outcome.PLANNED, home, note, leftovers=leftovers)
 
     def _forget_id(self, pick: PlannedTrack) -> None:
-        forget_id(self._lake, pick.track_key, self._night.date)
+        if isinstance(self._place, SpotifyPlace):
+            forget_id(self._lake, pick.track_key, self._night.date)
 
     def _leave_out(self, refused: Sequence[PlannedTrack]) -> None:
-        """Take what Spotify does not have out of tonight's list, and name it in the note."""
+        """Take what the place does not have out of tonight's list, and name it in the note."""
         gone = {pick.track_key: pick.name for pick in refused}
-        leave_out(self._lake, self._listener, self._night.date, self._intent, set(gone))
+        if isinstance(self._place, SpotifyPlace):
+            leave_out(self._lake, self._listener, self._night.date, self._intent, set(gone))
         wanted = tuple(pick for pick in self._tonight.wanted if pick.track_key not in gone)
         self._tonight = replace(self._tonight, wanted=wanted)
         self._ledger = replace(self._ledger, wanted=wanted)
-        self._note += f"Spotify does not have {', '.join(gone.values())} any more. "
+        self._note += f"{self._place.service} does not have {', '.join(gone.values())} any more. "
 
-    def _update_details(self, home: SpotifyPlaylist) -> None:
+    def _update_details(self, home: PlaylistDetails) -> None:
         """Bring the description up to date, and the name if it is still the one that we gave."""
         description: str | None = self._description()
-        now = check_marker(self._spotify, self._spotify.playlist(home.id), self._mark)
+        now = check_marker(self._place, self._place.playlist(home.id), self._mark)
         if html.unescape(now.description) == description:
             description = None
         renamed = now.name == self._state.name and now.name != self._name
         if description is not None or renamed:
-            self._spotify.change_details(
+            self._place.change_details(
                 home.id, name=self._name if renamed else None, description=description
             )
 
-    def _upload_cover(self, home: SpotifyPlaylist) -> str:
+    def _upload_cover(self, place: SpotifyPlace, home: PlaylistDetails) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
         from smallhours.playlist.publish.cover import draw_cover
 
         try:
             sounds = track_sounds(self._lake, self._tonight)
-            self._spotify.upload_cover(home.id, draw_cover(sounds))
+            place.client.upload_cover(home.id, draw_cover(sounds))
         except QuotaExceeded:
             raise
         except ServiceError as error:
@@ -381,10 +372,10 @@ class Publication:
         )
 
 
-EMPTY = Snapshot(SpotifyPlaylist("", "", "", "", False, False, "", 0), (), {})
+EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
-def _summary(outcome: Outcome, planned: Plan, home: SpotifyPlaylist | None, note: str) -> Summary:
+def _summary(outcome: Outcome, planned: Plan, home: PlaylistDetails | None, note: str) -> Summary:
     return {
         "outcome": outcome,
         "playlist_id": home.id if home else "",

@@ -1,14 +1,14 @@
 """The requests that change a playlist, and what the looks after them say.
 
-Spotify offers no lock: a request that replaces the whole list would swallow what the listener does
+No place offers a lock: a request that replaces the whole list would swallow what the listener does
 at the same moment. Adding, removing by URI and moving don't: each leaves everything else in the
 playlist as it is. First all that is new comes in, on top; then what is old goes; then the order is
 put right. So at every moment one whole list of ours stands there, the old one or the new one, and
 nothing of the listener's is ever touched. Only what is older than a whole list of ours goes before
 anything comes in, so that a playlist whose removals fail does not grow every night.
 
-An acknowledged request is not trusted: Spotify may have done all of it, a part, nothing, or all of
-it twice, and a read may show the playlist as it was a while ago. What differs from what was written
+An acknowledged request is not trusted: all of it may have been done, a part, nothing, or all of it
+twice, and a read may show the playlist as it was a while ago. What differs from what was written
 counts as the listener's doing only where the playlist has a version that none of our requests made.
 """
 
@@ -52,7 +52,11 @@ Step = Add | Remove | Move
 
 
 def next_step(
-    current: Sequence[Row], planned: Plan, *, batch: int = MAX_ITEMS_PER_WRITE
+    current: Sequence[Row],
+    planned: Plan,
+    *,
+    batch: int = MAX_ITEMS_PER_WRITE,
+    only_appends: bool = False,
 ) -> Step | None:
     """The next request; None when the playlist is as planned.
 
@@ -60,10 +64,11 @@ def next_step(
         current: What stands there now.
         planned: Made on just that.
         batch: How many tracks may be added at once.
+        only_appends: Whether they come in at the end.
     """
     return (
         _removing(current, planned.older, ())
-        or _adding(current, planned, batch)
+        or _adding(current, planned, batch, only_appends=only_appends)
         or _removing_copies(planned)
         or _removing(current, planned.gone, planned.hidden)
         or _moving(current, planned)
@@ -83,7 +88,7 @@ def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
             return (*rest[:at], *moved, *rest[at:])
 
 
-def _adding(current: Sequence[Row], planned: Plan, batch: int) -> Add | None:
+def _adding(current: Sequence[Row], planned: Plan, batch: int, *, only_appends: bool) -> Add | None:
     present = set(current)
     uris = [pick.uri for pick in planned.picks]
     first = next((place for place, uri in enumerate(uris) if uri not in present), None)
@@ -93,6 +98,8 @@ def _adding(current: Sequence[Row], planned: Plan, batch: int) -> Add | None:
     while last < len(uris) and last - first < batch and uris[last] not in present:
         last += 1
     position = current.index(uris[first - 1]) + 1 if first else 0
+    if only_appends:
+        position = len(current)
     return Add(tuple(uris[first:last]), position)
 
 
@@ -142,6 +149,7 @@ class Observations:
     """All that a run has seen and written.
 
     Attributes:
+        service: The place's name, for messages.
         tonight: The URIs of tonight's list.
         earlier: URIs that stood there before, or may have: ours and the listener's.
         seen: Every URI, at any look.
@@ -160,6 +168,7 @@ class Observations:
         versions: Snapshot ids that are not the listener's.
     """
 
+    service: str
     tonight: Set[str]
     earlier: Set[str]
     seen: set[str] = field(default_factory=set)
@@ -211,7 +220,7 @@ class Observations:
         rows, edited = snapshot.rows, self.is_edited(snapshot)
         copies = self._copies(before, step, rows)
         if copies & self.added_once:
-            raise _not_shown("each track once, as was", snapshot)
+            raise _not_shown("each track once, as was", snapshot, self.service)
         self.repeated |= copies
         match step:
             case Add():
@@ -220,10 +229,10 @@ class Observations:
                 self._check_removed(uris, before, snapshot, edited=edited)
             case Move():
                 if rows != after_step(before.rows, step) and not edited:
-                    raise _not_shown("an order that was", snapshot)
+                    raise _not_shown("an order that was", snapshot, self.service)
         vanished = self._vanished(rows)
         if vanished and not (edited and self.tonight & set(rows)):
-            raise not_there(len(vanished), len(self.shown), snapshot)
+            raise not_there(len(vanished), len(self.shown), snapshot, self.service)
         self.given_up |= vanished
         self.versions.add(snapshot.home.snapshot_id)
 
@@ -241,7 +250,7 @@ class Observations:
         # The listener may take out the one that is missing just before the look.
         taken_out = edited and len(unseen) == 1 < len(uris) and self.tonight & set(rows)
         if unseen and not (others or strange >= len(unseen) or taken_out):
-            raise not_there(len(unseen), len(uris), snapshot)
+            raise not_there(len(unseen), len(uris), snapshot, self.service)
         self.lost |= {uri for uri, row in others.items() if row is None}
         self.given_up |= unseen - set(others)
 
@@ -271,7 +280,7 @@ class Observations:
         self.added_once |= gone & self.tonight
         stuck = left - put_back
         if stuck & self.unmoved:
-            raise _not_shown("a removal that was", snapshot)
+            raise _not_shown("a removal that was", snapshot, self.service)
         self.unmoved |= stuck
 
     def _copies(self, before: Snapshot, step: Step, rows: Sequence[Row]) -> set[str]:
@@ -314,10 +323,10 @@ def _without_lost(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
-def not_there(unseen: int, wanted: int, snapshot: Snapshot) -> RetryLater:
+def not_there(unseen: int, wanted: int, snapshot: Snapshot, service: str) -> RetryLater:
     """Return the error that tracks of ours are missing."""
     return RetryLater(
-        "Spotify",
+        service,
         f"{unseen} of {wanted} tracks are missing from the playlist "
         f"{snapshot.home.name!r}, though adding them was acknowledged.",
         remedy="What stands there of an earlier night stays until they are there. Run it again "
@@ -326,9 +335,9 @@ def not_there(unseen: int, wanted: int, snapshot: Snapshot) -> RetryLater:
     )
 
 
-def _not_shown(what: str, snapshot: Snapshot) -> RetryLater:
+def _not_shown(what: str, snapshot: Snapshot, service: str) -> RetryLater:
     return RetryLater(
-        "Spotify",
+        service,
         f"the playlist {snapshot.home.name!r} does not show {what} acknowledged.",
         remedy="Run it again later; it goes on from what stands there then.",
         after=AFTER_UNSEEN_S,

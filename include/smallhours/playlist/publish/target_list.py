@@ -2,8 +2,9 @@
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import PLAYS, TRACKS
 from smallhours.nights import Night
+from smallhours.places.place import ListedTrack, Place
 from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import PlaylistSettings
@@ -22,8 +24,10 @@ RECALL = "candidate_recall"
 # Below this recall, the candidates have nothing to do with the listener's taste.
 MIN_RECALL = 0.01
 RECALL_STANDS_DAYS = 30
-# Below this share found on Spotify, something is wrong with all ids rather than with single tracks.
+# Below this share found where all should be, something is wrong with all ids, not single ones.
 MIN_FOUND_SHARE = 0.5
+# Missing tracks that a note names.
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +35,38 @@ class TargetList:
     """One playlist's list of one night.
 
     Attributes:
-        wanted: The tracks that are on Spotify, in order.
+        wanted: The tracks that are at the place, in order.
         chosen: How many were chosen in all.
         scores: The scores of the tracks in `wanted`.
         seeds: Keys of what brought the tracks in `wanted`, each track's strongest first.
+        missing: What the tracks are called that are not at the place.
+        service: The place's name for people.
+        holds_all: Whether nearly every track is there.
     """
 
     wanted: tuple[PlannedTrack, ...]
     chosen: int
     scores: tuple[float, ...]
     seeds: tuple[tuple[str, ...], ...]
+    missing: tuple[str, ...] = ()
+    service: str = "Spotify"
+    holds_all: bool = True
+
+    @property
+    def missing_note(self) -> str:
+        """A sentence about the tracks that are not at the place; empty when all are there."""
+        if not self.missing:
+            return ""
+        named = "; ".join(self.missing[:MAX_NAMED])
+        more = len(self.missing) - MAX_NAMED
+        rest = f"; and {more} more" if more > 0 else ""
+        return f" Not at {self.service}: {named}{rest}."
 
 
-def read_target_list(lake: Lake, listener: str, night: Night, intent: str = MAIN) -> TargetList:
-    """Return what was chosen for a night.
+def read_target_list(
+    lake: Lake, listener: str, night: Night, place: Place, intent: str = MAIN
+) -> TargetList:
+    """Return what was chosen for a night, and is there at a place.
 
     Raises:
         NotEnoughData: nothing was chosen for this night, in any playlist.
@@ -63,22 +85,61 @@ def read_target_list(lake: Lake, listener: str, night: Night, intent: str = MAIN
         )
     rows = rows[rows["intent"] == intent]
     chosen = rows[rows["position"].notna()].sort_values("position")
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in chosen["track_key"]})
-    known = lake.frame(TRACKS, columns=["track_key", "spotify_id"], where={"prefix": prefixes})
-    found = chosen.merge(known.dropna(), on="track_key").drop_duplicates("spotify_id")
-    wanted = tuple(
-        PlannedTrack(key, f"spotify:track:{spotify_id}", artist, title, reason)
-        for key, spotify_id, artist, title, reason in zip(
-            *(found[name] for name in ("track_key", "spotify_id", "artist", "title", "reason")),
-            strict=True,
-        )
-    )
+    tracks = listed_tracks(lake, chosen)
+    found = place.find(tracks)
+    uris = [found.get(track.track_key) for track in tracks]
+    there = pd.Series(uris, index=chosen.index, dtype=object)
+    there = there[~there.duplicated()].dropna()
+    listed = chosen.loc[there.index]
+    columns = ("track_key", "artist", "title", "reason")
+    picks = zip(there, *(listed[name] for name in columns), strict=True)
     return TargetList(
-        wanted,
+        tuple(PlannedTrack(key, uri, *names) for uri, key, *names in picks),
         chosen=len(chosen),
-        scores=tuple(found["score"].astype(float)),
-        seeds=tuple(tuple(seeds) for seeds in found["seeds"]),
+        scores=tuple(listed["score"].astype(float)),
+        seeds=tuple(tuple(seeds) for seeds in listed["seeds"]),
+        missing=tuple(
+            f"{track.artist} – {track.title}"
+            for track, uri in zip(tracks, uris, strict=True)
+            if uri is None
+        ),
+        service=place.service,
+        holds_all=place.holds_all,
     )
+
+
+def listed_tracks(lake: Lake, chosen: pd.DataFrame) -> list[ListedTrack]:
+    """Return the tracks of a list with what the catalog knows of them.
+
+    Args:
+        lake: The lake.
+        chosen: Rows of `recommendations` that have a position.
+    """
+    prefixes = sorted({prefix_of(artist_key_in(key)) for key in chosen["track_key"]})
+    columns = ["track_key", "album", "duration_ms", "spotify_id", "isrc", "mbid"]
+    known = lake.frame(TRACKS, columns=columns, where={"prefix": prefixes})
+    known = known.drop_duplicates("track_key").set_index("track_key")
+    rows = chosen.join(known, on="track_key").to_dict("records")
+    return [_listed_track(row) for row in rows]
+
+
+def _listed_track(row: Mapping[Hashable, Any]) -> ListedTrack:
+    return ListedTrack(
+        int(row["position"]),
+        row["artist"],
+        row["title"],
+        _text(row["album"]),
+        None if pd.isna(row["duration_ms"]) else int(row["duration_ms"]),
+        _text(row["spotify_id"]),
+        _text(row["isrc"]),
+        _text(row["mbid"]),
+        row["reason"],
+        row["track_key"],
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def known_tracks(lake: Lake, listener: str) -> frozenset[str]:
@@ -113,8 +174,8 @@ def degenerate_reason(
         recall: As `candidate_recall` gives it.
     """
     tests = (
-        _too_short(tonight, playlist_settings.shortest),
-        _unresolved(tonight),
+        _too_short(tonight, _shortest(tonight, playlist_settings)),
+        _unresolved(tonight) if tonight.holds_all else "",
         _low_recall(recall),
         _one_artist(tonight.wanted),
         _all_known(tonight.wanted, known) if playlist_settings.not_played_days is None else "",
@@ -124,8 +185,14 @@ def degenerate_reason(
 
 
 def fewest_tracks(tonight: TargetList, playlist_settings: PlaylistSettings) -> int:
-    """Return how many tracks Spotify must have, for the list to be fit."""
-    return max(1, playlist_settings.shortest, math.ceil(MIN_FOUND_SHARE * tonight.chosen))
+    """Return how many tracks the place must have, for the list to be fit."""
+    found = math.ceil(MIN_FOUND_SHARE * tonight.chosen) if tonight.holds_all else 1
+    return max(1, _shortest(tonight, playlist_settings), found)
+
+
+def _shortest(tonight: TargetList, playlist_settings: PlaylistSettings) -> int:
+    """Return the length of the shortest list that may be written to a place."""
+    return playlist_settings.shortest if tonight.holds_all else 1
 
 
 def _too_short(tonight: TargetList, shortest: int) -> str:
@@ -134,7 +201,7 @@ def _too_short(tonight: TargetList, shortest: int) -> str:
         return ""
     return (
         f"Tonight's list has {count} tracks (of {tonight.chosen} chosen, the others were not found "
-        f"on Spotify); the shortest allowed is {shortest}."
+        f"at {tonight.service}); the shortest allowed is {shortest}."
     )
 
 
@@ -143,8 +210,8 @@ def _unresolved(tonight: TargetList) -> str:
     if found >= MIN_FOUND_SHARE * tonight.chosen:
         return ""
     return (
-        f"Only {found} of the {tonight.chosen} tracks of tonight's list were found on Spotify; "
-        f"fewer than {MIN_FOUND_SHARE:.0%} is more than bad luck."
+        f"Only {found} of the {tonight.chosen} tracks of tonight's list were found at "
+        f"{tonight.service}; fewer than {MIN_FOUND_SHARE:.0%} is more than bad luck."
     )
 
 

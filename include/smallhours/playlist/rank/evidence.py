@@ -18,7 +18,8 @@ from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipe
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
@@ -172,9 +173,8 @@ def _read_history(
     lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night
 ) -> ListenerHistory:
     own = {"listener": listener}
-    library = lake.frame(
-        LIBRARY, columns=["signal", "track_key", "artist", "title", "last_seen"], where=own
-    )
+    columns = ["signal", "track_key", "artist", "title", "last_seen"]
+    library = read_library(lake, listener, columns)
     feedback = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where=own)
     rejected = library["signal"] == Signal.DISLIKED
     disliked = {

@@ -31,7 +31,7 @@ from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import ListenerSettings, Settings
 from smallhours.summary import Summary
 from smallhours.training.model_card import store_metrics
-from smallhours.training.ranking.fusion import Fusion, load_fusion
+from smallhours.training.ranking.fusion import Fusion, default_fusion, load_fusion
 from smallhours.training.taste.model import load_taste
 from smallhours.vocabulary import Route
 
@@ -92,7 +92,9 @@ def rank_candidates(
         night=night,
         zone=ZoneInfo(me.timezone),
     )
-    lists = choose_lists(listener, me, playlists, listener_context, load_fusion(lake, listener))
+    default = default_fusion(listener_context.space.tags_per_track)
+    fusion = load_fusion(lake, listener, default)
+    lists = choose_lists(listener, me, playlists, listener_context, fusion)
     hours = ListeningTimes(evidence.plays, listener_context.zone)
     rows = [rows_of(each, listener_context, hours) for each in lists]
     lake.replace(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from smallhours.catalog.normalisation import default_pipeline
-from smallhours.catalog.spotify_ids import MISS, MISS_STANDS_DAYS
+from smallhours.catalog.spotify_ids import MISS, SEARCH_STANDS_DAYS
 from smallhours.identity import artist_key_in, artist_key_of, identify, song_key_of
 from smallhours.playlist_settings import PlaylistSettings
 
@@ -192,6 +192,6 @@ def recently_missed(tracks: pd.DataFrame, night: dt.date) -> pd.Series:
             night chooses from the same tracks as the first.
     """
     missed = tracks["spotify_method"] == MISS
-    since = night - dt.timedelta(days=MISS_STANDS_DAYS)
+    since = night - dt.timedelta(days=SEARCH_STANDS_DAYS)
     at = tracks["spotify_at"]
     return missed & (at >= since).fillna(False) & (at < night).fillna(False)

@@ -155,6 +155,7 @@ def measure_quality(
     )
     shown = ledger[(ledger["intent"] == nightly_list.intent) & ledger["outcome"].isin(EVER_SHOWN)]
     shown = shown[shown["night"] < before].sort_values("night", ascending=False)
+    shown = shown.drop_duplicates("night")
     earlier = [list(keys) for keys in shown["track_keys"].head(max(LISTS_BACK))]
     return Quality.of(nightly_list, listener_context, known_by=known_by, earlier=earlier)
 

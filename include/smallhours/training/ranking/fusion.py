@@ -74,6 +74,12 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 
+# P(like) is learned from tags, and with few of them it says less: with genres alone, some three a
+# track, it ranks better with half of its weight (docs/benchmarks.md, "Taste"). Between these two
+# numbers of tags its weight grows in a line: with 4.5 tags a track it is 3 in place of 4.
+FEW_TAGS, FULL_TAGS = 3.0, 6.0
+SHARE_WITH_FEW_TAGS = 0.5
+
 # The model's name in the registry, and its file.
 NAME = "ranking"
 FILE = "weights.json"
@@ -213,6 +219,18 @@ class Fusion:
 DEFAULT = Fusion(DEFAULT_WEIGHTS)
 
 
+def default_fusion(tags_per_track: float) -> Fusion:
+    """Return the default weights for a catalog with so many tags a track.
+
+    >>> [default_fusion(tags).weights["p_like"][0] for tags in (2.0, 4.5, 20.0)]
+    [2.0, 3.0, 4.0]
+    """
+    richness = np.clip((tags_per_track - FEW_TAGS) / (FULL_TAGS - FEW_TAGS), 0.0, 1.0)
+    share = SHARE_WITH_FEW_TAGS + (1 - SHARE_WITH_FEW_TAGS) * float(richness)
+    rank, z = DEFAULT_WEIGHTS[P_LIKE]
+    return Fusion({**DEFAULT_WEIGHTS, P_LIKE: (rank * share, z * share)})
+
+
 def _bounds(weights: Floats) -> tuple[Floats, Floats]:
     """Return the minimum and maximum contribution of each column, both (2 × signals,)."""
     ends = np.tile([[0.0, MIN_Z / Z_UNIT], [1.0, MAX_Z / Z_UNIT]], len(weights) // 2)
@@ -224,12 +242,12 @@ def _flags(among: pd.Series) -> Flags:
     return among.fillna(False).to_numpy(dtype=bool)
 
 
-def load_fusion(lake: Lake, listener: str) -> Fusion:
+def load_fusion(lake: Lake, listener: str, default: Fusion = DEFAULT) -> Fusion:
     """Load the listener's weights in use, or the default if theirs were never better.
 
     Damaged or missing weights count as none.
     """
-    return Registry.of(lake).load(listener, NAME, _read_weights) or DEFAULT
+    return Registry.of(lake).load(listener, NAME, _read_weights) or default
 
 
 def _read_weights(saved: SavedModel) -> Fusion:

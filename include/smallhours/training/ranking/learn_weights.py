@@ -32,7 +32,7 @@ from smallhours.training.evaluation.uncertainty import (
     paired_difference,
 )
 from smallhours.training.model_card import Metric
-from smallhours.training.ranking.fusion import DEFAULT, DEFAULT_WEIGHTS, Floats, Fusion, columns_of
+from smallhours.training.ranking.fusion import DEFAULT, Floats, Fusion, columns_of, default_fusion
 from smallhours.training.ranking.impressions import PICK_WEIGHT, ImpressionWeek, impression_weeks
 from smallhours.training.ranking.listwise import (
     StackedLists,
@@ -83,13 +83,16 @@ class Ablation:
             yield Metric.of(SUBJECT, f"{ADDS}{name}", found, n)
 
 
-def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -> Ablation | None:
+def ablate(
+    fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator, default: Fusion = DEFAULT
+) -> Ablation | None:
     """Measure each signal alone, and all signals without each.
 
     Args:
         fusion: The weights, which were not fitted to these lists.
         held: The held-out months of which anything was adopted.
         rng: Random generator of the bootstrap.
+        default: The default weights.
 
     Returns:
         None where nothing was adopted.
@@ -115,7 +118,7 @@ def ablate(fusion: Fusion, held: Sequence[PastList], rng: np.random.Generator) -
         adds[name] = paired_difference(fused, gains_of(without), rng=rng, clusters=clusters)
     return Ablation(
         bootstrap_mean(fused, rng=rng, clusters=clusters),
-        bootstrap_mean(gains_of(DEFAULT.vector(LEARNED_SIGNALS)), rng=rng, clusters=clusters),
+        bootstrap_mean(gains_of(default.vector(LEARNED_SIGNALS)), rng=rng, clusters=clusters),
         alone,
         adds,
         len(artists),
@@ -195,6 +198,7 @@ def learn_weights(
         NotEnoughData: when hardly anything was adopted that can be learned from.
     """
     rng = night.rng(listener, "ranking")
+    default = default_fusion(past_tables.vectors.tags_per_track)
     held_out = weekly_folds(night.as_of, HELD_OUT_MONTHS, step_weeks=WEEKS)
     until = held_out[0].cut
     months = _folds_with_history(past_tables, weekly_folds(until, MONTHS, step_weeks=WEEKS))
@@ -221,24 +225,25 @@ def learn_weights(
             "nights of refresh_catalog bring it.",
         )
     training_lists = [_sampled(each, rng) for each in taught]
-    learned = _fit(training_lists, _artists(taught))
-    weeks = [
-        week_list(past_tables, fold, rng) for fold in _folds_with_history(past_tables, held_out)
-    ]
+    learned = _fit(training_lists, _artists(taught), default)
+    folds = _folds_with_history(past_tables, held_out)
+    weeks = [week_list(past_tables, fold, rng) for fold in folds]
     held = [each for each in weeks if each.adopted.any()]
-    by_months = _compare_on_months(learned, held, night.rng(listener, "ranking gate"))
-    by_picks = _compare_on_picks(training_lists, taught, shown, night.rng(listener, "picks gate"))
+    by_months = _compare_on_months(learned, default, held, night.rng(listener, "ranking gate"))
+    picks_rng = night.rng(listener, "picks gate")
+    by_picks = _compare_on_picks(training_lists, taught, shown, default, picks_rng)
     verdict = _combined(by_months, by_picks)
     # All figures are of weights that have not seen the held-out months yet.
-    ndcg = _ndcg(learned, held), _ndcg(DEFAULT, held)
+    ndcg = _ndcg(learned, held), _ndcg(default, held)
     parts = None
     if by_months is not None:
-        winner = learned if by_months.promote else DEFAULT
-        parts = ablate(winner, held, night.rng(listener, "ranking parts"))
-    fusion = DEFAULT
+        winner = learned if by_months.promote else default
+        parts = ablate(winner, held, night.rng(listener, "ranking parts"), default)
+    fusion = default
     if verdict is not None and verdict.promote:
         training_lists += [*(_sampled(each, rng) for each in held), *_pick_lists(shown)]
-        fusion = _fit(training_lists, _effective_artists([*taught, *held], shown))
+        effective = _effective_artists([*taught, *held], shown)
+        fusion = _fit(training_lists, effective, default)
     return WeightLearningResult(
         fusion,
         verdict,
@@ -259,10 +264,7 @@ def _first_activity(past_tables: PastTables) -> pd.Timestamp:
     Nothing could have been recommended before.
     """
     past = past_tables.past
-    first = [
-        past.plays["played_at"].min(),
-        pd.to_datetime(past.library["added_at"], utc=True).min(),
-    ]
+    first = past.plays["played_at"].min(), pd.to_datetime(past.library["added_at"], utc=True).min()
     return min((at for at in first if not pd.isna(at)), default=pd.Timestamp.max.tz_localize("UTC"))
 
 
@@ -276,15 +278,14 @@ def _pick_lists(weeks: Sequence[ImpressionWeek]) -> list[TrainingList]:
     return [one_list for each in weeks for one_list in each.training_lists()]
 
 
-def _fit(training_lists: Sequence[TrainingList], artists: float) -> Fusion:
+def _fit(training_lists: Sequence[TrainingList], artists: float, default: Fusion) -> Fusion:
     if not training_lists:
-        return DEFAULT
+        return default
     share = influence_of(artists)
-    weights = fit_weights(
-        StackedLists.of(training_lists), DEFAULT.vector(LEARNED_SIGNALS), share=share
-    )
+    stacked = StackedLists.of(training_lists)
+    weights = fit_weights(stacked, default.vector(LEARNED_SIGNALS), share=share)
     learned = Fusion.of(LEARNED_SIGNALS, weights, share=share)
-    return Fusion({**DEFAULT_WEIGHTS, **learned.weights}, share)
+    return Fusion({**default.weights, **learned.weights}, share)
 
 
 def _sampled(past: PastList, rng: np.random.Generator) -> TrainingList:
@@ -293,13 +294,13 @@ def _sampled(past: PastList, rng: np.random.Generator) -> TrainingList:
 
 
 def _compare_on_months(
-    learned: Fusion, held: Sequence[PastList], rng: np.random.Generator
+    learned: Fusion, default: Fusion, held: Sequence[PastList], rng: np.random.Generator
 ) -> GateDecision | None:
     """Compare the learned weights with the default; None with too few adoptions."""
     if sum(int(each.adopted.sum()) for each in held) < MIN_ADOPTIONS:
         return None
     ours = np.concatenate([_discounted_gains(learned, each) for each in held])
-    theirs = np.concatenate([_discounted_gains(DEFAULT, each) for each in held])
+    theirs = np.concatenate([_discounted_gains(default, each) for each in held])
     artists = [artist_key_in(key) for each in held for key in each.signals.index[each.adopted]]
     return decide_promotion(
         ours,
@@ -316,6 +317,7 @@ def _compare_on_picks(
     training_lists: Sequence[TrainingList],
     taught: Sequence[PastList],
     weeks: Sequence[ImpressionWeek],
+    default: Fusion,
     rng: np.random.Generator,
 ) -> GateDecision | None:
     """Compare on our own lists: each week but the first, by weights learned before it.
@@ -329,13 +331,13 @@ def _compare_on_picks(
     before = [weeks[: at + 1] for at in range(len(judged))]
     ours = [
         week.win_rates(
-            _fit([*training_lists, *_pick_lists(known)], _effective_artists(taught, known))
+            _fit([*training_lists, *_pick_lists(known)], _effective_artists(taught, known), default)
         )
         for week, known in zip(judged, before, strict=True)
     ]
     return decide_promotion(
         np.concatenate(ours),
-        np.concatenate([week.win_rates(DEFAULT) for week in judged]),
+        np.concatenate([week.win_rates(default) for week in judged]),
         rng=rng,
         tolerance=0.0,
         clusters=np.array(artists),
@@ -363,8 +365,7 @@ def _combined(*verdicts: GateDecision | None) -> GateDecision | None:
 
 def _ranks(fusion: Fusion, past: PastList) -> npt.NDArray[np.intp]:
     """Return the positions of all eligible tracks, best first; ties in key order."""
-    scores = fusion.score(past.signals, _eligible(past)).to_numpy()
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-fusion.score(past.signals, _eligible(past)).to_numpy(), kind="stable")
     return order[past.eligible[order]]
 
 

@@ -43,6 +43,11 @@ class TagVectors:
     vectors: sparse.csr_matrix
     rarity: pd.Series
 
+    @property
+    def tags_per_track(self) -> float:
+        """The mean number of tags of a track that has any; 0 without tracks."""
+        return float(self.vectors.nnz / max(len(self.tracks), 1))
+
     @classmethod
     def of_weights(cls, tags: pd.DataFrame) -> "TagVectors":
         """Build the vectors from tags that are weighted already.

@@ -25,7 +25,8 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
@@ -304,20 +305,22 @@ class TrainingRows:
         return {str(name): int(n) for name, n in sorted(found.items())}
 
 
-def read_history(lake: Lake, listener: str, *, night: Night) -> ListeningHistory:
-    """Read a listener's history before the night's end, and the catalog."""
+def read_history(
+    lake: Lake, listener: str, *, night: Night, without: Collection[str] = ()
+) -> ListeningHistory:
+    """Read a listener's history before the night's end, and the catalog `without` some tags."""
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
     plays = with_inferred_skips(plays)
-    library = lake.frame(LIBRARY, where=own)
+    library = read_library(lake, listener)
     library = library[library["first_seen"] <= night.date]
     feedback = feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)
     candidates = lake.frame(CANDIDATES, columns=["track_key", "route", "seen"], where=own)
     candidates = candidates[candidates["seen"] <= night.date]
     catalog = {*lake.frame(TRACKS, columns=["track_key"])["track_key"], *candidates["track_key"]}
     everything = catalog.union(plays["track_key"], library["track_key"], feedback["track_key"])
-    tags = load_tags(lake, everything)
+    tags = load_tags(lake, everything, without=without)
     pool = tuple(sorted(key for key in catalog if has_tags(tags, key)))
     background = candidates.loc[candidates["route"] == Route.BACKGROUND, "track_key"]
     return ListeningHistory(

@@ -1,0 +1,176 @@
+"""The seeds of a night's questions: what is asked about, and what is still to be asked.
+
+Seeds are the listener's strongest tracks, artists and tags, tags that they never play, and the
+artists that are near theirs.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from smallhours.catalog.candidates import Weights, gather, weights_of
+from smallhours.catalog.merged_sources import read_neighbours, read_tags
+from smallhours.catalog.normalisation import default_pipeline
+from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
+from smallhours.catalog.tag_names import namer
+from smallhours.catalog.tracks import named_rows
+from smallhours.identity import is_artist
+from smallhours.lake.schema import Table
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
+from smallhours.nights import Night
+from smallhours.settings import Settings
+from smallhours.vocabulary import CatalogSource
+
+# The figure in `metrics` about what a night's candidates rest on.
+EVIDENCE, OLD_SHARE = "evidence", "old_share"
+
+
+def askable_names(lake: Lake) -> pd.DataFrame:
+    """Return the names to ask by, without nameless rows and without "Various Artists"."""
+    tracks = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
+    return named_rows(tracks[tracks["artist_key"].map(is_artist).astype(bool)])
+
+
+def heard_artists(
+    listener: str, lake: Lake, *, settings: Settings, night: Night
+) -> list[tuple[str, str]]:
+    """Return the artists that the listener heard and whose tags are due, as (key, name).
+
+    The tags of all that was heard come first: which tags the listener likes, and which never
+    occur, decides what else is worth asking.
+    """
+    weights = weights_of(lake, listener, night=night)
+    by_artist = askable_names(lake).groupby("artist_key")["artist"].first()
+    due = due_for_lastfm(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
+    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
+    return heard[: settings.catalog.lastfm_calls_per_night]
+
+
+def night_seeds(
+    listener: str, lake: Lake, *, settings: Settings, night: Night
+) -> Iterator[Sequence[Seed]]:
+    """Yield the seeds to ask about; what comes later follows from the answers before it."""
+    limits = settings.catalog
+    names = askable_names(lake)
+    by_track = names.set_index("track_key")
+    by_artist = names.groupby("artist_key")["artist"].first()
+    weights = weights_of(lake, listener, night=night)
+    tracks = [key for key in weights.tracks.index if key in by_track.index]
+    strongest = by_track.loc[tracks[: limits.seed_tracks]]
+    named = strongest[["artist", "title"]].itertuples(name=None)
+    seeds = [Seed("track", key, artist, title) for key, artist, title in named]
+    artists = weights.artists[weights.artists.index.isin(by_artist.index)]
+    artists = artists.head(limits.seed_artists)
+    seeds += [Seed("artist", key, by_artist[key]) for key in artists.index]
+    seeds += [Seed("artist_tracks", key, by_artist[key]) for key in artists.index]
+    seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
+    yield [Seed("chart", "tags", "")]
+    yield seeds + [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
+    # Who is similar is known only now; their best-known tracks are the next question.
+    yield near_artists(lake, artists, settings)
+
+
+def due_for_lastfm(
+    lake: Lake, table: Table, key: str, wanted: pd.Series, settings: Settings, night: Night
+) -> list[str]:
+    """Return which of the wanted keys have no answer yet, or a stale one."""
+    return due_keys(
+        wanted,
+        last_fetched(lake, table, key),
+        night=night.date,
+        fresh_days=settings.catalog.fresh_days,
+    )
+
+
+def unanswered(
+    lake: Lake, seeds: Sequence[Seed], source: CatalogSource, settings: Settings, night: Night
+) -> Sequence[Seed]:
+    """Return the seeds without a recent answer of a source."""
+    answered = lake.frame(
+        SIMILAR,
+        columns=["kind", "seed_key", "fetched_at"],
+        filters=pc.field("source") == source,
+    )
+    oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
+    fresh = answered[answered["fetched_at"] >= oldest_fresh]
+    known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
+    return [seed for seed in dict.fromkeys(seeds) if (seed.kind, seed.key) not in known]
+
+
+def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
+    """Return the artists nearest to the listener's own, as seeds for their top tracks."""
+    similar = read_neighbours(lake, ["artist"], more=["artist"])
+    votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
+    near = similar.assign(votes=votes).dropna(subset=["votes"])
+    total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
+    strange = [key for key in total.index if key not in artists.index and is_artist(key)]
+    total = total.loc[strange].rename_axis("key").reset_index()
+    total = total.sort_values(["votes", "key"], ascending=[False, True])
+    best = total.head(settings.catalog.near_artists)
+    return [
+        Seed("artist_tracks", key, name)
+        for key, name in zip(best["key"], best["artist"], strict=True)
+    ]
+
+
+def old_share(lake: Lake, seeds: pd.Series, *, night: dt.date, fresh_days: int) -> float:
+    """Return the share of seeds about which nobody has told anything for so many days, 0-1."""
+    rows = lake.frame(SIMILAR, columns=["seed_key", "fetched_at"])
+    newest = rows[rows["seed_key"].isin(seeds.unique())].groupby("seed_key")["fetched_at"].max()
+    if newest.empty:
+        return 0.0
+    return float((newest < night - dt.timedelta(days=fresh_days)).mean())
+
+
+def gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) -> pd.DataFrame:
+    """Return every track that some seed of the night leads to, with all its seeds."""
+    return gather(
+        read_neighbours(lake),
+        tracks=weights.tracks.head(settings.catalog.seed_tracks),
+        artists=weights.artists.head(settings.catalog.seed_artists),
+        tags=weights.tags.head(settings.catalog.seed_tags),
+        foreign_tags=unheard(lake, weights, foreign_tags(lake, weights, settings)),
+        night=night.date,
+    )
+
+
+def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
+    """Return tags that no heard artist has, best known first, as a source of negatives.
+
+    Those that were asked about before are kept while they hold. What is missing, be it that the
+    asking was cut off, is taken from Last.fm's chart first, then from artists around the listener.
+    Only what is known before a night's questions decides, so that asking again asks the same.
+    """
+    name = default_pipeline().name
+    heard = {name(tag) for tag in weights.tags.index}
+    # What says nothing about the music is no sign of a dislike either.
+    heard.add("")
+    limit = settings.catalog.foreign_tags
+    lists = lake.frame(
+        SIMILAR,
+        columns=["kind", "seed_key", "neighbour_key", "rank"],
+        filters=pc.field("kind").isin(["chart", "tag_tracks"]),
+    ).sort_values(["rank", "seed_key"])
+    asked = lists.loc[lists["kind"] == "tag_tracks", "seed_key"].unique()
+    kept = sorted(tag for tag in asked if name(tag) not in heard)[:limit]
+    if len(kept) == limit:
+        return kept
+    chart = lists[(lists["kind"] == "chart") & (lists["rank"] > 0)]
+    around = read_tags(lake, ARTIST_TAGS)
+    uses = around["tag"].str.lower().value_counts().rename_axis("tag").reset_index()
+    uses = uses.sort_values(["count", "tag"], ascending=[False, True])
+    known = dict.fromkeys([*kept, *chart["neighbour_key"], *uses["tag"]])
+    return [tag for tag in known if name(tag) not in heard][:limit]
+
+
+def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]:
+    """Return the foreign tags that no heard track has either."""
+    name = namer(lake)
+    tracks = read_tags(lake, TRACK_TAGS)
+    ours = tracks[tracks["track_key"].isin(weights.tracks.index)]
+    heard = {name(tag) for tag in ours["tag"].unique()}
+    heard.update(name(tag) for tag in weights.tags.index)
+    return frozenset(tag for tag in tags if name(tag) not in heard)

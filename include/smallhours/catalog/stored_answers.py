@@ -1,0 +1,149 @@
+"""Tags and neighbours as services answer them: what is due, and how answers are stored.
+
+An empty answer is stored as a row, too, so that it is not requested again every night. New keys are
+asked for first, then stale ones, each by weight. Neighbours are similar tracks and artists, and top
+tracks of artists and tags: five kinds of question, one shape of answer, one table (`similar`).
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from smallhours.catalog.tracks import add_tracks
+from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.schema import Table
+from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.tables import SIMILAR
+from smallhours.vocabulary import CatalogSource
+
+NO_TAG = ""
+NO_NEIGHBOUR = ""
+
+
+def due_keys(
+    wanted: pd.Series, fetched: pd.Series, *, night: dt.date, fresh_days: int
+) -> list[str]:
+    """Return the keys to ask for, in order: new ones first, then stale ones, by weight.
+
+    Args:
+        wanted: Weight by key.
+        fetched: The night of the last answer by key.
+        night: Tonight.
+        fresh_days: An answer older than this is stale.
+    """
+    frame = pd.DataFrame({"weight": wanted, "fetched": fetched.reindex(wanted.index)})
+    new = frame["fetched"].isna()
+    oldest_fresh = night - dt.timedelta(days=fresh_days)
+    stale = ~new & (frame["fetched"].where(~new, night) < oldest_fresh)
+    due = frame.assign(new=new)[new | stale].rename_axis("key").reset_index()
+    due = due.sort_values(["new", "weight", "key"], ascending=[False, False, True])
+    keys: list[str] = due["key"].tolist()
+    return keys
+
+
+def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
+    """Return the night of Last.fm's last answer about tags, by key; a data set stands for one."""
+    others = pc.field("source") == CatalogSource.MUSICBRAINZ
+    rows = lake.frame(table, columns=[key, "fetched_at"], filters=~others)
+    newest: pd.Series = rows.groupby(key)["fetched_at"].max()
+    return newest
+
+
+def store_tags(
+    lake: Lake, table: Table, frame: pd.DataFrame, *, source: CatalogSource, night: dt.date
+) -> None:
+    """Replace a source's stored tags of the answered keys by the answers."""
+    key = table.key[0]
+    frame = frame.assign(source=source, fetched_at=night)
+    frame = frame.drop_duplicates([key, "tag"], ignore_index=True)
+    artist_keys = frame[key].map(artist_key_in if key == "track_key" else str)
+    frame["prefix"] = artist_keys.map(prefix_of)
+    lake.merge(table, frame, whole=[key, "source"])
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A track, artist or tag whose neighbours are fetched."""
+
+    kind: str
+    key: str
+    artist: str
+    title: str = ""
+
+    def __str__(self) -> str:
+        """Return the question about it, in words."""
+        name = " – ".join(filter(None, (self.artist, self.title))) or self.key
+        return f"{_QUESTIONS.get(self.kind, self.kind)} {name}"
+
+
+_QUESTIONS = {
+    "track": "tracks like",
+    "artist": "artists like",
+    "artist_tracks": "top tracks of",
+    "tag_tracks": "top tracks of the tag",
+    "chart": "the chart of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One neighbour, as the service names it."""
+
+    artist: str
+    title: str
+    match: float
+    listeners: int | None = None
+    mbid: str | None = None
+
+
+def store_neighbours(
+    lake: Lake,
+    answers: Sequence[tuple[Seed, tuple[Neighbour, ...]]],
+    *,
+    source: CatalogSource,
+    night: dt.date,
+) -> None:
+    """Replace a source's stored neighbours of the answered seeds; add new tracks among them."""
+    rows = [row for seed, neighbours in answers for row in _rows(seed, neighbours)]
+    if not rows:
+        return
+    frame = pd.DataFrame(rows).assign(source=source, fetched_at=night)
+    frame = frame.drop_duplicates(list(SIMILAR.key), ignore_index=True)
+    # The tracks first: should we be stopped between the two, the seeds are asked again.
+    tracks = frame.loc[frame["title"] != "", ["artist", "title", "listeners", "mbid"]]
+    if not tracks.empty:
+        add_tracks(lake, tracks, night=night)
+    rows_of_seeds = frame.drop(columns="listeners")
+    lake.merge(SIMILAR, rows_of_seeds, whole=["kind", "seed_key", "source"])
+
+
+def _rows(seed: Seed, neighbours: Sequence[Neighbour]) -> list[dict[str, object]]:
+    owner = artist_key_in(seed.key) if seed.kind == "track" else seed.key
+    base = {"kind": seed.kind, "seed_key": seed.key, "prefix": prefix_of(owner)}
+    if not neighbours:
+        return [{**base, "neighbour_key": NO_NEIGHBOUR, "artist": "", "title": "", "mbid": None,
+                 "match": 0.0, "rank": 0, "listeners": None}]  # fmt: skip
+    return [
+        {
+            **base,
+            "neighbour_key": _key_of(seed.kind, n),
+            "artist": n.artist,
+            "title": n.title,
+            "mbid": n.mbid,
+            "match": min(max(n.match, 0.0), 1.0),
+            "rank": rank,
+            "listeners": n.listeners,
+        }
+        for rank, n in enumerate(neighbours, start=1)
+    ]
+
+
+def _key_of(kind: str, neighbour: Neighbour) -> str:
+    if kind == "chart":
+        return neighbour.artist
+    if neighbour.title:
+        return identify(neighbour.artist, neighbour.title).track_key
+    return artist_key_of(neighbour.artist)
