@@ -3,8 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
+UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(VENV) $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
+
+# PyPI lists a version's vulnerabilities at such an address; mirrors of PyPI seldom do.
+VULNERABILITIES := https://pypi.org/pypi/pip/26.0/json
+LICENCES := $(BIN)/pip-licenses --no-version --ignore-packages smallhours
 
 # Whole modules go to the workers, the longest first: see tests/run_order.py.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
@@ -14,7 +18,7 @@ QUICK := $(addprefix tests/,identity lake services listening charts)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 demo check test lint docs lock pictures up clean
+.PHONY: help setup gpt2 demo check test lint docs lock sbom licences audit pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,14 +46,34 @@ lint: setup  ## Check style, types, layers, dependencies, and that no code is un
 	$(BIN)/deptry .
 
 docs: setup  ## Write the generated pages in docs/ anew
-	AIRFLOW_HOME=$(abspath .airflow) $(BIN)/python -m smallhours.orchestration.dag_docs
+	AIRFLOW_HOME="$$PWD/.airflow" $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 	$(BIN)/python -m smallhours.settings_docs
 
-lock: setup  ## Choose new versions of what is needed, and write the lock files
+lock: setup  ## Choose new versions of what is needed, and write the lock files and the SBOM
 	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt
-	$(COMPILE) --upgrade --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --upgrade --group build -o requirements-build.txt
+	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
+	$(MAKE) sbom licences
+
+sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX in build/sbom.json
+	@mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o build/sbom.json requirements.txt
+
+licences: setup  ## Write the table in docs/licences.md anew
+	{ sed '/^| Name /,$$d' docs/licences.md && $(LICENCES) --format=markdown; } > docs/licences.md.tmp
+	mv docs/licences.md.tmp docs/licences.md
+
+audit: setup  ## Look for known vulnerabilities in what the locks name; needs the network
+	@if $(BIN)/python -c 'import requests; requests.get("$(VULNERABILITIES)", timeout=15).json()["vulnerabilities"]' \
+			2>/dev/null; then \
+		$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+			-r requirements.txt -r requirements-build.txt -r requirements-dev.txt; \
+	else \
+		echo 'Not audited: the list of known vulnerabilities at $(VULNERABILITIES) is out of reach.' >&2; \
+	fi
 
 pictures: setup  ## Draw the pictures of the pages in docs/images anew; needs Chromium
 	$(BIN)/python -m tests.e2e.screenshots

@@ -1,6 +1,6 @@
 """Publishing suite: the listener's playlist after crashes, faults and edits during publishing.
 
-    python -m benchmarks.publish_faults [--write] [--every N]
+    python -m benchmarks.publish_faults [--write] [--every N] [--place PLACE]
 
 In each case of `support.publish_cases` the stage meets its trouble, and ends, raises one of our
 errors, or is killed; then the trouble is over and it runs again; then comes the next night.
@@ -8,21 +8,25 @@ Afterwards the playlist must hold one whole list and the listener's own items, a
 may have changed. Everything is real but the world: the stage and its client, HTTP, the lake's
 files. The sandbox's server reports each request before it handles it; that is when the listener
 edits, and when the playlist is checked: at every moment it must hold a whole list of ours.
-`--write` keeps the table in docs/publish-faults.md.
+`--write` keeps the table in docs/publish-faults.md. `--place` takes another place than Spotify,
+with the cases of `support.place_cases`.
 """
 
-import dataclasses
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.support.place_cases import ELSEWHERE_SCENES, elsewhere_cases
+from benchmarks.support.place_household import ElsewhereFixture
 from benchmarks.support.publish_cases import SCENES, PublishCase, PublishScene, cases, table
 from benchmarks.support.publish_household import (
     EPISODE,
@@ -47,14 +51,13 @@ from benchmarks.support.publish_outcome import (
 from smallhours.errors import SmallhoursError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
-from smallhours.playlist.explain.description import marker
 from smallhours_sandbox.fault_kinds import KINDS
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
-from smallhours_sandbox.simulation.installation import LISTENER
 from smallhours_sandbox.spotify_accounts import accounts_of
 from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.subsonic_api import MusicServer
 from smallhours_sandbox.world import World
 from tests.lake.stores import Killed, KilledDisk
 
@@ -75,6 +78,8 @@ class PublishBench:
     world: World
     server: SandboxServer
     _number: int = 0
+    service: ClassVar[str] = "spotify"
+    prefix: ClassVar[str] = "/v1/"
 
     def __post_init__(self) -> None:
         self.settings = fixture_settings(self.server.url)
@@ -94,7 +99,7 @@ class PublishBench:
     def play(self, case: PublishCase) -> PublishOutcome:
         """Run one case: the run with trouble, a run after it, and the next night's."""
         home = self.enter(case.scene)
-        others = self._others(home)
+        others = home.others()
         before = home.rows()
         fault, meddle = self._trouble(home, case)
         moments = self._watch(home, meddle)
@@ -115,7 +120,7 @@ class PublishBench:
             mixtures += self._next_night(home)
             wrong += verified_but_wrong_in(home)
             lost += lost_edits_in(home)
-        touched = sum(self._others(home).get(key) != value for key, value in others.items())
+        touched = sum(home.others().get(key) != value for key, value in others.items())
         return PublishOutcome(
             ended,
             left,
@@ -153,23 +158,21 @@ class PublishBench:
         shutil.rmtree(old, ignore_errors=True)
         self.server.serve(state)
         self.server.on_request = None
-        return ListenerFixture(self.world, self.server, self.settings, mine, scene, self.tracks)
+        return self.fixture(mine, scene)
+
+    def fixture(self, lake: Path, scene: PublishScene) -> ListenerFixture:
+        """Return a listener over a lake, in a scene."""
+        return ListenerFixture(self.world, self.server, self.settings, lake, scene, self.tracks)
 
     def _prepare(self, home: ListenerFixture) -> None:
         """Build the scene as it is before the trouble."""
-        name, mark = "Smallhours", marker(LISTENER, "main")
-        made = home.state.create_playlist(OWNER, name, description="mine", by_app=False)
-        home.state.add_items(made, [1, 2, 3])
-        copied = home.state.create_playlist(
-            OWNER, name, description=f"A copy. Made by Smallhours. {mark}", by_app=False
-        )
-        home.state.add_items(copied, [4, 5])
+        home.make_others()
         for night, which in enumerate((0, 1, 2, 3)):
             home.choose(night, which)
         if not home.scene.first:
             home.publish(0)
         if home.scene.own:
-            for place, uri in ((0, self._foreign(home)), (5, LOCAL), (None, EPISODE), (9, "")):
+            for uri, place in ((self._foreign(home), 0), *home.foreign_rows()):
                 home.put(uri, place)
         if home.scene.rollback:
             home.publish(1)
@@ -180,7 +183,7 @@ class PublishBench:
         """Return a track that is in none of the lists."""
         used = {home.tracks[key] for keys in home.lists for key in keys}
         free = next(n for n in range(self.world.n_tracks) if n not in used)
-        return f"spotify:track:{self.world.track_spotify_id[free]}"
+        return home.uri(free)
 
     def _run(
         self, home: ListenerFixture, *, files: LocalFiles | None = None, dies_at: int = NEVER
@@ -234,7 +237,7 @@ class PublishBench:
         placed = KINDS[case.rule["kind"]].layer == "content" or "match" in case.rule
         fault = Fault.from_json(
             {
-                "service": "spotify",
+                "service": self.service,
                 **({} if placed else {"after": case.at - 1}),
                 **case.rule,
             }
@@ -249,13 +252,13 @@ class PublishBench:
         before = [uri for uri in old if uri not in home.meddling.present]
 
         def look(method: str, path: str) -> None:
-            if not path.startswith("/v1/"):
+            if not path.startswith(self.prefix):
                 return
             with home.state.lock:
                 home.requests.append(f"{method} {path}")
                 meddle(len(home.requests))
                 rows = set(home.rows()) | home.meddling.absent
-                if home.ours() and not home.meddling.deleted:
+                if home.exists() and not home.meddling.deleted:
                     whole = not before or set(before) <= rows or set(new) <= rows
                     had = any(found) or bool(before)
                     found.append("whole" if rows and whole else "mixed" if rows else "")
@@ -265,14 +268,58 @@ class PublishBench:
         self.server.on_request = look
         return found
 
-    @staticmethod
-    def _others(home: ListenerFixture) -> dict[str, object]:
-        """Return the content of playlists that are not ours."""
-        return {
-            key: dataclasses.astuple(one)
-            for key, one in home.state.playlists.items()
-            if not one.by_app
+
+class ElsewhereBench(PublishBench):
+    """The environment for a place other than Spotify."""
+
+    kind = "listenbrainz"
+    service = "listenbrainz"
+    prefix = "/listenbrainz/"
+
+    def __post_init__(self) -> None:
+        """Leave out the tracks that the place does not have."""
+        super().__post_init__()
+        owned = MusicServer(self.server.state).owned
+        mbids = self.world.track_mbid
+        self.tracks = {
+            key: track for key, track in self.tracks.items() if track in owned and mbids[track]
         }
+
+    def fixture(self, lake: Path, scene: PublishScene) -> ListenerFixture:
+        """Return a listener over a lake, in a scene."""
+        return ElsewhereFixture(
+            self.world, self.server, self.settings, lake, scene, self.tracks, self.kind
+        )
+
+
+class SubsonicBench(ElsewhereBench):
+    """The environment for OpenSubsonic."""
+
+    kind, service, prefix = "subsonic", "subsonic", "/subsonic/"
+
+
+class OldSubsonicBench(SubsonicBench):
+    """The environment for Subsonic 1.12."""
+
+    kind = "subsonic 1.12"
+
+
+ELSEWHERE: Mapping[str, type[ElsewhereBench]] = {
+    each.kind: each for each in (ElsewhereBench, SubsonicBench, OldSubsonicBench)
+}
+
+
+@contextmanager
+def open_elsewhere(
+    kind: str, folder: Path, world: World | None = None
+) -> Iterator[tuple[PublishBench, list[PublishCase]]]:
+    """Open a test stage for a place other than Spotify, with all its cases."""
+    world = world or generate_world(seed=1983, artists=60, tracks=600, scrobbles=300, generator=1)
+    with SandboxServer(SandboxState(world)) as server:
+        on = ELSEWHERE[kind](folder, world, server)
+        quiet = {scene: on.quiet(scene) for scene in ELSEWHERE_SCENES}
+        requests = {scene: made for scene, (made, _) in quiet.items()}
+        yield on, elsewhere_cases(requests)
 
 
 @contextmanager
@@ -288,7 +335,7 @@ def _night(scene: PublishScene) -> int:
 
 def _edit(home: ListenerFixture, foreign: str, case: PublishCase, number: int) -> None:
     """Make an edit of the listener just before a request arrives."""
-    if number != case.at or not home.ours():
+    if number != case.at or not home.exists():
         return
     rows = home.rows()
     old = [uri for uri in rows if uri in home.uris(0)]
@@ -315,10 +362,7 @@ def _edit(home: ListenerFixture, foreign: str, case: PublishCase, number: int) -
 def _another(home: ListenerFixture, foreign: str) -> str:
     """Return a track of the world that is in no list and that the listener has not added."""
     used = {home.tracks[key] for keys in home.lists for key in keys}
-    ids = home.world.track_spotify_id
-    free = (
-        f"spotify:track:{ids[n]}" for n in range(home.world.n_tracks - 1, 0, -1) if n not in used
-    )
+    free = (home.uri(n) for n in range(home.world.n_tracks - 1, 0, -1) if n not in used)
     return next(uri for uri in free if uri != foreign)
 
 
@@ -343,10 +387,19 @@ def main() -> None:
     parser.add_argument(
         "--write", action="store_true", help="keep the table in docs/publish-faults.md"
     )
+    parser.add_argument(
+        "--place",
+        choices=("spotify", *ELSEWHERE),
+        default="spotify",
+        help="where the list goes; default: spotify",
+    )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="each n-th case only")
     arguments = parser.parse_args()
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, open_bench(Path(folder)) as (on, every):
+    opened = (
+        open_bench if arguments.place == "spotify" else partial(open_elsewhere, arguments.place)
+    )
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as (on, every):
         if arguments.write:
             DOCS.write_text(table(every), encoding="utf-8")
         outcomes = [_say(case, on.play(case)) for case in every[:: arguments.every]]

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.skip_report",
     "tests.sandbox_fixtures",
     "tests.service_fixtures",
+    "tests.postgres_fixture",
 ]
 
 # No test may fail because the machine is slow.

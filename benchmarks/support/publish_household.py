@@ -3,6 +3,7 @@
 Every edit is made in the sandbox, and the condition that must hold afterwards is recorded.
 """
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
+from smallhours.places.place import Place
 from smallhours.places.spotify import SpotifyPlace
+from smallhours.playlist.explain.description import marker
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.services.credentials import SpotifyCredentials
@@ -42,6 +45,8 @@ TIMEOUT_S = 0.75
 LOCAL = "spotify:local:Me:Tape:Song:200"
 EPISODE = "spotify:episode:512ojhOuo1ktJprKbVcKyQ"
 NEVER = 10**9
+NAME = "Smallhours"
+COPIED = f"A copy. Made by Smallhours. {marker(LISTENER, 'main')}"
 
 
 class KillingRateLimit(TokenBucket):
@@ -104,12 +109,19 @@ class ListenerFixture:
 
     def uris(self, which: int) -> list[str]:
         """Return the URIs of one of the lists."""
-        ids = self.world.track_spotify_id
-        return [f"spotify:track:{ids[self.tracks[key]]}" for key in self.lists[which]]
+        return [self.uri(self.tracks[key]) for key in self.lists[which]]
+
+    def uri(self, track: int) -> str:
+        """Return the URI of a track of the world."""
+        return f"spotify:track:{self.world.track_spotify_id[track]}"
 
     def ours(self) -> list[SandboxPlaylist]:
         """Return the playlists that we made, the newest last."""
         return [one for one in self.state.playlists.values() if one.by_app]
+
+    def exists(self) -> bool:
+        """Return True if there is a playlist of ours."""
+        return bool(self.ours())
 
     def rows(self) -> list[str]:
         """Return the rows of our newest playlist."""
@@ -134,26 +146,31 @@ class ListenerFixture:
         """
         self._run(rollback, night, files, dies_at)
 
-    def client(self, dies_at: int = NEVER) -> SpotifyClient:
-        """Return a client of the listener's Spotify that waits for nothing."""
-        return SpotifyClient(
-            SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{OWNER}"),
-            settings=self.settings.services.spotify,
-            rate_limit=KillingRateLimit(dies_at),
-            retry_policy=RetryPolicy(initial_wait_s=0.01, max_wait_s=0.02),
+    def place(self, dies_at: int = NEVER) -> Place:
+        """Return the listener's Spotify; nothing waits for long."""
+        return SpotifyPlace(
+            SpotifyClient(
+                SpotifyCredentials(CLIENT_ID, CLIENT_SECRET, f"refresh-{OWNER}"),
+                settings=self.settings.services.spotify,
+                rate_limit=KillingRateLimit(dies_at),
+                retry_policy=RetryPolicy(initial_wait_s=0.01, max_wait_s=0.02),
+            )
         )
 
     def _run(
         self, command: Callable[..., object], night: int, files: LocalFiles | None, dies_at: int
     ) -> None:
-        with self.client(dies_at) as client:
+        place = self.place(dies_at)
+        try:
             command(
                 LISTENER,
                 Lake(str(self.lake), files=files),
-                SpotifyPlace(client),
+                place,
                 settings=self.settings,
                 night=self.settings.night(LISTENER, NIGHTS[night]),
             )
+        finally:
+            place.close()
 
     def choose(self, night: int, which: int) -> None:
         """Make one of the lists the list of a night."""
@@ -181,21 +198,29 @@ class ListenerFixture:
 
     def put(self, uri: str, place: int | None = None) -> None:
         """Add an item to our playlist, as the listener."""
+        self.insert(uri, place)
+        self.meddling.present[uri] = self.rows().count(uri)
+        self.meddling.absent.discard(uri)
+
+    def take(self, uri: str) -> None:
+        """Remove an item from our playlist, as the listener."""
+        self.drop(uri)
+        self.meddling.absent.add(uri)
+        self.meddling.present.pop(uri, None)
+
+    def insert(self, uri: str, place: int | None) -> None:
+        """Add an item in the sandbox; None is at the end."""
         playlist = self.ours()[-1]
         ids = {f"spotify:track:{id_}": n for n, id_ in enumerate(self.world.track_spotify_id)}
         item = SandboxPlaylistItem(ids.get(uri), uri, self.state.now, OWNER)
         playlist.items.insert(len(playlist.items) if place is None else place, item)
         playlist.touch()
-        self.meddling.present[uri] = [item.uri for item in playlist.items].count(uri)
-        self.meddling.absent.discard(uri)
 
-    def take(self, uri: str) -> None:
-        """Remove an item from our playlist, as the listener."""
+    def drop(self, uri: str) -> None:
+        """Remove an item in the sandbox."""
         playlist = self.ours()[-1]
         playlist.items = [item for item in playlist.items if item.uri != uri]
         playlist.touch()
-        self.meddling.absent.add(uri)
-        self.meddling.present.pop(uri, None)
 
     def move(self) -> None:
         """Move a track to the end, as the listener."""
@@ -218,6 +243,33 @@ class ListenerFixture:
         """Delete our playlist, as the listener."""
         self.ours()[-1].followed = False
         self.meddling.deleted = self.ours()[-1].id
+
+    def details(self) -> tuple[str, str]:
+        """Return the name and the description of our playlist."""
+        return self.ours()[-1].name, self.ours()[-1].description
+
+    def is_deleted(self) -> bool:
+        """Return True if the playlist that the listener deleted is still deleted."""
+        return not self.state.playlists[str(self.meddling.deleted)].followed
+
+    def make_others(self) -> None:
+        """Make a playlist of the same name as ours, and a copy of its description."""
+        made = self.state.create_playlist(OWNER, NAME, description="mine", by_app=False)
+        self.state.add_items(made, [1, 2, 3])
+        copied = self.state.create_playlist(OWNER, NAME, description=COPIED, by_app=False)
+        self.state.add_items(copied, [4, 5])
+
+    def others(self) -> dict[str, object]:
+        """Return the content of playlists that are not ours."""
+        return {
+            key: dataclasses.astuple(one)
+            for key, one in self.state.playlists.items()
+            if not one.by_app
+        }
+
+    def foreign_rows(self) -> list[tuple[str, int | None]]:
+        """Return what the listener adds besides a track, and where."""
+        return [(LOCAL, 5), (EPISODE, None), ("", 9)]
 
 
 def written(scene: PublishScene) -> int:
@@ -252,6 +304,7 @@ def remember(lake: Lake, world: World, tracks: dict[str, int]) -> None:
             "title": [world.track_title[track] for track in tracks.values()],
             "spotify_id": [world.track_spotify_id[track] for track in tracks.values()],
             "spotify_method": "search",
+            "mbid": [world.track_mbid[track] or None for track in tracks.values()],
         }
     )
     add_tracks(lake, named, night=dt.date(2026, 10, 31))

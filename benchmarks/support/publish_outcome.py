@@ -9,7 +9,6 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.stages import collect_feedback
-from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.ledger import MAYBE_STANDING
 from smallhours.vocabulary import Outcome, Reaction
 from smallhours_sandbox.faults import Fault
@@ -125,31 +124,32 @@ def false_reactions_in(home: ListenerFixture) -> int:
     if home.meddling.taken_over is not None:
         return 0
     lake = Lake(str(home.lake))
-    with home.client() as client:
-        collect_feedback(
-            LISTENER,
-            lake,
-            {"spotify": lambda: SpotifyPlace(client)},
-            settings=home.settings,
-            night=home.settings.night(LISTENER, NIGHTS[3]),
-        )
+    place = home.place()
+    collect_feedback(
+        LISTENER,
+        lake,
+        {place.name: lambda: place},
+        settings=home.settings,
+        night=home.settings.night(LISTENER, NIGHTS[3]),
+    )
+    place.close()
     noted = lake.frame(FEEDBACK, where={"listener": LISTENER})
     removed = noted.loc[noted["reaction"] == Reaction.REMOVED, "track_key"]
-    ids = home.world.track_spotify_id
-    uris = {f"spotify:track:{ids[home.tracks[key]]}" for key in removed}
+    uris = {home.uri(home.tracks[key]) for key in removed}
     return len(uris - home.meddling.absent)
 
 
 def lost_edits_in(home: ListenerFixture) -> int:
     """Return the number of the listener's edits that were undone."""
-    if not home.ours():
+    if not home.exists():
         return 0
-    playlist = home.ours()[-1]
-    rows = home.rows()
     done = home.meddling
+    if done.deleted is not None:
+        return int(not home.is_deleted())
+    rows = home.rows()
+    name, description = home.details()
     lost = sum(rows.count(uri) < count for uri, count in done.present.items())
     lost += sum(uri in rows for uri in done.absent)
-    lost += done.name is not None and playlist.name != done.name
-    lost += done.unmarked is not None and playlist.description != done.unmarked
-    lost += done.deleted is not None and home.state.playlists[done.deleted].followed
+    lost += done.name is not None and name != done.name
+    lost += done.unmarked is not None and description != done.unmarked
     return int(lost)

@@ -22,10 +22,13 @@ class Night:
     Attributes:
         date: The night's date in the listener's time zone.
         as_of: The moment (UTC) at which history ends for this run.
+        waits: Whether a stage ends when a service is out of reach, to be run again soon; if not,
+            the night goes on without the service.
     """
 
     date: dt.date
     as_of: dt.datetime
+    waits: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a moment without a time zone: it would be read as local somewhere."""

@@ -369,8 +369,8 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Copy smallhours.example.toml to smallhours.toml and fill in its three lines, "
-            "or point SMALLHOURS_SETTINGS at your file.",
+            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
         raise SettingsError(

@@ -169,6 +169,9 @@ class MusicServer:
         playlist = self._find(call, "playlistId")
         added = self._songs(call.every("songIdToAdd"))
         removed = {int(number) for number in call.every("songIndexToRemove")}
+        if not (added or playlist.filled or self._state.subsonic.open_subsonic):
+            # As Supysonic does with a playlist that never held a song.
+            raise SubsonicError(0, "InternalServerError: 500 Internal Server Error")
         if added or removed:
             self._edit_songs(call, playlist, added, removed)
         playlist.name = call.get("name") or playlist.name
@@ -190,6 +193,7 @@ class MusicServer:
         playlist.remember()
         left = [each for number, each in enumerate(playlist.songs) if number not in removed]
         playlist.songs = [*left, *added]
+        playlist.filled |= bool(added)
 
     def _delete(self, call: Call) -> Json:
         del self._state.subsonic.playlists[self._find(call, "id").id]

@@ -28,6 +28,7 @@ class SubsonicPlaylist:
         comment: description, "" for none.
         public: whether the other accounts see it.
         songs: ids of the songs, in order.
+        filled: whether a song was ever added.
         former: the playlist before the last write, for reads that lag behind; not saved.
         reads: how often it was read since; not saved.
     """
@@ -38,6 +39,7 @@ class SubsonicPlaylist:
     comment: str = ""
     public: bool = False
     songs: list[str] = field(default_factory=list)
+    filled: bool = False
     former: "SubsonicPlaylist | None" = None
     reads: int = 0
 

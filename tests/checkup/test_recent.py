@@ -30,8 +30,8 @@ def lake(tmp_path: Path) -> Lake:
 
 def add_list(lake: Lake, night: dt.date, outcome: str, note: str = "") -> None:
     row: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
-    row |= {"night": night, "intent": "main", "name": "Smallhours", "outcome": outcome}
-    row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada"}
+    row |= {"night": night, "intent": "main", "place": "spotify", "name": "Smallhours"}
+    row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada", "outcome": outcome}
     lake.merge(PLAYLISTS, pd.DataFrame([row]))
 
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from smallhours.cli import app
+from smallhours.errors import SettingsError
 from smallhours.settings import load_settings
 
 
@@ -49,11 +50,33 @@ def test_options_answer_without_asking(path: Path) -> None:
     assert load_settings(path).listener("me").spotify
 
 
-def test_a_wrong_answer_writes_nothing(path: Path) -> None:
-    ended = CliRunner().invoke(app, ["init"], input="ada\nada\nEurope/Dubln\ny\n")
+def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
+    answers = "ada\n\nEurope/Dubln\nEurope/Dublin\ny\n"
+    ended = CliRunner().invoke(app, ["init"], input=answers)
 
-    assert "did you mean 'Europe/Dublin'?" in str(ended.exception)
+    assert "did you mean 'Europe/Dublin'?" in ended.output
+    assert load_settings(path).listener("me").timezone == "Europe/Dublin"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--name", "my self"), ("--name", ""), ("--name", "a]\nb"), ("--timezone", "Europe/Dubln")],
+)
+def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> None:
+    right = {"--lastfm-user": "ada", "--timezone": "UTC", option: value}
+    arguments = [text for pair in right.items() for text in pair]
+    ended = CliRunner().invoke(app, ["init", "--spotify", *arguments])
+
+    assert isinstance(ended.exception, SettingsError)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("user", ['od"d', "back\\slash", "two\nlines", "tab\tbed", "Ünï ☾"])
+def test_whatever_somebody_is_called_comes_back_from_the_file(path: Path, user: str) -> None:
+    arguments = ["--lastfm-user", user, "--timezone", "UTC", "--no-spotify"]
+
+    assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
+    assert load_settings(path).listener("me").lastfm == user
 
 
 def test_an_existing_file_stays(path: Path) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,11 @@ class Keys:
 
     refresh: str = "refresh-ada"
     token: str | None = None
+    lastfm_key: str = LASTFM_KEY
 
     def lastfm(self, listener: str) -> LastfmCredentials:
         """The key that the sandbox knows."""
-        return LastfmCredentials(LASTFM_KEY, listener=listener)
+        return LastfmCredentials(self.lastfm_key, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
         """The token, if the test gives one: most questions need none."""
@@ -80,6 +81,7 @@ class Nights:
         date: The last night that was run.
         keys: The listener's credentials.
         me, catalog: Further settings of the listener and of the catalog.
+        waits: Whether a stage ends when a service is out of reach.
     """
 
     server: SandboxServer
@@ -88,6 +90,7 @@ class Nights:
     keys: Keys = field(default_factory=Keys)
     me: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, Any] = field(default_factory=dict)
+    waits: bool = True
 
     @property
     def settings(self) -> Settings:
@@ -144,7 +147,7 @@ class Nights:
             SmallhoursError: what it ends with.
         """
         settings = self.settings
-        night = settings.night(LISTENER, str(self.date))
+        night = replace(settings.night(LISTENER, str(self.date)), waits=self.waits)
         with RunContext(LISTENER, night, settings, self.keys) as run:
             return stage(run)
 

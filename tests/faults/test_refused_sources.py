@@ -1,16 +1,18 @@
 """A service that refuses the key, the account or the app is set aside; the night goes on."""
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from smallhours.errors import NotEnoughData, SourceRefused
+from smallhours.errors import NotEnoughData, RetryLater, SourceRefused
 from smallhours.lake.list_tables import SET_ASIDE
 from smallhours.lake.tables import LIBRARY
 from smallhours.listening import sync_library, sync_scrobbles
 from tests.faults.nights import LISTENER, Nights, nights
+from tests.service_fixtures import LASTFM_KEY
 
 pytestmark = pytest.mark.slow(seconds=7)
 
@@ -125,13 +127,72 @@ def test_without_spotify_no_list_is_written_but_the_rest_is_kept(words: str, lat
     assert last_seen(later, "saved") != later.date
 
 
-def test_the_first_stage_asks_again_and_an_answer_ends_it(later: Nights) -> None:
-    later.misbehave(kind="lastfm_error", code=10, service="lastfm")
-    assert "set_aside" in later.next()["sync_scrobbles"]
-    assert "set_aside" in later.run(sync_library)
+def test_who_refuses_is_asked_again_when_the_key_changes_or_on_the_next_night(
+    later: Nights,
+) -> None:
+    def asked() -> int:
+        calls = later.server.state.calls
+        return sum(count for (service, _), count in calls.items() if service == "lastfm")
 
+    later.keys.lastfm_key = "b" * 32
+    later.date += dt.timedelta(days=1)
+    assert "set_aside" in later.run(sync_scrobbles)
+    before = asked()
+    assert "set_aside" in later.run(sync_scrobbles)
+    assert asked() == before
+    later.keys.lastfm_key = LASTFM_KEY
     assert "set_aside" not in later.run(sync_scrobbles)
     assert "set_aside" not in later.run(sync_library)
+
+    later.misbehave(kind="lastfm_error", code=26, service="lastfm")
+    assert "set_aside" in later.run(sync_scrobbles)
+    later.forgive()
+    assert "set_aside" in later.run(sync_scrobbles)
+    later.date += dt.timedelta(days=1)
+    assert "set_aside" not in later.run(sync_scrobbles)
+
+
+OUT_OF_REACH: tuple[tuple[dict[str, Any], ...], ...] = (
+    ({"kind": "server_error", "status": 503, "service": "lastfm"},),
+    (
+        {"kind": "drop_connection", "service": "lastfm"},
+        {"kind": "refused", "service": "reccobeats"},
+    ),
+    ({"kind": "server_error", "match": "*recently-played*", "service": "spotify"},),
+    ({"kind": "unauthorized_once", "match": "*recently-played*", "service": "spotify"},),
+)
+
+
+@pytest.mark.parametrize("rules", OUT_OF_REACH, ids=str)
+def test_a_night_goes_on_without_who_is_out_of_reach(
+    rules: tuple[dict[str, Any], ...], later: Nights
+) -> None:
+    for rule in rules:
+        later.misbehave(**rule)
+    later.waits = False
+    try:
+        told = later.next()
+    finally:
+        later.waits = True
+    assert told["publish_playlist"]["outcome"] == "verified"
+    lost = "sync_recent_plays" if rules[0]["service"] == "spotify" else "sync_scrobbles"
+    assert "set_aside" in told[lost] or told[lost]["failed"] == 1
+    # The next night asks again, and so does the next stage that reads news.
+    assert "set_aside" not in later.run(sync_scrobbles)
+    assert "set_aside" not in later.next()[lost]
+
+
+def test_who_is_out_of_reach_is_waited_for_first(later: Nights) -> None:
+    later.misbehave(kind="server_error", status=503, service="lastfm")
+    with pytest.raises(RetryLater):
+        later.next()
+
+
+def test_a_first_night_that_reaches_nobody_is_not_taken_for_one_without_news(new: Nights) -> None:
+    new.waits = False
+    new.misbehave(kind="server_error", status=503, service="lastfm")
+    with pytest.raises(RetryLater):
+        new.next()
 
 
 def test_a_first_night_without_lastfm_says_what_is_missing(new: Nights) -> None:

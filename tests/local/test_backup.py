@@ -212,7 +212,6 @@ def add(name: str, text: bytes = b"") -> Callable[[dict[str, bytes]], None]:
         (manifest_with(listeners={"me": "bob"}), "`me` is ada at Last.fm here, and bob in"),
         (manifest_with(encrypted=["gAAAAA"]), "doesn't open the connections"),
         (manifest_with(database="oracle"), "is not a whole backup"),
-        (manifest_with(database="postgresql"), "there is none here"),
         (add("../outside"), "holds '../outside', which is no part of a backup"),
         (add("lake/../../outside"), "which is no part of a backup"),
         (add("/tmp/outside"), "which is no part of a backup"),  # noqa: S108 - never written
@@ -257,6 +256,17 @@ def test_a_key_of_ones_own_that_opens_nothing_is_refused(archive: Path, there: P
 
     assert code == 1
     assert "The key in the variable AIRFLOW__CORE__FERNET_KEY doesn't open" in said
+    assert state(there) == before
+
+
+def test_a_dump_of_postgresql_is_refused_where_there_is_none(archive: Path, there: Path) -> None:
+    wrong = rewritten(archive, there.parent / "wrong.tar.gz", manifest_with(database="postgresql"))
+    before = state(there)
+
+    code, said = run(there, "restore", str(wrong))
+
+    assert code == 1
+    assert "holds a PostgreSQL database, and there is none here" in said
     assert state(there) == before
 
 

@@ -15,7 +15,9 @@ from smallhours.lake.migrations import prepare as prepare_lake
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY
 from smallhours.local.airflow import AirflowHome, LocalAirflow
+from smallhours.local.forget import unnamed_listeners
 from smallhours.local.running import hold_home
+from smallhours.settings import load_settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30)]
 
@@ -182,6 +184,23 @@ def test_nothing_is_left_of_them_and_everything_of_the_others(folder: Path) -> N
     code, said = forget(folder, GONE, "--yes")
     assert code == 1
     assert "Known listeners: ada-2." in said
+
+
+def test_a_new_name_for_a_section_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMALLHOURS_LAKE", str(tmp_path / "data"))
+    path = tmp_path / "smallhours.toml"
+    path.write_text(SETTINGS)
+    Lake(str(tmp_path / "data")).files.replace(f"library/listener={GONE}/part.parquet", b"")
+    assert unnamed_listeners(load_settings(path)) is None
+
+    path.write_text(SETTINGS.replace(f"listeners.{GONE}", "listeners.eve"))
+
+    said = str(unnamed_listeners(load_settings(path)))
+    assert f"The lake has data of {GONE}, and the settings name no such listener." in said
+    assert "can't be renamed" in said
+    assert f"smallhours forget {GONE}" in said
 
 
 def test_a_section_written_in_another_way_is_told(folder: Path) -> None:

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import RECORDINGS, SIMILAR
-from smallhours.vocabulary import CatalogSource
 
 _NEIGHBOUR = ["kind", "seed_key", "neighbour_key"]
 
@@ -28,7 +27,7 @@ def read_tags(
     table: Table,
     *,
     where: Mapping[str, Sequence[str]] | None = None,
-    without: Collection[CatalogSource] = (),
+    without: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the tags of `track_tags` or `artist_tags`: its key's first column, `tag`, `count`.
 

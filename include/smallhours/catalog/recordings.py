@@ -9,7 +9,7 @@ Tags are counted by their votes: the most voted tag of a track or artist has 100
 """
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -333,3 +333,13 @@ def track_mbids(lake: Lake) -> dict[str, str]:
         RECORDINGS, columns=["track_key", "mbid"], filters=pc.field("mbid").is_valid()
     )
     return dict(zip(rows["track_key"], rows["mbid"], strict=True))
+
+
+def told_spotify_ids(
+    lake: Lake, client: ListenBrainzClient, tracks: Collection[str]
+) -> dict[str, str]:
+    """Return the Spotify ids that ListenBrainz tells of tracks, by key; some are absent."""
+    known = track_mbids(lake)
+    mbids = {key: known[key] for key in tracks if key in known}
+    told = client.spotify_ids(mbids.values())
+    return {key: told[mbid][0] for key, mbid in mbids.items() if told.get(mbid)}

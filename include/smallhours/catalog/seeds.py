@@ -24,6 +24,9 @@ from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.vocabulary import CatalogSource
 
+# The figure in `metrics` about what a night's candidates rest on.
+EVIDENCE, OLD_SHARE = "evidence", "old_share"
+
 
 def askable_names(lake: Lake) -> pd.DataFrame:
     """Return the names to ask by, without nameless rows and without "Various Artists"."""
@@ -111,6 +114,15 @@ def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[See
         Seed("artist_tracks", key, name)
         for key, name in zip(best["key"], best["artist"], strict=True)
     ]
+
+
+def old_share(lake: Lake, seeds: pd.Series, *, night: dt.date, fresh_days: int) -> float:
+    """Return the share of seeds about which nobody has told anything for so many days, 0-1."""
+    rows = lake.frame(SIMILAR, columns=["seed_key", "fetched_at"])
+    newest = rows[rows["seed_key"].isin(seeds.unique())].groupby("seed_key")["fetched_at"].max()
+    if newest.empty:
+        return 0.0
+    return float((newest < night - dt.timedelta(days=fresh_days)).mean())
 
 
 def gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) -> pd.DataFrame:

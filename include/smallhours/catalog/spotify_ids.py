@@ -1,9 +1,9 @@
 """The search for a track's Spotify id, and how well what is found matches the track.
 
 The first source that knows it is used: the listener's own file, what the catalog holds already (ids
-come free with Spotify's library, history and export), the ISRC, a search by fields, a search by
-words. So a track costs no search, one, or seldom more. A search that fails is no miss: the track
-is left out, and searched for on another night.
+come free with Spotify's library, history and export), ListenBrainz, which takes a hundred tracks at
+once, the ISRC, a search by fields, a search by words. So a track costs no search, one, or seldom
+more. A search that fails is no miss: the track is left out, and searched for on another night.
 
 Names are compared in their normalised form, versions apart: a live recording is never taken for
 the studio one, however alike the titles are.
@@ -38,6 +38,7 @@ RESULTS = 10
 SEARCH_STANDS_DAYS = 30
 
 ISRC, SEARCH, OVERRIDE, MISS = "isrc", "search", "override", "miss"
+LISTENBRAINZ = "listenbrainz"
 
 # rapidfuzz's ratios, 0-100, of words in any order. `token_set_ratio`, which forgives words that
 # only one side has, would take "Heart" for "Heart of Gold"; guests are forgiven by name instead.
@@ -258,7 +259,7 @@ class IdLookup:
 
     Attributes:
         spotify_id: None for a miss.
-        method: `override`, `isrc`, `search` or `miss`.
+        method: `override`, `listenbrainz`, `isrc`, `search` or `miss`.
         score: 0-100; None where nothing was compared.
         track: What Spotify showed, where it was searched.
     """
@@ -285,6 +286,7 @@ class SpotifyIds:
         night: Tonight: the date of what is found, or missed.
         overrides: The listener's own decisions.
         tally: Counts the searches that fail, and knows which of them wait.
+        told: Ids that ListenBrainz told, by track key.
 
     Attributes:
         searches: How many searches were made.
@@ -294,6 +296,7 @@ class SpotifyIds:
     night: dt.date
     overrides: Overrides = field(default_factory=Overrides)
     tally: Tally = field(default_factory=Tally)
+    told: Mapping[str, str] = field(default_factory=dict)
     searches: int = 0
 
     def look_up(self, track: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,6 +321,8 @@ class SpotifyIds:
         missed = track["spotify_method"] == MISS and was_searched_lately(track, self.night)
         if known or missed or not self.tally.is_due(question):
             return dict(track)
+        if (told := self.told.get(track["track_key"])) is not None:
+            return self._noted(track, IdLookup(told, LISTENBRAINZ))
         wanted_track = WantedTrack(
             track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
         )

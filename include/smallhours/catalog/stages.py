@@ -13,16 +13,20 @@ from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_ta
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
 from smallhours.catalog.recordings import RecordingFetch
 from smallhours.catalog.seeds import (
+    EVIDENCE,
+    OLD_SHARE,
     askable_names,
     due_for_lastfm,
     gathered,
     heard_artists,
     night_seeds,
+    old_share,
     unanswered,
 )
 from smallhours.catalog.tag_names import refresh_names
 from smallhours.catalog.tracks import add_tracks, heard_tracks
 from smallhours.identity import artist_key_in
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
@@ -309,12 +313,25 @@ def fetch_audio_features(
 
 
 def gather_candidates(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Write every track that some seed leads to, with all its seeds."""
+    """Write every track that some seed leads to, with all its seeds.
+
+    Neighbours count however old they are. The share of the seeds whose newest answer is older than
+    `fresh_days` is in the summary, and in `metrics`.
+    """
     weights = weights_of(lake, listener, night=night)
     rows = gathered(lake, weights, settings, night)
     lake.replace(CANDIDATES, rows, partition={"listener": listener})
     routes = rows.groupby("route")["track_key"].nunique()
+    old = old_share(
+        lake, rows["seed_key"], night=night.date, fresh_days=settings.catalog.fresh_days
+    )
+    row = {
+        "night": night.date, "listener": listener, "subject": EVIDENCE, "metric": OLD_SHARE,
+        "value": old, "low": None, "high": None, "baseline": None, "n": rows["seed_key"].nunique(),
+    }  # fmt: skip
+    lake.merge(METRICS, pd.DataFrame([row]), partition={"month": f"{night.date:%Y-%m}"})
     return {
         "candidates": int(rows["track_key"].nunique()),
+        "old_evidence_percent": round(100 * old),
         **{f"by_{route}": int(count) for route, count in routes.items()},
     }

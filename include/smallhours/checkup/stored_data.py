@@ -146,8 +146,14 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
     subject = "last night"
     if rows.empty:
         return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
-    last = rows.sort_values(["night", "intent"]).iloc[-1]
-    told = f"{last['night']}: {last['outcome'].replace('_', ' ')}. {last['note'] or ''}".strip()
+    last = rows.sort_values(["night", "intent"], kind="stable").iloc[-1]
+    others = rows[(rows["night"] == last["night"]) & (rows["place"] != last["place"])]
+    kept = others[others["outcome"] == Outcome.KEPT_YESTERDAY]
+    if not kept.empty and last["outcome"] == Outcome.VERIFIED:
+        last = kept.iloc[-1]
+    where = f" ({last['place']})" if len(others) else ""
+    outcome = last["outcome"].replace("_", " ")
+    told = f"{last['night']}{where}: {outcome}. {last['note'] or ''}".strip()
     if last["outcome"] == Outcome.KEPT_YESTERDAY:
         return note(subject, told, "Yesterday's list stays until there is a better one.")
     if today - last["night"] > MAX_NIGHT_AGE:

@@ -87,6 +87,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     from smallhours.checkup import stored_data
     from smallhours.lake.migrations import refuse_newer
     from smallhours.lake.store import Lake
+    from smallhours.local.forget import unnamed_listeners
 
     now = dt.datetime.now(dt.UTC)
     today = settings.listener(listener).night_at(now).date
@@ -102,6 +103,8 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
         findings += stored_data.check_models(listener, lake, today=today)
         findings.append(stored_data.check_last_night(listener, lake, today=today))
         findings += stored_data.check_set_aside(listener, lake, today=today)
+        if unnamed := unnamed_listeners(settings):
+            findings.append(note("listeners", unnamed.what, unnamed.remedy))
     except SmallhoursError as error:
         findings.append(bad("lake", error.what, error.remedy))
     return findings
@@ -130,16 +133,12 @@ def _look_at_airflow(
 
 def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
     """Return when the next night starts, or that it is paused."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from smallhours.orchestration.database import paused_dags
+    from smallhours.orchestration.database import has_database, paused_dags
 
     subject = "next night"
-    try:
-        paused = paused_dags()
-    except SQLAlchemyError:
+    if not has_database():
         return note(subject, "Airflow was never started here", "Run `make up`.")
-    if paused:
+    if paused := paused_dags():
         return bad(
             subject,
             f"{', '.join(paused)}: paused in Airflow, so that no list is made",

@@ -1,4 +1,4 @@
-"""Commands about past lists: why a track was chosen, how lists fared, and their export."""
+"""Commands about the past: why a track was chosen, how lists fared, and exports of both."""
 
 import re
 from pathlib import Path
@@ -25,10 +25,11 @@ MAIN = "main"
 
 
 def register(app: typer.Typer) -> None:
-    """Add `explain_track`, `history` and `export`."""
+    """Add `explain_track`, `history`, `export` and `export_history`."""
     app.command("why")(explain_track)
     app.command("history")(history)
     app.command("export")(export)
+    app.command("export-history")(export_history)
 
 
 def explain_track(
@@ -69,6 +70,7 @@ def history(
 
     from smallhours.lake.list_tables import PLAYLISTS
     from smallhours.lake.tables import FEEDBACK
+    from smallhours.listening.feedback import one_per_night
     from smallhours.training.evaluation.pick_outcomes import outcomes
 
     name, _, lake = _open_listener(listener)
@@ -80,14 +82,20 @@ def history(
             f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
         )
     told = outcomes(lake.frame(FEEDBACK, where=where), pd.DataFrame(), ledger)
+    main = one_per_night(ledger).sort_values("night", ascending=False)
     shares = {(row["night"], row["reaction"]): row for row in told.to_dict("records")}
-    table = Table("night", "list", "outcome", *_REACTIONS_SHOWN, title_justify="left")
-    for row in ledger.head(nights).to_dict("records"):
+    places = ledger.sort_values("place").groupby("night")["place"].agg(", ".join)
+    several = ["places"] if ledger["place"].nunique() > 1 else []
+    table = Table("night", "list", "outcome", *several, *_REACTIONS_SHOWN, title_justify="left")
+    for row in main.head(nights).to_dict("records"):
         became = [
             _share(shares.get((str(row["night"]), reaction))) for reaction in _REACTIONS_SHOWN
         ]
         size = f"{len(row['track_keys'])} tracks"
-        table.add_row(str(row["night"]), size, row["outcome"].replace("_", " "), *became)
+        stands_at = [places[row["night"]]] if several else []
+        table.add_row(
+            str(row["night"]), size, row["outcome"].replace("_", " "), *stands_at, *became
+        )
     Console().print(table)
 
 
@@ -129,6 +137,21 @@ def export(
             f"{out} can't be written: {error.strerror}.", remedy="Name another file with --out."
         ) from None
     typer.echo(f"{len(items)} tracks of {date} are in {out}.")
+
+
+def export_history(
+    out: Annotated[
+        Path,
+        typer.Argument(help="The file: .zip for ListenBrainz' importer, .jsonl, or .csv."),
+    ],
+    listener: ListenerOption = None,
+) -> None:
+    """Write all your plays to a file, for ListenBrainz, a spreadsheet or another machine."""
+    from smallhours.listening.history_export import export_history as write_history
+
+    name, _, lake = _open_listener(listener)
+    count = write_history(lake, name, out)
+    typer.echo(f"{count:,} plays of {name} are in {out}.")
 
 
 # The reactions with a column of their own; those of the pages' buttons have none.

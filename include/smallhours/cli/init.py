@@ -1,16 +1,16 @@
 """The command `init`: writes a settings file from three answers."""
 
 import datetime as dt
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, load_settings, settings_path
+from smallhours.settings import load_settings, parse_settings, settings_path
 
 _LOCALTIME = Path("/etc/localtime")
 
@@ -46,13 +46,14 @@ def init(
     if users == {"lastfm": None, "listenbrainz": None}:
         typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
         users = {
-            key: typer.prompt(f"Your name at {name} (empty: none)", default="", show_default=False)
-            for key, name in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
+            key: _ask(f"Your name at {service} (empty: none)", key, "", show_default=False)
+            for key, service in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
         }
-    mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
-    zone = timezone or typer.prompt("Your time zone", default=_timezone_here())
+    mine = {key: user for key, user in users.items() if user}
+    zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _write(path, name, mine, zone.strip(), uses=uses)
+    _check({**mine, "timezone": zone}, name)
+    _write(path, name, mine, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
     steps = {
@@ -70,21 +71,40 @@ def init(
     typer.echo(f"\nThe first night starts on {starts}.")
 
 
+def _ask(question: str, key: str, default: str, *, show_default: bool = True) -> str:
+    """Ask until the answer is a valid value of one of a listener's settings."""
+
+    def checked(answer: str) -> str:
+        try:
+            _check({key: answer.strip()})
+        except SettingsError as error:
+            raise typer.BadParameter(error.what) from None
+        return answer.strip()
+
+    answer: str = typer.prompt(
+        question, default=default, show_default=show_default, value_proc=checked
+    )
+    return answer
+
+
+def _check(answers: Mapping[str, str], name: str = "me") -> None:
+    """Check some of a listener's settings, and what the listener is called.
+
+    Raises:
+        SettingsError: the file would not be valid.
+    """
+    listener = {"timezone": "UTC", **answers}
+    parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
+
+
 def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: bool) -> None:
-    """Write the file if its contents are valid."""
-    try:
-        ListenerSettings.model_validate({**users, "timezone": zone, "spotify": uses})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"`{key}`: {message}.", remedy="Run the command again.") from None
+    """Write the file."""
     lines = [
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        *(f"{key} = {_quoted(user)}" for key, user in users.items()),
-        f"timezone = {_quoted(zone)}",
+        *(f"{key} = {json.dumps(user, ensure_ascii=False)}" for key, user in users.items()),
+        f"timezone = {json.dumps(zone)}",
     ]
     if not uses:
         lines.append("spotify = false")
@@ -96,12 +116,6 @@ def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: 
             f"{path} can't be written: {error.strerror}.",
             remedy="Run the command in a folder of yours, or set SMALLHOURS_SETTINGS.",
         ) from None
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _timezone_here() -> str:

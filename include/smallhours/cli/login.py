@@ -50,7 +50,12 @@ def spotify(
         int, typer.Option(min=1, max=65535, help="Of the redirect URI that the app registers.")
     ] = 8888,
     paste: Annotated[
-        bool, typer.Option("--paste", help="The browser is on another machine: paste the address.")
+        bool,
+        typer.Option(
+            "--paste",
+            envvar="SMALLHOURS_PASTE",
+            help="The browser is on another machine: paste the address.",
+        ),
     ] = False,
 ) -> None:
     """Agree in the browser; the login is kept in the connection `spotify_<listener>`."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,9 +163,8 @@ def open_run(listener: str | None, date: str | None) -> RunContext:
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
     tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
-    return RunContext(
-        name, settings.night(name, date or str(tonight.date)), settings, LazySecrets()
-    )
+    night = replace(settings.night(name, date or str(tonight.date)), waits=False)
+    return RunContext(name, night, settings, LazySecrets())
 
 
 def _command(stage: Stage) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""The command `up`: a listener's own Airflow on this machine."""
+"""The commands `up` and `prepare`: a listener's own Airflow on this machine."""
 
 import datetime as dt
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallhours.errors import SmallhoursError
+from smallhours.errors import SettingsError, SmallhoursError
 
 if TYPE_CHECKING:
     from smallhours.local.airflow import LocalAirflow
@@ -18,8 +18,40 @@ class AirflowStopped(SmallhoursError):
 
 
 def register(app: typer.Typer) -> None:
-    """Add `up`."""
+    """Add the commands."""
     app.command("up")(up)
+    app.command("prepare")(prepare)
+
+
+def prepare() -> None:
+    """Check the settings and make Airflow's home and database ready, for other ways to start it.
+
+    `up` does so by itself.
+    """
+    from smallhours.lake.files import local_folder
+    from smallhours.local.home_files import home_folder, use_home
+    from smallhours.private_files import close_to_others
+    from smallhours.settings import load_settings
+
+    settings = load_settings()
+    use_home()
+    from sqlalchemy.exc import OperationalError
+
+    from smallhours.orchestration import database
+
+    for folder in (home_folder(), local_folder(settings.lake.url)):
+        if folder:
+            close_to_others(folder)
+    try:
+        told = database.prepare(without_unfinished=False)
+    except OperationalError as error:
+        raise SettingsError(
+            f"Airflow's database can't be used: {str(error.orig).strip()}.",
+            remedy="See that it runs, and that the password is the one that it was made with.",
+        ) from None
+    for sentence in told:
+        typer.echo(sentence)
+    typer.echo(f"Airflow in {home_folder()} is ready to start.")
 
 
 def up(
@@ -35,6 +67,7 @@ def up(
     """
     from smallhours.lake.files import local_folder
     from smallhours.local.airflow import LocalAirflow, own_home
+    from smallhours.local.forget import unnamed_listeners
     from smallhours.local.home_files import own_fernet_key
     from smallhours.local.processes import ProcessStopped, interrupted_by_signals
     from smallhours.private_files import close_to_others
@@ -52,6 +85,8 @@ def up(
                 typer.echo(sentence)
             if lake := local_folder(settings.lake.url):
                 close_to_others(lake)
+            if unnamed := unnamed_listeners(settings):
+                typer.echo(f"Attention: {unnamed}")
             airflow.start()
             airflow.wait_until_healthy(on_status=lambda _waiting: None)
             typer.echo(f"Airflow's pages are on {home.url}; Ctrl+C ends it.")

@@ -165,15 +165,23 @@ METRICS = Table(
 
 SET_ASIDE = Table(
     "set_aside",
-    "one service that a night did without, because it refused the key, the account or the app",
+    "one service that a night did without: it refused the key, the account or the app, or was out "
+    "of reach",
     ("listener",),
     ("night", "service"),
     (
         Column("night", DAY, "The night; the next one asks the service again."),
-        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("service", TEXT, "Its name, such as `Last.fm`."),
         Column("reason", TEXT, "What it answered."),
         Column("remedy", TEXT, "What to do about it."),
         Column("at", MOMENT, "When it refused."),
+        Column(
+            "access",
+            TEXT,
+            "A fingerprint of the address and the credentials that it refused: others are tried at "
+            "once. Null when it was out of reach.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -183,7 +191,7 @@ DEFERRED_QUESTIONS = Table(
     ("listener",),
     ("service", "question"),
     (
-        Column("service", TEXT, "`Last.fm`, `Spotify`, `ReccoBeats` or `AcousticBrainz`."),
+        Column("service", TEXT, "Its name, such as `Last.fm`."),
         Column("question", TEXT, "The question, in words."),
         Column("reason", TEXT, "What the service answered."),
         Column("failures", COUNT, "Nights in a row on which it was asked and failed."),

@@ -3,12 +3,12 @@
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from smallhours.local.archive import SQL, SQLITE, BackupError
 from smallhours.private_files import private_opener
@@ -91,12 +91,6 @@ def write_database(url: URL, folder: Path) -> bool:
             remedy="If it is damaged, restore an earlier backup.",
         ) from None
     return True
-
-
-def postgres_url(environment: Mapping[str, str]) -> URL | None:
-    """Return the PostgreSQL database that the environment names, or None."""
-    given = environment.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "")
-    return make_url(given) if given.startswith("postgresql") else None
 
 
 def opens(key: str, values: Iterable[str]) -> bool:

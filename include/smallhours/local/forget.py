@@ -30,6 +30,20 @@ def known_listeners(settings: Settings) -> list[str]:
     return sorted(listeners_of(settings, Lake(settings.lake.url)))
 
 
+def unnamed_listeners(settings: Settings) -> SettingsError | None:
+    """Return what is wrong where the lake has data of listeners whom the settings don't name."""
+    stored = listeners_of(None, Lake(settings.lake.url))
+    names = sorted(set(stored) - set(settings.listeners))
+    if not names:
+        return None
+    return SettingsError(
+        f"The lake has data of {', '.join(names)}, and the settings name no such listener.",
+        remedy="A listener can't be renamed: their name is part of the paths of their data, of "
+        "connections and of runs. Give the section its old name back, or remove their data by "
+        f"`smallhours forget {names[0]}`.",
+    )
+
+
 def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
     """Remove every trace of a listener.
 

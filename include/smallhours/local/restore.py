@@ -14,11 +14,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL
+
 from smallhours.errors import SettingsError
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.migrations import refuse_newer
 from smallhours.lake.store import Lake
-from smallhours.local.airflow_database import load_postgres, opens, postgres_url
+from smallhours.local.airflow_database import load_postgres, opens
 from smallhours.local.archive import (
     CONFIGURATION,
     SETTINGS,
@@ -28,7 +30,7 @@ from smallhours.local.archive import (
     unpack,
 )
 from smallhours.local.backup import listeners_of
-from smallhours.local.home_files import home_folder, own_fernet_key
+from smallhours.local.home_files import home_as_it_is, home_folder, own_fernet_key
 from smallhours.local.running import LOCK, hold_home, left_running
 from smallhours.private_files import flush_folder, make_private_folder, write_private
 from smallhours.settings import load_settings, settings_path
@@ -80,7 +82,10 @@ def finish_restore(home: Path, *, say: Callable[[str], None]) -> None:
         fcntl.flock(renames, fcntl.LOCK_EX)  # another command may be doing it
         todo: Any = json.load(renames)
         for source, target in todo:
-            _put(Path(source), Path(target), say)
+            if Path(source).name == SQL:
+                _load(Path(source), say)
+            else:
+                _put(Path(source), Path(target), say)
         shutil.rmtree(stage, ignore_errors=True)
 
 
@@ -98,18 +103,24 @@ def _restore(archive: Path, home: Path, stage: Path, say: Callable[[str], None])
     places = _places(archive, manifest, stage, lake, home)
     for target in places.values():
         _check_place(target)
-    if manifest.database == "sqlite":
+    if manifest.database:
         _move_paths(stage / "airflow" / CONFIGURATION, manifest.home, home)
+    dump = stage / "airflow" / SQL if manifest.database == "postgresql" else None
+    if dump:
+        _database(archive)
     moved: list[tuple[str, str]] = []
     try:
         for source, target in places.items():
             beside = target.with_name(f"{target.name}.restored")
             moved.append((str(beside), str(target)))
             _move_beside(source, beside)
-        if manifest.database == "postgresql":
-            _load(archive, stage)
-        write_private(stage / _LIST, json.dumps(moved))
+        # The dump is loaded first, and again after a kill: it replaces everything or nothing.
+        first = [(str(dump), "")] if dump else []
+        write_private(stage / _LIST, json.dumps([*first, *moved]))
+        if dump:
+            _load(dump, say)
     except BaseException:
+        (stage / _LIST).unlink(missing_ok=True)
         for beside_target, _ in moved:
             _remove(Path(beside_target))
         raise
@@ -132,6 +143,9 @@ def _places(
         places[stage / "lake"] = lake.files.root
     if manifest.database == "sqlite":
         places[stage / "airflow"] = home
+    elif manifest.database == "postgresql":  # the database is elsewhere, and its key is here
+        kept = [each for each in (stage / "airflow").iterdir() if each.name != SQL]
+        places |= {each: home / each.name for each in kept}
     return places
 
 
@@ -226,14 +240,27 @@ def _move_paths(configuration: Path, old_home: str, home: Path) -> None:
         write_private(configuration, text.replace(old_home, str(home)))
 
 
-def _load(archive: Path, stage: Path) -> None:
-    url = postgres_url(os.environ)
-    if url is None:
+def _database(dump: Path) -> URL:
+    """Return the PostgreSQL database that Airflow's configuration names here."""
+    with home_as_it_is():
+        from smallhours.orchestration.database import database_engine
+
+        url = database_engine().url
+    if url.get_backend_name() != "postgresql":
         raise BackupError(
-            f"{archive} holds a PostgreSQL database, and there is none here.",
-            remedy="Nothing was changed. Set AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to it.",
+            f"{dump} holds a PostgreSQL database, and there is none here.",
+            remedy="Nothing was changed. Name it in airflow.cfg, or set "
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to it.",
         )
-    load_postgres(url, stage / "airflow" / SQL)
+    return url
+
+
+def _load(dump: Path, say: Callable[[str], None]) -> None:
+    """Load a dump, if that was not done before a kill."""
+    if dump.exists():
+        load_postgres(_database(dump), dump)
+        dump.unlink()
+        say("Airflow's PostgreSQL database is restored.")
 
 
 def _put(source: Path, target: Path, say: Callable[[str], None]) -> None:

@@ -10,9 +10,7 @@ kept as an Airflow variable, encrypted like a connection, together with a finger
 in the connection: when the listener logs in again, the connection is newer, and wins.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import logging
 import os
@@ -214,12 +212,18 @@ def _connection(service: str, listener: str) -> Any:
             return Connection.get(name)
         from airflow.models.connection import Connection as StoredConnection
 
-        return StoredConnection.get_connection_from_secrets(name)
+        from smallhours.orchestration.database import has_database
+
+        found = _ask_without_database("get_connection", name)
+        if found is None and not has_database():
+            raise AirflowNotFoundException
+        return found or StoredConnection.get_connection_from_secrets(name)
     except AirflowNotFoundException:
         how = _HOW_TO_ADD[service].format(listener=listener)
         raise SettingsError(
             f"There is no Airflow connection `{name}`.",
-            remedy=f"Add it in Airflow (Admin, Connections; type {service}) or in the variable "
+            remedy=f"Run `smallhours login {service} --listener {listener}`. Or add it in Airflow "
+            f"(Admin, Connections; type {service}) or in the variable "
             f"AIRFLOW_CONN_{name.upper()}, {how}.",
         ) from None
 
@@ -238,7 +242,7 @@ def _store(
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     name = f"{service}_{listener}"
     variable = f"AIRFLOW_CONN_{name.upper()}"
@@ -251,7 +255,7 @@ def _store(
     require_key()
     _mask(password, extra.get("refresh_token"))
     try:
-        _make_database()
+        make_database()
         with create_session() as session:
             stored = session.scalar(
                 select(StoredConnection).where(StoredConnection.conn_id == name)
@@ -269,16 +273,14 @@ def _store(
         ) from None
 
 
-def _make_database() -> None:
-    """Create Airflow's database if there is none: a first login may come before the first start."""
-    from airflow import settings as airflow_settings
-    from airflow.models.connection import Connection as StoredConnection
-    from airflow.utils.db import upgradedb
-    from sqlalchemy import inspect
+def _ask_without_database(question: Literal["get_connection", "get_variable"], name: str) -> Any:
+    """Ask Airflow's secret stores but its database: the environment, and a vault if one is set."""
+    from airflow.configuration import ensure_secrets_loaded
+    from airflow.secrets.metastore import MetastoreBackend
 
-    if not inspect(airflow_settings.engine).has_table(StoredConnection.__tablename__):
-        with contextlib.redirect_stdout(io.StringIO()):
-            upgradedb()
+    stores = (each for each in ensure_secrets_loaded() if not isinstance(each, MetastoreBackend))
+    answers = (getattr(each, question)(name) for each in stores)
+    return next((each for each in answers if each is not None), None)
 
 
 def read_variable(name: str) -> Any:
@@ -289,14 +291,19 @@ def read_variable(name: str) -> Any:
         return Variable.get(name, default=None, deserialize_json=True)
     from airflow.models.variable import Variable as StoredVariable
 
-    return StoredVariable.get(name, default_var=None, deserialize_json=True)
+    from smallhours.orchestration.database import has_database
+
+    found = _ask_without_database("get_variable", name)
+    if found is None and has_database():
+        found = StoredVariable.get(name, default_var=None)
+    return None if found is None else json.loads(found)
 
 
 def write_variable(name: str, value: dict[str, str]) -> None:
     """Store a JSON value as an Airflow variable.
 
     Raises:
-        SettingsError: when Airflow would not encrypt it, or has no database to keep it in.
+        SettingsError: when Airflow would not encrypt it, or its database refuses.
     """
     if _in_task():
         from airflow.sdk import Variable
@@ -306,15 +313,17 @@ def write_variable(name: str, value: dict[str, str]) -> None:
     from airflow.models.variable import Variable as StoredVariable
     from sqlalchemy.exc import SQLAlchemyError
 
-    from smallhours.orchestration.database import require_key
+    from smallhours.orchestration.database import make_database, require_key
 
     require_key()
     try:
+        make_database()
         StoredVariable.set(name, value, serialize_json=True)
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
         raise SettingsError(
-            "Spotify renewed the login, and Airflow has no database to keep it in.",
-            remedy="Run `airflow db migrate` and log in again.",
+            "Spotify renewed the login, and Airflow's database does not take it "
+            f"({type(error).__name__}).",
+            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write; log in again.",
         ) from None
 
 

@@ -14,6 +14,8 @@ Airflow pauses a new DAG unless it says otherwise; Smallhours' DAGs did not say 
 """
 
 import argparse
+import contextlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -107,6 +109,8 @@ def require_key() -> None:
 
 def stored_in_clear() -> list[str]:
     """Return the connections and variables that are not encrypted, by kind and name."""
+    if not has_database():
+        return []
     with database_engine().connect() as connection:
         tables = set(inspect(connection).get_table_names())
         return [
@@ -126,9 +130,9 @@ def encrypted_values() -> list[str]:
         "SELECT extra FROM connection WHERE is_extra_encrypted",
         "SELECT val FROM variable WHERE is_encrypted",
     )
+    if not has_database():
+        return []
     with database_engine().connect() as connection:
-        if not inspect(connection).has_table(Connection.__tablename__):
-            return []
         found = [value for each in statements for value in connection.scalars(text(each))]
     return [value for value in found if value]
 
@@ -201,6 +205,27 @@ def _not_erased(why: str) -> str:
     return (
         f"Old text could not be erased from Airflow's database ({why}); the next start tries again."
     )
+
+
+def has_database() -> bool:
+    """Return whether the database is made, and can be reached.
+
+    SQLite is not asked for a table where its file is missing: it would make an empty one.
+    """
+    engine = database_engine()
+    if _on_sqlite() and not Path(engine.url.database or "").is_file():
+        return False
+    try:
+        return inspect(engine).has_table(Connection.__tablename__)
+    except OperationalError:
+        return False
+
+
+def make_database() -> None:
+    """Create the database if there is none: a first login may come before the first start."""
+    if not has_database():
+        with contextlib.redirect_stdout(io.StringIO()):
+            upgradedb()
 
 
 def database_engine() -> Engine:

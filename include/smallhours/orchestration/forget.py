@@ -13,12 +13,12 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
-from sqlalchemy import JSON, Column, MetaData, String, Table, Text, cast, delete, inspect, or_
+from sqlalchemy import JSON, Column, MetaData, String, Table, Text, cast, delete, or_
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy.types import TypeEngine
 
 from smallhours.orchestration.connections import SERVICES, variable_of
-from smallhours.orchestration.database import database_engine, erase_deleted
+from smallhours.orchestration.database import database_engine, erase_deleted, has_database
 
 REPLACEMENT = "forgotten"
 # Columns in which runs, events and messages name a listener. Others hold Airflow's own words, which
@@ -58,8 +58,7 @@ def forget_in_database(listener: str, pattern: re.Pattern[str], names: Sequence[
         pattern: Finds their names in a text, each behind a `prefix` that stays.
         names: The names.
     """
-    engine = database_engine()
-    if not inspect(engine).has_table(Connection.__tablename__):
+    if not has_database():
         return
     with create_session() as session:
         connections = [f"{service}_{listener}" for service in SERVICES]
@@ -77,7 +76,7 @@ def forget_in_database(listener: str, pattern: re.Pattern[str], names: Sequence[
             )
         )
         session.execute(delete(DagRun).where(theirs))
-    with engine.begin() as connection:
+    with database_engine().begin() as connection:
         known = MetaData()
         known.reflect(connection)
         for table in known.sorted_tables:

@@ -38,6 +38,10 @@ MAX_RETRY_WAIT = dt.timedelta(minutes=1)
 # a service's daily quota, and for an approval.
 MAX_RUN_TIME = dt.timedelta(days=1)
 
+# A service that is out of reach is tried again so long after a run's start; then the night goes on
+# without it, from what the lake holds.
+MAX_OUTAGE = dt.timedelta(hours=1)
+
 # Maximum time of one try of a task, several times what a large catalog on a slow machine takes: it
 # ends what hangs. A long wait for a rate limit is not counted: the task is rescheduled for it.
 MAX_TASK_TIME = dt.timedelta(minutes=30)
@@ -224,6 +228,8 @@ def run_for_night(function: Stage, key: PartitionKey, settings: Settings, contex
     if settings.listener(key.listener).night_at(started).date == night.date:
         # The night is not over yet: cut the history off at the run's start, also for a retry.
         night = replace(night, as_of=min(night.as_of, started))
+    begun = context["dag_run"].start_date or started
+    night = replace(night, waits=dt.datetime.now(dt.UTC) - begun < MAX_OUTAGE)
     params = context["params"]
     options = {
         name: params[name]

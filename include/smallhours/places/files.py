@@ -34,6 +34,7 @@ class FilesPlace:
     name: ClassVar = PlaceName.FILES
     service: ClassVar = "the folder of lists"
     holds_all: ClassVar = True
+    relinks: ClassVar = False
     only_appends: ClassVar = False
     recovery: ClassVar = ""
     # A file is read as it was written: nothing has to be waited for.
@@ -41,6 +42,7 @@ class FilesPlace:
 
     def __init__(self, folder: Path, formats: Sequence[str]) -> None:
         self.odd_rows: Counter[str] = Counter()
+        self.access = ""
         self._folder = folder
         self._formats = tuple(formats)
         self._files = LocalFiles(folder)

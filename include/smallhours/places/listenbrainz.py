@@ -34,6 +34,7 @@ class ListenBrainzPlace(PlaceByRowNumber):
     name: ClassVar = PlaceName.LISTENBRAINZ
     service: ClassVar = SERVICE
     holds_all: ClassVar = True
+    relinks: ClassVar = False
     only_appends: ClassVar = False
     recovery: ClassVar = ""
 
@@ -49,6 +50,11 @@ class ListenBrainzPlace(PlaceByRowNumber):
     def odd_rows(self) -> Counter[str]:
         """The client's count."""
         return self.client.odd_rows
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
 
     def find(self, tracks: Sequence[ListedTrack]) -> dict[str, str]:
         """Return the recordings of the tracks: those that we know, and those of their names."""

@@ -86,6 +86,10 @@ class Place(Protocol):
         """Whether nearly every track is there; if not, a list is what there is of it."""
 
     @property
+    def relinks(self) -> bool:
+        """Whether a track may read under the URI of another release."""
+
+    @property
     def only_appends(self) -> bool:
         """Whether tracks are added at the end only."""
 
@@ -96,6 +100,10 @@ class Place(Protocol):
     @property
     def odd_rows(self) -> Counter[str]:
         """The rows of replies so far that could not be read and were left out."""
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -25,6 +25,7 @@ class SpotifyPlace:
     name: ClassVar = PlaceName.SPOTIFY
     service: ClassVar = SERVICE
     holds_all: ClassVar = True
+    relinks: ClassVar = True
     only_appends: ClassVar = False
     recovery: ClassVar = "restore it under Spotify's account page, `Recover playlists`"
 
@@ -32,6 +33,11 @@ class SpotifyPlace:
     def odd_rows(self) -> Counter[str]:
         """The client's count."""
         return self.client.odd_rows
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -5,8 +5,8 @@ server names the same MusicBrainz id or ISRC and neither its names nor its lengt
 Nothing is guessed: what is not found is left out, and named.
 
 Songs are added at the end only, so that another order is made by adding songs again and removing
-the rows where they stood. The protocol has no description when a playlist is made: until the next
-request it is known by our marker in its name.
+the rows where they stood. The protocol has no description when a playlist is made, and a server may
+refuse to change an empty one: until its details are changed it is known by our marker in its name.
 """
 
 import re
@@ -40,6 +40,7 @@ class SubsonicPlace(PlaceByRowNumber):
     name: ClassVar = PlaceName.SUBSONIC
     service: ClassVar = SERVICE
     holds_all: ClassVar = False
+    relinks: ClassVar = False
     only_appends: ClassVar = True
     recovery: ClassVar = ""
 
@@ -52,6 +53,11 @@ class SubsonicPlace(PlaceByRowNumber):
     def odd_rows(self) -> Counter[str]:
         """The client's count."""
         return self.client.odd_rows
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -86,7 +92,6 @@ class SubsonicPlace(PlaceByRowNumber):
             made = next((each.id for each in self.client.playlists() if each.name == marked), None)
         if made is None:
             raise BrokenReply(SERVICE, "it does not list the playlist just made.", remedy=REMEDY)
-        self.client.change_details(made, name=name, comment=description, public=False)
         return self.playlist(made)
 
     def change_details(

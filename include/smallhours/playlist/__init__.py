@@ -47,7 +47,7 @@ def resolve_tracks(run: "RunContext") -> Summary:
         lake, spotify = run.lake, run.spotify
         assert spotify is not None  # noqa: S101 - the settings have been checked
         return resolve.resolve_tracks(
-            run.listener, lake, spotify, settings=run.settings, night=run.night
+            run.listener, lake, spotify, run.listenbrainz, settings=run.settings, night=run.night
         )
     except (SourceRefused, NeedsLogin, SettingsError) as error:
         if len(places) == 1:

@@ -31,7 +31,7 @@ from smallhours.errors import BrokenReply
 from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket, shared_rate_limit
-from smallhours.services.transport import Client, Reply, Request, Transport
+from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 # Features by name, of each id that the service knows.
 Features = dict[str, dict[str, float]]
@@ -115,6 +115,7 @@ class FeatureClient(Client):
         contact: str = "",
     ) -> None:
         self._url = settings.api_url.rstrip("/")
+        self.access = fingerprint(settings.api_url, contact)
         super().__init__(
             Transport(
                 self.service,

@@ -47,7 +47,7 @@ from smallhours.services.retry_and_rate_limit import (
     redact,
     shared_rate_limit,
 )
-from smallhours.services.transport import Client, Reply, Request, Transport
+from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 T = TypeVar("T")
 
@@ -119,6 +119,7 @@ class LastfmClient(Client):
         self._url = api_url
         self._key = api_key
         self._listener = listener
+        self.access = fingerprint(api_url, api_key)
         super().__init__(
             Transport(
                 SERVICE,

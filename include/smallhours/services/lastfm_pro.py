@@ -15,9 +15,9 @@ PRO_ONLY_FROM: Final = dt.date(2026, 12, 1)
 # Said wherever a key is refused, before that day and after it.
 REFUSED_KEY: Final = (
     "From 1 December 2026 on, as reported, a key works only while its owner pays for Last.fm Pro: "
-    "if that is the reason, pay for it, or import your history at ListenBrainz, connect Spotify "
-    "there and set `listenbrainz` in the settings, or import it from a file "
-    "(`smallhours import-history`)."
+    "if that is the reason, pay for it, or go on without Last.fm. For that, import your history at "
+    "ListenBrainz, or here from a file (`smallhours import-history`), and connect Spotify with "
+    "ListenBrainz, so that your plays are recorded from now on."
 )
 _BEFORE: Final = (
     "From 1 December 2026 on, as reported, Last.fm refuses the keys of those who don't."

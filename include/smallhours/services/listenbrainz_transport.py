@@ -21,7 +21,7 @@ from smallhours.services.retry_and_rate_limit import (
     redact,
     shared_rate_limit,
 )
-from smallhours.services.transport import Client, Reply, Request, Transport
+from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ class ListenBrainzCalls(Client):
         self._contact = contact
         self._listener = listener
         self._algorithms: dict[str, str] = {}
+        self.access = fingerprint(settings.api_url, settings.labs_url, token, contact)
         super().__init__(
             Transport(
                 SERVICE,

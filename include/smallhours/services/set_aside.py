@@ -2,8 +2,11 @@
 
 A service that refuses the key, the account or the app is set aside. A night is made by several
 processes, so what one stage meets is kept in the lake, in `set_aside`, and the next stages of that
-night do without the service. The next night asks it again, and so does the first stage of the same
-night when it is run once more.
+night do without the service. It is asked again on the next night, and at once when its address or
+its credentials have changed.
+
+A service that is out of reach is tried again for a while (`Night.waits`), and then set aside, too,
+if the lake has a history to go on from. The next stage that reads news asks it again.
 
 A question is about one thing: an artist's tags, a month of scrobbles, one search. The few that fail
 end no stage. Each is noted in the lake, in `deferred_questions`, and asked again after 1, 2, 4, 8
@@ -21,9 +24,18 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from smallhours.errors import NotFound, Refused, ServiceError, SourceRefused
+from smallhours.errors import (
+    BrokenReply,
+    NeedsLogin,
+    NotFound,
+    Refused,
+    RetryLater,
+    ServiceError,
+    SourceRefused,
+)
 from smallhours.lake.list_tables import DEFERRED_QUESTIONS, SET_ASIDE
 from smallhours.lake.store import Lake
+from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.nights import Night
 from smallhours.services.retry_and_rate_limit import is_of_one_question
 from smallhours.summary import Summary
@@ -48,6 +60,10 @@ class Asked(Protocol):
     @property
     def odd_rows(self) -> Counter[str]:
         """The rows of replies so far that could not be read and were left out."""
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
 
 
 @dataclass
@@ -241,14 +257,17 @@ class SetAside:
         lake: Where they are kept.
         listener: Whose night.
         night: Which night.
-        anew: Ask also what is set aside, as the first stage does that needs a service.
+        anew: Ask also what was out of reach, as a stage does that reads news.
     """
 
     def __init__(self, lake: Lake, listener: str, night: Night, *, anew: bool = False) -> None:
         self._lake = lake
         self._listener = listener
         self._night = night
-        self._reasons = set_aside_on(lake, listener, night.date)
+        rows = _rows_of(lake, listener, night.date)
+        self._rows: dict[str, Mapping[Hashable, Any]] = {
+            str(row["service"]): row for row in rows.to_dict("records")
+        }
         self._anew = anew
         self._missed: dict[str, str] = {}
         self._clients: set[Asked] = set()
@@ -262,7 +281,7 @@ class SetAside:
 
     @contextmanager
     def asking(self, client: Asked) -> Iterator[bool]:
-        """Run the block, and set the service aside if it refuses in there.
+        """Run the block, and set the service aside if it refuses in there or is out of reach.
 
         The block gets False where the service is set aside already, and must not ask it then. One
         that answers is set aside no longer. What the block stored before a refusal stays stored;
@@ -272,24 +291,43 @@ class SetAside:
             client: Whom the block asks.
 
         Raises:
-            ServiceError: any error of the block but SourceRefused, or of all single questions.
+            ServiceError: an error that is about single questions, or one that is worth waiting for.
         """
         service = client.service
         self._clients.add(client)
-        if service in self._reasons and not self._anew:
-            self._missed[service] = self._reasons[service]
+        if self._stands(client):
+            self._missed[service] = _told(self._rows[service])
             yield False
             return
         try:
             yield True
             self.tally(client).check()
-        except SourceRefused as error:
-            LOG.warning("%s is set aside for this night. %s", service, error)
-            self._keep(service, error)
-            self._missed[service] = self._reasons[service]
+        except (SourceRefused, NeedsLogin) as error:
+            self._keep(client, error, access=client.access)
+        except (RetryLater, BrokenReply) as error:
+            if self._night.waits or not self._knows_the_listener():
+                raise
+            self._keep(client, error, access=None)
         else:
             self._forget(service)
             self._deferred(service).save(self.tally(client))
+
+    def _stands(self, client: Asked) -> bool:
+        """Return whether a service is still set aside."""
+        row = self._rows.get(client.service)
+        if row is None:
+            return False
+        if pd.isna(row["access"]):
+            return not self._anew
+        return bool(row["access"] == client.access)
+
+    def _knows_the_listener(self) -> bool:
+        """Return whether the lake has a history to go on from."""
+        return any(
+            part["listener"] == self._listener
+            for table in (PLAYS, LIBRARY)
+            for part in self._lake.partitions(table)
+        )
 
     def _deferred(self, service: str) -> DeferredQuestions:
         return DeferredQuestions(self._lake, self._listener, service, self._night.date)
@@ -317,23 +355,32 @@ class SetAside:
             **({"set_aside": " ".join(self._missed.values())} if self._missed else {}),
         }
 
-    def _keep(self, service: str, error: SourceRefused) -> None:
-        self._reasons[service] = str(error)
-        row = {
-            "night": self._night.date, "service": service, "reason": error.what,
-            "remedy": error.remedy, "at": dt.datetime.now(dt.UTC),
+    def _keep(self, client: Asked, error: ServiceError, *, access: str | None) -> None:
+        LOG.warning("%s is set aside for this night. %s", client.service, error)
+        row: dict[Hashable, Any] = {
+            "night": self._night.date, "service": client.service, "reason": error.what,
+            "remedy": error.remedy, "at": dt.datetime.now(dt.UTC), "access": access,
         }  # fmt: skip
+        self._rows[client.service] = row
+        self._missed[client.service] = _told(row)
         self._lake.merge(SET_ASIDE, pd.DataFrame([row]), partition={"listener": self._listener})
 
     def _forget(self, service: str) -> None:
-        if self._reasons.pop(service, None) is not None:
+        if self._rows.pop(service, None) is not None:
             row = {"night": self._night.date, "service": service, "listener": self._listener}
             self._lake.merge(SET_ASIDE, pd.DataFrame(), delete=pd.DataFrame([row]))
 
 
 def set_aside_on(lake: Lake, listener: str, night: dt.date) -> dict[str, str]:
     """Return why each service that is set aside on a night refuses, and what to do, by service."""
+    rows = _rows_of(lake, listener, night).to_dict("records")
+    return {str(row["service"]): _told(row) for row in rows}
+
+
+def _rows_of(lake: Lake, listener: str, night: dt.date) -> pd.DataFrame:
     rows = lake.frame(SET_ASIDE, where={"listener": listener})
-    rows = rows[rows["night"] == night]
-    told = (rows["reason"] + " " + rows["remedy"]).astype(str)
-    return dict(zip(rows["service"].astype(str), told, strict=True))
+    return rows[rows["night"] == night]
+
+
+def _told(row: Mapping[Hashable, Any]) -> str:
+    return f"{row['reason']} {row['remedy']}"

@@ -37,7 +37,7 @@ from smallhours.services.spotify_replies import (
     parse_track,
 )
 from smallhours.services.spotify_transport import SpotifyTokens, SpotifyTransport, spotify_http
-from smallhours.services.transport import Client
+from smallhours.services.transport import Client, fingerprint
 
 T = TypeVar("T")
 TimeRange = Literal["short_term", "medium_term", "long_term"]
@@ -87,6 +87,9 @@ class SpotifyClient(Client):
         retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.retry_policy = retry_policy or RetryPolicy()
+        # Not the refresh token, which Spotify may replace at any time.
+        login = credentials.client_id, credentials.client_secret, credentials.authorized_at
+        self.access = fingerprint(settings.api_url, *login)
         http = spotify_http(
             settings,
             credentials,

@@ -30,7 +30,7 @@ from smallhours.services.retry_and_rate_limit import (
     TransientError,
     shared_rate_limit,
 )
-from smallhours.services.transport import Client, Reply, Request, Transport
+from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 T = TypeVar("T")
 Fields = Sequence[tuple[str, str]]
@@ -118,6 +118,7 @@ class SubsonicClient(Client):
         self._login: dict[str, str] | None = None
         self._takes_forms = False
         hidden = (credentials.password, credentials.api_key, _hidden(credentials.password))
+        self.access = fingerprint(credentials)
         super().__init__(
             Transport(
                 SERVICE,

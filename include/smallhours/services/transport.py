@@ -6,6 +6,7 @@ it is unpacked. No redirect is followed, because it would take a token to anothe
 else is classified here.
 """
 
+import hashlib
 import itertools
 import json
 import weakref
@@ -342,6 +343,11 @@ class Transport:
         )
 
 
+def fingerprint(*parts: object) -> str:
+    """Return a short text that changes with its parts and does not tell them."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
 class Client:
     """A service's client; as a context, it closes its connections at the end.
 
@@ -350,9 +356,12 @@ class Client:
 
     Attributes:
         service: The service's name, as errors have it.
+        access: A fingerprint of the address and the credentials; another one may be worth another
+            try after a refusal.
     """
 
     service: ClassVar[str]
+    access: str = ""
 
     def __init__(self, http: Transport) -> None:
         self._http = http

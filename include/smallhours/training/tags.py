@@ -11,7 +11,7 @@ value, and K tags chosen by their summed count. The matrix is sparse and stays s
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -29,6 +29,8 @@ from smallhours.identity import SEPARATOR, artist_key_in, is_artist
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
+from smallhours.settings import Settings
+from smallhours.vocabulary import CatalogSource
 
 # The first seed's rows hold at most five tags of the track and ten of its artist: what Last.fm
 # shows on the pages of either.
@@ -100,7 +102,19 @@ class Tags:
         return named
 
 
-def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False) -> Tags:
+def unlearned_sources(settings: Settings) -> tuple[CatalogSource, ...]:
+    """Return the sources of tags that no model may learn from."""
+    allowed = settings.services.listenbrainz.learn_from_tags
+    return () if allowed else (CatalogSource.MUSICBRAINZ,)
+
+
+def load_tags(
+    lake: Lake,
+    track_keys: Iterable[str],
+    *,
+    normalised: bool = False,
+    without: Collection[str] = (),
+) -> Tags:
     """Read the tags of some tracks and of their artists; "Various Artists" have none.
 
     Args:
@@ -108,23 +122,29 @@ def load_tags(lake: Lake, track_keys: Iterable[str], *, normalised: bool = False
         track_keys: The tracks.
         normalised: Return normalised names: "Hip-Hop" and "hiphop" become "hip-hop", and
             tags that say nothing are left out.
+        without: Sources whose tags are left out.
     """
     tracks = set(track_keys)
     owners = {artist_key_in(key) for key in tracks}
     prefixes = sorted({prefix_of(artist) for artist in owners})
     if not prefixes:
         return Tags({}, {})
-    own = _read(lake, TRACK_TAGS, "track_key", tracks, prefixes)
-    artist = _read(lake, ARTIST_TAGS, "artist_key", set(filter(is_artist, owners)), prefixes)
+    own = _read(lake, TRACK_TAGS, tracks, prefixes, without)
+    artist = _read(lake, ARTIST_TAGS, set(filter(is_artist, owners)), prefixes, without)
     found = {tag for table in (own, artist) for counts in table.values() for tag in counts}
     tags = Tags(own, artist, names_of(lake, found))
     return tags.normalised() if normalised else tags
 
 
 def _read(
-    lake: Lake, table: Table, key: str, wanted: set[str], prefixes: list[str]
+    lake: Lake,
+    table: Table,
+    wanted: set[str],
+    prefixes: list[str],
+    without: Collection[str],
 ) -> dict[str, dict[str, int]]:
-    rows = read_tags(lake, table, where={"prefix": prefixes})
+    key = table.key[0]
+    rows = read_tags(lake, table, where={"prefix": prefixes}, without=without)
     ours = np.array([owner in wanted for owner in rows[key].tolist()], dtype=bool)
     return _strongest_first(rows[ours], key)
 

@@ -8,10 +8,12 @@ import pandas as pd
 
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
+from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
 from smallhours.vocabulary import SHOWN, Reaction
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
+from smallhours.web.tonight_page import PLACE_NAMES
 
 MIN_NIGHTS = 2
 
@@ -44,6 +46,7 @@ class PublishedList:
         note: The ledger's note.
         size: Number of tracks.
         shares: Share of each reaction.
+        elsewhere: What became of it at further places.
         can_restore: Whether it was certainly shown, so that it can be put back.
     """
 
@@ -53,6 +56,7 @@ class PublishedList:
     note: str
     size: int
     shares: Sequence[ReactionShare]
+    elsewhere: Sequence[str]
     can_restore: bool
 
 
@@ -75,6 +79,9 @@ def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
     # The ledger holds the tracks of each list; slots and reasons are not needed here.
     found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
     by_night = dict(iter(found.groupby("night")))
+    main = one_per_night(playlists).sort_values("night", ascending=False)
+    rest = playlists.drop(index=main.index)
+    elsewhere = {night: _told(rows) for night, rows in rest.groupby("night")}
     lists = [
         PublishedList(
             night=row["night"],
@@ -83,11 +90,21 @@ def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
             note=row["note"] or "",
             size=len(row["track_keys"]),
             shares=_shares(by_night.get(str(row["night"]))),
+            elsewhere=elsewhere.get(row["night"], []),
             can_restore=row["outcome"] in SHOWN and len(row["uris"]) > 0,
         )
-        for row in playlists.to_dict("records")
+        for row in main.to_dict("records")
     ]
     return HistoryPage(intent, page_context.intents, lists, _trend(found))
+
+
+def _told(rows: pd.DataFrame) -> list[str]:
+    """Return a sentence about the list at each place."""
+    parts = zip(*(rows[name] for name in ("place", "outcome", "note")), strict=True)
+    return [
+        f"{PLACE_NAMES.get(place, place)}: {outcome.replace('_', ' ')}. {note or ''}".strip()
+        for place, outcome, note in parts
+    ]
 
 
 def _shares(rows: pd.DataFrame | None) -> list[ReactionShare]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from smallhours.catalog.seeds import EVIDENCE
 from smallhours.lake.list_tables import METRICS
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_DEFAULT, SUBJECT
@@ -33,7 +34,7 @@ TREND_METRICS = (
 MONTHS_READ = 3
 SERIES_DRAWN = 6
 # Subjects shown in a chart or table of their own.
-SEPARATE_SUBJECTS = (RELIABILITY, SUBJECT)
+SEPARATE_SUBJECTS = (RELIABILITY, SUBJECT, EVIDENCE)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,22 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
-from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
+from smallhours.catalog.seeds import EVIDENCE
+from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
+from smallhours.listening.feedback import one_per_night
 from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.ranking.signals import reached_picks
-from smallhours.vocabulary import SHOWN, Reaction
+from smallhours.vocabulary import SHOWN, PlaceName, Reaction
 from smallhours.web.page_context import PageContext
 
 # Label of each button, by the reaction that it saves.
@@ -25,6 +28,16 @@ BUTTONS: Mapping[Reaction, str] = {
 }
 STRIP_DAYS = 30
 SPOTIFY = "https://open.spotify.com"
+PLACE_NAMES: Mapping[str, str] = {
+    PlaceName.SPOTIFY: "Spotify",
+    PlaceName.LISTENBRAINZ: "ListenBrainz",
+    PlaceName.SUBSONIC: "your music server",
+    PlaceName.FILES: "your folder of lists",
+}
+_PLAYLIST_PAGES: Mapping[str, str] = {
+    PlaceName.SPOTIFY: f"{SPOTIFY}/playlist/{{}}",
+    PlaceName.LISTENBRAINZ: "https://listenbrainz.org/playlist/{}/",
+}
 ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
 
@@ -67,6 +80,29 @@ class StripDay:
 
 
 @dataclass(frozen=True)
+class ListAtPlace:
+    """A night's list at one place, as the ledger has it; empty when it was not published yet.
+
+    Attributes:
+        place: The place's name for people.
+        name: Name of the playlist.
+        outcome: The ledger's outcome, in words.
+        note: The ledger's note.
+        link: The playlist's page; empty when there is none.
+        uris: The tracks' URIs, by track key.
+        missing: The tracks of the list that are not there: `artist – title`.
+    """
+
+    place: str = ""
+    name: str = ""
+    outcome: str = ""
+    note: str = ""
+    link: str = ""
+    uris: Mapping[str, str] = field(default_factory=dict)
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class TonightPage:
     """The data of the Tonight page.
 
@@ -78,7 +114,8 @@ class TonightPage:
         name: Name of the playlist.
         outcome: The ledger's outcome; empty when the list was not published yet.
         note: The ledger's note.
-        link: The playlist's page at Spotify; empty when there is none.
+        link: The playlist's page; empty when there is none.
+        places: The list at each place, the one with most of it first.
         picks: The list.
         missed: Which services were set aside on that night, and which single questions left out.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
@@ -93,6 +130,7 @@ class TonightPage:
     outcome: str
     note: str
     link: str
+    places: Sequence[ListAtPlace]
     picks: Sequence[ListedTrack]
     missed: Sequence[str]
     new: Sequence[str]
@@ -109,8 +147,10 @@ def tonight(
     playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
     playlists = playlists[playlists["intent"] == intent].sort_values("night")
     feedback = _feedback(page_context, intent)
-    entry = _entry(playlists[playlists["night"] == night])
     chosen = _chosen(page_context, night, intent)
+    places = _places(playlists[playlists["night"] == night], chosen)
+    playlists = one_per_night(playlists).sort_values("night")
+    entry = next(iter(places), ListAtPlace())
     picks = _picks(page_context, chosen, entry.uris, feedback[feedback["night"] == night])
     missed = _missed(page_context, night) if night else []
     new, gone = _difference(page_context, intent, playlists, night, picks)
@@ -123,6 +163,7 @@ def tonight(
         outcome=entry.outcome,
         note=entry.note,
         link=entry.link,
+        places=places,
         picks=picks,
         missed=missed,
         new=new,
@@ -134,6 +175,14 @@ def tonight(
 def _missed(page_context: PageContext, night: dt.date) -> list[str]:
     about = page_context.lake, page_context.listener, night
     refused = [f"Set aside this night: {why}" for why in set_aside_on(*about).values()]
+    figures = page_context.lake.frame(METRICS, where={"month": f"{night:%Y-%m}"})
+    mine = (figures["listener"] == page_context.listener) & (figures["night"] == night)
+    old = figures.loc[mine & (figures["subject"] == EVIDENCE), "value"].sum()
+    if round(100 * old):
+        refused.append(
+            f"Old evidence: for {old:.0%} of your tracks, artists and tags, no source has said "
+            f"anything new for {page_context.settings.catalog.fresh_days} days."
+        )
     return refused + [
         f"Left out this night, as {service} gives no answer: {what}."
         for service, what in deferred_on(*about).items()
@@ -178,28 +227,32 @@ def _feedback(page_context: PageContext, intent: str) -> pd.DataFrame:
     return rows[rows["intent"] == intent]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """The ledger's entry of a night's list; empty when it was not published yet."""
-
-    name: str = ""
-    outcome: str = ""
-    note: str = ""
-    link: str = ""
-    uris: Mapping[str, str] = field(default_factory=dict)
-
-
-def _entry(rows: pd.DataFrame) -> _Entry:
+def _places(rows: pd.DataFrame, chosen: pd.DataFrame) -> list[ListAtPlace]:
+    """Return a night's list at each place, the one with most of it first."""
     if rows.empty:
-        return _Entry()
-    last = rows.iloc[-1]
-    playlist_id = last["playlist_id"]
-    return _Entry(
-        name=str(last["name"]),
-        outcome=str(last["outcome"]).replace("_", " "),
-        note=str(last["note"] or ""),
-        link=f"{SPOTIFY}/playlist/{playlist_id}" if isinstance(playlist_id, str) else "",
-        uris=dict(zip(last["track_keys"], last["uris"], strict=False)),
+        return []
+    main = one_per_night(rows).index
+    rest = rows.drop(index=main)
+    return [_at_place(row, chosen) for row in [*_records(rows.loc[main]), *_records(rest)]]
+
+
+def _records(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    return rows.to_dict("records")
+
+
+def _at_place(row: Mapping[Hashable, Any], chosen: pd.DataFrame) -> ListAtPlace:
+    place, playlist_id = row["place"], row["playlist_id"]
+    keys = set(row["track_keys"])
+    names = zip(*(chosen[name] for name in ("track_key", "artist", "title")), strict=True)
+    page = _PLAYLIST_PAGES.get(place, "")
+    return ListAtPlace(
+        place=PLACE_NAMES.get(place, place),
+        name=str(row["name"]),
+        outcome=str(row["outcome"]).replace("_", " "),
+        note=str(row["note"] or ""),
+        link=page.format(playlist_id) if isinstance(playlist_id, str) else "",
+        uris=dict(zip(row["track_keys"], row["uris"], strict=False)),
+        missing=[f"{artist} – {title}" for key, artist, title in names if keys and key not in keys],
     )
 
 
@@ -228,8 +281,11 @@ def _picks(
 
 
 def _link(uri: str) -> str:
-    kind, _, spotify_id = uri.removeprefix("spotify:").partition(":")
-    return f"{SPOTIFY}/{kind}/{spotify_id}" if spotify_id else ""
+    if uri.startswith("https://"):
+        return uri
+    service, _, rest = uri.partition(":")
+    kind, _, spotify_id = rest.partition(":")
+    return f"{SPOTIFY}/{kind}/{spotify_id}" if service == "spotify" and spotify_id else ""
 
 
 def _difference(

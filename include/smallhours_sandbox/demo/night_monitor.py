@@ -12,7 +12,8 @@ from smallhours.local.airflow import AirflowApi, LocalAirflow, TaskRun
 from smallhours.runs import NIGHTLY, summary_lines
 
 _POLL_S = 0.7
-_NIGHT_S = 600.0
+# The longest time between two stages that end. A night takes a minute, or many on a busy machine.
+_MAX_STAGE_S = 600.0
 _LOG_LINES = 12
 
 # The message that Airflow logs after the error itself.
@@ -20,7 +21,7 @@ _TASK_EXIT_MESSAGE = "Task exited"
 
 
 class NightFailed(SmallhoursError):
-    """The night failed or took too long."""
+    """The night failed, or got no further."""
 
 
 class NightMonitor:
@@ -40,6 +41,7 @@ class NightMonitor:
         self._key = key
         self._shown: set[tuple[str, str]] = set()
         self._warned: set[tuple[str, str, int]] = set()
+        self._went_on = time.monotonic()
 
     def follow(self, first_run: str, *, since: dt.datetime) -> None:
         """Show progress until the last DAG has succeeded.
@@ -49,20 +51,20 @@ class NightMonitor:
             since: When it was triggered; the other DAGs' runs are younger.
 
         Raises:
-            NightFailed: when a task failed, with its error, or the night takes too long.
+            NightFailed: when a task failed, with its error, or the night gets no further.
             ProcessStopped: when a process of Airflow ended.
         """
-        until = time.monotonic() + _NIGHT_S
+        self._went_on = time.monotonic()
         runs = {next(iter(NIGHTLY)): first_run}
         with self._console.status("starting") as status:
             for dag in NIGHTLY:
                 while dag not in runs:
-                    self._pause(dag, until)
+                    self._pause(dag)
                     if found := self._api.run_for(dag, self._key, since=since):
                         runs[dag] = found
                 while self._api.run_state(dag, runs[dag]) in ("queued", "running"):
                     status.update(self._progress(dag, runs[dag]))
-                    self._pause(dag, until)
+                    self._pause(dag)
                 self._progress(dag, runs[dag])
                 if self._api.run_state(dag, runs[dag]) != "success":
                     raise NightFailed(
@@ -84,6 +86,7 @@ class NightMonitor:
         return self._running_line(running[0]) if running else f"{dag}: between two tasks"
 
     def _show_success(self, task: TaskRun) -> None:
+        self._went_on = time.monotonic()
         counts = "; ".join(summary_lines(self._api.return_value(task)))
         self._console.print(
             f"  [green]✓[/] {task.dag} · [bold]{task.verb}[/] "
@@ -122,12 +125,12 @@ class NightMonitor:
         last = next((text for text in reversed(said) if not text.startswith("::")), "")
         return f"{task.dag} · {task.verb}: {escape(str(last))}"
 
-    def _pause(self, dag: str, until: float) -> None:
+    def _pause(self, dag: str) -> None:
         for part in self._airflow.processes:
             part.check()
-        if time.monotonic() > until:
+        if time.monotonic() > self._went_on + _MAX_STAGE_S:
             raise NightFailed(
-                f"{dag} did not end within {_NIGHT_S / 60:.0f} minutes.",
+                f"{dag} got no further for {_MAX_STAGE_S / 60:.0f} minutes.",
                 remedy=f"The logs are in {self._airflow.home.folder / 'logs'}.",
             )
         time.sleep(_POLL_S)

@@ -1,15 +1,18 @@
 """The simulation of one listener over many nights with one ranker."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from smallhours.errors import DegeneratePlaylist, NotEnoughData
 from smallhours.nights import Night
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY
+from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.caching_lake import CachingLake
 from smallhours_sandbox.simulation.ground_truth import (
@@ -29,6 +32,16 @@ from smallhours_sandbox.state import SandboxState
 DAY_S = 86_400
 # Hour (UTC) at which a night runs; the morning follows.
 NIGHT_HOUR = 3
+# How a source refuses: by service, route, and error code.
+REFUSALS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "lastfm": {"kind": "lastfm_error", "service": "lastfm", "code": 10, "status": 403},
+        "spotify_plays": {
+            "kind": "refused", "service": "spotify", "match": "*/recently-played", "status": 403,
+        },
+        "reccobeats": {"kind": "refused", "service": "reccobeats", "status": 403},
+    }
+)  # fmt: skip
 # The stages before the first ranking; they are the same for every ranker.
 SYNC, CATALOG, TRAINING, PLAYLIST = NIGHTLY
 EVENING = (SYNC, CATALOG)
@@ -49,6 +62,7 @@ class SimulationSpec:
             Reactions are collected and a list is made every night.
         training_every: Number of nights between two trainings, for rankers that train models.
         services: Where the listener has an account.
+        refused: Which sources refuse every question from the second night on: keys of `REFUSALS`.
     """
 
     listener: str
@@ -60,6 +74,7 @@ class SimulationSpec:
     catalog_every: int = 10
     training_every: int = 10
     services: tuple[str, ...] = ("lastfm", "spotify")
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,9 +120,10 @@ class ListenerSimulation:
 
     @property
     def tonight(self) -> Night:
-        """Return the night of the sandbox's current time."""
+        """Return the night of the sandbox's current time; it waits for no service."""
         now = dt.datetime.fromtimestamp(self.state.now, dt.UTC)
-        return self.settings.listener(self._spec.listener).night_at(now)
+        night = self.settings.listener(self._spec.listener).night_at(now)
+        return replace(night, waits=False)
 
     def run_evening(self) -> None:
         """Run only the stages before the first ranking."""
@@ -117,6 +133,9 @@ class ListenerSimulation:
     def run_night(self) -> None:
         """Run the stages of the four DAGs in order; a list that is too poor is not written."""
         dags = [dag for dag in NIGHTLY if self._is_due(dag)]
+        if self.nights == 1:
+            refusals = [Fault(**REFUSALS[name], times=0) for name in self._spec.refused]
+            fault_rules_of(self.state).add(*refusals)
         self.nights += 1
         try:
             self._run(dags)

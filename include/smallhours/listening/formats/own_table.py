@@ -46,7 +46,7 @@ def _parse(row: Sequence[str]) -> Parsed:
         told = {name: _value(name, cell) for name, cell in cells.items()}
         columns = own_columns(told)
         at_us = round((columns.pop("played_at") - EPOCH).total_seconds() * 1e6)
-    except (ValueError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return ExclusionReason.UNUSABLE
     known: Mapping[str, Any] = {"album": told["album"], "columns": columns}
     return play(at_us, text_of(told["artist"]), text_of(told["title"]), **known)

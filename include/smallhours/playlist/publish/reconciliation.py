@@ -230,7 +230,9 @@ class PlaylistReconciler:
         looked = self._looked
         written = dict(self.ledger_state.names)
         written |= {pick.uri: pick.track_key for pick in self.wanted}
-        rows = rows_as_written(snapshot.rows, snapshot.tracks, written)
+        rows = snapshot.rows
+        if self.place.relinks:
+            rows = rows_as_written(rows, snapshot.tracks, written)
         rows = tuple(looked.other_names.get(row or "", row) for row in rows)
         # Tracks of ours that read as rows without a track stand on top, in our order.
         lost = (

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smallhours.catalog.overrides import read_overrides
+from smallhours.catalog.recordings import told_spotify_ids
 from smallhours.catalog.spotify_ids import MISS, Search, SpotifyIds, was_searched_lately
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
@@ -28,7 +29,8 @@ from smallhours.playlist.select.exclusion import NOT_FOUND
 from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.playlist.select.ordering import defer_explored, separate_artists
 from smallhours.playlist_settings import PlaylistSettings
-from smallhours.services.set_aside import DeferredQuestions
+from smallhours.services.listenbrainz import ListenBrainzClient
+from smallhours.services.set_aside import DeferredQuestions, SetAside
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Signal, Slot
@@ -43,7 +45,13 @@ OVERRIDDEN_NEVER = "never, says your file of overrides"
 
 
 def resolve_tracks(
-    listener: str, lake: Lake, spotify: Search, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    spotify: Search,
+    listenbrainz: ListenBrainzClient | None = None,
+    *,
+    settings: Settings,
+    night: Night,
 ) -> Summary:
     """Find the night's tracks on Spotify until the lists are full, and store the final lists.
 
@@ -68,6 +76,16 @@ def resolve_tracks(
     overrides = read_overrides(settings.catalog.overrides_file)
     ids = SpotifyIds(spotify, night.date, overrides, deferred.tally())
     tracks = _read_tracks(lake, named["track_key"].tolist())
+    playlists = settings.listener(listener).playlists
+    asked: Summary = {}
+    # Spotify's search says whether a track is explicit, ListenBrainz does not.
+    if listenbrainz is not None and all(each.explicit for each in playlists.values()):
+        lacking = [key for key, track in tracks.items() if track["spotify_id"] is None]
+        aside = SetAside(lake, listener, night)
+        with aside.asking(listenbrainz) as open_to_us:
+            if open_to_us:
+                ids.told = told_spotify_ids(lake, listenbrainz, lacking)
+        asked = {"told_by_listenbrainz": len(ids.told)}
     resolver = _IdResolver(
         _without_unplayable(tracks, lake, listener, night.date),
         _heard_ids(lake, listener),
@@ -76,7 +94,7 @@ def resolve_tracks(
     )
     settled: list[pd.DataFrame] = []
     try:
-        for intent, playlist_settings in settings.listener(listener).playlists.items():
+        for intent, playlist_settings in playlists.items():
             chosen = rows[rows["intent"] == intent].set_index("track_key")
             listed = chosen[chosen["position"].notna()].sort_values("position").index.tolist()
             spare = chosen[chosen["why_not"] == RESERVE].sort_values("rank").index.tolist()
@@ -90,6 +108,7 @@ def resolve_tracks(
     lake.merge(RECOMMENDATIONS, final, partition=where)
     in_lists = final.loc[final["position"].notna(), "track_key"]
     return {
+        **asked,
         "wanted": int(rows["position"].notna().sum()),
         "resolved": len(in_lists),
         "known_before": len(in_lists) - sum(key in resolver.answers for key in in_lists),

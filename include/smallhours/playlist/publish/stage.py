@@ -177,7 +177,7 @@ class Publication:
         planned = self.plan_on(home)
         for line in as_text(planned):
             LOG.info("%s", line)
-        note = planned.obstacle or summarise(planned)
+        note = planned.obstacle or summarise(planned) + self._tonight.missing_note
         if self._state.tonight in ("", Outcome.DRY_RUN):
             self._ledger.record(Outcome.DRY_RUN, home, note)
         return _summary(Outcome.DRY_RUN, planned, home, note)
@@ -224,7 +224,7 @@ class Publication:
         """Bring the details up to date, and record that the list stands there."""
         if written.refused:
             self._leave_out(written.refused)
-        note = self._note + summarise(written.plan)
+        note = self._note + summarise(written.plan) + self._tonight.missing_note
         self._update_details(home)
         if self._state.tonight != Outcome.VERIFIED or written.steps:
             self._ledger.record_verified(

@@ -26,6 +26,8 @@ MIN_RECALL = 0.01
 RECALL_STANDS_DAYS = 30
 # Below this share found where all should be, something is wrong with all ids, not single ones.
 MIN_FOUND_SHARE = 0.5
+# Missing tracks that a note names.
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,16 @@ class TargetList:
     missing: tuple[str, ...] = ()
     service: str = "Spotify"
     holds_all: bool = True
+
+    @property
+    def missing_note(self) -> str:
+        """A sentence about the tracks that are not at the place; empty when all are there."""
+        if not self.missing:
+            return ""
+        named = "; ".join(self.missing[:MAX_NAMED])
+        more = len(self.missing) - MAX_NAMED
+        rest = f"; and {more} more" if more > 0 else ""
+        return f" Not at {self.service}: {named}{rest}."
 
 
 def read_target_list(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -93,17 +93,20 @@ class AudioRows:
         )
 
 
-def measured_rows(lake: Lake, sources: Iterable[str]) -> AudioRows:
+def measured_rows(
+    lake: Lake, sources: Iterable[str], *, without: Collection[str] = ()
+) -> AudioRows:
     """Read the tracks to learn from.
 
     Args:
         lake: The lake.
         sources: Allowed sources of features; the first one with a value is used.
+        without: Sources of tags that are not to be learned from.
     """
     order = list(sources)
     rows = features_by_track(_features(lake), order)
     whole = rows.dropna(subset=list(PREDICTED_FEATURES))
-    tags = load_tags(lake, whole.index, normalised=True)
+    tags = load_tags(lake, whole.index, normalised=True, without=without)
     keys = [key for key in whole.index if tags.of(key)]
     counts = rows["source"].reindex(keys).value_counts()
     return AudioRows(

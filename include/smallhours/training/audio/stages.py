@@ -24,7 +24,7 @@ from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
 from smallhours.training.audio.train import AudioTrainingResult, Unchanged, train_and_register
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
-from smallhours.training.tags import load_tags
+from smallhours.training.tags import load_tags, unlearned_sources
 from smallhours.vocabulary import Provenance, Signal
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
     has seen; both stay in the registry. With too few measured tracks nothing is trained and
     `skipped` says why: a playlist does not need audio features.
     """
-    rows = measured_rows(lake, settings.training.sources)
+    rows = measured_rows(lake, settings.training.sources, without=unlearned_sources(settings))
     if why := _too_few(rows, settings):
         LOG.warning("no audio regressors: %s", why)
         return {"skipped": why, "tracks": len(rows), "artists": rows.artists}

@@ -20,6 +20,7 @@ from smallhours.training.ranking.learn_weights import (
 from smallhours.training.ranking.listwise import DEFAULT_STRENGTH, L2
 from smallhours.training.ranking.past_lists import LEARNED_SIGNALS, read_past_tables
 from smallhours.training.registry import Registry
+from smallhours.training.tags import unlearned_sources
 from smallhours.training.taste.training_rows import read_history
 
 # Minimum number of adopted tracks for the figure `candidate_recall`.
@@ -36,7 +37,7 @@ def train_ranking(listener: str, lake: Lake, *, settings: Settings, night: Night
     With too little to learn from or to compare on, the weights in use stay; at first these are the
     default, and the summary says so.
     """
-    past = read_history(lake, listener, night=night)
+    past = read_history(lake, listener, night=night, without=unlearned_sources(settings))
     past_tables = read_past_tables(lake, past, settings=settings)
     try:
         propensities = read_propensities(lake, listener, night=night)

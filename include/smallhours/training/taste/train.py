@@ -22,7 +22,7 @@ from smallhours.training.evaluation.metrics import ReliabilityBin
 from smallhours.training.evaluation.uncertainty import MIN_UNITS, GateDecision, Interval, wilson
 from smallhours.training.model_card import Metric, ModelCard, Value, store_metrics
 from smallhours.training.registry import Registry, dump_model
-from smallhours.training.tags import SEED_ARTIST, SEED_OWN
+from smallhours.training.tags import SEED_ARTIST, SEED_OWN, unlearned_sources
 from smallhours.training.taste import model as taste
 from smallhours.training.taste.backtest import (
     HOLDOUT_PREFIX,
@@ -205,7 +205,7 @@ def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) 
     The first seed's classifier is trained beside it. With too little to learn from, `skipped` says
     what is missing, and the model in use stays; without any, ranking works without.
     """
-    past = read_history(lake, listener, night=night)
+    past = read_history(lake, listener, night=night, without=unlearned_sources(settings))
     seed = _train_first_seed(listener, lake, past, night)
     weights = settings.training.evidence
     try:

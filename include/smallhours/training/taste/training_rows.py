@@ -305,8 +305,10 @@ class TrainingRows:
         return {str(name): int(n) for name, n in sorted(found.items())}
 
 
-def read_history(lake: Lake, listener: str, *, night: Night) -> ListeningHistory:
-    """Read a listener's history before the night's end, and the catalog."""
+def read_history(
+    lake: Lake, listener: str, *, night: Night, without: Collection[str] = ()
+) -> ListeningHistory:
+    """Read a listener's history before the night's end, and the catalog `without` some tags."""
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
     plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
@@ -318,7 +320,7 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> ListeningHistory
     candidates = candidates[candidates["seen"] <= night.date]
     catalog = {*lake.frame(TRACKS, columns=["track_key"])["track_key"], *candidates["track_key"]}
     everything = catalog.union(plays["track_key"], library["track_key"], feedback["track_key"])
-    tags = load_tags(lake, everything)
+    tags = load_tags(lake, everything, without=without)
     pool = tuple(sorted(key for key in catalog if has_tags(tags, key)))
     background = candidates.loc[candidates["route"] == Route.BACKGROUND, "track_key"]
     return ListeningHistory(
