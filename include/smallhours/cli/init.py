@@ -49,7 +49,7 @@ def init(
             key: _ask(f"Your name at {service} (empty: none)", key, "", show_default=False)
             for key, service in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
         }
-    mine = {key: user for key, user in users.items() if user}
+    mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
     zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
     _check({**mine, "timezone": zone}, name)
