@@ -90,8 +90,8 @@ def test_a_login_that_works_is_good_throughout(household: ServiceFixture) -> Non
 def test_listenbrainz_alone_is_a_history_and_its_token_is_tried(household: ServiceFixture) -> None:
     services = household.settings.services.model_dump()
     for me, told, health in (
-        ({"lastfm": "", "listenbrainz": "ada"}, "The token works: ada has", Health.GOOD),
-        ({"lastfm": ""}, "neither a Last.fm nor a ListenBrainz account", Health.NOTE),
+        ({"lastfm_user": "", "listenbrainz": "ada"}, "The token works: ada has", Health.GOOD),
+        ({"lastfm_user": ""}, "neither a Last.fm nor a ListenBrainz account", Health.NOTE),
     ):
         settings = sandbox_settings({**me, "spotify": False}, services=services)
         found = check_logins("default", settings, StoredCredentials(None), now=NOW, online=True)
