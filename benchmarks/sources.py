@@ -136,10 +136,10 @@ def spec_of(
 
 def lives(options: Any, run: Callable[..., Any]) -> dict[SimulationSpec, Life]:
     """Run every case, and every healthy twin, for every listener."""
-    wanted = [(sources, ()) for sources in WORLDS.values()]
-    wanted += [(case.services, case.refused) for case in CASES.values()]
+    healthy = [Case(services, (), other_source=True) for services in WORLDS.values()]
+    cases = [*healthy, *CASES.values()]
     who = LISTENERS[: options.listeners]
-    specs = [spec_of(name, *each, options) for each in wanted for name in who]
+    specs = [spec_of(name, case.services, case.refused, options) for case in cases for name in who]
     print_progress(f"{len(specs)} simulations of {options.nights} nights")
     return dict(zip(specs, run(live, specs), strict=True))
 

@@ -233,12 +233,16 @@ def ratio_to_best_single(
     """Return NDCG@50 of ours over that of the best single signal, both means over the years."""
     pairs = list(zip(days, signals, strict=True))
 
-    def ndcg_of(scores: Callable[[PastDay, pd.DataFrame], Floats]) -> pd.Series:
-        return pd.Series([judged(day, scores(day, each))["ndcg50"] for day, each in pairs])
-
-    mine = ndcg_of(lambda day, each: ours(each, day, tags_per_artist))
-    single = {name: ndcg_of(lambda _, each, n=name: each[n].to_numpy(float)) for name in SINGLES}
-    best = max(single.values(), key=lambda ndcg: float(ndcg.mean()))
+    mine = pd.Series(
+        [judged(day, ours(each, day, tags_per_artist))["ndcg50"] for day, each in pairs]
+    )
+    single = pd.DataFrame(
+        [
+            {name: judged(day, each[name].to_numpy(dtype=float))["ndcg50"] for name in SINGLES}
+            for day, each in pairs
+        ]
+    )
+    best = single[single.mean().idxmax()]
     return bootstrap_ratio(mine, best, rng=np.random.default_rng(SEED))
 
 

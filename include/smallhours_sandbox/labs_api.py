@@ -51,7 +51,7 @@ def similar_artists(call: MetaBrainzCall, given: Rows) -> Rows:
     index, found = call.index, dict[str, Neighbours]()
     for each in _ids(given[0], "artist_mbids"):
         artist = index.artist_by_id.get(each)
-        found[each] = [] if artist is None else call.ground.similar.artists(artist)
+        found[each] = [] if artist is None else call.shared.similar.artists(artist)
     rows: Rows = []
     for other, score, seed in _referenced(found, algorithm):
         known = index.artist_ids[other]
@@ -77,7 +77,7 @@ def similar_recordings(call: MetaBrainzCall, given: Rows) -> Rows:
     index, found = call.index, dict[str, Neighbours]()
     for each in _ids(given[0], "recording_mbids"):
         track = index.recording(each)
-        found[each] = [] if track is None else call.ground.similar.recordings(track)
+        found[each] = [] if track is None else call.shared.similar.recordings(track)
     rows: Rows = []
     for other, score, seed in _referenced(found, algorithm):
         row: Json = {
@@ -165,7 +165,7 @@ def spotify_by_names(call: MetaBrainzCall, given: Rows) -> Rows:
         if not all(isinstance(name, str) for name in names):
             raise MetaBrainzError(400, "1 validation error\n  Field required [type=missing]")
         artist, title, release = (str(name) for name in names)
-        track = call.ground.names.near(artist, title, release)
+        track = call.shared.names.near(artist, title, release)
         if track is None:
             rows.append({**row, "recording_mbid": None, "spotify_track_ids": []})
         else:
@@ -232,7 +232,7 @@ def bulk_tags(call: MetaBrainzCall, given: Rows) -> Rows:
             ("artist", of_artist),
             ("release-group", index.group_tags(track)),
         ):
-            percent = round(float(call.ground.tagged.percent[track]) / 100, 5)
+            percent = round(float(call.shared.tagged.percent[track]) / 100, 5)
             rows += [
                 {
                     "recording_mbid": each,
@@ -261,10 +261,10 @@ _QUERIES: dict[str, tuple[Query, tuple[str, ...]]] = {
 _WHOLE = ("similar-artists", "similar-recordings", "bulk-tag-lookup")
 
 
-def labs_routes(ground: MetaBrainz) -> list[Route]:
+def labs_routes(shared: MetaBrainz) -> list[Route]:
     """Return the routes of labs: GET and POST of each query."""
     return [
-        metabrainz_route(ground, "/labs", verb, f"/{slug}/json", handler, _refused)
+        metabrainz_route(shared, "/labs", verb, f"/{slug}/json", handler, _refused)
         for slug, (query, fields) in _QUERIES.items()
         for verb, handler in (
             ("GET", _by_get(query, fields)),

@@ -27,7 +27,7 @@ from smallhours_sandbox.metabrainz_http import (
     metabrainz_route,
 )
 
-_CACHED_S = 3600
+_CACHED_S, _KEPT_PAGES = 3600, 8
 _MAX_COUNT = 1000
 _MAX_TS = 10**11  # what is larger is milliseconds
 
@@ -37,10 +37,10 @@ Json = dict[str, Any]
 class History:
     """The routes about what a user has played."""
 
-    def __init__(self, ground: MetaBrainz) -> None:
+    def __init__(self, shared: MetaBrainz) -> None:
         """Serve the listens of a state."""
-        self._state = ground.state
-        self.listens = ground.listens
+        self._state = shared.state
+        self.listens = shared.listens
         self._kept: dict[tuple[Any, ...], tuple[float, int, Json]] = {}
 
     def routes(self) -> Mapping[tuple[str, str], Handler]:
@@ -65,7 +65,7 @@ class History:
         log = self.listens.log(name)
         key = (name, low, high, count)
         kept = self._kept.get(key)
-        written = len(log) + call.accounts.revision
+        written = len(log) + log.deleted + call.accounts.revision
         if kept is not None and kept[1] == written and call.state.now - kept[0] < _CACHED_S:
             return kept[2]
         rows = page_of(log, call.state.now, low, high, count)
@@ -76,6 +76,8 @@ class History:
             "oldest_listen_ts": int(log.at[0]) if len(log) else 0,
             "listens": [self.listens.row(name, log, row) for row in rows],
         }
+        if len(self._kept) >= _KEPT_PAGES:
+            del self._kept[next(iter(self._kept))]
         self._kept[key] = (call.state.now, written, {"payload": payload})
         return {"payload": payload}
 
@@ -139,10 +141,10 @@ def validate_token(call: MetaBrainzCall) -> Json:
     return {"code": 200, "message": "Token invalid.", "valid": False}
 
 
-def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
+def listenbrainz_routes(shared: MetaBrainz) -> list[Route]:
     """Return the routes of the ListenBrainz API."""
     table = {
-        **History(ground).routes(),
+        **History(shared).routes(),
         **FEEDBACK_ROUTES,
         **METADATA_ROUTES,
         **RADIO_ROUTES,
@@ -151,7 +153,7 @@ def listenbrainz_routes(ground: MetaBrainz) -> list[Route]:
         **SUBMIT_ROUTES,
     }
     return [
-        metabrainz_route(ground, "/listenbrainz/1", verb, path, handler, _refused)
+        metabrainz_route(shared, "/listenbrainz/1", verb, path, handler, _refused)
         for (verb, path), handler in table.items()
     ]
 

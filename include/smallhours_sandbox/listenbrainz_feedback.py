@@ -77,7 +77,7 @@ def _derived(call: MetaBrainzCall, name: str) -> list[_Row]:
             given.setdefault(track, (-1, at))
     rows: list[_Row] = []
     for track, (score, at) in given.items():
-        msid = call.ground.listens.track_msid(track)
+        msid = call.shared.listens.track_msid(track)
         found = call.index.id_of(track)
         if hashed_share(f"feedback by {msid}") < _BY_MSID:
             found = ""

@@ -40,12 +40,14 @@ class ListenLog:
         inserted: int64, when it arrived.
         track: int32 track index; of a submitted listen, its place among those.
         kind: int32, how it came: ``IMPORTED``, ``FROM_SPOTIFY``, ``FROM_PLAYER``, ``SUBMITTED``.
+        deleted: number of listens that were there and are deleted.
     """
 
     at: Longs
     inserted: Longs
     track: Ints
     kind: Ints
+    deleted: int = 0
 
     def __len__(self) -> int:
         """Return the number of listens."""
@@ -129,7 +131,8 @@ class Listens:
         keep = np.ones(len(log), dtype=np.bool_)
         for row in np.flatnonzero(np.isin(log.at, [at for at, _ in gone])).tolist():
             keep[row] = (int(log.at[row]), self.msid(name, log, row)) not in gone
-        return ListenLog(log.at[keep], log.inserted[keep], log.track[keep], log.kind[keep])
+        at, inserted = log.at[keep], log.inserted[keep]
+        return ListenLog(at, inserted, log.track[keep], log.kind[keep], int((~keep).sum()))
 
     def msid(self, name: str, log: ListenLog, row: int) -> str:
         """Return the MSID of one listen."""

@@ -293,7 +293,7 @@ def lookup_one(call: MetaBrainzCall) -> Json:
             "total number of characters in artist_name, recording_name and release_name "
             "arguments must be less than 250",
         )
-    track = call.ground.names.near(artist, title, release)
+    track = call.shared.names.near(artist, title, release)
     if track is None:
         return {}
     reply = _matched(call.index, track)
@@ -325,7 +325,7 @@ def lookup_many(call: MetaBrainzCall) -> list[Json]:
             "recording_name_arg": title,
             "release_name_arg": release or None,
         }
-        track = call.ground.names.exact(artist, title, release)
+        track = call.shared.names.exact(artist, title, release)
         if track is not None and last[artist, title, release] == number:
             row |= {**_matched(call.index, track), "artist_credit_id": 1 + track}
         reply.append(row)

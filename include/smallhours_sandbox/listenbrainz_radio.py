@@ -66,7 +66,7 @@ def tag_radio(call: MetaBrainzCall) -> list[Json]:
         raise MetaBrainzError(400, "operator param should be either 'AND' or 'OR'")
     low, high = _bound(call, "pop_begin"), _bound(call, "pop_end")
     count = _positive(call, "count")
-    by_tag, percent = call.ground.tagged.by_tag, call.ground.tagged.percent
+    by_tag, percent = call.shared.tagged.by_tag, call.shared.tagged.percent
     sets = [by_tag.get(tag, {}) for tag in tags]
     joined = {track: held for found in sets for track, held in found.items()}
     if operator == "AND":
@@ -104,7 +104,7 @@ def artist_radio(call: MetaBrainzCall) -> Json:
     if artist is None:
         return {}
     first, past = _MODES[mode]
-    near = [other for other, _ in call.ground.similar.artists(artist)]
+    near = [other for other, _ in call.shared.similar.artists(artist)]
     part = near[len(near) * first // 100 : max(1, len(near) * past // 100)]
     picked = [part[at] for at in rng.permutation(len(part))[:artists].tolist()]
     reply: Json = {}

@@ -26,10 +26,10 @@ def submit(call: MetaBrainzCall) -> Json:
     rows = [_checked(listen, kind, call.state.now) for listen in listens]
     if kind == "playing_now":
         return {"status": "ok"}
-    log = call.ground.listens.log(name)
+    log = call.shared.listens.log(name)
     times = set(log.at.tolist())
     known = {
-        (at, call.ground.listens.msid(name, log, row))
+        (at, call.shared.listens.msid(name, log, row))
         for row, at in enumerate(log.at.tolist())
         if at in times.intersection(each["listened_at"] for each in rows)
     }

@@ -1,4 +1,4 @@
-"""What ListenBrainz, its labs and MusicBrainz share: one gate, and how a call is answered.
+"""Answering of calls to ListenBrainz, its labs and MusicBrainz, and who may call.
 
 A request whose User-Agent names no contact is answered as any other; afterwards its address is
 blocked for five minutes, and every connection is reset. Windows of the rate limits and the block
@@ -69,7 +69,7 @@ class MetaBrainzError(Exception):
         self.more = more
 
 
-class Gate:
+class AccessControl:
     """The block of an address, and the calls in the present window."""
 
     def __init__(self, state: SandboxState) -> None:
@@ -83,7 +83,7 @@ class Gate:
         """Return whether the address is blocked now."""
         return self._state.wall_clock() < self._blocked_until
 
-    def see(self, user_agent: str) -> None:
+    def check_agent(self, user_agent: str) -> None:
         """Block the address when its User-Agent names no contact."""
         if _AGENT.fullmatch(user_agent.strip()) is None:
             self._blocked_until = self._state.wall_clock() + BLOCK_S
@@ -110,7 +110,7 @@ class ConnectionReset(Response):
 
 @dataclass(frozen=True, slots=True)
 class MetaBrainz:
-    """What the services share: the state, MusicBrainz' view of its world, listens, the gate."""
+    """What the services share: the state, MusicBrainz' view of its world, and who may call."""
 
     state: SandboxState
     index: MusicBrainzIndex
@@ -118,7 +118,7 @@ class MetaBrainz:
     listens: Listens
     similar: SimilarMusic
     tagged: TaggedRecordings
-    gate: Gate
+    access: AccessControl
 
     @classmethod
     def over(cls, state: SandboxState) -> "MetaBrainz":
@@ -131,7 +131,7 @@ class MetaBrainz:
             Listens(state, index),
             SimilarMusic(index),
             TaggedRecordings(index),
-            Gate(state),
+            AccessControl(state),
         )
 
 
@@ -140,7 +140,7 @@ class MetaBrainzCall:
     """One request to one of the services.
 
     Attributes:
-        ground: what the services share.
+        shared: what the services share.
         route: method and path, as calls are counted and fault rules match them.
         query: query parameters; one name may come several times.
         path: path parameters.
@@ -148,7 +148,7 @@ class MetaBrainzCall:
         authorization: the header, None without one.
     """
 
-    ground: MetaBrainz
+    shared: MetaBrainz
     route: str
     query: QueryParams
     path: Mapping[str, Any]
@@ -158,12 +158,12 @@ class MetaBrainzCall:
     @property
     def state(self) -> SandboxState:
         """Return the sandbox."""
-        return self.ground.state
+        return self.shared.state
 
     @property
     def index(self) -> MusicBrainzIndex:
         """Return MusicBrainz' view of the world."""
-        return self.ground.index
+        return self.shared.index
 
     @property
     def accounts(self) -> ListenBrainzAccounts:
@@ -263,12 +263,12 @@ Refusal = Callable[[MetaBrainzError], Response]
 
 
 def metabrainz_route(
-    ground: MetaBrainz, prefix: str, verb: str, path: str, handler: Handler, refuse: Refusal
+    shared: MetaBrainz, prefix: str, verb: str, path: str, handler: Handler, refuse: Refusal
 ) -> Route:
     """Return one route below a prefix such as ``/listenbrainz``.
 
     Args:
-        ground: what the services share.
+        shared: what the services share.
         prefix: the service's own root.
         verb: method.
         path: below the prefix, with parameters.
@@ -279,14 +279,14 @@ def metabrainz_route(
 
     async def serve(request: Request) -> Response:
         route = f"{verb} {request.url.path.removeprefix(f'/{service}')}"
-        gate = ground.gate
-        if gate.blocked:
-            ground.state.count(service, "blocked")
+        access = shared.access
+        if access.blocked:
+            shared.state.count(service, "blocked")
             return ConnectionReset()
-        gate.see(request.headers.get("user-agent", ""))
-        ground.state.count(service, UUID.sub("{id}", route))
+        access.check_agent(request.headers.get("user-agent", ""))
+        shared.state.count(service, UUID.sub("{id}", route))
         call = MetaBrainzCall(
-            ground,
+            shared,
             route,
             request.query_params,
             request.path_params,
@@ -320,14 +320,14 @@ def _limited(service: str, call: MetaBrainzCall) -> dict[str, str]:
     """
     rule = active_fault(call.state, "call_window", service=service, route=call.route)
     if service == "musicbrainz":
-        calls, ends = call.ground.gate.window(service, 1)
+        calls, ends = call.shared.access.window(service, 1)
         if rule and (calls > 1 or hashed_share(f"busy {ends}") < _BUSY):
             raise MetaBrainzError(503, BUSY_WORDS)
         return {}
     if service == "labs":
         return {}
     limit = (rule.count if rule.count > 1 else CALLS_PER_WINDOW) if rule else TRUSTED_LIMIT
-    calls, ends = call.ground.gate.window(service, WINDOW_S)
+    calls, ends = call.shared.access.window(service, WINDOW_S)
     headers = {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": str(max(0, limit - calls)),

@@ -25,6 +25,8 @@ from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex, Vote
 
 Json = dict[str, Any]
 
+# What is answered without fmt=json: XML, of which the sandbox writes the root only.
+_XML = """<?xml version="1.0"?><metadata xmlns="http://musicbrainz.org/ns/mmd-2.0#"/>"""
 _HELP = "For usage, please see: https://musicbrainz.org/development/mmd"
 _RECORDING_INC = ("artist-credits", "tags", "genres", "isrcs", "releases", "url-rels", "ratings")
 _ISRC_INC = ("artist-credits", "tags", "isrcs", "releases", "ratings")
@@ -249,20 +251,20 @@ _ROUTES: Mapping[str, Handler] = {
 }
 
 
-def musicbrainz_routes(ground: MetaBrainz) -> list[Route]:
+def musicbrainz_routes(shared: MetaBrainz) -> list[Route]:
     """Return the routes of MusicBrainz' web service."""
     return [
-        metabrainz_route(ground, "/musicbrainz/ws/2", "GET", path, _as_json(handler), _refused)
+        metabrainz_route(shared, "/musicbrainz/ws/2", "GET", path, _as_json(handler), _refused)
         for path, handler in _ROUTES.items()
     ]
 
 
 def _as_json(handler: Handler) -> Handler:
-    """Return a handler that refuses all formats but JSON and text: the default is XML."""
+    """Return a handler that answers in JSON or text where it is asked to, and in XML else."""
 
     def checked(call: MetaBrainzCall) -> Any:
         if call.query.get("fmt") not in ("json", "txt"):
-            raise MetaBrainzError(406, "The sandbox answers with fmt=json only.")
+            return Response(_XML, media_type="application/xml")
         return handler(call)
 
     return checked

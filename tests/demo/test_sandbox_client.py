@@ -3,7 +3,11 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from smallhours_sandbox.demo.sandbox_client import advance_one_day, read_playlist, sandbox_date
+from smallhours_sandbox.demo.sandbox_client import (
+    advance_one_day,
+    read_spotify_playlist,
+    sandbox_date,
+)
 from smallhours_sandbox.server import SandboxServer
 
 DUBLIN = ZoneInfo("Europe/Dublin")
@@ -24,7 +28,7 @@ def test_the_playlist_is_read_in_its_order(sandbox: SandboxServer) -> None:
     made = state.create_playlist("ada", "Tonight", public=False)
     state.add_items(made, tracks)
 
-    items = read_playlist(sandbox.url, "Tonight")
+    items = read_spotify_playlist(sandbox.url, "Tonight")
 
     ids = state.world.track_spotify_id
     assert [item.uri for item in items] == [f"spotify:track:{ids[track]}" for track in tracks]
@@ -32,4 +36,4 @@ def test_the_playlist_is_read_in_its_order(sandbox: SandboxServer) -> None:
 
 
 def test_no_playlist_of_that_name_is_no_tracks(sandbox: SandboxServer) -> None:
-    assert read_playlist(sandbox.url, "Nothing of the kind") == []
+    assert read_spotify_playlist(sandbox.url, "Nothing of the kind") == []

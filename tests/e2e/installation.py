@@ -114,7 +114,7 @@ class Installation:
 
     def playlist(self) -> list[sandbox_client.PlaylistTrack]:
         """Return what stands in the listener's playlist at the sandbox's Spotify."""
-        return sandbox_client.read_playlist(self.sandbox, PLAYLIST)
+        return sandbox_client.read_spotify_playlist(self.sandbox, PLAYLIST)
 
     def wait_for_playlist(self) -> list[sandbox_client.PlaylistTrack]:
         """Return the playlist once the night has written it; empty when it does not come."""

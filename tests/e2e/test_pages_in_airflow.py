@@ -141,7 +141,7 @@ def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
 
     write_list(home, night(home))
 
-    assert sandbox_client.read_playlist(home.config.sandbox, "Night bus")
+    assert sandbox_client.read_spotify_playlist(home.config.sandbox, "Night bus")
     page.goto(f"{home.config.home.url}{PREFIX}/tonight")
     page.get_by_label("Playlist", exact=True).select_option(label="Night bus")
     page.get_by_role("button", name="Show").click()
@@ -204,7 +204,7 @@ def wait_for(api: AirflowApi, run: str) -> None:
 def in_spotify(home: Demo) -> list[str]:
     """Return the tracks of the listener's playlist, in order."""
     name = load_settings(home.config.home.settings).listener(LISTENER).playlist.name
-    return [item.uri for item in sandbox_client.read_playlist(home.config.sandbox, name)]
+    return [item.uri for item in sandbox_client.read_spotify_playlist(home.config.sandbox, name)]
 
 
 def chosen(home: Demo) -> list[str]:

@@ -216,17 +216,17 @@ def test_a_guest_is_joined_to_the_artist_in_listens_from_spotify(
     assert len(names) == 2
 
 
-def test_an_answer_is_kept_for_an_hour_until_there_is_a_new_listen(world: World) -> None:
+def test_an_answer_is_kept_for_an_hour_also_when_a_deletion_is_carried_out(world: World) -> None:
     with SandboxServer(SandboxState(world)) as server:
-        api = MetaBrainzApi(server)
+        api, state = MetaBrainzApi(server), server.state
+        state.now += 1800
         first = api.listens(count=1)
-        gone = {
-            "listened_at": first[0]["listened_at"],
-            "recording_msid": first[0]["recording_msid"],
-        }
+        gone = {name: first[0][name] for name in ("listened_at", "recording_msid")}
         api.post("/delete-listen", gone)
         assert api.listens(count=1) == first
-        server.state.now += 3600
+        state.now += 1800
+        assert api.listens(count=1) == first
+        state.now += 1800
         assert api.listens(count=1) != first
 
 

@@ -1,6 +1,7 @@
 """Tests of what ListenBrainz and its labs tell of recordings and artists."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.genres import load_genres
 from smallhours_sandbox.labs_api import ARTIST_ALGORITHMS, RECORDING_ALGORITHMS
 from smallhours_sandbox.listenbrainz_similar import SimilarMusic
+from smallhours_sandbox.musicbrainz_index import MusicBrainzIndex
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
@@ -307,6 +309,17 @@ def test_neighbours_here_and_at_lastfm_come_from_one_hidden_likeness(
     ]
     everyone = [float(np.mean(style @ style[each])) for each in artists]
     assert np.mean(likeness) > np.mean(everyone) + 0.3
+
+
+def test_without_a_hidden_style_most_of_lastfms_neighbours_serve(world: World) -> None:
+    bare = MusicBrainzIndex(replace(world, artist_style=None, track_style=None))
+    near = [other for other, _ in SimilarMusic(bare).artists(3)]
+    there = world.artist_similar[3][0].tolist()
+
+    assert set(near) < set(there)
+    assert len(near) > len(there) / 2
+    track = int(bare.recordings_of[3][0][0])
+    assert len(SimilarMusic(bare).recordings(track)) <= len(world.track_similar[track][0])
 
 
 def test_only_the_first_object_of_a_question_about_neighbours_counts(api: MetaBrainzApi) -> None:

@@ -132,6 +132,11 @@ def test_a_search_finds_a_recording_by_title_and_artist(api: MetaBrainzApi) -> N
     assert (found[0]["id"], found[0]["score"]) == (api.index.ids[track], 100)
 
 
+def test_the_default_format_is_xml(api: MetaBrainzApi) -> None:
+    answer = api.ask(f"//musicbrainz/ws/2/recording/{api.recordings(1)[0]}")
+    assert answer.headers["content-type"].startswith("application/xml")
+
+
 def test_all_genres_are_listed_as_json_and_as_text(api: MetaBrainzApi) -> None:
     body = ask(api, "genre/all", limit=500).json()
     text = api.ask("//musicbrainz/ws/2/genre/all", fmt="txt").text.split("\n")

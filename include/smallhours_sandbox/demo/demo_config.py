@@ -1,4 +1,4 @@
-"""Configuration of the demo: its folder, settings, listener and the sandbox's options.
+"""Configuration of the demo: its folder, settings, listeners and the sandbox's options.
 
 Everything is in one folder, separate from the listener's own lake, settings and Airflow.
 """
@@ -11,9 +11,12 @@ from pathlib import Path
 
 from smallhours.local.airflow import AirflowHome
 from smallhours.private_files import make_private_folder, private_opener
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
-LISTENER = "ada"
+# One has an account on every service, and the other on ListenBrainz alone.
+LISTENER, SECOND_LISTENER = "ada", "bruno"
+LISTENERS = (LISTENER, SECOND_LISTENER)
 
 # Large enough to look real, and small enough for a first night of two minutes.
 WORLD = {"artists": 600, "tracks": 6_000, "scrobbles": 20_000}
@@ -23,9 +26,18 @@ _SETTINGS = """\
 # listener's own settings, and the schedule: half a year off, since the demo starts its nights
 # itself and its sandbox has a clock of its own.
 
-[listeners.{listener}]
-lastfm_user = "{listener}"
+[listeners.{first}]
+lastfm = "{first}"
+listenbrainz = "{first}"
 timezone = "Europe/Dublin"
+
+[listeners.{second}]
+listenbrainz = "{second}"
+spotify = false
+timezone = "America/Chicago"
+
+[listeners.{second}.publishing]
+places = ["listenbrainz"]
 
 [schedule]
 cron = "{cron}"
@@ -77,7 +89,8 @@ class DemoConfig:
         make_private_folder(self.folder)
         half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
         text = _SETTINGS.format(
-            listener=LISTENER,
+            first=LISTENER,
+            second=SECOND_LISTENER,
             cron=f"0 0 1 {half_a_year_off} *",
             services=sandbox_services_toml(self.sandbox),
         )
@@ -93,10 +106,18 @@ class DemoConfig:
             "password": "sandbox-secret",
             "extra": {"refresh_token": f"refresh-{LISTENER}"},
         }
+        connections = {f"lastfm_{LISTENER}": lastfm, f"spotify_{LISTENER}": spotify} | {
+            f"listenbrainz_{name}": {
+                "conn_type": "listenbrainz",
+                "login": name,
+                "password": listenbrainz_token(name),
+            }
+            for name in LISTENERS
+        }
         return self.home.environment(
             {
-                f"AIRFLOW_CONN_LASTFM_{LISTENER.upper()}": json.dumps(lastfm),
-                f"AIRFLOW_CONN_SPOTIFY_{LISTENER.upper()}": json.dumps(spotify),
+                f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection)
+                for name, connection in connections.items()
             }
         )
 

@@ -1,8 +1,9 @@
 """The demo: from an empty folder to a playlist, under the real scheduler.
 
-The sandbox and Airflow are started, the first DAG is triggered, assets trigger the rest, and the
-playlist is read back from the sandbox's Spotify. Each further demo lets a day pass in the
-sandbox's world first, and runs the next night. Nothing is left running, even after an error.
+The sandbox and Airflow are started, the first DAG is triggered for each listener, assets trigger
+the rest, and the playlists are read back: one from Spotify, and one from ListenBrainz. Each further
+demo lets a day pass in the sandbox's world first, and runs the next night. Nothing is left running,
+even after an error.
 """
 
 import datetime as dt
@@ -27,14 +28,14 @@ from smallhours.private_files import close_to_others
 from smallhours.runs import NIGHTLY
 from smallhours.settings import load_settings
 from smallhours_sandbox.demo import results, sandbox_client
-from smallhours_sandbox.demo.demo_config import LISTENER, DemoConfig
+from smallhours_sandbox.demo.demo_config import LISTENER, LISTENERS, DemoConfig
 from smallhours_sandbox.demo.night_monitor import NightFailed, NightMonitor
 
 _FOUND_S = 60.0
 
 
 def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None = None) -> int:
-    """Run one night and show its playlist.
+    """Run one night of two listeners and show their playlists.
 
     Args:
         folder: Folder of the demo; an earlier demo in it is continued.
@@ -42,7 +43,7 @@ def run_demo(folder: Path, *, stay: bool | None = None, console: Console | None 
         console: Console to print to.
 
     Returns:
-        The exit code: 0 when the playlist arrived, 1 when not, 130 after Ctrl+C.
+        The exit code: 0 when the playlists arrived, 1 when not, 130 after Ctrl+C.
     """
     console = console or _console()
     demo = Demo(folder.resolve(), console)
@@ -93,17 +94,19 @@ class Demo:
             self._airflow.__exit__(*error)
 
     def run(self) -> None:
-        """Start everything, run the night and show the playlist.
+        """Start everything, run the nights and show the playlists.
 
         Raises:
-            NightFailed: when no playlist arrived.
+            NightFailed: when a playlist did not arrive.
             ProcessStopped: when a process ended unexpectedly.
             TimeoutError: when a process does not start.
         """
         self._start()
-        night = self._tonight()
-        self._run_night(night)
-        self._show_playlist(night)
+        nights = self._tonight()
+        self._run_nights(nights)
+        for listener, night in nights.items():
+            self._show_playlist(listener, night)
+        self.arrived = True
         total = time.monotonic() - self._started
         self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
 
@@ -137,21 +140,26 @@ class Demo:
             self._airflow.wait_until_healthy(on_status=status.update)
         self._print_lap_time(f"Airflow is healthy on {config.home.url}")
 
-    def _tonight(self) -> dt.date:
-        """Return the night to run, after letting a day pass since the last playlist."""
-        settings = load_settings(self.config.home.settings)
-        timezone = ZoneInfo(settings.listener(LISTENER).timezone)
-        tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
+    def _tonight(self) -> dict[str, dt.date]:
+        """Return each listener's night, after letting a day pass since the last playlist."""
         last = results.last_written_night(self.config.lake)
-        if last is not None and last >= tonight:
+        if last is not None and last >= self._dates()[LISTENER]:
             happened = sandbox_client.advance_one_day(self.config.sandbox)
-            tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
             counts = ", ".join(f"{count} {what}" for what, count in happened.items())
             self._print_lap_time(f"a day passed in the sandbox: {counts}")
-        return tonight
+        return self._dates()
 
-    def _run_night(self, night: dt.date) -> None:
-        self._console.print(f"\n[bold]The night of {night} for {LISTENER}[/]", highlight=False)
+    def _dates(self) -> dict[str, dt.date]:
+        settings = load_settings(self.config.home.settings)
+        return {
+            name: sandbox_client.sandbox_date(
+                self.config.sandbox, ZoneInfo(settings.listener(name).timezone)
+            )
+            for name in LISTENERS
+        }
+
+    def _run_nights(self, nights: dict[str, dt.date]) -> None:
+        """Run the listeners' nights side by side, and show the progress of one after the other."""
         home = self.config.home
         api = AirflowApi(home.url, password=home.password())
         try:
@@ -161,30 +169,43 @@ class Demo:
                     raise TimeoutError("Airflow has not found the DAGs; see dag-processor.log")
                 time.sleep(0.2)
             since = dt.datetime.now(dt.UTC)
-            run = api.trigger(next(iter(NIGHTLY)), {"listener": LISTENER, "night": str(night)})
-            key = f"{LISTENER}@{night}"
-            NightMonitor(self._airflow, api, self._console, key).follow(run, since=since)
+            first = next(iter(NIGHTLY))
+            runs = {
+                listener: api.trigger(first, {"listener": listener, "night": str(night)})
+                for listener, night in nights.items()
+            }
+            for listener, night in nights.items():
+                self._console.print(
+                    f"\n[bold]The night of {night} for {listener}[/]", highlight=False
+                )
+                monitor = NightMonitor(self._airflow, api, self._console, f"{listener}@{night}")
+                monitor.follow(runs[listener], since=since)
         finally:
             api.close()
-        self._print_lap_time("the night is done")
+        self._print_lap_time("the nights are done")
 
-    def _show_playlist(self, night: dt.date) -> None:
-        name = load_settings(self.config.home.settings).listener(LISTENER).playlist.name
-        items = sandbox_client.read_playlist(self.config.sandbox, name)
+    def _show_playlist(self, listener: str, night: dt.date) -> None:
+        mine = load_settings(self.config.home.settings).listener(listener)
+        name, url = mine.playlist.name, self.config.sandbox
+        if mine.spotify:
+            service, items = "Spotify", sandbox_client.read_spotify_playlist(url, name)
+        else:
+            items = sandbox_client.read_listenbrainz_playlist(url, listener, name)
+            service = "ListenBrainz"
         if not items:
             raise NightFailed(
-                f"Spotify has no playlist {name!r} with tracks.",
+                f"{service} has no playlist {name!r} of {listener} with tracks.",
                 remedy=f"The logs are in {self.config.folder}.",
             )
-        why = results.read_explanations(self.config.lake, night)
-        table = Table("", "track", "score", "reason", title=f"{name}, as Spotify has it now")
+        why = results.read_explanations(self.config.lake, listener, night)
+        title = f"{name} of {listener}, as {service} has it now"
+        table = Table("", "track", "score", "reason", title=title)
         for position, item in enumerate(items, start=1):
             known = why.get(item.uri)
             score, reason = (f"{known.score:.2f}", known.reason) if known else ("", "")
             table.add_row(str(position), f"{item.artist} – {item.title}", score, reason)
         self._console.print()
         self._console.print(table)
-        self.arrived = True
 
     def _print_lap_time(self, what: str) -> None:
         now = time.monotonic()

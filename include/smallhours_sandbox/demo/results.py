@@ -27,10 +27,10 @@ def last_written_night(lake: Path) -> dt.date | None:
     return None if written.empty else max(written)
 
 
-def read_explanations(lake: Path, night: dt.date) -> dict[str, PickExplanation]:
-    """Return the score and reason of each track of a night's playlist, by Spotify URI."""
+def read_explanations(lake: Path, listener: str, night: dt.date) -> dict[str, PickExplanation]:
+    """Return the score and reason of each track of a night's playlist, by its name there."""
     demo_lake = Lake(str(lake))
-    ledger = demo_lake.frame(PLAYLISTS, where={"listener": LISTENER})
+    ledger = demo_lake.frame(PLAYLISTS, where={"listener": listener})
     tonight = ledger[ledger["night"] == night]
     if tonight.empty:
         return {}
@@ -38,7 +38,7 @@ def read_explanations(lake: Path, night: dt.date) -> dict[str, PickExplanation]:
     chosen = demo_lake.frame(
         RECOMMENDATIONS,
         columns=["track_key", "score", "reason"],
-        where={"listener": LISTENER, "night": str(night)},
+        where={"listener": listener, "night": str(night)},
     ).set_index("track_key")
     return {
         uri: PickExplanation(float(chosen["score"][key]), str(chosen["reason"][key]))

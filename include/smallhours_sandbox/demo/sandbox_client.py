@@ -1,6 +1,6 @@
-"""The demo's client of the sandbox: its clock, and the listener's playlist.
+"""The demo's client of the sandbox: its clock, and the listeners' playlists.
 
-The playlist is read as its listener would read it, from Spotify's API with their login. Only the
+A playlist is read as its listener would read it, from the service's API with their login. Only the
 clock uses the sandbox's own routes.
 """
 
@@ -14,14 +14,16 @@ import requests
 
 from smallhours.local.processes import ManagedProcess
 from smallhours_sandbox.demo.demo_config import LISTENER
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
 
 _TIMEOUT_S = 30.0
 _START_S = 120.0
+_PROFILE = "https://listenbrainz.org/user/"
 
 
 @dataclass(frozen=True, slots=True)
 class PlaylistTrack:
-    """One track of the playlist, as Spotify shows it."""
+    """One track of a playlist, as its service shows it."""
 
     uri: str
     artist: str
@@ -61,8 +63,8 @@ def advance_one_day(url: str) -> dict[str, Any]:
     return happened
 
 
-def read_playlist(url: str, name: str) -> list[PlaylistTrack]:
-    """Return the tracks of the listener's playlist with a name; empty when there is none."""
+def read_spotify_playlist(url: str, name: str) -> list[PlaylistTrack]:
+    """Return the tracks of ada's playlist with a name at Spotify; empty when there is none."""
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {_access_token(url)}"
         mine = _answer(session.get(f"{url}/v1/me/playlists?limit=50", timeout=_TIMEOUT_S))
@@ -76,6 +78,26 @@ def read_playlist(url: str, name: str) -> list[PlaylistTrack]:
             items += [_item(row) for row in page["items"]]
             page_url = page["next"]
         return items
+
+
+def read_listenbrainz_playlist(url: str, listener: str, name: str) -> list[PlaylistTrack]:
+    """Return the tracks of a playlist at ListenBrainz; empty when there is none of that name."""
+    api = f"{url}/listenbrainz/1"
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Token {listenbrainz_token(listener)}"
+        session.headers["User-Agent"] = f"Smallhours demo/1 ( {_PROFILE}{listener} )"
+        mine = _answer(session.get(f"{api}/user/{listener}/playlists", timeout=_TIMEOUT_S))
+        for each in mine["playlists"]:
+            if each["playlist"]["title"] == name:
+                key = each["playlist"]["identifier"].rpartition("/")[2]
+                found = _answer(session.get(f"{api}/playlist/{key}", timeout=_TIMEOUT_S))
+                return [
+                    PlaylistTrack(
+                        row["identifier"][0], row.get("creator", ""), row.get("title", "")
+                    )
+                    for row in found["playlist"]["track"]
+                ]
+    return []
 
 
 def _now(url: str) -> dt.datetime:

@@ -1,4 +1,4 @@
-"""Tests of what guards MetaBrainz' services: User-Agents, windows of calls, and broken answers."""
+"""Tests of who may call MetaBrainz' services and how often, and of broken answers."""
 
 import pytest
 import requests
