@@ -35,11 +35,11 @@ def elsewhere_cases(requests: Mapping[str, Sequence[str]]) -> list[PublishCase]:
 
 
 def few_of_each(every: Sequence[PublishCase]) -> list[PublishCase]:
-    """Return one case of every second kind of trouble, in the middle of a run."""
+    """Return one case of every third kind of trouble, in the middle of a run."""
     groups: dict[tuple[str, str], list[PublishCase]] = {}
     for case in every:
         groups.setdefault((case.trouble, case.what), []).append(case)
-    return [group[len(group) // 2] for group in groups.values()][::2]
+    return [group[len(group) // 2] for group in groups.values()][::3]
 
 
 def _kills(requests: Mapping[str, Sequence[str]]) -> Iterator[PublishCase]:
