@@ -29,7 +29,7 @@ def keys_of(section: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def parsed(key: tuple[str, ...], value: object) -> Settings:
-    content: dict[str, Any] = {"listeners": {"me": {"lastfm_user": "ada", "timezone": "UTC"}}}
+    content: dict[str, Any] = {"listeners": {"me": {"lastfm": "ada", "timezone": "UTC"}}}
     section = content
     for part in key[:-1]:
         section = section.setdefault(part, {})
@@ -68,7 +68,6 @@ def test_odd_values_are_taken_or_refused_in_a_few_words(key: tuple[str, ...]) ->
         ("catalog.overrides_file", "''"),
         ("lake.url", "' '"),
         ("listeners.me.timezone", "['UTC']"),
-        ("listeners.me.lastfm_user", "' '"),
         ("listeners.me.playlist.name", '"two\\nlines"'),
         ("listeners.me.playlist.not_again_nights", "99999999"),
     ],
@@ -79,7 +78,7 @@ def test_what_can_not_be_worked_with_is_refused(key: str, value: str) -> None:
 
 
 def test_blanks_around_a_value_do_not_count() -> None:
-    assert parsed((*ME, "lastfm_user"), " ada ").listener("me").lastfm_user == "ada"
+    assert parsed((*ME, "lastfm"), " ada ").listener("me").lastfm == "ada"
 
 
 def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:

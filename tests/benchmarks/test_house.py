@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.house import PRODUCT, Profiler
 from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
-from smallhours.runs import rollback, stage_doc
+from smallhours.playlist import rollback
+from smallhours.runs import stage_doc
 from smallhours.services.set_aside import Tally
 from smallhours.services.spotify_replies import SpotifyAccount
 from tests.service_fixtures import ServiceFixture, household
@@ -47,7 +48,7 @@ def test_what_the_body_of_a_module_calls_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "body_that_calls.py").write_text(
-        "from smallhours.runs import rollback, stage_doc\n\nstage_doc(rollback)\n"
+        "from smallhours.playlist import rollback\nfrom smallhours.runs import stage_doc\n\nstage_doc(rollback)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     made = Profiler(stages=set())
