@@ -214,14 +214,37 @@ class SubsonicClient(Client):
         )
         return list(last)
 
+    def move_to_end(self, playlist_id: str, rows: Sequence[tuple[int, str]]) -> int:
+        """Move rows to the end, in this order: in one request, so that none stands there twice.
+
+        Args:
+            playlist_id: Whose.
+            rows: The number, from 0, and the song of each.
+
+        Returns:
+            How many of them one request took, from the first on.
+        """
+        first = rows[: self._portion // 2]
+        sent = [("songIdToAdd", song) for _, song in first]
+        sent += [("songIndexToRemove", str(number)) for number, _ in first]
+        self._call(
+            "updatePlaylist", [("playlistId", playlist_id), *sent], _nothing, repeatable=False
+        )
+        return len(first)
+
     def delete_playlist(self, playlist_id: str) -> None:
         """Delete a playlist."""
         self._call("deletePlaylist", [("id", playlist_id)], _nothing)
 
     def _portions(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        self._log_in()
-        size = MAX_IDS_IN_FORM if self._takes_forms else MAX_IDS_IN_ADDRESS
+        size = self._portion
         return (items[start : start + size] for start in range(0, len(items), size))
+
+    @property
+    def _portion(self) -> int:
+        """How many ids one request takes."""
+        self._log_in()
+        return MAX_IDS_IN_FORM if self._takes_forms else MAX_IDS_IN_ADDRESS
 
     def _call(
         self,
