@@ -104,7 +104,9 @@ class Profiler:
         if self._is_product(code):
             if self._stage is None and self._is_stage(code):
                 self._stage = frame
-            self.calls[self.dag].add((code.co_filename, code.co_qualname))
+            call = code.co_filename, code.co_qualname
+            if call not in self.calls[self.dag] and not _is_being_loaded(frame):
+                self.calls[self.dag].add(call)
             if self._stage is not None:
                 self.by_stage[self._stage.f_code.co_name].add(code.co_filename)
         elif code.co_name == "submit" and code.co_filename.endswith("futures/thread.py"):
@@ -151,6 +153,16 @@ class Profiler:
         outside = ("orchestration", "cli")
         package = code.co_filename.removeprefix(PRODUCT).partition(os.sep)[0]
         return code.co_name in self._stages and package not in outside
+
+
+def _is_being_loaded(frame: FrameType) -> bool:
+    """Return whether the call comes from the body of a module that is being imported."""
+    caller = frame.f_back
+    while caller is not None:
+        if caller.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        caller = caller.f_back
+    return False
 
 
 def night_figures() -> dict[str, object]:

@@ -5,7 +5,7 @@ They are the sections `[listeners.<name>.playlist]` and `[listeners.<name>.inten
 """
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -20,10 +21,33 @@ from pydantic import (
 MAIN = "main"
 
 
+# The largest number that a setting may be: larger ones are more than arrays and sockets hold.
+MAX_NUMBER = 10**9
+# A century. Days before a date that go back further than dates do would end the night.
+MAX_DAYS = 36_500
+MAX_TEXT = 1_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 class SettingsSection(BaseModel):
     """A section of the settings file: every key is known, nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        str_max_length=MAX_TEXT,
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_worked_with(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+            raise ValueError(f"{MAX_NUMBER:,} is the most")
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise ValueError("it holds a line break or another control character")
+        return value
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -95,10 +119,13 @@ class PlaylistSettings(SettingsSection):
     arc: Arc = Field(
         "none", description="How the energy moves through the list; `wave` has two crests."
     )
-    not_again_nights: int = Field(30, ge=0, description="Nights before a pick may come back.")
+    not_again_nights: int = Field(
+        30, ge=0, le=MAX_DAYS, description="Nights before a pick may come back."
+    )
     not_played_days: int | None = Field(
         None,
         ge=1,
+        le=MAX_DAYS,
         description="What you have not heard for so many days may come, too; left out: only "
         "what you never heard.",
     )
@@ -139,8 +166,8 @@ class IntentSettings(SettingsSection):
     familiarity: Dial | None = None
     popularity: Dial | None = None
     arc: Arc | None = None
-    not_again_nights: int | None = Field(None, ge=0)
-    not_played_days: int | None = Field(None, ge=1)
+    not_again_nights: int | None = Field(None, ge=0, le=MAX_DAYS)
+    not_played_days: int | None = Field(None, ge=1, le=MAX_DAYS)
     blocked_artists: tuple[str, ...] | None = None
     blocked_tracks: tuple[ArtistAndTitle, ...] | None = None
     blocked_tags: tuple[str, ...] | None = None
@@ -194,7 +221,7 @@ class ForgottenIntent(IntentSettings):
         0.0, description="The share of the list given to less certain picks."
     )
     not_played_days: int | None = Field(
-        180, ge=1, description="You have not heard the track for so many days."
+        180, ge=1, le=MAX_DAYS, description="You have not heard the track for so many days."
     )
     least_plays: int = Field(
         5, ge=1, description="A track counts as forgotten only if it was played at least so often."
@@ -211,7 +238,7 @@ class NewReleasesIntent(IntentSettings):
     """Recent releases that are close to what the listener plays."""
 
     kind: Literal["new_releases"]
-    within_days: int = Field(60, ge=1, description="Released within so many days.")
+    within_days: int = Field(60, ge=1, le=MAX_DAYS, description="Released within so many days.")
 
 
 class TagsIntent(IntentSettings):

@@ -4,14 +4,28 @@ Each has the service's address, its rate limit and a timeout.
 """
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from smallhours.playlist_settings import SettingsSection
+from smallhours.playlist_settings import MAX_DAYS, SettingsSection
+
+
+def _has_host(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.port == 0:  # reading the port refuses one that is none
+        raise ValueError(f"{url!r} names no host")
+    return url
+
+
+# An hour. A service that has not answered by then does not.
+MAX_TIMEOUT_S = 3600.0
 
 # A User-Agent is one line of visible ASCII, and the contact stands in brackets.
 Contact = Annotated[str, StringConstraints(pattern=r"^[!-'*-~]*$")]
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+HttpUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(_has_host)
+]
 
 
 class SpotifySettings(SettingsSection):
@@ -38,7 +52,7 @@ class SpotifySettings(SettingsSection):
         description="Ask Spotify for audio features; only apps from before 27 November 2024 may.",
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 
@@ -55,11 +69,12 @@ class LastfmSettings(SettingsSection):
         4.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
     overlap_days: int = Field(
         14,
         ge=1,
+        le=MAX_DAYS,
         description="How many days back each night reads again, to see late scrobbles and edits.",
     )
 
@@ -75,7 +90,7 @@ class ReccobeatsSettings(SettingsSection):
         2.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 
@@ -90,7 +105,7 @@ class AcousticbrainzSettings(SettingsSection):
         1.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 
@@ -113,7 +128,7 @@ class ListenbrainzSettings(SettingsSection):
         1.0, gt=0, description="Calls to the experimental API in a second, at most."
     )
     timeout_s: float = Field(
-        30.0, gt=0, description="Seconds within which a whole answer must come."
+        30.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
     contact: Contact = Field(
         "",
@@ -123,6 +138,7 @@ class ListenbrainzSettings(SettingsSection):
     overlap_days: int = Field(
         14,
         ge=1,
+        le=MAX_DAYS,
         description="How many days back each night reads again, to see late listens and edits.",
     )
     learn_from_tags: bool = Field(
@@ -140,7 +156,7 @@ class MusicbrainzSettings(SettingsSection):
         1.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
     contact: Contact = Field(
         "", description="As for ListenBrainz; empty: the same contact as there."
@@ -154,7 +170,7 @@ class SubsonicSettings(SettingsSection):
         10.0, gt=0, description="Calls that we make in a second, at most."
     )
     timeout_s: float = Field(
-        20.0, gt=0, description="Seconds within which a whole answer must come."
+        20.0, gt=0, le=MAX_TIMEOUT_S, description="Seconds within which a whole answer must come."
     )
 
 

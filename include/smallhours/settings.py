@@ -20,6 +20,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     Field,
@@ -32,6 +33,7 @@ from smallhours.errors import SettingsError
 from smallhours.nights import Night
 from smallhours.playlist_settings import (
     MAIN,
+    MAX_DAYS,
     Intent,
     IntentName,
     IntentSettings,
@@ -43,6 +45,7 @@ from smallhours.service_settings import ServiceSettings
 from smallhours.vocabulary import PlaceName
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+LocalPath = Annotated[str, StringConstraints(min_length=1), AfterValidator(os.path.expanduser)]
 Event = Literal["published", "kept", "login", "needs_you"]
 # `Provenance` without predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
@@ -182,7 +185,10 @@ class CatalogSettings(SettingsSection):
         20, ge=0, description="Tags you never play, whose tracks teach what you don't like."
     )
     fresh_days: int = Field(
-        60, ge=1, description="Tags and neighbours older than this are asked for again."
+        60,
+        ge=1,
+        le=MAX_DAYS,
+        description="Tags and neighbours older than this are asked for again.",
     )
     name_lookups_per_night: int = Field(
         600,
@@ -190,16 +196,16 @@ class CatalogSettings(SettingsSection):
         description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
         "exact names it does not know.",
     )
-    overrides_file: str | None = Field(
+    overrides_file: LocalPath | None = Field(
         None, description="A file that says which Spotify track is meant, [below](#overrides-file)."
     )
-    tag_files: str | None = Field(
+    tag_files: LocalPath | None = Field(
         None, description="A folder with your own tag aliases and stop words, [below](#tag-files)."
     )
     lastfm_megabytes: float = Field(
         100.0, gt=0, description="Megabytes that may be stored from Last.fm; its terms allow 100."
     )
-    features_file: str | None = Field(
+    features_file: LocalPath | None = Field(
         None, description="A file of tracks with tags and audio features, [below](#features-file)."
     )
 
@@ -280,7 +286,7 @@ class MaintenanceSettings(SettingsSection):
     """What the DAG `maintenance` leaves in Airflow's home; the lake is never touched."""
 
     keep_days: int = Field(
-        30, ge=15, description="Days for which Airflow's past runs and logs are kept."
+        30, ge=15, le=MAX_DAYS, description="Days for which Airflow's past runs and logs are kept."
     )
 
 
@@ -289,6 +295,7 @@ class LakeLocation(SettingsSection):
 
     url: str = Field(
         "data",
+        min_length=1,
         description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
         "variable `SMALLHOURS_LAKE` overrides it.",
     )
@@ -317,7 +324,8 @@ class Settings(SettingsSection):
                 return content
         schedule = content.get("schedule", {})
         zone = first.get("timezone") if isinstance(first, Mapping) else None
-        if zone not in timezones() or not isinstance(schedule, Mapping) or "timezone" in schedule:
+        known = isinstance(zone, str) and zone in timezones()
+        if not known or not isinstance(schedule, Mapping) or "timezone" in schedule:
             return content
         return {**content, "schedule": {**schedule, "timezone": zone}}
 

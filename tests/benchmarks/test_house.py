@@ -1,11 +1,16 @@
 """Tests of the profiler that counts files and frames, on a real client of the sandbox."""
 
+import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from benchmarks.house import PRODUCT, Profiler
 from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
+from smallhours.playlist import rollback
+from smallhours.runs import stage_doc
 from smallhours.services.set_aside import Tally
 from smallhours.services.spotify_replies import SpotifyAccount
 from tests.service_fixtures import ServiceFixture, household
@@ -37,6 +42,25 @@ def test_the_way_to_the_send_is_counted_from_the_stage(profiler: Profiler) -> No
     assert profiler.http_depth["spotify"] >= 3
     # The DAG's file, the client's, and the transport's.
     assert 3 <= profiler.dag_to_http_files["a_dag"] <= len(profiler.by_stage["me"]) + 1
+
+
+def test_what_the_body_of_a_module_calls_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "body_that_calls.py").write_text(
+        "from smallhours.playlist import rollback\nfrom smallhours.runs import stage_doc\n\nstage_doc(rollback)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    made = Profiler(stages=set())
+    with made.running("a_dag"):
+        importlib.import_module("body_that_calls")
+        stage_doc(rollback)
+    assert made.calls["a_dag"] == {(f"{PRODUCT}runs.py", "stage_doc")}
+    loaded = Profiler(stages=set())
+    sys.modules.pop("body_that_calls")
+    with loaded.running("a_dag"):
+        importlib.import_module("body_that_calls")
+    assert not loaded.calls["a_dag"]
 
 
 def test_frames_of_the_thread_that_gave_the_work_come_first(household: ServiceFixture) -> None:

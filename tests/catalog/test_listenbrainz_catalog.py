@@ -1,12 +1,13 @@
 """Tests of what ListenBrainz and MusicBrainz bring into the catalog, against the sandbox."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
 from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates, update_tracks
-from smallhours.catalog.recordings import ABSENT_DAYS, MISS
+from smallhours.catalog.recordings import ABSENT_DAYS, MISS, NOT_EXACT, lookups_on
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     CANDIDATES,
@@ -108,6 +109,24 @@ def test_a_miss_is_kept_and_tried_again_after_a_month(home: Nights) -> None:
     again = home.lake.frame(RECORDINGS).set_index("track_key").loc[one["track_key"].iloc[0]]
     assert again["looked_up"] == home.date
     assert again["method"] in {"exact", "fuzzy", MISS}
+
+
+@pytest.mark.usefixtures("told")
+def test_names_that_are_not_found_exactly_take_several_nights(home: Nights) -> None:
+    def waiting() -> int:
+        return int((home.lake.frame(RECORDINGS)["method"] == NOT_EXACT).sum())
+
+    rows = home.lake.frame(RECORDINGS)
+    some = rows[rows["mbid"].notna()].head(6)
+    home.lake.merge(RECORDINGS, some.assign(mbid=None, method=NOT_EXACT))
+    home.catalog = {"name_lookups_per_night": lookups_on(home.lake, home.date) + 4}
+    for _ in range(2):  # another run of the same night asks no more
+        refresh(home)
+        assert waiting() == 2
+    home.date += dt.timedelta(days=1)
+    home.catalog = {"name_lookups_per_night": 4}
+    refresh(home)
+    assert waiting() == 0
 
 
 @pytest.mark.usefixtures("told")

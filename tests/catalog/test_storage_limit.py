@@ -9,7 +9,7 @@ import pytest
 from smallhours.catalog.storage_limit import MEGABYTE, enforce_limit, footprint
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
+from smallhours.lake.tables import ARTIST_TAGS, PLAYS, RECORDINGS, SIMILAR, TRACK_TAGS
 from tests.training.lakes import NIGHT, add_artist_tags, add_plays, add_track_tags
 
 FRESH_DAYS = 60
@@ -112,3 +112,17 @@ def test_only_stale_neighbours_go(lake: Lake) -> None:
         lake.merge(SIMILAR, rows)
     keep(lake, 0.0001)
     assert set(lake.frame(SIMILAR)["seed_key"]) == {"new"}
+
+
+def test_only_what_lastfm_told_counts_and_goes(lake: Lake) -> None:
+    before = footprint(lake)["track_tags"]
+    theirs = lake.frame(TRACK_TAGS).assign(source="musicbrainz")
+    lake.merge(TRACK_TAGS, theirs)
+    nothing = {column.name: None for column in RECORDINGS.columns if column.nullable}
+    row = {"track_key": "a · b", "method": "miss", "looked_up": NIGHT.date, "prefix": "00"}
+    lake.merge(RECORDINGS, pd.DataFrame([{**nothing, **row}]))
+    assert footprint(lake)["track_tags"] < 1.5 * before
+    keep(lake, 0.0001)
+    rows = lake.frame(TRACK_TAGS)
+    assert (rows["source"] == "musicbrainz").sum() == len(theirs)
+    assert set(rows.loc[rows["source"] == "lastfm", "track_key"]) == set(PLAYED)

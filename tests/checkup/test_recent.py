@@ -84,6 +84,7 @@ def test_a_service_that_is_set_aside_is_told_until_the_day_after(lake: Lake) -> 
     row = {
         "night": TODAY - dt.timedelta(days=1), "service": "Last.fm", "reason": "Last.fm: error 10.",
         "remedy": "Put a key in.", "at": dt.datetime(2026, 11, 1, 3, tzinfo=dt.UTC),
+        "access": None,
     }  # fmt: skip
     lake.merge(SET_ASIDE, pd.DataFrame([row]), partition={"listener": "ada"})
 

@@ -19,13 +19,28 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_three_answers_make_a_valid_file(path: Path) -> None:
-    ended = CliRunner().invoke(app, ["init"], input='od"d\nEurope/Lisbon\nn\n')
+    ended = CliRunner().invoke(app, ["init"], input='od"d\n\nEurope/Lisbon\nn\n')
 
     assert ended.exit_code == 0, ended.output
     found = load_settings(path).listener("me")
     assert (found.lastfm, found.timezone, found.spotify) == ('od"d', "Europe/Lisbon", False)
     assert "smallhours login lastfm" in ended.output
     assert "login spotify" not in ended.output
+
+
+def test_listenbrainz_alone_and_no_account_at_all_are_histories_too(path: Path) -> None:
+    ended = CliRunner().invoke(app, ["init"], input="\nada\nEurope/Lisbon\nn\n")
+
+    found = load_settings(path).listener("me")
+    assert (found.lastfm, found.listenbrainz) == ("", "ada")
+    assert "login listenbrainz" in ended.output
+    assert "login lastfm" not in ended.output
+    path.unlink()
+
+    ended = CliRunner().invoke(app, ["init"], input="\n\nEurope/Lisbon\ny\n")
+
+    assert load_settings(path).listener("me").spotify
+    assert "smallhours import-history" in ended.output
 
 
 def test_options_answer_without_asking(path: Path) -> None:
@@ -36,7 +51,7 @@ def test_options_answer_without_asking(path: Path) -> None:
 
 
 def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
-    answers = "ada\nEurope/Dubln\nEurope/Dublin\ny\n"
+    answers = "ada\nada\nEurope/Dubln\nEurope/Dublin\ny\n"
     ended = CliRunner().invoke(app, ["init"], input=answers)
 
     assert "did you mean 'Europe/Dublin'?" in ended.output
@@ -56,7 +71,7 @@ def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> N
     assert not path.exists()
 
 
-@pytest.mark.parametrize("user", ['od"d', "back\\slash", "two\nlines", "tab\tbed", "Ünï ☾"])
+@pytest.mark.parametrize("user", ['od"d', "back\\slash", "Ünï ☾"])
 def test_whatever_somebody_is_called_comes_back_from_the_file(path: Path, user: str) -> None:
     arguments = ["--lastfm-user", user, "--timezone", "UTC", "--no-spotify"]
 

@@ -82,7 +82,7 @@ def test_any_text_may_be_the_password(tmp_path: Path) -> None:
     ours, its = read["init"]["environment"], read["postgres"]["environment"]
     assert ours["PGPASSWORD"].replace("$$", "$") == password
     assert its["POSTGRES_PASSWORD"].replace("$$", "$") == password
-    assert "//airflow@postgres/" in ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert "//airflow@postgres/" in ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD"]
 
 
 @needs_docker_compose

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from smallhours_sandbox.demo import sandbox_client
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
 
 LASTFM_KEY = "5a4d" * 8
+CLIENT_SECRET = "sandbox-secret"
 NIGHTLY_DAG = "sync_listening"
 PLAYLIST = "Smallhours"
 _WAIT_S = 600.0
@@ -94,19 +95,24 @@ class Installation:
     @contextmanager
     def up(self) -> Iterator[AirflowApi]:
         """Run `smallhours up` for as long as the block lasts."""
-        (self.folder / "up.log").unlink(missing_ok=True)
-        part = self._start("up", "--port", str(self.port))
+        part = self.start_up()
         try:
-            until = time.monotonic() + _WAIT_S
-            while "next night starts" not in self.said("up"):
-                part.check()
-                assert time.monotonic() < until, self.said("up")
-                time.sleep(0.2)
             with closing(AirflowApi(self.home.url, password=self.home.password())) as api:
                 yield api
         finally:
             part.process.terminate()
             part.process.wait(_WAIT_S)
+
+    def start_up(self, *options: str) -> ManagedProcess:
+        """Start `smallhours up`, and return it when it runs."""
+        (self.folder / "up.log").unlink(missing_ok=True)
+        part = self._start("up", "--port", str(self.port), *options)
+        until = time.monotonic() + _WAIT_S
+        while "next night starts" not in self.said("up"):
+            part.check()
+            assert time.monotonic() < until, self.said("up")
+            time.sleep(0.2)
+        return part
 
     def said(self, command: str) -> str:
         """Return what a command that goes on has printed so far."""
@@ -127,7 +133,7 @@ class Installation:
         return subprocess.run(
             [sys.executable, "-m", "smallhours", *arguments],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             input=answers,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -141,7 +147,7 @@ class Installation:
         with subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -149,7 +155,7 @@ class Installation:
         ) as login:
             assert login.stdin is not None
             assert login.stdout is not None
-            login.stdin.write("sandbox-client\nsandbox-secret\n")
+            login.stdin.write(f"sandbox-client\n{CLIENT_SECRET}\n")
             login.stdin.flush()
             address = next(line for line in login.stdout if "/authorize?" in line).strip()
             reply = requests.get(address, timeout=30, allow_redirects=False)
@@ -160,21 +166,54 @@ class Installation:
         part = ManagedProcess(
             command,
             [sys.executable, "-m", "smallhours", command, *arguments],
-            env=self._environment(),
+            env=self.environment(),
             log=self.folder / f"{command}.log",
             cwd=self.folder,
         )
         self._parts.append(part)
         return part
 
-    def _environment(self) -> dict[str, str]:
-        """The environment of a new terminal."""
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a new terminal."""
         kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("AIRFLOW", "SMALLHOURS_"))
         }
         return {**kept, "PYTHONPATH": str(CHECKOUT / "include"), "PYTHONUNBUFFERED": "1"}
+
+
+def type_connection(home: AirflowHome, name: str, secret: str) -> None:
+    """Save a connection through Airflow's API, as the form on its pages does."""
+    login = {"username": "admin", "password": home.password()}
+    token = requests.post(f"{home.url}/auth/token", json=login, timeout=60).json()["access_token"]
+    saved = requests.post(
+        f"{home.url}/api/v2/connections",
+        json={"connection_id": name, "conn_type": "lastfm", "password": secret},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+    )
+    saved.raise_for_status()
+
+
+def refresh_token(home: AirflowHome, listener: str) -> str:
+    """Return the refresh token that a login stored."""
+    program = (
+        "from smallhours.orchestration.connections import AirflowSecrets\n"
+        f"print(AirflowSecrets().spotify({listener!r}).refresh_token)"
+    )
+    command = [sys.executable, "-c", program]
+    env = home.environment()
+    return subprocess.run(
+        command, env=env, capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+
+
+def files_with(secrets: Iterable[str], *places: Path) -> list[str]:
+    """Return the files, or files below folders, that hold a secret as it is."""
+    paths = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    wanted = [secret.encode() for secret in secrets]
+    return [str(path) for path in paths for secret in wanted if secret in path.read_bytes()]
 
 
 def wait_for_nights(api: AirflowApi, *, since: dt.datetime) -> list[str]:

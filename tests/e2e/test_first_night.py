@@ -7,17 +7,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from smallhours.private_files import open_to_others
 from smallhours.runs import DAGS
 from tests.e2e.installation import (
+    CLIENT_SECRET,
+    LASTFM_KEY,
     Installation,
     cron_in,
+    files_with,
+    refresh_token,
     sleep_through_nights,
+    type_connection,
     wait_for_nights,
 )
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=240), pytest.mark.timeout(1200)]
 
 DUBLIN = ZoneInfo("Europe/Dublin")
+TYPED = "typed-into-airflows-page"
 WORLD = {"artists": 200, "tracks": 2_000, "scrobbles": 4_000}
 
 
@@ -36,10 +43,19 @@ def test_the_first_night_comes_by_itself_and_after_a_week_off_one_more(
     assert "at 03:30 (Europe/Dublin)" in said
 
     with installation.up() as airflow:
+        type_connection(installation.home, "typed", TYPED)
         assert len(installation.wait_for_playlist()) == 30
         assert airflow.dags() == set(DAGS)
         assert airflow.paused() == set()
         assert len(wait_for_nights(airflow, since=started)) == 1
+        # Through the scheduler, which hides the database from it.
+        (maintenance,) = airflow.runs("maintenance", since=started)
+        assert airflow.run_state("maintenance", maintenance) == "success"
+
+    home, lake = installation.home.folder, installation.folder / "data"
+    secrets = (LASTFM_KEY, CLIENT_SECRET, TYPED, refresh_token(installation.home, "me"))
+    assert files_with(secrets, home, lake, installation.folder / "up.log") == []
+    assert open_to_others(home) + open_to_others(lake) == []
 
     sleep_through_nights(installation.home, days=7)
     week_ago = started - dt.timedelta(days=7)

@@ -22,9 +22,10 @@ from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.simulation.installation import sandbox_services, sandbox_settings
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
-from tests.service_fixtures import LASTFM_KEY, settings_for
+from tests.service_fixtures import LASTFM_KEY
 
 LISTENER = "default"
 # Replies to one question that no client can read.
@@ -80,7 +81,7 @@ class Nights:
         folder: Where the lake is.
         date: The last night that was run.
         keys: The listener's credentials.
-        me, catalog: Further settings of the listener and of the catalog.
+        me, catalog, services: Further settings of the listener, the catalog and the services.
         waits: Whether a stage ends when a service is out of reach.
     """
 
@@ -90,6 +91,7 @@ class Nights:
     keys: Keys = field(default_factory=Keys)
     me: dict[str, Any] = field(default_factory=dict)
     catalog: dict[str, Any] = field(default_factory=dict)
+    services: dict[str, Any] = field(default_factory=dict)
     waits: bool = True
 
     @property
@@ -101,8 +103,8 @@ class Nights:
             "playlist": {"size": 10},
             **self.me,
         }
-        return settings_for(
-            self.server.url,
+        return sandbox_settings(
+            services=sandbox_services(self.server.url, **self.services),
             listeners={LISTENER: me},
             lake={"url": str(self.folder / "lake")},
             catalog={"seed_tracks": 30, "seed_artists": 20, "near_artists": 10, "seed_tags": 5,

@@ -158,12 +158,13 @@ def test_a_play_counts_from_the_moment_of_publishing_where_the_listener_lives(
     assert as_set(told) == {(MONDAY, "a", reaction)}
 
 
-def test_what_was_saved_before_the_list_was_there_was_not_saved_for_it() -> None:
+@pytest.mark.parametrize("signal", ["saved", "loved"])
+def test_what_was_saved_before_the_list_was_there_was_not_saved_for_it(signal: str) -> None:
     rows = ledger((MONDAY, "verified", ["a", "b"])).assign(
         as_of=pd.Timestamp("2026-11-02 03:30", tz="UTC")
     )
     picks = recent_picks(recent_lists(rows, before=TUESDAY, zone=DUBLIN))
-    saved = library(("a", MONDAY), ("b", MONDAY))
+    saved = library(("a", MONDAY), ("b", MONDAY)).assign(signal=signal)
     saved["added_at"] = pd.to_datetime(["2026-11-01 22:00", "2026-11-02 22:00"], utc=True)
     told = play_reactions(picks, plays(), saved, at=NOW)
     assert {key for _, key, reaction in as_set(told) if reaction == "saved"} == {"b"}

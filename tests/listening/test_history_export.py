@@ -47,13 +47,15 @@ def whole_history() -> pd.DataFrame:
         ("export", "file", "lastfm"): [
             row(1_500, "Of three", ms_played=200_000, track_mbid=MBID, skipped=False),
         ],
+        ("listenbrainz",): [row(1_700, "Listened"), row(1_900, "With an id", spotify_id=ID)],
+        ("lastfm", "listenbrainz"): [row(2_100, "Of both", artist_mbid=MBID, track_mbid=MBID)],
         ("lastfm", "spotify"): [row(90_000, "Another month", spotify_id=ID)],
     }
     frames = []
     for sources, rows in parts.items():
         frame = plays_frame(rows, source=sources[-1])
-        named = pd.Series([list(sources)] * len(frame), index=frame.index, dtype=object)
-        frames.append(frame.assign(sources=named))
+        names = pd.Series([list(sources)] * len(frame), dtype=object)
+        frames.append(frame.assign(sources=names))
     return with_ordinals(pd.concat(frames, ignore_index=True))
 
 

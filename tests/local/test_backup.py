@@ -82,7 +82,8 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(OLD) as archive:
         archive.extractall(folder, filter="data")
     settings = folder / "smallhours.toml"
-    settings.write_text(settings.read_text().replace("{url}", "http://127.0.0.1:1"))
+    text = settings.read_text().replace("{url}", "http://127.0.0.1:1")
+    settings.write_text(text.replace("timezone", 'listenbrainz = "Ada"\ntimezone', 1))
     return folder
 
 
@@ -210,6 +211,7 @@ def add(name: str, text: bytes = b"") -> Callable[[dict[str, bytes]], None]:
         (add("lake/.format", b'{"version": 99}'), "has format 99"),
         (manifest_with(listeners={"bob": "bob"}), "data of the listener `me`, and the backup none"),
         (manifest_with(listeners={"me": "bob"}), "`me` is ada at Last.fm here, and bob in"),
+        (manifest_with(listenbrainz={"me": "bob"}), "`me` is Ada at ListenBrainz here, and bob in"),
         (manifest_with(encrypted=["gAAAAA"]), "doesn't open the connections"),
         (manifest_with(database="oracle"), "is not a whole backup"),
         (add("../outside"), "holds '../outside', which is no part of a backup"),

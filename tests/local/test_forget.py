@@ -15,8 +15,9 @@ from smallhours.lake.migrations import prepare as prepare_lake
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY
 from smallhours.local.airflow import AirflowHome, LocalAirflow
-from smallhours.local.forget import unnamed_listeners
+from smallhours.local.forget import SERVICES, _names_of, _pattern_of, unnamed_listeners
 from smallhours.local.running import hold_home
+from smallhours.orchestration import get_provider_info
 from smallhours.settings import load_settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30)]
@@ -26,6 +27,7 @@ SETTINGS = f"""\
 # The family's.
 [listeners.{GONE}]
 lastfm_user = "{USER}"
+listenbrainz = "Zeb_Lb"
 timezone = "Europe/Dublin"
 
 [listeners.{GONE}.playlist]
@@ -44,7 +46,7 @@ from airflow.utils.session import create_session
 
 with create_session() as session:
     for name in ("ada-2", "{GONE}"):
-        for service in ("lastfm", "spotify"):
+        for service in {SERVICES}:
             session.add(Connection(f"{{service}}_{{name}}", service, password="{SECRET}"))
         session.add(DagRun("write_playlist", run_id=f"night__{{name}}", run_type="manual",
                            conf={{"listener": name}}, partition_key=f"{{name}}@2026-11-02"))
@@ -67,7 +69,7 @@ with create_session() as session:
 
 
 # The name, but not in `ada-2`, who stays.
-TOLD = re.compile(rb"ada(?![a-z0-9_-])|Zeb_Fm")
+TOLD = re.compile(rb"ada(?![a-z0-9_-])|Zeb_Fm|Zeb_Lb")
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def folder(tmp_path: Path) -> Path:
     prepare_lake(lake)
     for name in ("ada-2", GONE):
         library = {
-            "signal": "loved", "time_range": "", "track_key": "k", "artist": "A", "title": "T",
+            "source": "lastfm", "signal": "loved", "time_range": "", "track_key": "k",
+            "artist": "A", "title": "T",
             "rank": None, "spotify_id": None, "isrc": None, "added_at": None,
             "first_seen": dt.date(2026, 11, 1), "last_seen": dt.date(2026, 11, 2),
         }  # fmt: skip
@@ -96,6 +99,7 @@ def folder(tmp_path: Path) -> Path:
         log.parent.mkdir(parents=True)
         log.write_text(f"rank_candidates for {name}, night 2026-11-02\n")
     (logs / "parts.log").write_text(f"asked for {USER}\n")
+    (logs / "listens.log").write_text("asked for Zeb_Lb\n")
     run(tmp_path, FILL, prepare=True)
     return tmp_path
 
@@ -172,8 +176,7 @@ def test_nothing_is_left_of_them_and_everything_of_the_others(folder: Path) -> N
     assert len(lake.frame(LIBRARY)) == 1
     assert lake.partitions(RECOMMENDATIONS) == []
     assert run(folder, READ).split() == [
-        "lastfm_ada-2",
-        "spotify_ada-2",
+        *(f"{service}_ada-2" for service in SERVICES),
         "night__ada-2",
         "night__all",
     ]
@@ -203,11 +206,26 @@ def test_a_new_name_for_a_section_is_refused_with_the_reason(
     assert f"smallhours forget {GONE}" in said
 
 
+def test_who_has_no_account_at_a_service_is_told_from_everybody(tmp_path: Path) -> None:
+    path = tmp_path / "smallhours.toml"
+    path.write_text('[listeners.ada]\nlistenbrainz = "zeb"\ntimezone = "Europe/Dublin"\n')
+    names = _names_of("ada", load_settings(path))
+
+    assert names == ["ada", "zeb"]
+    assert not _pattern_of(names).search("of nobody: lastfm_, spotify_")
+    assert _pattern_of(names).search("the connection listenbrainz_ada")
+
+
+def test_every_type_of_connection_is_forgotten() -> None:
+    types = {each["connection-type"] for each in get_provider_info()["connection-types"]}
+    assert types <= set(SERVICES)
+
+
 def test_a_section_written_in_another_way_is_told(folder: Path) -> None:
     path = folder / "smallhours.toml"
     text = f"""\
 listeners.ada-2 = {{ lastfm_user = "other_fm", timezone = "Europe/Dublin" }}
-listeners.{GONE} = {{ lastfm_user = "{USER}", timezone = "Europe/Dublin" }}
+listeners.{GONE} = {{ lastfm = "{USER}", listenbrainz = "Zeb_Lb", timezone = "Europe/Dublin" }}
 """
     path.write_text(text)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import URL, create_engine, text
 
 from smallhours.lake.store import Lake
+from smallhours.local.forget import SERVICES
 from smallhours.local.home_files import make_home
 from tests.local.test_backup import environment
 from tests.local.test_backup import run as smallhours
@@ -48,7 +49,7 @@ def test_it_is_backed_up_restored_and_a_listener_forgotten(
         configuration.write(f"\n[database]\nsql_alchemy_conn = {address}\n")
     run(folder, FILL, prepare=True)
     stored = connections(postgres_url)
-    assert len(stored) == 4
+    assert len(stored) == 2 * len(SERVICES)
 
     archive = tmp_path / "backup.tar.gz"
     code, said = smallhours(folder, "backup", str(archive))
@@ -74,7 +75,8 @@ def test_it_is_backed_up_restored_and_a_listener_forgotten(
 
     code, said = smallhours(folder, "forget", GONE, "--yes")
     assert code == 0, said
-    assert [name for name, _ in connections(postgres_url)] == ["lastfm_ada-2", "spotify_ada-2"]
+    left = [name for name, _ in connections(postgres_url)]
+    assert left == [f"{service}_ada-2" for service in SERVICES]
     dump = tmp_path / "after.tar.gz"
     code, said = smallhours(folder, "backup", str(dump))
     assert code == 0, said

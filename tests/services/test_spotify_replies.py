@@ -229,3 +229,10 @@ def test_a_row_of_a_playlist_stands_in_its_place_whatever_it_holds() -> None:
     for broken in ({"name": None}, {"artists": None}, {"duration_ms": "long"}):
         got = item(item={**TRACK, **broken}, added_at="hush")
         assert (got.uri, got.track, got.added_at) == (TRACK["uri"], None, None)
+
+
+def test_a_recent_play_whose_row_is_there_twice_is_one_play() -> None:
+    first = {"played_at": "2026-11-02T20:00:00.123Z", "track": TRACK}
+    again = {"played_at": "2026-11-02T20:03:21.456Z", "track": TRACK}
+    plays = replies.parse_recent(spotify_json({"items": [again, first, first]}))
+    assert [play.played_at.second for play in plays] == [0, 21]

@@ -54,6 +54,10 @@ def read_overrides(path: str | Path | None) -> Overrides:
             f"There is no file of overrides at {path}.",
             remedy="Create it, or remove `overrides_file` from the section [catalog].",
         ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} can't be read: {error.strerror}.", remedy="See that it is a file of yours."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None
     said: dict[str, str] = {}

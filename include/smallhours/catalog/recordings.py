@@ -309,6 +309,12 @@ def _counted(tags: Sequence[MbTag]) -> list[Row]:
     return counted or [{"tag": NO_TAG, "count": 0}]
 
 
+def lookups_on(lake: Lake, night: dt.date) -> int:
+    """Return how many fuzzy look-ups were made on a night."""
+    fuzzy = pc.field("method").isin([FUZZY, MISS]) & (pc.field("looked_up") == night)
+    return len(lake.read(RECORDINGS, columns=["track_key"], filters=fuzzy))
+
+
 def artist_mbids(lake: Lake) -> dict[str, str]:
     """Return the MusicBrainz ids of artists by key: of their recordings, or as neighbours."""
     near = lake.frame(

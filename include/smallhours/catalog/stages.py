@@ -11,7 +11,7 @@ from smallhours.catalog.candidates import weights_of
 from smallhours.catalog.concurrent_fetch import fetch_all
 from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
-from smallhours.catalog.recordings import RecordingFetch
+from smallhours.catalog.recordings import RecordingFetch, lookups_on
 from smallhours.catalog.seeds import (
     EVIDENCE,
     OLD_SHARE,
@@ -118,9 +118,8 @@ def _recordings(
     lake: Lake, listenbrainz: ListenBrainzClient, tally: Tally, settings: Settings, night: Night
 ) -> RecordingFetch:
     limits = settings.catalog
-    return RecordingFetch(
-        lake, listenbrainz, night.date, limits.fresh_days, tally, limits.name_lookups_per_night
-    )
+    left = max(0, limits.name_lookups_per_night - lookups_on(lake, night.date))
+    return RecordingFetch(lake, listenbrainz, night.date, limits.fresh_days, tally, left)
 
 
 def _listenbrainz_calls(listenbrainz: ListenBrainzClient) -> Summary:

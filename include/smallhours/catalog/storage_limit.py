@@ -23,13 +23,14 @@ from smallhours.lake.tables import (
     CANDIDATES,
     LIBRARY,
     PLAYS,
+    RECORDINGS,
     SIMILAR,
     TAG_NAMES,
     TRACK_TAGS,
     TRACKS,
 )
 from smallhours.summary import Summary
-from smallhours.vocabulary import Signal
+from smallhours.vocabulary import CatalogSource, Signal
 
 LOG = logging.getLogger(__name__)
 
@@ -45,10 +46,9 @@ def footprint(lake: Lake) -> dict[str, int]:
 
     `tracks` counts whole: most of it was first heard of there.
     """
-    found = {
-        table.name: _bytes_of(lake, table)
-        for table in (TRACKS, TRACK_TAGS, ARTIST_TAGS, TAG_NAMES, SIMILAR)
-    }
+    found = {table.name: _bytes_of(lake, table) for table in (TRACKS, TAG_NAMES)}
+    for table in (TRACK_TAGS, ARTIST_TAGS, SIMILAR):
+        found[table.name] = int(_bytes_of(lake, table) * _share_of_lastfm(lake, table))
     found[PLAYS.name] = int(_bytes_of(lake, PLAYS) * _share_of_scrobbles(lake))
     loved = lake.read(LIBRARY, columns=["signal"])["signal"]
     share = pc.mean(pc.cast(pc.equal(loved, Signal.LOVED), "float64")).as_py() or 0.0
@@ -108,10 +108,14 @@ def _drop(lake: Lake, excess: int, *, oldest_fresh: dt.date) -> int:
         (ARTIST_TAGS, ["artist_key"], {artist_key_in(track) for track in wanted}),
         (SIMILAR, ["kind", "seed_key"], None),
     ):
-        size = _bytes_of(lake, table)
+        size = int(_bytes_of(lake, table) * _share_of_lastfm(lake, table))
         if excess <= 0 or not size:
             continue
-        stored = lake.frame(table, columns=[*table.key, "fetched_at", *table.partition])
+        stored = lake.frame(
+            table,
+            columns=[*table.key, "fetched_at", *table.partition],
+            filters=pc.field("source") == CatalogSource.LASTFM,
+        )
         if needed is None:
             idle = stored["fetched_at"] < oldest_fresh
         else:
@@ -138,6 +142,14 @@ def _wanted_tracks(lake: Lake) -> set[str]:
     for table in (PLAYS, LIBRARY, CANDIDATES):
         wanted.update(pc.unique(lake.read(table, columns=["track_key"])["track_key"]).to_pylist())
     return wanted
+
+
+def _share_of_lastfm(lake: Lake, table: Table) -> float:
+    """Return the share of a table's rows that Last.fm told."""
+    if not lake.partitions(RECORDINGS):
+        return 1.0  # nobody else was asked
+    told = pc.equal(lake.read(table, columns=["source"])["source"], CatalogSource.LASTFM)
+    return float(pc.mean(pc.cast(told, "float64")).as_py() or 0.0)
 
 
 def _share_of_scrobbles(lake: Lake) -> float:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smallhours import __version__
 from smallhours.checkup import Finding, bad, good, note
+from smallhours.checkup.live_listenbrainz import ask_listenbrainz, ask_musicbrainz
 from smallhours.checkup.shapes import Shape, differences, serious_ones
 from smallhours.errors import (
     NeedsLogin,
@@ -26,7 +27,12 @@ from smallhours.errors import (
     SmallhoursError,
     SourceRefused,
 )
-from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
+from smallhours.run_context import (
+    CredentialStore,
+    lastfm_client,
+    listenbrainz_client,
+    spotify_client,
+)
 from smallhours.services.spotify_login import COVER_SCOPE
 from smallhours.settings import Settings
 
@@ -145,13 +151,15 @@ class LiveCheck:
         services = self.settings.services
         with self._open:
             artist, title, mbid = self._lastfm()
+            mbid = self._metabrainz() or mbid
             track_id = self._spotify(artist, title)
             if services.reccobeats.enabled and track_id:
                 beats = self._open.enter_context(ReccobeatsClient(settings=services.reccobeats))
                 self._observe(beats).ask(lambda: beats.audio_features([track_id]))
             if services.acousticbrainz.enabled and mbid:
+                contact = self.settings.contact(self.listener)
                 archive = self._open.enter_context(
-                    AcousticbrainzClient(settings=services.acousticbrainz)
+                    AcousticbrainzClient(settings=services.acousticbrainz, contact=contact)
                 )
                 self._observe(archive).ask(lambda: archive.audio_features([mbid]))
 
@@ -185,9 +193,32 @@ class LiveCheck:
         self._open.callback(connected.close)
         return connected
 
+    def _metabrainz(self) -> str | None:
+        """Ask ListenBrainz and MusicBrainz; return perhaps a recording of the listener's."""
+        services, contact = self.settings.services, self.settings.contact(self.listener)
+        if not (services.listenbrainz.enabled and contact):
+            return None
+        client = self._connect(
+            "ListenBrainz", lambda: listenbrainz_client(self.listener, self.settings, self.secrets)
+        )
+        if client is None:
+            return None
+        user = self.settings.listener(self.listener).listenbrainz
+        mbid = ask_listenbrainz(client, user, self._observe(client).ask)
+        if mbid and services.musicbrainz.enabled:
+            from smallhours.services.musicbrainz import MusicBrainzClient
+
+            musicbrainz = self._open.enter_context(
+                MusicBrainzClient(settings=services.musicbrainz, contact=contact)
+            )
+            ask_musicbrainz(musicbrainz, mbid, self._observe(musicbrainz).ask)
+        return mbid
+
     def _lastfm(self) -> tuple[str, str, str | None]:
         """Ask Last.fm; return an artist, a title and perhaps an MBID of the listener's."""
         artist, title, mbid = _ANY_ARTIST, _ANY_TITLE, None
+        if not self.settings.listener(self.listener).lastfm:
+            return artist, title, mbid
         lastfm = self._connect(
             "Last.fm", lambda: lastfm_client(self.listener, self.settings, self.secrets)
         )

@@ -9,7 +9,12 @@ from smallhours.checkup import Finding, bad, good, note
 from smallhours.errors import SmallhoursError
 from smallhours.identity import is_typed_alike
 from smallhours.private_files import open_to_others
-from smallhours.run_context import CredentialStore, lastfm_client, spotify_client
+from smallhours.run_context import (
+    CredentialStore,
+    lastfm_client,
+    listenbrainz_client,
+    spotify_client,
+)
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
     SpotifyCredentials,
@@ -17,6 +22,7 @@ from smallhours.services.credentials import (
     login_remedy,
 )
 from smallhours.services.lastfm_pro import key_outlook
+from smallhours.services.listenbrainz import check_token
 from smallhours.services.spotify_login import SCOPES
 from smallhours.settings import Settings
 
@@ -38,12 +44,26 @@ def check_logins(
         now: The current time.
         online: Whether to try the credentials with the services.
     """
-    found = [
-        *_errors_as_findings(
+    mine = settings.listener(listener)
+    found: list[Finding] = []
+    if mine.lastfm:
+        found += _errors_as_findings(
             "Last.fm connection", lambda: _lastfm(listener, settings, secrets, now, online)
         )
-    ]
-    if not settings.listener(listener).spotify:
+    if mine.listenbrainz:
+        found += _errors_as_findings(
+            "ListenBrainz connection", lambda: _listenbrainz(listener, settings, secrets, online)
+        )
+    if not (mine.lastfm or mine.listenbrainz):
+        found.append(
+            note(
+                "history",
+                "there is neither a Last.fm nor a ListenBrainz account",
+                "Set `listenbrainz` or `lastfm` in the settings, or import your history from a "
+                "file (`smallhours import-history`).",
+            )
+        )
+    if not mine.spotify:
         return [*found, good("Spotify connection", "not used: `spotify = false` in the settings")]
     return [
         *found,
@@ -83,6 +103,24 @@ def _lastfm(
         if outlook.lasting
         else note("Last.fm key", outlook.what, outlook.remedy),
     ]
+
+
+def _listenbrainz(
+    listener: str, settings: Settings, secrets: CredentialStore, online: bool
+) -> list[Finding]:
+    user = settings.listener(listener).listenbrainz
+    if not settings.services.listenbrainz.enabled:
+        return [good("ListenBrainz connection", "not used: `enabled = false` in the settings")]
+    has_token = secrets.listenbrainz(listener).token is not None
+    remedy = f"Run `smallhours login listenbrainz --listener {listener}`."
+    without = note("ListenBrainz token", "there is none; some questions need it", remedy)
+    found = [] if has_token else [without]
+    if not online:
+        return [good("ListenBrainz connection", f"the listens of {user} are read"), *found]
+    with listenbrainz_client(listener, settings, secrets) as client:
+        told = check_token(client, user)
+        client.listens(user, count=1)
+    return [good("ListenBrainz connection", told.rstrip(".")), *found]
 
 
 def _spotify(

@@ -171,7 +171,8 @@ def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Findin
     refused = [
         note(
             row["service"],
-            f"set aside on the night of {row['night']}. {row['reason']}",
+            f"set aside on the night of {row['night']}, and asked again on the next one, or when "
+            f"its address or credentials change. {row['reason']}",
             row["remedy"],
         )
         for row in newest.to_dict("records")

@@ -113,7 +113,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
 def _look_at_airflow(
     listener: str, settings: Settings, *, now: dt.datetime, online: bool
 ) -> list[Finding]:
-    from smallhours.checkup import logins
+    from smallhours.checkup import logins, places
     from smallhours.lake.files import local_folder
     from smallhours.local.home_files import home_as_it_is, is_ours
 
@@ -121,7 +121,9 @@ def _look_at_airflow(
         from smallhours.orchestration.connections import AirflowSecrets
         from smallhours.orchestration.database import stored_in_clear
 
-        findings = logins.check_logins(listener, settings, AirflowSecrets(), now=now, online=online)
+        secrets = AirflowSecrets()
+        findings = logins.check_logins(listener, settings, secrets, now=now, online=online)
+        findings += places.check_places(listener, settings, secrets, online=online)
         findings.append(_check_schedule(settings, now))
         ours = is_ours(home)
         findings.append(logins.check_encryption(stored_in_clear(), ours=ours))

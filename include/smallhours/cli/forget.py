@@ -39,4 +39,4 @@ def forget(
     if home_folder().is_dir():
         open_secrets()  # Airflow reads its configuration when it is imported
     forget_listener(listener, say=typer.echo)
-    typer.echo("Still there: backups, what a restore kept, and the playlist in Spotify.")
+    typer.echo("Still there: backups, what a restore kept, and the lists where they went to.")

@@ -22,7 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def init(
     lastfm_user: Annotated[
-        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm.")
+        str | None, typer.Option("--lastfm-user", help="Your name at Last.fm, if you have one.")
+    ] = None,
+    listenbrainz_user: Annotated[
+        str | None,
+        typer.Option("--listenbrainz-user", help="Your name at ListenBrainz, if you have one."),
     ] = None,
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="Such as Europe/Dublin.")
@@ -32,29 +36,42 @@ def init(
     ] = None,
     name: Annotated[str, typer.Option("--name", help="What to call you here.")] = "me",
 ) -> None:
-    """Ask three questions and write smallhours.toml."""
+    """Ask where your history is, and a few things more, and write smallhours.toml."""
     path = settings_path()
     if path.exists():
         load_settings(path)
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
-    user = lastfm_user or _ask("Your name at Last.fm", "lastfm")
+    users = {"lastfm": lastfm_user, "listenbrainz": listenbrainz_user}
+    if users == {"lastfm": None, "listenbrainz": None}:
+        typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
+        users = {
+            key: _ask(f"Your name at {service} (empty: none)", key, "", show_default=False)
+            for key, service in (("lastfm", "Last.fm"), ("listenbrainz", "ListenBrainz"))
+        }
+    mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
     zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _check({"lastfm": user, "timezone": zone}, name)
-    _write(path, name, user, zone, uses=uses)
+    _check({**mine, "timezone": zone}, name)
+    _write(path, name, mine, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
-    typer.echo("  smallhours login lastfm     your API key")
-    if uses:
-        typer.echo("  smallhours login spotify    your app, and your consent")
-    typer.echo("  smallhours doctor           is everything in order?")
-    typer.echo("  make up                     starts Airflow, and leave it running")
+    steps = {
+        "smallhours login lastfm": ("your API key", "lastfm" in mine),
+        "smallhours login listenbrainz": ("your token", "listenbrainz" in mine),
+        "smallhours login spotify": ("your app, and your consent", uses),
+        "smallhours import-history FILE": ("your history in files", not mine),
+        "smallhours doctor": ("is everything in order?", True),
+        "make up": ("starts Airflow, and leave it running", True),
+    }
+    for command, (what, needed) in steps.items():
+        if needed:
+            typer.echo(f"  {command:31}{what}")
     starts = schedule.describe_next_night(dt.datetime.now(dt.UTC))
     typer.echo(f"\nThe first night starts on {starts}.")
 
 
-def _ask(question: str, key: str, default: str | None = None) -> str:
+def _ask(question: str, key: str, default: str, *, show_default: bool = True) -> str:
     """Ask until the answer is a valid value of one of a listener's settings."""
 
     def checked(answer: str) -> str:
@@ -64,7 +81,9 @@ def _ask(question: str, key: str, default: str | None = None) -> str:
             raise typer.BadParameter(error.what) from None
         return answer.strip()
 
-    answer: str = typer.prompt(question, default=default, value_proc=checked)
+    answer: str = typer.prompt(
+        question, default=default, show_default=show_default, value_proc=checked
+    )
     return answer
 
 
@@ -74,17 +93,17 @@ def _check(answers: Mapping[str, str], name: str = "me") -> None:
     Raises:
         SettingsError: the file would not be valid.
     """
-    listener = {"lastfm": "ada", "timezone": "UTC", **answers}
+    listener = {"timezone": "UTC", **answers}
     parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
 
 
-def _write(path: Path, name: str, user: str, zone: str, *, uses: bool) -> None:
+def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: bool) -> None:
     """Write the file."""
     lines = [
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        f"lastfm = {json.dumps(user, ensure_ascii=False)}",
+        *(f"{key} = {json.dumps(user, ensure_ascii=False)}" for key, user in users.items()),
         f"timezone = {json.dumps(zone)}",
     ]
     if not uses:

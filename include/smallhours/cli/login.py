@@ -1,4 +1,4 @@
-"""The command `login`: logs in to Spotify, and stores a Last.fm key.
+"""The command `login`: logs in to Spotify, and stores a Last.fm key or a ListenBrainz token.
 
 Spotify redirects the browser to an address of this machine, where a small server waits for it.
 Over SSH the browser runs elsewhere: there the listener pastes the address it was redirected to.
@@ -16,7 +16,7 @@ import typer
 
 from smallhours.cli.night import ListenerOption, open_secrets
 from smallhours.cli.redirect_server import Query, redirect_server
-from smallhours.errors import NeedsLogin
+from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -118,6 +118,33 @@ def lastfm(
     typer.echo(f"The connection `lastfm_{name}` holds it.")
     outlook = key_outlook(told, today=dt.datetime.now(dt.UTC).date())
     typer.echo(f"{outlook.what} {outlook.remedy}".rstrip())
+
+
+@login_app.command()
+def listenbrainz(
+    listener: ListenerOption = None,
+) -> None:
+    """Check a token and keep it in the connection `listenbrainz_<listener>`."""
+    from smallhours.run_context import listenbrainz_client
+    from smallhours.services.credentials import ListenBrainzCredentials
+    from smallhours.services.listenbrainz import check_token
+
+    settings = load_settings()
+    name = _listener(settings, listener)
+    user = settings.listener(name).listenbrainz
+    if not user:
+        raise SettingsError(
+            f"`listenbrainz` of the listener {name} is not set.",
+            remedy="Set it to your user name at ListenBrainz in smallhours.toml.",
+        )
+    token = typer.prompt("Your user token (listenbrainz.org/settings)", hide_input=True)
+    credentials = ListenBrainzCredentials.parse({"token": token}, listener=name)
+    unsaved = _UnsavedCredentials(listenbrainz_login=credentials)
+    with listenbrainz_client(name, settings, unsaved) as client:
+        told = check_token(client, user)
+    open_secrets().keep_token(credentials, user)
+    typer.echo(told)
+    typer.echo(f"The connection `listenbrainz_{name}` holds it.")
 
 
 class _UnsavedCredentials:

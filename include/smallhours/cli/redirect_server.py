@@ -62,7 +62,7 @@ def redirect_server(port: int, state: str) -> Iterator["queue.Queue[Query]"]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True  # the end of a login waits for no connection
 
-        def handle_error(self, request: object, client_address: object) -> None:
+        def handle_error(self, *_args: object) -> None:
             """Ignore a connection that broke off."""
 
     try:

@@ -15,9 +15,10 @@ import pandas as pd
 
 from smallhours.errors import NotFound
 from smallhours.identity import identify, is_named
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.places.place import Place
-from smallhours.vocabulary import SHOWN, Outcome, Reaction, Signal
+from smallhours.vocabulary import POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -177,13 +178,14 @@ def play_reactions(
     Args:
         picks: As `recent_picks` gives them.
         plays: `track_key`, `played_at` and `skipped` of the listener's plays.
-        library: Rows of `library`: a track was saved when Spotify says, or first seen as saved.
+        library: Rows of `library`: a track was saved or loved when the service says,
+            or first seen as such.
         at: Now, as the run has it.
     """
     heard = picks.merge(plays, on="track_key")
     heard = heard[heard["played_at"] >= heard["since"]]
     skipped = heard["skipped"].fillna(False).astype(bool)
-    saved = picks.merge(library[library["signal"] == Signal.SAVED], on="track_key")
+    saved = picks.merge(library[library["signal"].isin(POSITIVE_SIGNALS)], on="track_key")
     dated = saved["added_at"].notna()
     saved = saved[
         (dated & (saved["added_at"] >= saved["since"]))
@@ -268,3 +270,18 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
 
 def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]
+
+
+def store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
+    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
+    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
+    months = sorted(set(noted["month"]))
+    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
+    key = list(FEEDBACK.key)
+    first = stored.set_index(key)["at"]
+    known = noted.set_index(key).index
+    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
+    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
+    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
+    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
+    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])

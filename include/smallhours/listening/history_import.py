@@ -19,7 +19,7 @@ from smallhours.listening.plays import (
     EXPORT,
     FILE,
     FILE_MINUTES,
-    SPOTIFY,
+    REPORTED_AT,
     StoreReport,
     load_plays_around,
     missing_lengths,
@@ -186,4 +186,4 @@ def _add(lake: Lake, listener: str, plays: pd.DataFrame) -> StoreReport:
 def _merged_as(sources: Sequence[str]) -> str:
     """Return as whose report a play is merged; files that Smallhours wrote name any sources."""
     alone = sources[0] if len(sources) == 1 else FILE
-    return alone if alone in (EXPORT, FILE_MINUTES, SPOTIFY) else FILE
+    return alone if alone in (EXPORT, FILE_MINUTES, *REPORTED_AT) else FILE

@@ -25,7 +25,12 @@ from smallhours.listening.plays import (
     reported_by,
 )
 from smallhours.listening.scrobbles import missed_spans, store_reported
-from smallhours.listening.stages import VERIFIED_EVERY_DAYS, last_verified, note_verified
+from smallhours.listening.verification import (
+    LISTENS,
+    VERIFIED_EVERY_DAYS,
+    last_verified,
+    note_verified,
+)
 from smallhours.nights import Night
 from smallhours.services.listenbrainz import MAX_LISTENS, ListenBrainzClient
 from smallhours.services.listenbrainz_replies import Listen, ListenPage
@@ -36,7 +41,6 @@ from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
 
-LISTENS = "listens"
 _LISTENS_OF = "listens of "
 # A page that fails is asked for in smaller ones; what stays unreadable is left for another night.
 _PAGE_LENGTHS = (MAX_LISTENS, 100, 10)

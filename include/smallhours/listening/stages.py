@@ -12,9 +12,9 @@ import pandas as pd
 
 from smallhours.errors import SmallhoursError
 from smallhours.identity import is_named
-from smallhours.lake.list_tables import METRICS, PLAYLISTS
+from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK, LIBRARY, PLAYS
+from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.listening.feedback import (
     current_lists,
     edit_reactions,
@@ -23,6 +23,7 @@ from smallhours.listening.feedback import (
     recent_lists,
     recent_picks,
     standing_rows,
+    store_feedback,
 )
 from smallhours.listening.history_merge import supplement
 from smallhours.listening.library import (
@@ -57,6 +58,12 @@ from smallhours.listening.scrobbles import (
     missed_spans,
     store_window,
 )
+from smallhours.listening.verification import (
+    SCROBBLES,
+    VERIFIED_EVERY_DAYS,
+    last_verified,
+    note_verified,
+)
 from smallhours.nights import Night
 from smallhours.places.place import Place
 from smallhours.services.lastfm import LastfmClient
@@ -72,9 +79,6 @@ LOG = logging.getLogger(__name__)
 _PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
-VERIFIED_EVERY_DAYS = 28
-VERIFIED_SUBJECT = "history"
-SCROBBLES = "scrobbles"
 # Last.fm began in 2002; a scrobble may be added for any time since.
 EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 
@@ -223,7 +227,7 @@ def sync_recent_plays(
     if newest is not None and len(recent) >= MAX_RECENT and newest + MAX_TRACK_LENGTH < since:
         summary["gap"] = (
             f"you played more than {MAX_RECENT} tracks since {newest:%Y-%m-%d %H:%M} UTC; what "
-            "Last.fm did not see of them is in the Spotify export only"
+            "no scrobbler saw of them is in the Spotify export only"
         )
         LOG.warning("A gap: %s", summary["gap"])
     return summary
@@ -343,7 +347,7 @@ def collect_feedback(
     kept = (noted["reaction"] == Reaction.KEPT) & noted[_PICK].apply(tuple, axis=1).isin(taken_out)
     noted = noted[~kept].drop_duplicates([*_PICK, "reaction"], ignore_index=True)
     if not noted.empty:
-        _store_feedback(lake, listener, noted)
+        store_feedback(lake, listener, noted)
     counts = noted["reaction"].value_counts().to_dict()
     return {
         "picks": len(picks),
@@ -366,21 +370,6 @@ def _edits(
     return rows
 
 
-def _store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:
-    """Store reactions with the time first seen; a play replaces `unplayed` and `passed`."""
-    noted = noted.assign(month=pd.to_datetime(noted["night"]).dt.strftime("%Y-%m"))
-    months = sorted(set(noted["month"]))
-    stored = lake.frame(FEEDBACK, where={"listener": listener, "month": months})
-    key = list(FEEDBACK.key)
-    first = stored.set_index(key)["at"]
-    known = noted.set_index(key).index
-    noted["at"] = first.reindex(known).fillna(noted.set_index(key)["at"]).to_numpy()
-    silent = stored[stored["reaction"].isin([Reaction.UNPLAYED, Reaction.PASSED])]
-    heard = noted[noted["reaction"].isin([Reaction.PLAYED, Reaction.SKIPPED])]
-    over = silent.merge(heard[["night", "intent", "track_key"]].drop_duplicates())
-    lake.merge(FEEDBACK, noted, partition={"listener": listener}, delete=over[[*key, "month"]])
-
-
 def _keep_library(
     lake: Lake,
     listener: str,
@@ -401,32 +390,9 @@ def _keep_library(
     return seen
 
 
-def _morning(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), dt.UTC)
-
-
 def calls_of(lastfm: LastfmClient | None, listenbrainz: ListenBrainzClient | None) -> Summary:
     """Return how many requests were made to the services that a listener has."""
     return {
         **({"lastfm_calls": lastfm.calls.total()} if lastfm else {}),
         **({"listenbrainz_calls": listenbrainz.calls.total()} if listenbrainz else {}),
     }
-
-
-def last_verified(lake: Lake, listener: str, night: Night, metric: str) -> dt.date | None:
-    """Return the night on which a whole history was last verified, from `metrics`."""
-    months = months_between(_morning(night.date) - dt.timedelta(days=62), _morning(night.date))
-    rows = lake.frame(METRICS, where={"month": months})
-    rows = rows[(rows["subject"] == VERIFIED_SUBJECT) & (rows["listener"] == listener)]
-    rows = rows[(rows["night"] <= night.date) & (rows["metric"] == metric)]
-    return None if rows.empty else rows["night"].max()
-
-
-def note_verified(lake: Lake, listener: str, night: Night, metric: str, plays: int) -> None:
-    """Note in `metrics` that a whole history was verified tonight."""
-    row = {
-        "night": night.date, "listener": listener, "subject": VERIFIED_SUBJECT,
-        "metric": metric, "value": float(plays), "low": None, "high": None,
-        "baseline": None, "n": plays, "month": f"{night.date:%Y-%m}",
-    }  # fmt: skip
-    lake.merge(METRICS, pd.DataFrame([row]))

@@ -54,6 +54,7 @@ class Manifest(BaseModel):
         database: What the database is; None where there was none.
         lake: Whether the lake is in it; one on an object store is not.
         listeners: Names to their names at Last.fm; empty text where it is not known.
+        listenbrainz: Names to their names at ListenBrainz, likewise; older archives lack it.
         encrypted: Airflow's encrypted values, by which a key is tried.
     """
 
@@ -65,6 +66,7 @@ class Manifest(BaseModel):
     database: Literal["sqlite", "postgresql"] | None
     lake: bool
     listeners: dict[str, str]
+    listenbrainz: dict[str, str] = {}
     encrypted: list[str]
 
 

@@ -70,6 +70,7 @@ def make_backup(target: Path, *, say: Callable[[str], None]) -> None:
                 database=database,
                 lake=snapshot is not None,
                 listeners=listeners_of(settings, lake),
+                listenbrainz={k: each.listenbrainz for k, each in settings.listeners.items()},
                 encrypted=encrypted,
             )
             try:

@@ -20,6 +20,8 @@ from smallhours.local.running import LOCK, hold_home, left_running
 from smallhours.private_files import write_private
 from smallhours.settings import Settings, load_settings, settings_path
 
+# Airflow's connections are named `<service>_<listener>`.
+SERVICES = ("lastfm", "listenbrainz", "spotify", "subsonic")
 # Folders of the lake that name listeners at any depth; elsewhere they are at the second.
 _BESIDE_TABLES = frozenset({".locks", ".journal"})
 _KEPT = frozenset({CONFIGURATION, PASSWORDS, JWT_SECRET, LOCK})
@@ -79,11 +81,13 @@ def forget_listener(name: str, *, say: Callable[[str], None]) -> None:
 
 
 def _names_of(name: str, settings: Settings) -> list[str]:
-    """Return a listener's name, and their name at Last.fm if it means nobody else here."""
+    """Return a listener's name, and those at the services that mean nobody else here."""
     others = {key: each for key, each in settings.listeners.items() if key != name}
-    taken = {*others, *(each.lastfm for each in others.values())}
+    taken = {"", name, *others}
+    taken |= {user for each in others.values() for user in (each.lastfm, each.listenbrainz)}
     known = settings.listeners.get(name)
-    return [name, *([known.lastfm] if known and known.lastfm not in taken else [])]
+    users = {known.lastfm, known.listenbrainz} if known else set()
+    return [name, *sorted(users - taken)]
 
 
 def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
@@ -92,7 +96,10 @@ def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
     A name may hold `-` and `_`: `ada` is not found in `ada-2`, nor `b` in `ada_b`.
     """
     found = "|".join(re.escape(each) for each in names)
-    ids = "lastfm_|spotify_|smallhours_spotify_token_|AIRFLOW_CONN_LASTFM_|AIRFLOW_CONN_SPOTIFY_"
+    ids = "|".join(
+        ["smallhours_spotify_token_"]
+        + [f"{service}_|AIRFLOW_CONN_{service.upper()}_" for service in SERVICES]
+    )
     return re.compile(
         rf"(?<![A-Za-z0-9_-])(?P<prefix>(?:{ids})?)(?:{found}|{names[0].upper()})(?![A-Za-z0-9_-])"
     )
@@ -122,7 +129,8 @@ def _remove_empty_folders(files: Files) -> None:
 def _forget_in_home(home: Path, name: str, pattern: re.Pattern[str], names: list[str]) -> None:
     from smallhours.orchestration.forget import forget_in_database
 
-    forget_in_database(name, pattern, names)
+    connections = [f"{service}_{name}" for service in SERVICES]
+    forget_in_database(name, pattern, names, connections)
     for path in sorted(home.rglob("*"), reverse=True):
         inside = str(path.relative_to(home))
         if path.is_symlink() or path.name in _KEPT or path.name.startswith(SQLITE):

@@ -174,11 +174,20 @@ def _check_listeners(archive: Path, manifest: Manifest, lake: Lake) -> None:
     if not listeners_of(None, lake):
         return
     for name, user in here.items():
-        told = manifest.listeners.get(name)
-        if told is None:
+        known = settings.listeners.get(name) if settings else None
+        at = {
+            "Last.fm": (user, manifest.listeners.get(name)),
+            "ListenBrainz": (known.listenbrainz if known else "", manifest.listenbrainz.get(name)),
+        }
+        others = [
+            f"{mine} at {service} here, and {theirs} in the backup"
+            for service, (mine, theirs) in at.items()
+            if mine and theirs and mine.casefold() != theirs.casefold()
+        ]
+        if name not in manifest.listeners:
             why = f"the lake at {lake.url} has data of the listener `{name}`, and the backup none"
-        elif user and told and user.casefold() != told.casefold():
-            why = f"the listener `{name}` is {user} at Last.fm here, and {told} in the backup"
+        elif others:
+            why = f"the listener `{name}` is {others[0]}"
         else:
             continue
         raise BackupError(

@@ -13,13 +13,13 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "smallhours",
         "name": "Smallhours",
-        "description": "A personal music recommender: its Spotify and Last.fm connections.",
+        "description": "A personal music recommender: its connections to services.",
         "versions": [__version__],
         "connection-types": [
             {
                 "connection-type": "spotify",
                 "hook-name": "Spotify",
-                "hook-class-name": "smallhours.orchestration.connections.SpotifyHook",
+                "hook-class-name": "smallhours.orchestration.hooks.SpotifyHook",
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port"],
                     "relabeling": {"login": "Client ID", "password": "Client secret"},
@@ -41,7 +41,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "connection-type": "lastfm",
                 "hook-name": "Last.fm",
-                "hook-class-name": "smallhours.orchestration.connections.LastfmHook",
+                "hook-class-name": "smallhours.orchestration.hooks.LastfmHook",
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "port", "login"],
                     "relabeling": {"password": "API key"},
@@ -49,9 +49,19 @@ def get_provider_info() -> dict[str, Any]:
                 },
             },
             {
+                "connection-type": "listenbrainz",
+                "hook-name": "ListenBrainz",
+                "hook-class-name": "smallhours.orchestration.hooks.ListenBrainzHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "schema", "port"],
+                    "relabeling": {"login": "User name", "password": "Token"},
+                    "placeholders": {"password": "from listenbrainz.org/settings"},
+                },
+            },
+            {
                 "connection-type": "subsonic",
                 "hook-name": "Subsonic",
-                "hook-class-name": "smallhours.orchestration.connections.SubsonicHook",
+                "hook-class-name": "smallhours.orchestration.hooks.SubsonicHook",
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
                     "relabeling": {},

@@ -1,15 +1,13 @@
 """Credentials in Airflow's connections, and renewed refresh tokens in its variables.
 
 Secrets are Airflow connections: `spotify_<listener>` (login: client id, password: client secret,
-extra: `refresh_token`) and `lastfm_<listener>` (password: API key). Environment variables such as
+extra: `refresh_token`), `lastfm_<listener>` (password: API key), `listenbrainz_<listener>`
+(password: token) and `subsonic_<listener>` (host, login, password). Environment variables such as
 `AIRFLOW_CONN_LASTFM_ADA` come before Airflow's database, so that the command line needs none.
 
 Spotify may answer a refresh token with a new one, and the old one then soon ends. The new one is
 kept as an Airflow variable, encrypted like a connection, together with a fingerprint of the token
 in the connection: when the listener logs in again, the connection is newer, and wins.
-
-The hooks return a client of Spotify or Last.fm from such a connection, for custom DAGs; the client
-uses the settings of the listener in the connection's name.
 """
 
 import hashlib
@@ -18,34 +16,30 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.run_context import lastfm_client, spotify_client, subsonic_client
+from smallhours.errors import SettingsError
 from smallhours.services.credentials import (
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
     SubsonicCredentials,
 )
-from smallhours.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from smallhours.services.lastfm import LastfmClient
-    from smallhours.services.spotify import SpotifyClient
-    from smallhours.services.subsonic import SubsonicClient
+from smallhours.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
-Service = Literal["lastfm", "spotify"]
-SERVICES: tuple[Service, ...] = ("lastfm", "spotify")
+Service = Literal["lastfm", "listenbrainz", "spotify", "subsonic"]
+SERVICES: tuple[Service, ...] = ("lastfm", "listenbrainz", "spotify", "subsonic")
+# Those that answer nothing without a login.
+NEED_LOGIN: tuple[Service, ...] = ("lastfm", "spotify")
 
 _HOW_TO_ADD = {
     "subsonic": "with your server's address as its host, and your account's login and password",
+    "listenbrainz": "with the token from listenbrainz.org/settings as its password",
     "lastfm": "with your API key (www.last.fm/api/accounts) as its password",
     "spotify": "with your app's client id as its login and its client secret as its password "
     "(developer.spotify.com/dashboard), then run `smallhours login spotify --listener {listener}`",
@@ -169,6 +163,15 @@ class AirflowSecrets:
         """
         _store("lastfm", credentials.listener, login=None, password=credentials.api_key, extra={})
 
+    def keep_token(self, credentials: ListenBrainzCredentials, user: str) -> None:
+        """Write a token into the listener's connection, in Airflow's database.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        token = credentials.token
+        _store("listenbrainz", credentials.listener, login=user, password=token, extra={})
+
     def _spotify_fields(self, listener: str) -> dict[str, Any]:
         connection = _connection("spotify", listener)
         return {
@@ -179,119 +182,17 @@ class AirflowSecrets:
 
 
 def missing_logins(
-    listener: str, settings: Settings, services: Sequence[Service] = SERVICES
+    listener: str, settings: Settings, services: Sequence[Service] = NEED_LOGIN
 ) -> list[Service]:
     """Return the services that a listener uses and has not logged in to yet.
 
     A connection that is there and incomplete is not missing: the stages say what is wrong with it.
     """
     secrets = AirflowSecrets()
-    uses_spotify = settings.listener(listener).spotify
-    used = [service for service in services if service != "spotify" or uses_spotify]
+    mine = settings.listener(listener)
+    uses = {"lastfm": bool(mine.lastfm), "spotify": mine.spotify}
+    used = [service for service in services if uses.get(service)]
     return [service for service in used if not secrets.has_login(service, listener)]
-
-
-class SpotifyHook(BaseHook):
-    """A hook for a listener's Spotify.
-
-    Args:
-        spotify_conn_id: The connection, `spotify_<listener>`.
-    """
-
-    conn_name_attr = "spotify_conn_id"
-    conn_type = "spotify"
-    hook_name = "Spotify"
-
-    def __init__(self, spotify_conn_id: str) -> None:
-        super().__init__()
-        self.listener = _listener_of(spotify_conn_id, "spotify")
-
-    def get_conn(self) -> "SpotifyClient":
-        """Return a client; the caller closes it."""
-        return spotify_client(self.listener, load_settings(), AirflowSecrets())
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Ask Spotify for the account; behind the *Test* button of the connection's form."""
-        try:
-            with self.get_conn() as client:
-                account = client.me()
-        except SmallhoursError as error:
-            return False, str(error)
-        return True, f"Spotify knows this login: {account.display_name or account.id}."
-
-
-class LastfmHook(BaseHook):
-    """A hook for a listener's Last.fm.
-
-    Args:
-        lastfm_conn_id: The connection, `lastfm_<listener>`.
-    """
-
-    conn_name_attr = "lastfm_conn_id"
-    conn_type = "lastfm"
-    hook_name = "Last.fm"
-
-    def __init__(self, lastfm_conn_id: str) -> None:
-        super().__init__()
-        self.listener = _listener_of(lastfm_conn_id, "lastfm")
-
-    def get_conn(self) -> "LastfmClient":
-        """Return a client; the caller closes it."""
-        return lastfm_client(self.listener, load_settings(), AirflowSecrets())
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Ask Last.fm for the listener; behind the *Test* button of the connection's form."""
-        try:
-            user = load_settings().listener(self.listener).lastfm
-            with self.get_conn() as client:
-                told = client.user_info(user)
-        except SmallhoursError as error:
-            return False, str(error)
-        return True, f"The key works: {told.name} has {told.playcount:,} scrobbles."
-
-
-class SubsonicHook(BaseHook):
-    """A hook for a listener's music server at home.
-
-    Args:
-        subsonic_conn_id: The connection, `subsonic_<listener>`.
-    """
-
-    conn_name_attr = "subsonic_conn_id"
-    conn_type = "subsonic"
-    hook_name = "Subsonic"
-
-    def __init__(self, subsonic_conn_id: str) -> None:
-        super().__init__()
-        self.listener = _listener_of(subsonic_conn_id, "subsonic")
-
-    def get_conn(self) -> "SubsonicClient":
-        """Return a client; the caller closes it."""
-        return subsonic_client(self.listener, load_settings(), AirflowSecrets())
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Log in to the server; behind the *Test* button of the connection's form."""
-        try:
-            with self.get_conn() as client:
-                told = client.check_login()
-        except SmallhoursError as error:
-            return False, str(error)
-        return True, f"The login works: {told}."
-
-
-def _listener_of(connection: str, service: str) -> str:
-    """Return the listener of a connection, from its name.
-
-    Raises:
-        SettingsError: when it is not named after a listener.
-    """
-    before, _, listener = connection.partition("_")
-    if before != service or not listener:
-        raise SettingsError(
-            f"The connection `{connection}` is not named after a listener.",
-            remedy=f"Name it `{service}_<listener>`, with the listener's name in smallhours.toml.",
-        )
-    return listener
 
 
 def _connection(service: str, listener: str) -> Any:

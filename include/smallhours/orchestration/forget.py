@@ -17,7 +17,7 @@ from sqlalchemy import JSON, Column, MetaData, String, Table, Text, cast, delete
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy.types import TypeEngine
 
-from smallhours.orchestration.connections import SERVICES, variable_of
+from smallhours.orchestration.connections import variable_of
 from smallhours.orchestration.database import database_engine, erase_deleted, has_database
 
 REPLACEMENT = "forgotten"
@@ -50,18 +50,20 @@ _NAMING = frozenset(
 )
 
 
-def forget_in_database(listener: str, pattern: re.Pattern[str], names: Sequence[str]) -> None:
+def forget_in_database(
+    listener: str, pattern: re.Pattern[str], names: Sequence[str], connections: Sequence[str]
+) -> None:
     """Remove a listener from Airflow's database, and their text from SQLite's files.
 
     Args:
         listener: Whom.
         pattern: Finds their names in a text, each behind a `prefix` that stays.
         names: The names.
+        connections: The ids of their connections.
     """
     if not has_database():
         return
     with create_session() as session:
-        connections = [f"{service}_{listener}" for service in SERVICES]
         session.execute(delete(Connection).where(Connection.conn_id.in_(connections)))
         session.execute(delete(Variable).where(Variable.key == variable_of(listener)))
         theirs = or_(

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
-from smallhours.orchestration.connections import SERVICES, AirflowSecrets, Service, missing_logins
+from smallhours.orchestration.connections import NEED_LOGIN, AirflowSecrets, Service, missing_logins
 from smallhours.orchestration.notices import StageFailedNotifier, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, date_of_run, night_of_task
 from smallhours.run_context import RunContext
@@ -169,7 +169,7 @@ def stage(
 
 
 @task(task_id="choose_nights", doc_md="Which listeners' nights this run is about.")
-def choose_nights(cron: str, services: Sequence[Service] = SERVICES) -> list[str]:
+def choose_nights(cron: str, services: Sequence[Service] = NEED_LOGIN) -> list[str]:
     """Return the partition keys of this run: of the form's listener, or of all listeners.
 
     Args:

@@ -15,7 +15,7 @@ sent, so that any other version is the listener's doing.
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from smallhours.errors import NotFound
@@ -68,15 +68,18 @@ class PlaceByRowNumber(ABC):
         del snapshot_id
         rows = self._look(playlist_id).uris
         expected = version_of(tuple(row for row in rows if row not in uris))
-        while numbers := [number for number, row in enumerate(rows) if row in uris]:
+        left = Counter(row for row in rows if row in uris)
+        while numbers := _numbers_of(left, rows):
             numbers = self._delete(playlist_id, numbers)
             after = self._look(playlist_id).uris
+            # What stands there again, although it was removed, the listener has put back; but not
+            # where the removal hit other rows.
+            gone = Counter(rows[number] for number in numbers)
             if lost := hit_by_mistake(rows, numbers, after):
                 self._insert(playlist_id, lost, None)
+                gone &= Counter(rows) - Counter(after)
                 after = self._look(playlist_id).uris
-            if len(after) >= len(rows):
-                break  # nothing was done: whoever reads it back will see
-            rows = after
+            left, rows = left - gone, after
         return expected
 
     def move(self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str) -> str:
@@ -125,6 +128,17 @@ class PlaceByRowNumber(ABC):
         """
 
 
+def _numbers_of(wanted: Mapping[str | None, int], rows: Sequence[str | None]) -> list[int]:
+    """Return the numbers of as many rows of each kind as are wanted."""
+    seen: Counter[str | None] = Counter()
+    numbers = []
+    for number, row in enumerate(rows):
+        if seen[row] < wanted.get(row, 0):
+            seen[row] += 1
+            numbers.append(number)
+    return numbers
+
+
 def version_of(rows: Sequence[str | None]) -> str:
     """Return the version of a playlist with these rows."""
     text = "\n".join(row or "" for row in rows)
@@ -146,8 +160,9 @@ def hit_by_mistake(
     """
     named = {before[number] for number in numbers}
     gone = Counter(before) - Counter(after)
-    still = sum(row in named for row in after)
+    # Where the list is shorter than it should be, the rows had moved up, else down.
     short = max(0, len(before) - len(numbers) - len(after))
+    still = 0 if short else sum(row in named for row in after)
     near = set(_next_to(numbers, below=still, above=short))
     lost = []
     for number, row in enumerate(before):

@@ -10,12 +10,20 @@ from smallhours.places.place import Place
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.places.subsonic import SubsonicPlace
 from smallhours.run_context import RunContext
+from smallhours.settings import Settings
 from smallhours.vocabulary import PlaceName
 
 
 def places_of(run: RunContext) -> Mapping[str, Callable[[], Place]]:
     """Return what opens each of the listener's places, by name, in the order of the settings."""
     return {name: _OPENERS[name](run) for name in run.settings.listener(run.listener).places}
+
+
+def folder_of_lists(listener: str, settings: Settings) -> Path:
+    """Return the folder of a listener's files: `playlists` beside the lake by default."""
+    folder, lake = settings.listener(listener).publishing.folder, settings.lake.url
+    beside = Path() if "://" in lake else Path(lake).resolve().parent
+    return Path(folder) if folder else beside / "playlists"
 
 
 def _spotify(run: RunContext) -> Callable[[], Place]:
@@ -31,11 +39,9 @@ def _spotify(run: RunContext) -> Callable[[], Place]:
 
 
 def _files(run: RunContext) -> Callable[[], Place]:
-    publishing = run.settings.listener(run.listener).publishing
-    lake = run.settings.lake.url
-    beside = Path() if "://" in lake else Path(lake).resolve().parent
-    folder = Path(publishing.folder) if publishing.folder else beside / "playlists"
-    return lambda: FilesPlace(folder, publishing.file_formats)
+    formats = run.settings.listener(run.listener).publishing.file_formats
+    folder = folder_of_lists(run.listener, run.settings)
+    return lambda: FilesPlace(folder, formats)
 
 
 def _listenbrainz(run: RunContext) -> Callable[[], Place]:

@@ -96,8 +96,13 @@ class ListenBrainzPlace(PlaceByRowNumber):
         description: str | None = None,
         public: bool | None = None,
     ) -> None:
-        """Change the given details of a playlist; all others are sent as they are."""
+        """Change the given details of a playlist; all others are sent as they are.
+
+        A description from which the listener has just taken our marker stays.
+        """
         now = self.client.playlist(playlist_id)
+        if _OUR_MARKS not in now.annotation:
+            description = None
         self.client.edit_playlist(
             playlist_id,
             title=now.title if name is None else name,

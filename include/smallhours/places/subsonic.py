@@ -102,10 +102,15 @@ class SubsonicPlace(PlaceByRowNumber):
         description: str | None = None,
         public: bool | None = None,
     ) -> None:
-        """Change the given details of a playlist, and take our marker out of its name."""
-        now = self.client.playlist(playlist_id).name
-        if name is None and _OUR_MARKS in now:
-            name = now.partition(_OUR_MARKS)[0]
+        """Change the given details of a playlist, and take our marker out of its name.
+
+        A description from which the listener has just taken our marker stays.
+        """
+        now = self.client.playlist(playlist_id)
+        if name is None and _OUR_MARKS in now.name:
+            name = now.name.partition(_OUR_MARKS)[0]
+        if _OUR_MARKS not in f"{now.name} {now.comment}":
+            description = None
         self.client.change_details(playlist_id, name=name, comment=description, public=public)
 
     def close(self) -> None:

@@ -25,8 +25,9 @@ _BEFORE: Final = (
 _AFTER: Final = "Since 1 December 2026, as reported, Last.fm refuses the keys of those who don't."
 _REMEDY: Final = (
     "Run `smallhours rescue` while the key works: it reads your history, and the tags and "
-    "neighbours that matter most. Or pay for Last.fm Pro; if another account made the key, it is "
-    "that account that has to pay."
+    "neighbours that matter most. Then let ListenBrainz, which is free, record what you play "
+    "(docs/operations.md). Or pay for Last.fm Pro; if another account made the key, it is that "
+    "account that has to pay."
 )
 
 

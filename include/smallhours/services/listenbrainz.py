@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from unicodedata import normalize
 
+from smallhours.errors import NeedsLogin, SettingsError
 from smallhours.identity import is_named
 from smallhours.services.batches import OnFailure, ask_in_batches
 from smallhours.services.json_cursor import JsonCursor
@@ -307,6 +308,37 @@ class ListenBrainzClient(PlaylistCalls):
             nearest = difflib.get_close_matches(preferred, unknown.known, n=1, cutoff=0.0)
             self._algorithms[slug] = nearest[0]
             return self._ask_labs(slug, [{key: [mbid], "algorithm": nearest[0]}])
+
+
+def check_token(client: ListenBrainzClient, user: str) -> str:
+    """Return what a listener's token is good for, or, without one, what can be read.
+
+    Raises:
+        SettingsError: when the token is another user's.
+        NeedsLogin: when it is not valid.
+        ServiceError: when ListenBrainz does not answer, or has no such user.
+    """
+    if client.has_token:
+        owner = client.user_of_token()
+        if owner is None:
+            raise NeedsLogin(
+                client.service,
+                "the token is not valid.",
+                remedy="Copy it again from listenbrainz.org/settings.",
+            )
+        if user and owner.casefold() != user.casefold():
+            raise SettingsError(
+                f"The token is {owner}'s, and `listenbrainz` in the settings is {user!r}.",
+                remedy="Correct one of them.",
+            )
+        user = user or owner
+    if not user:
+        raise SettingsError(
+            "There is neither a ListenBrainz user nor a token.",
+            remedy="Set `listenbrainz` of this listener in smallhours.toml.",
+        )
+    told = f"{user} has {client.listen_count(user):,} listens"
+    return f"The token works: {told}." if client.has_token else f"{told}; there is no token."
 
 
 def _names(names: TrackNames) -> dict[str, str]:

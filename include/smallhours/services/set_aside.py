@@ -304,6 +304,11 @@ class SetAside:
             self.tally(client).check()
         except (SourceRefused, NeedsLogin) as error:
             self._keep(client, error, access=client.access)
+        except Refused as error:
+            # A question that no other can stand for, as for the plays of a private profile.
+            if not self._knows_the_listener():
+                raise
+            self._keep(client, error, access=client.access)
         except (RetryLater, BrokenReply) as error:
             if self._night.waits or not self._knows_the_listener():
                 raise

@@ -175,7 +175,7 @@ def parse_saved(reply: JsonCursor) -> list[SavedTrack]:
 
 
 def parse_recent(reply: JsonCursor) -> list[RecentPlay]:
-    """Parse `me/player/recently-played`, oldest first."""
+    """Parse `me/player/recently-played`, oldest first; a row that is there twice is one play."""
     plays = reply["items"].rows(
         lambda item: (
             RecentPlay(item["played_at"].moment(), parse_track(item["track"]))
@@ -183,7 +183,8 @@ def parse_recent(reply: JsonCursor) -> list[RecentPlay]:
             else None
         )
     )
-    return sorted(plays, key=lambda play: play.played_at)
+    once = {(play.played_at, play.track.uri): play for play in plays}
+    return sorted(once.values(), key=lambda play: play.played_at)
 
 
 def _has_track(item: JsonCursor) -> bool:

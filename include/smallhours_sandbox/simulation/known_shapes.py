@@ -30,7 +30,8 @@ def sandbox_shapes(lake: Path) -> dict[str, Shape]:
     world = generate_world(artists=120, tracks=1_000, scrobbles=3_000, generator=2)
     with SandboxServer(SandboxState(world)) as sandbox:
         for listener in sandbox.state.world.listeners:
-            settings = settings_for(listener, sandbox.url, lake)
+            services = ("lastfm", "listenbrainz", "spotify")
+            settings = settings_for(listener, sandbox.url, lake, services=services)
             now = dt.datetime.fromtimestamp(sandbox.state.now, dt.UTC)
             check = LiveCheck(
                 listener, settings, SandboxCredentials(), now, print, known=None, shapes=found

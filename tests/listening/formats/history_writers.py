@@ -5,10 +5,10 @@ import datetime as dt
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -292,7 +292,12 @@ def pano_csv(path: Path, plays: Sequence[Played]) -> Path:
     return _table(path.with_suffix(".csv"), [header, *(list(row.values()) for row in rows)])
 
 
-Writer = Callable[[Path, Sequence[Played]], Path]
+class Writer(Protocol):
+    """What writes plays into a file beside `path`, with the ending of its format."""
+
+    def __call__(self, path: Path, plays: Sequence[Played]) -> Path:
+        """Write the plays, oldest first, and return the file."""
+
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {

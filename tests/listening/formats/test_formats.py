@@ -159,6 +159,30 @@ def test_a_file_beside_spotifys_export_doubles_nothing(
     assert seconds_of(plays_of(lake)) == [each.at for each in HISTORY if each.length_s]
 
 
+def test_your_spotify_tells_what_spotify_told_and_needs_names(lake: Lake, tmp_path: Path) -> None:
+    row = {
+        "_id": {"$oid": "65942b1f0000000000000000"},
+        "owner": {"$oid": "65942b1f0000000000000001"},
+        "id": "0123456789ABCDEFGHIJKL",
+        "durationMs": 200_000,
+        "played_at": {"$date": "2024-01-02T15:04:05.123Z"},
+    }
+    bare, whole = tmp_path / "bare.json", tmp_path / "whole.json"
+    bare.write_text(json.dumps(row) + "\n")
+    with pytest.raises(SettingsError, match="no names") as raised:
+        imported(lake, bare)
+    assert "docs/history-files.md" in raised.value.remedy
+    names = {"track": [{"name": "Alison"}], "artist": [{"name": "Slowdive"}], "album": []}
+    whole.write_text(json.dumps({**row, **names}) + "\n")
+    for _ in range(2):
+        imported(lake, whole)
+        assert read_back(lake) == [(AT, "Slowdive", "Alison")]
+        assert set(plays_of(lake)["sources"]) == {("spotify",)}
+    scrobbled(lake, [Played(AT, "Slowdive", "Alison")])
+    imported(lake, whole)
+    assert plays_of(lake)["sources"].tolist() == [("lastfm", "spotify")]
+
+
 def test_a_row_of_each_reason_is_counted(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.write_text(

@@ -17,6 +17,7 @@ from smallhours.listening.formats.scrubbler import (
     UNIVERSAL_SCROBBLER,
 )
 from smallhours.listening.formats.spotify import SPOTIFY
+from smallhours.listening.formats.your_spotify import YOUR_SPOTIFY
 
 # Each is tried in turn, so what says more of itself comes first.
 FORMATS: tuple[Format, ...] = (
@@ -27,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     LASTFMSTATS_JSON,
     LASTFM_PAGES,
     PANO,
+    YOUR_SPOTIFY,
     SCRUBBLER_JSON,
     SCROBBLER_LOG,
     OWN_TABLE,

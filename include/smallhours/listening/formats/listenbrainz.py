@@ -34,14 +34,14 @@ from smallhours.listening.formats.reading import (
     text_of,
     unix_us,
 )
-from smallhours.listening.plays import COLUMNS
+from smallhours.listening.plays import COLUMNS, REPORTED_AT
 
 # The member of `additional_info` with what `export-history` adds.
 OURS = "smallhours"
 # What is told in ListenBrainz' own members, or follows from them.
 TOLD_ELSEWHERE = ("artist", "album", "title", "track_key", "ordinal")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MOMENTS = ("played_at", "spotify_at")
+_MOMENTS = ("played_at", *REPORTED_AT.values())
 
 
 def _matches(head: Head) -> bool:

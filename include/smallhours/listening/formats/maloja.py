@@ -3,7 +3,7 @@
 | trap | here |
 |---|---|
 | one scrobble a second at most, so times wander by some seconds | a play of another source so near is the same |
-| artists are split and tidied | the first one is taken, as from Spotify |
+| artists are split, and in no order | the album's among them is taken, else the first |
 | `album`, `length` and `duration` may be null | unknown then |
 | a history that came from Spotify has the ends of plays for starts | see `report_matching` |
 """  # noqa: E501 - a table
@@ -39,14 +39,22 @@ def _parse(row: Any) -> Parsed:
     track = row.get("track") if isinstance(row, dict) else None
     if not isinstance(track, dict):
         return ExclusionReason.UNUSABLE
-    artists, album = track.get("artists"), track.get("album")
+    album = track["album"] if isinstance(track.get("album"), dict) else {}
     return play(
         unix_us(row.get("time")),
-        text_of(artists[0]) if isinstance(artists, list) and artists else None,
+        text_of(_artist(track.get("artists"), album.get("artists"))),
         text_of(track.get("title")),
-        album=text_of(album.get("albumtitle")) if isinstance(album, dict) else None,
+        album=text_of(album.get("albumtitle")),
         duration_ms=length_ms(track.get("length"), 1000),
     )
+
+
+def _artist(artists: Any, of_album: Any) -> Any:
+    """Return the track's artist who is also the album's; otherwise the first."""
+    if not isinstance(artists, list) or not artists:
+        return None
+    known = of_album if isinstance(of_album, list) else []
+    return next((each for each in artists if each in known), artists[0])
 
 
 MALOJA = Format("Maloja's export", _matches, _read, plays_of_file)
