@@ -34,14 +34,6 @@ def elsewhere_cases(requests: Mapping[str, Sequence[str]]) -> list[PublishCase]:
     return [*_kills(requests), *_faults(requests), *_edits(requests)]
 
 
-def few_of_each(every: Sequence[PublishCase]) -> list[PublishCase]:
-    """Return one case of every third kind of trouble, in the middle of a run."""
-    groups: dict[tuple[str, str], list[PublishCase]] = {}
-    for case in every:
-        groups.setdefault((case.trouble, case.what), []).append(case)
-    return [group[len(group) // 2] for group in groups.values()][::3]
-
-
 def _kills(requests: Mapping[str, Sequence[str]]) -> Iterator[PublishCase]:
     for scene, made in requests.items():
         for at in range(1, len(made) + 1):

@@ -3,12 +3,21 @@
 A few of the cases; `python -m benchmarks.publish_faults --place ...` plays all.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.publish_faults import open_elsewhere
-from benchmarks.support.place_cases import few_of_each
+from benchmarks.support.publish_cases import PublishCase
+
+
+def few_of_each(every: Sequence[PublishCase]) -> list[PublishCase]:
+    """Return one case of every third kind of trouble, in the middle of a run."""
+    groups: dict[tuple[str, str], list[PublishCase]] = {}
+    for case in every:
+        groups.setdefault((case.trouble, case.what), []).append(case)
+    return [group[len(group) // 2] for group in groups.values()][::3]
 
 
 @pytest.mark.slow(seconds=30)

@@ -7,7 +7,8 @@ from smallhours.places.place import ListedTrack
 from smallhours.places.subsonic import _is_same
 from smallhours.service_settings import SubsonicSettings
 from smallhours.services.credentials import SubsonicCredentials
-from smallhours.services.subsonic import ServerSong, SubsonicClient
+from smallhours.services.subsonic import SubsonicClient
+from smallhours.services.subsonic_replies import ServerSong
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.subsonic_state import subsonic_api_key, subsonic_password
 from tests.places.every_place import limit

@@ -20,7 +20,8 @@ from smallhours.places.by_row_number import PlaceByRowNumber, WholePlaylist, ver
 from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
 from smallhours.services.json_cursor import REMEDY
 from smallhours.services.retry_and_rate_limit import RetryPolicy
-from smallhours.services.subsonic import SERVICE, ServerPlaylist, ServerSong, SubsonicClient
+from smallhours.services.subsonic import SubsonicClient
+from smallhours.services.subsonic_replies import SERVICE, ServerPlaylist, ServerSong
 from smallhours.vocabulary import PlaceName
 
 MAX_FOUND = 100
