@@ -251,7 +251,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file at {path}.",
-            remedy="Run `smallhours init`, which asks three questions and writes one, or point "
+            remedy="Run `smallhours init`, which asks a few questions and writes one, or point "
             "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
