@@ -49,6 +49,7 @@ from benchmarks.support.publish_outcome import (
     verified_but_wrong_in,
 )
 from smallhours.errors import SmallhoursError
+from smallhours.identity import identify
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours_sandbox.fault_kinds import KINDS
@@ -181,9 +182,7 @@ class PublishBench:
 
     def _foreign(self, home: ListenerFixture) -> str:
         """Return a track that is in none of the lists."""
-        used = {home.tracks[key] for keys in home.lists for key in keys}
-        free = next(n for n in range(self.world.n_tracks) if n not in used)
-        return home.uri(free)
+        return home.free_uris()[0]
 
     def _run(
         self, home: ListenerFixture, *, files: LocalFiles | None = None, dies_at: int = NEVER
@@ -277,12 +276,15 @@ class ElsewhereBench(PublishBench):
     prefix = "/listenbrainz/"
 
     def __post_init__(self) -> None:
-        """Leave out the tracks that the place does not have."""
+        """Leave out the tracks that the place does not have, or has as several songs."""
         super().__post_init__()
-        owned = MusicServer(self.server.state).owned
-        mbids = self.world.track_mbid
+        world, owned = self.world, MusicServer(self.server.state).owned
+        names = ((world.artist_name[world.track_artist[n]], world.track_title[n]) for n in owned)
+        copies = Counter(identify(*each).track_key for each in names)
         self.tracks = {
-            key: track for key, track in self.tracks.items() if track in owned and mbids[track]
+            key: track
+            for key, track in self.tracks.items()
+            if track in owned and copies[key] == 1 and world.track_mbid[track]
         }
 
     def fixture(self, lake: Path, scene: PublishScene) -> ListenerFixture:
@@ -361,9 +363,7 @@ def _edit(home: ListenerFixture, foreign: str, case: PublishCase, number: int) -
 
 def _another(home: ListenerFixture, foreign: str) -> str:
     """Return a track of the world that is in no list and that the listener has not added."""
-    used = {home.tracks[key] for keys in home.lists for key in keys}
-    free = (home.uri(n) for n in range(home.world.n_tracks - 1, 0, -1) if n not in used)
-    return next(uri for uri in free if uri != foreign)
+    return next(uri for uri in reversed(home.free_uris()) if uri != foreign)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smallhours.nights import Night
+from smallhours.errors import SettingsError
+from smallhours.nights import Night, parse_date
 
 # With clocks that change at midnight, by half an hour, south of the equator, or never.
 ZONES = (
@@ -31,3 +32,17 @@ def test_nights_tile_three_years(name: str) -> None:
         moments.append(night.as_of - dt.timedelta(microseconds=1))
         assert {Night.at(moment, zone).date for moment in moments} == {night.date}
     assert changes == (0 if name == "UTC" else 6)
+
+
+@pytest.mark.parametrize("text", ["2026-11-02", "20261102", " 2026-11-02 ", "2026-11-02T23:30"])
+def test_a_date_is_read_as_iso_8601_has_it(text: str) -> None:
+    assert parse_date(text) == dt.date(2026, 11, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "tomorrow", "02.11.2026", "2026-02-30", "0001-01-01", "9999-12-31", "-1", "2026-11-02\0"],
+)
+def test_what_is_no_date_of_a_night_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="YYYY-MM-DD"):
+        parse_date(text)

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from smallhours.catalog.overrides import read_overrides
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, Settings, parse_settings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.settings import Settings, parse_settings
 
 ME = ("listeners", "me")
 ODD = [

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, parse_settings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.settings import parse_settings
 
 SUNDAYS = {"kind": "time_of_day", "hours": [6, 11], "days": ["sunday"]}
 

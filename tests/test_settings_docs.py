@@ -3,7 +3,8 @@
 import pytest
 from pydantic import BaseModel
 
-from smallhours.settings import ListenerSettings, Settings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.settings import Settings
 from smallhours.settings_docs import PAGE, all_sections, own_keys, render
 
 TEXT = PAGE.read_text(encoding="utf-8")

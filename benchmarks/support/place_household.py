@@ -1,6 +1,7 @@
 """One listener's list at ListenBrainz or on a music server, for the publishing suite."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.support.publish_household import (
@@ -38,6 +39,10 @@ class ElsewhereFixture(ListenerFixture):
     def uri(self, track: int) -> str:
         """Return the URI of a track of the world."""
         return self.at.uri(track)
+
+    def offered(self) -> Iterable[int]:
+        """Return the tracks that the place has, by their numbers."""
+        return sorted(self.tracks.values())
 
     def place(self, dies_at: int = NEVER) -> Place:
         """Return the place; nothing waits for long."""

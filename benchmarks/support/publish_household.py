@@ -5,7 +5,7 @@ Every edit is made in the sandbox, and the condition that must hold afterwards i
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +114,16 @@ class ListenerFixture:
     def uri(self, track: int) -> str:
         """Return the URI of a track of the world."""
         return f"spotify:track:{self.world.track_spotify_id[track]}"
+
+    def free_uris(self) -> list[str]:
+        """Return the URIs of the tracks that are in none of the lists, by their numbers."""
+        used = {self.uri(self.tracks[key]) for keys in self.lists for key in keys}
+        every = (self.uri(track) for track in self.offered())
+        return [uri for uri in every if uri not in used]
+
+    def offered(self) -> Iterable[int]:
+        """Return the tracks that the place has, by their numbers."""
+        return range(self.world.n_tracks)
 
     def ours(self) -> list[SandboxPlaylist]:
         """Return the playlists that we made, the newest last."""

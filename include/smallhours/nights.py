@@ -11,8 +11,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from smallhours.errors import SettingsError
+
 if TYPE_CHECKING:
     import numpy as np
+
+
+# Around these years there is no date to reckon from.
+MIN_YEAR, MAX_YEAR = 1900, 2199
+
+
+def parse_date(text: str) -> dt.date:
+    """Return the date that a person wrote for a night.
+
+    Raises:
+        SettingsError: when it is not a date, or centuries away.
+    """
+    try:
+        day = dt.datetime.fromisoformat(text.strip()).date()
+    except ValueError:
+        day = dt.date.min
+    if not MIN_YEAR <= day.year <= MAX_YEAR:
+        raise SettingsError(
+            f"{text!r} is not the date of a night.", remedy="Write the night as YYYY-MM-DD."
+        )
+    return day
 
 
 @dataclass(frozen=True, slots=True)

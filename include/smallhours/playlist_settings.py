@@ -4,6 +4,7 @@ They are the sections `[listeners.<name>.playlist]` and `[listeners.<name>.inten
 `smallhours.toml`. The package `playlist` applies them.
 """
 
+import os
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -50,6 +51,8 @@ class SettingsSection(BaseModel):
         return value
 
 
+# A path on this machine; it may begin with ~.
+LocalPath = Annotated[str, AfterValidator(os.path.expanduser)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dial = Annotated[float, Field(ge=-1, le=1)]
 Arc = Literal["none", "rise", "fall", "wave"]

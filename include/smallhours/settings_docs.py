@@ -13,8 +13,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 import smallhours
+from smallhours.listener_settings import ListenerSettings
 from smallhours.playlist_settings import Intent, IntentSettings
-from smallhours.settings import ListenerSettings, Settings
+from smallhours.settings import Settings
 
 CHECKOUT = Path(smallhours.__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "settings.md"

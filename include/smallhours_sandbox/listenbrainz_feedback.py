@@ -14,7 +14,7 @@ from smallhours_sandbox.metabrainz_http import Handler, MetaBrainzCall, MetaBrai
 
 Json = dict[str, Any]
 
-_LOVED_HERE, _HATED_OF_SKIPPED, _DISLIKED = 0.85, 0.4, 0.35
+_LOVED_HERE, _HATED_OF_SKIPPED, _DISLIKED = 0.85, 0.12, 0.35
 _BY_MSID, _FORGOTTEN_MSID = 0.05, 0.3
 _SKIPS = 2
 # The MBID or "", the MSID, the score, when it was given, and the track if it is known.

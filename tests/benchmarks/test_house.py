@@ -48,7 +48,8 @@ def test_what_the_body_of_a_module_calls_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "body_that_calls.py").write_text(
-        "from smallhours.playlist import rollback\nfrom smallhours.runs import stage_doc\n\nstage_doc(rollback)\n"
+        "from smallhours.playlist import rollback\n"
+        "from smallhours.runs import stage_doc\n\nstage_doc(rollback)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     made = Profiler(stages=set())

@@ -32,7 +32,8 @@ def check(
     *,
     login: SpotifyCredentials = LOGIN,
 ) -> list[Finding]:
-    settings = settings_for(sandbox.url, lake={"url": str(folder / "lake")})
+    me = {"listenbrainz": "ada"}
+    settings = settings_for(sandbox.url, listener=me, lake={"url": str(folder / "lake")})
     report, say = folder / "report.json", (said if said is not None else []).append
     secrets = StoredCredentials(login)
     return check_live("default", settings, secrets, now=NOW, report=report, say=say)

@@ -16,6 +16,8 @@ from smallhours.services.credentials import (
 )
 from smallhours.services.spotify_login import SCOPES
 from smallhours_sandbox.faults import Fault, fault_rules_of
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
+from smallhours_sandbox.simulation.installation import sandbox_settings
 from tests.service_fixtures import LASTFM_KEY, ServiceFixture, household, settings_for
 
 __all__ = ["household"]
@@ -34,7 +36,7 @@ class StoredCredentials:
         return LastfmCredentials(self._key, listener=listener)
 
     def listenbrainz(self, listener: str) -> ListenBrainzCredentials:
-        return ListenBrainzCredentials(listener=listener)
+        return ListenBrainzCredentials(listenbrainz_token("ada"), listener=listener)
 
     def spotify(self, listener: str) -> SpotifyCredentials:
         if self._spotify is None:
@@ -83,6 +85,19 @@ def test_a_login_that_works_is_good_throughout(household: ServiceFixture) -> Non
 
     assert {finding.health for finding in found} == {Health.GOOD}
     assert "3,000 scrobbles" in found[0].what
+
+
+def test_listenbrainz_alone_is_a_history_and_its_token_is_tried(household: ServiceFixture) -> None:
+    services = household.settings.services.model_dump()
+    for me, told, health in (
+        ({"lastfm_user": "", "listenbrainz": "ada"}, "The token works: ada has", Health.GOOD),
+        ({"lastfm_user": ""}, "neither a Last.fm nor a ListenBrainz account", Health.NOTE),
+    ):
+        settings = sandbox_settings({**me, "spotify": False}, services=services)
+        found = check_logins("default", settings, StoredCredentials(None), now=NOW, online=True)
+
+        assert told in found[0].what
+        assert found[0].health is health
 
 
 def test_a_key_that_nobody_pays_for_is_worth_a_look_and_no_failure(

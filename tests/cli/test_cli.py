@@ -75,7 +75,7 @@ def test_a_verb_runs_its_stage_and_prints_the_counts(
     ("arguments", "says"),
     [
         (("update-tracks", "--listener", "zoe"), "There is no listener 'zoe'."),
-        (("update-tracks", "--night", "tomorrow"), "'tomorrow' is not a date."),
+        (("update-tracks", "--night", "tomorrow"), "'tomorrow' is not the date of a night."),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_1(

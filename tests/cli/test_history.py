@@ -1,4 +1,4 @@
-"""Tests of `smallhours why`, `history` and `export`."""
+"""Tests of `smallhours why`, `history` and `export`, and of histories in files."""
 
 import json
 from pathlib import Path
@@ -51,6 +51,19 @@ def test_export_writes_a_file_or_the_terminal(lake: Lake, tmp_path: Path) -> Non
     out = tmp_path / "night.jspf"
     assert "2 tracks of 2026-11-02" in run("export", "--format", "jspf", "-o", str(out)).output
     assert len(json.loads(out.read_text())["playlist"]["track"]) == 2
+
+
+def test_a_history_goes_in_from_a_file_and_out_to_another(lake: Lake, tmp_path: Path) -> None:
+    del lake
+    file, out = tmp_path / "scrobbles.csv", tmp_path / "history.csv"
+    file.write_text('"Ride","Vapour Trail","Nowhere","01/02/2026 15:04:05","","258"\n')
+
+    asked = run("import-history", str(file), "--timezone", "Europe/Dublin")
+    assert "--day-first or --month-first" in str(asked.exception)
+    read = run("import-history", str(file), "--timezone", "Europe/Dublin", "--day-first")
+    assert "plays added: 1" in read.output
+    assert "1 plays of default" in run("export-history", str(out)).output
+    assert out.read_text().splitlines()[1].startswith("2026-02-01T15:04:05+00:00,Ride,Nowhere")
 
 
 @pytest.mark.parametrize(

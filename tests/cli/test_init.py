@@ -60,7 +60,13 @@ def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--name", "my self"), ("--name", ""), ("--name", "a]\nb"), ("--timezone", "Europe/Dubln")],
+    [
+        ("--name", "my self"),
+        ("--name", ""),
+        ("--name", "a]\nb"),
+        ("--timezone", "Europe/Dubln"),
+        ("--lastfm-user", "a\nb"),
+    ],
 )
 def test_a_wrong_option_writes_nothing(path: Path, option: str, value: str) -> None:
     right = {"--lastfm-user": "ada", "--timezone": "UTC", option: value}

@@ -63,14 +63,17 @@ def test_a_wrong_key_sets_lastfm_aside(run_dag: RunDag, airflow_install: Airflow
     assert "0" * 32 not in outcome.log
 
 
-def test_a_revoked_login(run_dag: RunDag, airflow_install: AirflowInstall) -> None:
+def test_a_revoked_login_sets_spotify_aside(
+    run_dag: RunDag, airflow_install: AirflowInstall
+) -> None:
     fault_rules_of(airflow_install.sandbox.state).add(Fault("invalid_grant"))
 
-    error = sync(run_dag)
+    outcome = run_dag("sync_listening", listener="ada", night=NIGHT)
 
-    assert "the login has ended" in error
-    assert "smallhours login spotify --listener ada" in error
-    assert "refresh-ada" not in error
+    assert outcome.succeeded
+    assert "set aside: Spotify: the login has ended" in outcome.log
+    assert "smallhours login spotify --listener ada" in outcome.log
+    assert "refresh-ada" not in outcome.log
 
 
 def test_an_unknown_lastfm_user(run_dag: RunDag, airflow_install: AirflowInstall) -> None:

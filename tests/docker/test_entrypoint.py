@@ -142,7 +142,7 @@ def test_airflow_is_made_ready_backed_up_and_restored_elsewhere(
 ) -> None:
     """As the services `init` and `cli` do it, with a password that a URL can't hold as it is."""
     values = {
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": without_password(postgres_url),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"printf %s {without_password(postgres_url)}",
         "PGPASSWORD_FILE": secret_file(tmp_path, PASSWORD),
     }
     old, new = tmp_path / "old", tmp_path / "new"

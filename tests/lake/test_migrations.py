@@ -172,6 +172,13 @@ def test_every_tag_and_neighbour_of_an_earlier_lake_is_lastfms(
         assert stored.names == table.schema.names
 
 
+def test_what_was_loved_is_lastfms_and_the_rest_of_the_library_spotifys(migrated: Lake) -> None:
+    library = migrated.frame(LIBRARY)
+    told = {signal: set(rows["source"]) for signal, rows in library.groupby("signal")}
+    assert told.pop("loved") == {"lastfm"}
+    assert set().union(*told.values()) == {"spotify"}
+
+
 def test_a_migration_that_is_killed_anywhere_ends_like_one_that_is_not(
     earlier: Path, tmp_path: Path
 ) -> None:

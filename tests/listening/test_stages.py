@@ -84,7 +84,7 @@ def test_an_interrupted_crawl_goes_on_where_it_stopped(household: ServiceFixture
 
 
 def test_an_unknown_user_is_named_in_the_error(household: ServiceFixture) -> None:
-    listener = household.settings.listener("default").model_copy(update={"lastfm_user": "nobody"})
+    listener = household.settings.listener("default").model_copy(update={"lastfm": "nobody"})
     household.settings = household.settings.model_copy(update={"listeners": {"default": listener}})
     with pytest.raises(NotFound, match="nobody"):
         scrobbles(household)

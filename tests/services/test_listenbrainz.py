@@ -142,6 +142,17 @@ def test_what_an_error_means(answer: Reply, kind: type[Exception], remedy: str) 
         client.listens("ada")
 
 
+def test_a_refused_connection_may_be_a_block() -> None:
+    with scripted(page()) as script:
+        url = script.url
+    with (
+        client_at(url) as client,
+        pytest.raises(RetryLater, match="made a request without a contact") as caught,
+    ):
+        client.listens("ada")
+    assert caught.value.after == 300
+
+
 def test_a_question_that_needs_a_token_is_not_asked_without_one() -> None:
     with scripted(reply([])) as script, client_at(script.url, token=None) as client:
         with pytest.raises(Refused, match="needs a token"):

@@ -151,7 +151,8 @@ class LiveCheck:
         services = self.settings.services
         with self._open:
             artist, title, mbid = self._lastfm()
-            mbid = self._metabrainz() or mbid
+            known = self._metabrainz()
+            mbid = mbid or known
             track_id = self._spotify(artist, title)
             if services.reccobeats.enabled and track_id:
                 beats = self._open.enter_context(ReccobeatsClient(settings=services.reccobeats))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from smallhours.lake.store import Lake
-    from smallhours.settings import ListenerSettings
+    from smallhours.listener_settings import ListenerSettings
 
 MAIN = "main"
 

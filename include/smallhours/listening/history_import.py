@@ -1,6 +1,7 @@
 """The stage `import_history`: it adds the plays of files of any known format to the history."""
 
 import datetime as dt
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from smallhours.listening.plays import (
     EXPORT,
     FILE,
     FILE_MINUTES,
+    MAX_TRACK_LENGTH,
     REPORTED_AT,
     StoreReport,
     load_plays_around,
@@ -35,6 +37,7 @@ LOG = logging.getLogger(__name__)
 _CHUNK = 20_000
 # Rows so near may be of one play, so they are stored together.
 _GAP_S = 120
+_REACH = 2 * MAX_TRACK_LENGTH
 # What the summary always says, of all the reasons to leave a row out.
 _ALWAYS_TOLD = (
     ExclusionReason.PRIVATE, ExclusionReason.PODCAST, ExclusionReason.AUDIOBOOK,
@@ -57,8 +60,8 @@ def import_history(
 ) -> Summary:
     """Add the plays of history files to the history; each file's format is told by its content.
 
-    Each file is stored before the next is read. Importing a file again, or another one that
-    repeats some of its rows, changes nothing. Spotify's streams of any length are stored, with how
+    What was read is stored bit by bit. Importing a file again, or another one that repeats some of
+    its rows, changes nothing. Spotify's streams of any length are stored, with how
     long they were heard; private sessions and everything but music are counted and left out.
 
     Args:
@@ -88,12 +91,12 @@ def import_history(
 
     left_out: Counter[str] = Counter()
     report, rows = StoreReport(), 0
-    for file in files:
-        for chunk in _chunks(_plays(file, options, count_bytes, left_out, night)):
+    for form, alike in itertools.groupby(files, key=lambda file: file.format):
+        plays = (_plays(file, options, count_bytes, left_out, night) for file in alike)
+        for chunk in _chunks(itertools.chain.from_iterable(plays)):
             if chunk:
-                report += _add(lake, listener, file.format.plays(chunk))
+                report += _add(lake, listener, form.plays(chunk))
             rows += len(chunk)
-        LOG.info("%s: read as %s; %d plays added so far", file.name, file.format.name, report.added)
     if trouble:
         raise trouble
     return {
@@ -148,6 +151,7 @@ def _plays(
             left_out["after_the_night"] += 1
         else:
             yield row
+    LOG.info("%s: read as %s", file.name, file.format.name)
 
 
 def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
@@ -176,7 +180,10 @@ def _add(lake: Lake, listener: str, plays: pd.DataFrame) -> StoreReport:
     """Merge plays into the history, those of each source by themselves."""
     report = StoreReport()
     for source, part in plays.groupby(plays["sources"].map(_merged_as), sort=True):
-        stored = load_plays_around(lake, listener, part["played_at"].min(), part["played_at"].max())
+        since, until = part["played_at"].min() - _REACH, part["played_at"].max() + _REACH
+        stored = load_plays_around(lake, listener, since, until)
+        # What is farther away is no other report of these plays.
+        stored = stored[stored["played_at"].between(since, until)]
         lengths = missing_lengths(lake, stored)
         unified = supplement(stored, part, source=str(source), durations=lengths)
         report += store(lake, listener, stored, unified)

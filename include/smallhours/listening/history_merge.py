@@ -103,6 +103,8 @@ def supplement(
 
     A report that is there already changes nothing. Arguments and result are those of `unify`.
     """
+    if stored.empty:
+        return with_ordinals(typed(reported))
     stored = _without_duplicates(typed(stored))
     return _merged(stored, reported, source, durations or {}, None)
 

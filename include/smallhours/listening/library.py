@@ -17,6 +17,7 @@ from smallhours.errors import ServiceError
 from smallhours.identity import identify, is_named, is_typed_alike
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY
+from smallhours.listener_settings import ListenerSettings
 from smallhours.listening.plays import LASTFM, LISTENBRAINZ, SPOTIFY
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.listenbrainz import ListenBrainzClient
@@ -25,7 +26,6 @@ from smallhours.services.set_aside import SetAside
 from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
 from smallhours.services.transport import Client
-from smallhours.settings import ListenerSettings
 from smallhours.vocabulary import Signal
 
 COLUMNS = [column.name for column in LIBRARY.columns]

@@ -25,6 +25,7 @@ from smallhours.errors import (
 )
 from smallhours.orchestration.connections import AirflowSecrets, read_variable, write_variable
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
+from smallhours.places.place import page_of
 from smallhours.services.credentials import (
     REMIND_DAYS_LEFT,
     SpotifyCredentials,
@@ -33,7 +34,7 @@ from smallhours.services.credentials import (
 )
 from smallhours.settings import Event, ReviewSettings, Settings, load_settings
 from smallhours.summary import Summary
-from smallhours.vocabulary import Outcome
+from smallhours.vocabulary import Outcome, PlaceName
 
 LOG = logging.getLogger(__name__)
 
@@ -65,16 +66,16 @@ def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | N
     further = [
         f"{name}: {said}"
         for name, said in summary.items()
-        if isinstance(said, str) and name not in ("outcome", "playlist_id", "note")
+        if isinstance(said, str) and name not in ("outcome", "place", "playlist_id", "note")
     ]
     body = [
         f"The night of {date} left {summary['added']} new tracks in your playlist.",
         str(summary["note"]),
         *further,
-        f"https://open.spotify.com/playlist/{summary['playlist_id']}",
+        page_of(str(summary.get("place", PlaceName.SPOTIFY)), summary["playlist_id"]),
     ]
     title = f"Smallhours: {summary['tracks']} tracks for {listener}"
-    return Notice("published", title, "\n".join(body))
+    return Notice("published", title, "\n".join(filter(None, body)))
 
 
 def notice_of_error(listener: str, error: SmallhoursError) -> Notice | None:

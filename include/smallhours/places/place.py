@@ -8,11 +8,13 @@ numbers from what it has just read.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from smallhours.services.retry_and_rate_limit import RetryPolicy
+from smallhours.vocabulary import PlaceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,20 @@ class ListedTrack:
     reason: str
     track_key: str
     location: str = ""
+
+
+# The pages of playlists in a browser, by place.
+_PAGES: Mapping[str, str] = MappingProxyType(
+    {
+        PlaceName.SPOTIFY: "https://open.spotify.com/playlist/{}",
+        PlaceName.LISTENBRAINZ: "https://listenbrainz.org/playlist/{}/",
+    }
+)
+
+
+def page_of(place: str, playlist_id: object) -> str:
+    """Return the address of a playlist's page; empty where a place has none."""
+    return _PAGES.get(place, "").format(playlist_id) if playlist_id else ""
 
 
 class Place(Protocol):

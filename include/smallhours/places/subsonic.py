@@ -20,7 +20,8 @@ from smallhours.places.by_row_number import PlaceByRowNumber, WholePlaylist, ver
 from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
 from smallhours.services.json_cursor import REMEDY
 from smallhours.services.retry_and_rate_limit import RetryPolicy
-from smallhours.services.subsonic import SERVICE, ServerPlaylist, ServerSong, SubsonicClient
+from smallhours.services.subsonic import SubsonicClient
+from smallhours.services.subsonic_replies import SERVICE, ServerPlaylist, ServerSong
 from smallhours.vocabulary import PlaceName
 
 MAX_FOUND = 100
@@ -147,21 +148,25 @@ class SubsonicPlace(PlaceByRowNumber):
         target: Sequence[str | None],
         move: tuple[int, int, int],
     ) -> None:
-        """Add at the end what is to stand behind the rows that stay, and remove where it stood.
+        """Move to the end what is to stand behind the rows that stay.
 
-        Of A B C D, to become A C D B, the rows A C D stay; B is added, and row 1 removed.
+        Of A B C D, to become A C D B, the rows A C D stay, and B is moved.
         """
         del move
-        staying: list[int] = []
+        staying = 0
+        left: dict[str, list[int]] = {}
         for number, row in enumerate(rows):
-            if len(staying) < len(target) and row == target[len(staying)]:
-                staying.append(number)
-        again = [row for row in target[len(staying) :] if row is not None]
-        self.client.add_songs(playlist_id, again)
-        left = [number for number in range(len(rows)) if number not in staying]
-        while left:
-            sent = self.client.remove_songs(playlist_id, left)
-            left = [number for number in left if number not in sent]
+            if staying < len(target) and row == target[staying]:
+                staying += 1
+            elif row is not None:
+                left.setdefault(row, []).append(number)
+        moved = [(left[row].pop(0), row) for row in target[staying:] if row is not None]
+        while moved:
+            taken = self.client.move_to_end(playlist_id, moved)
+            gone = [number for number, _ in moved[:taken]]
+            moved = [
+                (number - sum(each < number for each in gone), row) for number, row in moved[taken:]
+            ]
 
 
 def _is_same(song: ServerSong, track: ListedTrack) -> bool:

@@ -5,9 +5,9 @@ ListenBrainz does not know is absent from the answer. Several threads may share 
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from unicodedata import normalize
 
 from smallhours.errors import NeedsLogin, SettingsError
@@ -260,17 +260,6 @@ class ListenBrainzClient(PlaylistCalls):
     ) -> dict[str, CanonicalRecording]:
         """Return what recordings' ids lead to after merges; unknown ones are absent."""
         return self._labs("recording-mbid-lookup", mbids, parse_canonical, on_failure)
-
-    def submit_listens(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Submit up to 1000 listens, each with `listened_at` and `track_metadata`.
-
-        ListenBrainz takes them in later; one that it has already falls away.
-        """
-        self._check_token("submit-listens")
-        body = {"listen_type": "import", "payload": [dict(row) for row in rows]}
-        self._post(
-            "submit-listens", "submit-listens", body, lambda reply: reply["status"].some_text()
-        )
 
     def _popularity(
         self, kind: str, mbids: Iterable[str], on_failure: OnFailure[str] | None

@@ -6,15 +6,12 @@ to be read back. Changing anything needs the owner's token.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
 from smallhours.services.json_cursor import JsonCursor
 from smallhours.services.listenbrainz_replies import list_of, mbid_of, object_of, text_of
 from smallhours.services.listenbrainz_transport import ListenBrainzCalls, path_of
 
-# "You may only add max 100 recordings per call."
-MAX_ITEMS_PER_ADD: Final = 100
 PLAYLISTS_PER_PAGE: Final = 100
 _PLAYLIST: Final = "https://musicbrainz.org/doc/jspf#playlist"
 _RECORDING: Final = "https://musicbrainz.org/recording/"
@@ -41,7 +38,6 @@ class Playlist:
         public: Whether everybody may see it.
         collaborators: Who else may change it.
         additional_metadata: What programs keep beside it.
-        last_modified_at: When it was changed.
         tracks: In their order.
     """
 
@@ -52,7 +48,6 @@ class Playlist:
     public: bool
     collaborators: tuple[str, ...] = ()
     additional_metadata: Mapping[str, Any] = field(default_factory=dict)
-    last_modified_at: datetime | None = None
     tracks: tuple[PlaylistTrack, ...] = ()
 
 
@@ -143,7 +138,6 @@ def parse_playlist(reply: JsonCursor) -> Playlist:
     """Parse a playlist, with or without its tracks."""
     playlist = reply["playlist"]
     extension = object_of(object_of(playlist["extension"])[_PLAYLIST])
-    modified = extension["last_modified_at"]
     metadata = extension["additional_metadata"].value
     return Playlist(
         mbid=playlist["identifier"].some_text().rstrip("/").rsplit("/", 1)[-1],
@@ -155,7 +149,6 @@ def parse_playlist(reply: JsonCursor) -> Playlist:
             name for name in list_of(extension["collaborators"]) if isinstance(name, str)
         ),
         additional_metadata=metadata if isinstance(metadata, dict) else {},
-        last_modified_at=None if modified.absent else modified.moment(),
         tracks=tuple(_track(row) for row in playlist["track"]),
     )
 

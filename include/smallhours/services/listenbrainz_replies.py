@@ -29,7 +29,6 @@ class Listen:
 
     Attributes:
         listened_at: When it started, UTC, to the second.
-        inserted_at: When ListenBrainz took it in; None where it does not tell.
         msid: Stands for its names. With the time it identifies the listen.
         artist, title, album: As sent; the first artist, where they were named one by one.
         recording_mbid: Of the recording that it is mapped to, or that the player named.
@@ -39,7 +38,6 @@ class Listen:
     """
 
     listened_at: datetime
-    inserted_at: datetime | None
     msid: str
     artist: str
     title: str
@@ -138,7 +136,6 @@ def _listen(row: JsonCursor) -> Listen:
     artists = mbids_of(list_of(mapping["artist_mbids"])) or mbids_of(list_of(told["artist_mbids"]))
     return Listen(
         listened_at=listened_at,
-        inserted_at=_second_or_none(row["inserted_at"]),
         msid=row["recording_msid"].some_text(),
         artist=artist,
         title=title,

@@ -9,7 +9,6 @@ the server says that it reads forms, and in small portions where it does not.
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from smallhours.errors import (
@@ -30,12 +29,20 @@ from smallhours.services.retry_and_rate_limit import (
     TransientError,
     shared_rate_limit,
 )
+from smallhours.services.subsonic_replies import (
+    SERVICE,
+    ServerPlaylist,
+    ServerSong,
+    parse_list,
+    parse_playlist,
+    parse_rows,
+    parse_songs,
+)
 from smallhours.services.transport import Client, Reply, Request, Transport, fingerprint
 
 T = TypeVar("T")
 Fields = Sequence[tuple[str, str]]
 
-SERVICE: Final = "Subsonic"
 CLIENT_NAME: Final = "smallhours"
 # As a form, and in an address.
 MAX_IDS_IN_FORM: Final = 300
@@ -48,40 +55,6 @@ OTHER_LOGIN_CODES: Final = frozenset({10, 20, 30, 41, 42})
 LOGIN_CODES: Final = frozenset({40, 43, 44, 60})
 FORBIDDEN: Final = 50
 NOT_FOUND: Final = 70
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSong:
-    """A song on the server.
-
-    Attributes:
-        id: Names it there.
-        title, artist, album: As the server shows them.
-        duration_s: None when not told.
-        mbid: MusicBrainz recording id, from newer servers.
-        isrcs: From newer servers.
-    """
-
-    id: str
-    title: str
-    artist: str
-    album: str
-    duration_s: int | None
-    mbid: str
-    isrcs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPlaylist:
-    """A playlist on the server; in a list of playlists without its songs."""
-
-    id: str
-    name: str
-    comment: str
-    owner: str
-    public: bool
-    song_count: int | None
-    songs: tuple[ServerSong, ...] = ()
 
 
 class SubsonicClient(Client):
@@ -143,7 +116,7 @@ class SubsonicClient(Client):
         return self._call(
             "search3",
             [*sent, ("albumCount", "0")],
-            lambda reply: _songs(reply, "searchResult3", "song"),
+            lambda reply: parse_songs(reply, "searchResult3", "song"),
         )
 
     def playlists(self) -> list[ServerPlaylist]:
@@ -151,13 +124,13 @@ class SubsonicClient(Client):
         return self._call(
             "getPlaylists",
             [],
-            lambda reply: [_playlist(row) for row in _rows(reply, "playlists", "playlist")],
+            lambda reply: list(map(parse_playlist, parse_rows(reply, "playlists", "playlist"))),
         )
 
     def playlist(self, playlist_id: str) -> ServerPlaylist:
         """Return a playlist with its songs."""
         return self._call(
-            "getPlaylist", [("id", playlist_id)], lambda reply: _playlist(reply["playlist"])
+            "getPlaylist", [("id", playlist_id)], lambda reply: parse_playlist(reply["playlist"])
         )
 
     def create_playlist(self, name: str) -> str | None:
@@ -214,14 +187,37 @@ class SubsonicClient(Client):
         )
         return list(last)
 
+    def move_to_end(self, playlist_id: str, rows: Sequence[tuple[int, str]]) -> int:
+        """Move rows to the end, in this order: in one request, so that none stands there twice.
+
+        Args:
+            playlist_id: Whose.
+            rows: The number, from 0, and the song of each.
+
+        Returns:
+            How many of them one request took, from the first on.
+        """
+        first = rows[: self._portion // 2]
+        sent = [("songIdToAdd", song) for _, song in first]
+        sent += [("songIndexToRemove", str(number)) for number, _ in first]
+        self._call(
+            "updatePlaylist", [("playlistId", playlist_id), *sent], _nothing, repeatable=False
+        )
+        return len(first)
+
     def delete_playlist(self, playlist_id: str) -> None:
         """Delete a playlist."""
         self._call("deletePlaylist", [("id", playlist_id)], _nothing)
 
     def _portions(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        self._log_in()
-        size = MAX_IDS_IN_FORM if self._takes_forms else MAX_IDS_IN_ADDRESS
+        size = self._portion
         return (items[start : start + size] for start in range(0, len(items), size))
+
+    @property
+    def _portion(self) -> int:
+        """How many ids one request takes."""
+        self._log_in()
+        return MAX_IDS_IN_FORM if self._takes_forms else MAX_IDS_IN_ADDRESS
 
     def _call(
         self,
@@ -274,7 +270,7 @@ class SubsonicClient(Client):
 
     def _extensions(self, login: Mapping[str, str]) -> tuple[str, ...]:
         def read(reply: JsonCursor) -> tuple[str, ...]:
-            rows = _listed(reply["openSubsonicExtensions"])
+            rows = parse_list(reply["openSubsonicExtensions"])
             return tuple(row["name"].text_or_none() or "" for row in rows)
 
         try:
@@ -362,52 +358,3 @@ def _hidden(password: str | None) -> str | None:
 
 def _nothing(_reply: JsonCursor) -> None:
     return None
-
-
-def _listed(reply: JsonCursor) -> list[JsonCursor]:
-    """Return the items of a list; some servers write a list of one as that one."""
-    if isinstance(reply.value, dict):
-        return [reply]
-    return [] if reply.absent else list(reply)
-
-
-def _rows(reply: JsonCursor, outer: str, inner: str) -> list[JsonCursor]:
-    """Return the rows of an answer; an empty answer may lack its members, or be a text."""
-    holder = reply[outer]
-    return _listed(holder[inner]) if isinstance(holder.value, dict) else []
-
-
-def _songs(reply: JsonCursor, outer: str, inner: str) -> list[ServerSong]:
-    return [_song(row) for row in _rows(reply, outer, inner)]
-
-
-def _text(row: JsonCursor, name: str) -> str:
-    value = row[name].value
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
-
-
-def _song(row: JsonCursor) -> ServerSong:
-    isrcs, length = row["isrc"].value, row["duration"].value
-    told = isrcs if isinstance(isrcs, list) else [isrcs]
-    return ServerSong(
-        _text(row, "id"),
-        _text(row, "title"),
-        _text(row, "artist"),
-        _text(row, "album"),
-        length if isinstance(length, int) else None,
-        _text(row, "musicBrainzId").lower(),
-        tuple(each.upper() for each in told if isinstance(each, str) and each),
-    )
-
-
-def _playlist(row: JsonCursor) -> ServerPlaylist:
-    count = row["songCount"].value
-    return ServerPlaylist(
-        _text(row, "id"),
-        _text(row, "name"),
-        _text(row, "comment"),
-        _text(row, "owner"),
-        row["public"].value is True,
-        count if isinstance(count, int) else None,
-        tuple(_song(each) for each in _listed(row["entry"])),
-    )

@@ -167,6 +167,13 @@ class Transport:
         self._secrets = secrets
         self._lock = Lock()
         self._session = new_session(contact)
+        # Whoever wants a contact blocks for some minutes the address of those who name none.
+        self._blocked_remedy = (
+            " If that works, another program at this address made a request without a contact, and "
+            "the service refuses everybody here for some minutes."
+            if contact
+            else ""
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -338,7 +345,8 @@ class Transport:
         return TransientError(
             self.service,
             f"no reply to {route} ({type(error).__name__}).",
-            remedy="Check the internet connection; the next try carries on from here.",
+            remedy="Check the internet connection; the next try carries on from here."
+            + self._blocked_remedy,
             after=RETRY_AFTER_FAULT_S,
         )
 

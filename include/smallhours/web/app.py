@@ -19,7 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
-from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context, parse_night
+from smallhours.nights import parse_date
+from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"
 PAGES: Mapping[str, str] = {
@@ -98,7 +99,7 @@ def _add_pages(app: FastAPI) -> None:
         from smallhours.web.tonight_page import BUTTONS, tonight
 
         page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_night(night) if night else None, intent=intent)
+        shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
         paused = request.app.state.airflow_bridge.paused()
         return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
 
@@ -167,7 +168,7 @@ def _add_linked_pages(app: FastAPI) -> None:
         if not night:
             return page(request, "run_without_night", None)
         page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_night(night))
+        shown = tonight(page_context, night=parse_date(night))
         return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
 
 
@@ -186,7 +187,7 @@ def _add_actions(app: FastAPI) -> None:
         from smallhours.web.forms import save_reaction
 
         page_context = open_page_context(listener)
-        save_reaction(page_context, parse_night(night), intent, track_key, reaction)
+        save_reaction(page_context, parse_date(night), intent, track_key, reaction)
         return back("tonight", listener=listener, night=night, intent=intent)
 
     @app.post("/rollback", dependencies=may_write)
@@ -197,7 +198,7 @@ def _add_actions(app: FastAPI) -> None:
         intent: Annotated[str, Form()],
     ) -> Response:
         page_context = open_page_context(listener)
-        date = parse_night(night)
+        date = parse_date(night)
         wanted = {"listener": page_context.listener, "night": str(date), "intent": intent}
         run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
         return page(request, "triggered", page_context, night=date, run=run)

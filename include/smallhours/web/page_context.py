@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from smallhours.errors import SettingsError
-from smallhours.settings import ListenerSettings, Settings, load_settings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
@@ -57,20 +57,6 @@ def open_page_context(listener: str | None) -> PageContext:
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
     return PageContext(settings, name, open_to_read(settings.lake.url))
-
-
-def parse_night(text: str) -> dt.date:
-    """Parse the date in an address.
-
-    Raises:
-        SettingsError: when it is not a date.
-    """
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(
-            f"{text!r} is not a date.", remedy="Write the night as YYYY-MM-DD."
-        ) from None
 
 
 Dependency = Callable[..., Any]

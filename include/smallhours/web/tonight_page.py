@@ -12,6 +12,7 @@ from smallhours.catalog.seeds import EVIDENCE
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
+from smallhours.places.place import page_of
 from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.rank.evidence import read_features
@@ -33,10 +34,6 @@ PLACE_NAMES: Mapping[str, str] = {
     PlaceName.LISTENBRAINZ: "ListenBrainz",
     PlaceName.SUBSONIC: "your music server",
     PlaceName.FILES: "your folder of lists",
-}
-_PLAYLIST_PAGES: Mapping[str, str] = {
-    PlaceName.SPOTIFY: f"{SPOTIFY}/playlist/{{}}",
-    PlaceName.LISTENBRAINZ: "https://listenbrainz.org/playlist/{}/",
 }
 ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumentalness")
 
@@ -244,13 +241,12 @@ def _at_place(row: Mapping[Hashable, Any], chosen: pd.DataFrame) -> ListAtPlace:
     place, playlist_id = row["place"], row["playlist_id"]
     keys = set(row["track_keys"])
     names = zip(*(chosen[name] for name in ("track_key", "artist", "title")), strict=True)
-    page = _PLAYLIST_PAGES.get(place, "")
     return ListAtPlace(
         place=PLACE_NAMES.get(place, place),
         name=str(row["name"]),
         outcome=str(row["outcome"]).replace("_", " "),
         note=str(row["note"] or ""),
-        link=page.format(playlist_id) if isinstance(playlist_id, str) else "",
+        link=page_of(place, playlist_id),
         uris=dict(zip(row["track_keys"], row["uris"], strict=False)),
         missing=[f"{artist} – {title}" for key, artist, title in names if keys and key not in keys],
     )

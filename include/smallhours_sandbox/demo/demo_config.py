@@ -34,7 +34,7 @@ timezone = "Europe/Dublin"
 [listeners.{second}]
 listenbrainz = "{second}"
 spotify = false
-timezone = "America/Chicago"
+timezone = "Europe/Dublin"
 
 [listeners.{second}.publishing]
 places = ["listenbrainz"]

@@ -102,9 +102,9 @@ class Demo:
             TimeoutError: when a process does not start.
         """
         self._start()
-        nights = self._tonight()
-        self._run_nights(nights)
-        for listener, night in nights.items():
+        night = self._tonight()
+        self._run_nights(night)
+        for listener in LISTENERS:
             self._show_playlist(listener, night)
         self.arrived = True
         total = time.monotonic() - self._started
@@ -140,26 +140,21 @@ class Demo:
             self._airflow.wait_until_healthy(on_status=status.update)
         self._print_lap_time(f"Airflow is healthy on {config.home.url}")
 
-    def _tonight(self) -> dict[str, dt.date]:
-        """Return each listener's night, after letting a day pass since the last playlist."""
+    def _tonight(self) -> dt.date:
+        """Return the night to run, after letting a day pass since the last playlist."""
+        settings = load_settings(self.config.home.settings)
+        timezone = ZoneInfo(settings.listener(LISTENER).timezone)
+        tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
         last = results.last_written_night(self.config.lake)
-        if last is not None and last >= self._dates()[LISTENER]:
+        if last is not None and last >= tonight:
             happened = sandbox_client.advance_one_day(self.config.sandbox)
+            tonight = sandbox_client.sandbox_date(self.config.sandbox, timezone)
             counts = ", ".join(f"{count} {what}" for what, count in happened.items())
             self._print_lap_time(f"a day passed in the sandbox: {counts}")
-        return self._dates()
+        return tonight
 
-    def _dates(self) -> dict[str, dt.date]:
-        settings = load_settings(self.config.home.settings)
-        return {
-            name: sandbox_client.sandbox_date(
-                self.config.sandbox, ZoneInfo(settings.listener(name).timezone)
-            )
-            for name in LISTENERS
-        }
-
-    def _run_nights(self, nights: dict[str, dt.date]) -> None:
-        """Run the listeners' nights side by side, and show the progress of one after the other."""
+    def _run_nights(self, night: dt.date) -> None:
+        """Run the nights, one close behind the other through the DAGs, and show their progress."""
         home = self.config.home
         api = AirflowApi(home.url, password=home.password())
         try:
@@ -172,9 +167,9 @@ class Demo:
             first = next(iter(NIGHTLY))
             runs = {
                 listener: api.trigger(first, {"listener": listener, "night": str(night)})
-                for listener, night in nights.items()
+                for listener in LISTENERS
             }
-            for listener, night in nights.items():
+            for listener in LISTENERS:
                 self._console.print(
                     f"\n[bold]The night of {night} for {listener}[/]", highlight=False
                 )

@@ -49,14 +49,12 @@ class HistoryFile:
         path: The file, or the zip that it is in.
         member: Its name in the zip.
         size: Its length in bytes, unpacked.
-        head: Its first characters.
         format: How it is read.
     """
 
     path: Path
     member: str | None
     size: int
-    head: Head
     format: Format
 
     @property
@@ -82,8 +80,8 @@ class HistoryFile:
         """
         number = usable = unusable = first = 0
         try:
-            with self._opened(progress or (lambda _: None)) as text:
-                for number, row in enumerate(self.format.read(text, self.head, options), start=1):
+            with self._opened(progress or (lambda _: None)) as (text, head):
+                for number, row in enumerate(self.format.read(text, head, options), start=1):
                     if row is ExclusionReason.UNUSABLE:
                         unusable += 1
                         first = first or number
@@ -102,7 +100,7 @@ class HistoryFile:
             LOG.warning("%s: %d rows can't be used, row %d first", self.name, unusable, first)
 
     @contextlib.contextmanager
-    def _opened(self, progress: Callable[[int], None]) -> Iterator[io.TextIOWrapper]:
+    def _opened(self, progress: Callable[[int], None]) -> Iterator[tuple[io.TextIOWrapper, Head]]:
         with contextlib.ExitStack() as opened:
             if self.member is None:
                 stream: IO[bytes] = opened.enter_context(self.path.open("rb"))
@@ -110,11 +108,12 @@ class HistoryFile:
                 archive = opened.enter_context(zipfile.ZipFile(self.path))
                 stream = opened.enter_context(archive.open(self.member))
             counted = io.BufferedReader(_Counted(stream, progress), BLOCK)
-            encoding = _encoding(counted.peek(4))
+            first = counted.peek(BLOCK)
             # Bytes that are not UTF-8 become lone surrogates, so that the row can be named.
-            yield opened.enter_context(
-                io.TextIOWrapper(counted, encoding, errors="surrogateescape", newline="")
+            text = opened.enter_context(
+                io.TextIOWrapper(counted, _encoding(first), errors="surrogateescape", newline="")
             )
+            yield text, _head_of(self.member or self.path.name, first)
 
     def _unreadable(self, why: str, row: int) -> SettingsError:
         return _unreadable(self.name, f"{why}, after row {row}" if row else why, self.format.name)
@@ -180,8 +179,7 @@ def _may_be_zip(path: Path) -> bool:
 
 
 def _looks_known(path: Path) -> bool:
-    head = _head(path.name, partial(_open, path))
-    return head is not None and format_of(head) is not None
+    return format_of(_head(path.name, partial(_open, path))) is not None
 
 
 def _files_in(path: Path) -> list[HistoryFile]:
@@ -213,21 +211,24 @@ def _known(
     path: Path, member: str | None, size: int, opener: Callable[[], IO[bytes]]
 ) -> list[HistoryFile]:
     """Return the file if its format is known."""
-    head = _head(Path(member or path.name).name, opener)
-    found = format_of(head) if head else None
-    return [HistoryFile(path, member, size, head, found)] if head and found else []
+    found = format_of(_head(member or path.name, opener))
+    return [HistoryFile(path, member, size, found)] if found else []
 
 
-def _head(name: str, opener: Callable[[], IO[bytes]]) -> Head | None:
-    """Return the start of a file; None where not even that can be read."""
+def _head(name: str, opener: Callable[[], IO[bytes]]) -> Head:
+    """Return the start of a file; empty where not even that can be read."""
     try:
         with opener() as file:
             first = file.read(BLOCK)
     except _DAMAGES:
         # A history's name is enough to try it, so that its damage is told.
         first = b""
+    return _head_of(name, first)
+
+
+def _head_of(name: str, first: bytes) -> Head:
     text = first.decode(_encoding(first), "replace")
-    return Head(name, text, whole=len(first) < BLOCK)
+    return Head(Path(name).name, text, whole=len(first) < BLOCK)
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -347,7 +347,7 @@ def day_comes_first(times: Iterable[str], options: ReadOptions) -> bool:
         return False
     raise ChoiceNeeded(
         "its dates may begin with the day or with the month, and none of the first ones tells",
-        "Say which it is: --day-first or --month-first.",
+        "Say which it is: --day-first or --month-first, or in the form.",
     )
 
 
@@ -387,7 +387,7 @@ def _in_utc(moment: dt.datetime, options: ReadOptions) -> int | None:
         if options.zone is None:
             raise ChoiceNeeded(
                 "its times are local times without a zone",
-                "Say in which zone the player was, such as --timezone Europe/Dublin.",
+                "Say in which zone the player was: --timezone Europe/Dublin, or in the form.",
             )
         local = moment.replace(tzinfo=options.zone, fold=0)
         try:

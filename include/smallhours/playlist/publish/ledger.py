@@ -92,10 +92,13 @@ def ledger_rows(lake: Lake, listener: str, place: str) -> pd.DataFrame:
 
 
 def record_failure(lake: Lake, listener: str, night: Night, place: str, why: str) -> None:
-    """Record why a night's list was not written to a place, unless its row says more already."""
+    """Record why a night's list was not written to a place, beside how far it came."""
     rows = ledger_rows(lake, listener, place)
     rows = rows[rows["intent"] == MAIN].sort_values("night")
-    if (rows["night"] == night.date).any():
+    here = rows[rows["night"] == night.date]
+    if not here.empty:
+        told = here.assign(note=why).drop(columns="listener", errors="ignore")
+        lake.merge(PLAYLISTS, told, partition={"listener": listener})
         return
     last = rows.tail(1)
     row = entry(

@@ -369,9 +369,11 @@ class PlaylistReconciler:
     def _put_back(self, first: Snapshot, snapshot: Snapshot) -> None:
         """Take out again what came in tonight, if the list before it is still whole."""
         tonight = {pick.uri for pick in self.wanted} - set(first.rows)
-        earlier = {row for row in first.rows if row in self.ledger_state.ours} - self._looked.named
+        ours = {row for row in first.rows if row in self.ledger_state.ours}
+        earlier = ours - self._looked.named
         added = [row for row in snapshot.rows if row is not None and row in tonight]
-        if not added or not earlier <= set(snapshot.rows):
+        # Where the list before has gone already, tonight's is the only one.
+        if not added or not earlier <= set(snapshot.rows) or (ours and not earlier):
             return
         self.on_undo(snapshot.home)
         for start in range(0, len(added), MAX_ITEMS_PER_WRITE):

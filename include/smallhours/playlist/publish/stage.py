@@ -180,7 +180,7 @@ class Publication:
         note = planned.obstacle or summarise(planned) + self._tonight.missing_note
         if self._state.tonight in ("", Outcome.DRY_RUN):
             self._ledger.record(Outcome.DRY_RUN, home, note)
-        return _summary(Outcome.DRY_RUN, planned, home, note)
+        return _summary(Outcome.DRY_RUN, self._place.name, planned, home, note)
 
     def prepare_playlist(self) -> PlaylistDetails:
         """Return the playlist to write into: the one that there is, or a new one.
@@ -237,7 +237,7 @@ class Publication:
         if written.steps and self._publishing.cover and isinstance(self._place, SpotifyPlace):
             note += self._upload_cover(self._place, home)
         LOG.info("%s: %s", home.name, note)
-        return _summary(Outcome.VERIFIED, written.plan, home, note)
+        return _summary(Outcome.VERIFIED, self._place.name, written.plan, home, note)
 
     def problem(self) -> str:
         """Return why the list may not take the place of yesterday's; empty when it may."""
@@ -375,9 +375,12 @@ class Publication:
 EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
-def _summary(outcome: Outcome, planned: Plan, home: PlaylistDetails | None, note: str) -> Summary:
+def _summary(
+    outcome: Outcome, place: str, planned: Plan, home: PlaylistDetails | None, note: str
+) -> Summary:
     return {
         "outcome": outcome,
+        "place": place,
         "playlist_id": home.id if home else "",
         "tracks": len(planned.picks),
         "added": planned.count("add"),

@@ -16,6 +16,7 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
+from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
@@ -28,7 +29,7 @@ from smallhours.playlist.select.quality import Quality, measure_quality, missing
 from smallhours.playlist.select.shortlist import seed_owner
 from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
-from smallhours.settings import ListenerSettings, Settings
+from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training.model_card import store_metrics
 from smallhours.training.ranking.fusion import Fusion, default_fusion, load_fusion

@@ -1,0 +1,126 @@
+"""The settings of one listener: the section `[listeners.<name>]` of `smallhours.toml`."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+
+from smallhours.nights import Night, parse_date
+from smallhours.playlist_settings import (
+    MAIN,
+    Intent,
+    IntentName,
+    LocalPath,
+    PlaylistSettings,
+    SettingsSection,
+)
+from smallhours.schedule import Timezone
+from smallhours.vocabulary import PlaceName
+
+
+class PublishingSettings(SettingsSection):
+    """Where a listener's lists go, and how: the same for all of their playlists."""
+
+    places: tuple[PlaceName, ...] = Field(
+        (),
+        description="Where your lists go: `spotify`, `listenbrainz`, `subsonic`, `files` "
+        "([Places](places.md)); empty: to Spotify, or to files if you have no Spotify.",
+    )
+    folder: LocalPath = Field(
+        "", description="The folder of `files`; empty: `playlists` beside the lake."
+    )
+    file_formats: tuple[Literal["m3u8", "jspf"], ...] = Field(
+        ("m3u8", "jspf"),
+        min_length=1,
+        description="The formats of `files`; the first is the list that you may edit, the others "
+        "are copies of it.",
+    )
+    own_items: Literal["end", "place"] = Field(
+        "end",
+        description="Where tracks that you added go: to the end, or where you put them.",
+    )
+    when_deleted: Literal["recreate", "stop"] = Field(
+        "recreate", description="A playlist that you deleted: create it again, once, or stop."
+    )
+    cover: bool = Field(
+        False, description="Draw a cover from each night's audio features; log in again for it."
+    )
+    review: bool = Field(False, description="Wait until you approve each list in Airflow.")
+
+
+class ListenerSettings(SettingsSection):
+    """One person: their accounts at the services, and the settings of their playlists."""
+
+    # Files that still use its earlier name, `lastfm_user`, go on working.
+    lastfm: str = Field(
+        "",
+        validation_alias=AliasChoices("lastfm", "lastfm_user"),
+        description="Your Last.fm user name; empty: you have no account there.",
+    )
+    listenbrainz: str = Field(
+        "", description="Your ListenBrainz user name; empty: you have no account there."
+    )
+    timezone: Timezone = Field(description="Your time zone, such as `Europe/Dublin`.")
+    spotify: bool = Field(True, description="Whether there is a Spotify account to read and write.")
+    dislike_playlist: str | None = Field(
+        None, description="The name of a playlist of yours that holds what you dislike."
+    )
+    playlist: PlaylistSettings = PlaylistSettings()
+    publishing: PublishingSettings = PublishingSettings()
+    intents: dict[IntentName, Intent] = Field(
+        default_factory=dict, description="Further playlists, each with a purpose of its own."
+    )
+
+    @model_validator(mode="after")
+    def _places_are_the_listeners(self) -> Self:
+        places = self.publishing.places
+        if doubled := [place for place, count in Counter(places).items() if count > 1]:
+            raise ValueError(f"`publishing.places` names `{doubled[0]}` twice")
+        if PlaceName.SPOTIFY in places and not self.spotify:
+            raise ValueError("`publishing.places` names `spotify`, and `spotify` is false")
+        if PlaceName.LISTENBRAINZ in places and not self.listenbrainz:
+            raise ValueError(
+                "`publishing.places` names `listenbrainz`, and `listenbrainz` has no user name"
+            )
+        return self
+
+    @property
+    def places(self) -> tuple[PlaceName, ...]:
+        """Where the lists go, the main place first."""
+        default = PlaceName.SPOTIFY if self.spotify else PlaceName.FILES
+        return self.publishing.places or (default,)
+
+    @model_validator(mode="after")
+    def _playlists_can_be_told_apart(self) -> Self:
+        for key, intent in self.intents.items():
+            try:
+                intent.playlist_settings(key, self.playlist)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"`intents.{key}`: {said}") from None
+        names = Counter(playlist_settings.name for playlist_settings in self.playlists.values())
+        if doubled := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"more than one playlist is called {doubled[0]!r}")
+        return self
+
+    @property
+    def playlists(self) -> dict[str, PlaylistSettings]:
+        """The settings of each playlist by its intent: `main` first, then in the file's order."""
+        further = {
+            key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()
+        }
+        return {MAIN: self.playlist, **further}
+
+    def night_at(self, moment: datetime) -> Night:
+        """Return the night that a moment falls into, in the listener's time zone."""
+        return Night.at(moment, ZoneInfo(self.timezone))
+
+    def night_on(self, date: str) -> Night:
+        """Return the night of an ISO date.
+
+        Raises:
+            SettingsError: as in `parse_date`.
+        """
+        return Night.on(parse_date(date), ZoneInfo(self.timezone))
