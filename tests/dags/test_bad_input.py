@@ -107,7 +107,7 @@ def test_no_settings_file(run_dag: RunDag, airflow_install: AirflowInstall) -> N
     error = only_error(run_dag("sync_listening", night=NIGHT))
 
     assert "There is no settings file" in error
-    assert "smallhours.example.toml" in error
+    assert "smallhours init" in error
 
 
 def test_a_lake_that_cant_be_written(
