@@ -57,10 +57,10 @@ def test_up_once_killed_and_up_again(person: Terminal) -> None:
     assert open_to_others(lake) + open_to_others(home) == []
     airflow = AirflowHome(home, port, person.home / "smallhours.toml")
     login = {"username": "admin", "password": airflow.password()}
-    token = requests.post(f"{airflow.url}/auth/token", json=login, timeout=60).json()
+    token = requests.post(f"{airflow.url}/auth/token", json=login, timeout=300).json()
     cookie = {"_token": token["access_token"]}
     page = f"{airflow.url}/smallhours/tonight"
-    assert requests.get(page, cookies=cookie, timeout=60).status_code == 200
+    assert requests.get(page, cookies=cookie, timeout=300).status_code == 200
 
     # Another one on another port is refused.
     (other,) = free_ports(1)
@@ -81,10 +81,10 @@ def test_up_once_killed_and_up_again(person: Terminal) -> None:
     again = person.start("up", "--port", str(port), "--end-left")
     assert "They have ended." in wait_until_ready(again)
     # The session of before still holds.
-    assert requests.get(page, cookies=cookie, timeout=60).status_code == 200
+    assert requests.get(page, cookies=cookie, timeout=300).status_code == 200
 
     again.send_signal(signal.SIGHUP)
-    said, _ = again.communicate(timeout=120)
+    said, _ = again.communicate(timeout=600)
     assert again.returncode == 0, said
     assert "Stopped." in said
     assert left_running(home) == []
