@@ -215,7 +215,11 @@ def weights_by_tags(world: TasteWorld, all_tags_ratio: float) -> dict[str, float
     """Return the ratio of NDCG@50 to the best single signal: with all tags, with genres alone."""
     genres = world.with_genres_only()
     tags = tag_space(genres).tags_per_track
-    ratio = ratio_to_best_single(*learnable_years(genres), tags)
+    days, signals = learnable_years(genres)
+    if len(days) < MIN_FOLDS:
+        print("With genres alone there are too few years to learn from.\n")
+        return {"all_tags_ratio": all_tags_ratio}
+    ratio = ratio_to_best_single(days, signals, tags)
     print(
         f"With genres alone, {tags:.1f} an artist that has any: NDCG@50 of ours over the best "
         f"single {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}].\n"
