@@ -72,6 +72,7 @@ def test_nothing_is_asked_about_various_artists(home: ServiceFixture) -> None:
     add_tracks(home.lake, heard, night=night.date)
     saved = heard.assign(
         signal="saved",
+        source="spotify",
         time_range="",
         track_key=[identify(name, "Song").track_key for name in names],
         rank=None,

@@ -25,7 +25,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(
     for stage in (stage for stages in list(NIGHTLY.values())[:3] for stage in stages):
         run(stage.__name__.replace("_", "-"), "--night", NIGHT)
     shown = run("playlist", "--night", NIGHT, "--dry-run")
-    assert f"Smallhours, night {NIGHT}" in shown
+    assert f"Smallhours (spotify), night {NIGHT}" in shown
     assert "30 tracks, 30 added." in shown
     assert not [one for one in airflow_install.sandbox.state.playlists.values() if one.by_app]
 

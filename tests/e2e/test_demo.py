@@ -84,6 +84,6 @@ def test_a_demo_that_is_interrupted_leaves_nothing_running(
 
     demo.send_signal(number)
 
-    assert demo.wait(60) == 130
+    assert demo.wait(600) == 130
     assert programs_in(folder) == []
     assert not any(listens(port) for port in ports)

@@ -196,6 +196,7 @@ def test_dates_of_a_frame_compare_with_dates(lake: Lake) -> None:
     seen = dt.date(2026, 10, 1)
     row = {
         "signal": "saved",
+        "source": "spotify",
         "time_range": "",
         "track_key": "a · b",
         "artist": "a",

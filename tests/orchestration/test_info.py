@@ -31,4 +31,5 @@ def test_secret_fields_are_shown_as_passwords() -> None:
     for kind in get_provider_info()["connection-types"]:
         for name, field in kind.get("conn-fields", {}).items():
             jsonschema.Draft7Validator.check_schema(field["schema"])
-            assert ("token" in name) == (field["schema"].get("format") == "password")
+            secret = "token" in name or name == "api_key"
+            assert secret == (field["schema"].get("format") == "password")

@@ -62,6 +62,7 @@ def add_signals(
     rows = pd.DataFrame({"track_key": list(track_keys)}).assign(
         listener=ADA,
         signal=signal,
+        source="spotify",
         time_range=time_range,
         artist="An Artist",
         title="A Title",

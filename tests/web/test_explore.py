@@ -63,7 +63,7 @@ def test_saving_adds_a_playlist_and_keeps_the_file_as_it_was(browser: TestClient
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("name", ["Bus \N{CRESCENT MOON}", "\N{CRESCENT MOON}", "夜", "a\x7fb"])
+@pytest.mark.parametrize("name", ["Bus \N{CRESCENT MOON}", "\N{CRESCENT MOON}", "夜"])
 def test_a_name_or_a_tag_in_any_script_or_sign_is_saved(name: str, browser: TestClient) -> None:
     assert save(browser, name=name, tags="shoegaze, \N{CRESCENT MOON}, हिन्दी")[0] == 200
     (intent,) = load_settings().listener("default").intents.values()
