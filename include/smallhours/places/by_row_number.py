@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from smallhours.errors import NotFound
-from smallhours.places.place import PlaylistDetails, PlaylistRow
+from smallhours.places.place import PlaylistDetails, PlaylistRow, ServiceClient, ServicePlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,11 @@ class WholePlaylist:
         return tuple(row.uri for row in self.rows)
 
 
-class PlaceByRowNumber(ABC):
+class PlaceByRowNumber(ServicePlace[ServiceClient], ABC):
     """A place of this kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: ServiceClient) -> None:
+        self.client = client
         self._seen: dict[str, tuple[str | None, ...]] = {}
 
     def playlist(self, playlist_id: str) -> PlaylistDetails:

@@ -4,7 +4,6 @@ A row is a MusicBrainz recording. There is no replacing of all rows, so that wha
 stays; an edit of the details names the collaborators again, who would be gone otherwise.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar, Final
@@ -22,7 +21,7 @@ RECORDING: Final = "https://musicbrainz.org/recording/"
 _OUR_MARKS: Final = "[smallhours:"
 
 
-class ListenBrainzPlace(PlaceByRowNumber):
+class ListenBrainzPlace(PlaceByRowNumber[ListenBrainzClient]):
     """A listener's playlists at ListenBrainz.
 
     Args:
@@ -41,20 +40,9 @@ class ListenBrainzPlace(PlaceByRowNumber):
     def __init__(
         self, client: ListenBrainzClient, user: str, retry_policy: RetryPolicy | None = None
     ) -> None:
-        super().__init__()
-        self.client = client
+        super().__init__(client)
         self.retry_policy = retry_policy or RetryPolicy()
         self._user = user
-
-    @property
-    def odd_rows(self) -> Counter[str]:
-        """The client's count."""
-        return self.client.odd_rows
-
-    @property
-    def access(self) -> str:
-        """A fingerprint of the address and the credentials."""
-        return self.client.access
 
     def find(self, tracks: Sequence[ListedTrack]) -> dict[str, str]:
         """Return the recordings of the tracks: those that we know, and those of their names."""
@@ -110,10 +98,6 @@ class ListenBrainzPlace(PlaceByRowNumber):
             public=now.public if public is None else public,
             collaborators=now.collaborators,
         )
-
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
 
     def _read(self, playlist_id: str) -> WholePlaylist:
         found = self.client.playlist(playlist_id)

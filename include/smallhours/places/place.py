@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from smallhours.services.retry_and_rate_limit import RetryPolicy
+from smallhours.services.transport import Client
 from smallhours.vocabulary import PlaceName
+
+ServiceClient = TypeVar("ServiceClient", bound=Client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +170,27 @@ class Place(Protocol):
 
     def close(self) -> None:
         """Close its connections."""
+
+
+class ServicePlace(Generic[ServiceClient]):
+    """What all places have in common that are a service's.
+
+    Attributes:
+        client: The service's client, with the listener's login.
+    """
+
+    client: ServiceClient
+
+    @property
+    def odd_rows(self) -> Counter[str]:
+        """The client's count."""
+        return self.client.odd_rows
+
+    @property
+    def access(self) -> str:
+        """A fingerprint of the address and the credentials."""
+        return self.client.access
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()

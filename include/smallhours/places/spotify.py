@@ -1,11 +1,10 @@
 """Spotify as a place for a list."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
+from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow, ServicePlace
 from smallhours.services.retry_and_rate_limit import RetryPolicy
 from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import SERVICE, SpotifyPlaylist
@@ -13,7 +12,7 @@ from smallhours.vocabulary import PlaceName
 
 
 @dataclass(frozen=True)
-class SpotifyPlace:
+class SpotifyPlace(ServicePlace[SpotifyClient]):
     """A listener's Spotify account.
 
     Attributes:
@@ -28,16 +27,6 @@ class SpotifyPlace:
     relinks: ClassVar = True
     only_appends: ClassVar = False
     recovery: ClassVar = "restore it under Spotify's account page, `Recover playlists`"
-
-    @property
-    def odd_rows(self) -> Counter[str]:
-        """The client's count."""
-        return self.client.odd_rows
-
-    @property
-    def access(self) -> str:
-        """A fingerprint of the address and the credentials."""
-        return self.client.access
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -103,10 +92,6 @@ class SpotifyPlace:
     def move(self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str) -> str:
         """Move a range of rows; return the new version."""
         return self.client.move_items(playlist_id, start, length, before, snapshot_id)
-
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
 
 
 def _playlist(playlist: SpotifyPlaylist) -> PlaylistDetails:

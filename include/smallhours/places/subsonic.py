@@ -10,7 +10,6 @@ refuse to change an empty one: until its details are changed it is known by our 
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -31,7 +30,7 @@ _OUR_MARKS = " [smallhours:"
 _SUBTITLE = re.compile(r"\s[-–(\[]")
 
 
-class SubsonicPlace(PlaceByRowNumber):
+class SubsonicPlace(PlaceByRowNumber[SubsonicClient]):
     """A listener's account on a server.
 
     Args:
@@ -46,19 +45,8 @@ class SubsonicPlace(PlaceByRowNumber):
     recovery: ClassVar = ""
 
     def __init__(self, client: SubsonicClient) -> None:
-        super().__init__()
-        self.client = client
+        super().__init__(client)
         self._found: dict[str, str | None] = {}
-
-    @property
-    def odd_rows(self) -> Counter[str]:
-        """The client's count."""
-        return self.client.odd_rows
-
-    @property
-    def access(self) -> str:
-        """A fingerprint of the address and the credentials."""
-        return self.client.access
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -113,10 +101,6 @@ class SubsonicPlace(PlaceByRowNumber):
         if _OUR_MARKS not in f"{now.name} {now.comment}":
             description = None
         self.client.change_details(playlist_id, name=name, comment=description, public=public)
-
-    def close(self) -> None:
-        """Close the client."""
-        self.client.close()
 
     def _search(self, track: ListedTrack) -> str | None:
         # Servers compare words or whole texts, so that the shortest form finds most.
