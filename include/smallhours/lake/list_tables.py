@@ -108,6 +108,13 @@ PLAYLISTS = Table(
             "When the history ended from which the list was made: it was published after that.",
             nullable=True,
         ),
+        Column(
+            "covers",
+            TEXTS,
+            "Addresses of the tracks' covers at the place, in order, empty where unknown. Null "
+            "until the list is verified. The pictures are never stored.",
+            nullable=True,
+        ),
     ),
 )
 
