@@ -41,11 +41,10 @@ _SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 _POLICY = (
     f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; connect-src 'self'; "
-    "style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'self'; "
+    "style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; "
     "base-uri 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -224,10 +223,12 @@ def _add_actions(app: FastAPI) -> None:
         reaction: Annotated[str, Form()],
     ) -> Response:
         from smallhours.web.forms import save_reaction
+        from smallhours.web.tonight_page import row_id
 
         page_context = open_page_context(listener)
         save_reaction(page_context, parse_date(night), intent, track_key, reaction)
-        return back("tonight", listener=listener, night=night, intent=intent)
+        row = row_id(track_key)
+        return back("tonight", row=row, listener=listener, night=night, intent=intent)
 
     @app.post("/rollback", dependencies=may_write)
     def put_back(
@@ -271,9 +272,10 @@ def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "
     check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
 
 
-def back(name: str, **where: str) -> Response:
-    """Redirect the browser to a page after a button; reloading that page repeats nothing."""
-    return RedirectResponse(address(name, **where), status_code=303)
+def back(name: str, *, row: str = "", **where: str) -> Response:
+    """Redirect the browser to a page, or a row of it, after a button; reloading repeats nothing."""
+    anchor = f"#{row}" if row else ""
+    return RedirectResponse(address(name, **where) + anchor, status_code=303)
 
 
 def address(name: str, **where: str) -> str:
@@ -308,7 +310,19 @@ def page(
             **shown,
         )
     )
-    return HTMLResponse(content, status_code=status, headers=_HEADERS)
+    headers = {**_HEADERS, "Content-Security-Policy": _policy(page_context)}
+    return HTMLResponse(content, status_code=status, headers=headers)
+
+
+def _policy(page_context: PageContext | None) -> str:
+    """Return what a page may load: besides itself covers and, where it is wanted, the player."""
+    if page_context is None:
+        return _POLICY
+    from smallhours.web.track_links import SPOTIFY, image_host
+
+    covers = image_host(page_context.settings.services.spotify)
+    frames = SPOTIFY if page_context.playlist_settings.pages.player else "'none'"
+    return f"{_POLICY}; img-src data: {covers}; frame-src {frames}"
 
 
 @cache

@@ -28,8 +28,23 @@
       return;
     }
     const pressed = event.submitter?.dataset.button;
+    if (row.querySelector("details[open]")) fresh.querySelector("details").open = true;
     row.replaceWith(fresh);
     (fresh.querySelector(`button[data-button="${pressed}"]`) || fresh.querySelector("button"))?.focus({ preventScroll: true });
+  });
+
+  // Spotify's player is loaded when a track is played, where the listener has turned that on.
+  document.addEventListener("click", (event) => {
+    const play = event.target.closest?.("a[data-player]");
+    if (!play) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    let frame = document.querySelector(".player");
+    if (!frame) {
+      frame = Object.assign(document.createElement("iframe"), { className: "player", title: "Spotify's player", allow: "autoplay; encrypted-media" });
+      document.querySelector("main").after(frame);
+    }
+    frame.src = play.dataset.player;
   });
 
   // Airflow shows these pages in a frame that may open no window; its own document may.
