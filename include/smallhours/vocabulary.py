@@ -41,6 +41,7 @@ class Outcome(StrEnum):
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
     KEPT_YESTERDAY = "kept_yesterday"
+    NOT_WRITTEN = "not_written"
     DRY_RUN = "dry_run"
 
 
@@ -105,6 +106,8 @@ class CatalogSource(StrEnum):
 
 
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
+# Nothing was written: an earlier list stays, or there is none.
+UNWRITTEN = (Outcome.KEPT_YESTERDAY, Outcome.NOT_WRITTEN)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.
 SHOWN = (Outcome.WRITTEN, Outcome.VERIFIED)

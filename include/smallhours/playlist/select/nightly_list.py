@@ -20,6 +20,7 @@ from smallhours.playlist.select.exclusion import (
     NOT_FOUND,
     BlockList,
     MetTracks,
+    count_reasons,
     exclusion_reasons,
     preference_reasons,
     recently_missed,
@@ -223,12 +224,7 @@ class NightlyList:
     @property
     def excluded(self) -> "pd.Series[int]":
         """The number of tracks excluded from the start, by kind of reason, the most first."""
-        why = self.scored.loc[~self.eligible, "why_not"]
-        for verb in ("recommended", "played"):
-            why = why.str.replace(
-                rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
-            )
-        return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        return count_reasons(self.scored.loc[~self.eligible, "why_not"])
 
     def diversity(self, listener_context: ListenerContext) -> float:
         """Return the mean distance of the list's tracks by their tags; NaN for fewer than two."""
