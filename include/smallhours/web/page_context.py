@@ -42,7 +42,7 @@ class PageContext:
     @property
     def today(self) -> dt.date:
         """Return the date of the current night in the listener's time zone."""
-        return self.playlist_settings.night_at(dt.datetime.now(dt.UTC)).date
+        return self.settings.tonight(self.listener, dt.datetime.now(dt.UTC)).date
 
 
 def open_page_context(listener: str | None) -> PageContext:
