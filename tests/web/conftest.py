@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from smallhours.lake.store import Lake
 from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge
+from smallhours.web.page_context import AirflowBridge, NightProgress
 
 SECRET = "of the tests"
 
@@ -24,6 +24,7 @@ class PageVisitor:
     lake: Lake
     role: str = "writer"
     warning: str = ""
+    progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class PageVisitor:
             warning=lambda _listener: self.warning,
             paused=lambda: list(self.paused),
             resume=self._resume,
+            progress=lambda _listener, _night: self.progress,
             secret=lambda: SECRET,
         )
 

@@ -138,8 +138,17 @@ def _add_pages(app: FastAPI) -> None:
 
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
-        paused = request.app.state.airflow_bridge.paused()
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        progress = airflow_bridge.progress(page_context.listener, page_context.today)
+        return page(
+            request,
+            "tonight",
+            page_context,
+            tonight=shown,
+            buttons=BUTTONS,
+            paused=airflow_bridge.paused(),
+            progress=progress,
+        )
 
     @app.get("/taste", response_class=HTMLResponse)
     def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
@@ -207,7 +216,15 @@ def _add_linked_pages(app: FastAPI) -> None:
             return page(request, "run_without_night", None)
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night))
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
+        return page(
+            request,
+            "tonight",
+            page_context,
+            tonight=shown,
+            buttons=BUTTONS,
+            paused=(),
+            progress=None,
+        )
 
 
 def _add_actions(app: FastAPI) -> None:
@@ -248,6 +265,18 @@ def _add_actions(app: FastAPI) -> None:
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         airflow_bridge.resume(airflow_bridge.paused())
         return back("tonight", listener=open_page_context(listener).listener)
+
+    @app.post("/night", dependencies=may_write)
+    def make_list_now(request: Request, listener: Annotated[str, Form()]) -> Response:
+        """Run the whole night now, from any state: paused, failed, or never run."""
+        page_context = open_page_context(listener)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        running = airflow_bridge.progress(page_context.listener, page_context.today)
+        airflow_bridge.resume(airflow_bridge.paused())
+        if running is None or running.failed:
+            wanted = {"listener": page_context.listener, "night": str(page_context.today)}
+            airflow_bridge.trigger("sync_listening", wanted)
+        return back("tonight", listener=page_context.listener)
 
     @app.post("/explore/save", dependencies=may_write)
     def save(
