@@ -1,17 +1,14 @@
 """What the buttons of the pages store: a reaction to a pick, and a playlist of tags.
 
 A reaction is a row of `feedback`, which the next training reads. A playlist is a section of
-smallhours.toml. That file belongs to the listener: its contents, comments included, stay unchanged,
-and the section is appended. The new text is validated before it replaces the old file.
+smallhours.toml.
 """
 
 import datetime as dt
-import json
-import os
 import re
-import tomllib
 import zlib
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -20,7 +17,7 @@ from smallhours.errors import SettingsError
 from smallhours.identity import is_named, normalise
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
-from smallhours.settings import parse_settings, settings_path
+from smallhours.settings_file import change_settings
 from smallhours.training.tag_exploration import parse_tags
 from smallhours.vocabulary import Reaction
 from smallhours.web.page_context import PageContext
@@ -82,38 +79,6 @@ def _was_picked(page_context: PageContext, night: dt.date, intent: str, track_ke
     return track_key in set(rows["track_key"])
 
 
-def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
-    """Return the playlist's key and its section as TOML.
-
-    >>> print(toml_section("me", "Night bus!", "trip hop, dub:50")[1])
-    [listeners.me.intents.night-bus]
-    kind = "tags"
-    name = "Night bus!"
-    tags = ["trip hop", "dub"]
-
-    Raises:
-        SettingsError: when the name shows nothing.
-        UnknownTags: when there are no tags.
-    """
-    if not is_named(name):
-        raise SettingsError(f"{name!r} can't name a playlist.", remedy="Write a name.")
-    key = re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-")[:40]
-    # A key has letters a-z and digits only; a name without any gets a number of its own.
-    key = key or f"list-{zlib.crc32(name.strip().encode())}"
-    lines = [
-        f"[listeners.{listener}.intents.{key}]",
-        'kind = "tags"',
-        f"name = {_toml(name.strip())}",
-        f"tags = {_toml(list(parse_tags(question)))}",
-    ]
-    return key, "\n".join(lines)
-
-
-def _toml(value: str | list[str]) -> str:
-    """Return a text or a list of texts as TOML: as JSON, but for what its escapes can't say."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def save_intent(page_context: PageContext, name: str, question: str) -> str:
     """Add a playlist of some tags to the settings; the next night fills it.
 
@@ -121,34 +86,47 @@ def save_intent(page_context: PageContext, name: str, question: str) -> str:
         The playlist's key.
 
     Raises:
-        SettingsError: when there is such a playlist already, or the file can't be written; then it
-            is unchanged, and the error shows the section to paste.
+        SettingsError: when the name shows nothing, there is such a playlist already, or the file
+            can't be written.
         UnknownTags: when there are no tags.
     """
-    key, section = toml_section(page_context.listener, name, question)
+    tags = list(parse_tags(question))
+    return add_intent(page_context, name, {"kind": "tags", "tags": tags})
+
+
+def add_intent(page_context: PageContext, name: str, wishes: Mapping[str, Any]) -> str:
+    """Add a playlist to the settings.
+
+    Args:
+        page_context: Context of the page.
+        name: Name of the playlist.
+        wishes: Its kind and what else it is told, as in the settings.
+
+    Returns:
+        The playlist's key.
+
+    Raises:
+        SettingsError: when the name shows nothing, there is such a playlist already, or the file
+            can't be written.
+    """
+    if not is_named(name):
+        raise SettingsError(f"{name!r} can't name a playlist.", remedy="Write a name.")
+    key = intent_key(name)
     if key in page_context.playlist_settings.intents:
         raise SettingsError(
             f"There is a playlist {key!r} already.", remedy="Choose another name for this one."
         )
-    path = settings_path()
-    text = path.read_text(encoding="utf-8").rstrip("\n") + f"\n\n{section}\n"
-    parse_settings(tomllib.loads(text), origin=str(path))
-    try:
-        _replace(path, text)
-    except OSError as error:
-        raise SettingsError(
-            f"{path} can't be written here ({error.strerror}).",
-            remedy=f"Put this at its end yourself:\n\n{section}",
-        ) from None
+    section = {"kind": wishes["kind"], "name": name.strip(), **wishes}
+    change_settings({("listeners", page_context.listener, "intents", key): section})
     return key
 
 
-def _replace(path: Path, text: str) -> None:
-    """Replace a file atomically, keeping its permissions."""
-    target = path.resolve()
-    unfinished = target.with_name(f".{target.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.chmod(target.stat().st_mode & 0o777)
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(target)
+def intent_key(name: str) -> str:
+    """Return the key of a playlist in the settings, of letters a-z and digits.
+
+    >>> intent_key("Night bus!")
+    'night-bus'
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-")[:40]
+    # A name without any of these letters gets a number of its own.
+    return key or f"list-{zlib.crc32(name.strip().encode())}"
