@@ -15,7 +15,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from smallhours.errors import SettingsError
-from smallhours.settings import load_settings, parse_settings, settings_path
+from smallhours.settings import Settings, load_settings, parse_settings, settings_path
 
 # Path of a key: `("listeners", "me", "playlist", "size")`.
 Key = tuple[str, ...]
@@ -27,20 +27,29 @@ def change_settings(changes: Mapping[Key, Any]) -> None:
     Raises:
         SettingsError: when the file would not be valid, or can't be written; it is then unchanged.
     """
+    settings = with_changes(changes)
     path = settings_path()
-    load_settings(path)  # it may have become invalid since the page was opened
-    before = path.read_text(encoding="utf-8")
-    wanted = tomllib.loads(before)
-    for key, value in changes.items():
-        _set(wanted, key, value)
-    settings = parse_settings(wanted, origin=str(path))
-    text = _changed(before, changes)
+    text = _changed(path.read_text(encoding="utf-8"), changes)
     if text is None or parse_settings(tomllib.loads(text), origin=str(path)) != settings:
         raise _to_paste(f"The change does not fit into the way {path} is written", changes)
     try:
         _replace(path, text)
     except OSError as error:
         raise _to_paste(f"{path} can't be written here ({error.strerror})", changes) from None
+
+
+def with_changes(changes: Mapping[Key, Any]) -> Settings:
+    """Return what the settings would be; the file stays as it is.
+
+    Raises:
+        SettingsError: when the file is not valid, or would not be.
+    """
+    path = settings_path()
+    load_settings(path)  # it may have become invalid since the page was opened
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        _set(content, key, value)
+    return parse_settings(content, origin=str(path))
 
 
 def _changed(text: str, changes: Mapping[Key, Any]) -> str | None:

@@ -29,6 +29,7 @@ PAGES: Mapping[str, str] = {
     "explore": "Explore",
     "models": "Models",
     "history": "History",
+    "settings": "Settings",
 }
 # A page is self-contained: styles and pictures are inline, and it runs no script.
 _POLICY = (
@@ -79,6 +80,9 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     _add_pages(app)
     _add_linked_pages(app)
     _add_actions(app)
+    from smallhours.web.editing_routes import add_editing_routes
+
+    add_editing_routes(app)
     return app
 
 
@@ -174,9 +178,8 @@ def _add_linked_pages(app: FastAPI) -> None:
 
 def _add_actions(app: FastAPI) -> None:
     """Add the routes behind the buttons."""
-    may_write = [Depends(_require_write), Depends(_require_form_token)]
 
-    @app.post("/feedback", dependencies=may_write)
+    @app.post("/feedback", dependencies=MAY_WRITE)
     def react(
         listener: Annotated[str, Form()],
         night: Annotated[str, Form()],
@@ -190,7 +193,7 @@ def _add_actions(app: FastAPI) -> None:
         save_reaction(page_context, parse_date(night), intent, track_key, reaction)
         return back("tonight", listener=listener, night=night, intent=intent)
 
-    @app.post("/rollback", dependencies=may_write)
+    @app.post("/rollback", dependencies=MAY_WRITE)
     def put_back(
         request: Request,
         listener: Annotated[str, Form()],
@@ -203,13 +206,13 @@ def _add_actions(app: FastAPI) -> None:
         run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
         return page(request, "triggered", page_context, night=date, run=run)
 
-    @app.post("/resume", dependencies=may_write)
+    @app.post("/resume", dependencies=MAY_WRITE)
     def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         airflow_bridge.resume(airflow_bridge.paused())
         return back("tonight", listener=open_page_context(listener).listener)
 
-    @app.post("/explore/save", dependencies=may_write)
+    @app.post("/explore/save", dependencies=MAY_WRITE)
     def save(
         request: Request,
         listener: Annotated[str, Form()],
@@ -230,6 +233,9 @@ def _require_write(request: Request) -> None:
 
 def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
+
+
+MAY_WRITE = [Depends(_require_write), Depends(_require_form_token)]
 
 
 def back(name: str, **where: str) -> Response:
