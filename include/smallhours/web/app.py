@@ -100,12 +100,23 @@ def _add_pages(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.web.tonight_page import BUTTONS, tonight
+        from smallhours.vocabulary import BUTTONS
+        from smallhours.web.tonight_page import tonight
+        from smallhours.web.what_was_said import effects_on_list
 
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
         paused = request.app.state.airflow_bridge.paused()
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
+        said = effects_on_list(page_context, intent, shown.night) if shown.night else []
+        return page(
+            request,
+            "tonight",
+            page_context,
+            tonight=shown,
+            buttons=BUTTONS,
+            paused=paused,
+            said=said,
+        )
 
     @app.get("/taste", response_class=HTMLResponse)
     def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
@@ -165,7 +176,9 @@ def _add_linked_pages(app: FastAPI) -> None:
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.web.tonight_page import BUTTONS, tonight
+        from smallhours.vocabulary import BUTTONS
+        from smallhours.web.tonight_page import tonight
+        from smallhours.web.what_was_said import effects_on_list
 
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
@@ -173,7 +186,10 @@ def _add_linked_pages(app: FastAPI) -> None:
             return page(request, "run_without_night", None)
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night))
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
+        said = effects_on_list(page_context, "main", parse_date(night))
+        return page(
+            request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=(), said=said
+        )
 
 
 def _add_actions(app: FastAPI) -> None:

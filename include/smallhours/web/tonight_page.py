@@ -18,15 +18,9 @@ from smallhours.playlist.explain.track_evidence import FeatureValue, track_featu
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.ranking.signals import reached_picks
-from smallhours.vocabulary import SHOWN, PlaceName, Reaction
+from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
 
-# Label of each button, by the reaction that it saves.
-BUTTONS: Mapping[Reaction, str] = {
-    Reaction.THUMBS_UP: "More like this",
-    Reaction.THUMBS_DOWN: "Less like this",
-    Reaction.BLOCKED: "Never again",
-}
 STRIP_DAYS = 30
 SPOTIFY = "https://open.spotify.com"
 PLACE_NAMES: Mapping[str, str] = {

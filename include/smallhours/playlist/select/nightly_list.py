@@ -17,6 +17,7 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext
 from smallhours.playlist.select.exclusion import (
+    HEARD_TOO_OFTEN,
     NOT_FOUND,
     BlockList,
     MetTracks,
@@ -24,6 +25,7 @@ from smallhours.playlist.select.exclusion import (
     preference_reasons,
     recently_missed,
 )
+from smallhours.playlist.select.leanings import leanings
 from smallhours.playlist.select.ordering import (
     OPENING_PLACES,
     defer_explored,
@@ -215,7 +217,7 @@ class NightlyList:
     def excluded(self) -> "pd.Series[int]":
         """The number of tracks excluded from the start, by kind of reason, the most first."""
         why = self.scored.loc[self.scored["why_not"] != "", "why_not"]
-        for verb in ("recommended", "played"):
+        for verb in ("recommended", "played", HEARD_TOO_OFTEN):
             why = why.str.replace(
                 rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
             )
@@ -242,7 +244,7 @@ def exclusions(
     """
     evidence, night = listener_context.evidence, listener_context.night.date
     tracks = evidence.tracks
-    blocked = BlockList.by(playlist_settings, evidence.tags.name)
+    blocked = BlockList.by(playlist_settings, evidence.tags.name, evidence.edits)
     history = evidence.history
     why = pd.Series(
         exclusion_reasons(
@@ -251,6 +253,7 @@ def exclusions(
                 known=_days(history.tracks["last_played"], listener_context.zone),
                 disliked=history.disliked,
                 shown=evidence.shown,
+                too_often=evidence.too_often,
             ),
             blocked=blocked,
             night=night,
@@ -334,6 +337,12 @@ def build_list(
         popularity=np.asarray(eligible["popularity"], dtype=np.float64),
         familiarity=playlist_settings.familiarity,
         popular=playlist_settings.popularity,
+    ) + leanings(
+        base.index,
+        evidence.edits,
+        released=evidence.tracks["released"],
+        tagged=lambda key: listener_context.space.tags_of(key, least=MIN_TAG_SHARE),
+        name_of=evidence.tags.name,
     )
     mix = _mix(listener_context, purpose)
     shortlist = Shortlist.of(
