@@ -12,6 +12,7 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
+from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
 from smallhours.web.page_context import AirflowBridge
 from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
@@ -36,6 +37,11 @@ class PageVisitor:
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def wish(self, sections: str) -> None:
+        """Add sections to the listener's settings."""
+        with settings_path().open("a", encoding="utf-8") as file:
+            file.write(f"\n{sections}\n")
 
     def _resume(self, dags: Sequence[str]) -> None:
         self.paused = [dag for dag in self.paused if dag not in dags]

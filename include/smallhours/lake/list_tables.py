@@ -32,7 +32,12 @@ RECOMMENDATIONS = Table(
         Column("tag_affinity", REAL, "Cosine to the listener's tag profile, 0-1."),
         Column("popularity", REAL, "Percentile among the candidates, 0-1."),
         Column("score", REAL, "The fused score, 0-1."),
-        Column("rank", COUNT, "1 is the best of all that were considered."),
+        Column(
+            "rank",
+            COUNT,
+            "1 is the best of all that could be chosen; null where that was excluded.",
+            nullable=True,
+        ),
         Column("slot", TEXT, "`exploit` or `explore`; empty when not chosen."),
         Column(
             "propensity",
@@ -106,6 +111,13 @@ PLAYLISTS = Table(
             "as_of",
             MOMENT,
             "When the history ended from which the list was made: it was published after that.",
+            nullable=True,
+        ),
+        Column(
+            "covers",
+            TEXTS,
+            "Addresses of the tracks' covers at the place, in order, empty where unknown. Null "
+            "until the list is verified. The pictures are never stored.",
             nullable=True,
         ),
     ),

@@ -110,10 +110,12 @@ def _found(rows: pd.DataFrame, asked: str) -> str | None:
 
 
 def _verdict(row: pd.Series, rows: pd.DataFrame) -> str:
-    considered = int(rows["rank"].max())
-    standing = f"rank {int(row['rank']):,} of {considered:,} that came close"
+    if pd.isna(row["rank"]):
+        return f"It could not be chosen: {row['why_not']}. {_margin(row, rows)}".strip()
+    standing = f"rank {int(row['rank']):,} of {int(rows['rank'].max()):,} that came close"
     if pd.notna(row["position"]):
-        how = "drawn from below the cut to try it" if row["slot"] == Slot.EXPLORE else standing
+        explored = row["slot"] == Slot.EXPLORE
+        how = f"a discovery, drawn from {standing}" if explored else standing
         return f"It was chosen, as number {int(row['position'])}: {how}. {row['reason']}".strip()
     if row["why_not"] == RESERVE:
         return f"It stood in reserve ({standing}), for a track that Spotify might not have."

@@ -16,7 +16,7 @@ x
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -231,6 +231,7 @@ def entry(
     intent: str = MAIN,
     place: str = PlaceName.SPOTIFY,
     as_of: dt.datetime | None = None,
+    covers: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
     row = {
@@ -248,6 +249,7 @@ def entry(
         "previous": None if previous is None else list(previous),
         "leftovers": None if leftovers is None else list(leftovers),
         "as_of": as_of,
+        "covers": None if covers is None else list(covers),
     }
     return pd.DataFrame([row])
 
@@ -338,6 +340,7 @@ class LedgerWriter:
         before: str,
         after: str,
         leftovers: Sequence[str],
+        covers: Mapping[str | None, str],
     ) -> None:
         """Write down that the list stands there.
 
@@ -347,6 +350,7 @@ class LedgerWriter:
             before: Snapshot id before the first request.
             after: Snapshot id now.
             leftovers: Tracks of ours that may stand there, but that the place does not show.
+            covers: The address of each track's cover, by URI.
         """
         row = entry(
             night=self.night,
@@ -363,6 +367,7 @@ class LedgerWriter:
             previous=self._previous(),
             leftovers=leftovers,
             as_of=self.as_of,
+            covers=[covers.get(pick.uri, "") for pick in self.wanted],
         )
         self._write(row)
 

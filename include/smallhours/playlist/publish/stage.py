@@ -233,6 +233,7 @@ class Publication:
                 before=written.before,
                 after=written.after,
                 leftovers=written.leftovers,
+                covers=written.covers,
             )
         if written.steps and self._publishing.cover and isinstance(self._place, SpotifyPlace):
             note += self._upload_cover(self._place, home)

@@ -187,16 +187,24 @@ def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
 def _read_history(
     lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night
 ) -> ListenerHistory:
-    own = {"listener": listener}
     columns = ["signal", "track_key", "artist", "title", "last_seen"]
     library = read_library(lake, listener, columns)
-    feedback = without_neutral_picks(lake.frame(FEEDBACK, where=own))
-    rejected = library["signal"] == Signal.DISLIKED
-    disliked = {
-        *library.loc[rejected, "track_key"],
-        *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"],
-    }
-    return history_of(plays, library[~rejected], frozenset(disliked), night=night.date)
+    disliked = rejected_tracks(lake, listener, library)
+    liked = library[library["signal"] != Signal.DISLIKED]
+    return history_of(plays, liked, disliked, night=night.date)
+
+
+def rejected_tracks(lake: Lake, listener: str, library: pd.DataFrame) -> frozenset[str]:
+    """Return the keys of the tracks that the listener disliked, blocked or removed from a list.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        library: `signal` and `track_key` of `read_library`.
+    """
+    feedback = without_neutral_picks(lake.frame(FEEDBACK, where={"listener": listener}))
+    disliked = library.loc[library["signal"] == Signal.DISLIKED, "track_key"]
+    return frozenset([*disliked, *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"]])
 
 
 def history_of(

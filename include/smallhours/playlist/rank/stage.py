@@ -235,12 +235,13 @@ def rows_of(
     listed = draft.ordered(features_by_track(features), nightly_list.playlist_settings.arc)
     most = MAX_RECORDED if nightly_list.intent == MAIN else MAX_RECORDED_PER_INTENT
     scored, settled = nightly_list.scored, [*listed, *draft.reserve]
-    scored = scored[(scored["rank"] <= most) | scored.index.isin(settled)]
+    scored = scored[(scored["by_score"] <= most) | scored.index.isin(settled)]
     recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
     written = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
     silent = Reason("", None)
     reasons = [written.get(key, silent) for key in recorded.index]
     rows = recorded.assign(
+        rank=recorded["rank"].astype("Int32").where(nightly_list.eligible.loc[recorded.index]),
         intent=nightly_list.intent,
         reason=[reason.text for reason in reasons],
         reason_kind=pd.Series([reason.kind for reason in reasons], recorded.index, dtype=object),
@@ -282,7 +283,7 @@ def _reasons(
         named,
         tags=listener_context.descriptive_tags,
         features=features,
-        considered=len(nightly_list.scored),
+        eligible=int(nightly_list.eligible.sum()),
         hours=usual_time,
         intent_evidence=purpose.intent_evidence(named.index) if purpose else {},
     )
@@ -300,7 +301,7 @@ def _summary(
     excluded = [f"{why} {count:,}" for why, count in main.excluded.items()]
     return {
         "considered": len(main.scored),
-        "eligible": int((main.scored["why_not"] == "").sum()),
+        "eligible": int(main.eligible.sum()),
         "excluded": ", ".join(excluded) or "none",
         "chosen": len(slots),
         "artists": len(set(map(artist_key_in, slots))),

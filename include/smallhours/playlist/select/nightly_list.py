@@ -1,7 +1,7 @@
 """Selection of tonight's lists: the chosen tracks, their order, and why the others are not chosen.
 
 Excluded tracks are out before anything is compared. From the rest, a list takes one track after the
-other (`picking`); a few slots are drawn from below the cut, with the probability of each
+other (`picking`); a few slots are drawn from below the last of them, with the probability of each
 draw recorded, so that explored tracks can be weighed fairly later. When all of the night's lists
 are chosen, each gets a reserve that replaces tracks that can't be found on Spotify.
 """
@@ -58,7 +58,7 @@ class Limits:
     Attributes:
         size: Tracks in the list.
         reserve: Further tracks that stand in for those that can't be found on Spotify.
-        exploration: Share of `size` that is drawn from below the cut, 0-1.
+        exploration: Share of `size` that is drawn from below the last sure pick, 0-1.
         caps: The reserve counts, too.
         balance: What counts beside relevance.
     """
@@ -107,8 +107,10 @@ class Draft:
         self._limits = limits
         self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
         explorers = round(limits.size * limits.exploration)
-        slots = dict.fromkeys(self._picker.best(limits.size - explorers), Slot.EXPLOIT)
-        self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
+        sure = self._picker.best(limits.size - explorers)
+        slots = dict.fromkeys(sure, Slot.EXPLOIT)
+        cut = 1 + max(map(shortlist.tracks.index, sure), default=limits.size - 1)
+        self.propensity = self._picker.draw(explorers, cut=cut, rng=rng)
         slots.update(dict.fromkeys(self.propensity, Slot.EXPLORE))
         slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), Slot.EXPLOIT))
         self.slots = {key: slots[key] for key in _spread(slots)}
@@ -201,7 +203,8 @@ class NightlyList:
         playlist_settings: The listener's, for this one.
         purpose: What it asks for; None for the main list.
         scored: The tracks that were considered: what `score_candidates` returns, ranked by how
-            well they serve this list, and `why_not`.
+            well they serve this list, those first that can be chosen; `by_score`, their rank by
+            the score alone; and `why_not`.
         draft: The list.
         mix: The mix of tags that it follows.
     """
@@ -214,9 +217,15 @@ class NightlyList:
     mix: TagMix
 
     @property
+    def eligible(self) -> "pd.Series[bool]":
+        """Whether each track can be chosen."""
+        found: pd.Series[bool] = self.scored["why_not"] == ""
+        return found
+
+    @property
     def excluded(self) -> "pd.Series[int]":
         """The number of tracks excluded from the start, by kind of reason, the most first."""
-        why = self.scored.loc[self.scored["why_not"] != "", "why_not"]
+        why = self.scored.loc[~self.eligible, "why_not"]
         for verb in ("recommended", "played", HEARD_TOO_OFTEN):
             why = why.str.replace(
                 rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
@@ -330,7 +339,6 @@ def build_list(
     if purpose is not None:
         fits = purpose.fits.reindex(eligible.index).astype(float).fillna(0.0)
         base = (1 - purpose.weight) * base + purpose.weight * fits
-        scored = scored.assign(rank=_ranked(base, scored["rank"]))
     moved = apply_dials(
         np.asarray(base, dtype=np.float64),
         known_artist=known_artists(listener_context).reindex(base.index).to_numpy(dtype=bool),
@@ -344,6 +352,8 @@ def build_list(
         tagged=lambda key: listener_context.space.tags_of(key, least=MIN_TAG_SHARE),
         name_of=evidence.tags.name,
     )
+    ranks = _ranked(pd.Series(moved, index=base.index), scored["rank"])
+    scored = scored.assign(rank=ranks, by_score=scored["rank"])
     mix = _mix(listener_context, purpose)
     shortlist = Shortlist.of(
         pd.Series(moved, index=base.index),
