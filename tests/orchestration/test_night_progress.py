@@ -44,13 +44,14 @@ def add_run(
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
     from sqlalchemy import insert
 
     at = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes_ago)
     run, mapped = f"manual__{key[-10:]}.{minutes_ago}", dag == SYNC
     table: Any = TaskInstance.__table__
     with create_session() as session:
-        made = DagRun(dag, run_id=run, run_type="manual", run_after=at, state=state)
+        made = DagRun(dag, run_id=run, run_type="manual", run_after=at, state=DagRunState(state))
         made.queued_at = made.start_date = at
         made.end_date = at if state in ("success", "failed") else None
         made.conf = {"listener": key.partition("@")[0]} if mapped else {}
@@ -58,7 +59,12 @@ def add_run(
         session.add(made)
         session.flush()
         for task, done in tasks.items():
-            row = {"dag_id": dag, "run_id": run, "state": done, "pool": "default_pool"}
+            row: dict[str, Any] = {
+                "dag_id": dag,
+                "run_id": run,
+                "state": done,
+                "pool": "default_pool",
+            }
             row |= {"task_id": f"listening.{task}" if mapped else task, "end_date": at}
             row |= {"map_index": 0 if mapped else -1, "duration": seconds}
             row |= {"rendered_map_index": key if mapped else None}

@@ -1,5 +1,7 @@
 """Fixtures of the pages' tests: a listener with a lake, and a browser with a role."""
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +15,16 @@ from smallhours.lake.store import Lake
 from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
 from smallhours.web.page_context import AirflowBridge, NightProgress
+from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
+
+__all__ = ["first_ranked_lake", "ranked_lake"]
 
 SECRET = "of the tests"
+
+
+def form_token() -> str:
+    """Return the form token of a visitor without a login."""
+    return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
 
 
 @dataclass

@@ -276,7 +276,7 @@ def test_make_the_list_now_runs_the_whole_night_from_any_state(
     ((dag, wanted),) = visitor.triggered
     assert dag == "sync_listening"
     assert wanted["listener"] == "default"
-    assert dt.date.fromisoformat(wanted["night"])
+    assert dt.date.fromisoformat(wanted["night"]) > NIGHT
 
     visitor.progress = NightProgress("Read new plays", 3, 19, 4, failed=False)
     browser.post(f"{PREFIX}/night", data=form)

@@ -1,4 +1,4 @@
-"""The schemas of the tables about the nightly lists: what was chosen, written and found out."""
+"""The schemas of the tables about the nightly lists: what was chosen, written and corrected."""
 
 import pyarrow as pa
 
@@ -209,5 +209,23 @@ DEFERRED_QUESTIONS = Table(
         Column("failures", COUNT, "Nights in a row on which it was asked and failed."),
         Column("failed_on", DAY, "The last of them."),
         Column("ask_again", DAY, "The night from which on it is asked again."),
+    ),
+)
+
+EDITS = Table(
+    "edits",
+    "one thing that the listener corrected",
+    ("listener",),
+    ("kind", "subject", "value"),
+    (
+        Column("kind", TEXT, "`block`, `more`, `less`, `not_mine` or `wrong_song`."),
+        Column(
+            "subject",
+            TEXT,
+            "`artist`, `track`, `tag` or `era`; of plays also `hours`, `dates` or `platform`.",
+        ),
+        Column("value", TEXT, "What identifies it; of a `wrong_song` the Spotify track id."),
+        Column("name", TEXT, "The same, as a person reads it."),
+        Column("at", MOMENT, "When it was said."),
     ),
 )

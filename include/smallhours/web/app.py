@@ -34,6 +34,7 @@ PAGES: Mapping[str, str] = {
     "explore": "Explore",
     "models": "Models",
     "history": "History",
+    "settings": "Settings",
 }
 _TEMPLATES = Path(__file__).parent / "templates"
 # The one script of the pages. It is inline, and no other runs: the policy holds its fingerprint.
@@ -82,6 +83,9 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     _add_pages(app)
     _add_linked_pages(app)
     _add_actions(app)
+    from smallhours.web.editing_routes import add_editing_routes
+
+    add_editing_routes(app)
     return app
 
 
@@ -134,12 +138,15 @@ def _add_pages(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.web.tonight_page import BUTTONS, tonight
+        from smallhours.vocabulary import BUTTONS
+        from smallhours.web.tonight_page import tonight
+        from smallhours.web.what_was_said import effects_on_list
 
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         progress = airflow_bridge.progress(page_context.listener, page_context.today)
+        said = effects_on_list(page_context, intent, shown.night) if shown.night else []
         return page(
             request,
             "tonight",
@@ -148,6 +155,7 @@ def _add_pages(app: FastAPI) -> None:
             buttons=BUTTONS,
             paused=airflow_bridge.paused(),
             progress=progress,
+            said=said,
         )
 
     @app.get("/taste", response_class=HTMLResponse)
@@ -208,7 +216,9 @@ def _add_linked_pages(app: FastAPI) -> None:
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.web.tonight_page import BUTTONS, tonight
+        from smallhours.vocabulary import BUTTONS
+        from smallhours.web.tonight_page import tonight
+        from smallhours.web.what_was_said import effects_on_list
 
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
@@ -216,6 +226,7 @@ def _add_linked_pages(app: FastAPI) -> None:
             return page(request, "run_without_night", None)
         page_context = open_page_context(listener)
         shown = tonight(page_context, night=parse_date(night))
+        said = effects_on_list(page_context, "main", parse_date(night))
         return page(
             request,
             "tonight",
@@ -224,14 +235,14 @@ def _add_linked_pages(app: FastAPI) -> None:
             buttons=BUTTONS,
             paused=(),
             progress=None,
+            said=said,
         )
 
 
 def _add_actions(app: FastAPI) -> None:
     """Add the routes behind the buttons."""
-    may_write = [Depends(_require_write), Depends(_require_form_token)]
 
-    @app.post("/feedback", dependencies=may_write)
+    @app.post("/feedback", dependencies=MAY_WRITE)
     def react(
         listener: Annotated[str, Form()],
         night: Annotated[str, Form()],
@@ -247,7 +258,7 @@ def _add_actions(app: FastAPI) -> None:
         row = row_id(track_key)
         return back("tonight", row=row, listener=listener, night=night, intent=intent)
 
-    @app.post("/rollback", dependencies=may_write)
+    @app.post("/rollback", dependencies=MAY_WRITE)
     def put_back(
         request: Request,
         listener: Annotated[str, Form()],
@@ -260,13 +271,13 @@ def _add_actions(app: FastAPI) -> None:
         run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
         return page(request, "triggered", page_context, night=date, run=run)
 
-    @app.post("/resume", dependencies=may_write)
+    @app.post("/resume", dependencies=MAY_WRITE)
     def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         airflow_bridge.resume(airflow_bridge.paused())
         return back("tonight", listener=open_page_context(listener).listener)
 
-    @app.post("/night", dependencies=may_write)
+    @app.post("/night", dependencies=MAY_WRITE)
     def make_list_now(request: Request, listener: Annotated[str, Form()]) -> Response:
         """Run the whole night now, from any state: paused, failed, or never run."""
         page_context = open_page_context(listener)
@@ -278,7 +289,7 @@ def _add_actions(app: FastAPI) -> None:
             airflow_bridge.trigger("sync_listening", wanted)
         return back("tonight", listener=page_context.listener)
 
-    @app.post("/explore/save", dependencies=may_write)
+    @app.post("/explore/save", dependencies=MAY_WRITE)
     def save(
         request: Request,
         listener: Annotated[str, Form()],
@@ -299,6 +310,9 @@ def _require_write(request: Request) -> None:
 
 def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
+
+
+MAY_WRITE = [Depends(_require_write), Depends(_require_form_token)]
 
 
 def back(name: str, *, row: str = "", **where: str) -> Response:

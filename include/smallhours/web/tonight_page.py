@@ -22,7 +22,7 @@ from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.ranking.signals import reached_picks
-from smallhours.vocabulary import SHOWN, PlaceName, Reaction
+from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
 from smallhours.web.track_links import (
     image_host,
@@ -32,12 +32,6 @@ from smallhours.web.track_links import (
     spotify_link,
 )
 
-# Label of each button, by the reaction that it saves.
-BUTTONS: Mapping[Reaction, str] = {
-    Reaction.THUMBS_UP: "More like this",
-    Reaction.THUMBS_DOWN: "Less like this",
-    Reaction.BLOCKED: "Never again",
-}
 STRIP_DAYS = 30
 PLACE_NAMES: Mapping[str, str] = {
     PlaceName.SPOTIFY: "Spotify",

@@ -15,7 +15,8 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in, identify, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, TRACKS
+from smallhours.listening.edits import own_plays
 from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.vocabulary import SHOWN, Slot
 
@@ -210,7 +211,7 @@ def _catalogued(lake: Lake, key: str) -> bool:
 def _standing(lake: Lake, listener: str, key: str, zone: ZoneInfo) -> list[str]:
     """Return sentences on how well the listener knows it."""
     where = {"listener": listener}
-    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=where)
+    plays = own_plays(lake, listener, ["track_key", "played_at"])
     mine = plays[plays["track_key"].map(song_key_of) == song_key_of(key)]
     details = []
     if len(mine):

@@ -18,6 +18,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
+from smallhours.listening.edits import read_edits
 from smallhours.listening.library import read_library
 from smallhours.nights import Night
 from smallhours.places.place import Place
@@ -204,7 +205,7 @@ def _banned(
     """Return why some tracks may not come back, by key: banned, removed or disliked."""
     library = read_library(lake, listener, ["signal", "track_key"])
     tags = load_tags(lake, keys)
-    blocked = BlockList.by(playlist_settings, tags.name)
+    blocked = BlockList.by(playlist_settings, tags.name, read_edits(lake, listener))
     why = exclusion_reasons(
         keys,
         met_tracks=MetTracks(known={}, disliked=rejected_tracks(lake, listener, library)),

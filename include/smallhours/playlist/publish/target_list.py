@@ -12,7 +12,8 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import PLAYS, TRACKS
+from smallhours.lake.tables import TRACKS
+from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.places.place import ListedTrack, Place
 from smallhours.playlist.explain.shortfall import explain_shortfall
@@ -154,8 +155,7 @@ def _text(value: object) -> str:
 
 def known_tracks(lake: Lake, listener: str) -> frozenset[str]:
     """Return the keys of all tracks that the listener has played."""
-    column = lake.read(PLAYS, columns=["track_key"], where={"listener": listener})["track_key"]
-    return frozenset(column.unique().to_pylist())
+    return frozenset(own_plays(lake, listener, ["track_key"])["track_key"])
 
 
 def candidate_recall(lake: Lake, listener: str, night: dt.date) -> float | None:

@@ -25,6 +25,7 @@ from smallhours.playlist.select.exclusion import (
     preference_reasons,
     recently_missed,
 )
+from smallhours.playlist.select.leanings import leanings
 from smallhours.playlist.select.ordering import (
     OPENING_PLACES,
     defer_explored,
@@ -247,7 +248,7 @@ def exclusions(
     """
     evidence, night = listener_context.evidence, listener_context.night.date
     tracks = evidence.tracks
-    blocked = BlockList.by(playlist_settings, evidence.tags.name)
+    blocked = BlockList.by(playlist_settings, evidence.tags.name, evidence.edits)
     history = evidence.history
     why = pd.Series(
         exclusion_reasons(
@@ -256,6 +257,7 @@ def exclusions(
                 known=_days(history.tracks["last_played"], listener_context.zone),
                 disliked=history.disliked,
                 shown=evidence.shown,
+                too_often=evidence.too_often,
             ),
             blocked=blocked,
             night=night,
@@ -338,6 +340,12 @@ def build_list(
         popularity=np.asarray(eligible["popularity"], dtype=np.float64),
         familiarity=playlist_settings.familiarity,
         popular=playlist_settings.popularity,
+    ) + leanings(
+        base.index,
+        evidence.edits,
+        released=evidence.tracks["released"],
+        tagged=lambda key: listener_context.space.tags_of(key, least=MIN_TAG_SHARE),
+        name_of=evidence.tags.name,
     )
     ranks = _ranked(pd.Series(moved, index=base.index), scored["rank"])
     scored = scored.assign(rank=ranks, by_score=scored["rank"])
