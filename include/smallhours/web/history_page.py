@@ -11,6 +11,7 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
 from smallhours.vocabulary import BUTTONS, SHOWN, Reaction, words_of
+from smallhours.web.charts.canvas import for_screens
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
 from smallhours.web.tonight_page import PLACE_NAMES
@@ -151,11 +152,16 @@ def _trend(found: pd.DataFrame) -> str:
                 [float(value) for value in rows["high"]],
             )
         )
-    return lines(
-        "What became of each night's list",
-        series,
-        desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
-        y_label="share of the list",
-        format_x=format_date,
-        digits=2,
-    )
+
+    def draw(width: float) -> str:
+        return lines(
+            "How each night's list was received",
+            series,
+            desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
+            y_label="share of the list",
+            format_x=format_date,
+            width=width,
+            digits=2,
+        )
+
+    return for_screens(draw)

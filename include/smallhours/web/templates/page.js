@@ -64,6 +64,18 @@
   };
   addEventListener("DOMContentLoaded", followNight);
 
+  // What is wider than the screen says so, and can be reached by keyboard.
+  const markWide = () => {
+    for (const each of document.querySelectorAll("figure, .wide")) {
+      const wide = each.scrollWidth > each.clientWidth;
+      each.classList.toggle("scrolls", wide);
+      if (wide) each.tabIndex = 0; else each.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("DOMContentLoaded", markWide);
+  addEventListener("resize", markWide);
+  addEventListener("toggle", markWide, true);
+
   // Airflow shows these pages in a frame that may open no window; its own document may.
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[target=_blank]");
