@@ -120,7 +120,7 @@ def _press(browser: Browser, tonight: str, found: PageViews) -> None:
     page.goto(tonight, wait_until="load")
     found.kilobytes = sum(sizes) / 1e3
     page.remove_listener("response", weigh)
-    row = page.locator(".pick").nth(20)
+    row = page.locator(".pick").last
     button = row.get_by_role("button", name="More like this")
     button.scroll_into_view_if_needed()
     before = page.evaluate("scrollY")

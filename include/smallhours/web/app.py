@@ -165,6 +165,15 @@ def _add_pages(app: FastAPI) -> None:
         page_context = open_page_context(listener)
         return page(request, "taste", page_context, taste=taste(page_context))
 
+    @app.get("/taste.svg")
+    def save_taste_picture(listener: ListenerQuery = None) -> Response:
+        """Return the tags over the years as a picture of its own."""
+        from smallhours.web.taste_page import taste_picture
+
+        picture = taste_picture(open_page_context(listener))
+        saved = {"Content-Disposition": 'attachment; filename="taste.svg"'}
+        return Response(picture, media_type="image/svg+xml", headers={**_HEADERS, **saved})
+
     @app.get("/explore", response_class=HTMLResponse)
     def show_explore(
         request: Request,
