@@ -30,6 +30,7 @@ def airflow_bridge() -> AirflowBridge:
         paused=paused_dags,
         resume=resume,
         secret=lambda: str(conf.get("api", "secret_key")),
+        login_days=login_days,
     )
 
 
@@ -40,6 +41,20 @@ def may_write(request: Request, user: GetUserDep) -> bool:
     except HTTPException:
         return False
     return True
+
+
+def login_days(listener: str) -> int | None:
+    """Return the days until the listener's Spotify login ends; None if unknown."""
+    import datetime as dt
+
+    from smallhours.errors import SmallhoursError
+    from smallhours.orchestration.connections import AirflowSecrets
+    from smallhours.services.credentials import days_left
+
+    try:
+        return days_left(AirflowSecrets().spotify(listener), dt.datetime.now(dt.UTC))
+    except SmallhoursError:
+        return None
 
 
 def login_warning(listener: str) -> str:

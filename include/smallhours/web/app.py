@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.nights import parse_date
+from smallhours.web.metrics_app import create_metrics_app
 from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"
@@ -76,6 +77,7 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
         status = 400 if isinstance(error, SettingsError) else 503
         return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
 
+    app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
     _add_pages(app)
     _add_linked_pages(app)
     _add_actions(app)

@@ -76,6 +76,7 @@ class AirflowBridge:
         paused: The DAGs of the night that are paused, so that no list is made.
         resume: Lets paused DAGs run again.
         secret: Signs the tokens of the forms.
+        login_days: The days until a listener's Spotify login ends; None if unknown.
     """
 
     may_read: Dependency
@@ -86,3 +87,4 @@ class AirflowBridge:
     paused: Callable[[], Sequence[str]]
     resume: Callable[[Sequence[str]], None]
     secret: Callable[[], str]
+    login_days: Callable[[str], int | None] = lambda _listener: None
