@@ -1,5 +1,7 @@
 """Fixtures of the pages' tests: a listener with a lake, and a browser with a role."""
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +12,19 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
+from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge
+from smallhours.web.page_context import AirflowBridge, NightProgress
+from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
+
+__all__ = ["first_ranked_lake", "ranked_lake"]
 
 SECRET = "of the tests"
+
+
+def form_token() -> str:
+    """Return the form token of a visitor without a login."""
+    return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
 
 
 @dataclass
@@ -23,9 +34,15 @@ class PageVisitor:
     lake: Lake
     role: str = "writer"
     warning: str = ""
+    progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def wish(self, sections: str) -> None:
+        """Add sections to the listener's settings."""
+        with settings_path().open("a", encoding="utf-8") as file:
+            file.write(f"\n{sections}\n")
 
     def _resume(self, dags: Sequence[str]) -> None:
         self.paused = [dag for dag in self.paused if dag not in dags]
@@ -50,6 +67,7 @@ class PageVisitor:
             warning=lambda _listener: self.warning,
             paused=lambda: list(self.paused),
             resume=self._resume,
+            progress=lambda _listener, _night: self.progress,
             secret=lambda: SECRET,
         )
 

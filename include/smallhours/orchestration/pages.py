@@ -13,6 +13,7 @@ from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
 from smallhours.orchestration.database import paused_dags, resume
+from smallhours.orchestration.night_progress import night_progress
 from smallhours.web.page_context import AirflowBridge
 
 _DAG = "write_playlist"
@@ -29,6 +30,7 @@ def airflow_bridge() -> AirflowBridge:
         warning=login_warning,
         paused=paused_dags,
         resume=resume,
+        progress=night_progress,
         secret=lambda: str(conf.get("api", "secret_key")),
         login_days=login_days,
     )

@@ -17,7 +17,7 @@ until that track stands alone and is left out.
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import (
@@ -75,6 +75,7 @@ class ReconciledPlaylist:
         steps: How many requests it took.
         leftovers: Tracks of ours that may stand there, but that the place does not show.
         refused: Tonight's tracks that the place does not have.
+        covers: The address of each item's cover, or empty, by URI.
     """
 
     plan: Plan
@@ -84,6 +85,7 @@ class ReconciledPlaylist:
     steps: int
     leftovers: tuple[str, ...]
     refused: tuple[PlannedTrack, ...]
+    covers: Mapping[Row, str]
 
 
 @dataclass
@@ -304,6 +306,7 @@ class PlaylistReconciler:
             steps,
             tuple(sorted(hidden)),
             tuple(self._refused),
+            dict(zip(snapshot.rows, snapshot.covers, strict=False)),
         )
 
     def _announce(self, step: Step, snapshot: Snapshot, planned: Plan, *, first: bool) -> None:
