@@ -65,9 +65,11 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     """
 
     def note_rights(
-        request: Request, may_write: Annotated[bool, Depends(airflow_bridge.may_write)]
+        request: Request,
+        may_write: Annotated[bool, Depends(airflow_bridge.may_write)],
+        may_connect: Annotated[bool, Depends(airflow_bridge.may_connect)],
     ) -> None:
-        request.state.may_write = may_write
+        request.state.may_write, request.state.may_connect = may_write, may_connect
 
     app = FastAPI(
         title="Smallhours",
@@ -83,9 +85,11 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     _add_pages(app)
     _add_linked_pages(app)
     _add_actions(app)
+    from smallhours.web.account_routes import add_account_routes
     from smallhours.web.editing_routes import add_editing_routes
 
     add_editing_routes(app)
+    add_account_routes(app)
     return app
 
 
@@ -146,6 +150,8 @@ def _add_pages(app: FastAPI) -> None:
         shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
         paused = request.app.state.airflow_bridge.paused()
         said = effects_on_list(page_context, intent, shown.night) if shown.night else []
+        waiting = request.app.state.airflow_bridge.waiting()
+        waits = [each.night for each in waiting if each.listener == page_context.listener]
         return page(
             request,
             "tonight",
@@ -154,6 +160,7 @@ def _add_pages(app: FastAPI) -> None:
             buttons=BUTTONS,
             paused=paused,
             said=said,
+            waits=waits,
         )
 
     @app.get("/taste", response_class=HTMLResponse)
@@ -226,7 +233,14 @@ def _add_linked_pages(app: FastAPI) -> None:
         shown = tonight(page_context, night=parse_date(night))
         said = effects_on_list(page_context, "main", parse_date(night))
         return page(
-            request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=(), said=said
+            request,
+            "tonight",
+            page_context,
+            tonight=shown,
+            buttons=BUTTONS,
+            paused=(),
+            said=said,
+            waits=(),
         )
 
 
