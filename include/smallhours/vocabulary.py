@@ -77,6 +77,7 @@ class Outcome(StrEnum):
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
     KEPT_YESTERDAY = "kept_yesterday"
+    NOT_WRITTEN = "not_written"
     DRY_RUN = "dry_run"
 
 
@@ -160,6 +161,8 @@ def words_of(reaction: Reaction) -> str:
 
 
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
+# Nothing was written: an earlier list stays, or there is none.
+UNWRITTEN = (Outcome.KEPT_YESTERDAY, Outcome.NOT_WRITTEN)
 NEUTRAL = tuple(reaction for reaction in Reaction if reaction.neutral)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.

@@ -153,6 +153,8 @@ def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
 def test_a_list_that_is_put_back_stands_in_spotify_again(page: Page, home: Demo) -> None:
     first, before = night(home), in_spotify(home)
     following = (dt.date.fromisoformat(first) + dt.timedelta(days=1)).isoformat()
+    settings = home.config.home.settings
+    settings.write_text(settings.read_text().replace(f"today = {first}", f"today = {following}"))
     write_list(home, following)
     assert not set(in_spotify(home)) & set(before)
 

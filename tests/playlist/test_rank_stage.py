@@ -90,7 +90,7 @@ def test_every_considered_track_is_recorded_with_why_not(ranked_lake: RankedLake
     rows = ranked_lake.recommendations()
     assert len(rows) == 121
     assert rows["rank"].dropna().tolist() == list(range(1, 121))
-    assert pd.isna(rows.loc[ranked_lake.known[0], "rank"])
+    assert rows["rank"].isna()[ranked_lake.known[0]]
     assert rows.loc[ranked_lake.known[0], "why_not"] == "known"
     assert ((rows["why_not"] == "") == rows["position"].notna()).all()
 

@@ -86,7 +86,7 @@ def test_what_the_listener_rejected_since_stays_away(
 
     assert publisher.uris() == [*first[:3], *first[4:]]
     assert re.search(r"was put back, without [^;]+ \(disliked\)\. ", str(summary["note"]))
-    assert "without" in publisher.ledger().loc[NEXT, "note"]
+    assert "without" in str(publisher.ledger().loc[NEXT, "note"])
 
 
 @pytest.mark.parametrize(

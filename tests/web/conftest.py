@@ -14,7 +14,12 @@ from fastapi.testclient import TestClient
 from smallhours.lake.store import Lake
 from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AccountStore, AirflowBridge, WaitingList
+from smallhours.web.page_context import (
+    AccountStore,
+    AirflowBridge,
+    NightProgress,
+    WaitingList,
+)
 from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
 
 __all__ = ["first_ranked_lake", "ranked_lake"]
@@ -44,6 +49,7 @@ class PageVisitor:
     warning: str = ""
     waiting: list[WaitingList] = field(default_factory=list)
     answered: list[tuple[str, bool]] = field(default_factory=list)
+    progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -80,6 +86,7 @@ class PageVisitor:
             warning=lambda _listener: self.warning,
             paused=lambda: list(self.paused),
             resume=self._resume,
+            progress=lambda _listener, _night: self.progress,
             secret=lambda: SECRET,
         )
 

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.web.app import PREFIX
+from smallhours.web.page_context import NightProgress
 from tests.web.conftest import PageVisitor
 from tests.web.lists import (
     BEFORE,
@@ -259,3 +260,47 @@ def test_who_may_only_look_is_told_of_a_pause_and_sees_no_button(
     assert "train_models is paused in Airflow." in page
     assert "Let the nights run" not in page
     assert browser.post(f"{PREFIX}/resume", data={"listener": "default"}).status_code == 403
+
+
+def test_make_the_list_now_runs_the_whole_night_from_any_state(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.paused = ["train_models"]
+    page = browser.get(f"{PREFIX}/tonight").text
+    form = {"listener": "default", "form_token": token_on(page)}
+
+    pressed = browser.post(f"{PREFIX}/night", data=form)
+
+    assert pressed.status_code == 303
+    assert visitor.paused == []
+    ((dag, wanted),) = visitor.triggered
+    assert dag == "sync_listening"
+    assert wanted["listener"] == "default"
+    assert dt.date.fromisoformat(wanted["night"]) > NIGHT
+
+    visitor.progress = NightProgress("Read new plays", 3, 19, 4, failed=False)
+    browser.post(f"{PREFIX}/night", data=form)
+    assert len(visitor.triggered) == 1, "a night that runs is not started again"
+
+    visitor.progress = NightProgress("Read new plays", 3, 19, 4, failed=True)
+    browser.post(f"{PREFIX}/night", data=form)
+    assert len(visitor.triggered) == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "failed", "says"),
+    [
+        (4, False, "Find neighbours: step 8 of 19. About 4 minutes left, by the last night."),
+        (None, False, "step 8 of 19. How long it takes is not known yet"),
+        (None, True, "This step failed: Find neighbours."),
+    ],
+)
+def test_a_night_that_runs_shows_its_step_and_an_honest_estimate(
+    minutes: int | None, failed: bool, says: str, browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.progress = NightProgress("Find neighbours", 7, 19, minutes, failed=failed)
+
+    page = " ".join(browser.get(f"{PREFIX}/tonight").text.split())
+
+    assert says in page
+    assert ("Make tonight's list now</button>" in page.replace("&#39;", "'")) is failed

@@ -86,7 +86,7 @@ PLAYLISTS = Table(
             "outcome",
             TEXT,
             "`creating`, `planned`, `written`, `verified`, `withdrawing`, `withdrawn`, "
-            "`kept_yesterday` or `dry_run`.",
+            "`kept_yesterday`, `not_written` or `dry_run`.",
         ),
         Column("note", TEXT, "What happened, for a person to read."),
         Column("snapshot_before", TEXT, "Snapshot id before the write.", nullable=True),

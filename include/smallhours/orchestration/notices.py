@@ -82,7 +82,7 @@ def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | N
 def notice_of_error(listener: str, error: SmallhoursError) -> Notice | None:
     """Return the notice of an error; None when it needs no action."""
     if isinstance(error, DegeneratePlaylist):
-        return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
+        return Notice("kept", f"Smallhours wrote no new list for {listener}", str(error))
     if isinstance(error, _USER_ERRORS):
         return Notice("needs_you", f"Smallhours needs {listener}", str(error))
     return None

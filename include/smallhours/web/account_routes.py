@@ -6,8 +6,9 @@ from urllib.parse import parse_qs
 from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
-from smallhours.web.app import MAY_WRITE, PREFIX, ListenerQuery, page, token_for
+from smallhours.web.app import MAY_WRITE, PREFIX, ListenerQuery, page
 from smallhours.web.editing_routes import ListenerField, WholeForm
+from smallhours.web.form_tokens import token_for
 from smallhours.web.page_context import (
     AccountStore,
     AirflowBridge,

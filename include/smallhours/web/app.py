@@ -6,8 +6,8 @@ of its components, and most never show a page.
 """
 
 import base64
+import datetime as dt
 import hashlib
-import hmac
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.nights import parse_date
+from smallhours.web.form_tokens import FORM_FIELD_NAME, check_form_token, token_for
 from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"
@@ -142,25 +143,17 @@ def _add_pages(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.vocabulary import BUTTONS
-        from smallhours.web.tonight_page import tonight
-        from smallhours.web.what_was_said import effects_on_list
-
         page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
-        paused = request.app.state.airflow_bridge.paused()
-        said = effects_on_list(page_context, intent, shown.night) if shown.night else []
-        waiting = request.app.state.airflow_bridge.waiting()
-        waits = [each.night for each in waiting if each.listener == page_context.listener]
-        return page(
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        waiting = airflow_bridge.waiting()
+        return _tonight(
             request,
-            "tonight",
             page_context,
-            tonight=shown,
-            buttons=BUTTONS,
-            paused=paused,
-            said=said,
-            waits=waits,
+            parse_date(night) if night else None,
+            intent,
+            paused=airflow_bridge.paused(),
+            progress=airflow_bridge.progress(page_context.listener, page_context.today),
+            waits=[each.night for each in waiting if each.listener == page_context.listener],
         )
 
     @app.get("/taste", response_class=HTMLResponse)
@@ -221,27 +214,30 @@ def _add_linked_pages(app: FastAPI) -> None:
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.vocabulary import BUTTONS
-        from smallhours.web.tonight_page import tonight
-        from smallhours.web.what_was_said import effects_on_list
-
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
         if not night:
             return page(request, "run_without_night", None)
-        page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night))
-        said = effects_on_list(page_context, "main", parse_date(night))
-        return page(
-            request,
-            "tonight",
-            page_context,
-            tonight=shown,
-            buttons=BUTTONS,
-            paused=(),
-            said=said,
-            waits=(),
-        )
+        of_run: dict[str, Any] = {"paused": (), "progress": None, "waits": ()}
+        return _tonight(request, open_page_context(listener), parse_date(night), "main", **of_run)
+
+
+def _tonight(
+    request: Request,
+    page_context: PageContext,
+    night: dt.date | None,
+    intent: str,
+    **of_airflow: Any,
+) -> Response:
+    """Return the Tonight page of a night, by default the newest."""
+    from smallhours.vocabulary import BUTTONS
+    from smallhours.web.tonight_page import tonight
+    from smallhours.web.what_was_said import effects_on_list
+
+    shown = tonight(page_context, night=night, intent=intent)
+    said = effects_on_list(page_context, intent, shown.night) if shown.night else []
+    told = {"tonight": shown, "said": said, "buttons": BUTTONS, **of_airflow}
+    return page(request, "tonight", page_context, **told)
 
 
 def _add_actions(app: FastAPI) -> None:
@@ -281,6 +277,18 @@ def _add_actions(app: FastAPI) -> None:
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         airflow_bridge.resume(airflow_bridge.paused())
         return back("tonight", listener=open_page_context(listener).listener)
+
+    @app.post("/night", dependencies=MAY_WRITE)
+    def make_list_now(request: Request, listener: Annotated[str, Form()]) -> Response:
+        """Run the whole night now, from any state: paused, failed, or never run."""
+        page_context = open_page_context(listener)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        running = airflow_bridge.progress(page_context.listener, page_context.today)
+        airflow_bridge.resume(airflow_bridge.paused())
+        if running is None or running.failed:
+            wanted = {"listener": page_context.listener, "night": str(page_context.today)}
+            airflow_bridge.trigger("sync_listening", wanted)
+        return back("tonight", listener=page_context.listener)
 
     @app.post("/explore/save", dependencies=MAY_WRITE)
     def save(
@@ -373,27 +381,3 @@ def _templates() -> Environment:
     made.globals["script"] = _SCRIPT
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
-
-
-FORM_FIELD_NAME = "form_token"
-# Airflow's login cookie; without logins there is none, and the token is the same for everyone.
-_LOGIN_COOKIE = "_token"
-
-
-def token_for(request: Request, secret: str) -> str:
-    """Return the token of this login's forms, 64 hexadecimal digits."""
-    login = request.cookies.get(_LOGIN_COOKIE, "")
-    return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
-
-
-def check_form_token(request: Request, shown: str, secret: str) -> None:
-    """Refuse a form that was sent from another site.
-
-    Raises:
-        HTTPException: 403, when another site sent it or its token does not match the login.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or not hmac.compare_digest(
-        shown.encode(), token_for(request, secret).encode()
-    ):
-        raise HTTPException(403, "This form is not from this page, or the login has changed.")

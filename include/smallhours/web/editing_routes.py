@@ -9,7 +9,8 @@ from starlette.datastructures import FormData
 from smallhours.errors import SmallhoursError
 from smallhours.nights import parse_date
 from smallhours.vocabulary import EditKind, EditSubject
-from smallhours.web.app import FORM_FIELD_NAME, MAY_WRITE, ListenerQuery, back, page
+from smallhours.web.app import MAY_WRITE, ListenerQuery, back, page
+from smallhours.web.form_tokens import FORM_FIELD_NAME
 from smallhours.web.page_context import open_page_context
 
 ListenerField = Annotated[str, Form()]

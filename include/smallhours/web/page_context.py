@@ -57,7 +57,7 @@ class PageContext:
     @property
     def today(self) -> dt.date:
         """Return the date of the current night in the listener's time zone."""
-        return self.playlist_settings.night_at(dt.datetime.now(dt.UTC)).date
+        return self.settings.tonight(self.listener, dt.datetime.now(dt.UTC)).date
 
 
 def open_page_context(listener: str | None) -> PageContext:
@@ -72,6 +72,24 @@ def open_page_context(listener: str | None) -> PageContext:
     name = listener or next(iter(settings.listeners))
     settings.listener(name)
     return PageContext(settings, name, open_to_read(settings.lake.url))
+
+
+@dataclass(frozen=True)
+class NightProgress:
+    """How far a night is that runs now, or that failed.
+
+    Attributes:
+        stage: What the present stage does, in words.
+        done, total: Number of stages.
+        minutes_left: Minutes that the rest took last time; None when it never ran before.
+        failed: Whether it has failed at this stage.
+    """
+
+    stage: str
+    done: int
+    total: int
+    minutes_left: int | None
+    failed: bool
 
 
 Dependency = Callable[..., Any]
@@ -154,6 +172,7 @@ class AirflowBridge:
         warning: What a listener should know at once, such as that their login ends; or empty.
         paused: The DAGs of the night that are paused, so that no list is made.
         resume: Lets paused DAGs run again.
+        progress: How far a listener's night of a date is; None when none runs.
         secret: Signs the tokens of the forms.
     """
 
@@ -168,4 +187,5 @@ class AirflowBridge:
     warning: Callable[[str], str]
     paused: Callable[[], Sequence[str]]
     resume: Callable[[Sequence[str]], None]
+    progress: Callable[[str, dt.date], NightProgress | None]
     secret: Callable[[], str]

@@ -16,6 +16,7 @@ from smallhours.listening.feedback import one_per_night
 from smallhours.places.place import ListedTrack as CataloguedTrack
 from smallhours.places.place import page_of
 from smallhours.playlist.explain.explanation import nights_of
+from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
@@ -138,6 +139,7 @@ class TonightPage:
         places: The list at each place, the one with most of it first.
         picks: The list.
         length: How long it plays, `1 h 54 min`; empty while the lengths are not known.
+        shortfall: Why the list is shorter than the settings ask for; empty if it is not.
         missed: Which services were set aside on that night, and which single questions left out.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
         strip: The last 30 days, oldest first.
@@ -154,6 +156,7 @@ class TonightPage:
     places: Sequence[ListAtPlace]
     picks: Sequence[ListedTrack]
     length: str
+    shortfall: str
     missed: Sequence[str]
     new: Sequence[str]
     gone: Sequence[str]
@@ -169,7 +172,8 @@ def tonight(
     playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
     playlists = playlists[playlists["intent"] == intent].sort_values("night")
     feedback = _feedback(page_context, intent)
-    chosen = _chosen(page_context, night, intent)
+    considered = _considered(page_context, night, intent)
+    chosen = considered[considered["position"].notna()]
     places = _places(playlists[playlists["night"] == night], chosen)
     playlists = one_per_night(playlists).sort_values("night")
     entry = next(iter(places), ListAtPlace())
@@ -190,6 +194,7 @@ def tonight(
         places=places,
         picks=picks,
         length=_total_length([each.duration_ms for each in tracks]),
+        shortfall=_shortfall(page_context, considered, night, intent),
         missed=missed,
         new=new,
         gone=gone,
@@ -236,12 +241,20 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
     return days
 
 
-def _chosen(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
+def _considered(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
     columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
     where = {"listener": page_context.listener, "night": str(night)}
-    rows = page_context.lake.frame(RECOMMENDATIONS, columns=columns, where=where)
-    rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
-    return rows.sort_values("position")
+    rows = page_context.lake.frame(RECOMMENDATIONS, columns=[*columns, "why_not"], where=where)
+    return rows[rows["intent"] == intent].sort_values("position")
+
+
+def _shortfall(
+    page_context: PageContext, considered: pd.DataFrame, night: dt.date | None, intent: str
+) -> str:
+    wanted = page_context.playlist_settings.playlists.get(intent)
+    if night is None or wanted is None or considered.empty:
+        return ""
+    return explain_shortfall(considered, wanted, night)
 
 
 def _feedback(page_context: PageContext, intent: str) -> pd.DataFrame:
@@ -348,7 +361,7 @@ def _difference(
     last = before.iloc[-1]
     names = {
         row["track_key"]: f"{row['artist']} – {row['title']}"
-        for row in _chosen(page_context, last["night"], intent).to_dict("records")
+        for row in _considered(page_context, last["night"], intent).to_dict("records")
     }
     old, now = list(last["track_keys"]), {pick.track_key for pick in picks}
     new = [f"{p.artist} – {p.title}" for p in picks if p.track_key not in set(old)]

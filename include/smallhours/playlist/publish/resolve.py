@@ -41,6 +41,7 @@ UNSTORED_ANSWERS = 4
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
 EXPLICIT = "explicit"
+NOT_SEARCHED = "not looked for on Spotify tonight"
 NOT_THERE_ANY_MORE = "Spotify does not have it any more"
 OVERRIDDEN_NEVER = "never, says your file of overrides"
 _FORGOTTEN = {"spotify_id": None, "spotify_method": None, "spotify_at": None}
@@ -207,7 +208,7 @@ class _IdResolver:
         """Return why a track is passed over, by its row of `tracks`; empty when it is taken."""
         spotify_id = found["spotify_id"]
         if spotify_id is None:
-            return NOT_FOUND
+            return NOT_FOUND if found["spotify_method"] == MISS else NOT_SEARCHED
         if spotify_id in self.taken:
             return DUPLICATE_ID
         if spotify_id in self.heard_ids and playlist_settings.not_played_days is None:

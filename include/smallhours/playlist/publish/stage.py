@@ -99,7 +99,7 @@ def publish_playlist(
                     home = publication.prepare_playlist()
                     outcome = publication.finish(home, publication.reconciler().run(home.id))
         except (DegeneratePlaylist, NotEnoughData) as error:
-            outcome = {"note": f"kept yesterday's: {error.what}"}
+            outcome = {"note": f"not written: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
         except SmallhoursError as error:
             outcome = {"note": str(error)}
@@ -146,7 +146,9 @@ class Publication:
         self._mark = marker(listener, intent)
         template = self._playlist_settings.name
         self._name = playlist_name(template, night=night.date, listener=listener)
-        self._tonight = read_target_list(lake, listener, night, place, intent)
+        self._tonight = read_target_list(
+            lake, listener, night, place, self._playlist_settings, intent
+        )
         ledger = LedgerWriter(
             lake,
             listener,

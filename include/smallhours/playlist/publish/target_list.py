@@ -16,6 +16,7 @@ from smallhours.lake.tables import TRACKS
 from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.places.place import ListedTrack, Place
+from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import PlaylistSettings
@@ -43,6 +44,7 @@ class TargetList:
         missing: What the tracks are called that are not at the place.
         service: The place's name for people.
         holds_all: Whether nearly every track is there.
+        shortfall: Why fewer tracks were chosen than the settings ask for; empty if not.
     """
 
     wanted: tuple[PlannedTrack, ...]
@@ -52,6 +54,7 @@ class TargetList:
     missing: tuple[str, ...] = ()
     service: str = "Spotify"
     holds_all: bool = True
+    shortfall: str = ""
 
     @property
     def missing_note(self) -> str:
@@ -65,7 +68,12 @@ class TargetList:
 
 
 def read_target_list(
-    lake: Lake, listener: str, night: Night, place: Place, intent: str = MAIN
+    lake: Lake,
+    listener: str,
+    night: Night,
+    place: Place,
+    playlist_settings: PlaylistSettings,
+    intent: str = MAIN,
 ) -> TargetList:
     """Return what was chosen for a night, and is there at a place.
 
@@ -76,6 +84,7 @@ def read_target_list(
         RECOMMENDATIONS,
         columns=[
             "intent", "track_key", "artist", "title", "position", "reason", "score", "seeds",
+            "why_not",
         ],
         where={"listener": listener, "night": night.date.isoformat()},
     )  # fmt: skip
@@ -106,6 +115,7 @@ def read_target_list(
         ),
         service=place.service,
         holds_all=place.holds_all,
+        shortfall=explain_shortfall(rows, playlist_settings, night.date),
     )
 
 
@@ -199,10 +209,13 @@ def _too_short(tonight: TargetList, shortest: int) -> str:
     count = len(tonight.wanted)
     if count >= shortest:
         return ""
+    missing = len(tonight.missing)
+    lost = f" (of {tonight.chosen} chosen, {missing} not found at {tonight.service})"
+    tracks = "1 track" if count == 1 else f"{count} tracks"
     return (
-        f"Tonight's list has {count} tracks (of {tonight.chosen} chosen, the others were not found "
-        f"at {tonight.service}); the shortest allowed is {shortest}."
-    )
+        f"Tonight's list has {tracks}{lost if missing else ''}; the shortest allowed is "
+        f"{shortest}. {tonight.shortfall}"
+    ).strip()
 
 
 def _unresolved(tonight: TargetList) -> str:

@@ -157,6 +157,14 @@ def _too_recent(what: str, unit: str, last: dt.date | None, night: dt.date, wind
     return f"{what} {met_tracks:,} {unit if met_tracks == 1 else unit + 's'} ago"
 
 
+def count_reasons(why: "pd.Series[str]") -> "pd.Series[int]":
+    """Return how many tracks have each reason, the most first; those with a date count as one."""
+    for verb in ("recommended", "played", HEARD_TOO_OFTEN):
+        dated = rf"^{verb} (?:[\d,]+ \w+ ago|today)$"
+        why = why.str.replace(dated, f"{verb} lately", regex=True)
+    return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+
+
 def _latest(dates: Mapping[str, dt.date | None]) -> dict[str, dt.date | None]:
     """Return the latest date of each song over its versions."""
     latest: dict[str, dt.date | None] = {}

@@ -17,10 +17,10 @@ import pandas as pd
 from smallhours.identity import artist_key_in
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext
 from smallhours.playlist.select.exclusion import (
-    HEARD_TOO_OFTEN,
     NOT_FOUND,
     BlockList,
     MetTracks,
+    count_reasons,
     exclusion_reasons,
     preference_reasons,
     recently_missed,
@@ -225,12 +225,7 @@ class NightlyList:
     @property
     def excluded(self) -> "pd.Series[int]":
         """The number of tracks excluded from the start, by kind of reason, the most first."""
-        why = self.scored.loc[~self.eligible, "why_not"]
-        for verb in ("recommended", "played", HEARD_TOO_OFTEN):
-            why = why.str.replace(
-                rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
-            )
-        return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        return count_reasons(self.scored.loc[~self.eligible, "why_not"])
 
     def diversity(self, listener_context: ListenerContext) -> float:
         """Return the mean distance of the list's tracks by their tags; NaN for fewer than two."""

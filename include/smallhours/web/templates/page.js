@@ -47,6 +47,23 @@
     frame.src = play.dataset.player;
   });
 
+  // While a night runs, its progress is asked for; when it is done, the list is shown.
+  const followNight = () => {
+    const shown = document.getElementById("progress");
+    if (!shown || "failed" in shown.dataset) return;
+    setTimeout(async () => {
+      try {
+        const answer = await fetch(location.href);
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = page.getElementById("progress");
+        if (answer.ok && !fresh) return location.reload();
+        if (fresh) shown.replaceWith(fresh);
+      } catch { /* Airflow may be restarting: ask again */ }
+      followNight();
+    }, 5000);
+  };
+  addEventListener("DOMContentLoaded", followNight);
+
   // Airflow shows these pages in a frame that may open no window; its own document may.
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[target=_blank]");
