@@ -197,7 +197,11 @@ def choose_lists(
     }
     rng = listener_context.night.rng
     scored = listener_context.score(bars[MAIN] == "", fusion, rng(listener, "taste centres"))
-    purposes = {key: score_intent(each, listener_context) for key, each in me.intents.items()}
+    purposes = {
+        key: score_intent(each, listener_context)
+        for key, each in me.intents.items()
+        if key in playlists
+    }
     lists: list[NightlyList] = []
     elsewhere: set[str] = set()
     for intent, playlist_settings in playlists.items():
