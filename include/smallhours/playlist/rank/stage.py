@@ -243,6 +243,7 @@ def _reasons(
         evidence.votes,
         named,
         tags=listener_context.descriptive_tags,
+        is_nameable=lambda tag: evidence.tags.name(tag) in evidence.nameable.names,
         features=features,
         considered=len(nightly_list.scored),
         hours=usual_time,
