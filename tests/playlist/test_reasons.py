@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.explain.reasons import Reason, ReasonWriter, reason
+from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
@@ -63,6 +63,10 @@ def track_evidence(
     return TrackEvidence(
         key, "Low", seeds, tags, features, slot, 12, 5312, counts or {}, hours, intent_evidence
     )
+
+
+def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
+    return ReasonWriter(history, profile, length=1).write(track_evidence).text
 
 
 def said(*seeds: tuple[str, str], **known: object) -> str:

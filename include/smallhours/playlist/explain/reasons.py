@@ -270,9 +270,7 @@ class ReasonWriter:
         intent_evidence = track_evidence.intent_evidence
         taken = set(intent_evidence.names) if intent_evidence else set()
         near = relation_clauses(track_evidence, self.history, self.profile)
-        if (
-            intent_evidence is not None and intent_evidence.kind == HOURS
-        ):  # which says that something is played
+        if intent_evidence and intent_evidence.kind == HOURS:  # which says what is played
             near = [clause for clause in near if clause.form != "because"]
         lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
         used = [lead] if lead else []
@@ -321,11 +319,8 @@ class ReasonWriter:
 
     def _time(self, track_evidence: TrackEvidence) -> Clause | None:
         """Return the time of the week, if there is one and it was not used too often."""
-        time = track_evidence.hours
-        if not time or (
-            track_evidence.intent_evidence is not None
-            and track_evidence.intent_evidence.kind == HOURS
-        ):
+        time, purpose = track_evidence.hours, track_evidence.intent_evidence
+        if not time or (purpose and purpose.kind == HOURS):
             return None
         clause = Clause(HOURS, time, time, (time,), 0.0)
         return None if self._is_overused(clause) or time in self._last_names else clause
@@ -363,11 +358,6 @@ class ReasonWriter:
         self._last_phrases = frozenset(clause.phrase for clause in used)
         self._use_counts.update(names)
         self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in used[:1]))[-3:]
-
-
-def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
-    """Return the reason of a single track, as if it were the first of a list."""
-    return ReasonWriter(history, profile, length=1).write(track_evidence).text
 
 
 def listed(names: Sequence[str]) -> str:
