@@ -23,8 +23,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.nights import parse_date
-from smallhours.web.metrics_app import create_metrics_app
 from smallhours.web.form_tokens import FORM_FIELD_NAME, check_form_token, token_for
+from smallhours.web.metrics_app import create_metrics_app
 from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"

@@ -286,6 +286,7 @@ def _reasons(
         evidence.votes,
         named,
         tags=listener_context.descriptive_tags,
+        is_nameable=lambda tag: evidence.tags.name(tag) in evidence.nameable.names,
         features=features,
         eligible=int(nightly_list.eligible.sum()),
         hours=usual_time,
