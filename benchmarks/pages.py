@@ -30,7 +30,7 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.settings import TrainingSettings
 from smallhours.training.profile import describe_taste
 from smallhours.web.app import PAGES, PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge
+from smallhours.web.page_context import AccountStore, AirflowBridge
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.installation import settings_for
 from smallhours_sandbox.simulation.listener import SimulationSpec, run_simulation
@@ -175,11 +175,19 @@ def _view(study: str) -> PageViews:
     return view_pages(pages, addresses, PREFIX)
 
 
+def _no_accounts() -> AccountStore:
+    raise LookupError("the benchmark has no accounts")
+
+
 def _open_house() -> AirflowBridge:
     """Return a host that allows everything."""
     return AirflowBridge(
         may_read=lambda: None,
         may_write=lambda: True,
+        may_connect=lambda: False,
+        accounts=_no_accounts,
+        waiting=list,
+        answer=lambda _request, _run, _approve: None,
         trigger=lambda _dag, _conf: "",
         partition_of=lambda _dag, _run: None,
         warning=lambda _listener: "",

@@ -138,13 +138,19 @@ class ListenerSettings(SettingsSection):
             except ValidationError as error:
                 said = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise ValueError(f"`intents.{key}`: {said}") from None
-        names = Counter(playlist_settings.name for playlist_settings in self.playlists.values())
+        names = Counter(each.name for each in self.all_playlists.values())
         if doubled := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"more than one playlist is called {doubled[0]!r}")
         return self
 
     @property
     def playlists(self) -> dict[str, PlaylistSettings]:
+        """The settings of each playlist for which lists are made, as in `all_playlists`."""
+        paused = {key for key, intent in self.intents.items() if intent.paused}
+        return {key: each for key, each in self.all_playlists.items() if key not in paused}
+
+    @property
+    def all_playlists(self) -> dict[str, PlaylistSettings]:
         """The settings of each playlist by its intent: `main` first, then in the file's order."""
         further = {
             key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()

@@ -14,7 +14,12 @@ from fastapi.testclient import TestClient
 from smallhours.lake.store import Lake
 from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge, NightProgress
+from smallhours.web.page_context import (
+    AccountStore,
+    AirflowBridge,
+    NightProgress,
+    WaitingList,
+)
 from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
 
 __all__ = ["first_ranked_lake", "ranked_lake"]
@@ -27,13 +32,23 @@ def form_token() -> str:
     return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
 
 
+def _accounts() -> AccountStore:
+    """Return Airflow's connections; a test that asks for them has a database of Airflow's."""
+    from smallhours.orchestration.connections import AirflowSecrets
+
+    return AirflowSecrets()
+
+
 @dataclass
 class PageVisitor:
     """A visitor of the pages, with the role that a test gives them."""
 
     lake: Lake
     role: str = "writer"
+    may_connect: bool = True
     warning: str = ""
+    waiting: list[WaitingList] = field(default_factory=list)
+    answered: list[tuple[str, bool]] = field(default_factory=list)
     progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -62,6 +77,10 @@ class PageVisitor:
         return AirflowBridge(
             may_read=may_read,
             may_write=lambda: self.role == "writer",
+            may_connect=lambda: self.may_connect,
+            accounts=_accounts,
+            waiting=lambda: list(self.waiting),
+            answer=lambda _request, run, approve: self.answered.append((run, approve)),
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
             warning=lambda _listener: self.warning,

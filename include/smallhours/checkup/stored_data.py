@@ -191,14 +191,23 @@ def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Findin
 
 def check_quotas(settings: Settings) -> list[Finding]:
     """Check the share of today's Spotify budget that is used."""
-    file = rate_limit_file(settings, "spotify")
-    if file is None or not file.exists():
+    used = spotify_calls_used(settings)
+    if used is None:
         return []
-    limits = settings.services.spotify
-    used = TokenBucket(
-        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
-    ).used()
-    told = f"{used} of the {limits.calls_per_day} calls that we allow ourselves in 24 hours"
-    if used >= QUOTA_WARNING_SHARE * limits.calls_per_day:
+    allowed = settings.services.spotify.calls_per_day
+    told = f"{used} of the {allowed} calls that we allow ourselves in 24 hours"
+    if used >= QUOTA_WARNING_SHARE * allowed:
         return [note("Spotify quota", told, "Nothing to do: what is left waits for tomorrow.")]
     return [good("Spotify quota", told)]
+
+
+def spotify_calls_used(settings: Settings) -> int | None:
+    """Return the calls to Spotify of the last 24 hours; None where nobody counts them."""
+    file = rate_limit_file(settings, "spotify")
+    if file is None or not file.exists():
+        return None
+    limits = settings.services.spotify
+    bucket = TokenBucket(
+        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
+    )
+    return bucket.used()

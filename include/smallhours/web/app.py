@@ -6,8 +6,8 @@ of its components, and most never show a page.
 """
 
 import base64
+import datetime as dt
 import hashlib
-import hmac
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.nights import parse_date
+from smallhours.web.form_tokens import FORM_FIELD_NAME, check_form_token, token_for
+from smallhours.web.metrics_app import create_metrics_app
 from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"
@@ -65,9 +67,11 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     """
 
     def note_rights(
-        request: Request, may_write: Annotated[bool, Depends(airflow_bridge.may_write)]
+        request: Request,
+        may_write: Annotated[bool, Depends(airflow_bridge.may_write)],
+        may_connect: Annotated[bool, Depends(airflow_bridge.may_connect)],
     ) -> None:
-        request.state.may_write = may_write
+        request.state.may_write, request.state.may_connect = may_write, may_connect
 
     app = FastAPI(
         title="Smallhours",
@@ -79,13 +83,16 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     )
     app.state.airflow_bridge = airflow_bridge
 
+    app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
     _add_error_pages(app)
     _add_pages(app)
     _add_linked_pages(app)
     _add_actions(app)
+    from smallhours.web.account_routes import add_account_routes
     from smallhours.web.editing_routes import add_editing_routes
 
     add_editing_routes(app)
+    add_account_routes(app)
     return app
 
 
@@ -138,24 +145,17 @@ def _add_pages(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.vocabulary import BUTTONS
-        from smallhours.web.tonight_page import tonight
-        from smallhours.web.what_was_said import effects_on_list
-
         page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
-        progress = airflow_bridge.progress(page_context.listener, page_context.today)
-        said = effects_on_list(page_context, intent, shown.night) if shown.night else []
-        return page(
+        waiting = airflow_bridge.waiting()
+        return _tonight(
             request,
-            "tonight",
             page_context,
-            tonight=shown,
-            buttons=BUTTONS,
+            parse_date(night) if night else None,
+            intent,
             paused=airflow_bridge.paused(),
-            progress=progress,
-            said=said,
+            progress=airflow_bridge.progress(page_context.listener, page_context.today),
+            waits=[each.night for each in waiting if each.listener == page_context.listener],
         )
 
     @app.get("/taste", response_class=HTMLResponse)
@@ -225,27 +225,30 @@ def _add_linked_pages(app: FastAPI) -> None:
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.vocabulary import BUTTONS
-        from smallhours.web.tonight_page import tonight
-        from smallhours.web.what_was_said import effects_on_list
-
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
         if not night:
             return page(request, "run_without_night", None)
-        page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night))
-        said = effects_on_list(page_context, "main", parse_date(night))
-        return page(
-            request,
-            "tonight",
-            page_context,
-            tonight=shown,
-            buttons=BUTTONS,
-            paused=(),
-            progress=None,
-            said=said,
-        )
+        of_run: dict[str, Any] = {"paused": (), "progress": None, "waits": ()}
+        return _tonight(request, open_page_context(listener), parse_date(night), "main", **of_run)
+
+
+def _tonight(
+    request: Request,
+    page_context: PageContext,
+    night: dt.date | None,
+    intent: str,
+    **of_airflow: Any,
+) -> Response:
+    """Return the Tonight page of a night, by default the newest."""
+    from smallhours.vocabulary import BUTTONS
+    from smallhours.web.tonight_page import tonight
+    from smallhours.web.what_was_said import effects_on_list
+
+    shown = tonight(page_context, night=night, intent=intent)
+    said = effects_on_list(page_context, intent, shown.night) if shown.night else []
+    told = {"tonight": shown, "said": said, "buttons": BUTTONS, **of_airflow}
+    return page(request, "tonight", page_context, **told)
 
 
 def _add_actions(app: FastAPI) -> None:
@@ -389,27 +392,3 @@ def _templates() -> Environment:
     made.globals["script"] = _SCRIPT
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
-
-
-FORM_FIELD_NAME = "form_token"
-# Airflow's login cookie; without logins there is none, and the token is the same for everyone.
-_LOGIN_COOKIE = "_token"
-
-
-def token_for(request: Request, secret: str) -> str:
-    """Return the token of this login's forms, 64 hexadecimal digits."""
-    login = request.cookies.get(_LOGIN_COOKIE, "")
-    return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
-
-
-def check_form_token(request: Request, shown: str, secret: str) -> None:
-    """Refuse a form that was sent from another site.
-
-    Raises:
-        HTTPException: 403, when another site sent it or its token does not match the login.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or not hmac.compare_digest(
-        shown.encode(), token_for(request, secret).encode()
-    ):
-        raise HTTPException(403, "This form is not from this page, or the login has changed.")

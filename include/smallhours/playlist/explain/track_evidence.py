@@ -124,6 +124,7 @@ def collect_evidence(
     chosen: pd.DataFrame,
     *,
     tags: Callable[[str], Sequence[str]],
+    is_nameable: Callable[[str], bool],
     features: pd.DataFrame,
     eligible: int,
     hours: Callable[[Sequence[tuple[str, str]]], str],
@@ -136,6 +137,7 @@ def collect_evidence(
         chosen: Indexed by track key, in the order of the list: `artist`, `slot`, `rank`, and any
             `by_<signal>`, what that signal contributed to the score.
         tags: The tags of a track that count for it, strongest first.
+        is_nameable: Whether a tag may be named; a seed that may not is left out.
         features: `track_key`, `source`, `feature`, `value`, `low`, `high`.
         eligible: How many tracks were eligible.
         hours: The time of the week that some seeds belong to, or an empty text.
@@ -146,7 +148,8 @@ def collect_evidence(
     for key, route, seed in zip(
         ordered["track_key"], ordered["route"], ordered["seed_key"], strict=True
     ):
-        seeds.setdefault(key, []).append((route, seed))
+        if route != Route.TAG or is_nameable(seed):
+            seeds.setdefault(key, []).append((route, seed))
     sounds = track_features(features)
     counts = relative_contributions(chosen)
     return [

@@ -252,8 +252,8 @@ class PlaylistReconciler:
             answered_id: The snapshot id in the reply; empty if there was none.
 
         Raises:
-            PlaylistNotOwned: our marker went while the request was on its way; what it brought in
-                is taken out again, since it came into a playlist that was no longer ours.
+            PlaylistNotOwned: our marker went while the request was on its way; what it added or
+                moved is undone, since the playlist was no longer ours.
             RetryLater: it does not show.
         """
         looked, expected = self._looked, after_step(before.rows, step)
@@ -265,9 +265,7 @@ class PlaylistReconciler:
             try:
                 seen = take_snapshot(self.place, before.home.id, self.mark)
             except PlaylistNotOwned:
-                if isinstance(step, Add):
-                    new = [uri for uri in step.uris if uri not in before.rows]
-                    self.place.remove(before.home.id, new, before.home.snapshot_id)
+                self._take_back(step, before, answered_id)
                 raise
             snapshot = self._recognise(seen)
             looked.note(snapshot)
@@ -280,6 +278,15 @@ class PlaylistReconciler:
             last = snapshot.rows
         looked.check(step, before, snapshot)
         return self._recognise(snapshot)
+
+    def _take_back(self, step: Step, before: Snapshot, answered_id: str) -> None:
+        match step:
+            case Add(uris):
+                new = [uri for uri in uris if uri not in before.rows]
+                self.place.remove(before.home.id, new, before.home.snapshot_id)
+            case Move():
+                back = step.reversed()
+                self.place.move(before.home.id, back.start, back.length, back.before, answered_id)
 
     def _done(
         self, begun: Plan, planned: Plan, first: Snapshot, snapshot: Snapshot, steps: int

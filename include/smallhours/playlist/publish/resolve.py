@@ -137,15 +137,17 @@ def forget_id(lake: Lake, track_key: str, night: dt.date) -> None:
     _keep(lake, [{**track, **gap, **found}])
 
 
-def leave_out(lake: Lake, listener: str, night: dt.date, intent: str, keys: Set[str]) -> None:
-    """Take tracks that Spotify does not have out of a list that was chosen."""
+def leave_out(
+    lake: Lake, listener: str, night: dt.date, intent: str, keys: Set[str], why: str
+) -> None:
+    """Take tracks out of a list that was chosen, and note why."""
     where = {"listener": listener, "night": night.isoformat()}
     columns = [column.name for column in RECOMMENDATIONS.columns]
     rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
     chosen = rows[rows["intent"] == intent].set_index("track_key")
     listed = chosen[chosen["position"].notna()].sort_values("position").index
     left = [key for key in listed if key not in keys]
-    rows = _settled(chosen, left, dict.fromkeys(keys, NOT_THERE_ANY_MORE))
+    rows = _settled(chosen, left, dict.fromkeys(keys, why))
     lake.merge(RECOMMENDATIONS, rows, partition=where)
 
 

@@ -39,7 +39,7 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import Plan, PlannedTrack, Snapshot, as_text, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
-from smallhours.playlist.publish.resolve import forget_id, leave_out
+from smallhours.playlist.publish.resolve import NOT_THERE_ANY_MORE, forget_id, leave_out
 from smallhours.playlist.publish.target_list import (
     candidate_recall,
     degenerate_reason,
@@ -333,7 +333,14 @@ class Publication:
         """Take what the place does not have out of tonight's list, and name it in the note."""
         gone = {pick.track_key: pick.name for pick in refused}
         if isinstance(self._place, SpotifyPlace):
-            leave_out(self._lake, self._listener, self._night.date, self._intent, set(gone))
+            leave_out(
+                self._lake,
+                self._listener,
+                self._night.date,
+                self._intent,
+                set(gone),
+                NOT_THERE_ANY_MORE,
+            )
         wanted = tuple(pick for pick in self._tonight.wanted if pick.track_key not in gone)
         self._tonight = replace(self._tonight, wanted=wanted)
         self._ledger = replace(self._ledger, wanted=wanted)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
 from smallhours.catalog.merged_sources import complete_listeners
-from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
-from smallhours.identity import SEPARATOR, artist_key_in
+from smallhours.catalog.normalisation import WeightedTag, back_off
+from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, TRACKS
@@ -24,6 +24,7 @@ from smallhours.listening.feedback import without_neutral_picks
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
+from smallhours.playlist.explain.nameable_tags import NO_TAGS, NameableTags
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.signals import empty_picks, graded_picks
@@ -105,6 +106,7 @@ class Evidence:
         picks: How earlier picks were received: of `graded_picks`.
         edits: What the listener corrected.
         too_often: When each track was last said to be heard too often.
+        nameable: The tags that a reason may name.
     """
 
     votes: pd.DataFrame
@@ -117,6 +119,7 @@ class Evidence:
     picks: pd.DataFrame = field(default_factory=empty_picks)
     edits: Edits = field(default_factory=Edits)
     too_often: Mapping[str, dt.date] = field(default_factory=dict)
+    nameable: NameableTags = NO_TAGS
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """Return the number of plays of each track in the last 90 days, by key."""
@@ -164,6 +167,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         picks=graded_picks(feedback_before(feedback, night.as_of)),
         edits=read_edits(lake, listener),
         too_often=_too_often(feedback),
+        nameable=NameableTags.read(lake),
     )
 
 
@@ -263,13 +267,6 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
     """Return which keys are wanted; for tens of thousands it is many times faster than `isin`."""
     return np.array([key in wanted for key in keys.tolist()], dtype=bool)
-
-
-def is_descriptive(tag: str, track_key: str) -> bool:
-    """Return whether a tag describes the track: no stop word, no artist's name, no title."""
-    name = default_pipeline().name(tag)
-    artist, _, rest = track_key.partition(SEPARATOR)
-    return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
 
 
 def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:

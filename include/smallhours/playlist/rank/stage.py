@@ -197,7 +197,11 @@ def choose_lists(
     }
     rng = listener_context.night.rng
     scored = listener_context.score(bars[MAIN] == "", fusion, rng(listener, "taste centres"))
-    purposes = {key: score_intent(each, listener_context) for key, each in me.intents.items()}
+    purposes = {
+        key: score_intent(each, listener_context)
+        for key, each in me.intents.items()
+        if key in playlists
+    }
     lists: list[NightlyList] = []
     elsewhere: set[str] = set()
     for intent, playlist_settings in playlists.items():
@@ -282,6 +286,7 @@ def _reasons(
         evidence.votes,
         named,
         tags=listener_context.descriptive_tags,
+        is_nameable=lambda tag: evidence.tags.name(tag) in evidence.nameable.names,
         features=features,
         eligible=int(nightly_list.eligible.sum()),
         hours=usual_time,
