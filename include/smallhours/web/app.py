@@ -382,6 +382,8 @@ def _policy(page_context: PageContext | None) -> str:
 
 @cache
 def _templates() -> Environment:
+    from smallhours.web.track_links import service_links
+
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(),
@@ -390,5 +392,6 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["script"] = _SCRIPT
+    made.globals["service_links"] = service_links
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
