@@ -198,12 +198,16 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/history", response_class=HTMLResponse)
     def show_history(
-        request: Request, listener: ListenerQuery = None, intent: IntentQuery = "main"
+        request: Request,
+        listener: ListenerQuery = None,
+        intent: IntentQuery = "main",
+        until: NightQuery = None,
     ) -> Response:
         from smallhours.web.history_page import history
 
         page_context = open_page_context(listener)
-        return page(request, "history", page_context, history=history(page_context, intent=intent))
+        shown = history(page_context, intent=intent, until=parse_date(until) if until else None)
+        return page(request, "history", page_context, history=shown)
 
 
 def _add_linked_pages(app: FastAPI) -> None:
