@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from playwright.sync_api import Browser, Page, expect
 
 from smallhours.lake.store import Lake
@@ -30,6 +31,13 @@ LINKED = ("edits", "playlists", "accounts", "review", "nowhere")
 NAMES = [(f"The Sleeping Field {at}", f"Lanterns Out at Sea {at}") for at in range(30)]
 
 
+# As Airflow shows an external view: the frame may open no window.
+AIRFLOWS_FRAME = (
+    '<iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" '
+    f'width="1200" height="900" src="{PREFIX}/tonight"></iframe>'
+)
+
+
 @dataclass
 class ServedPages:
     """The pages of a listener with a week of lists, at an address on this machine."""
@@ -46,6 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     outer = FastAPI()
     outer.mount(PREFIX, create_app(visitor.airflow_bridge()))
     outer.router.routes.extend(image_routes())
+    outer.add_api_route("/plugin", lambda: HTMLResponse(AIRFLOWS_FRAME))
     server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
@@ -152,6 +161,17 @@ def test_the_pages_follow_the_theme_that_airflow_stores(
     page.reload()
 
     assert page.evaluate(paper) != light
+    page.close()
+
+
+def test_links_open_from_within_airflows_frame(served: ServedPages, chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.goto(f"{served.url.removesuffix(PREFIX)}/plugin")
+
+    with page.context.expect_page() as opened:
+        page.frame_locator("iframe").get_by_role("link", name="Open in Spotify").click()
+
+    opened.value.close()
     page.close()
 
 
