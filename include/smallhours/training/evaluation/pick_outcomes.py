@@ -37,9 +37,9 @@ def picks(playlists: pd.DataFrame, recommendations: pd.DataFrame) -> pd.DataFram
     rows = rows.rename(columns={"track_keys": "track_key"}).dropna(subset=["track_key"])
     rows = rows.sort_values(["night", "intent", "track_key"], kind="stable")
     rows = rows.drop_duplicates(["intent", "track_key"], ignore_index=True)
+    told = recommendations.reindex(columns=[*PICK, "slot", "reason_kind"])
     # Without rows the columns have no type of their own.
-    told = recommendations.reindex(columns=[*PICK, "slot", "reason_kind"]).astype(object)
-    told = told.assign(night=[_day(each) for each in told["night"]])
+    told = told.assign(night=[_day(each) for each in told["night"]]).astype(object)
     joined = (
         rows.assign(night=[_day(each) for each in rows["night"]])
         .astype(object)
