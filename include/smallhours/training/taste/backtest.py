@@ -43,7 +43,6 @@ from smallhours.training.evaluation.uncertainty import (
     Interval,
     bootstrap_mean,
     decide_promotion,
-    paired_difference,
 )
 from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, SavedModel
@@ -144,6 +143,8 @@ OTHERS_PER_LIKE = 3
 FOLDS = 5
 HOLDOUT_PREFIX = "held_back_"
 LAST_WEEK = "last_week"
+# With fewer adoptions in all folds nobody is ranked: one of them more would turn the order round.
+MIN_TO_RANK = 10
 WEEK = dt.timedelta(days=7)
 
 
@@ -371,23 +372,37 @@ def average_by_model(
 
 
 def best_baseline(answers: ScoresByModel, rng: np.random.Generator) -> tuple[str, Interval] | None:
-    """Return the baseline with the best AUC on the newest fold, and the taste model's gain over it.
+    """Return the strongest baseline, and the taste model's gain in mean AUC over it.
 
-    The baseline is chosen in hindsight, so that the comparison is with the strongest one.
+    Both means are over the same folds. The baseline is chosen in hindsight, so that the comparison
+    is with the strongest one. None without baselines, or with too few adoptions to rank anybody.
     """
-    backtest_fold, ours = answers[NAME][-1]
-    theirs = {
-        name: placements(backtest_fold.y, scores)
-        for name, ((*_, (_, scores))) in answers.items()
+    ours = {each.fold: (each, scores) for each, scores in answers[NAME]}
+    if len({key for each, _ in answers[NAME] for key in each.adopted}) < MIN_TO_RANK:
+        return None
+    gains = {
+        name: _gain([(*ours[each.fold], scores) for each, scores in theirs], rng)
+        for name, theirs in sorted(answers.items())
         if name not in (NAME, LAST_WEEK)
     }
-    if not theirs:
-        return None
-    best = max(sorted(theirs), key=lambda name: float(theirs[name].mean()))
-    gained = paired_difference(
-        placements(backtest_fold.y, ours), theirs[best], rng=rng, clusters=backtest_fold.artists
-    )
-    return best, gained
+    return min(gains.items(), key=lambda gain: gain[1].value) if gains else None
+
+
+def _gain(
+    folds: Sequence[tuple[BacktestFold, Floats, Floats]], rng: np.random.Generator
+) -> Interval:
+    """Return the mean over folds of the difference in AUC, bootstrapped over artists.
+
+    A fold counts the same whatever its number of adoptions: with folds of 10 and 30, each of the
+    ten weighs 40 / (2 x 10) = 2, each of the thirty 40 / (2 x 30) = 2/3.
+    """
+    differences = [
+        placements(each.y, one) - placements(each.y, other) for each, one, other in folds
+    ]
+    total = sum(map(len, differences))
+    weighted = [found * total / (len(folds) * len(found)) for found in differences]
+    artists = [artist for each, _, _ in folds for artist in each.artists]
+    return bootstrap_mean(np.concatenate(weighted), rng=rng, clusters=artists)
 
 
 def _model_of_last_week(lake: Lake, listener: str, night: Night) -> TasteModel | None:
