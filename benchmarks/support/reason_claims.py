@@ -27,7 +27,7 @@ from smallhours.playlist.explain.listening_times import WEEKLY_TIMES, WeeklyTime
 from smallhours.training.tags import load_tags
 from smallhours.vocabulary import Route
 
-_AND = re.compile(r"(?<=play\)|aved\)|lays\)) and | and (?=.+ – )")
+_AND = re.compile(r"(?<=play\)|aved\)|lays\)) and ")
 _COUNT = r"([\d,]+|one)"
 _TIME = re.compile(r", close to your ([\w ]+)$")
 _SOUND = re.compile(r"\w+ \((predicted|measured) (\w+) (near )?(\d?\.?\d+)[^)]*\)")

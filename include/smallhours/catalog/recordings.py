@@ -236,8 +236,8 @@ class RecordingFetch:
             for key, recording in known.items()
             if recording.length_ms
         }
-        source = Provenance.MUSICBRAINZ
-        store_features(self.lake, list(lengths), lengths, source=source, night=self.night)
+        told_by = Provenance.MUSICBRAINZ
+        store_features(self.lake, list(lengths), lengths, source=told_by, night=self.night)
 
     def _store(self, rows: Sequence[Row]) -> None:
         if rows:

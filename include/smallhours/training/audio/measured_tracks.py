@@ -144,7 +144,8 @@ def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterabl
     allowed = [each for each in (*sources, *LENGTH_SOURCES) if each != Provenance.SPOTIFY]
     best = most_reliable(stored[stored["feature"] == "duration_ms"], allowed)
     found = best.set_index("track_key")["value"].reindex(list(track_keys)).astype(float)
-    return found.where(found.between(*PLAUSIBLE["duration_ms"])).to_numpy()
+    plausible = found.between(*PLAUSIBLE["duration_ms"])
+    return found.where(plausible).to_numpy(dtype=np.float64)
 
 
 def measured_by_anyone(lake: Lake) -> pd.DataFrame:
