@@ -133,7 +133,7 @@ def test_a_track_that_came_by_a_tag_says_where_that_tag_stands() -> None:
 
 def test_an_explorer_says_that_it_is_one() -> None:
     text = said(("similar_artist", "ride"), slot="explore")
-    assert text == "A step aside, drawn from rank 12 of 5,312; by an artist near Ride (1 play)."
+    assert text == "A discovery, drawn from rank 12 of 5,312; by an artist near Ride (1 play)."
 
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:

@@ -145,7 +145,7 @@ def sound_clauses(track_evidence: TrackEvidence) -> list[Clause]:
 
 def rank_text(track_evidence: TrackEvidence) -> str:
     """Return the track's rank as text: `rank 12 of 5,312`."""
-    return f"rank {track_evidence.rank:,} of {track_evidence.considered:,}"
+    return f"rank {track_evidence.rank:,} of {track_evidence.eligible:,}"
 
 
 def _of_tracks(
@@ -285,7 +285,7 @@ class ReasonWriter:
         time = self._time(track_evidence)
         clauses = [clause.text for clause in used]
         if track_evidence.slot == Slot.EXPLORE:
-            clauses.insert(0, f"a step aside, drawn from {rank_text(track_evidence)}")
+            clauses.insert(0, f"a discovery, drawn from {rank_text(track_evidence)}")
         elif lead is None and intent_evidence is None:
             by = " by its tags" if track_evidence.tags else ""
             clauses.insert(0, f"{rank_text(track_evidence)}{by}")

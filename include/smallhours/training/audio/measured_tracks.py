@@ -145,7 +145,7 @@ def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterabl
     best = most_reliable(stored[stored["feature"] == "duration_ms"], allowed)
     found = best.set_index("track_key")["value"].reindex(list(track_keys)).astype(float)
     plausible = found.between(*PLAUSIBLE["duration_ms"])
-    return found.where(plausible).to_numpy(dtype=np.float64)
+    return np.asarray(found.where(plausible), dtype=np.float64)
 
 
 def measured_by_anyone(lake: Lake) -> pd.DataFrame:

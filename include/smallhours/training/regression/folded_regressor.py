@@ -281,7 +281,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
 
     def _by_fold(self, X: sparse.csr_matrix, fold: Any, lengths: Floats) -> Floats:  # noqa: N803
         """Predict within 0-1 by the member of each row's fold, or by all where that is -1."""
-        correction: LengthCorrection = getattr(self, "length_", LengthCorrection.none())
+        correction: Any = getattr(self, "length_", LengthCorrection.none())
         unit = np.empty((X.shape[0], len(self.offset_)))
         with threadpool_limits(limits=1):
             for k in np.unique(fold):
