@@ -37,6 +37,7 @@ _BASE_WEIGHTS = {
     Route.SIMILAR_TRACK: 0.3,
     Route.KNOWN_ARTIST: 0.25,
     Route.SIMILAR_ARTIST: 0.2,
+    Route.TWO_STEPS: 0.1,
     Route.TAG: 0.1,
 }
 
@@ -75,6 +76,7 @@ def relation_clauses(
         by_route.setdefault(route, []).append(key)
     return [
         *_of_tracks(track_evidence, by_route.get(Route.SIMILAR_TRACK, ()), history),
+        *_of_two_steps(track_evidence, by_route.get(Route.TWO_STEPS, ()), history),
         *_of_artists(track_evidence, by_route.get(Route.SIMILAR_ARTIST, ()), history),
         *_of_own_artist(track_evidence, history),
         *_of_tag(track_evidence, by_route.get(Route.TAG, ()), profile),
@@ -132,6 +134,17 @@ def _of_tracks(
         if len(known) >= MANY:
             count = f"{len(known):,} tracks of yours lead here, {names} among them"
             yield Clause(Route.SIMILAR_TRACK, "count", count, artists, less)
+
+
+def _of_two_steps(
+    track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
+) -> Iterator[Clause]:
+    known = [key for key in dict.fromkeys(seeds) if key in history.tracks.index]
+    weight = track_evidence.counts.get(Route.TWO_STEPS, 0.0) + _BASE_WEIGHTS[Route.TWO_STEPS]
+    for place, key in enumerate(known[:MAX_SEEDS]):
+        text = f"close to tracks that are close to {name_track(history.track(key))}"
+        artist = (artist_key_in(key),)
+        yield Clause(Route.TWO_STEPS, "two steps", text, artist, weight - 0.02 * place)
 
 
 def _of_artists(
