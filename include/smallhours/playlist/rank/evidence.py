@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.merged_sources import complete_listeners
+from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
 from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
 from smallhours.identity import SEPARATOR, artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
@@ -24,6 +24,7 @@ from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
+from smallhours.training.ranking.artist_graph import no_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
 from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Route, Signal
@@ -101,6 +102,7 @@ class Evidence:
         shown: When each track was last in the listener's playlist.
         catalog_from: The night on which the catalog began; null when it is empty.
         picks: How earlier picks were received: of `graded_picks`.
+        artist_lists: All lists of similar artists: `seed_key`, `neighbour_key`, `match`, `rank`.
     """
 
     votes: pd.DataFrame
@@ -111,6 +113,7 @@ class Evidence:
     shown: Mapping[str, dt.date]
     catalog_from: dt.date | None
     picks: pd.DataFrame = field(default_factory=empty_picks)
+    artist_lists: pd.DataFrame = field(default_factory=no_lists)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """Return the number of plays of each track in the last 90 days, by key."""
@@ -155,6 +158,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
         catalog_from=began,
         picks=graded_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
+        artist_lists=read_neighbours(lake, ["artist"]),
     )
 
 
