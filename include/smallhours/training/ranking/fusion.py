@@ -31,6 +31,10 @@ P_LIKE = "p_like"
 NEAR_TRACKS = "near_tracks"
 NEAR_ARTISTS = "near_artists"
 SEED_SUPPORT = "seed_support"
+LIST_PLACES = "list_places"
+NAMED_TOGETHER = "named_together"
+WALK = "walk"
+LENT_TAGS = "lent_tags"
 TAG_AFFINITY = "tag_affinity"
 ARTIST_AFFINITY = "artist_affinity"
 AUDIO_FIT = "audio_fit"
@@ -64,6 +68,10 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
         NEAR_TRACKS: (3.0, 0.0),
         NEAR_ARTISTS: (1.5, 0.0),
         SEED_SUPPORT: (1.5, 0.0),
+        LIST_PLACES: (3.0, 0.0),
+        NAMED_TOGETHER: (1.5, 0.0),
+        WALK: (1.5, 0.0),
+        LENT_TAGS: (1.5, 0.0),
         TAG_AFFINITY: (1.5, 0.0),
         ARTIST_AFFINITY: (1.0, 0.0),
         AUDIO_FIT: (0.5, 0.0),
