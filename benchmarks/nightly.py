@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -153,31 +155,36 @@ def demo_seconds(folder: Path) -> float:
 
 def replay(arguments: argparse.Namespace) -> dict[str, object]:
     """Run every stage against the replayed log; print a table; return the figures."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (port,) = free_ports(1)
-        url = f"http://127.0.0.1:{port}"
-        options = {
-            "port": port, "cache": folder / "cache", "replay": arguments.replay,
-            "artist-tags": arguments.artist_tags,
-        }  # fmt: skip
-        given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        sandbox = ManagedProcess(
-            "the sandbox",
-            [sys.executable, "-m", "smallhours", "sandbox", *given],
-            env=os.environ,
-            log=folder / "logs" / "sandbox.log",
-            cwd=Path.cwd(),
-        )
-        try:
-            wait_for_sandbox(url, sandbox)
-            return _replayed(arguments, url, folder)
-        finally:
-            stop_all([sandbox])
+    with tempfile.TemporaryDirectory() as place, replay_sandbox(arguments, Path(place)) as url:
+        return _replayed(arguments, url, Path(place))
+
+
+@contextmanager
+def replay_sandbox(arguments: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """Serve a log and its artists' tags from a sandbox; yield its address."""
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    options = {
+        "port": port, "cache": folder / "cache", "replay": arguments.replay,
+        "artist-tags": arguments.artist_tags,
+    }  # fmt: skip
+    given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    sandbox = ManagedProcess(
+        "the sandbox",
+        [sys.executable, "-m", "smallhours", "sandbox", *given],
+        env=os.environ,
+        log=folder / "logs" / "sandbox.log",
+        cwd=Path.cwd(),
+    )
+    try:
+        wait_for_sandbox(url, sandbox)
+        yield url
+    finally:
+        stop_all([sandbox])
 
 
 def _replayed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, object]:
-    environment = _environment(arguments, url, folder)
+    environment = replay_environment(arguments, url, folder)
     costs: dict[str, Cost] = {}
     print(f"\n{'stage':<24}{'wall s':>8}{'peak MB':>9}  calls", flush=True)
     for verb in (stage.__name__ for stages in NIGHTLY.values() for stage in stages):
@@ -221,7 +228,8 @@ def run_measured(command: list[str], env: dict[str, str]) -> Cost:
     return Cost(time.perf_counter() - started, usage.ru_maxrss / KIB)
 
 
-def _environment(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, str]:
+def replay_environment(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of the commands: settings and a lake in the folder, and logins."""
     features = f'features_file = "{arguments.features}"' if arguments.features.exists() else ""
     settings = folder / "smallhours.toml"
     services = ""
@@ -265,6 +273,12 @@ def _arguments() -> argparse.Namespace:
     parser = command_line(__doc__)
     parser.add_argument("--first-night", action="store_true", help="only this; see above")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo out")
+    add_replay_arguments(parser)
+    return parser.parse_args()
+
+
+def add_replay_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the files of a replay, and its night."""
     parser.add_argument("--replay", type=Path, default=SHARED / "listener-a/scrobbles.csv.gz")
     parser.add_argument(
         "--artist-tags", type=Path, default=SHARED / "listeners-2k/artist_tags.csv.gz"
@@ -272,7 +286,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--features", type=Path, default=SHARED / "tags-and-features/tracks.csv.gz")
     parser.add_argument("--calls", type=int, default=30_000, help="Last.fm calls for tags")
     parser.add_argument("--night", default=NIGHT_AFTER_LOG, help="the night after the log's end")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,34 +1,36 @@
-"""Benchmark of the pages: the server's time for each, on the lake of a long history.
+"""Benchmark of the pages in Chromium: time, height, text size, accessibility and weight.
 
-    python -m benchmarks.pages [--scrobbles 90000] [--nights 3] [--lake FOLDER]
+    python -m benchmarks.pages [--scrobbles 90000] [--nights 3] [--many 1000] [--lake FOLDER]
 
 A simulated listener with that many plays lives through a few nights in the sandbox, so that the
-lake is one that the product itself has made; then each page is requested, in the process, without a
-network. The first time includes everything that is cached afterwards (opened models, imported
-modules); the figure is the median of the further times. `--lake` keeps the lake, or uses it again.
+lake is one that the product itself has made. A second lake is a copy whose last list stands on each
+of 1,000 nights. On both, each page is opened in Chromium in both themes, at the widths of a desktop
+and of a phone. A page's time is the median over five loads, of the slower lake, until all of it is
+there but covers. `--lake` keeps the lakes, or uses them again.
 """
 
 import datetime as dt
+import itertools
 import os
-import statistics
+import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from benchmarks.harness import command_line, print_figures, print_progress
-from smallhours.lake.list_tables import RECOMMENDATIONS
+from benchmarks.support.page_views import WIDTHS, PageViews, view_pages
+from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS
+from smallhours.lake.tables import FEEDBACK
 from smallhours.settings import TrainingSettings
 from smallhours.training.profile import describe_taste
-from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge
+from smallhours.web.app import PAGES, PREFIX, create_app
+from smallhours.web.page_context import AccountStore, AirflowBridge
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.installation import settings_for
 from smallhours_sandbox.simulation.listener import SimulationSpec, run_simulation
@@ -42,18 +44,8 @@ from smallhours_study.row_sources import lake_rows
 from smallhours_study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"
-TIMES = 15
 # Takes seconds to fit, and its report has every kind of table and picture.
 GRID = Grid.of(models=["bayes", "linear"], formats=["tags", "apart"], limits=[100, 1000])
-ASKED = {
-    "tonight": "tonight",
-    "taste": "taste",
-    "explore": "explore",
-    "explore, a question": "explore?tags={tags}",
-    "models": "models",
-    "study": "study?name={study}",
-    "history": "history",
-}
 
 
 def main() -> None:
@@ -61,23 +53,40 @@ def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--scrobbles", type=int, default=90_000)
     parser.add_argument("--nights", type=int, default=3)
-    parser.add_argument("--lake", type=Path, help="keep the lake there, or take it up from there")
+    parser.add_argument("--many", type=int, default=1_000, help="nights of the long history")
+    parser.add_argument("--lake", type=Path, help="keep the lakes there, or use those there")
     options = parser.parse_args()
     with _folder(options.lake) as folder:
-        lake = folder / "lake"
+        lake, long = folder / "lake", folder / "long"
         if not lake.exists():
             _live(lake, options.scrobbles, options.nights)
         study = _study(Lake(str(lake)))
-        _set_surroundings(folder, lake)
-        plays = Lake(str(lake)).read(PLAYS, columns=["track_key"]).num_rows
-        print(f"{plays:,} plays, {options.nights} nights\n")
-        measured = _measure(study)
-    for name, took in measured.items():
-        print(
-            f"{name:22} {took.ms:6.0f} ms, {took.cpu_ms:5.0f} of them computing   "
-            f"the first time {took.first_ms:6.0f} ms   {took.size / 1e3:6.0f} kB"
-        )
-    print_figures({"page_ms": {name: round(took.ms) for name, took in measured.items()}})
+        if not long.exists():
+            shutil.copytree(lake, long)
+            _repeat_last_night(Lake(str(long)), options.many)
+        seen = []
+        for each in (lake, long):
+            print_progress(f"looking at the pages of {each.name}")
+            _set_surroundings(folder, each)
+            seen.append(_view(study))
+    for where in sorted({violation for views in seen for violation in views.violations}):
+        print(where)
+    size, words = min(views.smallest_text for views in seen)
+    print(f"the smallest text: {words}")
+    print_figures(
+        {
+            "page_ms": {
+                name: round(max(views.page_ms[name] for views in seen)) for name in seen[0].page_ms
+            },
+            "tonight_px": {
+                screen: max(views.tonight_px[screen] for views in seen) for screen in WIDTHS
+            },
+            "smallest_text_px": round(size, 1),
+            "axe_violations": sum(len(views.violations) for views in seen),
+            "kilobytes": round(max(views.kilobytes for views in seen)),
+            "scroll_after_press": max(views.scroll_after_press for views in seen),
+        }
+    )
 
 
 def _live(lake: Path, scrobbles: int, nights: int) -> None:
@@ -114,48 +123,60 @@ def _set_surroundings(folder: Path, lake: Path) -> None:
     os.environ["SMALLHOURS_LAKE"] = str(lake)
 
 
-@dataclass(frozen=True)
-class PageCost:
-    """The cost of a page.
+def _repeat_last_night(lake: Lake, nights: int) -> None:
+    """Let the last night's list, its reactions and its figures stand on many nights before it."""
+    print_progress(f"writing {nights:,} nights")
+    parts = lake.partitions(RECOMMENDATIONS)
+    last = max(part["night"] for part in parts if part["listener"] == LISTENER)
+    where = {"listener": LISTENER, "night": last}
+    chosen = lake.frame(RECOMMENDATIONS, where=where).dropna(subset=["position"])
+    chosen = chosen.drop(columns=list(where))
+    ledger = lake.frame(PLAYLISTS, where={"listener": LISTENER})
+    ledger = ledger[ledger["night"].astype(str) == last].drop(columns="listener")
+    figures = lake.frame(METRICS)
+    figures = figures[figures["night"].astype(str) == last].drop(columns="month")
+    days = [dt.date.fromisoformat(last) - dt.timedelta(days=age) for age in range(1, nights)]
+    reactions = dict(zip(chosen["track_key"], itertools.cycle(["played", "skipped"]), strict=False))
+    for day in days:
+        lake.replace(RECOMMENDATIONS, chosen, partition={**where, "night": str(day)})
+    lake.merge(
+        PLAYLISTS,
+        pd.concat([ledger.assign(night=day) for day in days]),
+        partition={"listener": LISTENER},
+    )
+    for month, of_month in itertools.groupby(days, key=lambda day: f"{day:%Y-%m}"):
+        held = list(of_month)
+        said = [
+            {"night": day, "intent": "main", "track_key": key, "reaction": reaction}
+            for day in held
+            for key, reaction in reactions.items()
+        ]
+        rows = pd.DataFrame(said).assign(at=pd.Timestamp(held[0], tz="UTC"))
+        lake.merge(FEEDBACK, rows, partition={"listener": LISTENER, "month": month})
+        told = pd.concat([figures.assign(night=day) for day in held])
+        lake.merge(METRICS, told, partition={"month": month})
 
-    Attributes:
-        first_ms: Milliseconds the first time.
-        ms: The median of the further times.
-        cpu_ms: The same in CPU time, which a busy machine does not increase.
-        size: Bytes.
-    """
 
-    first_ms: float
-    ms: float
-    cpu_ms: float
-    size: int
-
-
-def _measure(study: str) -> dict[str, PageCost]:
-    """Measure the cost of each page.
+def _view(study: str) -> PageViews:
+    """Open every page of the present lake.
 
     Args:
         study: The name of a study with a report.
     """
-    outer = FastAPI()
-    outer.mount(PREFIX, create_app(_open_house()))
-    found = {}
-    with TestClient(outer) as client:
+    pages = FastAPI()
+    pages.mount(PREFIX, create_app(_open_house()))
+    with TestClient(pages) as client:
         page = client.get(f"{PREFIX}/explore").text
-        tags = page.partition('<option value="')[2].partition('"')[0]
-        for name, path in ASKED.items():
-            address = f"{PREFIX}/{path.format(tags=tags, study=study)}"
-            wall, computing = [], []
-            for _ in range(TIMES + 1):
-                started, computed = time.perf_counter(), time.process_time()
-                answer = client.get(address)
-                wall.append(1000 * (time.perf_counter() - started))
-                computing.append(1000 * (time.process_time() - computed))
-                answer.raise_for_status()
-            median = statistics.median(wall[1:])
-            busy = statistics.median(computing[1:])
-            found[name] = PageCost(wall[0], median, busy, len(answer.content))
-    return found
+    tags = page.partition('<option value="')[2].partition('"')[0]
+    addresses = {name: name for name in PAGES} | {
+        "explore, a question": f"explore?tags={tags}",
+        "study": f"study?name={study}",
+    }
+    return view_pages(pages, addresses, PREFIX)
+
+
+def _no_accounts() -> AccountStore:
+    raise LookupError("the benchmark has no accounts")
 
 
 def _open_house() -> AirflowBridge:
@@ -163,11 +184,16 @@ def _open_house() -> AirflowBridge:
     return AirflowBridge(
         may_read=lambda: None,
         may_write=lambda: True,
+        may_connect=lambda: False,
+        accounts=_no_accounts,
+        waiting=list,
+        answer=lambda _request, _run, _approve: None,
         trigger=lambda _dag, _conf: "",
         partition_of=lambda _dag, _run: None,
         warning=lambda _listener: "",
         paused=list,
         resume=lambda _dags: None,
+        progress=lambda _listener, _night: None,
         secret=lambda: "of the benchmark",
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from smallhours.errors import SettingsError
 from smallhours.nights import Night, parse_date
+from smallhours.settings import Settings, parse_settings
 
 # With clocks that change at midnight, by half an hour, south of the equator, or never.
 ZONES = (
@@ -46,3 +47,33 @@ def test_a_date_is_read_as_iso_8601_has_it(text: str) -> None:
 def test_what_is_no_date_of_a_night_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="YYYY-MM-DD"):
         parse_date(text)
+
+
+def settings_of(zone: str, today: str = "") -> Settings:
+    schedule = {"today": today} if today else {}
+    listeners = {"ada": {"lastfm": "ada", "timezone": zone}}
+    return parse_settings({"listeners": listeners, "schedule": schedule}, origin="the test")
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"), [("Pacific/Auckland", "2026-11-03"), ("America/Havana", "2026-11-02")]
+)
+def test_a_night_later_than_today_where_the_listener_lives_is_refused(
+    zone: str, today: str
+) -> None:
+    now = dt.datetime(2026, 11, 2, 20, tzinfo=dt.UTC)
+    settings = settings_of(zone)
+
+    assert settings.chosen_night("ada", today, now) == settings.night("ada", today)
+    later = str(dt.date.fromisoformat(today) + dt.timedelta(days=1))
+    for refused in (later, "2031-01-01"):
+        with pytest.raises(SettingsError, match=f"Choose {today} or an earlier night"):
+            settings.chosen_night("ada", refused, now)
+
+
+def test_a_sandbox_has_a_date_of_its_own() -> None:
+    settings = settings_of("UTC", today="2027-01-05")
+    now = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+
+    assert settings.tonight("ada", now).date == dt.date(2027, 1, 5)
+    assert settings.chosen_night("ada", "2027-01-05", now).date == dt.date(2027, 1, 5)

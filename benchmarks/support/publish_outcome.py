@@ -79,9 +79,12 @@ def mixtures_in(
     """Return 1 if our newest playlist is not one whole list and the listener's own items."""
     which = written(home.scene) if which is None else which
     if home.meddling.taken_over is not None:
-        # A request may have been under way; the tracks that it added are removed again.
-        whole_lists = (home.meddling.taken_over, list(before), home.uris(which))
-        return int(home.rows() not in whole_lists)
+        # A request may have been under way: what it added is removed again, and what it removed
+        # was the list before.
+        own, rows = home.meddling.present, home.rows()
+        ours = [uri for uri in rows if uri not in own]
+        whole_lists = ([uri for uri in before if uri not in own], home.uris(which))
+        return int(rows != home.meddling.taken_over and ours not in whole_lists)
     left = list(home.rows())
     for uri, count in home.meddling.present.items():
         for _ in range(count if uri not in home.uris(which) else count - 1):

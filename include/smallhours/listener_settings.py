@@ -1,11 +1,19 @@
 """The settings of one listener: the section `[listeners.<name>]` of `smallhours.toml`."""
 
+import re
 from collections import Counter
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from smallhours.nights import Night, parse_date
 from smallhours.playlist_settings import (
@@ -50,6 +58,35 @@ class PublishingSettings(SettingsSection):
     review: bool = Field(False, description="Wait until you approve each list in Airflow.")
 
 
+_LINK_FIELD = re.compile(r"\{(.*?)\}")
+
+
+def _fields_are_known(template: str) -> str:
+    unknown = set(_LINK_FIELD.findall(template)) - {"artist", "title"}
+    if unknown:
+        raise ValueError(f"`{{{min(unknown)}}}` can't be filled in; `{{artist}}`, `{{title}}` can")
+    return template
+
+
+class PageSettings(SettingsSection):
+    """What a listener's pages offer."""
+
+    player: bool = Field(
+        False,
+        description="Play tracks in Spotify's own player on the Tonight page. It is loaded from "
+        "Spotify when you press play.",
+    )
+    track_link: Annotated[
+        str,
+        StringConstraints(pattern=r"^(https?://[^/\s{]+/\S*)?$"),
+        AfterValidator(_fields_are_known),
+    ] = Field(
+        "",
+        description="An address to find a track at that has no link, such as "
+        "`https://www.youtube.com/results?search_query={artist}+{title}`.",
+    )
+
+
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
@@ -69,6 +106,7 @@ class ListenerSettings(SettingsSection):
     )
     playlist: PlaylistSettings = PlaylistSettings()
     publishing: PublishingSettings = PublishingSettings()
+    pages: PageSettings = PageSettings()
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
@@ -100,13 +138,19 @@ class ListenerSettings(SettingsSection):
             except ValidationError as error:
                 said = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise ValueError(f"`intents.{key}`: {said}") from None
-        names = Counter(playlist_settings.name for playlist_settings in self.playlists.values())
+        names = Counter(each.name for each in self.all_playlists.values())
         if doubled := [name for name, count in names.items() if count > 1]:
             raise ValueError(f"more than one playlist is called {doubled[0]!r}")
         return self
 
     @property
     def playlists(self) -> dict[str, PlaylistSettings]:
+        """The settings of each playlist for which lists are made, as in `all_playlists`."""
+        paused = {key for key, intent in self.intents.items() if intent.paused}
+        return {key: each for key, each in self.all_playlists.items() if key not in paused}
+
+    @property
+    def all_playlists(self) -> dict[str, PlaylistSettings]:
         """The settings of each playlist by its intent: `main` first, then in the file's order."""
         further = {
             key: each.playlist_settings(key, self.playlist) for key, each in self.intents.items()

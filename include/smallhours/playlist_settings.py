@@ -164,6 +164,7 @@ class IntentSettings(SettingsSection):
         max_length=100,
         description="The playlist's name; `{intent}` is the section's own key.",
     )
+    paused: bool = Field(False, description="Make no lists for it; the last one stays.")
     size: int | None = Field(None, ge=1, le=500)
     shortest: int | None = Field(None, ge=1, le=500)
     artist_cap: int | None = Field(None, ge=1)

@@ -1,6 +1,6 @@
 """When the nightly run and the hourly poll start: the settings' section `[schedule]`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
@@ -59,6 +59,10 @@ class ScheduleSettings(SettingsSection):
     )
     poll_cron: Cron = Field(
         "15 * * * *", description="When Spotify is asked for the last 50 plays."
+    )
+    today: date | None = Field(
+        None,
+        description="The date to take for today's: only for a sandbox, which has its own clock.",
     )
 
     def next_start(self, cron: str, now: datetime) -> datetime:

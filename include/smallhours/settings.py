@@ -12,6 +12,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -231,6 +232,26 @@ class Settings(SettingsSection):
     def night(self, listener: str, date: str) -> Night:
         """Return the night of an ISO date, in a listener's time zone."""
         return self.listener(listener).night_on(date)
+
+    def tonight(self, listener: str, now: datetime) -> Night:
+        """Return the night that a moment falls into; in a sandbox, that of its own date."""
+        if self.schedule.today is not None:
+            return self.night(listener, str(self.schedule.today))
+        return self.listener(listener).night_at(now)
+
+    def chosen_night(self, listener: str, date: str, now: datetime) -> Night:
+        """Return the night that a person chose.
+
+        Raises:
+            SettingsError: when it is no date, or later than today in the listener's time zone.
+        """
+        night, tonight = self.night(listener, date), self.tonight(listener, now)
+        if night.date > tonight.date:
+            raise SettingsError(
+                f"The night of {night.date} has not come yet.",
+                remedy=f"Choose {tonight.date} or an earlier night.",
+            )
+        return night
 
 
 def settings_path() -> Path:

@@ -3,7 +3,9 @@
 A member is a string and equals its stored text: `Reaction.PLAYED == "played"`.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Reaction(StrEnum):
@@ -19,6 +21,10 @@ class Reaction(StrEnum):
     THUMBS_UP = "thumbs_up"
     THUMBS_DOWN = "thumbs_down"
     BLOCKED = "blocked"
+    ARTIST_BLOCKED = "artist_blocked"
+    NOT_NOW = "not_now"
+    TOO_OFTEN = "too_often"
+    WRONG_SONG = "wrong_song"
 
     @property
     def accepted(self) -> bool:
@@ -28,7 +34,37 @@ class Reaction(StrEnum):
     @property
     def rejected(self) -> bool:
         """Whether the listener acted against the track, so that it is not picked again."""
-        return self in {Reaction.REMOVED, Reaction.THUMBS_DOWN, Reaction.BLOCKED}
+        return self in {
+            *(Reaction.REMOVED, Reaction.THUMBS_DOWN),
+            *(Reaction.BLOCKED, Reaction.ARTIST_BLOCKED),
+        }
+
+    @property
+    def neutral(self) -> bool:
+        """Whether it says that nothing else about this pick counts for or against its track."""
+        return self in {Reaction.NOT_NOW, Reaction.TOO_OFTEN, Reaction.WRONG_SONG}
+
+
+class EditKind(StrEnum):
+    """What a listener wants done with something, as `edits` stores it."""
+
+    BLOCK = "block"
+    MORE = "more"
+    LESS = "less"
+    NOT_MINE = "not_mine"
+    WRONG_SONG = "wrong_song"
+
+
+class EditSubject(StrEnum):
+    """What an edit is about."""
+
+    ARTIST = "artist"
+    TRACK = "track"
+    TAG = "tag"
+    ERA = "era"
+    HOURS = "hours"
+    DATES = "dates"
+    PLATFORM = "platform"
 
 
 class Outcome(StrEnum):
@@ -41,6 +77,7 @@ class Outcome(StrEnum):
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
     KEPT_YESTERDAY = "kept_yesterday"
+    NOT_WRITTEN = "not_written"
     DRY_RUN = "dry_run"
 
 
@@ -105,7 +142,29 @@ class CatalogSource(StrEnum):
     DATASET = "dataset"
 
 
+# What stands on the buttons, and afterwards on every page, by the reaction that is stored.
+BUTTONS: Mapping[Reaction, str] = MappingProxyType(
+    {
+        Reaction.THUMBS_UP: "More like this",
+        Reaction.THUMBS_DOWN: "Less like this",
+        Reaction.NOT_NOW: "Not now",
+        Reaction.TOO_OFTEN: "Heard too often",
+        Reaction.BLOCKED: "Never this track",
+        Reaction.ARTIST_BLOCKED: "Never this artist",
+        Reaction.WRONG_SONG: "Wrong song",
+    }
+)
+
+
+def words_of(reaction: Reaction) -> str:
+    """Return a reaction as the pages say it."""
+    return BUTTONS.get(reaction, reaction.replace("_", " "))
+
+
 ACCEPTED = tuple(reaction for reaction in Reaction if reaction.accepted)
+# Nothing was written: an earlier list stays, or there is none.
+UNWRITTEN = (Outcome.KEPT_YESTERDAY, Outcome.NOT_WRITTEN)
+NEUTRAL = tuple(reaction for reaction in Reaction if reaction.neutral)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.
 SHOWN = (Outcome.WRITTEN, Outcome.VERIFIED)

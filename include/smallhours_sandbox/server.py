@@ -39,6 +39,7 @@ from smallhours_sandbox.reccobeats_api import reccobeats_routes
 from smallhours_sandbox.replay import replay_world
 from smallhours_sandbox.spotify_accounts import CLIENT_ID, CLIENT_SECRET
 from smallhours_sandbox.spotify_api import accounts_routes, spotify_routes
+from smallhours_sandbox.spotify_images import image_routes
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.subsonic_api import subsonic_routes
 from smallhours_sandbox.subsonic_state import subsonic_password
@@ -74,6 +75,7 @@ def build_app(
         *lastfm_routes(state),
         *spotify_routes(state, base_url=base_url),
         *accounts_routes(state),
+        *image_routes(),
         *reccobeats_routes(state),
         *acousticbrainz_routes(state),
         *listenbrainz_routes(metabrainz),

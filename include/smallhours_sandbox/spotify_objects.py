@@ -15,6 +15,7 @@ import numpy as np
 from smallhours_sandbox.identifiers import base62_id
 from smallhours_sandbox.oddities import is_odd
 from smallhours_sandbox.ragged import Ragged
+from smallhours_sandbox.spotify_images import album_images
 from smallhours_sandbox.world import SandboxListener, World
 
 Json = dict[str, Any]
@@ -110,7 +111,7 @@ class SpotifyCatalog:
         body |= {
             "album_type": "album" if total > 3 else "single",
             "artists": [self.simple_artist(int(self.world.album_artist[index]), base)],
-            "images": [],
+            "images": album_images(self.album_ids[index], base),
             "name": self.world.album_title[index],
             "release_date": released or "0000",
             "release_date_precision": {4: "year", 7: "month"}.get(len(released or "0000"), "day"),

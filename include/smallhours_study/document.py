@@ -22,7 +22,8 @@ th:first-child,td:first-child,th.text,td.text{text-align:left}
 thead th{border-bottom:1px solid var(--ink)}tbody tr+tr td{border-top:1px solid var(--rule)}
 td.best{font-weight:700}
 td.text:not(:first-child){white-space:normal;min-width:9rem}
-figure{margin:1.5rem 0}figcaption{color:var(--faint);font-size:.9rem;max-width:46rem}
+figure{margin:1.5rem 0;overflow-x:auto}
+figcaption{color:var(--faint);font-size:.9rem;max-width:46rem}
 code{font-size:.9em}
 """
 

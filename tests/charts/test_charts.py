@@ -1,6 +1,7 @@
 """Tests of the charts: valid accessible SVG, numbers as text, and escaped labels."""
 
 import datetime as dt
+import itertools
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
@@ -181,3 +182,13 @@ def test_series_differ_in_shape_and_not_in_colour_alone() -> None:
 
     assert "<circle" in svg
     assert "<polygon" in svg
+
+
+def test_no_last_value_stands_on_another_or_below_the_axis() -> None:
+    ends = [0.5, 0.5, 0.501, 0.9, 0.1, 0.1, 0.1]
+    svg = lines("x", [LineSeries(f"l{at}", [1, 2], [0.5, end]) for at, end in enumerate(ends)])
+
+    texts = list(ET.fromstring(svg).iter(f"{SVG}text"))  # noqa: S314
+    values = sorted(float(each.get("y") or 0) for each in texts[-len(ends) :])
+    assert all(later - earlier >= 11 for earlier, later in itertools.pairwise(values))
+    assert values[-1] <= 340 - 40

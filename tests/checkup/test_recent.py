@@ -28,9 +28,11 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path))
 
 
-def add_list(lake: Lake, night: dt.date, outcome: str, note: str = "") -> None:
+def add_list(
+    lake: Lake, night: dt.date, outcome: str, note: str = "", intent: str = "main"
+) -> None:
     row: dict[str, Any] = {column.name: None for column in PLAYLISTS.columns}
-    row |= {"night": night, "intent": "main", "place": "spotify", "name": "Smallhours"}
+    row |= {"night": night, "intent": intent, "place": "spotify", "name": "Smallhours"}
     row |= {"note": note, "track_keys": [], "uris": [], "listener": "ada", "outcome": outcome}
     lake.merge(PLAYLISTS, pd.DataFrame([row]))
 
@@ -42,6 +44,7 @@ def add_list(lake: Lake, night: dt.date, outcome: str, note: str = "") -> None:
         (2, "verified", Health.GOOD),
         (3, "verified", Health.BAD),
         (1, "kept_yesterday", Health.NOTE),
+        (1, "not_written", Health.NOTE),
         (0, "planned", Health.NOTE),
     ],
 )
@@ -54,6 +57,15 @@ def test_the_last_night_is_judged_by_its_outcome_and_age(
 
     assert found.health is health
     assert "30 tracks." in found.what
+
+
+def test_the_last_night_is_the_main_lists(lake: Lake) -> None:
+    add_list(lake, TODAY - dt.timedelta(days=1), "verified", "30 tracks.")
+    add_list(lake, TODAY, "not_written", "Too short.", intent="zydeco")
+
+    found = check_last_night("ada", lake, today=TODAY)
+
+    assert (found.health, "30 tracks." in found.what) == (Health.GOOD, True)
 
 
 def test_before_the_first_night_nothing_is_wrong(lake: Lake) -> None:

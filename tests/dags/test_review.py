@@ -64,6 +64,7 @@ def test_the_four_dags_bring_a_playlist_at_once_or_when_it_is_approved(
     assert len(airflow_install.lake.frame(PLAYLISTS, where={"listener": "ada"})) == 2
     waits, published = messenger.got[1:]
     assert waits["title"] == "Smallhours: tonight's list for ada waits for you"
+    assert "**" not in waits["message"]
     assert "after 6 hours without an answer" in waits["message"]
     assert published["title"].endswith("tracks for ada")
 

@@ -15,6 +15,7 @@ BEFORE = ("a", "b", "c", "d", "e", "f")
         (("x", "c", "d", "e", "f"), ["a"]),  # x came first: a and b went
         (("c", "x", "d", "e", "f"), ["a"]),
         (("b", "e", "f"), ["d"]),  # a had been taken out: c and d went, and so did a
+        (("a", "e", "f", "b"), ["d"]),  # b had been moved to the end: c and d went
         (("a", "d", "e"), []),  # f was taken out, far from the rows that went
         (("a", "b", "c", "d", "e", "f"), []),  # nothing was done
         (("a", "c", "d", "e", "f"), []),  # half was done

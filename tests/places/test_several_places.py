@@ -88,7 +88,7 @@ def test_a_place_that_can_not_be_opened_is_named(
     summary = publish(found, {"files": at["files"].open, "subsonic": missing})
     assert "There is no Airflow connection." in str(summary["subsonic"])
     rows = found.lake.frame(PLAYLISTS, where={"listener": "default"}).set_index("place")
-    assert rows.loc["subsonic", "outcome"] == "kept_yesterday"
+    assert rows.loc["subsonic", "outcome"] == "not_written"
     with pytest.raises(SettingsError):
         publish(found, {"subsonic": missing})
 

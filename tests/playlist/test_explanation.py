@@ -30,6 +30,7 @@ def lake(tmp_path: Path) -> Lake:
         recommended("Can", "Vitamin", rank=2, score=0.8, why_not="reserve"),
         recommended("Moby", "Porcelain", rank=3, score=0.7),
         recommended("Björk", "Jóga", rank=4, score=0.95, why_not="known"),
+        recommended("Pulp", "Babies", score=0.9, why_not="known"),
     ]
     made.merge(RECOMMENDATIONS, pd.DataFrame(rows), partition={"listener": ME, "night": str(NIGHT)})
     return made
@@ -53,10 +54,11 @@ def asked(lake: Lake, artist: str, title: str) -> TrackExplanation:
     [
         ("Ride", "Leave", "It was chosen, as number 1: rank 1 of 50"),
         ("ride", "leave (2001 Remaster)", "It was chosen, as number 1"),
-        ("Lush", "Light", "as number 2: drawn from below the cut"),
+        ("Lush", "Light", "as number 2: a discovery, drawn from rank"),
         ("Can", "Vitamin", "It stood in reserve"),
         ("Moby", "Porcelain", "Its score was 0.700, 0.200 below the last that made it."),
         ("Björk", "Jóga", "It was left out: known"),
+        ("Pulp", "Babies", "It could not be chosen: known."),
         ("Nobody", "Nothing", "It was never heard of"),
     ],
 )

@@ -26,7 +26,7 @@ RIDE = ListedTrack(
     "ride · leave",
 )
 UNKNOWN = ListedTrack(
-    2, "Nobody", "Nothing", "", None, "", "", "", "A step aside.", "nobody · nothing"
+    2, "Nobody", "Nothing", "", None, "", "", "", "A discovery.", "nobody · nothing"
 )
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 
@@ -53,7 +53,7 @@ def test_jspf_leaves_out_what_is_not_known() -> None:
         "title": "Nothing",
         "creator": "Nobody",
         "trackNum": 2,
-        "annotation": "A step aside.",
+        "annotation": "A discovery.",
     }
 
 

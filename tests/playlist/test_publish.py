@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 
 from smallhours.errors import DegeneratePlaylist, NotEnoughData, PlaylistNotOwned, RetryLater
 from smallhours.lake.list_tables import PLAYLISTS
@@ -136,6 +137,11 @@ def test_the_first_night_makes_a_private_playlist_with_the_list_in_order(
     assert summary["outcome"] == "verified"
     assert (summary["tracks"], summary["added"]) == (12, 12)
     assert publisher.uris() == uris
+    (covers,) = publisher.ledger()["covers"]
+    assert len(set(covers)) > 1
+    assert len(covers) == 12
+    picture = requests.get(covers[0], timeout=30)
+    assert picture.headers["content-type"] == "image/svg+xml"
     (playlist,) = publisher.ours()
     assert playlist.name == "Smallhours"
     assert not playlist.public
@@ -313,7 +319,7 @@ def test_a_list_that_is_too_short_keeps_yesterdays_and_fails_with_the_numbers(
     publisher.publish()
     publisher.choose(12, 16, NEXT)
     writes = publisher.writes()
-    with pytest.raises(DegeneratePlaylist, match=r"4 tracks .* shortest allowed is 10"):
+    with pytest.raises(DegeneratePlaylist, match=r"4 tracks; the shortest allowed is 10"):
         publisher.publish(NEXT)
     assert publisher.uris() == uris
     assert publisher.writes() == writes

@@ -88,9 +88,21 @@ def test_another_night_explores_elsewhere(ranked_lake: RankedLake) -> None:
 def test_every_considered_track_is_recorded_with_why_not(ranked_lake: RankedLake) -> None:
     rank(ranked_lake)
     rows = ranked_lake.recommendations()
-    assert rows["rank"].tolist() == list(range(1, 122))
+    assert len(rows) == 121
+    assert rows["rank"].dropna().tolist() == list(range(1, 121))
+    assert rows["rank"].isna()[ranked_lake.known[0]]
     assert rows.loc[ranked_lake.known[0], "why_not"] == "known"
     assert ((rows["why_not"] == "") == rows["position"].notna()).all()
+
+
+def test_discoveries_come_from_below_the_last_sure_pick(ranked_lake: RankedLake) -> None:
+    rank(ranked_lake, exploration=0.4)
+
+    chosen = ranked_lake.recommendations().dropna(subset=["position"])
+    ranks = chosen.groupby("slot")["rank"]
+    assert ranks.min()["explore"] > ranks.max()["exploit"]
+    reasons = chosen.loc[chosen["slot"] == "explore", "reason"]
+    assert reasons.str.match(r"A discovery, drawn from rank \d+ of 120; ").all()
 
 
 def test_every_chosen_track_says_why(ranked_lake: RankedLake) -> None:
@@ -99,7 +111,8 @@ def test_every_chosen_track_says_why(ranked_lake: RankedLake) -> None:
     named = rows[rows["position"].notna() | (rows["why_not"] == "reserve")]
     assert len(named) == 20
     for reason, seeds in zip(named["reason"], named["seeds"], strict=True):
-        assert f"{ranked_lake.names[seeds[0]]} (1 play)" in reason
+        seed = f"{ranked_lake.names[seeds[0]]} (1 play)"
+        assert seed in reason or "of whom you know" in reason or "not this one yet" in reason
     assert set(named["reason_kind"]) <= {"similar_track", "known_artist"}
 
 

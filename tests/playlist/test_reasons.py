@@ -1,5 +1,6 @@
 """Tests of the reasons as the listener reads them."""
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smallhours.playlist.explain.reasons import Reason, ReasonWriter, reason
+from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
@@ -62,6 +63,10 @@ def track_evidence(
     return TrackEvidence(
         key, "Low", seeds, tags, features, slot, 12, 5312, counts or {}, hours, intent_evidence
     )
+
+
+def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
+    return ReasonWriter(history, profile, length=1).write(track_evidence).text
 
 
 def said(*seeds: tuple[str, str], **known: object) -> str:
@@ -128,7 +133,7 @@ def test_a_track_that_came_by_a_tag_says_where_that_tag_stands() -> None:
 
 def test_an_explorer_says_that_it_is_one() -> None:
     text = said(("similar_artist", "ride"), slot="explore")
-    assert text == "A step aside, drawn from rank 12 of 5,312; by an artist near Ride (1 play)."
+    assert text == "A discovery, drawn from rank 12 of 5,312; by an artist near Ride (1 play)."
 
 
 def test_without_any_seed_it_says_what_it_rests_on() -> None:
@@ -142,13 +147,13 @@ def test_a_seed_that_the_listener_no_longer_has_is_not_named() -> None:
 
 
 def test_what_counted_most_for_this_track_leads() -> None:
-    seeds = (ALISON, ("similar_artist", "ride"))
+    seeds = (ALISON, ("similar_artist", "slowdive"))
     by_track, by_artist = (
         reason(track_evidence(*seeds, counts=counts), HISTORY, PROFILE)
         for counts in ({"similar_track": 0.3}, {"similar_artist": 0.3})
     )
     assert by_track.startswith("Close to Slowdive")
-    assert by_artist.startswith("By an artist near Ride")
+    assert by_artist.startswith("By an artist near Slowdive")
 
 
 def test_what_a_list_is_for_is_said_and_its_names_only_once() -> None:
@@ -164,6 +169,32 @@ def test_it_is_not_said_twice_that_something_is_played() -> None:
     intent_evidence = IntentEvidence("hours", "you play Lush – Ladykillers on Sundays", ("lush",))
     for each in told(*[track_evidence(ALISON, TRAIL, intent_evidence=intent_evidence)] * 5):
         assert "because you play" not in each.text.lower()
+
+
+def test_who_was_hardly_played_is_named_only_where_nothing_else_is_known() -> None:
+    history = dataclasses.replace(HISTORY, tracks=HISTORY.tracks.assign(saved=False))
+    known = track_evidence(TRAIL, ("similar_artist", "slowdive"))
+    assert reason(known, history, PROFILE) == "By an artist near Slowdive (1,312 plays)."
+    alone = reason(track_evidence(TRAIL), history, PROFILE)
+    assert alone == "Close to Ride – Vapour Trail (1 play)."
+
+
+def test_a_pick_is_not_close_to_its_own_artist() -> None:
+    assert said(ALISON, key="slowdive · machine gun", slot="explore") == (
+        "A step aside, drawn from rank 12 of 5,312; more by Slowdive, of whom you know 14 tracks."
+    )
+
+
+def test_a_place_or_a_time_alone_is_no_reason() -> None:
+    assert said(ALISON, tags=["canadian"]) == "Close to Slowdive – Alison (41 plays)."
+    assert said(ALISON, tags=["canadian", "80s"]) == "Close to Slowdive – Alison (41 plays)."
+    assert said(ALISON, tags=["jazz", "canadian"]).endswith("; jazz and canadian.")
+
+
+def test_no_clause_stands_in_two_sentences_in_a_row() -> None:
+    texts = [each.text for each in told(*[track_evidence(ALISON, tags=["jazz", "folk"])] * 5)]
+    for one, two in itertools.pairwise(texts):
+        assert not set(one.lower()[:-1].split("; ")) & set(two.lower()[:-1].split("; "))
 
 
 def test_neighbours_do_not_read_alike() -> None:

@@ -14,10 +14,12 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import LIBRARY, TRACKS
+from smallhours.listening.edits import Edit, store_edit
 from smallhours.listening.library import library_frame
 from smallhours.playlist.publish.resolve import resolve_tracks
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
+from smallhours.vocabulary import EditKind, EditSubject
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import ServiceFixture
@@ -260,3 +262,21 @@ def test_a_track_that_the_listener_never_wants_leaves_its_place(
     assert summary["resolved"] == summary["searches"] == 10
     assert key not in ranked_lake.listed()
     assert ranked_lake.recommendations().loc[key, "why_not"] == "never, says your file of overrides"
+
+
+def test_an_id_that_was_said_to_be_another_song_is_never_found_again(
+    ranked_lake: RankedLake, household: ServiceFixture
+) -> None:
+    rank(ranked_lake)
+    resolve(ranked_lake, household)
+    key = ranked_lake.listed()[0]
+    wrong = track(ranked_lake, key)["spotify_id"]
+    at = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+    edit = Edit(EditKind.WRONG_SONG, EditSubject.TRACK, wrong, key, at)
+
+    store_edit(ranked_lake.lake, "default", edit)
+    rank(ranked_lake)
+    resolve(ranked_lake, household)
+
+    assert track(ranked_lake, key)["spotify_id"] != wrong
+    assert key not in ranked_lake.listed() or track(ranked_lake, key)["spotify_id"]

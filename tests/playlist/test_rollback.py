@@ -1,10 +1,12 @@
 """Tests of the rollback: an earlier night's list comes back, and the ledger records it."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from smallhours.errors import NotEnoughData, RetryLater
-from smallhours.lake.tables import FEEDBACK
+from smallhours.lake.tables import FEEDBACK, TRACKS
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.summary import Summary
@@ -66,21 +68,57 @@ def test_a_withdrawn_list_can_come_back_as_well(publisher: PublishFixture) -> No
     assert publisher.uris() == second
 
 
-def test_what_the_listener_removed_since_stays_away(publisher: PublishFixture) -> None:
-    first, _ = two_nights(publisher)
-    removed = pd.DataFrame(
-        {
-            "night": [publisher.ranked_lake.night().date],
-            "intent": "main",
-            "track_key": publisher.ranked_lake.candidates[3],
-            "reaction": "removed",
-            "at": pd.Timestamp("2026-11-03", tz="UTC"),
-        }
-    )
+def react(publisher: PublishFixture, key: str, reaction: str) -> None:
+    row = {"night": publisher.ranked_lake.night().date, "intent": "main", "track_key": key}
+    row |= {"reaction": reaction, "at": pd.Timestamp("2026-11-03", tz="UTC")}
     where = {"listener": "default", "month": "2026-11"}
-    publisher.ranked_lake.lake.merge(FEEDBACK, removed, partition=where)
-    back_to(publisher, NIGHT)
+    publisher.ranked_lake.lake.merge(FEEDBACK, pd.DataFrame([row]), partition=where)
+
+
+@pytest.mark.parametrize("reaction", ["removed", "thumbs_down", "blocked"])
+def test_what_the_listener_rejected_since_stays_away(
+    reaction: str, publisher: PublishFixture
+) -> None:
+    first, _ = two_nights(publisher)
+    react(publisher, publisher.ranked_lake.candidates[3], reaction)
+
+    summary = back_to(publisher, NIGHT)
+
     assert publisher.uris() == [*first[:3], *first[4:]]
+    assert re.search(r"was put back, without [^;]+ \(disliked\)\. ", str(summary["note"]))
+    assert "without" in str(publisher.ledger().loc[NEXT, "note"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [("blocked_artists", "blocked artist"), ("blocked_tracks", "blocked track")],
+)
+def test_what_the_settings_ban_stays_away(
+    setting: str, why: str, publisher: PublishFixture
+) -> None:
+    first, _ = two_nights(publisher)
+    key = publisher.ranked_lake.candidates[3]
+    tracks = publisher.ranked_lake.lake.frame(TRACKS, columns=["track_key", "artist", "title"])
+    artist, title = tracks.set_index("track_key").loc[key, ["artist", "title"]]
+    said = {"blocked_artists": artist, "blocked_tracks": f"{artist} - {title}"}[setting]
+    publisher.wish(playlist={setting: [said]})
+
+    note = str(back_to(publisher, NIGHT)["note"])
+
+    assert first[3] not in publisher.uris()
+    assert f"{artist} – {title} ({why})" in note
+
+
+def test_where_nothing_may_come_back_the_list_that_stands_there_stays(
+    publisher: PublishFixture,
+) -> None:
+    _, second = two_nights(publisher)
+    for key in publisher.ranked_lake.candidates[:12]:
+        react(publisher, key, "blocked")
+
+    with pytest.raises(NotEnoughData, match="Nothing of the list of 2026-11-02 may come back"):
+        back_to(publisher, NIGHT)
+    assert publisher.uris() == second
 
 
 def test_what_the_listener_added_stays(publisher: PublishFixture) -> None:

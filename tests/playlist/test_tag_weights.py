@@ -1,6 +1,6 @@
 """Tests of the tags that count for a track."""
 
-from smallhours.playlist.rank.evidence import is_descriptive, weighted_tags
+from smallhours.playlist.rank.evidence import weighted_tags
 from smallhours.training.tags import Tags
 
 TAGS = Tags(
@@ -27,9 +27,3 @@ def test_a_tracks_own_tags_stand_alone() -> None:
 
 def test_spellings_of_a_tag_are_one_and_the_stronger_stands() -> None:
     assert rows("ride · vapour trail") == {"shoegaze": 1.0}
-
-
-def test_tags_about_the_tagger_and_the_artists_own_name_say_nothing() -> None:
-    assert not is_descriptive("Seen Live", "slowdive · alison")
-    assert not is_descriptive("Slowdive", "slowdive · alison")
-    assert is_descriptive("shoegaze", "slowdive · alison")

@@ -1,5 +1,7 @@
 """Tests of the check that a list is fit to replace yesterday's."""
 
+from dataclasses import replace
+
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist.publish.target_list import TargetList, degenerate_reason
 from smallhours.playlist_settings import PlaylistSettings
@@ -26,8 +28,15 @@ def test_a_good_list_is_fit() -> None:
 
 def test_one_that_is_too_short_says_its_numbers() -> None:
     why = degenerate_reason(tonight(2, chosen=4), WISHES)
-    assert "has 2 tracks (of 4 chosen" in why
-    assert "shortest allowed is 3" in why
+    assert "has 2 tracks; the shortest allowed is 3." in why
+
+
+def test_not_found_is_said_of_those_that_were_looked_for() -> None:
+    short = replace(tonight(1, chosen=2), missing=("Ride – Leave",), service="your server")
+
+    why = degenerate_reason(short, WISHES)
+
+    assert "has 1 track (of 2 chosen, 1 not found at your server); the shortest" in why
 
 
 def test_one_whose_ids_do_not_resolve() -> None:

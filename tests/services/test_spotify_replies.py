@@ -135,6 +135,23 @@ def test_a_track_says_whether_it_can_be_played(said: dict[str, Any], playable: b
     assert replies.parse_track(spotify_json({**TRACK, **said})).playable is playable
 
 
+@pytest.mark.parametrize(
+    ("images", "cover"),
+    [
+        ([("large", 640), ("middle", 300), ("small", 64)], "middle"),
+        ([("small", 64)], "small"),
+        ([("unknown", None)], "unknown"),
+        ([], ""),
+        ([(17, 300), ("\ud800", 300)], ""),
+    ],
+)
+def test_a_cover_is_the_smallest_that_is_large_enough(images: list[Any], cover: str) -> None:
+    sizes = [{"url": url, "width": width, "height": width} for url, width in images]
+    track = replies.parse_track(spotify_json({**TRACK, "album": {"images": sizes}}))
+
+    assert track.cover == cover
+
+
 def test_an_entry_of_a_listing_that_can_not_be_read_hides_no_other() -> None:
     whole = {
         "id": "1", "name": "Mine", "description": "", "owner": {"id": "ada"}, "snapshot_id": "x",

@@ -91,6 +91,9 @@ def test_a_standing_signal_counts_in_full(signal: str, expected: tuple[int, floa
         ("removed", (0, 2.0, "removed")),
         ("thumbs_down", (0, 3.0, "thumbs_down")),
         ("blocked", (0, 3.0, "blocked")),
+        ("artist_blocked", (0, 3.0, "blocked")),
+        ("not_now", None),
+        ("too_often", None),
         ("unplayed", None),
     ],
 )

@@ -1,5 +1,7 @@
 """Fixtures of the pages' tests: a listener with a lake, and a browser with a role."""
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +12,31 @@ from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from smallhours.lake.store import Lake
+from smallhours.settings import settings_path
 from smallhours.web.app import PREFIX, create_app
-from smallhours.web.page_context import AirflowBridge
+from smallhours.web.page_context import (
+    AccountStore,
+    AirflowBridge,
+    NightProgress,
+    WaitingList,
+)
+from tests.playlist.ranked_lake import first_ranked_lake, ranked_lake
+
+__all__ = ["first_ranked_lake", "ranked_lake"]
 
 SECRET = "of the tests"
+
+
+def form_token() -> str:
+    """Return the form token of a visitor without a login."""
+    return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
+
+
+def _accounts() -> AccountStore:
+    """Return Airflow's connections; a test that asks for them has a database of Airflow's."""
+    from smallhours.orchestration.connections import AirflowSecrets
+
+    return AirflowSecrets()
 
 
 @dataclass
@@ -22,10 +45,19 @@ class PageVisitor:
 
     lake: Lake
     role: str = "writer"
+    may_connect: bool = True
     warning: str = ""
+    waiting: list[WaitingList] = field(default_factory=list)
+    answered: list[tuple[str, bool]] = field(default_factory=list)
+    progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def wish(self, sections: str) -> None:
+        """Add sections to the listener's settings."""
+        with settings_path().open("a", encoding="utf-8") as file:
+            file.write(f"\n{sections}\n")
 
     def _resume(self, dags: Sequence[str]) -> None:
         self.paused = [dag for dag in self.paused if dag not in dags]
@@ -45,11 +77,16 @@ class PageVisitor:
         return AirflowBridge(
             may_read=may_read,
             may_write=lambda: self.role == "writer",
+            may_connect=lambda: self.may_connect,
+            accounts=_accounts,
+            waiting=lambda: list(self.waiting),
+            answer=lambda _request, run, approve: self.answered.append((run, approve)),
             trigger=trigger,
             partition_of=lambda dag, run: self.partitions.get((dag, run)),
             warning=lambda _listener: self.warning,
             paused=lambda: list(self.paused),
             resume=self._resume,
+            progress=lambda _listener, _night: self.progress,
             secret=lambda: SECRET,
         )
 

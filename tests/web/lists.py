@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK
+from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK, TRACKS
 
 NIGHT = dt.date(2026, 11, 2)
 BEFORE = NIGHT - dt.timedelta(days=1)
@@ -24,6 +25,8 @@ def add_list(
     intent: str = "main",
     explored: int = 0,
     listener: str = ME,
+    covers: Sequence[str] = (),
+    uris: Sequence[str] | None = None,
 ) -> list[str]:
     """Add a published list of a night; its last `explored` tracks are explored ones.
 
@@ -49,9 +52,19 @@ def add_list(
     entry |= {"night": night, "intent": intent, "place": "spotify", "name": "Smallhours"}
     entry |= {"playlist_id": "p" * 22}
     entry |= {"outcome": outcome, "note": "All new.", "track_keys": keys}
-    entry |= {"uris": [f"spotify:track:{at:022d}" for at in range(len(keys))]}
+    known = [f"spotify:track:{at:022d}" for at in range(len(keys))] if uris is None else uris
+    entry |= {"uris": list(known), "covers": list(covers)}
     lake.merge(PLAYLISTS, pd.DataFrame([entry]), partition={"listener": listener})
     return keys
+
+
+def add_track(lake: Lake, key: str, name: tuple[str, str], *, duration_ms: int) -> None:
+    """Add a track to the catalog."""
+    artist_key = artist_key_in(key)
+    row: dict[str, Any] = {column.name: None for column in TRACKS.columns}
+    row |= {"track_key": key, "artist_key": artist_key, "artist": name[0], "title": name[1]}
+    row |= {"version": "", "duration_ms": duration_ms, "first_seen": NIGHT}
+    lake.merge(TRACKS, pd.DataFrame([{**row, "prefix": prefix_of(artist_key)}]))
 
 
 def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:

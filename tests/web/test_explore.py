@@ -1,7 +1,5 @@
 """Tests of the Explore page: answers, and saving a playlist to the settings file."""
 
-import hashlib
-import hmac
 import tomllib
 
 import pytest
@@ -10,18 +8,15 @@ from fastapi.testclient import TestClient
 from smallhours.settings import load_settings, settings_path
 from smallhours.web.app import PREFIX
 from smallhours.web.explore_page import with_tag
-from tests.web.conftest import SECRET
+from tests.web.conftest import form_token
 
 FORM = {"listener": "default", "tags": "shoegaze, dream pop:60", "name": "Night bus"}
 
 
-def token() -> str:
-    """Return the form token of a visitor without a login."""
-    return hmac.new(SECRET.encode(), b"", hashlib.sha256).hexdigest()
-
-
 def save(browser: TestClient, **other: str) -> tuple[int, str]:
-    answer = browser.post(f"{PREFIX}/explore/save", data={**FORM, "form_token": token(), **other})
+    answer = browser.post(
+        f"{PREFIX}/explore/save", data={**FORM, "form_token": form_token(), **other}
+    )
     return answer.status_code, answer.text
 
 

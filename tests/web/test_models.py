@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import Metric, ModelCard, store_metrics
 from smallhours.training.registry import Registry
+from smallhours.training.taste.model import FIRST_SEED
 from smallhours.web.app import PREFIX
 from smallhours_study.report import ComparisonFigures, write_report
 from smallhours_study.results import StudyFolder
@@ -19,10 +20,10 @@ from tests.web.conftest import PageVisitor
 from tests.web.lists import BEFORE, ME, NIGHT
 
 
-def save_taste(lake: Lake, night: dt.date, *, promoted: str, why: str) -> str:
+def save_taste(lake: Lake, night: dt.date, *, promoted: str, why: str, name: str = "taste") -> str:
     """Save a version of the taste model and return its name."""
     card = ModelCard(
-        name="taste",
+        name=name,
         owner=ME,
         night=str(night),
         purpose="P(like) of a track.",
@@ -83,9 +84,30 @@ def test_figures_of_several_nights_are_drawn_and_the_newest_listed(
 
     page = words(browser)
 
-    assert "auc over the nights" in page
+    assert ">AUC</title>" in page
     assert '<td class="n">0.800</td>' in page
     assert '<td class="n">0.700</td>' not in page
+
+
+def test_the_first_version_is_in_use_only_without_a_taste_model(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    save_taste(visitor.lake, BEFORE, promoted="yes", why="", name=FIRST_SEED)
+    assert "first version, as a stand-in" in words(browser)
+
+    save_taste(visitor.lake, NIGHT, promoted="yes", why="")
+    assert "first version, as a stand-in" not in words(browser)
+
+
+def test_every_series_is_drawn(browser: TestClient, visitor: PageVisitor) -> None:
+    names = [f"audio_{number}" for number in range(14)]
+    for night, value in ((BEFORE, 0.3), (NIGHT, 0.4)):
+        note(visitor.lake, night, [Metric(name, "r2", value, n=9) for name in names])
+
+    page = words(browser)
+
+    assert [f">R², {number} of 3</title>" in page for number in (1, 2, 3)] == [True] * 3
+    assert all(f">audio {number} r2</text>" in page for number in range(14))
 
 
 def test_the_curve_of_the_newest_night_is_drawn_with_its_counts(
@@ -123,7 +145,7 @@ def test_the_taste_stands_beside_simpler_rules(browser: TestClient, visitor: Pag
         ],
     )
 
-    assert "taste, in use 0.810; popularity 0.600." in words(browser)
+    assert "taste 0.810; popularity 0.600." in words(browser)
 
 
 def test_each_part_of_the_ranking_is_told_alone_and_left_out(

@@ -7,8 +7,17 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.web.app import PREFIX
+from smallhours.web.page_context import NightProgress
 from tests.web.conftest import PageVisitor
-from tests.web.lists import BEFORE, NIGHT, add_energy, add_list, add_reactions, reactions_of
+from tests.web.lists import (
+    BEFORE,
+    NIGHT,
+    add_energy,
+    add_list,
+    add_reactions,
+    add_track,
+    reactions_of,
+)
 
 RIDE = ("Ride", "Vapour Trail")
 LUSH = ("Lush", "De-Luxe")
@@ -36,11 +45,12 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
 
     page = browser.get(f"{PREFIX}/tonight").text
 
-    assert "Ride – Vapour Trail</a>" in page
+    assert "<h2>Vapour Trail <span" in page
     assert "Close to Slowdive – Alison, for Vapour Trail." in page
+    assert "https://www.last.fm/music/Ride/_/Vapour%20Trail" in page
     assert "https://open.spotify.com/track/0000000000000000000000" in page
     assert ".31 ± .12" in page
-    assert page.count("a step aside") == 1
+    assert page.count(">discovery<") == 1
 
 
 def test_the_newest_night_comes_first_and_an_older_one_on_request(
@@ -49,8 +59,8 @@ def test_the_newest_night_comes_first_and_an_older_one_on_request(
     add_list(visitor.lake, BEFORE, [RIDE])
     add_list(visitor.lake, NIGHT, [LUSH])
 
-    assert "De-Luxe</a>" in browser.get(f"{PREFIX}/tonight").text
-    assert "Vapour Trail</a>" in browser.get(f"{PREFIX}/tonight?night={BEFORE}").text
+    assert "<h2>De-Luxe" in browser.get(f"{PREFIX}/tonight").text
+    assert "<h2>Vapour Trail" in browser.get(f"{PREFIX}/tonight?night={BEFORE}").text
 
 
 def test_what_came_and_went_is_told(browser: TestClient, visitor: PageVisitor) -> None:
@@ -59,8 +69,9 @@ def test_what_came_and_went_is_told(browser: TestClient, visitor: PageVisitor) -
 
     page = browser.get(f"{PREFIX}/tonight").text
 
-    assert "<h3>1 new</h3><ul><li>Lush – De-Luxe</li>" in page
-    assert "<h3>1 gone</h3><ul><li>Ride – Vapour Trail</li>" in page
+    assert "Changes since the last list: 1 new, 1 gone" in page
+    assert "<h3>New</h3><ul><li>Lush – De-Luxe</li>" in page
+    assert "<h3>Gone</h3><ul><li>Ride – Vapour Trail</li>" in page
 
 
 def test_the_strip_tells_what_became_of_the_last_days(
@@ -111,10 +122,75 @@ def test_a_button_writes_one_reaction_and_pressing_it_again_takes_it_back(
     ]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert reactions_of(visitor.lake, key) == {"played", "blocked"}
-    assert 'aria-pressed="true"' in browser.get(answers[0].headers["location"]).text
+    pressed = browser.get(answers[0].headers["location"]).text
+    assert 'aria-pressed="true"' in pressed
+    # Without scripts, the page comes back at the row that the button was in.
+    assert f'id="{answers[0].headers["location"].partition("#")[2]}" data-row' in pressed
 
     browser.post(f"{PREFIX}/feedback", data={**form, "reaction": "take_back"})
     assert reactions_of(visitor.lake, key) == {"played"}
+
+
+def test_a_list_says_how_long_it_plays(browser: TestClient, visitor: PageVisitor) -> None:
+    ride, lush = add_list(visitor.lake, NIGHT, [RIDE, LUSH])
+    add_track(visitor.lake, ride, RIDE, duration_ms=3_785_000)
+    assert "2 tracks, at least 1 h 3 min" in browser.get(f"{PREFIX}/tonight").text
+
+    add_track(visitor.lake, lush, LUSH, duration_ms=187_000)
+    page = browser.get(f"{PREFIX}/tonight").text
+    assert "2 tracks, 1 h 6 min" in page
+    assert '<span class="length">3:07</span>' in page
+
+
+def test_covers_come_from_spotifys_image_host_only(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    ours, theirs = "https://i.scdn.co/image/ab67", "https://elsewhere.example/image/ab67"
+    add_list(visitor.lake, NIGHT, [RIDE, LUSH], covers=[ours, theirs])
+
+    answer = browser.get(f"{PREFIX}/tonight")
+
+    assert f'src="{ours}"' in answer.text
+    assert theirs not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "img-src data: https://i.scdn.co; frame-src 'none'" in policy
+
+
+def test_the_player_is_there_for_those_who_turned_it_on(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, NIGHT, [RIDE])
+    assert "data-player" not in browser.get(f"{PREFIX}/tonight").text.partition("<main")[2]
+
+    visitor.wish("[listeners.default.pages]\nplayer = true")
+    answer = browser.get(f"{PREFIX}/tonight")
+    player = "https://open.spotify.com/embed/track/0000000000000000000000"
+    assert f'data-player="{player}"' in answer.text
+    assert "frame-src https://open.spotify.com" in answer.headers["content-security-policy"]
+
+
+def test_a_track_without_a_link_is_looked_for_where_the_listener_likes(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, NIGHT, [("AC/DC", 'R&B "Live"')], outcome="planned", uris=[])
+    visitor.wish(
+        '[listeners.default.pages]\ntrack_link = "https://find.example/?q={artist}+{title}"'
+    )
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert 'href="https://find.example/?q=AC%2FDC+R%26B+%22Live%22"' in page
+
+
+@pytest.mark.parametrize(
+    "template", ["javascript:{title}", "https://{artist}.example/", "ftp://a/"]
+)
+def test_a_link_that_could_lead_anywhere_is_refused(
+    template: str, browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.wish(f'[listeners.default.pages]\ntrack_link = "{template}"')
+
+    assert browser.get(f"{PREFIX}/tonight").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -137,7 +213,7 @@ def test_names_of_strangers_are_text_not_markup(browser: TestClient, visitor: Pa
 
     page = browser.get(f"{PREFIX}/tonight").text
 
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
 
 
@@ -147,7 +223,7 @@ def test_a_runs_tab_shows_the_night_of_that_run(browser: TestClient, visitor: Pa
     visitor.partitions["write_playlist", "asset_triggered__1"] = f"default@{BEFORE}"
 
     asked = {"dag": "write_playlist", "run": "asset_triggered__1"}
-    assert "Vapour Trail</a>" in browser.get(f"{PREFIX}/run", params=asked).text
+    assert "<h2>Vapour Trail" in browser.get(f"{PREFIX}/run", params=asked).text
     other = browser.get(f"{PREFIX}/run", params={**asked, "run": "manual__1"}).text
     assert "nobody's night" in other.replace("&#39;", "'")
 
@@ -184,3 +260,47 @@ def test_who_may_only_look_is_told_of_a_pause_and_sees_no_button(
     assert "train_models is paused in Airflow." in page
     assert "Let the nights run" not in page
     assert browser.post(f"{PREFIX}/resume", data={"listener": "default"}).status_code == 403
+
+
+def test_make_the_list_now_runs_the_whole_night_from_any_state(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.paused = ["train_models"]
+    page = browser.get(f"{PREFIX}/tonight").text
+    form = {"listener": "default", "form_token": token_on(page)}
+
+    pressed = browser.post(f"{PREFIX}/night", data=form)
+
+    assert pressed.status_code == 303
+    assert visitor.paused == []
+    ((dag, wanted),) = visitor.triggered
+    assert dag == "sync_listening"
+    assert wanted["listener"] == "default"
+    assert dt.date.fromisoformat(wanted["night"]) > NIGHT
+
+    visitor.progress = NightProgress("Read new plays", 3, 19, 4, failed=False)
+    browser.post(f"{PREFIX}/night", data=form)
+    assert len(visitor.triggered) == 1, "a night that runs is not started again"
+
+    visitor.progress = NightProgress("Read new plays", 3, 19, 4, failed=True)
+    browser.post(f"{PREFIX}/night", data=form)
+    assert len(visitor.triggered) == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "failed", "says"),
+    [
+        (4, False, "Find neighbours: step 8 of 19. About 4 minutes left, by the last night."),
+        (None, False, "step 8 of 19. How long it takes is not known yet"),
+        (None, True, "This step failed: Find neighbours."),
+    ],
+)
+def test_a_night_that_runs_shows_its_step_and_an_honest_estimate(
+    minutes: int | None, failed: bool, says: str, browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.progress = NightProgress("Find neighbours", 7, 19, minutes, failed=failed)
+
+    page = " ".join(browser.get(f"{PREFIX}/tonight").text.split())
+
+    assert says in page
+    assert ("Make tonight's list now</button>" in page.replace("&#39;", "'")) is failed

@@ -21,7 +21,8 @@ from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.tag_names import names_of
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS, PLAYS
+from smallhours.lake.tables import ARTIST_TAGS
+from smallhours.listening.edits import own_plays
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
@@ -165,7 +166,7 @@ class Weights:
 def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     """Return the listener's weights, from all that the lake knows."""
     columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
-    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = with_inferred_skips(own_plays(lake, listener, columns))
     plays = plays[heard_out(plays)]
     library = read_library(lake, listener)
     newest = library.groupby("signal")["last_seen"].transform("max")

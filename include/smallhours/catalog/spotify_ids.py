@@ -11,7 +11,7 @@ the studio one, however alike the titles are.
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -108,16 +108,24 @@ def search_queries(wanted_track: WantedTrack) -> tuple[str, str]:
 
 
 def best_match(
-    wanted_track: WantedTrack, found: Iterable[SpotifyTrack]
+    wanted_track: WantedTrack,
+    found: Iterable[SpotifyTrack],
+    *,
+    wrong: Set[str] = frozenset(),
 ) -> tuple[SpotifyTrack, float] | None:
     """Return the best search result with its score (0-100), or None when none matches.
 
     One that the listener can't play is left out. Of equally good ones the first wins: Spotify
     puts the best known first.
+
+    Args:
+        wanted_track: The recording.
+        found: What Spotify found.
+        wrong: Ids of which the listener said that they are another song.
     """
     best: tuple[SpotifyTrack, float] | None = None
     for track in found:
-        if not track.playable or not is_named(track.artist, track.title):
+        if not track.playable or track.id in wrong or not is_named(track.artist, track.title):
             continue
         score = match_score(wanted_track, track)
         if score is not None and (best is None or score > best[1]):
@@ -287,6 +295,7 @@ class SpotifyIds:
         overrides: The listener's own decisions.
         tally: Counts the searches that fail, and knows which of them wait.
         told: Ids that ListenBrainz told, by track key.
+        wrong: Ids of which the listener said that they are another song, by track key.
 
     Attributes:
         searches: How many searches were made.
@@ -297,6 +306,7 @@ class SpotifyIds:
     overrides: Overrides = field(default_factory=Overrides)
     tally: Tally = field(default_factory=Tally)
     told: Mapping[str, str] = field(default_factory=dict)
+    wrong: Mapping[str, Set[str]] = field(default_factory=dict)
     searches: int = 0
 
     def look_up(self, track: Mapping[str, Any]) -> dict[str, Any]:
@@ -321,13 +331,14 @@ class SpotifyIds:
         missed = track["spotify_method"] == MISS and was_searched_lately(track, self.night)
         if known or missed or not self.tally.is_due(question):
             return dict(track)
-        if (told := self.told.get(track["track_key"])) is not None:
+        wrong = self.wrong.get(track["track_key"], frozenset())
+        if (told := self.told.get(track["track_key"])) is not None and told not in wrong:
             return self._noted(track, IdLookup(told, LISTENBRAINZ))
         wanted_track = WantedTrack(
             track["artist"], track["title"], track["duration_ms"], track["isrc"], track["album"]
         )
         try:
-            found = self.search(wanted_track)
+            found = self.search(wanted_track, wrong=wrong)
         except ServiceError as error:
             if (ending := self.tally.fail(error, question, question)) is not None:
                 raise ending from None
@@ -335,7 +346,7 @@ class SpotifyIds:
         self.tally.answer(question)
         return self._noted(track, found)
 
-    def search(self, wanted_track: WantedTrack) -> IdLookup:
+    def search(self, wanted_track: WantedTrack, *, wrong: Set[str] = frozenset()) -> IdLookup:
         """Search Spotify by ISRC if known, by fields, and by words, until one finds the track.
 
         Raises:
@@ -352,7 +363,7 @@ class SpotifyIds:
                 shown = self.spotify.search_tracks(query, limit=RESULTS)
             except NotFound:
                 continue
-            if match := best_match(wanted_track, shown):
+            if match := best_match(wanted_track, shown, wrong=wrong):
                 return IdLookup(match[0].id, method, match[1], match[0])
         return IdLookup(None, MISS)
 

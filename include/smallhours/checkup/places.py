@@ -23,7 +23,7 @@ def check_places(
     """
     checks = {
         PlaceName.LISTENBRAINZ: lambda: _listenbrainz(listener, secrets),
-        PlaceName.SUBSONIC: lambda: _subsonic(listener, settings, secrets, online=online),
+        PlaceName.SUBSONIC: lambda: check_subsonic(listener, settings, secrets, online=online),
         PlaceName.FILES: lambda: _files(listener, settings),
     }
     found = []
@@ -49,9 +49,14 @@ def _listenbrainz(listener: str, secrets: CredentialStore) -> Finding:
     return good(subject, f"`listenbrainz_{listener}` has a token")
 
 
-def _subsonic(
-    listener: str, settings: Settings, secrets: CredentialStore, *, online: bool
+def check_subsonic(
+    listener: str, settings: Settings, secrets: CredentialStore, *, online: bool = True
 ) -> Finding:
+    """Check the login of a listener's music server.
+
+    Raises:
+        SmallhoursError: it is missing, or the server refuses it or is not there.
+    """
     subject = f"lists to {PlaceName.SUBSONIC}"
     credentials = secrets.subsonic(listener)
     if not online:

@@ -13,6 +13,7 @@ from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
+from smallhours.playlist_settings import MAIN
 from smallhours.run_context import rate_limit_file
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.set_aside import deferred_on
@@ -20,7 +21,7 @@ from smallhours.settings import Settings
 from smallhours.training.audio import model as audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
-from smallhours.vocabulary import Outcome
+from smallhours.vocabulary import UNWRITTEN, Outcome
 
 # Folder of the models; beside it and the tables, only hidden files (with a dot) are expected.
 MODELS = "models"
@@ -141,14 +142,15 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
 
 
 def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
-    """Check the ledger's outcome of the last list."""
+    """Check the ledger's outcome of the last main list."""
     rows = lake.frame(PLAYLISTS, where={"listener": listener})
+    rows = rows[rows["intent"] == MAIN]
     subject = "last night"
     if rows.empty:
         return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
-    last = rows.sort_values(["night", "intent"], kind="stable").iloc[-1]
+    last = rows.sort_values("night", kind="stable").iloc[-1]
     others = rows[(rows["night"] == last["night"]) & (rows["place"] != last["place"])]
-    kept = others[others["outcome"] == Outcome.KEPT_YESTERDAY]
+    kept = others[others["outcome"].isin(UNWRITTEN)]
     if not kept.empty and last["outcome"] == Outcome.VERIFIED:
         last = kept.iloc[-1]
     where = f" ({last['place']})" if len(others) else ""
@@ -156,6 +158,8 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
     told = f"{last['night']}{where}: {outcome}. {last['note'] or ''}".strip()
     if last["outcome"] == Outcome.KEPT_YESTERDAY:
         return note(subject, told, "Yesterday's list stays until there is a better one.")
+    if last["outcome"] == Outcome.NOT_WRITTEN:
+        return note(subject, told, "The next night tries again.")
     if today - last["night"] > MAX_NIGHT_AGE:
         return bad(subject, told, "See in Airflow whether sync_listening runs, or is paused.")
     if last["outcome"] != Outcome.VERIFIED:
@@ -187,14 +191,23 @@ def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Findin
 
 def check_quotas(settings: Settings) -> list[Finding]:
     """Check the share of today's Spotify budget that is used."""
-    file = rate_limit_file(settings, "spotify")
-    if file is None or not file.exists():
+    used = spotify_calls_used(settings)
+    if used is None:
         return []
-    limits = settings.services.spotify
-    used = TokenBucket(
-        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
-    ).used()
-    told = f"{used} of the {limits.calls_per_day} calls that we allow ourselves in 24 hours"
-    if used >= QUOTA_WARNING_SHARE * limits.calls_per_day:
+    allowed = settings.services.spotify.calls_per_day
+    told = f"{used} of the {allowed} calls that we allow ourselves in 24 hours"
+    if used >= QUOTA_WARNING_SHARE * allowed:
         return [note("Spotify quota", told, "Nothing to do: what is left waits for tomorrow.")]
     return [good("Spotify quota", told)]
+
+
+def spotify_calls_used(settings: Settings) -> int | None:
+    """Return the calls to Spotify of the last 24 hours; None where nobody counts them."""
+    file = rate_limit_file(settings, "spotify")
+    if file is None or not file.exists():
+        return None
+    limits = settings.services.spotify
+    bucket = TokenBucket(
+        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
+    )
+    return bucket.used()

@@ -90,7 +90,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
     from smallhours.local.forget import unnamed_listeners
 
     now = dt.datetime.now(dt.UTC)
-    today = settings.listener(listener).night_at(now).date
+    today = settings.tonight(listener, now).date
     zone = ZoneInfo(settings.listener(listener).timezone)
     findings = _look_at_airflow(listener, settings, now=now, online=online)
     findings += stored_data.check_quotas(settings)

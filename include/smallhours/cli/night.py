@@ -162,9 +162,9 @@ def open_run(listener: str | None, date: str | None) -> RunContext:
     """
     settings = load_settings()
     name = listener or next(iter(settings.listeners))
-    tonight = settings.listener(name).night_at(dt.datetime.now(dt.UTC))
-    night = replace(settings.night(name, date or str(tonight.date)), waits=False)
-    return RunContext(name, night, settings, LazySecrets())
+    now = dt.datetime.now(dt.UTC)
+    night = settings.chosen_night(name, date or str(settings.tonight(name, now).date), now)
+    return RunContext(name, replace(night, waits=False), settings, LazySecrets())
 
 
 def _command(stage: Stage) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""The schemas of the tables about the nightly lists: what was chosen, written and found out."""
+"""The schemas of the tables about the nightly lists: what was chosen, written and corrected."""
 
 import pyarrow as pa
 
@@ -32,7 +32,12 @@ RECOMMENDATIONS = Table(
         Column("tag_affinity", REAL, "Cosine to the listener's tag profile, 0-1."),
         Column("popularity", REAL, "Percentile among the candidates, 0-1."),
         Column("score", REAL, "The fused score, 0-1."),
-        Column("rank", COUNT, "1 is the best of all that were considered."),
+        Column(
+            "rank",
+            COUNT,
+            "1 is the best of all that could be chosen; null where that was excluded.",
+            nullable=True,
+        ),
         Column("slot", TEXT, "`exploit` or `explore`; empty when not chosen."),
         Column(
             "propensity",
@@ -81,7 +86,7 @@ PLAYLISTS = Table(
             "outcome",
             TEXT,
             "`creating`, `planned`, `written`, `verified`, `withdrawing`, `withdrawn`, "
-            "`kept_yesterday` or `dry_run`.",
+            "`kept_yesterday`, `not_written` or `dry_run`.",
         ),
         Column("note", TEXT, "What happened, for a person to read."),
         Column("snapshot_before", TEXT, "Snapshot id before the write.", nullable=True),
@@ -106,6 +111,13 @@ PLAYLISTS = Table(
             "as_of",
             MOMENT,
             "When the history ended from which the list was made: it was published after that.",
+            nullable=True,
+        ),
+        Column(
+            "covers",
+            TEXTS,
+            "Addresses of the tracks' covers at the place, in order, empty where unknown. Null "
+            "until the list is verified. The pictures are never stored.",
             nullable=True,
         ),
     ),
@@ -197,5 +209,23 @@ DEFERRED_QUESTIONS = Table(
         Column("failures", COUNT, "Nights in a row on which it was asked and failed."),
         Column("failed_on", DAY, "The last of them."),
         Column("ask_again", DAY, "The night from which on it is asked again."),
+    ),
+)
+
+EDITS = Table(
+    "edits",
+    "one thing that the listener corrected",
+    ("listener",),
+    ("kind", "subject", "value"),
+    (
+        Column("kind", TEXT, "`block`, `more`, `less`, `not_mine` or `wrong_song`."),
+        Column(
+            "subject",
+            TEXT,
+            "`artist`, `track`, `tag` or `era`; of plays also `hours`, `dates` or `platform`.",
+        ),
+        Column("value", TEXT, "What identifies it; of a `wrong_song` the Spotify track id."),
+        Column("name", TEXT, "The same, as a person reads it."),
+        Column("at", MOMENT, "When it was said."),
     ),
 )

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from smallhours.lake.list_tables import (
     DEFERRED_QUESTIONS,
+    EDITS,
     METRICS,
     PLAYLISTS,
     PROFILE,
@@ -97,6 +98,9 @@ PLAYS = Table(
         Column("reason_end", TEXT, "Why it ended, as exported.", nullable=True),
         Column("shuffle", FLAG, "Shuffle was on; export only.", nullable=True),
         Column(
+            "platform", TEXT, "The kind of device it was played on; export only.", nullable=True
+        ),
+        Column(
             "sources",
             TEXTS,
             "Who reported it: `lastfm`, `listenbrainz`, `spotify` (its recent plays), `export` "
@@ -152,7 +156,8 @@ FEEDBACK = Table(
             "reaction",
             TEXT,
             "`kept`, `removed`, `saved`, `played`, `skipped`, `passed` (not played, between two "
-            "picks that were), `unplayed`, `thumbs_up`, `thumbs_down` or `blocked`.",
+            "picks that were), `unplayed`, `thumbs_up`, `thumbs_down`, `blocked`, "
+            "`artist_blocked`, `not_now`, `too_often` or `wrong_song`.",
         ),
         Column("at", MOMENT, "When it was seen."),
     ),
@@ -343,7 +348,7 @@ CANDIDATES = Table(
         Column(
             "route",
             TEXT,
-            "`similar_track`, `similar_artist`, `tag`, `known_artist` or "
+            "`similar_track`, `two_steps`, `similar_artist`, `tag`, `known_artist` or "
             "`background` (an unliked tag's track, a negative for training).",
         ),
         Column("seed_key", TEXT, "The track, artist or tag that brought it."),
@@ -359,6 +364,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             PLAYS,
             LIBRARY,
             FEEDBACK,
+            EDITS,
             TRACKS,
             TRACK_TAGS,
             ARTIST_TAGS,

@@ -18,7 +18,7 @@ from smallhours.identity import identify, is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.places.place import Place
-from smallhours.vocabulary import POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
+from smallhours.vocabulary import NEUTRAL, POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -270,6 +270,20 @@ def _leftovers(standing: pd.DataFrame) -> set[str]:
 
 def _rows(picks: pd.DataFrame, reaction: "Reaction | pd.Series", at: dt.datetime) -> pd.DataFrame:
     return picks.assign(reaction=reaction, at=at)[COLUMNS]
+
+
+def without_neutral_picks(feedback: pd.DataFrame) -> pd.DataFrame:
+    """Drop what else happened to picks of which the listener said that it should not count.
+
+    Args:
+        feedback: Rows of `feedback` of one listener.
+    """
+    neutral = feedback["reaction"].isin(NEUTRAL)
+    if not neutral.any():
+        return feedback
+    pick = list(zip(feedback["night"], feedback["intent"], feedback["track_key"], strict=True))
+    excused = {each for each, said in zip(pick, neutral, strict=True) if said}
+    return feedback[neutral.to_numpy() | [each not in excused for each in pick]]
 
 
 def store_feedback(lake: Lake, listener: str, noted: pd.DataFrame) -> None:

@@ -37,7 +37,7 @@ from smallhours.listening.plays import (
 )
 from smallhours.listening.report_matching import Longs, is_coarse, matching_reports
 
-_EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle")
+_EXPORTED = ("ms_played", "skipped", "reason_start", "reason_end", "shuffle", "platform")
 _MBIDS = ("artist_mbid", "track_mbid")
 _TOLD_BY_PLAYERS = ("isrc", "duration_ms")
 # The order of precedence of the sources, for each group of columns.

@@ -172,6 +172,39 @@ class AirflowSecrets:
         token = credentials.token
         _store("listenbrainz", credentials.listener, login=user, password=token, extra={})
 
+    def keep_server(self, credentials: SubsonicCredentials) -> None:
+        """Write the login of a music server into the listener's connection.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        _store(
+            "subsonic",
+            credentials.listener,
+            login=credentials.user,
+            password=credentials.password,
+            extra={"host": credentials.url},
+        )
+
+    def disconnect(self, service: Service, listener: str) -> None:
+        """Delete a listener's connection from Airflow's database, with the renewed token.
+
+        Raises:
+            SettingsError: when it is an environment variable, which only its owner can remove.
+        """
+        from airflow.models.connection import Connection as StoredConnection
+        from airflow.models.variable import Variable as StoredVariable
+        from airflow.utils.session import create_session
+        from sqlalchemy import delete
+
+        name = f"{service}_{listener}"
+        _refuse_variable(name)
+        with create_session() as session:
+            session.execute(delete(StoredConnection).where(StoredConnection.conn_id == name))
+            if service == "spotify":
+                kept = StoredVariable.key == variable_of(listener)
+                session.execute(delete(StoredVariable).where(kept))
+
     def _spotify_fields(self, listener: str) -> dict[str, Any]:
         connection = _connection("spotify", listener)
         return {
@@ -245,13 +278,7 @@ def _store(
     from smallhours.orchestration.database import make_database, require_key
 
     name = f"{service}_{listener}"
-    variable = f"AIRFLOW_CONN_{name.upper()}"
-    if variable in os.environ:
-        raise SettingsError(
-            f"The connection `{name}` is given by the variable {variable}, which comes before what "
-            "would be kept in Airflow's database.",
-            remedy=f"Unset {variable}, and run the command again.",
-        )
+    _refuse_variable(name)
     require_key()
     _mask(password, extra.get("refresh_token"))
     try:
@@ -271,6 +298,17 @@ def _store(
             f"Airflow's database does not take the connection `{name}` ({type(error).__name__}).",
             remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write.",
         ) from None
+
+
+def _refuse_variable(name: str) -> None:
+    """Refuse to change a connection that an environment variable gives."""
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    if variable in os.environ:
+        raise SettingsError(
+            f"The connection `{name}` is given by the variable {variable}, which comes before what "
+            "would be kept in Airflow's database.",
+            remedy=f"Unset {variable}, and try again.",
+        )
 
 
 def _ask_without_database(question: Literal["get_connection", "get_variable"], name: str) -> Any:

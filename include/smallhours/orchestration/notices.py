@@ -40,6 +40,7 @@ LOG = logging.getLogger(__name__)
 
 REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
 SHOW_PLAN = "show_plan"
+APPROVE = "approve"
 PUBLISH = "publish_playlist"
 _USER_ERRORS = (NeedsLogin, PlaylistNotOwned, Refused, SettingsError)
 
@@ -81,7 +82,7 @@ def notice_of_playlist(listener: str, date: str, summary: Summary) -> Notice | N
 def notice_of_error(listener: str, error: SmallhoursError) -> Notice | None:
     """Return the notice of an error; None when it needs no action."""
     if isinstance(error, DegeneratePlaylist):
-        return Notice("kept", f"Smallhours kept yesterday's list for {listener}", str(error))
+        return Notice("kept", f"Smallhours wrote no new list for {listener}", str(error))
     if isinstance(error, _USER_ERRORS):
         return Notice("needs_you", f"Smallhours needs {listener}", str(error))
     return None
@@ -112,11 +113,14 @@ def notice_of_login_end(credentials: SpotifyCredentials, now: dt.datetime) -> No
 def notice_of_approval(listener: str, planned: str, review: ReviewSettings) -> Notice:
     """Return the notice of a list that waits for approval."""
     otherwise = "it is published" if review.unanswered == "publish" else "yesterday's stays"
+    hours = "an hour" if review.hours == 1 else f"{review.hours:g} hours"
+    # The plan is Markdown, which messengers and mail show as it is.
+    first = planned.partition("\n")[0].replace("**", "")
     return Notice(
         "needs_you",
         f"Smallhours: tonight's list for {listener} waits for you",
-        f"{planned.splitlines()[0]} Approve or reject it in Airflow, under Required Actions; "
-        f"after {review.hours:g} hours without an answer {otherwise}.",
+        f"{first} Look at it in Airflow's menu, Smallhours, and approve or reject it there; "
+        f"after {hours} without an answer {otherwise}.",
     )
 
 

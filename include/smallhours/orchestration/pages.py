@@ -8,14 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    requires_access_connection,
+    requires_access_dag,
+)
 from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
 from smallhours.orchestration.database import paused_dags, resume
-from smallhours.web.page_context import AirflowBridge
+from smallhours.orchestration.night_progress import night_progress
+from smallhours.orchestration.waiting_lists import answer_review, waiting_lists
+from smallhours.web.page_context import AccountStore, AirflowBridge
 
 _DAG = "write_playlist"
+_MAY_CONNECT = requires_access_connection("POST")
 _MAY_START = requires_access_dag("POST", DagAccessEntity.RUN, _DAG)
 
 
@@ -24,22 +31,59 @@ def airflow_bridge() -> AirflowBridge:
     return AirflowBridge(
         may_read=requires_access_dag("GET", DagAccessEntity.RUN, _DAG),
         may_write=may_write,
+        may_connect=may_connect,
+        accounts=accounts,
+        waiting=waiting_lists,
+        answer=answer_review,
         trigger=trigger,
         partition_of=partition_of,
         warning=login_warning,
         paused=paused_dags,
         resume=resume,
+        progress=night_progress,
         secret=lambda: str(conf.get("api", "secret_key")),
+        login_days=login_days,
     )
 
 
 def may_write(request: Request, user: GetUserDep) -> bool:
     """Return whether the visitor may start runs, by Airflow's own check."""
+    request.state.visitor = user
     try:
         _MAY_START(request, user)
     except HTTPException:
         return False
     return True
+
+
+def login_days(listener: str) -> int | None:
+    """Return the days until the listener's Spotify login ends; None if unknown."""
+    import datetime as dt
+
+    from smallhours.errors import SmallhoursError
+    from smallhours.orchestration.connections import AirflowSecrets
+    from smallhours.services.credentials import days_left
+
+    try:
+        return days_left(AirflowSecrets().spotify(listener), dt.datetime.now(dt.UTC))
+    except SmallhoursError:
+        return None
+
+
+async def may_connect(request: Request, user: GetUserDep) -> bool:
+    """Return whether the visitor may change connections, by Airflow's own check."""
+    try:
+        await _MAY_CONNECT(request, user)
+    except HTTPException:
+        return False
+    return True
+
+
+def accounts() -> AccountStore:
+    """Return Airflow's connections."""
+    from smallhours.orchestration.connections import AirflowSecrets
+
+    return AirflowSecrets()
 
 
 def login_warning(listener: str) -> str:

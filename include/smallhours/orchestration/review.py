@@ -8,14 +8,15 @@ settings say. Without `review`, both tasks are skipped.
 import datetime as dt
 import logging
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.orchestration.connections import AirflowSecrets
-from smallhours.orchestration.notices import SHOW_PLAN, StageSucceededNotifier
-from smallhours.orchestration.scheduling import night_of_task
+from smallhours.orchestration.notices import APPROVE, SHOW_PLAN, StageSucceededNotifier
+from smallhours.orchestration.scheduling import PartitionKey, night_of_task
 from smallhours.orchestration.tasks import one_line_errors
 from smallhours.run_context import RunContext
 from smallhours.settings import ReviewSettings, Settings, load_settings
@@ -43,15 +44,42 @@ def show_plan() -> str:
             shown = _shown(run)
     for line in shown.splitlines():
         LOG.info(line)
+    context["ti"].xcom_push("subject", f"Publish the list of {key.listener} of {key.date}?")
     return shown
+
+
+class ListApproval(ApprovalOperator):
+    """The wait for an answer; one that keeps a list back is noted in the ledger, with its date."""
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Go on, or skip what follows."""
+        answer = super().execute_complete(context, event)
+        if answer["chosen_options"] == [self.REJECT]:
+            with one_line_errors():
+                settings = load_settings()
+                _note_rejection(night_of_task(context, settings), settings, event)
+        return answer
+
+
+def _note_rejection(key: PartitionKey, settings: Settings, event: dict[str, Any]) -> None:
+    from smallhours.playlist.publish.ledger import record_failure
+
+    person = settings.listener(key.listener)
+    at = event["responded_at"].astimezone(ZoneInfo(person.timezone))
+    answered = event["responded_by_user"] is not None
+    why = f"{'You rejected it' if answered else 'Nobody had approved it'} on {at:%Y-%m-%d, %H:%M}."
+    night = settings.night(key.listener, key.date)
+    with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
+        for place in person.places:
+            record_failure(run.lake, key.listener, night, place, why)
 
 
 def approval(settings: Settings | None) -> Any:
     """Return the task that waits for approval."""
     review = settings.review if settings else ReviewSettings()
-    return ApprovalOperator(
-        task_id="approve",
-        subject="Publish tonight's playlist?",
+    return ListApproval(
+        task_id=APPROVE,
+        subject=f"{{{{ ti.xcom_pull(task_ids='{SHOW_PLAN}', key='subject') }}}}",
         body=f"{{{{ ti.xcom_pull(task_ids='{SHOW_PLAN}') }}}}",
         defaults="Approve" if review.unanswered == "publish" else "Reject",
         response_timeout=dt.timedelta(hours=review.hours),

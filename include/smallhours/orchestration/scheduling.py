@@ -69,10 +69,10 @@ def night_of_task(context: Any, settings: Settings) -> PartitionKey:
 
 def date_of_run(listener: str, context: Any, settings: Settings) -> str:
     """Return the date of a listener's night in a run without a partition key."""
-    chosen = context["params"].get("night")
+    chosen, started = context["params"].get("night"), context["dag_run"].run_after
     if chosen:
-        return str(settings.night(listener, chosen).date)
-    return str(settings.listener(listener).night_at(context["dag_run"].run_after).date)
+        return str(settings.chosen_night(listener, chosen, started).date)
+    return str(settings.tonight(listener, started).date)
 
 
 class NightMapper(IdentityMapper):

@@ -223,7 +223,7 @@ def _has_logged_in(listener: str, settings: Settings, services: Sequence[Service
 
 def run_for_night(function: Stage, key: PartitionKey, settings: Settings, context: Any) -> Summary:
     """Run a stage for one night and log its counts."""
-    night = settings.night(key.listener, key.date)
+    night = settings.chosen_night(key.listener, key.date, dt.datetime.now(dt.UTC))
     started = dt.datetime.fromtimestamp(context["dag_run"].run_after.timestamp(), dt.UTC)
     if settings.listener(key.listener).night_at(started).date == night.date:
         # The night is not over yet: cut the history off at the run's start, also for a retry.

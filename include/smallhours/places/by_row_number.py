@@ -15,7 +15,7 @@ sent, so that any other version is the listener's doing.
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from smallhours.errors import NotFound
@@ -69,7 +69,13 @@ class PlaceByRowNumber(ServicePlace[ServiceClient], ABC):
         del snapshot_id
         rows = self._look(playlist_id).uris
         expected = version_of(tuple(row for row in rows if row not in uris))
-        left = Counter(row for row in rows if row in uris)
+        self._remove_copies(playlist_id, rows, Counter(row for row in rows if row in uris))
+        return expected
+
+    def _remove_copies(
+        self, playlist_id: str, rows: Sequence[str | None], left: Counter[str | None]
+    ) -> None:
+        """Remove as many copies of tracks as are named, the first ones."""
         while numbers := _numbers_of(left, rows):
             numbers = self._delete(playlist_id, numbers)
             after = self._look(playlist_id).uris
@@ -81,7 +87,6 @@ class PlaceByRowNumber(ServicePlace[ServiceClient], ABC):
                 gone &= Counter(rows) - Counter(after)
                 after = self._look(playlist_id).uris
             left, rows = left - gone, after
-        return expected
 
     def move(self, playlist_id: str, start: int, length: int, before: int, snapshot_id: str) -> str:
         """Move a range of rows; return the version that this leads to."""
@@ -152,7 +157,8 @@ def hit_by_mistake(
     """Return what went in place of rows that were to go, because rows had moved meanwhile.
 
     Only rows next to those that were named can have been hit. What went elsewhere the listener
-    took out.
+    took out. Where a row next to them went and none of them is left, the listener may have taken
+    out either: then what was not named comes back.
 
     Args:
         before: The rows on which the numbers were computed.
@@ -161,19 +167,14 @@ def hit_by_mistake(
     """
     named = {before[number] for number in numbers}
     gone = Counter(before) - Counter(after)
-    # Where the list is shorter than it should be, the rows had moved up, else down.
+    # Where the list is shorter than it should be, the rows had moved up, else up or down.
     short = max(0, len(before) - len(numbers) - len(after))
-    still = 0 if short else sum(row in named for row in after)
-    near = set(_next_to(numbers, below=still, above=short))
+    still = sum(row in named for row in after)
+    below, above = 0 if short else still, max(short, still)
+    near = {each for number in numbers for each in range(number - below, number + above + 1)}
     lost = []
     for number, row in enumerate(before):
         if row is not None and row not in named and gone[row] and number in near:
             gone[row] -= 1
             lost.append(row)
     return lost
-
-
-def _next_to(numbers: Collection[int], *, below: int, above: int) -> Iterator[int]:
-    for number in numbers:
-        yield from range(number - below, number)
-        yield from range(number + 1, number + 1 + above)

@@ -51,11 +51,13 @@ class PlaylistRow:
         uri: What it is; None when the place has lost it.
         artist: Empty when the place does not say.
         title: Empty when the place does not say.
+        cover: Address of its album's cover; empty when the place does not say.
     """
 
     uri: str | None
     artist: str = ""
     title: str = ""
+    cover: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class SpotifyPlace(ServicePlace[SpotifyClient]):
     def rows(self, playlist_id: str) -> list[PlaylistRow]:
         """Return all rows of a playlist."""
         return [
-            PlaylistRow(item.uri, item.track.artist, item.track.title)
+            PlaylistRow(item.uri, item.track.artist, item.track.title, item.track.cover)
             if item.track is not None
             else PlaylistRow(item.uri)
             for item in self.client.playlist_items(playlist_id)

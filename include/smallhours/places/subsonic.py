@@ -10,12 +10,19 @@ refuse to change an empty one: until its details are changed it is known by our 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from smallhours.errors import BrokenReply
 from smallhours.identity import artist_key_of, identify, plain_title
-from smallhours.places.by_row_number import PlaceByRowNumber, WholePlaylist, version_of
+from smallhours.places.by_row_number import (
+    PlaceByRowNumber,
+    WholePlaylist,
+    hit_by_mistake,
+    version_of,
+)
 from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
 from smallhours.services.json_cursor import REMEDY
 from smallhours.services.retry_and_rate_limit import RetryPolicy
@@ -148,9 +155,34 @@ class SubsonicPlace(PlaceByRowNumber[SubsonicClient]):
         while moved:
             taken = self.client.move_to_end(playlist_id, moved)
             gone = [number for number, _ in moved[:taken]]
+            self._mend(playlist_id, rows, gone)
+            rows = self._seen[playlist_id]
             moved = [
                 (number - sum(each < number for each in gone), row) for number, row in moved[taken:]
             ]
+
+    def _mend(self, playlist_id: str, before: Sequence[str | None], gone: Sequence[int]) -> None:
+        """Put right a move to the end that hit other rows, because rows had moved meanwhile.
+
+        A row that was to go stands where it stood, beside the same row, and at the end once more.
+        """
+        after = self._look(playlist_id).uris
+        left = after[: -len(gone)]
+        if after[-len(gone) :] != tuple(before[number] for number in gone):
+            return  # not shown yet
+        if lost := hit_by_mistake(before, gone, left):
+            self._insert(playlist_id, lost, None)
+            after = self._look(playlist_id).uris
+        beside = set(pairwise(left))
+        missed = Counter(
+            before[number]
+            for number in gone
+            if left.count(before[number]) >= before.count(before[number])
+            and beside.intersection(pairwise(before[max(0, number - 1) : number + 2]))
+        )
+        if missed:
+            self._remove_copies(playlist_id, after, missed)
+            self._look(playlist_id)
 
 
 def _is_same(song: ServerSong, track: ListedTrack) -> bool:

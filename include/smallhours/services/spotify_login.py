@@ -7,12 +7,13 @@ loopback address, and exchange it with `exchange_code`. An app with a secret sen
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from smallhours.errors import NeedsLogin
 from smallhours.service_settings import SpotifySettings
 from smallhours.services.credentials import SpotifyCredentials
 from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
@@ -72,6 +73,33 @@ def authorize_url(
         "code_challenge": code_challenge(verifier),
     }
     return f"{accounts_url.rstrip('/')}/authorize?{urlencode(query)}"
+
+
+def code_of(answer: Mapping[str, Sequence[str]], state: str) -> str:
+    """Return the authorization code in the query of the address that Spotify led to.
+
+    Args:
+        answer: The query, as `parse_qs` returns it.
+        state: What this login sent.
+
+    Raises:
+        NeedsLogin: when the listener did not agree, or the address is not of this login.
+    """
+    code, said = (answer.get(name, [""])[0] for name in ("code", "error"))
+    if said == "access_denied":
+        what = "you did not agree, and nothing was changed."
+        remedy = "Log in again when you want to."
+    elif said:
+        what, remedy = f"the login did not succeed ({said}).", "Log in again."
+    elif not code:
+        what = "the login did not succeed: this is not the address that Spotify led to."
+        remedy = "Log in again, and copy the whole address; it contains `code=`."
+    elif answer.get("state", [""])[0] != state:
+        what = "the login did not succeed: this address is of an older one."
+        remedy = "Log in again, and use the newest address."
+    else:
+        return code
+    raise NeedsLogin(SERVICE, what, remedy=remedy)
 
 
 def exchange_code(

@@ -41,6 +41,7 @@ class SpotifyTrack:
         isrc: The recording's code, upper case.
         explicit: Marked as explicit.
         playable: The listener can play it; Spotify says so, for their country, where they can't.
+        cover: Address of the album's cover, the smallest of at least `COVER_PX`; may be empty.
     """
 
     id: str | None
@@ -53,6 +54,7 @@ class SpotifyTrack:
     isrc: str | None
     explicit: bool
     playable: bool = True
+    cover: str = ""
 
     @property
     def artist(self) -> str:
@@ -146,7 +148,25 @@ def parse_track(reply: JsonCursor) -> SpotifyTrack:
         isrc=(_text(reply, "external_ids", "isrc") or "").strip().upper() or None,
         explicit=reply["explicit"].value is True,
         playable=reply["is_playable"].value is not False and not reply["restrictions"].value,
+        cover=_cover(reply),
     )
+
+
+# Spotify's covers are 640, 300 and 64 pixels wide; the pages show them at up to 48.
+COVER_PX: Final = 128
+
+
+def _cover(reply: JsonCursor) -> str:
+    """Return the address of a track's cover; empty when there is none that can be read."""
+    album = reply.value.get("album") if isinstance(reply.value, dict) else None
+    images = album.get("images") if isinstance(album, dict) else None
+    widths = {
+        url: image["width"] if isinstance(image.get("width"), int) else 0
+        for image in (images if isinstance(images, list) else ())
+        if isinstance(image, dict) and isinstance(url := image.get("url"), str) and url.isascii()
+    }
+    wide = {url: width for url, width in widths.items() if width >= COVER_PX}
+    return min(wide or widths, key=lambda url: widths[url], default="")
 
 
 def _text(reply: JsonCursor, *path: str) -> str | None:

@@ -20,7 +20,8 @@ from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PROFILE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, PLAYS, PREDICTED_FEATURES
+from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
+from smallhours.listening.edits import own_plays
 from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
 from smallhours.settings import Settings
@@ -224,11 +225,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
 
     Without plays nothing is written, and `skipped` says so.
     """
-    plays = lake.frame(
-        PLAYS,
-        columns=["played_at", "artist", "track_key", "ms_played"],
-        where={"listener": listener},
-    )
+    plays = own_plays(lake, listener, ["played_at", "artist", "track_key", "ms_played"])
     plays = plays[heard(plays) & (plays["played_at"] < night.as_of)]
     plays = plays[counted_once(plays)]
     if plays.empty:

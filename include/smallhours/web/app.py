@@ -5,8 +5,9 @@ modules behind the pages are imported when a page is first opened: Airflow loads
 of its components, and most never show a page.
 """
 
+import base64
+import datetime as dt
 import hashlib
-import hmac
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -14,29 +15,39 @@ from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from smallhours import __version__
 from smallhours.errors import SettingsError, SmallhoursError
 from smallhours.nights import parse_date
+from smallhours.web.form_tokens import FORM_FIELD_NAME, check_form_token, token_for
+from smallhours.web.metrics_app import create_metrics_app
 from smallhours.web.page_context import AirflowBridge, PageContext, open_page_context
 
 PREFIX = "/smallhours"
+# Airflow's address that leads to its login page, whatever its auth manager, and back to `next`.
+_LOGIN = "/api/v2/auth/login"
 PAGES: Mapping[str, str] = {
     "tonight": "Tonight",
     "taste": "Taste",
     "explore": "Explore",
     "models": "Models",
     "history": "History",
+    "settings": "Settings",
 }
-# A page is self-contained: styles and pictures are inline, and it runs no script.
+_TEMPLATES = Path(__file__).parent / "templates"
+# The one script of the pages. It is inline, and no other runs: the policy holds its fingerprint.
+_SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+_SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
-    "frame-ancestors 'self'; base-uri 'none'"
+    f"default-src 'none'; script-src 'sha256-{_SCRIPT_HASH}'; connect-src 'self'; "
+    "style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; "
+    "base-uri 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -56,9 +67,11 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     """
 
     def note_rights(
-        request: Request, may_write: Annotated[bool, Depends(airflow_bridge.may_write)]
+        request: Request,
+        may_write: Annotated[bool, Depends(airflow_bridge.may_write)],
+        may_connect: Annotated[bool, Depends(airflow_bridge.may_connect)],
     ) -> None:
-        request.state.may_write = may_write
+        request.state.may_write, request.state.may_connect = may_write, may_connect
 
     app = FastAPI(
         title="Smallhours",
@@ -70,16 +83,52 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     )
     app.state.airflow_bridge = airflow_bridge
 
+    app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
+    _add_error_pages(app)
+    _add_pages(app)
+    _add_linked_pages(app)
+    _add_actions(app)
+    from smallhours.web.account_routes import add_account_routes
+    from smallhours.web.editing_routes import add_editing_routes
+
+    add_editing_routes(app)
+    add_account_routes(app)
+    return app
+
+
+# Airflow's answer to a login of before its last start, as 403.
+_OLD_LOGIN = "Invalid JWT token"
+
+
+def _add_error_pages(app: FastAPI) -> None:
+    """Let every error be a page, and a missing or old login lead to the login page and back."""
+
     @app.exception_handler(SmallhoursError)
     def explain(request: Request, error: Exception) -> Response:
         told = cast("SmallhoursError", error)
         status = 400 if isinstance(error, SettingsError) else 503
         return page(request, "error", None, status=status, what=told.what, remedy=told.remedy)
 
-    _add_pages(app)
-    _add_linked_pages(app)
-    _add_actions(app)
-    return app
+    @app.exception_handler(StarletteHTTPException)
+    def refuse(request: Request, error: Exception) -> Response:
+        refused = cast("StarletteHTTPException", error)
+        if refused.status_code == 401 or refused.detail == _OLD_LOGIN:
+            if request.method == "GET":
+                wanted = f"{request.url.path}?{request.url.query}".rstrip("?")
+                return RedirectResponse(f"{_LOGIN}?{urlencode({'next': wanted})}", status_code=303)
+            what, remedy = "You are not logged in any more.", "Log in, and press the button again."
+        elif refused.status_code == 404:
+            what, remedy = "There is no such page.", "The pages there are stand at the top."
+        else:
+            what, remedy = str(refused.detail), ""
+        return page(request, "error", None, status=refused.status_code, what=what, remedy=remedy)
+
+    @app.exception_handler(RequestValidationError)
+    def reject(request: Request, error: Exception) -> Response:
+        wrong = cast("RequestValidationError", error).errors()
+        names = ", ".join(dict.fromkeys(str(each["loc"][-1]) for each in wrong))
+        what = f"This address or form holds something that can't be used: {names}."
+        return page(request, "error", None, status=422, what=what, remedy="Go back, and try again.")
 
 
 def _add_pages(app: FastAPI) -> None:
@@ -96,12 +145,18 @@ def _add_pages(app: FastAPI) -> None:
         night: NightQuery = None,
         intent: IntentQuery = "main",
     ) -> Response:
-        from smallhours.web.tonight_page import BUTTONS, tonight
-
         page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night) if night else None, intent=intent)
-        paused = request.app.state.airflow_bridge.paused()
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=paused)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        waiting = airflow_bridge.waiting()
+        return _tonight(
+            request,
+            page_context,
+            parse_date(night) if night else None,
+            intent,
+            paused=airflow_bridge.paused(),
+            progress=airflow_bridge.progress(page_context.listener, page_context.today),
+            waits=[each.night for each in waiting if each.listener == page_context.listener],
+        )
 
     @app.get("/taste", response_class=HTMLResponse)
     def show_taste(request: Request, listener: ListenerQuery = None) -> Response:
@@ -161,22 +216,36 @@ def _add_linked_pages(app: FastAPI) -> None:
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
         """Show the night of a run, as a tab of that run."""
-        from smallhours.web.tonight_page import BUTTONS, tonight
-
         key = request.app.state.airflow_bridge.partition_of(dag, run) or ""
         listener, _, night = key.partition("@")
         if not night:
             return page(request, "run_without_night", None)
-        page_context = open_page_context(listener)
-        shown = tonight(page_context, night=parse_date(night))
-        return page(request, "tonight", page_context, tonight=shown, buttons=BUTTONS, paused=())
+        of_run: dict[str, Any] = {"paused": (), "progress": None, "waits": ()}
+        return _tonight(request, open_page_context(listener), parse_date(night), "main", **of_run)
+
+
+def _tonight(
+    request: Request,
+    page_context: PageContext,
+    night: dt.date | None,
+    intent: str,
+    **of_airflow: Any,
+) -> Response:
+    """Return the Tonight page of a night, by default the newest."""
+    from smallhours.vocabulary import BUTTONS
+    from smallhours.web.tonight_page import tonight
+    from smallhours.web.what_was_said import effects_on_list
+
+    shown = tonight(page_context, night=night, intent=intent)
+    said = effects_on_list(page_context, intent, shown.night) if shown.night else []
+    told = {"tonight": shown, "said": said, "buttons": BUTTONS, **of_airflow}
+    return page(request, "tonight", page_context, **told)
 
 
 def _add_actions(app: FastAPI) -> None:
     """Add the routes behind the buttons."""
-    may_write = [Depends(_require_write), Depends(_require_form_token)]
 
-    @app.post("/feedback", dependencies=may_write)
+    @app.post("/feedback", dependencies=MAY_WRITE)
     def react(
         listener: Annotated[str, Form()],
         night: Annotated[str, Form()],
@@ -185,12 +254,14 @@ def _add_actions(app: FastAPI) -> None:
         reaction: Annotated[str, Form()],
     ) -> Response:
         from smallhours.web.forms import save_reaction
+        from smallhours.web.tonight_page import row_id
 
         page_context = open_page_context(listener)
         save_reaction(page_context, parse_date(night), intent, track_key, reaction)
-        return back("tonight", listener=listener, night=night, intent=intent)
+        row = row_id(track_key)
+        return back("tonight", row=row, listener=listener, night=night, intent=intent)
 
-    @app.post("/rollback", dependencies=may_write)
+    @app.post("/rollback", dependencies=MAY_WRITE)
     def put_back(
         request: Request,
         listener: Annotated[str, Form()],
@@ -203,13 +274,25 @@ def _add_actions(app: FastAPI) -> None:
         run = request.app.state.airflow_bridge.trigger("rollback_playlist", wanted)
         return page(request, "triggered", page_context, night=date, run=run)
 
-    @app.post("/resume", dependencies=may_write)
+    @app.post("/resume", dependencies=MAY_WRITE)
     def let_nights_run(request: Request, listener: Annotated[str, Form()]) -> Response:
         airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
         airflow_bridge.resume(airflow_bridge.paused())
         return back("tonight", listener=open_page_context(listener).listener)
 
-    @app.post("/explore/save", dependencies=may_write)
+    @app.post("/night", dependencies=MAY_WRITE)
+    def make_list_now(request: Request, listener: Annotated[str, Form()]) -> Response:
+        """Run the whole night now, from any state: paused, failed, or never run."""
+        page_context = open_page_context(listener)
+        airflow_bridge: AirflowBridge = request.app.state.airflow_bridge
+        running = airflow_bridge.progress(page_context.listener, page_context.today)
+        airflow_bridge.resume(airflow_bridge.paused())
+        if running is None or running.failed:
+            wanted = {"listener": page_context.listener, "night": str(page_context.today)}
+            airflow_bridge.trigger("sync_listening", wanted)
+        return back("tonight", listener=page_context.listener)
+
+    @app.post("/explore/save", dependencies=MAY_WRITE)
     def save(
         request: Request,
         listener: Annotated[str, Form()],
@@ -232,9 +315,13 @@ def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "
     check_form_token(request, form_token, request.app.state.airflow_bridge.secret())
 
 
-def back(name: str, **where: str) -> Response:
-    """Redirect the browser to a page after a button; reloading that page repeats nothing."""
-    return RedirectResponse(address(name, **where), status_code=303)
+MAY_WRITE = [Depends(_require_write), Depends(_require_form_token)]
+
+
+def back(name: str, *, row: str = "", **where: str) -> Response:
+    """Redirect the browser to a page, or a row of it, after a button; reloading repeats nothing."""
+    anchor = f"#{row}" if row else ""
+    return RedirectResponse(address(name, **where) + anchor, status_code=303)
 
 
 def address(name: str, **where: str) -> str:
@@ -269,41 +356,30 @@ def page(
             **shown,
         )
     )
-    return HTMLResponse(content, status_code=status, headers=_HEADERS)
+    headers = {**_HEADERS, "Content-Security-Policy": _policy(page_context)}
+    return HTMLResponse(content, status_code=status, headers=headers)
+
+
+def _policy(page_context: PageContext | None) -> str:
+    """Return what a page may load: besides itself covers and, where it is wanted, the player."""
+    if page_context is None:
+        return _POLICY
+    from smallhours.web.track_links import SPOTIFY, image_host
+
+    covers = image_host(page_context.settings.services.spotify)
+    frames = SPOTIFY if page_context.playlist_settings.pages.player else "'none'"
+    return f"{_POLICY}; img-src data: {covers}; frame-src {frames}"
 
 
 @cache
 def _templates() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["script"] = _SCRIPT
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made
-
-
-FORM_FIELD_NAME = "form_token"
-# Airflow's login cookie; without logins there is none, and the token is the same for everyone.
-_LOGIN_COOKIE = "_token"
-
-
-def token_for(request: Request, secret: str) -> str:
-    """Return the token of this login's forms, 64 hexadecimal digits."""
-    login = request.cookies.get(_LOGIN_COOKIE, "")
-    return hmac.new(secret.encode(), login.encode(), hashlib.sha256).hexdigest()
-
-
-def check_form_token(request: Request, shown: str, secret: str) -> None:
-    """Refuse a form that was sent from another site.
-
-    Raises:
-        HTTPException: 403, when another site sent it or its token does not match the login.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or not hmac.compare_digest(
-        shown.encode(), token_for(request, secret).encode()
-    ):
-        raise HTTPException(403, "This form is not from this page, or the login has changed.")

@@ -1,32 +1,36 @@
 """What the buttons of the pages store: a reaction to a pick, and a playlist of tags.
 
 A reaction is a row of `feedback`, which the next training reads. A playlist is a section of
-smallhours.toml. That file belongs to the listener: its contents, comments included, stay unchanged,
-and the section is appended. The new text is validated before it replaces the old file.
+smallhours.toml.
 """
 
 import datetime as dt
-import json
-import os
 import re
-import tomllib
 import zlib
-from pathlib import Path
+from collections.abc import Hashable, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
-from smallhours.identity import is_named, normalise
-from smallhours.lake.list_tables import RECOMMENDATIONS
+from smallhours.identity import artist_key_in, is_named, normalise
+from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
-from smallhours.settings import parse_settings, settings_path
+from smallhours.listening.edits import (
+    Edit,
+    artist_edit,
+    read_edits,
+    store_edit,
+    undo_edit,
+    wrong_songs,
+)
+from smallhours.settings_file import change_settings
 from smallhours.training.tag_exploration import parse_tags
-from smallhours.vocabulary import Reaction
+from smallhours.vocabulary import BUTTONS, EditKind, EditSubject, PlaceName, Reaction
 from smallhours.web.page_context import PageContext
 
-# These reactions exclude each other: a new one replaces the old one.
-REACTIONS = (Reaction.THUMBS_UP, Reaction.THUMBS_DOWN, Reaction.BLOCKED)
 TAKE_BACK = "take_back"
 
 
@@ -40,15 +44,14 @@ def save_reaction(
         night: The night that recommended the track.
         intent: Key of the playlist.
         track_key: The track.
-        reaction: One of `REACTIONS`, or `TAKE_BACK`.
+        reaction: One of `BUTTONS`, or `TAKE_BACK`.
 
     Raises:
         SettingsError: when there is no such reaction, or the track was not in that list.
         LakeUnwritable: when nothing could be saved.
     """
-    if reaction not in (*REACTIONS, TAKE_BACK) or not _was_picked(
-        page_context, night, intent, track_key
-    ):
+    pick = _pick(page_context, night, intent, track_key)
+    if reaction not in (*BUTTONS, TAKE_BACK) or pick is None:
         raise SettingsError(
             "There is no such button for this track.", remedy="Open the page again."
         )
@@ -56,7 +59,7 @@ def save_reaction(
         (pc.field("night") == night)
         & (pc.field("intent") == intent)
         & (pc.field("track_key") == track_key)
-        & pc.field("reaction").isin(list(REACTIONS))
+        & pc.field("reaction").isin(list(BUTTONS))
     )
     at = dt.datetime.now(dt.UTC)
     rows = pd.DataFrame(
@@ -64,54 +67,75 @@ def save_reaction(
     )
     if reaction == TAKE_BACK:
         rows = rows.iloc[:0]
-    page_context.lake.merge(
-        FEEDBACK,
-        rows,
-        partition={"listener": page_context.listener, "month": f"{night:%Y-%m}"},
-        replace=mine,
-    )
+    before, now = _edits_of(page_context, night, pick, track_key, at), None
+    if reaction in before:
+        now = before.pop(Reaction(reaction))
+    elif reaction == Reaction.WRONG_SONG:
+        raise SettingsError(
+            "This track was not written to Spotify on that night, so it can't be a wrong one.",
+            remedy="Open the page again.",
+        )
+    lake, listener = page_context.lake, page_context.listener
+    partition = {"listener": listener, "month": f"{night:%Y-%m}"}
+    lake.merge(FEEDBACK, rows, partition=partition, replace=mine)
+    for edit in before.values():
+        undo_edit(lake, listener, edit.kind, edit.subject, edit.value)
+    if now is not None:
+        store_edit(lake, listener, now)
 
 
-def _was_picked(page_context: PageContext, night: dt.date, intent: str, track_key: str) -> bool:
+def take_back_edit(
+    page_context: PageContext, kind: EditKind, subject: EditSubject, value: str
+) -> None:
+    """Undo an edit, and take back the reactions that made it."""
+    lake, listener = page_context.lake, page_context.listener
+    made_by = {
+        (EditKind.BLOCK, EditSubject.ARTIST): Reaction.ARTIST_BLOCKED,
+        (EditKind.WRONG_SONG, EditSubject.TRACK): Reaction.WRONG_SONG,
+    }
+    feedback = lake.frame(FEEDBACK, where={"listener": listener})
+    said = feedback[feedback["reaction"] == made_by.get((kind, subject), "")]
+    wrong = wrong_songs(read_edits(lake, listener))
+    about = {value, *(key for key, ids in wrong.items() if value in ids)}
+    theirs = [bool(about & {key, artist_key_in(key)}) for key in said["track_key"]]
+    said = said[np.array(theirs, dtype=bool)]
+    undo_edit(lake, listener, kind, subject, value)
+    gone = said[[*FEEDBACK.key, "month"]]
+    lake.merge(FEEDBACK, pd.DataFrame(), partition={"listener": listener}, delete=gone)
+
+
+def _edits_of(
+    page_context: PageContext,
+    night: dt.date,
+    pick: Mapping[Hashable, Any],
+    key: str,
+    at: dt.datetime,
+) -> dict[Reaction, Edit]:
+    """Return the edit that each reaction to a pick makes, where it makes one."""
+    edits = {Reaction.ARTIST_BLOCKED: artist_edit(EditKind.BLOCK, pick["artist"], at)}
+    ledger = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
+    ledger = ledger[(ledger["night"] == night) & (ledger["place"] == PlaceName.SPOTIFY)]
+    for keys, uris in zip(ledger["track_keys"], ledger["uris"], strict=True):
+        uri = dict(zip(keys, uris, strict=False)).get(key)
+        if uri:
+            spotify_id = str(uri).rpartition(":")[2]
+            wrong = Edit(EditKind.WRONG_SONG, EditSubject.TRACK, spotify_id, key, at)
+            edits[Reaction.WRONG_SONG] = wrong
+    return edits
+
+
+def _pick(
+    page_context: PageContext, night: dt.date, intent: str, track_key: str
+) -> Mapping[Hashable, Any] | None:
+    """Return the names of a pick; None where the list has no such track."""
     rows = page_context.lake.frame(
         RECOMMENDATIONS,
-        columns=["intent", "track_key", "position"],
+        columns=["intent", "track_key", "position", "artist", "title"],
         where={"listener": page_context.listener, "night": night.isoformat()},
     )
     rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
-    return track_key in set(rows["track_key"])
-
-
-def toml_section(listener: str, name: str, question: str) -> tuple[str, str]:
-    """Return the playlist's key and its section as TOML.
-
-    >>> print(toml_section("me", "Night bus!", "trip hop, dub:50")[1])
-    [listeners.me.intents.night-bus]
-    kind = "tags"
-    name = "Night bus!"
-    tags = ["trip hop", "dub"]
-
-    Raises:
-        SettingsError: when the name shows nothing.
-        UnknownTags: when there are no tags.
-    """
-    if not is_named(name):
-        raise SettingsError(f"{name!r} can't name a playlist.", remedy="Write a name.")
-    key = re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-")[:40]
-    # A key has letters a-z and digits only; a name without any gets a number of its own.
-    key = key or f"list-{zlib.crc32(name.strip().encode())}"
-    lines = [
-        f"[listeners.{listener}.intents.{key}]",
-        'kind = "tags"',
-        f"name = {_toml(name.strip())}",
-        f"tags = {_toml(list(parse_tags(question)))}",
-    ]
-    return key, "\n".join(lines)
-
-
-def _toml(value: str | list[str]) -> str:
-    """Return a text or a list of texts as TOML: as JSON, but for what its escapes can't say."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    found = rows[rows["track_key"] == track_key].to_dict("records")
+    return found[0] if found else None
 
 
 def save_intent(page_context: PageContext, name: str, question: str) -> str:
@@ -121,34 +145,47 @@ def save_intent(page_context: PageContext, name: str, question: str) -> str:
         The playlist's key.
 
     Raises:
-        SettingsError: when there is such a playlist already, or the file can't be written; then it
-            is unchanged, and the error shows the section to paste.
+        SettingsError: when the name shows nothing, there is such a playlist already, or the file
+            can't be written.
         UnknownTags: when there are no tags.
     """
-    key, section = toml_section(page_context.listener, name, question)
+    tags = list(parse_tags(question))
+    return add_intent(page_context, name, {"kind": "tags", "tags": tags})
+
+
+def add_intent(page_context: PageContext, name: str, wishes: Mapping[str, Any]) -> str:
+    """Add a playlist to the settings.
+
+    Args:
+        page_context: Context of the page.
+        name: Name of the playlist.
+        wishes: Its kind and what else it is told, as in the settings.
+
+    Returns:
+        The playlist's key.
+
+    Raises:
+        SettingsError: when the name shows nothing, there is such a playlist already, or the file
+            can't be written.
+    """
+    if not is_named(name):
+        raise SettingsError(f"{name!r} can't name a playlist.", remedy="Write a name.")
+    key = intent_key(name)
     if key in page_context.playlist_settings.intents:
         raise SettingsError(
             f"There is a playlist {key!r} already.", remedy="Choose another name for this one."
         )
-    path = settings_path()
-    text = path.read_text(encoding="utf-8").rstrip("\n") + f"\n\n{section}\n"
-    parse_settings(tomllib.loads(text), origin=str(path))
-    try:
-        _replace(path, text)
-    except OSError as error:
-        raise SettingsError(
-            f"{path} can't be written here ({error.strerror}).",
-            remedy=f"Put this at its end yourself:\n\n{section}",
-        ) from None
+    section = {"kind": wishes["kind"], "name": name.strip(), **wishes}
+    change_settings({("listeners", page_context.listener, "intents", key): section})
     return key
 
 
-def _replace(path: Path, text: str) -> None:
-    """Replace a file atomically, keeping its permissions."""
-    target = path.resolve()
-    unfinished = target.with_name(f".{target.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.chmod(target.stat().st_mode & 0o777)
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(target)
+def intent_key(name: str) -> str:
+    """Return the key of a playlist in the settings, of letters a-z and digits.
+
+    >>> intent_key("Night bus!")
+    'night-bus'
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-")[:40]
+    # A name without any of these letters gets a number of its own.
+    return key or f"list-{zlib.crc32(name.strip().encode())}"

@@ -10,10 +10,12 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
-from smallhours.vocabulary import SHOWN, Reaction
+from smallhours.vocabulary import BUTTONS, SHOWN, Reaction, words_of
+from smallhours.web.charts.canvas import for_screens
 from smallhours.web.charts.lines import LineSeries, format_date, lines
 from smallhours.web.page_context import PageContext
 from smallhours.web.tonight_page import PLACE_NAMES
+from smallhours.web.what_was_said import said_of_list
 
 MIN_NIGHTS = 2
 
@@ -26,6 +28,7 @@ class ReactionShare:
         reaction: The reaction.
         n: Number of tracks.
         share, low, high: Share of all tracks, with its 95 % Wilson interval, 0-1.
+        said: Whether the listener said so with a button: that needs no interval.
     """
 
     reaction: str
@@ -33,6 +36,7 @@ class ReactionShare:
     share: float
     low: float
     high: float
+    said: bool
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class PublishedList:
         note: The ledger's note.
         size: Number of tracks.
         shares: Share of each reaction.
+        said: What the listener said with the buttons, track by track.
         elsewhere: What became of it at further places.
         can_restore: Whether it was certainly shown, so that it can be put back.
     """
@@ -56,6 +61,7 @@ class PublishedList:
     note: str
     size: int
     shares: Sequence[ReactionShare]
+    said: Sequence[str]
     elsewhere: Sequence[str]
     can_restore: bool
 
@@ -90,6 +96,7 @@ def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
             note=row["note"] or "",
             size=len(row["track_keys"]),
             shares=_shares(by_night.get(str(row["night"]))),
+            said=said_of_list(page_context, intent, row["night"]),
             elsewhere=elsewhere.get(row["night"], []),
             can_restore=row["outcome"] in SHOWN and len(row["uris"]) > 0,
         )
@@ -113,7 +120,12 @@ def _shares(rows: pd.DataFrame | None) -> list[ReactionShare]:
     told = rows.set_index("reaction")
     return [
         ReactionShare(
-            name, int(row["n"]), float(row["share"]), float(row["low"]), float(row["high"])
+            words_of(name),
+            int(row["n"]),
+            float(row["share"]),
+            float(row["low"]),
+            float(row["high"]),
+            name in BUTTONS,
         )
         for name in REACTIONS
         if name in told.index and (row := told.loc[name].to_dict())["n"]
@@ -140,11 +152,16 @@ def _trend(found: pd.DataFrame) -> str:
                 [float(value) for value in rows["high"]],
             )
         )
-    return lines(
-        "What became of each night's list",
-        series,
-        desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
-        y_label="share of the list",
-        format_x=format_date,
-        digits=2,
-    )
+
+    def draw(width: float) -> str:
+        return lines(
+            "How each night's list was received",
+            series,
+            desc="Share of the picks that were played, saved and removed, with 95 % intervals.",
+            y_label="share of the list",
+            format_x=format_date,
+            width=width,
+            digits=2,
+        )
+
+    return for_screens(draw)

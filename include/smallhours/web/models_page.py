@@ -12,8 +12,10 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_DEFAULT, SUBJECT
 from smallhours.training.registry import SHARED, Registry
+from smallhours.training.taste.model import FIRST_SEED
 from smallhours.training.taste.model import NAME as TASTE
 from smallhours.training.taste.train import RELIABILITY
+from smallhours.web.charts.canvas import PHONE_WIDTH
 from smallhours.web.charts.lines import (
     CalibrationPoint,
     Dot,
@@ -26,11 +28,21 @@ from smallhours.web.charts.lines import (
 from smallhours.web.page_context import PageContext
 from smallhours.web.reports import Report, study_reports
 
-# The metrics shown as charts; all others are only in the table.
-TREND_METRICS = (
-    *("auc", "average_precision", "brier", "ndcg", "recall", "r2"),
-    *("novelty", "diversity", "calibration_kl", "artist_gini", "popularity_lift", "overlap"),
-)
+# The metrics shown as charts, with the charts' titles; all others are only in the table.
+TREND_METRICS: Mapping[str, str] = {
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "brier": "Brier score",
+    "ndcg": "NDCG",
+    "recall": "Recall",
+    "r2": "R²",
+    "novelty": "Novelty",
+    "diversity": "Diversity",
+    "calibration_kl": "Calibration (KL divergence)",
+    "artist_gini": "Gini index of artists",
+    "popularity_lift": "Popularity lift",
+    "overlap": "Overlap with earlier lists",
+}
 MONTHS_READ = 3
 SERIES_DRAWN = 6
 # Subjects shown in a chart or table of their own.
@@ -182,12 +194,13 @@ def _reliability_curve(rows: pd.DataFrame) -> ReliabilityCurve | None:
         if each.baseline is not None
     ]
     picture = reliability_diagram(
-        "Does P(like) keep its promises?",
+        "Calibration of P(like)",
         points,
-        desc=f"Night of {rows['night'].max()}. On the dashed line they are kept; the bars are "
-        "95 % intervals.",
-        x_label="P(like) that was said",
+        desc=f"Night of {rows['night'].max()}. On the dashed line, as many were taken up as "
+        "predicted; the bars are 95 % intervals.",
+        x_label="predicted P(like)",
         y_label="share that you took up",
+        width=PHONE_WIDTH,
     )
     return ReliabilityCurve(picture, sum(each.n for each in points))
 
@@ -212,13 +225,13 @@ def _baselines_chart(rows: pd.DataFrame) -> str:
             for row in tonight.to_dict("records")
         ],
         desc=f"Night of {ours['night'].max()}; .5 is guessing, 1 is never wrong.",
-        x_label="AUC over the same past weeks, with 95 % intervals",
-        width=480,
+        x_label="AUC over the same past weeks, 95 %",
+        width=PHONE_WIDTH,
     )
 
 
 def _baseline_label(subject: str) -> str:
-    return "taste, in use" if subject == TASTE else _words(subject.removeprefix(f"{TASTE}_"))
+    return TASTE if subject == TASTE else _words(subject.removeprefix(f"{TASTE}_"))
 
 
 def _signal_ablation(rows: pd.DataFrame) -> SignalAblation | None:
@@ -242,27 +255,29 @@ def _signals(told: Mapping[str, MetricValue]) -> Iterator[SignalContribution]:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace(FIRST_SEED, "first version").replace("_", " ")
 
 
 def _trend(rows: pd.DataFrame) -> list[str]:
-    """Draw one chart for each followed metric, with a line for each model that has it."""
+    """Draw the followed metrics, with a line for each model that has one, six to a chart."""
     pictures = []
-    for followed in TREND_METRICS:
+    for followed, title in TREND_METRICS.items():
         told = rows[rows["metric"].str.startswith(followed)]
         found = [
             (f"{subject} {metric}", each)
             for (subject, metric), each in told.groupby(["subject", "metric"])
             if len(each) > 1
         ]
-        if found:
-            pictures.append(_picture(followed, found[:SERIES_DRAWN]))
+        parts = [found[at : at + SERIES_DRAWN] for at in range(0, len(found), SERIES_DRAWN)]
+        for number, part in enumerate(parts, start=1):
+            which = f", {number} of {len(parts)}" if len(parts) > 1 else ""
+            pictures.append(_picture(f"{title}{which}", part))
     return pictures
 
 
 def _picture(name: str, found: Sequence[tuple[str, pd.DataFrame]]) -> str:
     return lines(
-        f"{name} over the nights",
+        name,
         [
             LineSeries(
                 _words(label),
@@ -274,9 +289,8 @@ def _picture(name: str, found: Sequence[tuple[str, pd.DataFrame]]) -> str:
             for label, each in found
         ],
         desc="With 95 % intervals, where they are known.",
-        y_label=name,
         format_x=format_date,
-        width=480,
+        width=PHONE_WIDTH,
         height=320,
     )
 
@@ -355,6 +369,9 @@ def models(page_context: PageContext) -> ModelsPage:
         opened = [registry.load(owner, name, lambda saved: saved, version=each) for each in newest]
         decided = [each.card for each in opened if each and "promoted" in each.card.settings]
         decisions += [_decision(card, in_use) for card in decided]
+    if any(each.card.name == TASTE for each in cards):
+        # The first version's classifier stands in only where there is no taste model.
+        cards = [each for each in cards if each.card.name != FIRST_SEED]
     decisions.sort(key=lambda each: (each.night, each.model, each.version), reverse=True)
     files, reports = page_context.lake.files, study_reports()
     return ModelsPage(

@@ -3,13 +3,23 @@
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
 
 from smallhours.listener_settings import ListenerSettings
+from smallhours.run_context import CredentialStore
 from smallhours.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
+    from smallhours.services.credentials import (
+        LastfmCredentials,
+        ListenBrainzCredentials,
+        SpotifyCredentials,
+        SubsonicCredentials,
+    )
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,18 @@ class PageContext:
         """Return the names of the listener's playlists by key."""
         return {
             key: playlist_settings.name
-            for key, playlist_settings in self.playlist_settings.playlists.items()
+            for key, playlist_settings in self.playlist_settings.all_playlists.items()
         }
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the listener's time zone."""
+        return ZoneInfo(self.playlist_settings.timezone)
 
     @property
     def today(self) -> dt.date:
         """Return the date of the current night in the listener's time zone."""
-        return self.playlist_settings.night_at(dt.datetime.now(dt.UTC)).date
+        return self.settings.tonight(self.listener, dt.datetime.now(dt.UTC)).date
 
 
 def open_page_context(listener: str | None) -> PageContext:
@@ -59,7 +74,85 @@ def open_page_context(listener: str | None) -> PageContext:
     return PageContext(settings, name, open_to_read(settings.lake.url))
 
 
+@dataclass(frozen=True)
+class NightProgress:
+    """How far a night is that runs now, or that failed.
+
+    Attributes:
+        stage: What the present stage does, in words.
+        done, total: Number of stages.
+        minutes_left: Minutes that the rest took last time; None when it never ran before.
+        failed: Whether it has failed at this stage.
+    """
+
+    stage: str
+    done: int
+    total: int
+    minutes_left: int | None
+    failed: bool
+
+
 Dependency = Callable[..., Any]
+Service = Literal["lastfm", "listenbrainz", "spotify", "subsonic"]
+
+
+class AccountStore(CredentialStore, Protocol):
+    """A store of the listeners' credentials that can be changed."""
+
+    def has(self, service: str, listener: str) -> bool:
+        """Return whether there is a connection, complete or not."""
+        ...
+
+    def has_login(self, service: Service, listener: str) -> bool:
+        """Return whether a login is kept."""
+        ...
+
+    def spotify_app(self, listener: str) -> tuple[str, str | None]:
+        """Return the client id and secret of a listener's app."""
+        ...
+
+    def keep_login(self, credentials: "SpotifyCredentials") -> None:
+        """Keep a login to Spotify."""
+        ...
+
+    def keep_key(self, credentials: "LastfmCredentials") -> None:
+        """Keep a key of Last.fm."""
+        ...
+
+    def keep_token(self, credentials: "ListenBrainzCredentials", user: str) -> None:
+        """Keep a token of ListenBrainz."""
+        ...
+
+    def keep_server(self, credentials: "SubsonicCredentials") -> None:
+        """Keep the login of a music server."""
+        ...
+
+    def disconnect(self, service: Service, listener: str) -> None:
+        """Delete a login."""
+        ...
+
+
+@dataclass(frozen=True)
+class WaitingList:
+    """A list that waits for somebody to approve it.
+
+    Attributes:
+        run: The id of its run.
+        listener: Whose list.
+        night: Its night.
+        since: Since when it waits.
+        until: When it waits no longer; None where that is not known.
+        unanswered: What happens then: `Approve` or `Reject`.
+        plan: What would change, in Markdown.
+    """
+
+    run: str
+    listener: str
+    night: dt.date
+    since: dt.datetime
+    until: dt.datetime | None
+    unanswered: str
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -69,20 +162,32 @@ class AirflowBridge:
     Attributes:
         may_read: A FastAPI dependency that refuses visitors who may not see the pages.
         may_write: A FastAPI dependency that returns whether the visitor may press buttons.
+        may_connect: A FastAPI dependency that returns whether they may change connections.
+        waiting: The lists that wait for approval.
+        answer: Approves (True) or rejects a waiting list, for the visitor of a request.
+        accounts: Opens the store of the listeners' credentials.
         trigger: Starts a run of a DAG with a configuration; returns the run's id.
         partition_of: The partition key, `<listener>@<night>`, of a run by its DAG's id and its
             own; None when it has none.
         warning: What a listener should know at once, such as that their login ends; or empty.
         paused: The DAGs of the night that are paused, so that no list is made.
         resume: Lets paused DAGs run again.
+        progress: How far a listener's night of a date is; None when none runs.
         secret: Signs the tokens of the forms.
+        login_days: The days until a listener's Spotify login ends; None if unknown.
     """
 
     may_read: Dependency
     may_write: Dependency
+    may_connect: Dependency
+    accounts: Callable[[], AccountStore]
+    waiting: Callable[[], Sequence["WaitingList"]]
+    answer: Callable[[Request, str, bool], None]
     trigger: Callable[[str, Mapping[str, Any]], str]
     partition_of: Callable[[str, str], str | None]
     warning: Callable[[str], str]
     paused: Callable[[], Sequence[str]]
     resume: Callable[[Sequence[str]], None]
+    progress: Callable[[str, dt.date], NightProgress | None]
     secret: Callable[[], str]
+    login_days: Callable[[str], int | None] = lambda _listener: None

@@ -1,6 +1,7 @@
 """The Tonight page: picks with reasons and sound, changes since the last list, and reactions."""
 
 import datetime as dt
+import zlib
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,23 +13,26 @@ from smallhours.catalog.seeds import EVIDENCE
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
+from smallhours.places.place import ListedTrack as CataloguedTrack
 from smallhours.places.place import page_of
 from smallhours.playlist.explain.explanation import nights_of
+from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
+from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import deferred_on, set_aside_on
 from smallhours.training.ranking.signals import reached_picks
-from smallhours.vocabulary import SHOWN, PlaceName, Reaction
+from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
+from smallhours.web.track_links import (
+    image_host,
+    player_address,
+    search_link,
+    service_links,
+    spotify_link,
+)
 
-# Label of each button, by the reaction that it saves.
-BUTTONS: Mapping[Reaction, str] = {
-    Reaction.THUMBS_UP: "More like this",
-    Reaction.THUMBS_DOWN: "Less like this",
-    Reaction.BLOCKED: "Never again",
-}
 STRIP_DAYS = 30
-SPOTIFY = "https://open.spotify.com"
 PLACE_NAMES: Mapping[str, str] = {
     PlaceName.SPOTIFY: "Spotify",
     PlaceName.LISTENBRAINZ: "ListenBrainz",
@@ -49,7 +53,11 @@ class ListedTrack:
         reason: The explanation of the pick.
         slot: `exploit` or `explore`.
         score: The fused score, 0-1.
-        link: Its page on Spotify; empty when it has no id yet.
+        length: Minutes and seconds, `3:07`; empty when it is not known.
+        link: Its page on Spotify, or at the address of the listener's choice; may be empty.
+        player: Address of Spotify's player for it; empty where that is not wanted.
+        cover: Address of its album's cover; empty when there is none.
+        links: Its pages at other services, by the service's name.
         features: Known audio features, 0-1 each.
         reactions: The listener's reactions to this pick.
     """
@@ -61,9 +69,23 @@ class ListedTrack:
     reason: str
     slot: str
     score: float
+    length: str
     link: str
+    player: str
+    cover: str
+    links: Mapping[str, str]
     features: Sequence[FeatureValue]
     reactions: frozenset[str]
+
+    @property
+    def row_id(self) -> str:
+        """The id of its row on the page, which the address after a button names."""
+        return row_id(self.track_key)
+
+
+def row_id(track_key: str) -> str:
+    """Return the id of a track's row: letters and digits, whatever the key holds."""
+    return f"t{zlib.crc32(track_key.encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -87,6 +109,7 @@ class ListAtPlace:
         note: The ledger's note.
         link: The playlist's page; empty when there is none.
         uris: The tracks' URIs, by track key.
+        covers: The addresses of the tracks' covers, by track key.
         missing: The tracks of the list that are not there: `artist – title`.
     """
 
@@ -96,6 +119,7 @@ class ListAtPlace:
     note: str = ""
     link: str = ""
     uris: Mapping[str, str] = field(default_factory=dict)
+    covers: Mapping[str, str] = field(default_factory=dict)
     missing: Sequence[str] = ()
 
 
@@ -114,6 +138,8 @@ class TonightPage:
         link: The playlist's page; empty when there is none.
         places: The list at each place, the one with most of it first.
         picks: The list.
+        length: How long it plays, `1 h 54 min`; empty while the lengths are not known.
+        shortfall: Why the list is shorter than the settings ask for; empty if it is not.
         missed: Which services were set aside on that night, and which single questions left out.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
         strip: The last 30 days, oldest first.
@@ -129,6 +155,8 @@ class TonightPage:
     link: str
     places: Sequence[ListAtPlace]
     picks: Sequence[ListedTrack]
+    length: str
+    shortfall: str
     missed: Sequence[str]
     new: Sequence[str]
     gone: Sequence[str]
@@ -144,11 +172,14 @@ def tonight(
     playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
     playlists = playlists[playlists["intent"] == intent].sort_values("night")
     feedback = _feedback(page_context, intent)
-    chosen = _chosen(page_context, night, intent)
+    considered = _considered(page_context, night, intent)
+    chosen = considered[considered["position"].notna()]
     places = _places(playlists[playlists["night"] == night], chosen)
     playlists = one_per_night(playlists).sort_values("night")
     entry = next(iter(places), ListAtPlace())
-    picks = _picks(page_context, chosen, entry.uris, feedback[feedback["night"] == night])
+    tracks = listed_tracks(page_context.lake, chosen) if len(chosen) else []
+    reactions = feedback[feedback["night"] == night]
+    picks = _picks(page_context, chosen, tracks, entry, reactions)
     missed = _missed(page_context, night) if night else []
     new, gone = _difference(page_context, intent, playlists, night, picks)
     return TonightPage(
@@ -162,6 +193,8 @@ def tonight(
         link=entry.link,
         places=places,
         picks=picks,
+        length=_total_length([each.duration_ms for each in tracks]),
+        shortfall=_shortfall(page_context, considered, night, intent),
         missed=missed,
         new=new,
         gone=gone,
@@ -208,12 +241,20 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
     return days
 
 
-def _chosen(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
+def _considered(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
     columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
     where = {"listener": page_context.listener, "night": str(night)}
-    rows = page_context.lake.frame(RECOMMENDATIONS, columns=columns, where=where)
-    rows = rows[(rows["intent"] == intent) & rows["position"].notna()]
-    return rows.sort_values("position")
+    rows = page_context.lake.frame(RECOMMENDATIONS, columns=[*columns, "why_not"], where=where)
+    return rows[rows["intent"] == intent].sort_values("position")
+
+
+def _shortfall(
+    page_context: PageContext, considered: pd.DataFrame, night: dt.date | None, intent: str
+) -> str:
+    wanted = page_context.playlist_settings.playlists.get(intent)
+    if night is None or wanted is None or considered.empty:
+        return ""
+    return explain_shortfall(considered, wanted, night)
 
 
 def _feedback(page_context: PageContext, intent: str) -> pd.DataFrame:
@@ -248,40 +289,61 @@ def _at_place(row: Mapping[Hashable, Any], chosen: pd.DataFrame) -> ListAtPlace:
         note=str(row["note"] or ""),
         link=page_of(place, playlist_id),
         uris=dict(zip(row["track_keys"], row["uris"], strict=False)),
+        covers={}
+        if row["covers"] is None
+        else dict(zip(row["track_keys"], row["covers"], strict=False)),
         missing=[f"{artist} – {title}" for key, artist, title in names if keys and key not in keys],
     )
 
 
 def _picks(
-    page_context: PageContext, chosen: pd.DataFrame, uris: Mapping[str, str], feedback: pd.DataFrame
+    page_context: PageContext,
+    chosen: pd.DataFrame,
+    tracks: Sequence[CataloguedTrack],
+    entry: ListAtPlace,
+    feedback: pd.DataFrame,
 ) -> list[ListedTrack]:
     sounds = track_features(read_features(page_context.lake, chosen["track_key"]))
     reactions = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
+    wanted = page_context.playlist_settings.pages
+    host = image_host(page_context.settings.services.spotify)
     return [
         ListedTrack(
-            position=int(row["position"]),
-            track_key=row["track_key"],
-            artist=row["artist"],
-            title=row["title"],
-            reason=row["reason"],
+            position=track.position,
+            track_key=track.track_key,
+            artist=track.artist,
+            title=track.title,
+            reason=track.reason,
             slot=row["slot"],
             score=float(row["score"]),
-            link=_link(uris.get(row["track_key"], "")),
-            features=[
-                each for each in sounds.get(row["track_key"], []) if each.name in ZERO_TO_ONE
-            ],
-            reactions=reactions.get(row["track_key"], frozenset()),
+            length=_minutes(track.duration_ms),
+            link=spotify_link(uri := entry.uris.get(track.track_key, ""))
+            or search_link(wanted.track_link, track.artist, track.title),
+            player=player_address(uri) if wanted.player else "",
+            cover=cover
+            if (cover := entry.covers.get(track.track_key, "")).startswith(f"{host}/")
+            else "",
+            links=service_links(track.artist, track.title, track.mbid),
+            features=[each for each in sounds.get(track.track_key, []) if each.name in ZERO_TO_ONE],
+            reactions=reactions.get(track.track_key, frozenset()),
         )
-        for row in chosen.to_dict("records")
+        for track, row in zip(tracks, chosen.to_dict("records"), strict=True)
     ]
 
 
-def _link(uri: str) -> str:
-    if uri.startswith("https://"):
-        return uri
-    service, _, rest = uri.partition(":")
-    kind, _, spotify_id = rest.partition(":")
-    return f"{SPOTIFY}/{kind}/{spotify_id}" if service == "spotify" and spotify_id else ""
+def _minutes(duration_ms: int | None) -> str:
+    """Return a track's length: `3:07`; empty when it is not known."""
+    return "" if not duration_ms else "{}:{:02d}".format(*divmod(round(duration_ms / 1000), 60))
+
+
+def _total_length(durations_ms: Sequence[int | None]) -> str:
+    """Return a list's length: `1 h 54 min`, `at least 38 min` where some lengths are missing."""
+    known = [each for each in durations_ms if each]
+    hours, minutes = divmod(round(sum(known) / 60_000), 60)
+    told = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if not known:
+        return ""
+    return told if len(known) == len(durations_ms) else f"at least {told}"
 
 
 def _difference(
@@ -299,7 +361,7 @@ def _difference(
     last = before.iloc[-1]
     names = {
         row["track_key"]: f"{row['artist']} – {row['title']}"
-        for row in _chosen(page_context, last["night"], intent).to_dict("records")
+        for row in _considered(page_context, last["night"], intent).to_dict("records")
     }
     old, now = list(last["track_keys"]), {pick.track_key for pick in picks}
     new = [f"{p.artist} – {p.title}" for p in picks if p.track_key not in set(old)]

@@ -42,6 +42,7 @@ places = ["listenbrainz"]
 [schedule]
 cron = "{cron}"
 poll_cron = "{cron}"
+{today}
 
 {services}
 """
@@ -84,14 +85,15 @@ class DemoConfig:
             open_to_all=self.open_to_all,
         )
 
-    def write_settings(self) -> None:
-        """Write the settings file, with the addresses of this demo."""
+    def write_settings(self, today: dt.date | None = None) -> None:
+        """Write the settings file, with the addresses of this demo and the sandbox's date."""
         make_private_folder(self.folder)
         half_a_year_off = (dt.datetime.now(dt.UTC).month + 5) % 12 + 1
         text = _SETTINGS.format(
             first=LISTENER,
             second=SECOND_LISTENER,
             cron=f"0 0 1 {half_a_year_off} *",
+            today=f"today = {today}" if today else "",
             services=sandbox_services_toml(self.sandbox),
         )
         with open(self.home.settings, "w", encoding="utf-8", opener=private_opener) as file:

@@ -103,6 +103,7 @@ class Demo:
         """
         self._start()
         night = self._tonight()
+        self.config.write_settings(today=night)
         self._run_nights(night)
         for listener in LISTENERS:
             self._show_playlist(listener, night)

@@ -90,6 +90,7 @@ def test_a_stream_says_when_it_ended_and_how_long_it_was_heard() -> None:
         reason_start="trackdone",
         reason_end="fwdbtn",
         shuffle=True,
+        platform="Android",
     )
 
 

@@ -59,6 +59,7 @@ class Stream:
         reason_end: Why it ended, such as `fwdbtn` or `trackdone`.
         shuffle: Whether shuffle was on.
         offline_at: When it was heard offline, UTC; `ended_at` may be when that was sent.
+        platform: The kind of device that it was heard on; never the device itself.
     """
 
     ended_at: dt.datetime
@@ -72,6 +73,7 @@ class Stream:
     reason_end: str | None = None
     shuffle: bool | None = None
     offline_at: dt.datetime | None = None
+    platform: str | None = None
 
     @property
     def started_at(self) -> dt.datetime:
@@ -111,7 +113,41 @@ def parse_row(row: object) -> Stream | ExclusionReason:
         reason_end=_reason(row.get("reason_end")),
         shuffle=_flag(row.get("shuffle")),
         offline_at=_offline_at(row, ended_at),
+        platform=_kind_of_device(row.get("platform")),
     )
+
+
+# Of `Partner amazon_salmon Amazon;Echo_Dot;...` or `Android OS 9 API 28 (samsung, SM-G960F)` the
+# kind is kept: which device it was is nobody's business.
+_KINDS_OF_DEVICE = {
+    "amazon": "Amazon speaker",
+    "sonos": "Sonos",
+    "playstation": "games console",
+    "xbox": "games console",
+    "tv": "television",
+    "cast": "Google Cast",
+    "web": "web player",
+    "android": "Android",
+    "ios": "iOS",
+    "windows": "Windows",
+    "osx": "macOS",
+    "os x": "macOS",
+    "mac": "macOS",
+    "linux": "Linux",
+}
+
+
+def _kind_of_device(value: object) -> str | None:
+    """Return the kind of device of a platform as Spotify writes it.
+
+    >>> _kind_of_device("Partner google cast_tv;Chromecast;;")
+    'television'
+    """
+    text = _text(value)
+    if text is None:
+        return None
+    known = (kind for sign, kind in _KINDS_OF_DEVICE.items() if sign in text.casefold())
+    return next(known, "another device")
 
 
 def _parse_account_row(row: dict[str, Any]) -> Stream | ExclusionReason:
@@ -277,6 +313,7 @@ def _row(stream: Stream) -> dict[str, Any]:
         "reason_start": stream.reason_start,
         "reason_end": stream.reason_end,
         "shuffle": stream.shuffle,
+        "platform": stream.platform,
     }
 
 

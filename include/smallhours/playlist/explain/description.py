@@ -12,9 +12,10 @@ from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
+from smallhours.playlist.explain.nameable_tags import NameableTags
 from smallhours.playlist.explain.reasons import listed
 from smallhours.playlist.publish.target_list import TargetList
-from smallhours.playlist.rank.evidence import is_descriptive, read_features, weighted_tags
+from smallhours.playlist.rank.evidence import read_features, weighted_tags
 from smallhours.training.tags import load_tags
 
 # Spotify shows the description in one line of plain text and refuses longer ones.
@@ -128,7 +129,8 @@ def common_tags(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
     keys = [pick.track_key for pick in tonight.wanted]
     tagged = weighted_tags(load_tags(lake, keys), keys)
     pairs = zip(tagged["tag"], tagged["track_key"], strict=True)
-    telling = np.array([is_descriptive(tag, key) for tag, key in pairs], dtype=bool)
+    nameable = NameableTags.read(lake)
+    telling = np.array([nameable.describes(tag, key) for tag, key in pairs], dtype=bool)
     weights = tagged[telling].groupby("tag")["weight"].sum()
     return sorted(weights.index, key=lambda tag: (-weights[tag], tag))[:most]
 

@@ -15,7 +15,8 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in, identify, song_key_of
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, TRACKS
+from smallhours.listening.edits import own_plays
 from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.vocabulary import SHOWN, Slot
 
@@ -109,10 +110,12 @@ def _found(rows: pd.DataFrame, asked: str) -> str | None:
 
 
 def _verdict(row: pd.Series, rows: pd.DataFrame) -> str:
-    considered = int(rows["rank"].max())
-    standing = f"rank {int(row['rank']):,} of {considered:,} that came close"
+    if pd.isna(row["rank"]):
+        return f"It could not be chosen: {row['why_not']}. {_margin(row, rows)}".strip()
+    standing = f"rank {int(row['rank']):,} of {int(rows['rank'].max()):,} that came close"
     if pd.notna(row["position"]):
-        how = "drawn from below the cut to try it" if row["slot"] == Slot.EXPLORE else standing
+        explored = row["slot"] == Slot.EXPLORE
+        how = f"a discovery, drawn from {standing}" if explored else standing
         return f"It was chosen, as number {int(row['position'])}: {how}. {row['reason']}".strip()
     if row["why_not"] == RESERVE:
         return f"It stood in reserve ({standing}), for a track that Spotify might not have."
@@ -208,7 +211,7 @@ def _catalogued(lake: Lake, key: str) -> bool:
 def _standing(lake: Lake, listener: str, key: str, zone: ZoneInfo) -> list[str]:
     """Return sentences on how well the listener knows it."""
     where = {"listener": listener}
-    plays = lake.frame(PLAYS, columns=["track_key", "played_at"], where=where)
+    plays = own_plays(lake, listener, ["track_key", "played_at"])
     mine = plays[plays["track_key"].map(song_key_of) == song_key_of(key)]
     details = []
     if len(mine):

@@ -1,21 +1,22 @@
 """The reason of each track in a list: one sentence of clauses that are true of this track.
 
 Of all true clauses about a track, the one that counts most is used, unless it was used for the
-tracks before it: a list whose sentences are all alike explains nothing. Unknown facts are left out,
-and no clause is used that would fit any track.
+tracks before it: a list whose sentences are all alike explains nothing, and two in a row never hold
+the same clause. Unknown facts are left out, and no clause is used that would fit any track.
 """
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from smallhours.identity import artist_key_in
+from smallhours.playlist.explain.nameable_tags import is_place_or_time
 from smallhours.playlist.explain.track_evidence import TrackEvidence, measure, word_for
-from smallhours.playlist.rank.evidence import ListenerHistory
+from smallhours.playlist.rank.evidence import ListenerHistory, Row
 from smallhours.vocabulary import Route, Slot
 
 # Kinds of reasons other than a route.
@@ -30,6 +31,8 @@ RANK = "rank"
 MAX_SEEDS = 6
 MAX_TAGS = 6
 MANY = 4
+# A seed with so few plays explains a pick only where there is no better reason.
+FEW_PLAYS = 3
 
 _ORDINALS = ("strongest", "second strongest", "third strongest", "fourth strongest")
 # Weights without any contributions: co-listening counts most (see `ranking`).
@@ -37,7 +40,6 @@ _BASE_WEIGHTS = {
     Route.SIMILAR_TRACK: 0.3,
     Route.KNOWN_ARTIST: 0.25,
     Route.SIMILAR_ARTIST: 0.2,
-    Route.TWO_STEPS: 0.1,
     Route.TAG: 0.1,
 }
 
@@ -60,6 +62,11 @@ class Clause:
     names: tuple[str, ...]
     weight: float
 
+    @property
+    def phrase(self) -> tuple[str, str, frozenset[str]]:
+        """What is the same of two clauses that a reader takes for one."""
+        return self.kind, self.form, frozenset(self.names)
+
 
 def relation_clauses(
     track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series
@@ -72,22 +79,46 @@ def relation_clauses(
         profile: The listener's tags, strongest first.
     """
     by_route: dict[str, list[str]] = {}
-    for route, key in track_evidence.seeds:
-        by_route.setdefault(route, []).append(key)
-    return [
-        *_of_tracks(track_evidence, by_route.get(Route.SIMILAR_TRACK, ()), history),
-        *_of_two_steps(track_evidence, by_route.get(Route.TWO_STEPS, ()), history),
-        *_of_artists(track_evidence, by_route.get(Route.SIMILAR_ARTIST, ()), history),
+    own = artist_key_in(track_evidence.track_key)
+    for route, key in dict.fromkeys(track_evidence.seeds):
+        if route in (Route.TAG, Route.KNOWN_ARTIST) or artist_key_in(key) != own:
+            by_route.setdefault(route, []).append(key)
+    tracks = [k for k in by_route.get(Route.SIMILAR_TRACK, ()) if k in history.tracks.index]
+    artists = [k for k in by_route.get(Route.SIMILAR_ARTIST, ()) if k in history.artists.index]
+    others = [
         *_of_own_artist(track_evidence, history),
         *_of_tag(track_evidence, by_route.get(Route.TAG, ()), profile),
     ]
 
+    def of_seeds(worth_naming: Callable[[Row], bool]) -> list[Clause]:
+        told = [key for key in tracks if worth_naming(history.track(key))]
+        near = [key for key in artists if worth_naming(history.artist(key))]
+        return [
+            *_of_tracks(track_evidence, told, len(tracks), history),
+            *_of_artists(track_evidence, near, len(artists), history),
+        ]
+
+    found = [*of_seeds(_is_well_known), *others]
+    return found or of_seeds(lambda _: True)
+
+
+def _is_well_known(row: Row) -> bool:
+    return bool(row["plays"] > FEW_PLAYS or row.get("saved", False))
+
 
 def tag_clauses(track_evidence: TrackEvidence) -> list[Clause]:
-    """Return clauses of pairs of the tags that count for the track, then of each alone."""
+    """Return clauses of pairs of the tags that count for the track, then of each alone.
+
+    A place or a time alone ("canadian") is no reason.
+    """
     tags = list(track_evidence.tags)[:MAX_TAGS]
     weight = track_evidence.counts.get(TAGS, 0.0)
-    pairs = [(one, two) for i, one in enumerate(tags) for two in tags[i + 1 :]]
+    pairs = [
+        (one, two)
+        for i, one in enumerate(tags)
+        for two in tags[i + 1 :]
+        if not is_place_or_time(one)
+    ]
     together = [
         Clause(TAGS, "two", listed(pair), pair, weight - 0.02 * place)
         for place, pair in enumerate(pairs)
@@ -95,6 +126,7 @@ def tag_clauses(track_evidence: TrackEvidence) -> list[Clause]:
     alone = [
         Clause(TAGS, "one", tag, (tag,), weight - 0.1 - 0.02 * place)
         for place, tag in enumerate(tags)
+        if not is_place_or_time(tag)
     ]
     return together + alone
 
@@ -113,17 +145,16 @@ def sound_clauses(track_evidence: TrackEvidence) -> list[Clause]:
 
 def rank_text(track_evidence: TrackEvidence) -> str:
     """Return the track's rank as text: `rank 12 of 5,312`."""
-    return f"rank {track_evidence.rank:,} of {track_evidence.considered:,}"
+    return f"rank {track_evidence.rank:,} of {track_evidence.eligible:,}"
 
 
 def _of_tracks(
-    track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
+    track_evidence: TrackEvidence, seeds: Sequence[str], count: int, history: ListenerHistory
 ) -> Iterator[Clause]:
-    known = [key for key in dict.fromkeys(seeds) if key in history.tracks.index]
     weight = (
         track_evidence.counts.get(Route.SIMILAR_TRACK, 0.0) + _BASE_WEIGHTS[Route.SIMILAR_TRACK]
     )
-    for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
+    for place, named in enumerate(_pairs(seeds[:MAX_SEEDS])):
         rows = [history.track(key) for key in named]
         names = listed([name_track(row) for row in rows])
         artists = tuple(artist_key_in(key) for key in named)
@@ -131,31 +162,18 @@ def _of_tracks(
         yield Clause(Route.SIMILAR_TRACK, "close", f"close to {names}", artists, less)
         if all(row["plays"] for row in rows):
             yield Clause(Route.SIMILAR_TRACK, "because", f"because you play {names}", artists, less)
-        if len(known) >= MANY:
-            count = f"{len(known):,} tracks of yours lead here, {names} among them"
-            yield Clause(Route.SIMILAR_TRACK, "count", count, artists, less)
-
-
-def _of_two_steps(
-    track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
-) -> Iterator[Clause]:
-    known = [key for key in dict.fromkeys(seeds) if key in history.tracks.index]
-    weight = track_evidence.counts.get(Route.TWO_STEPS, 0.0) + _BASE_WEIGHTS[Route.TWO_STEPS]
-    for place, key in enumerate(known[:MAX_SEEDS]):
-        text = f"close to tracks that are close to {name_track(history.track(key))}"
-        artist = (artist_key_in(key),)
-        yield Clause(Route.TWO_STEPS, "two steps", text, artist, weight - 0.02 * place)
+        if count >= MANY:
+            text = f"{count:,} tracks of yours lead here, {names} among them"
+            yield Clause(Route.SIMILAR_TRACK, "count", text, artists, less)
 
 
 def _of_artists(
-    track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
+    track_evidence: TrackEvidence, seeds: Sequence[str], count: int, history: ListenerHistory
 ) -> Iterator[Clause]:
-    own = artist_key_in(track_evidence.track_key)
-    known = [key for key in dict.fromkeys(seeds) if key in history.artists.index and key != own]
     weight = (
         track_evidence.counts.get(Route.SIMILAR_ARTIST, 0.0) + _BASE_WEIGHTS[Route.SIMILAR_ARTIST]
     )
-    for place, named in enumerate(_pairs(known[:MAX_SEEDS])):
+    for place, named in enumerate(_pairs(seeds[:MAX_SEEDS])):
         rows = [history.artist(key) for key in named]
         names = listed([name_artist(row) for row in rows])
         less = weight - 0.02 * place
@@ -163,11 +181,8 @@ def _of_artists(
         if all(row["plays"] for row in rows):
             text = f"{track_evidence.artist} is a neighbour of {names}"
             yield Clause(Route.SIMILAR_ARTIST, "neighbour", text, named, less)
-        if len(known) >= MANY:
-            text = (
-                f"{len(known):,} artists of yours have {track_evidence.artist} near them, "
-                f"{names} too"
-            )
+        if count >= MANY:
+            text = f"{count:,} artists of yours have {track_evidence.artist} near them, {names} too"
             yield Clause(Route.SIMILAR_ARTIST, "count", text, named, less)
 
 
@@ -246,6 +261,7 @@ class ReasonWriter:
     length: int
     _use_counts: Counter[str] = field(default_factory=Counter)
     _last_names: frozenset[str] = frozenset()
+    _last_phrases: frozenset[tuple[str, str, frozenset[str]]] = frozenset()
     _last_leads: tuple[str, ...] = ()
     _written: int = 0
 
@@ -254,28 +270,22 @@ class ReasonWriter:
         intent_evidence = track_evidence.intent_evidence
         taken = set(intent_evidence.names) if intent_evidence else set()
         near = relation_clauses(track_evidence, self.history, self.profile)
-        if (
-            intent_evidence is not None and intent_evidence.kind == HOURS
-        ):  # which says that something is played
+        if intent_evidence and intent_evidence.kind == HOURS:  # which says what is played
             near = [clause for clause in near if clause.form != "because"]
         lead = self._best([c for c in near if not taken & set(c.names)], leading=True)
         used = [lead] if lead else []
         if intent_evidence is not None:
             # The list's purpose opens only every second sentence.
             place = self._written % 2 if lead else 0
-            purpose = Clause(
-                intent_evidence.kind,
-                intent_evidence.kind,
-                intent_evidence.text,
-                intent_evidence.names,
-                1.0,
-            )
-            used.insert(place, purpose)
+            text, names = intent_evidence.text, intent_evidence.names
+            purpose = Clause(intent_evidence.kind, text, text, names, 1.0)
+            if lead is None or purpose.phrase not in self._last_phrases:
+                used.insert(place, purpose)
         used += self._further_clauses(near, lead, track_evidence, taken)
         time = self._time(track_evidence)
         clauses = [clause.text for clause in used]
         if track_evidence.slot == Slot.EXPLORE:
-            clauses.insert(0, f"a step aside, drawn from {rank_text(track_evidence)}")
+            clauses.insert(0, f"a discovery, drawn from {rank_text(track_evidence)}")
         elif lead is None and intent_evidence is None:
             by = " by its tags" if track_evidence.tags else ""
             clauses.insert(0, f"{rank_text(track_evidence)}{by}")
@@ -309,11 +319,8 @@ class ReasonWriter:
 
     def _time(self, track_evidence: TrackEvidence) -> Clause | None:
         """Return the time of the week, if there is one and it was not used too often."""
-        time = track_evidence.hours
-        if not time or (
-            track_evidence.intent_evidence is not None
-            and track_evidence.intent_evidence.kind == HOURS
-        ):
+        time, purpose = track_evidence.hours, track_evidence.intent_evidence
+        if not time or (purpose and purpose.kind == HOURS):
             return None
         clause = Clause(HOURS, time, time, (time,), 0.0)
         return None if self._is_overused(clause) or time in self._last_names else clause
@@ -322,6 +329,8 @@ class ReasonWriter:
         """Return the clause with the highest weight less its repetition; the first of equals."""
         best: tuple[float, Clause] | None = None
         for clause in among:
+            if clause.phrase in self._last_phrases:
+                continue
             worth = clause.weight - self._repetition_cost(clause, leading=leading)
             if best is None or worth > best[0] + 1e-12:
                 best = (worth, clause)
@@ -346,13 +355,9 @@ class ReasonWriter:
     def _remember(self, used: Sequence[Clause]) -> None:
         names = [name for clause in used for name in clause.names]
         self._last_names = frozenset(names)
+        self._last_phrases = frozenset(clause.phrase for clause in used)
         self._use_counts.update(names)
         self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in used[:1]))[-3:]
-
-
-def reason(track_evidence: TrackEvidence, history: ListenerHistory, profile: pd.Series) -> str:
-    """Return the reason of a single track, as if it were the first of a list."""
-    return ReasonWriter(history, profile, length=1).write(track_evidence).text
 
 
 def listed(names: Sequence[str]) -> str:

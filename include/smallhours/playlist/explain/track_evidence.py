@@ -34,7 +34,6 @@ _UNITS = {"tempo": " beats a minute", "loudness": " dB"}
 # The signals whose contributions to the score support each kind of evidence.
 _SIGNALS: Mapping[str, tuple[str, ...]] = {
     Route.SIMILAR_TRACK: ("near_tracks", "seed_support"),
-    Route.TWO_STEPS: ("near_tracks",),
     Route.SIMILAR_ARTIST: ("near_artists", "list_places", "named_together", "walk"),
     Route.KNOWN_ARTIST: ("artist_affinity",),
     "tags": ("tag_affinity", "lent_tags", "p_like", "reception"),
@@ -99,8 +98,8 @@ class TrackEvidence:
         tags: Its tags that count for it, strongest first.
         features: What is known of how it sounds.
         slot: `exploit` or `explore`.
-        rank: Its rank among all that were considered.
-        considered: How many were considered.
+        rank: Its rank among all that could be chosen.
+        eligible: How many could be chosen.
         counts: By kind of ground, how much more it contributed here than to the other tracks of
             the list; empty when that is not known.
         hours: The time of the week to which its seeds belong, if any.
@@ -114,7 +113,7 @@ class TrackEvidence:
     features: Sequence[FeatureValue]
     slot: str
     rank: int
-    considered: int
+    eligible: int
     counts: Mapping[str, float] = field(default_factory=dict)
     hours: str = ""
     intent_evidence: IntentEvidence | None = None
@@ -125,8 +124,9 @@ def collect_evidence(
     chosen: pd.DataFrame,
     *,
     tags: Callable[[str], Sequence[str]],
+    is_nameable: Callable[[str], bool],
     features: pd.DataFrame,
-    considered: int,
+    eligible: int,
     hours: Callable[[Sequence[tuple[str, str]]], str],
     intent_evidence: Mapping[str, IntentEvidence],
 ) -> list[TrackEvidence]:
@@ -137,8 +137,9 @@ def collect_evidence(
         chosen: Indexed by track key, in the order of the list: `artist`, `slot`, `rank`, and any
             `by_<signal>`, what that signal contributed to the score.
         tags: The tags of a track that count for it, strongest first.
+        is_nameable: Whether a tag may be named; a seed that may not is left out.
         features: `track_key`, `source`, `feature`, `value`, `low`, `high`.
-        considered: How many tracks were considered.
+        eligible: How many tracks were eligible.
         hours: The time of the week that some seeds belong to, or an empty text.
         intent_evidence: What the list asks for and each track has.
     """
@@ -147,7 +148,8 @@ def collect_evidence(
     for key, route, seed in zip(
         ordered["track_key"], ordered["route"], ordered["seed_key"], strict=True
     ):
-        seeds.setdefault(key, []).append((route, seed))
+        if route != Route.TAG or is_nameable(seed):
+            seeds.setdefault(key, []).append((route, seed))
     sounds = track_features(features)
     counts = relative_contributions(chosen)
     return [
@@ -159,7 +161,7 @@ def collect_evidence(
             features=sounds.get(key, ()),
             slot=slot,
             rank=rank,
-            considered=considered,
+            eligible=eligible,
             counts=counts[key],
             hours=hours(seeds.get(key, ())),
             intent_evidence=intent_evidence.get(key),

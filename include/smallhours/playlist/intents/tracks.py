@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from smallhours.catalog.features import most_reliable
 from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS, listed, name_day, name_month
+from smallhours.playlist.explain.shortfall import RELEASE_UNKNOWN
 from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
@@ -51,7 +52,7 @@ def new_releases(intent: NewReleasesIntent, context: ListenerContext) -> IntentS
     why = context.all_eligible()
     why[age > intent.within_days] = "not new"
     why[age < 0] = "not out yet"
-    why[age.isna()] = "when it came out is not known"
+    why[age.isna()] = RELEASE_UNKNOWN
     fits = (1 - age / intent.within_days).clip(0.0, 1.0).fillna(0.0)
 
     def intent_evidence(chosen: pd.Index) -> Mapping[str, IntentEvidence]:

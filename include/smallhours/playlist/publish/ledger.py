@@ -10,13 +10,14 @@ stood there before, so that whoever comes after a crash knows whose every track 
     verified          it stands, alone but for the listener's own, and was read back
     withdrawing       an earlier list is being put back: this one, or another in this one's place
     withdrawn         an earlier list was put back in its place
-    kept_yesterday    nothing was written
+    kept_yesterday    nothing was written; an earlier list stays
+    not_written       nothing was written, and there is no earlier list
     dry_run           nothing was written, by wish
 x
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -28,7 +29,7 @@ from smallhours.nights import Night
 from smallhours.places.place import PlaylistDetails
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import MAIN as MAIN
-from smallhours.vocabulary import SHOWN, Outcome, PlaceName
+from smallhours.vocabulary import SHOWN, UNWRITTEN, Outcome, PlaceName
 
 # A planned list may have been written by a run that died before it could say so.
 MAYBE_SHOWN = (Outcome.PLANNED, Outcome.WRITTEN, Outcome.VERIFIED)
@@ -105,7 +106,7 @@ def record_failure(lake: Lake, listener: str, night: Night, place: str, why: str
         night=night.date,
         name="" if last.empty else str(last["name"].iloc[0]),
         playlist_id=None if last.empty else last["playlist_id"].iloc[0],
-        outcome=Outcome.KEPT_YESTERDAY,
+        outcome=Outcome.NOT_WRITTEN if last.empty else Outcome.KEPT_YESTERDAY,
         note=why,
         track_keys=[],
         uris=[],
@@ -147,9 +148,7 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
     ]
     begun = tonight in (Outcome.PLANNED, Outcome.WRITTEN) and here["previous"].notna().iloc[0]
     ids = tuple(dict.fromkeys(entries["playlist_id"].dropna().astype(str)))
-    acted = entries.loc[
-        ~entries["outcome"].isin((Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN)), "outcome"
-    ]
+    acted = entries.loc[~entries["outcome"].isin((*UNWRITTEN, Outcome.DRY_RUN)), "outcome"]
     return LedgerState(
         playlist_ids=ids,
         shown=shown,
@@ -231,6 +230,7 @@ def entry(
     intent: str = MAIN,
     place: str = PlaceName.SPOTIFY,
     as_of: dt.datetime | None = None,
+    covers: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """One row of `playlists`."""
     row = {
@@ -248,6 +248,7 @@ def entry(
         "previous": None if previous is None else list(previous),
         "leftovers": None if leftovers is None else list(leftovers),
         "as_of": as_of,
+        "covers": None if covers is None else list(covers),
     }
     return pd.DataFrame([row])
 
@@ -338,6 +339,7 @@ class LedgerWriter:
         before: str,
         after: str,
         leftovers: Sequence[str],
+        covers: Mapping[str | None, str],
     ) -> None:
         """Write down that the list stands there.
 
@@ -347,6 +349,7 @@ class LedgerWriter:
             before: Snapshot id before the first request.
             after: Snapshot id now.
             leftovers: Tracks of ours that may stand there, but that the place does not show.
+            covers: The address of each track's cover, by URI.
         """
         row = entry(
             night=self.night,
@@ -363,6 +366,7 @@ class LedgerWriter:
             previous=self._previous(),
             leftovers=leftovers,
             as_of=self.as_of,
+            covers=[covers.get(pick.uri, "") for pick in self.wanted],
         )
         self._write(row)
 
@@ -370,11 +374,12 @@ class LedgerWriter:
         self, ledger_state: LedgerState, problem: str, home: PlaylistDetails | None = None
     ) -> DegeneratePlaylist:
         """Record that nothing is written tonight, unless something was; the error to raise."""
-        if ledger_state.tonight in ("", Outcome.KEPT_YESTERDAY, Outcome.DRY_RUN):
-            last_id = next(iter(ledger_state.playlist_ids), None)
-            self.record(Outcome.KEPT_YESTERDAY, home, problem, last_id=last_id)
+        last_id = next(iter(ledger_state.playlist_ids), None)
+        if ledger_state.tonight in ("", *UNWRITTEN, Outcome.DRY_RUN):
+            outcome = Outcome.KEPT_YESTERDAY if last_id else Outcome.NOT_WRITTEN
+            self.record(outcome, home, problem, last_id=last_id)
         return DegeneratePlaylist(
-            f"{problem} What stood in the playlist stays.",
+            f"{problem} What stood in the playlist stays." if last_id else problem,
             remedy="Look at `why_not` in the night's recommendations; "
             "`shortest`, `artist_cap` and `not_again_nights` are in the listener's settings.",
         )

@@ -158,7 +158,7 @@ def take_snapshot(place: Place, playlist_id: str, mark: str) -> Snapshot:
         after = check_marker(place, place.playlist(playlist_id), mark)
         if after.snapshot_id == before.snapshot_id:
             if rows == last or after.total in (None, len(rows)):
-                return Snapshot(after, rows, _names(items))
+                return Snapshot(after, rows, _names(items), tuple(item.cover for item in items))
             last = rows
             place.retry_policy.sleep(place.retry_policy.backoff(trial))
         before = after

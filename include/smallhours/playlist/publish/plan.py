@@ -40,11 +40,13 @@ class Snapshot:
         home: The playlist without its items.
         rows: Its items.
         tracks: Their artists and titles, by URI.
+        covers: The address of each item's cover, or empty; in the order of `rows`.
     """
 
     home: PlaylistDetails
     rows: tuple[Row, ...]
     tracks: Mapping[str, tuple[str, str]]
+    covers: tuple[str, ...] = ()
 
     @property
     def names(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ until that track stands alone and is left out.
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import (
@@ -75,6 +75,7 @@ class ReconciledPlaylist:
         steps: How many requests it took.
         leftovers: Tracks of ours that may stand there, but that the place does not show.
         refused: Tonight's tracks that the place does not have.
+        covers: The address of each item's cover, or empty, by URI.
     """
 
     plan: Plan
@@ -84,6 +85,7 @@ class ReconciledPlaylist:
     steps: int
     leftovers: tuple[str, ...]
     refused: tuple[PlannedTrack, ...]
+    covers: Mapping[Row, str]
 
 
 @dataclass
@@ -250,8 +252,8 @@ class PlaylistReconciler:
             answered_id: The snapshot id in the reply; empty if there was none.
 
         Raises:
-            PlaylistNotOwned: our marker went while the request was on its way; what it brought in
-                is taken out again, since it came into a playlist that was no longer ours.
+            PlaylistNotOwned: our marker went while the request was on its way; what it added or
+                moved is undone, since the playlist was no longer ours.
             RetryLater: it does not show.
         """
         looked, expected = self._looked, after_step(before.rows, step)
@@ -263,9 +265,7 @@ class PlaylistReconciler:
             try:
                 seen = take_snapshot(self.place, before.home.id, self.mark)
             except PlaylistNotOwned:
-                if isinstance(step, Add):
-                    new = [uri for uri in step.uris if uri not in before.rows]
-                    self.place.remove(before.home.id, new, before.home.snapshot_id)
+                self._take_back(step, before, answered_id)
                 raise
             snapshot = self._recognise(seen)
             looked.note(snapshot)
@@ -278,6 +278,15 @@ class PlaylistReconciler:
             last = snapshot.rows
         looked.check(step, before, snapshot)
         return self._recognise(snapshot)
+
+    def _take_back(self, step: Step, before: Snapshot, answered_id: str) -> None:
+        match step:
+            case Add(uris):
+                new = [uri for uri in uris if uri not in before.rows]
+                self.place.remove(before.home.id, new, before.home.snapshot_id)
+            case Move():
+                back = step.reversed()
+                self.place.move(before.home.id, back.start, back.length, back.before, answered_id)
 
     def _done(
         self, begun: Plan, planned: Plan, first: Snapshot, snapshot: Snapshot, steps: int
@@ -297,6 +306,7 @@ class PlaylistReconciler:
             steps,
             tuple(sorted(hidden)),
             tuple(self._refused),
+            dict(zip(snapshot.rows, snapshot.covers, strict=False)),
         )
 
     def _announce(self, step: Step, snapshot: Snapshot, planned: Plan, *, first: bool) -> None:

@@ -24,6 +24,7 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.parquet import with_partition
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
+from smallhours.listening.edits import read_edits, wrong_songs
 from smallhours.nights import Night
 from smallhours.playlist.select.exclusion import NOT_FOUND
 from smallhours.playlist.select.nightly_list import RESERVE
@@ -40,8 +41,10 @@ UNSTORED_ANSWERS = 4
 DUPLICATE_ID = "the same Spotify track as another pick"
 KNOWN_UNDER_OTHER_NAME = "known under another name"
 EXPLICIT = "explicit"
+NOT_SEARCHED = "not looked for on Spotify tonight"
 NOT_THERE_ANY_MORE = "Spotify does not have it any more"
 OVERRIDDEN_NEVER = "never, says your file of overrides"
+_FORGOTTEN = {"spotify_id": None, "spotify_method": None, "spotify_at": None}
 
 
 def resolve_tracks(
@@ -74,8 +77,12 @@ def resolve_tracks(
     named = rows[rows["position"].notna() | (rows["why_not"] == RESERVE)]
     deferred = DeferredQuestions(lake, listener, spotify.service, night.date)
     overrides = read_overrides(settings.catalog.overrides_file)
-    ids = SpotifyIds(spotify, night.date, overrides, deferred.tally())
-    tracks = _read_tracks(lake, named["track_key"].tolist())
+    wrong = wrong_songs(read_edits(lake, listener))
+    ids = SpotifyIds(spotify, night.date, overrides, deferred.tally(), wrong=wrong)
+    tracks = {
+        key: {**row, **_FORGOTTEN} if row["spotify_id"] in wrong.get(key, ()) else row
+        for key, row in _read_tracks(lake, named["track_key"].tolist()).items()
+    }
     playlists = settings.listener(listener).playlists
     asked: Summary = {}
     # Spotify's search says whether a track is explicit, ListenBrainz does not.
@@ -130,15 +137,17 @@ def forget_id(lake: Lake, track_key: str, night: dt.date) -> None:
     _keep(lake, [{**track, **gap, **found}])
 
 
-def leave_out(lake: Lake, listener: str, night: dt.date, intent: str, keys: Set[str]) -> None:
-    """Take tracks that Spotify does not have out of a list that was chosen."""
+def leave_out(
+    lake: Lake, listener: str, night: dt.date, intent: str, keys: Set[str], why: str
+) -> None:
+    """Take tracks out of a list that was chosen, and note why."""
     where = {"listener": listener, "night": night.isoformat()}
     columns = [column.name for column in RECOMMENDATIONS.columns]
     rows = lake.frame(RECOMMENDATIONS, columns=columns, where=where)
     chosen = rows[rows["intent"] == intent].set_index("track_key")
     listed = chosen[chosen["position"].notna()].sort_values("position").index
     left = [key for key in listed if key not in keys]
-    rows = _settled(chosen, left, dict.fromkeys(keys, NOT_THERE_ANY_MORE))
+    rows = _settled(chosen, left, dict.fromkeys(keys, why))
     lake.merge(RECOMMENDATIONS, rows, partition=where)
 
 
@@ -199,7 +208,7 @@ class _IdResolver:
         """Return why a track is passed over, by its row of `tracks`; empty when it is taken."""
         spotify_id = found["spotify_id"]
         if spotify_id is None:
-            return NOT_FOUND
+            return NOT_FOUND if found["spotify_method"] == MISS else NOT_SEARCHED
         if spotify_id in self.taken:
             return DUPLICATE_ID
         if spotify_id in self.heard_ids and playlist_settings.not_played_days is None:
@@ -261,9 +270,8 @@ def _without_unplayable(
     playable = set(saved["spotify_id"].dropna())
     of_spotify = saved["signal"].isin([Signal.TOP, Signal.SAVED])
     doubtful = set(saved.loc[of_spotify & saved["spotify_id"].isna(), "track_key"])
-    forgotten = {"spotify_id": None, "spotify_method": None, "spotify_at": None}
     return {
-        key: {**row, **forgotten}
+        key: {**row, **_FORGOTTEN}
         if key in doubtful
         and row["spotify_id"] not in {None, *playable}
         and not was_searched_lately(row, night)

@@ -17,7 +17,9 @@ from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError, Sm
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import FEEDBACK, TRACKS
+from smallhours.lake.tables import TRACKS
+from smallhours.listening.edits import read_edits
+from smallhours.listening.library import read_library
 from smallhours.nights import Night
 from smallhours.places.place import Place
 from smallhours.playlist.explain.description import describe_list, marker
@@ -30,9 +32,19 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import PlannedTrack, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler
+from smallhours.playlist.rank.evidence import rejected_tracks, weighted_tags
+from smallhours.playlist.select.exclusion import (
+    BLOCKED_TAG,
+    BlockList,
+    MetTracks,
+    exclusion_reasons,
+)
+from smallhours.playlist.select.nightly_list import MIN_TAG_SHARE
+from smallhours.playlist_settings import PlaylistSettings
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.vocabulary import SHOWN, Outcome, Reaction
+from smallhours.training.tags import load_tags
+from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)
 
@@ -87,8 +99,8 @@ def rollback(
 ) -> Summary:
     """Put the list of an earlier night back.
 
-    What the listener has removed from any list stays away. A run that died on the way is finished
-    by running it again, or by the next night's list.
+    What the listener has banned, removed or disliked since stays away, and the note names it. A run
+    that died on the way is finished by running it again, or by the next night's list.
 
     Args:
         listener: Whose.
@@ -99,7 +111,7 @@ def rollback(
         intent: Which of the listener's playlists.
 
     Raises:
-        NotEnoughData: no list was written on that night.
+        NotEnoughData: no list was written on that night, or nothing of it may come back.
         PlaylistNotOwned: the playlist is not there, or not ours to write.
         ServiceError: run it again.
     """
@@ -108,7 +120,7 @@ def rollback(
         raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {known}.")
     with managed_playlists(lake, listener):
         rows = ledger.ledger_rows(lake, listener, place.name)
-        wanted = _wanted(lake, listener, rows, night.date, intent)
+        wanted, left_out = _wanted(lake, listener, rows, night.date, settings, intent)
         # Everything up to now may stand there.
         ledger_state = ledger.ledger_state(rows, intent=intent, night=dt.date.max)
         mark = marker(listener, intent)
@@ -118,7 +130,7 @@ def rollback(
                 "There is no playlist to put the list into.",
                 remedy="Run publish_playlist first; it makes one.",
             )
-        note = f"The list of {night.date} was put back."
+        note = f"The list of {night.date} was put back{left_out}."
         _mark(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
         _withdraw(lake, listener, rows, intent, night.date, Outcome.WITHDRAWING, note)
         here = rows[(rows["intent"] == intent) & (rows["night"] == night.date)]
@@ -150,9 +162,13 @@ def rollback(
 
 
 def _wanted(
-    lake: Lake, listener: str, rows: pd.DataFrame, night: dt.date, intent: str
-) -> list[PlannedTrack]:
-    """The night's tracks, without those that the listener has removed since."""
+    lake: Lake, listener: str, rows: pd.DataFrame, night: dt.date, settings: Settings, intent: str
+) -> tuple[list[PlannedTrack], str]:
+    """Return the night's tracks that may come back, and a clause about the others.
+
+    Raises:
+        NotEnoughData: no list was written on that night, or nothing of it may come back.
+    """
     listed = ledger.list_of(rows, intent=intent, night=night)
     if listed.empty:
         nights = ", ".join(map(str, ledger.nights_written(rows, intent=intent)[-7:]))
@@ -160,15 +176,49 @@ def _wanted(
             f"No list was written on {night}.",
             remedy=f"The last lists are those of {nights}." if nights else "There is none yet.",
         )
-    feedback = lake.frame(FEEDBACK, where={"listener": listener})
-    removed = set(feedback.loc[feedback["reaction"] == Reaction.REMOVED, "track_key"])
-    listed = listed[~listed["track_key"].isin(removed)]
-    names = _names(lake, listed["track_key"].tolist())
-    wanted = []
-    for key, uri in zip(listed["track_key"], listed["uri"], strict=True):
+    keys = listed["track_key"].tolist()
+    names = _names(lake, keys)
+    banned = _banned(lake, listener, keys, settings.listener(listener).playlists[intent], night)
+    wanted, left_out = [], []
+    for key, uri in zip(keys, listed["uri"], strict=True):
         artist, title = names.get(key, ("", key))
-        wanted.append(PlannedTrack(key, uri, artist, title, f"of the list of {night}"))
-    return wanted
+        if key in banned:
+            left_out.append(f"{artist} – {title} ({banned[key]})")
+        else:
+            wanted.append(PlannedTrack(key, uri, artist, title, f"of the list of {night}"))
+    if not wanted:
+        raise NotEnoughData(
+            f"Nothing of the list of {night} may come back: you have banned, removed or disliked "
+            "all of it since.",
+            remedy="Choose another night.",
+        )
+    return wanted, f", without {'; '.join(left_out)}" if left_out else ""
+
+
+def _banned(
+    lake: Lake,
+    listener: str,
+    keys: Sequence[str],
+    playlist_settings: PlaylistSettings,
+    night: dt.date,
+) -> dict[str, str]:
+    """Return why some tracks may not come back, by key: banned, removed or disliked."""
+    library = read_library(lake, listener, ["signal", "track_key"])
+    tags = load_tags(lake, keys)
+    blocked = BlockList.by(playlist_settings, tags.name, read_edits(lake, listener))
+    why = exclusion_reasons(
+        keys,
+        met_tracks=MetTracks(known={}, disliked=rejected_tracks(lake, listener, library)),
+        blocked=blocked,
+        night=night,
+        not_again_nights=0,
+    )
+    found = {key: reason for key, reason in zip(keys, why, strict=True) if reason}
+    weighted = weighted_tags(tags, keys)
+    strongest = weighted.groupby("track_key")["weight"].transform("max")
+    weighted = weighted[weighted["weight"] >= MIN_TAG_SHARE * strongest]
+    tagged = weighted.loc[weighted["tag"].isin(blocked.tags), "track_key"]
+    return {**dict.fromkeys(tagged, BLOCKED_TAG), **found}
 
 
 def _as_replaced(

@@ -39,7 +39,7 @@ from smallhours.playlist.publish.ownership import (
 )
 from smallhours.playlist.publish.plan import Plan, PlannedTrack, Snapshot, as_text, summarise
 from smallhours.playlist.publish.reconciliation import PlaylistReconciler, ReconciledPlaylist
-from smallhours.playlist.publish.resolve import forget_id, leave_out
+from smallhours.playlist.publish.resolve import NOT_THERE_ANY_MORE, forget_id, leave_out
 from smallhours.playlist.publish.target_list import (
     candidate_recall,
     degenerate_reason,
@@ -99,7 +99,7 @@ def publish_playlist(
                     home = publication.prepare_playlist()
                     outcome = publication.finish(home, publication.reconciler().run(home.id))
         except (DegeneratePlaylist, NotEnoughData) as error:
-            outcome = {"note": f"kept yesterday's: {error.what}"}
+            outcome = {"note": f"not written: {error.what}"}
             failure = failure or (error if intent == MAIN else None)
         except SmallhoursError as error:
             outcome = {"note": str(error)}
@@ -146,7 +146,9 @@ class Publication:
         self._mark = marker(listener, intent)
         template = self._playlist_settings.name
         self._name = playlist_name(template, night=night.date, listener=listener)
-        self._tonight = read_target_list(lake, listener, night, place, intent)
+        self._tonight = read_target_list(
+            lake, listener, night, place, self._playlist_settings, intent
+        )
         ledger = LedgerWriter(
             lake,
             listener,
@@ -233,6 +235,7 @@ class Publication:
                 before=written.before,
                 after=written.after,
                 leftovers=written.leftovers,
+                covers=written.covers,
             )
         if written.steps and self._publishing.cover and isinstance(self._place, SpotifyPlace):
             note += self._upload_cover(self._place, home)
@@ -330,7 +333,14 @@ class Publication:
         """Take what the place does not have out of tonight's list, and name it in the note."""
         gone = {pick.track_key: pick.name for pick in refused}
         if isinstance(self._place, SpotifyPlace):
-            leave_out(self._lake, self._listener, self._night.date, self._intent, set(gone))
+            leave_out(
+                self._lake,
+                self._listener,
+                self._night.date,
+                self._intent,
+                set(gone),
+                NOT_THERE_ANY_MORE,
+            )
         wanted = tuple(pick for pick in self._tonight.wanted if pick.track_key not in gone)
         self._tonight = replace(self._tonight, wanted=wanted)
         self._ledger = replace(self._ledger, wanted=wanted)

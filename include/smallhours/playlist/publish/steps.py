@@ -47,6 +47,16 @@ class Move:
     length: int
     before: int
 
+    @property
+    def target(self) -> int:
+        """The first moved row's new place."""
+        return self.before if self.before < self.start else self.before - self.length
+
+    def reversed(self) -> "Move":
+        """Return the move that undoes this one."""
+        back = self.start if self.start < self.target else self.start + self.length
+        return Move(self.target, self.length, back)
+
 
 Step = Add | Remove | Move
 
@@ -82,10 +92,9 @@ def after_step(rows: Sequence[Row], step: Step) -> tuple[Row, ...]:
             return (*rows[:position], *uris, *rows[position:])
         case Remove(uris):
             return tuple(row for row in rows if row not in uris)
-        case Move(start, length, before):
+        case Move(start, length, _):
             moved, rest = rows[start : start + length], [*rows[:start], *rows[start + length :]]
-            at = before if before < start else before - length
-            return (*rest[:at], *moved, *rest[at:])
+            return (*rest[: step.target], *moved, *rest[step.target :])
 
 
 def _adding(current: Sequence[Row], planned: Plan, batch: int, *, only_appends: bool) -> Add | None:

@@ -12,9 +12,11 @@ from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import PLAYS, TRACKS
+from smallhours.lake.tables import TRACKS
+from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.places.place import ListedTrack, Place
+from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist_settings import PlaylistSettings
@@ -42,6 +44,7 @@ class TargetList:
         missing: What the tracks are called that are not at the place.
         service: The place's name for people.
         holds_all: Whether nearly every track is there.
+        shortfall: Why fewer tracks were chosen than the settings ask for; empty if not.
     """
 
     wanted: tuple[PlannedTrack, ...]
@@ -51,6 +54,7 @@ class TargetList:
     missing: tuple[str, ...] = ()
     service: str = "Spotify"
     holds_all: bool = True
+    shortfall: str = ""
 
     @property
     def missing_note(self) -> str:
@@ -64,7 +68,12 @@ class TargetList:
 
 
 def read_target_list(
-    lake: Lake, listener: str, night: Night, place: Place, intent: str = MAIN
+    lake: Lake,
+    listener: str,
+    night: Night,
+    place: Place,
+    playlist_settings: PlaylistSettings,
+    intent: str = MAIN,
 ) -> TargetList:
     """Return what was chosen for a night, and is there at a place.
 
@@ -75,6 +84,7 @@ def read_target_list(
         RECOMMENDATIONS,
         columns=[
             "intent", "track_key", "artist", "title", "position", "reason", "score", "seeds",
+            "why_not",
         ],
         where={"listener": listener, "night": night.date.isoformat()},
     )  # fmt: skip
@@ -105,6 +115,7 @@ def read_target_list(
         ),
         service=place.service,
         holds_all=place.holds_all,
+        shortfall=explain_shortfall(rows, playlist_settings, night.date),
     )
 
 
@@ -144,8 +155,7 @@ def _text(value: object) -> str:
 
 def known_tracks(lake: Lake, listener: str) -> frozenset[str]:
     """Return the keys of all tracks that the listener has played."""
-    column = lake.read(PLAYS, columns=["track_key"], where={"listener": listener})["track_key"]
-    return frozenset(column.unique().to_pylist())
+    return frozenset(own_plays(lake, listener, ["track_key"])["track_key"])
 
 
 def candidate_recall(lake: Lake, listener: str, night: dt.date) -> float | None:
@@ -199,10 +209,13 @@ def _too_short(tonight: TargetList, shortest: int) -> str:
     count = len(tonight.wanted)
     if count >= shortest:
         return ""
+    missing = len(tonight.missing)
+    lost = f" (of {tonight.chosen} chosen, {missing} not found at {tonight.service})"
+    tracks = "1 track" if count == 1 else f"{count} tracks"
     return (
-        f"Tonight's list has {count} tracks (of {tonight.chosen} chosen, the others were not found "
-        f"at {tonight.service}); the shortest allowed is {shortest}."
-    )
+        f"Tonight's list has {tracks}{lost if missing else ''}; the shortest allowed is "
+        f"{shortest}. {tonight.shortfall}"
+    ).strip()
 
 
 def _unresolved(tonight: TargetList) -> str:

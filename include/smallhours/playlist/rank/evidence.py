@@ -14,20 +14,23 @@ import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
 from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
-from smallhours.catalog.normalisation import WeightedTag, back_off, default_pipeline, is_own_name
-from smallhours.identity import SEPARATOR, artist_key_in
+from smallhours.catalog.normalisation import WeightedTag, back_off
+from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
-from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, TRACKS
+from smallhours.listening.edits import Edits, own_plays, read_edits
+from smallhours.listening.feedback import without_neutral_picks
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
+from smallhours.playlist.explain.nameable_tags import NO_TAGS, NameableTags
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
 from smallhours.training.ranking.artist_graph import no_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
-from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Route, Signal
+from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Reaction, Route, Signal
 
 # The window of recent plays.
 RECENT_DAYS = 90
@@ -102,6 +105,9 @@ class Evidence:
         shown: When each track was last in the listener's playlist.
         catalog_from: The night on which the catalog began; null when it is empty.
         picks: How earlier picks were received: of `graded_picks`.
+        edits: What the listener corrected.
+        too_often: When each track was last said to be heard too often.
+        nameable: The tags that a reason may name.
         artist_lists: All lists of similar artists: `seed_key`, `neighbour_key`, `match`, `rank`.
     """
 
@@ -113,6 +119,9 @@ class Evidence:
     shown: Mapping[str, dt.date]
     catalog_from: dt.date | None
     picks: pd.DataFrame = field(default_factory=empty_picks)
+    edits: Edits = field(default_factory=Edits)
+    too_often: Mapping[str, dt.date] = field(default_factory=dict)
+    nameable: NameableTags = NO_TAGS
     artist_lists: pd.DataFrame = field(default_factory=no_lists)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
@@ -132,6 +141,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         familiar: Whether tracks that the listener knows may be chosen, too.
     """
     own = {"listener": listener}
+    feedback = lake.frame(FEEDBACK, where=own)
     votes = lake.frame(
         CANDIDATES, columns=["track_key", "route", "seed_key", "strength"], where=own
     )
@@ -157,9 +167,18 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         plays=plays.loc[heard_out(plays), ["played_at", "track_key"]].reset_index(drop=True),
         shown=last_shown(lake.frame(PLAYLISTS, where=own), before=night.date),
         catalog_from=began,
-        picks=graded_picks(feedback_before(lake.frame(FEEDBACK, where=own), night.as_of)),
+        picks=graded_picks(feedback_before(feedback, night.as_of)),
+        edits=read_edits(lake, listener),
+        too_often=_too_often(feedback),
+        nameable=NameableTags.read(lake),
         artist_lists=read_neighbours(lake, ["artist"]),
     )
+
+
+def _too_often(feedback: pd.DataFrame) -> dict[str, dt.date]:
+    """Return when each track was last said to be heard too often."""
+    said = feedback[feedback["reaction"] == Reaction.TOO_OFTEN].sort_values("at")
+    return {key: at.date() for key, at in zip(said["track_key"], said["at"], strict=True)}
 
 
 def read_history(lake: Lake, listener: str, *, night: Night) -> ListenerHistory:
@@ -169,23 +188,31 @@ def read_history(lake: Lake, listener: str, *, night: Night) -> ListenerHistory:
 
 def _read_plays(lake: Lake, listener: str, *, night: Night) -> pd.DataFrame:
     columns = ["played_at", "track_key", "artist", "title", "ms_played", "skipped", *WITNESSES]
-    plays = with_inferred_skips(lake.frame(PLAYS, columns=columns, where={"listener": listener}))
+    plays = with_inferred_skips(own_plays(lake, listener, columns))
     return plays[plays["played_at"] < night.as_of].sort_values("played_at", kind="stable")
 
 
 def _read_history(
     lake: Lake, listener: str, plays: pd.DataFrame, *, night: Night
 ) -> ListenerHistory:
-    own = {"listener": listener}
     columns = ["signal", "track_key", "artist", "title", "last_seen"]
     library = read_library(lake, listener, columns)
-    feedback = lake.frame(FEEDBACK, columns=["track_key", "reaction"], where=own)
-    rejected = library["signal"] == Signal.DISLIKED
-    disliked = {
-        *library.loc[rejected, "track_key"],
-        *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"],
-    }
-    return history_of(plays, library[~rejected], frozenset(disliked), night=night.date)
+    disliked = rejected_tracks(lake, listener, library)
+    liked = library[library["signal"] != Signal.DISLIKED]
+    return history_of(plays, liked, disliked, night=night.date)
+
+
+def rejected_tracks(lake: Lake, listener: str, library: pd.DataFrame) -> frozenset[str]:
+    """Return the keys of the tracks that the listener disliked, blocked or removed from a list.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        library: `signal` and `track_key` of `read_library`.
+    """
+    feedback = without_neutral_picks(lake.frame(FEEDBACK, where={"listener": listener}))
+    disliked = library.loc[library["signal"] == Signal.DISLIKED, "track_key"]
+    return frozenset([*disliked, *feedback.loc[feedback["reaction"].isin(REJECTED), "track_key"]])
 
 
 def history_of(
@@ -244,13 +271,6 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
     """Return which keys are wanted; for tens of thousands it is many times faster than `isin`."""
     return np.array([key in wanted for key in keys.tolist()], dtype=bool)
-
-
-def is_descriptive(tag: str, track_key: str) -> bool:
-    """Return whether a tag describes the track: no stop word, no artist's name, no title."""
-    name = default_pipeline().name(tag)
-    artist, _, rest = track_key.partition(SEPARATOR)
-    return name != "" and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
 
 
 def weighted_tags(tags: Tags, tracks: Iterable[str]) -> pd.DataFrame:

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from smallhours.nights import Night
+from smallhours.playlist.explain.nameable_tags import is_place_or_time
 from smallhours.playlist.explain.track_evidence import IntentEvidence, TasteScorer
-from smallhours.playlist.rank.evidence import Evidence, is_descriptive
+from smallhours.playlist.rank.evidence import Evidence
 from smallhours.training.ranking.artist_graph import ArtistGraph
 from smallhours.training.ranking.candidate_signals import candidate_signals
 from smallhours.training.ranking.fusion import (
@@ -170,16 +171,21 @@ class ListenerContext:
         return found.assign(**{RECEPTION: received}) if received.notna().any() else found
 
     def descriptive_tags(self, key: str) -> list[str]:
-        """Return the tags that count for a track, by the taste model or else by the profile."""
+        """Return the nameable tags that count for a track, by the taste model or the profile.
+
+        Those that only say where or when the music is from come last.
+        """
+        nameable = self.evidence.nameable
         if self.taste is None:
-            return self.space.shared(self.profile, key)
+            shared = self.space.shared(self.profile, key)
+            return sorted((t for t in shared if nameable.describes(t, key)), key=is_place_or_time)
         # "Rock" may count for a track, but it counts for every other too; "shoegaze" says more.
         telling: dict[str, float] = {}
         for name, counts in self.taste.top_tags(self.evidence.tags, key, TAGS_ASKED):
-            if counts > 0 and is_descriptive(name, key):
+            if counts > 0 and nameable.describes(name, key):
                 weight = counts * self.space.rarity.get(name, 1.0)
                 telling[name] = max(telling.get(name, 0.0), weight)
-        return sorted(telling, key=lambda tag: (-telling[tag], tag))
+        return sorted(telling, key=lambda tag: (is_place_or_time(tag), -telling[tag], tag))
 
 
 @dataclass(frozen=True, slots=True)

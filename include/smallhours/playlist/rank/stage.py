@@ -79,24 +79,10 @@ def rank_candidates(
     """
     me = settings.listener(listener)
     playlists = _settings_by_intent(me, size, exploration)
-    familiar = any(
-        playlist_settings.not_played_days is not None for playlist_settings in playlists.values()
-    )
-    evidence = read_evidence(lake, listener, night=night, familiar=familiar)
-    if evidence.votes.empty:
-        refusals = set_aside_on(lake, listener, night.date).values()
-        raise _not_enough(listener, evidence, refusals)
-    listener_context = ListenerContext.of(
-        evidence,
-        taste=load_taste(lake, listener),
-        features=read_features(lake, {*evidence.tracks.index, *evidence.history.tracks.index}),
-        night=night,
-        zone=ZoneInfo(me.timezone),
-    )
-    default = default_fusion(listener_context.space.tags_per_track)
-    fusion = load_fusion(lake, listener, default)
+    listener_context = _read_context(listener, lake, [*playlists.values()], me.timezone, night)
+    fusion = _fusion(lake, listener, listener_context)
     lists = choose_lists(listener, me, playlists, listener_context, fusion)
-    hours = ListeningTimes(evidence.plays, listener_context.zone)
+    hours = ListeningTimes(listener_context.evidence.plays, listener_context.zone)
     rows = [rows_of(each, listener_context, hours) for each in lists]
     lake.replace(
         RECOMMENDATIONS,
@@ -106,6 +92,58 @@ def rank_candidates(
     quality = measure_quality(lake, listener, lists[0], listener_context, before=night.date)
     store_metrics(lake, quality.metrics(), listener=listener, night=night)
     return _summary(lists, listener_context, quality)
+
+
+def lists_with(
+    listener: str, lake: Lake, variants: Sequence[Settings], night: Night
+) -> list[dict[str, str]]:
+    """Return the main list that the night would have with each of some settings; nothing is stored.
+
+    Args:
+        listener: Whose list.
+        lake: The lake.
+        variants: The settings.
+        night: The night.
+
+    Returns:
+        For each of the settings, `artist – title` by track key, in the order of choice.
+
+    Raises:
+        NotEnoughData: there are no candidates.
+    """
+    people = [settings.listener(listener) for settings in variants]
+    playlists = [each for me in people for each in me.playlists.values()]
+    listener_context = _read_context(listener, lake, playlists, people[0].timezone, night)
+    fusion = _fusion(lake, listener, listener_context)
+    tracks = listener_context.evidence.tracks
+    names = (tracks["artist"] + " – " + tracks["title"]).to_dict()
+    chosen = [
+        choose_lists(listener, me, me.playlists, listener_context, fusion)[0].draft.slots
+        for me in people
+    ]
+    return [{key: names[key] for key in slots} for slots in chosen]
+
+
+def _read_context(
+    listener: str, lake: Lake, playlists: Sequence[PlaylistSettings], timezone: str, night: Night
+) -> ListenerContext:
+    """Read all that the choice of some playlists needs."""
+    familiar = any(each.not_played_days is not None for each in playlists)
+    evidence = read_evidence(lake, listener, night=night, familiar=familiar)
+    if evidence.votes.empty:
+        refusals = set_aside_on(lake, listener, night.date).values()
+        raise _not_enough(listener, evidence, refusals)
+    return ListenerContext.of(
+        evidence,
+        taste=load_taste(lake, listener),
+        features=read_features(lake, {*evidence.tracks.index, *evidence.history.tracks.index}),
+        night=night,
+        zone=ZoneInfo(timezone),
+    )
+
+
+def _fusion(lake: Lake, listener: str, listener_context: ListenerContext) -> Fusion:
+    return load_fusion(lake, listener, default_fusion(listener_context.space.tags_per_track))
 
 
 def _settings_by_intent(
@@ -159,7 +197,11 @@ def choose_lists(
     }
     rng = listener_context.night.rng
     scored = listener_context.score(bars[MAIN] == "", fusion, rng(listener, "taste centres"))
-    purposes = {key: score_intent(each, listener_context) for key, each in me.intents.items()}
+    purposes = {
+        key: score_intent(each, listener_context)
+        for key, each in me.intents.items()
+        if key in playlists
+    }
     lists: list[NightlyList] = []
     elsewhere: set[str] = set()
     for intent, playlist_settings in playlists.items():
@@ -197,12 +239,13 @@ def rows_of(
     listed = draft.ordered(features_by_track(features), nightly_list.playlist_settings.arc)
     most = MAX_RECORDED if nightly_list.intent == MAIN else MAX_RECORDED_PER_INTENT
     scored, settled = nightly_list.scored, [*listed, *draft.reserve]
-    scored = scored[(scored["rank"] <= most) | scored.index.isin(settled)]
+    scored = scored[(scored["by_score"] <= most) | scored.index.isin(settled)]
     recorded = draft.rows(scored, listed).join(evidence.tracks[["artist", "title"]])
     written = _reasons(nightly_list, listener_context, hours, recorded.loc[settled], features)
     silent = Reason("", None)
     reasons = [written.get(key, silent) for key in recorded.index]
     rows = recorded.assign(
+        rank=recorded["rank"].astype("Int32").where(nightly_list.eligible.loc[recorded.index]),
         intent=nightly_list.intent,
         reason=[reason.text for reason in reasons],
         reason_kind=pd.Series([reason.kind for reason in reasons], recorded.index, dtype=object),
@@ -243,8 +286,9 @@ def _reasons(
         evidence.votes,
         named,
         tags=listener_context.descriptive_tags,
+        is_nameable=lambda tag: evidence.tags.name(tag) in evidence.nameable.names,
         features=features,
-        considered=len(nightly_list.scored),
+        eligible=int(nightly_list.eligible.sum()),
         hours=usual_time,
         intent_evidence=purpose.intent_evidence(named.index) if purpose else {},
     )
@@ -262,7 +306,7 @@ def _summary(
     excluded = [f"{why} {count:,}" for why, count in main.excluded.items()]
     return {
         "considered": len(main.scored),
-        "eligible": int((main.scored["why_not"] == "").sum()),
+        "eligible": int(main.eligible.sum()),
         "excluded": ", ".join(excluded) or "none",
         "chosen": len(slots),
         "artists": len(set(map(artist_key_in, slots))),

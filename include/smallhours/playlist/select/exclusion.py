@@ -15,11 +15,16 @@ import pandas as pd
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.spotify_ids import MISS, SEARCH_STANDS_DAYS
 from smallhours.identity import artist_key_in, artist_key_of, identify, song_key_of
+from smallhours.listening.edits import Edits
 from smallhours.playlist_settings import PlaylistSettings
+from smallhours.vocabulary import EditKind, EditSubject
 
 BLOCKED_ARTIST = "blocked artist"
 BLOCKED_TRACK = "blocked track"
 BLOCKED_TAG = "blocked tag"
+HEARD_TOO_OFTEN = "said to be heard too often"
+# For so long does a song rest that was heard too often.
+TOO_OFTEN_DAYS = 180
 DISLIKED = "disliked"
 KNOWN = "known"
 KNOWN_VERSION = "known in another version"
@@ -45,24 +50,31 @@ class BlockList:
 
     @classmethod
     def by(
-        cls, playlist_settings: PlaylistSettings, name_of: Callable[[str], str] | None = None
+        cls,
+        playlist_settings: PlaylistSettings,
+        name_of: Callable[[str], str] | None = None,
+        edits: Edits | None = None,
     ) -> "BlockList":
-        """Return what the settings block.
+        """Return what the settings and the listener's edits block.
 
         Args:
             playlist_settings: The settings.
             name_of: What a tag is called; by the shipped rules when it is not given.
+            edits: What the listener corrected.
         """
+        edits = edits or Edits()
+        said = {each: edits.values(EditKind.BLOCK, each) for each in EditSubject}
         name_of = name_of or default_pipeline().name
         return cls(
-            artists=frozenset(artist_key_of(name) for name in playlist_settings.blocked_artists),
-            songs=frozenset(
-                song
-                for written in playlist_settings.blocked_tracks
-                for song in _songs_meant(written)
+            artists=said[EditSubject.ARTIST].union(
+                artist_key_of(name) for name in playlist_settings.blocked_artists
+            ),
+            songs=frozenset(map(song_key_of, said[EditSubject.TRACK])).union(
+                *(_songs_meant(written) for written in playlist_settings.blocked_tracks)
             ),
             tags=frozenset(
-                name_of(tag) or tag.casefold() for tag in playlist_settings.blocked_tags
+                name_of(tag) or tag.casefold()
+                for tag in (*playlist_settings.blocked_tags, *said[EditSubject.TAG])
             ),
         )
 
@@ -83,11 +95,13 @@ class MetTracks:
         known: When each known track was last played; None for one that was only liked.
         disliked: Keys of rejected tracks.
         shown: When each track was last in a playlist of ours; tonight's own do not count.
+        too_often: When each track was said to be heard too often.
     """
 
     known: Mapping[str, dt.date | None]
     disliked: Set[str] = frozenset()
     shown: Mapping[str, dt.date] = field(default_factory=dict)
+    too_often: Mapping[str, dt.date] = field(default_factory=dict)
 
 
 def exclusion_reasons(
@@ -113,6 +127,7 @@ def exclusion_reasons(
     played = _latest(met_tracks.known)
     shown = _latest({key: date for key, date in met_tracks.shown.items() if date < night})
     rejected = {song_key_of(key) for key in met_tracks.disliked}
+    too_often = _latest(met_tracks.too_often)
 
     def why(key: str) -> str:
         song = song_key_of(key)
@@ -122,6 +137,8 @@ def exclusion_reasons(
             return BLOCKED_TRACK
         if song in rejected:
             return DISLIKED
+        if rests := _too_recent(HEARD_TOO_OFTEN, "day", too_often.get(song), night, TOO_OFTEN_DAYS):
+            return rests
         if song in played:
             if not_played_days is None:
                 return KNOWN if key in met_tracks.known else KNOWN_VERSION
@@ -138,6 +155,14 @@ def _too_recent(what: str, unit: str, last: dt.date | None, night: dt.date, wind
     if met_tracks == 0:
         return f"{what} today"
     return f"{what} {met_tracks:,} {unit if met_tracks == 1 else unit + 's'} ago"
+
+
+def count_reasons(why: "pd.Series[str]") -> "pd.Series[int]":
+    """Return how many tracks have each reason, the most first; those with a date count as one."""
+    for verb in ("recommended", "played", HEARD_TOO_OFTEN):
+        dated = rf"^{verb} (?:[\d,]+ \w+ ago|today)$"
+        why = why.str.replace(dated, f"{verb} lately", regex=True)
+    return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
 
 
 def _latest(dates: Mapping[str, dt.date | None]) -> dict[str, dt.date | None]:

@@ -1,7 +1,7 @@
 """Selection of tonight's lists: the chosen tracks, their order, and why the others are not chosen.
 
 Excluded tracks are out before anything is compared. From the rest, a list takes one track after the
-other (`picking`); a few slots are drawn from below the cut, with the probability of each
+other (`picking`); a few slots are drawn from below the last of them, with the probability of each
 draw recorded, so that explored tracks can be weighed fairly later. When all of the night's lists
 are chosen, each gets a reserve that replaces tracks that can't be found on Spotify.
 """
@@ -20,10 +20,12 @@ from smallhours.playlist.select.exclusion import (
     NOT_FOUND,
     BlockList,
     MetTracks,
+    count_reasons,
     exclusion_reasons,
     preference_reasons,
     recently_missed,
 )
+from smallhours.playlist.select.leanings import leanings
 from smallhours.playlist.select.ordering import (
     OPENING_PLACES,
     defer_explored,
@@ -56,7 +58,7 @@ class Limits:
     Attributes:
         size: Tracks in the list.
         reserve: Further tracks that stand in for those that can't be found on Spotify.
-        exploration: Share of `size` that is drawn from below the cut, 0-1.
+        exploration: Share of `size` that is drawn from below the last sure pick, 0-1.
         caps: The reserve counts, too.
         balance: What counts beside relevance.
     """
@@ -105,8 +107,10 @@ class Draft:
         self._limits = limits
         self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
         explorers = round(limits.size * limits.exploration)
-        slots = dict.fromkeys(self._picker.best(limits.size - explorers), Slot.EXPLOIT)
-        self.propensity = self._picker.draw(explorers, cut=limits.size, rng=rng)
+        sure = self._picker.best(limits.size - explorers)
+        slots = dict.fromkeys(sure, Slot.EXPLOIT)
+        cut = 1 + max(map(shortlist.tracks.index, sure), default=limits.size - 1)
+        self.propensity = self._picker.draw(explorers, cut=cut, rng=rng)
         slots.update(dict.fromkeys(self.propensity, Slot.EXPLORE))
         slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), Slot.EXPLOIT))
         self.slots = {key: slots[key] for key in _spread(slots)}
@@ -199,7 +203,8 @@ class NightlyList:
         playlist_settings: The listener's, for this one.
         purpose: What it asks for; None for the main list.
         scored: The tracks that were considered: what `score_candidates` returns, ranked by how
-            well they serve this list, and `why_not`.
+            well they serve this list, those first that can be chosen; `by_score`, their rank by
+            the score alone; and `why_not`.
         draft: The list.
         mix: The mix of tags that it follows.
     """
@@ -212,14 +217,15 @@ class NightlyList:
     mix: TagMix
 
     @property
+    def eligible(self) -> "pd.Series[bool]":
+        """Whether each track can be chosen."""
+        found: pd.Series[bool] = self.scored["why_not"] == ""
+        return found
+
+    @property
     def excluded(self) -> "pd.Series[int]":
         """The number of tracks excluded from the start, by kind of reason, the most first."""
-        why = self.scored.loc[self.scored["why_not"] != "", "why_not"]
-        for verb in ("recommended", "played"):
-            why = why.str.replace(
-                rf"^{verb} (?:[\d,]+ \w+ ago|today)$", f"{verb} lately", regex=True
-            )
-        return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        return count_reasons(self.scored.loc[~self.eligible, "why_not"])
 
     def diversity(self, listener_context: ListenerContext) -> float:
         """Return the mean distance of the list's tracks by their tags; NaN for fewer than two."""
@@ -242,7 +248,7 @@ def exclusions(
     """
     evidence, night = listener_context.evidence, listener_context.night.date
     tracks = evidence.tracks
-    blocked = BlockList.by(playlist_settings, evidence.tags.name)
+    blocked = BlockList.by(playlist_settings, evidence.tags.name, evidence.edits)
     history = evidence.history
     why = pd.Series(
         exclusion_reasons(
@@ -251,6 +257,7 @@ def exclusions(
                 known=_days(history.tracks["last_played"], listener_context.zone),
                 disliked=history.disliked,
                 shown=evidence.shown,
+                too_often=evidence.too_often,
             ),
             blocked=blocked,
             night=night,
@@ -327,14 +334,21 @@ def build_list(
     if purpose is not None:
         fits = purpose.fits.reindex(eligible.index).astype(float).fillna(0.0)
         base = (1 - purpose.weight) * base + purpose.weight * fits
-        scored = scored.assign(rank=_ranked(base, scored["rank"]))
     moved = apply_dials(
         np.asarray(base, dtype=np.float64),
         known_artist=known_artists(listener_context).reindex(base.index).to_numpy(dtype=bool),
         popularity=np.asarray(eligible["popularity"], dtype=np.float64),
         familiarity=playlist_settings.familiarity,
         popular=playlist_settings.popularity,
+    ) + leanings(
+        base.index,
+        evidence.edits,
+        released=evidence.tracks["released"],
+        tagged=lambda key: listener_context.space.tags_of(key, least=MIN_TAG_SHARE),
+        name_of=evidence.tags.name,
     )
+    ranks = _ranked(pd.Series(moved, index=base.index), scored["rank"])
+    scored = scored.assign(rank=ranks, by_score=scored["rank"])
     mix = _mix(listener_context, purpose)
     shortlist = Shortlist.of(
         pd.Series(moved, index=base.index),

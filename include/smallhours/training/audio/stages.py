@@ -12,9 +12,9 @@ from smallhours.lake.tables import (
     CANDIDATES,
     FEATURES,
     LIBRARY,
-    PLAYS,
     TRACKS,
 )
+from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
@@ -143,7 +143,7 @@ def _summary_of(result: AudioTrainingResult | Unchanged) -> Summary:
 def _listened_tracks(lake: Lake, listener: str) -> set[str]:
     """Return the tracks that the listener played, saved, loved or played most."""
     whose = {"listener": listener}
-    played = lake.frame(PLAYS, columns=["track_key"], where=whose)["track_key"]
+    played = own_plays(lake, listener, ["track_key"])["track_key"]
     library = lake.frame(LIBRARY, columns=["track_key", "signal"], where=whose)
     return set(played) | set(library.loc[library["signal"] != Signal.DISLIKED, "track_key"])
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smallhours.listening.feedback import without_neutral_picks
 from smallhours.vocabulary import POSITIVE_SIGNALS
 
 HORIZON_WEEKS = 4
@@ -74,11 +75,11 @@ def library_before(library: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
 
 
 def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
-    """Return the rows of `feedback` that were known at a cut.
+    """Return the rows of `feedback` that were known at a cut and count.
 
     The end of a night is the date of the feedback that it collected.
     """
-    return feedback[feedback["at"] <= cut]
+    return without_neutral_picks(feedback[feedback["at"] <= cut])
 
 
 def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from smallhours.training.evaluation.uncertainty import wilson
-from smallhours.vocabulary import ACCEPTED, SHOWN, Reaction
+from smallhours.vocabulary import ACCEPTED, BUTTONS, SHOWN, Reaction
 
 # Reactions to a pick, in the order in which they are shown.
 REACTIONS = (
     *(Reaction.KEPT, Reaction.PLAYED, Reaction.SAVED, Reaction.REMOVED),
-    *(Reaction.SKIPPED, Reaction.PASSED, Reaction.THUMBS_UP, Reaction.THUMBS_DOWN),
-    Reaction.BLOCKED,
+    *(Reaction.SKIPPED, Reaction.PASSED, *BUTTONS),
 )
 PICK = ["night", "intent", "track_key"]
 UNKNOWN = "unknown"

@@ -142,7 +142,7 @@ class ArtistGraph:
     def _named_together(self, home: Floats) -> Floats:
         alike = np.asarray(self.named_by @ (self.named_by.T @ home))
         itself = home * (np.diff(self.named_by.indptr) > 0)
-        return np.maximum(alike - itself, 0.0)
+        return np.asarray(np.maximum(alike - itself, 0.0))
 
     def _walk(self, home: Floats) -> Floats:
         """Return the share of the steps that end at each artist."""
@@ -156,7 +156,7 @@ class ArtistGraph:
 
     def _lent_tags(self, home: Floats, rng: np.random.Generator) -> Floats:
         """Return log-odds of the listener's artists against others that are drawn at random."""
-        tagged = self.lent_tags.any(axis=1)
+        tagged = np.asarray(self.lent_tags.any(axis=1))
         strongest = np.argsort(-home, kind="stable")[:MAX_LIKES]
         likes = strongest[(home[strongest] > 0) & tagged[strongest]]
         others = np.flatnonzero(tagged & (home <= 0))

@@ -25,7 +25,8 @@ import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import CANDIDATES, FEEDBACK, PLAYS, TRACKS
+from smallhours.lake.tables import CANDIDATES, FEEDBACK, TRACKS
+from smallhours.listening.edits import own_plays
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
@@ -62,6 +63,7 @@ _REACTIONS: Mapping[Reaction, tuple[str, int]] = {
     Reaction.REMOVED: ("removed", -1),
     Reaction.THUMBS_DOWN: ("thumbs_down", -1),
     Reaction.BLOCKED: ("blocked", -1),
+    Reaction.ARTIST_BLOCKED: ("blocked", -1),
 }
 
 
@@ -311,7 +313,7 @@ def read_history(
     """Read a listener's history before the night's end, and the catalog `without` some tags."""
     own = {"listener": listener}
     columns = ["track_key", "played_at", "ms_played", "skipped", "reason_end", *WITNESSES]
-    plays = plays_before(lake.frame(PLAYS, columns=columns, where=own), night.as_of)
+    plays = plays_before(own_plays(lake, listener, columns), night.as_of)
     plays = with_inferred_skips(plays)
     library = read_library(lake, listener)
     library = library[library["first_seen"] <= night.date]

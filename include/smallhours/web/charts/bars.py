@@ -180,10 +180,10 @@ def _draw_vertical_bar(
         canvas.interval((middle, y(value - error)), (middle, y(value + error)))
     if each >= MIN_LABELLED_WIDTH:
         above = min(y(value + error), y(0)) - 4 if value >= 0 else y(value - error) + 12
-        canvas.text(middle, above, format_value(value, digits), anchor="middle", size=10)
+        canvas.text(middle, above, format_value(value, digits), anchor="middle", size=SMALL)
     elif each >= 13:
         above = min(y(value + error), y(0)) - 4
-        canvas.text(middle + 3, above, format_value(value, digits), size=9, upright=False)
+        canvas.text(middle + 3, above, format_value(value, digits), size=SMALL, upright=False)
 
 
 def _truncated(name: str, room: float) -> str:

@@ -134,7 +134,7 @@ class Canvas:
     Attributes:
         title: The heading, also the accessible name of the picture.
         desc: A sentence that describes the picture for readers who can't see it.
-        width, height: In pixels; the picture scales with its container.
+        width, height: In pixels; a page lets a wide picture scroll, and never shrinks its text.
         marks: The SVG elements drawn so far.
     """
 
@@ -300,7 +300,7 @@ class Canvas:
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
             f'aria-labelledby="t{key} d{key}" viewBox="0 0 {self.width:.0f} {self.height:.0f}" '
             f'width="{self.width:.0f}" height="{self.height:.0f}" '
-            f'style="max-width:100%;height:auto" font-family={quoteattr(FONT)} '
+            f"font-family={quoteattr(FONT)} "
             f'fill="currentColor">'
             f'<title id="t{key}">{escape_text(self.title)}</title>'
             f'<desc id="d{key}">{escape_text(self.desc)}</desc>{"".join(self.marks)}</svg>'
@@ -313,6 +313,15 @@ def empty_chart(title: str, desc: str, width: float) -> str:
     below = canvas.heading()
     canvas.text(MARGIN, below + 24, "No data.", opacity=0.8)
     return canvas.render()
+
+
+# Fits a phone of 390 pixels beside the page's margins.
+PHONE_WIDTH = 340.0
+
+
+def for_screens(draw: Callable[[float], str], wide: float = 960) -> str:
+    """Return a chart drawn twice, for wide screens and for phones; the page shows one of them."""
+    return f'<div class="on-wide">{draw(wide)}</div><div class="on-phone">{draw(PHONE_WIDTH)}</div>'
 
 
 def standalone_svg(svg: str) -> str:

@@ -22,8 +22,10 @@ from smallhours.web.charts.canvas import (
 
 LEFT, BELOW = 64, 46
 DOTS_ROW, DOTS_BELOW = 26, 44
-# Maximum number of written x values: dates are wide, more would overlap.
-MAX_X_LABELS = 4
+# Maximum number of written x values, and pixels for each: dates are wide.
+MAX_X_LABELS, X_LABEL_WIDTH = 4, 110
+# Pixels between the baselines of values beside the lines' ends.
+VALUE_HEIGHT = 13
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def lines(
     top = canvas.legend([line.name for line in shown], canvas.heading(), points=True) + 6
     x, y = _scales(canvas, shown, top, x_ticks, log_x)
     canvas.y_axis(y, ticks(y.low, y.high), LEFT, y_label)
-    below = x_ticks or (_labelled_xs(shown) if format_x else ticks(x.low, x.high))
+    below = x_ticks or (_labelled_xs(shown, width) if format_x else ticks(x.low, x.high))
     canvas.x_axis(x, below, height - BELOW, x_label, format_tick=format_x or axis_label)
     for at, line in enumerate(shown):
         if band := line.band():
@@ -107,9 +109,25 @@ def lines(
         for px, py in line.points():
             tip = f"{line.name}: {format_value(py, digits)} at {format_tick(px)}"
             canvas.mark(x(px), y(py), at, tip=tip)
-        last = line.points()[-1]
-        canvas.text(x(last[0]) + 9, y(last[1]) + 4, format_value(last[1], digits), size=SMALL)
+    _write_last_values(canvas, [line.points()[-1] for line in shown], x, y, digits)
     return canvas.render()
+
+
+def _write_last_values(
+    canvas: Canvas, ends: Sequence[tuple[float, float]], x: Scale, y: Scale, digits: int
+) -> None:
+    """Write the last value beside the end of each line, none on another."""
+    ordered = sorted(ends, key=lambda end: y(end[1]))
+    places = [y(value) + 4 for _, value in ordered]
+    for at in range(1, len(places)):
+        places[at] = max(places[at], places[at - 1] + VALUE_HEIGHT)
+    # Those that would stand below the axis move up, and push the others.
+    lowest = y.start + 4
+    for at in range(len(places) - 1, -1, -1):
+        places[at] = min(places[at], lowest)
+        lowest = places[at] - VALUE_HEIGHT
+    for (at_x, value), place in zip(ordered, places, strict=True):
+        canvas.text(x(at_x) + 9, place, format_value(value, digits), size=SMALL)
 
 
 def format_date(day: float) -> str:
@@ -130,10 +148,10 @@ def format_year(year: float) -> str:
     return f"{year:.0f}"
 
 
-def _labelled_xs(shown: Sequence[LineSeries]) -> list[float]:
-    """Return up to `MAX_X_LABELS` of the xs with a point, evenly spread, both ends included."""
+def _labelled_xs(shown: Sequence[LineSeries], width: float) -> list[float]:
+    """Return as many of the xs as can be written, evenly spread, both ends included."""
     xs = sorted({x for line in shown for x, _ in line.points()})
-    wanted = min(len(xs), MAX_X_LABELS)
+    wanted = min(len(xs), MAX_X_LABELS, max(2, int(width // X_LABEL_WIDTH)))
     return [xs[round(at * (len(xs) - 1) / max(wanted - 1, 1))] for at in range(wanted)]
 
 

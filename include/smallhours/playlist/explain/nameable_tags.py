@@ -1,0 +1,125 @@
+"""The tags that a reason may name: those that enough artists have for a stranger to know them.
+
+Many tags are one person's: "songs to download later", "recos", somebody's name. So a name may be
+told where it is
+
+* on three artists in a hundred, or on a hundred, and not on just a few: "happy"; or
+* on more than a few artists, and made of the words of such names and of those that the aliases
+  know: "shoegaze", "swedish death metal".
+
+A stop word, an opinion, a sentence, and the name of an artist are never told; an artist called like
+a genre ("Emo") does not take the genre's name away if it is on twice as many.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from smallhours.catalog.merged_sources import read_tags
+from smallhours.catalog.normalisation import bare_name, default_pipeline, is_own_name
+from smallhours.catalog.tag_names import names_of
+from smallhours.identity import SEPARATOR
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS
+
+# The artists that make a name well known: a share of those with tags, and the most that are needed.
+KNOWN_SHARE = 0.03
+MAX_NEEDED = 100
+# A few artists are the friends, or the favourites, of one tagger.
+A_FEW = 3
+MAX_WORDS = 4
+
+# Opinions that models learn from, since they tell how a track sounds.
+_OPINIONS = re.compile("(addictive|beautiful|classic|cool|lovely|popular|special)( music| songs?)?")
+_WORDS = re.compile(r"[^ -]+")
+# A country, a language or a decade is shared by music that has nothing else in common.
+_PLACES = re.compile(
+    "american?|argentin(a|ian)|australian?|austrian?|belgian|belgium|brazil(ian)?|brit(ish|ain)|"
+    "canad(a|ian)|chile(an)?|chinese|colombian|danish|denmark|deutsch|dutch|english|england|"
+    "europe(an)?|finland|finnish|france|francais|french|german(y)?|gree(ce|k)|hungarian|icelandic|"
+    "iceland|india(n)?|irish|ireland|israeli?|italian?|ital(y|iano)|japan(ese)?|jamaican?|korean?|"
+    "latin|mexic(o|an)|new zealand|norway|norwegian|pol(ish|and|ski)|portug(al|uese)|russian?|"
+    "scotland|scottish|spain|spanish|swed(en|ish)|swiss|turk(ey|ish)|uk|ukrainian|usa?|welsh|"
+    r"(19|20)?\d0s|(19|20)\d\d"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameableTags:
+    """The tags that reasons may name.
+
+    Attributes:
+        names: Names of tags.
+    """
+
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, carried: Iterable[tuple[str, str]]) -> Self:
+        """Choose the names from their use.
+
+        Args:
+            carried: (artist key, name of a tag that the artist has), each pair once.
+        """
+        pairs = [(artist, name) for artist, name in carried if name]
+        artists = {artist.removeprefix("the ") for artist, _ in pairs}
+        use = Counter(name for _, name in pairs)
+        needed = min(max(KNOWN_SHARE * len(artists), A_FEW + 1), MAX_NEEDED)
+        least = {name: 2 * needed if bare_name(name) in artists else needed for name in use}
+        known = {name for name, count in use.items() if count >= least[name]}
+        words = {word for name in known for word in _WORDS.findall(name)} | words_of_aliases()
+        composed = {
+            name
+            for name, count in use.items()
+            if count > A_FEW
+            and words.issuperset(_WORDS.findall(name))
+            and bare_name(name) not in artists
+        }
+        return cls(
+            frozenset(
+                name
+                for name in known | composed
+                if len(name.split()) <= MAX_WORDS and not _OPINIONS.fullmatch(name)
+            )
+        )
+
+    @classmethod
+    def read(cls, lake: Lake) -> Self:
+        """Choose the names from the tags of all artists in the lake."""
+        rows = read_tags(lake, ARTIST_TAGS)[["artist_key", "tag"]]
+        names = names_of(lake, rows["tag"].unique().tolist())
+        rows = rows.assign(tag=rows["tag"].map(names)).drop_duplicates()
+        return cls.of(zip(rows["artist_key"].tolist(), rows["tag"].tolist(), strict=True))
+
+    def describes(self, name: str, track_key: str) -> bool:
+        """Return whether a name may be told of a track: it is not its artist's name or its title.
+
+        >>> told = NameableTags(frozenset({"shoegaze", "low"}))
+        >>> [told.describes(name, "low · lullaby") for name in ("shoegaze", "low", "recos")]
+        [True, False, False]
+        """
+        artist, _, rest = track_key.partition(SEPARATOR)
+        return name in self.names and not is_own_name(name, artist, rest.split(SEPARATOR)[0])
+
+
+@lru_cache(maxsize=1)
+def words_of_aliases() -> frozenset[str]:
+    """Return the words of genres, decades and voices that the shipped aliases are about."""
+    rules = default_pipeline().rules
+    texts = (f"{alias.pattern.pattern} {alias.name}" for alias in (*rules.parts, *rules.wholes))
+    return frozenset(word for text in texts for word in re.findall(r"[a-z]{3,}|\d0s", text))
+
+
+NO_TAGS = NameableTags(frozenset())
+
+
+def is_place_or_time(name: str) -> bool:
+    """Return whether a tag only says where or when the music is from.
+
+    >>> is_place_or_time("canadian"), is_place_or_time("80s"), is_place_or_time("swedish metal")
+    (True, True, False)
+    """
+    return _PLACES.fullmatch(name) is not None

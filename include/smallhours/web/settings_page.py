@@ -1,0 +1,312 @@
+"""The Settings page: the dials of smallhours.toml, and what another value would have changed.
+
+Each field is described by the settings' own schema: its values, bounds and explanation.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from smallhours.listener_settings import PublishingSettings
+from smallhours.playlist_settings import PlaylistSettings, SettingsSection
+from smallhours.schedule import ScheduleSettings
+from smallhours.settings import (
+    NotificationSettings,
+    ReviewSettings,
+    Settings,
+    TrainingSettings,
+)
+from smallhours.settings_file import Key, with_changes
+from smallhours.web.page_context import PageContext
+
+LISTENER = "listeners"
+LIST = "Your list"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some dials of one section of the settings.
+
+    Attributes:
+        title: Its heading.
+        path: Keys of the section; below `listeners`, the listener's name follows.
+        schema: The settings that it belongs to.
+        labels: The label of each dial, by its key.
+    """
+
+    title: str
+    path: Key
+    schema: type[SettingsSection]
+    labels: Mapping[str, str]
+
+
+SECTIONS = (
+    Section(
+        LIST,
+        (LISTENER, "playlist"),
+        PlaylistSettings,
+        {
+            "size": "Size",
+            "exploration": "Adventurousness",
+            "familiarity": "Novelty",
+            "popularity": "Popularity",
+            "diversity": "Variety",
+            "calibration": "Close to your last 90 days",
+            "arc": "Energy",
+            "artist_cap": "Tracks by one artist",
+            "not_again_nights": "Cool-down of a pick",
+            "not_played_days": "Cool-down of what you know",
+            "explicit": "Explicit tracks",
+        },
+    ),
+    Section(
+        "Review", (LISTENER, "publishing"), PublishingSettings, {"review": "Ask before publishing"}
+    ),
+    Section(
+        "Review, for all listeners",
+        ("review",),
+        ReviewSettings,
+        {"hours": "How long to wait", "unanswered": "Without an answer"},
+    ),
+    Section(
+        "The night, for all listeners",
+        ("schedule",),
+        ScheduleSettings,
+        {"cron": "Hour of the night", "timezone": "Time zone of that hour"},
+    ),
+    Section(
+        "Learning, for all listeners",
+        ("training",),
+        TrainingSettings,
+        {"sources": "Sources of audio features that may be learned from"},
+    ),
+    Section(
+        "Notices, for all listeners",
+        ("notices",),
+        NotificationSettings,
+        {"connection": "Where notices go", "events": "What you are told"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One dial of the form.
+
+    Attributes:
+        key: Its key in the settings.
+        label: What it is called.
+        help: What it does.
+        kind: `text`, `number`, `choice` or `several`.
+        value: What stands in the form; of `several`, the chosen ones with spaces between.
+        choices: The values that it may have; empty where any may be written.
+        low, high: The bounds of a number; empty where there are none.
+        default: The value where the settings say nothing.
+    """
+
+    key: Key
+    label: str
+    help: str
+    kind: str
+    value: str
+    choices: Sequence[str] = ()
+    low: str = ""
+    high: str = ""
+    default: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the form's field."""
+        return ".".join(self.key)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What changed settings would have made of the last night's list.
+
+    Attributes:
+        changes: Each change in words.
+        told: A sentence about the list.
+        new, gone: The tracks that would have come and gone: `artist – title`.
+    """
+
+    changes: Sequence[str]
+    told: str
+    new: Sequence[str] = ()
+    gone: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SettingsPage:
+    """The data of the Settings page: the fields by section, and a preview where one was asked for.
+
+    Attributes:
+        sections: The fields by heading.
+        preview: What the changes would do; None without changes.
+        error: Why the values can't be saved, and what to do; empty where they can.
+    """
+
+    sections: Mapping[str, Sequence[Field]]
+    preview: Preview | None = None
+    error: str = ""
+
+
+def settings_page(
+    page_context: PageContext,
+    written: FormData | None = None,
+    *,
+    preview: Preview | None = None,
+    error: str = "",
+) -> SettingsPage:
+    """Return the data of the page, with the values of a form that was sent in place of the saved.
+
+    Args:
+        page_context: Context of the page.
+        written: The form.
+        preview: What it would change.
+        error: What is wrong with it.
+    """
+    sections = {
+        section.title: [
+            _field(page_context, section, name, label, written)
+            for name, label in section.labels.items()
+        ]
+        for section in SECTIONS
+    }
+    return SettingsPage(sections, preview, error)
+
+
+def changes_in(page_context: PageContext, written: FormData) -> dict[Key, Any]:
+    """Return the keys whose value in a form differs from the saved one; an empty one is removed."""
+    saved = settings_page(page_context)
+    sent = settings_page(page_context, written)
+    return {
+        new.key: _value(new)
+        for title, fields in sent.sections.items()
+        for new, old in zip(fields, saved.sections[title], strict=True)
+        if new.value != old.value
+    }
+
+
+def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Preview:
+    """Return what some changes would have made of the last night's list.
+
+    Raises:
+        SettingsError: a value is wrong.
+        NotEnoughData: there is no night to compare with.
+    """
+    from smallhours.playlist.explain.explanation import newest_night
+    from smallhours.playlist.rank.stage import lists_with
+
+    changed = with_changes(changes)
+    told = [_in_words(page_context.settings, key, value) for key, value in changes.items()]
+    if not any(key[:1] == (LISTENER,) and "playlist" in key for key in changes):
+        return Preview(told, "Last night's list would have been the same.")
+    night = newest_night(page_context.lake, page_context.listener)
+    if night is None:
+        return Preview(told, "There is no list yet to compare with.")
+    variants = [page_context.settings, changed]
+    of_night = page_context.playlist_settings.night_on(str(night))
+    before, after = lists_with(page_context.listener, page_context.lake, variants, of_night)
+    new = [name for key, name in after.items() if key not in before]
+    gone = [name for key, name in before.items() if key not in after]
+    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would have been others."
+    return Preview(told, sentence, new, gone)
+
+
+def _in_words(settings: Settings, key: Key, value: Any) -> str:
+    label = next(
+        section.labels[key[-1]]
+        for section in SECTIONS
+        if section.path[-1] == key[-2] and key[-1] in section.labels
+    )
+    now = "the default" if value is None else _text(value, key[-1])
+    return f"{label}: {_text(_saved(settings, key), key[-1]) or 'not set'} → {now}"
+
+
+def _field(
+    page_context: PageContext, section: Section, name: str, label: str, written: FormData | None
+) -> Field:
+    first, *rest = section.path
+    within = (first, page_context.listener, *rest) if first == LISTENER else section.path
+    key = (*within, name)
+    schema = section.schema.model_json_schema()["properties"][name]
+    allowed = next(each for each in schema.get("anyOf", [schema]) if each.get("type") != "null")
+    kind, choices = _kind(allowed)
+    value = _text(_saved(page_context.settings, key), name)
+    if written is not None:
+        values = written.getlist(".".join(key))
+        value = " ".join(str(each).strip() for each in values)
+    if kind == "several":
+        value = " ".join(choice for choice in choices if choice in value.split())
+    return Field(
+        key=key,
+        label=label,
+        help=str(schema["description"]),
+        kind=kind,
+        value=value,
+        choices=choices,
+        low=_bound(allowed.get("minimum")),
+        high=_bound(allowed.get("maximum")),
+        default=_text(schema.get("default"), name),
+    )
+
+
+def _kind(allowed: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    if "enum" in allowed.get("items", ()):
+        return "several", allowed["items"]["enum"]
+    if allowed["type"] == "boolean":
+        return "choice", ("yes", "no")
+    if "enum" in allowed:
+        return "choice", allowed["enum"]
+    return ("number" if allowed["type"] in ("integer", "number") else "text"), ()
+
+
+def _bound(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _saved(settings: Settings, key: Key) -> Any:
+    found: Any = settings
+    for name in key:
+        found = found[name] if isinstance(found, Mapping) else getattr(found, name)
+    return found
+
+
+_DAILY = re.compile(r"(\d{1,2}) (\d{1,2}) \* \* \*")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+
+
+def _text(value: Any, name: str) -> str:
+    """Return a value as the form shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(value)
+    if name == "cron" and (daily := _DAILY.fullmatch(value)):
+        return f"{int(daily[2]):02d}:{int(daily[1]):02d}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _value(told: Field) -> Any:
+    """Return what a field of the form means; a text where that is not what it should be."""
+    if told.kind == "several":
+        return told.value.split()
+    if not told.value:
+        return None
+    if told.choices == ("yes", "no"):
+        return {"yes": True, "no": False}.get(told.value, told.value)
+    if told.key[-1] == "cron" and (clock := _CLOCK.fullmatch(told.value)):
+        return f"{int(clock[2])} {int(clock[1])} * * *"
+    if told.kind == "number":
+        number = float if "." in told.value else int
+        try:
+            return number(told.value)
+        except ValueError:
+            return told.value
+    return told.value

@@ -1,0 +1,69 @@
+"""Tests of which tags a reason may name."""
+
+import pandas as pd
+import pytest
+
+from benchmarks.support.tag_verdicts import verdict_on
+from smallhours.catalog.normalisation import default_pipeline
+from smallhours.playlist.explain.nameable_tags import NameableTags
+from tests.shared_data import shared_path
+
+
+def nameable(**carriers: int) -> NameableTags:
+    """Return what may be named of tags that so many of 1,000 artists have; `_` for a space."""
+    everyone = [(f"artist {at}", "music") for at in range(1_000)]
+    use = {name.replace("_", " "): count for name, count in carriers.items()}
+    pairs = [(f"artist {at}", name) for name, count in use.items() for at in range(count)]
+    return NameableTags.of([*everyone, *pairs])
+
+
+def test_a_tag_that_three_artists_in_a_hundred_have_may_be_named() -> None:
+    assert nameable(happy=30).names == {"music", "happy"}
+    assert nameable(recos=29).names == {"music"}
+    assert nameable(beautiful=500).names == {"music"}
+
+
+def test_a_genre_that_the_aliases_know_needs_more_than_a_few_artists() -> None:
+    assert "shoegaze" in nameable(shoegaze=4).names
+    assert "shoegaze" not in nameable(shoegaze=3).names
+
+
+def test_what_is_made_of_well_known_words_needs_more_than_a_few_artists() -> None:
+    known = {"swedish": 40, "death_metal": 30, "swedish_metal": 4, "metal_recos": 4}
+    assert "swedish metal" in nameable(**known).names
+    assert "metal recos" not in nameable(**known).names
+    assert "swedish metal" not in nameable(**{**known, "swedish_metal": 3}).names
+
+
+def test_a_sentence_is_not_named_however_many_artists_have_it() -> None:
+    assert nameable(songs_to_play_while_asleep=500).names == {"music"}
+
+
+def test_the_name_of_an_artist_is_named_only_where_it_is_a_genre_as_well() -> None:
+    assert "artist 7" not in nameable(artist_7=59).names
+    assert "artist 7" in nameable(artist_7=60).names
+
+
+@pytest.mark.parametrize(
+    ("name", "track", "may"),
+    [
+        ("shoegaze", "slowdive · alison", True),
+        ("shoegaze", "shoegaze · alison", False),
+        ("dream pop", "slowdive · dream pop", False),
+        ("recos", "slowdive · alison", False),
+    ],
+)
+def test_an_artist_and_a_title_do_not_describe_themselves(name: str, track: str, may: bool) -> None:
+    told = NameableTags(frozenset({"shoegaze", "dream pop"}))
+    assert told.describes(name, track) == may
+
+
+def test_hardly_a_tag_that_was_judged_to_mean_nothing_is_named() -> None:
+    rows = pd.read_csv(shared_path("data/listeners-2k/artist_tags.csv.gz"), keep_default_na=False)
+    names = {tag: default_pipeline().name(tag) for tag in rows["tag"].unique()}
+    carried = {(a, names[tag]) for a, tag in zip(rows["artist"], rows["tag"], strict=True)}
+    told = NameableTags.of(sorted(carried)).names
+
+    verdicts = [verdict_on(tag) for tag, name in names.items() if name in told]
+    assert verdicts.count(True) > 100
+    assert verdicts.count(False) <= verdicts.count(True) / 30
