@@ -1,11 +1,11 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
-    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--write]
+    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write]
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
-same world, from the same seed, is simulated with each baseline. `--write` draws
-docs/images/simulate.svg.
+same world, from the same seed, is simulated with each baseline. `--quick` simulates ten nights of
+one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg.
 """
 
 import time
@@ -17,9 +17,10 @@ from benchmarks.harness import command_line, print_figures
 from smallhours.web.charts.canvas import standalone_svg
 from smallhours_sandbox.commands.simulate import HEADINGS, rows
 from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
-from smallhours_sandbox.simulation.rankers import RANKERS
+from smallhours_sandbox.simulation.rankers import OURS, RANKERS
 from smallhours_sandbox.simulation.runner import LISTENERS, run_simulations, simulation_specs
 
+QUICK = [OURS, "similar_tracks"]
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
 
@@ -30,11 +31,15 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=3, choices=range(1, len(LISTENERS) + 1))
     parser.add_argument("--seed", type=int, default=1983)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="ten nights of one listener")
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
     options = parser.parse_args()
     started = time.monotonic()
+    rankers = list(RANKERS)
+    if options.quick:
+        options.nights, options.listeners, rankers = 10, 1, QUICK
     who = LISTENERS[: options.listeners]
-    simulations = simulation_specs(list(RANKERS), who, nights=options.nights, seed=options.seed)
+    simulations = simulation_specs(rankers, who, nights=options.nights, seed=options.seed)
     found = curves(run_simulations(simulations, processes=options.processes))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")
