@@ -1,19 +1,24 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
     python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write]
+    python -m benchmarks.simulate --edits [--listeners 3]
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
 same world, from the same seed, is simulated with each baseline. `--quick` simulates ten nights of
 one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg.
+`--edits` instead compares first lists of listeners whose account a child uses at set hours, with
+and without an edit that says so.
 """
 
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.support.edited_listening import edited_figures
 from smallhours.web.charts.canvas import standalone_svg
 from smallhours_sandbox.commands.simulate import HEADINGS, rows
 from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
@@ -33,19 +38,25 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="ten nights of one listener")
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
+    parser.add_argument("--edits", action="store_true", help="with a child's listening instead")
     options = parser.parse_args()
     started = time.monotonic()
+    if options.edits:
+        with tempfile.TemporaryDirectory() as folder:
+            found = edited_figures(LISTENERS[: options.listeners], options.seed, Path(folder))
+        print_figures({**found, "wall_s": round(time.monotonic() - started, 1)})
+        return
     rankers = list(RANKERS)
     if options.quick:
         options.nights, options.listeners, rankers = 10, 1, QUICK
     who = LISTENERS[: options.listeners]
     simulations = simulation_specs(rankers, who, nights=options.nights, seed=options.seed)
-    found = curves(run_simulations(simulations, processes=options.processes))
+    lived = curves(run_simulations(simulations, processes=options.processes))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")
-    for line in (HEADINGS, *rows(found)):
+    for line in (HEADINGS, *rows(lived)):
         print(" | ".join(line))
-    told = figures(found, np.random.default_rng(options.seed))
+    told = figures(lived, np.random.default_rng(options.seed))
     print("\nours minus each, acceptance over the same nights:")
     for name, each in told["baselines"].items():
         value, low, high = each["ours_minus"]
@@ -53,7 +64,7 @@ def main() -> None:
     print(f"{took:.0f} s, {took / (len(simulations) * options.nights):.2f} s a night and life")
     if options.write:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        PICTURE.write_text(standalone_svg(picture(found)), encoding="utf-8")
+        PICTURE.write_text(standalone_svg(picture(lived)), encoding="utf-8")
     print_figures({**told, "wall_s": round(took, 1)})
 
 

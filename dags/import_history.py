@@ -13,7 +13,7 @@ from airflow.sdk import dag
 
 from smallhours import listening
 from smallhours.orchestration.params import export_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
+from smallhours.orchestration.tasks import dag_options, stage
 
 
 @dag(
@@ -21,8 +21,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, stage
     params=export_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=6),
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("import_history", __doc__),
 )
 def import_history() -> None:
     """One task; the next night learns from what it read."""

@@ -10,15 +10,14 @@ from airflow.sdk import dag
 from smallhours.orchestration.maintenance import remove_old_runs
 from smallhours.orchestration.params import nightly_schedule, settings_at_parse_time
 from smallhours.orchestration.scheduling import nightly
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME
+from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options
 
 
 @dag(
     schedule=nightly(nightly_schedule(settings_at_parse_time())),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("maintenance", __doc__),
 )
 def maintenance() -> None:
     """One task; its return value is what was removed."""

@@ -15,7 +15,7 @@ from smallhours.orchestration.params import (
     nightly_schedule,
     settings_at_parse_time,
 )
-from smallhours.orchestration.tasks import DAG_DEFAULTS, choose_nights, stage
+from smallhours.orchestration.tasks import choose_nights, dag_options, stage
 
 SETTINGS = settings_at_parse_time()
 SCHEDULE = nightly_schedule(SETTINGS)
@@ -26,8 +26,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
     params=listeners_params(SETTINGS),
     max_active_runs=1,
     dagrun_timeout=dt.timedelta(hours=1),
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("poll_recent_plays", __doc__),
 )
 def poll_recent_plays() -> None:
     """One task per listener."""

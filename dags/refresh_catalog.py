@@ -18,7 +18,7 @@ from smallhours.orchestration.scheduling import (
     TAGS,
     after,
 )
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
+from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 
 
 @dag(
@@ -26,8 +26,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("refresh_catalog", __doc__),
 )
 def refresh_catalog() -> None:
     """Go from played tracks to candidates."""

@@ -14,7 +14,7 @@ from typing import Any
 from airflow.sdk import chain, dag
 
 from smallhours.orchestration.params import settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS
+from smallhours.orchestration.tasks import dag_options
 
 if find_spec("smallhours_study"):  # the study is a package of its own
     from smallhours_study.dag import (
@@ -30,8 +30,7 @@ if find_spec("smallhours_study"):  # the study is a package of its own
         params=study_params(settings_at_parse_time()),
         max_active_runs=1,
         dagrun_timeout=dt.timedelta(days=14),
-        doc_md=__doc__,
-        **DAG_DEFAULTS,
+        **dag_options("regression_study", __doc__),
     )
     def regression_study() -> None:
         """Open the study, fit its grid, and write the report."""

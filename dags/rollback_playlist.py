@@ -9,7 +9,7 @@ from airflow.sdk import dag
 
 from smallhours import playlist
 from smallhours.orchestration.params import rollback_params, settings_at_parse_time
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
+from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 
 
 @dag(
@@ -17,8 +17,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
     params=rollback_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("rollback_playlist", __doc__),
 )
 def rollback_playlist() -> None:
     """One task; the ledger tells what it did."""

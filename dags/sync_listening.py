@@ -15,7 +15,7 @@ from smallhours.orchestration.params import (
     settings_at_parse_time,
 )
 from smallhours.orchestration.scheduling import FEEDBACK, LIBRARY, PLAYS, nightly
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, choose_nights, stage
+from smallhours.orchestration.tasks import MAX_RUN_TIME, choose_nights, dag_options, stage
 
 SETTINGS = settings_at_parse_time()
 SCHEDULE = nightly_schedule(SETTINGS)
@@ -26,8 +26,7 @@ SCHEDULE = nightly_schedule(SETTINGS)
     params=listeners_params(SETTINGS),
     max_active_runs=1,  # two runs of one night would read everything twice, at half the rate
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("sync_listening", __doc__),
 )
 def sync_listening() -> None:
     """One group of tasks per listener."""

@@ -9,7 +9,7 @@ from airflow.sdk import chain, dag
 from smallhours import training
 from smallhours.orchestration.params import night_params, settings_at_parse_time
 from smallhours.orchestration.scheduling import AUDIO_FEATURES, CANDIDATES, MODELS, TAGS, after
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
+from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 
 
 @dag(
@@ -17,8 +17,7 @@ from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
     params=night_params(settings_at_parse_time()),
     max_active_runs=1,
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("train_models", __doc__),
 )
 def train_models() -> None:
     """Train taste, ranking and audio models."""

@@ -12,15 +12,14 @@ from smallhours import playlist
 from smallhours.orchestration.params import playlist_params, settings_at_parse_time
 from smallhours.orchestration.review import approval, show_plan
 from smallhours.orchestration.scheduling import MODELS, PLAYLIST, after
-from smallhours.orchestration.tasks import DAG_DEFAULTS, MAX_RUN_TIME, stage
+from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 
 
 @dag(
     schedule=after(MODELS),
     params=playlist_params(settings_at_parse_time()),
     dagrun_timeout=MAX_RUN_TIME,
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
+    **dag_options("write_playlist", __doc__),
 )
 def write_playlist() -> None:
     """Go from candidates to a published playlist."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser, Page
 
 from smallhours_sandbox.spotify_images import image_routes
 from tests.e2e.browsing import opened_browser
@@ -35,6 +35,9 @@ _SMALLEST_TEXT = """() => {
   }
   return sizes.reduce((least, each) => each[0] < least[0] ? each : least);
 }"""
+_LOADED_BYTES = """performance.getEntriesByType('navigation')
+  .concat(performance.getEntriesByType('resource').filter(each => each.initiatorType !== 'img'))
+  .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
 _LOADED_MS = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
 
 
@@ -110,17 +113,9 @@ def _time(browser: Browser, prefix: str, addresses: Mapping[str, str], found: Pa
 
 def _press(browser: Browser, tonight: str, found: PageViews) -> None:
     page = browser.new_page()
-    sizes: list[int] = []
-
-    def weigh(response: Response) -> None:
-        if response.request.resource_type != "image":
-            sizes.append(len(response.body()))
-
-    page.on("response", weigh)
     page.goto(tonight, wait_until="load")
-    found.kilobytes = sum(sizes) / 1e3
-    page.remove_listener("response", weigh)
-    row = page.locator(".pick").nth(20)
+    found.kilobytes = page.evaluate(_LOADED_BYTES) / 1e3
+    row = page.locator(".pick").last
     button = row.get_by_role("button", name="More like this")
     button.scroll_into_view_if_needed()
     before = page.evaluate("scrollY")

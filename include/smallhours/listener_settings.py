@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -26,6 +27,8 @@ from smallhours.playlist_settings import (
 )
 from smallhours.schedule import Timezone
 from smallhours.vocabulary import PlaceName
+
+_ADDRESS = re.compile(r"https?://|www\.|(last\.fm|listenbrainz\.org)/", re.IGNORECASE)
 
 
 class PublishingSettings(SettingsSection):
@@ -110,6 +113,14 @@ class ListenerSettings(SettingsSection):
     intents: dict[IntentName, Intent] = Field(
         default_factory=dict, description="Further playlists, each with a purpose of its own."
     )
+
+    @field_validator("lastfm", "listenbrainz")
+    @classmethod
+    def _is_a_name(cls, user: str) -> str:
+        if _ADDRESS.match(user):
+            name = user.rstrip("/").rpartition("/")[2]
+            raise ValueError(f"{user!r} is an address; write the name in it, such as {name!r}")
+        return user
 
     @model_validator(mode="after")
     def _places_are_the_listeners(self) -> Self:

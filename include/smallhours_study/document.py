@@ -165,7 +165,7 @@ def _html_table(table: ReportTable) -> str:
         for r, row in enumerate(table.rows)
     )
     return (
-        f'<div class="wide"><table><caption>{_inline(table.caption)}</caption>'
+        f'<div class="wide" tabindex="0"><table><caption>{_inline(table.caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

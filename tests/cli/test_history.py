@@ -38,6 +38,23 @@ def test_history_shows_what_became_of_each_list(lake: Lake) -> None:
     assert "1 (.50, .09-.91)" in shown
 
 
+def test_history_fits_into_80_columns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    add_list(lake, NIGHT, [RIDE, LUSH], outcome="kept_yesterday")
+    assert run("history").exception is None
+    keys = add_list(lake, BEFORE, [RIDE, LUSH])
+    for reaction in ("kept", "played", "saved", "removed", "skipped", "passed"):
+        add_reactions(lake, BEFORE, dict.fromkeys(keys, reaction))
+
+    head, *rows = run("history").output.splitlines()
+
+    assert head.split()[:4] == ["night", "tracks", "outcome", "kept"]
+    assert [row.split() for row in rows] == [
+        [str(NIGHT), "2", "kept", "yesterday"],
+        [str(BEFORE), "2", "verified", *["2"] * 6],
+    ]
+
+
 def test_why_answers_for_the_newest_night(lake: Lake) -> None:
     add_list(lake, NIGHT, [RIDE])
 

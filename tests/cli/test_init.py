@@ -50,6 +50,25 @@ def test_options_answer_without_asking(path: Path) -> None:
     assert load_settings(path).listener("me").spotify
 
 
+@pytest.mark.parametrize(
+    "address", ["https://www.last.fm/user/ada", "www.last.fm/user/ada/", "last.fm/user/ada"]
+)
+def test_the_address_of_a_profile_is_no_name(path: Path, address: str) -> None:
+    answers = f"{address}\nada\n\nEurope/Dublin\ny\n"
+    ended = CliRunner().invoke(app, ["init"], input=answers)
+
+    assert "write the name in it, such as 'ada'" in " ".join(ended.output.split())
+    assert load_settings(path).listener("me").lastfm == "ada"
+
+
+def test_a_wrong_option_is_noticed_before_anything_is_asked(path: Path) -> None:
+    ended = CliRunner().invoke(app, ["init", "--name", "Bob Smith"], input="ada\n\nUTC\ny\n")
+
+    assert isinstance(ended.exception, SettingsError)
+    assert ended.output == ""
+    assert not path.exists()
+
+
 def test_a_wrong_answer_is_asked_for_again(path: Path) -> None:
     answers = "ada\nada\nEurope/Dubln\nEurope/Dublin\ny\n"
     ended = CliRunner().invoke(app, ["init"], input=answers)

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from smallhours.runs import DAGS, STAGES
+from smallhours.runs import DAGS, NIGHTLY, STAGES
 from tests.airflow_home import CHECKOUT, AirflowInstall
 from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS, load_dag, load_dags
 
@@ -40,7 +40,16 @@ def test_every_dag_and_task_says_what_it_is(name: str) -> None:
     dag = load_dag(name)
 
     assert len(dag.doc_md) > 100
+    assert dag.description == dag.doc_md.partition("\n")[0]
+    assert dag.dag_display_name != name
     assert all(task.doc_md for task in dag.tasks)
+
+
+def test_airflows_list_reads_as_the_night_runs() -> None:
+    dags = sorted(load_dags().values(), key=lambda dag: str(dag.dag_display_name))
+
+    assert [dag.dag_id for dag in dags][: len(NIGHTLY)] == list(NIGHTLY)
+    assert all(len(dag.tags) == 2 for dag in dags)
 
 
 @pytest.mark.parametrize("name", DAGS)

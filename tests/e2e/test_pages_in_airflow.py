@@ -136,7 +136,7 @@ def test_a_saved_question_becomes_a_playlist(page: Page, home: Demo) -> None:
     page.get_by_label("Make it a playlist, named").fill("Night bus")
     page.get_by_role("button", name="Save").click()
 
-    expect(page.get_by_text("stands in the settings now")).to_be_visible()
+    expect(page.get_by_text("is in the settings now")).to_be_visible()
     playlist_settings = load_settings(home.config.home.settings).listener(LISTENER)
     assert playlist_settings.intents["night-bus"].name == "Night bus"
 

@@ -199,7 +199,7 @@ def test_lists_may_be_empty_but_not_absent() -> None:
     row = {"night": dt.date(2026, 10, 1), "intent": "main", "place": "spotify"}
     row |= {"name": "x", "playlist_id": None}
     row |= {"outcome": "planned", "note": "", "snapshot_before": None, "snapshot_after": None}
-    row |= {"previous": None, "leftovers": None, "as_of": None}
+    row |= {"previous": None, "leftovers": None, "as_of": None, "covers": None}
     (part,) = conform(
         PLAYLISTS, pd.DataFrame([row | {"track_keys": [], "uris": []}]), {"listener": "a"}
     ).values()

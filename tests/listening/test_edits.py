@@ -10,7 +10,7 @@ import pytest
 from smallhours.errors import SettingsError
 from smallhours.lake.list_tables import EDITS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import PLAYS
+from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.listening.edits import (
     Edit,
     artist_edit,
@@ -24,6 +24,7 @@ from smallhours.listening.edits import (
     undo_edit,
 )
 from smallhours.listening.feedback import without_neutral_picks
+from smallhours.listening.library import library_frame, read_library
 from smallhours.listening.plays import month_of, plays_frame
 from smallhours.vocabulary import NEUTRAL, EditKind, EditSubject
 
@@ -138,3 +139,27 @@ def test_what_else_happened_to_a_pick_that_should_not_count_is_left_out(neutral:
     left = without_neutral_picks(feedback)
 
     assert left["reaction"].tolist() == [neutral, "skipped", "thumbs_up"]
+
+
+def test_spotify_s_top_tracks_of_somebody_else_are_left_out(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    songs = [("2026-10-31T17:00", "Wiggles"), ("2026-10-31T20:00", "Ride")]
+    plays = plays_frame([play(at, artist) for at, artist in songs], source="lastfm")
+    plays = plays.assign(month=month_of(plays["played_at"]))
+    lake.merge(PLAYS, plays, partition={"listener": "me"})
+    rows = [
+        {"signal": signal, "artist": artist, "title": "A", "time_range": "", "rank": None}
+        for signal in ("top", "saved")
+        for _, artist in songs
+    ]
+    library = library_frame(rows, source="spotify", night=NOW.date())
+    lake.merge(LIBRARY, library, partition={"listener": "me"})
+
+    store_edit(lake, "me", hours_edit(["sat"], 16, 19, DUBLIN, NOW))
+
+    left = read_library(lake, "me", ["signal", "artist"])
+    assert sorted(left.itertuples(index=False, name=None)) == [
+        ("saved", "Ride"),
+        ("saved", "Wiggles"),
+        ("top", "Ride"),
+    ]

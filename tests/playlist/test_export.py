@@ -36,6 +36,7 @@ def test_m3u8_holds_lengths_names_and_addresses() -> None:
         "#EXTM3U\n"
         "#PLAYLIST:Smallhours, 2026-11-02\n"
         "#EXTINF:203,Ride - Leave\n"
+        "#EXTALB:Nowhere\n"
         "https://open.spotify.com/track/2222222222222222222222\n"
         "#EXTINF:-1,Nobody - Nothing\n"
         "Nobody - Nothing\n"

@@ -104,3 +104,22 @@ def test_features_are_weighted_by_plays_for_you_and_not_for_the_catalog() -> Non
     assert values(rows, "you")["energy:0.95"] == 0.75
     assert values(rows, "catalog")["energy:0.95"] == 0.5
     assert values(rows, "catalog")["energy:0.00"] == 0.5
+
+
+def test_favourites_are_the_most_played_of_all_years_and_of_90_days() -> None:
+    told = plays(("ride · a", 1), ("ride · a", 400), ("moby · b", 400), ("moby · b", 401))
+    rows = profile.favourite_rows(told.assign(title="t"), as_of=AS_OF)
+
+    tracks = rows[rows["kind"] == "track"]
+    assert values(tracks, "") == {"moby – t": 2.0, "ride – t": 2.0}
+    assert values(tracks, "last 90 days") == {"ride – t": 1.0}
+
+
+def test_eras_are_shares_of_the_plays_whose_release_date_is_known() -> None:
+    played = pd.Series({"ride · a": 3, "moby · b": 1, "nobody · c": 5})
+    released = pd.Series({"ride · a": "1990-10-15", "moby · b": "1999", "nobody · c": None})
+
+    rows = profile.era_rows(played, released)
+
+    assert values(rows, "") == {"1990s": 1.0}
+    assert rows["n"].tolist() == [4]

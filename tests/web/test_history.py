@@ -1,5 +1,8 @@
 """Tests of the History page: reactions to past lists, and the rollback button."""
 
+import datetime as dt
+import html
+
 from fastapi.testclient import TestClient
 
 from smallhours.web.app import PREFIX
@@ -52,3 +55,17 @@ def test_the_button_triggers_the_dag_that_brings_a_list_back(
     assert answer.status_code == 200
     assert visitor.triggered == [("rollback_playlist", form)]
     assert "manual__1" in answer.text
+
+
+def test_a_long_history_is_shown_in_parts(browser: TestClient, visitor: PageVisitor) -> None:
+    nights = [NIGHT - dt.timedelta(days=age) for age in range(32)]
+    for night in nights:
+        add_list(visitor.lake, night, [("Ride", "Vapour Trail")])
+
+    newest = browser.get(f"{PREFIX}/history").text
+    assert newest.count("<h2>") == 30
+    older = html.unescape(newest.split('">Older lists')[0].rpartition('href="')[2])
+    oldest = browser.get(older).text
+    assert oldest.count("<h2>") == 2
+    assert f">{nights[-1]}</a>" in oldest
+    assert "Older lists" not in oldest

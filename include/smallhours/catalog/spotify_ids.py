@@ -378,6 +378,8 @@ class SpotifyIds:
         }
         if finding.track is not None:
             row["isrc"] = track["isrc"] or finding.track.isrc
+            row["album"] = track["album"] or finding.track.album
+            row["duration_ms"] = track["duration_ms"] or finding.track.duration_ms
             row["released"] = finding.track.album_released
             row["explicit"] = finding.track.explicit
         return row

@@ -1,6 +1,7 @@
 """The command `doctor`: health checks of the installation."""
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -43,23 +44,27 @@ def doctor(
     ] = Path("smallhours-live.json"),
 ) -> None:
     """Look at settings, logins, quotas, lake, models and last night; say what to do."""
-    findings = _look_live(listener, report) if live else _look(listener, online=not offline)
-    _print(findings)
-    worst = sum(finding.health is Health.BAD for finding in findings)
+    groups = [_look_live(listener, report)] if live else _look(listener, online=not offline)
+    worst = 0
+    for findings in groups:
+        _print(findings)
+        worst += sum(finding.health is Health.BAD for finding in findings)
     if worst:
         raise typer.Exit(1)
 
 
-def _look(listener: str | None, *, online: bool) -> list[Finding]:
+def _look(listener: str | None, *, online: bool) -> Iterator[list[Finding]]:
+    """Yield findings as they are made: some take seconds."""
     try:
         settings = load_settings()
         name = listener or next(iter(settings.listeners))
         settings.listener(name)
     except SmallhoursError as error:
-        return [bad("settings", error.what, error.remedy)]
+        yield [bad("settings", error.what, error.remedy)]
+        return
     listeners = ", ".join(settings.listeners)
-    findings = [good("settings", f"{settings_path()} is valid; listeners: {listeners}")]
-    return [*findings, *_look_at(name, settings, online=online)]
+    yield [good("settings", f"{settings_path()} is valid; listeners: {listeners}")]
+    yield from _look_at(name, settings, online=online)
 
 
 def _look_live(listener: str | None, report: Path) -> list[Finding]:
@@ -83,17 +88,21 @@ def _look_live(listener: str | None, report: Path) -> list[Finding]:
         return [bad("settings", error.what, error.remedy)]
 
 
-def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding]:
+def _look_at(listener: str, settings: Settings, *, online: bool) -> Iterator[list[Finding]]:
+    now = dt.datetime.now(dt.UTC)
+    yield from _look_at_airflow(listener, settings, now=now, online=online)
+    yield _look_at_lake(listener, settings, now=now)
+
+
+def _look_at_lake(listener: str, settings: Settings, *, now: dt.datetime) -> list[Finding]:
     from smallhours.checkup import stored_data
     from smallhours.lake.migrations import refuse_newer
     from smallhours.lake.store import Lake
     from smallhours.local.forget import unnamed_listeners
 
-    now = dt.datetime.now(dt.UTC)
-    today = settings.tonight(listener, now).date
+    today = settings.listener(listener).night_at(now).date
     zone = ZoneInfo(settings.listener(listener).timezone)
-    findings = _look_at_airflow(listener, settings, now=now, online=online)
-    findings += stored_data.check_quotas(settings)
+    findings = list(stored_data.check_quotas(settings))
     lake = Lake(settings.lake.url)
     try:
         lake.check_writable()
@@ -112,7 +121,7 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> list[Finding
 
 def _look_at_airflow(
     listener: str, settings: Settings, *, now: dt.datetime, online: bool
-) -> list[Finding]:
+) -> Iterator[list[Finding]]:
     from smallhours.checkup import logins, places
     from smallhours.lake.files import local_folder
     from smallhours.local.home_files import home_as_it_is, is_ours
@@ -120,17 +129,18 @@ def _look_at_airflow(
     with home_as_it_is() as home:  # before Airflow is imported
         from smallhours.orchestration.connections import AirflowSecrets
         from smallhours.orchestration.database import stored_in_clear
+        from smallhours.orchestration.notices import check_notices
 
         secrets = AirflowSecrets()
-        findings = logins.check_logins(listener, settings, secrets, now=now, online=online)
-        findings += places.check_places(listener, settings, secrets, online=online)
-        findings.append(_check_schedule(settings, now))
+        yield logins.check_logins(listener, settings, secrets, now=now, online=online)
+        yield places.check_places(listener, settings, secrets, online=online)
+        findings = [*check_notices(settings), _check_schedule(settings, now)]
         ours = is_ours(home)
         findings.append(logins.check_encryption(stored_in_clear(), ours=ours))
         if ours:
             found = [folder for folder in (home, local_folder(settings.lake.url)) if folder]
             findings.append(logins.check_permissions(*found))
-    return findings
+        yield findings
 
 
 def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
@@ -153,6 +163,8 @@ def _check_schedule(settings: Settings, now: dt.datetime) -> Finding:
 
 def _print(findings: list[Finding]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(width=4)
+    table.add_column(width=22)
     for finding in findings:
         sign, style = _SIGNS[finding.health]
         told = Text(finding.what)

@@ -86,17 +86,21 @@ def history(
     shares = {(row["night"], row["reaction"]): row for row in told.to_dict("records")}
     places = ledger.sort_values("place").groupby("night")["place"].agg(", ".join)
     several = ["places"] if ledger["place"].nunique() > 1 else []
-    table = Table("night", "list", "outcome", *several, *_REACTIONS_SHOWN, title_justify="left")
+    console = Console()
+    wide = console.width >= _WITH_INTERVALS
+    columns = ("night", "tracks", "outcome", *several, *_REACTIONS_SHOWN)
+    table = Table(*columns, box=None, padding=(0, 1, 0, 0))
     for row in main.head(nights).to_dict("records"):
         became = [
-            _share(shares.get((str(row["night"]), reaction))) for reaction in _REACTIONS_SHOWN
+            _share(shares.get((str(row["night"]), reaction)), wide=wide)
+            for reaction in _REACTIONS_SHOWN
         ]
-        size = f"{len(row['track_keys'])} tracks"
+        size = str(len(row["track_keys"]))
         stands_at = [places[row["night"]]] if several else []
         table.add_row(
             str(row["night"]), size, row["outcome"].replace("_", " "), *stands_at, *became
         )
-    Console().print(table)
+    console.print(table)
 
 
 def export(
@@ -161,10 +165,16 @@ _REACTIONS_SHOWN = (
 )
 
 
-def _share(row: "Mapping[Hashable, Any] | None") -> str:
-    """Return a share with its interval: `5 (.17, .08-.34)`."""
+# So many columns a table with intervals needs.
+_WITH_INTERVALS = 130
+
+
+def _share(row: "Mapping[Hashable, Any] | None", *, wide: bool) -> str:
+    """Return a number of picks, with their share and its interval: `5 (.17, .08-.34)`."""
     if row is None or not row["n"]:
         return ""
+    if not wide:
+        return str(row["n"])
     share, low, high = (f"{row[end]:.2f}".removeprefix("0") for end in ("share", "low", "high"))
     return f"{row['n']} ({share}, {low}-{high})"
 

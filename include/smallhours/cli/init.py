@@ -43,6 +43,8 @@ def init(
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
     users = {"lastfm": lastfm_user, "listenbrainz": listenbrainz_user}
+    given = {**users, "timezone": timezone}
+    _check({key: value for key, value in given.items() if value is not None}, name)
     if users == {"lastfm": None, "listenbrainz": None}:
         typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
         users = {
@@ -52,7 +54,6 @@ def init(
     mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
     zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _check({**mine, "timezone": zone}, name)
     _write(path, name, mine, zone, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")

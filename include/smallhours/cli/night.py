@@ -15,6 +15,7 @@ from rich.table import Table
 
 from smallhours import listening, playlist
 from smallhours.local.home_files import use_home
+from smallhours.playlist_settings import MAIN
 from smallhours.run_context import RunContext
 from smallhours.runs import NIGHTLY, STAGES, Stage, stage_doc, summary_lines
 from smallhours.settings import load_settings
@@ -94,7 +95,19 @@ def night(
             seconds = f"{time.monotonic() - started:.1f}"
             table.add_row(stage.__name__, _counts(summary), seconds)
         table.title = f"{run.listener}, night {run.night.date}"
-    console.print(table)
+        console.print(table)
+        _print_list(console, run)
+
+
+def _print_list(console: Console, run: RunContext) -> None:
+    """Print the list that a night made, with the reasons."""
+    from smallhours.playlist.publish.export import exported_tracks
+
+    for track in exported_tracks(run.lake, run.listener, run.night.date, intent=MAIN):
+        console.print(
+            f"{track.position:3} {track.artist} – {track.title}", style="bold", markup=False
+        )
+        console.print(f"    {track.reason}", markup=False, highlight=False)
 
 
 def import_history(

@@ -133,7 +133,8 @@ PROFILE = Table(
             "kind",
             TEXT,
             "`tag` (share of the plays), `clock` (share of the plays of the last year), `artist` "
-            "(plays), `centre` (share of the taste) or `feature` (share of plays or of tracks).",
+            "and `track` (plays), `era` (share of the plays by decade of release), `centre` (share "
+            "of the taste) or `feature` (share of plays or of tracks).",
         ),
         Column(
             "period",

@@ -21,6 +21,7 @@ from smallhours.lake.schema import Table
 REBUILT_BY: Mapping[str, str] = {
     "plays": "run sync_listening, and import_history for what came from a Spotify export",
     "library": "run sync_listening (when a signal was first seen is lost)",
+    "edits": "take it from a backup, or say it again on the page of blocks and corrections",
     "feedback": "run sync_listening (what can no longer be seen on Spotify is lost)",
     "tracks": "run refresh_catalog",
     "track_tags": "run refresh_catalog",

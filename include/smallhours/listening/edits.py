@@ -120,6 +120,17 @@ def own_plays(lake: Lake, listener: str, columns: Sequence[str]) -> pd.DataFrame
     return plays.loc[~not_mine(plays, edits), list(columns)].reset_index(drop=True)
 
 
+def mostly_not_mine(lake: Lake, listener: str) -> set[str]:
+    """Return the tracks of which most plays are not the listener's."""
+    edits = [each for each in read_edits(lake, listener).rows if each.kind == EditKind.NOT_MINE]
+    if not edits:
+        return set()
+    columns = ["played_at", "track_key", "platform"]
+    plays = lake.frame(PLAYS, columns=columns, where={"listener": listener})
+    shares = pd.Series(not_mine(plays, edits)).groupby(plays["track_key"].to_numpy()).mean()
+    return set(shares.index[shares > 0.5])
+
+
 def not_mine(plays: pd.DataFrame, edits: Iterable[Edit]) -> Bools:
     """Return which plays are not the listener's, by their edits.
 

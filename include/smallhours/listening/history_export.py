@@ -19,7 +19,7 @@ import pandas as pd
 from smallhours.errors import NotEnoughData, SettingsError
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
-from smallhours.listening.formats.listenbrainz import OURS, TOLD_ELSEWHERE
+from smallhours.listening.formats.listenbrainz_export import OURS, TOLD_ELSEWHERE
 from smallhours.listening.formats.own_table import EMPTY, WRITTEN
 
 _SPOTIFY_TRACK = "https://open.spotify.com/track/"

@@ -18,6 +18,7 @@ from smallhours.identity import identify, is_named, is_typed_alike
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY
 from smallhours.listener_settings import ListenerSettings
+from smallhours.listening.edits import mostly_not_mine
 from smallhours.listening.plays import LASTFM, LISTENBRAINZ, SPOTIFY
 from smallhours.services.lastfm import LastfmClient
 from smallhours.services.listenbrainz import ListenBrainzClient
@@ -39,6 +40,7 @@ def read_library(lake: Lake, listener: str, columns: Sequence[str] | None = None
     """Return a listener's library, with one row for a signal that several services tell.
 
     A signal stands, with the newest night of its kind as `last_seen`, where one of them tells it.
+    Spotify's top tracks that somebody else played, by the listener's edits, are left out.
     """
     stored = lake.frame(LIBRARY, where={"listener": listener})
     newest = stored.groupby("signal")["last_seen"].transform("max")
@@ -47,6 +49,8 @@ def read_library(lake: Lake, listener: str, columns: Sequence[str] | None = None
     first = whole.groupby(SIGNAL_KEY)["first_seen"].transform("min")
     whole = whole.assign(first_seen=first).sort_values("last_seen", ascending=False, kind="stable")
     whole = whole.drop_duplicates(SIGNAL_KEY).sort_index()
+    foreign = mostly_not_mine(lake, listener)
+    whole = whole[~((whole["signal"] == Signal.TOP) & whole["track_key"].isin(foreign))]
     return whole.reset_index(drop=True)[list(columns or whole.columns)]
 
 

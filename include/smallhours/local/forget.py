@@ -127,7 +127,7 @@ def _remove_empty_folders(files: Files) -> None:
 
 
 def _forget_in_home(home: Path, name: str, pattern: re.Pattern[str], names: list[str]) -> None:
-    from smallhours.orchestration.forget import forget_in_database
+    from smallhours.orchestration.listener_traces import forget_in_database
 
     connections = [f"{service}_{name}" for service in SERVICES]
     forget_in_database(name, pattern, names, connections)

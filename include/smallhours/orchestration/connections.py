@@ -239,18 +239,7 @@ def _connection(service: str, listener: str) -> Any:
     """
     name = f"{service}_{listener}"
     try:
-        if _in_task():
-            from airflow.sdk import Connection
-
-            return Connection.get(name)
-        from airflow.models.connection import Connection as StoredConnection
-
-        from smallhours.orchestration.database import has_database
-
-        found = _ask_without_database("get_connection", name)
-        if found is None and not has_database():
-            raise AirflowNotFoundException
-        return found or StoredConnection.get_connection_from_secrets(name)
+        return stored_connection(name)
     except AirflowNotFoundException:
         how = _HOW_TO_ADD[service].format(listener=listener)
         raise SettingsError(
@@ -259,6 +248,26 @@ def _connection(service: str, listener: str) -> Any:
             f"(Admin, Connections; type {service}) or in the variable "
             f"AIRFLOW_CONN_{name.upper()}, {how}.",
         ) from None
+
+
+def stored_connection(name: str) -> Any:
+    """Return a connection of Airflow's by its id.
+
+    Raises:
+        AirflowNotFoundException: when there is none.
+    """
+    if _in_task():
+        from airflow.sdk import Connection
+
+        return Connection.get(name)
+    from airflow.models.connection import Connection as StoredConnection
+
+    from smallhours.orchestration.database import has_database
+
+    found = _ask_without_database("get_connection", name)
+    if found is None and not has_database():
+        raise AirflowNotFoundException
+    return found or StoredConnection.get_connection_from_secrets(name)
 
 
 def _store(

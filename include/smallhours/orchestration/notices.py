@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow.sdk import BaseNotifier
 
+from smallhours.checkup import Finding, bad, good
 from smallhours.errors import (
     DegeneratePlaylist,
     NeedsLogin,
@@ -23,7 +24,12 @@ from smallhours.errors import (
     SettingsError,
     SmallhoursError,
 )
-from smallhours.orchestration.connections import AirflowSecrets, read_variable, write_variable
+from smallhours.orchestration.connections import (
+    AirflowSecrets,
+    read_variable,
+    stored_connection,
+    write_variable,
+)
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
 from smallhours.places.place import page_of
 from smallhours.services.credentials import (
@@ -199,6 +205,32 @@ def send_notice(settings: Settings, listener: str, notice: Notice | None) -> Non
             type(error).__name__,
             wanted.connection,
         )
+
+
+def check_notices(settings: Settings) -> list[Finding]:
+    """Check the connection that notices go through; nothing is sent."""
+    name = settings.notices.connection
+    if not name:
+        return []
+    import apprise
+    from airflow.providers.apprise.hooks.apprise import AppriseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    remedy = (
+        f"Make a connection `{name}` of type Apprise in Airflow (Admin, Connections), or correct "
+        "`notices.connection` in the settings."
+    )
+    services = apprise.Apprise()
+    hook = AppriseHook(apprise_conn_id=name)
+    try:
+        hook.set_config_from_conn(stored_connection(name), services)
+    except AirflowNotFoundException:
+        return [bad("notices", f"there is no connection `{name}`", remedy)]
+    except (KeyError, TypeError, ValueError):
+        return [bad("notices", f"the connection `{name}` has no `config` for Apprise", remedy)]
+    if not len(services):
+        return [bad("notices", f"Apprise knows no address in the connection `{name}`", remedy)]
+    return [good("notices", f"`{name}` leads to {len(services)} addresses")]
 
 
 def _sent_recently(listener: str, notice: Notice) -> bool:

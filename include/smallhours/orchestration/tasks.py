@@ -116,11 +116,36 @@ DEFAULT_ARGS: dict[str, Any] = {
 
 # What all DAGs have in common. They are live as soon as they exist: Airflow pauses a new DAG unless
 # it says otherwise, and a night that nobody switched on never comes.
-DAG_DEFAULTS: dict[str, Any] = {
-    "default_args": DEFAULT_ARGS,
-    "is_paused_upon_creation": False,
-    "tags": ["smallhours"],
+DAG_DEFAULTS: dict[str, Any] = {"default_args": DEFAULT_ARGS, "is_paused_upon_creation": False}
+# Name and tag of each DAG in Airflow's list, which is sorted by name: the night in its order first.
+DAG_TITLES: Mapping[str, tuple[str, str]] = {
+    "sync_listening": ("Night 1: read the listening", "night"),
+    "refresh_catalog": ("Night 2: find music around it", "night"),
+    "train_models": ("Night 3: train the models", "night"),
+    "write_playlist": ("Night 4: write the playlist", "night"),
+    "poll_recent_plays": ("Regularly: poll Spotify's recent plays", "regularly"),
+    "maintenance": ("Regularly: remove old runs and logs", "regularly"),
+    "import_history": ("When wanted: import a listening history", "by hand"),
+    "rollback_playlist": ("When wanted: put an earlier list back", "by hand"),
+    "regression_study": ("When wanted: compare models in a study", "by hand"),
 }
+
+
+def dag_options(dag_id: str, doc: str | None) -> dict[str, Any]:
+    """Return how Airflow shows a DAG, and what all DAGs have in common.
+
+    Args:
+        dag_id: The DAG's id.
+        doc: The docstring of its file; the first line describes it in Airflow's list.
+    """
+    title, tag = DAG_TITLES[dag_id]
+    return {
+        **DAG_DEFAULTS,
+        "dag_display_name": title,
+        "description": (doc or "").partition("\n")[0],
+        "doc_md": doc,
+        "tags": ["smallhours", tag],
+    }
 
 
 def stage(

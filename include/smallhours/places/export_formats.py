@@ -40,7 +40,8 @@ def m3u8_row(item: ListedTrack) -> list[str]:
     """Return the lines of one track of an extended M3U."""
     seconds = UNKNOWN_LENGTH if item.duration_ms is None else round(item.duration_ms / 1000)
     names = f"#EXTINF:{seconds},{one_line(item.artist)} - {one_line(item.title)}"
-    return [names, one_line(address(item))]
+    album = [f"#EXTALB:{one_line(item.album)}"] if item.album else []
+    return [names, *album, one_line(address(item))]
 
 
 def as_csv(items: Sequence[ListedTrack], *, name: str, night: dt.date) -> str:

@@ -20,7 +20,7 @@ from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PROFILE
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
+from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES, TRACKS
 from smallhours.listening.edits import own_plays
 from smallhours.listening.plays import counted_once, heard
 from smallhours.nights import Night
@@ -34,12 +34,15 @@ COLUMNS = ["kind", "period", "name", "value", "n"]
 TAG = "tag"
 CLOCK = "clock"
 ARTIST = "artist"
+TRACK = "track"
+ERA = "era"
 CENTRE = "centre"
 FEATURE = "feature"
 
 # Tags that are stored, of the whole history and of the last 90 days each; the rest is a long tail.
 MAX_TAGS = 12
 MAX_ARTISTS = 25
+MAX_TRACKS = 10
 RECENT = dt.timedelta(days=90)
 RECENT_NAME, BEFORE_NAME = "last 90 days", "the 90 days before"
 CENTRES = 5
@@ -144,6 +147,39 @@ def artist_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def favourite_rows(plays: pd.DataFrame, *, as_of: dt.datetime) -> pd.DataFrame:
+    """Count plays of the most played artists of all years, and tracks of all and of 90 days.
+
+    Args:
+        plays: `played_at`, `artist`, `title`.
+        as_of: The end of the history.
+    """
+    named = plays["artist"] + " – " + plays["title"]
+    recent = as_of - plays["played_at"] <= RECENT
+    told = (
+        (ARTIST, "", plays["artist"], MAX_ARTISTS),
+        (TRACK, "", named, MAX_TRACKS),
+        (TRACK, RECENT_NAME, named[recent], MAX_TRACKS),
+    )
+    parts = []
+    for kind, period, names, most in told:
+        counts = names.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        parts.append(_frame(kind, period, counts.head(most).astype(float), counts.head(most)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def era_rows(played: pd.Series, released: pd.Series) -> pd.DataFrame:
+    """Return the share of the plays that each decade's releases have, of those with a date.
+
+    Args:
+        played: Number of plays by track key.
+        released: `YYYY`, `YYYY-MM` or `YYYY-MM-DD` by track key, null where unknown.
+    """
+    years = released.reindex(played.index).astype("string").str.extract(r"^([12]\d{2})\d")[0]
+    counts = played.groupby(years + "0s").sum()
+    return _frame(ERA, "", counts / max(int(counts.sum()), 1), counts)
+
+
 def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFrame:
     """Find the few centres that the listener's tracks gather around, named by their typical tags.
 
@@ -225,7 +261,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
 
     Without plays nothing is written, and `skipped` says so.
     """
-    plays = own_plays(lake, listener, ["played_at", "artist", "track_key", "ms_played"])
+    plays = own_plays(lake, listener, ["played_at", "artist", "title", "track_key", "ms_played"])
     plays = plays[heard(plays) & (plays["played_at"] < night.as_of)]
     plays = plays[counted_once(plays)]
     if plays.empty:
@@ -243,6 +279,8 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
             tag_rows(plays, tags_of, as_of=night.as_of, zone=zone),
             clock_rows(year, zone),
             artist_rows(plays, as_of=night.as_of),
+            favourite_rows(plays, as_of=night.as_of),
+            era_rows(plays["track_key"].value_counts(), _released(lake)),
             centre_rows(plays, tags_of, seed=night.seed(listener, "centres") % 2**32),
             feature_rows(_features(lake), plays["track_key"].value_counts()),
         ],
@@ -256,6 +294,12 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
         "tracks_with_tags": sum(bool(found) for found in tags_of.values()),
         "centres": "; ".join(told["name"]),
     }
+
+
+def _released(lake: Lake) -> pd.Series:
+    """Return when each track came out, by its key."""
+    rows = lake.frame(TRACKS, columns=["track_key", "released"])
+    return rows.drop_duplicates("track_key").set_index("track_key")["released"]
 
 
 def _features(lake: Lake) -> pd.DataFrame:

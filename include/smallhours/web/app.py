@@ -165,6 +165,15 @@ def _add_pages(app: FastAPI) -> None:
         page_context = open_page_context(listener)
         return page(request, "taste", page_context, taste=taste(page_context))
 
+    @app.get("/taste.svg")
+    def save_taste_picture(listener: ListenerQuery = None) -> Response:
+        """Return the tags over the years as a picture of its own."""
+        from smallhours.web.taste_page import taste_picture
+
+        picture = taste_picture(open_page_context(listener))
+        saved = {"Content-Disposition": 'attachment; filename="taste.svg"'}
+        return Response(picture, media_type="image/svg+xml", headers={**_HEADERS, **saved})
+
     @app.get("/explore", response_class=HTMLResponse)
     def show_explore(
         request: Request,
@@ -189,12 +198,16 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/history", response_class=HTMLResponse)
     def show_history(
-        request: Request, listener: ListenerQuery = None, intent: IntentQuery = "main"
+        request: Request,
+        listener: ListenerQuery = None,
+        intent: IntentQuery = "main",
+        until: NightQuery = None,
     ) -> Response:
         from smallhours.web.history_page import history
 
         page_context = open_page_context(listener)
-        return page(request, "history", page_context, history=history(page_context, intent=intent))
+        shown = history(page_context, intent=intent, until=parse_date(until) if until else None)
+        return page(request, "history", page_context, history=shown)
 
 
 def _add_linked_pages(app: FastAPI) -> None:
@@ -373,6 +386,8 @@ def _policy(page_context: PageContext | None) -> str:
 
 @cache
 def _templates() -> Environment:
+    from smallhours.web.track_links import service_links
+
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(),
@@ -381,5 +396,6 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["script"] = _SCRIPT
+    made.globals["service_links"] = service_links
     made.filters["short"] = lambda value: f"{value:.2f}".removeprefix("0")
     return made

@@ -18,6 +18,8 @@ from smallhours.web.tonight_page import PLACE_NAMES
 from smallhours.web.what_was_said import said_of_list
 
 MIN_NIGHTS = 2
+# Of so many nights the page shows the lists; older ones are linked.
+LISTS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,33 @@ class PublishedList:
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """The data of the History page: lists, newest first, and a trend chart from two nights on."""
+    """The data of the History page: lists, newest first, and a trend chart from two nights on.
+
+    `older` is the night from which the next page goes back; None at the beginning.
+    """
 
     intent: str
     intents: Mapping[str, str]
     lists: Sequence[PublishedList]
     trend: str
+    older: dt.date | None
 
 
-def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
-    """Read the data of the page."""
+def history(
+    page_context: PageContext, *, intent: str = "main", until: dt.date | None = None
+) -> HistoryPage:
+    """Read the data of the page: the newest lists, or those up to a night."""
     where = {"listener": page_context.listener}
     playlists = page_context.lake.frame(PLAYLISTS, where=where)
     playlists = playlists[playlists["intent"] == intent].sort_values("night", ascending=False)
-    feedback = page_context.lake.frame(FEEDBACK, where=where)
+    if until is not None:
+        playlists = playlists[playlists["night"] <= until]
+    nights = playlists["night"].unique().tolist()
+    shown, older = nights[:LISTS_SHOWN], nights[LISTS_SHOWN:]
+    playlists = playlists[playlists["night"].isin(shown)]
+    months = sorted({f"{night:%Y-%m}" for night in shown})
+    feedback = page_context.lake.frame(FEEDBACK, where={**where, "month": months})
+    feedback = feedback[feedback["night"].isin(shown)]
     # The ledger holds the tracks of each list; slots and reasons are not needed here.
     found = outcomes(feedback, pd.DataFrame(columns=["night", "intent", "track_key"]), playlists)
     by_night = dict(iter(found.groupby("night")))
@@ -96,13 +111,14 @@ def history(page_context: PageContext, *, intent: str = "main") -> HistoryPage:
             note=row["note"] or "",
             size=len(row["track_keys"]),
             shares=_shares(by_night.get(str(row["night"]))),
-            said=said_of_list(page_context, intent, row["night"]),
+            said=said_of_list(page_context, intent, row["night"], feedback),
             elsewhere=elsewhere.get(row["night"], []),
             can_restore=row["outcome"] in SHOWN and len(row["uris"]) > 0,
         )
         for row in main.to_dict("records")
     ]
-    return HistoryPage(intent, page_context.intents, lists, _trend(found))
+    older_until = older[0] if older else None
+    return HistoryPage(intent, page_context.intents, lists, _trend(found), older_until)
 
 
 def _told(rows: pd.DataFrame) -> list[str]:

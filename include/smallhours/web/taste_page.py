@@ -14,18 +14,22 @@ from smallhours.training.profile import (
     CATALOG,
     CENTRE,
     CLOCK,
+    ERA,
     FEATURE,
     OWN,
     RECENT_NAME,
     TAG,
+    TRACK,
 )
 from smallhours.web.charts.bars import BinnedValues, histogram_of_bins, horizontal_bars
+from smallhours.web.charts.canvas import PHONE_WIDTH, for_screens, standalone_svg
 from smallhours.web.charts.lines import LineSeries, format_year, lines
 from smallhours.web.page_context import PageContext
 
 # Maximum number of lines in a chart; more are hard to tell apart.
 TAGS_DRAWN = 6
-ARTISTS_SHOWN = 8
+ARTISTS_SHOWN = FAVOURITES_SHOWN = 8
+PICTURE_WIDTH = 1200
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -48,6 +52,14 @@ class ArtistTrend:
 
 
 @dataclass(frozen=True)
+class Favourite:
+    """An artist or a track, and its number of plays."""
+
+    name: str
+    plays: int
+
+
+@dataclass(frozen=True)
 class HourShare:
     """One hour of the week: its share of the plays, and the shade it is drawn in, 0-4."""
 
@@ -64,8 +76,11 @@ class TastePage:
     rising: Sequence[ArtistTrend] = ()
     falling: Sequence[ArtistTrend] = ()
     clock: Sequence[tuple[str, Sequence[HourShare]]] = ()
+    favourites: Sequence[tuple[str, Sequence[Favourite]]] = ()
+    since: str = ""
     lately: str = ""
     over_time: str = ""
+    eras: str = ""
     features: Sequence[str] = ()
 
 
@@ -84,8 +99,11 @@ def taste(page_context: PageContext) -> TastePage:
         rising=rising,
         falling=falling,
         clock=_clock(kinds.get(CLOCK, none)),
+        favourites=_favourites(kinds.get(ARTIST, none), kinds.get(TRACK, none)),
+        since=min((each for each in tags["period"] if each.isdigit()), default=""),
         lately=_lately(tags),
-        over_time=_over_time(tags),
+        over_time=for_screens(lambda width: _over_time(tags, width)),
+        eras=_eras(kinds.get(ERA, none)),
         features=[_feature(kinds.get(FEATURE, none), name) for name in PREDICTED_FEATURES],
     )
 
@@ -100,6 +118,7 @@ def _centres(rows: pd.DataFrame) -> list[TasteCluster]:
 
 def _artists(rows: pd.DataFrame) -> tuple[list[ArtistTrend], list[ArtistTrend]]:
     """Return artists played more than before, and those played less, the largest change first."""
+    rows = rows[rows["period"] != ""]
     table = rows.pivot_table(index="name", columns="period", values="n", fill_value=0)
     table = table.reindex(columns=[RECENT_NAME, BEFORE_NAME], fill_value=0)
     found = [
@@ -112,6 +131,38 @@ def _artists(rows: pd.DataFrame) -> tuple[list[ArtistTrend], list[ArtistTrend]]:
     rising = [each for each in found if each.now > each.before]
     falling = [each for each in reversed(found) if each.now < each.before]
     return rising[:ARTISTS_SHOWN], falling[:ARTISTS_SHOWN]
+
+
+def _favourites(artists: pd.DataFrame, tracks: pd.DataFrame) -> list[tuple[str, list[Favourite]]]:
+    """Return the most played artists and tracks, recently and of all years, by their heading."""
+    told = []
+    for what, rows in (("Artists", artists), ("Tracks", tracks)):
+        for when, period in (("the last 90 days", RECENT_NAME), ("all years", "")):
+            best = rows[(rows["period"] == period) & (rows["n"] > 0)]
+            best = best.sort_values(["n", "name"], ascending=[False, True]).head(FAVOURITES_SHOWN)
+            named = zip(best["name"], best["n"], strict=True)
+            told.append((f"{what}, {when}", [Favourite(str(name), int(n)) for name, n in named]))
+    return [(title, found) for title, found in told if found]
+
+
+def taste_picture(page_context: PageContext) -> str:
+    """Return the tags over the years as a stand-alone picture, to be saved."""
+    where = {"listener": page_context.listener}
+    rows = page_context.lake.frame(PROFILE, where=where)
+    return standalone_svg(_over_time(rows[rows["kind"] == TAG], PICTURE_WIDTH))
+
+
+def _eras(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    ordered = rows.sort_values("name", ascending=False)
+    return horizontal_bars(
+        "When your music came out",
+        dict(zip(ordered["name"], ordered["value"], strict=True)),
+        x_label="share of your plays with a known date",
+        width=PHONE_WIDTH,
+        digits=2,
+    )
 
 
 def _clock(rows: pd.DataFrame) -> list[tuple[str, list[HourShare]]]:
@@ -134,10 +185,12 @@ def _lately(rows: pd.DataFrame) -> str:
         "Your tags of the last 90 days",
         dict(list(shares.items())[: 2 * TAGS_DRAWN]),
         x_label="share of your plays",
+        width=PHONE_WIDTH,
+        digits=2,
     )
 
 
-def _over_time(rows: pd.DataFrame) -> str:
+def _over_time(rows: pd.DataFrame, width: float) -> str:
     years = rows[rows["period"] != RECENT_NAME]
     table = years.pivot_table(index="period", columns="name", values="value", fill_value=0.0)
     strongest = table.sum().sort_values(ascending=False, kind="stable").index[:TAGS_DRAWN]
@@ -149,6 +202,7 @@ def _over_time(rows: pd.DataFrame) -> str:
         x_label="year",
         y_label="share of your plays",
         format_x=format_year,
+        width=width,
         digits=2,
     )
 
@@ -161,7 +215,9 @@ def _feature(rows: pd.DataFrame, feature: str) -> str:
         for period, shown in ((OWN, "your plays"), (CATALOG, "the catalog"))
     }
     sets = {shown: spread for shown, spread in told.items() if spread.n}
-    return histogram_of_bins(feature, sets, bounds=(0.0, 1.0), x_label=f"{feature}, 0 to 1")
+    return histogram_of_bins(
+        feature, sets, bounds=(0.0, 1.0), x_label=f"{feature}, 0 to 1", width=PHONE_WIDTH
+    )
 
 
 def _spread(rows: pd.DataFrame) -> BinnedValues:

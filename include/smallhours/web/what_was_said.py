@@ -12,11 +12,19 @@ from smallhours.vocabulary import BUTTONS, SHOWN, Reaction
 from smallhours.web.page_context import PageContext
 
 
-def said_of_list(page_context: PageContext, intent: str, night: dt.date) -> list[str]:
-    """Return what the listener said of a night's list, as `Never this artist: Ride – Seagull`."""
-    return [
-        f"{BUTTONS[reaction]}: {name}" for reaction, _, name in _said(page_context, intent, night)
-    ]
+def said_of_list(
+    page_context: PageContext, intent: str, night: dt.date, feedback: pd.DataFrame
+) -> list[str]:
+    """Return what the listener said of a night's list, as `Never this artist: Ride – Seagull`.
+
+    Args:
+        page_context: Context of the page.
+        intent: Key of the playlist.
+        night: The night.
+        feedback: Rows of `feedback` of the listener.
+    """
+    said = _said(page_context, intent, night, feedback)
+    return [f"{BUTTONS[reaction]}: {name}" for reaction, _, name in said]
 
 
 def effects_on_list(page_context: PageContext, intent: str, night: dt.date) -> list[str]:
@@ -26,7 +34,9 @@ def effects_on_list(page_context: PageContext, intent: str, night: dt.date) -> l
     before = shown.loc[shown["night"] < night, "night"]
     if before.empty:
         return []
-    said = _said(page_context, intent, before.max())
+    last = before.max()
+    where = {"listener": page_context.listener, "month": f"{last:%Y-%m}"}
+    said = _said(page_context, intent, last, page_context.lake.frame(FEEDBACK, where=where))
     if not said:
         return []
     columns = ["intent", "track_key", "artist", "position", "why_not", "seeds"]
@@ -60,11 +70,9 @@ def _effect(reaction: Reaction, key: str, rows: pd.DataFrame, rest: int) -> str:
 
 
 def _said(
-    page_context: PageContext, intent: str, night: dt.date
+    page_context: PageContext, intent: str, night: dt.date, feedback: pd.DataFrame
 ) -> list[tuple[Reaction, str, str]]:
     """Return each word about a list: the reaction, the track's key and its name."""
-    where = {"listener": page_context.listener, "month": f"{night:%Y-%m}"}
-    feedback = page_context.lake.frame(FEEDBACK, where=where)
     mine = (feedback["night"] == night) & (feedback["intent"] == intent)
     feedback = feedback[mine & feedback["reaction"].isin(list(BUTTONS))]
     if feedback.empty:

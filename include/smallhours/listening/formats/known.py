@@ -5,7 +5,7 @@ from smallhours.listening.formats.koito import KOITO
 from smallhours.listening.formats.lastfm_pages import LASTFM_PAGES
 from smallhours.listening.formats.lastfm_to_csv import LASTFM_TO_CSV
 from smallhours.listening.formats.lastfmstats import LASTFMSTATS_CSV, LASTFMSTATS_JSON
-from smallhours.listening.formats.listenbrainz import LISTENBRAINZ
+from smallhours.listening.formats.listenbrainz_export import LISTENBRAINZ
 from smallhours.listening.formats.maloja import MALOJA
 from smallhours.listening.formats.own_table import OWN_TABLE
 from smallhours.listening.formats.pano import PANO
@@ -16,7 +16,7 @@ from smallhours.listening.formats.scrubbler import (
     SCRUBBLER_JSON,
     UNIVERSAL_SCROBBLER,
 )
-from smallhours.listening.formats.spotify import SPOTIFY
+from smallhours.listening.formats.spotify_export import SPOTIFY
 from smallhours.listening.formats.your_spotify import YOUR_SPOTIFY
 
 # Each is tried in turn, so what says more of itself comes first.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from smallhours.listening.formats.file_plays import plays_of_file
-from smallhours.listening.formats.listenbrainz import EPOCH, own_columns
+from smallhours.listening.formats.listenbrainz_export import EPOCH, own_columns
 from smallhours.listening.formats.reading import (
     ExclusionReason,
     Format,

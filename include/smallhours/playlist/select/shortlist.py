@@ -223,8 +223,8 @@ def by_one_tag(votes: pd.DataFrame) -> pd.Index:
     seeds = votes.drop_duplicates(["track_key", "route", "seed_key"])
     count = seeds.groupby("track_key", observed=True).size()
     single = seeds[seeds["track_key"].isin(count.index[count == 1])]
-    found: pd.Index = pd.Index(single.loc[single["route"] == Route.TAG, "track_key"])
-    return found
+    tracks: pd.Index = pd.Index(single.loc[single["route"] == Route.TAG, "track_key"])
+    return tracks
 
 
 def seed_owner(route: str, seed: str) -> str:

@@ -38,9 +38,12 @@ def picks(playlists: pd.DataFrame, recommendations: pd.DataFrame) -> pd.DataFram
     rows = rows.sort_values(["night", "intent", "track_key"], kind="stable")
     rows = rows.drop_duplicates(["intent", "track_key"], ignore_index=True)
     told = recommendations.reindex(columns=[*PICK, "slot", "reason_kind"])
-    told = told.assign(night=[_day(each) for each in told["night"]])
-    joined = rows.assign(night=[_day(each) for each in rows["night"]]).merge(
-        told.drop_duplicates(PICK), on=PICK, how="left"
+    # Without rows the columns have no type of their own.
+    told = told.assign(night=[_day(each) for each in told["night"]]).astype(object)
+    joined = (
+        rows.assign(night=[_day(each) for each in rows["night"]])
+        .astype(object)
+        .merge(told.drop_duplicates(PICK), on=PICK, how="left")
     )
     for column in ("slot", "reason_kind"):
         named = [each if isinstance(each, str) and each else UNKNOWN for each in joined[column]]

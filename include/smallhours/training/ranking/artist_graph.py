@@ -148,7 +148,8 @@ class ArtistGraph:
         """Return the share of the steps that end at each artist."""
         total = home.sum()
         own = home / total if total > 0 else home
-        at, stepped = own, np.zeros(len(home))
+        at = own
+        stepped: Floats = np.zeros(len(home))
         for _ in range(STEPS):
             stepped = (1 - RETURN_PROBABILITY) * np.asarray(self.steps @ at)
             at = RETURN_PROBABILITY * own + stepped

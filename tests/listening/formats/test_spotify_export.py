@@ -16,7 +16,7 @@ from smallhours.errors import SettingsError
 from smallhours.listening.formats.history_file import history_files
 from smallhours.listening.formats.json_array import iter_elements
 from smallhours.listening.formats.reading import ExclusionReason, MalformedFile
-from smallhours.listening.formats.spotify import Stream, parse_row
+from smallhours.listening.formats.spotify_export import Stream, parse_row
 from tests.listening.formats.export_files import (
     FOLDER,
     SECRETS,
