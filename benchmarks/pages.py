@@ -27,6 +27,7 @@ from benchmarks.support.page_views import WIDTHS, PageViews, view_pages
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
+from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import TrainingSettings
 from smallhours.training.profile import describe_taste
 from smallhours.web.app import PAGES, PREFIX, create_app
@@ -44,6 +45,7 @@ from smallhours_study.row_sources import lake_rows
 from smallhours_study.study_request import FOLDER, store_request, studies_in
 
 LISTENER = "ada"
+TRACKS = 30
 # Takes seconds to fit, and its report has every kind of table and picture.
 GRID = Grid.of(models=["bayes", "linear"], formats=["tags", "apart"], limits=[100, 1000])
 
@@ -96,7 +98,17 @@ def _live(lake: Path, scrobbles: int, nights: int) -> None:
     # The simulation does not run the stages that only the pages need.
     settings, kept = settings_for(LISTENER, "http://127.0.0.1:9", lake), Lake(str(lake))
     last = max(part["night"] for part in kept.partitions(RECOMMENDATIONS))
-    describe_taste(LISTENER, kept, settings=settings, night=settings.night(LISTENER, last))
+    night = settings.night(LISTENER, last)
+    describe_taste(LISTENER, kept, settings=settings, night=night)
+    # The simulated lists are short; a list on the page has 30 tracks.
+    rank_candidates(LISTENER, kept, settings=settings, night=night, size=TRACKS)
+    where = {"listener": LISTENER, "night": last}
+    keys = kept.frame(RECOMMENDATIONS, where=where).dropna(subset=["position"])["track_key"]
+    ledger = kept.frame(PLAYLISTS, where={"listener": LISTENER})
+    ledger = ledger[ledger["night"].astype(str) == last].drop(columns="listener")
+    ledger["track_keys"] = [keys.tolist()] * len(ledger)
+    ledger["uris"] = [[f"spotify:track:{at:022d}" for at in range(len(keys))]] * len(ledger)
+    kept.merge(PLAYLISTS, ledger, partition={"listener": LISTENER})
 
 
 def _study(lake: Lake) -> str:
@@ -168,7 +180,8 @@ def _view(study: str) -> PageViews:
     with TestClient(pages) as client:
         page = client.get(f"{PREFIX}/explore").text
     tags = page.partition('<option value="')[2].partition('"')[0]
-    addresses = {name: name for name in PAGES} | {
+    linked = ("edits", "playlists", "accounts", "review")
+    addresses = {name: name for name in (*PAGES, *linked)} | {
         "explore, a question": f"explore?tags={tags}",
         "study": f"study?name={study}",
     }

@@ -10,6 +10,7 @@ from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, LIBRARY
 from smallhours.settings import Source
 from smallhours.vocabulary import (
     ACCEPTED,
+    LENGTH_SOURCES,
     REJECTED,
     Outcome,
     Provenance,
@@ -51,4 +52,4 @@ def test_a_pick_that_was_not_heard_out_is_neither_accepted_nor_rejected() -> Non
 
 
 def test_training_may_be_told_to_use_any_source_of_measurements() -> None:
-    assert {*get_args(Source), Provenance.PREDICTED} == set(Provenance)
+    assert {*get_args(Source), *LENGTH_SOURCES, Provenance.PREDICTED} == set(Provenance)

@@ -57,7 +57,7 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
     from smallhours.training.regression import LinearTagRegressor, TagFeatureRegressor
 
     tags = inputs["blocks"]
-    y, artists = inputs["targets"], inputs["artists"]
+    y, artists, lengths = inputs["targets"], inputs["artists"], inputs["lengths"]
     columns = int(inputs["track_columns"])
     if model == LINEAR:
         linear = LinearTagRegressor(columns, n_jobs=THREADS).fit(
@@ -65,11 +65,13 @@ def _ours(model: str, inputs: Mapping[str, Any], train: Any, test: Any) -> Found
         )
         return {"predicted": linear.predict(tags[test])}
     fitted = TagFeatureRegressor(columns, n_jobs=THREADS)
-    fitted.fit(tags[train], y[train], artists[train])
+    fitted.fit(tags[train], y[train], artists[train], lengths[train])
     # Without groups: the artist is new to the model.
-    predicted, low, high = fitted.predict_interval(tags[test])
+    predicted, low, high = fitted.predict_interval(tags[test], lengths=lengths[test])
     seen = np.isin(artists[test], artists[train])
-    known = fitted.predict(tags[test], artists[test]) if seen.any() else predicted
+    known = predicted
+    if seen.any():
+        known = fitted.predict(tags[test], artists[test], lengths[test])
     return {"predicted": predicted, "low": low, "high": high, "known": known}
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from smallhours.catalog.features import most_reliable
 from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     AUDIO_FEATURES,
@@ -27,11 +28,11 @@ from smallhours.playlist.explain.listening_times import WEEKLY_TIMES, WeeklyTime
 from smallhours.training.tags import load_tags
 from smallhours.vocabulary import Route
 
-_AND = re.compile(r"(?<=play\)|aved\)|lays\)) and | and (?=.+ – )")
+_AND = re.compile(r"(?<=play\)|aved\)|lays\)) and ")
 _COUNT = r"([\d,]+|one)"
 _TIME = re.compile(r", close to your ([\w ]+)$")
 _SOUND = re.compile(r"\w+ \((predicted|measured) (\w+) (near )?(\d?\.?\d+)[^)]*\)")
-_SAYS_NOTHING = re.compile(r"(a step aside, drawn from )?rank [\d,]+ of [\d,]+( by its tags)?")
+_RANK = r"(?:a discovery, drawn from )?rank ([\d,]+) of ([\d,]+)(?: by its tags)?"
 
 
 def clauses_of(sentence: str) -> list[str]:
@@ -95,7 +96,7 @@ class Claims:
         return [
             (re.compile(pattern, re.IGNORECASE), check)
             for pattern, check in (
-                (_SAYS_NOTHING.pattern, lambda *_: True),
+                (_RANK, self._ranked),
                 (_SOUND.pattern, self._sounds),
                 (r"close to your ([\w ]+)", self._at_that_time),
                 (_COUNT + " tracks of yours lead here, (.+) among them", self._many_tracks),
@@ -113,6 +114,12 @@ class Claims:
                 ),
             )
         ]
+
+    def _ranked(self, track_key: str, rank: str, of: str) -> bool:
+        where = {"listener": self.listener, "night": self.night.date.isoformat()}
+        rows = self.lake.frame(RECOMMENDATIONS, columns=["track_key", "rank"], where=where)
+        mine = rows.loc[rows["track_key"] == track_key, "rank"]
+        return _number(rank) in set(mine) and _number(rank) <= _number(of)
 
     def _seeds(self, track_key: str, names: str, *, played: bool = False) -> bool:
         votes = self._votes(track_key, Route.SIMILAR_TRACK)

@@ -17,7 +17,7 @@ from sklearn.feature_extraction import DictVectorizer
 from benchmarks.harness import SHARED, BadTable
 from smallhours.errors import SettingsError
 from smallhours_study.grid import FEATURES
-from smallhours_study.row_sources import InputTables, read_tables, rows_of
+from smallhours_study.row_sources import InputTables, read_tables, rows_of, tracks_with_tags
 
 DEFAULT = (
     SHARED / "tags-and-features" / "tracks.csv.gz",
@@ -42,6 +42,7 @@ class SetB:
         track_tags, artist_tags: Their columns' names.
         targets: (n, 5) in the order of TARGETS.
         artists: (n,) the artist of each row, a number.
+        lengths: (n,) in milliseconds, from the column `duration_ms`; NaN where there is none.
         left_out: Numbers of rows that were left out, with the reason, for the reader.
     """
 
@@ -51,6 +52,7 @@ class SetB:
     artist_tags: Sequence[str]
     targets: npt.NDArray[np.float64]
     artists: Indices
+    lengths: npt.NDArray[np.float64]
     left_out: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -104,7 +106,18 @@ def join(tracks: pd.DataFrame, tags: pd.DataFrame) -> SetB:
         raise BadTable("a target has one value only: there is nothing to predict")
     track, track_tags = _matrix(rows.own)
     artist, artist_tags = _matrix(rows.artist_tags)
-    return SetB(track, artist, track_tags, artist_tags, rows.targets, group, rows.left_out)
+    kept, *_ = tracks_with_tags(InputTables(tracks, tags))
+    lengths = pd.to_numeric(kept.get("duration_ms", pd.Series(np.nan, kept.index)), "coerce")
+    return SetB(
+        track,
+        artist,
+        track_tags,
+        artist_tags,
+        rows.targets,
+        group,
+        lengths.to_numpy(dtype=np.float64),
+        rows.left_out,
+    )
 
 
 def random_split(n: int) -> tuple[Indices, Indices]:

@@ -28,7 +28,7 @@ from smallhours.service_settings import ServiceSettings
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Event = Literal["published", "kept", "login", "needs_you"]
-# `Provenance` without predictions; the error for another value lists these texts.
+# `Provenance` without lengths alone and predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
 

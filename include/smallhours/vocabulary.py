@@ -112,15 +112,21 @@ class Provenance(StrEnum):
 
     Spotify defined these figures. ReccoBeats has figures of the same kind for the same recording,
     by its id. A data set has them, too, but is joined by names. AcousticBrainz knows the recording,
-    but its classifiers are others and noisy: it fills gaps. Our own predictions are no
-    measurements and come last.
+    but its classifiers are others and noisy: it fills gaps. MusicBrainz and Last.fm tell lengths
+    alone. Our own predictions are no measurements and come last.
     """
 
     SPOTIFY = "spotify"
     RECCOBEATS = "reccobeats"
     DATASET = "dataset"
     ACOUSTICBRAINZ = "acousticbrainz"
+    MUSICBRAINZ = "musicbrainz"
+    LASTFM = "lastfm"
     PREDICTED = "predicted"
+
+
+# They tell nothing but lengths, which anybody may learn from.
+LENGTH_SOURCES = (Provenance.MUSICBRAINZ, Provenance.LASTFM)
 
 
 class PlaceName(StrEnum):

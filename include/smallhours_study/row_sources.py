@@ -112,14 +112,7 @@ def rows_of(tables: InputTables, *, origin: str = "") -> StudyRows:
         tables: As read.
         origin: Origin of the rows, for the reader.
     """
-    tracks, left_out = usable(tables.tracks)
-    tags = tables.tags.assign(
-        artist=folded(tables.tags["artist"]), raw=tables.tags["tag"].astype(str).str.strip()
-    )
-    tags = tags[(tags["count"] > 0) & (tags["raw"] != "") & (tags["artist"] != "")]
-    has_tags = tracks["artist"].isin(set(tags["artist"]))
-    left_out.append(f"{int((~has_tags).sum()):,} tracks whose artist has no tags")
-    tracks = tracks[has_tags]
+    tracks, tags, left_out = tracks_with_tags(tables)
     written: dict[str, dict[str, float]] = {}
     for artist, tag, count in tags[["artist", "raw", "count"]].itertuples(index=False):
         found = written.setdefault(artist, {})
@@ -137,6 +130,18 @@ def rows_of(tables: InputTables, *, origin: str = "") -> StudyRows:
         targets=tracks[list(FEATURES)].to_numpy(dtype=np.float64),
         left_out=left_out,
     )
+
+
+def tracks_with_tags(tables: InputTables) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return the usable tracks whose artist has tags, those tags, and counts of the others."""
+    tracks, left_out = usable(tables.tracks)
+    tags = tables.tags.assign(
+        artist=folded(tables.tags["artist"]), raw=tables.tags["tag"].astype(str).str.strip()
+    )
+    tags = tags[(tags["count"] > 0) & (tags["raw"] != "") & (tags["artist"] != "")]
+    has_tags = tracks["artist"].isin(set(tags["artist"]))
+    left_out.append(f"{int((~has_tags).sum()):,} tracks whose artist has no tags")
+    return tracks[has_tags], tags, left_out
 
 
 def folded(names: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -10,6 +10,7 @@ from smallhours.catalog import fetch_neighbours, fetch_tags, gather_candidates, 
 from smallhours.catalog.recordings import ABSENT_DAYS, MISS, NOT_EXACT, lookups_on
 from smallhours.lake.tables import (
     ARTIST_TAGS,
+    AUDIO_FEATURES,
     CANDIDATES,
     RECORDINGS,
     SIMILAR,
@@ -73,6 +74,10 @@ def test_tracks_get_lengths_isrcs_and_popularity(home: Nights) -> None:
     tracks = home.lake.frame(TRACKS).set_index("track_key").loc[known["track_key"]]
     assert tracks["duration_ms"].notna().mean() > 0.5
     assert tracks["isrc"].notna().mean() > 0.3
+    features = home.lake.frame(AUDIO_FEATURES)
+    lengths = features[features["source"] == "musicbrainz"].set_index("track_key")["value"]
+    assert len(lengths) > 0.5 * len(tracks)
+    assert lengths.between(30_000, 3_600_000).all()
 
 
 def test_few_requests_suffice(home: Nights, told: dict[str, Summary]) -> None:

@@ -102,6 +102,17 @@ def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(
     assert set(rows["track_key"]) <= set(home.lake.frame(TRACKS)["track_key"])
 
 
+def test_lengths_that_last_fm_tells_are_kept_with_their_source(home: ServiceFixture) -> None:
+    refresh(home)
+    rows = home.lake.frame(AUDIO_FEATURES)
+    lengths = rows[rows["source"] == "lastfm"]
+    assert set(lengths["feature"]) == {"duration_ms"}
+    assert lengths["value"].between(30_000, 3_600_000).all()
+    similar = home.lake.frame(SIMILAR)
+    near = similar.loc[(similar["kind"] == "track") & (similar["rank"] > 0), "neighbour_key"]
+    assert set(near) <= set(lengths["track_key"])
+
+
 def test_background_tracks_come_from_tags_that_the_history_does_not_have(
     home: ServiceFixture,
 ) -> None:
@@ -172,6 +183,7 @@ def test_a_rate_limit_loses_no_answer(home: ServiceFixture) -> None:
 def test_features_are_kept_with_their_source_and_misses_too(home: ServiceFixture) -> None:
     summary = refresh(home)["features"]
     rows = home.lake.frame(AUDIO_FEATURES)
+    rows = rows[rows["source"] != "lastfm"]  # which tells lengths
     assert set(rows["source"]) == {"reccobeats"}
     assert 0 < summary["tracks_found"] < summary["tracks_asked"]
     found = rows[rows["feature"] == "energy"]

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from playwright.sync_api import Browser, Page, expect
 
 from smallhours.lake.store import Lake
@@ -20,14 +21,21 @@ from tests.web.conftest import PageVisitor
 from tests.web.lists import NIGHT, add_list, add_reactions, reactions_of
 
 pytestmark = [
-    pytest.mark.slow(seconds=60),
+    pytest.mark.slow(seconds=45),
     pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
 
-# What the tabs lead to, and what those pages lead to; `accounts` needs Airflow.
-ALL_PAGES = (*PAGES, "playlists", "edits", "review")
+# Pages without a tab of their own.
+LINKED = ("edits", "playlists", "accounts", "review", "nowhere")
 NAMES = [(f"The Sleeping Field {at}", f"Lanterns Out at Sea {at}") for at in range(30)]
+
+
+# As Airflow shows an external view: the frame may open no window.
+AIRFLOWS_FRAME = (
+    '<iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" '
+    f'width="1200" height="900" src="{PREFIX}/tonight"></iframe>'
+)
 
 
 @dataclass
@@ -46,6 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     outer = FastAPI()
     outer.mount(PREFIX, create_app(visitor.airflow_bridge()))
     outer.router.routes.extend(image_routes())
+    outer.add_api_route("/plugin", lambda: HTMLResponse(AIRFLOWS_FRAME))
     server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     with pytest.MonkeyPatch.context() as patch:
@@ -155,8 +164,19 @@ def test_the_pages_follow_the_theme_that_airflow_stores(
     page.close()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_links_open_from_within_airflows_frame(served: ServedPages, chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.goto(f"{served.url.removesuffix(PREFIX)}/plugin")
+
+    with page.context.expect_page() as opened:
+        page.frame_locator("iframe").get_by_role("link", name="Open in Spotify").click()
+
+    opened.value.close()
+    page.close()
+
+
+# benchmarks.pages looks at every page in both themes and both widths, over a lake with models.
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_axe_finds_nothing_on_any_page(
     theme: str, width: int, served: ServedPages, chromium: Browser
 ) -> None:
@@ -164,7 +184,7 @@ def test_axe_finds_nothing_on_any_page(
     page.goto(f"{served.url}/tonight")
     page.evaluate(f"localStorage.setItem('theme', '{theme}')")
 
-    found = {name: _violations(page, f"{served.url}/{name}") for name in ALL_PAGES}
+    found = {name: _violations(page, f"{served.url}/{name}") for name in (*PAGES, *LINKED)}
 
     assert not any(found.values()), found
     page.close()

@@ -8,6 +8,7 @@ from itertools import count
 import pandas as pd
 
 from smallhours.catalog.concurrent_fetch import Fetch
+from smallhours.catalog.features import store_features
 from smallhours.catalog.stored_answers import (
     NO_TAG,
     Neighbour,
@@ -15,7 +16,7 @@ from smallhours.catalog.stored_answers import (
     store_neighbours,
     store_tags,
 )
-from smallhours.identity import artist_key_in
+from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
 from smallhours.services.lastfm import LastfmClient
@@ -27,7 +28,7 @@ from smallhours.services.lastfm_replies import (
     Tag,
     TopTrack,
 )
-from smallhours.vocabulary import CatalogSource
+from smallhours.vocabulary import CatalogSource, Provenance
 
 NO_TAGS = LastfmTags("", None, ())
 
@@ -103,6 +104,13 @@ def neighbours_of(lake: Lake, lastfm: LastfmClient, *, night: dt.date) -> Fetch[
     def store(answers: Sequence[tuple[Seed, Found]]) -> None:
         named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
         store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
+        lengths = {
+            identify(track.artist, track.title).track_key: {"duration_ms": float(track.length_ms)}
+            for _, found in answers
+            for track in found
+            if isinstance(track, (SimilarTrack, TopTrack)) and track.length_ms
+        }
+        store_features(lake, list(lengths), lengths, source=Provenance.LASTFM, night=night)
 
     return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
 

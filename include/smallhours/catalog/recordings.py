@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from rapidfuzz import fuzz
 
 from smallhours.catalog.concurrent_fetch import Fetch, fetch_all
+from smallhours.catalog.features import store_features
 from smallhours.catalog.spotify_ids import MIN_ARTIST_SCORE, MIN_TITLE_SCORE
 from smallhours.catalog.stored_answers import NO_TAG, store_tags
 from smallhours.catalog.tracks import add_tracks
@@ -37,7 +38,7 @@ from smallhours.services.listenbrainz_metadata import (
     TrackNames,
 )
 from smallhours.services.set_aside import Tally
-from smallhours.vocabulary import CatalogSource
+from smallhours.vocabulary import CatalogSource, Provenance
 
 TOLD, EXACT, FUZZY, MERGED, MISS = "told", "exact", "fuzzy", "merged", "miss"
 # Its names were not looked up yet; or not found exactly, and a fuzzy look-up is still to be made.
@@ -197,7 +198,7 @@ class RecordingFetch:
         return repaired
 
     def _store_metadata(self, known: Mapping[str, Recording]) -> None:
-        """Store the tags of tracks and artists, and the lengths and ISRCs."""
+        """Store the tags of tracks and artists, the ISRCs, and the lengths with their source."""
         of_tracks = [
             {"track_key": key, **tag}
             for key, recording in known.items()
@@ -230,6 +231,13 @@ class RecordingFetch:
             for key, recording in known.items()
         ]
         add_tracks(self.lake, pd.DataFrame(facts).astype(object), night=self.night)
+        lengths = {
+            key: {"duration_ms": float(recording.length_ms)}
+            for key, recording in known.items()
+            if recording.length_ms
+        }
+        told_by = Provenance.MUSICBRAINZ
+        store_features(self.lake, list(lengths), lengths, source=told_by, night=self.night)
 
     def _store(self, rows: Sequence[Row]) -> None:
         if rows:

@@ -20,10 +20,10 @@ from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
+    AUDIO_FEATURES,
     CANDIDATES,
     LIBRARY,
     PLAYS,
-    RECORDINGS,
     SIMILAR,
     TAG_NAMES,
     TRACK_TAGS,
@@ -47,7 +47,7 @@ def footprint(lake: Lake) -> dict[str, int]:
     `tracks` counts whole: most of it was first heard of there.
     """
     found = {table.name: _bytes_of(lake, table) for table in (TRACKS, TAG_NAMES)}
-    for table in (TRACK_TAGS, ARTIST_TAGS, SIMILAR):
+    for table in (TRACK_TAGS, ARTIST_TAGS, SIMILAR, AUDIO_FEATURES):
         found[table.name] = int(_bytes_of(lake, table) * _share_of_lastfm(lake, table))
     found[PLAYS.name] = int(_bytes_of(lake, PLAYS) * _share_of_scrobbles(lake))
     loved = lake.read(LIBRARY, columns=["signal"])["signal"]
@@ -146,8 +146,6 @@ def _wanted_tracks(lake: Lake) -> set[str]:
 
 def _share_of_lastfm(lake: Lake, table: Table) -> float:
     """Return the share of a table's rows that Last.fm told."""
-    if not lake.partitions(RECORDINGS):
-        return 1.0  # nobody else was asked
     told = pc.equal(lake.read(table, columns=["source"])["source"], CatalogSource.LASTFM)
     return float(pc.mean(pc.cast(told, "float64")).as_py() or 0.0)
 

@@ -258,7 +258,10 @@ AUDIO_FEATURES = Table(
     (
         TRACK_KEY_COLUMN,
         Column(
-            "source", TEXT, "`spotify`, `reccobeats`, `acousticbrainz`, `dataset` or `predicted`."
+            "source",
+            TEXT,
+            "`spotify`, `reccobeats`, `dataset`, `acousticbrainz`, `musicbrainz` and `lastfm` "
+            "(lengths only), or `predicted`.",
         ),
         Column("feature", TEXT, "Its name as Spotify has it; empty when the source has none."),
         Column(

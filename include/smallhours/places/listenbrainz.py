@@ -84,18 +84,16 @@ class ListenBrainzPlace(PlaceByRowNumber[ListenBrainzClient]):
         description: str | None = None,
         public: bool | None = None,
     ) -> None:
-        """Change the given details of a playlist; all others are sent as they are.
+        """Change the given details of a playlist.
 
         A description from which the listener has just taken our marker stays.
         """
         now = self.client.playlist(playlist_id)
-        if _OUR_MARKS not in now.annotation:
-            description = None
         self.client.edit_playlist(
             playlist_id,
-            title=now.title if name is None else name,
-            annotation=now.annotation if description is None else description,
-            public=now.public if public is None else public,
+            title=name,
+            annotation=description if _OUR_MARKS in now.annotation else None,
+            public=public,
             collaborators=now.collaborators,
         )
 

@@ -124,6 +124,7 @@ class SimilarTrack:
     track_mbid: str | None
     match: float
     playcount: int | None
+    length_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class SimilarArtist:
 class TopTrack:
     """One of the top tracks of a tag or an artist; `rank` is 1 for the first.
 
-    Plays and listeners, of everyone, are told for artists only.
+    Plays and listeners, of everyone, are told for artists only, lengths for tags only.
     """
 
     artist: str
@@ -149,6 +150,7 @@ class TopTrack:
     rank: int
     playcount: int | None
     listeners: int | None
+    length_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,15 @@ def parse_similar_tracks(root: Element) -> tuple[SimilarTrack, ...]:
     rows = [(_match(row[0]), *row) for row in _tracks(_section(root, "similartracks"))]
     _check_matches([match for match, *_ in rows])
     return tuple(
-        SimilarTrack(artist, _artist_mbid(track), title, mbid, match, _count(track, "playcount"))
+        SimilarTrack(
+            artist,
+            _artist_mbid(track),
+            title,
+            mbid,
+            match,
+            _count(track, "playcount"),
+            _length_ms(track),
+        )
         for match, track, artist, title, mbid in rows
         if match is not None
     )
@@ -277,6 +287,7 @@ def parse_top_tracks(root: Element) -> tuple[TopTrack, ...]:
             rank=_digits(track.get("rank")) or position,
             playcount=_count(track, "playcount"),
             listeners=_count(track, "listeners"),
+            length_ms=_length_ms(track),
         )
         for position, (track, artist, title, mbid) in enumerate(_tracks(section), start=1)
     )
@@ -355,6 +366,11 @@ def _check_matches(matches: Sequence[float | None]) -> None:
 def _count(row: Element, name: str) -> int | None:
     """Return a count that may be missing."""
     return _digits(_text(row, name))
+
+
+def _length_ms(track: Element) -> int | None:
+    """Return the length of a track in a list, which Last.fm tells in seconds; 0 is none."""
+    return (_count(track, "duration") or 0) * 1000 or None
 
 
 def _whole(text: str | None, name: str) -> int:

@@ -5,7 +5,7 @@ to be read back. Changing anything needs the owner's token.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from smallhours.services.json_cursor import JsonCursor
@@ -37,7 +37,6 @@ class Playlist:
         creator: The owner's name.
         public: Whether everybody may see it.
         collaborators: Who else may change it.
-        additional_metadata: What programs keep beside it.
         tracks: In their order.
     """
 
@@ -47,7 +46,6 @@ class Playlist:
     creator: str
     public: bool
     collaborators: tuple[str, ...] = ()
-    additional_metadata: Mapping[str, Any] = field(default_factory=dict)
     tracks: tuple[PlaylistTrack, ...] = ()
 
 
@@ -88,7 +86,9 @@ class PlaylistCalls(ListenBrainzCalls):
     ) -> str:
         """Make a playlist and return its id."""
         self._check_token("playlist/create")
-        body = {"playlist": {**_details(title, annotation, {"public": public}), **_tracks(mbids)}}
+        extension = {_PLAYLIST: {"public": public}}
+        details = {"title": title, "annotation": annotation, "extension": extension}
+        body = {"playlist": {**details, **_tracks(mbids)}}
         return self._post(
             "playlist/create", "playlist/create", body, _parse_created, repeatable=False
         )
@@ -97,17 +97,22 @@ class PlaylistCalls(ListenBrainzCalls):
         self,
         mbid: str,
         *,
-        title: str,
-        annotation: str,
-        public: bool,
-        collaborators: Sequence[str] = (),
-        additional_metadata: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        annotation: str | None = None,
+        public: bool | None = None,
+        collaborators: Sequence[str],
     ) -> None:
-        """Change a playlist's details; who is not among `collaborators` is none any more."""
-        more: dict[str, Any] = {"public": public, "collaborators": list(collaborators)}
-        if additional_metadata is not None:
-            more["additional_metadata"] = dict(additional_metadata)
-        body = {"playlist": _details(title, annotation, more)}
+        """Change the given details of a playlist.
+
+        Who is not among `collaborators` is none any more.
+        """
+        extension = {"public": public, "collaborators": list(collaborators)}
+        jspf = {
+            "title": title,
+            "annotation": annotation,
+            "extension": {_PLAYLIST: _without_none(extension)},
+        }
+        body = {"playlist": _without_none(jspf)}
         self._change(f"edit/{mbid}", "edit/{mbid}", body, repeatable=True)
 
     def delete_playlist(self, mbid: str) -> None:
@@ -138,7 +143,6 @@ def parse_playlist(reply: JsonCursor) -> Playlist:
     """Parse a playlist, with or without its tracks."""
     playlist = reply["playlist"]
     extension = object_of(object_of(playlist["extension"])[_PLAYLIST])
-    metadata = extension["additional_metadata"].value
     return Playlist(
         mbid=playlist["identifier"].some_text().rstrip("/").rsplit("/", 1)[-1],
         title=text_of(playlist["title"]) or "",
@@ -148,7 +152,6 @@ def parse_playlist(reply: JsonCursor) -> Playlist:
         collaborators=tuple(
             name for name in list_of(extension["collaborators"]) if isinstance(name, str)
         ),
-        additional_metadata=metadata if isinstance(metadata, dict) else {},
         tracks=tuple(_track(row) for row in playlist["track"]),
     )
 
@@ -182,8 +185,8 @@ def _track(row: JsonCursor) -> PlaylistTrack:
     )
 
 
-def _details(title: str, annotation: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    return {"title": title, "annotation": annotation, "extension": {_PLAYLIST: dict(more)}}
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _tracks(mbids: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.training.model_card import ModelCard
 from smallhours.training.ranking.learn_weights import ADDS, ALONE, FUSED, FUSED_DEFAULT, SUBJECT
 from smallhours.training.registry import SHARED, Registry
+from smallhours.training.taste.backtest import MIN_TO_RANK
 from smallhours.training.taste.model import FIRST_SEED
 from smallhours.training.taste.model import NAME as TASTE
 from smallhours.training.taste.train import RELIABILITY
@@ -209,7 +210,7 @@ def _baselines_chart(rows: pd.DataFrame) -> str:
     """Draw the taste model's AUC over past weeks beside the baselines' on the same weeks."""
     mine = rows[(rows["metric"] == "auc") & rows["subject"].str.startswith(TASTE)]
     ours = mine[mine["subject"] == TASTE]
-    if ours.empty:
+    if ours.empty or ours["n"].iloc[-1] < MIN_TO_RANK:
         return ""
     tonight = mine[mine["night"] == ours["night"].max()].sort_values("value", ascending=False)
     return dots(

@@ -53,7 +53,7 @@ def model_of(rows: AudioRows) -> AudioModel:
 def spoilt(rows: AudioRows) -> AudioRows:
     """Return the same tracks with the features of others."""
     order = np.random.default_rng(3).permutation(len(rows))
-    return AudioRows(rows.track_keys, rows.own, rows.artist, rows.targets[order], rows.others)
+    return replace(rows, targets=rows.targets[order])
 
 
 def test_a_model_that_learned_nonsense_is_worse(lake: Lake) -> None:

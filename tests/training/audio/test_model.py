@@ -39,6 +39,7 @@ def rows(**others: Values) -> AudioRows:
         [{"loud": 1 + int(98 * each), "calm": 99 - int(98 * each)} for each in loud],
         np.clip(loud[:, None] + rng.normal(0, 0.05, (n, 5)), 0, 1),
         np.stack(given, axis=1).astype(float),
+        np.full(n, np.nan),
     )
 
 

@@ -1,11 +1,15 @@
+import datetime as dt
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
+from smallhours.nights import Night
+from smallhours.summary import Summary
 from smallhours.training.audio.model import NAME, load_audio_predictor
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
@@ -197,6 +201,24 @@ def test_the_same_rows_are_not_learned_from_twice(lake: Lake) -> None:
     summary = train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
     assert str(summary["model"]).startswith("2026-11-21-")
     assert "nothing has changed" in str(summary["promoted"])
+
+
+def test_a_few_new_tracks_are_waited_for_a_week_and_many_are_not(lake: Lake) -> None:
+    def learn(new: int, nights: int) -> Summary:
+        add_features(lake, {f"artist 1 · late song {at}": [0.5] * 5 for at in range(new)})
+        night = Night.on(NIGHT.date + dt.timedelta(days=nights), ZoneInfo("UTC"))
+        return train_audio_features(ADA, lake, settings=SETTINGS, night=night)
+
+    waits = learn(new=17, nights=6)
+    assert str(waits["promoted"]) == (
+        f"no: 17 tracks were measured since it was learned from 360 on {NIGHT.date}; it is learned "
+        f"again with 18, or on {NIGHT.date + dt.timedelta(days=7)}"
+    )
+    many = learn(new=18, nights=6)
+    assert many["model"] != waits["model"]
+    assert many["tracks"] == 378
+    assert learn(new=19, nights=12)["model"] == many["model"]
+    assert learn(new=19, nights=13)["tracks"] == 379
 
 
 def test_the_blend_is_learned_where_the_settings_say_so(lake: Lake) -> None:

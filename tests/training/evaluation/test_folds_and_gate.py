@@ -28,6 +28,7 @@ def plays(*days_ago: tuple[str, float]) -> pd.DataFrame:
             "played_at": pd.to_datetime(
                 [END - dt.timedelta(days=days) for _, days in days_ago], utc=True
             ),
+            "ms_played": pd.Series(pd.NA, range(len(days_ago)), dtype="Int64"),
         }
     )
 
@@ -61,6 +62,11 @@ def test_folds_are_a_week_apart_and_none_reaches_past_now(count: int) -> None:
 def test_two_plays_of_a_new_track_adopt_it_and_one_does_not() -> None:
     found = adopted(plays(("a", 20), ("a", 2), ("b", 3)), library(), FOLD)
     assert found == {"a"}
+
+
+def test_a_play_that_two_players_report_is_no_second_one() -> None:
+    seconds = 12 / 86_400
+    assert adopted(plays(("a", 20), ("a", 20 - seconds)), library(), FOLD) == set()
 
 
 def test_what_was_played_before_the_cut_is_not_new() -> None:

@@ -77,7 +77,11 @@ def test_the_summary_says_what_was_learned_and_who_won(lake: Lake) -> None:
     assert summary["adopted_in_four_weeks"] == MIN_UNITS + 45
     assert summary["promoted"] == "yes: nothing was in use before"
     assert "not seen them" in str(summary["calibrated_on"])
-    assert "AUC over" in str(summary["against_best_baseline"])
+    gap, _, rival = str(summary["against_best_baseline"]).partition(" mean AUC over ")
+    means = float(str(summary["auc_taste"])), float(str(summary[f"auc_{rival}"]))
+    assert float(gap.split()[0]) == pytest.approx(means[0] - means[1], abs=0.001)
+    assert str(summary["new_artists"]).startswith("taste ")
+    assert "known_artists" in summary
     assert summary["model"] == trained(lake).version
 
 

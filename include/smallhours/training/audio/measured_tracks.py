@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smallhours.catalog.features import features_by_track
+from smallhours.catalog.features import features_by_track, most_reliable
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
 from smallhours.training.tags import Counts, load_tags
-from smallhours.vocabulary import Provenance
+from smallhours.vocabulary import LENGTH_SOURCES, Provenance
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,6 +44,7 @@ class AudioRows:
         artist: (n,) the same of its artist.
         targets: (n, 5), in the order of PREDICTED_FEATURES, each 0-1.
         others: (n, 7), in the order of OTHER_FEATURES and their own units; NaN where unknown.
+        lengths: (n,) in milliseconds, from sources that may be learned from; NaN where unknown.
         untagged: Number of further tracks that were measured but have no tag.
         incomplete: Number of further tracks with only some of the five features.
         sources: Source -> number of rows whose first feature it gave.
@@ -54,6 +55,7 @@ class AudioRows:
     artist: Sequence[Counts]
     targets: Floats
     others: Floats
+    lengths: Floats
     untagged: int = 0
     incomplete: int = 0
     sources: Mapping[str, int] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class AudioRows:
         seen.update(json.dumps(tags, sort_keys=True, default=list).encode())
         seen.update(self.targets.tobytes())
         seen.update(self.others.tobytes())
+        seen.update(self.lengths.tobytes())
         return seen.hexdigest()
 
     def subset(self, track_keys: "set[str]") -> "AudioRows":
@@ -90,6 +93,7 @@ class AudioRows:
             [self.artist[row] for row in at],
             self.targets[at],
             self.others[at],
+            self.lengths[at],
         )
 
 
@@ -104,7 +108,8 @@ def measured_rows(
         without: Sources of tags that are not to be learned from.
     """
     order = list(sources)
-    rows = features_by_track(_features(lake), order)
+    stored = _features(lake)
+    rows = features_by_track(stored, order)
     whole = rows.dropna(subset=list(PREDICTED_FEATURES))
     tags = load_tags(lake, whole.index, normalised=True, without=without)
     keys = [key for key in whole.index if tags.of(key)]
@@ -115,10 +120,32 @@ def measured_rows(
         artist=[tags.artist.get(artist_key_in(key), {}) for key in keys],
         targets=whole.loc[keys, list(PREDICTED_FEATURES)].to_numpy(dtype=np.float64),
         others=_plausible(whole.loc[keys, list(OTHER_FEATURES)]),
+        lengths=lengths_of(stored, keys, order),
         untagged=len(whole) - len(keys),
         incomplete=int(rows[list(PREDICTED_FEATURES)].notna().any(axis=1).sum()) - len(whole),
         sources={source: int(counts.get(source, 0)) for source in order},
     )
+
+
+def read_lengths(lake: Lake, track_keys: Sequence[str], sources: Iterable[str]) -> Floats:
+    """Return the lengths of tracks, (n,) in milliseconds, as `lengths_of` does."""
+    return lengths_of(_features(lake), track_keys, sources)
+
+
+def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterable[str]) -> Floats:
+    """Return the lengths of tracks, (n,) in milliseconds, NaN where none may be learned from.
+
+    Args:
+        stored: `track_key`, `source`, `feature` and `value` of `audio_features`.
+        track_keys: The tracks.
+        sources: Allowed sources of features. Spotify's lengths are never taken, and those of
+            MusicBrainz and Last.fm always may be.
+    """
+    allowed = [each for each in (*sources, *LENGTH_SOURCES) if each != Provenance.SPOTIFY]
+    best = most_reliable(stored[stored["feature"] == "duration_ms"], allowed)
+    found = best.set_index("track_key")["value"].reindex(list(track_keys)).astype(float)
+    plausible = found.between(*PLAUSIBLE["duration_ms"])
+    return np.asarray(found.where(plausible), dtype=np.float64)
 
 
 def measured_by_anyone(lake: Lake) -> pd.DataFrame:

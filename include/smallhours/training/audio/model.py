@@ -131,6 +131,7 @@ class AudioModel:
         own: Sequence[Counts],
         artist: Sequence[Counts],
         artist_keys: Sequence[str] | None = None,
+        lengths: Floats | None = None,
     ) -> tuple[Floats, Floats, Floats]:
         """Predict some tracks.
 
@@ -138,6 +139,7 @@ class AudioModel:
             own: (n,) name of a tag -> count, of the track itself.
             artist: (n,) the same of its artist.
             artist_keys: (n,) if given, predictions are corrected by the artist's measured tracks.
+            lengths: (n,) in milliseconds, NaN where unknown; None if all are.
 
         Returns:
             Values and the lower and upper ends of their 80 % intervals, each (n, features) in the
@@ -146,7 +148,7 @@ class AudioModel:
         tags = self.inputs.matrix(own, artist)
         found: dict[str, tuple[Floats, ...]] = {}
         for model in self.models:
-            ends = model.regressor.predict_interval(tags, artist_keys)
+            ends = model.regressor.predict_interval(tags, artist_keys, lengths)
             found |= {
                 name: tuple(end[:, at] for end in ends)
                 for at, name in enumerate(model.features)
@@ -160,7 +162,7 @@ class AudioModel:
     def predict_unseen(self, rows: AudioRows) -> Floats:
         """Predict the five features, (n, 5), by members that have not seen the track's artist."""
         tags = self.inputs.matrix(rows.own, rows.artist)
-        return self.models[0].regressor.predict_unseen(tags, rows.artist_keys)
+        return self.models[0].regressor.predict_unseen(tags, rows.artist_keys, rows.lengths)
 
 
 def kind_for(audio_model: str, rows: AudioRows) -> Kind:
@@ -193,7 +195,7 @@ def fit_audio_model(
         if kind == BOOSTED
         else LinearTagRegressor(columns, n_jobs=threads)
     )
-    regressor.fit(tags, rows.targets, rows.artist_keys)
+    regressor.fit(tags, rows.targets, rows.artist_keys, rows.lengths)
     figures = dict(
         zip(PREDICTED_FEATURES, figures_of(regressor, rows.targets, rows.artist_keys), strict=True)
     )

@@ -18,7 +18,12 @@ from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
-from smallhours.training.audio.measured_tracks import AudioRows, measured_by_anyone, measured_rows
+from smallhours.training.audio.measured_tracks import (
+    AudioRows,
+    measured_by_anyone,
+    measured_rows,
+    read_lengths,
+)
 from smallhours.training.audio.model import NAME as MODEL
 from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
 from smallhours.training.audio.train import AudioTrainingResult, Unchanged, train_and_register
@@ -99,6 +104,7 @@ def predict_audio_features(
         [tags.own.get(key, {}) for key in tagged],
         [tags.artist.get(key, {}) for key in artists],
         artists,
+        read_lengths(lake, tagged, settings.training.sources),
     )
     rows = _rows(tagged, predictor, ends)
     known = flags.reindex(index=tagged, columns=list(predictor.model.features), fill_value=False)

@@ -1,7 +1,10 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
@@ -26,8 +29,12 @@ from smallhours.training.audio.model import (
 from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
 from smallhours.training.registry import SHARED, Registry
 
+LENGTHS = "tracks_of_known_length"
 NOT_PREDICTABLE = "not predictable from tags"
 BASELINE = "bayesian_ridge"
+# A model is learned again when so large a share of its tracks is new, or when it is so old.
+NEW_SHARE = 0.05
+MAX_AGE = dt.timedelta(days=7)
 # Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
 
@@ -84,11 +91,13 @@ def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) ->
             f"the {own:,} strongest tags of tracks, with counts",
             f"the {artist:,} strongest tags of artists, with counts",
             "how far off it was for the artist's other tracks, where some were measured",
+            "the track's length, where a source tells it that may be learned from",
         ],
         data={
             "digest": rows.digest,
             "tracks": len(rows),
             "artists": rows.artists,
+            LENGTHS: int(np.isfinite(rows.lengths).sum()),
             "measured_without_tags": rows.untagged,
             "measured_in_part": rows.incomplete,
             "learned_from": _whose(result.owner),
@@ -103,6 +112,8 @@ def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) ->
             "promoted": "yes" if result.verdict.promoted else "no",
             "why": result.verdict.why,
             "judged_against": result.against,
+            "learned_again": f"when {_enough_new(len(rows)):,} more tracks are measured, or on "
+            f"{night.date + MAX_AGE}",
         },
         seeds={"folds": "by hash of the artist", "models": 0},
         metrics=_figures(result),
@@ -172,7 +183,7 @@ def _of(figures: Mapping[str, FeatureFigures], name: str) -> FeatureFigures | No
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A skipped training: rows, settings and libraries are those of an earlier one.
+    """A skipped training: an earlier one had the same settings and libraries, and nearly its rows.
 
     Attributes:
         version: The version that the earlier training saved.
@@ -202,9 +213,10 @@ def train_and_register(
     in_use_models = _models_in_use(owner, registry)
     versions = registry.versions(owner, NAME)
     against = ", ".join(each.version for each in in_use_models.values())
-    before = _same_training(rows, registry, settings, against, owner, in_use_models.get(owner))
+    in_use = in_use_models.get(owner)
+    before = _earlier_training(rows, registry, settings, against, owner, in_use, night)
     if before is not None:
-        return Unchanged(before, "nothing has changed since it was learned and judged")
+        return before
     training = settings.training
     kind = kind_for(training.audio_model, rows)
     model, figures = fit_audio_model(
@@ -239,31 +251,51 @@ def _models_in_use(owner: str, registry: Registry) -> dict[str, AudioPredictor]:
     return {name: each for name, each in found.items() if each is not None}
 
 
-def _same_training(
+def _earlier_training(
     rows: AudioRows,
     registry: Registry,
     settings: Settings,
     against: str,
     owner: str,
     in_use: AudioPredictor | None,
-) -> str | None:
-    """Return the newest version or the one in use, if tonight's training data are the same."""
+    night: Night,
+) -> Unchanged | None:
+    """Return the newest version or the one in use, if there is nothing to learn beyond it."""
     current = [] if in_use is None else [in_use.version]
     for version in (*registry.versions(owner, NAME)[-1:], *current):
         card = registry.load(owner, NAME, lambda saved: saved.card, version=version)
-        if card is None:
+        if card is None or LENGTHS not in card.data:
             continue
         same = (
-            card.data.get("digest") == rows.digest
-            and card.settings.get("audio_model") == settings.training.audio_model
+            card.settings.get("audio_model") == settings.training.audio_model
             and card.settings.get("top_tags") == settings.training.top_tags
+            and card.settings.get("sources") == ", ".join(settings.training.sources)
             and dict(card.packages) == package_versions()
         )
         refused = card.settings.get("promoted") == "no"
         judged = refused and card.settings.get("judged_against") == against
-        if same and (version in current or judged):
-            return version
+        why = _why_not_again(rows, card, night)
+        if same and why and (version in current or judged):
+            return Unchanged(version, why)
     return None
+
+
+def _why_not_again(rows: AudioRows, card: ModelCard, night: Night) -> str:
+    """Return why a model is not learned again tonight; empty where there is something to learn."""
+    if card.data.get("digest") == rows.digest:
+        return "nothing has changed since it was learned and judged"
+    learned, tracks = dt.date.fromisoformat(card.night), int(card.data["tracks"])
+    new, enough, until = abs(len(rows) - tracks), _enough_new(tracks), learned + MAX_AGE
+    if new >= enough or not learned <= night.date < until:
+        return ""
+    return (
+        f"{new:,} tracks were measured since it was learned from {tracks:,} on {learned}; it is "
+        f"learned again with {enough:,}, or on {until}"
+    )
+
+
+def _enough_new(tracks: int) -> int:
+    return max(1, round(NEW_SHARE * tracks))
 
 
 def _verdict(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smallhours.listening.feedback import without_neutral_picks
+from smallhours.listening.plays import counted_once
 from smallhours.vocabulary import POSITIVE_SIGNALS
 
 HORIZON_WEEKS = 4
@@ -98,13 +99,13 @@ def adopted(
     """Return the fold's truth: tracks new at its cut that were adopted by its end.
 
     Args:
-        plays: `track_key`, `played_at`; the caller leaves out plays of under 30 seconds.
+        plays: `track_key`, `played_at`, `ms_played`; one that two players report counts once.
         library: `track_key`, `signal`, `first_seen`, `added_at`, `last_seen`.
         fold: The fold.
         known: Tracks known at the cut; None computes them from plays and library.
     """
     during = plays[(plays["played_at"] >= fold.cut) & (plays["played_at"] < fold.until)]
-    counts = during["track_key"].value_counts()
+    counts = during.loc[counted_once(during), "track_key"].value_counts()
     since = signal_starts(library)
     fond = library[
         library["signal"].isin(POSITIVE_SIGNALS) & (since >= fold.cut) & (since < fold.until)

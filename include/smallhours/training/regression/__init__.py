@@ -14,6 +14,7 @@ TRUSTED_TYPES = frozenset({"scipy.sparse._csr.csr_matrix"}) | frozenset(
     for name in (
         "tag_feature_regressor.TagExperts",
         "kernel_ridge.NystroemKernelRidge",
+        "length_correction.LengthCorrection",
         "artist_folds.KnownArtists",
         "linear_tag_regressor.LinearTagRegressor",
         "tag_encoder.TagEncoder",

@@ -36,6 +36,7 @@ from smallhours.training.regression.artist_folds import (
     enough_to_hash,
     hashed_folds,
 )
+from smallhours.training.regression.length_correction import LengthCorrection
 from smallhours.training.tags import tag_counts
 
 Floats = npt.NDArray[np.float64]
@@ -111,6 +112,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         intervals_: By target, residual quantiles on artists not learned from.
         known_intervals_: The same for further tracks of known artists, or None.
         known_: Mean residuals of known artists.
+        length_: Correction by the tracks' lengths; models saved before there was one lack it.
         untagged_: (3, targets) mean and 10 % and 90 % quantiles of the training targets: the
             prediction for a track without tags.
     """
@@ -124,7 +126,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
     def _member(self, X: sparse.csr_matrix, unit: Floats, names: Any, k: int) -> Any:  # noqa: N803
         """Fit a member to some rows; its `predict(X)` returns (n, experts, targets) within 0-1."""
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, groups: Any = None, lengths: Any = None) -> Self:  # noqa: N803
         """Learn from tracks with measured features.
 
         Args:
@@ -132,6 +134,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
             y: (n,) or (n, targets), within the bounds.
             groups: (n,) the artist of each track; without it each track counts as an artist of
                 its own, and held-out figures are about new tracks, not new artists.
+            lengths: (n,) in milliseconds, NaN where unknown; None for no correction by length.
 
         Raises:
             ValueError: for fewer than two rows, no tag in any row, negative counts, NaN, targets
@@ -156,32 +159,38 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         self.fold_ = artist_folds(names, self.folds)
         answers = self._learn(X, unit, names)
         self.weights_, self.offset_ = _fit_blend(answers, unit)
-        self.held_out_ = self.range_.from_unit(self._held_out(answers, unit))
-        self._learn_residuals(names, self._blend(answers), unit)
+        held_out, length = self._held_out(answers, unit), _lengths(lengths, len(unit))
+        self.length_ = LengthCorrection().fit(held_out, length, unit, self.fold_)
+        corrected = self.length_.correct_held_out(held_out, length, self.fold_)
+        self.held_out_ = self.range_.from_unit(corrected)
+        blended = self.length_.correct_held_out(self._blend(answers), length, self.fold_)
+        self._learn_residuals(names, blended, unit)
         return self
 
-    def predict(self, X: Any, groups: Any = None) -> Floats:  # noqa: N803
+    def predict(self, X: Any, groups: Any = None, lengths: Any = None) -> Floats:  # noqa: N803
         """Predict tracks.
 
         Args:
             X: (n, columns) as in fit.
             groups: (n,) the artist of each track. The prediction for a known artist is corrected
                 by its other tracks; None uses tags alone.
+            lengths: (n,) in milliseconds, NaN where unknown; None if all are.
 
         Returns:
             (n,) or (n, targets) as y was, within the bounds. A track without any tag gets the
             mean of the training rows.
         """
-        unit, *_ = self._predict(X, groups)
+        unit, *_ = self._predict(X, groups, lengths)
         return self.range_.from_unit(unit)
 
     def predict_interval(
         self,
         X: Any,  # noqa: N803
         groups: Any = None,
+        lengths: Any = None,
     ) -> tuple[Floats, Floats, Floats]:
         """Predict with the lower and upper ends of the 80 % intervals, each as `predict`."""
-        unit, known, untagged = self._predict(X, groups)
+        unit, known, untagged = self._predict(X, groups, lengths)
         low, high = np.empty_like(unit), np.empty_like(unit)
         for rows, intervals in ((~known, self.intervals_), (known, self.known_intervals_)):
             for t, stored in enumerate(intervals or self.intervals_):
@@ -190,12 +199,13 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         low[untagged], high[untagged] = self.untagged_[1:]
         return tuple(map(self.range_.from_unit, (unit, low, high)))  # type: ignore[return-value]
 
-    def predict_unseen(self, X: Any, groups: Any) -> Floats:  # noqa: N803
+    def predict_unseen(self, X: Any, groups: Any, lengths: Any = None) -> Floats:  # noqa: N803
         """Predict each track as if its artist were new: by the member that has not seen it.
 
         Args:
             X: (n, columns) as in fit.
             groups: (n,) the artist of each track, learned from or not.
+            lengths: As in `predict`.
 
         Returns:
             As `predict`. If `hashed_` is True, an artist that was not learned from is predicted
@@ -208,7 +218,7 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         else:
             at = self.known_.known(names)
             fold = np.where(at < 0, -1, self.known_.fold_[at])
-        return self.range_.from_unit(self._by_fold(X, fold))
+        return self.range_.from_unit(self._by_fold(X, fold, _lengths(lengths, X.shape[0])))
 
     def _learn(self, X: sparse.csr_matrix, unit: Floats, names: Any) -> Floats:  # noqa: N803
         """Fit the members, and return their predictions for the artists that each has not seen."""
@@ -256,26 +266,34 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
             self.known_intervals_ = _intervals(corrected[several], unit[several])
         self.held_out_known_ = self.range_.from_unit(corrected)
 
-    def _predict(self, X: Any, groups: Any) -> tuple[Floats, Any, Any]:  # noqa: N803
+    def _predict(self, X: Any, groups: Any, lengths: Any) -> tuple[Floats, Any, Any]:  # noqa: N803
         """Return predictions within 0-1, and flags of known artists' and of untagged rows."""
         X = self._counts(X)  # noqa: N806
         at = np.full(X.shape[0], -1)
         if groups is not None:
             at = self.known_.known(artist_names(groups, X.shape[0]))
         known = at >= 0
-        unit = self._by_fold(X, np.where(known, self.known_.fold_[at], -1))
+        fold = np.where(known, self.known_.fold_[at], -1)
+        unit = self._by_fold(X, fold, _lengths(lengths, X.shape[0]))
         unit[known] += self.known_.correction(at[known])
         untagged = ~known & (np.diff(X.indptr) == 0)
         return np.clip(unit, 0.0, 1.0), known, untagged
 
-    def _by_fold(self, X: sparse.csr_matrix, fold: Any) -> Floats:  # noqa: N803
+    def _by_fold(self, X: sparse.csr_matrix, fold: Any, lengths: Floats) -> Floats:  # noqa: N803
         """Predict within 0-1 by the member of each row's fold, or by all where that is -1."""
+        correction: Any = getattr(self, "length_", LengthCorrection.none())
         unit = np.empty((X.shape[0], len(self.offset_)))
         with threadpool_limits(limits=1):
             for k in np.unique(fold):
                 rows = fold == k
-                members = self.members_ if k < 0 else [self.members_[k]]
-                unit[rows] = np.mean([self._blend(m.predict(X[rows])) for m in members], axis=0)
+                each = range(len(self.members_)) if k < 0 else [k]
+                answers = [
+                    correction.correct(
+                        self._blend(self.members_[m].predict(X[rows])), lengths[rows], m
+                    )
+                    for m in each
+                ]
+                unit[rows] = np.mean(answers, axis=0)
         unit[(fold < 0) & (np.diff(X.indptr) == 0)] = self.untagged_[0]
         return unit
 
@@ -294,6 +312,14 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
+
+
+def _lengths(lengths: Any, n: int) -> Floats:
+    """Return lengths (n,); NaN where one is unknown or not above 0."""
+    if lengths is None:
+        return np.full(n, np.nan)
+    given = np.asarray(lengths, dtype=np.float64)
+    return np.where(given > 0, given, np.nan)
 
 
 def _fit_blend(answers: Floats, unit: Floats) -> tuple[Floats, Floats]:

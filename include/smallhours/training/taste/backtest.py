@@ -12,29 +12,22 @@ The catalog and its tags are tonight's: earlier states of them are not stored.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from smallhours.catalog.candidates import track_weights
-from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import TRACKS
 from smallhours.nights import Night
 from smallhours.settings import EvidenceWeights
-from smallhours.training import first_seed
 from smallhours.training.evaluation import metrics
 from smallhours.training.evaluation.folds import (
     Fold,
     adopted,
     known_at,
-    library_before,
-    plays_before,
     weekly_folds,
 )
 from smallhours.training.evaluation.metrics import ReliabilityBin, placements
@@ -43,15 +36,12 @@ from smallhours.training.evaluation.uncertainty import (
     Interval,
     bootstrap_mean,
     decide_promotion,
-    paired_difference,
 )
-from smallhours.training.ranking.signals import consensus
 from smallhours.training.registry import Registry, SavedModel
+from smallhours.training.taste.baselines import Baselines
 from smallhours.training.taste.model import (
     COLUMNS_FILE,
-    FIRST_SEED,
     NAME,
-    FirstSeedTaste,
     TasteModel,
     fit_taste_model,
 )
@@ -65,75 +55,6 @@ from smallhours.training.taste.training_rows import (
 Floats = npt.NDArray[np.float64]
 
 
-class Baselines:
-    """The baselines of one listener's night, with the tables that they read from the lake.
-
-    Args:
-        lake: The lake.
-        listener: The listener's name.
-        past: Their history.
-    """
-
-    def __init__(self, lake: Lake, listener: str, past: ListeningHistory) -> None:
-        self._listener, self._past = listener, past
-        tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
-        self._listeners = complete_listeners(lake, tracks.set_index("track_key")["listeners"])
-        self._near = read_neighbours(lake, ["track"])
-
-    def scores(self, backtest_fold: "BacktestFold", rows: TrainingRows) -> dict[str, Floats]:
-        """Return the scores of the fold's tracks by baseline, without any that cannot be computed.
-
-        Args:
-            backtest_fold: The fold's tracks.
-            rows: The rows that the taste model learned from at the same cut.
-        """
-        found: Mapping[str, Callable[[], Floats | None]] = {
-            "popularity": lambda: self._popularity(backtest_fold),
-            "artist_affinity": lambda: _artist_affinity(backtest_fold, rows),
-            "similar_tracks": lambda: self._similar_tracks(backtest_fold),
-            FIRST_SEED: lambda: self._first_seed(backtest_fold),
-        }
-        return {name: scores for name, score in found.items() if (scores := score()) is not None}
-
-    def _popularity(self, backtest_fold: "BacktestFold") -> Floats | None:
-        known = self._listeners.reindex(list(backtest_fold.tracks))
-        if known.notna().sum() < 2:
-            return None
-        # An unknown number of listeners counts as the median.
-        return np.asarray(known.rank(pct=True).fillna(0.5), dtype=np.float64)
-
-    def _similar_tracks(self, backtest_fold: "BacktestFold") -> Floats | None:
-        """Return 1 - prod(1 - match x the seed's weight) over the listener's seeds at the cut."""
-        cut = backtest_fold.fold.cut
-        plays = plays_before(self._past.plays, cut)
-        library = library_before(self._past.library, cut)
-        weights = track_weights(plays, library, night=cut.date())
-        strength = self._near["match"] * self._near["seed_key"].map(weights).astype(float)
-        votes = self._near.assign(track_key=self._near["neighbour_key"], strength=strength)
-        votes = votes[strength.notna()]
-        if votes.empty:
-            return None
-        return consensus(votes, pd.Index(backtest_fold.tracks)).to_numpy(dtype=np.float64)
-
-    def _first_seed(self, backtest_fold: "BacktestFold") -> Floats | None:
-        then = Night(backtest_fold.fold.cut.date(), backtest_fold.fold.cut)
-        try:
-            labelled = first_seed.label_tracks(self._past, self._listener, night=then)
-            model = first_seed.train(labelled.frame).model
-        except NotEnoughData:
-            return None
-        return FirstSeedTaste(model).p_like(self._past.tags, backtest_fold.tracks)
-
-
-def _artist_affinity(backtest_fold: "BacktestFold", rows: TrainingRows) -> Floats:
-    """Return the summed weight of the artist's liked tracks."""
-    liked: dict[str, float] = {}
-    for artist, y, weight in zip(rows.artists, rows.y, rows.weight, strict=True):
-        if y:
-            liked[artist] = liked.get(artist, 0.0) + float(weight)
-    return np.array([liked.get(artist_key_in(key), 0.0) for key in backtest_fold.tracks])
-
-
 # Number of other tracks that the adopted ones are ranked among.
 MAX_OTHERS = 2000
 TOP = 50
@@ -144,6 +65,8 @@ OTHERS_PER_LIKE = 3
 FOLDS = 5
 HOLDOUT_PREFIX = "held_back_"
 LAST_WEEK = "last_week"
+# With fewer adoptions in all folds nobody is ranked: one of them more would turn the order round.
+MIN_TO_RANK = 10
 WEEK = dt.timedelta(days=7)
 
 
@@ -371,23 +294,37 @@ def average_by_model(
 
 
 def best_baseline(answers: ScoresByModel, rng: np.random.Generator) -> tuple[str, Interval] | None:
-    """Return the baseline with the best AUC on the newest fold, and the taste model's gain over it.
+    """Return the strongest baseline, and the taste model's gain in mean AUC over it.
 
-    The baseline is chosen in hindsight, so that the comparison is with the strongest one.
+    Both means are over the same folds. The baseline is chosen in hindsight, so that the comparison
+    is with the strongest one. None without baselines, or with too few adoptions to rank anybody.
     """
-    backtest_fold, ours = answers[NAME][-1]
-    theirs = {
-        name: placements(backtest_fold.y, scores)
-        for name, ((*_, (_, scores))) in answers.items()
+    ours = {each.fold: (each, scores) for each, scores in answers[NAME]}
+    if len({key for each, _ in answers[NAME] for key in each.adopted}) < MIN_TO_RANK:
+        return None
+    gains = {
+        name: _gain([(*ours[each.fold], scores) for each, scores in theirs], rng)
+        for name, theirs in sorted(answers.items())
         if name not in (NAME, LAST_WEEK)
     }
-    if not theirs:
-        return None
-    best = max(sorted(theirs), key=lambda name: float(theirs[name].mean()))
-    gained = paired_difference(
-        placements(backtest_fold.y, ours), theirs[best], rng=rng, clusters=backtest_fold.artists
-    )
-    return best, gained
+    return min(gains.items(), key=lambda gain: gain[1].value) if gains else None
+
+
+def _gain(
+    folds: Sequence[tuple[BacktestFold, Floats, Floats]], rng: np.random.Generator
+) -> Interval:
+    """Return the mean over folds of the difference in AUC, bootstrapped over artists.
+
+    A fold counts the same whatever its number of adoptions: with folds of 10 and 30, each of the
+    ten weighs 40 / (2 x 10) = 2, each of the thirty 40 / (2 x 30) = 2/3.
+    """
+    differences = [
+        placements(each.y, one) - placements(each.y, other) for each, one, other in folds
+    ]
+    total = sum(map(len, differences))
+    weighted = [found * total / (len(folds) * len(found)) for found in differences]
+    artists = [artist for each, _, _ in folds for artist in each.artists]
+    return bootstrap_mean(np.concatenate(weighted), rng=rng, clusters=artists)
 
 
 def _model_of_last_week(lake: Lake, listener: str, night: Night) -> TasteModel | None:

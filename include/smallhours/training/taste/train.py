@@ -73,7 +73,8 @@ class TasteTrainingResult:
         by_model: Figures averaged over the folds, of the taste model and of each baseline.
         calibration: `log_loss`, `brier` and `calibration_error` on the newest fold.
         reliability: Its reliability curve.
-        gained: The best baseline, and the gain in AUC over it on the newest fold.
+        gained: The best baseline, and the gain in mean AUC over it on the same folds; None where
+            there are too few adoptions to say.
         missing: A sentence about data that there was too little of; empty for none.
     """
 
@@ -194,9 +195,8 @@ def _missing(backtests: Sequence[Backtest]) -> str:
             "the model could not be judged by them"
         )
     adopted = len(backtests[-1].backtest_fold.adopted)
-    if adopted < MIN_UNITS:
-        return f"{adopted} tracks were adopted in the last four weeks: the figures are rough"
-    return ""
+    rough = f"{adopted} tracks were adopted in the last four weeks: the figures are rough"
+    return rough if adopted < MIN_UNITS else ""
 
 
 def train_taste(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
@@ -230,10 +230,8 @@ def _train_first_seed(listener: str, lake: Lake, past: ListeningHistory, night: 
         return {"first_seed": f"skipped: {error}"}
     card = first_seed_card(result, labelled, listener=listener, night=night)
     saved = Registry.of(lake).save(card, {taste.FILE: dump_model(result.model)})
-    noted = [
-        Metric(taste.FIRST_SEED, name, value, n=result.counts["test"])
-        for name, value in result.metrics.items()
-    ]
+    n = result.counts["test"]
+    noted = [Metric(taste.FIRST_SEED, each, value, n=n) for each, value in result.metrics.items()]
     store_metrics(lake, noted, listener=listener, night=night)
     return {
         "first_seed": saved.version,
@@ -251,13 +249,18 @@ def _summary_of(trained: TasteTrainingResult) -> Summary:
         "promoted": f"{'yes' if trained.verdict.promote else 'no'}: {trained.verdict.why}",
         "calibrated_on": trained.calibrated_on,
     }
-    for model, figures in trained.by_model.items():
-        told[f"auc_{model}"] = round(figures["auc"].value, 4)
     if trained.gained is not None:
         name, gap = trained.gained
-        told["against_best_baseline"] = (
-            f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] AUC over {name}"
-        )
+        for model, figures in trained.by_model.items():
+            told[f"auc_{model}"] = round(figures["auc"].value, 4)
+        for artists in ("known_artists", "new_artists"):
+            aucs = {each: trained.by_model[each][f"auc_{artists}"] for each in (NAME, name)}
+            found = [f"{each} {auc.value:.3f}" for each, auc in aucs.items() if _known(auc)]
+            told[artists] = ", ".join(found) or "no adoptions"
+        between = f"[{gap.low:+.3f}, {gap.high:+.3f}]"
+        told["against_best_baseline"] = f"{gap.value:+.3f} {between} mean AUC over {name}"
+    elif trained.by_model:
+        told["against_best_baseline"] = "too few adoptions to say"
     if trained.missing:
         told["missing"] = trained.missing
     return told
@@ -389,7 +392,7 @@ def _gained(trained: "TasteTrainingResult") -> dict[str, Value]:
     name, gap = trained.gained
     return {
         "against_best_baseline": f"AUC {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
-        f"{name} on the newest fold"
+        f"{name}, means of the same weeks"
     }
 
 
