@@ -13,7 +13,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import TRACKS
 from smallhours.playlist.explain.nameable_tags import NameableTags
-from smallhours.playlist.explain.reasons import listed
+from smallhours.playlist.explain.names_in_words import listed
 from smallhours.playlist.publish.target_list import TargetList
 from smallhours.playlist.rank.evidence import read_features, weighted_tags
 from smallhours.training.tags import load_tags

@@ -5,16 +5,15 @@ tracks before it: a list whose sentences are all alike explains nothing, and two
 the same clause. Unknown facts are left out, and no clause is used that would fit any track.
 """
 
-import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain.nameable_tags import is_place_or_time
+from smallhours.playlist.explain.names_in_words import count_plays, listed, name_artist, name_track
 from smallhours.playlist.explain.track_evidence import TrackEvidence, measure, word_for
 from smallhours.playlist.rank.evidence import ListenerHistory, Row
 from smallhours.vocabulary import Route, Slot
@@ -373,43 +372,3 @@ class ReasonWriter:
         self._last_phrases = frozenset(clause.phrase for clause in used)
         self._use_counts.update(names)
         self._last_leads = (*self._last_leads, *(f"{c.kind}:{c.form}" for c in used[:1]))[-3:]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a list in words: `a, b and c`."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def count_plays(count: int) -> str:
-    """Return a number of plays: `41 plays`; empty for none."""
-    if count == 0:
-        return ""
-    return "1 play" if count == 1 else f"{count:,} plays"
-
-
-def in_brackets(text: str) -> str:
-    """Return the text in brackets after a space; empty for an empty text."""
-    return f" ({text})" if text else ""
-
-
-def name_track(row: Mapping[str, Any]) -> str:
-    """Return a known track: `Slowdive – Alison (41 plays)`, or `(saved)` if it was never played."""
-    known = count_plays(int(row["plays"])) or ("saved" if row["saved"] else "")
-    return f"{row['artist']} – {row['title']}{in_brackets(known)}"
-
-
-def name_artist(row: Mapping[str, Any]) -> str:
-    """Return a known artist: `Slowdive (1,312 plays)`."""
-    return f"{row['artist']}{in_brackets(count_plays(int(row['plays'])))}"
-
-
-def name_month(moment: dt.date) -> str:
-    """Return a month: `March 2019`."""
-    return f"{moment:%B} {moment.year}"
-
-
-def name_day(moment: dt.date) -> str:
-    """Return a date: `12 October 2026`."""
-    return f"{moment.day} {moment:%B} {moment.year}"

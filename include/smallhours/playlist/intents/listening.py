@@ -9,14 +9,13 @@ from scipy.stats import binom
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain.listening_times import SIGNIFICANCE, within
-from smallhours.playlist.explain.reasons import (
-    HOURS,
-    MEMORY,
+from smallhours.playlist.explain.names_in_words import (
     count_plays,
     listed,
     name_artist,
     name_month,
 )
+from smallhours.playlist.explain.reasons import HOURS, MEMORY
 from smallhours.playlist.explain.track_evidence import IntentEvidence
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext, percentile
 from smallhours.playlist.select.shortlist import seed_owner

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from smallhours.catalog.features import most_reliable
-from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS, listed, name_day, name_month
+from smallhours.playlist.explain.names_in_words import listed, name_day, name_month
+from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS
 from smallhours.playlist.explain.shortfall import RELEASE_UNKNOWN
 from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
