@@ -58,7 +58,7 @@ class PublishingSettings(SettingsSection):
     cover: bool = Field(
         False, description="Draw a cover from each night's audio features; log in again for it."
     )
-    review: bool = Field(False, description="Wait until you approve each list in Airflow.")
+    review: bool = Field(False, description="Wait until you approve each list.")
 
 
 _LINK_FIELD = re.compile(r"\{(.*?)\}")

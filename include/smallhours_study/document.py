@@ -111,7 +111,7 @@ def to_html(document: ReportDocument) -> str:
         for part in section.parts:
             if isinstance(part, ReportFigure):
                 caption = f"<figcaption>{_inline(part.caption)}</figcaption>"
-                body.append(f"<figure>{part.svg}{caption}</figure>")
+                body.append(f'<figure tabindex="0">{part.svg}{caption}</figure>')
             elif isinstance(part, ReportTable):
                 body.append(_html_table(part))
             elif isinstance(part, str):

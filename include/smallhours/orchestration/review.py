@@ -57,11 +57,18 @@ class ListApproval(ApprovalOperator):
         if answer["chosen_options"] == [self.REJECT]:
             with one_line_errors():
                 settings = load_settings()
-                _note_rejection(night_of_task(context, settings), settings, event)
+                note_rejection(night_of_task(context, settings), settings, event)
         return answer
 
 
-def _note_rejection(key: PartitionKey, settings: Settings, event: dict[str, Any]) -> None:
+def note_rejection(key: PartitionKey, settings: Settings, event: dict[str, Any]) -> None:
+    """Note in the ledger that a list was rejected, or that nobody approved it in time.
+
+    Args:
+        key: The listener and the night.
+        settings: For the listener's places and time zone.
+        event: `responded_at`, and `responded_by_user`: None where nobody answered.
+    """
     from smallhours.playlist.publish.ledger import record_failure
 
     person = settings.listener(key.listener)

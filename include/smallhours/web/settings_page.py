@@ -11,7 +11,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from smallhours.listener_settings import PublishingSettings
-from smallhours.playlist_settings import PlaylistSettings, SettingsSection
+from smallhours.playlist_settings import MAX_DAYS, PlaylistSettings, SettingsSection
 from smallhours.schedule import ScheduleSettings
 from smallhours.settings import (
     NotificationSettings,
@@ -51,7 +51,7 @@ SECTIONS = (
         {
             "size": "Size",
             "exploration": "Adventurousness",
-            "familiarity": "Novelty",
+            "familiarity": "New or familiar artists",
             "popularity": "Popularity",
             "diversity": "Variety",
             "calibration": "Close to your last 90 days",
@@ -103,7 +103,7 @@ class Field:
         kind: `text`, `number`, `choice` or `several`.
         value: What stands in the form; of `several`, the chosen ones with spaces between.
         choices: The values that it may have; empty where any may be written.
-        low, high: The bounds of a number; empty where there are none.
+        bounds: The bounds of a number, in words; empty where there are none.
         default: The value where the settings say nothing.
     """
 
@@ -113,8 +113,7 @@ class Field:
     kind: str
     value: str
     choices: Sequence[str] = ()
-    low: str = ""
-    high: str = ""
+    bounds: str = ""
     default: str = ""
 
     @property
@@ -241,18 +240,34 @@ def _field(
         values = written.getlist(".".join(key))
         value = " ".join(str(each).strip() for each in values)
     if kind == "several":
-        value = " ".join(choice for choice in choices if choice in value.split())
+        value = _sorted(value, choices)
     return Field(
         key=key,
         label=label,
-        help=str(schema["description"]),
+        help=_HELP.get(name) or str(schema["description"]).replace("`", ""),
         kind=kind,
         value=value,
         choices=choices,
-        low=_bound(allowed.get("minimum")),
-        high=_bound(allowed.get("maximum")),
-        default=_text(schema.get("default"), name),
+        bounds=_bounds(allowed.get("minimum"), allowed.get("maximum")),
+        default=_sorted(_text(schema.get("default"), name), choices),
     )
+
+
+# Where the page says it otherwise than the file, whose keys the settings' own words are about.
+_HELP = {
+    "cron": "When the night starts, such as 03:30; or five cron fields.",
+    "timezone": "Of the hour above; empty: the first listener's.",
+    "explicit": "No leaves out what Spotify marks as explicit, once it was looked up.",
+    "not_played_days": "What you have not heard for so many days may come, too; empty: only what "
+    "you never heard.",
+}
+
+
+def _sorted(value: str, choices: Sequence[str]) -> str:
+    """Return the chosen ones of several choices, in the order of the form."""
+    if " " not in value or not choices:
+        return value
+    return " ".join(choice for choice in choices if choice in value.split())
 
 
 def _kind(allowed: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
@@ -265,8 +280,11 @@ def _kind(allowed: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
     return ("number" if allowed["type"] in ("integer", "number") else "text"), ()
 
 
-def _bound(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+def _bounds(low: float | None, high: float | None) -> str:
+    """Return the bounds of a number, as far as a person might reach them."""
+    if high is None or high >= MAX_DAYS:
+        return "" if low is None else f"At least {low:g}."
+    return f"Up to {high:g}." if low is None else f"From {low:g} to {high:g}."
 
 
 def _saved(settings: Settings, key: Key) -> Any:

@@ -15,7 +15,6 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.places.place import ListedTrack as CataloguedTrack
 from smallhours.places.place import page_of
-from smallhours.playlist.explain.explanation import nights_of
 from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.publish.target_list import listed_tracks
@@ -33,6 +32,8 @@ from smallhours.web.track_links import (
 )
 
 STRIP_DAYS = 30
+# The nights that can be chosen on the page; older ones are linked from History.
+NIGHTS_OFFERED = 30
 PLACE_NAMES: Mapping[str, str] = {
     PlaceName.SPOTIFY: "Spotify",
     PlaceName.LISTENBRAINZ: "ListenBrainz",
@@ -129,7 +130,7 @@ class TonightPage:
 
     Attributes:
         night: The night that is shown; None when there is no list yet.
-        nights: All nights with a list, newest first.
+        nights: The newest nights with a list, newest first, and the one shown.
         intent: Key of the playlist.
         intents: Names of the listener's playlists by key.
         name: Name of the playlist.
@@ -167,11 +168,13 @@ def tonight(
     page_context: PageContext, *, night: dt.date | None = None, intent: str = "main"
 ) -> TonightPage:
     """Read the data of a night's page; by default, of the newest night with a list."""
-    nights = nights_of(page_context.lake, page_context.listener)
-    night = night or (nights[0] if nights else None)
     playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
+    nights = _nights(page_context, playlists)
+    night = night or (nights[0] if nights else None)
     playlists = playlists[playlists["intent"] == intent].sort_values("night")
-    feedback = _feedback(page_context, intent)
+    until = night or page_context.today
+    since = until - dt.timedelta(days=STRIP_DAYS - 1)
+    feedback = _feedback(page_context, intent, since, until)
     considered = _considered(page_context, night, intent)
     chosen = considered[considered["position"].notna()]
     places = _places(playlists[playlists["night"] == night], chosen)
@@ -184,7 +187,7 @@ def tonight(
     new, gone = _difference(page_context, intent, playlists, night, picks)
     return TonightPage(
         night=night,
-        nights=nights,
+        nights=sorted({*nights[:NIGHTS_OFFERED], *([night] if night else [])}, reverse=True),
         intent=intent,
         intents=page_context.intents,
         name=entry.name or page_context.intents.get(intent, intent),
@@ -198,8 +201,27 @@ def tonight(
         missed=missed,
         new=new,
         gone=gone,
-        strip=strip(playlists, feedback, until=night or page_context.today),
+        strip=strip(playlists[playlists["night"] >= since], feedback, until=until),
     )
+
+
+def _nights(page_context: PageContext, playlists: pd.DataFrame) -> list[dt.date]:
+    """Return the nights that have a list, newest first: from the ledger, which is one file.
+
+    A list of last night or tonight that was chosen and is not in the ledger yet counts, too.
+
+    Args:
+        page_context: Context of the page.
+        playlists: The listener's rows of `playlists`.
+    """
+    nights = set(playlists["night"])
+    for day in (page_context.today, page_context.today - dt.timedelta(days=1)):
+        where = {"listener": page_context.listener, "night": str(day)}
+        if day not in nights and len(
+            page_context.lake.frame(RECOMMENDATIONS, columns=["intent"], where=where)
+        ):
+            nights.add(day)
+    return sorted(nights, reverse=True)
 
 
 def _missed(page_context: PageContext, night: dt.date) -> list[str]:
@@ -257,11 +279,13 @@ def _shortfall(
     return explain_shortfall(considered, wanted, night)
 
 
-def _feedback(page_context: PageContext, intent: str) -> pd.DataFrame:
+def _feedback(
+    page_context: PageContext, intent: str, since: dt.date, until: dt.date
+) -> pd.DataFrame:
     columns = ["night", "intent", "track_key", "reaction"]
-    rows = page_context.lake.frame(
-        FEEDBACK, columns=columns, where={"listener": page_context.listener}
-    )
+    months = sorted({f"{day:%Y-%m}" for day in (since, since + (until - since) / 2, until)})
+    where = {"listener": page_context.listener, "month": months}
+    rows = page_context.lake.frame(FEEDBACK, columns=columns, where=where)
     return rows[rows["intent"] == intent]
 
 
