@@ -55,6 +55,7 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files 
 	$(COMPILE) --upgrade --group build -o requirements-build.txt
 	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
+	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
 	$(MAKE) sbom licences
 
 sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX in build/sbom.json

@@ -1,13 +1,14 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
-    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--write]
+    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write]
     python -m benchmarks.simulate --edits [--listeners 3]
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
-same world, from the same seed, is simulated with each baseline. `--write` draws
-docs/images/simulate.svg. `--edits` instead compares first lists of listeners whose account a child
-uses at set hours, with and without an edit that says so.
+same world, from the same seed, is simulated with each baseline. `--quick` simulates ten nights of
+one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg.
+`--edits` instead compares first lists of listeners whose account a child uses at set hours, with
+and without an edit that says so.
 """
 
 import tempfile
@@ -21,9 +22,10 @@ from benchmarks.support.edited_listening import edited_figures
 from smallhours.web.charts.canvas import standalone_svg
 from smallhours_sandbox.commands.simulate import HEADINGS, rows
 from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
-from smallhours_sandbox.simulation.rankers import RANKERS
+from smallhours_sandbox.simulation.rankers import OURS, RANKERS
 from smallhours_sandbox.simulation.runner import LISTENERS, run_simulations, simulation_specs
 
+QUICK = [OURS, "similar_tracks"]
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "simulate.svg"
 
 
@@ -34,6 +36,7 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=3, choices=range(1, len(LISTENERS) + 1))
     parser.add_argument("--seed", type=int, default=1983)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="ten nights of one listener")
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
     parser.add_argument("--edits", action="store_true", help="with a child's listening instead")
     options = parser.parse_args()
@@ -43,8 +46,11 @@ def main() -> None:
             found = edited_figures(LISTENERS[: options.listeners], options.seed, Path(folder))
         print_figures({**found, "wall_s": round(time.monotonic() - started, 1)})
         return
+    rankers = list(RANKERS)
+    if options.quick:
+        options.nights, options.listeners, rankers = 10, 1, QUICK
     who = LISTENERS[: options.listeners]
-    simulations = simulation_specs(list(RANKERS), who, nights=options.nights, seed=options.seed)
+    simulations = simulation_specs(rankers, who, nights=options.nights, seed=options.seed)
     lived = curves(run_simulations(simulations, processes=options.processes))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")

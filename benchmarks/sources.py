@@ -32,7 +32,7 @@ import pandas as pd
 
 from benchmarks import taste
 from benchmarks.harness import command_line, print_figures, print_progress
-from benchmarks.support.taste_data import OTHERS, SCROBBLES, TAGS, load_world, tag_space
+from benchmarks.support.taste_data import OTHERS, SCROBBLES, TAGS, load_world
 from smallhours.catalog.tracks import add_tracks
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import PLAYS
@@ -264,7 +264,7 @@ def weights_figures() -> dict[str, float]:
         return {}
     world = load_world(SCROBBLES, TAGS, OTHERS)
     days, signals = taste.learnable_years(world)
-    ratio = taste.ratio_to_best_single(days, signals, tag_space(world).tags_per_track)
+    ratio = taste.ratio_to_best_single(world, days, signals)
     return taste.weights_by_tags(world, ratio.value)
 
 

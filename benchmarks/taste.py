@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 
 from benchmarks.harness import SHARED, command_line, peak_mb, print_figures
@@ -161,12 +162,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def learnable_years(world: TasteWorld) -> tuple[list[PastDay], list[pd.DataFrame]]:
     """Return the years with their single signals; one with too little before it is left out."""
-    space = tag_space(world)
     days, signals = [], []
     for fold in world.yearly_folds():
         day = day_of(world, fold, seed=SEED)
         try:
-            signals.append(singles(world, day, space, seed=SEED))
+            signals.append(singles(world, day, seed=SEED))
         except NotEnoughData as error:
             print(f"The year from {fold.cut:%d %B %Y} on is left out: {error.what}")
         else:
@@ -182,8 +182,7 @@ def measure(
 ) -> dict[str, Any]:
     """Print all tables, and return the line of JSON."""
     answers = {name: [each[name].to_numpy(dtype=float) for each in signals] for name in SINGLES}
-    tags = tag_space(world).tags_per_track
-    answers["ours"] = [ours(each, day, tags) for each, day in zip(signals, days, strict=True)]
+    answers["ours"] = [ours(world, each, day) for each, day in zip(signals, days, strict=True)]
     figures = {
         name: pd.DataFrame([judged(day, scores) for day, scores in zip(days, each, strict=True)])
         for name, each in answers.items()
@@ -192,7 +191,7 @@ def measure(
     head = _headline(figures)
     years = [
         Year.of(
-            each[TASTE].to_numpy(dtype=float)[day.new],
+            logit(each[TASTE].to_numpy(dtype=float)[day.new]),
             day.truth[day.new],
             np.random.default_rng([SEED, at]),
         )
@@ -219,7 +218,7 @@ def weights_by_tags(world: TasteWorld, all_tags_ratio: float) -> dict[str, float
     if len(days) < MIN_FOLDS:
         print("With genres alone there are too few years to learn from.\n")
         return {"all_tags_ratio": all_tags_ratio}
-    ratio = ratio_to_best_single(days, signals, tags)
+    ratio = ratio_to_best_single(genres, days, signals)
     print(
         f"With genres alone, {tags:.1f} an artist that has any: NDCG@50 of ours over the best "
         f"single {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}].\n"
@@ -232,14 +231,12 @@ def weights_by_tags(world: TasteWorld, all_tags_ratio: float) -> dict[str, float
 
 
 def ratio_to_best_single(
-    days: Sequence[PastDay], signals: Sequence[pd.DataFrame], tags_per_artist: float
+    world: TasteWorld, days: Sequence[PastDay], signals: Sequence[pd.DataFrame]
 ) -> Interval:
     """Return NDCG@50 of ours over that of the best single signal, both means over the years."""
     pairs = list(zip(days, signals, strict=True))
 
-    mine = pd.Series(
-        [judged(day, ours(each, day, tags_per_artist))["ndcg50"] for day, each in pairs]
-    )
+    mine = pd.Series([judged(day, ours(world, each, day))["ndcg50"] for day, each in pairs])
     single = pd.DataFrame(
         [
             {name: judged(day, each[name].to_numpy(dtype=float))["ndcg50"] for name in SINGLES}

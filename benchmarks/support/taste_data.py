@@ -5,8 +5,7 @@ titles, so the items are artists: an artist's tags describe them, and "similar a
 that other listeners play together, as for the real service.
 
 A signal is one number per artist, (catalog,), higher is likelier, from the plays before the cut
-alone. The fusion is compared with these: popularity, artists that other listeners play with one's
-own, tags, the first seed's classifier, and the nightly taste model.
+alone: those that the product ranks by, and the first seed's classifier.
 """
 
 import datetime as dt
@@ -21,12 +20,15 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.harness import SHARED, BadTable
+from benchmarks.support.installation import SINGLES as INSTALLED
+from benchmarks.support.installation import Installation, score_among, signals_at
+from benchmarks.support.ranking_data import Crowd, no_feedback, no_library
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_of
 from smallhours.settings import EvidenceWeights
 from smallhours.training import first_seed
 from smallhours.training.evaluation.folds import PLAYS_TO_ADOPT, Fold, adopted, plays_before
-from smallhours.training.ranking.fusion import default_fusion
+from smallhours.training.ranking.fusion import P_LIKE
 from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.tags import Tags
 from smallhours.training.taste.model import FirstSeedTaste, fit_taste_model
@@ -41,13 +43,11 @@ WEEKS_PER_FOLD = 52
 # Minimum number of adopted artists with tags for a year to be used.
 MIN_ADOPTED = 20
 ADOPTED_MEANS = f"new at the cut, then played {PLAYS_TO_ADOPT} times or more"
-SIMILAR = 100
 
 Floats = npt.NDArray[np.float64]
 
-POPULARITY, SUPPORT, CONSENSUS = "popularity", "seed_support", "near_artists"
-AFFINITY, FIRST_SEED, TASTE = "tag_affinity", "first_seed", "p_like"
-SINGLES = (POPULARITY, SUPPORT, CONSENSUS, AFFINITY, FIRST_SEED, TASTE)
+FIRST_SEED, TASTE = "first_seed", P_LIKE
+SINGLES = (*INSTALLED, FIRST_SEED)
 # The first seed used 200 dislikes, its maximum, for 337 likes.
 DISLIKES_PER_LIKE = 200 / 337
 STRONGEST_TAGS = (100, 10)
@@ -77,15 +77,11 @@ class TasteWorld:
         return np.asarray(self.fans.sum(axis=0)).ravel().astype(np.float64)
 
     @cached_property
-    def similar(self) -> sparse.csr_matrix:
-        """Each artist's top 100 by co-listening, (catalog, catalog): the cosine of their fans."""
-        unit = self.fans.astype(np.float64)
-        length = np.sqrt(np.maximum(self.popularity, 1.0))
-        unit = unit @ sparse.diags_array(1 / length)
-        close = (unit.T @ unit).tocsr()
-        close.setdiag(0)
-        close.eliminate_zeros()
-        return _top(close, SIMILAR)
+    def installation(self) -> Installation:
+        """The product beside the other listeners."""
+        return Installation.of(
+            Crowd(pd.Index(self.catalog, dtype="str"), self.fans, self.popularity, self.tags)
+        )
 
     def with_genres_only(self) -> "TasteWorld":
         """Return the same world with nothing but genres for tags, as MusicBrainz has them.
@@ -118,17 +114,6 @@ class TasteWorld:
     def all_adopted(self, fold: Fold) -> set[str]:
         """Return all artists that were adopted in a fold, in the catalog or not."""
         return adopted(self.plays, no_library(), fold)
-
-
-def no_library() -> pd.DataFrame:
-    """Return a library without saved tracks."""
-    columns = ["track_key", "signal", "first_seen", "last_seen", "added_at"]
-    return pd.DataFrame(columns=columns)
-
-
-def no_feedback() -> pd.DataFrame:
-    """Return feedback without any reaction."""
-    return pd.DataFrame({"track_key": [], "reaction": [], "at": pd.to_datetime([], utc=True)})
 
 
 def load_world(scrobbles: Path, tags: Path, others: Path) -> TasteWorld:
@@ -177,20 +162,6 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if lacking := [name for name in columns if name not in table]:
         raise BadTable(f"{path.name} has no column {', '.join(lacking)}")
     return table
-
-
-def _top(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """Return the k largest of each row; equal ones in column order."""
-    starts, columns, values = [0], [], []
-    for row in range(matrix.shape[0]):
-        mine = slice(matrix.indptr[row], matrix.indptr[row + 1])
-        order = np.lexsort((matrix.indices[mine], -matrix.data[mine]))[:k]
-        columns.append(matrix.indices[mine][order])
-        values.append(matrix.data[mine][order])
-        starts.append(starts[-1] + len(order))
-    return sparse.csr_matrix(
-        (np.concatenate(values), np.concatenate(columns), np.asarray(starts)), shape=matrix.shape
-    )
 
 
 @dataclass(frozen=True)
@@ -244,27 +215,26 @@ def day_of(world: TasteWorld, fold: Fold, *, seed: int) -> PastDay:
     )
 
 
-def singles(world: TasteWorld, day: PastDay, space: TagVectors, *, seed: int) -> pd.DataFrame:
-    """Compute all single signals, indexed by the catalog."""
-    listed = world.similar.sign()
-    found = {
-        POPULARITY: np.log1p(world.popularity),
-        SUPPORT: listed.T @ (day.fond > 0).astype(float),
-        CONSENSUS: world.similar.T @ day.fond,
-        AFFINITY: _affinity(world, day, space),
-        TASTE: fit_taste_model(past_of(world), day.rows).log_odds(world.tags, world.catalog),
-    }
+def singles(world: TasteWorld, day: PastDay, *, seed: int) -> pd.DataFrame:
+    """Return the product's signals and the first seed's scores, indexed by the catalog.
+
+    A signal that knows nothing of any artist here, such as audio features, is 0.
+    """
+    cut = day.fold.cut
+    past = past_of(world)
+    past = replace(past, plays=past.plays[past.plays["played_at"] < cut])
+    found = signals_at(world.installation, past, cut, [seed, cut.toordinal()])
+    if found[TASTE].isna().all():
+        # Say why, as the training does.
+        fit_taste_model(past, day.rows)
     seed_scores = first_seed_scores(world, day, seed=seed)
-    found[FIRST_SEED] = np.zeros(len(world.catalog)) if seed_scores is None else seed_scores
-    return pd.DataFrame(found, index=pd.Index(world.catalog))[list(SINGLES)]
+    found[FIRST_SEED] = 0.0 if seed_scores is None else seed_scores
+    return found.fillna(found.mean()).fillna(0.0)
 
 
-def ours(signals: pd.DataFrame, day: PastDay, tags_per_artist: float) -> Floats:
-    """Score artists by the fusion with the default weights for so many tags."""
-    fusion = default_fusion(tags_per_artist)
-    used = [name for name in signals if name in fusion.weights]
-    among = pd.Series(day.new, index=signals.index)
-    return fusion.score(signals[used], among).to_numpy(dtype=np.float64)
+def ours(world: TasteWorld, signals: pd.DataFrame, day: PastDay) -> Floats:
+    """Score artists by the product's signals and the weights that ship."""
+    return score_among(world.installation, signals, day.new)
 
 
 def tag_space(world: TasteWorld) -> TagVectors:
@@ -302,9 +272,3 @@ def _disjoint(likes: list[str], strange: list[str], tags_of: dict[str, list[str]
         if len(pool) >= MIN_DISLIKES:
             return pool
     return strange
-
-
-def _affinity(world: TasteWorld, day: PastDay, space: TagVectors) -> Floats:
-    liked = pd.Series(day.fond, index=pd.Index(world.catalog))
-    profile = space.profile(liked[liked > 0])
-    return space.affinity(profile, pd.Index(world.catalog)).to_numpy(dtype=np.float64)

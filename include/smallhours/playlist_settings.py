@@ -125,6 +125,12 @@ class PlaylistSettings(SettingsSection):
     not_again_nights: int = Field(
         30, ge=0, le=MAX_DAYS, description="Nights before a pick may come back."
     )
+    artist_cooldown_nights: int = Field(
+        3,
+        ge=0,
+        le=MAX_DAYS,
+        description="Nights before another track of a picked artist comes, while others are left.",
+    )
     not_played_days: int | None = Field(
         None,
         ge=1,
@@ -171,6 +177,7 @@ class IntentSettings(SettingsSection):
     popularity: Dial | None = None
     arc: Arc | None = None
     not_again_nights: int | None = Field(None, ge=0, le=MAX_DAYS)
+    artist_cooldown_nights: int | None = Field(None, ge=0, le=MAX_DAYS)
     not_played_days: int | None = Field(None, ge=1, le=MAX_DAYS)
     blocked_artists: tuple[str, ...] | None = None
     blocked_tracks: tuple[ArtistAndTitle, ...] | None = None

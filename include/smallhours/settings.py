@@ -45,7 +45,7 @@ class CatalogSettings(SettingsSection):
         50, ge=1, description="Your strongest artists whose similar artists are asked for."
     )
     near_artists: int = Field(
-        200, ge=0, description="Similar artists whose top tracks are asked for."
+        200, ge=0, description="Questions about the artists and tracks nearest to yours."
     )
     seed_tags: int = Field(
         20, ge=0, description="Your strongest tags whose top tracks are asked for."

@@ -85,6 +85,7 @@ class Route(StrEnum):
     """How a track became a candidate; the kind of a reason that names such seeds, too."""
 
     SIMILAR_TRACK = "similar_track"
+    TWO_STEPS = "two_steps"  # similar to a track that is similar to one of the listener's
     SIMILAR_ARTIST = "similar_artist"
     KNOWN_ARTIST = "known_artist"
     TAG = "tag"

@@ -1,10 +1,12 @@
-"""Tests of the weights of the listener's tracks, artists and tags."""
+"""Tests of the weights of the listener's tracks, artists and tags, and of what they lead to."""
 
 import datetime as dt
 
 import pandas as pd
 
-from smallhours.catalog.candidates import artist_weights, tag_weights, track_weights
+from smallhours.catalog.candidates import artist_weights, gather, tag_weights, track_weights
+from smallhours.catalog.seeds import near_calls, nearest_artists
+from smallhours.settings import CatalogSettings
 
 NIGHT = dt.date(2026, 11, 2)
 
@@ -72,3 +74,45 @@ def test_various_artists_are_no_artist_to_ask_about() -> None:
         night=NIGHT,
     )
     assert artist_weights(weights).index.tolist() == ["low"]
+
+
+def similar(*rows: tuple[str, str, str, float, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["kind", "seed_key", "neighbour_key", "match", "rank"])
+
+
+def test_a_neighbour_of_a_neighbour_is_a_candidate_by_the_seed_behind_it() -> None:
+    lists = similar(
+        ("track", "a · mine", "b · near", 0.5, 1),
+        ("track", "b · near", "c · far", 0.4, 1),
+        ("track", "b · near", "a · mine", 0.4, 2),
+        ("track", "z · strange", "y · stranger", 0.9, 1),
+    )
+    none = pd.Series(dtype=float)
+    mine = pd.Series({"a · mine": 1.0})
+    found = gather(
+        lists, tracks=mine, artists=none, tags=none, foreign_tags=frozenset(), night=NIGHT
+    )
+    rows = found[["track_key", "route", "seed_key", "strength"]].to_numpy().tolist()
+    assert rows == [
+        ["b · near", "similar_track", "a · mine", 0.5],
+        ["c · far", "two_steps", "a · mine", 0.2],
+    ]
+
+
+def test_high_places_in_the_lists_of_the_strongest_make_an_artist_near() -> None:
+    lists = similar(
+        ("artist", "ride", "lush", 0.1, 1),
+        ("artist", "low", "lush", 0.1, 3),
+        ("artist", "ride", "slowdive", 0.9, 2),
+        ("artist", "ride", "low", 0.9, 3),
+        ("artist", "strange", "stranger", 1.0, 1),
+    ).assign(artist="A Name")
+    near = nearest_artists(lists, pd.Series({"ride": 1.0, "low": 0.5}))
+    assert near == [("lush", "A Name"), ("slowdive", "A Name")]
+
+
+def test_the_questions_about_near_ones_are_as_many_as_the_setting_allows() -> None:
+    for most in (0, 1, 3, 200):
+        calls = near_calls(CatalogSettings(near_artists=most))
+        assert sum(calls) == most
+        assert min(calls) >= 0

@@ -29,7 +29,7 @@ from tests.service_fixtures import LASTFM_KEY, settings_for
 pytestmark = pytest.mark.slow(seconds=20)
 
 STAGES = tuple(chain.from_iterable(NIGHTLY.values()))
-LISTS = Path(__file__).with_name("lists_7924c24.json")
+LISTS = Path(__file__).with_name("lists.json")
 SUNDAY, MONDAY = "2026-11-02", "2026-11-03"
 
 
@@ -147,7 +147,7 @@ def test_the_second_night_is_incremental_and_brings_another_list(
     assert calls(sandbox)["lastfm"] < sunday.calls["lastfm"] / 5
     lists = {date: keys_of(lake, sandbox, date) for date in (SUNDAY, MONDAY)}
     assert not set(lists[MONDAY]) & set(lists[SUNDAY])
-    # The lists that commit 7924c24 made of this world: what changes them says why.
+    # The lists that this world gives: a commit that changes them says why.
     assert lists == json.loads(LISTS.read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,6 @@
 """Shortlists for tests, built by the product's own constructor from a few facts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,8 @@ def shortlist(
     seeds: Mapping[str, Sequence[str]] | None = None,
     albums: Mapping[str, str] | None = None,
     mix: Mapping[str, float] | None = None,
+    resting: Collection[str] = (),
+    by_tags: Mapping[str, Sequence[str]] | None = None,
 ) -> Shortlist:
     """Return a shortlist.
 
@@ -39,12 +41,15 @@ def shortlist(
         seeds: The artists that lead to each track.
         albums: The album of each track, where known.
         mix: The share of each tag that the list should have.
+        resting: Artists that were recommended lately.
+        by_tags: The tags of the listener's that lead to each track.
     """
     rows = [(key, tag, 1.0) for key, tag in (tags or {}).items()]
     space = TagVectors.of_weights(pd.DataFrame(rows, columns=["track_key", "tag", "weight"]))
     votes = [
         (key, "similar_artist", seed, 0.9) for key, mine in (seeds or {}).items() for seed in mine
     ]
+    votes += [(key, "tag", tag, 0.9) for key, mine in (by_tags or {}).items() for tag in mine]
     wanted = pd.Series(dict(mix or {}), dtype=float)
     asked = TagMix(wanted.index, np.append(wanted.to_numpy(), 0.0)) if mix else TagMix.none()
     return Shortlist.of(
@@ -53,4 +58,5 @@ def shortlist(
         albums=pd.Series(dict(albums or {}), dtype=object),
         space=space,
         mix=asked,
+        resting=resting,
     )

@@ -233,23 +233,42 @@ def test_no_artist_follows_themselves(ranking: Ranking, intent: str) -> None:
     assert len(together) <= max(0, 2 * most - len(keys) - 1)
 
 
-@pytest.mark.parametrize("intent", RANKERS)
-def test_what_was_shown_lately_waits_for_its_window(
-    ranked_lake: RankedLake, ranking: Ranking, intent: str
-) -> None:
-    shown = listed(ranking(intent))
+def _show(ranked_lake: RankedLake, keys: list[str]) -> None:
+    """Note a list of the night before."""
     row = ledger.entry(
         night=dt.date(2026, 11, 2),
         name="Smallhours",
         playlist_id="id",
         outcome=Outcome.VERIFIED,
         note="",
-        track_keys=shown,
+        track_keys=keys,
         uris=[],
     )
     ranked_lake.lake.merge(PLAYLISTS, row, partition={"listener": "default"})
+
+
+@pytest.mark.parametrize("intent", RANKERS)
+def test_what_was_shown_lately_waits_for_its_window(
+    ranked_lake: RankedLake, ranking: Ranking, intent: str
+) -> None:
+    shown = listed(ranking(intent))
+    _show(ranked_lake, shown)
     next_night = named(ranked(ranked_lake, intent, "2026-11-03", not_again_nights=5))
     assert not set(shown) & set(next_night)
+
+
+def test_an_artist_that_was_shown_lately_waits_for_its_window(
+    ranked_lake: RankedLake, ranking: Ranking
+) -> None:
+    shown = listed(ranking("main"))[:3]
+    _show(ranked_lake, shown)
+    again, rested = (
+        named(ranked(ranked_lake, "main", "2026-11-03", artist_cooldown_nights=nights))
+        for nights in (0, 1)
+    )
+    artists = set(map(artist_key_in, shown))
+    assert artists & set(map(artist_key_in, again))
+    assert not artists & set(map(artist_key_in, rested[:SIZE]))
 
 
 @pytest.mark.parametrize("intent", RANKERS)

@@ -181,7 +181,7 @@ def test_who_was_hardly_played_is_named_only_where_nothing_else_is_known() -> No
 
 def test_a_pick_is_not_close_to_its_own_artist() -> None:
     assert said(ALISON, key="slowdive · machine gun", slot="explore") == (
-        "A step aside, drawn from rank 12 of 5,312; more by Slowdive, of whom you know 14 tracks."
+        "A discovery, drawn from rank 12 of 5,312; more by Slowdive, of whom you know 14 tracks."
     )
 
 
@@ -322,7 +322,7 @@ def test_contributions_say_what_is_special_to_a_track() -> None:
         {"by_near_tracks": [0.5, 0.3], "by_p_like": [0.2, 0.2]}, index=["a · b", "c · d"]
     )
     counts = relative_contributions(chosen)
-    assert counts["a · b"] == pytest.approx({"similar_track": 0.1, "tags": 0.0})
+    assert counts["a · b"] == pytest.approx({"similar_track": 0.1, "two_steps": 0.1, "tags": 0.0})
     assert relative_contributions(chosen[[]]) == {"a · b": {}, "c · d": {}}
 
 

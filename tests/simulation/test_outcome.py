@@ -88,6 +88,16 @@ def test_the_figures_name_every_rival() -> None:
     assert "ours" not in found["baselines"]
 
 
+def test_ours_is_set_against_the_best_rival() -> None:
+    found = figures(curves(RESULTS), rng())
+
+    best = max(found["baselines"], key=lambda name: found["baselines"][name]["mean"])
+    assert found["best_rival"] == best
+    assert found["over_best_rival"] == found["baselines"][best]["ours_minus"]
+    assert found["first_ten_over_best_rival"] == pytest.approx(found["over_best_rival"][0])
+    assert 0 < found["of_possible_last_ten"] <= 1
+
+
 def test_the_picture_is_an_svg_with_a_line_for_each() -> None:
     drawn = picture(curves(RESULTS))
 

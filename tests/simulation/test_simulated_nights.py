@@ -104,7 +104,7 @@ def test_no_list_is_better_than_the_best_of_the_same_tracks(popular: ListenerSim
 
 
 def test_a_rival_ranks_by_its_one_signal(popular: ListenerSimulation) -> None:
-    ranked = popular.lake.frame(RECOMMENDATIONS).sort_values("rank")
+    ranked = popular.lake.frame(RECOMMENDATIONS).dropna(subset=["rank"]).sort_values("rank")
 
     signal = RANKERS["popularity"].signal
     assert load_fusion(popular.lake, ADA).weights == {signal: (1.0, 0.0)}

@@ -62,8 +62,11 @@ def gather(
     none = near.iloc[:0]
     of_artists = kinds.get("artist_tracks", none)
     of_tags = kinds.get("tag_tracks", none)
+    of_tracks = kinds.get("track", none)
+    one_step = _weighted(of_tracks, tracks, Route.SIMILAR_TRACK)
     routes = [
-        _weighted(kinds.get("track", none), tracks, Route.SIMILAR_TRACK),
+        one_step,
+        _two_steps(of_tracks, one_step, tracks),
         _via_artists(kinds.get("artist", none), of_artists, artists),
         _weighted(_softened(of_artists), artists, Route.KNOWN_ARTIST),
         _weighted(_softened(of_tags), tags, Route.TAG),
@@ -88,6 +91,29 @@ def _weighted(near: pd.DataFrame, weights: pd.Series, route: Route) -> pd.DataFr
         }
     )
     return frame[weight.notna()]
+
+
+def _two_steps(near: pd.DataFrame, one_step: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    """Return the neighbours of the listener's neighbours, each with the strongest seed behind it.
+
+    Example: a seed leads to a track with the strength 0.5, whose list has another with the match
+    0.4: the seed leads to that one with 0.2.
+    """
+    strongest = one_step.sort_values("strength", ascending=False, kind="stable")
+    first = strongest.drop_duplicates("track_key").set_index("track_key")
+    far = near[near["seed_key"].isin(first.index) & ~near["neighbour_key"].isin(known.index)]
+    far = far[~far["seed_key"].isin(known.index)]
+    middle = first.loc[far["seed_key"]]
+    found = pd.DataFrame(
+        {
+            "track_key": far["neighbour_key"].to_numpy(),
+            "route": Route.TWO_STEPS,
+            "seed_key": middle["seed_key"].to_numpy(),
+            "strength": middle["strength"].to_numpy(dtype=float) * far["match"].to_numpy(),
+        }
+    )
+    # A track that the same seed leads to directly needs no second way.
+    return found[~found["track_key"].isin(first.index)]
 
 
 def _via_artists(

@@ -32,7 +32,7 @@ from smallhours.vocabulary import CatalogSource, Provenance
 
 NO_TAGS = LastfmTags("", None, ())
 
-PER_SEED = 100
+PER_SEED = 250
 TOP_TRACKS = 30
 TAG_TRACKS = 50
 CHART_TAGS = 500

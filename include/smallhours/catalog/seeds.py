@@ -7,6 +7,7 @@ artists that are near theirs.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -16,12 +17,12 @@ from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
 from smallhours.catalog.tag_names import namer
 from smallhours.catalog.tracks import named_rows
-from smallhours.identity import is_artist
+from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
-from smallhours.settings import Settings
+from smallhours.settings import CatalogSettings, Settings
 from smallhours.vocabulary import CatalogSource
 
 # The figure in `metrics` about what a night's candidates rest on.
@@ -69,8 +70,8 @@ def night_seeds(
     seeds += [Seed("tag_tracks", tag, "") for tag in weights.tags.head(limits.seed_tags).index]
     yield [Seed("chart", "tags", "")]
     yield seeds + [Seed("tag_tracks", tag, "") for tag in foreign_tags(lake, weights, settings)]
-    # Who is similar is known only now; their best-known tracks are the next question.
-    yield near_artists(lake, artists, settings)
+    # Who and what is similar is known only now, and is the next question.
+    yield near_artists(lake, artists, settings) + near_tracks(lake, weights.tracks, settings)
 
 
 def due_for_lastfm(
@@ -101,19 +102,62 @@ def unanswered(
 
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
-    """Return the artists nearest to the listener's own, as seeds for their top tracks."""
+    """Return what is asked about the artists that are similar to the listener's own."""
     similar = read_neighbours(lake, ["artist"], more=["artist"])
-    votes = similar["match"] * similar["seed_key"].map(artists).astype(float)
-    near = similar.assign(votes=votes).dropna(subset=["votes"])
-    total = near.groupby("neighbour_key").agg(votes=("votes", "sum"), artist=("artist", "first"))
-    strange = [key for key in total.index if key not in artists.index and is_artist(key)]
-    total = total.loc[strange].rename_axis("key").reset_index()
-    total = total.sort_values(["votes", "key"], ascending=[False, True])
-    best = total.head(settings.catalog.near_artists)
+    near = nearest_artists(similar, artists)
+    lists, top_tracks, _ = near_calls(settings.catalog)
     return [
-        Seed("artist_tracks", key, name)
-        for key, name in zip(best["key"], best["artist"], strict=True)
+        *(Seed("artist", key, name) for key, name in near[:lists]),
+        *(Seed("artist_tracks", key, name) for key, name in near[:top_tracks]),
     ]
+
+
+def near_tracks(lake: Lake, tracks: pd.Series, settings: Settings) -> list[Seed]:
+    """Return the tracks nearest to the listener's own, one an artist, whose lists are asked for."""
+    similar = read_neighbours(lake, ["track"], more=["artist", "title"])
+    near = _nearest(similar, tracks.head(settings.catalog.seed_tracks), known=tracks.index)
+    near = near[~near["key"].map(artist_key_in).duplicated()]
+    near = near.head(near_calls(settings.catalog)[2])
+    return [
+        Seed("track", key, artist, title)
+        for key, artist, title in zip(near["key"], near["artist"], near["title"], strict=True)
+    ]
+
+
+def near_calls(limits: CatalogSettings) -> tuple[int, int, int]:
+    """Return how many of the `near_artists` calls go to lists of artists, top tracks, and tracks.
+
+    A list of similar tracks leads to many artists, top tracks to one; by lists of artists the
+    ranking sees which artists name the listener's.
+    """
+    lists, top_tracks = limits.near_artists // 4, limits.near_artists // 8
+    return lists, top_tracks, limits.near_artists - lists - top_tracks
+
+
+def nearest_artists(similar: pd.DataFrame, artists: pd.Series) -> list[tuple[str, str]]:
+    """Return the artists in the lists of the listener's own, as (key, name), nearest first.
+
+    Args:
+        similar: Lists of similar artists: `seed_key`, `neighbour_key`, `rank` and `artist`.
+        artists: Weight of the listener's own artists by key.
+    """
+    near = _nearest(similar.assign(title=""), artists, known=artists.index)
+    near = near[near["key"].map(is_artist).astype(bool)]
+    return list(zip(near["key"], near["artist"], strict=True))
+
+
+def _nearest(similar: pd.DataFrame, weights: pd.Series, *, known: pd.Index) -> pd.DataFrame:
+    """Return what stands in the lists of some seeds: `key`, `votes`, `artist`, `title`.
+
+    A place counts as much as the seed weighs, divided by log2(1 + place).
+    """
+    weight = similar["seed_key"].map(weights).astype(float)
+    near = similar.assign(votes=weight / np.log2(1 + similar["rank"])).dropna(subset=["votes"])
+    total = near.groupby("neighbour_key").agg(
+        votes=("votes", "sum"), artist=("artist", "first"), title=("title", "first")
+    )
+    total = total[~total.index.isin(known)].rename_axis("key").reset_index()
+    return total.sort_values(["votes", "key"], ascending=[False, True])
 
 
 def old_share(lake: Lake, seeds: pd.Series, *, night: dt.date, fresh_days: int) -> float:

@@ -351,7 +351,7 @@ CANDIDATES = Table(
         Column(
             "route",
             TEXT,
-            "`similar_track`, `similar_artist`, `tag`, `known_artist` or "
+            "`similar_track`, `two_steps`, `similar_artist`, `tag`, `known_artist` or "
             "`background` (an unliked tag's track, a negative for training).",
         ),
         Column("seed_key", TEXT, "The track, artist or tag that brought it."),

@@ -133,7 +133,10 @@ def curves(results: SimulationResults) -> dict[str, LearningCurve]:
 def figures(found: Mapping[str, LearningCurve], rng: np.random.Generator) -> dict[str, Any]:
     """Return all results as plain rounded values; differences and trends with their intervals."""
     ours = found[OURS]
+    rivals = [curve for name, curve in found.items() if name != OURS]
     return {
+        **(_over_best(ours, max(rivals, key=lambda each: each.mean), rng) if rivals else {}),
+        "of_possible_last_ten": round(edge_means(ours.oracle_share)[1], 4),
         "acceptance_by_night": _by_night(ours.acceptance),
         "baselines": {
             name: {
@@ -153,6 +156,18 @@ def figures(found: Mapping[str, LearningCurve], rng: np.random.Generator) -> dic
         "diversity_change_in_ten_nights": _interval(slope(ours.diversity, rng=rng)),
         "best_by_night": _by_night(ours.best),
         "chance_by_night": _by_night(ours.chance),
+    }
+
+
+def _over_best(
+    ours: LearningCurve, best: LearningCurve, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return how far ours is ahead of the best rival: over all nights, and in the first ten."""
+    first = edge_means(ours.acceptance)[0] - edge_means(best.acceptance)[0]
+    return {
+        "best_rival": best.name,
+        "over_best_rival": _interval(mean_difference(ours.acceptance, best.acceptance, rng=rng)),
+        "first_ten_over_best_rival": round(first, 4),
     }
 
 

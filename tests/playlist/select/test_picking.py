@@ -57,6 +57,27 @@ def test_a_seed_leads_to_no_more_than_its_cap_while_others_are_left() -> None:
     assert mine.best(2) == keys[2:4]  # nothing else is left
 
 
+def test_an_artist_of_the_last_nights_waits_while_others_are_left() -> None:
+    keys = many(4)
+    mine = picker(shortlist(falling(keys), resting={"artist 0", "artist 1"}))
+    assert mine.best(3) == [keys[2], keys[3], keys[0]]
+
+
+def test_no_explored_track_is_by_an_artist_of_the_last_nights_while_others_are_left() -> None:
+    keys = many(6)
+    mine = picker(shortlist(falling(keys), resting={f"artist {at}" for at in range(5)}))
+    rng = np.random.default_rng(1)
+    assert list(mine.draw(1, cut=2, rng=rng)) == [keys[5]]
+    assert len(mine.draw(3, cut=2, rng=rng)) == 3
+
+
+def test_one_shared_tag_carries_no_track_while_others_are_left() -> None:
+    keys = many(3)
+    by_tags = {keys[0]: ["canadian"], keys[1]: ["canadian", "folk"]}
+    mine = picker(shortlist(falling(keys), by_tags=by_tags, seeds={keys[2]: ["lush"]}))
+    assert mine.best(3) == [keys[1], keys[2], keys[0]]
+
+
 def test_a_track_of_two_seeds_is_counted_for_the_one_with_room() -> None:
     keys = many(3)
     seeds = {keys[0]: ["slowdive"], keys[1]: ["slowdive", "lush"], keys[2]: ["slowdive"]}

@@ -23,9 +23,11 @@ def test_the_best_by_every_signal_scores_one_by_default() -> None:
     assert DEFAULT.score(signals, EVERYONE)["a · 1"] == pytest.approx(1.0)
 
 
-def test_by_default_the_same_votes_counted_in_two_ways_weigh_as_one_witness() -> None:
+def test_by_default_the_same_votes_counted_in_three_ways_weigh_about_as_one_witness() -> None:
     weight = {name: sum(pair) for name, pair in DEFAULT.weights.items()}
-    assert weight["near_artists"] + weight["seed_support"] == weight["near_tracks"]
+    counts = weight["near_artists"] + weight["seed_support"] + weight["list_places"]
+    assert counts <= 1.5 * weight["near_tracks"]
+    assert all(each >= 0.25 for each in weight.values())
 
 
 def test_by_default_only_ranks_matter_not_how_far_apart_the_values_are() -> None:

@@ -40,6 +40,7 @@ _BASE_WEIGHTS = {
     Route.SIMILAR_TRACK: 0.3,
     Route.KNOWN_ARTIST: 0.25,
     Route.SIMILAR_ARTIST: 0.2,
+    Route.TWO_STEPS: 0.1,
     Route.TAG: 0.1,
 }
 
@@ -85,6 +86,7 @@ def relation_clauses(
             by_route.setdefault(route, []).append(key)
     tracks = [k for k in by_route.get(Route.SIMILAR_TRACK, ()) if k in history.tracks.index]
     artists = [k for k in by_route.get(Route.SIMILAR_ARTIST, ()) if k in history.artists.index]
+    far = [k for k in by_route.get(Route.TWO_STEPS, ()) if k in history.tracks.index]
     others = [
         *_of_own_artist(track_evidence, history),
         *_of_tag(track_evidence, by_route.get(Route.TAG, ()), profile),
@@ -95,6 +97,9 @@ def relation_clauses(
         near = [key for key in artists if worth_naming(history.artist(key))]
         return [
             *_of_tracks(track_evidence, told, len(tracks), history),
+            *_of_two_steps(
+                track_evidence, [key for key in far if worth_naming(history.track(key))], history
+            ),
             *_of_artists(track_evidence, near, len(artists), history),
         ]
 
@@ -165,6 +170,16 @@ def _of_tracks(
         if count >= MANY:
             text = f"{count:,} tracks of yours lead here, {names} among them"
             yield Clause(Route.SIMILAR_TRACK, "count", text, artists, less)
+
+
+def _of_two_steps(
+    track_evidence: TrackEvidence, seeds: Sequence[str], history: ListenerHistory
+) -> Iterator[Clause]:
+    weight = track_evidence.counts.get(Route.TWO_STEPS, 0.0) + _BASE_WEIGHTS[Route.TWO_STEPS]
+    for place, key in enumerate(seeds[:MAX_SEEDS]):
+        text = f"close to tracks that are close to {name_track(history.track(key))}"
+        artist = (artist_key_in(key),)
+        yield Clause(Route.TWO_STEPS, "two steps", text, artist, weight - 0.02 * place)
 
 
 def _of_artists(

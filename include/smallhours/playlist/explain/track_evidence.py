@@ -34,9 +34,10 @@ _UNITS = {"tempo": " beats a minute", "loudness": " dB"}
 # The signals whose contributions to the score support each kind of evidence.
 _SIGNALS: Mapping[str, tuple[str, ...]] = {
     Route.SIMILAR_TRACK: ("near_tracks", "seed_support"),
-    Route.SIMILAR_ARTIST: ("near_artists",),
+    Route.TWO_STEPS: ("near_tracks",),
+    Route.SIMILAR_ARTIST: ("near_artists", "list_places", "named_together", "walk"),
     Route.KNOWN_ARTIST: ("artist_affinity",),
-    "tags": ("tag_affinity", "p_like", "reception"),
+    "tags": ("tag_affinity", "lent_tags", "p_like", "reception"),
     "sound": ("audio_fit",),
 }
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.catalog.candidates import artist_weights, track_weights
-from smallhours.catalog.merged_sources import complete_listeners
+from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
 from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
@@ -27,6 +27,7 @@ from smallhours.nights import Night
 from smallhours.playlist.explain.nameable_tags import NO_TAGS, NameableTags
 from smallhours.playlist.publish.ledger import last_shown
 from smallhours.training.evaluation.folds import feedback_before
+from smallhours.training.ranking.artist_graph import no_lists
 from smallhours.training.ranking.signals import empty_picks, graded_picks
 from smallhours.training.tags import Tags, load_tags
 from smallhours.vocabulary import POSITIVE_SIGNALS, REJECTED, Reaction, Route, Signal
@@ -107,6 +108,7 @@ class Evidence:
         edits: What the listener corrected.
         too_often: When each track was last said to be heard too often.
         nameable: The tags that a reason may name.
+        artist_lists: All lists of similar artists: `seed_key`, `neighbour_key`, `match`, `rank`.
     """
 
     votes: pd.DataFrame
@@ -120,6 +122,7 @@ class Evidence:
     edits: Edits = field(default_factory=Edits)
     too_often: Mapping[str, dt.date] = field(default_factory=dict)
     nameable: NameableTags = NO_TAGS
+    artist_lists: pd.DataFrame = field(default_factory=no_lists)
 
     def recent_plays(self, night: Night) -> "pd.Series[float]":
         """Return the number of plays of each track in the last 90 days, by key."""
@@ -168,6 +171,7 @@ def read_evidence(lake: Lake, listener: str, *, night: Night, familiar: bool = F
         edits=read_edits(lake, listener),
         too_often=_too_often(feedback),
         nameable=NameableTags.read(lake),
+        artist_lists=read_neighbours(lake, ["artist"]),
     )
 
 

@@ -356,9 +356,18 @@ def build_list(
         albums=evidence.tracks["album"],
         space=listener_context.space,
         mix=mix,
+        resting=_resting(evidence.shown, listener_context.night.date, playlist_settings),
     )
     draft = Draft(shortlist, Limits.by(playlist_settings), rng)
     return NightlyList(intent, playlist_settings, purpose, scored, draft, mix)
+
+
+def _resting(
+    shown: Mapping[str, dt.date], night: dt.date, playlist_settings: PlaylistSettings
+) -> Set[str]:
+    """Return the artists of whom a track was recommended in the last nights."""
+    nights = playlist_settings.artist_cooldown_nights
+    return {artist_key_in(key) for key, day in shown.items() if 0 < (night - day).days <= nights}
 
 
 def _mix(listener_context: ListenerContext, purpose: IntentScores | None) -> TagMix:

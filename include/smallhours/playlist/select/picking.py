@@ -171,12 +171,14 @@ class GreedyPicker:
     def best(self, count: int) -> list[str]:
         """Take and return the next tracks, at most `count`, in the order in which they are taken.
 
-        The cap per seed yields where nothing else is left; the others never do.
+        What the shortlist holds back comes where nothing else is left, and then the cap per seed
+        yields; the other caps never do.
         """
         found: list[str] = []
         while len(found) < count and self._open.any():
-            free = self._open & (self._room > 0)
-            among = np.flatnonzero(free if free.any() else self._open)
+            room = self._open & (self._room > 0)
+            free = room & ~self.shortlist.held_back
+            among = np.flatnonzero(next(each for each in (free, room, self._open) if each.any()))
             found.append(self._take(int(among[np.argmax(self._marginal_values()[among])])))
         return found
 
@@ -184,7 +186,8 @@ class GreedyPicker:
         """Draw tracks from below the `cut` best; return each with the probability that it had."""
         drawn: dict[str, float] = {}
         for _ in range(count):
-            below = np.flatnonzero(self._open)
+            free = self._open & ~self.shortlist.held_back
+            below = np.flatnonzero(free if free.any() else self._open)
             below = below[below >= cut] if (below >= cut).any() else below
             choice = draw(self.shortlist.relevance[below], rng)
             if choice is None:

@@ -18,6 +18,7 @@ from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.vocabulary import Route
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 # Steck's smoothing: a little of the listener's mix is added to the list's, so that the divergence
 # of a taste that the list lacks is large but finite.
@@ -151,6 +152,8 @@ class Shortlist:
         seeds: (n, seeds), rows of length 1.
         mix: (mixed tags,): the mix of tags that the list should have.
         shares: (n, mixed tags): what each track adds to it.
+        held_back: (n,), True for tracks that come only where nothing else is left: their artist was
+            recommended a few nights ago, or nothing but one tag leads to them.
     """
 
     tracks: tuple[str, ...]
@@ -163,6 +166,7 @@ class Shortlist:
     seeds: sparse.csr_matrix
     mix: Floats
     shares: Floats
+    held_back: Flags
 
     @classmethod
     def of(
@@ -173,6 +177,7 @@ class Shortlist:
         albums: pd.Series,
         space: TagVectors,
         mix: TagMix,
+        resting: Collection[str] = (),
     ) -> "Shortlist":
         """Return the most relevant tracks with their data.
 
@@ -182,6 +187,7 @@ class Shortlist:
             albums: Album titles by track key, null where unknown.
             space: Holds the tracks' tags.
             mix: The mix of tags that the list should have.
+            resting: Keys of the artists that were recommended a few nights ago.
         """
         best = relevance.sort_index().sort_values(ascending=False, kind="stable").iloc[:MAX_TRACKS]
         tracks = best.index
@@ -203,12 +209,27 @@ class Shortlist:
             seeds=_seed_vectors(mine, tracks),
             mix=mix.shares,
             shares=mix.shares_of(space, tracks),
+            held_back=np.array([artist in resting for artist in artists], dtype=bool)
+            | tracks.isin(by_one_tag(mine)),
         )
+
+
+def by_one_tag(votes: pd.DataFrame) -> pd.Index:
+    """Return the tracks to which a single tag leads and nothing else: what many tracks share.
+
+    Args:
+        votes: `track_key`, `route` and `seed_key`.
+    """
+    seeds = votes.drop_duplicates(["track_key", "route", "seed_key"])
+    count = seeds.groupby("track_key", observed=True).size()
+    single = seeds[seeds["track_key"].isin(count.index[count == 1])]
+    tracks: pd.Index = pd.Index(single.loc[single["route"] == Route.TAG, "track_key"])
+    return tracks
 
 
 def seed_owner(route: str, seed: str) -> str:
     """Return the artist or tag that a seed stands for: a track's artist, else the seed itself."""
-    return artist_key_in(seed) if route == Route.SIMILAR_TRACK else seed
+    return artist_key_in(seed) if route in (Route.SIMILAR_TRACK, Route.TWO_STEPS) else seed
 
 
 def leads_of(votes: pd.DataFrame) -> dict[str, tuple[str, ...]]:

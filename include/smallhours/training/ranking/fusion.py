@@ -31,6 +31,10 @@ P_LIKE = "p_like"
 NEAR_TRACKS = "near_tracks"
 NEAR_ARTISTS = "near_artists"
 SEED_SUPPORT = "seed_support"
+LIST_PLACES = "list_places"
+NAMED_TOGETHER = "named_together"
+WALK = "walk"
+LENT_TAGS = "lent_tags"
 TAG_AFFINITY = "tag_affinity"
 ARTIST_AFFINITY = "artist_affinity"
 AUDIO_FIT = "audio_fit"
@@ -39,35 +43,39 @@ RECEPTION = "reception"
 FRESHNESS = "freshness"
 DISTANCE_FROM_RECENT = "distance_from_recent"
 
-# Default weights (rank column, z column). They were set by hand, not learned; docs/benchmarks.md
-# ("Taste") gives the reasons and what else was tried. They follow roughly independent groups of
-# signals:
+# Default weights (rank column, z column), fitted in the sandbox's worlds from a start that was set
+# by hand, and rounded to quarters, a quarter at least; docs/benchmarks.md ("The default weights")
+# tells how. They follow roughly independent groups of signals:
 #
-# - tags: P(like), which is learned from this listener (4), and the affinity of tags, which also
-#   works for listeners with nothing to learn from yet (1.5);
-# - track co-listening: near tracks (3);
-# - artist co-listening: near artists and the number of supporting seeds, two counts of the same
-#   votes, which share the weight of one group (1.5 + 1.5);
-# - the reception of our own picks, once there are some, as much as P(like) (4);
-# - weak signals that mostly break ties: whether the listener knows the artist (1), popularity
-#   (0.75), the sound (0.5), novelty and the distance from recent lists (0.25 each).
+# - tags: P(like), which is learned from this listener, the affinity of tags, which also works for
+#   listeners with nothing to learn from yet, and tags lent by similar artists;
+# - track co-listening: near tracks;
+# - artist co-listening: places in lists, near artists and the number of supporting seeds, three
+#   counts of the same votes; who is named together; the walk;
+# - the reception of our own picks, once there are some;
+# - weak signals that mostly break ties: whether the listener knows the artist, popularity, the
+#   sound, novelty and the distance from recent lists.
 #
-# Only their common size was set with care: `listwise` pulls learned weights towards the default,
-# and the larger the default, the more a listener's own history is needed to change the ranking.
+# Their common size matters, too: `listwise` pulls learned weights towards the default, and the
+# larger the default, the more a listener's own history is needed to change the ranking.
 #
-# Example: the default weights sum to 18.25. A track that is first by near_tracks (rank column 1,
-# weight 3) gets 3 / 18.25 = 0.16 of the score from it. One in the middle of 100 candidates, at rank
-# 50, has the rank column 1 - log(50) / log(100) = 0.15 and gets 0.15 x 3 / 18.25 = 0.025.
+# Example: the default weights sum to 17.75. A track that is first by near_tracks (rank column 1,
+# weight 2) gets 2 / 17.75 = 0.11 of the score from it. One in the middle of 100 candidates, at rank
+# 50, has the rank column 1 - log(50) / log(100) = 0.15 and gets 0.15 x 2 / 17.75 = 0.017.
 DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        P_LIKE: (4.0, 0.0),
-        NEAR_TRACKS: (3.0, 0.0),
-        NEAR_ARTISTS: (1.5, 0.0),
-        SEED_SUPPORT: (1.5, 0.0),
-        TAG_AFFINITY: (1.5, 0.0),
-        ARTIST_AFFINITY: (1.0, 0.0),
+        P_LIKE: (3.5, 0.0),
+        NEAR_TRACKS: (2.0, 0.0),
+        NEAR_ARTISTS: (0.25, 0.0),
+        SEED_SUPPORT: (0.25, 0.0),
+        LIST_PLACES: (2.25, 0.0),
+        NAMED_TOGETHER: (1.0, 0.0),
+        WALK: (0.75, 0.0),
+        LENT_TAGS: (1.25, 0.0),
+        TAG_AFFINITY: (1.0, 0.0),
+        ARTIST_AFFINITY: (0.25, 0.0),
         AUDIO_FIT: (0.5, 0.0),
-        POPULARITY: (0.75, 0.0),
+        POPULARITY: (0.25, 0.0),
         RECEPTION: (4.0, 0.0),
         FRESHNESS: (0.25, 0.0),
         DISTANCE_FROM_RECENT: (0.25, 0.0),
@@ -76,7 +84,7 @@ DEFAULT_WEIGHTS: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 # P(like) is learned from tags, and with few of them it says less: with genres alone, some three a
 # track, it ranks better with half of its weight (docs/benchmarks.md, "Taste"). Between these two
-# numbers of tags its weight grows in a line: with 4.5 tags a track it is 3 in place of 4.
+# numbers of tags its weight grows in a line: with 4.5 tags a track it has three quarters.
 FEW_TAGS, FULL_TAGS = 3.0, 6.0
 SHARE_WITH_FEW_TAGS = 0.5
 
@@ -223,7 +231,7 @@ def default_fusion(tags_per_track: float) -> Fusion:
     """Return the default weights for a catalog with so many tags a track.
 
     >>> [default_fusion(tags).weights["p_like"][0] for tags in (2.0, 4.5, 20.0)]
-    [2.0, 3.0, 4.0]
+    [1.75, 2.625, 3.5]
     """
     richness = np.clip((tags_per_track - FEW_TAGS) / (FULL_TAGS - FEW_TAGS), 0.0, 1.0)
     share = SHARE_WITH_FEW_TAGS + (1 - SHARE_WITH_FEW_TAGS) * float(richness)

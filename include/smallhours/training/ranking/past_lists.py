@@ -14,6 +14,7 @@ no value in a past without lists; their weights stay the default's.
 import datetime as dt
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -33,10 +34,14 @@ from smallhours.training.evaluation.folds import (
     known_at,
     signal_starts,
 )
-from smallhours.training.ranking import signals
+from smallhours.training.ranking.artist_graph import ArtistGraph
+from smallhours.training.ranking.candidate_signals import candidate_signals
 from smallhours.training.ranking.fusion import (
     ARTIST_AFFINITY,
     AUDIO_FIT,
+    LENT_TAGS,
+    LIST_PLACES,
+    NAMED_TOGETHER,
     NEAR_ARTISTS,
     NEAR_TRACKS,
     P_LIKE,
@@ -44,10 +49,11 @@ from smallhours.training.ranking.fusion import (
     RECEPTION,
     SEED_SUPPORT,
     TAG_AFFINITY,
+    WALK,
     Flags,
 )
 from smallhours.training.ranking.signals import graded_picks, reception, without_artists
-from smallhours.training.ranking.tag_vectors import TagVectors, taste_centres
+from smallhours.training.ranking.tag_vectors import TagVectors
 from smallhours.training.taste.model import fit_taste_model
 from smallhours.training.taste.training_rows import ListeningHistory, training_rows_at
 from smallhours.vocabulary import POSITIVE_SIGNALS, Route, Signal
@@ -57,15 +63,16 @@ LEARNED_SIGNALS = (
     NEAR_TRACKS,
     NEAR_ARTISTS,
     SEED_SUPPORT,
+    LIST_PLACES,
+    NAMED_TOGETHER,
+    WALK,
+    LENT_TAGS,
     TAG_AFFINITY,
     ARTIST_AFFINITY,
     AUDIO_FIT,
     POPULARITY,
     RECEPTION,
 )
-# Routes that count for each signal. Candidates that came by a tag are scored by their tags.
-TRACK_ROUTES = (Route.SIMILAR_TRACK,)
-ARTIST_ROUTES = (Route.SIMILAR_ARTIST, Route.KNOWN_ARTIST)
 HIDDEN_SHARE = 0.3
 ADOPTED_PLAYS = 2
 
@@ -97,6 +104,7 @@ class PastTables:
         listeners: How many people know each track, by track key.
         features: Rows of `audio_features`.
         vectors: Tags of the whole catalog and of the history.
+        graph: All lists of similar artists.
         settings: Limits of seeds, and weights of evidence.
     """
 
@@ -105,7 +113,40 @@ class PastTables:
     listeners: pd.Series
     features: pd.DataFrame
     vectors: TagVectors
+    graph: ArtistGraph
     settings: Settings
+
+    @classmethod
+    def of(
+        cls,
+        past: ListeningHistory,
+        similar: pd.DataFrame,
+        listeners: pd.Series,
+        features: pd.DataFrame,
+        *,
+        settings: Settings,
+    ) -> Self:
+        """Build the vectors and the graph."""
+        everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
+        return cls(
+            replace(past, plays=past.plays[heard_out(past.plays)]),
+            similar,
+            listeners,
+            features,
+            TagVectors.of(past.tags, everything),
+            ArtistGraph.of(similar[similar["kind"] == "artist"], past.tags, everything),
+            settings,
+        )
+
+    def graph_known_to(self, past: ListeningHistory) -> ArtistGraph:
+        """Return the graph without the lists that were asked for because of what came later.
+
+        A list of an artist whom the listener adopted afterwards would give them away.
+        """
+        later = _artists(self.past) - _artists(past)
+        lists = self.similar[self.similar["kind"] == "artist"]
+        known = [seed not in later for seed in lists["seed_key"]]
+        return self.graph if all(known) else self.graph.with_lists(lists[known])
 
 
 def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) -> PastTables:
@@ -113,14 +154,12 @@ def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) 
     tracks = lake.frame(TRACKS, columns=["track_key", "listeners"])
     listeners = tracks.drop_duplicates("track_key").set_index("track_key")["listeners"]
     columns = ["track_key", "source", "feature", "value", "low", "high"]
-    everything = sorted({*past.pool, *past.plays["track_key"], *past.library["track_key"]})
-    return PastTables(
-        replace(past, plays=past.plays[heard_out(past.plays)]),
+    return PastTables.of(
+        past,
         read_neighbours(lake),
         complete_listeners(lake, listeners),
         lake.frame(AUDIO_FEATURES, columns=columns),
-        TagVectors.of(past.tags, everything),
-        settings,
+        settings=settings,
     )
 
 
@@ -153,7 +192,7 @@ def hidden_list(past_tables: PastTables, cut: dt.datetime, rng: np.random.Genera
     past = past_tables.past
     plays = past.plays[past.plays["played_at"] < cut]
     library = past.library[signal_starts(past.library) < cut]
-    artists = sorted({artist_key_in(key) for key in (*plays["track_key"], *library["track_key"])})
+    artists = sorted(_artists(replace(past, plays=plays, library=library)))
     away = frozenset(
         str(key) for key in rng.choice(artists, round(HIDDEN_SHARE * len(artists)), replace=False)
     )
@@ -173,44 +212,55 @@ def _list(
     hidden: AbstractSet[str],
     rng: np.random.Generator,
 ) -> PastList:
-    votes, weights = _votes(past_tables, past, cut)
+    votes, weights = past_votes(past_tables, past, cut)
     tracks = pd.Index(sorted(votes["track_key"].unique()))
     known = known_at(past.plays, past.library, cut)
     eligible = np.array([key not in known for key in tracks], dtype=bool)
     found = np.array([key in truth for key in tracks], dtype=bool) & eligible
-    seen = untrained_signals(past_tables, votes, weights, tracks, rng)
-    seen[P_LIKE] = _p_like(past_tables, past, cut, hidden, tracks, rng)
-    picks = graded_picks(feedback_before(past.feedback, cut))
-    seen[RECEPTION] = reception(past_tables.vectors, without_artists(picks, hidden), tracks)
-    return PastList(seen[list(LEARNED_SIGNALS)], eligible, found, len(truth) - int(found.sum()))
+    seen = learned_signals(past_tables, past, cut, votes, weights, tracks, hidden, rng)
+    return PastList(seen, eligible, found, len(truth) - int(found.sum()))
 
 
-def untrained_signals(
+def learned_signals(
     past_tables: PastTables,
+    past: ListeningHistory,
+    cut: dt.datetime,
     votes: pd.DataFrame,
     weights: pd.Series,
     tracks: pd.Index,
+    hidden: AbstractSet[str],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return all learned signals but P(like) and reception, from votes and weights."""
-    vectors = past_tables.vectors
-    own = weights.reindex(vectors.tracks).fillna(0.0).to_numpy(dtype=float)
-    centres = taste_centres(vectors.vectors, own, rng)
-    return pd.DataFrame(
-        {
-            NEAR_TRACKS: signals.consensus(votes[votes["route"].isin(TRACK_ROUTES)], tracks),
-            NEAR_ARTISTS: signals.consensus(votes[votes["route"].isin(ARTIST_ROUTES)], tracks),
-            SEED_SUPPORT: signals.seed_support(votes, tracks),
-            TAG_AFFINITY: signals.max_similarity(vectors.rows(tracks), centres),
-            ARTIST_AFFINITY: signals.artist_affinity(artist_weights(weights), tracks),
-            AUDIO_FIT: signals.audio_fit(past_tables.features, weights, tracks),
-            POPULARITY: signals.popularity(past_tables.listeners.reindex(tracks)),
-        },
-        index=tracks,
+    """Return the learned signals of some tracks as of a past day.
+
+    Args:
+        past_tables: The tables.
+        past: What the listener had done by then.
+        cut: That day.
+        votes: Of `past_votes`.
+        weights: Of `past_votes`.
+        tracks: The tracks to score.
+        hidden: Artists whom nothing may be learned from.
+        rng: Random generator.
+    """
+    seen = candidate_signals(
+        tracks,
+        votes=votes,
+        weights=weights,
+        artists=artist_weights(weights),
+        listeners=past_tables.listeners,
+        vectors=past_tables.vectors,
+        graph=past_tables.graph_known_to(past),
+        features=past_tables.features,
+        rng=rng,
     )
+    seen[P_LIKE] = _p_like(past_tables, past, cut, hidden, tracks, rng)
+    picks = graded_picks(feedback_before(past.feedback, cut))
+    seen[RECEPTION] = reception(past_tables.vectors, without_artists(picks, hidden), tracks)
+    return seen[list(LEARNED_SIGNALS)]
 
 
-def _votes(
+def past_votes(
     past_tables: PastTables, past: ListeningHistory, cut: dt.datetime
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the candidates of a day with their votes, and the weights of the listener's tracks."""
@@ -227,6 +277,11 @@ def _votes(
         night=cut.date(),
     )
     return votes[votes["route"] != Route.BACKGROUND], weights
+
+
+def _artists(past: ListeningHistory) -> set[str]:
+    tracks = {*past.plays["track_key"].unique(), *past.library["track_key"].unique()}
+    return {artist_key_in(key) for key in tracks}
 
 
 def _artist_tags(past: ListeningHistory, artists: pd.Series) -> pd.DataFrame:
