@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--edits", action="store_true", help="with a child's listening instead")
     options = parser.parse_args()
     started = time.monotonic()
+    if options.edits and options.listeners < 2:
+        parser.error("--edits needs two listeners: the child has the taste of another")
     if options.edits:
         with tempfile.TemporaryDirectory() as folder:
             found = edited_figures(LISTENERS[: options.listeners], options.seed, Path(folder))

@@ -107,6 +107,38 @@ def test_logging_in_from_nothing_makes_working_connections(terminal: Terminal) -
     assert "lasts 181 more days" in shown
 
 
+def test_a_browser_is_opened_where_there_is_one(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "browser.py"
+    script.write_text("import sys, requests\nrequests.get(sys.argv[1], timeout=60)\n")
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {script} %s")
+    (port,) = free_ports(1)
+
+    code, shown = terminal.run(
+        "login", "spotify", "--port", str(port), answers="sandbox-client\nsandbox-secret\n"
+    )
+
+    assert code == 0, shown
+    assert "Logged in as" in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("rubbish", "this is not the address that Spotify led to"),
+        ("http://127.0.0.1:8888/callback?error=access_denied&state=x", "you did not agree"),
+    ],
+)
+def test_what_is_no_consent_says_so(terminal: Terminal, address: str, says: str) -> None:
+    answers = f"sandbox-client\n\n{address}\n"
+
+    code, shown = terminal.run("login", "spotify", "--paste", answers=answers)
+
+    assert code == 1
+    assert says in shown
+
+
 def test_over_ssh_the_address_is_pasted(terminal: Terminal) -> None:
     process = terminal.start("login", "spotify", "--paste")
     assert process.stdin is not None
