@@ -102,6 +102,7 @@ class Claims:
                 (_COUNT + " tracks of yours lead here, (.+) among them", self._many_tracks),
                 (_COUNT + " artists of yours have (.+) near them, (.+) too", self._many_artists),
                 ("because you play (.+)", self._played_seeds),
+                ("close to tracks that are close to (.+)", self._two_steps),
                 ("close to (.+)", self._seeds),
                 ("by an artist near (.+)", self._artists),
                 ("(.+) is a neighbour of (.+)", lambda key, _, names: self._artists(key, names)),
@@ -121,8 +122,18 @@ class Claims:
         mine = rows.loc[rows["track_key"] == track_key, "rank"]
         return _number(rank) in set(mine) and _number(rank) <= _number(of)
 
-    def _seeds(self, track_key: str, names: str, *, played: bool = False) -> bool:
-        votes = self._votes(track_key, Route.SIMILAR_TRACK)
+    def _two_steps(self, track_key: str, names: str) -> bool:
+        return self._seeds(track_key, names, route=Route.TWO_STEPS)
+
+    def _seeds(
+        self,
+        track_key: str,
+        names: str,
+        *,
+        played: bool = False,
+        route: Route = Route.SIMILAR_TRACK,
+    ) -> bool:
+        votes = self._votes(track_key, route)
         told = [self._named_track(name) for name in _AND.split(names)]
         return all(
             key in votes
