@@ -137,14 +137,15 @@ class ListenerContext:
         Returns:
             What `score_candidates` returns.
         """
-        signals = self._signals(rng)
+        signals = self.signals(rng)
         scored = score_candidates(
             signals, votes=self.evidence.votes, eligible=eligible, fusion=fusion
         )
         # A track without tags has no affinity.
         return scored.assign(tag_affinity=scored["tag_affinity"].fillna(0.0))
 
-    def _signals(self, rng: np.random.Generator) -> pd.DataFrame:
+    def signals(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Return every signal of every track, (tracks, signals)."""
         evidence, tracks, night = self.evidence, self.evidence.tracks, self.night.date
         history = evidence.history
         everything = [*tracks.index.tolist(), *history.tracks.index.tolist()]
