@@ -46,6 +46,7 @@ def test_the_last_line_holds_every_figure(
     assert set(json.loads(capsys.readouterr().out.splitlines()[-1])) == {
         "r2_grouped",
         "r2_random",
+        "r2_random_tags",
         "rmse_grouped",
         "paper_best_rmse_grouped",
         "wall_s",
