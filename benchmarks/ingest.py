@@ -244,11 +244,17 @@ def measure_rate(server: RecordingServer, folder: Path, seconds: float) -> float
 
 
 def measure_kills(
-    server: RecordingServer, world: World, folder: Path, times: int, verbs: Sequence[str] = KILLED
+    server: RecordingServer,
+    world: World,
+    folder: Path,
+    times: int,
+    verbs: Sequence[str] = KILLED,
+    rate: float = KILLED_RATE,
 ) -> int:
     """Return the most calls that had to be made again, although answered, after one SIGKILL.
 
-    Each stage is killed at random moments, several times in a row, and then run to its end.
+    Each stage is killed at random moments, several times in a row, and then run to its end. Until
+    it is killed it makes `rate` calls a second.
     """
     draw = random.Random(1983)  # noqa: S311 - a benchmark repeats itself
     server.serve(SandboxState(world))
@@ -261,7 +267,7 @@ def measure_kills(
         moments: list[float] = []
         with latency(server):
             while len(moments) < times:
-                killed_at = _kill(server, verb, lake, draw.uniform(0.0, 3.0))
+                killed_at = _kill(server, verb, lake, rate, draw.uniform(0.0, 3.0))
                 if killed_at is None:
                     break
                 moments.append(killed_at)
@@ -282,12 +288,14 @@ def measure_kills(
     return most
 
 
-def _kill(server: RecordingServer, verb: str, lake: Path, after_s: float) -> float | None:
+def _kill(
+    server: RecordingServer, verb: str, lake: Path, rate: float, after_s: float
+) -> float | None:
     """Kill a stage some time after its next call; return when, unless it was done before."""
     already = len(server.asked)
     done = lake.with_name(DONE)
     done.unlink(missing_ok=True)
-    running = start((verb,), lake, server.url, KILLED_RATE)
+    running = start((verb,), lake, server.url, rate)
     while len(server.asked) == already and running.poll() is None:
         time.sleep(0.01)
     time.sleep(after_s)

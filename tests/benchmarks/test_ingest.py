@@ -54,7 +54,8 @@ def test_a_killed_stage_repeats_at_most_ten_calls(
     world = generate_world(seed=7, artists=60, tracks=600, scrobbles=5_000)
     with RecordingServer(SandboxState(world)) as server:
         verbs = ("sync_scrobbles", "fetch_neighbours")
-        again = measure_kills(server, world, tmp_path, times=2, verbs=verbs)
+        # Slow enough that a busy machine stores five answers while five more are asked for.
+        again = measure_kills(server, world, tmp_path, times=2, verbs=verbs, rate=4.0)
     assert again <= MAX_UNSTORED
     said = capsys.readouterr().out
     assert "fetch_neighbours: 2 kills" in said
