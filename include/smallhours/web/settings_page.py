@@ -58,6 +58,7 @@ SECTIONS = (
             "arc": "Energy",
             "artist_cap": "Tracks by one artist",
             "not_again_nights": "Cool-down of a pick",
+            "artist_cooldown_nights": "Cool-down of an artist",
             "not_played_days": "Cool-down of what you know",
             "explicit": "Explicit tracks",
         },
