@@ -131,10 +131,9 @@ def _model(registry: Registry, owner: str, name: str, today: dt.date) -> Finding
             saved.check()
     except LakeError as error:
         return bad(subject, error.what, error.remedy)
-    if saved is None:
+    trained = registry.last_trained(owner, name)
+    if saved is None or trained is None:
         return note(subject, "none yet", "Run train_models; its summary says what it lacks.")
-    # A version's name begins with the night that it was trained for.
-    trained = dt.date.fromisoformat(max(registry.versions(owner, name))[:10])
     told = f"version {saved.version} is in use, the last was trained for {trained}"
     if today - trained > MAX_MODEL_AGE:
         return note(subject, told, "See in Airflow why train_models does not run.")

@@ -16,6 +16,7 @@ rebuilds only types that were agreed to beforehand; any other type in a file is 
 it there. The same model gives the same bytes.
 """
 
+import datetime as dt
 import hashlib
 import io
 import json
@@ -341,6 +342,12 @@ class Registry:
         home = _folder(owner, name)
         found = [path.removeprefix(f"{home}/") for path in self._files.list(home)]
         return sorted(path.removesuffix(f"/{CARD}") for path in found if path.endswith(f"/{CARD}"))
+
+    def last_trained(self, owner: str, name: str) -> dt.date | None:
+        """Return the night that the newest version was trained for; None if there is none."""
+        versions = self.versions(owner, name)
+        # A version's name begins with its night.
+        return dt.date.fromisoformat(versions[-1][:10]) if versions else None
 
     def _use(self, owner: str, name: str, version: str | None) -> None:
         pointer = json.dumps({"version": version}) + "\n"

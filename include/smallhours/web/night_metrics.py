@@ -108,8 +108,8 @@ def _add_listener(gauges: _Gauges, listener: str, settings: Settings, lake: Lake
     for outcome, count in recent["outcome"].value_counts().items():
         gauges.add("lists", count, listener=listener, outcome=str(outcome))
     _add_reactions(gauges, listener, recent[recent["intent"] == "main"], lake)
-    months = sorted({each["month"] for each in lake.partitions(PLAYS)})[-MONTHS:]
-    recent_plays = {**where, "month": months}
+    mine = [each["month"] for each in lake.partitions(PLAYS) if each["listener"] == listener]
+    recent_plays = {**where, "month": sorted(mine)[-MONTHS:]}
     plays = lake.frame(PLAYS, columns=["played_at", "sources"], where=recent_plays)
     plays = plays.explode("sources")
     for source, newest in plays.groupby("sources")["played_at"].max().items():
@@ -137,9 +137,8 @@ def _add_reactions(gauges: _Gauges, listener: str, lists: pd.DataFrame, lake: La
 def _add_models(gauges: _Gauges, owner: str, names: tuple[str, ...], lake: Lake) -> None:
     registry = Registry.of(lake)
     for name in names:
-        versions = registry.versions(owner, name)
-        if versions:  # a version's name begins with its night
-            night = dt.date.fromisoformat(max(versions)[:10])
+        night = registry.last_trained(owner, name)
+        if night is not None:
             gauges.add("model_night_seconds", _seconds(night), listener=owner, model=name)
 
 
