@@ -15,9 +15,9 @@ RUN apt-get update \
 RUN python -m compileall -q -j 0 -x 'site-packages|/test/' /usr/local/lib/python3.12
 
 WORKDIR /opt/smallhours
-COPY requirements.txt requirements-build.txt requirements-cluster.txt ./
+COPY requirements.txt requirements-build.txt requirements-workers.txt ./
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements.txt -r requirements-build.txt \
-    -r requirements-cluster.txt
+    -r requirements-workers.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY include ./include

@@ -28,8 +28,8 @@ setup: $(VENV)/.installed  ## Install what is needed into .venv, as the lock fil
 gpt2: setup  ## Add torch and transformers (5 GB), for the GPT-2 rows of the regression study
 	$(UV) pip install --quiet --require-hashes -r requirements-gpt2.txt
 
-cluster: setup  ## Add what Airflow's engines for several machines need: Celery, Kubernetes
-	$(UV) pip install --quiet --require-hashes --compile-bytecode -r requirements-cluster.txt
+cluster: setup  ## Add Celery, Redis' client and an S3 server, for the tests of several workers
+	$(UV) pip install --quiet --require-hashes -r requirements-cluster.txt
 
 demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
 	@$(BIN)/smallhours demo
@@ -58,6 +58,7 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files 
 	$(COMPILE) --upgrade --group build -o requirements-build.txt
 	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
+	$(COMPILE) --upgrade --extra workers -c requirements.txt pyproject.toml -o requirements-workers.txt
 	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
 	$(COMPILE) --upgrade --group cluster -c requirements.txt -o requirements-cluster.txt
 	$(MAKE) sbom licences
