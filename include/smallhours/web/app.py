@@ -47,7 +47,7 @@ _POLICY = (
     "style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; "
     "base-uri 'none'"
 )
-_HEADERS = {
+PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -56,7 +56,6 @@ _HEADERS = {
 ListenerQuery = Annotated[str | None, Query(max_length=40)]
 NightQuery = Annotated[str | None, Query(max_length=10)]
 IntentQuery = Annotated[str, Query(max_length=40)]
-NameQuery = Annotated[str, Query(max_length=100)]
 
 
 def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
@@ -86,11 +85,13 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
     app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
     _add_error_pages(app)
     _add_pages(app)
-    _add_linked_pages(app)
+    _add_tab_of_runs(app)
     _add_actions(app)
     from smallhours.web.account_routes import add_account_routes
     from smallhours.web.editing_routes import add_editing_routes
+    from smallhours.web.linked_routes import add_linked_routes
 
+    add_linked_routes(app)
     add_editing_routes(app)
     add_account_routes(app)
     return app
@@ -172,7 +173,7 @@ def _add_pages(app: FastAPI) -> None:
 
         picture = taste_picture(open_page_context(listener))
         saved = {"Content-Disposition": 'attachment; filename="taste.svg"'}
-        return Response(picture, media_type="image/svg+xml", headers={**_HEADERS, **saved})
+        return Response(picture, media_type="image/svg+xml", headers={**PAGE_HEADERS, **saved})
 
     @app.get("/explore", response_class=HTMLResponse)
     def show_explore(
@@ -210,21 +211,8 @@ def _add_pages(app: FastAPI) -> None:
         return page(request, "history", page_context, history=shown)
 
 
-def _add_linked_pages(app: FastAPI) -> None:
-    """Add the routes that a page or a tab links to."""
-
-    @app.get("/study", response_class=HTMLResponse)
-    def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
-        """Show the report of a study, as it was written."""
-        from smallhours.web.reports import study_reports
-
-        page_context = open_page_context(listener)
-        if (reports := study_reports()) is None:
-            raise HTTPException(404, "The study is not installed.")
-        back_to = address("models", listener=page_context.listener)
-        content = reports.page(page_context, name, back=back_to)
-        policy = {"Content-Security-Policy": reports.policy}
-        return HTMLResponse(content, headers={**_HEADERS, **policy})
+def _add_tab_of_runs(app: FastAPI) -> None:
+    """Add the tab of a run."""
 
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
@@ -369,7 +357,7 @@ def page(
             **shown,
         )
     )
-    headers = {**_HEADERS, "Content-Security-Policy": _policy(page_context)}
+    headers = {**PAGE_HEADERS, "Content-Security-Policy": _policy(page_context)}
     return HTMLResponse(content, status_code=status, headers=headers)
 
 
