@@ -14,7 +14,7 @@ LICENCES := $(BIN)/pip-licenses --no-version --ignore-packages smallhours
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 QUICK := $(addprefix tests/,identity lake services listening charts)
 
-# Without bytecode every process, of which the tests start some hundred, compiles the product anew.
+# Without bytecode every process, of which the tests start some hundred, compiles the product again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -45,7 +45,7 @@ lint: setup  ## Check style, types, layers, dependencies, and that no code is un
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-docs: setup  ## Write the generated pages in docs/ anew
+docs: setup  ## Write the generated pages in docs/ again
 	AIRFLOW_HOME="$$PWD/.airflow" $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 	$(BIN)/python -m smallhours.settings_docs
@@ -76,7 +76,7 @@ audit: setup  ## Look for known vulnerabilities in what the locks name; needs th
 		echo 'Not audited: the list of known vulnerabilities at $(VULNERABILITIES) is out of reach.' >&2; \
 	fi
 
-pictures: setup  ## Draw the pictures of the pages in docs/images anew; needs Chromium
+pictures: setup  ## Draw the pictures of the pages in docs/images again; needs Chromium
 	$(BIN)/python -m tests.e2e.screenshots
 
 up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow

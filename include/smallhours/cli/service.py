@@ -69,7 +69,7 @@ def install(
     typer.echo("  loginctl enable-linger")
     typer.echo("\nThen:\n")
     typer.echo(f"  systemctl --user stop {NAME}       stops it")
-    typer.echo(f"  systemctl --user restart {NAME}    starts it anew, such as after an upgrade")
+    typer.echo(f"  systemctl --user restart {NAME}    restarts it, such as after an upgrade")
     typer.echo(f"  journalctl --user -u {NAME} -f     shows its log")
 
 

@@ -338,7 +338,7 @@ def not_there(unseen: int, wanted: int, snapshot: Snapshot, service: str) -> Ret
         service,
         f"{unseen} of {wanted} tracks are missing from the playlist "
         f"{snapshot.home.name!r}, though adding them was acknowledged.",
-        remedy="What stands there of an earlier night stays until they are there. Run it again "
+        remedy="What is there of an earlier night stays until they are there. Run it again "
         "later; it adds what is still missing then.",
         after=AFTER_UNSEEN_S,
     )
@@ -348,7 +348,7 @@ def _not_shown(what: str, snapshot: Snapshot, service: str) -> RetryLater:
     return RetryLater(
         service,
         f"the playlist {snapshot.home.name!r} does not show {what} acknowledged.",
-        remedy="Run it again later; it goes on from what stands there then.",
+        remedy="Run it again later; it goes on from what is there then.",
         after=AFTER_UNSEEN_S,
     )
 
