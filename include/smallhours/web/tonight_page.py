@@ -52,7 +52,6 @@ class ListedTrack:
         track_key: The recording.
         artist, title: Display names.
         reason: The explanation of the pick.
-        slot: `exploit` or `explore`.
         score: The fused score, 0-1.
         length: Minutes and seconds, `3:07`; empty when it is not known.
         link: Its page on Spotify, or at the address of the listener's choice; may be empty.
@@ -68,7 +67,6 @@ class ListedTrack:
     artist: str
     title: str
     reason: str
-    slot: str
     score: float
     length: str
     link: str
@@ -264,7 +262,7 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
 
 
 def _considered(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
-    columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
+    columns = ["intent", "track_key", "artist", "title", "reason", "score", "position"]
     where = {"listener": page_context.listener, "night": str(night)}
     rows = page_context.lake.frame(RECOMMENDATIONS, columns=[*columns, "why_not"], where=where)
     return rows[rows["intent"] == intent].sort_values("position")
@@ -338,7 +336,6 @@ def _picks(
             artist=track.artist,
             title=track.title,
             reason=track.reason,
-            slot=row["slot"],
             score=float(row["score"]),
             length=_minutes(track.duration_ms),
             link=spotify_link(uri := entry.uris.get(track.track_key, ""))
