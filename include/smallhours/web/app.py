@@ -365,10 +365,11 @@ def _policy(page_context: PageContext | None) -> str:
     """Return what a page may load: besides itself covers and, where it is wanted, the player."""
     if page_context is None:
         return _POLICY
-    from smallhours.web.track_links import SPOTIFY, image_host
+    from smallhours.web.track_links import SPOTIFY, image_hosts
 
-    covers = image_host(page_context.settings.services.spotify)
-    frames = SPOTIFY if page_context.playlist_settings.pages.player else "'none'"
+    services, mine = page_context.settings.services, page_context.playlist_settings
+    covers = " ".join(image_hosts(services, mine))
+    frames = SPOTIFY if mine.pages.player else "'none'"
     return f"{_POLICY}; img-src data: {covers}; frame-src {frames}"
 
 

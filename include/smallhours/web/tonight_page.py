@@ -24,7 +24,7 @@ from smallhours.training.ranking.signals import reached_picks
 from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
 from smallhours.web.track_links import (
-    image_host,
+    image_hosts,
     player_address,
     search_link,
     service_links,
@@ -328,7 +328,8 @@ def _picks(
     sounds = track_features(read_features(page_context.lake, chosen["track_key"]))
     reactions = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
     wanted = page_context.playlist_settings.pages
-    host = image_host(page_context.settings.services.spotify)
+    services, mine = page_context.settings.services, page_context.playlist_settings
+    hosts = tuple(f"{host}/" for host in image_hosts(services, mine))
     return [
         ListedTrack(
             position=track.position,
@@ -342,7 +343,7 @@ def _picks(
             or search_link(wanted.track_link, track.artist, track.title),
             player=player_address(uri) if wanted.player else "",
             cover=cover
-            if (cover := entry.covers.get(track.track_key, "")).startswith(f"{host}/")
+            if (cover := entry.covers.get(track.track_key, "")).startswith(hosts)
             else "",
             links=service_links(track.artist, track.title, track.mbid),
             features=[each for each in sounds.get(track.track_key, []) if each.name in ZERO_TO_ONE],
