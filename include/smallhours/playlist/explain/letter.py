@@ -30,12 +30,14 @@ class Reception:
     """How some lists were received.
 
     Attributes:
+        nights: The nights with a list, in order.
         lists: Number of lists.
         tracks: Number of tracks that stood in them for the first time.
         reacted: The keys of those with a reaction.
         saved: Those that were saved: `Artist – Title`.
     """
 
+    nights: Sequence[str]
     lists: int
     tracks: int
     reacted: Mapping[Reaction, frozenset[str]]
@@ -108,21 +110,22 @@ def letter_facts(
     before = plays[plays["played_at"] < begin]
     now = plays[(plays["played_at"] >= begin) & (plays["played_at"] < end)]
     artists = _counts(now["artist"])
-    known = set(before["artist"])
+    known = set(before.loc[before["artist"].isin(list(artists)), "artist"])
     new = {
         artist: n
         for artist, n in artists.items()
-        if known and artist not in known and n >= MIN_PLAYS_OF_NEW_ARTIST
+        if len(before) and artist not in known and n >= MIN_PLAYS_OF_NEW_ARTIST
     }
+    received = reception(lake, listener, first, last)
     return LetterFacts(
         first,
         last,
-        reception(lake, listener, first, last),
+        received,
         len(now),
         now["track_key"].nunique(),
         artists,
         new,
-        _opinions(lake, listener, first, last),
+        _opinions(lake, listener, received.nights),
     )
 
 
@@ -134,11 +137,13 @@ def reception(lake: Lake, listener: str, first: dt.date, last: dt.date) -> Recep
     lists = ledger[ledger["night"] >= first].drop_duplicates(["night", "intent"])
     shown = picks(ledger, pd.DataFrame())[PICK]
     shown = shown[shown["night"] >= str(first)]
-    months = sorted({f"{night:%Y-%m}" for night in lists["night"]})
+    nights = sorted({str(night) for night in lists["night"].unique()})
+    months = sorted({night[:7] for night in nights})
     said = lake.frame(FEEDBACK, columns=[*PICK, "reaction"], where={**where, "month": months})
     said = said.assign(night=said["night"].map(str)).merge(shown, on=PICK)
     saved = said[said["reaction"] == Reaction.SAVED].drop_duplicates("track_key")
     return Reception(
+        nights,
         len(lists),
         shown["track_key"].nunique(),
         {
@@ -166,16 +171,11 @@ def _counts(artists: "pd.Series[str]") -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
 
-def _opinions(lake: Lake, listener: str, first: dt.date, last: dt.date) -> list[Opinion]:
+def _opinions(lake: Lake, listener: str, nights: Sequence[str]) -> list[Opinion]:
     """Return the tracks whose P(like) rose and fell most, from the first night to the last."""
-    days = {
-        part["night"]
-        for part in lake.partitions(RECOMMENDATIONS)
-        if part["listener"] == listener and str(first) <= part["night"] <= str(last)
-    }
-    if len(days) < 2:
+    if len(nights) < 2:
         return []
-    then, now = (_p_like(lake, listener, night) for night in (min(days), max(days)))
+    then, now = (_p_like(lake, listener, night) for night in (nights[0], nights[-1]))
     both = then.join(now["p_like"], how="inner", suffixes=("_then", ""))
     change = both["p_like"] - both["p_like_then"]
     told = []
@@ -215,7 +215,7 @@ def describe_reception(who: str, of: str, received: Reception) -> str:
     """Return how a list was received, in a sentence.
 
     >>> heard = {Reaction.PLAYED: frozenset("ab"), Reaction.SAVED: frozenset("a")}
-    >>> describe_reception("Ada", "yesterday's", Reception(1, 3, heard))
+    >>> describe_reception("Ada", "yesterday's", Reception(["2026-11-01"], 1, 3, heard))
     "Ada heard out two of yesterday's three and saved one."
     """
     words = {
