@@ -63,7 +63,7 @@ sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX 
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
 		-o build/sbom.json requirements.txt
 
-licences: setup  ## Write the table in docs/licences.md anew
+licences: setup  ## Write the table in docs/licences.md again
 	{ sed '/^| Name /,$$d' docs/licences.md && $(LICENCES) --format=markdown; } > docs/licences.md.tmp
 	mv docs/licences.md.tmp docs/licences.md
 
