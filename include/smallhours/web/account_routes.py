@@ -59,6 +59,23 @@ def _add_accounts(app: FastAPI) -> None:
     def show_accounts(request: Request, listener: ListenerQuery = None) -> Response:
         return _show(request, open_page_context(listener))
 
+    @app.post("/accounts/notices/connect", dependencies=MAY_CHANGE)
+    def connect_notices(
+        request: Request, listener: ListenerField, address: Annotated[str, Form(max_length=2000)]
+    ) -> Response:
+        from smallhours.web.accounts_page import connect_notices as try_and_keep
+
+        try_and_keep(_store(request), address.strip())
+        told = "A notice was sent there, and later ones will be."
+        return _show(request, open_page_context(listener), told=told)
+
+    @app.post("/accounts/notices/disconnect", dependencies=MAY_CHANGE)
+    def disconnect_notices(request: Request, listener: ListenerField) -> Response:
+        from smallhours.web.accounts_page import disconnect_notices as forget
+
+        forget(open_page_context(listener), _store(request))
+        return _show(request, open_page_context(listener), told="No more notices are sent.")
+
     @app.post("/accounts/{service}/connect", dependencies=MAY_CHANGE)
     def connect(
         request: Request, service: Service, listener: ListenerField, form: WholeForm

@@ -127,6 +127,14 @@ class AccountStore(CredentialStore, Protocol):
         """Keep the login of a music server."""
         ...
 
+    def keep_notices(self, address: str) -> None:
+        """Keep the address that notices go to."""
+        ...
+
+    def forget_notices(self) -> None:
+        """Delete that address."""
+        ...
+
     def disconnect(self, service: Service, listener: str) -> None:
         """Delete a login."""
         ...
