@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, home: Demo) -> Iterator[Page]:
-    opened = logged_in(browser, home)
+    opened = logged_in(browser, home.config.home)
     yield opened
     opened.close()
 
@@ -223,7 +223,7 @@ def chosen(home: Demo) -> list[str]:
 
 def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: Demo) -> None:
     before = said(home)
-    page = logged_in(browser, home, user=GUEST)
+    page = logged_in(browser, home.config.home, user=GUEST)
     url = home.config.home.url + PREFIX
     for name in PAGES:
         page.goto(f"{url}/{name}")
