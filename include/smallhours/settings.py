@@ -278,7 +278,8 @@ def load_settings(path: Path | None = None) -> Settings:
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"{path} can't be read: {error.strerror}.", remedy="See that it is a file of yours."
+            f"{path} can't be read: {error.strerror}.",
+            remedy="Make sure that it is a file of yours.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None

@@ -240,7 +240,7 @@ def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: 
     for path, form in pressed.items():
         answer = page.request.post(f"{url}/{path}", form=form)
         assert answer.status == 403, path
-        assert "Only who may start runs" in answer.text()
+        assert "Only people who may start runs" in answer.text()
     page.close()
 
     assert said(home) == before

@@ -79,7 +79,8 @@ def history(
     ledger = ledger[ledger["intent"] == (intent or MAIN)].sort_values("night", ascending=False)
     if ledger.empty:
         raise NotEnoughData(
-            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+            f"{name} has no past lists.",
+            remedy="Run `smallhours night`, or wait for it.",
         )
     told = outcomes(lake.frame(FEEDBACK, where=where), pd.DataFrame(), ledger)
     main = one_per_night(ledger).sort_values("night", ascending=False)
@@ -123,7 +124,8 @@ def export(
     date = playlist_settings.night_on(night).date if night else newest_night(lake, name)
     if date is None:
         raise NotEnoughData(
-            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+            f"{name} has no past lists.",
+            remedy="Run `smallhours night`, or wait for it.",
         )
     asked = intent or MAIN
     items = exported_tracks(lake, name, date, intent=asked)

@@ -313,7 +313,7 @@ def _store(
     except SQLAlchemyError as error:
         raise SettingsError(
             f"Airflow's database does not take the connection `{name}` ({type(error).__name__}).",
-            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write.",
+            remedy="Make sure that AIRFLOW_HOME, or Airflow's database, is yours to write.",
         ) from None
 
 
@@ -391,7 +391,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
         raise SettingsError(
             "Spotify renewed the login, and Airflow's database does not take it "
             f"({type(error).__name__}).",
-            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write; log in again.",
+            remedy="Make sure that Airflow's database is yours to write, and log in again.",
         ) from None
 
 

@@ -28,7 +28,7 @@ def add_account_routes(app: FastAPI) -> None:
 
 def _require_connect(request: Request) -> None:
     if not request.state.may_connect:
-        raise HTTPException(403, "Only who may change connections in Airflow may do this.")
+        raise HTTPException(403, "Only people who may change connections in Airflow can do this.")
 
 
 MAY_CHANGE = [*MAY_WRITE, Depends(_require_connect)]

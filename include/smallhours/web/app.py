@@ -118,7 +118,7 @@ def _add_error_pages(app: FastAPI) -> None:
                 return RedirectResponse(f"{_LOGIN}?{urlencode({'next': wanted})}", status_code=303)
             what, remedy = "You are not logged in any more.", "Log in, and press the button again."
         elif refused.status_code == 404:
-            what, remedy = "There is no such page.", "The pages there are stand at the top."
+            what, remedy = "There is no such page.", "Choose one of the pages at the top."
         else:
             what, remedy = str(refused.detail), ""
         return page(request, "error", None, status=refused.status_code, what=what, remedy=remedy)
@@ -308,7 +308,7 @@ def _add_actions(app: FastAPI) -> None:
 
 def _require_write(request: Request) -> None:
     if not request.state.may_write:
-        raise HTTPException(403, "Only who may start runs in Airflow may press this button.")
+        raise HTTPException(403, "Only people who may start runs in Airflow can press this button.")
 
 
 def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:

@@ -248,7 +248,7 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     before, after = lists_with(page_context.listener, page_context.lake, variants, of_night)
     new = [name for key, name in after.items() if key not in before]
     gone = [name for key, name in before.items() if key not in after]
-    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would have been others."
+    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would be different."
     return Preview(told, sentence, new, gone)
 
 
@@ -293,7 +293,7 @@ def _field(
 _HELP = {
     "cron": "When the night starts, such as 03:30; or five cron fields.",
     "timezone": "Of the hour above; empty: the first listener's.",
-    "explicit": "No leaves out what Spotify marks as explicit, once it was looked up.",
+    "explicit": "No leaves out what Spotify marks as explicit, once it has been looked up.",
     "not_played_days": "What you have not heard for so many days may come, too; empty: only what "
     "you never heard.",
 }

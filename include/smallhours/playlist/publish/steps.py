@@ -248,7 +248,7 @@ class Observations:
     def _check_added(
         self, step: Add, before: Snapshot, snapshot: Snapshot, *, edited: bool
     ) -> None:
-        """See that added tracks are there, or stand there in other forms."""
+        """Check that added tracks are there, or stand there in other forms."""
         uris, rows = step.uris, snapshot.rows
         unseen = set(uris) - self.shown
         known = self._known(step, before)
@@ -266,7 +266,7 @@ class Observations:
     def _check_removed(
         self, uris: Sequence[str], before: Snapshot, snapshot: Snapshot, *, edited: bool
     ) -> None:
-        """See that removed tracks are gone; one that stands elsewhere was put back.
+        """Check that removed tracks are gone; one that stands elsewhere was put back.
 
         Raises:
             RetryLater: it is the second removal that does not take out a track.
