@@ -135,3 +135,28 @@ def test_a_killed_worker_frees_its_lock(s3: S3Server, url: str) -> None:
     holder.communicate()
     with hold_lease(open_store(url), ".locks/publishing/default", 1):
         pass
+
+
+SPENDER = """if True:
+    import sys
+    from smallhours.errors import QuotaExceeded
+    from smallhours.services.budget_state import budget_of
+    from smallhours.services.retry_and_rate_limit import TokenBucket
+
+    bucket = TokenBucket(50, calls_per_day=100, state=budget_of(sys.argv[1], "spotify"),
+                         listener=sys.argv[2], listeners=4)
+    made = 0
+    try:
+        while True:
+            bucket.acquire()
+            made += 1
+    except QuotaExceeded:
+        print(made)
+"""
+
+
+def test_processes_share_a_budget_equally_and_never_overdraw_it(s3: S3Server, url: str) -> None:
+    spenders = [start(s3, SPENDER, url, name) for name in "abcd" * 2]
+    made = [int(spender.communicate(timeout=120)[0]) for spender in spenders]
+    assert sum(made) == 100
+    assert [made[each] + made[each + 4] for each in range(4)] == [25] * 4
