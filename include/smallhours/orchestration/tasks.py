@@ -71,6 +71,12 @@ EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
 )
 
 
+# A try is also lost with its worker, or with a broker that is away. Those come on top of the tries
+# of an error that nobody foresaw, which may be there for good.
+MAX_LOST_TRIES = 3
+MAX_UNFORESEEN_TRIES = 3
+
+
 class StageStopped(SystemExit):
     """Ends a task after its error was logged; the error is its `__cause__`.
 
@@ -82,7 +88,7 @@ class StageStopped(SystemExit):
 
 
 class ErrorRetryPolicy(RetryPolicy):
-    """A retry policy by the type of error; unexpected exceptions follow the DAG's defaults."""
+    """A retry policy by the type of error; unexpected exceptions are retried twice."""
 
     def evaluate(
         self,
@@ -92,13 +98,15 @@ class ErrorRetryPolicy(RetryPolicy):
         context: Any = None,
     ) -> RetryDecision:
         """Return a retry for what may pass by itself, and a failure for what a person must mend."""
-        del try_number, max_tries, context
+        del max_tries, context
         error = exception.__cause__ if isinstance(exception, StageStopped) else exception
         if isinstance(error, RetryLater):
             return RetryDecision.retry(dt.timedelta(seconds=error.after), error.what)
         if isinstance(error, BrokenReply):
             return RetryDecision.retry(reason=error.what)
         if isinstance(error, SmallhoursError):
+            return RetryDecision.fail()
+        if try_number >= MAX_UNFORESEEN_TRIES:
             return RetryDecision.fail()
         return RetryDecision.default()
 
@@ -116,7 +124,7 @@ class ErrorRetryPolicy(RetryPolicy):
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "smallhours",
     "execution_timeout": MAX_TASK_TIME,
-    "retries": 2,
+    "retries": MAX_UNFORESEEN_TRIES - 1 + MAX_LOST_TRIES,
     "retry_delay": dt.timedelta(seconds=30),
     "retry_policy": ErrorRetryPolicy(),
 }
