@@ -18,7 +18,7 @@ QUICK := $(addprefix tests/,identity lake services listening charts)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 cluster demo check test lint docs lock sbom licences audit pictures up clean
+.PHONY: help setup gpt2 cluster demo check test test-cluster lint docs lock sbom licences audit pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: lint  ## Run the checks of `make lint`, and quick tests: names, lake, ser
 
 test: lint  ## Run every check and every test
 	$(PYTEST)
+
+test-cluster: cluster  ## Run a night on CeleryExecutor while a worker and Redis are killed
+	$(BIN)/python -m benchmarks.cluster --listeners 2 --only worker-and-redis
 
 lint: setup  ## Check style, types, layers, dependencies, and that no code is unused
 	$(BIN)/ruff check
