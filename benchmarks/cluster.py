@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import command_line, print_figures
 from benchmarks.support.cluster_nights import ClusterNight, NightOutcome
@@ -40,9 +41,9 @@ def part_is_killed(name: str, cluster: Cluster, away: float = 30.0) -> None:
 
 
 def worker_and_redis(cluster: Cluster) -> None:
-    """Take Redis away for 20 s, and kill a worker that still runs a task meanwhile."""
-    cluster.kill("redis", away=20.0)
+    """Kill a worker that runs a task, and take Redis away for 20 s."""
     busy_worker_is_killed(cluster)
+    cluster.kill("redis", away=20.0)
 
 
 def redis_without_aof(cluster: Cluster) -> None:
@@ -129,7 +130,7 @@ def _print(name: str, outcome: NightOutcome) -> None:
         print(f"  {listener}: {why}", flush=True)
 
 
-def _figures(outcomes: Mapping[str, NightOutcome], listeners: int) -> dict[str, object]:
+def _figures(outcomes: Mapping[str, NightOutcome], listeners: int) -> dict[str, Any]:
     every = list(outcomes.values())
     return {
         "faults": sum(name != "nothing" for name in outcomes),
@@ -137,10 +138,10 @@ def _figures(outcomes: Mapping[str, NightOutcome], listeners: int) -> dict[str, 
         "lists": sum(each.lists for each in every),
         "excused": sum(len(each.excused) for each in every),
         "excused_why": [why for each in every for why in each.excused.values()],
-        **{
-            name: sum(getattr(each, name) for each in every)
-            for name in ("lost_rows", "doubled_rows", "mixtures", "left_stuck")
-        },
+        "lost_rows": sum(each.lost_rows for each in every),
+        "doubled_rows": sum(each.doubled_rows for each in every),
+        "mixtures": sum(each.mixtures for each in every),
+        "left_stuck": sum(each.left_stuck for each in every),
     }
 
 

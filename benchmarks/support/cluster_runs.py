@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import requests
 from cryptography.fernet import Fernet
@@ -35,7 +35,7 @@ RESTART_S = 30.0
 NEVER = "0 0 29 2 *"
 WORKERS = ("worker-1", "worker-2")
 # Small, so that nights are quick; what a fault can do to them is the same.
-WORLD = {"artists": 80, "tracks": 700, "scrobbles": 600}
+WORLD: Mapping[str, Any] = {"artists": 80, "tracks": 700, "scrobbles": 600}
 NAMES = ("ada", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo")
 SHARED_SETTINGS = CHECKOUT / "deploy" / "airflow.env"
 _POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -139,6 +139,14 @@ class Part:
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         return [int(pid) for pid in told.split()]
 
+    def runs_a_task(self) -> bool:
+        """Return whether one of its processes is a task's, by the title that Airflow gives it."""
+        for pid in self.members():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"airflow worker -- "):
+                    return True
+        return False
+
 
 @dataclass
 class Cluster:
@@ -152,7 +160,6 @@ class Cluster:
     folder: Path
     listeners: Sequence[str]
     parts: dict[str, Part] = field(default_factory=dict)
-    _idle: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ended: threading.Event = field(default_factory=threading.Event)
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -216,7 +223,7 @@ class Cluster:
         until = time.monotonic() + max_wait
         while time.monotonic() < until:
             for name in WORKERS:
-                if len(self.parts[name].members()) > self._idle[name]:
+                if self.parts[name].runs_a_task():
                     return name
             time.sleep(0.2)
         raise TimeoutError("no worker has had a task")
@@ -363,7 +370,6 @@ class Cluster:
                 if time.monotonic() > until:
                     raise TimeoutError(f"{name} did not start; the logs are in {self.folder}")
                 time.sleep(0.5)
-            self._idle[name] = len(self.parts[name].members())
         # The first request makes Airflow build the API that tasks report to, which takes seconds.
         requests.get(f"{self.home.url}/execution/health", timeout=60)
 
