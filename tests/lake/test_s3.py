@@ -19,7 +19,7 @@ from tests.lake.s3_server import BUCKET, CHECKOUT, WHY_SKIPPED, S3Server, is_ins
 from tests.lake.samples import MINE, play, plays
 
 pytestmark = [
-    pytest.mark.slow(seconds=15),
+    pytest.mark.slow(seconds=3),
     pytest.mark.skipif(not is_installed(), reason=WHY_SKIPPED),
 ]
 

@@ -34,6 +34,8 @@ from smallhours.lake.leases import DEFAULT_LEASE_S, Version, hold_lease
 
 _PROBE = ".writable"
 _CLOCK = ".clock"
+# What workers agree by: others change it all the time, so that it is not looked up or kept.
+_SHARED_STATE = (".locks", ".budgets", _PROBE, _CLOCK)
 _ABOUT_PROBE = b"A store that lets this file be created twice is not used by Smallhours.\n"
 _NO_SUCH_VERSION: Version = {"e_tag": f'"{"0" * 32}"', "version": "1"}
 
@@ -109,7 +111,7 @@ class ObjectFiles:
 
         No store takes a condition on a removal, so a file that goes is replaced by `empty`.
         """
-        if not path.startswith("."):
+        if not _is_shared_state(path):
             self._look()
         for trial in range(_MAX_TRIES):
             try:
@@ -258,7 +260,7 @@ class ObjectFiles:
         return data, version
 
     def _keep(self, path: str, data: bytes, version: Version, *, on_disk: bool = False) -> None:
-        if self._downloads and not on_disk and not path.startswith("."):
+        if self._downloads and not on_disk and not _is_shared_state(path):
             self._downloads.put(path, version["e_tag"], data)
         with self._guard:
             self._forget(path)
@@ -316,6 +318,10 @@ def open_store(url: str) -> ObjectFiles:
 @functools.cache
 def _memory() -> MemoryStore:
     return MemoryStore()
+
+
+def _is_shared_state(path: str) -> bool:
+    return path.partition("/")[0] in _SHARED_STATE
 
 
 def _version(told: Any) -> Version:
