@@ -14,7 +14,7 @@ LICENCES := $(BIN)/pip-licenses --no-version --ignore-packages smallhours
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 QUICK := $(addprefix tests/,identity lake services listening charts)
 
-# Without bytecode every process, of which the tests start some hundred, compiles the product anew.
+# Without bytecode every process, of which the tests start some hundred, compiles the product again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -48,7 +48,7 @@ lint: setup  ## Check style, types, layers, dependencies, and that no code is un
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-docs: setup  ## Write the generated pages in docs/ anew
+docs: setup  ## Write the generated pages in docs/ again
 	AIRFLOW_HOME="$$PWD/.airflow" $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 	$(BIN)/python -m smallhours.settings_docs
@@ -67,7 +67,7 @@ sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX 
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
 		-o build/sbom.json requirements.txt
 
-licences: setup  ## Write the table in docs/licences.md anew
+licences: setup  ## Write the table in docs/licences.md again
 	{ sed '/^| Name /,$$d' docs/licences.md && $(LICENCES) --format=markdown; } > docs/licences.md.tmp
 	mv docs/licences.md.tmp docs/licences.md
 
@@ -80,7 +80,7 @@ audit: setup  ## Look for known vulnerabilities in what the locks name; needs th
 		echo 'Not audited: the list of known vulnerabilities at $(VULNERABILITIES) is out of reach.' >&2; \
 	fi
 
-pictures: setup  ## Draw the pictures of the pages in docs/images anew; needs Chromium
+pictures: setup  ## Draw the pictures of the pages in docs/images again; needs Chromium
 	$(BIN)/python -m tests.e2e.screenshots
 
 up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow

@@ -46,7 +46,13 @@ def check_lake(lake: Lake) -> list[Finding]:
         elif name != MODELS:
             strangers.append(path)
     if not tables:
-        return [note("lake", f"{lake.url} is empty", "Run `smallhours night`, or let it come.")]
+        return [
+            note(
+                "lake",
+                f"{lake.url} is empty",
+                "Run `smallhours night`, or wait for it.",
+            )
+        ]
     found = [_table(lake, name, files) for name, files in sorted(tables.items())]
     if strangers:
         found.append(
@@ -146,7 +152,11 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
     rows = rows[rows["intent"] == MAIN]
     subject = "last night"
     if rows.empty:
-        return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
+        return note(
+            subject,
+            "no list was written yet",
+            "Run `smallhours night`, or wait for it.",
+        )
     last = rows.sort_values("night", kind="stable").iloc[-1]
     others = rows[(rows["night"] == last["night"]) & (rows["place"] != last["place"])]
     kept = others[others["outcome"].isin(UNWRITTEN)]
