@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
+from smallhours.lake.download_cache import forget_downloads
 from smallhours.lake.files import Files, LocalFiles
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.migrations import prepare
@@ -114,6 +115,7 @@ def _forget_in_lake(name: str, lake: Lake) -> None:
         top, *below = path.split("/")
         if theirs & set(below if top in _BESIDE_TABLES else below[:1]):
             files.remove(path)
+    forget_downloads()
     _remove_empty_folders(files)
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from smallhours import __version__
@@ -90,6 +91,8 @@ class TokenBucket:
         self.service = service
         self.calls_per_day = calls_per_day
         self.listener = listener
+        # No name is written: `smallhours forget` must not have to look for it.
+        self._caller = blake2b(listener.encode(), digest_size=4).hexdigest()
         self.listeners = listeners
         self._state = state or (FileBudget(state_file) if state_file else ProcessBudget())
         self._clock = clock or self._state.clock
@@ -193,7 +196,7 @@ class TokenBucket:
 
     def _kept_for_others(self, state: BudgetState, share: int) -> int:
         """Return the calls that the other listeners have not used of their shares."""
-        others = {name for hour in state.hours.values() for name in hour} - {self.listener}
+        others = {name for hour in state.hours.values() for name in hour} - {self._caller}
         unused = [max(share - state.used(name), 0) for name in others]
         unused += [share] * (self.listeners - 1 - len(others))
         # Those who were listeners until today have no share any more.
@@ -201,7 +204,7 @@ class TokenBucket:
 
     def _count(self, state: BudgetState, hour: int, calls: int) -> None:
         of_hour = state.hours.setdefault(hour, {})
-        of_hour[self.listener] = max(of_hour.get(self.listener, 0) + calls, 0)
+        of_hour[self._caller] = max(of_hour.get(self._caller, 0) + calls, 0)
 
     @staticmethod
     def _forget(state: BudgetState, now: float) -> None:
