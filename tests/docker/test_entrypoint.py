@@ -175,6 +175,7 @@ def test_airflow_is_made_ready_backed_up_and_restored_elsewhere(
     made = entrypoint(old, "smallhours", "prepare", **values)
     assert made.returncode == 0, made.stderr
     assert made.stdout.endswith("is ready to start.\n")
+    assert (old / "data" / ".format").exists()
     saved = entrypoint(old, "smallhours", "backup", "backup/one.tar.gz", **values)
     assert saved.returncode == 0, saved.stderr
     with create_engine(postgres_url).begin() as database:
