@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
-_CLIENTS = (
+CLIENTS = (
     *("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz"),
     "subsonic",
 )
@@ -199,7 +199,7 @@ class RunContext:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients that were built."""
-        for name in _CLIENTS:
+        for name in CLIENTS:
             client = self.__dict__.pop(name, None)
             if client is not None:
                 client.close()
