@@ -22,6 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.lake.read_cache import ReadCache
 from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 
 # Hidden, and not ending in `.parquet`: no glob and no data set reader takes it for data. One
@@ -101,6 +102,11 @@ class Disk:
         """Return all files below a folder."""
         return [Path(at, name) for at, _, names in os.walk(folder) for name in names]
 
+    def stamp(self, path: Path) -> tuple[int, int, int]:
+        """Return what differs when a file is replaced or changed."""
+        found = path.stat()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def read(self, path: Path) -> bytes:
         """Return a file's content."""
         return path.read_bytes()
@@ -147,6 +153,7 @@ class LocalFiles:
     def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
         self.root = root
         self._disk = disk or Disk()
+        self._cache = ReadCache()
 
     def address(self, path: str) -> str:
         """Return the file's absolute path."""
@@ -159,9 +166,15 @@ class LocalFiles:
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def read(self, path: str) -> bytes:
-        """Return a file's content."""
+        """Return a file's content, as it was read before if it is still the same file."""
+        file = self.root / path
         with _read_errors(self.address(path)):
-            return self._disk.read(self.root / path)
+            stamp = self._disk.stamp(file)
+            data = self._cache.get(path, stamp)
+            if data is None:
+                data = self._disk.read(file)
+                self._cache.put(path, stamp, data)
+            return data
 
     def replace(self, path: str, data: bytes) -> None:
         """Write beside the target, flush, rename, and flush the folder."""
