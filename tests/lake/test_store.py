@@ -10,22 +10,16 @@ import pyarrow.compute as pc
 import pytest
 
 from smallhours.errors import SchemaMismatch
-from smallhours.lake.files import LocalFiles
 from smallhours.lake.schema import Table
 from smallhours.lake.store import Lake, MergeReport, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TABLES, TRACK_TAGS
 from tests.lake.samples import MINE, play, plays
-from tests.lake.stores import CountingDisk
+from tests.lake.stores import counted
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
-
-
-def counted(lake: Lake) -> tuple[Lake, CountingDisk]:
-    disk = CountingDisk()
-    return Lake(lake.url, files=LocalFiles(Path(lake.url), disk=disk)), disk
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -1,5 +1,6 @@
 """The catalog stages: tags, neighbours, audio features and candidates around the listener."""
 
+import datetime as dt
 import logging
 import math
 from pathlib import Path
@@ -32,6 +33,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     CANDIDATES,
+    PLAYS,
     TRACK_TAGS,
 )
 from smallhours.nights import Night
@@ -48,10 +50,17 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+# A month is packed when so much time has passed since, in which it still changes.
+KEPT_APART = dt.timedelta(days=31)
+
 
 def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Add everything that the listener played or liked to the catalog of recordings."""
+    """Add everything that the listener played or liked to the catalog of recordings.
+
+    Here the night reads the whole history first, so the months that are over are packed before.
+    """
     del settings
+    lake.pack_months(PLAYS, listener, before=f"{night.date - KEPT_APART:%Y-%m}")
     heard = heard_tracks(lake, listener)
     if heard.empty:
         return {"tracks_heard": 0, "tracks_added": 0}

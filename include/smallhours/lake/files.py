@@ -58,6 +58,13 @@ class Files(Protocol):
             LakeError: It can't be listed.
         """
 
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return, for each file below a folder, what differs when it is replaced.
+
+        Raises:
+            LakeError: It can't be listed.
+        """
+
     def read(self, path: str) -> bytes:
         """Return a file's content.
 
@@ -102,10 +109,10 @@ class Disk:
         """Return all files below a folder."""
         return [Path(at, name) for at, _, names in os.walk(folder) for name in names]
 
-    def stamp(self, path: Path) -> tuple[int, int, int]:
+    def stamp(self, path: Path) -> str:
         """Return what differs when a file is replaced or changed."""
         found = path.stat()
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
 
     def read(self, path: Path) -> bytes:
         """Return a file's content."""
@@ -164,6 +171,14 @@ class LocalFiles:
         with _read_errors(self.address(folder)):
             found = self._disk.walk(self.root / folder)
         return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return each file's inode, time and size."""
+        found = {}
+        for path in self.list(folder):
+            with contextlib.suppress(FileNotFoundError), _read_errors(self.address(path)):
+                found[path] = self._disk.stamp(self.root / path)
+        return found
 
     def read(self, path: str) -> bytes:
         """Return a file's content, as it was read before if it is still the same file."""
@@ -254,6 +269,20 @@ class ObjectFiles:
         except FileNotFoundError:
             return []
         return sorted(str(path).removeprefix(self._root + "/") for path in found)
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return each file's ETag as the store lists it; one that it lists without has none."""
+        with _store_errors(self.address(folder), LakeError):
+            self._store.invalidate_cache()
+            try:
+                found = self._store.find(self._at(folder), detail=True)
+            except FileNotFoundError:
+                return {}
+        return {
+            str(path).removeprefix(self._root + "/"): str(about["ETag"])
+            for path, about in found.items()
+            if "ETag" in about
+        }
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET."""
