@@ -82,7 +82,6 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
         openapi_url=None,
     )
     app.state.airflow_bridge = airflow_bridge
-
     app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
     _add_error_pages(app)
     _add_pages(app)
@@ -271,8 +270,8 @@ def _add_actions(app: FastAPI) -> None:
 
         page_context = open_page_context(listener)
         save_reaction(page_context, parse_date(night), intent, track_key, reaction)
-        row = row_id(track_key)
-        return back("tonight", row=row, listener=listener, night=night, intent=intent)
+        of_list = {"listener": listener, "night": night, "intent": intent}
+        return back("tonight", row=row_id(track_key), **of_list)
 
     @app.post("/rollback", dependencies=MAY_WRITE)
     def put_back(
