@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -25,10 +26,11 @@ from smallhours.services.audio_features import (
 )
 from smallhours.services.retry_and_rate_limit import is_of_one_question
 from smallhours.services.set_aside import Tally
-from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
-from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary
 from smallhours.vocabulary import Provenance
+
+if TYPE_CHECKING:
+    from smallhours.services.spotify import SpotifyClient
 
 LOG = logging.getLogger(__name__)
 
@@ -67,13 +69,15 @@ class FeatureSource:
     refuses_all: bool = False
 
 
-def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
+def spotify_source(client: "SpotifyClient", fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
+    from smallhours.services.spotify import MAX_FEATURE_IDS
+
     return FeatureSource(
         Provenance.SPOTIFY,
         "spotify_id",
         client.audio_features,
-        CALLS_PER_MERGE * SPOTIFY_IDS,
+        CALLS_PER_MERGE * MAX_FEATURE_IDS,
         fresh_days,
         refuses_all=True,
     )
@@ -174,7 +178,7 @@ def fetch_optional(
 
 def fetch_from_spotify(
     lake: Lake,
-    client: SpotifyClient,
+    client: "SpotifyClient",
     weights: pd.Series,
     *,
     night: dt.date,

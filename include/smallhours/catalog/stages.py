@@ -1,8 +1,10 @@
 """The catalog stages: tags, neighbours, audio features and candidates around the listener."""
 
+import datetime as dt
 import logging
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -31,24 +33,34 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     CANDIDATES,
+    PLAYS,
     TRACK_TAGS,
 )
 from smallhours.nights import Night
 from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
-from smallhours.services.lastfm import LastfmClient
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside, Tally
-from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import CatalogSource
 
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.spotify import SpotifyClient
+
 LOG = logging.getLogger(__name__)
+
+# A month is packed when so much time has passed since, in which it still changes.
+KEPT_APART = dt.timedelta(days=31)
 
 
 def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Add everything that the listener played or liked to the catalog of recordings."""
+    """Add everything that the listener played or liked to the catalog of recordings.
+
+    Here the night reads the whole history first, so the months that are over are packed before.
+    """
     del settings
+    lake.pack_months(PLAYS, listener, before=f"{night.date - KEPT_APART:%Y-%m}")
     heard = heard_tracks(lake, listener)
     if heard.empty:
         return {"tracks_heard": 0, "tracks_added": 0}
@@ -59,8 +71,8 @@ def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night
 def fetch_neighbours(
     listener: str,
     lake: Lake,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None = None,
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -98,7 +110,7 @@ def fetch_neighbours(
 def _ask_listenbrainz(
     listener: str,
     lake: Lake,
-    listenbrainz: ListenBrainzClient,
+    listenbrainz: "ListenBrainzClient",
     tally: Tally,
     *,
     settings: Settings,
@@ -115,14 +127,14 @@ def _ask_listenbrainz(
 
 
 def _recordings(
-    lake: Lake, listenbrainz: ListenBrainzClient, tally: Tally, settings: Settings, night: Night
+    lake: Lake, listenbrainz: "ListenBrainzClient", tally: Tally, settings: Settings, night: Night
 ) -> RecordingFetch:
     limits = settings.catalog
     left = max(0, limits.name_lookups_per_night - lookups_on(lake, night.date))
     return RecordingFetch(lake, listenbrainz, night.date, limits.fresh_days, tally, left)
 
 
-def _listenbrainz_calls(listenbrainz: ListenBrainzClient) -> Summary:
+def _listenbrainz_calls(listenbrainz: "ListenBrainzClient") -> Summary:
     calls: Summary = {"listenbrainz_calls": listenbrainz.calls.total()}
     if not listenbrainz.has_token:
         calls["lookups"] = (
@@ -134,8 +146,8 @@ def _listenbrainz_calls(listenbrainz: ListenBrainzClient) -> Summary:
 def fetch_tags(
     listener: str,
     lake: Lake,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None = None,
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -184,7 +196,7 @@ def fetch_tags(
 
 def _ask_lastfm_tags(
     lake: Lake,
-    lastfm: LastfmClient,
+    lastfm: "LastfmClient",
     aside: SetAside,
     wanted: pd.Series,
     names: pd.DataFrame,
@@ -240,7 +252,7 @@ def fetch_audio_features(
     lake: Lake,
     reccobeats: ReccobeatsClient,
     acousticbrainz: AcousticbrainzClient | None = None,
-    spotify: SpotifyClient | None = None,
+    spotify: "SpotifyClient | None" = None,
     *,
     settings: Settings,
     night: Night,

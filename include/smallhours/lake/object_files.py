@@ -66,7 +66,7 @@ class ObjectFiles:
         self._guard = threading.RLock()
         self._looked = False
         self._listed: set[str] = set()
-        self._paths: set[str] = set()
+        self._paths: dict[str, str] = {}
         self._read: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()
         self._kept_bytes = 0
 
@@ -76,13 +76,17 @@ class ObjectFiles:
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
+        return sorted(self.stamps(folder))
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return the ETag of each file below a folder; it is empty where the store tells none."""
         inside = f"{folder}/" if folder else ""
         with self._guard:
             self._look()
             if not self._covered(inside):
-                self._paths |= set(self._list(inside))
+                self._paths |= dict(self._list(inside))
                 self._listed.add(inside)
-            return sorted(path for path in self._paths if path.startswith(inside))
+            return {path: tag for path, tag in self._paths.items() if path.startswith(inside)}
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
@@ -211,17 +215,17 @@ class ObjectFiles:
         """List the whole store, where one reply holds it."""
         if self._looked:
             return
-        found = set(islice(self._list(""), _MAX_LISTED_AT_ONCE))
+        found = dict(islice(self._list(""), _MAX_LISTED_AT_ONCE))
         if len(found) < _MAX_LISTED_AT_ONCE:
             self._paths |= found
             self._listed.add("")
         self._looked = True
 
-    def _list(self, inside: str) -> Iterator[str]:
+    def _list(self, inside: str) -> Iterator[tuple[str, str]]:
         with self._read_errors(inside):
             for some in self._store.list(self._root + inside or None):
                 for each in some:
-                    yield str(each["path"]).removeprefix(self._root)
+                    yield str(each["path"]).removeprefix(self._root), each["e_tag"] or ""
 
     def _covered(self, path: str) -> bool:
         return any(path.startswith(folder) for folder in self._listed)
@@ -244,6 +248,7 @@ class ObjectFiles:
     def _keep(self, path: str, data: bytes, version: Version) -> None:
         with self._guard:
             self._forget(path)
+            self._paths[path] = version.get("e_tag", "")
             self._read[path] = data, version
             self._kept_bytes += len(data)
             while self._kept_bytes > _MAX_KEPT_BYTES:
@@ -253,9 +258,9 @@ class ObjectFiles:
         with self._guard:
             self._kept_bytes -= len(self._read.pop(path, (b"", None))[0])
             if gone:
-                self._paths.discard(path)
+                self._paths.pop(path, None)
             else:
-                self._paths.add(path)
+                self._paths.setdefault(path, "")
 
     @contextlib.contextmanager
     def _read_errors(self, path: str) -> Iterator[None]:

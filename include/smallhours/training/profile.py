@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from smallhours.catalog.features import most_reliable
 from smallhours.catalog.normalisation import WeightedTag, back_off
@@ -190,6 +188,9 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
         tags_of: Tags with weights, by track key.
         seed: Seed of the k-means.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     counts = plays["track_key"].value_counts().sort_index()
     counts = counts[[key for key in counts.index if tags_of.get(key)]]
     k = min(CENTRES, len(counts) // TRACKS_PER_CENTRE)

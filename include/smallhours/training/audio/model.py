@@ -33,7 +33,8 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from smallhours.training.tags import Counts, TopTags
+from smallhours.training.tags import Counts
+from smallhours.training.top_tags import TopTags
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["boosted", "linear"]
