@@ -18,7 +18,7 @@ QUICK := $(addprefix tests/,identity lake services listening charts)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 demo check test lint docs lock sbom licences audit pictures up clean
+.PHONY: help setup gpt2 cluster demo check test lint docs lock sbom licences audit pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup: $(VENV)/.installed  ## Install what is needed into .venv, as the lock fil
 
 gpt2: setup  ## Add torch and transformers (5 GB), for the GPT-2 rows of the regression study
 	$(UV) pip install --quiet --require-hashes -r requirements-gpt2.txt
+
+cluster: setup  ## Add Celery, Redis' client and an S3 server, for the tests of several workers
+	$(UV) pip install --quiet --require-hashes -r requirements-cluster.txt
 
 demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
 	@$(BIN)/smallhours demo
@@ -56,6 +59,7 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files 
 	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
 	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
+	$(COMPILE) --upgrade --group cluster -c requirements.txt -o requirements-cluster.txt
 	$(MAKE) sbom licences
 
 sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX in build/sbom.json

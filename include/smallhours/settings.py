@@ -172,7 +172,7 @@ class LakeLocation(SettingsSection):
     url: str = Field(
         "data",
         min_length=1,
-        description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
+        description="A folder, or an object store such as `s3://bucket/prefix`; the environment "
         "variable `SMALLHOURS_LAKE` overrides it.",
     )
 

@@ -14,7 +14,7 @@ from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 from smallhours.playlist_settings import MAIN
-from smallhours.run_context import rate_limit_file
+from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.set_aside import deferred_on
 from smallhours.settings import Settings
@@ -212,11 +212,7 @@ def check_quotas(settings: Settings) -> list[Finding]:
 
 def spotify_calls_used(settings: Settings) -> int | None:
     """Return the calls to Spotify of the last 24 hours; None where nobody counts them."""
-    file = rate_limit_file(settings, "spotify")
-    if file is None or not file.exists():
+    state = budget_of(settings.lake.url, "spotify")
+    if state.look() is None:
         return None
-    limits = settings.services.spotify
-    bucket = TokenBucket(
-        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
-    )
-    return bucket.used()
+    return TokenBucket(settings.services.spotify.calls_per_second, state=state).used()

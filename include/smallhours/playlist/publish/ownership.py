@@ -97,7 +97,7 @@ def check_marker(place: Place, found: PlaylistDetails, mark: str) -> PlaylistDet
 def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
     """Hold the lock of a listener's playlists, which one run at a time may write.
 
-    Two first nights at once would make two playlists. The lock is a file beside a local lake.
+    Two first nights at once would make two playlists. The lock is in the lake.
 
     Raises:
         RetryLater: a place does not find one of the playlists, as happens after it was made.
