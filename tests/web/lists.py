@@ -67,14 +67,16 @@ def add_track(lake: Lake, key: str, name: tuple[str, str], *, duration_ms: int) 
     lake.merge(TRACKS, pd.DataFrame([{**row, "prefix": prefix_of(artist_key)}]))
 
 
-def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:
+def add_reactions(
+    lake: Lake, night: dt.date, reactions: Mapping[str, str], *, listener: str = ME
+) -> None:
     """Add reactions to picks of a night, by track key."""
     at = dt.datetime.combine(night, dt.time(20), dt.UTC)
     rows = [
         {"night": night, "intent": "main", "track_key": key, "reaction": reaction, "at": at}
         for key, reaction in reactions.items()
     ]
-    partition = {"listener": ME, "month": f"{night:%Y-%m}"}
+    partition = {"listener": listener, "month": f"{night:%Y-%m}"}
     lake.merge(FEEDBACK, pd.DataFrame(rows), partition=partition)
 
 
