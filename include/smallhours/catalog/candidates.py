@@ -173,8 +173,7 @@ def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
     tracks = track_weights(plays, standing, night=night.date)
     artists = artist_weights(tracks)
-    tagged = read_tags(lake, ARTIST_TAGS)
-    tagged = tagged[tagged["artist_key"].isin(artists.index)]
+    tagged = read_tags(lake, ARTIST_TAGS, owners=artists.index)
     names = names_of(lake, tagged["tag"].unique())
     named = tagged.assign(name=tagged["tag"].map(names).astype(str))
     return Weights(tracks, artists, tag_weights(artists, named))
