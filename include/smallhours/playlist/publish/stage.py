@@ -53,7 +53,7 @@ from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)
 
-RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this once. "
+RECREATED_NOTE = "The listener had deleted the playlist; it was made again, this once. "
 
 
 def publish_playlist(
