@@ -33,6 +33,7 @@ import pyarrow.compute as pc
 from smallhours.errors import LakeError
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.files import Files
+from smallhours.lake.older_lake import PREFIX, OlderLake
 from smallhours.lake.parquet import encode
 from smallhours.lake.partition import path_of
 from smallhours.lake.schema import PartitionValues, Table, conform
@@ -65,7 +66,6 @@ _OF_TRACK, _OF_ARTIST = (
 
 VERSION = 3
 
-_PREFIX = "prefix"
 _FORMAT = ".format"
 _STAGED = ".migration"
 _LIST = f"{_STAGED}/list.json"
@@ -261,10 +261,10 @@ def merge_prefixes(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
     """
     changed = {}
     for name, rows in tables.items():
-        if _PREFIX in TABLES[name].partition:
-            old = rows[_PREFIX].to_pylist()
+        if PREFIX in TABLES[name].partition:
+            old = rows[PREFIX].to_pylist()
             new = {each: f"{int(each, 16) % PREFIXES:02x}" for each in set(old)}
-            changed[name] = _with(rows, _PREFIX, [new[each] for each in old])
+            changed[name] = _with(rows, PREFIX, [new[each] for each in old])
     return changed
 
 
@@ -303,23 +303,7 @@ def open_to_read(url: str) -> Lake:
     """
     lake = Lake(url)
     refuse_newer(lake)
-    return lake if _version(lake.files) == VERSION else _OlderLake(url)
-
-
-class _OlderLake(Lake):
-    """A lake of an older format: what is about an artist may lie in another of its files."""
-
-    def read(
-        self,
-        table: Table,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Mapping[str, str | Sequence[str]] | None = None,
-        filters: pc.Expression | None = None,
-    ) -> pa.Table:
-        """Return the rows as `Lake.read` does, of all prefixes."""
-        where = {name: values for name, values in (where or {}).items() if name != _PREFIX}
-        return super().read(table, columns=columns, where=where, filters=filters)
+    return lake if _version(lake.files) == VERSION else OlderLake(url)
 
 
 def refuse_newer(lake: Lake) -> None:

@@ -18,7 +18,6 @@ it there. The same model gives the same bytes.
 
 import datetime as dt
 import hashlib
-import importlib
 import io
 import json
 import logging
@@ -121,7 +120,8 @@ def _skops_io() -> Any:
         # skops reads the attributes of all loaded modules; 1,160 of Airflow's are deprecated, and
         # each would be a line in a task's log.
         warnings.simplefilter("ignore")
-        return importlib.import_module("skops.io")
+        import skops.io
+    return skops.io
 
 
 def raise_unreadable(where: str, why: str) -> NoReturn:
