@@ -156,6 +156,14 @@ def test_reading_opens_only_the_partitions_asked_for(lake: Lake) -> None:
     assert len(disk.opened) == 14
 
 
+def test_what_a_process_wrote_is_not_read_again(lake: Lake) -> None:
+    watched, disk = counted(lake)
+    for minute in range(3):
+        watched.merge(PLAYS, plays(play(minute)), partition=MINE)
+    assert len(watched.read(PLAYS)) == 3
+    assert disk.opened == []
+
+
 def test_a_file_is_read_again_only_when_it_was_replaced(lake: Lake) -> None:
     lake.merge(PLAYS, plays(play(0)), partition=MINE)
     watched, disk = counted(lake)
