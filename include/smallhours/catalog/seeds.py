@@ -41,27 +41,35 @@ def askable_names(lake: Lake, tracks: Iterable[str], artists: Iterable[str] = ()
 
 
 def heard_artists(
-    listener: str, lake: Lake, *, settings: Settings, night: Night
+    listener: str, lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
 ) -> list[tuple[str, str]]:
     """Return the artists that the listener heard and whose tags are due, as (key, name).
 
     The tags of all that was heard come first: which tags the listener likes, and which never
     occur, decides what else is worth asking.
     """
-    weights = weights_of(lake, listener, night=night)
+    weights = weights_of(lake, listener, night=night, tracks=heard)
     names = askable_names(lake, (), weights.artists.index)
     by_artist = names.groupby("artist_key")["artist"].first()
     due = due_for_lastfm(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
-    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
-    return heard[: settings.catalog.lastfm_calls_per_night]
+    named = [(key, by_artist[key]) for key in due if key in by_artist.index]
+    return named[: settings.catalog.lastfm_calls_per_night]
 
 
 def night_seeds(
-    listener: str, lake: Lake, *, settings: Settings, night: Night
+    listener: str, lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
 ) -> Iterator[Sequence[Seed]]:
-    """Yield the seeds to ask about; what comes later follows from the answers before it."""
+    """Yield the seeds to ask about; what comes later follows from the answers before it.
+
+    Args:
+        listener: Whose.
+        lake: The lake.
+        heard: The weights of their tracks.
+        settings: The settings.
+        night: Tonight.
+    """
     limits = settings.catalog
-    weights = weights_of(lake, listener, night=night)
+    weights = weights_of(lake, listener, night=night, tracks=heard)
     names = askable_names(lake, weights.tracks.index, weights.artists.index)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
