@@ -8,6 +8,11 @@ does. Then the same night is measured with 16 times the catalog, with a million 
 other listeners in the installation, each with music of their own. `--only` chooses among `night`,
 `catalog`, `plays` and `listeners`; `--folder` keeps the lakes, or uses them again.
 
+    python -m benchmarks.scale --household [--listeners 20]
+
+counts calls to services instead: the first night of each listener of one installation, one after
+the other, and then a normal night of each.
+
 The last line is the figures as one line of JSON. `files_opened`, `read_mb` and `written_mb` are of
 the lake, and a file that is read twice counts twice; `start_ratio` is the CPU time before the
 stages' functions begin, of imports and of building clients ÷ that of as many processes that only
@@ -23,6 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.harness import command_line, print_figures, print_progress
+from benchmarks.support.household import household_calls
 from benchmarks.support.scale_lakes import (
     NIGHT,
     day_after,
@@ -38,6 +44,8 @@ from smallhours_sandbox.world import World
 
 STAGES = [stage.__name__ for stages in NIGHTLY.values() for stage in stages]
 TIMES, OTHERS, MANY_PLAYS = 16, 9, 1_000_000
+# The world of `--household`.
+HOUSEHOLD = {"artists": 600, "tracks": 6_000, "scrobbles": 6_000}
 MEASURED = ("night", "catalog", "plays", "listeners")
 
 
@@ -162,8 +170,13 @@ def main() -> None:
     parser.add_argument("--plays", type=int, default=90_000)
     parser.add_argument("--catalog", type=int, default=20_000, help="number of tracks")
     parser.add_argument("--only", nargs="+", choices=MEASURED, default=MEASURED)
+    parser.add_argument("--household", action="store_true", help="only count calls; see above")
+    parser.add_argument("--listeners", type=int, default=20, help="of the household")
     parser.add_argument("--folder", type=Path, help="keep the lakes there, or use those there")
     options = parser.parse_args()
+    if options.household:
+        print_figures(household_calls(options.listeners, **HOUSEHOLD))
+        return
     print(f"{os.cpu_count()} cores, {options.plays:,} plays, {options.catalog:,} tracks")
     with _folder(options.folder) as folder:
         world = made_up_world(options.catalog, options.plays)

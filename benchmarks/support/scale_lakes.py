@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.support.stage_process import ScaleCredentials, run_stage, settings_of
 from benchmarks.train_cost import write_world
@@ -59,16 +60,19 @@ _OF_TAGS = ("tag_tracks", "chart")
 
 def write_first_night(folder: Path, world: World) -> None:
     """Write a lake, live through its first night, and keep the sandbox's state one day later."""
-    lake = folder / "lake"
-    with SandboxServer(SandboxState(world)) as server:
-        settings = settings_of(server.url, lake)
+    lake, begun = folder / "lake", folder / "begun"
+    state = SandboxState(world)
+    with SandboxServer(state) as server:
+        settings = settings_of(server.url, begun)
         night = settings.night(LISTENER, FIRST_NIGHT)
-        write_world(Lake(str(lake)), world, settings=settings, night=night)
+        if not begun.exists():
+            write_world(Lake(str(begun)), world, settings=settings, night=night)
         with RunContext(LISTENER, night, settings, ScaleCredentials()) as run:
             for stage in (stage for stages in NIGHTLY.values() for stage in stages):
                 stage(run)
-        server.state.advance(settings.night(LISTENER, NIGHT).as_of.timestamp())
-        server.state.save(folder / STATE)
+        state.advance(settings.night(LISTENER, NIGHT).as_of.timestamp())
+        state.save(folder / STATE)
+    begun.rename(lake)
 
 
 @contextmanager
@@ -85,7 +89,8 @@ def enlarge_catalog(source: Path, target: Path, *, copies: int, listeners: bool 
     for table in _NAMES:
         rows = lake.read(table)
         if table is SIMILAR:
-            rows = rows.filter(~pa.compute.is_in(rows["kind"], pa.array(_OF_TAGS)))
+            of_tags = pc.is_in(rows["kind"], value_set=pa.array(_OF_TAGS))
+            rows = rows.filter(pc.invert(of_tags))
         for part in _by_prefix([_copy(table, rows, at) for at in range(1, copies + 1)]):
             lake.merge(table, part)
     for at in range(1, copies + 1) if listeners else ():

@@ -74,16 +74,16 @@ class ScaleCredentials(SandboxCredentials):
 
 def settings_of(url: str, lake: Path, listeners: int = 1) -> Settings:
     """Return the default settings without rate limits, of the first listener and some others."""
+    first = {LISTENER: {"lastfm": "ada", "timezone": "Europe/Dublin"}}
     others = {
         f"other{at}": {"lastfm": f"other{at}", "timezone": "UTC"} for at in range(1, listeners)
     }
-    whole = sandbox_settings(
+    return sandbox_settings(
+        listeners=first | others,
         lake={"url": str(lake)},
         services=sandbox_services(url),
         catalog={"lastfm_calls_per_night": 30_000},
     )
-    listened = {**whole.model_dump(exclude_unset=True)["listeners"], **others}
-    return Settings.model_validate(whole.model_dump(exclude_unset=True) | {"listeners": listened})
 
 
 class FileCounter:

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smallhours.lake.object_files import ObjectFiles
 from smallhours.lake.packs import FOLDER
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from tests.lake.samples import play, plays
-from tests.lake.stores import counted
+from tests.lake.stores import CountingStore, counted
 
 
 @pytest.fixture
@@ -83,3 +84,18 @@ def test_a_pack_is_written_only_when_a_month_has_changed(packed: Lake) -> None:
     packed.merge(PLAYS, plays(play(100)), partition=ME | {"month": MONTHS[0]})
     watched.pack_months(PLAYS, "ann", before="2026-10")
     assert len(disk.written) == 1
+
+
+def test_a_store_is_asked_for_the_pack_and_what_is_not_over() -> None:
+    counting = CountingStore()
+    lake = Lake("memory://lake", files=ObjectFiles(counting, "", url="memory://lake"))
+    rows = plays(*(play(at, month=month) for at, month in enumerate(MONTHS)))
+    lake.merge(PLAYS, rows, partition=ME)
+    lake.pack_months(PLAYS, "ann", before="2026-10")
+    lake.merge(PLAYS, plays(play(100)), partition=ME | {"month": MONTHS[-2]})
+    counting.restart()
+    later = Lake("memory://lake", files=ObjectFiles(counting, "", url="memory://lake"))
+    assert later.read(PLAYS, where=ME).num_rows == len(MONTHS) + 1
+    assert counting.calls.count("get") == 3
+    assert later.read(PLAYS, where=ME).num_rows == len(MONTHS) + 1
+    assert counting.calls.count("get") == 3

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.features import store_features
 from smallhours.catalog.stored_answers import due_keys
@@ -124,11 +125,16 @@ def fetch_from_source(
         ServiceError: what was answered before it is kept.
     """
     columns = ["track_key", "artist", "title", source.id_column]
-    known = lake.frame(TRACKS, columns=columns).dropna().set_index("track_key")
+    has_id = pc.field(source.id_column).is_valid()
+    known = lake.frame(TRACKS, columns=columns, filters=has_id).dropna().set_index("track_key")
     ids = known[source.id_column]
     names = "audio features of " + known["artist"] + " – " + known["title"]
-    stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
-    answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
+    stored = lake.frame(
+        AUDIO_FEATURES,
+        columns=["track_key", "fetched_at"],
+        filters=pc.field("source") == source.name,
+    )
+    answered = stored.groupby("track_key")["fetched_at"].max()
     due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )

@@ -215,7 +215,10 @@ class LocalFiles:
             try:
                 self._disk.write(unfinished, data)
                 self._disk.flush(unfinished)
+                # The same file has it under its new name: nobody's later one is taken for ours.
+                stamp = self._disk.stamp(unfinished)
                 self._disk.rename(unfinished, target)
+                self._cache.put(path, stamp, data)
             except OSError:
                 # The disk may be full: don't keep what is of no use.
                 with contextlib.suppress(OSError):

@@ -80,6 +80,7 @@ class ObjectFiles:
         self._paths: dict[str, str | None] = {}  # with the version that the list told
         self._read: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()
         self._kept_bytes = 0
+        self._stamps: dict[str, dict[str, str]] = {}
 
     def address(self, path: str) -> str:
         """Return the file's URL."""
@@ -90,8 +91,21 @@ class ObjectFiles:
         return sorted(self._below(folder))
 
     def stamps(self, folder: str) -> dict[str, str]:
-        """Return the version of each file below a folder, but of those that the store tells none."""
+        """Return the version of each file below a folder, where the store told one."""
         return {path: version for path, version in self._below(folder).items() if version}
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return each file's ETag as the store lists it, once until something is written."""
+        inside = f"{folder}/" if folder else ""
+        with self._guard, self._read_errors(inside):
+            if inside not in self._stamps:
+                self._stamps[inside] = {
+                    str(each["path"]).removeprefix(self._root): str(each["e_tag"])
+                    for some in self._store.list(self._root + inside or None)
+                    for each in some
+                    if each["e_tag"]
+                }
+            return dict(self._stamps[inside])
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
@@ -137,7 +151,7 @@ class ObjectFiles:
         with hold_lease(self, f".locks/{path}", self._lease_s):
             with self._guard:  # what others did before they let go must be seen
                 self._looked, self._kept_bytes = False, 0
-                for known in (self._listed, self._paths, self._read):
+                for known in (self._listed, self._paths, self._read, self._stamps):
                     known.clear()
             yield
 
@@ -294,6 +308,8 @@ class ObjectFiles:
 
     @contextlib.contextmanager
     def _write_errors(self, path: str) -> Iterator[None]:
+        with self._guard:
+            self._stamps.clear()
         try:
             yield
         except FileNotFoundError as error:

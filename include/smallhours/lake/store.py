@@ -276,7 +276,7 @@ class Lake:
 
 
 def prefix_of(artist_key: str) -> str:
-    """Return the `prefix` of all rows about an artist: `00` to `3f`, a hash of the artist's key."""
+    """Return the `prefix` of all rows about an artist: `00` to `0f`, a hash of the artist's key."""
     digest = hashlib.blake2b(artist_key.encode(), digest_size=8).digest()
     return f"{int.from_bytes(digest) % PREFIXES:02x}"
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from smallhours.errors import SettingsError
 from smallhours.lake import packs
 from smallhours.lake.download_cache import forget_downloads
-from smallhours.lake.files import Files, LocalFiles
+from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.migrations import prepare
 from smallhours.lake.store import Lake

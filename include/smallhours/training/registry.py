@@ -120,9 +120,8 @@ def _skops_io() -> Any:
         # skops reads the attributes of all loaded modules; 1,160 of Airflow's are deprecated, and
         # each would be a line in a task's log.
         warnings.simplefilter("ignore")
-        from skops import io
-
-        return io
+        import skops.io
+    return skops.io
 
 
 def raise_unreadable(where: str, why: str) -> NoReturn:

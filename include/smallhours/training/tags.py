@@ -8,7 +8,6 @@ by the names that `smallhours.catalog.normalisation` gives them.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from smallhours.catalog.merged_sources import read_tags
@@ -133,9 +132,8 @@ def _read(
     without: Collection[str],
 ) -> dict[str, dict[str, int]]:
     key = table.key[0]
-    rows = read_tags(lake, table, where={"prefix": prefixes}, without=without)
-    ours = np.array([owner in wanted for owner in rows[key].tolist()], dtype=bool)
-    return _strongest_first(rows[ours], key)
+    rows = read_tags(lake, table, where={"prefix": prefixes}, owners=wanted, without=without)
+    return _strongest_first(rows, key)
 
 
 def _strongest_first(rows: pd.DataFrame, key: str) -> dict[str, dict[str, int]]:
