@@ -94,19 +94,6 @@ class ObjectFiles:
         """Return the version of each file below a folder, where the store told one."""
         return {path: version for path, version in self._below(folder).items() if version}
 
-    def stamps(self, folder: str) -> dict[str, str]:
-        """Return each file's ETag as the store lists it, once until something is written."""
-        inside = f"{folder}/" if folder else ""
-        with self._guard, self._read_errors(inside):
-            if inside not in self._stamps:
-                self._stamps[inside] = {
-                    str(each["path"]).removeprefix(self._root): str(each["e_tag"])
-                    for some in self._store.list(self._root + inside or None)
-                    for each in some
-                    if each["e_tag"]
-                }
-            return dict(self._stamps[inside])
-
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
         self._look()
