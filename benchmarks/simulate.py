@@ -1,12 +1,16 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
     python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write]
+    python -m benchmarks.simulate --promises 10 [--keep FOLDER]
     python -m benchmarks.simulate --edits [--listeners 3]
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
 same world, from the same seed, is simulated with each baseline. `--quick` simulates ten nights of
-one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg.
+one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg. After
+that, ten further listeners live through the nights in small worlds, whose taste changes after a
+month: how many promises were kept, and when an alarm came. `--promises N` simulates only these, N
+of them, and `--keep FOLDER` keeps each finished one there, so that a second run goes on.
 `--edits` instead compares first lists of listeners whose account a child uses at set hours, with
 and without an edit that says so.
 """
@@ -19,6 +23,8 @@ import numpy as np
 
 from benchmarks.harness import command_line, print_figures
 from benchmarks.support.edited_listening import edited_figures
+from benchmarks.support.promised_nights import LISTENERS as PROMISED
+from benchmarks.support.promised_nights import kept_accounts, promise_figures
 from smallhours.web.charts.canvas import standalone_svg
 from smallhours_sandbox.commands.simulate import HEADINGS, rows
 from smallhours_sandbox.simulation.learning_curves import curves, figures, picture
@@ -38,6 +44,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="ten nights of one listener")
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
+    parser.add_argument("--promises", type=int, choices=range(1, len(PROMISED) + 1), metavar="N")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--edits", action="store_true", help="with a child's listening instead")
     options = parser.parse_args()
     started = time.monotonic()
@@ -49,8 +57,22 @@ def main() -> None:
         print_figures({**found, "wall_s": round(time.monotonic() - started, 1)})
         return
     rankers = list(RANKERS)
+    promised = PROMISED[: options.promises]
     if options.quick:
         options.nights, options.listeners, rankers = 10, 1, QUICK
+        promised = promised[:1]
+    judged = promise_figures(
+        kept_accounts(
+            promised,
+            nights=20 if options.quick else options.nights,
+            seed=options.seed,
+            processes=options.processes,
+            folder=options.keep,
+        )
+    )
+    if options.promises:
+        print_figures({**judged, "wall_s": round(time.monotonic() - started, 1)})
+        return
     who = LISTENERS[: options.listeners]
     simulations = simulation_specs(rankers, who, nights=options.nights, seed=options.seed)
     lived = curves(run_simulations(simulations, processes=options.processes))
@@ -67,7 +89,7 @@ def main() -> None:
     if options.write:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         PICTURE.write_text(standalone_svg(picture(lived)), encoding="utf-8")
-    print_figures({**told, "wall_s": round(took, 1)})
+    print_figures({**told, **judged, "wall_s": round(took, 1)})
 
 
 if __name__ == "__main__":
