@@ -14,11 +14,11 @@ LICENCES := $(BIN)/pip-licenses --no-version --ignore-packages smallhours
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadscope --no-loadscope-reorder
 QUICK := $(addprefix tests/,identity lake services listening charts)
 
-# Without bytecode every process, of which the tests start some hundred, compiles the product anew.
+# Without bytecode every process, of which the tests start some hundred, compiles the product again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 demo check test lint docs lock sbom licences audit pictures up clean
+.PHONY: help setup gpt2 cluster demo check test lint docs lock sbom licences audit pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup: $(VENV)/.installed  ## Install what is needed into .venv, as the lock fil
 
 gpt2: setup  ## Add torch and transformers (5 GB), for the GPT-2 rows of the regression study
 	$(UV) pip install --quiet --require-hashes -r requirements-gpt2.txt
+
+cluster: setup  ## Add Celery, Redis' client and an S3 server, for the tests of several workers
+	$(UV) pip install --quiet --require-hashes -r requirements-cluster.txt
 
 demo: setup  ## Run a night of the real DAGs against a local sandbox, and show its playlist
 	@$(BIN)/smallhours demo
@@ -45,7 +48,7 @@ lint: setup  ## Check style, types, layers, dependencies, and that no code is un
 	$(BIN)/vulture
 	$(BIN)/deptry .
 
-docs: setup  ## Write the generated pages in docs/ anew
+docs: setup  ## Write the generated pages in docs/ again
 	AIRFLOW_HOME="$$PWD/.airflow" $(BIN)/python -m smallhours.orchestration.dag_docs
 	$(BIN)/python -m smallhours.lake.dictionary --write
 	$(BIN)/python -m smallhours.settings_docs
@@ -56,6 +59,7 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files 
 	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
 	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
+	$(COMPILE) --upgrade --group cluster -c requirements.txt -o requirements-cluster.txt
 	$(MAKE) sbom licences
 
 sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX in build/sbom.json
@@ -63,7 +67,7 @@ sbom: setup  ## List what requirements.txt names, with its hashes, as CycloneDX 
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
 		-o build/sbom.json requirements.txt
 
-licences: setup  ## Write the table in docs/licences.md anew
+licences: setup  ## Write the table in docs/licences.md again
 	{ sed '/^| Name /,$$d' docs/licences.md && $(LICENCES) --format=markdown; } > docs/licences.md.tmp
 	mv docs/licences.md.tmp docs/licences.md
 
@@ -76,7 +80,7 @@ audit: setup  ## Look for known vulnerabilities in what the locks name; needs th
 		echo 'Not audited: the list of known vulnerabilities at $(VULNERABILITIES) is out of reach.' >&2; \
 	fi
 
-pictures: setup  ## Draw the pictures of the pages in docs/images anew; needs Chromium
+pictures: setup  ## Draw the pictures of the pages in docs/images again; needs Chromium
 	$(BIN)/python -m tests.e2e.screenshots
 
 up: setup  ## Run Airflow for your own account: smallhours.toml, ./data, .airflow

@@ -185,7 +185,9 @@ def restore_of_somebody_else_is_refused(bench: Bench) -> None:
     """Restore over a lake of another listener: refused, and nothing changes."""
     settings = bench.install.home.settings
     before = settings.read_text()
-    settings.write_text(before.replace('lastfm_user = "ada"', 'lastfm_user = "eve"'))
+    of_eve = before.replace('"ada"', '"eve"')
+    expect(of_eve != before, before)
+    settings.write_text(of_eve)
     said = bench.install.refusal("restore", str(bench.backup))
     expect("is eve at Last.fm here, and ada in the backup" in said, said)
     settings.write_text(before)

@@ -61,11 +61,13 @@ def main() -> None:
     with _folder(options.lake) as folder:
         lake, long = folder / "lake", folder / "long"
         if not lake.exists():
-            _live(lake, options.scrobbles, options.nights)
+            with _made(lake) as unfinished:
+                _live(unfinished, options.scrobbles, options.nights)
         study = _study(Lake(str(lake)))
         if not long.exists():
-            shutil.copytree(lake, long)
-            _repeat_last_night(Lake(str(long)), options.many)
+            with _made(long) as unfinished:
+                shutil.copytree(lake, unfinished)
+                _repeat_last_night(Lake(str(unfinished)), options.many)
         seen = []
         for each in (lake, long):
             print_progress(f"looking at the pages of {each.name}")
@@ -180,7 +182,7 @@ def _view(study: str) -> PageViews:
     with TestClient(pages) as client:
         page = client.get(f"{PREFIX}/explore").text
     tags = page.partition('<option value="')[2].partition('"')[0]
-    linked = ("edits", "playlists", "accounts", "review")
+    linked = ("edits", "playlists", "accounts", "review", "letter")
     addresses = {name: name for name in (*PAGES, *linked)} | {
         "explore, a question": f"explore?tags={tags}",
         "study": f"study?name={study}",
@@ -206,9 +208,19 @@ def _open_house() -> AirflowBridge:
         warning=lambda _listener: "",
         paused=list,
         resume=lambda _dags: None,
+        parse_again=lambda: None,
         progress=lambda _listener, _night: None,
         secret=lambda: "of the benchmark",
     )
+
+
+@contextmanager
+def _made(lake: Path) -> Iterator[Path]:
+    """Yield where to make a lake, which gets its name when it is whole."""
+    unfinished = lake.with_name(f"{lake.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    yield unfinished
+    unfinished.rename(lake)
 
 
 @contextmanager

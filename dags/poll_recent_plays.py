@@ -1,4 +1,4 @@
-"""Asks Spotify for the last 50 plays, every hour: it never tells of older ones.
+"""Asks Spotify for the last 50 plays, every hour: it never shows older ones.
 
 Last.fm is the history of record, and most plays are known from there; this adds Spotify's ids, and
 the plays of listeners who don't scrobble. When there were more than 50 since the last time, the

@@ -3,7 +3,7 @@
 It starts for a listener when their models are trained. Only the chosen tracks are looked up on
 Spotify, and only a playlist that Smallhours made is ever written. A list too short or too poor
 leaves yesterday's in place. With `review` in the settings the run waits for somebody to approve
-what would change. The form takes other wishes for one list, and a dry run.
+what would change. The form takes other settings for one list, and a dry run.
 """
 
 from airflow.sdk import chain, dag

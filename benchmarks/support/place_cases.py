@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.support.publish_cases import EDITS, LASTING, PASSING, RARE_EDITS, PublishCase
 
-ELSEWHERE_SCENES = ("first night", "second night", "own items", "ranked anew", "rollback")
+ELSEWHERE_SCENES = ("first night", "second night", "own items", "ranked again", "rollback")
 # What only Spotify does.
 _ONLY_SPOTIFY = ("401 once", "quota of the day used up", "access revoked", "429 for a second")
 _ONLY_THERE = ("adds a local file", "adds an episode")

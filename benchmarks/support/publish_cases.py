@@ -134,7 +134,7 @@ SCENES: Mapping[str, PublishScene] = MappingProxyType(
             PublishScene("first night", first=True),
             PublishScene("second night"),
             PublishScene("own items", own=True),
-            PublishScene("ranked anew", again=True),
+            PublishScene("ranked again", again=True),
             PublishScene("rollback", rollback=True),
             PublishScene("one track", size=1, own=True),
             PublishScene("101 tracks", size=101),
@@ -227,7 +227,7 @@ def table(played: Sequence[PublishCase]) -> str:
         "",
         "What the scenes are: on the *first night* there is no playlist yet; on the *second* last",
         "night's list stands there; with *own items* also a track, a local file and an episode of",
-        "the listener's, and a row that Spotify has lost; *ranked anew*, the list of the same",
+        "the listener's, and a row that Spotify has lost; *ranked again*, the list of the same",
         "night is written again with half of its tracks others; *rollback* puts the list of the",
         "night before back; *one track* is a list of one, with own items; lists of *101 tracks*,",
         "*500 tracks* and *250 tracks* take several requests.",
@@ -343,7 +343,7 @@ def _few(scene: str, requests: Mapping[str, list[str]], *, every: bool) -> list[
 
 def _edits(requests: Mapping[str, list[str]]) -> Iterator[PublishCase]:
     for what in EDITS:
-        for scene in ("second night", "own items", "ranked anew"):
+        for scene in ("second night", "own items", "ranked again"):
             step = 1 if scene == "second night" else 5
             for at in _places(scene, requests[scene])[::step]:
                 yield PublishCase(scene, "edit", what, at)

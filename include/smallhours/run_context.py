@@ -6,7 +6,6 @@ before: Airflow reads this file each time it parses a DAG.
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
@@ -126,6 +125,7 @@ class RunContext:
     @cached_property
     def musicbrainz(self) -> "MusicBrainzClient | None":
         """A MusicBrainz client; None if it is switched off, or has no contact to name."""
+        from smallhours.services.budget_state import budget_of
         from smallhours.services.musicbrainz import SERVICE, MusicBrainzClient
         from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
@@ -139,7 +139,7 @@ class RunContext:
             rate_limit=shared_rate_limit(
                 SERVICE,
                 where.calls_per_second,
-                state_file=rate_limit_file(self.settings, "musicbrainz"),
+                state=budget_of(self.settings.lake.url, "musicbrainz"),
             ),
             retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         )
@@ -170,6 +170,7 @@ class RunContext:
     def _open_service(
         self, client: "type[OpenClient]", where: ReccobeatsSettings | AcousticbrainzSettings
     ) -> "OpenClient":
+        from smallhours.services.budget_state import budget_of
         from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
 
         return client(
@@ -177,7 +178,7 @@ class RunContext:
             rate_limit=shared_rate_limit(
                 client.service,
                 where.calls_per_second,
-                state_file=rate_limit_file(self.settings, client.section),
+                state=budget_of(self.settings.lake.url, client.section),
             ),
             retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
             contact=self.settings.contact(self.listener),
@@ -198,21 +199,26 @@ class RunContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the clients that were built."""
-        for name in _CLIENTS:
-            client = self.__dict__.pop(name, None)
+        """Close the clients that were built, and give back what they reserved in vain."""
+        clients = [self.__dict__.pop(name, None) for name in _CLIENTS]
+        for client in clients:
             if client is not None:
                 client.close()
+        if any(clients):
+            from smallhours.services.retry_and_rate_limit import give_back_unused
+
+            give_back_unused()
 
 
 def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -> "LastfmClient":
     """Return a Last.fm client with a listener's key; the caller closes it.
 
-    Beside a local lake, all processes of this machine keep to Last.fm's rate together.
+    All processes that work on the lake keep to Last.fm's rate together.
 
     Raises:
         SettingsError: when the credentials are missing or incomplete.
     """
+    from smallhours.services.budget_state import budget_of
     from smallhours.services.lastfm import LastfmClient
     from smallhours.services.lastfm_replies import SERVICE
     from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
@@ -224,7 +230,7 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
         calls_per_second=where.calls_per_second,
         timeout_s=where.timeout_s,
         rate_limit=shared_rate_limit(
-            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "lastfm")
+            SERVICE, where.calls_per_second, state=budget_of(settings.lake.url, "lastfm")
         ),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         listener=listener,
@@ -236,8 +242,9 @@ def listenbrainz_client(
 ) -> "ListenBrainzClient":
     """Return a ListenBrainz client with a listener's token, if they have one; the caller closes it.
 
-    Beside a local lake, all processes of this machine keep to ListenBrainz' rate together.
+    All processes that work on the lake keep to ListenBrainz' rate together.
     """
+    from smallhours.services.budget_state import budget_of
     from smallhours.services.listenbrainz import ListenBrainzClient
     from smallhours.services.listenbrainz_replies import SERVICE
     from smallhours.services.listenbrainz_transport import LABS
@@ -249,10 +256,10 @@ def listenbrainz_client(
         settings=where,
         contact=settings.contact(listener),
         rate_limit=shared_rate_limit(
-            SERVICE, where.calls_per_second, state_file=rate_limit_file(settings, "listenbrainz")
+            SERVICE, where.calls_per_second, state=budget_of(settings.lake.url, "listenbrainz")
         ),
         labs_rate_limit=shared_rate_limit(
-            LABS, where.labs_calls_per_second, state_file=rate_limit_file(settings, "labs")
+            LABS, where.labs_calls_per_second, state=budget_of(settings.lake.url, "labs")
         ),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
         listener=listener,
@@ -262,12 +269,14 @@ def listenbrainz_client(
 def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) -> "SpotifyClient":
     """Return a Spotify client with a listener's login; the caller closes it.
 
-    Beside a local lake, all processes of this machine count their calls of the day together.
+    All processes that work on the lake count their calls of the day together; each listener has an
+    equal part of them.
 
     Raises:
         SettingsError: when the credentials are missing or incomplete.
         NeedsLogin: when the listener has not logged in yet.
     """
+    from smallhours.services.budget_state import budget_of
     from smallhours.services.retry_and_rate_limit import RetryPolicy, shared_rate_limit
     from smallhours.services.spotify import SpotifyClient
     from smallhours.services.spotify_replies import SERVICE
@@ -280,7 +289,9 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
             SERVICE,
             where.calls_per_second,
             calls_per_day=where.calls_per_day,
-            state_file=rate_limit_file(settings, "spotify"),
+            listener=listener,
+            listeners=sum(each.spotify for each in settings.listeners.values()),
+            state=budget_of(settings.lake.url, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
@@ -303,15 +314,3 @@ def subsonic_client(
         settings=settings.services.subsonic,
         retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
     )
-
-
-def rate_limit_file(settings: Settings, service: str) -> Path | None:
-    """Return the file in which this machine's processes share a rate limit; None if remote."""
-    folder = _beside_the_lake(settings, ".budgets")
-    return None if folder is None else folder / f"{service}.json"
-
-
-def _beside_the_lake(settings: Settings, name: str) -> Path | None:
-    """Return a folder that the processes of this machine share; None beside a remote lake."""
-    lake = settings.lake.url
-    return None if "://" in lake else Path(lake) / name

@@ -109,6 +109,9 @@ class AcousticbrainzSettings(SettingsSection):
     )
 
 
+COVER_ART_ARCHIVE = "https://coverartarchive.org/"
+
+
 class ListenbrainzSettings(SettingsSection):
     """ListenBrainz' addresses and rate limits.
 
@@ -120,6 +123,9 @@ class ListenbrainzSettings(SettingsSection):
     labs_url: HttpUrl = Field(
         "https://labs.api.listenbrainz.org/",
         description="The address of its experimental API, for similar artists and tracks.",
+    )
+    covers_url: HttpUrl = Field(
+        COVER_ART_ARCHIVE, description="The address of the Cover Art Archive."
     )
     calls_per_second: float = Field(
         2.9, gt=0, description="Calls that we make in a second, at most."

@@ -27,7 +27,7 @@ from smallhours.schedule import ScheduleSettings, timezones
 from smallhours.service_settings import ServiceSettings
 
 ListenerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Event = Literal["published", "kept", "login", "needs_you"]
+Event = Literal["published", "kept", "login", "needs_you", "letter"]
 # `Provenance` without lengths alone and predictions; the error for another value lists these texts.
 Source = Literal["spotify", "reccobeats", "acousticbrainz", "dataset"]
 
@@ -153,7 +153,8 @@ class NotificationSettings(SettingsSection):
     )
     events: tuple[Event, ...] = Field(
         ("published", "kept", "login", "needs_you"),
-        description="What you are told; `login` is a login that ends soon.",
+        description="What you are told; `login` is a login that ends soon, `letter` your week in "
+        "words, on Mondays.",
     )
 
 
@@ -171,7 +172,7 @@ class LakeLocation(SettingsSection):
     url: str = Field(
         "data",
         min_length=1,
-        description="A folder, or any fsspec URL such as `s3://bucket/prefix`; the environment "
+        description="A folder, or an object store such as `s3://bucket/prefix`; the environment "
         "variable `SMALLHOURS_LAKE` overrides it.",
     )
 
@@ -277,7 +278,8 @@ def load_settings(path: Path | None = None) -> Settings:
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"{path} can't be read: {error.strerror}.", remedy="See that it is a file of yours."
+            f"{path} can't be read: {error.strerror}.",
+            remedy="Make sure that it is a file of yours.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None

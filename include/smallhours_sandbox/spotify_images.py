@@ -1,10 +1,10 @@
-"""Covers of albums, as Spotify's image host serves them: here a small SVG for each album."""
+"""Covers of albums, as Spotify's image host and the Cover Art Archive serve them: as small SVGs."""
 
 import hashlib
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 SIZES = (640, 300, 64)
@@ -23,8 +23,16 @@ def album_images(album_id: str, base: str) -> list[dict[str, Any]]:
 
 
 def image_routes() -> list[Route]:
-    """Return the route of the image host; it asks for no login."""
-    return [Route("/image/{key}", _serve, methods=["GET"])]
+    """Return the routes of both hosts; they ask for no login."""
+    return [
+        Route("/image/{key}", _serve, methods=["GET"]),
+        Route("/coverart/release/{mbid}/{name}", _redirect, methods=["GET"]),
+    ]
+
+
+async def _redirect(request: Request) -> Response:
+    """Lead to the picture elsewhere, as the Cover Art Archive does."""
+    return RedirectResponse(f"/image/{request.path_params['mbid']}-250", status_code=307)
 
 
 async def _serve(request: Request) -> Response:

@@ -31,6 +31,8 @@ def accounts_routes(state: SandboxState) -> list[Route]:
     async def authorize(request: Request) -> Response:
         with state.lock:
             state.count("spotify", "GET /authorize")
+            if request.headers.get("sec-fetch-dest") == "iframe":  # its page shows in no frame
+                return PlainTextResponse("", headers={"X-Frame-Options": "DENY"})
             return _authorize(accounts, request.query_params)
 
     async def token(request: Request) -> Response:

@@ -155,7 +155,7 @@ class StudyFolder:
         except (FileNotFoundError, ValueError):
             raise SettingsError(
                 f"{self.address(ROWS)} is missing or damaged.",
-                remedy="Remove the folder and start the study anew.",
+                remedy="Remove the folder and start the study again.",
             ) from None
 
     def fitted(self, setting: Setting) -> FittedSetting | None:

@@ -11,6 +11,7 @@ import requests
 
 from smallhours.local.processes import free_ports
 from tests.airflow_home import AirflowInstall, airflow_install
+from tests.e2e.installation import hang_up_heard
 
 __all__ = ["airflow_install"]
 
@@ -28,15 +29,16 @@ class Terminal:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command with piped input and output."""
-        started = subprocess.Popen(
-            [sys.executable, "-m", "smallhours", *arguments],
-            cwd=self.home,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with hang_up_heard():
+            started = subprocess.Popen(
+                [sys.executable, "-m", "smallhours", *arguments],
+                cwd=self.home,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
         self.running.append(started)
         return started
 

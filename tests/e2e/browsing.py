@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from rich.console import Console
 
+from smallhours.local.airflow import AirflowHome
 from smallhours_sandbox.demo.driver import Demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -69,15 +70,15 @@ def _invite(demo: Demo) -> None:
 
 
 def logged_in(
-    browser: Browser, demo: Demo, *, user: str = OWNER, dark: bool = False, width: int = 1200
+    browser: Browser, home: AirflowHome, *, user: str = OWNER, dark: bool = False, width: int = 1200
 ) -> Page:
     """Return a page at Airflow's front page, after the login form."""
-    passwords = json.loads(demo.config.home.passwords.read_text(encoding="utf-8"))
+    passwords = json.loads(home.passwords.read_text(encoding="utf-8"))
     page = browser.new_page(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
     page.set_default_timeout(TIMEOUT_MS)
-    page.goto(demo.config.home.url)
+    page.goto(home.url)
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", passwords[user])
     page.click("button[type=submit], button:has-text('Sign in')")

@@ -6,6 +6,7 @@ the settings file, `smallhours up`. Airflow is only read from.
 
 import datetime as dt
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -163,13 +164,14 @@ class Installation:
         assert login.returncode == 0, shown
 
     def _start(self, command: str, *arguments: str) -> ManagedProcess:
-        part = ManagedProcess(
-            command,
-            [sys.executable, "-m", "smallhours", command, *arguments],
-            env=self.environment(),
-            log=self.folder / f"{command}.log",
-            cwd=self.folder,
-        )
+        with hang_up_heard():
+            part = ManagedProcess(
+                command,
+                [sys.executable, "-m", "smallhours", command, *arguments],
+                env=self.environment(),
+                log=self.folder / f"{command}.log",
+                cwd=self.folder,
+            )
         self._parts.append(part)
         return part
 
@@ -181,6 +183,16 @@ class Installation:
             if not name.startswith(("AIRFLOW", "SMALLHOURS_"))
         }
         return {**kept, "PYTHONPATH": str(CHECKOUT / "include"), "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def hang_up_heard() -> Iterator[None]:
+    """Let what is started meanwhile hear SIGHUP, also where `nohup` made us ignore it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def type_connection(home: AirflowHome, name: str, secret: str) -> None:

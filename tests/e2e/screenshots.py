@@ -67,13 +67,13 @@ def draw(demo: Demo, addresses: dict[str, str]) -> None:
             (True, 1000, "-dark"),
             (False, PHONE_PX, "-phone"),
         ):
-            page = logged_in(browser, demo, dark=dark, width=width)
+            page = logged_in(browser, demo.config.home, dark=dark, width=width)
             for name, address in addresses.items():
                 page.goto(f"{url}{PREFIX}/{address}")
                 whole = width != PHONE_PX and name not in _LONG
                 page.screenshot(path=IMAGES / f"{name}{suffix}.png", full_page=whole)
             page.close()
-        page = logged_in(browser, demo)
+        page = logged_in(browser, demo.config.home)
         page.goto(f"{url}/plugin/smallhours")
         page.wait_for_timeout(3000)
         page.screenshot(path=IMAGES / "in-airflow.png")

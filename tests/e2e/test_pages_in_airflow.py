@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, home: Demo) -> Iterator[Page]:
-    opened = logged_in(browser, home)
+    opened = logged_in(browser, home.config.home)
     yield opened
     opened.close()
 
@@ -223,7 +223,7 @@ def chosen(home: Demo) -> list[str]:
 
 def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: Demo) -> None:
     before = said(home)
-    page = logged_in(browser, home, user=GUEST)
+    page = logged_in(browser, home.config.home, user=GUEST)
     url = home.config.home.url + PREFIX
     for name in PAGES:
         page.goto(f"{url}/{name}")
@@ -240,7 +240,7 @@ def test_a_viewer_sees_every_page_and_can_press_nothing(browser: Browser, home: 
     for path, form in pressed.items():
         answer = page.request.post(f"{url}/{path}", form=form)
         assert answer.status == 403, path
-        assert "Only who may start runs" in answer.text()
+        assert "Only people who may start runs" in answer.text()
     page.close()
 
     assert said(home) == before

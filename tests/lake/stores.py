@@ -1,12 +1,11 @@
 """File systems for tests: they count operations, fail, are killed midway, or are object stores."""
 
 import contextlib
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import fsspec
+from obstore.store import MemoryStore
 
 from smallhours.lake.files import Disk
 
@@ -93,62 +92,23 @@ class CountingDisk(Disk):
         super().write(path, data)
 
 
-class Bucket(fsspec.AbstractFileSystem):  # type: ignore[misc] # fsspec has no annotations
-    """An object store: a file exists once its upload is closed, not before."""
+class CountingStore:
+    """An object store in memory that records its calls, and may be killed at the n-th."""
 
-    protocol = "bucket"
-    cachable = False
-    objects: ClassVar[dict[str, bytes]] = {}
-    calls: ClassVar[list[str]] = []
-    dies_at: ClassVar[int] = 0
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.calls: list[str] = []
+        self.dies_at = 0
 
-    @classmethod
-    def reset(cls, *, dies_at: int = 0) -> None:
-        cls.calls.clear()
-        cls.dies_at = dies_at
+    def restart(self, *, dies_at: int = 0) -> None:
+        self.calls.clear()
+        self.dies_at = dies_at
 
-    def _step(self, name: str) -> None:
-        self.calls.append(name)
-        if self.dies_at and len(self.calls) >= self.dies_at:
-            raise Killed
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls.append(name)
+            if self.dies_at and len(self.calls) >= self.dies_at:
+                raise Killed
+            return getattr(self.store, name)(*arguments, **options)
 
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> io.BytesIO:
-        path = self._strip_protocol(path)
-        if mode == "rb":
-            self._step("get")
-            if path not in self.objects:
-                raise FileNotFoundError(path)
-            return io.BytesIO(self.objects[path])
-        self._step("begin")
-        return _Upload(self, path)
-
-    def find(self, path: str, **_: Any) -> list[str]:
-        self._step("list")
-        folder = self._strip_protocol(path).rstrip("/") + "/"
-        return sorted(each for each in self.objects if each.startswith(folder))
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        path = self._strip_protocol(path)
-        return {"name": path, "size": len(self.objects[path]), "type": "file"}
-
-    def rm_file(self, path: str) -> None:
-        self._step("delete")
-        if self.objects.pop(self._strip_protocol(path), None) is None:
-            raise FileNotFoundError(path)
-
-
-class _Upload(io.BytesIO):
-    def __init__(self, bucket: Bucket, path: str) -> None:
-        super().__init__()
-        self._bucket, self._path = bucket, path
-
-    def write(self, data: Any, /) -> int:
-        self._bucket._step("send")
-        return super().write(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            data = self.getvalue()
-            super().close()
-            self._bucket._step("put")
-            self._bucket.objects[self._path] = data
+        return call

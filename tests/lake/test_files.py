@@ -4,19 +4,17 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from smallhours.errors import LakeError, LakeUnwritable
-from smallhours.lake.files import LocalFiles, ObjectFiles, open_files
+from smallhours.lake.files import LocalFiles, open_files
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.private_files import open_to_others
 from tests.lake.samples import MINE, play, plays
-from tests.lake.stores import Bucket, FailingDisk, Killed, KilledDisk
+from tests.lake.stores import FailingDisk, Killed, KilledDisk
 
 ROOT = Path(__file__).parents[2]
 
@@ -214,78 +212,6 @@ def test_an_unknown_kind_of_url_is_an_error_of_the_lake() -> None:
     with pytest.raises(LakeError, match=r"can't be opened") as caught:
         Lake("nowhere://x")
     assert "SMALLHOURS_LAKE" in caught.value.remedy
-
-
-def test_a_login_in_a_url_is_not_shown() -> None:
-    files = open_files("memory://key:secret@bucket/lake")
-    assert "secret" not in files.address("plays")
-
-
-@pytest.fixture
-def memory() -> Iterator[str]:
-    fsspec.filesystem("memory").store.clear()
-    yield "memory://smallhours-lake"
-    fsspec.filesystem("memory").store.clear()
-
-
-def test_any_file_system_of_fsspec_can_be_the_lake(memory: str) -> None:
-    lake = Lake(memory)
-    lake.check_writable()
-    assert titles(lake) == []
-    lake.merge(PLAYS, OLD, partition=MINE | {"listener": "a/b"})
-    assert lake.partitions(PLAYS) == [MINE | {"listener": "a/b"}]
-    lake.merge(PLAYS, NEW, partition=MINE | {"listener": "a/b"})
-    assert titles(lake) == AFTER
-    lake.replace(PLAYS, NEW.iloc[:0], partition=MINE | {"listener": "a/b"})
-    assert titles(lake) == []
-    assert lake.path(PLAYS, MINE).startswith("memory://")
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> str:
-    fsspec.register_implementation("bucket", Bucket, clobber=True)
-    monkeypatch.setattr(Bucket, "objects", {})
-    Bucket.reset()
-    return "bucket://lake"
-
-
-def test_a_write_to_an_object_store_is_one_put(bucket: str) -> None:
-    lake = Lake(bucket)
-    lake.merge(PLAYS, OLD, partition=MINE)
-    assert Bucket.calls == ["get", "begin", "send", "put"]
-    assert len(Bucket.objects) == 1
-    assert titles(lake) == BEFORE
-
-
-@pytest.mark.parametrize("dies_at", range(1, 5))
-def test_a_kill_at_any_call_of_an_object_store_leaves_the_old_rows(
-    bucket: str, dies_at: int
-) -> None:
-    lake = Lake(bucket)
-    lake.merge(PLAYS, OLD, partition=MINE)
-    Bucket.reset(dies_at=dies_at)
-    with pytest.raises(Killed):
-        lake.merge(PLAYS, NEW, partition=MINE)
-    Bucket.reset()
-    assert titles(lake) == BEFORE
-    lake.merge(PLAYS, NEW, partition=MINE)
-    assert titles(lake) == AFTER
-
-
-def test_a_fault_of_an_object_store_is_an_error_of_the_lake(bucket: str) -> None:
-    class Fault(Exception):
-        """Not an OSError, as those of botocore."""
-
-    class Broken(Bucket):
-        def _open(self, path: str, mode: str = "rb", **_: object) -> None:  # type: ignore[override]
-            raise Fault(f"the request was: secret {path} {mode}")
-
-    lake = Lake("", files=ObjectFiles(Broken(), "lake", url=bucket))
-    with pytest.raises(LakeError, match=r"can't be read at bucket://lake/plays.*Fault") as caught:
-        lake.merge(PLAYS, OLD, partition=MINE)
-    assert "secret" not in str(caught.value)
-    with pytest.raises(LakeUnwritable, match=r"can't be written at bucket://lake/"):
-        lake.check_writable()
 
 
 def test_a_lake_that_is_made_is_its_owners_alone_and_an_existing_one_keeps_its_mode(

@@ -123,7 +123,8 @@ class AtListenBrainz(HandledPlace):
             rate_limit=rate_limit or limit(),
             retry_policy=policy,
         )
-        return ListenBrainzPlace(client, OWNER, policy)
+        covers_url = f"{self.sandbox.url}/coverart/"
+        return ListenBrainzPlace(client, OWNER, policy, covers_url=covers_url)
 
     def ours(self) -> ListenBrainzPlaylist:
         return list(self.sandbox.state.listenbrainz.playlists.values())[-1]

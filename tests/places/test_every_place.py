@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import requests
 
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
@@ -12,6 +13,7 @@ from smallhours.listening.stages import collect_feedback
 from smallhours.playlist.publish.rollback import rollback
 from smallhours.playlist.publish.stage import publish_playlist
 from smallhours.summary import Summary
+from smallhours.vocabulary import PlaceName
 from smallhours_sandbox.server import SandboxServer
 from tests.places.every_place import KINDS, HandledPlace, place_at
 from tests.playlist.ranked_lake import RankedLake, write_choice
@@ -144,6 +146,19 @@ def test_a_list_of_tracks_is_ordered_anew(publisher: PlacePublisher) -> None:
     write_choice(publisher.ranked_lake, [*keys[11:5:-1], *keys[12:18]], NIGHT)
     publisher.publish()
     assert publisher.at.rows() == publisher.listed(NIGHT)
+
+
+def test_the_covers_that_the_ledger_names_are_pictures(publisher: PlacePublisher) -> None:
+    publisher.choose(0, 20)
+    publisher.publish()
+
+    covers = [cover for cover in publisher.row(NIGHT)["covers"] if cover]
+
+    place = publisher.at.open().name
+    assert bool(covers) == (place in (PlaceName.SPOTIFY, PlaceName.LISTENBRAINZ))
+    for cover in covers:
+        kind = requests.get(cover, timeout=10).headers["content-type"]
+        assert kind.startswith("image/"), cover
 
 
 def test_a_playlist_that_lost_its_marker_is_not_written(publisher: PlacePublisher) -> None:

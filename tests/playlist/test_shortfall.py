@@ -28,7 +28,7 @@ def test_a_list_that_its_own_picks_starve_says_when_the_first_returns() -> None:
 
     told = explain_shortfall(rows, THREE, NIGHT)
 
-    assert "Of the 4 tracks that came closest: 2 recommended lately; 1 known;" in told
+    assert "Of the 4 tracks that came closest: 2 recommended recently; 1 known;" in told
     # Shown on 2 November, it rests 30 nights, up to 2 December.
     assert "The first may come again on 2026-12-03." in told
 

@@ -270,6 +270,31 @@ def test_a_playlist_is_read_whatever_its_rows_hold() -> None:
     assert [track.recording_mbid for track in found.tracks] == [TWO, None]
 
 
+@pytest.mark.parametrize(
+    ("told", "cover"),
+    [
+        ({"caa_id": 77, "caa_release_mbid": TWO}, f"release/{TWO}/77-250.jpg"),
+        ({"caa_id": None, "caa_release_mbid": TWO}, ""),
+        ({"caa_id": 77, "caa_release_mbid": "../elsewhere"}, ""),
+        ({"artists": []}, ""),
+        (None, ""),
+        ("rubbish", ""),
+    ],
+)
+def test_a_row_has_the_path_of_its_cover(told: Any, cover: str) -> None:
+    extension = {"https://musicbrainz.org/doc/jspf#track": {"additional_metadata": told}}
+    playlist = {
+        "title": "Smallhours",
+        "creator": "ada",
+        "identifier": f"https://listenbrainz.org/playlist/{ONE}",
+        "extension": {"https://musicbrainz.org/doc/jspf#playlist": {"public": False}},
+        "track": [{"identifier": [], "extension": extension}],
+    }
+    with scripted(reply({"playlist": playlist})) as script, client_at(script.url) as client:
+        (track,) = client.playlist(ONE).tracks
+    assert track.cover == cover
+
+
 def test_a_write_that_may_have_been_done_is_not_repeated() -> None:
     def create(script: ScriptedServer) -> None:
         with client_at(script.url) as client, pytest.raises(RetryLater):

@@ -1,7 +1,9 @@
 """Tests that the rate limit is used fully and never exceeded, by threads and by processes."""
 
+import itertools
 import multiprocessing
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallhours.errors import QuotaExceeded
+from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket, shared_rate_limit
 
 
@@ -176,3 +179,67 @@ def test_one_process_has_one_bucket_per_service_and_rate() -> None:
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="positive rate"):
         TokenBucket(0)
+
+
+def made(bucket: TokenBucket) -> int:
+    """The calls until the day's are used up."""
+    for calls in itertools.count():
+        try:
+            bucket.acquire()
+        except QuotaExceeded:
+            return calls
+    raise AssertionError
+
+
+def test_each_listener_has_an_equal_part_of_the_day(tmp_path: Path) -> None:
+    ada, ben = (
+        TokenBucket(1e6, calls_per_day=11, state_file=tmp_path / "s", listener=name, listeners=2)
+        for name in ("ada", "ben")
+    )
+    assert made(ada) == 6  # what can't be divided goes to who comes first
+    assert made(ben) == 5
+    with pytest.raises(QuotaExceeded, match="ada's part of the 11 calls"):
+        ada.acquire()
+
+
+def test_a_listener_who_left_keeps_no_part_of_the_day(tmp_path: Path) -> None:
+    gone = TokenBucket(1e6, calls_per_day=10, state_file=tmp_path / "s", listener="ben")
+    gone.acquire()
+    ada = TokenBucket(1e6, calls_per_day=10, state_file=tmp_path / "s", listener="ada")
+    assert made(ada) == 9
+
+
+def test_a_state_of_an_earlier_version_goes_on_counting(tmp_path: Path) -> None:
+    now = 1_800_000_000
+    (tmp_path / "s").write_text(f'{{"next_at": 0, "hours": {{"{now // 3600}": 3}}}}')
+    bucket = TokenBucket(1e6, calls_per_day=5, state_file=tmp_path / "s", clock=lambda: now)
+    assert made(bucket) == 2
+
+
+def test_a_worker_reserves_calls_ahead_and_gives_back_what_it_did_not_make(tmp_path: Path) -> None:
+    budget = budget_of(f"memory://{tmp_path}", "spotify")
+    ours, theirs = (
+        TokenBucket(1e6, calls_per_day=40, state=budget, listener="ada") for _ in range(2)
+    )
+    for _ in range(20):
+        ours.acquire()
+    assert ours.used() > 20
+    ours.give_back()
+    assert ours.used() == 20
+    assert made(theirs) == 20
+
+
+@given(pauses=st.lists(st.tuples(st.integers(0, 1), st.floats(0, 8)), max_size=60))
+def test_workers_that_reserve_ahead_keep_to_the_rate_together(
+    pauses: list[tuple[int, float]],
+) -> None:
+    clock = FakeClock()
+    budget = budget_of(f"memory://{uuid.uuid4()}", "lastfm")
+    workers = [TokenBucket(4, state=budget, clock=clock, sleep=clock.sleep) for _ in range(2)]
+    moments = []
+    for worker, pause in pauses:
+        clock.now += pause
+        workers[worker].acquire()
+        moments.append(clock.now)
+    for earlier, later in itertools.pairwise(moments):
+        assert later - earlier >= 0.25 - 1e-6

@@ -128,7 +128,7 @@ def test_a_folder_holds_one_study(rows: object, seed: int, tmp_path: Path) -> No
 
 
 def test_a_study_without_its_rows_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="start the study anew"):
+    with pytest.raises(SettingsError, match="start the study again"):
         a_folder(tmp_path).rows()
 
 

@@ -185,7 +185,7 @@ def test_the_same_model_and_night_give_the_same_bytes(tmp_path: Path) -> None:
     assert trees[0] == trees[1]
 
 
-def test_any_fsspec_url_will_do() -> None:
+def test_an_object_store_will_do() -> None:
     registry = Registry(open_files(f"memory://{uuid.uuid4()}"))
     registry.save(a_card(), {"model": b"weights"})
     current = registry.current("ada", "first_seed")

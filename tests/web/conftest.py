@@ -52,6 +52,7 @@ class PageVisitor:
     progress: NightProgress | None = None
     paused: list[str] = field(default_factory=list)
     triggered: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    parsed: int = 0
     partitions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def wish(self, sections: str) -> None:
@@ -61,6 +62,9 @@ class PageVisitor:
 
     def _resume(self, dags: Sequence[str]) -> None:
         self.paused = [dag for dag in self.paused if dag not in dags]
+
+    def _parse_again(self) -> None:
+        self.parsed += 1
 
     def airflow_bridge(self) -> AirflowBridge:
         """Return the interface to Airflow for this visitor."""
@@ -86,6 +90,7 @@ class PageVisitor:
             warning=lambda _listener: self.warning,
             paused=lambda: list(self.paused),
             resume=self._resume,
+            parse_again=self._parse_again,
             progress=lambda _listener, _night: self.progress,
             secret=lambda: SECRET,
         )

@@ -11,14 +11,21 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from smallhours.orchestration.connections import AirflowSecrets, Service
+from smallhours.orchestration.notices import check_notices
 from smallhours.settings import load_settings
 from smallhours.web.app import PREFIX, create_app
 from tests.airflow_home import AirflowInstall, airflow_db, airflow_install
+from tests.dags.conftest import IGNORE_AIRFLOW_WARNINGS
+from tests.notice_receiver import NoticeReceiver
 from tests.web.conftest import PageVisitor, form_token
 
 __all__ = ["airflow_db", "airflow_install"]
 
-pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("airflow_db")]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.usefixtures("airflow_db"),
+    pytest.mark.filterwarnings(IGNORE_AIRFLOW_WARNINGS),
+]
 
 KEY = "5a4d" * 8
 SECRET_TEXTS = (KEY, "sandbox-secret", "refresh-")
@@ -165,6 +172,37 @@ def test_a_wrong_key_is_refused_and_changes_nothing(browser: TestClient) -> None
     assert "Last.fm" in page
     assert not AirflowSecrets().has("lastfm", "ada")
     assert load_settings() == before
+
+
+def test_an_address_for_notices_is_tried_kept_and_removed(browser: TestClient) -> None:
+    receiver = NoticeReceiver()
+    address = f"json://ada:{KEY}@127.0.0.1:{receiver.server.server_port}/"
+
+    status, page = send(browser, "notices/connect", address=address)
+
+    assert status == 200
+    assert "A notice was sent there" in page
+    assert [told["message"] for told in receiver.got] == ["Notices will arrive here."]
+    assert load_settings().notices.connection
+    (found,) = check_notices(load_settings())
+    assert "1 address" in found.what
+
+    status, page = send(browser, "notices/disconnect")
+    assert status == 200
+    assert not load_settings().notices.connection
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    status, page = send(browser, "notices/connect", address=address)
+    assert status == 400
+    assert "does not take the notice" in page
+
+
+def test_rubbish_is_no_address_for_notices(browser: TestClient) -> None:
+    status, page = send(browser, "notices/connect", address=KEY)
+
+    assert status == 400
+    assert "no address that Apprise knows" in page
+    assert not load_settings().notices.connection
 
 
 def test_a_connection_of_the_environment_is_left_alone(

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 # Pages without a tab of their own.
-LINKED = ("edits", "playlists", "accounts", "review", "nowhere")
+LINKED = ("edits", "playlists", "accounts", "review", "letter", "nowhere")
 NAMES = [(f"The Sleeping Field {at}", f"Lanterns Out at Sea {at}") for at in range(30)]
 
 

@@ -6,8 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from smallhours.lake.list_tables import RECOMMENDATIONS
+from smallhours.settings import load_settings
 from smallhours.web.app import PREFIX
-from smallhours.web.page_context import WaitingList
+from smallhours.web.page_context import NightProgress, WaitingList
 from smallhours.web.review_page import LEFT_OUT, duration
 from tests.web.conftest import PageVisitor, form_token
 from tests.web.lists import BEFORE, NIGHT, add_list
@@ -33,6 +34,18 @@ def send(browser: TestClient, where: str, **fields: str) -> int:
 )
 def test_a_wait_is_told_in_words(minutes: int, words: str) -> None:
     assert duration(dt.timedelta(minutes=minutes)) == words
+
+
+def test_a_night_that_waits_for_its_listener_is_not_said_to_go_on(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    visitor.progress = NightProgress("Write the list", 17, 19, 1, failed=False)
+    wait(visitor, load_settings().tonight("default", dt.datetime.now(dt.UTC)).date)
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "waits for you" in page
+    assert 'id="progress"' not in page
 
 
 def test_two_waiting_lists_are_told_apart_and_those_of_others_are_not_shown(

@@ -10,7 +10,7 @@ from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import load_settings, settings_path
 from smallhours.web.app import PREFIX
 from tests.playlist.ranked_lake import RankedLake
-from tests.web.conftest import form_token
+from tests.web.conftest import PageVisitor, form_token
 
 PLAYLIST = "listeners.default.playlist"
 
@@ -62,19 +62,41 @@ def test_a_form_that_is_saved_as_it_is_changes_no_byte(browser: TestClient) -> N
     ],
 )
 def test_each_kind_of_dial_is_saved_and_shown_again(
-    key: str, value: str | list[str], line: str, browser: TestClient
+    key: str, value: str | list[str], line: str, browser: TestClient, visitor: PageVisitor
 ) -> None:
-    assert change(browser, "save", key, value)[0] == 303
+    parsed = visitor.parsed
+    assert change(browser, "save", key, value)[0] == 200
+    assert visitor.parsed == parsed + 1
 
     assert line in settings_path().read_text(encoding="utf-8").splitlines()
     shown = values_on(browser.get(f"{PREFIX}/settings").text).get(key, [])
     assert shown == ([value] if isinstance(value, str) else value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (f"{PLAYLIST}.size", "40"),
+        (f"{PLAYLIST}.arc", "rise"),
+        (f"{PLAYLIST}.explicit", "no"),
+        ("schedule.cron", "04:05"),
+    ],
+)
+def test_undo_makes_the_settings_what_they_were(key: str, value: str, browser: TestClient) -> None:
+    before = load_settings()
+    _, page = change(browser, "save", key, value)
+    form = page.partition('<h2 id="saved">')[2].partition("</form>")[0]
+
+    answer = browser.post(f"{PREFIX}/settings", data={**values_on(form), "do": "save"})
+
+    assert answer.status_code == 200
+    assert load_settings() == before
+
+
 def test_an_emptied_field_is_the_default_again(browser: TestClient) -> None:
     change(browser, "save", f"{PLAYLIST}.size", "40")
 
-    assert change(browser, "save", f"{PLAYLIST}.size", "")[0] == 303
+    assert change(browser, "save", f"{PLAYLIST}.size", "")[0] == 200
 
     assert load_settings().listener("default").playlist.size == 30
 

@@ -56,7 +56,8 @@ def read_overrides(path: str | Path | None) -> Overrides:
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"{path} can't be read: {error.strerror}.", remedy="See that it is a file of yours."
+            f"{path} can't be read: {error.strerror}.",
+            remedy="Make sure that it is a file of yours.",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.", remedy="Correct it.") from None

@@ -50,7 +50,7 @@ LOG = logging.getLogger(__name__)
 # Progress is told after so many seconds' worth of questions.
 TELL_EVERY_S = 15.0
 MAX_BLOCK = 500
-# Answers lead to better questions: after so many, the plan is made anew.
+# Answers lead to better questions: after so many, the plan is made again.
 REPLAN_AFTER = 1000
 # How often the same questions wait until Last.fm answers again, for some minutes each time.
 MAX_PAUSES = 5

@@ -15,7 +15,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 from smallhours.playlist.alarms import alarms_in
 from smallhours.playlist_settings import MAIN
-from smallhours.run_context import rate_limit_file
+from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.set_aside import deferred_on
 from smallhours.settings import Settings
@@ -48,7 +48,13 @@ def check_lake(lake: Lake) -> list[Finding]:
         elif name != MODELS:
             strangers.append(path)
     if not tables:
-        return [note("lake", f"{lake.url} is empty", "Run `smallhours night`, or let it come.")]
+        return [
+            note(
+                "lake",
+                f"{lake.url} is empty",
+                "Run `smallhours night`, or wait for it.",
+            )
+        ]
     found = [_table(lake, name, files) for name, files in sorted(tables.items())]
     if strangers:
         found.append(
@@ -149,7 +155,11 @@ def check_last_night(listener: str, lake: Lake, *, today: dt.date) -> Finding:
     rows = rows[rows["intent"] == MAIN]
     subject = "last night"
     if rows.empty:
-        return note(subject, "no list was written yet", "Run `smallhours night`, or let it come.")
+        return note(
+            subject,
+            "no list was written yet",
+            "Run `smallhours night`, or wait for it.",
+        )
     last = rows.sort_values("night", kind="stable").iloc[-1]
     others = rows[(rows["night"] == last["night"]) & (rows["place"] != last["place"])]
     kept = others[others["outcome"].isin(UNWRITTEN)]
@@ -213,11 +223,7 @@ def check_quotas(settings: Settings) -> list[Finding]:
 
 def spotify_calls_used(settings: Settings) -> int | None:
     """Return the calls to Spotify of the last 24 hours; None where nobody counts them."""
-    file = rate_limit_file(settings, "spotify")
-    if file is None or not file.exists():
+    state = budget_of(settings.lake.url, "spotify")
+    if state.look() is None:
         return None
-    limits = settings.services.spotify
-    bucket = TokenBucket(
-        limits.calls_per_second, calls_per_day=limits.calls_per_day, state_file=file
-    )
-    return bucket.used()
+    return TokenBucket(settings.services.spotify.calls_per_second, state=state).used()

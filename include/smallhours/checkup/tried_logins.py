@@ -8,6 +8,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from smallhours.errors import SettingsError
 from smallhours.run_context import (
     lastfm_client,
     listenbrainz_client,
@@ -127,3 +128,24 @@ def try_spotify(
         account = client.me()
         next(iter(client.playlists()), None)
     return tried.spotify(credentials.listener), account.display_name or account.id
+
+
+def try_notices(address: str) -> None:
+    """Send a first notice to an address of Apprise.
+
+    Raises:
+        SettingsError: when it is no such address, or does not take the notice.
+    """
+    import apprise
+
+    services = apprise.Apprise()
+    if not services.add(address):
+        raise SettingsError(
+            "This is no address that Apprise knows.",
+            remedy="Write one such as ntfy://a-topic-of-yours; its wiki lists all kinds.",
+        )
+    if not services.notify(title="Smallhours", body="Notices will arrive here."):
+        raise SettingsError(
+            "The address does not take the notice.",
+            remedy="Look for a mistake in it, and whether its service is there.",
+        )

@@ -20,6 +20,7 @@ from smallhours.cli import (
     forget,
     history,
     init,
+    letter,
     login,
     night,
     playlist,
@@ -53,6 +54,7 @@ login.register(app)
 doctor.register(app)
 explore.register(app)
 history.register(app)
+letter.register(app)
 rescue.register(app)
 up.register(app)
 backup.register(app)

@@ -42,7 +42,7 @@ def explain_track(
     from smallhours.playlist.explain.explanation import explain_track as explain
 
     artist, title = _artist_and_title(track)
-    name, playlist_settings, lake = _open_listener(listener)
+    name, playlist_settings, lake = open_listener(listener)
     date = playlist_settings.night_on(night).date if night else None
     answer = explain(
         lake,
@@ -73,13 +73,14 @@ def history(
     from smallhours.listening.feedback import one_per_night
     from smallhours.training.evaluation.pick_outcomes import outcomes
 
-    name, _, lake = _open_listener(listener)
+    name, _, lake = open_listener(listener)
     where = {"listener": name}
     ledger = lake.frame(PLAYLISTS, where=where)
     ledger = ledger[ledger["intent"] == (intent or MAIN)].sort_values("night", ascending=False)
     if ledger.empty:
         raise NotEnoughData(
-            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+            f"{name} has no past lists.",
+            remedy="Run `smallhours night`, or wait for it.",
         )
     told = outcomes(lake.frame(FEEDBACK, where=where), pd.DataFrame(), ledger)
     main = one_per_night(ledger).sort_values("night", ascending=False)
@@ -119,11 +120,12 @@ def export(
 
     if kind not in FORMATS:
         raise SettingsError(f"There is no format {kind!r}.", remedy=f"Known: {', '.join(FORMATS)}.")
-    name, playlist_settings, lake = _open_listener(listener)
+    name, playlist_settings, lake = open_listener(listener)
     date = playlist_settings.night_on(night).date if night else newest_night(lake, name)
     if date is None:
         raise NotEnoughData(
-            f"{name} has no past lists.", remedy="Run `smallhours night`, or let it come."
+            f"{name} has no past lists.",
+            remedy="Run `smallhours night`, or wait for it.",
         )
     asked = intent or MAIN
     items = exported_tracks(lake, name, date, intent=asked)
@@ -131,6 +133,17 @@ def export(
         playlist_settings.playlists[asked].name if asked in playlist_settings.playlists else asked
     )
     text = FORMATS[kind](items, name=title, night=date)
+    write_or_print(text, out)
+    if out is not None:
+        typer.echo(f"{len(items)} tracks of {date} are in {out}.")
+
+
+def write_or_print(text: str, out: Path | None) -> None:
+    """Write a text to a file, or print it where none is named.
+
+    Raises:
+        SettingsError: when the file can't be written.
+    """
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -140,7 +153,6 @@ def export(
         raise SettingsError(
             f"{out} can't be written: {error.strerror}.", remedy="Name another file with --out."
         ) from None
-    typer.echo(f"{len(items)} tracks of {date} are in {out}.")
 
 
 def export_history(
@@ -153,7 +165,7 @@ def export_history(
     """Write all your plays to a file, for ListenBrainz, a spreadsheet or another machine."""
     from smallhours.listening.history_export import export_history as write_history
 
-    name, _, lake = _open_listener(listener)
+    name, _, lake = open_listener(listener)
     count = write_history(lake, name, out)
     typer.echo(f"{count:,} plays of {name} are in {out}.")
 
@@ -179,7 +191,7 @@ def _share(row: "Mapping[Hashable, Any] | None", *, wide: bool) -> str:
     return f"{row['n']} ({share}, {low}-{high})"
 
 
-def _open_listener(listener: str | None) -> "tuple[str, ListenerSettings, Lake]":
+def open_listener(listener: str | None) -> "tuple[str, ListenerSettings, Lake]":
     """Return a listener's name, settings and lake; the lake is only read."""
     from smallhours.lake.migrations import open_to_read
 

@@ -150,7 +150,7 @@ def rank_candidates(
     size: SizeOption = None,
     exploration: ExplorationOption = None,
 ) -> None:
-    """Choose the night's list, with other wishes than those of the settings."""
+    """Choose the night's list, with other values than the settings have."""
     _run_one(
         lambda run: playlist.rank_candidates(run, size=size, exploration=exploration),
         listener,

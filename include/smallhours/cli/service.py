@@ -36,7 +36,7 @@ UMask=0077
 WantedBy=default.target
 """
 
-service_app = typer.Typer(help="Run `up` as a service of systemd's, as you.", no_args_is_help=True)
+service_app = typer.Typer(help="Run `up` as a systemd service of your own.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +69,7 @@ def install(
     typer.echo("  loginctl enable-linger")
     typer.echo("\nThen:\n")
     typer.echo(f"  systemctl --user stop {NAME}       stops it")
-    typer.echo(f"  systemctl --user restart {NAME}    starts it anew, such as after an upgrade")
+    typer.echo(f"  systemctl --user restart {NAME}    restarts it, such as after an upgrade")
     typer.echo(f"  journalctl --user -u {NAME} -f     shows its log")
 
 
@@ -133,5 +133,5 @@ def _quoted(text: str) -> str:
 def _not_writable(unit: Path, error: OSError) -> SettingsError:
     return SettingsError(
         f"{unit} can't be changed: {error.strerror}.",
-        remedy="See that the folder is yours, or name another in XDG_CONFIG_HOME.",
+        remedy="Make sure that the folder is yours, or name another in XDG_CONFIG_HOME.",
     )

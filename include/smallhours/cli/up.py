@@ -47,7 +47,7 @@ def prepare() -> None:
     except OperationalError as error:
         raise SettingsError(
             f"Airflow's database can't be used: {str(error.orig).strip()}.",
-            remedy="See that it runs, and that the password is the one that it was made with.",
+            remedy="Make sure that it runs, and that the password is the one it was made with.",
         ) from None
     for sentence in told:
         typer.echo(sentence)

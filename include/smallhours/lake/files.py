@@ -2,24 +2,18 @@
 
 On a local disk a file is written beside its target under a hidden name, flushed to the disk and
 renamed over it; a lock keeps two processes from changing the same file at once. On an object
-store a file is one PUT, which only becomes visible when it is complete.
-
-Object stores have no lock that fsspec can reach. Two tasks that merge into the same partition
-at the same time would each read the old file, and the later PUT would win: run them one after
-the other there (an Airflow pool with one slot per lake, or `max_active_runs=1`).
+store a file is one PUT, which only becomes visible when it is complete; see
+`smallhours.lake.object_files`.
 """
 
 import contextlib
 import errno
 import fcntl
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
-
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
+from typing import Protocol
+from urllib.parse import unquote
 
 from smallhours.errors import LakeError, LakeUnwritable
 from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
@@ -42,6 +36,10 @@ _REMEDIES = {
     errno.EEXIST: "Move away the file that stands where a folder is needed",
     errno.ENOLCK: "Use a file system that supports locks",
 }
+
+
+# What a file is to hold, of what it holds; None stands for no file.
+Change = Callable[[bytes | None], bytes | None]
 
 
 class Files(Protocol):
@@ -69,6 +67,23 @@ class Files(Protocol):
         """Make the file hold `data`; readers see the old content or the new, nothing between.
 
         Raises:
+            LakeUnwritable: It can't be written; the old content is still there.
+        """
+
+    def update(self, path: str, change: Change, *, empty: bytes) -> int:
+        """Make the file hold what `change` makes of its content; no other writer comes between.
+
+        Args:
+            path: The file, which may not exist.
+            change: The function; the content itself means that nothing is written. It may be
+                called again, with what another writer wrote meanwhile.
+            empty: What stands for no file where a store can't remove one safely.
+
+        Returns:
+            How often another writer came first, so that it was done again.
+
+        Raises:
+            LakeError: It can't be read.
             LakeUnwritable: It can't be written; the old content is still there.
         """
 
@@ -180,6 +195,20 @@ class LocalFiles:
                 raise
             self._disk.flush(target.parent)
 
+    def update(self, path: str, change: Change, *, empty: bytes) -> int:  # noqa: ARG002 - see Files
+        """Change the file under the lock of its folder; nobody comes between."""
+        with self.lock(path.rpartition("/")[0]):
+            try:
+                old = self.read(path)
+            except FileNotFoundError:
+                old = None
+            new = change(old)
+            if new is None and old is not None:
+                self.remove(path)
+            elif new is not None and new is not old:
+                self.replace(path, new)
+        return 0
+
     def remove(self, path: str) -> None:
         """Remove a file and what a crashed write may have left beside it."""
         target = self.root / path
@@ -219,87 +248,24 @@ class LocalFiles:
             self._disk.flush(each.parent)
 
 
-class ObjectFiles:
-    """Files in an object store, or in anything else that fsspec knows."""
-
-    def __init__(self, store: Any, root: str, *, url: str) -> None:
-        self._store = store
-        self._root = root.rstrip("/")
-        self._url = url.rstrip("/")
-
-    def address(self, path: str) -> str:
-        """Return the file's URL."""
-        return f"{self._url}/{path}"
-
-    def list(self, folder: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted."""
-        try:
-            with _store_errors(self.address(folder), LakeError):
-                # Another process may have added files since this one looked.
-                self._store.invalidate_cache()
-                found = self._store.find(self._at(folder))
-        except FileNotFoundError:
-            return []
-        return sorted(str(path).removeprefix(self._root + "/") for path in found)
-
-    def read(self, path: str) -> bytes:
-        """Return a file's content, in one GET."""
-        with _store_errors(self.address(path), LakeError):
-            return bytes(self._store.cat_file(self._at(path)))
-
-    def replace(self, path: str, data: bytes) -> None:
-        """Write the file with one PUT."""
-        target = self._at(path)
-        try:
-            with _store_errors(self.address(path), LakeUnwritable):
-                # No makedirs before: s3fs would make a missing bucket of a mistyped name.
-                self._store.pipe_file(target, data)
-        except FileNotFoundError as error:
-            raise _unwritable(self.address(path), "there is no such folder or bucket") from error
-
-    def remove(self, path: str) -> None:
-        """Remove the file with one DELETE."""
-        with (
-            contextlib.suppress(FileNotFoundError),
-            _store_errors(self.address(path), LakeUnwritable),
-        ):
-            self._store.rm_file(self._at(path))
-
-    @contextlib.contextmanager
-    def lock(self, path: str) -> Iterator[None]:  # noqa: ARG002 - see this module's docstring
-        """Take no lock: the caller must make sure that a partition has one writer at a time."""
-        yield
-
-    def check_writable(self) -> None:
-        """Write and remove a small object."""
-        self.replace(_PROBE, b"")
-        self.remove(_PROBE)
-
-    def _at(self, path: str) -> str:
-        return f"{self._root}/{path}"
-
-
-def open_files(url: str, storage_options: Mapping[str, Any] | None = None) -> Files:
+def open_files(url: str) -> Files:
     """Return the files of the lake at a path or URL.
 
     Args:
-        url: A local path, or any URL that fsspec knows.
-        storage_options: What fsspec's file system for that URL takes.
+        url: A local path, a URL such as `file:///data`, or one of an object store.
 
     Raises:
-        LakeError: fsspec does not know the URL, or the library for it is not installed.
+        LakeError: The URL is of no known kind, or the store's settings are not usable.
     """
-    try:
-        store, root = fsspec.core.url_to_fs(url, **(storage_options or {}))
-    except (ImportError, ValueError) as error:
-        raise LakeError(
-            f"The lake can't be opened: {error}.",
-            remedy="Correct SMALLHOURS_LAKE, or install the fsspec library for that kind of "
-            "URL (s3fs for s3://, gcsfs for gs://, adlfs for abfs://).",
-        ) from error
-    if isinstance(store, LocalFileSystem):
-        return LocalFiles(Path(root).absolute())
-    return ObjectFiles(store, root, url=_without_login(store.unstrip_protocol(root)))
+    scheme, colon, rest = url.partition("://")
+    if not colon:
+        return LocalFiles(Path(url).expanduser().absolute())
+    if scheme == "file":
+        return LocalFiles(Path(unquote(rest)).absolute())
+    # The library for object stores is loaded where there is one.
+    from smallhours.lake.object_files import open_store
+
+    return open_store(url)
 
 
 def local_folder(url: str) -> Path | None:
@@ -312,18 +278,8 @@ def local_folder(url: str) -> Path | None:
     return files.root if isinstance(files, LocalFiles) else None
 
 
-def _without_login(url: str) -> str:
-    """Return the URL without user name and password, for error messages."""
-    return re.sub(r"//[^/]*@", "//", url)
-
-
-def _reason(error: Exception) -> str:
-    """Return the cause in words that hold no secret: a store's reply may quote the request."""
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return strerror or type(error).__name__
-
-
-def _unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwritable:
+def unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwritable:
+    """Return the error for a file that can't be written, with the remedy for the system's code."""
     action = _REMEDIES.get(code or 0, "Make it writable")
     return LakeUnwritable(
         f"The lake can't be written at {address}: {reason}. What was there before is intact.",
@@ -331,7 +287,8 @@ def _unwritable(address: str, reason: str, code: int | None = None) -> LakeUnwri
     )
 
 
-def _unreadable(address: str, reason: str) -> LakeError:
+def unreadable(address: str, reason: str) -> LakeError:
+    """Return the error for a file that can't be read."""
     return LakeError(
         f"The lake can't be read at {address}: {reason}.",
         remedy="Give the user that runs Smallhours read access to it, and check that the disk "
@@ -346,7 +303,7 @@ def _read_errors(address: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _unreadable(address, _reason(error)) from error
+        raise unreadable(address, error.strerror or type(error).__name__) from error
 
 
 @contextlib.contextmanager
@@ -354,23 +311,4 @@ def _write_errors(address: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(address, _reason(error), error.errno) from error
-
-
-@contextlib.contextmanager
-def _store_errors(address: str, kind: type[LakeError]) -> Iterator[None]:
-    """Turn any error of an object store into one of our errors.
-
-    fsspec's file systems share no root of their errors (botocore's are not OSErrors), so this
-    has to take them all; it wraps single calls to the store, and the cause stays attached.
-    """
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        reason = _reason(error)
-        code = error.errno if isinstance(error, OSError) else None
-        if issubclass(kind, LakeUnwritable):
-            raise _unwritable(address, reason, code) from error
-        raise _unreadable(address, reason) from error
+        raise unwritable(address, error.strerror or type(error).__name__, error.errno) from error

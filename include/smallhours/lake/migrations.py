@@ -6,7 +6,7 @@ versions: it is version 0. A lake of a newer version is refused.
 A migration changes tables as a whole, from one version to the next. Its new files are written into
 `.migration` first, then the list of what to do with them, then they are copied to their places.
 Killed before the list is written, it begins again; killed later, it goes on with the list. So each
-row is changed once. On an object store, which has no lock, one process at a time may migrate.
+row is changed once. One process at a time migrates, also on an object store.
 
 From version 0 to 1, keys as names are folded now, and AcousticBrainz' loudness is another. Keys are
 computed again from the artist and the title that a row holds. A row that holds only a key follows

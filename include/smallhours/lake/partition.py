@@ -1,7 +1,7 @@
 """One partition of a table: the path of its file, and the merge of new rows into it.
 
 The file is read, its rows are merged with the new ones, and, if that made any difference, it is
-replaced; all under the partition's lock.
+replaced, with no other writer in between.
 
 New rows replace old ones with the same key. With the key `track_key`, old rows a, b, c, of which c
 is dropped, and new rows b (with another value) and d:
@@ -14,7 +14,6 @@ on whole columns, so that a partition of 100,000 rows takes milliseconds; where 
 only the rows around them are sorted.
 """
 
-import contextlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -40,7 +39,10 @@ _SMALL_MERGE_SHARE = 1 / 16
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """The counts of a write: files, rows and bytes (as stored)."""
+    """The counts of a write: files, rows, bytes (as stored), and merges that were done again.
+
+    On an object store, a merge is done again where another worker wrote the file meanwhile.
+    """
 
     partitions_read: int = 0
     partitions_written: int = 0
@@ -50,6 +52,7 @@ class MergeReport:
     rows_removed: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
+    conflicts: int = 0
 
     def __add__(self, other: "MergeReport") -> "MergeReport":
         return MergeReport(
@@ -112,44 +115,54 @@ def apply_change(
     """
     path = path_of(table, values)
     address = files.address(path)
-    with files.lock(folder_of(table, values)):
-        data = None
-        old = table.schema.empty_table()
-        with contextlib.suppress(FileNotFoundError):
-            data = files.read(path)
-        if data is not None:
-            old = decode(table, data, address, partition=partition_columns(table, values)).cast(
-                table.schema
-            )
-            check_rewritable(table, data, address)
-        goes = np.zeros(len(old), dtype=bool)
-        try:
-            if wanted.delete is not None:
-                goes[positions_of(table.key, old, wanted.delete)] = True
-            if wanted.replace is not None:
-                numbered = old.append_column("__row__", pa.array(np.arange(len(old))))
-                goes[numbered.filter(wanted.replace)["__row__"].to_numpy()] = True
-            if wanted.whole:
-                goes |= in_same_group(wanted.whole, old, wanted.new)
-            merged = merge_rows(table.key, old, wanted.new, goes)
-        except RepeatedKey as error:
-            raise file_mismatch(table, address, "two rows have the same key") from error
-        written = b""
-        if merged.changed and len(merged.rows):
-            written = encode(merged.rows)
-            files.replace(path, written)
-        elif merged.changed:
-            files.remove(path)
-    return MergeReport(
-        partitions_read=int(data is not None),
-        partitions_written=int(merged.changed),
-        rows_added=merged.added,
-        rows_updated=merged.updated,
-        rows_unchanged=merged.unchanged,
-        rows_removed=merged.removed,
-        bytes_read=len(data or b""),
-        bytes_written=len(written),
-    )
+    report = MergeReport()
+
+    def change(data: bytes | None) -> bytes | None:
+        nonlocal report
+        merged = _changed_rows(table, values, wanted, data, address)
+        written = encode(merged.rows) if merged.changed and len(merged.rows) else None
+        report = MergeReport(
+            partitions_read=int(data is not None),
+            partitions_written=int(merged.changed),
+            rows_added=merged.added,
+            rows_updated=merged.updated,
+            rows_unchanged=merged.unchanged,
+            rows_removed=merged.removed,
+            bytes_read=len(data or b""),
+            bytes_written=len(written or b""),
+        )
+        return written if merged.changed else data
+
+    conflicts = files.update(path, change, empty=encode(table.schema.empty_table()))
+    return replace(report, conflicts=conflicts)
+
+
+def _changed_rows(
+    table: Table,
+    values: PartitionValues,
+    wanted: PartitionChange,
+    data: bytes | None,
+    address: str,
+) -> "Merged":
+    """Return the rows of a file with a change applied to them."""
+    old = table.schema.empty_table()
+    if data is not None:
+        old = decode(table, data, address, partition=partition_columns(table, values)).cast(
+            table.schema
+        )
+        check_rewritable(table, data, address)
+    goes = np.zeros(len(old), dtype=bool)
+    try:
+        if wanted.delete is not None:
+            goes[positions_of(table.key, old, wanted.delete)] = True
+        if wanted.replace is not None:
+            numbered = old.append_column("__row__", pa.array(np.arange(len(old))))
+            goes[numbered.filter(wanted.replace)["__row__"].to_numpy()] = True
+        if wanted.whole:
+            goes |= in_same_group(wanted.whole, old, wanted.new)
+        return merge_rows(table.key, old, wanted.new, goes)
+    except RepeatedKey as error:
+        raise file_mismatch(table, address, "two rows have the same key") from error
 
 
 class RepeatedKey(Exception):

@@ -5,9 +5,9 @@ A table is a folder of Parquet files, cut by its partition columns in the manner
 file per partition; a partition without rows has none. A write replaces whole files, each of them
 atomically; running it again gives the same bytes.
 
-On a local disk, concurrent writers of one partition wait for each other (see
-`smallhours.lake.files` for object stores). A merge that spans several partitions is atomic for
-each of them, not for all: after a crash in between, run it again.
+Concurrent writers of one partition lose nothing: on a local disk they wait for each other, on an
+object store the second merges again with what the first wrote. A merge that spans several
+partitions is atomic for each of them, not for all: after a crash in between, run it again.
 """
 
 import hashlib
@@ -47,33 +47,29 @@ class Lake:
     """All tables of `smallhours.lake.tables`, under one folder or URL.
 
     Args:
-        url: A local path or any URL that fsspec knows, such as `s3://bucket/prefix`.
-        storage_options: What fsspec's file system for that URL takes.
+        url: A local path, or the URL of an object store such as `s3://bucket/prefix`.
         files: The files to use instead of those at `url`.
 
     Attributes:
         url: As given.
         files: Where all of it lies; what is not a table (the models) lies there too.
+        conflicts: How often another worker wrote a file first, so that a merge was done again.
 
     Raises:
-        LakeError: fsspec does not know the URL, or the library for it is not installed.
+        LakeError: The URL is of no known kind, or the store's settings are not usable.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        storage_options: Mapping[str, Any] | None = None,
-        files: Files | None = None,
-    ) -> None:
+    def __init__(self, url: str, *, files: Files | None = None) -> None:
         self.url = url
-        self.files = files or open_files(url, storage_options)
+        self.files = files or open_files(url)
+        self.conflicts = 0
 
     def check_writable(self) -> None:
-        """Write and remove a small file, to check that the lake is writable.
+        """Check with a small file that the lake is writable.
 
         Raises:
-            LakeUnwritable: It failed; the remedy says what to do.
+            LakeUnwritable: It is not; the remedy says what to do.
+            LakeError: It is in an object store that workers can't share.
         """
         self.files.check_writable()
 
@@ -205,7 +201,9 @@ class Lake:
         # Months are written in their order: where a sync resumes is read from the newest.
         writers = _WRITERS if table.partition == ("prefix",) else 1
         with ThreadPoolExecutor(writers, "lake") as pool:
-            return sum(pool.map(write, sorted(touched)), MergeReport())
+            report = sum(pool.map(write, sorted(touched)), MergeReport())
+        self.conflicts += report.conflicts
+        return report
 
     def replace(self, table: Table, rows: Rows, *, partition: Mapping[str, str]) -> MergeReport:
         """Make the partitions that fit `partition` hold exactly these rows.

@@ -75,7 +75,7 @@ def sync_library(run: "RunContext") -> Summary:
 
 
 def collect_feedback(run: "RunContext") -> Summary:
-    """Note what became of our picks in `feedback`, before the next list replaces them."""
+    """Note how our picks were received in `feedback`, before the next list replaces them."""
     from smallhours.listening import stages
     from smallhours.places.choice import places_of
 

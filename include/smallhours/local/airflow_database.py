@@ -67,7 +67,7 @@ def _run(command: list[str], url: URL, *, stdout: int = subprocess.DEVNULL) -> N
         said = (done.stderr.strip().splitlines() or ["it does not say why"])[0]
         raise BackupError(
             f"{command[0]} failed: {said}.",
-            remedy="Nothing was changed. See that the database is there, and try again.",
+            remedy="Nothing was changed. Make sure that the database is there, and try again.",
         )
 
 

@@ -23,6 +23,7 @@ from airflow.sdk.log import mask_secret
 
 from smallhours.errors import SettingsError
 from smallhours.services.credentials import (
+    NOTICES_CONNECTION,
     LastfmCredentials,
     ListenBrainzCredentials,
     SpotifyCredentials,
@@ -145,7 +146,7 @@ class AirflowSecrets:
         moment = credentials.authorized_at
         _store(
             "spotify",
-            credentials.listener,
+            f"spotify_{credentials.listener}",
             login=credentials.client_id,
             password=credentials.client_secret,
             extra={
@@ -161,7 +162,8 @@ class AirflowSecrets:
         Raises:
             SettingsError: when the connection is an environment variable, or can't be written.
         """
-        _store("lastfm", credentials.listener, login=None, password=credentials.api_key, extra={})
+        name, key = f"lastfm_{credentials.listener}", credentials.api_key
+        _store("lastfm", name, login=None, password=key, extra={})
 
     def keep_token(self, credentials: ListenBrainzCredentials, user: str) -> None:
         """Write a token into the listener's connection, in Airflow's database.
@@ -169,8 +171,8 @@ class AirflowSecrets:
         Raises:
             SettingsError: when the connection is an environment variable, or can't be written.
         """
-        token = credentials.token
-        _store("listenbrainz", credentials.listener, login=user, password=token, extra={})
+        name, token = f"listenbrainz_{credentials.listener}", credentials.token
+        _store("listenbrainz", name, login=user, password=token, extra={})
 
     def keep_server(self, credentials: SubsonicCredentials) -> None:
         """Write the login of a music server into the listener's connection.
@@ -180,11 +182,29 @@ class AirflowSecrets:
         """
         _store(
             "subsonic",
-            credentials.listener,
+            f"subsonic_{credentials.listener}",
             login=credentials.user,
             password=credentials.password,
             extra={"host": credentials.url},
         )
+
+    def keep_notices(self, address: str) -> None:
+        """Write the address that notices go to into a connection of Apprise.
+
+        Raises:
+            SettingsError: when the connection is an environment variable, or can't be written.
+        """
+        _mask(address)
+        extra = {"config": [{"path": address, "tag": "all"}]}
+        _store("apprise", NOTICES_CONNECTION, login=None, password=None, extra=extra)
+
+    def forget_notices(self) -> None:
+        """Delete that connection.
+
+        Raises:
+            SettingsError: when it is an environment variable, which only its owner can remove.
+        """
+        _delete(NOTICES_CONNECTION)
 
     def disconnect(self, service: Service, listener: str) -> None:
         """Delete a listener's connection from Airflow's database, with the renewed token.
@@ -192,18 +212,7 @@ class AirflowSecrets:
         Raises:
             SettingsError: when it is an environment variable, which only its owner can remove.
         """
-        from airflow.models.connection import Connection as StoredConnection
-        from airflow.models.variable import Variable as StoredVariable
-        from airflow.utils.session import create_session
-        from sqlalchemy import delete
-
-        name = f"{service}_{listener}"
-        _refuse_variable(name)
-        with create_session() as session:
-            session.execute(delete(StoredConnection).where(StoredConnection.conn_id == name))
-            if service == "spotify":
-                kept = StoredVariable.key == variable_of(listener)
-                session.execute(delete(StoredVariable).where(kept))
+        _delete(f"{service}_{listener}", variable_of(listener) if service == "spotify" else None)
 
     def _spotify_fields(self, listener: str) -> dict[str, Any]:
         connection = _connection("spotify", listener)
@@ -271,9 +280,9 @@ def stored_connection(name: str) -> Any:
 
 
 def _store(
-    service: str, listener: str, *, login: str | None, password: str | None, extra: dict[str, Any]
+    kind: str, name: str, *, login: str | None, password: str | None, extra: dict[str, Any]
 ) -> None:
-    """Create or change the connection `<service>_<listener>` in Airflow's database.
+    """Create or change a connection of some type in Airflow's database.
 
     Raises:
         SettingsError: when an environment variable would hide it, Airflow would not encrypt it, or
@@ -286,7 +295,6 @@ def _store(
 
     from smallhours.orchestration.database import make_database, require_key
 
-    name = f"{service}_{listener}"
     _refuse_variable(name)
     require_key()
     _mask(password, extra.get("refresh_token"))
@@ -297,7 +305,7 @@ def _store(
                 select(StoredConnection).where(StoredConnection.conn_id == name)
             )
             if stored is None:
-                stored = StoredConnection(conn_id=name, conn_type=service)
+                stored = StoredConnection(conn_id=name, conn_type=kind)
                 session.add(stored)
             stored.login = login
             stored.set_password(password)
@@ -305,8 +313,21 @@ def _store(
     except SQLAlchemyError as error:
         raise SettingsError(
             f"Airflow's database does not take the connection `{name}` ({type(error).__name__}).",
-            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write.",
+            remedy="Make sure that AIRFLOW_HOME, or Airflow's database, is yours to write.",
         ) from None
+
+
+def _delete(name: str, variable: str | None = None) -> None:
+    """Delete a connection, and the variable that belongs to it, from Airflow's database."""
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.models.variable import Variable as StoredVariable
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    _refuse_variable(name)
+    with create_session() as session:
+        session.execute(delete(StoredConnection).where(StoredConnection.conn_id == name))
+        session.execute(delete(StoredVariable).where(StoredVariable.key == variable))
 
 
 def _refuse_variable(name: str) -> None:
@@ -370,7 +391,7 @@ def write_variable(name: str, value: dict[str, str]) -> None:
         raise SettingsError(
             "Spotify renewed the login, and Airflow's database does not take it "
             f"({type(error).__name__}).",
-            remedy="See that AIRFLOW_HOME, or Airflow's database, is yours to write; log in again.",
+            remedy="Make sure that Airflow's database is yours to write, and log in again.",
         ) from None
 
 

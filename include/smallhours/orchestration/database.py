@@ -27,6 +27,7 @@ from airflow.models.connection import Connection
 from airflow.models.connection_test import ConnectionTestRequest
 from airflow.models.crypto import FernetFieldsMixin, get_fernet
 from airflow.models.dag import DagModel
+from airflow.models.dagbag import DagPriorityParsingRequest
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.variable import Variable
@@ -280,6 +281,14 @@ def resume(dags: Sequence[str]) -> None:
     """Let paused DAGs run again."""
     with create_session() as session:
         session.execute(update(DagModel).where(DagModel.dag_id.in_(dags)).values(is_paused=False))
+
+
+def parse_again() -> None:
+    """Ask the DAG processor to parse all DAG files now: they are made from the settings."""
+    files = select(DagModel.bundle_name, DagModel.relative_fileloc).where(DagModel.dag_id.in_(DAGS))
+    with create_session() as session:
+        for bundle, path in session.execute(files.distinct()):
+            session.add(DagPriorityParsingRequest(bundle, path))
 
 
 def resume_where_no_night_ever_ran() -> list[str]:

@@ -8,10 +8,12 @@ Two notifiers send them all, as the callbacks of the stages' tasks: Airflow call
 has ended, so that a notice that can't be sent never fails the night.
 """
 
+import calendar
 import datetime as dt
 import logging
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import BaseNotifier
 
@@ -44,7 +46,7 @@ from smallhours.vocabulary import Outcome, PlaceName
 
 LOG = logging.getLogger(__name__)
 
-REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7}
+REPEAT_AFTER_DAYS = {"published": 0, "kept": 1, "needs_you": 1, "login": 7, "letter": 6}
 SHOW_PLAN = "show_plan"
 APPROVE = "approve"
 PUBLISH = "publish_playlist"
@@ -136,6 +138,19 @@ def notice_of_approval(listener: str, planned: str, review: ReviewSettings) -> N
     )
 
 
+def notice_of_week(listener: str, date: str, settings: Settings) -> Notice | None:
+    """Return the letter about the last week, on the night of a Monday; None on other nights."""
+    from smallhours.lake.store import Lake
+    from smallhours.playlist.explain.letter import heading, letter_facts, sentences, week_before
+
+    night = dt.date.fromisoformat(date)
+    if night.weekday() != calendar.MONDAY or "letter" not in settings.notices.events:
+        return None
+    zone = ZoneInfo(settings.listener(listener).timezone)
+    facts = letter_facts(Lake(settings.lake.url), listener, zone, *week_before(night))
+    return Notice("letter", f"Smallhours: {heading(facts)}", "\n\n".join(sentences(facts)))
+
+
 class StageFailedNotifier(BaseNotifier):
     """Notifies the listener of an error that only they can fix."""
 
@@ -183,6 +198,7 @@ def _notices_of(
     notices = [set_aside(key.listener, returned), notice_of_alarms(key.listener, returned)]
     if task_id == PUBLISH:
         notices.append(notice_of_playlist(key.listener, key.date, returned))
+        notices.append(notice_of_week(key.listener, key.date, settings))
         if settings.listener(key.listener).spotify:
             login = AirflowSecrets().spotify(key.listener)
             notices.append(notice_of_login_end(login, dt.datetime.now(dt.UTC)))

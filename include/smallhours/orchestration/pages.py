@@ -16,7 +16,7 @@ from airflow.api_fastapi.core_api.security import (
 from airflow.configuration import conf
 from fastapi import HTTPException, Request
 
-from smallhours.orchestration.database import paused_dags, resume
+from smallhours.orchestration.database import parse_again, paused_dags, resume
 from smallhours.orchestration.night_progress import night_progress
 from smallhours.orchestration.waiting_lists import answer_review, waiting_lists
 from smallhours.web.page_context import AccountStore, AirflowBridge
@@ -40,6 +40,7 @@ def airflow_bridge() -> AirflowBridge:
         warning=login_warning,
         paused=paused_dags,
         resume=resume,
+        parse_again=parse_again,
         progress=night_progress,
         secret=lambda: str(conf.get("api", "secret_key")),
         login_days=login_days,

@@ -264,6 +264,8 @@ def run_for_night(function: Stage, key: PartitionKey, settings: Settings, contex
     LOG.info("%s for %s, night %s", function.__name__, key.listener, night.date)
     with RunContext(key.listener, night, settings, AirflowSecrets()) as run:
         summary = function(run, **options)
+        if run.lake.conflicts:
+            summary = {**summary, "writes_repeated": run.lake.conflicts}
     for line in summary_lines(summary):
         LOG.info(line)
     return summary

@@ -53,7 +53,8 @@ def _listenbrainz(run: RunContext) -> Callable[[], Place]:
                 remedy="Name it as `listenbrainz` of this listener, and see that "
                 "[services.listenbrainz] is enabled.",
             )
-        return ListenBrainzPlace(run.listenbrainz, user)
+        covers_url = run.settings.services.listenbrainz.covers_url
+        return ListenBrainzPlace(run.listenbrainz, user, covers_url=covers_url)
 
     return open_place
 

@@ -162,7 +162,7 @@ class FilesPlace:
             ) from None
         except OSError as error:
             raise SettingsError(
-                f"{path} can't be read: {error.strerror}.", remedy="See that you may read it."
+                f"{path} can't be read: {error.strerror}.", remedy="Make sure that you may read it."
             ) from None
 
     def _write(self, playlist_id: str, content: ListFile) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from smallhours.places.by_row_number import PlaceByRowNumber, WholePlaylist, version_of
 from smallhours.places.place import ListedTrack, PlaylistDetails, PlaylistRow
+from smallhours.service_settings import COVER_ART_ARCHIVE
 from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.listenbrainz_metadata import TrackNames
 from smallhours.services.listenbrainz_playlists import Playlist
@@ -28,6 +29,7 @@ class ListenBrainzPlace(PlaceByRowNumber[ListenBrainzClient]):
         client: With their token.
         user: Their name there.
         retry_policy: The waits between two looks.
+        covers_url: Address of the Cover Art Archive.
     """
 
     name: ClassVar = PlaceName.LISTENBRAINZ
@@ -38,11 +40,17 @@ class ListenBrainzPlace(PlaceByRowNumber[ListenBrainzClient]):
     recovery: ClassVar = ""
 
     def __init__(
-        self, client: ListenBrainzClient, user: str, retry_policy: RetryPolicy | None = None
+        self,
+        client: ListenBrainzClient,
+        user: str,
+        retry_policy: RetryPolicy | None = None,
+        *,
+        covers_url: str = COVER_ART_ARCHIVE,
     ) -> None:
         super().__init__(client)
         self.retry_policy = retry_policy or RetryPolicy()
         self._user = user
+        self._covers_url = covers_url
 
     def find(self, tracks: Sequence[ListedTrack]) -> dict[str, str]:
         """Return the recordings of the tracks: those that we know, and those of their names."""
@@ -104,6 +112,7 @@ class ListenBrainzPlace(PlaceByRowNumber[ListenBrainzClient]):
                 f"{RECORDING}{track.recording_mbid}" if track.recording_mbid else None,
                 track.artist,
                 track.title,
+                f"{self._covers_url}{track.cover}" if track.cover else "",
             )
             for track in found.tracks
         )

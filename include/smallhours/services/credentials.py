@@ -19,6 +19,8 @@ LOGIN_LIFETIME = timedelta(days=182)
 # From here on the listener is reminded, a month before the end.
 REMIND_FROM = timedelta(days=150)
 REMIND_DAYS_LEFT = (LOGIN_LIFETIME - REMIND_FROM).days
+# The connection of Apprise whose address was entered on the page Accounts.
+NOTICES_CONNECTION = "smallhours_notices"
 
 
 @dataclass(frozen=True, slots=True)

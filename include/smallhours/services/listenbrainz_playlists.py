@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from smallhours.services.json_cursor import JsonCursor
-from smallhours.services.listenbrainz_replies import list_of, mbid_of, object_of, text_of
+from smallhours.services.listenbrainz_replies import (
+    list_of,
+    mbid_of,
+    object_of,
+    text_of,
+    whole_of,
+)
 from smallhours.services.listenbrainz_transport import ListenBrainzCalls, path_of
 
 PLAYLISTS_PER_PAGE: Final = 100
@@ -19,12 +25,16 @@ _RECORDING: Final = "https://musicbrainz.org/recording/"
 
 @dataclass(frozen=True, slots=True)
 class PlaylistTrack:
-    """One track of a playlist; without names where MusicBrainz does not know the id."""
+    """One track of a playlist; without names where MusicBrainz does not know the id.
+
+    `cover` is the path of its release's picture at the Cover Art Archive; empty where it has none.
+    """
 
     recording_mbid: str | None
     title: str
     artist: str
     added_by: str | None = None
+    cover: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +186,19 @@ def _track(row: JsonCursor) -> PlaylistTrack:
     identifier = row["identifier"].value
     links = identifier if isinstance(identifier, list) else [identifier]
     found = (mbid_of(link.rsplit("/", 1)[-1]) for link in links if isinstance(link, str))
-    extension = object_of(row["extension"])
+    extension = object_of(object_of(row["extension"])["https://musicbrainz.org/doc/jspf#track"])
     return PlaylistTrack(
         next((mbid for mbid in found if mbid), None),
         text_of(row["title"]) or "",
         text_of(row["creator"]) or "",
-        text_of(object_of(extension["https://musicbrainz.org/doc/jspf#track"])["added_by"]),
+        text_of(extension["added_by"]),
+        _cover(object_of(extension["additional_metadata"])),
     )
+
+
+def _cover(told: JsonCursor) -> str:
+    release, picture = mbid_of(told["caa_release_mbid"].value), whole_of(told["caa_id"].value)
+    return f"release/{release}/{picture}-250.jpg" if release and picture else ""
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,61 +1,50 @@
 """Rate limits, daily quotas and the retry policy of calls to the outside services.
 
-There is one `TokenBucket` per service. Threads of one process share the object, processes on one
-machine share it through a small locked file. A call first reserves its moment and then sleeps until
-it, outside of every lock: with enough threads the allowed rate is used fully, and it is never
-exceeded.
+There is one `TokenBucket` per service. Threads of one process share the object; processes share it
+through a small locked file, and workers through a file in the lake's object store
+(`smallhours.services.budget_state`). A call first reserves its moment and then sleeps until it,
+outside of every lock: with enough threads the allowed rate is used fully, and it is never exceeded.
 """
 
 import contextlib
-import fcntl
-import json
 import logging
 import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 from smallhours import __version__
 from smallhours.errors import (
     BrokenReply,
+    LakeError,
     QuotaExceeded,
     Refused,
     RetryLater,
     ServiceError,
     SourceRefused,
 )
-from smallhours.private_files import make_private_folder
+from smallhours.services.budget_state import (
+    BudgetState,
+    FileBudget,
+    ProcessBudget,
+    SharedBudget,
+)
 
 logger = logging.getLogger(__name__)
 
 HOUR_S = 3600
 WINDOW_HOURS = 24
-# A moment reserved further ahead than any queue is long means that the clock was set back.
-MAX_RESERVATION_AHEAD_S = 300.0
-
+# Metered calls that are reserved in one go: a killed process loses no more of a day's.
+MAX_METERED_BLOCK = 10
+# Where a state is damaged, this covers whatever others have reserved at the most.
+SILENCE_S = 1.0
 
 # After three failures within seconds, the fault is likely to last for minutes.
 RETRY_AFTER_FAULT_S = 300.0
 MAX_RETRY_AFTER_S = 7 * 86_400.0
-
-
-@dataclass(slots=True)
-class _State:
-    """The state that callers share.
-
-    Attributes:
-        next_at: When the next call may start, Unix seconds.
-        hours: Metered calls per hour since 1970.
-    """
-
-    next_at: float = 0.0
-    hours: dict[int, int] = field(default_factory=dict)
 
 
 class TokenBucket:
@@ -65,12 +54,17 @@ class TokenBucket:
     certain, as Spotify's quota was seen to roll. In any span of T seconds at most
     `burst + calls_per_second * T` calls start.
 
+    Of a quota that several listeners share, each has an equal part that no other can use up.
+
     Args:
         calls_per_second: The sustained rate.
         burst: Calls that may start at once after a pause.
         service: Whose budget it is, for messages.
         calls_per_day: Metered calls in 24 hours; None for no limit.
         state_file: Where processes of one machine share the budget; None for this process alone.
+        state: Where processes share the budget, instead of a file.
+        listener: Whose calls they are.
+        listeners: How many share the quota.
         clock: Unix seconds; wall time, so that a file outlives a restart of the machine.
         sleep: Waits for a number of seconds.
     """
@@ -83,7 +77,10 @@ class TokenBucket:
         service: str = "the service",
         calls_per_day: int | None = None,
         state_file: Path | None = None,
-        clock: Callable[[], float] = time.time,
+        state: SharedBudget | None = None,
+        listener: str = "",
+        listeners: int = 1,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if calls_per_second <= 0 or burst < 1:
@@ -92,11 +89,17 @@ class TokenBucket:
         self.burst = burst
         self.service = service
         self.calls_per_day = calls_per_day
-        self.state_file = state_file
-        self._clock = clock
+        self.listener = listener
+        self.listeners = listeners
+        self._state = state or (FileBudget(state_file) if state_file else ProcessBudget())
+        self._clock = clock or self._state.clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._memory = _State()
+        # What is reserved and not yet used: the moments from `_next` to `_last`, one call each
+        # `1 / calls_per_second`, and metered calls of one hour.
+        self._next, self._last = 0.0, -1.0
+        self._block = 1
+        self._metered, self._hour = 0, 0
 
     def acquire(self, *, metered: bool = True) -> None:
         """Wait until one more call may start.
@@ -106,75 +109,105 @@ class TokenBucket:
 
         Raises:
             QuotaExceeded: when the day's calls are used up; without waiting.
+            LakeError: when the state is in an object store that fails.
         """
         interval = 1 / self.calls_per_second
-        with self._exclusive() as state:
+        with self._lock:
             now = self._clock()
-            if metered and self.calls_per_day is not None:
-                self._meter(state, now)
-            start = max(state.next_at, now - (self.burst - 1) * interval)
-            if start > now + MAX_RESERVATION_AHEAD_S:
-                start = now
-            state.next_at = start + interval
+            start = max(self._next, now - (self.burst - 1) * interval)
+            moment = start > self._last + interval / 1000
+            meter = metered and self.calls_per_day is not None
+            if moment or (meter and not self._has_metered(now)):
+                self._reserve(now, moment=moment, meter=meter and not self._has_metered(now))
+                start = max(self._next, now - (self.burst - 1) * interval)
+            self._next = start + interval
+            self._metered -= meter
         if start > now:
             self._sleep(start - now)
 
     def used(self) -> int:
-        """Return the number of metered calls in the last 24 hours."""
-        with self._exclusive() as state:
-            self._forget(state, self._clock())
-            return sum(state.hours.values())
+        """Return the number of metered calls in the last 24 hours, those reserved included."""
+        state = self._state.look() or BudgetState()
+        self._forget(state, self._clock())
+        return state.used()
 
-    def _meter(self, state: _State, now: float) -> None:
+    def give_back(self) -> None:
+        """Return the metered calls that were reserved and not made."""
+        with self._lock:
+            unused, hour = self._metered, self._hour
+            self._metered = 0
+            if unused:
+                try:
+                    self._state.change(lambda state: self._count(state, hour, -unused))
+                except LakeError as error:
+                    logger.warning("%d reserved calls are not given back: %s", unused, error)
+
+    def _has_metered(self, now: float) -> bool:
+        return self._metered > 0 and self._hour == int(now // HOUR_S)
+
+    def _reserve(self, now: float, *, moment: bool, meter: bool) -> None:
+        """Reserve what is missing: more at a time, the longer calls follow each other closely."""
+        interval = 1 / self.calls_per_second
+        if moment:
+            in_a_row = now - self._last < self._state.block_s
+            longest = max(int(self._state.block_s * self.calls_per_second), 1)
+            self._block = min(self._block * 2, longest) if in_a_row else 1
+
+        def reserve(state: BudgetState) -> tuple[float, int]:
+            calls = self._meter(state, now) if meter else 0
+            start = max(state.next_at, now - (self.burst - 1) * interval)
+            if state.damaged:
+                start = now + SILENCE_S
+            if start > now + self._state.max_ahead_s:
+                start = now
+            if moment:
+                state.next_at = start + self._block * interval
+            return start, calls
+
+        start, calls = self._state.change(reserve)
+        if moment:
+            self._next, self._last = start, start + (self._block - 1) * interval
+        if meter:
+            self._metered, self._hour = calls, int(now // HOUR_S)
+
+    def _meter(self, state: BudgetState, now: float) -> int:
+        """Count some more calls of this listener, at most as many as are left; return them."""
         self._forget(state, now)
-        if self.calls_per_day is not None and sum(state.hours.values()) >= self.calls_per_day:
-            oldest = min(state.hours)
+        limit = self.calls_per_day or 0
+        left = limit - state.used() - self._kept_for_others(state, limit // self.listeners)
+        if left <= 0:
+            oldest = min(state.hours, default=int(now // HOUR_S))
             raise QuotaExceeded(
                 self.service,
-                f"all {self.calls_per_day} calls that we allow ourselves in a day are used.",
+                f"all {limit} calls that we allow ourselves in a day are used."
+                if self.listeners == 1
+                else f"{self.listener}'s part of the {limit} calls that we allow ourselves in a "
+                "day is used.",
                 remedy="Nothing is lost: the rest is done on the next night. `calls_per_day` in "
                 "smallhours.toml holds the number.",
                 after=(oldest + WINDOW_HOURS + 1) * HOUR_S - now,
             )
-        hour = int(now // HOUR_S)
-        state.hours[hour] = state.hours.get(hour, 0) + 1
+        calls = min(self._block, MAX_METERED_BLOCK, left)
+        self._count(state, int(now // HOUR_S), calls)
+        return calls
+
+    def _kept_for_others(self, state: BudgetState, share: int) -> int:
+        """Return the calls that the other listeners have not used of their shares."""
+        others = {name for hour in state.hours.values() for name in hour} - {self.listener}
+        unused = [max(share - state.used(name), 0) for name in others]
+        unused += [share] * (self.listeners - 1 - len(others))
+        # Those who were listeners until today have no share any more.
+        return sum(sorted(unused, reverse=True)[: self.listeners - 1])
+
+    def _count(self, state: BudgetState, hour: int, calls: int) -> None:
+        of_hour = state.hours.setdefault(hour, {})
+        of_hour[self.listener] = max(of_hour.get(self.listener, 0) + calls, 0)
 
     @staticmethod
-    def _forget(state: _State, now: float) -> None:
+    def _forget(state: BudgetState, now: float) -> None:
         first = int(now // HOUR_S) - WINDOW_HOURS
         last = int(now // HOUR_S) + 1
         state.hours = {hour: n for hour, n in state.hours.items() if first <= hour <= last}
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[_State]:
-        with self._lock:
-            if self.state_file is None:
-                yield self._memory
-                return
-            make_private_folder(self.state_file.parent)
-            descriptor = os.open(self.state_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                state = self._parse(os.pread(descriptor, 1 << 16, 0))
-                yield state
-                content = json.dumps({"next_at": state.next_at, "hours": state.hours}).encode()
-                os.pwrite(descriptor, content, 0)
-                os.ftruncate(descriptor, len(content))
-            finally:
-                os.close(descriptor)  # also gives the lock back
-
-    def _parse(self, content: bytes) -> _State:
-        if not content:
-            return _State()
-        try:
-            stored: Any = json.loads(content)
-            hours = {int(hour): int(n) for hour, n in stored["hours"].items()}
-            return _State(float(stored["next_at"]), hours)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            # A process was killed between the two writes. One second of silence covers whatever
-            # the others have reserved at the most.
-            logger.warning("%s is damaged; the budget in it starts afresh", self.state_file)
-            return _State(self._clock() + 1)
 
 
 _shared: dict[tuple[object, ...], TokenBucket] = {}
@@ -187,13 +220,15 @@ def shared_rate_limit(
     burst: int = 1,
     *,
     calls_per_day: int | None = None,
-    state_file: Path | None = None,
+    state: SharedBudget | None = None,
+    listener: str = "",
+    listeners: int = 1,
 ) -> TokenBucket:
-    """Return this process's only bucket for a service at this rate.
+    """Return this process's only bucket for a service at this rate, and for a listener's quota.
 
     Two clients of one service never add up to twice its budget.
     """
-    key = (service, calls_per_second, burst, calls_per_day, state_file)
+    key = (service, calls_per_second, burst, calls_per_day, state, listener, listeners)
     with _shared_lock:
         if key not in _shared:
             _shared[key] = TokenBucket(
@@ -201,9 +236,19 @@ def shared_rate_limit(
                 burst,
                 service=service,
                 calls_per_day=calls_per_day,
-                state_file=state_file,
+                state=state,
+                listener=listener,
+                listeners=listeners,
             )
         return _shared[key]
+
+
+def give_back_unused() -> None:
+    """Return what this process has reserved of its quotas and not used."""
+    with _shared_lock:
+        buckets = list(_shared.values())
+    for bucket in buckets:
+        bucket.give_back()
 
 
 def user_agent(contact: str = "") -> str:

@@ -310,7 +310,7 @@ class SubsonicClient(Client):
                 raise BrokenReply(
                     SERVICE,
                     f"the answer to {reply.route} is not that of a Subsonic server.",
-                    remedy=f"{REMEDY} See that `host` of the connection is the server's address.",
+                    remedy=f"{REMEDY} Make sure that the connection's `host` is the server's.",
                 )
             if reply.status < 500 and reply.status != 429:
                 raise SourceRefused(

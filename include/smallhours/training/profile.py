@@ -1,6 +1,6 @@
 """The stage that writes `profile`: tags, listening hours, artists, taste centres, audio features.
 
-Pure functions from plays, tags and audio features to the rows of a small table that is made anew
+Pure functions from plays, tags and audio features to the rows of a small table that is made again
 each night: a page that had to count 90,000 plays would be too slow.
 """
 

@@ -28,7 +28,7 @@ def add_account_routes(app: FastAPI) -> None:
 
 def _require_connect(request: Request) -> None:
     if not request.state.may_connect:
-        raise HTTPException(403, "Only who may change connections in Airflow may do this.")
+        raise HTTPException(403, "Only people who may change connections in Airflow can do this.")
 
 
 MAY_CHANGE = [*MAY_WRITE, Depends(_require_connect)]
@@ -58,6 +58,23 @@ def _add_accounts(app: FastAPI) -> None:
     @app.get("/accounts", response_class=HTMLResponse)
     def show_accounts(request: Request, listener: ListenerQuery = None) -> Response:
         return _show(request, open_page_context(listener))
+
+    @app.post("/accounts/notices/connect", dependencies=MAY_CHANGE)
+    def connect_notices(
+        request: Request, listener: ListenerField, address: Annotated[str, Form(max_length=2000)]
+    ) -> Response:
+        from smallhours.web.accounts_page import connect_notices as try_and_keep
+
+        try_and_keep(_store(request), address.strip())
+        told = "A notice was sent there, and later ones will be."
+        return _show(request, open_page_context(listener), told=told)
+
+    @app.post("/accounts/notices/disconnect", dependencies=MAY_CHANGE)
+    def disconnect_notices(request: Request, listener: ListenerField) -> Response:
+        from smallhours.web.accounts_page import disconnect_notices as forget
+
+        forget(open_page_context(listener), _store(request))
+        return _show(request, open_page_context(listener), told="No more notices are sent.")
 
     @app.post("/accounts/{service}/connect", dependencies=MAY_CHANGE)
     def connect(

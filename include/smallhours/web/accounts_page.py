@@ -13,9 +13,15 @@ from starlette.datastructures import FormData
 from smallhours.checkup import Finding
 from smallhours.checkup.logins import check_logins
 from smallhours.checkup.places import check_subsonic
-from smallhours.checkup.tried_logins import try_lastfm, try_listenbrainz, try_subsonic
+from smallhours.checkup.tried_logins import (
+    try_lastfm,
+    try_listenbrainz,
+    try_notices,
+    try_subsonic,
+)
 from smallhours.errors import SettingsError
 from smallhours.services.credentials import (
+    NOTICES_CONNECTION,
     LastfmCredentials,
     ListenBrainzCredentials,
     SubsonicCredentials,
@@ -30,6 +36,7 @@ NAMES: Mapping[Service, str] = {
     "listenbrainz": "ListenBrainz",
     "subsonic": "Your music server",
 }
+NOTICES: Key = ("notices", "connection")
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,13 @@ class Account:
 
 @dataclass(frozen=True)
 class AccountsPage:
-    """The data of the page: the services, what one of them answered, and a note about a change."""
+    """The data of the page: the services, what one of them answered, and a note about a change.
+
+    `notices` says whether notices are sent somewhere.
+    """
 
     accounts: Sequence[Account]
+    notices: bool
     findings: Sequence[Finding] = ()
     told: str = ""
 
@@ -73,6 +84,7 @@ def accounts_page(
             Account(service, name, users.get(service, ""), store.has_login(service, listener))
             for service, name in NAMES.items()
         ],
+        bool(page_context.settings.notices.connection),
         findings,
         told,
     )
@@ -139,6 +151,29 @@ def disconnect(page_context: PageContext, store: AccountStore, service: Service)
     if service in without:
         change_settings(_named(page_context.listener, service, without[service]))
     store.disconnect(service, page_context.listener)
+
+
+def connect_notices(store: AccountStore, address: str) -> None:
+    """Send a first notice to an address of Apprise, and keep it for all later ones.
+
+    Raises:
+        SettingsError: when the address leads nowhere, or the settings can't be written.
+    """
+    try_notices(address)
+    with_changes({NOTICES: NOTICES_CONNECTION})
+    store.keep_notices(address)
+    change_settings({NOTICES: NOTICES_CONNECTION})
+
+
+def disconnect_notices(page_context: PageContext, store: AccountStore) -> None:
+    """Send no notices any more, and forget the address if it was kept here.
+
+    Raises:
+        SettingsError: when the settings can't be written, or the address is not ours to remove.
+    """
+    change_settings({NOTICES: None})
+    if page_context.settings.notices.connection == NOTICES_CONNECTION:
+        store.forget_notices()
 
 
 def _named(listener: str, service: Service, value: Any) -> dict[Key, Any]:

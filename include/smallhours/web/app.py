@@ -47,7 +47,7 @@ _POLICY = (
     "style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'self'; "
     "base-uri 'none'"
 )
-_HEADERS = {
+PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -56,7 +56,6 @@ _HEADERS = {
 ListenerQuery = Annotated[str | None, Query(max_length=40)]
 NightQuery = Annotated[str | None, Query(max_length=10)]
 IntentQuery = Annotated[str, Query(max_length=40)]
-NameQuery = Annotated[str, Query(max_length=100)]
 
 
 def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
@@ -82,15 +81,16 @@ def create_app(airflow_bridge: AirflowBridge) -> FastAPI:
         openapi_url=None,
     )
     app.state.airflow_bridge = airflow_bridge
-
     app.mount("/metrics", create_metrics_app(airflow_bridge.login_days))
     _add_error_pages(app)
     _add_pages(app)
-    _add_linked_pages(app)
+    _add_tab_of_runs(app)
     _add_actions(app)
     from smallhours.web.account_routes import add_account_routes
     from smallhours.web.editing_routes import add_editing_routes
+    from smallhours.web.linked_routes import add_linked_routes
 
+    add_linked_routes(app)
     add_editing_routes(app)
     add_account_routes(app)
     return app
@@ -118,7 +118,7 @@ def _add_error_pages(app: FastAPI) -> None:
                 return RedirectResponse(f"{_LOGIN}?{urlencode({'next': wanted})}", status_code=303)
             what, remedy = "You are not logged in any more.", "Log in, and press the button again."
         elif refused.status_code == 404:
-            what, remedy = "There is no such page.", "The pages there are stand at the top."
+            what, remedy = "There is no such page.", "Choose one of the pages at the top."
         else:
             what, remedy = str(refused.detail), ""
         return page(request, "error", None, status=refused.status_code, what=what, remedy=remedy)
@@ -172,7 +172,7 @@ def _add_pages(app: FastAPI) -> None:
 
         picture = taste_picture(open_page_context(listener))
         saved = {"Content-Disposition": 'attachment; filename="taste.svg"'}
-        return Response(picture, media_type="image/svg+xml", headers={**_HEADERS, **saved})
+        return Response(picture, media_type="image/svg+xml", headers={**PAGE_HEADERS, **saved})
 
     @app.get("/explore", response_class=HTMLResponse)
     def show_explore(
@@ -210,21 +210,8 @@ def _add_pages(app: FastAPI) -> None:
         return page(request, "history", page_context, history=shown)
 
 
-def _add_linked_pages(app: FastAPI) -> None:
-    """Add the routes that a page or a tab links to."""
-
-    @app.get("/study", response_class=HTMLResponse)
-    def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
-        """Show the report of a study, as it was written."""
-        from smallhours.web.reports import study_reports
-
-        page_context = open_page_context(listener)
-        if (reports := study_reports()) is None:
-            raise HTTPException(404, "The study is not installed.")
-        back_to = address("models", listener=page_context.listener)
-        content = reports.page(page_context, name, back=back_to)
-        policy = {"Content-Security-Policy": reports.policy}
-        return HTMLResponse(content, headers={**_HEADERS, **policy})
+def _add_tab_of_runs(app: FastAPI) -> None:
+    """Add the tab of a run."""
 
     @app.get("/run", response_class=HTMLResponse)
     def show_run(request: Request, dag: str, run: str) -> Response:
@@ -271,8 +258,8 @@ def _add_actions(app: FastAPI) -> None:
 
         page_context = open_page_context(listener)
         save_reaction(page_context, parse_date(night), intent, track_key, reaction)
-        row = row_id(track_key)
-        return back("tonight", row=row, listener=listener, night=night, intent=intent)
+        of_list = {"listener": listener, "night": night, "intent": intent}
+        return back("tonight", row=row_id(track_key), **of_list)
 
     @app.post("/rollback", dependencies=MAY_WRITE)
     def put_back(
@@ -321,7 +308,7 @@ def _add_actions(app: FastAPI) -> None:
 
 def _require_write(request: Request) -> None:
     if not request.state.may_write:
-        raise HTTPException(403, "Only who may start runs in Airflow may press this button.")
+        raise HTTPException(403, "Only people who may start runs in Airflow can press this button.")
 
 
 def _require_form_token(request: Request, form_token: Annotated[str, Form()] = "") -> None:
@@ -369,7 +356,7 @@ def page(
             **shown,
         )
     )
-    headers = {**_HEADERS, "Content-Security-Policy": _policy(page_context)}
+    headers = {**PAGE_HEADERS, "Content-Security-Policy": _policy(page_context)}
     return HTMLResponse(content, status_code=status, headers=headers)
 
 
@@ -377,10 +364,11 @@ def _policy(page_context: PageContext | None) -> str:
     """Return what a page may load: besides itself covers and, where it is wanted, the player."""
     if page_context is None:
         return _POLICY
-    from smallhours.web.track_links import SPOTIFY, image_host
+    from smallhours.web.track_links import SPOTIFY, image_hosts
 
-    covers = image_host(page_context.settings.services.spotify)
-    frames = SPOTIFY if page_context.playlist_settings.pages.player else "'none'"
+    services, mine = page_context.settings.services, page_context.playlist_settings
+    covers = " ".join(image_hosts(services, mine))
+    frames = SPOTIFY if mine.pages.player else "'none'"
     return f"{_POLICY}; img-src data: {covers}; frame-src {frames}"
 
 

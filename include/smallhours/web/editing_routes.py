@@ -46,16 +46,24 @@ def _add_settings(app: FastAPI) -> None:
     def change(
         request: Request, listener: ListenerField, form: WholeForm, do: Annotated[str, Form()]
     ) -> Response:
-        from smallhours.settings_file import change_settings
-        from smallhours.web.settings_page import changes_in, preview_changes, settings_page
+        from smallhours.web.settings_page import (
+            changes_in,
+            preview_changes,
+            save_changes,
+            settings_page,
+        )
 
         page_context = open_page_context(listener)
         changes = changes_in(page_context, form)
         told: dict[str, Any] = {}
         try:
-            if do == "save":
-                change_settings(changes)
+            if do == "save" and not changes:
                 return back("settings", listener=page_context.listener)
+            if do == "save":
+                saved = save_changes(page_context, changes)
+                request.app.state.airflow_bridge.parse_again()
+                shown = settings_page(open_page_context(listener), saved=saved)
+                return page(request, "settings", page_context, shown=shown)
             told["preview"] = preview_changes(page_context, changes)
         except SmallhoursError as error:
             told["error"] = f"{error.what}\n{error.remedy}"

@@ -102,7 +102,7 @@ def _effect(page_context: PageContext, plays: pd.DataFrame, edit: Edit) -> list[
         return [f"You have {len(concerned):,} plays of it; they stay."]
     out = not_mine(plays, [edit])
     if not out.any():
-        return ["It concerns none of your plays."]
+        return ["It affects none of your plays."]
     share = out.mean()
     shown = "less than 1 %" if share < 0.01 else f"{100 * share:.0f} %"
     before, after = _top(plays), _top(plays[~out])

@@ -69,7 +69,7 @@ FIGURES = {
     "picks": f"Tracks in the main lists of the last {NIGHTS} nights",
     "picks_accepted": "Those of them that were played, saved or thumbed up",
     "picks_removed": "Those of them that were removed",
-    "play_seconds": "When the newest play was, by the source that told of it, as Unix time",
+    "play_seconds": "When the newest play was, by the source that reported it, as Unix time",
     "model_night_seconds": "Night for which a model was last trained, as Unix time",
     "model_figure": "A model's or a list's figure of its newest night; docs/metrics.md names them",
     "source_set_aside": "1 where a source was set aside on the newest night, because it refused",

@@ -127,6 +127,14 @@ class AccountStore(CredentialStore, Protocol):
         """Keep the login of a music server."""
         ...
 
+    def keep_notices(self, address: str) -> None:
+        """Keep the address that notices go to."""
+        ...
+
+    def forget_notices(self) -> None:
+        """Delete that address."""
+        ...
+
     def disconnect(self, service: Service, listener: str) -> None:
         """Delete a login."""
         ...
@@ -172,6 +180,7 @@ class AirflowBridge:
         warning: What a listener should know at once, such as that their login ends; or empty.
         paused: The DAGs of the night that are paused, so that no list is made.
         resume: Lets paused DAGs run again.
+        parse_again: Lets Airflow read the DAGs again, which are made from the settings.
         progress: How far a listener's night of a date is; None when none runs.
         secret: Signs the tokens of the forms.
         login_days: The days until a listener's Spotify login ends; None if unknown.
@@ -188,6 +197,7 @@ class AirflowBridge:
     warning: Callable[[str], str]
     paused: Callable[[], Sequence[str]]
     resume: Callable[[Sequence[str]], None]
+    parse_again: Callable[[], None]
     progress: Callable[[str, dt.date], NightProgress | None]
     secret: Callable[[], str]
     login_days: Callable[[str], int | None] = lambda _listener: None

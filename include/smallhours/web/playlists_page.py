@@ -17,8 +17,8 @@ from smallhours.web.page_context import PageContext
 KINDS: Mapping[str, str] = {
     "tags": "Tracks of some tags",
     "mood": "Tracks that sound a certain way",
-    "time_of_day": "What goes with your listening at some hours",
-    "forgotten": "What you often played and have not played for long",
+    "time_of_day": "What you like to hear at certain hours",
+    "forgotten": "What you often played and have not played for a long time",
     "deep_cuts": "Lesser-known tracks of artists that you love",
     "new_releases": "Recent releases close to what you play",
 }

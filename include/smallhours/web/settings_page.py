@@ -19,7 +19,7 @@ from smallhours.settings import (
     Settings,
     TrainingSettings,
 )
-from smallhours.settings_file import Key, with_changes
+from smallhours.settings_file import Key, change_settings, with_changes
 from smallhours.web.page_context import PageContext
 
 LISTENER = "listeners"
@@ -141,6 +141,19 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """Changes that were saved.
+
+    Attributes:
+        changes: Each in words.
+        undo: The fields of a form that takes them back: name and value.
+    """
+
+    changes: Sequence[str]
+    undo: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class SettingsPage:
     """The data of the Settings page: the fields by section, and a preview where one was asked for.
 
@@ -148,11 +161,13 @@ class SettingsPage:
         sections: The fields by heading.
         preview: What the changes would do; None without changes.
         error: Why the values can't be saved, and what to do; empty where they can.
+        saved: What was just saved; None where nothing was.
     """
 
     sections: Mapping[str, Sequence[Field]]
     preview: Preview | None = None
     error: str = ""
+    saved: Saved | None = None
 
 
 def settings_page(
@@ -161,6 +176,7 @@ def settings_page(
     *,
     preview: Preview | None = None,
     error: str = "",
+    saved: Saved | None = None,
 ) -> SettingsPage:
     """Return the data of the page, with the values of a form that was sent in place of the saved.
 
@@ -169,6 +185,7 @@ def settings_page(
         written: The form.
         preview: What it would change.
         error: What is wrong with it.
+        saved: What was just saved.
     """
     sections = {
         section.title: [
@@ -177,7 +194,7 @@ def settings_page(
         ]
         for section in SECTIONS
     }
-    return SettingsPage(sections, preview, error)
+    return SettingsPage(sections, preview, error, saved)
 
 
 def changes_in(page_context: PageContext, written: FormData) -> dict[Key, Any]:
@@ -190,6 +207,24 @@ def changes_in(page_context: PageContext, written: FormData) -> dict[Key, Any]:
         for new, old in zip(fields, saved.sections[title], strict=True)
         if new.value != old.value
     }
+
+
+def save_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Saved:
+    """Write changes to the settings file; return what takes them back.
+
+    Raises:
+        SettingsError: a value is wrong, or the file can't be written; it is then unchanged.
+    """
+    change_settings(changes)
+    before = [each for fields in settings_page(page_context).sections.values() for each in fields]
+    undo = []
+    for each in before:
+        # The default needs no line in the file.
+        value = "" if each.key in changes and each.value == each.default else each.value
+        values = value.split() if each.kind == "several" else [value]
+        undo += [(each.name, one) for one in values]
+    told = [_in_words(page_context.settings, key, value) for key, value in changes.items()]
+    return Saved(told, undo)
 
 
 def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Preview:
@@ -214,7 +249,7 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     before, after = lists_with(page_context.listener, page_context.lake, variants, of_night)
     new = [name for key, name in after.items() if key not in before]
     gone = [name for key, name in before.items() if key not in after]
-    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would have been others."
+    sentence = f"Of the list of {night}, {len(new)} of {len(after)} tracks would be different."
     return Preview(told, sentence, new, gone)
 
 
@@ -259,7 +294,7 @@ def _field(
 _HELP = {
     "cron": "When the night starts, such as 03:30; or five cron fields.",
     "timezone": "Of the hour above; empty: the first listener's.",
-    "explicit": "No leaves out what Spotify marks as explicit, once it was looked up.",
+    "explicit": "No leaves out what Spotify marks as explicit, once it has been looked up.",
     "not_played_days": "What you have not heard for so many days may come, too; empty: only what "
     "you never heard.",
 }

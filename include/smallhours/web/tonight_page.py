@@ -26,7 +26,7 @@ from smallhours.training.ranking.signals import reached_picks
 from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
 from smallhours.web.track_links import (
-    image_host,
+    image_hosts,
     player_address,
     search_link,
     service_links,
@@ -53,7 +53,6 @@ class ListedTrack:
         track_key: The recording.
         artist, title: Display names.
         reason: The explanation of the pick.
-        slot: `exploit` or `explore`.
         score: The fused score, 0-1.
         length: Minutes and seconds, `3:07`; empty when it is not known.
         link: Its page on Spotify, or at the address of the listener's choice; may be empty.
@@ -69,7 +68,6 @@ class ListedTrack:
     artist: str
     title: str
     reason: str
-    slot: str
     score: float
     length: str
     link: str
@@ -270,7 +268,7 @@ def strip(playlists: pd.DataFrame, feedback: pd.DataFrame, *, until: dt.date) ->
 
 
 def _considered(page_context: PageContext, night: dt.date | None, intent: str) -> pd.DataFrame:
-    columns = ["intent", "track_key", "artist", "title", "reason", "slot", "score", "position"]
+    columns = ["intent", "track_key", "artist", "title", "reason", "score", "position"]
     where = {"listener": page_context.listener, "night": str(night)}
     rows = page_context.lake.frame(RECOMMENDATIONS, columns=[*columns, "why_not"], where=where)
     return rows[rows["intent"] == intent].sort_values("position")
@@ -336,7 +334,8 @@ def _picks(
     sounds = track_features(read_features(page_context.lake, chosen["track_key"]))
     reactions = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
     wanted = page_context.playlist_settings.pages
-    host = image_host(page_context.settings.services.spotify)
+    services, mine = page_context.settings.services, page_context.playlist_settings
+    hosts = tuple(f"{host}/" for host in image_hosts(services, mine))
     return [
         ListedTrack(
             position=track.position,
@@ -344,14 +343,13 @@ def _picks(
             artist=track.artist,
             title=track.title,
             reason=track.reason,
-            slot=row["slot"],
             score=float(row["score"]),
             length=_minutes(track.duration_ms),
             link=spotify_link(uri := entry.uris.get(track.track_key, ""))
             or search_link(wanted.track_link, track.artist, track.title),
             player=player_address(uri) if wanted.player else "",
             cover=cover
-            if (cover := entry.covers.get(track.track_key, "")).startswith(f"{host}/")
+            if (cover := entry.covers.get(track.track_key, "")).startswith(hosts)
             else "",
             links=service_links(track.artist, track.title, track.mbid),
             features=[each for each in sounds.get(track.track_key, []) if each.name in ZERO_TO_ONE],

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, urlsplit
 
-from smallhours.service_settings import SpotifySettings
+from smallhours.listener_settings import ListenerSettings
+from smallhours.service_settings import COVER_ART_ARCHIVE, ServiceSettings
 
 SPOTIFY = "https://open.spotify.com"
 
@@ -51,9 +52,21 @@ def service_links(artist: str, title: str, mbid: str) -> Mapping[str, str]:
     return links
 
 
-def image_host(settings: SpotifySettings) -> str:
-    """Return the one address that covers come from: Spotify's, or the sandbox's own."""
-    api = urlsplit(settings.api_url)
-    if api.hostname == "api.spotify.com":
-        return "https://i.scdn.co"
-    return f"{api.scheme}://{api.netloc}"
+def image_hosts(services: ServiceSettings, listener: ListenerSettings) -> list[str]:
+    """Return the addresses that a listener's covers come from, or the sandbox's own in their place.
+
+    The Cover Art Archive leads to the Internet Archive.
+    """
+    spotify = _origin(services.spotify.api_url)
+    hosts = ["https://i.scdn.co" if spotify == "https://api.spotify.com" else spotify]
+    if listener.listenbrainz:
+        covers = _origin(services.listenbrainz.covers_url)
+        hosts.append(covers)
+        if covers == _origin(COVER_ART_ARCHIVE):
+            hosts += ["https://archive.org", "https://*.archive.org"]
+    return list(dict.fromkeys(hosts))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

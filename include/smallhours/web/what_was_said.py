@@ -66,7 +66,7 @@ def _effect(reaction: Reaction, key: str, rows: pd.DataFrame, rest: int) -> str:
         case Reaction.WRONG_SONG:
             return "That Spotify track is never taken for it again."
         case _:
-            return "It does not come again, and the ranking learns from it."
+            return "It won't come again, and the ranking learns from it."
 
 
 def _said(

@@ -108,12 +108,15 @@ class Demo:
         for listener in LISTENERS:
             self._show_playlist(listener, night)
         self.arrived = True
+        self._console.print(f"\n{results.last_reception(self.config.lake, night)}")
         total = time.monotonic() - self._started
         self._console.print(f"\nThe whole demo took {total:.0f} s.", highlight=False)
 
     def stay(self) -> None:
         """Keep everything running until Ctrl+C."""
-        self._console.print(f"Airflow's pages are on {self.config.home.url}; Ctrl+C ends the demo.")
+        self._console.print(
+            f"Look at it on {self.config.home.url}/plugin/smallhours. Ctrl+C ends the demo."
+        )
         while True:
             for part in self._airflow.processes:
                 part.check()

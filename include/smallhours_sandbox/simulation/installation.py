@@ -109,6 +109,7 @@ def sandbox_services(url: str, **more: dict[str, Any]) -> dict[str, dict[str, An
         "listenbrainz": {
             "api_url": f"{url}/listenbrainz/",
             "labs_url": f"{url}/labs/",
+            "covers_url": f"{url}/coverart/",
             "labs_calls_per_second": FAST,
         },
         "musicbrainz": {"api_url": f"{url}/musicbrainz/ws/2/"},

@@ -75,7 +75,7 @@ class Checkpoints:
             raise CheckpointMismatch(
                 f"The checkpoint in {self.folder} is of another training: other data, settings "
                 "or seed.",
-                remedy="Name another folder, or remove this one to start anew.",
+                remedy="Name another folder, or remove this one to start over.",
             )
         tensors = load_file(path)
         network.load_state_dict(_below("network", tensors))

@@ -175,7 +175,7 @@ def _later(lake: Lake, listener: str, key: str) -> list[str]:
         f"{reaction.replace('_', ' ')} ({night})"
         for night, reaction in zip(mine["night"], mine["reaction"], strict=True)
     ]
-    return [*details, f"What became of it: {', '.join(parts)}."] if parts else details
+    return [*details, f"How it was received: {', '.join(parts)}."] if parts else details
 
 
 def _never_considered(

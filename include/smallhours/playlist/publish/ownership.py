@@ -46,7 +46,7 @@ def find_managed_playlist(
 
     Raises:
         PlaylistNotOwned: our playlist lost its marker; or the listener has deleted it, and it is
-            not to be made anew, or was already.
+            not to be made again, or was already.
     """
     known = ledger_state.playlist_ids
     if not known and not ledger_state.creating:
@@ -62,7 +62,7 @@ def find_managed_playlist(
         raise PlaylistNotOwned(
             "The listener deleted our playlist, and the settings say to leave it at that.",
             remedy='Set `when_deleted = "recreate"` under the listener\'s `publishing` to have it '
-            f"made anew{place.recovery and f', or {place.recovery}'}.",
+            f"made again{place.recovery and f', or {place.recovery}'}.",
         )
     if len(known) > 1:
         raise PlaylistNotOwned(
@@ -97,7 +97,7 @@ def check_marker(place: Place, found: PlaylistDetails, mark: str) -> PlaylistDet
 def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
     """Hold the lock of a listener's playlists, which one run at a time may write.
 
-    Two first nights at once would make two playlists. The lock is a file beside a local lake.
+    Two first nights at once would make two playlists. The lock is in the lake.
 
     Raises:
         RetryLater: a place does not find one of the playlists, as happens after it was made.
@@ -108,7 +108,7 @@ def managed_playlists(lake: Lake, listener: str) -> Iterator[None]:
     except NotFound as error:
         raise RetryLater(
             error.service,
-            f"it does not find a playlist of ours just now: {error.what}",
+            f"it does not find our playlist just now: {error.what}",
             remedy="Run it again later. If you deleted the playlist, a new one is made then.",
             after=AFTER_NOT_FOUND_S,
         ) from error

@@ -1,6 +1,6 @@
 """The loop that brings a playlist to what was planned, whatever happens on the way.
 
-Read, plan, send one request, read again: each request is made on what stands there at that moment,
+Read, plan, send one request, read again: each request is made on what is there at that moment,
 until nothing is left to do. So a request whose reply was lost is never sent again blindly, what the
 listener does meanwhile is part of the next plan, and a run that died is continued by the next one.
 
@@ -186,7 +186,7 @@ class PlaylistReconciler:
         raise RetryLater(
             self.place.service,
             f"the playlist {snapshot.home.name!r} does not come to hold what is written to it.",
-            remedy="Run publish_playlist again; it plans anew on what stands there.",
+            remedy="Run publish_playlist again; it plans again on what is there.",
             after=AFTER_EDITS_S,
         )
 

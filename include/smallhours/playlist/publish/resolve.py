@@ -126,7 +126,7 @@ def resolve_tracks(
 
 
 def forget_id(lake: Lake, track_key: str, night: dt.date) -> None:
-    """Forget a Spotify id that does not exist, so that the track is searched for anew.
+    """Forget a Spotify id that does not exist, so that the track is searched for again.
 
     One that tonight's search found is a miss: searching again would find it again.
     """

@@ -53,7 +53,7 @@ from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)
 
-RECREATED_NOTE = "The listener had deleted the playlist; it was made anew, this once. "
+RECREATED_NOTE = "The listener had deleted the playlist; it was made again, this once. "
 
 
 def publish_playlist(
@@ -333,14 +333,8 @@ class Publication:
         """Take what the place does not have out of tonight's list, and name it in the note."""
         gone = {pick.track_key: pick.name for pick in refused}
         if isinstance(self._place, SpotifyPlace):
-            leave_out(
-                self._lake,
-                self._listener,
-                self._night.date,
-                self._intent,
-                set(gone),
-                NOT_THERE_ANY_MORE,
-            )
+            night, intent = self._night.date, self._intent
+            leave_out(self._lake, self._listener, night, intent, set(gone), NOT_THERE_ANY_MORE)
         wanted = tuple(pick for pick in self._tonight.wanted if pick.track_key not in gone)
         self._tonight = replace(self._tonight, wanted=wanted)
         self._ledger = replace(self._ledger, wanted=wanted)

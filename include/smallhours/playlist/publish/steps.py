@@ -248,7 +248,7 @@ class Observations:
     def _check_added(
         self, step: Add, before: Snapshot, snapshot: Snapshot, *, edited: bool
     ) -> None:
-        """See that added tracks are there, or stand there in other forms."""
+        """Check that added tracks are there, or stand there in other forms."""
         uris, rows = step.uris, snapshot.rows
         unseen = set(uris) - self.shown
         known = self._known(step, before)
@@ -266,7 +266,7 @@ class Observations:
     def _check_removed(
         self, uris: Sequence[str], before: Snapshot, snapshot: Snapshot, *, edited: bool
     ) -> None:
-        """See that removed tracks are gone; one that stands elsewhere was put back.
+        """Check that removed tracks are gone; one that stands elsewhere was put back.
 
         Raises:
             RetryLater: it is the second removal that does not take out a track.
@@ -338,7 +338,7 @@ def not_there(unseen: int, wanted: int, snapshot: Snapshot, service: str) -> Ret
         service,
         f"{unseen} of {wanted} tracks are missing from the playlist "
         f"{snapshot.home.name!r}, though adding them was acknowledged.",
-        remedy="What stands there of an earlier night stays until they are there. Run it again "
+        remedy="What is there of an earlier night stays until they are there. Run it again "
         "later; it adds what is still missing then.",
         after=AFTER_UNSEEN_S,
     )
@@ -348,7 +348,7 @@ def _not_shown(what: str, snapshot: Snapshot, service: str) -> RetryLater:
     return RetryLater(
         service,
         f"the playlist {snapshot.home.name!r} does not show {what} acknowledged.",
-        remedy="Run it again later; it goes on from what stands there then.",
+        remedy="Run it again later; it goes on from what is there then.",
         after=AFTER_UNSEEN_S,
     )
 

@@ -161,7 +161,7 @@ def count_reasons(why: "pd.Series[str]") -> "pd.Series[int]":
     """Return how many tracks have each reason, the most first; those with a date count as one."""
     for verb in ("recommended", "played", HEARD_TOO_OFTEN):
         dated = rf"^{verb} (?:[\d,]+ \w+ ago|today)$"
-        why = why.str.replace(dated, f"{verb} lately", regex=True)
+        why = why.str.replace(dated, f"{verb} recently", regex=True)
     return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
 
 
