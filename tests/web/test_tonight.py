@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from smallhours.nights import Night
 from smallhours.playlist.alarms import ACCEPTANCE, SUBJECT
-from smallhours.training.model_card import Metric, store_metrics
 from smallhours.settings import settings_path
+from smallhours.training.model_card import Metric, store_metrics
 from smallhours.web.app import PREFIX
 from smallhours.web.page_context import NightProgress
 from tests.web.conftest import PageVisitor
