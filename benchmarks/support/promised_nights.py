@@ -5,9 +5,10 @@ the first month the taste changes; what was promised, what was heard out and whi
 is read from the lake at the end.
 """
 
+import datetime as dt
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,8 +21,10 @@ from scipy.stats import binom
 
 from benchmarks.harness import print_progress
 from smallhours.lake.list_tables import METRICS
+from smallhours.lake.store import Lake
 from smallhours.playlist.alarms import SUBJECT
-from smallhours.training.evaluation.promises import promises_by_night, read_receptions
+from smallhours.training.evaluation.promises import promises_by_night
+from smallhours.training.evaluation.receptions import read_receptions
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.listener import SimulationSpec, open_simulation
 from smallhours_sandbox.simulation.rankers import OURS
@@ -79,7 +82,7 @@ def _account(name: str, *, nights: int, seed: int, folder: Path | None) -> KeptA
         return KeptAccount(**json.loads(kept.read_text(encoding="utf-8")))
     changed_on = min(MONTH, nights // 2) + 1
     spec = SimulationSpec(name, OURS, nights, seed, SIZE, (name,), taste_changes=changed_on)
-    truths = {}
+    truths: dict[dt.date, float] = {}
     with (
         tempfile.TemporaryDirectory(prefix="smallhours-promises-") as own,
         open_simulation(spec, Path(own) / "lake") as simulation,
@@ -89,32 +92,39 @@ def _account(name: str, *, nights: int, seed: int, folder: Path | None) -> KeptA
             print_progress(f"{name}, night {number}")
             simulation.run_night()
             if (outcome := simulation.measure()) is not None:
-                truths[number] = outcome.quality.acceptance
+                truths[simulation.tonight.date] = outcome.quality.acceptance
             simulation.run_day()
-        end = simulation.tonight.date
-        heard = read_receptions(simulation.lake, name, before=end)
-        promised = promises_by_night(simulation.lake, name, [each.night for each in heard])
-        metrics = simulation.lake.frame(METRICS)
-    account = KeptAccount(
-        nights,
-        changed_on,
-        [
-            (number, found.low, found.high, each.heard_out, each.size, truths[number])
-            for each in heard
-            if (found := promised.get(each.night))
-            and (number := (each.night - first).days + 1) in truths
-        ],
-        [
-            ((night - first).days + 1, str(kind))
-            for night, kind in metrics.loc[
-                metrics["subject"] == SUBJECT, ["night", "metric"]
-            ].itertuples(index=False)
-        ],
-    )
+        account = _read_account(simulation.lake, spec, first, simulation.tonight.date, truths)
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(asdict(account)), encoding="utf-8")
     return account
+
+
+def _read_account(
+    lake: Lake,
+    spec: SimulationSpec,
+    first: dt.date,
+    end: dt.date,
+    truths: Mapping[dt.date, float],
+) -> KeptAccount:
+    heard = read_receptions(lake, spec.listener, before=end)
+    promised = promises_by_night(lake, spec.listener, [each.night for each in heard])
+    alarms = lake.frame(METRICS)
+    alarms = alarms[alarms["subject"] == SUBJECT]
+    promises = [
+        (_number(each.night, first), found.low, found.high, each.heard_out, each.size, truth)
+        for each in heard
+        if (found := promised.get(each.night)) and (truth := truths.get(each.night))
+    ]
+    given = zip(alarms["night"], alarms["metric"], strict=True)
+    told = [(_number(night, first), str(kind)) for night, kind in given]
+    return KeptAccount(spec.nights, spec.taste_changes or 0, promises, told)
+
+
+def _number(night: dt.date, first: dt.date) -> int:
+    """Return the number of a night, from 1."""
+    return (night - first).days + 1
 
 
 def promise_figures(accounts: Sequence[KeptAccount]) -> dict[str, Any]:

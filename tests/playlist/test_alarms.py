@@ -13,7 +13,7 @@ from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.playlist.alarms import LATELY, MIN_BEFORE, alarms_of, raise_alarms
-from smallhours.training.evaluation.promises import Reception
+from smallhours.training.evaluation.receptions import Reception
 from smallhours.training.model_card import Metric, store_metrics
 
 NIGHT = dt.date(2026, 11, 20)

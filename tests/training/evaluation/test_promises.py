@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from smallhours.training.evaluation.promises import MIN_LISTS, Reception, promise
+from smallhours.training.evaluation.promises import MIN_LISTS, promise
 from smallhours.training.evaluation.reception_drop import find_drop
+from smallhours.training.evaluation.receptions import Reception
 
 FIRST = dt.date(2026, 1, 1)
 

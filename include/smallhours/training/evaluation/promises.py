@@ -9,64 +9,40 @@ the interval missed it shrinks, so that the interval widens, and after one that 
 the interval also follows a taste that changes. Its ends are whole numbers within it, which exclude
 nothing that it holds.
 
-Only lists that the listener went through are counted and judged: a list of which nothing is known
-was not listened to.
+Where the lists are found to be received worse from one on (`reception_drop`), only those since then
+predict tonight's.
 """
 
 import datetime as dt
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 
-from smallhours.lake.list_tables import METRICS, PLAYLISTS
+from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK
-from smallhours.listening.feedback import one_per_night
 from smallhours.playlist_settings import MAIN
 from smallhours.training.evaluation.metrics import Floats
+from smallhours.training.evaluation.reception_drop import find_drop
+from smallhours.training.evaluation.receptions import Reception
 from smallhours.training.model_card import Metric
-from smallhours.vocabulary import REJECTED, SHOWN, Reaction
 
 # The figure in `metrics`.
 HEARD_OUT = "heard_out"
-# Lists of this many nights are looked back at.
-DAYS = 90
 # After fewer lists nothing is promised.
 MIN_LISTS = 5
 # Share of the lists that the interval may miss, in the long run and at the beginning: the first
 # lists get better quickly.
-MISSES, FIRST_MISSES = 0.1, 0.03
+MISSES, FIRST_MISSES = 0.1, 0.05
 MIN_MISSES, MAX_MISSES = 0.005, 0.5
 # How far one list moves that share.
 STEP = 0.05
 # A list counts half as much as one that is so many lists newer.
-HALF_LIFE = 12
+HALF_LIFE = 8
 # Residuals of a normal distribution, which count as well until there are enough real ones.
 PRIOR = np.array([NormalDist().inv_cdf(0.5 + (at + 0.5) / 40) for at in range(20)])
-
-_REACHED = (Reaction.PLAYED, Reaction.SKIPPED, Reaction.PASSED)
-
-
-@dataclass(frozen=True)
-class Reception:
-    """How one list that the listener went through was received.
-
-    Attributes:
-        night: Its night.
-        size: Number of its picks.
-        heard_out: Number of those that were heard out.
-        rejected: Number of those that were removed or otherwise rejected.
-    """
-
-    night: dt.date
-    size: int
-    heard_out: int
-    rejected: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +64,7 @@ def promise(past: Sequence[Reception], size: int) -> Promise | None:
     >>> night = dt.date(2026, 11, 1)
     >>> found = promise([Reception(night, 10, heard) for heard in (6, 7, 5, 6, 8, 6, 6)], 10)
     >>> found.low, found.high
-    (4, 9)
+    (4, 8)
     """
     misses = FIRST_MISSES
     shares = np.array([each.heard_out / each.size for each in past])
@@ -101,7 +77,8 @@ def promise(past: Sequence[Reception], size: int) -> Promise | None:
         residuals = np.append(residuals, residual)
     if len(past) < MIN_LISTS or not size:
         return None
-    expected, deviation = _expect(shares, size)
+    drop = find_drop(past)
+    expected, deviation = _expect(shares[-drop.since :] if drop else shares, size)
     reach = _reach(residuals, misses) * deviation
     low, high = math.ceil(expected - reach), math.floor(expected + reach)
     if low > high:
@@ -122,66 +99,6 @@ def _reach(residuals: Floats, misses: float) -> float:
     """Return the residual that all but a share of the past ones do not exceed."""
     known = np.sort(np.append(residuals, PRIOR))
     return float(known[math.ceil((1 - misses) * (len(known) - 1))])
-
-
-def receptions(
-    playlists: pd.DataFrame, feedback: pd.DataFrame, *, intent: str = MAIN
-) -> list[Reception]:
-    """Return how each list that the listener went through was received, oldest first.
-
-    A pick that stood in several lists belongs to the first, as in `feedback`.
-
-    Args:
-        playlists: Rows of `playlists` of one listener.
-        feedback: Rows of `feedback` of the same listener.
-        intent: Which of their playlists.
-    """
-    shown = playlists[(playlists["intent"] == intent) & playlists["outcome"].isin(SHOWN)]
-    rows = one_per_night(shown)[["night", "track_keys"]].explode("track_keys").dropna()
-    rows = rows.sort_values("night", kind="stable").drop_duplicates("track_keys")
-    sizes = Counter(rows["night"])
-    told = feedback[feedback["intent"] == intent]
-
-    def counts(reactions: Iterable[Reaction]) -> Counter[dt.date]:
-        picks = told[told["reaction"].isin(list(reactions))]
-        return Counter(picks.drop_duplicates(["night", "track_key"])["night"])
-
-    reached, heard, rejected = counts(_REACHED), counts([Reaction.PLAYED]), counts(REJECTED)
-    return [
-        Reception(night, size, min(heard[night], size), rejected[night])
-        for night, size in sorted(sizes.items())
-        if reached[night]
-    ]
-
-
-def read_receptions(
-    lake: Lake, listener: str, *, before: dt.date, intent: str = MAIN
-) -> list[Reception]:
-    """Return how the lists of the last nights were received, oldest first.
-
-    Args:
-        lake: The lake.
-        listener: Whose.
-        before: Tonight.
-        intent: Which of their playlists.
-    """
-    since = before - dt.timedelta(days=DAYS)
-    columns = ["night", "intent", "place", "outcome", "track_keys"]
-    playlists = lake.frame(PLAYLISTS, columns=columns, where={"listener": listener})
-    playlists = playlists[(playlists["night"] >= since) & (playlists["night"] < before)]
-    if playlists.empty:
-        return []
-    where = {"listener": listener, "month": months_of(since, before)}
-    feedback = lake.frame(
-        FEEDBACK, columns=["night", "intent", "track_key", "reaction"], where=where
-    )
-    return receptions(playlists, feedback, intent=intent)
-
-
-def months_of(since: dt.date, until: dt.date) -> list[str]:
-    """Return the months from one day to another, as partitions name them."""
-    days = [since + dt.timedelta(days=each) for each in range((until - since).days + 1)]
-    return sorted({f"{day:%Y-%m}" for day in days})
 
 
 def promise_metric(found: Promise, size: int, *, intent: str) -> Metric:

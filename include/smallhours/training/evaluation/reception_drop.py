@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smallhours.training.evaluation.promises import Reception
+from smallhours.training.evaluation.receptions import Reception
 
 # A change may have begun this many lists ago; what was usual is learned from at least so many.
 MAX_LISTS_SINCE, MIN_LISTS_BEFORE = 10, 8
