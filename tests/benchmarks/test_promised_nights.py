@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.support.promised_nights import NEVER, KeptAccount, promise_figures
+from benchmarks.support.stand_in_lists import stand_in_account
 
 
 def account(
@@ -28,3 +29,12 @@ def test_promises_count_by_month_and_alarms_from_the_change_on() -> None:
 
 def test_an_alarm_that_never_comes_is_late() -> None:
     assert promise_figures([account()])["drift_nights"] == NEVER
+
+
+@pytest.mark.slow(seconds=5)
+def test_drawn_lists_are_promised_and_heard() -> None:
+    found = stand_in_account("ada", nights=20, changed_on=21, seed=1983)
+
+    assert len(found.promises) > 5
+    assert all(0 <= low <= high <= size for _, low, high, _, size, _ in found.promises)
+    assert found == stand_in_account("ada", nights=20, changed_on=21, seed=1983)

@@ -35,10 +35,10 @@ HEARD_OUT = "heard_out"
 MIN_LISTS = 5
 # Share of the lists that the interval may miss, in the long run and at the beginning: the first
 # lists get better quickly.
-MISSES, FIRST_MISSES = 0.1, 0.05
+MISSES, FIRST_MISSES = 0.1, 0.07
 MIN_MISSES, MAX_MISSES = 0.005, 0.5
 # How far one list moves that share.
-STEP = 0.05
+STEP = 0.07
 # A list counts half as much as one that is so many lists newer.
 HALF_LIFE = 8
 # Residuals of a normal distribution, which count as well until there are enough real ones.
