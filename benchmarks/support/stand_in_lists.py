@@ -52,7 +52,8 @@ def stand_in_account(name: str, *, nights: int, changed_on: int, seed: int) -> K
     liking = listener.taste.liking.astype(np.float64)
     rng = np.random.default_rng([seed, *name.encode()])
     past: list[Reception] = []
-    promises, alarms = [], []
+    promises: list[tuple[int, int, int, int, int, float]] = []
+    alarms: list[tuple[int, str]] = []
     quiet_until = 0
     begins = next_local_midnight(listener.timezone, world.ends.timestamp())
     for number in range(1, nights + 1):
