@@ -80,7 +80,6 @@ class ObjectFiles:
         self._paths: dict[str, str | None] = {}  # with the version that the list told
         self._read: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()
         self._kept_bytes = 0
-        self._stamps: dict[str, dict[str, str]] = {}
 
     def address(self, path: str) -> str:
         """Return the file's URL."""
@@ -138,7 +137,7 @@ class ObjectFiles:
         with hold_lease(self, f".locks/{path}", self._lease_s):
             with self._guard:  # what others did before they let go must be seen
                 self._looked, self._kept_bytes = False, 0
-                for known in (self._listed, self._paths, self._read, self._stamps):
+                for known in (self._listed, self._paths, self._read):
                     known.clear()
             yield
 
@@ -295,8 +294,6 @@ class ObjectFiles:
 
     @contextlib.contextmanager
     def _write_errors(self, path: str) -> Iterator[None]:
-        with self._guard:
-            self._stamps.clear()
         try:
             yield
         except FileNotFoundError as error:
