@@ -115,6 +115,7 @@ def _look_at_lake(listener: str, settings: Settings, *, now: dt.datetime) -> lis
         findings += stored_data.check_models(listener, lake, today=today)
         findings.append(stored_data.check_last_night(listener, lake, today=today))
         findings += stored_data.check_set_aside(listener, lake, today=today)
+        findings += stored_data.check_alarms(listener, lake, today=today)
         if unnamed := unnamed_listeners(settings):
             findings.append(note("listeners", unnamed.what, unnamed.remedy))
     except SmallhoursError as error:
