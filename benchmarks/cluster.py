@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.object_store import store_figures
 from benchmarks.support.cluster_nights import ClusterNight, NightOutcome
-from benchmarks.support.cluster_runs import NAMES, WORKERS, Cluster, missing_programs
+from benchmarks.support.cluster_runs import (
+    NAMES,
+    WORKERS,
+    Cluster,
+    has_faketime,
+    missing_programs,
+)
 from smallhours.local.processes import interrupted_by_signals
 
 DAY_S = 86_400.0
@@ -100,6 +107,9 @@ def main() -> None:
     if missing := missing_programs():
         print(f"Skipped: {', '.join(missing)} is not installed.", file=sys.stderr)
         return
+    if "clock" in arguments.only and not has_faketime():
+        print("Without clock: faketime (Debian: faketime) is not installed.", file=sys.stderr)
+        arguments.only.remove("clock")
     listeners = NAMES[: arguments.listeners]
     outcomes = {}
     with (
@@ -115,6 +125,8 @@ def main() -> None:
         with contextlib.closing(cluster.api()) as api:
             by_hand = api.switched_by_hand()
     figures = {**_figures(outcomes, len(listeners)), "by_hand": by_hand}
+    if set(FAULTS) - {"clock"} <= set(outcomes):  # with `--only`, only those
+        figures |= store_figures()
     print_figures(figures)
     if (
         any(figures[name] for name in BAD)

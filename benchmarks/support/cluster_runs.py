@@ -77,6 +77,11 @@ def missing_programs() -> list[str]:
     return [name for name, there in found.items() if not there]
 
 
+def has_faketime() -> bool:
+    """Return whether a process's clock can be put off."""
+    return bool(_FAKETIME)
+
+
 def shared_settings() -> dict[str, str]:
     """Return the settings of Airflow that compose, Helm and this harness share."""
     lines = SHARED_SETTINGS.read_text(encoding="utf-8").splitlines()
