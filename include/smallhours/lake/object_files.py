@@ -87,13 +87,11 @@ class ObjectFiles:
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
-        inside = f"{folder}/" if folder else ""
-        self._look()
-        with self._guard:
-            if not self._covered(inside):
-                self._paths |= dict(self._list(inside))
-                self._listed.add(inside)
-            return sorted(path for path in self._paths if path.startswith(inside))
+        return sorted(self._below(folder))
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return the version of each file below a folder, where the store told one."""
+        return {path: version for path, version in self._below(folder).items() if version}
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
@@ -218,6 +216,16 @@ class ObjectFiles:
         # It tells whole seconds.
         return written.timestamp() + 0.5 - (before + time.time()) / 2
 
+    def _below(self, folder: str) -> dict[str, str | None]:
+        """Return the files below a folder, with their versions."""
+        inside = f"{folder}/" if folder else ""
+        self._look()
+        with self._guard:
+            if not self._covered(inside):
+                self._paths |= dict(self._list(inside))
+                self._listed.add(inside)
+            return {path: told for path, told in self._paths.items() if path.startswith(inside)}
+
     def _look(self) -> None:
         """List the whole store, where one reply holds it."""
         with self._guard:
@@ -264,6 +272,7 @@ class ObjectFiles:
             self._downloads.put(path, version["e_tag"], data)
         with self._guard:
             self._forget(path)
+            self._paths[path] = version.get("e_tag")
             self._read[path] = data, version
             self._kept_bytes += len(data)
             while self._kept_bytes > _MAX_KEPT_BYTES:

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
+from smallhours.lake import packs
 from smallhours.lake.download_cache import forget_downloads
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import METRICS
@@ -24,7 +25,7 @@ from smallhours.settings import Settings, load_settings, settings_path
 # Airflow's connections are named `<service>_<listener>`.
 SERVICES = ("lastfm", "listenbrainz", "spotify", "subsonic")
 # Folders of the lake that name listeners at any depth; elsewhere they are at the second.
-_BESIDE_TABLES = frozenset({".locks", ".journal"})
+_BESIDE_TABLES = frozenset({".locks", ".journal", packs.FOLDER})
 _KEPT = frozenset({CONFIGURATION, PASSWORDS, JWT_SECRET, LOCK})
 
 
