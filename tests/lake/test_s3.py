@@ -51,8 +51,7 @@ def start(code: str, *arguments: str) -> "subprocess.Popen[str]":
 
 WRITER = """if True:
     import sys
-    from smallhours.lake.download_cache import forget_downloads
-from smallhours.lake.store import Lake
+    from smallhours.lake.store import Lake
     from smallhours.lake.tables import PLAYS
     from tests.lake.samples import MINE, play, plays
 
@@ -136,7 +135,7 @@ def test_a_store_that_ignores_conditions_is_refused_in_a_sentence(s3: S3Server, 
 def test_a_store_that_is_busy_is_waited_for(s3: S3Server, url: str) -> None:
     s3.misbehave("busy")
     reader = start(WRITER, url, "0")
-    while not any(status == 503 for *_, status in s3.requests()):
+    while reader.poll() is None and not any(status == 503 for *_, status in s3.requests()):
         pass
     s3.misbehave("none")
     reader.communicate(timeout=120)
