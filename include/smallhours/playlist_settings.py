@@ -109,6 +109,11 @@ class PlaylistSettings(SettingsSection):
     exploration: Share = Field(
         0.1, description="The share of the list given to less certain picks."
     )
+    randomness: Share = Field(
+        0.0,
+        description="The chance of each other pick to be drawn evenly from all tracks that may "
+        "come, so that each of them comes some night.",
+    )
     diversity: Share = Field(0.3, description="How much a pick has to differ from the others.")
     calibration: Share = Field(
         0.3, description="How closely the mix of tags follows what you played in the last 90 days."
@@ -171,6 +176,7 @@ class IntentSettings(SettingsSection):
     album_cap: int | None = Field(None, ge=1)
     seed_cap: int | None = Field(None, ge=1)
     exploration: Share | None = None
+    randomness: Share | None = None
     diversity: Share | None = None
     calibration: Share | None = None
     familiarity: Dial | None = None

@@ -1,13 +1,13 @@
 """The simulated listeners' profiles, and the tastes derived from them."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from smallhours_sandbox.genres import GenreTree
 from smallhours_sandbox.ragged import Doubles, Floats
-from smallhours_sandbox.world import SCROBBLERS, HiddenTaste
+from smallhours_sandbox.world import SCROBBLERS, HiddenTaste, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +173,25 @@ def draw_taste(
         diligence=profile.diligence,
         clusters=[list(names) for names in profile.clusters],
     )
+
+
+# Liking of a track that is left to it when its genre is liked no more.
+_LEFT = 0.1
+
+
+def lose_half_the_genres(world: World, taste: HiddenTaste) -> HiddenTaste:
+    """Return a taste in which every second of the genres that were liked most is liked no more.
+
+    A track's genre is the strongest tag of its artist.
+    """
+    strongest = [-1] * world.n_artists
+    for artist in range(world.n_artists):
+        tags, _ = world.artist_tags[artist]
+        strongest[artist] = int(tags[0]) if len(tags) else -1
+    genre = np.asarray(strongest)[world.track_artist]
+    liked = (taste.liking > 0.5) & (genre >= 0)
+    amount = np.bincount(genre[liked], minlength=len(world.tags))
+    ranked = np.argsort(-amount, kind="stable")
+    lost = np.isin(genre, ranked[amount[ranked] > 0][::2])
+    liking = np.where(lost, _LEFT * taste.liking, taste.liking).astype(np.float32)
+    return replace(taste, liking=liking)

@@ -78,6 +78,13 @@ def test_a_service_that_is_set_aside_needs_the_listener() -> None:
     assert notices.set_aside("ada", {"plays_added": 3}) is None
 
 
+def test_an_alarm_is_told() -> None:
+    told = notices.notice_of_alarms("ada", {"alarms": "Your lists are received worse."})
+    assert told is not None
+    assert (told.event, told.body) == ("needs_you", "Your lists are received worse.")
+    assert notices.notice_of_alarms("ada", {"chosen": 30}) is None
+
+
 @pytest.mark.parametrize(
     ("days_ago", "when"), [(149, None), (150, "in 32 days"), (181, "tomorrow"), (183, None)]
 )

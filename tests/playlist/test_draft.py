@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,19 @@ def test_explorers_are_marked_and_carry_their_probability() -> None:
     assert explored["propensity"].between(0, 1, inclusive="right").all()
     assert found.loc[found["slot"] == "exploit", "propensity"].isna().all()
     assert (explored["rank"] > 7).all()
+
+
+def test_with_randomness_every_track_has_a_chance_that_is_on_record() -> None:
+    keys = many(30)
+    wanted = replace(limits(10), randomness=0.5)
+    drafts = [draft(keys, wanted, seed) for seed in range(60)]
+
+    assert {key for each in drafts for key in each.slots} == set(keys)
+    assert all(len(each.slots) == 10 for each in drafts)
+    drawn = [chance for each in drafts for chance in each.propensity.values()]
+    assert len(drawn) / 600 == pytest.approx(0.5, abs=0.08)
+    # One of the 20 to 30 that are left.
+    assert all(0.5 / 30 <= chance <= 0.5 / 19 for chance in drawn)
 
 
 def test_where_little_is_left_the_list_is_filled_all_the_same() -> None:

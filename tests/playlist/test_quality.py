@@ -10,11 +10,13 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, PLAYLISTS
 from smallhours.lake.store import prefix_of
 from smallhours.lake.tables import TRACKS
+from smallhours.listening.feedback import store_feedback
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.summary import Summary
 from smallhours.training.evaluation.metrics import gini
-from smallhours.vocabulary import Outcome
+from smallhours.training.evaluation.promises import MIN_LISTS
+from smallhours.vocabulary import Outcome, Reaction
 from tests.playlist.ranked_lake import RankedLake
 from tests.service_fixtures import settings_for
 
@@ -115,3 +117,21 @@ def test_what_stood_in_the_last_lists_is_told_once_there_were_so_many(
     assert figures["overlap_4"] == len(same & {tonight[0], *tonight[2:5]}) / SIZE
     assert "overlap_8" not in figures.index
     assert "of the last 4 lists" in summary["quality"]
+
+
+def test_a_list_comes_with_a_promise_once_enough_lists_were_heard(ranked_lake: RankedLake) -> None:
+    night = ranked_lake.night()
+    rank(ranked_lake)
+    assert "heard_out" not in noted(ranked_lake)
+    for age in range(1, MIN_LISTS + 1):
+        day = night.date - dt.timedelta(days=age)
+        keys = [f"artist · title {age} {at}" for at in range(SIZE)]
+        show(ranked_lake, day, keys)
+        picks = {"night": day, "intent": ledger.MAIN, "track_key": keys[:6]}
+        told = pd.DataFrame({**picks, "reaction": Reaction.PLAYED, "at": night.as_of})
+        store_feedback(ranked_lake.lake, "default", told)
+
+    rank(ranked_lake)
+
+    low, high = (noted(ranked_lake, end)["heard_out"] for end in ("low", "high"))
+    assert 0 < low <= 6 <= high < SIZE

@@ -8,6 +8,7 @@ import pytest
 
 from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.ragged import Doubles
+from smallhours_sandbox.tastes import lose_half_the_genres
 from smallhours_sandbox.world import PlayLog, World
 
 
@@ -140,6 +141,18 @@ def test_what_is_near_to_the_library_is_liked_more_than_the_rest(world: World) -
     assert len(np.unique(unheard)) > 100
     assert liking[unheard].mean() > 1.6 * liking.mean() > 0.2
     assert 0.1 < (liking > 0.5).mean() < 0.25
+
+
+def test_half_of_the_liked_genres_can_be_lost(world: World) -> None:
+    taste = world.listeners["ada"].taste
+    liked = taste.liking > 0.5
+
+    lost = lose_half_the_genres(world, taste).liking < taste.liking
+
+    assert 0.35 < lost[liked].mean() < 0.65
+    by_artist = {(artist, gone) for artist, gone in zip(world.track_artist, lost, strict=True)}
+    assert len(by_artist) == len(np.unique(world.track_artist))
+    assert (lose_half_the_genres(world, taste).liking[lost & liked] < 0.11).all()
 
 
 def test_an_unknown_name_gets_a_taste_of_its_own() -> None:

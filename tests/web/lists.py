@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -10,6 +11,9 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEEDBACK, TRACKS
+from smallhours.nights import Night
+from smallhours.training.evaluation.promises import Promise, promise_metric
+from smallhours.training.model_card import store_metrics
 
 NIGHT = dt.date(2026, 11, 2)
 BEFORE = NIGHT - dt.timedelta(days=1)
@@ -67,14 +71,22 @@ def add_track(lake: Lake, key: str, name: tuple[str, str], *, duration_ms: int) 
     lake.merge(TRACKS, pd.DataFrame([{**row, "prefix": prefix_of(artist_key)}]))
 
 
-def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:
+def add_promise(lake: Lake, night: dt.date, low: int, high: int) -> None:
+    """Store what was promised for the main list of a night."""
+    figure = promise_metric(Promise(low, high, (low + high) / 2), high, intent="main")
+    store_metrics(lake, [figure], listener=ME, night=Night.on(night, ZoneInfo("UTC")))
+
+
+def add_reactions(
+    lake: Lake, night: dt.date, reactions: Mapping[str, str], *, listener: str = ME
+) -> None:
     """Add reactions to picks of a night, by track key."""
     at = dt.datetime.combine(night, dt.time(20), dt.UTC)
     rows = [
         {"night": night, "intent": "main", "track_key": key, "reaction": reaction, "at": at}
         for key, reaction in reactions.items()
     ]
-    partition = {"listener": ME, "month": f"{night:%Y-%m}"}
+    partition = {"listener": listener, "month": f"{night:%Y-%m}"}
     lake.merge(FEEDBACK, pd.DataFrame(rows), partition=partition)
 
 

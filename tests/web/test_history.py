@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from smallhours.web.app import PREFIX
 from tests.web.conftest import PageVisitor
-from tests.web.lists import BEFORE, NIGHT, add_list, add_reactions
+from tests.web.lists import BEFORE, NIGHT, add_list, add_promise, add_reactions
 from tests.web.test_tonight import token_on
 
 RIDE, LUSH = ("Ride", "Vapour Trail"), ("Lush", "De-Luxe")
@@ -69,3 +69,20 @@ def test_a_long_history_is_shown_in_parts(browser: TestClient, visitor: PageVisi
     assert oldest.count("<h2>") == 2
     assert f">{nights[-1]}</a>" in oldest
     assert "Older lists" not in oldest
+
+
+def test_a_promise_stands_beside_what_became_of_it(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    ride, lush = add_list(visitor.lake, BEFORE, [RIDE, LUSH])
+    add_promise(visitor.lake, BEFORE, 1, 2)
+    add_list(visitor.lake, NIGHT, [("Swervedriver", "Duel")])
+    add_promise(visitor.lake, NIGHT, 0, 1)
+    add_reactions(visitor.lake, BEFORE, {ride: "skipped"})
+
+    page = browser.get(f"{PREFIX}/history").text
+    assert "Promised: 0 to 1 heard out; nobody has gone through it yet." in page
+    assert "Promised: 1 to 2 heard out; 0 were: not kept." in page
+
+    add_reactions(visitor.lake, BEFORE, {lush: "played"})
+    assert "Promised: 1 to 2 heard out; 1 were: kept." in browser.get(f"{PREFIX}/history").text

@@ -2,11 +2,15 @@
 
 import datetime as dt
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
 
+from smallhours.nights import Night
+from smallhours.playlist.alarms import ACCEPTANCE, SUBJECT
 from smallhours.settings import settings_path
+from smallhours.training.model_card import Metric, store_metrics
 from smallhours.web.app import PREFIX
 from smallhours.web.page_context import NightProgress
 from tests.web.conftest import PageVisitor
@@ -15,6 +19,7 @@ from tests.web.lists import (
     NIGHT,
     add_energy,
     add_list,
+    add_promise,
     add_reactions,
     add_track,
     reactions_of,
@@ -51,6 +56,23 @@ def test_the_list_is_shown_with_reasons_links_and_sound(
     assert "https://www.last.fm/music/Ride/_/Vapour%20Trail" in page
     assert "https://open.spotify.com/track/0000000000000000000000" in page
     assert ".31 ± .12" in page
+
+
+def test_the_promise_is_shown_and_the_nights_alarms_with_their_remedies(
+    browser: TestClient, visitor: PageVisitor
+) -> None:
+    add_list(visitor.lake, NIGHT, [RIDE, LUSH])
+    assert "Promise" not in browser.get(f"{PREFIX}/tonight").text
+    add_promise(visitor.lake, NIGHT, 1, 2)
+    alarm = Metric(SUBJECT, ACCEPTANCE, 0.2, 5, 0.7)
+    night = Night.on(NIGHT, ZoneInfo("UTC"))
+    store_metrics(visitor.lake, [alarm], listener="default", night=night)
+
+    page = browser.get(f"{PREFIX}/tonight").text
+
+    assert "you will hear out 1 to 2 of these tracks" in page
+    assert "of the last 5 that you went through 20% was heard out" in page
+    assert "exclude that listening" in page
 
 
 def test_the_newest_night_comes_first_and_an_older_one_on_request(

@@ -9,16 +9,18 @@ import pandas as pd
 
 from smallhours.checkup import Finding, bad, good, note
 from smallhours.errors import LakeError
-from smallhours.lake.list_tables import PLAYLISTS, SET_ASIDE
+from smallhours.lake.list_tables import METRICS, PLAYLISTS, SET_ASIDE
 from smallhours.lake.partition import values_of_path
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
+from smallhours.playlist.alarms import alarms_in
 from smallhours.playlist_settings import MAIN
 from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.set_aside import deferred_on
 from smallhours.settings import Settings
 from smallhours.training import audio
+from smallhours.training.evaluation.receptions import months_of
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste
 from smallhours.vocabulary import UNWRITTEN, Outcome
@@ -114,6 +116,7 @@ def _listed(paths: Iterable[str]) -> str:
 
 # Models are trained every night: a week without a new one is a week of failures.
 MAX_MODEL_AGE = dt.timedelta(days=7)
+ALARM_STANDS = dt.timedelta(days=7)
 # One missed night is not reported.
 MAX_NIGHT_AGE = dt.timedelta(days=2)
 # Share of the daily calls above which the rest of the night may have to wait.
@@ -196,6 +199,14 @@ def check_set_aside(listener: str, lake: Lake, *, today: dt.date) -> list[Findin
         note(service, f"no answer to {what}", "Nothing to do: it is asked again on another night.")
         for service, what in left_out.items()
     ]
+
+
+def check_alarms(listener: str, lake: Lake, *, today: dt.date) -> list[Finding]:
+    """Return the alarms of the last week."""
+    since = today - ALARM_STANDS
+    rows = lake.frame(METRICS, where={"month": months_of(since, today)})
+    alarms = alarms_in(rows[(rows["night"] > since) & (rows["listener"] == listener)])
+    return [note(each.kind.replace("_", " "), each.what, each.remedy) for each in alarms]
 
 
 def check_quotas(settings: Settings) -> list[Finding]:

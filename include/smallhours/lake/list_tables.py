@@ -164,12 +164,23 @@ METRICS = Table(
         Column("subject", TEXT, "The model or list that was measured."),
         Column("metric", TEXT, "Its name, such as `f1`, `auc`, `rmse_energy`."),
         Column("value", REAL, "The figure."),
-        Column("low", REAL, "Lower end of its 95 % interval.", nullable=True),
-        Column("high", REAL, "Upper end of its 95 % interval.", nullable=True),
+        Column(
+            "low",
+            REAL,
+            "Lower end of its 95 % interval; of `heard_out`, the least that was promised (90 %).",
+            nullable=True,
+        ),
+        Column(
+            "high",
+            REAL,
+            "Upper end of its 95 % interval; of `heard_out`, the most that was promised (90 %).",
+            nullable=True,
+        ),
         Column(
             "baseline",
             REAL,
-            "The same figure for the baseline; of `taste_reliability`, what was said.",
+            "The same figure for the baseline; of `taste_reliability`, what was said; of an "
+            "`alarm`, what it was before.",
             nullable=True,
         ),
         Column("n", pa.int64(), "How many rows it rests on.", nullable=True),

@@ -306,6 +306,19 @@ def open_to_read(url: str) -> Lake:
     return lake if _version(lake.files) == VERSION else OlderLake(url)
 
 
+def refuse_missing(lake: Lake) -> None:
+    """Refuse a place where no lake was ever made, such as a folder that is not mounted.
+
+    Raises:
+        LakeError: There is none.
+    """
+    if not _version(lake.files):
+        raise LakeError(
+            f"There is no lake at {lake.url} on this machine.",
+            remedy="Mount it there. If it is to be a new one, run `smallhours prepare` once.",
+        )
+
+
 def refuse_newer(lake: Lake) -> None:
     """Refuse a lake that a newer program wrote.
 

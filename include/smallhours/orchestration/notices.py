@@ -105,6 +105,12 @@ def set_aside(listener: str, summary: Summary) -> Notice | None:
     return Notice("needs_you", f"Smallhours needs {listener}", body)
 
 
+def notice_of_alarms(listener: str, summary: Summary) -> Notice | None:
+    """Return the notice of what grows worse unnoticed; None without an alarm."""
+    alarms = summary.get("alarms")
+    return alarms and Notice("needs_you", f"Smallhours: alarm for {listener}", str(alarms))
+
+
 def notice_of_login_end(credentials: SpotifyCredentials, now: dt.datetime) -> Notice | None:
     """Return the notice of a login that ends within a month; None otherwise, or when unknown."""
     left = days_left(credentials, now)
@@ -189,7 +195,7 @@ def _notices_of(
     """Return the notices of what a task returned."""
     if task_id == SHOW_PLAN:
         return [notice_of_approval(key.listener, returned, settings.review)]
-    notices = [set_aside(key.listener, returned)]
+    notices = [set_aside(key.listener, returned), notice_of_alarms(key.listener, returned)]
     if task_id == PUBLISH:
         notices.append(notice_of_playlist(key.listener, key.date, returned))
         notices.append(notice_of_week(key.listener, key.date, settings))

@@ -10,6 +10,8 @@ from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.training.evaluation.pick_outcomes import REACTIONS, outcomes
+from smallhours.training.evaluation.promises import Promise, promises_by_night
+from smallhours.training.evaluation.receptions import receptions
 from smallhours.vocabulary import BUTTONS, SHOWN, Reaction, words_of
 from smallhours.web.charts.canvas import for_screens
 from smallhours.web.charts.lines import LineSeries, format_date, lines
@@ -52,6 +54,7 @@ class PublishedList:
         note: The ledger's note.
         size: Number of tracks.
         shares: Share of each reaction.
+        promised: How many of them would be heard out, as promised, and how many were.
         said: What the listener said with the buttons, track by track.
         elsewhere: What became of it at further places.
         can_restore: Whether it was certainly shown, so that it can be put back.
@@ -63,6 +66,7 @@ class PublishedList:
     note: str
     size: int
     shares: Sequence[ReactionShare]
+    promised: str
     said: Sequence[str]
     elsewhere: Sequence[str]
     can_restore: bool
@@ -103,6 +107,8 @@ def history(
     main = one_per_night(playlists).sort_values("night", ascending=False)
     rest = playlists.drop(index=main.index)
     elsewhere = {night: _told(rows) for night, rows in rest.groupby("night")}
+    promises = promises_by_night(page_context.lake, page_context.listener, shown, intent=intent)
+    heard = {each.night: each.heard_out for each in receptions(main, feedback, intent=intent)}
     lists = [
         PublishedList(
             night=row["night"],
@@ -111,6 +117,7 @@ def history(
             note=row["note"] or "",
             size=len(row["track_keys"]),
             shares=_shares(by_night.get(str(row["night"]))),
+            promised=_promised(promises.get(row["night"]), heard.get(row["night"])),
             said=said_of_list(page_context, intent, row["night"], feedback),
             elsewhere=elsewhere.get(row["night"], []),
             can_restore=row["outcome"] in SHOWN and len(row["uris"]) > 0,
@@ -119,6 +126,17 @@ def history(
     ]
     older_until = older[0] if older else None
     return HistoryPage(intent, page_context.intents, lists, _trend(found), older_until)
+
+
+def _promised(promise: Promise | None, heard: int | None) -> str:
+    """Return a list's promise beside what became of it; empty without a promise."""
+    if promise is None:
+        return ""
+    told = f"Promised: {promise.low} to {promise.high} heard out"
+    if heard is None:
+        return f"{told}; nobody has gone through it yet."
+    kept = "kept" if promise.low <= heard <= promise.high else "not kept"
+    return f"{told}; {heard} were: {kept}."
 
 
 def _told(rows: pd.DataFrame) -> list[str]:

@@ -51,6 +51,7 @@ SECTIONS = (
         {
             "size": "Size",
             "exploration": "Adventurousness",
+            "randomness": "Left to chance",
             "familiarity": "New or familiar artists",
             "popularity": "Popularity",
             "diversity": "Variety",

@@ -15,11 +15,13 @@ from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
 from smallhours.places.place import ListedTrack as CataloguedTrack
 from smallhours.places.place import page_of
+from smallhours.playlist.alarms import alarms_in
 from smallhours.playlist.explain.shortfall import explain_shortfall
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.publish.target_list import listed_tracks
 from smallhours.playlist.rank.evidence import read_features
 from smallhours.services.set_aside import deferred_on, set_aside_on
+from smallhours.training.evaluation.promises import Promise, promises_by_night
 from smallhours.training.ranking.signals import reached_picks
 from smallhours.vocabulary import SHOWN, PlaceName
 from smallhours.web.page_context import PageContext
@@ -32,8 +34,7 @@ from smallhours.web.track_links import (
 )
 
 STRIP_DAYS = 30
-# The nights that can be chosen on the page; older ones are linked from History.
-NIGHTS_OFFERED = 30
+NIGHTS_OFFERED = 30  # to choose from; older ones are linked from History
 PLACE_NAMES: Mapping[str, str] = {
     PlaceName.SPOTIFY: "Spotify",
     PlaceName.LISTENBRAINZ: "ListenBrainz",
@@ -139,7 +140,8 @@ class TonightPage:
         picks: The list.
         length: How long it plays, `1 h 54 min`; empty while the lengths are not known.
         shortfall: Why the list is shorter than the settings ask for; empty if it is not.
-        missed: Which services were set aside on that night, and which single questions left out.
+        promised: How many of its tracks will be heard out; None without a promise.
+        missed: Services set aside, single questions left out, and alarms.
         new, gone: What the list has, and has no more, against the one before: `artist – title`.
         strip: The last 30 days, oldest first.
     """
@@ -156,6 +158,7 @@ class TonightPage:
     picks: Sequence[ListedTrack]
     length: str
     shortfall: str
+    promised: Promise | None
     missed: Sequence[str]
     new: Sequence[str]
     gone: Sequence[str]
@@ -165,7 +168,7 @@ class TonightPage:
 def tonight(
     page_context: PageContext, *, night: dt.date | None = None, intent: str = "main"
 ) -> TonightPage:
-    """Read the data of a night's page; by default, of the newest night with a list."""
+    """Read a night's page; by default, of the newest night with a list."""
     playlists = page_context.lake.frame(PLAYLISTS, where={"listener": page_context.listener})
     nights = _nights(page_context, playlists)
     night = night or (nights[0] if nights else None)
@@ -181,6 +184,7 @@ def tonight(
     tracks = listed_tracks(page_context.lake, chosen) if len(chosen) else []
     reactions = feedback[feedback["night"] == night]
     picks = _picks(page_context, chosen, tracks, entry, reactions)
+    about = page_context.lake, page_context.listener
     missed = _missed(page_context, night) if night else []
     new, gone = _difference(page_context, intent, playlists, night, picks)
     return TonightPage(
@@ -196,6 +200,7 @@ def tonight(
         picks=picks,
         length=_total_length([each.duration_ms for each in tracks]),
         shortfall=_shortfall(page_context, considered, night, intent),
+        promised=promises_by_night(*about, [until], intent=intent).get(until),
         missed=missed,
         new=new,
         gone=gone,
@@ -226,13 +231,14 @@ def _missed(page_context: PageContext, night: dt.date) -> list[str]:
     about = page_context.lake, page_context.listener, night
     refused = [f"Set aside this night: {why}" for why in set_aside_on(*about).values()]
     figures = page_context.lake.frame(METRICS, where={"month": f"{night:%Y-%m}"})
-    mine = (figures["listener"] == page_context.listener) & (figures["night"] == night)
-    old = figures.loc[mine & (figures["subject"] == EVIDENCE), "value"].sum()
+    figures = figures[(figures["listener"] == page_context.listener) & (figures["night"] == night)]
+    old = figures.loc[figures["subject"] == EVIDENCE, "value"].sum()
     if round(100 * old):
         refused.append(
             f"Old evidence: for {old:.0%} of your tracks, artists and tags, no source has said "
             f"anything new for {page_context.settings.catalog.fresh_days} days."
         )
+    refused += map(str, alarms_in(figures))
     return refused + [
         f"Left out this night, as {service} gives no answer: {what}."
         for service, what in deferred_on(*about).items()

@@ -19,7 +19,7 @@ from smallhours.training.evaluation.uncertainty import (
 )
 from smallhours.web.charts.lines import LineSeries, lines
 from smallhours_sandbox.simulation.listener import DailyOutcome
-from smallhours_sandbox.simulation.rankers import OURS
+from smallhours_sandbox.simulation.rankers import OURS, RANKERS
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,7 +133,7 @@ def curves(results: SimulationResults) -> dict[str, LearningCurve]:
 def figures(found: Mapping[str, LearningCurve], rng: np.random.Generator) -> dict[str, Any]:
     """Return all results as plain rounded values; differences and trends with their intervals."""
     ours = found[OURS]
-    rivals = [curve for name, curve in found.items() if name != OURS]
+    rivals = [curve for name, curve in found.items() if RANKERS[name].signal is not None]
     return {
         **(_over_best(ours, max(rivals, key=lambda each: each.mean), rng) if rivals else {}),
         "of_possible_last_ten": round(edge_means(ours.oracle_share)[1], 4),

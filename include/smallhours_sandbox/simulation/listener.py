@@ -28,6 +28,7 @@ from smallhours_sandbox.simulation.ground_truth import (
 from smallhours_sandbox.simulation.installation import SandboxCredentials, settings_for
 from smallhours_sandbox.simulation.rankers import RANKERS
 from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.tastes import lose_half_the_genres
 
 DAY_S = 86_400
 # Hour (UTC) at which a night runs; the morning follows.
@@ -63,6 +64,8 @@ class SimulationSpec:
         training_every: Number of nights between two trainings, for rankers that train models.
         services: Where the listener has an account.
         refused: Which sources refuse every question from the second night on: keys of `REFUSALS`.
+        taste_changes: The night, from 1, from whose list on half of the liked genres are liked no
+            more; None where the taste stays.
     """
 
     listener: str
@@ -75,6 +78,7 @@ class SimulationSpec:
     training_every: int = 10
     services: tuple[str, ...] = ("lastfm", "spotify")
     refused: tuple[str, ...] = ()
+    taste_changes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,8 @@ class ListenerSimulation:
             refusals = [Fault(**REFUSALS[name], times=0) for name in self._spec.refused]
             fault_rules_of(self.state).add(*refusals)
         self.nights += 1
+        if self.nights == self._spec.taste_changes:
+            self._change_taste()
         try:
             self._run(dags)
         except (NotEnoughData, DegeneratePlaylist):
@@ -161,6 +167,12 @@ class ListenerSimulation:
     def run_day(self) -> None:
         """Simulate the day on which the listener reacts to the list."""
         self.state.advance(self.state.now + DAY_S)
+
+    def _change_taste(self) -> None:
+        world = self.state.world
+        person = world.listeners[self._spec.listener]
+        person.taste = lose_half_the_genres(world, person.taste)
+        self._acceptance = acceptance_of(world, self._spec.listener)
 
     def _is_due(self, dag: str) -> bool:
         if self.nights == 0 and self._evening_was_run and dag in EVENING:

@@ -1,8 +1,8 @@
-"""The rankers of a simulation: the product's own, and the baselines that it must beat.
+"""The rankers of a simulation: the product's own, variants of it, and baselines that it must beat.
 
 A baseline is the same pipeline - the same catalog, windows, caps, exploration and re-ranking - with
 one signal instead of all. So the comparison is about the ranking alone, at the same trade-off
-between relevance and variety.
+between relevance and variety. A variant has all signals, and lacks a part of the learning.
 """
 
 from collections.abc import Mapping
@@ -86,6 +86,11 @@ RANKERS: Mapping[str, Ranker] = MappingProxyType(
         for ranker in (
             Ranker(OURS, None, ALL_MODELS),
             Ranker(FROZEN, None, ALL_MODELS, train_once=True),
+            Ranker(
+                "default_weights",
+                None,
+                tuple(each for each in ALL_MODELS if each is not train_ranking),
+            ),
             Ranker(FIRST_SEED, fusion.P_LIKE, (train_taste,)),
             Ranker("similar_tracks", fusion.NEAR_TRACKS),
             Ranker("artist_affinity", fusion.ARTIST_AFFINITY),

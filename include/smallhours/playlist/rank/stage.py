@@ -18,6 +18,7 @@ from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
+from smallhours.playlist.alarms import alarms_of, raise_alarms
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import collect_evidence, strongest_seeds
@@ -31,6 +32,8 @@ from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.services.set_aside import set_aside_on
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.training.evaluation.promises import promise, promise_metric
+from smallhours.training.evaluation.receptions import Reception, read_receptions
 from smallhours.training.model_card import store_metrics
 from smallhours.training.ranking.fusion import Fusion, default_fusion, load_fusion
 from smallhours.training.taste.model import load_taste
@@ -71,8 +74,8 @@ def rank_candidates(
         `excluded`; how many were `chosen`, by how many `artists`, how many of them `explored`, and
         the `reserve`; the list's `diversity` (mean distance by tags, 0-1) and `calibration_kl`
         (nats off the listener's mix of tags), and its other figures in words (`quality`); the
-        `model`; what is `missing`; and for each further playlist, `intent_<key>`, how many tracks
-        it has.
+        `model`; what is `missing`; for each further playlist, `intent_<key>`, how many tracks it
+        has; and the `alarms`, if there are any.
 
     Raises:
         NotEnoughData: there are no candidates.
@@ -90,8 +93,22 @@ def rank_candidates(
         partition={"listener": listener, "night": night.date.isoformat()},
     )
     quality = measure_quality(lake, listener, lists[0], listener_context, before=night.date)
-    store_metrics(lake, quality.metrics(), listener=listener, night=night)
-    return _summary(lists, listener_context, quality)
+    past = {each.intent: _past(lake, listener, each, night) for each in lists}
+    promises = {each.intent: promise(past[each.intent], len(each.draft.slots)) for each in lists}
+    alarms = raise_alarms(lake, listener, past[MAIN], night=night.date)
+    promised = [
+        promise_metric(found, len(each.draft.slots), intent=each.intent)
+        for each in lists
+        if (found := promises[each.intent])
+    ]
+    figures = [*quality.metrics(), *promised, *alarms]
+    store_metrics(lake, figures, listener=listener, night=night)
+    told = {"alarms": " ".join(map(str, alarms_of(alarms)))} if alarms else {}
+    return _summary(lists, listener_context, quality) | told
+
+
+def _past(lake: Lake, listener: str, nightly_list: NightlyList, night: Night) -> list[Reception]:
+    return read_receptions(lake, listener, before=night.date, intent=nightly_list.intent)
 
 
 def lists_with(

@@ -61,6 +61,7 @@ class Limits:
         exploration: Share of `size` that is drawn from below the last sure pick, 0-1.
         caps: The reserve counts, too.
         balance: What counts beside relevance.
+        randomness: The chance of each other pick to be drawn evenly from all that may come, 0-1.
     """
 
     size: int
@@ -68,6 +69,7 @@ class Limits:
     exploration: float
     caps: Caps
     balance: RerankWeights
+    randomness: float = 0.0
 
     @classmethod
     def by(cls, playlist_settings: PlaylistSettings) -> "Limits":
@@ -82,6 +84,7 @@ class Limits:
                 playlist_settings.seed_cap,
             ),
             balance=RerankWeights(playlist_settings.diversity, playlist_settings.calibration),
+            randomness=playlist_settings.randomness,
         )
 
 
@@ -107,10 +110,13 @@ class Draft:
         self._limits = limits
         self._picker = GreedyPicker(shortlist, limits.caps, limits.balance)
         explorers = round(limits.size * limits.exploration)
-        sure = self._picker.best(limits.size - explorers)
+        by_chance = int(rng.binomial(limits.size - explorers, limits.randomness))
+        sure = self._picker.best(limits.size - explorers - by_chance)
         slots = dict.fromkeys(sure, Slot.EXPLOIT)
         cut = 1 + max(map(shortlist.tracks.index, sure), default=limits.size - 1)
         self.propensity = self._picker.draw(explorers, cut=cut, rng=rng)
+        evenly = self._picker.draw(by_chance, cut=0, rng=rng, evenly=True)
+        self.propensity |= {key: limits.randomness * chance for key, chance in evenly.items()}
         slots.update(dict.fromkeys(self.propensity, Slot.EXPLORE))
         slots.update(dict.fromkeys(self._picker.best(limits.size - len(slots)), Slot.EXPLOIT))
         self.slots = {key: slots[key] for key in _spread(slots)}

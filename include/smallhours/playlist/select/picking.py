@@ -6,9 +6,9 @@ highest marginal value is taken: relevance, less similarity to the tracks taken 
 the track costs in calibration; tracks that a cap rules out are skipped. The method that computes
 the value has an example.
 
-Only the draws of explored tracks are random. The probability (propensity) of each draw is stored.
-Later, each drawn track counts 1 / propensity, as if all had had the same chance: one that was drawn
-with probability 0.2 counts five times.
+Only draws are random: of explored tracks, and of those that the setting `randomness` asks for. The
+probability (propensity) of each draw is stored. Later, each drawn track counts 1 / propensity, as
+if all had had the same chance: one that was drawn with probability 0.2 counts five times.
 """
 
 from collections import Counter
@@ -182,14 +182,24 @@ class GreedyPicker:
             found.append(self._take(int(among[np.argmax(self._marginal_values()[among])])))
         return found
 
-    def draw(self, count: int, *, cut: int, rng: np.random.Generator) -> dict[str, float]:
-        """Draw tracks from below the `cut` best; return each with the probability that it had."""
+    def draw(
+        self, count: int, *, cut: int, rng: np.random.Generator, evenly: bool = False
+    ) -> dict[str, float]:
+        """Draw tracks from below the `cut` best; return each with the probability that it had.
+
+        Args:
+            count: Number of tracks.
+            cut: Number of the best tracks that are left out while there are others.
+            rng: Decides.
+            evenly: Whether all have the same chance; else the more relevant ones have more.
+        """
         drawn: dict[str, float] = {}
         for _ in range(count):
             free = self._open & ~self.shortlist.held_back
             below = np.flatnonzero(free if free.any() else self._open)
             below = below[below >= cut] if (below >= cut).any() else below
-            choice = draw(self.shortlist.relevance[below], rng)
+            among = self.shortlist.relevance[below]
+            choice = draw(np.zeros_like(among) if evenly else among, rng)
             if choice is None:
                 break
             drawn[self._take(int(below[choice[0]]))] = choice[1]
