@@ -245,7 +245,8 @@ def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
 
 def test_questions_about_the_same_file_come_together_within_each_hundred() -> None:
     artists = [f"artist {number}" for number in range(250)]
-    fetch: Fetch[str, int] = Fetch(lambda _: lambda: 0, lambda _: None, 0, str)
+    kept: list[tuple[str, int]] = []
+    fetch = Fetch(lambda _: lambda: 0, kept.extend, 0, str)
     ordered = by_partition(artists, fetch)
     for at in range(0, 250, 100):
         part = ordered[at : at + 100]
