@@ -18,7 +18,7 @@ QUICK := $(addprefix tests/,identity lake services listening charts)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gpt2 cluster demo check test lint docs lock sbom licences audit pictures up clean
+.PHONY: help setup gpt2 cluster demo check test test-cluster lint docs lock sbom licences audit pictures up clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: lint  ## Run the checks of `make lint`, and quick tests: names, lake, ser
 test: lint  ## Run every check and every test
 	$(PYTEST)
 
+test-cluster: cluster  ## Run a night on CeleryExecutor while a worker and Redis are killed
+	$(BIN)/python -m benchmarks.cluster --listeners 2 --only worker-and-redis
+
 lint: setup  ## Check style, types, layers, dependencies, and that no code is unused
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -58,6 +61,7 @@ lock: setup  ## Choose new versions of what is needed, and write the lock files 
 	$(COMPILE) --upgrade --group build -o requirements-build.txt
 	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
+	$(COMPILE) --upgrade --extra workers -c requirements.txt pyproject.toml -o requirements-workers.txt
 	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
 	$(COMPILE) --upgrade --group cluster -c requirements.txt -o requirements-cluster.txt
 	$(MAKE) sbom licences

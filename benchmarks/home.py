@@ -69,7 +69,7 @@ seed_tags = 2
 foreign_tags = 2
 """
 NEVER = "0 0 29 2 *"
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+PARTS = ("api-server", "scheduler", "dag-processor")
 NIGHTS_OF_A_MONTH, POLLS_OF_A_MONTH = 30, 720
 POLLS = 5
 # Of each part's log as much again is kept of what came before.

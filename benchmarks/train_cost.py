@@ -73,9 +73,18 @@ def write_catalog(lake: Lake, *, tracks: int, plays: int, settings: Settings, ni
         settings: Settings with the number of seeds.
         night: Tonight.
     """
-    world = generate_world(
+    write_world(lake, made_up_world(tracks, plays), settings=settings, night=night)
+
+
+def made_up_world(tracks: int, plays: int) -> World:
+    """Return the world with so many tracks and plays of one listener."""
+    return generate_world(
         artists=tracks // 5, tracks=tracks, scrobbles=plays, listeners=(OF_WORLD,)
     )
+
+
+def write_world(lake: Lake, world: World, *, settings: Settings, night: Night) -> None:
+    """Fill an empty lake with a world as the stages before training leave it."""
     keys = [
         identify(world.artist_name[artist], title).track_key
         for artist, title in zip(world.track_artist.tolist(), world.track_lastfm_title, strict=True)

@@ -23,11 +23,18 @@ take_secret() {
 take_secret PGPASSWORD POSTGRES_PASSWORD
 take_secret AIRFLOW_FERNET_KEY AIRFLOW_FERNET_KEY
 take_secret AIRFLOW_JWT_SECRET AIRFLOW_JWT_SECRET
-[ -n "${PGPASSWORD:-}" ] ||
+take_secret REDIS_PASSWORD REDIS_PASSWORD
+[ -n "${PGPASSWORD:-}${AIRFLOW__DATABASE__SQL_ALCHEMY_CONN:-}" ] ||
   fail "there is no password for PostgreSQL. Set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE in .env; docs/docker.md has the line."
 # Without these, Airflow's configuration in the home has a key and a secret that were made for it.
 [ -z "${AIRFLOW_FERNET_KEY:-}" ] || export "AIRFLOW__CORE__FERNET_KEY=$AIRFLOW_FERNET_KEY"
 [ -z "${AIRFLOW_JWT_SECRET:-}" ] || export "AIRFLOW__API_AUTH__JWT_SECRET=$AIRFLOW_JWT_SECRET"
+
+if [ -n "${REDIS_PASSWORD:-}" ]; then
+  quoted=$(python -c 'import os, urllib.parse as url; print(url.quote(os.environ["REDIS_PASSWORD"], safe=""))')
+  export "AIRFLOW__CELERY__BROKER_URL=redis://:$quoted@redis:6379/0"
+  unset REDIS_PASSWORD
+fi
 
 [ -w . ] ||
   fail "the folder home belongs to user $(stat -c %u .), and user $(id -u), as whom this runs, can't write there. On the host: sudo chown -R $(id -u) home; or set AIRFLOW_UID in .env to the number of its owner."

@@ -48,9 +48,9 @@ def sentences_in(path: Path) -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree)
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
-        text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if text and (shown or node not in docs):
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    for node in constants:
+        if isinstance(node.value, str) and (shown or node not in docs):
             yield f"{path.name}:{node.lineno}", node.value
 
 

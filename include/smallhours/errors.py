@@ -1,7 +1,8 @@
 """The errors that Smallhours raises on purpose; each says what its reader should do.
 
     SmallhoursError
-    ├── SettingsError          smallhours.toml is missing, malformed or has a wrong key
+    ├── SettingsError          smallhours.toml is malformed or has a wrong key
+    │   └── SettingsUnreadable it is not on this machine, or can't be read there
     ├── LakeError              the lake can't be read or written
     │   ├── LakeUnwritable     no permission, or the disk is full
     │   ├── CorruptFile        a Parquet file is truncated or not Parquet at all
@@ -37,6 +38,10 @@ class SmallhoursError(Exception):
 
 class SettingsError(SmallhoursError):
     """The settings file is missing, malformed, or has a wrong key or value."""
+
+
+class SettingsUnreadable(SettingsError):
+    """The settings file is missing on this machine, or can't be read there."""
 
 
 class LakeError(SmallhoursError):

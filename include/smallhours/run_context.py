@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     OpenClient = TypeVar("OpenClient", bound=FeatureClient)
 
-_CLIENTS = (
+CLIENTS = (
     *("lastfm", "listenbrainz", "musicbrainz", "spotify", "reccobeats", "acousticbrainz"),
     "subsonic",
 )
@@ -200,7 +200,7 @@ class RunContext:
         trace: TracebackType | None,
     ) -> None:
         """Close the clients that were built, and give back what they reserved in vain."""
-        clients = [self.__dict__.pop(name, None) for name in _CLIENTS]
+        clients = [self.__dict__.pop(name, None) for name in CLIENTS]
         for client in clients:
             if client is not None:
                 client.close()

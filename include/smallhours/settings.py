@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
-from smallhours.errors import SettingsError
+from smallhours.errors import SettingsError, SettingsUnreadable
 from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
 from smallhours.playlist_settings import MAX_DAYS, IntentSettings, LocalPath, SettingsSection
@@ -264,20 +264,21 @@ def load_settings(path: Path | None = None) -> Settings:
     """Read and validate the settings file.
 
     Raises:
-        SettingsError: when the file is missing, is not TOML, or has a wrong key or value; the
-            message names the file and the key.
+        SettingsUnreadable: when the file is missing, or can't be read.
+        SettingsError: when it is not TOML, or has a wrong key or value; the message names the file
+            and the key.
     """
     path = path or settings_path()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(
+        raise SettingsUnreadable(
             f"There is no settings file at {path}.",
             remedy="Run `smallhours init`, which asks a few questions and writes one, or point "
             "SMALLHOURS_SETTINGS at your file.",
         ) from None
     except OSError as error:
-        raise SettingsError(
+        raise SettingsUnreadable(
             f"{path} can't be read: {error.strerror}.",
             remedy="Make sure that it is a file of yours.",
         ) from None

@@ -17,7 +17,7 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from smallhours.training.tags import TopTags
+from smallhours.training.top_tags import TopTags
 from smallhours_study.extra import gpt2_available, tokenizer_available
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_columns import TokenPositions

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from smallhours.catalog import concurrent_fetch
-from smallhours.catalog.concurrent_fetch import MAX_UNSTORED, Fetch, fetch_all
+from smallhours.catalog.concurrent_fetch import MAX_UNSTORED, Fetch, by_partition, fetch_all
 from smallhours.errors import (
     BrokenReply,
     NotFound,
@@ -20,6 +20,7 @@ from smallhours.errors import (
     ServiceError,
     SourceRefused,
 )
+from smallhours.lake.store import prefix_of
 from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.set_aside import MAX_FAILURES, Tally
 
@@ -240,3 +241,14 @@ def test_a_service_whose_every_reply_is_broken_is_left_alone() -> None:
     with pytest.raises(BrokenReply):
         fetched(range(1000), ask)
     assert len(asked) <= MAX_FAILURES + 1 + MAX_UNSTORED
+
+
+def test_questions_about_the_same_file_come_together_within_each_hundred() -> None:
+    artists = [f"artist {number}" for number in range(250)]
+    fetch: Fetch[str, int] = Fetch(lambda _: lambda: 0, lambda _: None, 0, str)
+    ordered = by_partition(artists, fetch)
+    for at in range(0, 250, 100):
+        part = ordered[at : at + 100]
+        assert sorted(part) == sorted(artists[at : at + 100])
+        prefixes = [prefix_of(each) for each in part]
+        assert prefixes == sorted(prefixes)

@@ -50,3 +50,18 @@ def test_a_listener_who_is_not_there_is_one_finding(
 
     assert doctor(monkeypatch, "--live", "--listener", "zoe") == 1
     assert "There is no listener 'zoe'." in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_machine_of_several_that_lacks_the_lake_says_so(
+    airflow_install: AirflowInstall,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+
+    assert doctor(monkeypatch, "--offline", "--listener", "ada") == 1
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "There is no lake at" in shown
+    assert "Mount it there." in shown
+    assert not airflow_install.lake.files.list(".format")

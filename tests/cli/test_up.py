@@ -71,7 +71,7 @@ def test_up_once_killed_and_up_again(person: Terminal) -> None:
     up.kill()
     up.wait()
     left = {part.name for part in left_running(home)}
-    assert left == {"api-server", "scheduler", "dag-processor", "triggerer"}
+    assert left == {"api-server", "scheduler", "dag-processor"}
     code, said = person.run("up", "--port", str(other))
     assert code == 1
     assert all(re.search(rf"{name} \(process \d+\)", said) for name in left)

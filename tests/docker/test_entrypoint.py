@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from sqlalchemy import URL, create_engine, text
@@ -62,6 +63,21 @@ def test_a_secret_comes_from_a_file_without_its_line_end(tmp_path: Path) -> None
         "PGPASSWORD": PASSWORD,
         "AIRFLOW__CORE__FERNET_KEY": PASSWORD,
     }
+
+
+def test_the_password_of_redis_becomes_the_brokers_address(tmp_path: Path) -> None:
+    done = entrypoint(tmp_path, sys.executable, "-c", SHOW, PGPASSWORD="p", REDIS_PASSWORD=PASSWORD)
+    env = json.loads(done.stdout)
+
+    address = urlsplit(env["AIRFLOW__CELERY__BROKER_URL"])
+    assert unquote(address.password or "") == PASSWORD
+    assert (address.scheme, address.hostname, address.port) == ("redis", "redis", 6379)
+    assert "REDIS_PASSWORD" not in env
+
+
+def test_a_database_whose_address_has_its_password_needs_no_other(tmp_path: Path) -> None:
+    address = "postgresql+psycopg2://airflow:p@db/airflow"
+    assert seen(tmp_path, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=address) == {}
 
 
 def test_an_empty_value_or_file_is_none(tmp_path: Path) -> None:

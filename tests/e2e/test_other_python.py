@@ -19,7 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import TABLES
 from smallhours.run_context import RunContext
 from smallhours.settings import Settings, load_settings
-from smallhours.training.audio.model import NAME as AUDIO
+from smallhours.training.audio import NAME as AUDIO
 from smallhours.training.audio.model import AudioPredictor
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste.model import TasteModel, load_taste

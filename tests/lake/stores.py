@@ -7,7 +7,8 @@ from typing import Any
 
 from obstore.store import MemoryStore
 
-from smallhours.lake.files import Disk
+from smallhours.lake.files import Disk, LocalFiles
+from smallhours.lake.store import Lake
 
 
 class Killed(BaseException):
@@ -90,6 +91,12 @@ class CountingDisk(Disk):
     def write(self, path: Path, data: bytes) -> None:
         self.written.append(path)
         super().write(path, data)
+
+
+def counted(lake: Lake) -> tuple[Lake, CountingDisk]:
+    """Return the same lake as another process opens it, and its disk."""
+    disk = CountingDisk()
+    return Lake(lake.url, files=LocalFiles(Path(lake.url), disk=disk)), disk
 
 
 class CountingStore:

@@ -1,6 +1,7 @@
 """Tests of the lake's format version, and of the migration of a lake of an earlier version."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import tarfile
@@ -251,3 +252,30 @@ def test_plays_of_one_second_that_become_one_track_are_numbered(tmp_path: Path) 
     rows = lake.frame(PLAYS)
     assert rows["track_key"].tolist() == ["low · moonrise"] * 2
     assert rows["ordinal"].tolist() == [0, 1]
+
+
+def test_a_catalog_in_more_files_is_read_whole_and_comes_into_fewer(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    artists = [f"artist {number}" for number in range(200)]
+    digests = [hashlib.blake2b(each.encode(), digest_size=8).digest() for each in artists]
+    rows = pd.DataFrame(
+        {
+            "artist_key": artists,
+            "artist": artists,
+            "source": "lastfm",
+            "tag": "folk",
+            "count": 100,
+            "fetched_at": pd.Timestamp("2026-11-01"),
+            "prefix": [f"{int.from_bytes(digest) % 64:02x}" for digest in digests],
+        }
+    )
+    lake.merge(ARTIST_TAGS, rows)
+    lake.files.replace(".format", b'{"version": 2}')
+    where = {"prefix": sorted({prefix_of(each) for each in artists})}
+    older = open_to_read(lake.url).frame(ARTIST_TAGS, where=where)
+    assert sorted(older["artist_key"]) == sorted(artists)
+    prepare(lake)
+    found = lake.frame(ARTIST_TAGS)
+    assert sorted(found["artist_key"]) == sorted(artists)
+    assert found["prefix"].tolist() == found["artist_key"].map(prefix_of).tolist()
+    assert len(lake.partitions(ARTIST_TAGS)) == 16

@@ -5,18 +5,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from smallhours.errors import LakeError
+from smallhours.lake.download_cache import forget_downloads
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
+from smallhours.private_files import open_to_others
 from tests.lake.s3_server import BUCKET, CHECKOUT, WHY_SKIPPED, S3Server, is_installed, running_s3
 from tests.lake.samples import MINE, play, plays
 
 pytestmark = [
-    pytest.mark.slow(seconds=15),
+    pytest.mark.slow(seconds=3),
     pytest.mark.skipif(not is_installed(), reason=WHY_SKIPPED),
 ]
 
@@ -28,19 +31,19 @@ def s3() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def url(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in s3.environment.items():
+def url(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name, value in {**s3.environment, "XDG_CACHE_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     s3.requests()
     yield f"s3://{BUCKET}/{uuid4()}"
     s3.misbehave("none")
 
 
-def start(s3: S3Server, code: str, *arguments: str) -> "subprocess.Popen[str]":
+def start(code: str, *arguments: str) -> "subprocess.Popen[str]":
     folders = os.pathsep.join(str(CHECKOUT / part) for part in ("include", "."))
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
-        env=os.environ | s3.environment | {"PYTHONPATH": folders},
+        env=os.environ | {"PYTHONPATH": folders},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -48,7 +51,8 @@ def start(s3: S3Server, code: str, *arguments: str) -> "subprocess.Popen[str]":
 
 WRITER = """if True:
     import sys
-    from smallhours.lake.store import Lake
+    from smallhours.lake.download_cache import forget_downloads
+from smallhours.lake.store import Lake
     from smallhours.lake.tables import PLAYS
     from tests.lake.samples import MINE, play, plays
 
@@ -59,21 +63,26 @@ WRITER = """if True:
 """
 
 
-def test_processes_that_merge_into_one_partition_lose_no_row(s3: S3Server, url: str) -> None:
-    writers = [start(s3, WRITER, url, str(100 * each)) for each in range(4)]
+def test_processes_that_merge_into_one_partition_lose_no_row(url: str) -> None:
+    writers = [start(WRITER, url, str(100 * each)) for each in range(4)]
     for writer in writers:
         writer.communicate(timeout=120)
         assert writer.returncode == 0
     assert len(Lake(url).read(PLAYS)) == 40
 
 
-def test_a_request_for_a_file_and_one_to_look(s3: S3Server, url: str) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_machine_asks_once_for_a_file_and_a_process_once_what_is_there(
+    s3: S3Server, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, elsewhere: bool
+) -> None:
     rows = plays(*(play(n, month=f"2026-{n + 1:02}") for n in range(12)))
     lake = Lake(url)
     lake.check_writable()
     lake.merge(PLAYS, rows, partition={"listener": "default"})
     s3.requests()
 
+    if elsewhere:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of another machine"))
     lake = Lake(url)
     lake.check_writable()
     for _ in range(3):
@@ -81,7 +90,35 @@ def test_a_request_for_a_file_and_one_to_look(s3: S3Server, url: str) -> None:
     lake.merge(PLAYS, plays(play(99)), partition=MINE)
 
     asked = [f"{method} {status}" for method, _, status in s3.requests()]
-    assert sorted(asked) == sorted(["GET 200", "PUT 412", *["GET 200"] * 12, "PUT 200"])
+    files = ["GET 200"] * 12 if elsewhere else []
+    assert sorted(asked) == sorted(["GET 200", "PUT 412", *files, "PUT 200"])
+
+
+def test_what_a_machine_keeps_is_its_owners_alone_and_bounded(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Lake(url).merge(PLAYS, plays(play(0)), partition=MINE)
+    kept = list((tmp_path / "smallhours").iterdir())
+    assert len(kept) == 1
+    assert open_to_others(tmp_path / "smallhours") == []
+
+    monkeypatch.setattr("smallhours.lake.download_cache.MAX_BYTES", 0)
+    Lake(url).merge(PLAYS, plays(play(1)), partition=MINE)
+    assert not kept[0].exists()
+    assert len(list((tmp_path / "smallhours").iterdir())) == 1
+
+    forget_downloads()
+    assert list((tmp_path / "smallhours").iterdir()) == []
+    assert len(Lake(url).read(PLAYS)) == 2
+
+
+def test_a_disk_that_takes_no_files_is_done_without(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    Lake(url).merge(PLAYS, plays(play(0)), partition=MINE)
+    assert len(Lake(url).read(PLAYS)) == 1
 
 
 def test_a_store_that_ignores_conditions_is_refused_in_a_sentence(s3: S3Server, url: str) -> None:
@@ -98,7 +135,7 @@ def test_a_store_that_ignores_conditions_is_refused_in_a_sentence(s3: S3Server, 
 
 def test_a_store_that_is_busy_is_waited_for(s3: S3Server, url: str) -> None:
     s3.misbehave("busy")
-    reader = start(s3, WRITER, url, "0")
+    reader = start(WRITER, url, "0")
     while not any(status == 503 for *_, status in s3.requests()):
         pass
     s3.misbehave("none")
@@ -124,11 +161,11 @@ HOLDER = """if True:
 """
 
 
-def test_a_killed_worker_frees_its_lock(s3: S3Server, url: str) -> None:
+def test_a_killed_worker_frees_its_lock(url: str) -> None:
     from smallhours.lake.leases import hold_lease
     from smallhours.lake.object_files import open_store
 
-    holder = start(s3, HOLDER, url)
+    holder = start(HOLDER, url)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     holder.send_signal(signal.SIGKILL)
@@ -155,8 +192,8 @@ SPENDER = """if True:
 """
 
 
-def test_processes_share_a_budget_equally_and_never_overdraw_it(s3: S3Server, url: str) -> None:
-    spenders = [start(s3, SPENDER, url, name) for name in "abcd" * 2]
+def test_processes_share_a_budget_equally_and_never_overdraw_it(url: str) -> None:
+    spenders = [start(SPENDER, url, name) for name in "abcd" * 2]
     made = [int(spender.communicate(timeout=120)[0]) for spender in spenders]
     assert sum(made) == 100
     assert [made[each] + made[each + 4] for each in range(4)] == [25] * 4

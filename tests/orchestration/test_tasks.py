@@ -94,12 +94,17 @@ def test_the_log_gets_one_line_with_the_remedy(caplog: pytest.LogCaptureFixture)
     assert caplog.records[0].exc_info is None
 
 
-def test_what_nobody_foresaw_keeps_its_traceback_and_the_dags_own_retries() -> None:
+def test_what_nobody_foresaw_keeps_its_traceback_and_has_three_tries() -> None:
     with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError
 
-    decision = ErrorRetryPolicy().evaluate(ZeroDivisionError(), 1, 3)
-    assert decision.action is RetryAction.DEFAULT
+    decisions = [
+        ErrorRetryPolicy().evaluate(ZeroDivisionError(), number, 6) for number in (1, 2, 3)
+    ]
+    assert [each.action for each in decisions] == [
+        *(RetryAction.DEFAULT, RetryAction.DEFAULT),
+        RetryAction.FAIL,
+    ]
 
 
 def test_a_partition_key_names_listener_and_night() -> None:

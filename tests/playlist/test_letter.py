@@ -147,5 +147,6 @@ def test_the_command_prints_it_or_writes_a_file(
 
     assert printed.exit_code == 0, printed.output
     assert " ".join(printed.output.split()) == " ".join([heading(facts), *sentences(facts)])
+    assert CliRunner().invoke(app, ["letter"]).output.startswith("Your week, ")
     assert max(map(len, printed.output.splitlines())) <= 80
     assert (tmp_path / "year.txt").read_text().startswith("Your year 2026\n")

@@ -202,6 +202,27 @@ def test_each_listener_has_an_equal_part_of_the_day(tmp_path: Path) -> None:
         ada.acquire()
 
 
+def test_what_a_listener_left_of_their_part_is_free_when_their_night_is_over(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    ada, ben = (
+        TokenBucket(
+            1e6,
+            calls_per_day=10,
+            state_file=tmp_path / "s",
+            clock=clock,
+            listener=name,
+            listeners=2,
+        )
+        for name in ("ada", "ben")
+    )
+    ada.acquire()
+    assert made(ben) == 5
+    clock.now += 2 * 3600
+    assert made(ben) == 4
+
+
 def test_a_listener_who_left_keeps_no_part_of_the_day(tmp_path: Path) -> None:
     gone = TokenBucket(1e6, calls_per_day=10, state_file=tmp_path / "s", listener="ben")
     gone.acquire()

@@ -17,8 +17,8 @@ from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.registry import MOVED_MODULES, UnreadableModel, dump_model, load_model
 from smallhours.training.regression import LinearTagRegressor, TagFeatureRegressor
 from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
-from smallhours.training.tags import TopTags
 from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.top_tags import TopTags
 
 ROWS = ["pop,file", "pop,__id__", "metal", "doom,metal"]
 IN_ANOTHER_PROCESS = f"""

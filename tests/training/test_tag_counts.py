@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from smallhours.training.tags import TopTags
+from smallhours.training.top_tags import TopTags
 
 ROWS = st.lists(
     st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 100), min_size=1), min_size=1

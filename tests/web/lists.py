@@ -77,14 +77,16 @@ def add_promise(lake: Lake, night: dt.date, low: int, high: int) -> None:
     store_metrics(lake, [figure], listener=ME, night=Night.on(night, ZoneInfo("UTC")))
 
 
-def add_reactions(lake: Lake, night: dt.date, reactions: Mapping[str, str]) -> None:
+def add_reactions(
+    lake: Lake, night: dt.date, reactions: Mapping[str, str], *, listener: str = ME
+) -> None:
     """Add reactions to picks of a night, by track key."""
     at = dt.datetime.combine(night, dt.time(20), dt.UTC)
     rows = [
         {"night": night, "intent": "main", "track_key": key, "reaction": reaction, "at": at}
         for key, reaction in reactions.items()
     ]
-    partition = {"listener": ME, "month": f"{night:%Y-%m}"}
+    partition = {"listener": listener, "month": f"{night:%Y-%m}"}
     lake.merge(FEEDBACK, pd.DataFrame(rows), partition=partition)
 
 

@@ -163,21 +163,36 @@ class Weights:
     tags: pd.Series
 
 
-def weights_of(lake: Lake, listener: str, *, night: Night) -> Weights:
-    """Return the listener's weights, from all that the lake knows."""
+def weights_of(
+    lake: Lake, listener: str, *, night: Night, tracks: pd.Series | None = None
+) -> Weights:
+    """Return the listener's weights, from all that the lake knows.
+
+    Args:
+        lake: The lake.
+        listener: Whose.
+        night: Tonight.
+        tracks: The weights of their tracks where they are known, as no new plays come meanwhile;
+            those of tags may have changed.
+    """
+    if tracks is None:
+        tracks = heard_weights(lake, listener, night=night)
+    artists = artist_weights(tracks)
+    tagged = read_tags(lake, ARTIST_TAGS, owners=artists.index)
+    names = names_of(lake, tagged["tag"].unique())
+    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
+    return Weights(tracks, artists, tag_weights(artists, named))
+
+
+def heard_weights(lake: Lake, listener: str, *, night: Night) -> pd.Series:
+    """Return the weight of each track that the listener played or likes, strongest first."""
     columns = ["track_key", "played_at", "ms_played", "skipped", *WITNESSES]
     plays = with_inferred_skips(own_plays(lake, listener, columns))
     plays = plays[heard_out(plays)]
     library = read_library(lake, listener)
     newest = library.groupby("signal")["last_seen"].transform("max")
     standing = library[(library["last_seen"] == newest) & (library["signal"] != Signal.DISLIKED)]
-    tracks = track_weights(plays, standing, night=night.date)
-    artists = artist_weights(tracks)
-    tagged = read_tags(lake, ARTIST_TAGS)
-    tagged = tagged[tagged["artist_key"].isin(artists.index)]
-    names = names_of(lake, tagged["tag"].unique())
-    named = tagged.assign(name=tagged["tag"].map(names).astype(str))
-    return Weights(tracks, artists, tag_weights(artists, named))
+    return track_weights(plays, standing, night=night.date)
 
 
 def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date) -> pd.Series:

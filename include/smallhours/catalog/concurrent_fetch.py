@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from smallhours.errors import NotFound, ServiceError
+from smallhours.lake.store import prefix_of
 from smallhours.services.set_aside import Tally
 
 Request = TypeVar("Request")
@@ -30,6 +31,8 @@ BATCH = 5
 STORE_EVERY_S = 2.0
 # Asked and not stored yet: what a kill repeats. Half of them are asked while a batch is stored.
 MAX_UNSTORED = 10
+# Questions among which the order is free; see `by_partition`.
+REORDERED = 100
 # A batch is stored no sooner than so many times the time that storing the last one took.
 PAUSE_PER_STORE_TIME = 2.0
 
@@ -114,6 +117,18 @@ def fetch_all(
         fetch.store(answers)
     if ending is not None:
         raise ending
+
+
+def by_partition(questions: Sequence[Request], fetch: Fetch[Request, Reply]) -> list[Request]:
+    """Return the questions so that the answers of a batch lie in few files.
+
+    The more important hundred still comes before the next hundred.
+    """
+    ordered: list[Request] = []
+    for at in range(0, len(questions), REORDERED):
+        part = questions[at : at + REORDERED]
+        ordered += sorted(part, key=lambda question: prefix_of(fetch.about(question)))
+    return ordered
 
 
 def _outcome(future: "Future[Reply]", missing: Reply) -> Reply | ServiceError:

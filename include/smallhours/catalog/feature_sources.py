@@ -9,8 +9,10 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.features import store_features
 from smallhours.catalog.stored_answers import due_keys
@@ -25,10 +27,11 @@ from smallhours.services.audio_features import (
 )
 from smallhours.services.retry_and_rate_limit import is_of_one_question
 from smallhours.services.set_aside import Tally
-from smallhours.services.spotify import MAX_FEATURE_IDS as SPOTIFY_IDS
-from smallhours.services.spotify import SpotifyClient
 from smallhours.summary import Summary
 from smallhours.vocabulary import Provenance
+
+if TYPE_CHECKING:
+    from smallhours.services.spotify import SpotifyClient
 
 LOG = logging.getLogger(__name__)
 
@@ -67,13 +70,15 @@ class FeatureSource:
     refuses_all: bool = False
 
 
-def spotify_source(client: SpotifyClient, fresh_days: int) -> FeatureSource:
+def spotify_source(client: "SpotifyClient", fresh_days: int) -> FeatureSource:
     """Return the source Spotify, for apps from before 2024-11-27."""
+    from smallhours.services.spotify import MAX_FEATURE_IDS
+
     return FeatureSource(
         Provenance.SPOTIFY,
         "spotify_id",
         client.audio_features,
-        CALLS_PER_MERGE * SPOTIFY_IDS,
+        CALLS_PER_MERGE * MAX_FEATURE_IDS,
         fresh_days,
         refuses_all=True,
     )
@@ -120,11 +125,16 @@ def fetch_from_source(
         ServiceError: what was answered before it is kept.
     """
     columns = ["track_key", "artist", "title", source.id_column]
-    known = lake.frame(TRACKS, columns=columns).dropna().set_index("track_key")
+    has_id = pc.field(source.id_column).is_valid()
+    known = lake.frame(TRACKS, columns=columns, filters=has_id).dropna().set_index("track_key")
     ids = known[source.id_column]
     names = "audio features of " + known["artist"] + " – " + known["title"]
-    stored = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "fetched_at"])
-    answered = stored[stored["source"] == source.name].groupby("track_key")["fetched_at"].max()
+    stored = lake.frame(
+        AUDIO_FEATURES,
+        columns=["track_key", "fetched_at"],
+        filters=pc.field("source") == source.name,
+    )
+    answered = stored.groupby("track_key")["fetched_at"].max()
     due = due_keys(
         weights.reindex(ids.index).fillna(0.0), answered, night=night, fresh_days=source.fresh_days
     )
@@ -174,7 +184,7 @@ def fetch_optional(
 
 def fetch_from_spotify(
     lake: Lake,
-    client: SpotifyClient,
+    client: "SpotifyClient",
     weights: pd.Series,
     *,
     night: dt.date,

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -19,7 +20,6 @@ from smallhours.catalog.stored_answers import (
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
-from smallhours.services.lastfm import LastfmClient
 from smallhours.services.lastfm_replies import (
     ChartTag,
     LastfmTags,
@@ -30,6 +30,9 @@ from smallhours.services.lastfm_replies import (
 )
 from smallhours.vocabulary import CatalogSource, Provenance
 
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+
 NO_TAGS = LastfmTags("", None, ())
 
 PER_SEED = 250
@@ -39,7 +42,7 @@ CHART_TAGS = 500
 
 
 def artist_tags(
-    lake: Lake, lastfm: LastfmClient, *, night: dt.date
+    lake: Lake, lastfm: "LastfmClient", *, night: dt.date
 ) -> Fetch[tuple[str, str], LastfmTags]:
     """Return how the tags of artists, given as (key, name), are asked for and stored."""
 
@@ -57,7 +60,7 @@ def artist_tags(
 
 
 def track_tags(
-    lake: Lake, lastfm: LastfmClient, *, night: dt.date
+    lake: Lake, lastfm: "LastfmClient", *, night: dt.date
 ) -> Fetch[tuple[str, str, str], LastfmTags]:
     """Return how the tags of tracks, given as (key, artist, title), are asked for and stored."""
 
@@ -85,7 +88,7 @@ def _describe(question: tuple[str, ...]) -> str:
 Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
 
 
-def neighbours_of(lake: Lake, lastfm: LastfmClient, *, night: dt.date) -> Fetch[Seed, Found]:
+def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetch[Seed, Found]:
     """Return how the neighbours of seeds are asked for and stored."""
 
     def call(seed: Seed) -> Callable[[], Found]:

@@ -9,14 +9,17 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from smallhours.catalog.concurrent_fetch import Fetch
 from smallhours.catalog.recordings import artist_mbids, track_mbids
 from smallhours.catalog.stored_answers import Neighbour, Seed, store_neighbours
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.vocabulary import CatalogSource
+
+if TYPE_CHECKING:
+    from smallhours.services.listenbrainz import ListenBrainzClient
 
 TOP_TRACKS = 50
 TAG_TRACKS = 50
@@ -35,12 +38,12 @@ class ListenBrainzNeighbours:
         artists: MusicBrainz ids of artists, by key.
     """
 
-    client: ListenBrainzClient
+    client: "ListenBrainzClient"
     tracks: Mapping[str, str]
     artists: Mapping[str, str]
 
     @classmethod
-    def of(cls, lake: Lake, client: ListenBrainzClient) -> "ListenBrainzNeighbours":
+    def of(cls, lake: Lake, client: "ListenBrainzClient") -> "ListenBrainzNeighbours":
         """Return the questions that can be asked with the ids in the lake."""
         return cls(client, track_mbids(lake), artist_mbids(lake))
 

@@ -9,10 +9,11 @@
 With one source, the rows are that source's own.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.lake.schema import Table
@@ -27,6 +28,7 @@ def read_tags(
     table: Table,
     *,
     where: Mapping[str, Sequence[str]] | None = None,
+    owners: Iterable[str] | None = None,
     without: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the tags of `track_tags` or `artist_tags`: its key's first column, `tag`, `count`.
@@ -37,10 +39,13 @@ def read_tags(
         lake: The lake.
         table: Which of the two.
         where: Values of partition columns; None for all.
+        owners: The tracks or artists; None for all.
         without: Sources that are left out.
     """
     owner = table.key[0]
     told = (pc.field("count") > 0) & (pc.field("tag") != "")
+    if owners is not None:
+        told &= among(owner, owners)
     if without:
         told &= ~pc.field("source").isin(list(without))
     rows = lake.frame(table, columns=[owner, "tag", "count"], where=where, filters=told)
@@ -48,7 +53,11 @@ def read_tags(
 
 
 def read_neighbours(
-    lake: Lake, kinds: Collection[str] | None = None, *, more: Sequence[str] = ()
+    lake: Lake,
+    kinds: Collection[str] | None = None,
+    *,
+    seeds: Iterable[str] | None = None,
+    more: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the neighbours in `similar`: `kind`, `seed_key`, `neighbour_key`, `match`, `rank`.
 
@@ -57,11 +66,14 @@ def read_neighbours(
     Args:
         lake: The lake.
         kinds: Kinds of neighbours; None for all.
+        seeds: The tracks, artists and tags whose neighbours are read; None for all.
         more: Further columns.
     """
     told = pc.field("rank") > 0
     if kinds is not None:
         told &= pc.field("kind").isin(list(kinds))
+    if seeds is not None:
+        told &= among("seed_key", seeds)
     rows = lake.frame(SIMILAR, columns=[*_NEIGHBOUR, "match", "rank", *more], filters=told)
     return _strongest(rows, _NEIGHBOUR, "match")
 
@@ -73,15 +85,19 @@ def complete_listeners(lake: Lake, of_lastfm: pd.Series) -> "pd.Series[float]":
         lake: The lake.
         of_lastfm: Last.fm's numbers by track key, null where it told none.
     """
-    rows = lake.frame(
-        RECORDINGS, columns=["track_key", "listeners"], filters=pc.field("listeners") > 0
-    )
+    told = pc.field("listeners") > 0
+    rows = lake.frame(RECORDINGS, columns=["track_key", "listeners"], filters=told)
     own = of_lastfm.astype(float)
     if rows.empty:
         return own
     others = rows.set_index("track_key")["listeners"].astype(float).reindex(own.index)
     scale = (own / others)[(own > 0) & (others > 0)].median()
     return own.fillna(others * (1.0 if np.isnan(scale) else scale))
+
+
+def among(column: str, keys: Iterable[str]) -> pc.Expression:
+    """Return the filter of rows with one of some keys, for a read of few rows of a large table."""
+    return pc.field(column).isin(pa.array(sorted(set(keys)), pa.string()))
 
 
 def _strongest(rows: pd.DataFrame, key: list[str], by: str) -> pd.DataFrame:

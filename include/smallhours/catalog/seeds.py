@@ -5,14 +5,14 @@ artists that are near theirs.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.merged_sources import read_neighbours, read_tags
+from smallhours.catalog.merged_sources import among, read_neighbours, read_tags
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
 from smallhours.catalog.tag_names import namer
@@ -29,36 +29,50 @@ from smallhours.vocabulary import CatalogSource
 EVIDENCE, OLD_SHARE = "evidence", "old_share"
 
 
-def askable_names(lake: Lake) -> pd.DataFrame:
-    """Return the names to ask by, without nameless rows and without "Various Artists"."""
-    tracks = lake.frame(TRACKS, columns=["track_key", "artist_key", "artist", "title"])
-    return named_rows(tracks[tracks["artist_key"].map(is_artist).astype(bool)])
+def askable_names(lake: Lake, tracks: Iterable[str], artists: Iterable[str] = ()) -> pd.DataFrame:
+    """Return the names to ask by: of all tracks by some artists, and by those of some tracks.
+
+    Nameless rows are left out, and "Various Artists".
+    """
+    owners = {*artists, *map(artist_key_in, tracks)}
+    columns = ["track_key", "artist_key", "artist", "title"]
+    rows = lake.frame(TRACKS, columns=columns, filters=among("artist_key", owners))
+    return named_rows(rows[rows["artist_key"].map(is_artist).astype(bool)])
 
 
 def heard_artists(
-    listener: str, lake: Lake, *, settings: Settings, night: Night
+    listener: str, lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
 ) -> list[tuple[str, str]]:
     """Return the artists that the listener heard and whose tags are due, as (key, name).
 
     The tags of all that was heard come first: which tags the listener likes, and which never
     occur, decides what else is worth asking.
     """
-    weights = weights_of(lake, listener, night=night)
-    by_artist = askable_names(lake).groupby("artist_key")["artist"].first()
+    weights = weights_of(lake, listener, night=night, tracks=heard)
+    names = askable_names(lake, (), weights.artists.index)
+    by_artist = names.groupby("artist_key")["artist"].first()
     due = due_for_lastfm(lake, ARTIST_TAGS, "artist_key", weights.artists, settings, night)
-    heard = [(key, by_artist[key]) for key in due if key in by_artist.index]
-    return heard[: settings.catalog.lastfm_calls_per_night]
+    named = [(key, by_artist[key]) for key in due if key in by_artist.index]
+    return named[: settings.catalog.lastfm_calls_per_night]
 
 
 def night_seeds(
-    listener: str, lake: Lake, *, settings: Settings, night: Night
+    listener: str, lake: Lake, heard: pd.Series, *, settings: Settings, night: Night
 ) -> Iterator[Sequence[Seed]]:
-    """Yield the seeds to ask about; what comes later follows from the answers before it."""
+    """Yield the seeds to ask about; what comes later follows from the answers before it.
+
+    Args:
+        listener: Whose.
+        lake: The lake.
+        heard: The weights of their tracks.
+        settings: The settings.
+        night: Tonight.
+    """
     limits = settings.catalog
-    names = askable_names(lake)
+    weights = weights_of(lake, listener, night=night, tracks=heard)
+    names = askable_names(lake, weights.tracks.index, weights.artists.index)
     by_track = names.set_index("track_key")
     by_artist = names.groupby("artist_key")["artist"].first()
-    weights = weights_of(lake, listener, night=night)
     tracks = [key for key in weights.tracks.index if key in by_track.index]
     strongest = by_track.loc[tracks[: limits.seed_tracks]]
     named = strongest[["artist", "title"]].itertuples(name=None)
@@ -80,7 +94,7 @@ def due_for_lastfm(
     """Return which of the wanted keys have no answer yet, or a stale one."""
     return due_keys(
         wanted,
-        last_fetched(lake, table, key),
+        last_fetched(lake, table, key, wanted.index),
         night=night.date,
         fresh_days=settings.catalog.fresh_days,
     )
@@ -90,11 +104,8 @@ def unanswered(
     lake: Lake, seeds: Sequence[Seed], source: CatalogSource, settings: Settings, night: Night
 ) -> Sequence[Seed]:
     """Return the seeds without a recent answer of a source."""
-    answered = lake.frame(
-        SIMILAR,
-        columns=["kind", "seed_key", "fetched_at"],
-        filters=pc.field("source") == source,
-    )
+    ours = (pc.field("source") == source) & among("seed_key", (seed.key for seed in seeds))
+    answered = lake.frame(SIMILAR, columns=["kind", "seed_key", "fetched_at"], filters=ours)
     oldest_fresh = night.date - dt.timedelta(days=settings.catalog.fresh_days)
     fresh = answered[answered["fetched_at"] >= oldest_fresh]
     known = set(zip(fresh["kind"], fresh["seed_key"], strict=True))
@@ -103,7 +114,7 @@ def unanswered(
 
 def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[Seed]:
     """Return what is asked about the artists that are similar to the listener's own."""
-    similar = read_neighbours(lake, ["artist"], more=["artist"])
+    similar = read_neighbours(lake, ["artist"], seeds=artists.index, more=["artist"])
     near = nearest_artists(similar, artists)
     lists, top_tracks, _ = near_calls(settings.catalog)
     return [
@@ -114,8 +125,9 @@ def near_artists(lake: Lake, artists: pd.Series, settings: Settings) -> list[See
 
 def near_tracks(lake: Lake, tracks: pd.Series, settings: Settings) -> list[Seed]:
     """Return the tracks nearest to the listener's own, one an artist, whose lists are asked for."""
-    similar = read_neighbours(lake, ["track"], more=["artist", "title"])
-    near = _nearest(similar, tracks.head(settings.catalog.seed_tracks), known=tracks.index)
+    strongest = tracks.head(settings.catalog.seed_tracks)
+    similar = read_neighbours(lake, ["track"], seeds=strongest.index, more=["artist", "title"])
+    near = _nearest(similar, strongest, known=tracks.index)
     near = near[~near["key"].map(artist_key_in).duplicated()]
     near = near.head(near_calls(settings.catalog)[2])
     return [
@@ -162,8 +174,9 @@ def _nearest(similar: pd.DataFrame, weights: pd.Series, *, known: pd.Index) -> p
 
 def old_share(lake: Lake, seeds: pd.Series, *, night: dt.date, fresh_days: int) -> float:
     """Return the share of seeds about which nobody has told anything for so many days, 0-1."""
-    rows = lake.frame(SIMILAR, columns=["seed_key", "fetched_at"])
-    newest = rows[rows["seed_key"].isin(seeds.unique())].groupby("seed_key")["fetched_at"].max()
+    ours = among("seed_key", seeds)
+    rows = lake.frame(SIMILAR, columns=["seed_key", "fetched_at"], filters=ours)
+    newest = rows.groupby("seed_key")["fetched_at"].max()
     if newest.empty:
         return 0.0
     return float((newest < night - dt.timedelta(days=fresh_days)).mean())
@@ -171,14 +184,25 @@ def old_share(lake: Lake, seeds: pd.Series, *, night: dt.date, fresh_days: int) 
 
 def gathered(lake: Lake, weights: Weights, settings: Settings, night: Night) -> pd.DataFrame:
     """Return every track that some seed of the night leads to, with all its seeds."""
+    tracks = weights.tracks.head(settings.catalog.seed_tracks)
+    artists = weights.artists.head(settings.catalog.seed_artists)
+    tags = weights.tags.head(settings.catalog.seed_tags)
+    foreign = unheard(lake, weights, foreign_tags(lake, weights, settings))
     return gather(
-        read_neighbours(lake),
-        tracks=weights.tracks.head(settings.catalog.seed_tracks),
-        artists=weights.artists.head(settings.catalog.seed_artists),
-        tags=weights.tags.head(settings.catalog.seed_tags),
-        foreign_tags=unheard(lake, weights, foreign_tags(lake, weights, settings)),
+        neighbourhood(lake, {*tracks.index, *artists.index, *tags.index, *foreign}),
+        tracks=tracks,
+        artists=artists,
+        tags=tags,
+        foreign_tags=foreign,
         night=night.date,
     )
+
+
+def neighbourhood(lake: Lake, seeds: Iterable[str]) -> pd.DataFrame:
+    """Return the neighbours of some seeds, and the neighbours of those, as `read_neighbours`."""
+    own = set(seeds)
+    near = read_neighbours(lake, seeds=own)
+    return read_neighbours(lake, seeds=own.union(near["neighbour_key"]))
 
 
 def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
@@ -213,8 +237,7 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
 def unheard(lake: Lake, weights: Weights, tags: Sequence[str]) -> frozenset[str]:
     """Return the foreign tags that no heard track has either."""
     name = namer(lake)
-    tracks = read_tags(lake, TRACK_TAGS)
-    ours = tracks[tracks["track_key"].isin(weights.tracks.index)]
+    ours = read_tags(lake, TRACK_TAGS, owners=weights.tracks.index)
     heard = {name(tag) for tag in ours["tag"].unique()}
     heard.update(name(tag) for tag in weights.tags.index)
     return frozenset(tag for tag in tags if name(tag) not in heard)

@@ -1,14 +1,16 @@
 """The catalog stages: tags, neighbours, audio features and candidates around the listener."""
 
+import datetime as dt
 import logging
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from smallhours.catalog import feature_sources, features, storage_limit
-from smallhours.catalog.candidates import weights_of
-from smallhours.catalog.concurrent_fetch import fetch_all
+from smallhours.catalog.candidates import heard_weights, weights_of
+from smallhours.catalog.concurrent_fetch import by_partition, fetch_all
 from smallhours.catalog.lastfm_fetch import artist_tags, neighbours_of, track_tags
 from smallhours.catalog.listenbrainz_fetch import ListenBrainzNeighbours
 from smallhours.catalog.recordings import RecordingFetch, lookups_on
@@ -31,24 +33,34 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     CANDIDATES,
+    PLAYS,
     TRACK_TAGS,
 )
 from smallhours.nights import Night
 from smallhours.services.audio_features import AcousticbrainzClient, ReccobeatsClient
-from smallhours.services.lastfm import LastfmClient
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside, Tally
-from smallhours.services.spotify import SpotifyClient
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import CatalogSource
 
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.spotify import SpotifyClient
+
 LOG = logging.getLogger(__name__)
+
+# A month is packed when so much time has passed since, in which it still changes.
+KEPT_APART = dt.timedelta(days=31)
 
 
 def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night) -> Summary:
-    """Add everything that the listener played or liked to the catalog of recordings."""
+    """Add everything that the listener played or liked to the catalog of recordings.
+
+    Here the night reads the whole history first, so the months that are over are packed before.
+    """
     del settings
+    lake.pack_months(PLAYS, listener, before=f"{night.date - KEPT_APART:%Y-%m}")
     heard = heard_tracks(lake, listener)
     if heard.empty:
         return {"tracks_heard": 0, "tracks_added": 0}
@@ -59,8 +71,8 @@ def update_tracks(listener: str, lake: Lake, *, settings: Settings, night: Night
 def fetch_neighbours(
     listener: str,
     lake: Lake,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None = None,
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -72,24 +84,25 @@ def fetch_neighbours(
     """
     aside = SetAside(lake, listener, night)
     calls: Summary = {}
+    heard = heard_weights(lake, listener, night=night)
     if lastfm is not None:
         tally = aside.tally(lastfm)
         with aside.asking(lastfm) as open_to_us:
             if open_to_us:
                 about = artist_tags(lake, lastfm, night=night.date)
-                heard = heard_artists(listener, lake, settings=settings, night=night)
-                fetch_all(heard, about, tally)
+                artists = heard_artists(listener, lake, heard, settings=settings, night=night)
+                fetch_all(by_partition(artists, about), about, tally)
                 near = neighbours_of(lake, lastfm, night=night.date)
-                for seeds in night_seeds(listener, lake, settings=settings, night=night):
+                for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
                     due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
-                    fetch_all(due, near, tally)
+                    fetch_all(by_partition(due, near), near, tally)
         calls["lastfm_calls"] = lastfm.calls.total()
     if listenbrainz is not None:
         tally = aside.tally(listenbrainz)
         with aside.asking(listenbrainz) as open_to_us:
             if open_to_us:
                 _ask_listenbrainz(
-                    listener, lake, listenbrainz, tally, settings=settings, night=night
+                    listener, lake, heard, listenbrainz, tally, settings=settings, night=night
                 )
         calls |= _listenbrainz_calls(listenbrainz)
     return {"asked": aside.answered, **calls, **aside.summary}
@@ -98,31 +111,32 @@ def fetch_neighbours(
 def _ask_listenbrainz(
     listener: str,
     lake: Lake,
-    listenbrainz: ListenBrainzClient,
+    heard: pd.Series,
+    listenbrainz: "ListenBrainzClient",
     tally: Tally,
     *,
     settings: Settings,
     night: Night,
 ) -> None:
     """Ask for the ids and tags of all that the listener heard, and then for what is near it."""
-    heard = weights_of(lake, listener, night=night).tracks
     _recordings(lake, listenbrainz, tally, settings, night).update(list(heard.index))
-    for seeds in night_seeds(listener, lake, settings=settings, night=night):
+    for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
         near = ListenBrainzNeighbours.of(lake, listenbrainz)
         due = unanswered(lake, seeds, CatalogSource.LISTENBRAINZ, settings, night)
         answerable = [seed for seed in due if near.can_answer(seed)]
-        fetch_all(answerable, near.fetch(lake, night=night.date), tally)
+        asked = near.fetch(lake, night=night.date)
+        fetch_all(by_partition(answerable, asked), asked, tally)
 
 
 def _recordings(
-    lake: Lake, listenbrainz: ListenBrainzClient, tally: Tally, settings: Settings, night: Night
+    lake: Lake, listenbrainz: "ListenBrainzClient", tally: Tally, settings: Settings, night: Night
 ) -> RecordingFetch:
     limits = settings.catalog
     left = max(0, limits.name_lookups_per_night - lookups_on(lake, night.date))
     return RecordingFetch(lake, listenbrainz, night.date, limits.fresh_days, tally, left)
 
 
-def _listenbrainz_calls(listenbrainz: ListenBrainzClient) -> Summary:
+def _listenbrainz_calls(listenbrainz: "ListenBrainzClient") -> Summary:
     calls: Summary = {"listenbrainz_calls": listenbrainz.calls.total()}
     if not listenbrainz.has_token:
         calls["lookups"] = (
@@ -134,8 +148,8 @@ def _listenbrainz_calls(listenbrainz: ListenBrainzClient) -> Summary:
 def fetch_tags(
     listener: str,
     lake: Lake,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None = None,
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -153,7 +167,7 @@ def fetch_tags(
     candidates = gathered(lake, weights, settings, night)
     best = candidates.groupby("track_key")["strength"].max()
     wanted = pd.concat([weights.tracks, best]).groupby(level=0).max()
-    names = askable_names(lake)
+    names = askable_names(lake, wanted.index)
     wanted = wanted[wanted.index.isin(names["track_key"])]
     aside = SetAside(lake, listener, night)
     asked: Summary = {}
@@ -184,7 +198,7 @@ def fetch_tags(
 
 def _ask_lastfm_tags(
     lake: Lake,
-    lastfm: LastfmClient,
+    lastfm: "LastfmClient",
     aside: SetAside,
     wanted: pd.Series,
     names: pd.DataFrame,
@@ -215,10 +229,12 @@ def _ask_lastfm_tags(
     with aside.asking(lastfm) as open_to_us:
         if open_to_us:
             try:
-                fetch_all(named_artists, artist_tags(lake, lastfm, night=night.date), tally)
+                of_artists = artist_tags(lake, lastfm, night=night.date)
+                fetch_all(by_partition(named_artists, of_artists), of_artists, tally)
             finally:
                 artists_asked = tally.answered
-            fetch_all(named_tracks, track_tags(lake, lastfm, night=night.date), tally)
+            of_tracks = track_tags(lake, lastfm, night=night.date)
+            fetch_all(by_partition(named_tracks, of_tracks), of_tracks, tally)
     left = due - tally.answered
     return {
         "artists_asked": artists_asked,
@@ -240,7 +256,7 @@ def fetch_audio_features(
     lake: Lake,
     reccobeats: ReccobeatsClient,
     acousticbrainz: AcousticbrainzClient | None = None,
-    spotify: SpotifyClient | None = None,
+    spotify: "SpotifyClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -272,7 +288,7 @@ def fetch_audio_features(
         summary["dataset_nameless_rows"] = read["nameless"]
     aside = SetAside(lake, listener, night, anew=True)
     services, fresh_days = settings.services, settings.catalog.fresh_days
-    weights = weights_of(lake, listener, night=night).tracks
+    weights = heard_weights(lake, listener, night=night)
     if spotify is not None and services.spotify.legacy_features:
         answer: Summary = {}
         with aside.asking(spotify) as open_to_us:

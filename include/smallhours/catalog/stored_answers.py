@@ -6,12 +6,13 @@ tracks of artists and tags: five kinds of question, one shape of answer, one tab
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow.compute as pc
 
+from smallhours.catalog.merged_sources import among
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.schema import Table
@@ -44,10 +45,10 @@ def due_keys(
     return keys
 
 
-def last_fetched(lake: Lake, table: Table, key: str) -> pd.Series:
+def last_fetched(lake: Lake, table: Table, key: str, keys: Iterable[str]) -> pd.Series:
     """Return the night of Last.fm's last answer about tags, by key; a data set stands for one."""
-    others = pc.field("source") == CatalogSource.MUSICBRAINZ
-    rows = lake.frame(table, columns=[key, "fetched_at"], filters=~others)
+    ours = ~(pc.field("source") == CatalogSource.MUSICBRAINZ) & among(key, keys)
+    rows = lake.frame(table, columns=[key, "fetched_at"], filters=ours)
     newest: pd.Series = rows.groupby(key)["fetched_at"].max()
     return newest
 

@@ -25,13 +25,13 @@ The rarer one becomes a variant of the commoner. Nothing depends on the order of
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz.distance import OSA
-from scipy import sparse
 
 from smallhours.catalog.normalisation import (
     TagPipeline,
@@ -41,6 +41,9 @@ from smallhours.catalog.normalisation import (
 from smallhours.lake.store import Lake, prefix_of
 from smallhours.lake.tables import ARTIST_TAGS, TAG_NAMES, TRACK_TAGS
 from smallhours.summary import Summary
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _COLUMNS = [column.name for column in TAG_NAMES.columns]
 
@@ -141,6 +144,8 @@ def measure_variants(tags: pd.DataFrame) -> dict[str, str]:
     rows = pd.factorize(used["artist_key"], sort=True)[0]
     columns = used["tag"].map(column).to_numpy()
     shape = (int(rows.max()) + 1, len(names))
+    from scipy import sparse
+
     carried = sparse.csc_matrix((np.ones(len(used)), (rows, columns)), shape=shape)
     shared = _TagUsage(carried, column)
     links = [
@@ -211,7 +216,7 @@ class _TagUsage:
         column: The column of each name.
     """
 
-    def __init__(self, carried: sparse.csc_matrix, column: dict[str, int]) -> None:
+    def __init__(self, carried: "sparse.csc_matrix", column: dict[str, int]) -> None:
         self._carried = carried
         self._column = column
         self._known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}

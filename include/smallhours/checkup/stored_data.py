@@ -19,7 +19,7 @@ from smallhours.services.budget_state import budget_of
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.services.set_aside import deferred_on
 from smallhours.settings import Settings
-from smallhours.training.audio import model as audio
+from smallhours.training import audio
 from smallhours.training.evaluation.receptions import months_of
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste import model as taste

@@ -96,15 +96,18 @@ def _look_at(listener: str, settings: Settings, *, online: bool) -> Iterator[lis
 
 def _look_at_lake(listener: str, settings: Settings, *, now: dt.datetime) -> list[Finding]:
     from smallhours.checkup import stored_data
-    from smallhours.lake.migrations import refuse_newer
+    from smallhours.lake.migrations import refuse_missing, refuse_newer
     from smallhours.lake.store import Lake
     from smallhours.local.forget import unnamed_listeners
+    from smallhours.orchestration.machine_faults import has_several_machines
 
     today = settings.listener(listener).night_at(now).date
     zone = ZoneInfo(settings.listener(listener).timezone)
     findings = list(stored_data.check_quotas(settings))
     lake = Lake(settings.lake.url)
     try:
+        if has_several_machines():
+            refuse_missing(lake)
         lake.check_writable()
         refuse_newer(lake)
         findings += stored_data.check_lake(lake)

@@ -1,5 +1,6 @@
 """The command `letter`: what happened in a week or a year, in sentences."""
 
+import datetime as dt
 import textwrap
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 
 from smallhours.cli.history import open_listener, write_or_print
 from smallhours.cli.night import ListenerOption, NightOption
+from smallhours.settings import load_settings
 
 _WIDTH = 80
 
@@ -39,7 +41,9 @@ def letter(
     )
 
     name, mine, lake = open_listener(listener)
-    days = year_of(year) if year else week_before(mine.night_on(night).date)
+    tonight = load_settings().tonight(name, dt.datetime.now(dt.UTC))
+    date = mine.night_on(night).date if night else tonight.date
+    days = year_of(year) if year else week_before(date)
     facts = letter_facts(lake, name, ZoneInfo(mine.timezone), *days)
     paragraphs = [heading(facts), *sentences(facts)]
     text = "\n\n".join(textwrap.fill(each, _WIDTH) for each in paragraphs) + "\n"

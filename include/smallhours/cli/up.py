@@ -24,16 +24,19 @@ def register(app: typer.Typer) -> None:
 
 
 def prepare() -> None:
-    """Check the settings and make Airflow's home and database ready, for other ways to start it.
+    """Check the settings and make lake, Airflow's home and database ready, to start it otherwise.
 
     `up` does so by itself.
     """
+    from smallhours.lake import migrations
     from smallhours.lake.files import local_folder
+    from smallhours.lake.store import Lake
     from smallhours.local.home_files import home_folder, use_home
     from smallhours.private_files import close_to_others
     from smallhours.settings import load_settings
 
     settings = load_settings()
+    migrations.prepare(Lake(settings.lake.url))
     use_home()
     from sqlalchemy.exc import OperationalError
 

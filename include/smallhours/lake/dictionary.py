@@ -22,7 +22,7 @@ _PARTITION_DOCS = {
     "month": "Year and month, such as `2026-10`: of `played_at` (UTC) for plays, "
     "of `night` for the others.",
     "night": "The night, such as `2026-10-31`.",
-    "prefix": "`00` to `3f`: a hash of the artist's (or tag's) key, so that what concerns one "
+    "prefix": "`00` to `0f`: a hash of the artist's (or tag's) key, so that what concerns one "
     "artist lies together.",
 }
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.lake.read_cache import ReadCache
 from smallhours.private_files import FILE_MODE, FOLDER_MODE, private_opener
 
 # Hidden, and not ending in `.parquet`: no glob and no data set reader takes it for data. One
@@ -50,6 +51,13 @@ class Files(Protocol):
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted; none when it does not exist.
+
+        Raises:
+            LakeError: It can't be listed.
+        """
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return, for each file below a folder, what differs when it is replaced.
 
         Raises:
             LakeError: It can't be listed.
@@ -116,6 +124,11 @@ class Disk:
         """Return all files below a folder."""
         return [Path(at, name) for at, _, names in os.walk(folder) for name in names]
 
+    def stamp(self, path: Path) -> str:
+        """Return what differs when a file is replaced or changed."""
+        found = path.stat()
+        return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+
     def read(self, path: Path) -> bytes:
         """Return a file's content."""
         return path.read_bytes()
@@ -162,6 +175,7 @@ class LocalFiles:
     def __init__(self, root: Path, *, disk: Disk | None = None) -> None:
         self.root = root
         self._disk = disk or Disk()
+        self._cache = ReadCache()
 
     def address(self, path: str) -> str:
         """Return the file's absolute path."""
@@ -173,10 +187,24 @@ class LocalFiles:
             found = self._disk.walk(self.root / folder)
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return each file's inode, time and size."""
+        found = {}
+        for path in self.list(folder):
+            with contextlib.suppress(FileNotFoundError), _read_errors(self.address(path)):
+                found[path] = self._disk.stamp(self.root / path)
+        return found
+
     def read(self, path: str) -> bytes:
-        """Return a file's content."""
+        """Return a file's content, as it was read before if it is still the same file."""
+        file = self.root / path
         with _read_errors(self.address(path)):
-            return self._disk.read(self.root / path)
+            stamp = self._disk.stamp(file)
+            data = self._cache.get(path, stamp)
+            if data is None:
+                data = self._disk.read(file)
+                self._cache.put(path, stamp, data)
+            return data
 
     def replace(self, path: str, data: bytes) -> None:
         """Write beside the target, flush, rename, and flush the folder."""
@@ -187,7 +215,10 @@ class LocalFiles:
             try:
                 self._disk.write(unfinished, data)
                 self._disk.flush(unfinished)
+                # The same file has it under its new name: nobody's later one is taken for ours.
+                stamp = self._disk.stamp(unfinished)
                 self._disk.rename(unfinished, target)
+                self._cache.put(path, stamp, data)
             except OSError:
                 # The disk may be full: don't keep what is of no use.
                 with contextlib.suppress(OSError):

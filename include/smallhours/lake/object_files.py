@@ -7,7 +7,7 @@ reads again and changes what is there now. A store that does not honour conditio
 Requests cost time and money, so what a process has seen counts for it until it takes a lock: the
 store is listed once, a file is read once, and what is not listed is not asked for. Another worker's
 new files are seen by the next process; a change that builds on a stale file is refused by the store
-and done again from the new one.
+and done again from the new one. What a machine has read or written once is kept on its disk.
 """
 
 import contextlib
@@ -28,11 +28,14 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError,
 from obstore.store import MemoryStore, from_url
 
 from smallhours.errors import LakeError, LakeUnwritable
+from smallhours.lake.download_cache import DownloadCache, downloads_folder
 from smallhours.lake.files import Change, unreadable, unwritable
 from smallhours.lake.leases import DEFAULT_LEASE_S, Version, hold_lease
 
 _PROBE = ".writable"
 _CLOCK = ".clock"
+# What workers agree by: others change it all the time, so that it is not looked up or kept.
+_SHARED_STATE = (".locks", ".budgets", _PROBE, _CLOCK)
 _ABOUT_PROBE = b"A store that lets this file be created twice is not used by Smallhours.\n"
 _NO_SUCH_VERSION: Version = {"e_tag": f'"{"0" * 32}"', "version": "1"}
 
@@ -54,19 +57,27 @@ class ObjectFiles:
         root: The folder in it.
         url: How people know it, without a login.
         lease_s: Seconds after which a lock that nobody renews is free.
+        downloads: What this machine's processes have read before.
     """
 
     def __init__(
-        self, store: Any, root: str, *, url: str, lease_s: float = DEFAULT_LEASE_S
+        self,
+        store: Any,
+        root: str,
+        *,
+        url: str,
+        lease_s: float = DEFAULT_LEASE_S,
+        downloads: DownloadCache | None = None,
     ) -> None:
         self._store = store
         self._root = f"{root.strip('/')}/" if root.strip("/") else ""
         self._url = url.rstrip("/")
         self._lease_s = lease_s
+        self._downloads = downloads
         self._guard = threading.RLock()
         self._looked = False
         self._listed: set[str] = set()
-        self._paths: set[str] = set()
+        self._paths: dict[str, str | None] = {}  # with the version that the list told
         self._read: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()
         self._kept_bytes = 0
 
@@ -76,18 +87,15 @@ class ObjectFiles:
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted."""
-        inside = f"{folder}/" if folder else ""
-        with self._guard:
-            self._look()
-            if not self._covered(inside):
-                self._paths |= set(self._list(inside))
-                self._listed.add(inside)
-            return sorted(path for path in self._paths if path.startswith(inside))
+        return sorted(self._below(folder))
+
+    def stamps(self, folder: str) -> dict[str, str]:
+        """Return the version of each file below a folder, where the store told one."""
+        return {path: version for path, version in self._below(folder).items() if version}
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
-        with self._guard:
-            self._look()
+        self._look()
         return self._known_or_fetched(path)[0]
 
     def replace(self, path: str, data: bytes) -> None:
@@ -101,6 +109,8 @@ class ObjectFiles:
 
         No store takes a condition on a removal, so a file that goes is replaced by `empty`.
         """
+        if not _is_shared_state(path):
+            self._look()
         for trial in range(_MAX_TRIES):
             try:
                 data, version = self._known_or_fetched(path)
@@ -138,8 +148,7 @@ class ObjectFiles:
             LakeUnwritable: It can't be written.
             LakeError: It ignores conditions, so that workers would overwrite each other's rows.
         """
-        with self._guard:
-            self._look()
+        self._look()
         try:
             again = _PROBE in self._paths
             made = self.write_if(_PROBE, _ABOUT_PROBE, None) is not None
@@ -207,21 +216,33 @@ class ObjectFiles:
         # It tells whole seconds.
         return written.timestamp() + 0.5 - (before + time.time()) / 2
 
+    def _below(self, folder: str) -> dict[str, str | None]:
+        """Return the files below a folder, with their versions."""
+        inside = f"{folder}/" if folder else ""
+        self._look()
+        with self._guard:
+            if not self._covered(inside):
+                self._paths |= dict(self._list(inside))
+                self._listed.add(inside)
+            return {path: told for path, told in self._paths.items() if path.startswith(inside)}
+
     def _look(self) -> None:
         """List the whole store, where one reply holds it."""
-        if self._looked:
-            return
-        found = set(islice(self._list(""), _MAX_LISTED_AT_ONCE))
-        if len(found) < _MAX_LISTED_AT_ONCE:
-            self._paths |= found
-            self._listed.add("")
-        self._looked = True
+        with self._guard:
+            if self._looked:
+                return
+            found = dict(islice(self._list(""), _MAX_LISTED_AT_ONCE))
+            if len(found) < _MAX_LISTED_AT_ONCE:
+                self._paths |= found
+                self._listed.add("")
+            self._looked = True
 
-    def _list(self, inside: str) -> Iterator[str]:
+    def _list(self, inside: str) -> Iterator[tuple[str, str | None]]:
+        """Yield paths and their versions."""
         with self._read_errors(inside):
             for some in self._store.list(self._root + inside or None):
                 for each in some:
-                    yield str(each["path"]).removeprefix(self._root)
+                    yield each["path"].removeprefix(self._root), each["e_tag"]
 
     def _covered(self, path: str) -> bool:
         return any(path.startswith(folder) for folder in self._listed)
@@ -233,6 +254,11 @@ class ObjectFiles:
                 return self._read[path]
             if path not in self._paths and self._covered(path):
                 raise FileNotFoundError(self.address(path))
+            listed = self._paths.get(path)
+        if listed and self._downloads and (data := self._downloads.get(path, listed)) is not None:
+            version = {"e_tag": listed}
+            self._keep(path, data, version, on_disk=True)
+            return data, version
         try:
             data, version = self.fetch(path)
         except FileNotFoundError:
@@ -241,9 +267,12 @@ class ObjectFiles:
         self._keep(path, data, version)
         return data, version
 
-    def _keep(self, path: str, data: bytes, version: Version) -> None:
+    def _keep(self, path: str, data: bytes, version: Version, *, on_disk: bool = False) -> None:
+        if self._downloads and not on_disk and not _is_shared_state(path):
+            self._downloads.put(path, version["e_tag"], data)
         with self._guard:
             self._forget(path)
+            self._paths[path] = version.get("e_tag")
             self._read[path] = data, version
             self._kept_bytes += len(data)
             while self._kept_bytes > _MAX_KEPT_BYTES:
@@ -252,10 +281,9 @@ class ObjectFiles:
     def _forget(self, path: str, *, gone: bool = False) -> None:
         with self._guard:
             self._kept_bytes -= len(self._read.pop(path, (b"", None))[0])
-            if gone:
-                self._paths.discard(path)
-            else:
-                self._paths.add(path)
+            self._paths.pop(path, None)
+            if not gone:
+                self._paths[path] = None
 
     @contextlib.contextmanager
     def _read_errors(self, path: str) -> Iterator[None]:
@@ -291,12 +319,18 @@ def open_store(url: str) -> ObjectFiles:
             remedy="Correct SMALLHOURS_LAKE: a folder, or a URL such as s3://bucket/prefix, with "
             "the store's address and credentials in its own environment variables.",
         ) from error
-    return ObjectFiles(store, "", url=shown)
+    # Other stores know a version by more than their lists tell.
+    downloads = DownloadCache(shown, downloads_folder()) if url.startswith("s3") else None
+    return ObjectFiles(store, "", url=shown, downloads=downloads)
 
 
 @functools.cache
 def _memory() -> MemoryStore:
     return MemoryStore()
+
+
+def _is_shared_state(path: str) -> bool:
+    return path.partition("/")[0] in _SHARED_STATE
 
 
 def _version(told: Any) -> Version:

@@ -10,6 +10,7 @@ object store the second merges again with what the first wrote. A merge that spa
 partitions is atomic for each of them, not for all: after a crash in between, run it again.
 """
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
@@ -22,8 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from smallhours.errors import SchemaMismatch
+from smallhours.errors import CorruptFile, SchemaMismatch
 from smallhours.lake.files import Files, open_files
+from smallhours.lake.packs import find_pack, write_pack
 from smallhours.lake.parquet import decode, with_partition
 from smallhours.lake.partition import (
     MergeReport,
@@ -123,12 +125,17 @@ class Lake:
             )
 
         parts = self._parts(table, where)
+        packed = []
+        if (pack := find_pack(self.files, table, parts)) is not None:
+            with contextlib.suppress(CorruptFile, SchemaMismatch):
+                packed = [pack.read(names, filters)]
+                parts = parts[len(pack.parts) :]
         if len(parts) == 1:
             loaded = [load(parts[0])]
         else:
             with ThreadPoolExecutor(_READERS, "lake") as pool:
                 loaded = list(pool.map(load, parts))
-        found = [each.cast(schema) for each in loaded if each is not None]
+        found = [each.cast(schema) for each in (*packed, *loaded) if each is not None]
         return pa.concat_tables(found) if found else schema.empty_table()
 
     def frame(
@@ -219,6 +226,19 @@ class Lake:
         everything = pc.scalar(True)
         return self.merge(table, rows, partition=partition, replace=everything)
 
+    def pack_months(self, table: Table, listener: str, *, before: str) -> None:
+        """Pack a listener's months that are over, for who reads them all.
+
+        Args:
+            table: A table by listener and month.
+            listener: Whose.
+            before: The first month that is not over, as `YYYY-MM`.
+
+        Raises:
+            CorruptFile, SchemaMismatch, LakeUnwritable: As in `read` and `merge`.
+        """
+        write_pack(self.files, table, self._parts(table, {"listener": listener}), before)
+
     def partitions(self, table: Table) -> list[dict[str, str]]:
         """Return the values of the partition columns for which there are rows, sorted."""
         return [dict(partition_columns(table, part)) for part in self._parts(table, None)]
@@ -256,7 +276,7 @@ class Lake:
 
 
 def prefix_of(artist_key: str) -> str:
-    """Return the `prefix` of all rows about an artist: `00` to `3f`, a hash of the artist's key."""
+    """Return the `prefix` of all rows about an artist: `00` to `0f`, a hash of the artist's key."""
     digest = hashlib.blake2b(artist_key.encode(), digest_size=8).digest()
     return f"{int.from_bytes(digest) % PREFIXES:02x}"
 

@@ -37,7 +37,7 @@ from smallhours.vocabulary import CatalogSource
 
 # Last.fm's and Spotify's artists spread over this many files per catalog table, by a hash of the
 # artist's key: everything about one artist lies together, and a night touches few files.
-PREFIXES = 64
+PREFIXES = 16
 
 
 # The audio features that services measure. The first five are always predicted from tags, the

@@ -9,7 +9,7 @@ them.
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,20 +20,22 @@ from smallhours.lake.tables import LIBRARY
 from smallhours.listener_settings import ListenerSettings
 from smallhours.listening.edits import mostly_not_mine
 from smallhours.listening.plays import LASTFM, LISTENBRAINZ, SPOTIFY
-from smallhours.services.lastfm import LastfmClient
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.listenbrainz_replies import Feedback
 from smallhours.services.set_aside import SetAside
-from smallhours.services.spotify import SpotifyClient, TimeRange
 from smallhours.services.spotify_replies import SpotifyTrack
 from smallhours.services.transport import Client
 from smallhours.vocabulary import Signal
+
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.spotify import SpotifyClient, TimeRange
 
 COLUMNS = [column.name for column in LIBRARY.columns]
 KEY = list(LIBRARY.key)
 SIGNAL_KEY = [name for name in KEY if name != "source"]
 
-TIME_RANGES: tuple[TimeRange, ...] = ("short_term", "medium_term", "long_term")
+TIME_RANGES: tuple["TimeRange", ...] = ("short_term", "medium_term", "long_term")
 
 
 def read_library(lake: Lake, listener: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -124,9 +126,9 @@ Rows = Iterable[dict[str, Any]]
 
 def read_signals(
     listener_settings: ListenerSettings,
-    spotify: SpotifyClient | None,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None,
+    spotify: "SpotifyClient | None",
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None",
     aside: SetAside,
     keep: Callable[[Signal, str, list[dict[str, Any]], int], None],
 ) -> tuple[list[dict[str, Any]], set[tuple[Signal, str]], ServiceError | None]:
@@ -191,7 +193,7 @@ def track_row(track: SpotifyTrack) -> dict[str, Any]:
     }
 
 
-def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
+def loved_rows(lastfm: "LastfmClient", user: str) -> Rows:
     """Yield a user's loved tracks."""
     for track in lastfm.loved_tracks(user):
         yield {
@@ -201,7 +203,7 @@ def loved_rows(lastfm: LastfmClient, user: str) -> Rows:
 
 
 def _feedback(
-    listenbrainz: ListenBrainzClient, user: str, signal: Signal, score: int
+    listenbrainz: "ListenBrainzClient", user: str, signal: Signal, score: int
 ) -> Iterator[dict[str, Any]]:
     """Yield what a user loves or hates; names that are missing are looked up."""
     told: dict[str, Feedback] = {}
@@ -222,18 +224,18 @@ def _feedback(
         }
 
 
-def _top(spotify: SpotifyClient) -> Rows:
+def _top(spotify: "SpotifyClient") -> Rows:
     for time_range in TIME_RANGES:
         for rank, track in enumerate(spotify.top_tracks(time_range), start=1):
             yield {**track_row(track), "signal": Signal.TOP, "time_range": time_range, "rank": rank}
 
 
-def _saved(spotify: SpotifyClient) -> Rows:
+def _saved(spotify: "SpotifyClient") -> Rows:
     for saved in spotify.saved_tracks():
         yield {**track_row(saved.track), "signal": Signal.SAVED, "added_at": saved.added_at}
 
 
-def _disliked(spotify: SpotifyClient, name: str) -> Rows:
+def _disliked(spotify: "SpotifyClient", name: str) -> Rows:
     """The tracks of the listener's playlists of that name."""
     named = [each for each in spotify.playlists() if is_typed_alike(each.name, name)]
     if not named:

@@ -36,9 +36,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from smallhours.identity import SEPARATOR, artist_key_in, song_key_of
 from smallhours.listening.plays import (
@@ -356,6 +353,11 @@ def _assign(left: Longs, right: Longs, cost: Doubles) -> tuple[Longs, Longs]:
         return left, right
     rows, row = np.unique(left, return_inverse=True)
     columns, column = np.unique(right, return_inverse=True)
+    if len(rows) == len(columns) == len(left):
+        return left, right  # as on most nights: nothing is to be chosen
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix(
         (np.ones(len(row)), (row, column + len(rows))), shape=(len(rows) + len(columns),) * 2
     )
@@ -371,6 +373,8 @@ def _assign(left: Longs, right: Longs, cost: Doubles) -> tuple[Longs, Longs]:
 
 def _cheapest(row: Longs, column: Longs, cost: Doubles, members: Longs) -> Longs:
     """Return the pairs to choose among those of one connected group."""
+    from scipy.optimize import linear_sum_assignment
+
     rows, at_row = np.unique(row[members], return_inverse=True)
     columns, at_column = np.unique(column[members], return_inverse=True)
     forbidden = (float(cost[members].max()) + 1) * (min(len(rows), len(columns)) + 1)

@@ -5,7 +5,7 @@ import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -66,14 +66,16 @@ from smallhours.listening.verification import (
 )
 from smallhours.nights import Night
 from smallhours.places.place import Place
-from smallhours.services.lastfm import LastfmClient
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import SetAside
-from smallhours.services.spotify import SpotifyClient
 from smallhours.services.spotify_replies import RecentPlay
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Reaction, Signal
+
+if TYPE_CHECKING:
+    from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.spotify import SpotifyClient
 
 LOG = logging.getLogger(__name__)
 _PICK = ["night", "intent", "track_key"]
@@ -84,7 +86,7 @@ EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 
 
 def sync_scrobbles(
-    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+    listener: str, lake: Lake, lastfm: "LastfmClient", *, settings: Settings, night: Night
 ) -> Summary:
     """Bring the play history up to what Last.fm has, from where the lake's own rows end.
 
@@ -127,7 +129,7 @@ def sync_scrobbles(
 def verify_history(
     listener: str,
     lake: Lake,
-    lastfm: LastfmClient,
+    lastfm: "LastfmClient",
     *,
     settings: Settings,
     night: Night,
@@ -182,7 +184,7 @@ def verify_history(
 
 
 def sync_recent_plays(
-    listener: str, lake: Lake, spotify: SpotifyClient, *, settings: Settings, night: Night
+    listener: str, lake: Lake, spotify: "SpotifyClient", *, settings: Settings, night: Night
 ) -> Summary:
     """Add Spotify's last 50 plays, which is all that it ever tells, to the history.
 
@@ -236,9 +238,9 @@ def sync_recent_plays(
 def sync_library(
     listener: str,
     lake: Lake,
-    spotify: SpotifyClient | None,
-    lastfm: LastfmClient | None,
-    listenbrainz: ListenBrainzClient | None = None,
+    spotify: "SpotifyClient | None",
+    lastfm: "LastfmClient | None",
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,
@@ -280,7 +282,7 @@ def sync_library(
 
 
 def sync_loved(
-    listener: str, lake: Lake, lastfm: LastfmClient, *, settings: Settings, night: Night
+    listener: str, lake: Lake, lastfm: "LastfmClient", *, settings: Settings, night: Night
 ) -> Summary:
     """Store tonight's loved tracks only, without asking Spotify."""
     rows = list(loved_rows(lastfm, settings.listener(listener).lastfm))
@@ -390,7 +392,7 @@ def _keep_library(
     return seen
 
 
-def calls_of(lastfm: LastfmClient | None, listenbrainz: ListenBrainzClient | None) -> Summary:
+def calls_of(lastfm: "LastfmClient | None", listenbrainz: "ListenBrainzClient | None") -> Summary:
     """Return how many requests were made to the services that a listener has."""
     return {
         **({"lastfm_calls": lastfm.calls.total()} if lastfm else {}),

@@ -1,1 +1,1 @@
-"""A local Airflow: its four processes, and a client of its API."""
+"""A local Airflow: its processes, and a client of its API."""

@@ -1,7 +1,8 @@
 """A local Airflow that is reachable from this machine only, and a client of its REST API.
 
 `airflow standalone` opens log servers to the whole network and leaves processes behind when it is
-terminated. The same four processes, started one by one, do neither.
+terminated. Its processes, started one by one, do neither. The triggerer is not among them: no task
+of ours defers, and a list that waits for approval needs none.
 """
 
 import contextlib
@@ -39,7 +40,6 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
 _TIMEOUT_S = 30.0
@@ -102,12 +102,13 @@ class AirflowHome:
             "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(self.open_to_all),
+            # The pages ask for a look when they change settings that a DAG is made from.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            # A line for each file every half minute: into the part's log, which begins anew.
+            # A line for each file every half minute: into the part's log, which starts over.
             "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "stdout",
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
             "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # Do not send usage data.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "SMALLHOURS_SETTINGS": str(self.settings),
@@ -124,7 +125,7 @@ def own_home(port: int, settings: Path) -> AirflowHome:
 
 
 class LocalAirflow:
-    """Airflow's four processes; a context manager that holds the home, and stops them all.
+    """Airflow's processes; a context manager that holds the home, and stops them all.
 
     Args:
         home: The installation.
@@ -199,7 +200,7 @@ class LocalAirflow:
         return report.read_text(encoding="utf-8").splitlines()
 
     def start(self) -> None:
-        """Start the four processes.
+        """Start the processes.
 
         Raises:
             SettingsError: when the port is in use.
@@ -241,7 +242,7 @@ class LocalAirflow:
             processes = reply.json()
         except (requests.RequestException, ValueError):
             return ["api-server"]
-        names = ("scheduler", "dag_processor", "triggerer")
+        names = ("scheduler", "dag_processor")
         return [name for name in names if processes.get(name, {}).get("status") != "healthy"]
 
     def _start(self, name: str, command: list[str]) -> ManagedProcess:

@@ -9,7 +9,9 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.errors import SettingsError
-from smallhours.lake.files import Files, LocalFiles
+from smallhours.lake import packs
+from smallhours.lake.download_cache import forget_downloads
+from smallhours.lake.files import LocalFiles
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.migrations import prepare
 from smallhours.lake.store import Lake
@@ -23,7 +25,7 @@ from smallhours.settings import Settings, load_settings, settings_path
 # Airflow's connections are named `<service>_<listener>`.
 SERVICES = ("lastfm", "listenbrainz", "spotify", "subsonic")
 # Folders of the lake that name listeners at any depth; elsewhere they are at the second.
-_BESIDE_TABLES = frozenset({".locks", ".journal"})
+_BESIDE_TABLES = frozenset({".locks", ".journal", packs.FOLDER})
 _KEPT = frozenset({CONFIGURATION, PASSWORDS, JWT_SECRET, LOCK})
 
 
@@ -114,13 +116,14 @@ def _forget_in_lake(name: str, lake: Lake) -> None:
         top, *below = path.split("/")
         if theirs & set(below if top in _BESIDE_TABLES else below[:1]):
             files.remove(path)
-    _remove_empty_folders(files)
+    if isinstance(files, LocalFiles):
+        _remove_empty_folders(files)
+    else:
+        forget_downloads()
 
 
-def _remove_empty_folders(files: Files) -> None:
+def _remove_empty_folders(files: LocalFiles) -> None:
     """Remove empty folders, whose names may be the listener's."""
-    if not isinstance(files, LocalFiles):
-        return
     for folder in sorted(files.root.rglob("*"), reverse=True):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

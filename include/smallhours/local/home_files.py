@@ -1,7 +1,7 @@
 """Airflow's home on this machine: its folder and configuration, made before anything is stored.
 
 Airflow writes its configuration, and with it the Fernet key that encrypts connections and
-variables, when one of its own commands first runs. A login comes before that, and four parts that
+variables, when one of its own commands first runs. A login comes before that, and the parts that
 start at once each write a key of their own. So both are made here: once, whole, and for the person
 who runs Smallhours alone.
 """

@@ -288,7 +288,7 @@ def parse_again() -> None:
     files = select(DagModel.bundle_name, DagModel.relative_fileloc).where(DagModel.dag_id.in_(DAGS))
     with create_session() as session:
         for bundle, path in session.execute(files.distinct()):
-            session.add(DagPriorityParsingRequest(bundle, path))
+            session.add(DagPriorityParsingRequest(bundle, str(path)))
 
 
 def resume_where_no_night_ever_ran() -> list[str]:

@@ -18,9 +18,9 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from smallhours.errors import SmallhoursError
+from smallhours.orchestration.machine_faults import load_settings_here
 from smallhours.orchestration.tasks import one_line_errors
 from smallhours.runs import summary_lines
-from smallhours.settings import load_settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def remove_old_runs() -> Summary:
     """Remove what is older than `[maintenance] keep_days`, and return what was removed."""
     context = get_current_context()
     with one_line_errors():
-        keep_days = load_settings().maintenance.keep_days
+        keep_days = load_settings_here().maintenance.keep_days
         before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
         summary = {"days_kept": keep_days, **_remove_apart(before, context["dag_run"])}
     for line in summary_lines(summary):

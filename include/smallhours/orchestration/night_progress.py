@@ -1,6 +1,7 @@
 """How far a listener's night is, read from Airflow's database."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,12 +45,22 @@ def night_progress(listener: str, night: dt.date) -> NightProgress | None:
             return None
         left = [each for each in _STAGES if states.get(each) not in _DONE]
         return NightProgress(
-            stage=stage_doc(STAGES[left[0][1]]).rstrip(".") if left else "",
+            stage=_in_words(stage_doc(STAGES[left[0][1]])) if left else "",
             done=len(_STAGES) - len(left),
             total=len(_STAGES),
             minutes_left=_minutes(_durations(session), left),
             failed=failed,
         )
+
+
+def _in_words(doc: str) -> str:
+    """Return what a stage does without the names of tables.
+
+    >>> _in_words("Read new scrobbles from Last.fm into `plays`.")
+    'Read new scrobbles from Last.fm'
+    """
+    without = re.sub(r"(:| into| in| to) `\w+`(, `\w+`)*", "", doc)
+    return without.replace("`", "").rstrip(".,")
 
 
 def _runs(session: Session, listener: str, key: str) -> list[DagRun]:

@@ -15,11 +15,12 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.orchestration.connections import AirflowSecrets
+from smallhours.orchestration.machine_faults import load_settings_here
 from smallhours.orchestration.notices import APPROVE, SHOW_PLAN, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
 from smallhours.orchestration.tasks import one_line_errors
 from smallhours.run_context import RunContext
-from smallhours.settings import ReviewSettings, Settings, load_settings
+from smallhours.settings import ReviewSettings, Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def show_plan() -> str:
     """Return the changes in Markdown; skip the task when no review is wanted."""
     context = get_current_context()
     with one_line_errors():
-        settings = load_settings()
+        settings = load_settings_here()
         key = night_of_task(context, settings)
         person = settings.listener(key.listener)
         wanted = person.publishing.review and person.spotify and not context["params"]["dry_run"]
@@ -56,7 +57,7 @@ class ListApproval(ApprovalOperator):
         answer = super().execute_complete(context, event)
         if answer["chosen_options"] == [self.REJECT]:
             with one_line_errors():
-                settings = load_settings()
+                settings = load_settings_here()
                 note_rejection(night_of_task(context, settings), settings, event)
         return answer
 

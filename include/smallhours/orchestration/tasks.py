@@ -2,8 +2,9 @@
 
 A task calls one stage function and logs its counts. When it raises a `SmallhoursError`, the log
 gets one line with what happened and what to do, without a traceback. A long rate limit reschedules
-the task to its end. The retry policy decides on every other error: a temporary fault is retried,
-and an error that only a person can fix fails at once.
+the task to its end, and a fault of one machine among several to half a minute later. The retry
+policy decides on every other error: a temporary fault is retried, and an error that only a person
+can fix fails at once.
 """
 
 import datetime as dt
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
+from platform import node
 from types import MappingProxyType
 from typing import Any
 
@@ -21,12 +23,17 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from smallhours import catalog, listening, training
 from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
 from smallhours.orchestration.connections import NEED_LOGIN, AirflowSecrets, Service, missing_logins
+from smallhours.orchestration.machine_faults import (
+    RETRY_ELSEWHERE,
+    load_settings_here,
+    may_work_elsewhere,
+)
 from smallhours.orchestration.notices import StageFailedNotifier, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, date_of_run, night_of_task
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage, stage_doc, summary_lines
 from smallhours.schedule import ScheduleSettings
-from smallhours.settings import Settings, load_settings
+from smallhours.settings import Settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -64,6 +71,12 @@ EXECUTION_TIMEOUTS: Mapping[Stage, dt.timedelta] = MappingProxyType(
 )
 
 
+# A try is also lost with its worker, or with a broker that is away. Those come on top of the tries
+# of an error that nobody foresaw, which may be there for good.
+MAX_LOST_TRIES = 3
+MAX_UNFORESEEN_TRIES = 3
+
+
 class StageStopped(SystemExit):
     """Ends a task after its error was logged; the error is its `__cause__`.
 
@@ -75,7 +88,7 @@ class StageStopped(SystemExit):
 
 
 class ErrorRetryPolicy(RetryPolicy):
-    """A retry policy by the type of error; unexpected exceptions follow the DAG's defaults."""
+    """A retry policy by the type of error; unexpected exceptions are retried twice."""
 
     def evaluate(
         self,
@@ -85,13 +98,15 @@ class ErrorRetryPolicy(RetryPolicy):
         context: Any = None,
     ) -> RetryDecision:
         """Return a retry for what may pass by itself, and a failure for what a person must mend."""
-        del try_number, max_tries, context
+        del max_tries, context
         error = exception.__cause__ if isinstance(exception, StageStopped) else exception
         if isinstance(error, RetryLater):
             return RetryDecision.retry(dt.timedelta(seconds=error.after), error.what)
         if isinstance(error, BrokenReply):
             return RetryDecision.retry(reason=error.what)
         if isinstance(error, SmallhoursError):
+            return RetryDecision.fail()
+        if try_number >= MAX_UNFORESEEN_TRIES:
             return RetryDecision.fail()
         return RetryDecision.default()
 
@@ -109,7 +124,7 @@ class ErrorRetryPolicy(RetryPolicy):
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "smallhours",
     "execution_timeout": MAX_TASK_TIME,
-    "retries": 2,
+    "retries": MAX_UNFORESEEN_TRIES - 1 + MAX_LOST_TRIES,
     "retry_delay": dt.timedelta(seconds=30),
     "retry_policy": ErrorRetryPolicy(),
 }
@@ -183,7 +198,7 @@ def stage(
         del night  # `night_of_task` reads it
         context = get_current_context()
         with one_line_errors():
-            settings = load_settings()
+            settings = load_settings_here()
             key = night_of_task(context, settings)
             summary = run_for_night(function, key, settings, context)
         for outlet in outlets:
@@ -206,7 +221,7 @@ def choose_nights(cron: str, services: Sequence[Service] = NEED_LOGIN) -> list[s
     """
     context = get_current_context()
     with one_line_errors():
-        settings = load_settings()
+        settings = load_settings_here()
         if is_overtaken(context["dag_run"], cron, settings.schedule):
             raise AirflowSkipException("The machine was off at this hour; the newest night runs.")
         chosen = context["params"].get("listener")
@@ -273,13 +288,25 @@ def run_for_night(function: Stage, key: PartitionKey, settings: Settings, contex
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Log an error as one line, and end the task: rescheduled after a long wait, else stopped."""
+    """Log an error as one line, and end the task: rescheduled where it waits, else stopped."""
     try:
         yield
     except SmallhoursError as error:
         LOG.error("%s", error)
-        if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
-            when = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=error.after)
+        if when := _next_try(error):
             LOG.info("Trying again at %s UTC.", f"{when:%Y-%m-%d %H:%M:%S}")
             raise AirflowRescheduleException(when) from None  # type: ignore[no-untyped-call]
         raise StageStopped(1) from error
+
+
+def _next_try(error: SmallhoursError) -> dt.datetime | None:
+    """Return until when a task gives its worker back after an error; None where it does not."""
+    now = dt.datetime.now(dt.UTC)
+    if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
+        return now + dt.timedelta(seconds=error.after)
+    if may_work_elsewhere(error):
+        LOG.info("It may be this machine alone: run `smallhours doctor` on %s.", node())
+        begun = get_current_context()["dag_run"].start_date
+        if begun is None or now - begun < MAX_OUTAGE:
+            return now + RETRY_ELSEWHERE
+    return None

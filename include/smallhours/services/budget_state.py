@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -35,7 +35,7 @@ class BudgetState:
 
     Attributes:
         next_at: When the next call may start, Unix seconds.
-        hours: Metered calls per hour since 1970, of each listener.
+        hours: Metered calls per hour since 1970, of each listener, who is not named.
         damaged: Whether it could not be read, so that others may have reserved a moment.
     """
 
@@ -169,11 +169,9 @@ class LakeBudget:
     max_ahead_s = math.inf
     block_s = 5.0
 
-    @cached_property
+    @property
     def _files(self) -> "ObjectFiles":
-        from smallhours.lake.object_files import open_store
-
-        return open_store(self.url)
+        return _opened_store(self.url)
 
     def clock(self) -> float:
         """Return the store's time."""
@@ -200,6 +198,14 @@ class LakeBudget:
 
     def _parse(self, content: bytes | None) -> BudgetState:
         return BudgetState.from_json(content, self._files.address(self.path))
+
+
+@cache
+def _opened_store(url: str) -> "ObjectFiles":
+    """Return this process's files for all budgets of a lake: its clock is asked for once."""
+    from smallhours.lake.object_files import open_store
+
+    return open_store(url)
 
 
 def budget_of(lake: str, service: str) -> SharedBudget:

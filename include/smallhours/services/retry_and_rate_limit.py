@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from smallhours import __version__
@@ -54,7 +55,8 @@ class TokenBucket:
     certain, as Spotify's quota was seen to roll. In any span of T seconds at most
     `burst + calls_per_second * T` calls start.
 
-    Of a quota that several listeners share, each has an equal part that no other can use up.
+    Of a quota that several listeners share, each has an equal part that no other can use up before
+    their night is over.
 
     Args:
         calls_per_second: The sustained rate.
@@ -90,6 +92,8 @@ class TokenBucket:
         self.service = service
         self.calls_per_day = calls_per_day
         self.listener = listener
+        # No name is written: `smallhours forget` must not have to look for it.
+        self._caller = blake2b(listener.encode(), digest_size=4).hexdigest()
         self.listeners = listeners
         self._state = state or (FileBudget(state_file) if state_file else ProcessBudget())
         self._clock = clock or self._state.clock
@@ -174,7 +178,7 @@ class TokenBucket:
         """Count some more calls of this listener, at most as many as are left; return them."""
         self._forget(state, now)
         limit = self.calls_per_day or 0
-        left = limit - state.used() - self._kept_for_others(state, limit // self.listeners)
+        left = limit - state.used() - self._kept_for_others(state, limit // self.listeners, now)
         if left <= 0:
             oldest = min(state.hours, default=int(now // HOUR_S))
             raise QuotaExceeded(
@@ -191,17 +195,22 @@ class TokenBucket:
         self._count(state, int(now // HOUR_S), calls)
         return calls
 
-    def _kept_for_others(self, state: BudgetState, share: int) -> int:
-        """Return the calls that the other listeners have not used of their shares."""
-        others = {name for hour in state.hours.values() for name in hour} - {self.listener}
-        unused = [max(share - state.used(name), 0) for name in others]
+    def _kept_for_others(self, state: BudgetState, share: int, now: float) -> int:
+        """Return the calls that are kept for listeners whose night is to come, or is under way.
+
+        Who made calls, but none in this hour and the last, has had their night.
+        """
+        others = {name for hour in state.hours.values() for name in hour} - {self._caller}
+        hour = int(now // HOUR_S)
+        at_it = {name for each in (hour - 1, hour) for name in state.hours.get(each, {})}
+        unused = [max(share - state.used(name), 0) for name in others & at_it]
         unused += [share] * (self.listeners - 1 - len(others))
         # Those who were listeners until today have no share any more.
         return sum(sorted(unused, reverse=True)[: self.listeners - 1])
 
     def _count(self, state: BudgetState, hour: int, calls: int) -> None:
         of_hour = state.hours.setdefault(hour, {})
-        of_hour[self.listener] = max(of_hour.get(self.listener, 0) + calls, 0)
+        of_hour[self._caller] = max(of_hour.get(self._caller, 0) + calls, 0)
 
     @staticmethod
     def _forget(state: BudgetState, now: float) -> None:

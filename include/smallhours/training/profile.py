@@ -7,15 +7,14 @@ each night: a page that had to count 90,000 plays would be too slow.
 import datetime as dt
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from smallhours.catalog.features import most_reliable
+from smallhours.catalog.merged_sources import among
 from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PROFILE
@@ -190,6 +189,9 @@ def centre_rows(plays: pd.DataFrame, tags_of: TagsOf, *, seed: int) -> pd.DataFr
         tags_of: Tags with weights, by track key.
         seed: Seed of the k-means.
     """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     counts = plays["track_key"].value_counts().sort_index()
     counts = counts[[key for key in counts.index if tags_of.get(key)]]
     k = min(CENTRES, len(counts) // TRACKS_PER_CENTRE)
@@ -280,7 +282,7 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
             clock_rows(year, zone),
             artist_rows(plays, as_of=night.as_of),
             favourite_rows(plays, as_of=night.as_of),
-            era_rows(plays["track_key"].value_counts(), _released(lake)),
+            era_rows(plays["track_key"].value_counts(), _released(lake, keys)),
             centre_rows(plays, tags_of, seed=night.seed(listener, "centres") % 2**32),
             feature_rows(_features(lake), plays["track_key"].value_counts()),
         ],
@@ -296,14 +298,15 @@ def describe_taste(listener: str, lake: Lake, *, settings: Settings, night: Nigh
     }
 
 
-def _released(lake: Lake) -> pd.Series:
-    """Return when each track came out, by its key."""
-    rows = lake.frame(TRACKS, columns=["track_key", "released"])
+def _released(lake: Lake, keys: Iterable[str]) -> pd.Series:
+    """Return when some tracks came out, by their keys."""
+    ours = among("track_key", keys)
+    rows = lake.frame(TRACKS, columns=["track_key", "released"], filters=ours)
     return rows.drop_duplicates("track_key").set_index("track_key")["released"]
 
 
 def _features(lake: Lake) -> pd.DataFrame:
     """Return one value of each 0-1 feature for each track: measured, or else predicted."""
-    rows = lake.frame(AUDIO_FEATURES, columns=["track_key", "source", "feature", "value"])
-    rows = rows[rows["feature"].isin(PREDICTED_FEATURES)]
-    return most_reliable(rows)
+    columns = ["track_key", "source", "feature", "value"]
+    told = among("feature", PREDICTED_FEATURES)
+    return most_reliable(lake.frame(AUDIO_FEATURES, columns=columns, filters=told))

@@ -32,13 +32,6 @@ from smallhours.errors import LakeError
 from smallhours.lake.files import Files
 from smallhours.lake.store import Lake
 from smallhours.training.model_card import ModelCard
-from smallhours.training.regression import TRUSTED_TYPES
-
-with warnings.catch_warnings():
-    # skops reads the attributes of all loaded modules; 1,160 of Airflow's are deprecated, and each
-    # would be a line in a task's log.
-    warnings.simplefilter("ignore")
-    import skops.io
 
 LOG = logging.getLogger(__name__)
 
@@ -48,9 +41,8 @@ TRUSTED = frozenset(
         "smallhours.training.regression.bayesian_ridge.SparseBayesianRidge",
         "smallhours.training.first_seed.FirstSeedClassifier",
         "smallhours.training.first_seed.split_tags",
-        "smallhours.training.tags.TopTags",
+        "smallhours.training.top_tags.TopTags",
         "smallhours.training.taste.classifier.TasteClassifier",
-        *TRUSTED_TYPES,
     }
 )
 # Old module -> present module, for types in saved models that may still be in use.
@@ -58,8 +50,9 @@ MOVED_MODULES = MappingProxyType(
     {
         "smallhours.training.bayesian_ridge": "smallhours.training.regression.bayesian_ridge",
         "smallhours.training.taste_classifier": "smallhours.training.taste.classifier",
-        "smallhours.training.formats.top_tags": "smallhours.training.tags",
-        "smallhours.training.tag_counts": "smallhours.training.tags",
+        "smallhours.training.formats.top_tags": "smallhours.training.top_tags",
+        "smallhours.training.tag_counts": "smallhours.training.top_tags",
+        "smallhours.training.tags": "smallhours.training.top_tags",
         "smallhours.training.regression.experts": (
             "smallhours.training.regression.tag_feature_regressor"
         ),
@@ -91,7 +84,7 @@ class UnreadableModel(LakeError):
 
 def dump_model(model: Any) -> bytes:
     """Return a fitted estimator as bytes; equal estimators give equal bytes."""
-    return _canonical(skops.io.dumps(model))
+    return _canonical(_skops_io().dumps(model))
 
 
 def load_model(data: bytes, *, where: str) -> Any:
@@ -104,10 +97,13 @@ def load_model(data: bytes, *, where: str) -> Any:
     Raises:
         UnreadableModel: when it is damaged or holds a type that is not trusted.
     """
+    from smallhours.training.regression import TRUSTED_TYPES
+
+    skops_io, trusted = _skops_io(), TRUSTED | TRUSTED_TYPES
     try:
         data = _with_current_modules(data)
-        unknown = set(skops.io.get_untrusted_types(data=data)) - TRUSTED
-        model = None if unknown else skops.io.loads(data, trusted=sorted(TRUSTED))
+        unknown = set(skops_io.get_untrusted_types(data=data)) - trusted
+        model = None if unknown else skops_io.loads(data, trusted=sorted(trusted))
     except Exception as error:
         # A damaged archive, or one of other versions of the libraries, may fail in any way.
         raise_unreadable(where, f"it is damaged ({type(error).__name__})")
@@ -116,6 +112,16 @@ def load_model(data: bytes, *, where: str) -> Any:
             where, f"it holds {', '.join(sorted(unknown))}, which Smallhours never saves"
         )
     return model
+
+
+def _skops_io() -> Any:
+    """Return skops, which imports all of scikit-learn: only who opens a model needs it."""
+    with warnings.catch_warnings():
+        # skops reads the attributes of all loaded modules; 1,160 of Airflow's are deprecated, and
+        # each would be a line in a task's log.
+        warnings.simplefilter("ignore")
+        import skops.io
+    return skops.io
 
 
 def raise_unreadable(where: str, why: str) -> NoReturn:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from smallhours.errors import NotEnoughData
-from smallhours.training.audio import model as audio
+from smallhours.training import audio
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tag_exploration import Exploration, Explorer, UnknownTags
 from smallhours.training.taste import model as taste

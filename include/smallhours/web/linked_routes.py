@@ -31,8 +31,8 @@ def add_linked_routes(app: FastAPI) -> None:
         page_context = open_page_context(listener)
         days = year_of(year) if year else week_before(page_context.today)
         facts = letter_facts(page_context.lake, page_context.listener, page_context.zone, *days)
-        told = {"heading": heading(facts), "sentences": sentences(facts)}
-        return page(request, "letter", page_context, **told)
+        told = sentences(facts)
+        return page(request, "letter", page_context, heading=heading(facts), sentences=told)
 
     @app.get("/study", response_class=HTMLResponse)
     def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:

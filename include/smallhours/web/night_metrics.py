@@ -17,7 +17,7 @@ from smallhours.lake.migrations import open_to_read
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK, PLAYS
 from smallhours.settings import Settings, load_settings
-from smallhours.training.audio import model as audio
+from smallhours.training import audio
 from smallhours.training.evaluation.pick_outcomes import outcomes
 from smallhours.training.ranking import fusion
 from smallhours.training.registry import SHARED, Registry

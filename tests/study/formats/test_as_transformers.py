@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from smallhours.training.tags import TopTags
+from smallhours.training.top_tags import TopTags
 from smallhours_study.formats.tag_strings import TagStrings
 from smallhours_study.formats.token_columns import TokenCounts, TokenPositions
 from tests.study.formats.estimator_contract import WITHOUT_DATA
@@ -103,7 +103,7 @@ def test_it_says_what_it_reads(transformer: Any, data: Any) -> None:
         "smallhours_study.formats.bpe",
         "smallhours_study.formats.tag_strings",
         "smallhours_study.formats.token_columns",
-        "smallhours.training.tags",
+        "smallhours.training.tag_matrix",
     ],
 )
 def test_the_examples_in_the_docstrings_run(module: str) -> None:

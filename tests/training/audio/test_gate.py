@@ -8,6 +8,7 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES
+from smallhours.training.audio import NAME
 from smallhours.training.audio.figures import (
     compare_models,
     compare_with_current,
@@ -16,7 +17,6 @@ from smallhours.training.audio.figures import (
 from smallhours.training.audio.measured_tracks import AudioRows, measured_rows
 from smallhours.training.audio.model import (
     LINEAR,
-    NAME,
     AudioModel,
     fit_audio_model,
     load_audio_predictor,

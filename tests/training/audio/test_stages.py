@@ -10,7 +10,8 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.summary import Summary
-from smallhours.training.audio.model import NAME, load_audio_predictor
+from smallhours.training.audio import NAME
+from smallhours.training.audio.model import load_audio_predictor
 from smallhours.training.audio.stages import predict_audio_features, train_audio_features
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tags import load_tags

@@ -147,7 +147,7 @@ def reception(lake: Lake, listener: str, first: dt.date, last: dt.date) -> Recep
         len(lists),
         shown["track_key"].nunique(),
         {
-            Reaction(reaction): frozenset(rows)
+            Reaction(str(reaction)): frozenset(rows)
             for reaction, rows in said.groupby("reaction")["track_key"]
         },
         _names(lake, listener, saved),
@@ -176,14 +176,16 @@ def _opinions(lake: Lake, listener: str, nights: Sequence[str]) -> list[Opinion]
     if len(nights) < 2:
         return []
     then, now = (_p_like(lake, listener, night) for night in (nights[0], nights[-1]))
-    both = then.join(now["p_like"], how="inner", suffixes=("_then", ""))
-    change = both["p_like"] - both["p_like_then"]
+    both = then.assign(now=now["p_like"]).dropna(subset=["now"])
+    if both.empty:
+        return []
+    change = both["now"] - both["p_like"]
     told = []
-    for at, far in ((change.idxmax(), change.max()), (change.idxmin(), -change.min())):
+    for at, far in ((change.argmax(), change.max()), (change.argmin(), -change.min())):
         if far >= MIN_CHANGE_OF_OPINION:
-            row = both.loc[at]
+            row = both.iloc[int(at)]
             name = f"{row['artist']} – {row['title']}"
-            told.append(Opinion(name, float(row["p_like_then"]), float(row["p_like"])))
+            told.append(Opinion(name, float(row["p_like"]), float(row["now"])))
     return told
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from smallhours.identity import artist_key_in
 
@@ -98,7 +98,7 @@ class ListeningTimes:
                 continue
             lift = times / len(sittings) / rate
             # Of several as good, the last is the narrowest.
-            if lift >= best and binom.sf(times - 1, len(sittings), rate) < SIGNIFICANCE / len(
+            if lift >= best and bdtrc(times - 1, len(sittings), rate) < SIGNIFICANCE / len(
                 WEEKLY_TIMES
             ):
                 best, name = lift, time.name

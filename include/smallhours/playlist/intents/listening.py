@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain.listening_times import SIGNIFICANCE, within
@@ -147,7 +147,7 @@ def _habits(plays: pd.DataFrame, inside: "pd.Series[bool]", zone: ZoneInfo) -> f
     day = plays["played_at"].dt.tz_convert(zone).dt.date
     days = plays.assign(day=day, inside=inside)[["track_key", "day", "inside"]].drop_duplicates()
     counts = days.groupby("track_key")["inside"].agg(["sum", "count"])
-    chance = binom.sf(counts["sum"] - 1, counts["count"], days["inside"].mean())
+    chance = bdtrc(counts["sum"] - 1, counts["count"], days["inside"].mean())
     return frozenset(counts.index[chance < SIGNIFICANCE])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from smallhours.catalog.features import most_reliable
 from smallhours.playlist.explain.names_in_words import listed, name_day, name_month
@@ -154,7 +154,7 @@ def mood(intent: MoodIntent, context: ListenerContext) -> IntentScores:
     )
     inside = (value >= low) & (value <= high)
     with np.errstate(invalid="ignore"):
-        likely = norm.cdf((high - value) / sigma) - norm.cdf((low - value) / sigma)
+        likely = ndtr((high - value) / sigma) - ndtr((low - value) / sigma)
     chance = pd.Series(
         np.where(inside, np.where(np.isnan(sigma), 1.0, likely), 0.0),
         index=known["track_key"].to_numpy(),

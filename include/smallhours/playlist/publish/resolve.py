@@ -10,7 +10,7 @@ import datetime as dt
 import itertools
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -30,11 +30,13 @@ from smallhours.playlist.select.exclusion import NOT_FOUND
 from smallhours.playlist.select.nightly_list import RESERVE
 from smallhours.playlist.select.ordering import defer_explored, separate_artists
 from smallhours.playlist_settings import PlaylistSettings
-from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.set_aside import DeferredQuestions, SetAside
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import Signal, Slot
+
+if TYPE_CHECKING:
+    from smallhours.services.listenbrainz import ListenBrainzClient
 
 # Answers that are stored at once; each took one search or a few, which a kill repeats.
 UNSTORED_ANSWERS = 4
@@ -51,7 +53,7 @@ def resolve_tracks(
     listener: str,
     lake: Lake,
     spotify: Search,
-    listenbrainz: ListenBrainzClient | None = None,
+    listenbrainz: "ListenBrainzClient | None" = None,
     *,
     settings: Settings,
     night: Night,

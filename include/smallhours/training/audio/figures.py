@@ -27,7 +27,7 @@ from smallhours.training.evaluation.uncertainty import ResidualIntervals
 from smallhours.training.regression import FoldedRegressor
 from smallhours.training.regression.artist_folds import hashed_folds
 from smallhours.training.regression.bayesian_ridge import SparseBayesianRidge
-from smallhours.training.tags import TopTags
+from smallhours.training.top_tags import TopTags
 
 if TYPE_CHECKING:
     from smallhours.training.audio.model import AudioModel

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEATURES, PREDICTED_FEATURES
+from smallhours.training.audio import NAME
 from smallhours.training.audio.figures import FeatureFigures, figures_of
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
 from smallhours.training.registry import (
@@ -33,7 +34,8 @@ from smallhours.training.regression import (
     LinearTagRegressor,
     TagFeatureRegressor,
 )
-from smallhours.training.tags import Counts, TopTags
+from smallhours.training.tags import Counts
+from smallhours.training.top_tags import TopTags
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["boosted", "linear"]
@@ -47,7 +49,6 @@ MIN_TRACKS_TO_BOOST = 1500
 # With fewer tracks, signal cannot be separated from noise.
 MIN_TRACKS = 200
 CIRCLE = 12
-NAME = "audio_features"
 USE = "use.json"
 OWN_TAGS, ARTIST_TAGS = "own_tags.skops", "artist_tags.skops"
 

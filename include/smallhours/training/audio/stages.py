@@ -1,9 +1,11 @@
 """The stages that train audio models and predict features that nobody measured."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake, prefix_of
@@ -18,19 +20,22 @@ from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.settings import Settings
 from smallhours.summary import Summary
+from smallhours.training.audio import NAME as MODEL
 from smallhours.training.audio.measured_tracks import (
     AudioRows,
     measured_by_anyone,
     measured_rows,
     read_lengths,
 )
-from smallhours.training.audio.model import NAME as MODEL
-from smallhours.training.audio.model import AudioPredictor, load_audio_predictor
-from smallhours.training.audio.train import AudioTrainingResult, Unchanged, train_and_register
+from smallhours.training.audio.prediction_inputs import PredictionInputs
+from smallhours.training.evaluation.folds import ARTISTS_PER_FOLD
 from smallhours.training.registry import SHARED, Registry
-from smallhours.training.regression.artist_folds import ARTISTS_PER_FOLD
 from smallhours.training.tags import load_tags, unlearned_sources
 from smallhours.vocabulary import Provenance, Signal
+
+if TYPE_CHECKING:
+    from smallhours.training.audio.model import AudioPredictor
+    from smallhours.training.audio.train import AudioTrainingResult, Unchanged
 
 LOG = logging.getLogger(__name__)
 
@@ -51,6 +56,8 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
     has seen; both stay in the registry. With too few measured tracks nothing is trained and
     `skipped` says why: a playlist does not need audio features.
     """
+    from smallhours.training.audio.train import train_and_register
+
     rows = measured_rows(lake, settings.training.sources, without=unlearned_sources(settings))
     if why := _too_few(rows, settings):
         LOG.warning("no audio regressors: %s", why)
@@ -64,7 +71,7 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
         summary |= {f"own_{name}": value for name, value in _summary_of(result).items()}
     else:
         Registry.of(lake).retire(listener, MODEL)
-    used = load_audio_predictor(lake, listener)
+    used = _load(lake, listener)
     if used is not None:
         summary |= {"in_use": used.version, "learned_from": used.owner}
     return summary
@@ -77,16 +84,45 @@ def predict_audio_features(
 
     The listener's own model is used where there is one, else the shared one. Predictions by another
     listener's own model stay while that model is in use, so that two listeners with a track in
-    common do not rewrite it in turn.
+    common do not rewrite it in turn. Partitions in which nothing has changed since they were
+    predicted by the same model are not read.
     """
-    predictor = load_audio_predictor(lake, listener)
-    if predictor is None:
+    inputs = PredictionInputs.of(lake, listener, settings)
+    prefixes = inputs.changed()
+    if inputs.version is not None and not prefixes:
+        return {"tracks": 0, "model": inputs.version, "values_written": 0}
+    if inputs.version is None or (predictor := _load(lake, listener)) is None:
         return {"skipped": "no regressor was trained yet", "tracks": 0}
-    tracks = set(lake.frame(TRACKS, columns=["track_key"])["track_key"])
-    tracks |= _candidates(lake, listener)
-    stored = _stored(lake)
-    tracks -= _predicted_by_others(stored, lake, settings, listener)
-    flags = measured_by_anyone(lake)[list(predictor.model.features)]
+    summary, changed = _predict(lake, listener, predictor, inputs, prefixes, settings, night)
+    if not changed.empty:
+        lake.merge(AUDIO_FEATURES, changed)
+    inputs.note_predicted(predictor.version, besides=set(changed["prefix"]))
+    return {**summary, "values_written": len(changed)}
+
+
+def _load(lake: Lake, listener: str) -> "AudioPredictor | None":
+    from smallhours.training.audio.model import load_audio_predictor
+
+    return load_audio_predictor(lake, listener)
+
+
+def _predict(
+    lake: Lake,
+    listener: str,
+    predictor: "AudioPredictor",
+    inputs: PredictionInputs,
+    prefixes: list[str],
+    settings: Settings,
+    night: Night,
+) -> tuple[Summary, Frame]:
+    """Return the counts of a prediction of some partitions, and the rows that differ."""
+    where = {"prefix": prefixes}
+    tracks = set(lake.frame(TRACKS, columns=["track_key"], where=where)["track_key"])
+    tracks |= {key for key in _candidates(lake, listener) if _prefix(key) in set(prefixes)}
+    stored = _stored(lake, prefixes)
+    # Those that another listener's own model in use has predicted.
+    tracks -= set(stored.loc[stored["model"].isin(inputs.others), "track_key"])
+    flags = measured_by_anyone(lake, prefixes)[list(predictor.model.features)]
     measured = set(flags.index[flags.all(axis=1)])
     lacking = sorted(tracks - measured)
     tags = load_tags(lake, lacking, normalised=True)
@@ -98,7 +134,7 @@ def predict_audio_features(
         "model": predictor.version,
     }
     if not tagged:
-        return {**summary, "values_written": 0}
+        return summary, stored.iloc[:0].assign(prefix="")
     artists = [artist_key_in(key) for key in tagged]
     ends = predictor.model.predict(
         [tags.own.get(key, {}) for key in tagged],
@@ -110,10 +146,7 @@ def predict_audio_features(
     known = flags.reindex(index=tagged, columns=list(predictor.model.features), fill_value=False)
     rows = rows[~known.to_numpy(dtype=bool).ravel()]
     rows = rows.assign(source=Provenance.PREDICTED, model=predictor.version, fetched_at=night.date)
-    changed = _changed(stored, rows)
-    if not changed.empty:
-        lake.merge(AUDIO_FEATURES, changed)
-    return {**summary, "values_written": len(changed)}
+    return summary, _changed(stored, rows)
 
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
@@ -129,8 +162,10 @@ def _too_few(rows: AudioRows, settings: Settings) -> str:
     )
 
 
-def _summary_of(result: AudioTrainingResult | Unchanged) -> Summary:
+def _summary_of(result: "AudioTrainingResult | Unchanged") -> Summary:
     """Return the summary of a training for people."""
+    from smallhours.training.audio.train import Unchanged
+
     if isinstance(result, Unchanged):
         return {"promoted": f"no: {result.why}", "model": result.version}
     known = result.mean_known_r2()
@@ -159,27 +194,23 @@ def _candidates(lake: Lake, listener: str) -> set[str]:
     return set(rows["track_key"])
 
 
-def _stored(lake: Lake) -> Frame:
-    columns = ["track_key", "feature", "value", "low", "high", "model", "source"]
-    stored = lake.frame(AUDIO_FEATURES, columns=columns)
-    return stored.loc[stored["source"] == Provenance.PREDICTED].drop(columns="source")
+def _prefix(track_key: str) -> str:
+    return prefix_of(artist_key_in(track_key))
 
 
-def _predicted_by_others(stored: Frame, lake: Lake, settings: Settings, listener: str) -> set[str]:
-    """Return the tracks that another listener's own model in use has predicted."""
-    registry = Registry.of(lake)
-    versions = {
-        registry.load(name, MODEL, lambda saved: saved.version)
-        for name in settings.listeners
-        if name != listener
-    } - {None}
-    return set(stored.loc[stored["model"].isin(versions), "track_key"])
+def _stored(lake: Lake, prefixes: list[str]) -> Frame:
+    return lake.frame(
+        AUDIO_FEATURES,
+        columns=["track_key", "feature", "value", "low", "high", "model"],
+        where={"prefix": prefixes},
+        filters=pc.field("source") == Provenance.PREDICTED,
+    )
 
 
-def _rows(keys: list[str], predictor: AudioPredictor, ends: tuple[np.ndarray, ...]) -> Frame:
+def _rows(keys: list[str], predictor: "AudioPredictor", ends: tuple[np.ndarray, ...]) -> Frame:
     """Return one row per track and feature."""
     features = [name for name in FEATURES if name in predictor.model.features]
-    prefixes = [prefix_of(artist_key_in(key)) for key in keys]
+    prefixes = [_prefix(key) for key in keys]
     return pd.DataFrame(
         {
             "track_key": np.repeat(np.array(keys, dtype=object), len(features)),

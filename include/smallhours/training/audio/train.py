@@ -10,6 +10,7 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.settings import Settings
+from smallhours.training.audio import NAME
 from smallhours.training.audio.figures import (
     AudioGateDecision,
     FeatureFigures,
@@ -19,7 +20,6 @@ from smallhours.training.audio.figures import (
 )
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
 from smallhours.training.audio.model import (
-    NAME,
     AudioModel,
     AudioPredictor,
     files_of,

@@ -13,17 +13,24 @@ show a list that grows stale, narrow or merely popular while its accuracy rises.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn import metrics
 
 Floats = npt.NDArray[np.float64]
 
 NAN = float("nan")
 # Probabilities stay this far from 0 and 1: otherwise a single error costs infinitely much.
 PROBABILITY_MARGIN = 1e-6
+
+
+def _of_scikit_learn() -> Any:
+    """Return scikit-learn's figures; a night's list is measured without them."""
+    from sklearn import metrics
+
+    return metrics
 
 
 def placements(y: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
@@ -53,7 +60,11 @@ def auc(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     0.875
     """
     found, values = _arrays(y, scores)
-    return float(metrics.roc_auc_score(found, values)) if 0 < found.sum() < len(found) else NAN
+    return (
+        float(_of_scikit_learn().roc_auc_score(found, values))
+        if 0 < found.sum() < len(found)
+        else NAN
+    )
 
 
 def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
@@ -63,7 +74,7 @@ def average_precision(y: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     0.8333
     """
     found, values = _arrays(y, scores)
-    return float(metrics.average_precision_score(found, values)) if found.any() else NAN
+    return float(_of_scikit_learn().average_precision_score(found, values)) if found.any() else NAN
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
@@ -74,7 +85,7 @@ def log_loss(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     """
     found, values = _arrays(y, p)
     sure = np.clip(values, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    return float(metrics.log_loss(found, sure, labels=[0, 1]))
+    return float(_of_scikit_learn().log_loss(found, sure, labels=[0, 1]))
 
 
 def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
@@ -83,7 +94,7 @@ def brier(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     >>> round(brier([1, 0], [0.8, 0.4]), 4)
     0.1
     """
-    return float(metrics.brier_score_loss(*_arrays(y, p), labels=[0, 1], pos_label=1))
+    return float(_of_scikit_learn().brier_score_loss(*_arrays(y, p), labels=[0, 1], pos_label=1))
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils.extmath import randomized_svd
 
 from smallhours.identity import artist_key_in
 from smallhours.training.ranking.fusion import (
@@ -157,6 +155,8 @@ class ArtistGraph:
 
     def _lent_tags(self, home: Floats, rng: np.random.Generator) -> Floats:
         """Return log-odds of the listener's artists against others that are drawn at random."""
+        from sklearn.linear_model import LogisticRegression
+
         tagged = np.asarray(self.lent_tags.any(axis=1))
         strongest = np.argsort(-home, kind="stable")[:MAX_LIKES]
         likes = strongest[(home[strongest] > 0) & tagged[strongest]]
@@ -171,6 +171,8 @@ class ArtistGraph:
 
 
 def _factors(tags: sparse.csr_matrix) -> Floats:
+    from sklearn.utils.extmath import randomized_svd
+
     count = min(TAG_FACTORS, *tags.shape)
     if not count or not tags.nnz:
         return np.zeros((tags.shape[0], 1))

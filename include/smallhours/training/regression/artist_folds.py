@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-# With 20 artists in five folds, a hash leaves a fold empty in about one of 20 cases; with a third
-# of that, far too often.
-ARTISTS_PER_FOLD = 4
+from smallhours.training.evaluation.folds import ARTISTS_PER_FOLD
+
 Floats = npt.NDArray[np.float64]
 
 

@@ -27,7 +27,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from smallhours.identity import artist_key_in
-from smallhours.training.tags import Tags, count_matrix, tag_counts
+from smallhours.training.tag_matrix import count_matrix, tag_counts
+from smallhours.training.tags import Tags
 
 Floats = npt.NDArray[np.float64]
 

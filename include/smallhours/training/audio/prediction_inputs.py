@@ -1,0 +1,89 @@
+"""What predictions follow from, by partition: what has not changed is not predicted again.
+
+Beside a listener's models stands which files the last prediction read, by what differs when a file
+is replaced. A partition in which the prediction itself wrote is looked at once more, so that what
+somebody else wrote meanwhile is not missed.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from smallhours.lake.files import Files
+from smallhours.lake.store import Lake
+from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TAG_NAMES, TRACK_TAGS, TRACKS
+from smallhours.settings import Settings
+from smallhours.training.audio import NAME
+from smallhours.training.registry import SHARED, Registry
+
+_BY_PREFIX = (TRACKS, TRACK_TAGS, ARTIST_TAGS, AUDIO_FEATURES)
+
+
+@dataclass(frozen=True)
+class PredictionInputs:
+    """The files that a listener's predictions follow from, as they are.
+
+    Attributes:
+        version: The model in use for the listener; None if there is none.
+        others: The models of their own that other listeners use.
+        rest: What concerns every partition: the names of tags, and whose lengths are believed.
+        stamps: By prefix, the files of tracks, tags and features.
+    """
+
+    version: str | None
+    others: frozenset[str]
+    rest: Mapping[str, str]
+    stamps: Mapping[str, Mapping[str, str]]
+    _files: Files
+    _path: str
+
+    @classmethod
+    def of(cls, lake: Lake, listener: str, settings: Settings) -> "PredictionInputs":
+        """Read them; take this before the files are read."""
+        stamps: dict[str, dict[str, str]] = defaultdict(dict)
+        for table in _BY_PREFIX:
+            for path, stamp in lake.files.stamps(table.name).items():
+                stamps[path.split("/")[1].removeprefix("prefix=")][path] = stamp
+        registry = Registry.of(lake)
+
+        def in_use(owner: str) -> str | None:
+            return registry.load(owner, NAME, lambda saved: saved.version)
+
+        others = frozenset(filter(None, map(in_use, set(settings.listeners) - {listener})))
+        return cls(
+            in_use(listener) or in_use(SHARED),
+            others,
+            {
+                **lake.files.stamps(TAG_NAMES.name),
+                "sources": " ".join(settings.training.sources),
+                "others": " ".join(sorted(others)),
+            },
+            stamps,
+            lake.files,
+            f"models/{listener}/{NAME}/predicted.json",
+        )
+
+    def changed(self) -> list[str]:
+        """Return the prefixes in which something differs from the last prediction."""
+        try:
+            last = json.loads(self._files.read(self._path))
+            same = (last["version"], last["rest"]) == (self.version, self.rest)
+            known = last["stamps"] if same else {}
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            known = {}
+        return sorted(each for each, files in self.stamps.items() if known.get(each) != files)
+
+    def note_predicted(self, version: str, *, besides: Collection[str]) -> None:
+        """Store that all is predicted.
+
+        Args:
+            version: The model.
+            besides: Prefixes that were written to.
+        """
+        told = {
+            "version": version,
+            "rest": self.rest,
+            "stamps": {each: files for each, files in self.stamps.items() if each not in besides},
+        }
+        self._files.replace(self._path, json.dumps(told).encode())
