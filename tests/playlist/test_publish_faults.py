@@ -30,6 +30,22 @@ def test_the_playlist_is_whole_after_each_of_a_few(
     assert {name: outcome for name, outcome in outcomes.items() if not outcome.good} == {}
 
 
+@pytest.mark.slow(seconds=20)
+@pytest.mark.parametrize(
+    "what", ["removes a track of tonight's", "puts a track of yesterday's back", "moves a track"]
+)
+def test_an_edit_just_before_any_move_is_kept(
+    on: tuple[PublishBench, list[PublishCase]], what: str
+) -> None:
+    stage, _ = on
+    requests, _ = stage.quiet("ranked again")
+    moves = [number for number, sent in enumerate(requests, 1) if sent.startswith("PUT ")]
+    assert len(moves) > 1
+    cases = [PublishCase("ranked again", "edit", what=what, at=number) for number in moves]
+    outcomes = {str(case): stage.play(case) for case in cases}
+    assert {name: outcome for name, outcome in outcomes.items() if not outcome.good} == {}
+
+
 def test_there_are_more_than_sixty_cases_none_twice(
     on: tuple[PublishBench, list[PublishCase]],
 ) -> None:

@@ -26,6 +26,8 @@ MAX_SEARCHES = 4
 AFTER_NOT_FOUND_S = 300.0
 # How often a playlist is read that changes while it is read.
 MAX_READS = 4
+# How often a playlist is read for what must be there: for some 20 seconds with the waits.
+MAX_READS_FOR_WRITE = 6
 AFTER_EDITS_S = 300.0
 
 
@@ -168,6 +170,14 @@ def take_snapshot(place: Place, playlist_id: str, mark: str) -> Snapshot:
         remedy="Try again when they are done.",
         after=AFTER_EDITS_S,
     )
+
+
+def looks(place: Place) -> Iterator[int]:
+    """Yield the numbers of the looks for what must be there, with waits in between."""
+    for trial in range(1, MAX_READS_FOR_WRITE + 1):
+        if trial > 1:
+            place.retry_policy.sleep(place.retry_policy.backoff(trial - 1))
+        yield trial
 
 
 def _names(rows: Sequence[PlaylistRow]) -> dict[str, tuple[str, str]]:

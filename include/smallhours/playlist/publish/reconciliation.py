@@ -17,7 +17,7 @@ until that track stands alone and is left out.
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smallhours.errors import (
@@ -30,7 +30,7 @@ from smallhours.errors import (
 from smallhours.listening.feedback import rows_as_written
 from smallhours.places.place import Place, PlaylistDetails
 from smallhours.playlist.publish.ledger import LedgerState
-from smallhours.playlist.publish.ownership import AFTER_EDITS_S, take_snapshot
+from smallhours.playlist.publish.ownership import AFTER_EDITS_S, looks, take_snapshot
 from smallhours.playlist.publish.plan import (
     OwnItems,
     Plan,
@@ -59,8 +59,6 @@ LOG = logging.getLogger(__name__)
 
 # A step for each hundred tracks in and out, and one for each that moves; the rest is for edits.
 SPARE_STEPS = 20
-# How often a playlist is read for what must be there: for some 20 seconds with the waits.
-MAX_READS_FOR_WRITE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ class PlaylistReconciler:
             try:
                 answered_id = self._send(step, snapshot)
             except ServiceError as error:
-                if self._narrow(error, step):
+                if self._narrow(error, step) or self._is_overtaken(error, step, snapshot):
                     snapshot = self._recognise(take_snapshot(self.place, playlist_id, self.mark))
                     planned = self.plan_on(snapshot)
                     continue
@@ -258,6 +256,7 @@ class PlaylistReconciler:
         """
         looked, expected = self._looked, after_step(before.rows, step)
         looked.versions |= {before.home.snapshot_id, answered_id}
+        looked.answered = answered_id
         if isinstance(step, Add):
             looked.sent |= set(step.uris)
         last: tuple[Row, ...] | None = None
@@ -355,6 +354,16 @@ class PlaylistReconciler:
         self._looked.tonight -= set(step.uris)
         return len(self.wanted) >= self.fewest
 
+    def _is_overtaken(self, error: ServiceError, step: Step, before: Snapshot) -> bool:
+        """Return whether a move was refused because the listener's edit came just before it."""
+        if not isinstance(error, InvalidRequest) or not isinstance(step, Move):
+            return False
+        snapshot = self._recognise(take_snapshot(self.place, before.home.id, self.mark))
+        edited = self._looked.is_edited(snapshot)
+        if edited:
+            self._looked.accept_edits(snapshot)
+        return edited
+
     def _after_failure(
         self, error: ServiceError, step: Step, first: Snapshot, before: Snapshot
     ) -> None:
@@ -380,21 +389,12 @@ class PlaylistReconciler:
         """Take out again what came in tonight, if the list before it is still whole."""
         tonight = {pick.uri for pick in self.wanted} - set(first.rows)
         ours = {row for row in first.rows if row in self.ledger_state.ours}
-        earlier = ours - self._looked.named
         added = [row for row in snapshot.rows if row is not None and row in tonight]
-        # Where the list before has gone already, tonight's is the only one.
-        if not added or not earlier <= set(snapshot.rows) or (ours and not earlier):
+        # Where some of the list before was removed already, only tonight's is whole.
+        if not added or not ours <= set(snapshot.rows) or ours & self._looked.named:
             return
         self.on_undo(snapshot.home)
         for start in range(0, len(added), MAX_ITEMS_PER_WRITE):
             batch = added[start : start + MAX_ITEMS_PER_WRITE]
             self.place.remove(snapshot.home.id, batch, snapshot.home.snapshot_id)
         LOG.info("The list that stood there before was put back.")
-
-
-def looks(place: Place) -> Iterator[int]:
-    """Yield the numbers of the looks for what must be there, with waits in between."""
-    for trial in range(1, MAX_READS_FOR_WRITE + 1):
-        if trial > 1:
-            place.retry_policy.sleep(place.retry_policy.backoff(trial - 1))
-        yield trial

@@ -175,6 +175,7 @@ class Observations:
         user_owned: Earlier tracks that the listener put back.
         other_names: Ours by the URI under which they read.
         versions: Snapshot ids that are not the listener's.
+        answered: The snapshot id that answered the last request; empty if there was none.
     """
 
     service: str
@@ -194,6 +195,7 @@ class Observations:
     user_owned: set[str] = field(default_factory=set)
     other_names: dict[str, str] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
+    answered: str = ""
 
     def note(self, snapshot: Snapshot) -> None:
         """Remember what was seen."""
@@ -206,6 +208,20 @@ class Observations:
         """Return whether somebody else has changed the playlist since our last request."""
         return snapshot.home.snapshot_id not in self.versions
 
+    def accept_edits(self, snapshot: Snapshot) -> None:
+        """Take what is missing now for what the listener took out."""
+        self.given_up |= self._vanished(snapshot.rows)
+        self.versions.add(snapshot.home.snapshot_id)
+
+    def _is_edited_before(self, step: Step, before: Snapshot, snapshot: Snapshot) -> bool:
+        """Return whether the listener edited the playlist just before a move.
+
+        Then the version that answers the move is shown, and holds other tracks than were there; a
+        move by itself changes none.
+        """
+        moved = isinstance(step, Move) and snapshot.home.snapshot_id == self.answered
+        return moved and Counter(snapshot.rows) != Counter(before.rows)
+
     def explains(self, step: Step, before: Snapshot, snapshot: Snapshot) -> bool:
         """Return whether a look that is not as expected shows at least what the request did."""
         expected, rows = after_step(before.rows, step), snapshot.rows
@@ -217,6 +233,8 @@ class Observations:
             return True
         if isinstance(step, Remove) and _without_lost(rows) == _without_lost(expected):
             return True
+        if self._is_edited_before(step, before, snapshot):
+            return True
         done = is_done(step, before.rows, rows)
         return self.is_edited(snapshot) and done and not self._vanished(rows)
 
@@ -226,7 +244,8 @@ class Observations:
         Raises:
             RetryLater: what was written is not there, and the listener is not the reason.
         """
-        rows, edited = snapshot.rows, self.is_edited(snapshot)
+        rows = snapshot.rows
+        edited = self.is_edited(snapshot) or self._is_edited_before(step, before, snapshot)
         copies = self._copies(before, step, rows)
         if copies & self.added_once:
             raise _not_shown("each track once, as was", snapshot, self.service)
