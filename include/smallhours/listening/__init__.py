@@ -38,14 +38,14 @@ def sync_listenbrainz(run: "RunContext") -> Summary:
 
 def verify_history(run: "RunContext") -> Summary:
     """Once a month, compare `plays` with what Last.fm and ListenBrainz count, and mend them."""
-    from smallhours.listening import listens, stages
+    from smallhours.listening import listens, verification
 
     lake, lastfm, listenbrainz = run.lake, run.lastfm, run.listenbrainz
     settings, night = run.settings, run.night
     told: list[Summary] = []
     if lastfm is not None:
         told.append(
-            stages.verify_history(run.listener, lake, lastfm, settings=settings, night=night)
+            verification.verify_history(run.listener, lake, lastfm, settings=settings, night=night)
         )
     if listenbrainz is not None and settings.listener(run.listener).listenbrainz:
         told.append(
