@@ -67,11 +67,16 @@ def sync_recent_plays(run: "RunContext") -> Summary:
 
 
 def sync_library(run: "RunContext") -> Summary:
-    """Note tonight's top, saved, loved and disliked tracks in `library`."""
-    from smallhours.listening import stages
+    """Note tonight's top, saved, loved and disliked tracks in `library`, and named artists."""
+    from smallhours.listening import favourite_artists, stages
 
-    lake, clients = run.lake, (run.spotify, run.lastfm, run.listenbrainz)
-    return stages.sync_library(run.listener, lake, *clients, settings=run.settings, night=run.night)
+    listener, lake, settings, night = run.listener, run.lake, run.settings, run.night
+    named = favourite_artists.sync_favourite_artists(
+        listener, lake, run.spotify, run.lastfm, settings=settings, night=night
+    )
+    clients = run.spotify, run.lastfm, run.listenbrainz
+    told = stages.sync_library(listener, lake, *clients, settings=settings, night=night)
+    return {**named, **told}
 
 
 def collect_feedback(run: "RunContext") -> Summary:
