@@ -4,6 +4,7 @@
     python -m benchmarks.simulate --promises 10 [--keep FOLDER]
     python -m benchmarks.simulate --stand-in [--nights 365]
     python -m benchmarks.simulate --edits [--listeners 3]
+    python -m benchmarks.simulate --day-one
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
@@ -15,7 +16,8 @@ of them, and `--keep FOLDER` keeps each finished one there, so that a second run
 `--stand-in` draws their lists in place of the product, which makes a year affordable: each listener
 lives once with a taste that stays, and once with one that changes.
 `--edits` instead compares first lists of listeners whose account a child uses at set hours, with
-and without an edit that says so.
+and without an edit that says so. `--day-one` instead makes the first list of ten listeners, of whom
+little or much is known.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import command_line, print_figures
+from benchmarks.support.day_one import day_one_figures
 from benchmarks.support.edited_listening import edited_figures
 from benchmarks.support.promised_nights import LISTENERS as PROMISED
 from benchmarks.support.promised_nights import MONTH, kept_accounts, promise_figures
@@ -54,10 +57,15 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     parser.add_argument("--stand-in", action="store_true", help="promises on drawn lists")
     parser.add_argument("--edits", action="store_true", help="with a child's listening instead")
+    parser.add_argument("--day-one", action="store_true", help="first nights instead")
     options = parser.parse_args()
     started = time.monotonic()
     if options.edits and options.listeners < 2:
         parser.error("--edits needs two listeners: the child has the taste of another")
+    if options.day_one:
+        told = day_one_figures(options.seed, processes=options.processes)
+        print_figures({**told, "wall_s": round(time.monotonic() - started, 1)})
+        return
     if options.edits:
         with tempfile.TemporaryDirectory() as folder:
             found = edited_figures(LISTENERS[: options.listeners], options.seed, Path(folder))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -61,6 +62,8 @@ class PublishingSettings(SettingsSection):
     review: bool = Field(False, description="Wait until you approve each list.")
 
 
+ArtistName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
 _LINK_FIELD = re.compile(r"\{(.*?)\}")
 
 
@@ -90,6 +93,26 @@ class PageSettings(SettingsSection):
     )
 
 
+def artists_in(text: str) -> list[str]:
+    """Return the artists that a person wrote with semicolons between them, or else with commas.
+
+    >>> artists_in("Low, Slowdive"), artists_in("Earth, Wind & Fire; Low")
+    (['Low', 'Slowdive'], ['Earth, Wind & Fire', 'Low'])
+    """
+    names = text.split(";" if ";" in text else ",")
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def artists_as_text(names: Sequence[str]) -> str:
+    """Return names of artists so that `artists_in` reads them again.
+
+    >>> artists_as_text(["Low", "Slowdive"]), artists_as_text(["Earth, Wind & Fire"])
+    ('Low; Slowdive', 'Earth, Wind & Fire;')
+    """
+    text = "; ".join(names)
+    return f"{text};" if len(names) == 1 and "," in text else text
+
+
 class ListenerSettings(SettingsSection):
     """One person: their accounts at the services, and the settings of their playlists."""
 
@@ -101,6 +124,12 @@ class ListenerSettings(SettingsSection):
     )
     listenbrainz: str = Field(
         "", description="Your ListenBrainz user name; empty: you have no account there."
+    )
+    favourite_artists: tuple[ArtistName, ...] = Field(
+        (),
+        max_length=20,
+        description='Artists that you like, such as `["Slowdive", "Low"]`: your first lists rest '
+        "on them. They count less with every play, and after a thousand no more.",
     )
     timezone: Timezone = Field(description="Your time zone, such as `Europe/Dublin`.")
     spotify: bool = Field(True, description="Whether there is a Spotify account to read and write.")

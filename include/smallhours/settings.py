@@ -65,6 +65,12 @@ class CatalogSettings(SettingsSection):
         description="Tracks that ListenBrainz looks up one by one in a night, at most: those whose "
         "exact names it does not know.",
     )
+    tracks_per_night: int = Field(
+        20_000,
+        ge=1,
+        description="Tracks about which ListenBrainz, and each source of audio features, is asked "
+        "in a night, at most; AcousticBrainz about 5,000.",
+    )
     overrides_file: LocalPath | None = Field(
         None,
         min_length=1,
@@ -97,6 +103,9 @@ class EvidenceWeights(SettingsSection):
     top: float = Field(2.0, ge=0, description="For: among Spotify's top tracks tonight.")
     saved: float = Field(1.0, ge=0, description="For: saved on Spotify.")
     loved: float = Field(1.0, ge=0, description="For: loved on Last.fm.")
+    named: float = Field(
+        0.5, ge=0, description="For: best known of an artist that you named; fades with plays."
+    )
     played: float = Field(0.25, ge=0, description="For: played to the end, once or twice.")
     repeated: float = Field(0.5, ge=0, description="For: played thrice or more; grows with plays.")
     pick_kept: float = Field(0.25, ge=0, description="For: a pick that was played and left there.")

@@ -98,6 +98,7 @@ class Signal(StrEnum):
     TOP = "top"
     SAVED = "saved"
     LOVED = "loved"
+    NAMED = "named"  # best known of an artist that the listener named
     DISLIKED = "disliked"
 
 

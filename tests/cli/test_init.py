@@ -37,9 +37,10 @@ def test_listenbrainz_alone_and_no_account_at_all_are_histories_too(path: Path) 
     assert "login lastfm" not in ended.output
     path.unlink()
 
-    ended = CliRunner().invoke(app, ["init"], input="\n\nEurope/Lisbon\ny\n")
+    ended = CliRunner().invoke(app, ["init"], input="\n\nEurope/Lisbon\ny\nLow, Slowdive\n")
 
-    assert load_settings(path).listener("me").spotify
+    found = load_settings(path).listener("me")
+    assert (found.spotify, found.favourite_artists) == (True, ("Low", "Slowdive"))
     assert "smallhours import-history" in ended.output
 
 
@@ -48,6 +49,15 @@ def test_options_answer_without_asking(path: Path) -> None:
 
     assert CliRunner().invoke(app, ["init", *arguments]).exit_code == 0
     assert load_settings(path).listener("me").spotify
+
+
+def test_artists_are_named_by_an_option_too(path: Path) -> None:
+    arguments = ["--timezone", "UTC", "--no-spotify", "--artists", 'Earth, Wind & Fire; "Low"']
+
+    ended = CliRunner().invoke(app, ["init", *arguments], input="\n\n")
+
+    assert ended.exit_code == 0, ended.output
+    assert load_settings(path).listener("me").favourite_artists == ("Earth, Wind & Fire", '"Low"')
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from smallhours.listening.library import read_library
 from smallhours.listening.listens import sync_listenbrainz, verify_listens
 from smallhours.listening.plays import LISTENBRAINZ, reported_by
 from smallhours.listening.stages import sync_library, sync_scrobbles
+from smallhours.listening.verification import unread_plays
 from smallhours.services.listenbrainz import ListenBrainzClient
 from smallhours.services.retry_and_rate_limit import RetryPolicy, TokenBucket
 from smallhours.settings import Settings
@@ -45,6 +46,24 @@ def client(settings: Settings) -> Iterator[ListenBrainzClient]:
 def sync(household: ServiceFixture, client: ListenBrainzClient, settings: Settings) -> Summary:
     night = household.night()
     return sync_listenbrainz("default", household.lake, client, settings=settings, night=night)
+
+
+def test_of_a_long_history_the_last_year_is_read_first(
+    household: ServiceFixture, client: ListenBrainzClient, settings: Settings
+) -> None:
+    who, night = ("default", household.lake, client), household.night()
+    there = client.listen_count("ada")
+    sync_listenbrainz(*who, settings=settings, night=night, most=there - 1)
+    since = household.lake.frame(PLAYS)["played_at"].min()
+    assert night.as_of - since <= dt.timedelta(days=366)
+    assert 0 < listens_here(household) < there
+
+    verify_listens(*who, settings=settings, night=night, most=1)
+    left = unread_plays(household.lake, "default", night)
+    assert left == there - listens_here(household) > 0
+    verify_listens(*who, settings=settings, night=night)
+
+    assert listens_here(household) == there
 
 
 def listens_here(household: ServiceFixture) -> int:

@@ -11,8 +11,8 @@ from smallhours.listening.stages import (
     sync_library,
     sync_recent_plays,
     sync_scrobbles,
-    verify_history,
 )
+from smallhours.listening.verification import unread_plays, verify_history
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
 from tests.service_fixtures import ServiceFixture
@@ -161,6 +161,30 @@ def test_once_a_month_the_whole_history_is_compared_and_mended(household: Servic
     assert summary["months_differing"] >= 2
     assert (summary["plays_added"], summary["plays_removed"]) == (2, 3)
     assert in_lake(household).total() == at_lastfm(household).total() + 2 - 3
+
+
+def test_a_long_history_is_read_over_some_nights_the_newest_plays_first(
+    household: ServiceFixture,
+) -> None:
+    whole, most = at_lastfm(household), 1000
+    who = "default", household.lake, household.lastfm
+    night = household.night()
+    sync_scrobbles(*who, settings=household.settings, night=night, most=most)
+    first = in_lake(household)
+    assert most <= first.total() < 1.2 * most
+    assert min(first.elements()) == sorted(whole.elements())[-first.total()]
+
+    lengths, left = [], []
+    for date in ("2026-11-02", LATER, "2026-11-04"):
+        tonight = household.night(date)
+        verify_history(*who, settings=household.settings, night=tonight, most=most)
+        lengths.append(in_lake(household).total())
+        left.append(unread_plays(household.lake, "default", tonight))
+
+    assert in_lake(household) == whole
+    assert lengths[0] < lengths[-1]
+    assert [whole.total() - each for each in lengths] == left
+    assert "verified on" in verified(household, "2026-11-05")["skipped"]
 
 
 def disliked(household: ServiceFixture, name: str, night: str = "2026-11-02") -> Summary:

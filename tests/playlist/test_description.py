@@ -45,3 +45,11 @@ def test_it_is_never_too_long_and_always_marked(artists: list[str]) -> None:
     assert len(text) <= MAX_DESCRIPTION_LENGTH
     assert has_marker(text, marker("x" * 40, "main"))
     assert "\n" not in text
+
+
+def test_what_a_list_rests_on_is_said_while_there_is_room() -> None:
+    basis = "It rests on five artists that you named."
+    text = describe_list(NIGHT, ["Ride"], MARK, basis=basis)
+    assert f"{basis} Made by Smallhours. {MARK}" in text
+    long = describe_list(NIGHT, ["Ride"], MARK, basis="It rests on much. " * 20)
+    assert long == f"Made by Smallhours. {MARK}" or len(long) <= 300

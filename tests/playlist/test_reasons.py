@@ -25,10 +25,18 @@ from smallhours.playlist.rank.evidence import ListenerHistory
 HISTORY = ListenerHistory(
     tracks=pd.DataFrame(
         {
-            "artist": ["Slowdive", "Ride", "Sigur Rós", "Lush", "Slowdive"],
-            "title": ["Alison", "Vapour Trail", "Sæglópur", "Ladykillers", "Dagger"],
-            "plays": [41, 1, 0, 0, 7],
-            "saved": [False, True, True, False, False],
+            "artist": ["Slowdive", "Ride", "Sigur Rós", "Lush", "Slowdive", "Pale Saints"],
+            "title": [
+                "Alison",
+                "Vapour Trail",
+                "Sæglópur",
+                "Ladykillers",
+                "Dagger",
+                "Sight of You",
+            ],
+            "plays": [41, 1, 0, 0, 7, 0],
+            "saved": [False, True, True, False, False, False],
+            "named": [False, False, False, False, False, True],
         },
         index=[
             "slowdive · alison",
@@ -36,11 +44,17 @@ HISTORY = ListenerHistory(
             "sigur ros · saeglopur",
             "lush · ladykillers",
             "slowdive · dagger",
+            "pale saints · sight of you",
         ],
     ),
     artists=pd.DataFrame(
-        {"artist": ["Slowdive", "Ride"], "plays": [1312, 1], "tracks": [14, 1]},
-        index=["slowdive", "ride"],
+        {
+            "artist": ["Slowdive", "Ride", "Pale Saints"],
+            "plays": [1312, 1, 0],
+            "tracks": [14, 1, 0],
+            "named": [False, False, True],
+        },
+        index=["slowdive", "ride", "pale saints"],
     ),
     disliked=frozenset(),
 )
@@ -97,6 +111,17 @@ def test_names_are_the_ones_that_people_write() -> None:
     assert (
         said(("similar_track", "sigur ros · saeglopur")) == "Close to Sigur Rós – Sæglópur (saved)."
     )
+
+
+def test_what_is_known_by_a_name_alone_is_said_to_be_named() -> None:
+    named = ("similar_track", "pale saints · sight of you")
+    near = "Close to Pale Saints – Sight of You (you named Pale Saints)."
+    assert said(named) == near
+    assert said(("similar_artist", "pale saints")) == (
+        "By an artist near Pale Saints (you named them)."
+    )
+    theirs = said(("known_artist", "pale saints"), key="pale saints · half-life")
+    assert theirs == "By Pale Saints, whom you named."
 
 
 def test_a_seed_that_was_neither_played_nor_saved_claims_nothing() -> None:
@@ -294,11 +319,12 @@ def test_every_name_and_count_in_a_reason_is_in_the_evidence(
                 "title": [f"Song of {name}" for name in known],
                 "plays": plays,
                 "saved": False,
+                "named": False,
             },
             index=[f"{name.lower()} · song" for name in known],
         ),
         artists=pd.DataFrame(
-            {"artist": list(known), "plays": plays, "tracks": 1},
+            {"artist": list(known), "plays": plays, "tracks": 1, "named": False},
             index=[name.lower() for name in known],
         ),
         disliked=frozenset(),

@@ -52,6 +52,11 @@ def test_a_form_that_is_saved_as_it_is_changes_no_byte(browser: TestClient) -> N
     ("key", "value", "line"),
     [
         (f"{PLAYLIST}.size", "40", "size = 40"),
+        (
+            "listeners.default.favourite_artists",
+            "Earth, Wind & Fire; Low",
+            'favourite_artists = ["Earth, Wind & Fire", "Low"]',
+        ),
         (f"{PLAYLIST}.exploration", "0.25", "exploration = 0.25"),
         (f"{PLAYLIST}.familiarity", "-1", "familiarity = -1"),
         (f"{PLAYLIST}.explicit", "no", "explicit = false"),

@@ -10,6 +10,7 @@ from smallhours.summary import Summary
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
+    from smallhours.settings import Settings
 
 
 def update_tracks(run: "RunContext") -> Summary:
@@ -25,7 +26,7 @@ def fetch_neighbours(run: "RunContext") -> Summary:
 
     clients = run.lastfm, run.listenbrainz
     return stages.fetch_neighbours(
-        run.listener, run.lake, *clients, settings=run.settings, night=run.night
+        run.listener, run.lake, *clients, settings=_tonight(run), night=run.night
     )
 
 
@@ -35,7 +36,7 @@ def fetch_tags(run: "RunContext") -> Summary:
 
     clients = run.lastfm, run.listenbrainz
     return stages.fetch_tags(
-        run.listener, run.lake, *clients, settings=run.settings, night=run.night
+        run.listener, run.lake, *clients, settings=_tonight(run), night=run.night
     )
 
 
@@ -46,7 +47,7 @@ def fetch_audio_features(run: "RunContext") -> Summary:
     lake = run.lake
     clients = run.reccobeats, run.acousticbrainz, run.legacy_spotify
     return stages.fetch_audio_features(
-        run.listener, lake, *clients, settings=run.settings, night=run.night
+        run.listener, lake, *clients, settings=_tonight(run), night=run.night
     )
 
 
@@ -55,3 +56,10 @@ def gather_candidates(run: "RunContext") -> Summary:
     from smallhours.catalog import stages
 
     return stages.gather_candidates(run.listener, run.lake, settings=run.settings, night=run.night)
+
+
+def _tonight(run: "RunContext") -> "Settings":
+    """Return the settings of a run, with a first night's limits on a first night."""
+    from smallhours.catalog.first_night import settings_tonight
+
+    return settings_tonight(run.lake, run.listener, run.settings, run.night)

@@ -23,6 +23,7 @@ from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS
 from smallhours.listening.edits import own_plays
+from smallhours.listening.favourite_artists import named_share
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard_out, with_inferred_skips
 from smallhours.nights import Night
@@ -34,8 +35,8 @@ TRACKS_PER_NEIGHBOUR = 10
 # A play counts half as much after this many days.
 HALF_LIFE_DAYS = 180.0
 # A standing signal counts as this many plays of today: top counts twice as much as saved, and
-# loving is as deliberate as saving.
-SIGNAL_PLAYS = {Signal.TOP: 10.0, Signal.SAVED: 5.0, Signal.LOVED: 5.0}
+# loving is as deliberate as saving. A track that stands for a named artist fades with plays.
+SIGNAL_PLAYS = {Signal.TOP: 10.0, Signal.SAVED: 5.0, Signal.LOVED: 5.0, Signal.NAMED: 2.0}
 
 
 def gather(
@@ -210,8 +211,9 @@ def track_weights(plays: pd.DataFrame, library: pd.DataFrame, *, night: dt.date)
     now = pd.Timestamp(night, tz="UTC") + pd.Timedelta(days=1)
     age = (now - plays["played_at"]).dt.total_seconds().clip(lower=0) / 86_400
     decayed = pd.Series(np.exp2(-age.to_numpy() / HALF_LIFE_DAYS), index=plays["track_key"])
+    counts = {**SIGNAL_PLAYS, Signal.NAMED: SIGNAL_PLAYS[Signal.NAMED] * named_share(len(plays))}
     signals = pd.Series(
-        library["signal"].map(SIGNAL_PLAYS).fillna(0.0).to_numpy(dtype=float),
+        library["signal"].map(counts).fillna(0.0).to_numpy(dtype=float),
         index=library["track_key"],
     )
     total = pd.concat([decayed, signals]).groupby(level=0).sum()

@@ -84,23 +84,23 @@ def spotify_source(client: "SpotifyClient", fresh_days: int) -> FeatureSource:
     )
 
 
-def reccobeats_source(client: ReccobeatsClient, fresh_days: int) -> FeatureSource:
-    """Return the source ReccoBeats."""
+def reccobeats_source(client: ReccobeatsClient, fresh_days: int, most: int) -> FeatureSource:
+    """Return the source ReccoBeats, asked about so many tracks a night at most."""
     batch = CALLS_PER_MERGE * MAX_RECCOBEATS_IDS
     return FeatureSource(
-        Provenance.RECCOBEATS, "spotify_id", client.audio_features, batch, fresh_days
+        Provenance.RECCOBEATS, "spotify_id", client.audio_features, batch, fresh_days, most
     )
 
 
-def acousticbrainz_source(client: AcousticbrainzClient) -> FeatureSource:
-    """Return the source AcousticBrainz."""
+def acousticbrainz_source(client: AcousticbrainzClient, most: int) -> FeatureSource:
+    """Return the source AcousticBrainz, asked about so many tracks a night at most."""
     return FeatureSource(
         Provenance.ACOUSTICBRAINZ,
         "mbid",
         client.audio_features,
         CALLS_PER_MERGE // 2 * MAX_ACOUSTICBRAINZ_IDS,
         NEVER_STALE,
-        MAX_ACOUSTICBRAINZ_TRACKS,
+        min(most, MAX_ACOUSTICBRAINZ_TRACKS),
     )
 
 

@@ -9,6 +9,7 @@ import datetime as dt
 import itertools
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,10 +37,11 @@ from smallhours.lake.store import Lake
 from smallhours.lake.tables import ARTIST_TAGS, PLAYS, SIMILAR, TRACK_TAGS
 from smallhours.listening.plays import LASTFM, reported_by
 from smallhours.listening.scrobbles import count_at
-from smallhours.listening.stages import EARLIEST, sync_loved, sync_scrobbles, verify_history
+from smallhours.listening.stages import sync_loved, sync_scrobbles
+from smallhours.listening.verification import verify_history
 from smallhours.nights import Night
 from smallhours.services.lastfm import MAX_ROWS, LastfmClient
-from smallhours.services.lastfm_replies import UserInfo
+from smallhours.services.lastfm_replies import FIRST_SCROBBLE, UserInfo
 from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.set_aside import Tally
 from smallhours.settings import Settings
@@ -108,7 +110,7 @@ class Rescue:
         user = self.lastfm.user_info(self._user)
         here = len(self._weekly_times())
         # A page for each thousand, and one begun in each year, of the history and of its check.
-        years = self.night.as_of.year - (user.registered_at or EARLIEST).year + 1
+        years = self.night.as_of.year - (user.registered_at or FIRST_SCROBBLE).year + 1
         pages = math.ceil(max(user.playcount - here, 0) / MAX_ROWS)
         return user, here, Estimate(pages + 2 * years, 0, self._rate)
 
@@ -120,7 +122,9 @@ class Rescue:
         """
         who = self.listener, self.lake, self.lastfm
         sync_scrobbles(*who, settings=self.settings, night=self.night)
-        verify_history(*who, settings=self.settings, night=self.night, every_days=0)
+        verify_history(
+            *who, settings=self.settings, night=self.night, every_days=0, most=sys.maxsize
+        )
         sync_loved(*who, settings=self.settings, night=self.night)
         update_tracks(self.listener, self.lake, settings=self.settings, night=self.night)
         self.counted = count_at(self.lastfm, self._user, (self._since(), self.night.as_of))
@@ -214,7 +218,7 @@ class Rescue:
         return times
 
     def _since(self) -> dt.datetime:
-        return min([EARLIEST, *self._weekly_times()])
+        return min([FIRST_SCROBBLE, *self._weekly_times()])
 
     def _room(self, max_calls: int | None) -> int:
         """Return the number of questions that may still be asked."""

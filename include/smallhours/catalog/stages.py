@@ -119,7 +119,8 @@ def _ask_listenbrainz(
     night: Night,
 ) -> None:
     """Ask for the ids and tags of all that the listener heard, and then for what is near it."""
-    _recordings(lake, listenbrainz, tally, settings, night).update(list(heard.index))
+    strongest = heard.index[: settings.catalog.tracks_per_night].tolist()
+    _recordings(lake, listenbrainz, tally, settings, night).update(strongest)
     for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
         near = ListenBrainzNeighbours.of(lake, listenbrainz)
         due = unanswered(lake, seeds, CatalogSource.LISTENBRAINZ, settings, night)
@@ -177,6 +178,7 @@ def fetch_tags(
             if open_to_us:
                 recordings = _recordings(lake, listenbrainz, tally, settings, night)
                 strongest = wanted.sort_values(ascending=False, kind="stable").index.tolist()
+                strongest = strongest[: settings.catalog.tracks_per_night]
                 recordings.update(strongest)
                 recordings.update_popularity(strongest)
         asked |= {"recordings_asked": tally.answered, **_listenbrainz_calls(listenbrainz)}
@@ -288,6 +290,7 @@ def fetch_audio_features(
         summary["dataset_nameless_rows"] = read["nameless"]
     aside = SetAside(lake, listener, night, anew=True)
     services, fresh_days = settings.services, settings.catalog.fresh_days
+    most = settings.catalog.tracks_per_night
     weights = heard_weights(lake, listener, night=night)
     if spotify is not None and services.spotify.legacy_features:
         answer: Summary = {}
@@ -299,7 +302,7 @@ def fetch_audio_features(
                 )  # fmt: skip
         summary |= {f"spotify_{name}": value for name, value in answer.items()}
     if acousticbrainz is not None and services.acousticbrainz.enabled:
-        archive = feature_sources.acousticbrainz_source(acousticbrainz)
+        archive = feature_sources.acousticbrainz_source(acousticbrainz, most)
         answer, tally = {}, aside.tally(acousticbrainz)
         with aside.asking(acousticbrainz) as open_to_us:
             if open_to_us:
@@ -311,7 +314,7 @@ def fetch_audio_features(
     if not services.reccobeats.enabled:
         off = "ReccoBeats is switched off in the settings"
         return {**summary, **aside.summary, "skipped": off}
-    source = feature_sources.reccobeats_source(reccobeats, fresh_days)
+    source = feature_sources.reccobeats_source(reccobeats, fresh_days, most)
     answer, tally = {"asked": 0, "found": 0}, aside.tally(reccobeats)
     with aside.asking(reccobeats) as open_to_us:
         if open_to_us:

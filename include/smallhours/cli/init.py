@@ -10,8 +10,14 @@ from typing import Annotated
 import typer
 
 from smallhours.errors import SettingsError
+from smallhours.listener_settings import artists_in
 from smallhours.settings import load_settings, parse_settings, settings_path
 
+_WHOM = "Some artists that you like, with commas between, for your first list (empty: none)"
+_NO_NEIGHBOURS = (
+    "Which music is similar is asked at ListenBrainz or at Last.fm: make an account at one of them "
+    "(ListenBrainz is free), and write your name there into the file."
+)
 _LOCALTIME = Path("/etc/localtime")
 
 
@@ -34,6 +40,10 @@ def init(
     spotify: Annotated[
         bool | None, typer.Option("--spotify/--no-spotify", help="Whether you use Spotify.")
     ] = None,
+    artists: Annotated[
+        str | None,
+        typer.Option("--artists", help="Artists that you like: 'Low, Slowdive' or 'A; B, C & D'."),
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="What to call you here.")] = "me",
 ) -> None:
     """Ask where your history is, and a few things more, and write smallhours.toml."""
@@ -43,7 +53,8 @@ def init(
         typer.echo(f"{path} is there already, and valid: nothing was changed.")
         return
     users = {"lastfm": lastfm_user, "listenbrainz": listenbrainz_user}
-    given = {**users, "timezone": timezone}
+    named = None if artists is None else artists_in(artists)
+    given = {**users, "timezone": timezone, "favourite_artists": named}
     _check({key: value for key, value in given.items() if value is not None}, name)
     if users == {"lastfm": None, "listenbrainz": None}:
         typer.echo("Your history may be at Last.fm, at ListenBrainz, at both, or in files.")
@@ -54,7 +65,9 @@ def init(
     mine = {key: user.strip() for key, user in users.items() if user and user.strip()}
     zone = timezone or _ask("Your time zone", "timezone", _timezone_here())
     uses = spotify if spotify is not None else typer.confirm("Do you use Spotify?", default=True)
-    _write(path, name, mine, zone, uses=uses)
+    if named is None:
+        named = [] if mine else artists_in(_ask(_WHOM, "favourite_artists", "", show_default=False))
+    _write(path, name, {**mine, "timezone": zone, "favourite_artists": named}, uses=uses)
     schedule = load_settings(path).schedule
     typer.echo(f"\n{path} is written. Next:\n")
     steps = {
@@ -68,6 +81,8 @@ def init(
     for command, (what, needed) in steps.items():
         if needed:
             typer.echo(f"  {command:31}{what}")
+    if not mine:
+        typer.echo(f"\n{_NO_NEIGHBOURS}")
     starts = schedule.describe_next_night(dt.datetime.now(dt.UTC))
     typer.echo(f"\nThe first night starts on {starts}.")
 
@@ -77,7 +92,7 @@ def _ask(question: str, key: str, default: str, *, show_default: bool = True) ->
 
     def checked(answer: str) -> str:
         try:
-            _check({key: answer.strip()})
+            _check({key: artists_in(answer) if key == "favourite_artists" else answer.strip()})
         except SettingsError as error:
             raise typer.BadParameter(error.what) from None
         return answer.strip()
@@ -88,7 +103,7 @@ def _ask(question: str, key: str, default: str, *, show_default: bool = True) ->
     return answer
 
 
-def _check(answers: Mapping[str, str], name: str = "me") -> None:
+def _check(answers: Mapping[str, str | list[str]], name: str = "me") -> None:
     """Check some of a listener's settings, and what the listener is called.
 
     Raises:
@@ -98,14 +113,17 @@ def _check(answers: Mapping[str, str], name: str = "me") -> None:
     parse_settings({"listeners": {name: listener}}, origin="The answer can't be taken")
 
 
-def _write(path: Path, name: str, users: Mapping[str, str], zone: str, *, uses: bool) -> None:
-    """Write the file."""
+def _write(path: Path, name: str, answers: Mapping[str, str | list[str]], *, uses: bool) -> None:
+    """Write the file; a text or a list of JSON's is one of TOML's, too."""
     lines = [
         "# Every other key has a default; smallhours.example.toml and docs/settings.md list them.",
         "",
         f"[listeners.{name}]",
-        *(f"{key} = {json.dumps(user, ensure_ascii=False)}" for key, user in users.items()),
-        f"timezone = {json.dumps(zone)}",
+        *(
+            f"{key} = {json.dumps(each, ensure_ascii=False)}"
+            for key, each in answers.items()
+            if each
+        ),
     ]
     if not uses:
         lines.append("spotify = false")

@@ -116,7 +116,12 @@ LIBRARY = Table(
     ("listener",),
     ("signal", "source", "time_range", "track_key"),
     (
-        Column("signal", TEXT, "`top`, `saved`, `loved` or `disliked`."),
+        Column(
+            "signal",
+            TEXT,
+            "`top`, `saved`, `loved`, `named` or `disliked`; `named` is among "
+            "the best-known tracks of an artist that the listener named.",
+        ),
         Column(
             "source", TEXT, "Who tells it: `spotify`, `lastfm` or `listenbrainz`.", absent="spotify"
         ),

@@ -38,14 +38,14 @@ def sync_listenbrainz(run: "RunContext") -> Summary:
 
 def verify_history(run: "RunContext") -> Summary:
     """Once a month, compare `plays` with what Last.fm and ListenBrainz count, and mend them."""
-    from smallhours.listening import listens, stages
+    from smallhours.listening import listens, verification
 
     lake, lastfm, listenbrainz = run.lake, run.lastfm, run.listenbrainz
     settings, night = run.settings, run.night
     told: list[Summary] = []
     if lastfm is not None:
         told.append(
-            stages.verify_history(run.listener, lake, lastfm, settings=settings, night=night)
+            verification.verify_history(run.listener, lake, lastfm, settings=settings, night=night)
         )
     if listenbrainz is not None and settings.listener(run.listener).listenbrainz:
         told.append(
@@ -67,11 +67,16 @@ def sync_recent_plays(run: "RunContext") -> Summary:
 
 
 def sync_library(run: "RunContext") -> Summary:
-    """Note tonight's top, saved, loved and disliked tracks in `library`."""
-    from smallhours.listening import stages
+    """Note tonight's top, saved, loved and disliked tracks in `library`, and named artists."""
+    from smallhours.listening import favourite_artists, stages
 
-    lake, clients = run.lake, (run.spotify, run.lastfm, run.listenbrainz)
-    return stages.sync_library(run.listener, lake, *clients, settings=run.settings, night=run.night)
+    listener, lake, settings, night = run.listener, run.lake, run.settings, run.night
+    named = favourite_artists.sync_favourite_artists(
+        listener, lake, run.spotify, run.lastfm, settings=settings, night=night
+    )
+    clients = run.spotify, run.lastfm, run.listenbrainz
+    told = stages.sync_library(listener, lake, *clients, settings=settings, night=night)
+    return {**named, **told}
 
 
 def collect_feedback(run: "RunContext") -> Summary:

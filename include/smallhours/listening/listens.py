@@ -24,11 +24,16 @@ from smallhours.listening.plays import (
     plays_frame,
     reported_by,
 )
-from smallhours.listening.scrobbles import missed_spans, store_reported
+from smallhours.listening.scrobbles import (
+    MAX_PLAYS_PER_NIGHT,
+    missed_spans,
+    store_reported,
+)
 from smallhours.listening.verification import (
     LISTENS,
     VERIFIED_EVERY_DAYS,
     last_verified,
+    note_unread,
     note_verified,
 )
 from smallhours.nights import Night
@@ -46,6 +51,7 @@ _LISTENS_OF = "listens of "
 _PAGE_LENGTHS = (MAX_LISTENS, 100, 10)
 _SKIPPED = dt.timedelta(days=1)
 _SECOND = dt.timedelta(seconds=1)
+_FIRST_SPAN = dt.timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,18 @@ class ListenWindow:
 
 
 def sync_listenbrainz(
-    listener: str, lake: Lake, client: ListenBrainzClient, *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    client: ListenBrainzClient,
+    *,
+    settings: Settings,
+    night: Night,
+    most: int = MAX_PLAYS_PER_NIGHT,
 ) -> Summary:
     """Bring the play history up to what ListenBrainz has, from where the lake's own rows end.
 
-    The last days are read again (`services.listenbrainz.overlap_days`).
+    The last days are read again (`services.listenbrainz.overlap_days`). Of a history that is new
+    and longer than `most`, its last year is read, and the rest is left for `verify_listens`.
 
     Raises:
         ServiceError: what was read before it is kept, and the next run goes on from there.
@@ -78,9 +91,13 @@ def sync_listenbrainz(
     aside = SetAside(lake, listener, night, anew=True)
     tally = aside.tally(client)
     with aside.asking(client) as open_to_us:
-        oldest = client.listens(user, count=1).oldest if open_to_us else None
-        if oldest is not None:
-            since = max(oldest, newest - overlap) if newest else oldest
+        told = client.listens(user, count=1) if open_to_us else None
+        if told is not None and told.oldest is not None and told.latest is not None:
+            since = told.oldest
+            if newest is not None:
+                since = max(since, newest - overlap)
+            elif client.listen_count(user) > most:
+                since = max(since, told.latest - _FIRST_SPAN)
             spans = [(since, night.as_of), *missed_spans(tally, before=since, prefix=_LISTENS_OF)]
             for begin, end in spans:
                 for window in crawl(client, user, since=begin, until=end, tally=tally):
@@ -103,8 +120,11 @@ def verify_listens(
     settings: Settings,
     night: Night,
     every_days: int = VERIFIED_EVERY_DAYS,
+    most: int = MAX_PLAYS_PER_NIGHT,
 ) -> Summary:
     """Compare the number of listens with ListenBrainz' once a month, and read all where it differs.
+
+    A night adds `most` listens at most; the rest is left for the next ones.
 
     ListenBrainz counts deleted listens for up to an hour, and those that can't be read, so fewer
     here may be right: they are read once more, and that is all.
@@ -125,7 +145,7 @@ def verify_listens(
     tally = aside.tally(client)
     with aside.asking(client) as open_to_us:
         if open_to_us:
-            counted, report = client.listen_count(user), StoreReport()
+            counted, report, whole = client.listen_count(user), StoreReport(), True
             oldest = client.listens(user, count=1).oldest if counted != here else None
             if oldest is not None:
                 pages = crawl(
@@ -133,7 +153,13 @@ def verify_listens(
                 )
                 for window in pages:
                     report += store_window(lake, listener, window)
-            note_verified(lake, listener, night, LISTENS, here + report.added - report.removed)
+                    if not (whole := report.added + report.joined < most):
+                        break
+            read = here + report.added + report.joined - report.removed
+            if whole:
+                note_verified(lake, listener, night, LISTENS, read)
+            else:
+                note_unread(lake, listener, night, LISTENS, counted - read)
             mended = {
                 "listens_counted": counted,
                 "listens_added": report.added,

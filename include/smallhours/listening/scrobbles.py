@@ -46,6 +46,8 @@ LOG = logging.getLogger(__name__)
 PAGE = 1000
 MIN_WINDOW = dt.timedelta(hours=6)
 SCROBBLES_OF = "scrobbles of "
+# A night reads so many plays of a long history that is new to it; the rest follows.
+MAX_PLAYS_PER_NIGHT = 50_000
 # A window is stored as a whole, so this is what a kill repeats; one of more pages is split.
 MAX_PAGES = 8
 
@@ -167,17 +169,22 @@ def crawl_start(
     newest: dt.datetime | None,
     overlap: dt.timedelta,
     until: dt.datetime,
+    most: int = MAX_PLAYS_PER_NIGHT,
 ) -> dt.datetime | None:
-    """Return where a crawl begins: the first scrobble, or an overlap before the newest stored one.
+    """Return where a crawl begins: an overlap before the newest stored scrobble.
+
+    Without one it begins with the first, or where the newest `most` begin.
 
     Returns:
         None when the user has no scrobbles.
     """
-    return newest - overlap if newest else oldest_scrobble(lastfm, user, until=until)
+    return newest - overlap if newest else oldest_scrobble(lastfm, user, until=until, most=most)
 
 
-def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) -> dt.datetime | None:
-    """Return the time of the user's first scrobble before `until`, or None if there is none.
+def oldest_scrobble(
+    lastfm: ScrobbleSource, user: str, *, until: dt.datetime, most: int = MAX_PLAYS_PER_NIGHT
+) -> dt.datetime | None:
+    """Return the time of the first of the user's newest scrobbles, or None if there is none.
 
     Where the last page has no usable row, as when a player's clock stood at 1970, it is the year
     in which Last.fm began.
@@ -185,7 +192,8 @@ def oldest_scrobble(lastfm: ScrobbleSource, user: str, *, until: dt.datetime) ->
     newest = lastfm.recent_tracks(user, since=None, until=until, limit=PAGE)
     last = newest
     if newest.pages > 1:
-        last = lastfm.recent_tracks(user, since=None, until=until, page=newest.pages, limit=PAGE)
+        page = min(newest.pages, max(most // PAGE, 1))
+        last = lastfm.recent_tracks(user, since=None, until=until, page=page, limit=PAGE)
     if not newest.total:
         return None
     return min((scrobble.played_at for scrobble in last.scrobbles), default=FIRST_SCROBBLE)
@@ -253,7 +261,7 @@ def differing_spans(
     since: dt.datetime,
     until: dt.datetime,
 ) -> Iterator[Span]:
-    """Yield the months in which Last.fm's count differs from the lake's.
+    """Yield the months in which Last.fm's count differs from the lake's, the newest first.
 
     Args:
         lastfm: The client.
@@ -265,17 +273,15 @@ def differing_spans(
     Raises:
         ServiceError: Last.fm did not answer.
     """
-    if count_at(lastfm, user, (since, until)) == stored((since, until)):
-        return
-    for year in _cut(since, until, months=12):
+    for year in reversed(_cut(since, until, months=12)):
         if count_at(lastfm, user, year) == stored(year):
             continue
-        for month in _cut(*year, months=1):
+        for month in reversed(_cut(*year, months=1)):
             if count_at(lastfm, user, month) != stored(month):
                 yield month
 
 
-def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> Iterator[Span]:
+def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> list[Span]:
     """Cut a span at each new year (UTC), or at each new month."""
     first = since.astimezone(dt.UTC)
     number = first.year * 12 + (first.month - 1 if months == 1 else 0)
@@ -284,7 +290,7 @@ def _cut(since: dt.datetime, until: dt.datetime, *, months: int) -> Iterator[Spa
         number += months
         edge = dt.datetime(number // 12, number % 12 + 1, 1, tzinfo=dt.UTC)
         edges.append(min(edge, until))
-    yield from pairwise(edges)
+    return list(pairwise(edges))
 
 
 def store_window(lake: Lake, listener: str, window: Window) -> StoreReport:

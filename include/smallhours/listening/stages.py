@@ -40,29 +40,20 @@ from smallhours.listening.plays import (
     MAX_TRACK_LENGTH,
     SPOTIFY,
     WITNESSES,
-    StoreReport,
     load_plays_around,
     missing_lengths,
     months_between,
     newest_play,
     plays_frame,
-    reported_by,
     store,
     with_inferred_skips,
 )
 from smallhours.listening.scrobbles import (
-    Span,
+    MAX_PLAYS_PER_NIGHT,
     crawl,
     crawl_start,
-    differing_spans,
     missed_spans,
     store_window,
-)
-from smallhours.listening.verification import (
-    SCROBBLES,
-    VERIFIED_EVERY_DAYS,
-    last_verified,
-    note_verified,
 )
 from smallhours.nights import Night
 from smallhours.places.place import Place
@@ -81,17 +72,22 @@ LOG = logging.getLogger(__name__)
 _PICK = ["night", "intent", "track_key"]
 
 MAX_RECENT = 50
-# Last.fm began in 2002; a scrobble may be added for any time since.
-EARLIEST = dt.datetime(2002, 1, 1, tzinfo=dt.UTC)
 
 
 def sync_scrobbles(
-    listener: str, lake: Lake, lastfm: "LastfmClient", *, settings: Settings, night: Night
+    listener: str,
+    lake: Lake,
+    lastfm: "LastfmClient",
+    *,
+    settings: Settings,
+    night: Night,
+    most: int = MAX_PLAYS_PER_NIGHT,
 ) -> Summary:
     """Bring the play history up to what Last.fm has, from where the lake's own rows end.
 
     The last days are read again (`services.lastfm.overlap_days`), because scrobbles arrive late
-    and may be edited or deleted.
+    and may be edited or deleted. Of a history that is new, the newest `most` are read, and the rest
+    is left for `verify_history`.
 
     Raises:
         ServiceError: what was read before it is kept, and the next run goes on from there.
@@ -100,87 +96,29 @@ def sync_scrobbles(
     newest = newest_play(lake, listener, source=LASTFM)
     overlap = dt.timedelta(days=settings.services.lastfm.overlap_days)
     counts = {"scrobbles_read": 0, "plays_added": 0, "plays_removed": 0, "unusable_rows": 0}
-
     aside = SetAside(lake, listener, night, anew=True)
     tally = aside.tally(lastfm)
     with aside.asking(lastfm) as open_to_us:
         since = None
         if open_to_us:
-            since = crawl_start(lastfm, user, newest=newest, overlap=overlap, until=night.as_of)
+            since = crawl_start(
+                lastfm, user, newest=newest, overlap=overlap, until=night.as_of, most=most
+            )
         spans = [(since, night.as_of)] if since else []
         missed = missed_spans(tally, before=since) if since else ()
-        for window in (
-            window
+        windows = itertools.chain.from_iterable(
+            crawl(lastfm, user, since=begin, until=end, tally=tally)
             for begin, end in itertools.chain(spans, missed)
-            for window in crawl(lastfm, user, since=begin, until=end, tally=tally)
-        ):
+        )
+        for window in windows:
             report = store_window(lake, listener, window)
             counts["scrobbles_read"] += len(window.scrobbles)
             counts["unusable_rows"] += window.unusable
             counts["plays_added"] += report.added
             counts["plays_removed"] += report.removed
-            LOG.info(
-                "%s to %s: %d scrobbles",
-                window.since.date(), window.until.date(), len(window.scrobbles),
-            )  # fmt: skip
+            day, last = window.since.date(), window.until.date()
+            LOG.info("%s to %s: %d scrobbles", day, last, len(window.scrobbles))
     return {**counts, "lastfm_calls": lastfm.calls.total(), **aside.summary}
-
-
-def verify_history(
-    listener: str,
-    lake: Lake,
-    lastfm: "LastfmClient",
-    *,
-    settings: Settings,
-    night: Night,
-    every_days: int = VERIFIED_EVERY_DAYS,
-) -> Summary:
-    """Compare the whole history with Last.fm's counts once a month, and repair differences.
-
-    Args:
-        listener: Whose history.
-        lake: The lake.
-        lastfm: The client.
-        settings: The settings.
-        night: Tonight.
-        every_days: What was verified less than so many days ago is not verified again.
-
-    Raises:
-        ServiceError: what was mended before it is kept; the next run looks again.
-    """
-    last = last_verified(lake, listener, night, SCROBBLES)
-    if last is not None and (night.date - last).days < every_days:
-        return {"skipped": f"the whole history was verified on {last}"}
-    plays = lake.frame(PLAYS, columns=["played_at", "sources"], where={"listener": listener})
-    times = plays.loc[reported_by(plays, LASTFM), "played_at"].sort_values()
-    if times.empty:
-        return {"skipped": "there is no history yet"}
-    user = settings.listener(listener).lastfm
-    since = min(times.iloc[0].to_pydatetime(), EARLIEST)
-
-    def stored(span: Span) -> int:
-        first, last = times.searchsorted(pd.to_datetime(list(span), utc=True))
-        return int(last - first)
-
-    mended: Summary = {}
-    aside = SetAside(lake, listener, night)
-    tally = aside.tally(lastfm)
-    with aside.asking(lastfm) as open_to_us:
-        if open_to_us:
-            months, report = 0, StoreReport()
-            # Each month is mended as soon as it is found, so that a kill repeats little.
-            for begin, end in differing_spans(lastfm, user, stored, since=since, until=night.as_of):
-                months += 1
-                for window in crawl(lastfm, user, since=begin, until=end, tally=tally):
-                    report += store_window(lake, listener, window)
-            scrobbles = len(times) + report.added - report.removed
-            note_verified(lake, listener, night, SCROBBLES, scrobbles)
-            mended = {
-                "months_differing": months,
-                "plays_added": report.added,
-                "plays_removed": report.removed,
-            }
-    return {**mended, "lastfm_calls": lastfm.calls.total(), **aside.summary}
 
 
 def sync_recent_plays(
@@ -322,14 +260,7 @@ def collect_feedback(
         },
     )
     plays = with_inferred_skips(plays)
-    rows = [
-        play_reactions(
-            picks,
-            plays,
-            read_library(lake, listener),
-            at=night.as_of,
-        )
-    ]
+    rows = [play_reactions(picks, plays, read_library(lake, listener), at=night.as_of)]
     rows.append(passed(picks, lists, plays, at=night.as_of))
     aside = SetAside(lake, listener, night)
     unseen: Summary = {}
@@ -367,8 +298,7 @@ def _edits(
     with aside.asking(place) as open_to_us:
         for intent, row in standing.groupby("intent") if open_to_us else ():
             with aside.tally(place).asking(f"the playlist {intent}"):
-                uris = standing_rows(place, row)
-                rows.append(edit_reactions(row, uris, at=at))
+                rows.append(edit_reactions(row, standing_rows(place, row), at=at))
     return rows
 
 

@@ -10,7 +10,12 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from smallhours.listener_settings import PublishingSettings
+from smallhours.listener_settings import (
+    ListenerSettings,
+    PublishingSettings,
+    artists_as_text,
+    artists_in,
+)
 from smallhours.playlist_settings import MAX_DAYS, PlaylistSettings, SettingsSection
 from smallhours.schedule import ScheduleSettings
 from smallhours.settings import (
@@ -24,6 +29,7 @@ from smallhours.web.page_context import PageContext
 
 LISTENER = "listeners"
 LIST = "Your list"
+ARTISTS = "favourite_artists"
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,14 @@ class Section:
     schema: type[SettingsSection]
     labels: Mapping[str, str]
 
+    def keys(self, listener: str) -> Key:
+        """Return the keys of the section in a listener's settings."""
+        first, *rest = self.path
+        return (first, listener, *rest) if first == LISTENER else self.path
+
 
 SECTIONS = (
+    Section("What you like", (LISTENER,), ListenerSettings, {ARTISTS: "Artists to begin with"}),
     Section(
         LIST,
         (LISTENER, "playlist"),
@@ -102,7 +114,7 @@ class Field:
         key: Its key in the settings.
         label: What it is called.
         help: What it does.
-        kind: `text`, `number`, `choice` or `several`.
+        kind: `text`, `number`, `choice`, `several`, or `names`, with semicolons between them.
         value: What stands in the form; of `several`, the chosen ones with spaces between.
         choices: The values that it may have; empty where any may be written.
         bounds: The bounds of a number, in words; empty where there are none.
@@ -240,6 +252,8 @@ def preview_changes(page_context: PageContext, changes: Mapping[Key, Any]) -> Pr
     changed = with_changes(changes)
     told = [_in_words(page_context.settings, key, value) for key, value in changes.items()]
     if not any(key[:1] == (LISTENER,) and "playlist" in key for key in changes):
+        if any(key[-1] == ARTISTS for key in changes):
+            return Preview(told, "The next night asks for these artists' best-known tracks.")
         return Preview(told, "Last night's list would have been the same.")
     night = newest_night(page_context.lake, page_context.listener)
     if night is None:
@@ -257,7 +271,7 @@ def _in_words(settings: Settings, key: Key, value: Any) -> str:
     label = next(
         section.labels[key[-1]]
         for section in SECTIONS
-        if section.path[-1] == key[-2] and key[-1] in section.labels
+        if section.keys(key[1]) == key[:-1] and key[-1] in section.labels
     )
     now = "the default" if value is None else _text(value, key[-1])
     return f"{label}: {_text(_saved(settings, key), key[-1]) or 'not set'} → {now}"
@@ -266,9 +280,7 @@ def _in_words(settings: Settings, key: Key, value: Any) -> str:
 def _field(
     page_context: PageContext, section: Section, name: str, label: str, written: FormData | None
 ) -> Field:
-    first, *rest = section.path
-    within = (first, page_context.listener, *rest) if first == LISTENER else section.path
-    key = (*within, name)
+    key = (*section.keys(page_context.listener), name)
     schema = section.schema.model_json_schema()["properties"][name]
     allowed = next(each for each in schema.get("anyOf", [schema]) if each.get("type") != "null")
     kind, choices = _kind(allowed)
@@ -293,6 +305,8 @@ def _field(
 # Where the page says it otherwise than the file, whose keys the settings' own words are about.
 _HELP = {
     "cron": "When the night starts, such as 03:30; or five cron fields.",
+    ARTISTS: "Some that you like, with semicolons between: your first lists rest on them. They "
+    "count less with every play, and after a thousand no more.",
     "timezone": "Of the hour above; empty: the first listener's.",
     "explicit": "No leaves out what Spotify marks as explicit, once it has been looked up.",
     "not_played_days": "What you have not heard for so many days may come, too; empty: only what "
@@ -310,6 +324,8 @@ def _sorted(value: str, choices: Sequence[str]) -> str:
 def _kind(allowed: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
     if "enum" in allowed.get("items", ()):
         return "several", allowed["items"]["enum"]
+    if allowed["type"] == "array":
+        return "names", ()
     if allowed["type"] == "boolean":
         return "choice", ("yes", "no")
     if "enum" in allowed:
@@ -342,7 +358,7 @@ def _text(value: Any, name: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(value)
+        return artists_as_text(value) if name == ARTISTS else " ".join(value)
     if name == "cron" and (daily := _DAILY.fullmatch(value)):
         return f"{int(daily[2]):02d}:{int(daily[1]):02d}"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -354,6 +370,8 @@ def _value(told: Field) -> Any:
         return told.value.split()
     if not told.value:
         return None
+    if told.kind == "names":
+        return artists_in(told.value)
     if told.choices == ("yes", "no"):
         return {"yes": True, "no": False}.get(told.value, told.value)
     if told.key[-1] == "cron" and (clock := _CLOCK.fullmatch(told.value)):

@@ -63,6 +63,7 @@ def describe_list(
     *,
     common_tags: Sequence[str] = (),
     nearby_artists: Sequence[str] = (),
+    basis: str = "",
 ) -> str:
     """Return the description of one night's list: its date, tags, related artists, and the marker.
 
@@ -79,7 +80,9 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         mark: The marker.
         common_tags: What the tracks have in common, the most telling first.
         nearby_artists: The listener's own artists near most of the tracks, the strongest first.
+        basis: A sentence about what the list rests on, or nothing.
     """
+    rests_on = f"{_plain(basis)} " if basis else ""
     names = list(dict.fromkeys(filter(None, map(_plain, artists))))
     feelings = list(filter(None, map(_plain, common_tags)))[:MOODS_NAMED]
     near = list(filter(None, map(_plain, nearby_artists)))[:REASONS_NAMED]
@@ -91,7 +94,8 @@ Lush. Made by Smallhours. [smallhours:default:main]'
         close = f"close to {listed(near_told)}" if near_told else ""
         leading = ", ".join(part for part in (listed(moods_told), close) if part)
         content = f"{leading}; {who}" if leading else who
-        text = f"The night of {night.day} {night:%B %Y}: {content}. Made by Smallhours. {mark}"
+        about = f"The night of {night.day} {night:%B %Y}: {content}. {rests_on}"
+        text = f"{about}Made by Smallhours. {mark}"
         if len(text) <= MAX_DESCRIPTION_LENGTH:
             return text
     return f"Made by Smallhours. {mark}"

@@ -25,14 +25,20 @@ def in_brackets(text: str) -> str:
 
 
 def name_track(row: Mapping[str, Any]) -> str:
-    """Return a known track: `Slowdive – Alison (41 plays)`, or `(saved)` if it was never played."""
+    """Return a known track: `Slowdive – Alison (41 plays)`, or `(saved)` if it was never played.
+
+    One that is known for its artist alone is `Slowdive – Alison (you named Slowdive)`.
+    """
     known = count_plays(int(row["plays"])) or ("saved" if row["saved"] else "")
+    if row["named"]:
+        known = f"you named {row['artist']}"
     return f"{row['artist']} – {row['title']}{in_brackets(known)}"
 
 
 def name_artist(row: Mapping[str, Any]) -> str:
-    """Return a known artist: `Slowdive (1,312 plays)`."""
-    return f"{row['artist']}{in_brackets(count_plays(int(row['plays'])))}"
+    """Return a known artist: `Slowdive (1,312 plays)`, or `Slowdive (you named them)`."""
+    known = "you named them" if row["named"] else count_plays(int(row["plays"]))
+    return f"{row['artist']}{in_brackets(known)}"
 
 
 def name_month(moment: dt.date) -> str:

@@ -107,7 +107,7 @@ def relation_clauses(
 
 
 def _is_well_known(row: Row) -> bool:
-    return bool(row["plays"] > FEW_PLAYS or row.get("saved", False))
+    return bool(row["plays"] > FEW_PLAYS or row.get("saved", False) or row["named"])
 
 
 def tag_clauses(track_evidence: TrackEvidence) -> list[Clause]:
@@ -206,9 +206,11 @@ def _of_own_artist(track_evidence: TrackEvidence, history: ListenerHistory) -> I
         return
     row = history.artist(key)
     known, name = int(row["tracks"]), row["artist"]
+    weight = track_evidence.counts.get(Route.KNOWN_ARTIST, 0.0) + _BASE_WEIGHTS[Route.KNOWN_ARTIST]
+    if row["named"]:
+        yield Clause(Route.KNOWN_ARTIST, "named", f"by {name}, whom you named", (key,), weight)
     if not known:
         return
-    weight = track_evidence.counts.get(Route.KNOWN_ARTIST, 0.0) + _BASE_WEIGHTS[Route.KNOWN_ARTIST]
     count = "one track" if known == 1 else f"{known:,} tracks"
     yield Clause(
         Route.KNOWN_ARTIST, "more", f"more by {name}, of whom you know {count}", (key,), weight

@@ -22,6 +22,7 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.places.place import Place, PlaylistDetails
 from smallhours.places.spotify import SpotifyPlace
+from smallhours.playlist.explain.basis import describe_basis
 from smallhours.playlist.explain.description import (
     common_tags,
     describe_list,
@@ -141,27 +142,22 @@ class Publication:
         self._place = place
         self._night = night
         self._intent = intent
-        self._playlist_settings = settings.listener(listener).playlists[intent]
-        self._publishing = settings.listener(listener).publishing
+        self._me = settings.listener(listener)
+        self._playlist_settings = self._me.playlists[intent]
         self._mark = marker(listener, intent)
-        template = self._playlist_settings.name
-        self._name = playlist_name(template, night=night.date, listener=listener)
+        name = self._playlist_settings.name
+        self._name = playlist_name(name, night=night.date, listener=listener)
         self._tonight = read_target_list(
             lake, listener, night, place, self._playlist_settings, intent
         )
+        wanted, as_of = self._tonight.wanted, night.as_of
         ledger = LedgerWriter(
-            lake,
-            listener,
-            intent,
-            night.date,
-            self._tonight.wanted,
-            self._name,
-            as_of=night.as_of,
-            place=place.name,
+            lake, listener, intent, night.date, wanted, self._name, as_of=as_of, place=place.name
         )
         self._state = ledger.state()
         self._ledger = replace(ledger, last_name=self._state.name)
         self._note = ""
+        self._basis = describe_basis(lake, listener, self._me, night=night)
 
     @property
     def nothing_to_do(self) -> str:
@@ -213,7 +209,7 @@ class Publication:
             self._mark,
             self._tonight.wanted,
             state,
-            self._publishing.own_items,
+            self._me.publishing.own_items,
             resumed=state.tonight == Outcome.PLANNED and state.previous is not None,
             fewest=fewest_tracks(self._tonight, self._playlist_settings),
             on_begin=self._record_begun,
@@ -227,6 +223,7 @@ class Publication:
         if written.refused:
             self._leave_out(written.refused)
         note = self._note + summarise(written.plan) + self._tonight.missing_note
+        note = f"{note} {self._basis}".rstrip()
         self._update_details(home)
         if self._state.tonight != Outcome.VERIFIED or written.steps:
             self._ledger.record_verified(
@@ -237,7 +234,7 @@ class Publication:
                 leftovers=written.leftovers,
                 covers=written.covers,
             )
-        if written.steps and self._publishing.cover and isinstance(self._place, SpotifyPlace):
+        if written.steps and self._me.publishing.cover and isinstance(self._place, SpotifyPlace):
             note += self._upload_cover(self._place, home)
         LOG.info("%s: %s", home.name, note)
         return _summary(Outcome.VERIFIED, self._place.name, written.plan, home, note)
@@ -253,7 +250,7 @@ class Publication:
 
     def find_playlist(self) -> PlaylistDetails | None:
         """Return our playlist, or None when one is to be made."""
-        wish = self._publishing.when_deleted
+        wish = self._me.publishing.when_deleted
         return find_managed_playlist(self._place, self._state, self._mark, when_deleted=wish)
 
     def plan_on(self, home: PlaylistDetails | None) -> Plan:
@@ -373,6 +370,7 @@ class Publication:
             self._mark,
             common_tags=common_tags(self._lake, self._tonight),
             nearby_artists=nearby_artists(self._lake, self._tonight),
+            basis=self._basis,
         )
 
 

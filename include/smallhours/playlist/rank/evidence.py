@@ -59,9 +59,10 @@ class ListenerHistory:
     Attributes:
         tracks: Indexed by track key: `artist`, `title` (as last shown), `plays` (those of 30
             seconds and more), `first_played` and `last_played` (UTC; of any length, null when
-            never), `saved` (saved or loved) and `weight` (recency-weighted, the strongest has 1).
+            never), `saved` (saved or loved), `named` (known only as one of an artist that the
+            listener named) and `weight` (recency-weighted, the strongest has 1).
         artists: Indexed by artist key: `artist`, `plays`, `tracks` (how many were played or
-            liked) and `weight`.
+            liked), `named` (known by the listener's naming alone) and `weight`.
         disliked: Keys of rejected tracks: disliked, removed from our lists, thumbed down.
     """
 
@@ -234,6 +235,8 @@ def history_of(
     names = ["track_key", "artist", "title"]
     tracks = pd.concat([library[names], plays[names]]).groupby("track_key").last()
     saved = standing.loc[standing["signal"].isin(POSITIVE_SIGNALS), "track_key"]
+    met_otherwise = library.loc[library["signal"] != Signal.NAMED, "track_key"]
+    only_named = ~tracks.index.isin({*plays["track_key"], *met_otherwise})
     real = plays[heard_out(plays)]
     weights = track_weights(real, standing, night=night)
     when = plays.groupby("track_key")["played_at"].agg(["min", "max"]).reindex(tracks.index)
@@ -242,14 +245,21 @@ def history_of(
         first_played=when["min"],
         last_played=when["max"],
         saved=tracks.index.isin(set(saved)),
+        named=only_named,
         weight=weights.reindex(tracks.index).fillna(0.0).astype(float),
     )
     owners = pd.Index([artist_key_in(key) for key in tracks.index], name="artist_key")
     met = (tracks["plays"] > 0) | (tracks["weight"] > 0) | tracks["saved"]
+    met &= ~tracks["named"]
     artists = (
         tracks.assign(met=met)
         .groupby(owners)
-        .agg(artist=("artist", "last"), plays=("plays", "sum"), tracks=("met", "sum"))
+        .agg(
+            artist=("artist", "last"),
+            plays=("plays", "sum"),
+            tracks=("met", "sum"),
+            named=("named", "all"),
+        )
     )
     fond = artist_weights(weights).reindex(artists.index).fillna(0.0).astype(float)
     return ListenerHistory(tracks, artists.assign(weight=fond), disliked)

@@ -19,6 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
 from smallhours.playlist.alarms import alarms_of, raise_alarms
+from smallhours.playlist.explain.basis import describe_basis
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import collect_evidence, strongest_seeds
@@ -75,7 +76,8 @@ def rank_candidates(
         the `reserve`; the list's `diversity` (mean distance by tags, 0-1) and `calibration_kl`
         (nats off the listener's mix of tags), and its other figures in words (`quality`); the
         `model`; what is `missing`; for each further playlist, `intent_<key>`, how many tracks it
-        has; and the `alarms`, if there are any.
+        has; the `alarms`, if there are any; and the `basis` of the lists, while that is little or
+        still being read.
 
     Raises:
         NotEnoughData: there are no candidates.
@@ -104,6 +106,8 @@ def rank_candidates(
     figures = [*quality.metrics(), *promised, *alarms]
     store_metrics(lake, figures, listener=listener, night=night)
     told = {"alarms": " ".join(map(str, alarms_of(alarms)))} if alarms else {}
+    if basis := describe_basis(lake, listener, me, night=night):
+        told["basis"] = basis
     return _summary(lists, listener_context, quality) | told
 
 
@@ -176,9 +180,9 @@ def _not_enough(listener: str, evidence: Evidence, refusals: Collection[str]) ->
     if evidence.history.tracks.empty:
         lacking = f"Nothing is known of {listener} yet: no plays, nothing saved or loved."
         remedy = (
-            "Play some music with scrobbling on, save or love a few tracks, or import your "
-            "Spotify export; then run sync_listening and refresh_catalog. Ten plays are enough "
-            "to begin with."
+            "Name some artists that you like (`favourite_artists`, on the page Settings), play "
+            "some music with scrobbling on, save or love a few tracks, or import your Spotify "
+            "export; then run sync_listening and refresh_catalog."
         )
     else:
         lacking = f"There are no candidates for {listener}."

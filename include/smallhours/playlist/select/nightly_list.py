@@ -72,8 +72,9 @@ class Limits:
     randomness: float = 0.0
 
     @classmethod
-    def by(cls, playlist_settings: PlaylistSettings) -> "Limits":
-        """Return the limits that the settings ask for."""
+    def by(cls, playlist_settings: PlaylistSettings, artists: int) -> "Limits":
+        """Return the limits that the settings ask for; each of few artists may lead to more."""
+        evenly = 2 * playlist_settings.size // max(artists, 1)
         return cls(
             size=playlist_settings.size,
             reserve=max(playlist_settings.size, MIN_RESERVE),
@@ -81,7 +82,7 @@ class Limits:
             caps=Caps(
                 playlist_settings.artist_cap,
                 playlist_settings.album_cap,
-                playlist_settings.seed_cap,
+                max(playlist_settings.seed_cap, evenly),
             ),
             balance=RerankWeights(playlist_settings.diversity, playlist_settings.calibration),
             randomness=playlist_settings.randomness,
@@ -364,7 +365,8 @@ def build_list(
         mix=mix,
         resting=_resting(evidence.shown, listener_context.night.date, playlist_settings),
     )
-    draft = Draft(shortlist, Limits.by(playlist_settings), rng)
+    artists = int((evidence.history.artists["weight"] > 0).sum())
+    draft = Draft(shortlist, Limits.by(playlist_settings, artists), rng)
     return NightlyList(intent, playlist_settings, purpose, scored, draft, mix)
 
 

@@ -27,6 +27,7 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import own_plays
+from smallhours.listening.favourite_artists import named_share
 from smallhours.listening.library import read_library
 from smallhours.listening.plays import WITNESSES, heard, heard_out, with_inferred_skips
 from smallhours.nights import Night
@@ -48,7 +49,7 @@ MIN_WEIGHT = 0.01
 FORWARD_BUTTON = "fwdbtn"
 # Kinds of evidence, named as the reactions and the signal that they come from.
 EXPLICIT_REJECTIONS = (*REJECTED, Signal.DISLIKED)
-PASSIVE_EVIDENCE = ("top", "played", "repeated", "pick_kept", "pick_played")
+PASSIVE_EVIDENCE = ("top", "named", "played", "repeated", "pick_kept", "pick_played")
 
 # Reaction to a pick -> (its name in the settings, sign). `unplayed` is no evidence: the listener
 # did not get that far in the list. `kept` counts only for picks that they heard or saved: otherwise
@@ -93,7 +94,7 @@ def grade_tracks(
         [
             _of_plays(plays, as_of, weights),
             _of_skips(plays, as_of, weights),
-            _of_library(library, as_of, weights),
+            _of_library(library, as_of, weights, named_share(len(plays))),
             _of_feedback(feedback, as_of, weights),
         ],
         ignore_index=True,
@@ -162,9 +163,12 @@ def _of_skips(plays: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights)
 
 
 def _of_library(
-    library: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights
+    library: pd.DataFrame, as_of: dt.datetime, weights: EvidenceWeights, named: float
 ) -> pd.DataFrame:
-    """Grade signals: standing ones as of tonight, a withdrawn save as of when it was missed."""
+    """Grade signals: standing ones as of tonight, a withdrawn save as of when it was missed.
+
+    Named artists count by the share `named`.
+    """
     if library.empty:
         return _rows(pd.Series(dtype=str), "saved", pd.Series(dtype=float), pd.Series(dtype=str))
     last = pd.to_datetime(library["last_seen"], utc=True)
@@ -177,6 +181,7 @@ def _of_library(
         Signal.TOP: weights.top,
         Signal.SAVED: weights.saved,
         Signal.LOVED: weights.loved,
+        Signal.NAMED: weights.named * named,
         Signal.DISLIKED: -weights.disliked,
     }
     grades = known["signal"].map(weight_of)
