@@ -22,9 +22,13 @@ def lake(tmp_path: Path) -> Lake:
     """Return a lake with five tracks that are played, and three hundred that nothing needs."""
     lake = Lake(str(tmp_path / "lake"))
     add_plays(lake, dict.fromkeys(PLAYED, 3))
-    words = {f"some word {at} {at * 7919 % 97}": at for at in range(1, 40)}
-    add_track_tags(lake, dict.fromkeys([*PLAYED, *FORGOTTEN], words))
-    add_artist_tags(lake, {key.split(" · ")[0]: words for key in [*PLAYED, *FORGOTTEN]})
+    # Each has words of its own, since a file of what repeats is small, however many its rows.
+    words = {
+        key: {f"word {n * at * 7919 % 9973} of {n}": at for at in range(1, 40)}
+        for n, key in enumerate([*PLAYED, *FORGOTTEN], start=1)
+    }
+    add_track_tags(lake, words)
+    add_artist_tags(lake, {key.split(" · ")[0]: tags for key, tags in words.items()})
     return lake
 
 
