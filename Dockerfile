@@ -14,6 +14,9 @@ RUN apt-get update \
 # The root file system is read-only when it runs: what is not compiled now is compiled at each start.
 RUN python -m compileall -q -j 0 -x 'site-packages|/test/' /usr/local/lib/python3.12
 
+# Where Airflow's official chart looks for it, in its health checks.
+RUN ln -s /opt/smallhours/docker/entrypoint.sh /entrypoint
+
 WORKDIR /opt/smallhours
 COPY requirements.txt requirements-build.txt requirements-workers.txt ./
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements.txt -r requirements-build.txt \
@@ -27,8 +30,6 @@ COPY docker ./docker
 # Editable, so that the package finds dags/ and plugins/ where the checkout has them.
 RUN pip install --no-cache-dir --no-index --no-deps --no-build-isolation --editable .
 RUN python -m compileall -q -j 0 include dags plugins
-# Where Airflow's official chart looks for it, in its health checks.
-RUN ln -s /opt/smallhours/docker/entrypoint.sh /entrypoint
 
 ENV AIRFLOW_HOME=/home/smallhours/.airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/smallhours/dags \
