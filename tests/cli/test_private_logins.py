@@ -74,7 +74,8 @@ with create_session() as session:
 Variable.set("smallhours_spotify_token_ada", {{"refresh_token": "{RENEWED}"}}, serialize_json=True)
 """
 READ = """
-from smallhours.orchestration.connections import AirflowSecrets, read_variable
+from smallhours.orchestration.connections import AirflowSecrets
+from smallhours.orchestration.variables import read_variable
 
 found = AirflowSecrets()
 kept = read_variable("smallhours_spotify_token_ada") or {}

@@ -76,7 +76,7 @@ def test_up_once_killed_and_up_again(person: Terminal) -> None:
     assert code == 1
     assert all(re.search(rf"{name} \(process \d+\)", said) for name in left)
     assert "run `smallhours up --end-left`" in said
-    assert len(left_running(home)) == 4
+    assert len(left_running(home)) == len(left)
 
     again = person.start("up", "--port", str(port), "--end-left")
     assert "They have ended." in wait_until_ready(again)

@@ -26,7 +26,7 @@ _WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 @dataclass(frozen=True)
-class Reception:
+class ReceivedLists:
     """How some lists were received.
 
     Attributes:
@@ -74,7 +74,7 @@ class LetterFacts:
 
     first: dt.date
     last: dt.date
-    reception: Reception
+    reception: ReceivedLists
     plays: int
     tracks: int
     artists: Mapping[str, int]
@@ -129,7 +129,7 @@ def letter_facts(
     )
 
 
-def reception(lake: Lake, listener: str, first: dt.date, last: dt.date) -> Reception:
+def reception(lake: Lake, listener: str, first: dt.date, last: dt.date) -> ReceivedLists:
     """Read how the lists of some nights were received; a track belongs to its first night."""
     where = {"listener": listener}
     ledger = lake.frame(PLAYLISTS, columns=[*PICK[:2], "outcome", "track_keys"], where=where)
@@ -142,7 +142,7 @@ def reception(lake: Lake, listener: str, first: dt.date, last: dt.date) -> Recep
     said = lake.frame(FEEDBACK, columns=[*PICK, "reaction"], where={**where, "month": months})
     said = said.assign(night=said["night"].map(str)).merge(shown, on=PICK)
     saved = said[said["reaction"] == Reaction.SAVED].drop_duplicates("track_key")
-    return Reception(
+    return ReceivedLists(
         nights,
         len(lists),
         shown["track_key"].nunique(),
@@ -213,11 +213,11 @@ def sentences(facts: LetterFacts) -> list[str]:
     return told or ["Nothing was played, and there was no list."]
 
 
-def describe_reception(who: str, of: str, received: Reception) -> str:
+def describe_reception(who: str, of: str, received: ReceivedLists) -> str:
     """Return how a list was received, in a sentence.
 
     >>> heard = {Reaction.PLAYED: frozenset("ab"), Reaction.SAVED: frozenset("a")}
-    >>> describe_reception("Ada", "yesterday's", Reception(["2026-11-01"], 1, 3, heard))
+    >>> describe_reception("Ada", "yesterday's", ReceivedLists(["2026-11-01"], 1, 3, heard))
     "Ada heard out two of yesterday's three and saved one."
     """
     words = {
@@ -239,7 +239,7 @@ def number(n: int) -> str:
     return _WORDS[n] if n < len(_WORDS) else f"{n:,}"
 
 
-def _about_lists(received: Reception) -> list[str]:
+def _about_lists(received: ReceivedLists) -> list[str]:
     if not received.tracks:
         return []
     of = "the list's" if received.lists == 1 else f"the {number(received.lists)} lists'"

@@ -224,10 +224,9 @@ def _decay(moments: pd.Series, as_of: dt.datetime, weights: EvidenceWeights) -> 
 def _rows(
     keys: pd.Series, evidence: "str | pd.Series", grades: pd.Series, at: pd.Series
 ) -> pd.DataFrame:
-    frame = pd.DataFrame({"track_key": keys, "weight": grades.astype(float)})
-    frame["evidence"] = evidence
+    frame = pd.DataFrame({"track_key": keys, "evidence": evidence, "weight": grades.astype(float)})
     frame["at"] = pd.to_datetime(at, utc=True)
-    return frame[["track_key", "evidence", "weight", "at"]]
+    return frame
 
 
 Floats = npt.NDArray[np.float64]
@@ -388,8 +387,7 @@ def sample_keys(keys: Sequence[str], most: int, rng: np.random.Generator) -> lis
     """Draw at most `most` of the keys, in their order."""
     if len(keys) <= most:
         return list(keys)
-    at = rng.choice(len(keys), most, replace=False)
-    return [keys[each] for each in sorted(at)]
+    return [keys[at] for at in sorted(rng.choice(len(keys), most, replace=False))]
 
 
 def _weights(rows: pd.DataFrame) -> Floats:
@@ -399,6 +397,4 @@ def _weights(rows: pd.DataFrame) -> Floats:
     """
     root: Floats = np.sqrt(rows["weight"].to_numpy(dtype=np.float64))
     likes = root[rows["label"].to_numpy() == 1]
-    if len(likes):
-        root /= likes.mean()
-    return root
+    return root / likes.mean() if len(likes) else root
