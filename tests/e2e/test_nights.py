@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from smallhours.catalog import first_night
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import PLAYS
 from smallhours.run_context import RunContext
@@ -112,6 +113,14 @@ class SundayNight:
     lake: Path
     state: Path
     calls: Counter[str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_first_night_limits() -> Iterator[None]:
+    """Let a first night ask for all that it wants, so that no other night asks for its rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(first_night, "FIRST_NIGHT", {})
+        yield
 
 
 @pytest.fixture(scope="module")
