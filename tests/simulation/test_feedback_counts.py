@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+from smallhours.catalog import first_night
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK
@@ -48,9 +49,12 @@ class RemovalResults:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemovalResults]:
     folder = tmp_path_factory.mktemp("lives")
     with (
+        # The second night would learn from what the first one did not ask, too.
+        pytest.MonkeyPatch.context() as patch,
         open_simulation(SPEC, folder / "removing") as one,
         open_simulation(SPEC, folder / "content") as other,
     ):
+        patch.setattr(first_night, "FIRST_NIGHT", {})
         for simulation in (one, other):
             simulation.run_night()
             simulation.run_day()
