@@ -12,6 +12,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ class CountedS3:
         self._s3 = s3
         self._requests: list[tuple[str, str, int]] = []
         self._fault = "none"
+        # S3 checks a condition and writes in one step; moto does so in two.
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, request: dict[str, Any], respond: Respond) -> Iterable[bytes]:
         method, path = request["REQUEST_METHOD"], request["PATH_INFO"]
@@ -61,7 +64,8 @@ class CountedS3:
             self._requests.append((method, path, int(status[:3])))
             return respond(status, *rest)
 
-        return self._s3(request, count)
+        with self._one_at_a_time:
+            return self._s3(request, count)
 
 
 class S3Server:
