@@ -16,11 +16,11 @@ from smallhours.listening.plays import month_of, plays_frame
 from smallhours.playlist.explain.letter import (
     heading,
     letter_facts,
-    number,
     sentences,
     week_before,
     year_of,
 )
+from smallhours.playlist.explain.names_in_words import number
 from tests.web.lists import ME, NIGHT, add_list, add_reactions
 
 DUBLIN = ZoneInfo("Europe/Dublin")

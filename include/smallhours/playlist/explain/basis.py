@@ -11,7 +11,7 @@ from smallhours.listening.favourite_artists import named_share
 from smallhours.listening.library import read_library
 from smallhours.listening.verification import unread_plays
 from smallhours.nights import Night
-from smallhours.playlist.explain.names_in_words import count_plays, listed, name_day
+from smallhours.playlist.explain.names_in_words import count_plays, listed, name_day, number
 from smallhours.vocabulary import Signal
 
 # With so many plays, what a list rests on is no news.
@@ -51,16 +51,9 @@ def describe_basis(lake: Lake, listener: str, settings: ListenerSettings, *, nig
     if len(named) and named_share(len(plays)):
         artists = named.map(artist_key_in).nunique()
         who = "artist" if artists == 1 else "artists"
-        parts.append(f"{_in_words(artists)} {who} that you named")
+        parts.append(f"{number(artists)} {who} that you named")
     told = f"It rests on {listed(parts)}." if parts else ""
     if unread:
         known = f"{len(plays):,} of {len(plays) + unread:,} plays"
         told = f"{told} The rest of your history is still being read: {known}."
     return told.strip()
-
-
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def _in_words(count: int) -> str:
-    return _WORDS[count] if count < len(_WORDS) else str(count)

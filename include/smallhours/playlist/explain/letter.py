@@ -12,6 +12,7 @@ from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.edits import own_plays
+from smallhours.playlist.explain.names_in_words import listed, number
 from smallhours.training.evaluation.pick_outcomes import PICK, picks
 from smallhours.vocabulary import SHOWN, Reaction
 
@@ -21,8 +22,6 @@ MIN_PLAYS_OF_NEW_ARTIST = 2
 # A change of P(like) that is worth a sentence.
 MIN_CHANGE_OF_OPINION = 0.1
 MAX_NAMES = 3
-
-_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -231,12 +230,7 @@ def describe_reception(who: str, of: str, received: ReceivedLists) -> str:
     parts += [
         f"{word} {number(n)}" for reaction, word in words.items() if (n := received.count(reaction))
     ]
-    return f"{who} {_listed(parts)}."
-
-
-def number(n: int) -> str:
-    """Return a number as prose has it: up to ten in words."""
-    return _WORDS[n] if n < len(_WORDS) else f"{n:,}"
+    return f"{who} {listed(parts)}."
 
 
 def _about_lists(received: ReceivedLists) -> list[str]:
@@ -277,9 +271,4 @@ def _counted(n: int, noun: str) -> str:
 def _some(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - MAX_NAMES
-    return _listed([*names[:MAX_NAMES], f"{number(more)} more"] if more > 0 else names)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+    return listed([*names[:MAX_NAMES], f"{number(more)} more"] if more > 0 else names)

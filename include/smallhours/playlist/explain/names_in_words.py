@@ -4,12 +4,19 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
 
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in words: `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def number(n: int) -> str:
+    """Return a number as prose has it: up to ten in words."""
+    return _WORDS[n] if n < len(_WORDS) else f"{n:,}"
 
 
 def count_plays(count: int) -> str:
