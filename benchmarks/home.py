@@ -52,23 +52,15 @@ from smallhours.local.running import kill_session, left_running
 from smallhours.private_files import open_to_others
 from tests.e2e.installation import (
     CLIENT_SECRET,
+    NEVER,
+    SMALL_CATALOG,
+    SMALL_WORLD,
     Installation,
     files_with,
     refresh_token,
     type_connection,
 )
 
-# Small, so that nights are quick; what they add to Airflow's home is the same.
-WORLD = {"artists": 80, "tracks": 700, "scrobbles": 600}
-CATALOG = """
-[catalog]
-seed_tracks = 10
-seed_artists = 8
-near_artists = 4
-seed_tags = 2
-foreign_tags = 2
-"""
-NEVER = "0 0 29 2 *"
 PARTS = ("api-server", "scheduler", "dag-processor")
 NIGHTS_OF_A_MONTH, POLLS_OF_A_MONTH = 30, 720
 POLLS = 5
@@ -81,7 +73,7 @@ def login_before_up(bench: Bench) -> None:
     """Log in before Airflow was ever started, and read a history."""
     bench.install.set_up(NEVER)
     with bench.install.home.settings.open("a") as settings:
-        settings.write(CATALOG)
+        settings.write(SMALL_CATALOG)
     bench.install.run("sync-scrobbles")
 
 
@@ -212,7 +204,7 @@ def upgrade_of_an_old_installation(bench: Bench) -> None:
         archive.extractall(folder, filter="data")
     settings = folder / "smallhours.toml"
     settings.write_text(settings.read_text().replace("{url}", bench.install.sandbox))
-    old = Installation(folder, WORLD)
+    old = Installation(folder, SMALL_WORLD)
     with LocalAirflow(old.home, old.home.environment()) as airflow:
         told = airflow.prepare()
     expect("now they are encrypted" in " ".join(told), told)
@@ -296,7 +288,7 @@ def main() -> None:
     chosen = arguments.only or list(SCENARIOS)
     with (
         tempfile.TemporaryDirectory(prefix="smallhours-home-") as folder,
-        Installation(Path(folder), WORLD) as install,
+        Installation(Path(folder), SMALL_WORLD) as install,
     ):
         bench = Bench(install, arguments.nights)
         try:

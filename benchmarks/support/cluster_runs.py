@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import requests
 from cryptography.fernet import Fernet
@@ -30,12 +30,10 @@ from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
 from smallhours_sandbox.state import SandboxState
+from tests.e2e.installation import NEVER, SMALL_CATALOG, SMALL_WORLD
 
 RESTART_S = 30.0
-NEVER = "0 0 29 2 *"
 WORKERS = ("worker-1", "worker-2")
-# Small, so that nights are quick; what a fault can do to them is the same.
-WORLD: Mapping[str, Any] = {"artists": 80, "tracks": 700, "scrobbles": 600}
 NAMES = ("ada", "cleo", "dora", "emil", "fay", "gus", "hana", "ivo")
 SHARED_SETTINGS = CHECKOUT / "deploy" / "airflow.env"
 _POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -46,14 +44,7 @@ _SETTINGS = """\
 [schedule]
 cron = "{never}"
 poll_cron = "{never}"
-
-[catalog]
-seed_tracks = 10
-seed_artists = 8
-near_artists = 4
-seed_tags = 2
-foreign_tags = 2
-
+{catalog}
 {services}"""
 _LISTENER = """\
 [listeners.{name}]
@@ -172,7 +163,9 @@ class Cluster:
     def __enter__(self) -> Self:
         """Start everything, and return when it is healthy."""
         with contextlib.ExitStack() as starting:
-            state = SandboxState(generate_world(listeners=self.listeners, generator=1, **WORLD))
+            state = SandboxState(
+                generate_world(listeners=self.listeners, generator=1, **SMALL_WORLD)
+            )
             self.sandbox = starting.enter_context(SandboxServer(state))
             starting.callback(self._stop)
             postgres_port, redis_port, self.port = free_ports(3)
@@ -345,6 +338,7 @@ class Cluster:
         text = _SETTINGS.format(
             listeners="".join(_LISTENER.format(name=name) for name in self.listeners),
             never=NEVER,
+            catalog=SMALL_CATALOG,
             services=sandbox_services_toml(self.sandbox.url),
         )
         self.home.settings.write_text(text, encoding="utf-8")

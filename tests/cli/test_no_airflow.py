@@ -18,6 +18,7 @@ from smallhours_sandbox.generate import generate_world
 from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.state import SandboxState
 from tests.airflow_home import settings_text
+from tests.e2e.installation import SMALL_CATALOG
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow(seconds=30), pytest.mark.timeout(900)]
 
@@ -40,14 +41,6 @@ ARGUMENTS = {
     "service": ["uninstall"],
     "why": ["Ride - Vapour Trail"],
 }
-SHORT = """
-[catalog]
-seed_tracks = 10
-seed_artists = 8
-near_artists = 4
-seed_tags = 2
-foreign_tags = 2
-"""
 IN_ONE_PROCESS = """
 import sys
 from smallhours import cli
@@ -81,7 +74,7 @@ def url() -> Iterator[str]:
 
 
 def test_no_command_makes_a_database_or_prints_sql(url: str, tmp_path: Path) -> None:
-    (tmp_path / "smallhours.toml").write_text(settings_text(url, {"ada": "ada"}) + SHORT)
+    (tmp_path / "smallhours.toml").write_text(settings_text(url, {"ada": "ada"}) + SMALL_CATALOG)
     lastfm = {"conn_type": "lastfm", "password": "5a4d" * 8}
     spotify = {
         "conn_type": "spotify",

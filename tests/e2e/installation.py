@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -26,6 +27,17 @@ LASTFM_KEY = "5a4d" * 8
 CLIENT_SECRET = "sandbox-secret"
 NIGHTLY_DAG = "sync_listening"
 PLAYLIST = "Smallhours"
+# Small, so that nights are quick: a world, and how much of it a night asks for.
+SMALL_WORLD: Mapping[str, Any] = {"artists": 80, "tracks": 700, "scrobbles": 600}
+SMALL_CATALOG = """
+[catalog]
+seed_tracks = 10
+seed_artists = 8
+near_artists = 4
+seed_tags = 2
+foreign_tags = 2
+"""
+NEVER = "0 0 29 2 *"
 _WAIT_S = 600.0
 
 _AT_THE_SANDBOX = """
