@@ -2,16 +2,19 @@
 
     python -m benchmarks.cluster [--listeners N] [--only NAME ...]
 
-PostgreSQL, Redis, Airflow with two workers, and the sandbox run as processes on loopback. Each
-fault has a night of its own, one after the other on the same installation, as the real scheduler
-runs it. What was killed is started again after half a minute, or as long as the fault says; nothing
-else is done by hand. Then the lists are looked at where they arrive, and the rows in the lake.
+PostgreSQL, Redis, an S3 server with the lake, Airflow with two workers, and the sandbox run as
+processes on loopback. Each fault has a night of its own, one after the other on the same
+installation, as the real scheduler runs it; a mount can go away only where the lake is in a folder,
+which is another installation. What was killed is started again after half a minute, or as long as
+the fault says; nothing else is done by hand. Then the lists are looked at where they arrive, and
+the rows in the lake.
 """
 
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from benchmarks.support.cluster_runs import (
 from smallhours.local.processes import interrupted_by_signals
 
 DAY_S = 86_400.0
+BUSY_S = 60.0
 BAD = ("lost_rows", "doubled_rows", "mixtures", "left_stuck", "by_hand")
 SICK = WORKERS[1]
 
@@ -66,8 +70,15 @@ def worker_without_settings(cluster: Cluster) -> None:
 
 def worker_without_lake(cluster: Cluster) -> None:
     """Put an empty folder where a worker had the lake, as when a mount is gone."""
-    cluster.lake_of(SICK).unlink()
-    cluster.lake_of(SICK).mkdir()
+    cluster.mount_of(SICK).unlink()
+    cluster.mount_of(SICK).mkdir()
+
+
+def store_is_busy(cluster: Cluster) -> None:
+    """Let the store answer 503 to everything, for a minute."""
+    cluster.s3.misbehave("busy")
+    time.sleep(BUSY_S)
+    cluster.s3.misbehave("none")
 
 
 def worker_with_full_disk(cluster: Cluster) -> None:
@@ -92,10 +103,12 @@ FAULTS: Mapping[str, Callable[[Cluster], None]] = {
     "api-server": partial(part_is_killed, "api-server"),
     "dag-processor": partial(part_is_killed, "dag-processor"),
     "no-settings": worker_without_settings,
-    "no-lake": worker_without_lake,
+    "store-busy": store_is_busy,
     "full-disk": worker_with_full_disk,
     "clock": worker_with_wrong_clock,
+    "no-mount": worker_without_lake,
 }
+IN_FOLDER = ("no-mount",)
 
 
 def main() -> None:
@@ -111,19 +124,13 @@ def main() -> None:
         print("Without clock: faketime (Debian: faketime) is not installed.", file=sys.stderr)
         arguments.only.remove("clock")
     listeners = NAMES[: arguments.listeners]
-    outcomes = {}
-    with (
-        interrupted_by_signals(),
-        tempfile.TemporaryDirectory(prefix="smallhours-cluster-") as folder,
-        Cluster(Path(folder), listeners) as cluster,
-    ):
-        for number, name in enumerate(arguments.only):
-            if number:
-                cluster.sandbox.state.advance(cluster.sandbox.state.now + DAY_S)
-            outcomes[name] = ClusterNight.tonight(cluster).run(FAULTS[name])
-            _print(name, outcomes[name])
-        with contextlib.closing(cluster.api()) as api:
-            by_hand = api.switched_by_hand()
+    outcomes: dict[str, NightOutcome] = {}
+    by_hand = 0
+    with interrupted_by_signals():
+        for on_s3 in (True, False):
+            chosen = [name for name in arguments.only if (name not in IN_FOLDER) == on_s3]
+            if chosen:
+                by_hand += _run_nights(chosen, listeners, outcomes, on_s3=on_s3)
     figures = {**_figures(outcomes, len(listeners)), "by_hand": by_hand}
     if set(FAULTS) - {"clock"} <= set(outcomes):  # with `--only`, only those
         figures |= store_figures()
@@ -133,6 +140,27 @@ def main() -> None:
         or figures["lists"] + figures["excused"] < figures["nights"]
     ):
         sys.exit(1)
+
+
+def _run_nights(
+    names: Sequence[str],
+    listeners: Sequence[str],
+    outcomes: dict[str, NightOutcome],
+    *,
+    on_s3: bool,
+) -> int:
+    """Run the nights of some faults, and add their outcomes; return what was switched by hand."""
+    with (
+        tempfile.TemporaryDirectory(prefix="smallhours-cluster-") as folder,
+        Cluster(Path(folder), listeners, on_s3=on_s3) as cluster,
+    ):
+        for number, name in enumerate(names):
+            if number:
+                cluster.sandbox.state.advance(cluster.sandbox.state.now + DAY_S)
+            outcomes[name] = ClusterNight.tonight(cluster).run(FAULTS[name])
+            _print(name, outcomes[name])
+        with contextlib.closing(cluster.api()) as api:
+            return api.switched_by_hand()
 
 
 def _print(name: str, outcome: NightOutcome) -> None:

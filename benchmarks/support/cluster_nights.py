@@ -117,7 +117,7 @@ class ClusterNight:
 
     def _outcome(self, api: AirflowApi, seconds: float) -> NightOutcome:
         tasks = self._tasks(api)
-        lake = Lake(str(self.cluster.folder / "data"))
+        lake = Lake(self.cluster.lake)
         lists = lake.frame(PLAYLISTS)
         tonight = lists[lists["night"].astype(str) == str(self.date)]
         arrived = {name for name in self.cluster.listeners if self._has(name, tonight)}

@@ -1,7 +1,8 @@
 """Airflow on CeleryExecutor as processes on loopback: PostgreSQL, Redis, two workers, the sandbox.
 
-The workers share nothing but the settings' text, the database, the broker and the lake. A part that
-ends is started again after half a minute, as a restart policy or Kubernetes would.
+The workers share nothing but the settings' text, the database, the broker and the lake: on S3
+(moto's server), or in a folder that each worker finds by a link, as it would find a mount. A part
+that ends is started again after half a minute, as a restart policy or Kubernetes would.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from unittest.mock import patch
 
 import requests
 from cryptography.fernet import Fernet
@@ -31,6 +33,8 @@ from smallhours_sandbox.server import SandboxServer
 from smallhours_sandbox.simulation.installation import sandbox_services_toml
 from smallhours_sandbox.state import SandboxState
 from tests.e2e.installation import NEVER, SMALL_CATALOG, SMALL_WORLD
+from tests.lake.s3_server import BUCKET, running_s3
+from tests.lake.s3_server import is_installed as has_s3_server
 
 RESTART_S = 30.0
 WORKERS = ("worker-1", "worker-2")
@@ -64,6 +68,7 @@ def missing_programs() -> list[str]:
         "PostgreSQL's server (Debian: postgresql)": bool(_POSTGRES),
         "Redis (Debian: redis-server)": bool(shutil.which("redis-server")),
         "Celery (`make cluster`)": (Path(sys.executable).parent / "celery").exists(),
+        "moto's S3 server (`make cluster`)": has_s3_server(),
     }
     return [name for name, there in found.items() if not there]
 
@@ -149,12 +154,14 @@ class Cluster:
     """A cluster, to be used in a `with` block that ends it.
 
     Attributes:
-        folder: All of it but PostgreSQL's data.
+        folder: All of it but PostgreSQL's data, and a lake on S3.
         listeners: Who has a night.
+        on_s3: Whether the lake is on S3.
     """
 
     folder: Path
     listeners: Sequence[str]
+    on_s3: bool = True
     parts: dict[str, Part] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -167,6 +174,7 @@ class Cluster:
                 generate_world(listeners=self.listeners, generator=1, **SMALL_WORLD)
             )
             self.sandbox = starting.enter_context(SandboxServer(state))
+            storage = self._begin_storage(starting)
             starting.callback(self._stop)
             postgres_port, redis_port, self.port = free_ports(3)
             self._begin_postgres(postgres_port, starting)
@@ -175,13 +183,14 @@ class Cluster:
                 self.folder / "airflow",
                 self.port,
                 self.folder / "smallhours.toml",
-                lake=str(self.folder / "data"),
+                lake=self.lake,
                 open_to_all=True,
             )
             database = f"airflow@127.0.0.1:{postgres_port}/postgres"
             self.env = self.home.environment(
                 {
                     **shared_settings(),
+                    **storage,
                     "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
                     "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
                     "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
@@ -245,9 +254,9 @@ class Cluster:
         """Give the workers back what a fault took from them."""
         for worker in WORKERS:
             shutil.copy(self.home.settings, self.settings_of(worker))
-            if not self.lake_of(worker).is_symlink():
-                shutil.rmtree(self.lake_of(worker))
-                self.lake_of(worker).symlink_to(self.folder / "data")
+            if not self.on_s3 and not self.mount_of(worker).is_symlink():
+                shutil.rmtree(self.mount_of(worker))
+                self.mount_of(worker).symlink_to(self.lake)
             self.limit_files(worker, "unlimited")
             if "FAKETIME" in self.parts[worker].env:
                 self.set_clock(worker, None)
@@ -256,9 +265,14 @@ class Cluster:
         """Return the settings file that a worker reads."""
         return self.folder / worker / "smallhours.toml"
 
-    def lake_of(self, worker: str) -> Path:
-        """Return where a worker finds the lake: a link, as to a mount."""
+    def mount_of(self, worker: str) -> Path:
+        """Return where a worker finds a lake in a folder: a link, as to a mount."""
         return self.folder / worker / "data"
+
+    @property
+    def lake(self) -> str:
+        """The lake's address."""
+        return f"s3://{BUCKET}/cluster" if self.on_s3 else str(self.folder / "data")
 
     def api(self) -> AirflowApi:
         """Return a client of Airflow's API."""
@@ -269,6 +283,16 @@ class Cluster:
         folder.mkdir(exist_ok=True)
         with self._lock:
             self.parts[name] = Part(name, command, env, folder)
+
+    def _begin_storage(self, starting: contextlib.ExitStack) -> dict[str, str]:
+        """Start the S3 server; return what a process must know of it. A folder needs nothing."""
+        if not self.on_s3:
+            return {}
+        self.s3 = starting.enter_context(running_s3())
+        # This process, too, looks into the lake.
+        cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        starting.enter_context(patch.dict(os.environ, {**self.s3.environment, **cache}))
+        return {**self.s3.environment, **cache}
 
     def _begin_postgres(self, port: int, starting: contextlib.ExitStack) -> None:
         # Not below our folder, which PostgreSQL's user can't enter; it refuses to be run by root.
@@ -307,12 +331,16 @@ class Cluster:
             self._begin(name, [*airflow, name, *more], self.env)
         for name in WORKERS:
             (self.folder / name).mkdir()
-            self.lake_of(name).symlink_to(self.folder / "data")
             shutil.copy(self.home.settings, self.settings_of(name))
+            lake = self.lake
+            if not self.on_s3:
+                self.mount_of(name).symlink_to(self.lake)
+                lake = str(self.mount_of(name))
             env = {
                 **self.env,
                 "AIRFLOW_HOME": str(self.folder / name / "airflow"),
-                "SMALLHOURS_LAKE": str(self.lake_of(name)),
+                "SMALLHOURS_LAKE": lake,
+                "XDG_CACHE_HOME": str(self.folder / name / "cache"),
                 "SMALLHOURS_SETTINGS": str(self.settings_of(name)),
             }
             self._begin(
