@@ -1,4 +1,4 @@
-"""MusicBrainz' web service ``/musicbrainz/ws/2/``: recordings by id, ISRC, artist and search.
+"""MusicBrainz' web service ``/musicbrainz/ws/2/``: recordings, and artists by search.
 
 Lengths are milliseconds or null, tags are sorted by name, and a merged id answers with the
 recording that it was merged into, whose id is another one.
@@ -98,24 +98,49 @@ def _browse(call: MetaBrainzCall, name: str, found: str) -> Json:
 
 
 def _search(call: MetaBrainzCall) -> Json:
-    index, query = call.index, call.query["query"]
-    terms: dict[str, list[str]] = {}
-    for name, quoted, bare in _TERM.findall(query):
-        terms.setdefault(name, []).append(re.sub(r"\\(.)", r"\1", quoted or bare))
-    scored = _searched(index, terms)
-    limit = _limit(call)
-    limit = limit if 1 <= limit <= _MAX_LIMIT else _DEFAULT_LIMIT
-    offset = _offset(call)
+    index = call.index
     inc = ["artist-credits", "isrcs", "releases"]
     rows = [
         {**_shown(index, track, inc), "score": score}
-        for track, score in scored[offset : offset + limit]
+        for track, score in _searched(index, _terms(call))
     ]
+    return _page(call, "recordings", rows)
+
+
+def search_artists(call: MetaBrainzCall) -> Json:
+    """Answer with the artists of a name, and after them those whose names hold it."""
+    if "query" not in call.query:
+        raise MetaBrainzError(
+            400,
+            "The given parameters do not match any available query type for the artist resource.",
+        )
+    wanted = " ".join(_terms(call).get("artist", [])).casefold()
+    world, rows = call.index.world, []
+    for artist, mbid in enumerate(call.index.artist_ids):
+        name = world.artist_name[artist]
+        if mbid and wanted and wanted in name.casefold():
+            score = 100 if name.casefold() == wanted else 60
+            rows.append({**_artist(call.index, artist), "score": score})
+    return _page(call, "artists", sorted(rows, key=lambda row: (-row["score"], row["id"])))
+
+
+def _terms(call: MetaBrainzCall) -> dict[str, list[str]]:
+    """Return the texts of a Lucene query, by field."""
+    terms: dict[str, list[str]] = {}
+    for name, quoted, bare in _TERM.findall(call.query["query"]):
+        terms.setdefault(name, []).append(re.sub(r"\\(.)", r"\1", quoted or bare))
+    return terms
+
+
+def _page(call: MetaBrainzCall, kind: str, rows: list[Json]) -> Json:
+    """Return a page of what a search has found."""
+    limit, offset = _limit(call), _offset(call)
+    limit = limit if 1 <= limit <= _MAX_LIMIT else _DEFAULT_LIMIT
     return {
         "created": "2026-11-26T00:00:00.000Z",
-        "count": len(scored),
+        "count": len(rows),
         "offset": offset,
-        "recordings": rows,
+        kind: rows[offset : offset + limit],
     }
 
 
@@ -213,19 +238,22 @@ def _shown(index: MusicBrainzIndex, track: int, inc: list[str]) -> Json:
 def _credit(index: MusicBrainzIndex, track: int, inc: list[str]) -> list[Json]:
     rows = []
     for artist, join in index.credits(track):
-        name = index.world.artist_name[artist]
-        about: Json = {
-            "id": index.artist_ids[artist],
-            "name": name,
-            "sort-name": name,
-            "type": None,
-            "type-id": None,
-            "disambiguation": "",
-            "country": None,
-        }
-        about |= _votes(index.artist_tags(artist), inc)
-        rows.append({"name": name, "joinphrase": join, "artist": about})
+        about = _artist(index, artist) | _votes(index.artist_tags(artist), inc)
+        rows.append({"name": about["name"], "joinphrase": join, "artist": about})
     return rows
+
+
+def _artist(index: MusicBrainzIndex, artist: int) -> Json:
+    name = index.world.artist_name[artist]
+    return {
+        "id": index.artist_ids[artist],
+        "name": name,
+        "sort-name": name,
+        "type": None,
+        "type-id": None,
+        "disambiguation": "",
+        "country": None,
+    }
 
 
 def _votes(votes: list[Vote], inc: list[str]) -> Json:
@@ -247,6 +275,8 @@ _ROUTES: Mapping[str, Handler] = {
     "/isrc/{id}": by_isrc,
     "/recording": browse_or_search,
     "/recording/": browse_or_search,
+    "/artist": search_artists,
+    "/artist/": search_artists,
     "/genre/all": all_genres,
 }
 

@@ -1,5 +1,8 @@
 """Tests of the artists that a listener named, as stand-ins for a history."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pandas as pd
 import pytest
 
@@ -12,9 +15,14 @@ from smallhours.listening.favourite_artists import (
     named_share,
     sync_favourite_artists,
 )
-from smallhours.listening.plays import LASTFM, plays_frame, store
+from smallhours.listening.plays import LASTFM, LISTENBRAINZ, plays_frame, store
+from smallhours.services.listenbrainz import ListenBrainzClient
+from smallhours.services.musicbrainz import MusicBrainzClient
+from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.summary import Summary
 from smallhours.vocabulary import Signal
+from smallhours_sandbox.listenbrainz_state import listenbrainz_token
+from smallhours_sandbox.simulation.installation import FAST
 from tests.service_fixtures import NIGHT, ServiceFixture
 
 
@@ -23,15 +31,41 @@ def name_artists(household: ServiceFixture, *names: str) -> None:
     household.settings = household.settings.model_copy(update={"listeners": {"default": me}})
 
 
-def sync(household: ServiceFixture, date: str = NIGHT, *, lastfm: bool = True) -> Summary:
+def sync(
+    household: ServiceFixture,
+    date: str = NIGHT,
+    *,
+    lastfm: bool = True,
+    metabrainz: tuple[ListenBrainzClient, MusicBrainzClient] | None = None,
+) -> Summary:
     return sync_favourite_artists(
         "default",
         household.lake,
-        household.spotify,
+        None if metabrainz else household.spotify,
         household.lastfm if lastfm else None,
+        metabrainz,
         settings=household.settings,
         night=household.night(date),
     )
+
+
+@contextmanager
+def metabrainz_of(
+    household: ServiceFixture,
+) -> Iterator[tuple[ListenBrainzClient, MusicBrainzClient]]:
+    services, contact = household.settings.services, "ada@example.org"
+    listenbrainz = ListenBrainzClient(
+        listenbrainz_token("ada"),
+        settings=services.listenbrainz,
+        contact=contact,
+        rate_limit=TokenBucket(FAST, burst=100),
+        labs_rate_limit=TokenBucket(FAST, burst=100),
+    )
+    musicbrainz = MusicBrainzClient(
+        settings=services.musicbrainz, contact=contact, rate_limit=TokenBucket(FAST, burst=100)
+    )
+    with listenbrainz, musicbrainz:
+        yield listenbrainz, musicbrainz
 
 
 def artists_in_library(household: ServiceFixture) -> dict[str, int]:
@@ -58,6 +92,29 @@ def test_named_artists_count_by_their_best_known_tracks(
     found = artists_in_library(household)
     assert set(found) == {one, two}
     assert max(found.values()) <= TRACKS_PER_ARTIST
+
+
+def test_listenbrainz_alone_tells_the_most_heard_tracks(
+    household: ServiceFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = some_artists(household)
+    world = household.sandbox.state.world
+    monkeypatch.setattr(world, "artist_name", [*world.artist_name[:-1], one])
+    name_artists(household, one.upper(), two, 'Nobody "At" All 17')
+
+    with metabrainz_of(household) as (listenbrainz, musicbrainz):
+        summary = sync(household, lastfm=False, metabrainz=(listenbrainz, musicbrainz))
+        namesakes = musicbrainz.artists_named(one)
+        heard = listenbrainz.artist_popularity(namesakes)
+        best = max(namesakes, key=lambda each: heard[each].listeners or 0)
+        tracks = listenbrainz.top_recordings(best, limit=TRACKS_PER_ARTIST)
+
+    assert summary["artists_not_found"] == 'Nobody "At" All 17'
+    assert len(namesakes) == 2
+    library = household.lake.frame(LIBRARY)
+    assert set(library["source"]) == {LISTENBRAINZ}
+    assert set(library.loc[library["artist"] == one, "title"]) == {each.title for each in tracks}
+    assert set(library["artist"]) == {one, two}
 
 
 def test_who_is_named_no_longer_leaves_no_trace(household: ServiceFixture) -> None:

@@ -12,6 +12,8 @@ from smallhours.summary import NO_LASTFM, NO_LISTENBRAINZ, NO_SPOTIFY, Summary, 
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.musicbrainz import MusicBrainzClient
 
 
 def sync_scrobbles(run: "RunContext") -> Summary:
@@ -72,11 +74,21 @@ def sync_library(run: "RunContext") -> Summary:
 
     listener, lake, settings, night = run.listener, run.lake, run.settings, run.night
     named = favourite_artists.sync_favourite_artists(
-        listener, lake, run.spotify, run.lastfm, settings=settings, night=night
+        listener, lake, run.spotify, run.lastfm, _metabrainz(run), settings=settings, night=night
     )
     clients = run.spotify, run.lastfm, run.listenbrainz
     told = stages.sync_library(listener, lake, *clients, settings=settings, night=night)
     return {**named, **told}
+
+
+def _metabrainz(run: "RunContext") -> "tuple[ListenBrainzClient, MusicBrainzClient] | None":
+    """Return who together tell a named artist's best-known tracks, if they are wanted."""
+    if not run.settings.listener(run.listener).favourite_artists:
+        return None
+    listenbrainz, musicbrainz = run.listenbrainz, run.musicbrainz
+    if listenbrainz is None or not listenbrainz.has_token or musicbrainz is None:
+        return None
+    return listenbrainz, musicbrainz
 
 
 def collect_feedback(run: "RunContext") -> Summary:

@@ -1,7 +1,8 @@
 """The artists that a listener named: what a first list rests on before there is a history.
 
-Each counts by its best-known tracks, which Last.fm or else Spotify's search tells. They are stored
-in `library` with the signal `named`, and count less with every play.
+Each counts by its best-known tracks, which Last.fm tells, or else Spotify's search, or else
+ListenBrainz, which wants a token for that. They are stored in `library` with the signal `named`,
+and count less with every play.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from smallhours.identity import artist_key_of
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import LIBRARY, PLAYS
 from smallhours.listening.library import library_frame, track_row
-from smallhours.listening.plays import LASTFM, SPOTIFY
+from smallhours.listening.plays import LASTFM, LISTENBRAINZ, SPOTIFY
 from smallhours.nights import Night
 from smallhours.services.set_aside import SetAside
 from smallhours.settings import Settings
@@ -25,6 +26,9 @@ from smallhours.vocabulary import Signal
 
 if TYPE_CHECKING:
     from smallhours.services.lastfm import LastfmClient
+    from smallhours.services.listenbrainz import ListenBrainzClient
+    from smallhours.services.listenbrainz_metadata import Popularity
+    from smallhours.services.musicbrainz import MusicBrainzClient
     from smallhours.services.spotify import SpotifyClient
 
 # The best-known tracks of an artist that stand for it.
@@ -49,6 +53,7 @@ def sync_favourite_artists(
     lake: Lake,
     spotify: "SpotifyClient | None",
     lastfm: "LastfmClient | None",
+    metabrainz: "tuple[ListenBrainzClient, MusicBrainzClient] | None",
     *,
     settings: Settings,
     night: Night,
@@ -68,7 +73,7 @@ def sync_favourite_artists(
     if not names and stored.empty:
         return {}
     aside = SetAside(lake, listener, night)
-    found, silent = _best_known(names, spotify, lastfm, aside)
+    found, silent = _best_known(names, spotify, lastfm, metabrainz, aside)
     told = pd.concat(
         [library_frame([], source=LASTFM, night=night.date)]
         + [library_frame(rows, source=source, night=night.date) for source, rows in found.items()]
@@ -89,6 +94,7 @@ def _best_known(
     names: Iterable[str],
     spotify: "SpotifyClient | None",
     lastfm: "LastfmClient | None",
+    metabrainz: "tuple[ListenBrainzClient, MusicBrainzClient] | None",
     aside: SetAside,
 ) -> tuple[dict[str, list[Row]], Sequence[str]]:
     """Return rows of each artist's best-known tracks by source, and who was not found."""
@@ -108,7 +114,37 @@ def _best_known(
                     hits = spotify.search_tracks(f'artist:"{name}"')
                     same = [t for t in hits if artist_key_of(t.artist) == artist_key_of(name)]
                     _take(found, SPOTIFY, list(map(track_row, same)), name, left)
+    if metabrainz is not None and left:
+        for name, rows in _most_heard(left, *metabrainz, aside).items():
+            _take(found, LISTENBRAINZ, rows, name, left)
     return found, left
+
+
+def _most_heard(
+    names: Iterable[str],
+    listenbrainz: "ListenBrainzClient",
+    musicbrainz: "MusicBrainzClient",
+    aside: SetAside,
+) -> dict[str, list[Row]]:
+    """Return each artist's most heard tracks; of several with one name, the most heard counts."""
+    namesakes: dict[str, tuple[str, ...]] = {}
+    with aside.asking(musicbrainz) as open_to_us:
+        for name in names if open_to_us else ():
+            with aside.tally(musicbrainz).asking(f"artists with the name {name}"):
+                namesakes[name] = musicbrainz.artists_named(name)
+    found: dict[str, list[Row]] = {}
+    with aside.asking(listenbrainz) as open_to_us:
+        for name, mbids in namesakes.items() if open_to_us else ():
+            with aside.tally(listenbrainz).asking(f"best-known tracks of {name}"):
+                heard = listenbrainz.artist_popularity(mbids) if len(mbids) > 1 else {}
+                for mbid in sorted(mbids, key=lambda each: -_listeners(heard.get(each)))[:1]:
+                    tracks = listenbrainz.top_recordings(mbid, limit=TRACKS_PER_ARTIST)
+                    found[name] = [{"artist": t.artist, "title": t.title} for t in tracks]
+    return found
+
+
+def _listeners(popularity: "Popularity | None") -> int:
+    return (popularity and popularity.listeners) or 0
 
 
 def _take(

@@ -1,12 +1,14 @@
-"""MusicBrainz client: single recordings, for what ListenBrainz' batches do not answer.
+"""MusicBrainz client: single recordings and names, for what ListenBrainz does not answer.
 
 MusicBrainz answers one request a second and 503 above that, to everybody at this address; it is
 waited out. It wants the same contact in each request as ListenBrainz.
 """
 
+import re
 from typing import Final
 
 from smallhours.errors import BrokenReply, NotFound, SourceRefused
+from smallhours.identity import artist_key_of
 from smallhours.service_settings import MusicbrainzSettings
 from smallhours.services.json_cursor import REMEDY, JsonCursor
 from smallhours.services.listenbrainz_metadata import ArtistCredit, MbTag, Recording
@@ -29,6 +31,9 @@ SERVICE: Final = "MusicBrainz"
 RATE_LIMIT_S: Final = 2.0
 _ABOUT_RECORDINGS: Final = "tags genres isrcs artist-credits releases url-rels"
 _ABOUT_ISRCS: Final = "tags artist-credits isrcs"
+# What has a meaning within quotes in a search, which is in Lucene's language.
+_LUCENE: Final = re.compile(r'["\\]')
+_MAX_NAMESAKES: Final = 25
 
 
 class MusicBrainzClient(Client):
@@ -82,7 +87,15 @@ class MusicBrainzClient(Client):
         reply = self._get(f"isrc/{isrc}", "isrc/{isrc}", _ABOUT_ISRCS)
         return tuple(reply["recordings"].rows(_recording))
 
-    def _get(self, path: str, route: str, inc: str) -> JsonCursor:
+    def artists_named(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the artists of exactly a name; several may bear it."""
+        text = _LUCENE.sub(r"\\\g<0>", name)
+        reply = self._get("artist", "artist", query=f'artist:"{text}"', limit=_MAX_NAMESAKES)
+        key = artist_key_of(name)
+        rows = reply["artists"].rows(lambda row: (row["name"].text(), row["id"].some_text()))
+        return tuple(mbid for found, mbid in rows if artist_key_of(found) == key)
+
+    def _get(self, path: str, route: str, inc: str = "", **params: str | int) -> JsonCursor:
         if not self._contact:
             raise SourceRefused(
                 SERVICE,
@@ -93,7 +106,7 @@ class MusicBrainzClient(Client):
             "GET",
             f"{self._url}/{path}",
             f"GET {route}",
-            more={"params": {"fmt": "json", "inc": inc}},
+            more={"params": {"fmt": "json", **({"inc": inc} if inc else {}), **params}},
         )
         return self._http.call(request, self._json)
 
