@@ -133,6 +133,17 @@ def test_a_track_without_tags_is_not_predicted_but_counted(lake: Lake) -> None:
     assert "nobody · knows" not in predicted(lake)
 
 
+def test_a_damaged_model_is_learned_again_by_the_next_training(lake: Lake) -> None:
+    in_use = load_audio_predictor(lake)
+    assert in_use is not None
+    damaged = f"models/{SHARED}/{NAME}/{in_use.version}/regressor_0.skops"
+    lake.files.replace(damaged, b"not a model")
+    assert "skipped" in predict(lake)
+    train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
+    assert load_audio_predictor(lake) is not None
+    assert predict(lake)["tracks"] == 2
+
+
 def test_candidates_are_predicted_too(lake: Lake) -> None:
     add_background(lake, ["newcomer · candidate"], route="similar_artist")
     predict(lake)

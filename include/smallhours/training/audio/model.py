@@ -296,14 +296,30 @@ def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredic
     return next((each for each in found if each is not None), None)
 
 
-def _read_model(saved: SavedModel) -> AudioModel:
-    where = saved.address(USE)
+def version_of(saved: SavedModel) -> str:
+    """Return a saved model's version after reading its index alone, which is small.
+
+    Raises:
+        UnreadableModel: when the index is damaged, missing, or of an earlier format.
+    """
+    _read_index(saved)
+    return saved.version
+
+
+def _read_index(
+    saved: SavedModel,
+) -> tuple[Kind, list[tuple[str, tuple[str, ...], tuple[str, ...]]]]:
+    """Return the kind, and of each regressor its file, features, and what it is told."""
     try:
         use = json.loads(saved.read(USE))
         described = [(r["file"], tuple(r["features"]), tuple(r["told"])) for r in use["regressors"]]
-        kind = use["kind"]
+        return use["kind"], described
     except (ValueError, KeyError, TypeError) as error:
-        raise_unreadable(where, f"it is damaged ({type(error).__name__})")
+        raise_unreadable(saved.address(USE), f"it is damaged ({type(error).__name__})")
+
+
+def _read_model(saved: SavedModel) -> AudioModel:
+    kind, described = _read_index(saved)
     return AudioModel(
         kind,
         TagInputs(_tags(saved, OWN_TAGS), _tags(saved, ARTIST_TAGS)),

@@ -71,9 +71,10 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
         summary |= {f"own_{name}": value for name, value in _summary_of(result).items()}
     else:
         Registry.of(lake).retire(listener, MODEL)
-    used = _load(lake, listener)
-    if used is not None:
-        summary |= {"in_use": used.version, "learned_from": used.owner}
+    registry = Registry.of(lake)
+    for owner in (SHARED, listener):  # the listener's own last: it is used where there is one
+        if version := registry.load(owner, MODEL, lambda saved: saved.version):
+            summary |= {"in_use": version, "learned_from": owner}
     return summary
 
 
@@ -91,7 +92,10 @@ def predict_audio_features(
     prefixes = inputs.changed()
     if inputs.version is not None and not prefixes:
         return {"tracks": 0, "model": inputs.version, "values_written": 0}
-    if inputs.version is None or (predictor := _load(lake, listener)) is None:
+    predictor = None if inputs.version is None else _load(lake, listener)
+    if inputs.version != (predictor and predictor.version):
+        _retire_unreadable(lake, listener)
+    if predictor is None:
         return {"skipped": "no regressor was trained yet", "tracks": 0}
     summary, changed = _predict(lake, listener, predictor, inputs, prefixes, settings, night)
     if not changed.empty:
@@ -104,6 +108,17 @@ def _load(lake: Lake, listener: str) -> "AudioPredictor | None":
     from smallhours.training.audio.model import load_audio_predictor
 
     return load_audio_predictor(lake, listener)
+
+
+def _retire_unreadable(lake: Lake, listener: str) -> None:
+    """Put models out of use that can't be read, so that the next training learns new ones."""
+    from smallhours.training.audio.model import AudioPredictor
+
+    registry = Registry.of(lake)
+    for owner in (listener, SHARED):
+        in_use = registry.load(owner, MODEL, lambda saved: saved.version)
+        if in_use and registry.load(owner, MODEL, AudioPredictor.of) is None:
+            registry.retire(owner, MODEL)
 
 
 def _predict(

@@ -1,8 +1,9 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,9 +26,12 @@ from smallhours.training.audio.model import (
     files_of,
     fit_audio_model,
     kind_for,
+    version_of,
 )
 from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
-from smallhours.training.registry import SHARED, Registry
+from smallhours.training.registry import SHARED, Registry, SavedModel
+
+T = TypeVar("T")
 
 LENGTHS = "tracks_of_known_length"
 NOT_PREDICTABLE = "not predictable from tags"
@@ -210,13 +214,14 @@ def train_and_register(
         night: The night.
     """
     registry = Registry.of(lake)
-    in_use_models = _models_in_use(owner, registry)
     versions = registry.versions(owner, NAME)
-    against = ", ".join(each.version for each in in_use_models.values())
-    in_use = in_use_models.get(owner)
-    before = _earlier_training(rows, registry, settings, against, owner, in_use, night)
+    # The models themselves, which are large, are read only to compare a new one with them.
+    in_use = _in_use(owner, registry, version_of)
+    against = ", ".join(in_use.values())
+    before = _earlier_training(rows, registry, settings, against, owner, in_use.get(owner), night)
     if before is not None:
         return before
+    in_use_models = _in_use(owner, registry, AudioPredictor.of)
     training = settings.training
     kind = kind_for(training.audio_model, rows)
     model, figures = fit_audio_model(
@@ -245,9 +250,9 @@ def train_and_register(
     return replace(result, version=saved.version)
 
 
-def _models_in_use(owner: str, registry: Registry) -> dict[str, AudioPredictor]:
+def _in_use(owner: str, registry: Registry, read: Callable[[SavedModel], T]) -> dict[str, T]:
     """Return the models in use to compare a new one with: the shared and the listener's own."""
-    found = {name: registry.load(name, NAME, AudioPredictor.of) for name in (SHARED, owner)}
+    found = {name: registry.load(name, NAME, read) for name in (SHARED, owner)}
     return {name: each for name, each in found.items() if each is not None}
 
 
@@ -257,11 +262,11 @@ def _earlier_training(
     settings: Settings,
     against: str,
     owner: str,
-    in_use: AudioPredictor | None,
+    in_use: str | None,
     night: Night,
 ) -> Unchanged | None:
     """Return the newest version or the one in use, if there is nothing to learn beyond it."""
-    current = [] if in_use is None else [in_use.version]
+    current = [] if in_use is None else [in_use]
     for version in (*registry.versions(owner, NAME)[-1:], *current):
         card = registry.load(owner, NAME, lambda saved: saved.card, version=version)
         if card is None or LENGTHS not in card.data:
