@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale [--plays 90000] [--catalog 20000] [--only NAME ...] [--folder FOLDER]
 
-A lake with a listener's plays and a catalog lives through a first night. The night after it, with
+A lake with a listener's plays and a catalog lives through two nights. The night after them, with
 a day's plays and nothing else new, is measured: each stage runs in a process of its own, as Airflow
 does. Then the same night is measured with 16 times the catalog, with a million plays, and with nine
 other listeners in the installation, each with music of their own. `--only` chooses among `night`,
@@ -35,7 +35,7 @@ from benchmarks.support.scale_lakes import (
     enlarge_catalog,
     lengthen_history,
     settle,
-    write_first_night,
+    write_two_nights,
 )
 from benchmarks.support.stage_process import StageCost, import_seconds, run_stage
 from benchmarks.train_cost import made_up_world
@@ -65,11 +65,11 @@ class ScaleBench:
 
     @property
     def first(self) -> Path:
-        """The lake after its first night."""
+        """The lake after its first two nights."""
         lake = self._folder / "lake"
         if not lake.exists():
-            print_progress("living through a first night")
-            write_first_night(self._folder, self._world)
+            print_progress("living through two nights")
+            write_two_nights(self._folder, self._world)
         return lake
 
     def night(self) -> StageCost:

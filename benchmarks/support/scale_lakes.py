@@ -42,7 +42,8 @@ from smallhours_sandbox.simulation.installation import LISTENER
 from smallhours_sandbox.state import SandboxState
 from smallhours_sandbox.world import World
 
-FIRST_NIGHT, NIGHT = "2026-11-02", "2026-11-03"
+# The first night asks for less than it could; the second one catches up.
+NIGHTS_BEFORE, NIGHT = ("2026-11-02", "2026-11-03"), "2026-11-04"
 STATE = "sandbox.npz"
 # The columns of each table that name a track or an artist.
 _NAMES = {
@@ -58,18 +59,20 @@ _OF_LISTENERS = (PLAYS, LIBRARY, FEEDBACK, CANDIDATES, PLAYLISTS, PROFILE, RECOM
 _OF_TAGS = ("tag_tracks", "chart")
 
 
-def write_first_night(folder: Path, world: World) -> None:
-    """Write a lake, live through its first night, and keep the sandbox's state one day later."""
+def write_two_nights(folder: Path, world: World) -> None:
+    """Write a lake, live through two nights, and keep the sandbox's state one day later."""
     lake, begun = folder / "lake", folder / "begun"
     state = SandboxState(world)
     with SandboxServer(state) as server:
         settings = settings_of(server.url, begun)
-        night = settings.night(LISTENER, FIRST_NIGHT)
-        if not begun.exists():
-            write_world(Lake(str(begun)), world, settings=settings, night=night)
-        with RunContext(LISTENER, night, settings, ScaleCredentials()) as run:
-            for stage in (stage for stages in NIGHTLY.values() for stage in stages):
-                stage(run)
+        for date in NIGHTS_BEFORE:
+            night = settings.night(LISTENER, date)
+            state.advance(max(state.now, night.as_of.timestamp()))
+            if not begun.exists():
+                write_world(Lake(str(begun)), world, settings=settings, night=night)
+            with RunContext(LISTENER, night, settings, ScaleCredentials()) as run:
+                for stage in (stage for stages in NIGHTLY.values() for stage in stages):
+                    stage(run)
         state.advance(settings.night(LISTENER, NIGHT).as_of.timestamp())
         state.save(folder / STATE)
     begun.rename(lake)
@@ -77,7 +80,7 @@ def write_first_night(folder: Path, world: World) -> None:
 
 @contextmanager
 def day_after(folder: Path, world: World) -> Iterator[str]:
-    """Serve the sandbox of a first night one day later; yield its address."""
+    """Serve the sandbox as it is one day later; yield its address."""
     with SandboxServer(SandboxState.load(folder / STATE, world)) as server:
         yield server.url
 
@@ -150,4 +153,4 @@ def lengthen_history(source: Path, target: Path, *, times: int) -> None:
 
 def settle(verb: str, folder: Path, url: str, *, listeners: int = 1) -> None:
     """Run a stage once, so that tonight has nothing new for it."""
-    run_stage(verb, folder, url, FIRST_NIGHT, listeners=listeners)
+    run_stage(verb, folder, url, NIGHTS_BEFORE[-1], listeners=listeners)
