@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from smallhours.catalog.lastfm_fetch import neighbours_of
 from smallhours.catalog.stages import (
     fetch_audio_features,
     fetch_neighbours,
@@ -14,6 +15,7 @@ from smallhours.catalog.stages import (
     gather_candidates,
     update_tracks,
 )
+from smallhours.catalog.stored_answers import Seed
 from smallhours.catalog.tracks import add_tracks
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_in, artist_key_of, identify
@@ -111,6 +113,23 @@ def test_lengths_that_last_fm_tells_are_kept_with_their_source(home: ServiceFixt
     similar = home.lake.frame(SIMILAR)
     near = similar.loc[(similar["kind"] == "track") & (similar["rank"] > 0), "neighbour_key"]
     assert set(near) <= set(lengths["track_key"])
+
+
+def test_lengths_that_are_known_are_not_written_again(home: ServiceFixture) -> None:
+    refresh(home)
+    before = home.lake.files.stamps(AUDIO_FEATURES.name)
+    similar = home.lake.frame(SIMILAR)
+    row = similar[(similar["kind"] == "track") & (similar["rank"] > 0)].iloc[0]
+    tracks = home.lake.frame(TRACKS).set_index("track_key")
+    artist, title = tracks.loc[row["seed_key"], ["artist", "title"]]
+    seed = Seed("track", row["seed_key"], artist, title)
+
+    asking = neighbours_of(home.lake, home.lastfm, night=home.night("2026-11-09").date)
+    found = asking.call(seed)()
+    asking.store([(seed, found)])
+
+    assert found
+    assert home.lake.files.stamps(AUDIO_FEATURES.name) == before
 
 
 def test_background_tracks_come_from_tags_that_the_history_does_not_have(

@@ -1,12 +1,13 @@
 """Tags and neighbours from Last.fm: how they are asked for and stored."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from smallhours.catalog.concurrent_fetch import Fetch
 from smallhours.catalog.features import store_features
@@ -19,7 +20,7 @@ from smallhours.catalog.stored_answers import (
 )
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
+from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TRACK_TAGS
 from smallhours.services.lastfm_replies import (
     ChartTag,
     LastfmTags,
@@ -39,6 +40,7 @@ PER_SEED = 250
 TOP_TRACKS = 30
 TAG_TRACKS = 50
 CHART_TAGS = 500
+LENGTH = "duration_ms"
 
 
 def artist_tags(
@@ -90,6 +92,7 @@ Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
 
 def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetch[Seed, Found]:
     """Return how the neighbours of seeds are asked for and stored."""
+    lengths = _Lengths(lake, night)
 
     def call(seed: Seed) -> Callable[[], Found]:
         match seed.kind:
@@ -107,15 +110,40 @@ def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetc
     def store(answers: Sequence[tuple[Seed, Found]]) -> None:
         named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
         store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
-        lengths = {
-            identify(track.artist, track.title).track_key: {"duration_ms": float(track.length_ms)}
-            for _, found in answers
-            for track in found
-            if isinstance(track, (SimilarTrack, TopTrack)) and track.length_ms
-        }
-        store_features(lake, list(lengths), lengths, source=Provenance.LASTFM, night=night)
+        lengths.store(
+            {
+                identify(track.artist, track.title).track_key: float(track.length_ms)
+                for _, found in answers
+                for track in found
+                if isinstance(track, (SimilarTrack, TopTrack)) and track.length_ms
+            }
+        )
 
     return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
+
+
+class _Lengths:
+    """The lengths that Last.fm has told: a seed's neighbours are mostly known from other seeds."""
+
+    def __init__(self, lake: Lake, night: dt.date) -> None:
+        self._lake = lake
+        self._night = night
+
+    def store(self, told: Mapping[str, float]) -> None:
+        """Store lengths in milliseconds, by track key, where they are new or other ones."""
+        new = {key: ms for key, ms in told.items() if self._known.get(key) != ms}
+        if new:
+            found = {key: {LENGTH: ms} for key, ms in new.items()}
+            store_features(
+                self._lake, list(new), found, source=Provenance.LASTFM, night=self._night
+            )
+            self._known.update(new)
+
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        by_lastfm = (pc.field("source") == Provenance.LASTFM) & (pc.field("feature") == LENGTH)
+        rows = self._lake.frame(AUDIO_FEATURES, columns=["track_key", "value"], filters=by_lastfm)
+        return dict(zip(rows["track_key"], rows["value"], strict=True))
 
 
 def _neighbour(found: SimilarTrack | SimilarArtist | TopTrack | ChartTag, rank: int) -> Neighbour:
