@@ -4,7 +4,7 @@ Only the months around what a source reports are read and rewritten.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,13 +107,20 @@ def with_ordinals(frame: pd.DataFrame) -> pd.DataFrame:
 
 def reported_by(plays: pd.DataFrame, source: str) -> Bools:
     """Return which plays a source reported."""
-    return np.fromiter((source in names for names in plays["sources"]), np.bool_, len(plays))
+    return _by_sources(plays, lambda names: source in names)
 
 
 def reported_besides(plays: pd.DataFrame, *sources: str) -> Bools:
     """Return which plays another source reported than these."""
-    found = (any(name not in sources for name in names) for names in plays["sources"])
-    return np.fromiter(found, np.bool_, len(plays))
+    return _by_sources(plays, lambda names: not names.issubset(sources))
+
+
+def _by_sources(plays: pd.DataFrame, test: Callable[[frozenset[str]], bool]) -> Bools:
+    """Return what a test says of those who reported each play; it is asked once for each set."""
+    joined = pd.Series(["\n".join(names) for names in plays["sources"]], dtype=object)
+    codes, found = pd.factorize(joined)
+    told = [test(frozenset(filter(None, each.split("\n")))) for each in found]
+    return np.asarray(told, np.bool_)[codes]
 
 
 def scrobbled(plays: pd.DataFrame) -> Bools:
@@ -178,7 +185,7 @@ def cut_short(plays: pd.DataFrame) -> Bools:
     spotify = reported_by(plays, SPOTIFY)
     copied = plays["spotify_at"].dt.floor("s") == plays["listenbrainz_at"]
     own = {LISTENBRAINZ: ~copied.to_numpy(np.bool_)}
-    known = {name for names in plays["sources"] for name in names}
+    known = {name for names in plays["sources"].map(tuple).unique() for name in names}
     heard_half = np.zeros(len(plays), np.bool_)
     suspected = np.zeros(len(plays), np.bool_)
     for scrobbler in known - {SPOTIFY, EXPORT}:
@@ -337,7 +344,7 @@ def newest_play(lake: Lake, listener: str, *, source: str) -> dt.datetime | None
         plays = lake.frame(
             PLAYS, columns=["played_at", "sources"], where={"listener": listener, "month": month}
         )
-        ours = plays.loc[[source in names for names in plays["sources"]], "played_at"]
+        ours = plays.loc[reported_by(plays, source), "played_at"]
         if len(ours):
             newest: pd.Timestamp = ours.max()
             return newest.to_pydatetime()
