@@ -90,7 +90,7 @@ def feedback_before(feedback: pd.DataFrame, cut: dt.datetime) -> pd.DataFrame:
 def known_at(plays: pd.DataFrame, library: pd.DataFrame, cut: dt.datetime) -> set[str]:
     """Return the tracks that were played, saved or otherwise marked before a cut."""
     earlier = plays_before(plays, cut)["track_key"]
-    return {*earlier, *library_before(library, cut)["track_key"]}
+    return {*earlier.unique(), *library_before(library, cut)["track_key"]}
 
 
 def adopted(

@@ -145,8 +145,8 @@ class PastTables:
         """
         later = _artists(self.past) - _artists(past)
         lists = self.similar[self.similar["kind"] == "artist"]
-        known = [seed not in later for seed in lists["seed_key"]]
-        return self.graph if all(known) else self.graph.with_lists(lists[known])
+        known = ~lists["seed_key"].isin(later)
+        return self.graph if known.all() else self.graph.with_lists(lists[known])
 
 
 def read_past_tables(lake: Lake, past: ListeningHistory, *, settings: Settings) -> PastTables:
@@ -315,5 +315,5 @@ def _p_like(
 
 
 def _without(rows: pd.DataFrame, artists: AbstractSet[str]) -> pd.DataFrame:
-    kept = [artist_key_in(key) not in artists for key in rows["track_key"]]
-    return rows[np.array(kept, dtype=bool)]
+    away = [key for key in rows["track_key"].unique() if artist_key_in(key) in artists]
+    return rows[~rows["track_key"].isin(away)]
