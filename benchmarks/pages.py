@@ -22,6 +22,7 @@ import pandas as pd
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+import tests.airflow_home  # noqa: F401 - before Airflow, which reads the environment
 from benchmarks.harness import command_line, print_figures, print_progress
 from benchmarks.support.page_views import WIDTHS, PageViews, view_pages
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
@@ -177,6 +178,9 @@ def _view(study: str) -> PageViews:
     Args:
         study: The name of a study with a report.
     """
+    from airflow.utils.db import initdb
+
+    initdb()
     pages = FastAPI()
     pages.mount(PREFIX, create_app(_open_house()))
     with TestClient(pages) as client:
@@ -190,8 +194,11 @@ def _view(study: str) -> PageViews:
     return view_pages(pages, addresses, PREFIX)
 
 
-def _no_accounts() -> AccountStore:
-    raise LookupError("the benchmark has no accounts")
+def _accounts() -> AccountStore:
+    """Return the connections of an empty Airflow."""
+    from smallhours.orchestration.connections import AirflowSecrets
+
+    return AirflowSecrets()
 
 
 def _open_house() -> AirflowBridge:
@@ -200,7 +207,7 @@ def _open_house() -> AirflowBridge:
         may_read=lambda: None,
         may_write=lambda: True,
         may_connect=lambda: False,
-        accounts=_no_accounts,
+        accounts=_accounts,
         waiting=list,
         answer=lambda _request, _run, _approve: None,
         trigger=lambda _dag, _conf: "",
