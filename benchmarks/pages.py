@@ -27,7 +27,7 @@ from benchmarks.harness import command_line, print_figures, print_progress
 from benchmarks.support.page_views import WIDTHS, PageViews, view_pages
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import FEEDBACK
+from smallhours.lake.tables import FEEDBACK, PLAYS
 from smallhours.playlist.rank.stage import rank_candidates
 from smallhours.settings import TrainingSettings
 from smallhours.training.profile import describe_taste
@@ -154,6 +154,7 @@ def _repeat_last_night(lake: Lake, nights: int) -> None:
     reactions = dict(zip(chosen["track_key"], itertools.cycle(["played", "skipped"]), strict=False))
     for day in days:
         lake.replace(RECOMMENDATIONS, chosen, partition={**where, "night": str(day)})
+    lake.pack_months(PLAYS, LISTENER, before=last[:7])  # a copy's files are other ones
     lake.merge(
         PLAYLISTS,
         pd.concat([ledger.assign(night=day) for day in days]),

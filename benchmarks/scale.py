@@ -103,11 +103,10 @@ class ScaleBench:
             if not kept.exists():
                 print_progress(f"making the lake for {name}")
                 make(kept)
-                settle("fetch_tags", kept, url, listeners=listeners)
-                settle("predict_audio_features", kept, url, listeners=listeners)
             lake = self._folder / "tonight"
             shutil.rmtree(lake, ignore_errors=True)
             shutil.copytree(kept, lake)
+            settle(lake, url, listeners=listeners)
             return measure_night(name, lake, url, listeners)
 
 

@@ -151,6 +151,11 @@ def lengthen_history(source: Path, target: Path, *, times: int) -> None:
         lake.merge(PLAYS, rows, partition={"listener": LISTENER})
 
 
-def settle(verb: str, folder: Path, url: str, *, listeners: int = 1) -> None:
-    """Run a stage once, so that tonight has nothing new for it."""
-    run_stage(verb, folder, url, NIGHTS_BEFORE[-1], listeners=listeners)
+def settle(lake: Path, url: str, *, listeners: int = 1) -> None:
+    """Run some stages once, so that tonight has nothing new for them.
+
+    What a lake knows of its own files - packs, and what predictions follow from - is not true of a
+    copy.
+    """
+    for verb in ("update_tracks", "fetch_tags", "predict_audio_features"):
+        run_stage(verb, lake, url, NIGHTS_BEFORE[-1], listeners=listeners)
