@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
@@ -126,9 +128,13 @@ def listed_tracks(lake: Lake, chosen: pd.DataFrame) -> list[ListedTrack]:
         lake: The lake.
         chosen: Rows of `recommendations` that have a position.
     """
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in chosen["track_key"]})
-    columns = ["track_key", "album", "duration_ms", "spotify_id", "isrc", "mbid"]
-    known = lake.frame(TRACKS, columns=columns, where={"prefix": prefixes})
+    keys = chosen["track_key"].tolist()
+    known = lake.frame(
+        TRACKS,
+        columns=["track_key", "album", "duration_ms", "spotify_id", "isrc", "mbid"],
+        where={"prefix": sorted({prefix_of(artist_key_in(key)) for key in keys})},
+        filters=pc.field("track_key").isin(pa.array(keys, pa.string())),
+    )
     known = known.drop_duplicates("track_key").set_index("track_key")
     rows = chosen.join(known, on="track_key").to_dict("records")
     return [_listed_track(row) for row in rows]

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import artist_weights, track_weights
 from smallhours.catalog.merged_sources import complete_listeners, read_neighbours
@@ -267,15 +269,14 @@ def history_of(
 
 def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
     """Read some tracks' features: `track_key`, `source`, `feature`, `value`, `low`, `high`."""
-    wanted = set(tracks)
-    prefixes = sorted({prefix_of(artist_key_in(key)) for key in wanted})
-    rows = lake.frame(
+    wanted = sorted(set(tracks))
+    return lake.frame(
         AUDIO_FEATURES,
         columns=["track_key", "source", "feature", "value", "low", "high"],
-        where={"prefix": prefixes},
+        where={"prefix": sorted({prefix_of(artist_key_in(key)) for key in wanted})},
+        filters=pc.field("track_key").isin(pa.array(wanted, pa.string()))
+        & pc.field("value").is_valid(),
     )
-    found: pd.DataFrame = rows[_among(rows["track_key"], wanted) & rows["value"].notna().to_numpy()]
-    return found
 
 
 def _among(keys: "pd.Series[str] | pd.Index", wanted: Set[str]) -> npt.NDArray[np.bool_]:
