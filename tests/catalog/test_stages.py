@@ -209,3 +209,11 @@ def test_features_are_kept_with_their_source_and_misses_too(home: ServiceFixture
     assert len(found) == summary["tracks_found"]
     assert found["value"].between(0, 1).all()
     assert (rows["feature"] == "").sum() == summary["tracks_asked"] - summary["tracks_found"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b"])
+def test_where_no_name_shows_anything_no_track_is_added(home: ServiceFixture, name: str) -> None:
+    nameless = pd.DataFrame({"artist": [name], "title": [name]})
+    for _ in range(2):  # into an empty catalog, and into one with tracks
+        assert add_tracks(home.lake, nameless, night=home.night().date).rows_added == 0
+        update_tracks("default", home.lake, settings=home.settings, night=home.night())

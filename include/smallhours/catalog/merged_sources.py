@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake
+from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import RECORDINGS, SIMILAR
 
 _NEIGHBOUR = ["kind", "seed_key", "neighbour_key"]
@@ -47,7 +46,7 @@ def read_tags(
     if owners is not None:
         told &= among(owner, owners)
     if without:
-        told &= ~pc.field("source").isin(list(without))
+        told &= ~among("source", without)
     rows = lake.frame(table, columns=[owner, "tag", "count"], where=where, filters=told)
     return _strongest(rows, [owner, "tag"], "count")
 
@@ -71,7 +70,7 @@ def read_neighbours(
     """
     told = pc.field("rank") > 0
     if kinds is not None:
-        told &= pc.field("kind").isin(list(kinds))
+        told &= among("kind", kinds)
     if seeds is not None:
         told &= among("seed_key", seeds)
     rows = lake.frame(SIMILAR, columns=[*_NEIGHBOUR, "match", "rank", *more], filters=told)
@@ -93,11 +92,6 @@ def complete_listeners(lake: Lake, of_lastfm: pd.Series) -> "pd.Series[float]":
     others = rows.set_index("track_key")["listeners"].astype(float).reindex(own.index)
     scale = (own / others)[(own > 0) & (others > 0)].median()
     return own.fillna(others * (1.0 if np.isnan(scale) else scale))
-
-
-def among(column: str, keys: Iterable[str]) -> pc.Expression:
-    """Return the filter of rows with one of some keys, for a read of few rows of a large table."""
-    return pc.field(column).isin(pa.array(sorted(set(keys)), pa.string()))
 
 
 def _strongest(rows: pd.DataFrame, key: list[str], by: str) -> pd.DataFrame:

@@ -12,14 +12,14 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import Weights, gather, weights_of
-from smallhours.catalog.merged_sources import among, read_neighbours, read_tags
+from smallhours.catalog.merged_sources import read_neighbours, read_tags
 from smallhours.catalog.normalisation import default_pipeline
 from smallhours.catalog.stored_answers import Seed, due_keys, last_fetched
 from smallhours.catalog.tag_names import namer
 from smallhours.catalog.tracks import named_rows
 from smallhours.identity import artist_key_in, is_artist
 from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake
+from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import ARTIST_TAGS, SIMILAR, TRACK_TAGS, TRACKS
 from smallhours.nights import Night
 from smallhours.settings import CatalogSettings, Settings
@@ -220,7 +220,7 @@ def foreign_tags(lake: Lake, weights: Weights, settings: Settings) -> list[str]:
     lists = lake.frame(
         SIMILAR,
         columns=["kind", "seed_key", "neighbour_key", "rank"],
-        filters=pc.field("kind").isin(["chart", "tag_tracks"]),
+        filters=among("kind", ("chart", "tag_tracks")),
     ).sort_values(["rank", "seed_key"])
     asked = lists.loc[lists["kind"] == "tag_tracks", "seed_key"].unique()
     kept = sorted(tag for tag in asked if name(tag) not in heard)[:limit]

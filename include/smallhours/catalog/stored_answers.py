@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow.compute as pc
 
-from smallhours.catalog.merged_sources import among
 from smallhours.catalog.tracks import add_tracks
 from smallhours.identity import artist_key_in, artist_key_of, identify
 from smallhours.lake.schema import Table
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import SIMILAR
 from smallhours.vocabulary import CatalogSource
 

@@ -4,10 +4,9 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from smallhours.identity import identify, is_named
-from smallhours.lake.store import Lake, MergeReport, prefix_of
+from smallhours.lake.store import Lake, MergeReport, among, prefix_of
 from smallhours.lake.tables import LIBRARY, PLAYS, TRACKS
 
 COLUMNS = [column.name for column in TRACKS.columns]
@@ -27,7 +26,7 @@ def add_tracks(lake: Lake, named: pd.DataFrame, *, night: dt.date) -> MergeRepor
     """
     new = _rows(named, night)
     where = {"prefix": sorted(set(new["prefix"]))}
-    ours = pc.field("track_key").isin(list(new["track_key"]))
+    ours = among("track_key", new["track_key"])
     stored = lake.frame(TRACKS, columns=COLUMNS, where=where, filters=ours).set_index("track_key")
     known = new["track_key"].isin(stored.index)
     old = stored.loc[new.loc[known, "track_key"]].reset_index()

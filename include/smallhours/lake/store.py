@@ -13,7 +13,7 @@ partitions is atomic for each of them, not for all: after a crash in between, ru
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,7 +39,7 @@ from smallhours.lake.partition import (
 from smallhours.lake.schema import PartitionValues, Rows, Table, conform
 from smallhours.lake.tables import PREFIXES
 
-__all__ = ["Lake", "MergeReport", "prefix_of"]
+__all__ = ["Lake", "MergeReport", "among", "prefix_of"]
 
 _READERS = 8  # enough to hide a disk's or a store's latency behind another file's decoding
 _WRITERS = 4  # each holds one partition of some megabytes
@@ -279,6 +279,11 @@ def prefix_of(artist_key: str) -> str:
     """Return the `prefix` of all rows about an artist: `00` to `0f`, a hash of the artist's key."""
     digest = hashlib.blake2b(artist_key.encode(), digest_size=8).digest()
     return f"{int.from_bytes(digest) % PREFIXES:02x}"
+
+
+def among(column: str, keys: Iterable[str]) -> pc.Expression:
+    """Return the filter of rows with one of some keys, for a read of few rows of a large table."""
+    return pc.field(column).isin(pa.array(sorted(set(keys)), pa.string()))
 
 
 def _pandas_type(kind: pa.DataType, nullable: bool) -> Any:

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from smallhours.catalog.features import most_reliable
-from smallhours.catalog.merged_sources import among
 from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PROFILE
-from smallhours.lake.store import Lake
+from smallhours.lake.store import Lake, among
 from smallhours.lake.tables import AUDIO_FEATURES, PREDICTED_FEATURES, TRACKS
 from smallhours.listening.edits import own_plays
 from smallhours.listening.plays import counted_once, heard

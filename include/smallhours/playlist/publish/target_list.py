@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from smallhours.errors import NotEnoughData
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import METRICS, RECOMMENDATIONS
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import TRACKS
 from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
@@ -133,7 +131,7 @@ def listed_tracks(lake: Lake, chosen: pd.DataFrame) -> list[ListedTrack]:
         TRACKS,
         columns=["track_key", "album", "duration_ms", "spotify_id", "isrc", "mbid"],
         where={"prefix": sorted({prefix_of(artist_key_in(key)) for key in keys})},
-        filters=pc.field("track_key").isin(pa.array(keys, pa.string())),
+        filters=among("track_key", keys),
     )
     known = known.drop_duplicates("track_key").set_index("track_key")
     rows = chosen.join(known, on="track_key").to_dict("records")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.catalog.candidates import artist_weights, track_weights
@@ -19,7 +18,7 @@ from smallhours.catalog.merged_sources import complete_listeners, read_neighbour
 from smallhours.catalog.normalisation import WeightedTag, back_off
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, CANDIDATES, FEEDBACK, TRACKS
 from smallhours.listening.edits import Edits, own_plays, read_edits
 from smallhours.listening.feedback import without_neutral_picks
@@ -274,8 +273,7 @@ def read_features(lake: Lake, tracks: Iterable[str]) -> pd.DataFrame:
         AUDIO_FEATURES,
         columns=["track_key", "source", "feature", "value", "low", "high"],
         where={"prefix": sorted({prefix_of(artist_key_in(key)) for key in wanted})},
-        filters=pc.field("track_key").isin(pa.array(wanted, pa.string()))
-        & pc.field("value").is_valid(),
+        filters=among("track_key", wanted) & pc.field("value").is_valid(),
     )
 
 
