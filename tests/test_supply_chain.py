@@ -55,6 +55,9 @@ def locked(*locks: str) -> set[str]:
     return set(re.findall(r"(?m)^([a-z0-9-]+)==", text))
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the page is written by Python 3.11, of its packages"
+)
 def test_the_page_lists_the_licence_of_all_that_is_installed() -> None:
     wanted = {
         name: licence
@@ -63,9 +66,7 @@ def test_the_page_lists_the_licence_of_all_that_is_installed() -> None:
     }
 
     table = listed()
-    assert wanted.keys() <= table.keys()
-    if sys.version_info[:2] == (3, 11):  # newer ones have other versions of some packages
-        assert {name: table[name] for name in wanted} == wanted
+    assert {name: table.get(name) for name in wanted} == wanted
 
 
 def test_a_copyleft_or_unknown_licence_is_named_above_the_table() -> None:
