@@ -20,7 +20,12 @@ TOTAL = sum(map(len, STAGES.values()))
 @pytest.fixture(autouse=True)
 def empty_database(airflow_db: None) -> Iterator[None]:
     del airflow_db
+    _forget_runs()
     yield
+    _forget_runs()
+
+
+def _forget_runs() -> None:
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
@@ -39,6 +44,7 @@ def add_run(
     key: str = "ada@2026-11-02",
     minutes_ago: float = 0,
     seconds: float = 60,
+    queued: bool = True,
 ) -> None:
     """Add a run as Airflow notes it, with the states of its tasks."""
     from airflow.models.dagrun import DagRun
@@ -52,7 +58,8 @@ def add_run(
     table: Any = TaskInstance.__table__
     with create_session() as session:
         made = DagRun(dag, run_id=run, run_type="manual", run_after=at, state=DagRunState(state))
-        made.queued_at = made.start_date = at
+        made.queued_at = at if queued else None
+        made.start_date = at
         made.end_date = at if state in ("success", "failed") else None
         made.conf = {"listener": key.partition("@")[0]} if mapped else {}
         made.partition_key = None if mapped else key
@@ -77,6 +84,13 @@ def all_done(dag: str) -> dict[str, str]:
 
 def test_without_a_run_nothing_is_told() -> None:
     assert night_progress("ada", NIGHT) is None
+
+
+def test_a_run_that_was_never_queued_counts_too() -> None:
+    add_run(SYNC, "running", {}, queued=False)
+    progress = night_progress("ada", NIGHT)
+    assert progress is not None
+    assert progress.done == 0
 
 
 def test_a_night_that_runs_tells_its_step_and_what_the_last_one_took() -> None:

@@ -72,9 +72,11 @@ def _runs(session: Session, listener: str, key: str) -> list[DagRun]:
     if (begun := next(mine, None)) is None:
         return []
     runs = [begun]
+    # What `airflow dags test` runs was never queued.
+    since = begun.queued_at or begun.start_date or begun.run_after
     for dag in others:
         wanted = select(DagRun).where(
-            DagRun.dag_id == dag, DagRun.partition_key == key, DagRun.queued_at >= begun.queued_at
+            DagRun.dag_id == dag, DagRun.partition_key == key, DagRun.queued_at >= since
         )
         if (run := session.scalars(wanted.order_by(newest)).first()) is None:
             break
