@@ -120,6 +120,7 @@ def no_first_night_limits() -> Iterator[None]:
     """Let a first night ask for all that it wants, so that no other night asks for its rest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(first_night, "FIRST_NIGHT", {})
+        patch.setattr(first_night, "LASTFM_ALONE", {})
         yield
 
 

@@ -55,6 +55,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemovalResults
         open_simulation(SPEC, folder / "content") as other,
     ):
         patch.setattr(first_night, "FIRST_NIGHT", {})
+        patch.setattr(first_night, "LASTFM_ALONE", {})
         for simulation in (one, other):
             simulation.run_night()
             simulation.run_day()

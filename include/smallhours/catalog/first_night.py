@@ -24,6 +24,11 @@ FIRST_NIGHT: Mapping[str, int] = MappingProxyType(
     }
 )
 
+# Where ListenBrainz is not asked, there is time for more of Last.fm's calls.
+LASTFM_ALONE: Mapping[str, int] = MappingProxyType(
+    {"lastfm_calls_per_night": 1_000, "near_artists": 150}
+)
+
 
 def settings_tonight(lake: Lake, listener: str, settings: Settings, night: Night) -> Settings:
     """Return the settings, with the limits of a first night until a list of theirs was written."""
@@ -31,5 +36,7 @@ def settings_tonight(lake: Lake, listener: str, settings: Settings, night: Night
     if (lists["outcome"].isin(SHOWN) & (lists["night"] < night.date)).any():
         return settings
     own = settings.catalog
-    limits = {name: min(getattr(own, name), most) for name, most in FIRST_NIGHT.items()}
+    alone = not (settings.services.listenbrainz.enabled and settings.contact(listener))
+    most_of = {**FIRST_NIGHT, **LASTFM_ALONE} if alone else FIRST_NIGHT
+    limits = {name: min(getattr(own, name), most) for name, most in most_of.items()}
     return settings.model_copy(update={"catalog": own.model_copy(update=limits)})
