@@ -325,6 +325,10 @@ class Registry:
             LOG.warning("%s It counts as no model until a new one is trained.", error.what)
             return None
 
+    def version_in_use(self, owner: str, name: str) -> str | None:
+        """Return the name of the version in use, by its card alone; None when there is none."""
+        return self.load(owner, name, lambda saved: saved.version)
+
     def retire(self, owner: str, name: str) -> None:
         """Put no version in use any more; all stay saved."""
         with self._files.lock(_folder(owner, name)):
@@ -334,7 +338,7 @@ class Registry:
     def remove_old_versions(self, owner: str, name: str, *, keep: int) -> int:
         """Remove all but the newest versions and the one in use; return the number removed."""
         with self._files.lock(_folder(owner, name)):
-            current = self.load(owner, name, lambda saved: saved.version)
+            current = self.version_in_use(owner, name)
             versions = self.versions(owner, name)
             kept = {*versions[-keep:], current}
             gone = [version for version in versions if version not in kept]

@@ -113,7 +113,7 @@ def _cached_explorer(page_context: PageContext) -> Explorer:
         (SHARED, audio.NAME),
         (page_context.listener, taste.NAME),
     ):
-        versions.append(registry.load(owner, name, lambda saved: saved.version) or "")
+        versions.append(registry.version_in_use(owner, name) or "")
     stamp, home = "/".join(versions), f"{page_context.lake.url}#{page_context.listener}"
     with _LOCK:
         if home not in _EXPLORERS or _EXPLORERS[home][0] != stamp:

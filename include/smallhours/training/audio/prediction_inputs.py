@@ -48,7 +48,7 @@ class PredictionInputs:
         registry = Registry.of(lake)
 
         def in_use(owner: str) -> str | None:
-            return registry.load(owner, NAME, lambda saved: saved.version)
+            return registry.version_in_use(owner, NAME)
 
         others = frozenset(filter(None, map(in_use, set(settings.listeners) - {listener})))
         return cls(

@@ -73,7 +73,7 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
         Registry.of(lake).retire(listener, MODEL)
     registry = Registry.of(lake)
     for owner in (SHARED, listener):  # the listener's own last: it is used where there is one
-        if version := registry.load(owner, MODEL, lambda saved: saved.version):
+        if version := registry.version_in_use(owner, MODEL):
             summary |= {"in_use": version, "learned_from": owner}
     return summary
 
@@ -116,7 +116,7 @@ def _retire_unreadable(lake: Lake, listener: str) -> None:
 
     registry = Registry.of(lake)
     for owner in (listener, SHARED):
-        in_use = registry.load(owner, MODEL, lambda saved: saved.version)
+        in_use = registry.version_in_use(owner, MODEL)
         if in_use and registry.load(owner, MODEL, AudioPredictor.of) is None:
             registry.retire(owner, MODEL)
 
