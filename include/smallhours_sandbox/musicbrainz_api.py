@@ -1,11 +1,12 @@
 """MusicBrainz' web service ``/musicbrainz/ws/2/``: recordings, and artists by search.
 
-Lengths are milliseconds or null, tags are sorted by name, and a merged id answers with the
-recording that it was merged into, whose id is another one.
+Recordings are found by id, ISRC, artist and search. Lengths are milliseconds or null, tags are
+sorted by name, and a merged id answers with the recording that it was merged into, whose id is
+another one.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -100,11 +101,8 @@ def _browse(call: MetaBrainzCall, name: str, found: str) -> Json:
 def _search(call: MetaBrainzCall) -> Json:
     index = call.index
     inc = ["artist-credits", "isrcs", "releases"]
-    rows = [
-        {**_shown(index, track, inc), "score": score}
-        for track, score in _searched(index, _terms(call))
-    ]
-    return _page(call, "recordings", rows)
+    found = _searched(index, _terms(call))
+    return _page(call, "recordings", found, lambda track: _shown(index, track, inc))
 
 
 def search_artists(call: MetaBrainzCall) -> Json:
@@ -115,13 +113,15 @@ def search_artists(call: MetaBrainzCall) -> Json:
             "The given parameters do not match any available query type for the artist resource.",
         )
     wanted = " ".join(_terms(call).get("artist", [])).casefold()
-    world, rows = call.index.world, []
-    for artist, mbid in enumerate(call.index.artist_ids):
-        name = world.artist_name[artist]
-        if mbid and wanted and wanted in name.casefold():
-            score = 100 if name.casefold() == wanted else 60
-            rows.append({**_artist(call.index, artist), "score": score})
-    return _page(call, "artists", sorted(rows, key=lambda row: (-row["score"], row["id"])))
+    index = call.index
+    names = [name.casefold() for name in index.world.artist_name]
+    found = [
+        (artist, 100 if names[artist] == wanted else 60)
+        for artist, mbid in enumerate(index.artist_ids)
+        if mbid and wanted and wanted in names[artist]
+    ]
+    found.sort(key=lambda pair: (-pair[1], index.artist_ids[pair[0]]))
+    return _page(call, "artists", found, lambda artist: _artist(index, artist))
 
 
 def _terms(call: MetaBrainzCall) -> dict[str, list[str]]:
@@ -132,15 +132,17 @@ def _terms(call: MetaBrainzCall) -> dict[str, list[str]]:
     return terms
 
 
-def _page(call: MetaBrainzCall, kind: str, rows: list[Json]) -> Json:
-    """Return a page of what a search has found."""
+def _page(
+    call: MetaBrainzCall, kind: str, found: list[tuple[int, int]], show: Callable[[int], Json]
+) -> Json:
+    """Return a page of what a search has found, each with its score."""
     limit, offset = _limit(call), _offset(call)
     limit = limit if 1 <= limit <= _MAX_LIMIT else _DEFAULT_LIMIT
     return {
         "created": "2026-11-26T00:00:00.000Z",
-        "count": len(rows),
+        "count": len(found),
         "offset": offset,
-        kind: rows[offset : offset + limit],
+        kind: [{**show(each), "score": score} for each, score in found[offset : offset + limit]],
     }
 
 
