@@ -10,7 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browsing import CHROMIUM, TIMEOUT_MS, inside, logged_in, opened_browser
-from tests.e2e.installation import CLIENT_SECRET, LASTFM_KEY, Installation, cron_in
+from tests.e2e.installation import (
+    CLIENT_SECRET,
+    LASTFM_KEY,
+    SMALL_CATALOG,
+    SMALL_WORLD,
+    Installation,
+    cron_in,
+)
 from tests.notice_receiver import NoticeReceiver
 
 pytestmark = [
@@ -20,22 +27,12 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
 
-# Small, so that the night is quick.
-WORLD = {"artists": 80, "tracks": 700, "scrobbles": 600}
-CATALOG = """
-[catalog]
-seed_tracks = 10
-seed_artists = 8
-near_artists = 4
-seed_tags = 2
-foreign_tags = 2
-"""
 NIGHT_MS = 600_000
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    with Installation(tmp_path, WORLD) as made:
+    with Installation(tmp_path, SMALL_WORLD) as made:
         yield made
 
 
@@ -53,7 +50,7 @@ def test_a_listener_does_everything_in_the_browser(
     installation.run("init", "--lastfm-user", "ada", "--timezone", "Europe/Dublin", "--no-spotify")
     installation.schedule(cron_in(720, ZoneInfo("Europe/Dublin")))
     with installation.home.settings.open("a") as settings:
-        settings.write(CATALOG)
+        settings.write(SMALL_CATALOG)
     with installation.up(), opened_browser() as browser:
         page = logged_in(browser, installation.home)
         _connect(page, installation, f"json://127.0.0.1:{messenger.server.server_port}/")
