@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from smallhours.orchestration.database import paused_dags, prepare, resume
+from smallhours.orchestration.database import parse_again, paused_dags, prepare, resume
 from smallhours.runs import DAGS, NIGHTLY
 
 pytestmark = [
@@ -96,3 +96,18 @@ def test_where_any_of_the_chain_has_run_nothing_is_changed(dag: str) -> None:
 
     resume(paused_dags())
     assert paused_dags() == []
+
+
+def test_dags_may_be_asked_for_again_before_airflow_has_read_them() -> None:
+    from airflow.models.dagbag import DagPriorityParsingRequest
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select
+
+    find_dags(paused=[])
+    for _ in range(2):  # a change on Settings, and its undo a second later
+        parse_again()
+    with create_session() as session:
+        asked = session.scalars(select(DagPriorityParsingRequest.relative_fileloc)).all()
+        session.execute(delete(DagPriorityParsingRequest))
+    assert asked
+    assert len(asked) == len(set(asked))

@@ -36,7 +36,7 @@ from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, State, TaskInstanceState
 from sqlalchemy import Engine, and_, delete, func, inspect, or_, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from smallhours.errors import SettingsError
 from smallhours.runs import DAGS, NIGHTLY
@@ -287,7 +287,10 @@ def parse_again() -> None:
     """Ask the DAG processor to parse all DAG files now: they are made from the settings."""
     files = select(DagModel.bundle_name, DagModel.relative_fileloc).where(DagModel.dag_id.in_(DAGS))
     with create_session() as session:
-        for bundle, path in session.execute(files.distinct()):
+        found = session.execute(files.distinct()).all()
+    for bundle, path in found:
+        # Airflow takes one request for a file: an earlier one may not have been carried out yet.
+        with contextlib.suppress(IntegrityError), create_session() as session:
             session.add(DagPriorityParsingRequest(bundle, str(path)))
 
 
