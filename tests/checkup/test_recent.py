@@ -18,6 +18,9 @@ from smallhours.lake.list_tables import DEFERRED_QUESTIONS, PLAYLISTS, SET_ASIDE
 from smallhours.lake.store import Lake
 from smallhours.services.retry_and_rate_limit import TokenBucket
 from smallhours.settings import LakeLocation
+from smallhours.training import TASTE, audio
+from smallhours.training.model_card import ModelCard
+from smallhours.training.registry import SHARED, Registry
 from tests.service_fixtures import settings_for
 
 TODAY = dt.date(2026, 11, 2)
@@ -71,6 +74,25 @@ def test_the_last_night_is_the_main_lists(lake: Lake) -> None:
 def test_before_the_first_night_nothing_is_wrong(lake: Lake) -> None:
     assert check_last_night("ada", lake, today=TODAY).health is Health.NOTE
     assert {found.what for found in check_models("ada", lake, today=TODAY)} == {"none yet"}
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "health"),
+    [
+        (TASTE, 10, Health.GOOD),
+        (TASTE, 11, Health.NOTE),
+        (audio.NAME, 60, Health.GOOD),  # it stays while nothing new is measured
+    ],
+)
+def test_a_taste_model_grows_old(name: str, days: int, health: Health, lake: Lake) -> None:
+    owner = "ada" if name == TASTE else SHARED
+    night = (TODAY - dt.timedelta(days=days)).isoformat()
+    card = ModelCard(name, owner, night, "", "", [], {}, {}, {}, {})
+    Registry.of(lake).save(card, {"model": b"learned"})
+
+    found = {each.subject: each for each in check_models("ada", lake, today=TODAY)}
+
+    assert found[f"model {name}"].health is health
 
 
 def test_a_days_budget_that_is_nearly_used_up_is_told(tmp_path: Path) -> None:

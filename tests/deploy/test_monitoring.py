@@ -32,10 +32,10 @@ FIRING: Mapping[str, tuple[Mapping[str, str], int, int, Mapping[str, str]]] = {
         14 * 24 + 1,
         ADA,
     ),
-    "ModelNotTrainedForAWeek": (
+    "TasteNotLearnedForTenDays": (
         {'smallhours_model_night_seconds{listener="ada",model="taste"}': "0x400"},
-        180,
-        181,
+        10 * 24,
+        10 * 24 + 1,
         ADA | {"model": "taste"},
     ),
     "SourceSetAside": (

@@ -12,7 +12,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 from smallhours.errors import LakeError, LakeUnwritable
@@ -40,6 +40,7 @@ _REMEDIES = {
 
 
 # What a file is to hold, of what it holds; None stands for no file.
+T = TypeVar("T")
 Change = Callable[[bytes | None], bytes | None]
 
 
@@ -58,6 +59,13 @@ class Files(Protocol):
 
     def stamps(self, folder: str) -> dict[str, str]:
         """Return, for each file below a folder, what differs when it is replaced.
+
+        Raises:
+            LakeError: It can't be listed.
+        """
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of each file below a folder, where they are known.
 
         Raises:
             LakeError: It can't be listed.
@@ -129,6 +137,10 @@ class Disk:
         found = path.stat()
         return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
 
+    def size(self, path: Path) -> int:
+        """Return a file's bytes."""
+        return path.stat().st_size
+
     def read(self, path: Path) -> bytes:
         """Return a file's content."""
         return path.read_bytes()
@@ -189,10 +201,17 @@ class LocalFiles:
 
     def stamps(self, folder: str) -> dict[str, str]:
         """Return each file's inode, time and size."""
+        return self._of_each(folder, self._disk.stamp)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return each file's bytes."""
+        return self._of_each(folder, self._disk.size)
+
+    def _of_each(self, folder: str, look: Callable[[Path], T]) -> dict[str, T]:
         found = {}
         for path in self.list(folder):
             with contextlib.suppress(FileNotFoundError), _read_errors(self.address(path)):
-                found[path] = self._disk.stamp(self.root / path)
+                found[path] = look(self.root / path)
         return found
 
     def read(self, path: str) -> bytes:

@@ -21,7 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError
@@ -47,6 +47,17 @@ _MAX_KEPT_BYTES = 64_000_000
 # With each try one of the writers that meet at a file is done; so many hundred are not expected.
 _MAX_TRIES = 100
 _MAX_PAUSE_MS = 1000
+
+
+class Listed(NamedTuple):
+    """What a list told of a file: its version, and its bytes."""
+
+    version: str | None
+    size: int
+
+
+# Of a file that another process may have written since.
+UNKNOWN = Listed(None, 0)
 
 
 class ObjectFiles:
@@ -77,7 +88,7 @@ class ObjectFiles:
         self._guard = threading.RLock()
         self._looked = False
         self._listed: set[str] = set()
-        self._paths: dict[str, str | None] = {}  # with the version that the list told
+        self._paths: dict[str, Listed] = {}
         self._read: OrderedDict[str, tuple[bytes, Version]] = OrderedDict()
         self._kept_bytes = 0
 
@@ -91,7 +102,11 @@ class ObjectFiles:
 
     def stamps(self, folder: str) -> dict[str, str]:
         """Return the version of each file below a folder, where the store told one."""
-        return {path: version for path, version in self._below(folder).items() if version}
+        return {path: each.version for path, each in self._below(folder).items() if each.version}
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of each file below a folder, where they are known."""
+        return {path: each.size for path, each in self._below(folder).items() if each.version}
 
     def read(self, path: str) -> bytes:
         """Return a file's content, in one GET unless it was read before."""
@@ -216,8 +231,8 @@ class ObjectFiles:
         # It tells whole seconds.
         return written.timestamp() + 0.5 - (before + time.time()) / 2
 
-    def _below(self, folder: str) -> dict[str, str | None]:
-        """Return the files below a folder, with their versions."""
+    def _below(self, folder: str) -> dict[str, Listed]:
+        """Return the files below a folder."""
         inside = f"{folder}/" if folder else ""
         self._look()
         with self._guard:
@@ -237,12 +252,13 @@ class ObjectFiles:
                 self._listed.add("")
             self._looked = True
 
-    def _list(self, inside: str) -> Iterator[tuple[str, str | None]]:
-        """Yield paths and their versions."""
+    def _list(self, inside: str) -> Iterator[tuple[str, Listed]]:
+        """Yield paths, and what the list tells of them."""
         with self._read_errors(inside):
             for some in self._store.list(self._root + inside or None):
                 for each in some:
-                    yield each["path"].removeprefix(self._root), each["e_tag"]
+                    told = Listed(each["e_tag"], each["size"])
+                    yield each["path"].removeprefix(self._root), told
 
     def _covered(self, path: str) -> bool:
         return any(path.startswith(folder) for folder in self._listed)
@@ -254,7 +270,7 @@ class ObjectFiles:
                 return self._read[path]
             if path not in self._paths and self._covered(path):
                 raise FileNotFoundError(self.address(path))
-            listed = self._paths.get(path)
+            listed = self._paths.get(path, UNKNOWN).version
         if listed and self._downloads and (data := self._downloads.get(path, listed)) is not None:
             version = {"e_tag": listed}
             self._keep(path, data, version, on_disk=True)
@@ -272,7 +288,7 @@ class ObjectFiles:
             self._downloads.put(path, version["e_tag"], data)
         with self._guard:
             self._forget(path)
-            self._paths[path] = version.get("e_tag")
+            self._paths[path] = Listed(version.get("e_tag"), len(data))
             self._read[path] = data, version
             self._kept_bytes += len(data)
             while self._kept_bytes > _MAX_KEPT_BYTES:
@@ -283,7 +299,7 @@ class ObjectFiles:
             self._kept_bytes -= len(self._read.pop(path, (b"", None))[0])
             self._paths.pop(path, None)
             if not gone:
-                self._paths[path] = None
+                self._paths[path] = UNKNOWN
 
     @contextlib.contextmanager
     def _read_errors(self, path: str) -> Iterator[None]:

@@ -12,18 +12,32 @@ if TYPE_CHECKING:
     from smallhours.run_context import RunContext
 
 
+# Names of a listener's models in the registry.
+TASTE, RANKING = "taste", "ranking"
+
+
 def train_taste(run: "RunContext") -> Summary:
     """Learn what the listener likes from the tags of what they played."""
-    from smallhours.training.taste import train
+    from smallhours.training.new_evidence import learn_if_new
 
-    return train.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
+    def learn() -> Summary:
+        from smallhours.training.taste import train
+
+        return train.train_taste(run.listener, run.lake, settings=run.settings, night=run.night)
+
+    return learn_if_new(run, TASTE, learn)
 
 
 def train_ranking(run: "RunContext") -> Summary:
     """Learn how much each signal counts, from what the listener adopted in the past."""
-    from smallhours.training.ranking import stages
+    from smallhours.training.new_evidence import learn_if_new
 
-    return stages.train_ranking(run.listener, run.lake, settings=run.settings, night=run.night)
+    def learn() -> Summary:
+        from smallhours.training.ranking import stages
+
+        return stages.train_ranking(run.listener, run.lake, settings=run.settings, night=run.night)
+
+    return learn_if_new(run, RANKING, learn)
 
 
 def train_audio_features(run: "RunContext") -> Summary:

@@ -29,6 +29,7 @@ from smallhours.training.audio.model import (
     version_of,
 )
 from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
+from smallhours.training.new_evidence import MAX_AGE, NEW_SHARE
 from smallhours.training.registry import SHARED, Registry, SavedModel
 
 T = TypeVar("T")
@@ -36,9 +37,6 @@ T = TypeVar("T")
 LENGTHS = "tracks_of_known_length"
 NOT_PREDICTABLE = "not predictable from tags"
 BASELINE = "bayesian_ridge"
-# A model is learned again when so large a share of its tracks is new, or when it is so old.
-NEW_SHARE = 0.05
-MAX_AGE = dt.timedelta(days=7)
 # Versions that are kept beside the one in use, to inspect or to go back to.
 KEPT_VERSIONS = 3
 

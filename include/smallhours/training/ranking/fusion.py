@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from smallhours.lake.store import Lake
+from smallhours.training import RANKING
 from smallhours.training.registry import Registry, SavedModel, raise_unreadable
 
 Floats = npt.NDArray[np.float64]
@@ -89,7 +90,7 @@ FEW_TAGS, FULL_TAGS = 3.0, 6.0
 SHARE_WITH_FEW_TAGS = 0.5
 
 # The model's name in the registry, and its file.
-NAME = "ranking"
+NAME = RANKING
 FILE = "weights.json"
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
+from smallhours.training import TASTE
 from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.registry import (
     Registry,
@@ -31,7 +32,7 @@ from smallhours.training.taste.classifier import (
 )
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
 
-NAME = "taste"
+NAME = TASTE
 FIRST_SEED = "first_seed"
 FILE = "classifier.skops"
 COLUMNS_FILE = "columns.json"
