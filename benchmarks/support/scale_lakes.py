@@ -151,11 +151,20 @@ def lengthen_history(source: Path, target: Path, *, times: int) -> None:
         lake.merge(PLAYS, rows, partition={"listener": LISTENER})
 
 
+_SETTLING = (
+    "update_tracks",
+    "fetch_tags",
+    "train_taste",
+    "train_ranking",
+    "predict_audio_features",
+)
+
+
 def settle(lake: Path, url: str, *, listeners: int = 1) -> None:
     """Run some stages once, so that tonight has nothing new for them.
 
-    What a lake knows of its own files - packs, and what predictions follow from - is not true of a
-    copy.
+    What a lake knows of its own files - packs, and what models and predictions follow from - is not
+    true of a copy.
     """
-    for verb in ("update_tracks", "fetch_tags", "predict_audio_features"):
+    for verb in _SETTLING:
         run_stage(verb, lake, url, NIGHTS_BEFORE[-1], listeners=listeners)
