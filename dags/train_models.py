@@ -1,7 +1,8 @@
 """Learns what a listener likes, how to rank for them, and what tracks sound like from tags.
 
-It starts for a listener when their catalog is fresh. Taste and ranking are theirs alone; the audio
-models serve all listeners, so that one run at a time trains them.
+It starts for a listener when their catalog is fresh. Taste and ranking are theirs alone, so that
+several listeners' runs go on at once. The audio models serve all of them: one run at a time looks
+whether there is something new to learn from, while the others wait for it.
 """
 
 from airflow.sdk import chain, dag
@@ -15,7 +16,7 @@ from smallhours.orchestration.tasks import MAX_RUN_TIME, dag_options, stage
 @dag(
     schedule=after(TAGS & AUDIO_FEATURES & CANDIDATES),
     params=night_params(settings_at_parse_time()),
-    max_active_runs=1,
+    max_active_runs=4,
     dagrun_timeout=MAX_RUN_TIME,
     **dag_options("train_models", __doc__),
 )

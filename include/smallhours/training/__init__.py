@@ -44,9 +44,10 @@ def train_audio_features(run: "RunContext") -> Summary:
     """Learn audio features from tags, where features are known."""
     from smallhours.training.audio import stages
 
-    return stages.train_audio_features(
-        run.listener, run.lake, settings=run.settings, night=run.night
-    )
+    with run.lake.files.lock("training/audio_features"):  # all listeners' runs share the model
+        return stages.train_audio_features(
+            run.listener, run.lake, settings=run.settings, night=run.night
+        )
 
 
 def predict_audio_features(run: "RunContext") -> Summary:
