@@ -1,6 +1,6 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
-    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write]
+    python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write] [--keep FOLDER]
     python -m benchmarks.simulate --promises 10 [--keep FOLDER]
     python -m benchmarks.simulate --stand-in [--nights 365]
     python -m benchmarks.simulate --edits [--listeners 3]
@@ -12,7 +12,8 @@ same world, from the same seed, is simulated with each baseline. `--quick` simul
 one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg. After
 that, ten further listeners live through the nights in small worlds, whose taste changes after a
 month: how many promises were kept, and when an alarm came. `--promises N` simulates only these, N
-of them, and `--keep FOLDER` keeps each finished one there, so that a second run goes on.
+of them. `--keep FOLDER` keeps each finished simulation there, so that a second run goes on: all of
+them together take two hours.
 `--stand-in` draws their lists in place of the product, which makes a year affordable: each listener
 lives once with a taste that stays, and once with one that changes.
 `--edits` instead compares first lists of listeners whose account a child uses at set hours, with
@@ -95,7 +96,7 @@ def main() -> None:
         return
     who = LISTENERS[: options.listeners]
     simulations = simulation_specs(rankers, who, nights=options.nights, seed=options.seed)
-    lived = curves(run_simulations(simulations, processes=options.processes))
+    lived = curves(run_simulations(simulations, processes=options.processes, keep=options.keep))
     took = time.monotonic() - started
     print(f"{options.listeners} listeners, {options.nights} nights, seed {options.seed}\n")
     for line in (HEADINGS, *rows(lived)):

@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from smallhours_sandbox.simulation.ground_truth import WorldSize
 from smallhours_sandbox.simulation.listener import (
     DailyOutcome,
@@ -17,6 +19,7 @@ from smallhours_sandbox.simulation.listener import (
 
 # Each has a different taste: the first two by hand, the others derived from their names.
 LISTENERS = ("ada", "bruno", "chiara", "dmitri", "esra", "femi")
+_MORNINGS = TypeAdapter(list[DailyOutcome])
 
 
 def simulation_specs(
@@ -35,6 +38,7 @@ def run_simulations(
     *,
     processes: int,
     on_progress: Callable[[int], None] = lambda _done: None,
+    keep: Path | None = None,
 ) -> Mapping[tuple[str, str], Sequence[DailyOutcome]]:
     """Run simulations in parallel; the first evening is run only once per listener.
 
@@ -42,12 +46,19 @@ def run_simulations(
         simulations: The simulations; those of one listener differ only in the ranker.
         processes: Number of parallel processes.
         on_progress: Called with the number of finished simulations.
+        keep: Folder where each finished simulation is kept, and taken from when it is there.
 
     Returns:
         The mornings by (ranker, listener), in the order of `simulations`.
     """
     found: dict[tuple[str, str], Sequence[DailyOutcome]] = {}
-    evenings = {spec.listener: spec for spec in simulations}
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        for spec in simulations:
+            if (kept := _kept_file(keep, spec)).exists():
+                found[spec.ranker, spec.listener] = _MORNINGS.validate_json(kept.read_bytes())
+    missing = [spec for spec in simulations if (spec.ranker, spec.listener) not in found]
+    evenings = {spec.listener: spec for spec in missing}
     context = get_context("spawn")
     with (
         tempfile.TemporaryDirectory(prefix="smallhours-lives-") as folder,
@@ -55,12 +66,18 @@ def run_simulations(
     ):
         at = {listener: Path(folder) / listener for listener in evenings}
         list(pool.map(prepare_first_evening, evenings.values(), at.values()))
-        running = {pool.submit(_run_in_copy, spec, at[spec.listener]): spec for spec in simulations}
+        running = {pool.submit(_run_in_copy, spec, at[spec.listener]): spec for spec in missing}
         for done in as_completed(running):
             spec = running[done]
-            found[spec.ranker, spec.listener] = done.result()
+            mornings = found[spec.ranker, spec.listener] = done.result()
+            if keep:
+                _kept_file(keep, spec).write_bytes(_MORNINGS.dump_json(list(mornings)))
             on_progress(len(found))
     return {(spec.ranker, spec.listener): found[spec.ranker, spec.listener] for spec in simulations}
+
+
+def _kept_file(keep: Path, spec: SimulationSpec) -> Path:
+    return keep / f"{spec.ranker}-{spec.listener}-{spec.nights}-{spec.seed}.json"
 
 
 def _run_in_copy(spec: SimulationSpec, evening: Path) -> Sequence[DailyOutcome]:
