@@ -86,12 +86,14 @@ def add_tracks(lake: Lake, track_keys: Iterable[str]) -> None:
     _merge(lake, TRACKS, rows.assign(prefix=rows["artist_key"].map(prefix_of)))
 
 
-def add_track_tags(lake: Lake, tags: Mapping[str, Mapping[str, int]]) -> None:
-    _add_tags(lake, TRACK_TAGS, tags)
+def add_track_tags(
+    lake: Lake, tags: Mapping[str, Mapping[str, int]], *, on: dt.date = NIGHT.date
+) -> None:
+    _add_tags(lake, TRACK_TAGS, tags, on)
 
 
 def add_artist_tags(lake: Lake, tags: Mapping[str, Mapping[str, int]]) -> None:
-    _add_tags(lake, ARTIST_TAGS, tags)
+    _add_tags(lake, ARTIST_TAGS, tags, NIGHT.date)
 
 
 def add_features(
@@ -163,7 +165,7 @@ def measured_catalog(lake: Lake, *, artists: int = 60, each: int = 6, seed: int 
     return keys
 
 
-def _add_tags(lake: Lake, table: Table, tags: Mapping[str, Mapping[str, int]]) -> None:
+def _add_tags(lake: Lake, table: Table, tags: Mapping[str, Mapping[str, int]], on: dt.date) -> None:
     key = table.key[0]
     rows = pd.DataFrame(
         [
@@ -171,7 +173,7 @@ def _add_tags(lake: Lake, table: Table, tags: Mapping[str, Mapping[str, int]]) -
             for owner, found in tags.items()
             for tag, count in found.items()
         ]
-    ).assign(source="lastfm", fetched_at=NIGHT.date)
+    ).assign(source="lastfm", fetched_at=on)
     if table is ARTIST_TAGS:
         rows["artist"] = rows[key]
     _merge(lake, table, rows.assign(prefix=rows[key].map(artist_key_in).map(prefix_of)))

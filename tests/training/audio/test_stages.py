@@ -22,6 +22,7 @@ from tests.training.lakes import (
     add_artist_tags,
     add_background,
     add_features,
+    add_track_tags,
     add_tracks,
     measured_catalog,
     some_settings,
@@ -65,8 +66,12 @@ def predicted(lake: Lake) -> dict[str, dict[str, float]]:
     return values
 
 
-def predict(lake: Lake) -> dict[str, int | float | str]:
-    return predict_audio_features(ADA, lake, settings=SETTINGS, night=NIGHT)
+def predict(lake: Lake) -> Summary:
+    return predict_on(lake, NIGHT)
+
+
+def predict_on(lake: Lake, night: Night) -> Summary:
+    return predict_audio_features(ADA, lake, settings=SETTINGS, night=night)
 
 
 def test_tracks_of_new_artists_are_predicted_from_their_tags(lake: Lake) -> None:
@@ -162,6 +167,25 @@ def test_new_tags_change_a_prediction(lake: Lake) -> None:
     add_artist_tags(lake, {"hermit": {"Loud": 95, "Calm": 5}})
     assert predict(lake)["values_written"] == 5
     assert predicted(lake)[CALM]["energy"] > before
+
+
+def test_only_what_has_news_is_predicted_again(lake: Lake) -> None:
+    others = [f"hermit · song {at}" for at in range(5)]
+    add_tracks(lake, others)
+    assert int(predict(lake)["tracks"]) >= 7
+    in_two_days, in_four_days = (
+        Night.on(NIGHT.date + dt.timedelta(days=days), ZoneInfo("Europe/Dublin")) for days in (2, 4)
+    )
+    predict_on(lake, in_two_days)  # looks again at what it wrote itself
+    add_track_tags(lake, {others[0]: {"loud": 100}}, on=in_four_days.date)
+
+    assert predict_on(lake, in_four_days)["tracks"] == 1
+
+    # A new track, whose artist's tags are known for long; and an older night than the last one.
+    add_tracks(lake, ["hermit · new song"])
+    assert predict_on(lake, in_four_days)["tracks"] == 2
+    add_tracks(lake, ["hermit · newest song"])
+    assert int(predict(lake)["tracks"]) >= 8
 
 
 def test_intervals_cover_new_artists_about_four_times_out_of_five(

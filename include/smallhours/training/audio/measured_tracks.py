@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from smallhours.catalog.features import features_by_track, most_reliable
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import AUDIO_FEATURES, FEATURES, PREDICTED_FEATURES
 from smallhours.training.tags import Counts, load_tags
 from smallhours.vocabulary import LENGTH_SOURCES, Provenance
@@ -151,18 +151,24 @@ def lengths_of(stored: pd.DataFrame, track_keys: Sequence[str], sources: Iterabl
     return np.asarray(found.where(plausible), dtype=np.float64)
 
 
-def measured_by_anyone(lake: Lake, prefixes: Sequence[str] | None = None) -> pd.DataFrame:
+def measured_by_anyone(
+    lake: Lake, prefixes: Sequence[str] | None = None, track_keys: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return which features any source measured, also those that may not be learned from.
 
     Args:
         lake: The lake.
         prefixes: The partitions to look at; None for all.
+        track_keys: The tracks; None for all.
 
     Returns:
         Flags by track key, a column for each of FEATURES.
     """
     asked = [source for source in Provenance if source != Provenance.PREDICTED]
-    rows = _features(lake, prefixes, pc.field("source").isin(asked))
+    wanted = pc.field("source").isin(asked)
+    if track_keys is not None:
+        wanted &= among("track_key", track_keys)
+    rows = _features(lake, prefixes, wanted)
     return features_by_track(rows, asked)[list(FEATURES)].notna()
 
 

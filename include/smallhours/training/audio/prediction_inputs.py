@@ -1,10 +1,12 @@
 """What predictions follow from, by partition: what has not changed is not predicted again.
 
 Beside a listener's models stands which files the last prediction read, by what differs when a file
-is replaced. A partition in which the prediction itself wrote is looked at once more, so that what
-somebody else wrote meanwhile is not missed.
+is replaced, and its night: in a file that differs, only tracks whose tags or features were fetched
+since then are predicted again. A partition in which the prediction itself wrote is looked at once
+more, so that what somebody else wrote meanwhile is not missed.
 """
 
+import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -64,26 +66,40 @@ class PredictionInputs:
             f"models/{listener}/{NAME}/predicted.json",
         )
 
-    def changed(self) -> list[str]:
-        """Return the prefixes in which something differs from the last prediction."""
+    def changed(self, night: dt.date) -> tuple[list[str], dt.date | None]:
+        """Return where predictions have to be made again, and of what.
+
+        Args:
+            night: Tonight.
+
+        Returns:
+            The prefixes in which something differs from the last prediction; and since when tags or
+            features were fetched that it may not have seen, None where it counts for nothing.
+        """
         try:
             last = json.loads(self._files.read(self._path))
             same = (last["version"], last["rest"]) == (self.version, self.rest)
             known = last["stamps"] if same else {}
+            seen = dt.date.fromisoformat(last["night"]) if same else None
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            known = {}
-        return sorted(each for each, files in self.stamps.items() if known.get(each) != files)
+            known, seen = {}, None
+        prefixes = sorted(each for each, files in self.stamps.items() if known.get(each) != files)
+        # It may be the day before where another listener lives.
+        since = None if seen is None or seen > night else seen - dt.timedelta(days=1)
+        return prefixes, since
 
-    def note_predicted(self, version: str, *, besides: Collection[str]) -> None:
+    def note_predicted(self, version: str, night: dt.date, *, besides: Collection[str]) -> None:
         """Store that all is predicted.
 
         Args:
             version: The model.
+            night: Tonight.
             besides: Prefixes that were written to.
         """
         told = {
             "version": version,
             "rest": self.rest,
+            "night": night.isoformat(),
             "stamps": {each: files for each, files in self.stamps.items() if each not in besides},
         }
         self._files.replace(self._path, json.dumps(told).encode())

@@ -1,19 +1,26 @@
 """The stages that train audio models and predict features that nobody measured."""
 
+import datetime as dt
 import logging
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallhours.identity import artist_key_in
-from smallhours.lake.store import Lake, prefix_of
+from smallhours.lake.schema import Table
+from smallhours.lake.store import Lake, among, prefix_of
 from smallhours.lake.tables import (
+    ARTIST_TAGS,
     AUDIO_FEATURES,
     CANDIDATES,
     FEATURES,
     LIBRARY,
+    TRACK_TAGS,
     TRACKS,
 )
 from smallhours.listening.edits import own_plays
@@ -45,6 +52,8 @@ Frame = pd.DataFrame
 MIN_TRACKS = 200
 FOLDS = 5
 MIN_ARTISTS = ARTISTS_PER_FOLD * FOLDS
+# Tracks that are predicted in one go: more would only take more memory.
+MAX_PREDICTED_AT_ONCE = 10_000
 # If more of the measured tracks are the listener's, the shared model serves them.
 MAX_OWN_SHARE = 0.9
 
@@ -89,7 +98,7 @@ def predict_audio_features(
     predicted by the same model are not read.
     """
     inputs = PredictionInputs.of(lake, listener, settings)
-    prefixes = inputs.changed()
+    prefixes, since = inputs.changed(night.date)
     if inputs.version is not None and not prefixes:
         return {"tracks": 0, "model": inputs.version, "values_written": 0}
     predictor = None if inputs.version is None else _load(lake, listener)
@@ -97,11 +106,28 @@ def predict_audio_features(
         _retire_unreadable(lake, listener)
     if predictor is None:
         return {"skipped": "no regressor was trained yet", "tracks": 0}
-    summary, changed = _predict(lake, listener, predictor, inputs, prefixes, settings, night)
-    if not changed.empty:
-        lake.merge(AUDIO_FEATURES, changed)
-    inputs.note_predicted(predictor.version, besides=set(changed["prefix"]))
-    return {**summary, "values_written": len(changed)}
+    by_prefix = defaultdict(set)
+    for key in _candidates(lake, listener):
+        by_prefix[_prefix(key)].add(key)
+    predicting = Predicting(lake, predictor, inputs, since, settings, night)
+    counts: Counter[str] = Counter()
+    written: set[str] = set()
+    waiting: list[str] = []
+    for prefix in prefixes:
+        found, measured = predicting.lacking(prefix, by_prefix[prefix])
+        waiting += found
+        counts["measured"] += measured
+        if len(waiting) >= MAX_PREDICTED_AT_ONCE or prefix == prefixes[-1]:
+            tagged, changed = predicting.predict(waiting)
+            if not changed.empty:
+                lake.merge(AUDIO_FEATURES, changed)
+            counts.update(
+                tracks=tagged, untagged=len(waiting) - tagged, values_written=len(changed)
+            )
+            written |= set(changed["prefix"])
+            waiting = []
+    inputs.note_predicted(predictor.version, night.date, besides=written)
+    return {**counts, "model": predictor.version}
 
 
 def _load(lake: Lake, listener: str) -> "AudioPredictor | None":
@@ -121,47 +147,97 @@ def _retire_unreadable(lake: Lake, listener: str) -> None:
             registry.retire(owner, MODEL)
 
 
-def _predict(
-    lake: Lake,
-    listener: str,
-    predictor: "AudioPredictor",
-    inputs: PredictionInputs,
-    prefixes: list[str],
-    settings: Settings,
-    night: Night,
-) -> tuple[Summary, Frame]:
-    """Return the counts of a prediction of some partitions, and the rows that differ."""
-    where = {"prefix": prefixes}
-    tracks = set(lake.frame(TRACKS, columns=["track_key"], where=where)["track_key"])
-    tracks |= {key for key in _candidates(lake, listener) if _prefix(key) in set(prefixes)}
-    stored = _stored(lake, prefixes)
-    # Those that another listener's own model in use has predicted.
-    tracks -= set(stored.loc[stored["model"].isin(inputs.others), "track_key"])
-    flags = measured_by_anyone(lake, prefixes)[list(predictor.model.features)]
-    measured = set(flags.index[flags.all(axis=1)])
-    lacking = sorted(tracks - measured)
-    tags = load_tags(lake, lacking, normalised=True)
-    tagged = [key for key in lacking if tags.of(key)]
-    summary: Summary = {
-        "tracks": len(tagged),
-        "measured": len(tracks & measured),
-        "untagged": len(lacking) - len(tagged),
-        "model": predictor.version,
-    }
-    if not tagged:
-        return summary, stored.iloc[:0].assign(prefix="")
-    artists = [artist_key_in(key) for key in tagged]
-    ends = predictor.model.predict(
-        [tags.own.get(key, {}) for key in tagged],
-        [tags.artist.get(key, {}) for key in artists],
-        artists,
-        read_lengths(lake, tagged, settings.training.sources),
-    )
-    rows = _rows(tagged, predictor, ends)
-    known = flags.reindex(index=tagged, columns=list(predictor.model.features), fill_value=False)
-    rows = rows[~known.to_numpy(dtype=bool).ravel()]
-    rows = rows.assign(source=Provenance.PREDICTED, model=predictor.version, fetched_at=night.date)
-    return summary, _changed(stored, rows)
+@dataclass(frozen=True)
+class Predicting:
+    """A night's prediction by one model.
+
+    Attributes:
+        lake: The lake.
+        predictor: The model.
+        inputs: What predictions follow from.
+        since: When what the last prediction may not have seen was fetched; None: all is predicted.
+        settings: For the sources of lengths.
+        night: Tonight.
+    """
+
+    lake: Lake
+    predictor: "AudioPredictor"
+    inputs: PredictionInputs
+    since: dt.date | None
+    settings: Settings
+    night: Night
+
+    def predict(self, lacking: list[str]) -> tuple[int, Frame]:
+        """Return how many of some tracks have tags, and the predictions that the lake lacks."""
+        tags = load_tags(self.lake, lacking, normalised=True)
+        tagged = [key for key in lacking if tags.of(key)]
+        prefixes = sorted({_prefix(key) for key in tagged})
+        stored = _stored(self.lake, prefixes, tagged)
+        if not tagged:
+            return 0, stored.assign(prefix="")
+        model = self.predictor.model
+        artists = [artist_key_in(key) for key in tagged]
+        ends = model.predict(
+            [tags.own.get(key, {}) for key in tagged],
+            [tags.artist.get(key, {}) for key in artists],
+            artists,
+            read_lengths(self.lake, tagged, self.settings.training.sources),
+        )
+        rows = _rows(tagged, self.predictor, ends)
+        flags = measured_by_anyone(self.lake, prefixes, tagged)
+        known = flags.reindex(index=tagged, columns=list(model.features), fill_value=False)
+        rows = rows[~known.to_numpy(dtype=bool).ravel()]
+        rows = rows.assign(
+            source=Provenance.PREDICTED,
+            model=self.predictor.version,
+            fetched_at=self.night.date,
+        )
+        return len(tagged), _changed(stored, rows)
+
+    def lacking(self, prefix: str, candidates: set[str]) -> tuple[list[str], int]:
+        """Return the tracks to predict of a partition, and the number of wholly measured ones."""
+        where = {"prefix": prefix}
+        told = self.lake.read(
+            AUDIO_FEATURES,
+            columns=["track_key", "source", "feature", "value", "model"],
+            where=where,
+        )
+        predicted = pc.equal(told["source"], Provenance.PREDICTED)
+        names = pa.array(self.predictor.model.features)
+        known = pc.and_(pc.is_in(told["feature"], value_set=names), pc.is_valid(told["value"]))
+        counted = (
+            told.filter(pc.and_not(known, predicted))
+            .group_by("track_key")
+            .aggregate([("feature", "count_distinct")])
+        )
+        whole = pc.equal(counted["feature_count_distinct"], len(names))
+        measured = set(counted.filter(whole)["track_key"].to_pylist())
+        tracks = self.lake.read(TRACKS, columns=["track_key"], where=where)["track_key"]
+        keys = {*tracks.to_pylist(), *candidates}
+        told = told.filter(predicted)
+        # Those that another listener's own model in use has predicted.
+        others = pc.is_in(told["model"], value_set=pa.array(self.inputs.others, pa.string()))
+        lacking = keys - measured - set(told.filter(others)["track_key"].to_pylist())
+        if self.since is not None:
+            ours = told.filter(pc.equal(told["model"], self.predictor.version))
+            lacking -= set(ours["track_key"].to_pylist()) - self._touched(prefix, lacking)
+        return sorted(lacking), len(keys & measured)
+
+    def _touched(self, prefix: str, tracks: set[str]) -> set[str]:
+        """Return the tracks of which something was fetched that was not predicted from yet."""
+        fresh = pc.field("fetched_at") >= pa.scalar(self.since, pa.date32())
+        measured = fresh & (pc.field("source") != Provenance.PREDICTED)
+        found: dict[Table, set[str]] = {}
+        for table, filters in (
+            (TRACK_TAGS, fresh),
+            (ARTIST_TAGS, fresh),
+            (AUDIO_FEATURES, measured),
+        ):
+            key = table.key[0]
+            rows = self.lake.read(table, columns=[key], where={"prefix": prefix}, filters=filters)
+            found[table] = set(rows[key].to_pylist())
+        fetched = found[TRACK_TAGS] | found[AUDIO_FEATURES]
+        return {key for key in tracks if key in fetched or artist_key_in(key) in found[ARTIST_TAGS]}
 
 
 def _too_few(rows: AudioRows, settings: Settings) -> str:
@@ -213,12 +289,12 @@ def _prefix(track_key: str) -> str:
     return prefix_of(artist_key_in(track_key))
 
 
-def _stored(lake: Lake, prefixes: list[str]) -> Frame:
+def _stored(lake: Lake, prefixes: list[str], tracks: list[str]) -> Frame:
     return lake.frame(
         AUDIO_FEATURES,
         columns=["track_key", "feature", "value", "low", "high", "model"],
         where={"prefix": prefixes},
-        filters=pc.field("source") == Provenance.PREDICTED,
+        filters=(pc.field("source") == Provenance.PREDICTED) & among("track_key", tracks),
     )
 
 
