@@ -58,6 +58,18 @@ def test_a_saved_model_predicts_the_same_to_the_last_bit(model, small):  # type:
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
+def test_a_saved_model_holds_nothing_of_each_training_row(model, small):  # type: ignore[no-untyped-def]
+    fitted = clone(model).fit(small.tags, small.features, small.artists)
+
+    again = skops.io.loads(skops.io.dumps(fitted), trusted=sorted(TRUSTED_TYPES))
+
+    rows = {
+        name for name, value in vars(again).items() if np.shape(value)[:1] == (len(small.features),)
+    }
+    assert rows == set()
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
 def test_predictions_stay_within_the_bounds(model, small):  # type: ignore[no-untyped-def]
     wide = small.features > small.features.mean(axis=0)
     fitted = clone(model).fit(small.tags, wide.astype(float), small.artists)

@@ -43,6 +43,8 @@ Floats = npt.NDArray[np.float64]
 
 # Minimum number of tracks by known artists for residual quantiles.
 MIN_KNOWN = 100
+# What there is of each training row: figures are made of it, predictions are not.
+OF_ROWS = frozenset({"fold_", "held_out_", "held_out_known_"})
 # Quantiles of the ends of an 80 % interval.
 TAILS = (0.1, 0.9)
 
@@ -98,7 +100,8 @@ class TargetRange(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no s
 class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Members over folds of artists, for several targets at once; a subclass defines the members.
 
-    A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`.
+    A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`. A saved regressor lacks
+    the attributes of training rows (`OF_ROWS`).
 
     Attributes:
         members_: The models of each fold.
@@ -121,6 +124,11 @@ class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # 
     bounds: tuple[float, float] | None
     folds: int
     n_jobs: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is saved: all but the attributes of training rows."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in OF_ROWS}
 
     @abstractmethod
     def _member(self, X: sparse.csr_matrix, unit: Floats, names: Any, k: int) -> Any:  # noqa: N803

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import xgboost
 from sklearn.base import BaseEstimator
 
+from smallhours.training.regression.saved_trees import dump_trees, load_trees
+
 Floats = npt.NDArray[np.float64]
 
 # With fewer tracks of known length the trees would learn noise.
@@ -28,8 +30,8 @@ class LengthCorrection(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         trees, leaves, step: Number of trees for each target, their leaves and learning rate.
 
     Attributes:
-        boosters_: Of each fold, the trees as XGBoost's UBJSON, (bytes,) uint8; none where too few
-            lengths are known.
+        boosters_: Of each fold, the trees as `dump_trees` returns them; none where too few lengths
+            are known.
     """
 
     def __init__(self, trees: int = 120, leaves: int = 12, step: float = 0.05) -> None:
@@ -69,7 +71,7 @@ class LengthCorrection(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 columns[learned], label=(unit - held_out)[learned], nthread=1
             )
             booster = xgboost.train(settings, rows, num_boost_round=self.trees)
-            self.boosters_.append(np.frombuffer(bytes(booster.save_raw("ubj")), dtype=np.uint8))
+            self.boosters_.append(dump_trees(booster))
         return self
 
     def correct(self, predicted: Floats, lengths: Floats, k: int) -> Floats:
@@ -77,8 +79,7 @@ class LengthCorrection(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         known = np.isfinite(lengths)
         if not self.boosters_ or not known.any():
             return predicted
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(bytearray(self.boosters_[k].tobytes()))
+        booster = load_trees(self.boosters_[k])
         rows = xgboost.DMatrix(_columns(predicted[known], lengths[known]), nthread=1)
         corrected = predicted.copy()
         corrected[known] += booster.predict(rows).reshape(int(known.sum()), -1)

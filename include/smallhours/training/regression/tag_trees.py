@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from smallhours.training.regression.saved_trees import dump_trees, load_trees
 from smallhours.training.regression.tag_encoder import Encoded
 
 
@@ -26,8 +27,7 @@ class TagTrees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
         random_state: Seed of the row and column samples.
 
     Attributes:
-        booster_: The trees as XGBoost's UBJSON, (bytes,) uint8: an array that any format for
-            arrays can keep.
+        booster_: The trees as `dump_trees` returns them.
     """
 
     def __init__(
@@ -65,15 +65,14 @@ class TagTrees(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
             self._columns(inputs), label=y, max_bin=settings["max_bin"], nthread=1
         )
         booster = xgboost.train(settings, rows, num_boost_round=self.trees)
-        self.booster_ = np.frombuffer(bytes(booster.save_raw("ubj")), dtype=np.uint8)
+        self.booster_ = dump_trees(booster)
         return self
 
     def predict(self, inputs: Encoded) -> npt.NDArray[np.float64]:
         """Predict (n, targets)."""
         check_is_fitted(self)
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(bytearray(self.booster_.tobytes()))
-        predicted = booster.predict(xgboost.DMatrix(self._columns(inputs), nthread=1))
+        columns = xgboost.DMatrix(self._columns(inputs), nthread=1)
+        predicted = load_trees(self.booster_).predict(columns)
         return np.asarray(predicted, dtype=np.float64).reshape(len(inputs), -1)
 
     def _columns(self, inputs: Encoded) -> sparse.csr_matrix:
