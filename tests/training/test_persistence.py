@@ -85,6 +85,17 @@ def test_the_same_model_gives_the_same_bytes_in_any_process() -> None:
     assert hashlib.sha256(dump_model(model)).hexdigest() == there
 
 
+def test_what_several_models_have_in_common_is_stored_once() -> None:
+    both = dump_model([a_model(), a_model()])
+    with (
+        zipfile.ZipFile(BytesIO(both)) as several,
+        zipfile.ZipFile(BytesIO(dump_model([a_model()]))) as one,
+    ):
+        assert len(several.namelist()) == len(one.namelist())
+    first, second = load_model(both, where="here")
+    assert np.array_equal(first.predict_proba(ROWS), second.predict_proba(ROWS))
+
+
 def test_a_type_that_smallhours_never_saves_is_refused_and_named() -> None:
     stranger = LogisticRegression()
     stranger.extra_ = Counter("abc")

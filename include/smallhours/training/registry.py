@@ -152,17 +152,18 @@ def _canonical(archive: bytes) -> bytes:
     """Return the archive without anything that differs from run to run.
 
     skops numbers objects by their memory address and dates the files in its archive. Objects are
-    numbered here in the order in which they appear, and files carry no date.
+    numbered here in the order in which they appear, and files carry no date. Files of the same
+    content are one.
     """
     with zipfile.ZipFile(io.BytesIO(archive)) as old:
         contents = {name: old.read(name) for name in old.namelist()}
     schema = json.loads(contents.pop(_SCHEMA))
-    names: dict[str, str] = {}
-    _renumber(schema, {}, names)
+    names: dict[bytes, str] = {}
+    _renumber(schema, {}, names, contents)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for old_name, name in names.items():
-            new.writestr(_entry(name), contents[old_name])
+        for content, name in names.items():
+            new.writestr(_entry(name), content)
         new.writestr(_entry(_SCHEMA), json.dumps(schema, indent=1))
     return out.getvalue()
 
@@ -173,20 +174,22 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:
+def _renumber(
+    node: Any, ids: dict[int, int], names: dict[bytes, str], contents: Mapping[str, bytes]
+) -> None:
     """Renumber a schema in place; a tag may be called `file`, and then its value is a node."""
     if isinstance(node, list):
         for child in node:
-            _renumber(child, ids, names)
+            _renumber(child, ids, names, contents)
     if not isinstance(node, dict):
         return
     if isinstance(node.get("__id__"), int):
         node["__id__"] = ids.setdefault(node["__id__"], len(ids))
     if isinstance(node.get("file"), str):
         suffix = node["file"].rpartition(".")[2]
-        node["file"] = names.setdefault(node["file"], f"{len(names)}.{suffix}")
+        node["file"] = names.setdefault(contents[node["file"]], f"{len(names)}.{suffix}")
     for child in node.values():
-        _renumber(child, ids, names)
+        _renumber(child, ids, names, contents)
 
 
 @dataclass(frozen=True)

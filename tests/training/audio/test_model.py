@@ -1,18 +1,33 @@
 """The audio model: what it learns, and which features it does not predict."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import PREDICTED_FEATURES
 from smallhours.nights import Night
 from smallhours.training.audio.contributions import contributions
 from smallhours.training.audio.figures import AudioGateDecision, bayesian_ridge_r2
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
-from smallhours.training.audio.model import BOOSTED, LINEAR, fit_audio_model, kind_for
+from smallhours.training.audio.model import (
+    ARTIST_TAGS,
+    BOOSTED,
+    LINEAR,
+    OWN_TAGS,
+    USE,
+    AudioModel,
+    AudioPredictor,
+    files_of,
+    fit_audio_model,
+    kind_for,
+)
 from smallhours.training.audio.train import AudioTrainingResult, audio_card, feature_status
+from smallhours.training.registry import Registry, SavedModel, dump_model
 from tests.training.lakes import NIGHT, some_settings
 
 ARTISTS, EACH = 60, 6
@@ -66,6 +81,40 @@ def test_other_features_are_predicted_where_tags_tell_them() -> None:
     result, card = learned(rows())
     assert result.model.features == (*PREDICTED_FEATURES, "loudness", "tempo", "mode")
     assert str(card["loudness"]).startswith("predicted (R²")
+
+
+def saved(result: AudioTrainingResult, files: dict[str, bytes], folder: Path) -> SavedModel:
+    card = audio_card(result, some_settings(), NIGHT)
+    return Registry.of(Lake(str(folder))).save(card, files)
+
+
+def test_a_saved_model_predicts_the_same_and_holds_only_what_predicts(tmp_path: Path) -> None:
+    noise = rows().others[:, OTHER_FEATURES.index("liveness")].copy()
+    noise[::5] = np.nan
+    result, _ = learned(rows(liveness=noise))
+    again = AudioPredictor.of(saved(result, files_of(result.model), tmp_path)).model
+    assert predictions(again) == predictions(result.model)
+    assert again.features == result.model.features
+    assert all(each.predicted for each in again.models)
+    assert any(not each.predicted for each in result.model.models)
+
+
+def test_a_model_with_a_file_for_each_regressor_is_still_read(tmp_path: Path) -> None:
+    result, _ = learned(rows())
+    files = {name: files_of(result.model)[name] for name in (OWN_TAGS, ARTIST_TAGS)}
+    index = []
+    for at, each in enumerate(result.model.models):
+        files[f"regressor_{at}.skops"] = dump_model(each.regressor)
+        told = {"features": each.features, "told": each.predicted}
+        index.append({"file": f"regressor_{at}.skops", **told})
+    files[USE] = json.dumps({"kind": LINEAR, "regressors": index}).encode()
+    again = AudioPredictor.of(saved(result, files, tmp_path)).model
+    assert predictions(again) == predictions(result.model)
+
+
+def predictions(model: AudioModel) -> list[list[float]]:
+    values, _, _ = model.predict([{}, {"live take": 60}], [{"loud": 99}, {"calm": 40}])
+    return [list(map(float, each)) for each in values]
 
 
 def test_where_they_do_not_the_card_says_so() -> None:

@@ -141,7 +141,7 @@ def test_a_track_without_tags_is_not_predicted_but_counted(lake: Lake) -> None:
 def test_a_damaged_model_is_learned_again_by_the_next_training(lake: Lake) -> None:
     in_use = load_audio_predictor(lake)
     assert in_use is not None
-    damaged = f"models/{SHARED}/{NAME}/{in_use.version}/regressor_0.skops"
+    damaged = f"models/{SHARED}/{NAME}/{in_use.version}/regressors.skops"
     lake.files.replace(damaged, b"not a model")
     assert "skipped" in predict(lake)
     train_audio_features(ADA, lake, settings=SETTINGS, night=NEXT_NIGHT)
@@ -228,7 +228,7 @@ def test_the_card_says_what_was_learned_and_what_cannot_be(trained_once: Path) -
         "artist_tags.skops",
         "card.json",
         "card.md",
-        "regressor_0.skops",
+        "regressors.skops",
         "use.json",
     }
 
@@ -294,7 +294,7 @@ def test_many_tracks_of_few_artists_are_too_few_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["artist_tags.skops", "regressor_0.skops", "use.json", "card.json", "current.json"]
+    "name", ["artist_tags.skops", "regressors.skops", "use.json", "card.json", "current.json"]
 )
 def test_a_damaged_model_is_none_and_the_same_training_replaces_it(
     lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str

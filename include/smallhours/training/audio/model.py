@@ -10,7 +10,7 @@ to predict; only its coordinates on the circle are evaluated, and no key is pred
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ MIN_TRACKS = 200
 CIRCLE = 12
 USE = "use.json"
 OWN_TAGS, ARTIST_TAGS = "own_tags.skops", "artist_tags.skops"
+REGRESSORS = "regressors.skops"
 
 
 @dataclass(frozen=True)
@@ -270,14 +271,18 @@ class AudioPredictor:
 
 
 def files_of(model: AudioModel) -> dict[str, bytes]:
-    """Return the files of a saved model: the tags, each regressor, and an index of them."""
+    """Return the files of a saved model: the tags, the regressors that predict, and their index.
+
+    The regressors are in one file, since their encoders of tags are mostly the same.
+    """
     inputs = ((OWN_TAGS, model.inputs.own), (ARTIST_TAGS, model.inputs.artist))
     files = {name: dump_model(top) for name, top in inputs if top is not None}
-    regressors = []
-    for at, each in enumerate(model.models):
-        name = f"regressor_{at}.skops"
-        files[name] = dump_model(each.regressor)
-        regressors.append({"file": name, "features": each.features, "told": each.predicted})
+    predicting = [each for each in model.models if each.predicted]
+    files[REGRESSORS] = dump_model([each.regressor for each in predicting])
+    regressors = [
+        {"file": REGRESSORS, "at": at, "features": each.features, "told": each.predicted}
+        for at, each in enumerate(predicting)
+    ]
     use = {"kind": model.kind, "regressors": regressors}
     return {**files, USE: (json.dumps(use, sort_keys=True) + "\n").encode()}
 
@@ -306,13 +311,23 @@ def version_of(saved: SavedModel) -> str:
     return saved.version
 
 
-def _read_index(
-    saved: SavedModel,
-) -> tuple[Kind, list[tuple[str, tuple[str, ...], tuple[str, ...]]]]:
-    """Return the kind, and of each regressor its file, features, and what it is told."""
+class _Saved(NamedTuple):
+    """Where a regressor is: in a file of its own, or at a place among those of a file."""
+
+    file: str
+    at: int | None
+    features: tuple[str, ...]
+    predicted: tuple[str, ...]
+
+
+def _read_index(saved: SavedModel) -> tuple[Kind, list[_Saved]]:
+    """Return the kind, and where each regressor is."""
     try:
         use = json.loads(saved.read(USE))
-        described = [(r["file"], tuple(r["features"]), tuple(r["told"])) for r in use["regressors"]]
+        described = [
+            _Saved(r["file"], r.get("at"), tuple(r["features"]), tuple(r["told"]))
+            for r in use["regressors"]
+        ]
         return use["kind"], described
     except (ValueError, KeyError, TypeError) as error:
         raise_unreadable(saved.address(USE), f"it is damaged ({type(error).__name__})")
@@ -320,15 +335,22 @@ def _read_index(
 
 def _read_model(saved: SavedModel) -> AudioModel:
     kind, described = _read_index(saved)
+    # Of models saved before there was one file of them, what predicts nothing is not read.
+    used = [each for each in described if each.predicted]
+    loaded = {
+        name: load_model(saved.read(name), where=saved.address(name))
+        for name in dict.fromkeys(each.file for each in used)
+    }
+    models = [
+        FeatureModel(
+            loaded[file] if at is None else loaded[file][at],
+            features,
+            predicted,
+        )
+        for file, at, features, predicted in used
+    ]
     return AudioModel(
-        kind,
-        TagInputs(_tags(saved, OWN_TAGS), _tags(saved, ARTIST_TAGS)),
-        tuple(
-            FeatureModel(
-                load_model(saved.read(name), where=saved.address(name)), features, predicted
-            )
-            for name, features, predicted in described
-        ),
+        kind, TagInputs(_tags(saved, OWN_TAGS), _tags(saved, ARTIST_TAGS)), tuple(models)
     )
 
 

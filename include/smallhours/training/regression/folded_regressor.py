@@ -100,8 +100,8 @@ class TargetRange(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no s
 class FoldedRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Members over folds of artists, for several targets at once; a subclass defines the members.
 
-    A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`. A saved regressor lacks
-    the attributes of training rows (`OF_ROWS`).
+    A subclass takes at least `track_columns`, `bounds`, `folds` and `n_jobs`. A saved regressor
+    lacks the attributes of training rows (`OF_ROWS`).
 
     Attributes:
         members_: The models of each fold.
