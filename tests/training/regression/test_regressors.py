@@ -1,3 +1,6 @@
+import zipfile
+from io import BytesIO
+
 import numpy as np
 import pytest
 import skops.io
@@ -67,6 +70,18 @@ def test_a_saved_model_holds_nothing_of_each_training_row(model, small):  # type
         name for name, value in vars(again).items() if np.shape(value)[:1] == (len(small.features),)
     }
     assert rows == set()
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
+def test_a_saved_model_keeps_large_arrays_in_32_bits(model, small):  # type: ignore[no-untyped-def]
+    fitted = clone(model).fit(small.tags, small.features, small.artists)
+
+    with zipfile.ZipFile(BytesIO(skops.io.dumps(fitted))) as saved:
+        arrays = [
+            np.load(BytesIO(saved.read(name))) for name in saved.namelist() if name.endswith(".npy")
+        ]
+
+    assert not [a.shape for a in arrays if a.dtype == np.float64 and a.size >= 300]
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)

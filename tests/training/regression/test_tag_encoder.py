@@ -32,3 +32,12 @@ def test_rare_tags_are_left_out() -> None:
     encoder = TagEncoder(2, min_artists=2).fit(COUNTS, ARTISTS)
 
     assert encoder.artist_kept_.tolist() == [0, 1]
+
+
+def test_factors_follow_from_the_encoded_tags_of_any_rows() -> None:
+    encoder = TagEncoder(2, min_artists=1, factors=2).fit(COUNTS, ARTISTS)
+    encoded = encoder.transform(COUNTS)
+
+    again = encoder.with_factors(encoded.tags[[1, 3]])
+
+    assert np.array_equal(again.factors, encoded.factors[[1, 3]])

@@ -14,7 +14,7 @@ from scipy import linalg, sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from smallhours.training.regression.tag_encoder import Encoded
+from smallhours.training.regression.tag_encoder import Encoded, TagEncoder
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,8 +35,8 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
         random_state: Seed of the draw.
 
     Attributes:
-        tags_, factors_: The landmarks.
-        coef_: (landmarks, targets).
+        tags_: The landmarks, in 32 bits; their factors follow from them (`TagEncoder`).
+        coef_: (landmarks, targets), in 32 bits.
         intercept_: (targets,) means of the training rows.
     """
 
@@ -54,13 +54,16 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
         self.alpha = alpha
         self.random_state = random_state
 
-    def fit(self, inputs: Encoded, y: Floats, groups: npt.NDArray[Any]) -> Self:
+    def fit(
+        self, inputs: Encoded, y: Floats, groups: npt.NDArray[Any], encoder: TagEncoder
+    ) -> Self:
         """Solve the normal equations.
 
         Args:
             inputs: Encoded tags of n tracks.
             y: (n, targets).
             groups: (n,) the artist of each track.
+            encoder: The encoder of the tags.
         """
         _, artist, tracks = np.unique(groups, return_inverse=True, return_counts=True)
         chance = 1 / np.sqrt(tracks[artist])
@@ -68,38 +71,43 @@ class NystroemKernelRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn 
         m = min(self.landmarks, len(y))
         chosen = rng.choice(len(y), m, replace=False, p=chance / chance.sum())
         chosen.sort()
-        self.tags_ = inputs.tags[chosen]
-        self.factors_ = inputs.factors[chosen]
+        self.tags_ = inputs.tags[chosen].astype(np.float32)
+        landmarks = self._landmarks(encoder)
         self.intercept_ = y.mean(axis=0)
 
-        between = self._kernel(inputs.rows(chosen))
+        between = self._kernel(landmarks, landmarks)
         gram = self.alpha * (between + JITTER * np.eye(m))
         moments = np.zeros((m, y.shape[1]))
-        for part, kernel in self._in_blocks(inputs):
+        for part, kernel in self._in_blocks(inputs, landmarks):
             gram += kernel.T @ kernel
             moments += kernel.T @ (y[part] - self.intercept_)
-        self.coef_ = linalg.solve(gram, moments, assume_a="pos", overwrite_a=True)
+        coef = linalg.solve(gram, moments, assume_a="pos", overwrite_a=True)
+        self.coef_ = coef.astype(np.float32)
         return self
 
-    def predict(self, inputs: Encoded) -> Floats:
-        """Predict (n, targets)."""
+    def predict(self, inputs: Encoded, encoder: TagEncoder) -> Floats:
+        """Predict (n, targets) with the encoder that the model was fitted with."""
         check_is_fitted(self)
+        landmarks = self._landmarks(encoder)
         out = np.empty((len(inputs), len(self.intercept_)))
-        for part, kernel in self._in_blocks(inputs):
+        for part, kernel in self._in_blocks(inputs, landmarks):
             out[part] = kernel @ self.coef_ + self.intercept_
         return out
 
-    def _in_blocks(self, inputs: Encoded) -> Iterator[tuple[slice, Floats]]:
+    def _landmarks(self, encoder: TagEncoder) -> Encoded:
+        return encoder.with_factors(self.tags_.astype(np.float64))
+
+    def _in_blocks(self, inputs: Encoded, landmarks: Encoded) -> Iterator[tuple[slice, Floats]]:
         for start in range(0, len(inputs), ROWS_AT_A_TIME):
             part = slice(start, min(start + ROWS_AT_A_TIME, len(inputs)))
-            yield part, self._kernel(inputs.rows(part))
+            yield part, self._kernel(inputs.rows(part), landmarks)
 
-    def _kernel(self, inputs: Encoded) -> Floats:
+    def _kernel(self, inputs: Encoded, landmarks: Encoded) -> Floats:
         scale = self.factor_scale**2
-        near: Floats = (inputs.tags @ self.tags_.T).toarray()
-        near += scale * (inputs.factors @ self.factors_.T)
+        near: Floats = (inputs.tags @ landmarks.tags.T).toarray()
+        near += scale * (inputs.factors @ landmarks.factors.T)
         here = _squares(inputs.tags) + scale * (inputs.factors**2).sum(axis=1)
-        there = _squares(self.tags_) + scale * (self.factors_**2).sum(axis=1)
+        there = _squares(landmarks.tags) + scale * (landmarks.factors**2).sum(axis=1)
         near *= 2
         near -= here[:, None]
         near -= there

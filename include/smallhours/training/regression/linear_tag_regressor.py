@@ -35,7 +35,7 @@ class TagRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
 
     Attributes:
         encoder_: The fitted encoder.
-        coef_: (penalties, targets, encoded tags + factors).
+        coef_: (penalties, targets, encoded tags + factors), in 32 bits.
         intercept_: (penalties, targets) prediction of each without tags.
     """
 
@@ -62,7 +62,8 @@ class TagRidge(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no stub
         ridges = [
             Ridge(alpha, solver="lsqr", tol=TOLERANCE).fit(columns, y) for alpha in self.alphas
         ]
-        self.coef_ = np.stack([np.reshape(ridge.coef_, (y.shape[1], -1)) for ridge in ridges])
+        coef = np.stack([np.reshape(ridge.coef_, (y.shape[1], -1)) for ridge in ridges])
+        self.coef_ = coef.astype(np.float32)
         self.intercept_ = np.stack([np.reshape(ridge.intercept_, -1) for ridge in ridges])
         return self
 

@@ -63,7 +63,7 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         inputs = self.encoder_.transform(X)
         own = len(self.encoder_.track_kept_)
         self.kernel_ = NystroemKernelRidge(self.landmarks, random_state=seed)
-        self.kernel_.fit(inputs, y, groups)
+        self.kernel_.fit(inputs, y, groups, self.encoder_)
         self.network_ = TagNetwork(epochs=self.epochs, seeds=self.networks, random_state=seed)
         self.network_.fit(inputs.tags, y)
         self.trees_ = TagTrees(own, self.trees, random_state=seed).fit(inputs, y)
@@ -73,7 +73,7 @@ class TagExperts(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no st
         """Predict (n, experts, targets), in the order kernel, network, trees and within 0-1."""
         inputs = self.encoder_.transform(X)
         answers = (
-            self.kernel_.predict(inputs),
+            self.kernel_.predict(inputs, self.encoder_),
             self.network_.predict(inputs.tags),
             self.trees_.predict(inputs),
         )
