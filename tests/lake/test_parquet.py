@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from smallhours.errors import CorruptFile, SchemaMismatch
 from smallhours.lake.parquet import REBUILT_BY, decode, encode
+from smallhours.lake.schema import MOMENT
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS, TABLES
 from tests.lake.samples import MINE, play, plays
@@ -34,7 +36,7 @@ def file_of(lake: Lake) -> Path:
         lambda data: data[:-1],
         lambda _: b"<html>not found</html>",
         lambda _: b"",
-        lambda data: data[:60] + bytes(4) + data[64:],
+        lambda data: data[:84] + bytes(4) + data[88:],
     ],
     ids=["half", "one byte less", "html", "empty", "four bytes lost in a page"],
 )
@@ -132,3 +134,20 @@ def test_bytes_that_are_not_a_file_are_a_typed_error(cut: int, tail: bytes) -> N
     if _FILE[:cut] + tail != _FILE:
         with pytest.raises((CorruptFile, SchemaMismatch)):
             decode(PLAYS, _FILE[:cut] + tail, "here", partition=MINE)
+
+
+def test_moments_and_long_numbers_take_less_than_their_bytes() -> None:
+    rng = np.random.default_rng(3)
+    seconds = 1_700_000_000 + rng.integers(60, 600, 20_000).cumsum()
+    rows = pa.table(
+        {
+            "at": pa.array(seconds * 1_000_000, MOMENT),
+            "listeners": rng.integers(0, 1_000_000, 20_000),
+            "value": rng.random(20_000).astype(np.float32).astype(np.float64),
+        }
+    )
+    assert pq.read_table(pa.BufferReader(encode(rows))).equals(rows)
+    few = pa.table({"value": rng.integers(0, 1_000, 20_000) / 1_000})
+    assert len(encode(few)) < 2 * len(few)
+    for column, most in (("at", 4), ("listeners", 4), ("value", 5)):
+        assert len(encode(rows.select([column]))) < most * len(rows)

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from smallhours.errors import CorruptFile, SchemaMismatch
-from smallhours.lake.schema import Table
+from smallhours.lake.schema import MOMENT, REAL, Table
 
 # How to get back the rows of a table whose file was lost.
 REBUILT_BY: Mapping[str, str] = {
@@ -40,20 +40,40 @@ REBUILT_BY: Mapping[str, str] = {
     "deferred_questions": "nothing is needed: the next night asks every question again",
 }
 
+_NUMBERS = {
+    MOMENT: "DELTA_BINARY_PACKED",
+    REAL: "BYTE_STREAM_SPLIT",
+    pa.int64(): "BYTE_STREAM_SPLIT",
+}
+
 _FORMAT = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
 
 
 def encode(rows: pa.Table) -> bytes:
-    """Return the rows as a Parquet file: zstd, dictionaries, statistics, checksums, no pandas."""
+    """Return the rows as a Parquet file: zstd, dictionaries, statistics, checksums, no pandas.
+
+    Where most values of a column differ, a dictionary would only enlarge it: moments are stored as
+    differences then, and long numbers byte by byte.
+    """
+    numbers = {
+        name: way for name in rows.schema.names if (way := _number_encoding(rows[name])) is not None
+    }
+    # A list is known by the path of its items.
+    others = [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in rows.schema
+        if field.name not in numbers
+    ]
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows.replace_schema_metadata(None),
         sink,
         compression="zstd",
-        compression_level=3,
-        use_dictionary=True,
+        compression_level=9,
+        use_dictionary=others,
+        column_encoding=numbers,
         write_statistics=True,
         write_page_checksum=True,
         store_schema=False,
@@ -61,6 +81,13 @@ def encode(rows: pa.Table) -> bytes:
         data_page_version="1.0",
     )
     return bytes(sink.getvalue().to_pybytes())
+
+
+def _number_encoding(values: pa.ChunkedArray) -> str | None:
+    """Return how a column of different numbers is stored; None is by dictionary."""
+    way = _NUMBERS.get(values.type)
+    known = len(values) - values.null_count
+    return way if way and 2 * pc.count_distinct(values).as_py() > known else None
 
 
 def with_partition(table: Table) -> pa.Schema:
