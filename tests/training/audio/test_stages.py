@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from smallhours.lake.list_tables import METRICS
@@ -93,6 +94,13 @@ def test_a_prediction_has_its_interval_its_model_and_its_night(lake: Lake) -> No
     assert 0.05 < (rows["high"] - rows["low"]).median() < 0.35
     assert set(rows["model"]) == {summary["model"]}
     assert set(rows["fetched_at"]) == {NIGHT.date}
+
+
+def test_a_prediction_holds_no_more_digits_than_it_needs(lake: Lake) -> None:
+    predict(lake)
+    rows = lake.frame(AUDIO_FEATURES)
+    stored = rows.loc[rows["source"] == "predicted", ["value", "low", "high"]].to_numpy()
+    assert np.array_equal(stored, stored.astype(np.float32))
 
 
 def test_even_the_most_extreme_predictions_leave_room_for_being_wrong(lake: Lake) -> None:

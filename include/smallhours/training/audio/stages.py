@@ -299,14 +299,17 @@ def _stored(lake: Lake, prefixes: list[str], tracks: list[str]) -> Frame:
 
 
 def _rows(keys: list[str], predictor: "AudioPredictor", ends: tuple[np.ndarray, ...]) -> Frame:
-    """Return one row per track and feature."""
+    """Return one row per track and feature, with what 32 bits hold: more is noise, and bytes."""
     features = [name for name in FEATURES if name in predictor.model.features]
     prefixes = [_prefix(key) for key in keys]
     return pd.DataFrame(
         {
             "track_key": np.repeat(np.array(keys, dtype=object), len(features)),
             "feature": np.tile(np.array(features, dtype=object), len(keys)),
-            **{name: end.ravel() for name, end in zip(("value", "low", "high"), ends, strict=True)},
+            **{
+                name: end.ravel().astype(np.float32).astype(np.float64)
+                for name, end in zip(("value", "low", "high"), ends, strict=True)
+            },
             "prefix": np.repeat(np.array(prefixes, dtype=object), len(features)),
         }
     )
