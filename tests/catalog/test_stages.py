@@ -124,9 +124,9 @@ def test_lengths_that_are_known_are_not_written_again(home: ServiceFixture) -> N
     artist, title = tracks.loc[row["seed_key"], ["artist", "title"]]
     seed = Seed("track", row["seed_key"], artist, title)
 
-    asking = neighbours_of(home.lake, home.lastfm, night=home.night("2026-11-09").date)
-    found = asking.call(seed)()
-    asking.store([(seed, found)])
+    with neighbours_of(home.lake, home.lastfm, night=home.night("2026-11-09").date) as asking:
+        found = asking.call(seed)()
+        asking.store([(seed, found)])
 
     assert found
     assert home.lake.files.stamps(AUDIO_FEATURES.name) == before

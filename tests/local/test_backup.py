@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from smallhours.catalog.told_lengths import NOTE
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import PLAYS
 from smallhours.local.airflow import AirflowHome, LocalAirflow
@@ -93,6 +94,7 @@ def original(old: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original") / "home"
     shutil.copytree(old, folder)
     prepare(folder)
+    Lake(str(folder / "data")).files.replace(NOTE, b"{}")
     return folder
 
 
@@ -124,6 +126,7 @@ def test_what_was_backed_up_comes_back_in_an_empty_folder(
 
     assert code == 0, said
     assert data(tmp_path) == data(original)
+    assert (tmp_path / "data" / NOTE).exists()
     assert connections(tmp_path) == connections(original) != []
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".airflow",

@@ -1,16 +1,15 @@
 """Tags and neighbours from Last.fm: how they are asked for and stored."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow.compute as pc
 
 from smallhours.catalog.concurrent_fetch import Fetch
-from smallhours.catalog.features import store_features
 from smallhours.catalog.stored_answers import (
     NO_TAG,
     Neighbour,
@@ -18,9 +17,10 @@ from smallhours.catalog.stored_answers import (
     store_neighbours,
     store_tags,
 )
+from smallhours.catalog.told_lengths import ToldLengths
 from smallhours.identity import artist_key_in, identify
 from smallhours.lake.store import Lake
-from smallhours.lake.tables import ARTIST_TAGS, AUDIO_FEATURES, TRACK_TAGS
+from smallhours.lake.tables import ARTIST_TAGS, TRACK_TAGS
 from smallhours.services.lastfm_replies import (
     ChartTag,
     LastfmTags,
@@ -29,7 +29,7 @@ from smallhours.services.lastfm_replies import (
     Tag,
     TopTrack,
 )
-from smallhours.vocabulary import CatalogSource, Provenance
+from smallhours.vocabulary import CatalogSource
 
 if TYPE_CHECKING:
     from smallhours.services.lastfm import LastfmClient
@@ -40,7 +40,6 @@ PER_SEED = 250
 TOP_TRACKS = 30
 TAG_TRACKS = 50
 CHART_TAGS = 500
-LENGTH = "duration_ms"
 
 
 def artist_tags(
@@ -90,9 +89,12 @@ def _describe(question: tuple[str, ...]) -> str:
 Found = Sequence[SimilarTrack | SimilarArtist | TopTrack | ChartTag]
 
 
-def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetch[Seed, Found]:
-    """Return how the neighbours of seeds are asked for and stored."""
-    lengths = _Lengths(lake, night)
+@contextmanager
+def neighbours_of(
+    lake: Lake, lastfm: "LastfmClient", *, night: dt.date
+) -> Iterator[Fetch[Seed, Found]]:
+    """Yield how the neighbours of seeds are asked for and stored; at the end, store lengths."""
+    lengths = ToldLengths(lake, night)
 
     def call(seed: Seed) -> Callable[[], Found]:
         match seed.kind:
@@ -108,9 +110,8 @@ def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetc
                 return partial(lastfm.tag_top_tracks, seed.key, limit=TAG_TRACKS)
 
     def store(answers: Sequence[tuple[Seed, Found]]) -> None:
-        named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
-        store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
-        lengths.store(
+        # The lengths first: should we be stopped between the two, the seeds are asked again.
+        lengths.note(
             {
                 identify(track.artist, track.title).track_key: float(track.length_ms)
                 for _, found in answers
@@ -118,32 +119,13 @@ def neighbours_of(lake: Lake, lastfm: "LastfmClient", *, night: dt.date) -> Fetc
                 if isinstance(track, (SimilarTrack, TopTrack)) and track.length_ms
             }
         )
+        named = [(seed, tuple(map(_neighbour, found, count(1)))) for seed, found in answers]
+        store_neighbours(lake, named, source=CatalogSource.LASTFM, night=night)
 
-    return Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
-
-
-class _Lengths:
-    """The lengths that Last.fm has told: a seed's neighbours are mostly known from other seeds."""
-
-    def __init__(self, lake: Lake, night: dt.date) -> None:
-        self._lake = lake
-        self._night = night
-
-    def store(self, told: Mapping[str, float]) -> None:
-        """Store lengths in milliseconds, by track key, where they are new or other ones."""
-        new = {key: ms for key, ms in told.items() if self._known.get(key) != ms}
-        if new:
-            found = {key: {LENGTH: ms} for key, ms in new.items()}
-            store_features(
-                self._lake, list(new), found, source=Provenance.LASTFM, night=self._night
-            )
-            self._known.update(new)
-
-    @cached_property
-    def _known(self) -> dict[str, float]:
-        by_lastfm = (pc.field("source") == Provenance.LASTFM) & (pc.field("feature") == LENGTH)
-        rows = self._lake.frame(AUDIO_FEATURES, columns=["track_key", "value"], filters=by_lastfm)
-        return dict(zip(rows["track_key"], rows["value"], strict=True))
+    try:
+        yield Fetch(call, store, missing=(), about=lambda seed: artist_key_in(seed.key))
+    finally:
+        lengths.store()
 
 
 def _neighbour(found: SimilarTrack | SimilarArtist | TopTrack | ChartTag, rank: int) -> Neighbour:

@@ -92,10 +92,10 @@ def fetch_neighbours(
                 about = artist_tags(lake, lastfm, night=night.date)
                 artists = heard_artists(listener, lake, heard, settings=settings, night=night)
                 fetch_all(by_partition(artists, about), about, tally)
-                near = neighbours_of(lake, lastfm, night=night.date)
-                for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
-                    due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
-                    fetch_all(by_partition(due, near), near, tally)
+                with neighbours_of(lake, lastfm, night=night.date) as near:
+                    for seeds in night_seeds(listener, lake, heard, settings=settings, night=night):
+                        due = unanswered(lake, seeds, CatalogSource.LASTFM, settings, night)
+                        fetch_all(by_partition(due, near), near, tally)
         calls["lastfm_calls"] = lastfm.calls.total()
     if listenbrainz is not None:
         tally = aside.tally(listenbrainz)

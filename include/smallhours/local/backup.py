@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from smallhours import __version__
+from smallhours.catalog.told_lengths import NOTES
 from smallhours.lake.files import LocalFiles
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TABLES
@@ -33,7 +34,7 @@ from smallhours.settings import Settings, load_settings, settings_path
 
 _SNAPSHOT = ".backup"
 # Of what is hidden at the lake's top, this is data; the rest is locks, rate limits and the like.
-_HIDDEN_DATA = frozenset({".format", ".migration"})
+_HIDDEN_DATA = frozenset({".format", ".migration", NOTES})
 _UNFINISHED = ".part.tmp"
 _MAX_ROUNDS = 20
 

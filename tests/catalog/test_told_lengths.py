@@ -1,0 +1,80 @@
+"""Tests of the lengths that Last.fm tells beside neighbours."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smallhours.catalog.told_lengths import MAX_NOTED, NOTE, ToldLengths
+from smallhours.lake.store import Lake, MergeReport
+from smallhours.lake.tables import AUDIO_FEATURES
+
+NIGHT = dt.date(2026, 11, 9)
+FIRST, SECOND = {"a · one": 180_000.0, "b · two": 200_000.0}, {"b · two": 210_000.0}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path))
+
+
+def stored(lake: Lake) -> dict[str, float]:
+    rows = lake.frame(AUDIO_FEATURES)
+    assert set(rows["source"]) <= {"lastfm"}
+    assert set(rows["feature"]) <= {"duration_ms"}
+    return dict(zip(rows["track_key"], rows["value"], strict=True))
+
+
+def test_lengths_of_many_answers_are_stored_at_once_and_the_note_goes(lake: Lake) -> None:
+    lengths = ToldLengths(lake, NIGHT)
+    lengths.note(FIRST)
+    lengths.note(SECOND)
+    assert stored(lake) == {}
+    lengths.store()
+    assert stored(lake) == FIRST | SECOND
+    assert not Path(lake.files.address(NOTE)).exists()
+
+
+def test_what_a_killed_process_noted_is_stored_by_the_next(lake: Lake) -> None:
+    ToldLengths(lake, NIGHT).note(FIRST)
+    ToldLengths(lake, NIGHT).store()
+    assert stored(lake) == FIRST
+
+
+def test_lengths_that_are_known_are_not_noted(lake: Lake) -> None:
+    for _ in range(2):
+        lengths = ToldLengths(lake, NIGHT)
+        lengths.note(FIRST)
+        assert Path(lake.files.address(NOTE)).exists() == (not stored(lake))
+        lengths.store()
+
+
+class LakeWithAnotherProcess(Lake):
+    """A lake in which another process notes a length while this one stores its own."""
+
+    def merge(self, *given: Any, **named: Any) -> MergeReport:
+        """Note first, as the other process."""
+        ToldLengths(Lake(self.url), NIGHT).note(SECOND)
+        return super().merge(*given, **named)
+
+
+def test_what_others_note_meanwhile_stays(lake: Lake) -> None:
+    ToldLengths(lake, NIGHT).note(FIRST)
+    ToldLengths(LakeWithAnotherProcess(lake.url), NIGHT).store()
+    assert stored(lake) == FIRST
+    ToldLengths(lake, NIGHT).store()
+    assert stored(lake) == FIRST | SECOND
+
+
+def test_a_damaged_note_costs_only_what_it_held(lake: Lake) -> None:
+    lake.files.replace(NOTE, b"{broken")
+    ToldLengths(lake, NIGHT).note(FIRST)
+    ToldLengths(lake, NIGHT).store()
+    assert stored(lake) == FIRST
+
+
+def test_the_note_stays_small(lake: Lake) -> None:
+    many = {f"artist {at} · song": 1_000.0 * at for at in range(1, MAX_NOTED + 1)}
+    ToldLengths(lake, NIGHT).note(many)
+    assert stored(lake) == many
