@@ -36,7 +36,7 @@ _CLIENTS = {"spotipy", "pylast"}
     [
         ("verify_history collect_feedback", _LEARNING),
         ("update_tracks gather_candidates", _LEARNING | _CLIENTS),
-        ("predict_audio_features", _LEARNING | _CLIENTS),
+        ("train_audio_features predict_audio_features", _LEARNING | _CLIENTS),
         ("resolve_tracks publish_playlist", _LEARNING),
     ],
 )
@@ -44,3 +44,13 @@ def test_a_stage_imports_only_what_it_uses(tmp_path: Path, stages: str, unused: 
     command = [sys.executable, "-c", _RUN, str(tmp_path / "lake"), stages]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert not unused & set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.slow(seconds=6)
+def test_without_anything_new_nothing_that_learns_is_imported(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _RUN, str(tmp_path / "lake"), "train_taste train_ranking"]
+    first, second = (
+        subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(2)
+    )
+    assert "sklearn" in json.loads(first.stdout.splitlines()[-1])
+    assert not _LEARNING & set(json.loads(second.stdout.splitlines()[-1]))

@@ -19,13 +19,13 @@ from smallhours.training.audio.model import (
     BOOSTED,
     LINEAR,
     OWN_TAGS,
-    USE,
     AudioModel,
     AudioPredictor,
     files_of,
     fit_audio_model,
     kind_for,
 )
+from smallhours.training.audio.saved import USE
 from smallhours.training.audio.train import AudioTrainingResult, audio_card, feature_status
 from smallhours.training.registry import Registry, SavedModel, dump_model
 from tests.training.lakes import NIGHT, some_settings

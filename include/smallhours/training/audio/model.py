@@ -10,7 +10,7 @@ to predict; only its coordinates on the circle are evaluated, and no key is pred
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,13 @@ from smallhours.lake.tables import FEATURES, PREDICTED_FEATURES
 from smallhours.training.audio import NAME
 from smallhours.training.audio.figures import FeatureFigures, figures_of
 from smallhours.training.audio.measured_tracks import OTHER_FEATURES, AudioRows
+from smallhours.training.audio.saved import USE, Kind, read_index
 from smallhours.training.registry import (
     SHARED,
     Registry,
     SavedModel,
     dump_model,
     load_model,
-    raise_unreadable,
 )
 from smallhours.training.regression import (
     FoldedRegressor,
@@ -38,7 +38,6 @@ from smallhours.training.tags import Counts
 from smallhours.training.top_tags import TopTags
 
 Floats = npt.NDArray[np.float64]
-Kind = Literal["boosted", "linear"]
 BOOSTED: Kind = "boosted"
 LINEAR: Kind = "linear"
 
@@ -49,7 +48,6 @@ MIN_TRACKS_TO_BOOST = 1500
 # With fewer tracks, signal cannot be separated from noise.
 MIN_TRACKS = 200
 CIRCLE = 12
-USE = "use.json"
 OWN_TAGS, ARTIST_TAGS = "own_tags.skops", "artist_tags.skops"
 REGRESSORS = "regressors.skops"
 
@@ -301,40 +299,8 @@ def load_audio_predictor(lake: Lake, listener: str | None = None) -> AudioPredic
     return next((each for each in found if each is not None), None)
 
 
-def version_of(saved: SavedModel) -> str:
-    """Return a saved model's version after reading its index alone, which is small.
-
-    Raises:
-        UnreadableModel: when the index is damaged, missing, or of an earlier format.
-    """
-    _read_index(saved)
-    return saved.version
-
-
-class _Saved(NamedTuple):
-    """Where a regressor is: in a file of its own, or at a place among those of a file."""
-
-    file: str
-    at: int | None
-    features: tuple[str, ...]
-    predicted: tuple[str, ...]
-
-
-def _read_index(saved: SavedModel) -> tuple[Kind, list[_Saved]]:
-    """Return the kind, and where each regressor is."""
-    try:
-        use = json.loads(saved.read(USE))
-        described = [
-            _Saved(r["file"], r.get("at"), tuple(r["features"]), tuple(r["told"]))
-            for r in use["regressors"]
-        ]
-        return use["kind"], described
-    except (ValueError, KeyError, TypeError) as error:
-        raise_unreadable(saved.address(USE), f"it is damaged ({type(error).__name__})")
-
-
 def _read_model(saved: SavedModel) -> AudioModel:
-    kind, described = _read_index(saved)
+    kind, described = read_index(saved)
     # Of models saved before there was one file of them, what predicts nothing is not read.
     used = [each for each in described if each.predicted]
     loaded = {

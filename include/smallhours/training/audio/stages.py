@@ -35,6 +35,7 @@ from smallhours.training.audio.measured_tracks import (
     read_lengths,
 )
 from smallhours.training.audio.prediction_inputs import PredictionInputs
+from smallhours.training.audio.saved import Unchanged, earlier_training
 from smallhours.training.evaluation.folds import ARTISTS_PER_FOLD
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.tags import load_tags, unlearned_sources
@@ -42,7 +43,7 @@ from smallhours.vocabulary import Provenance, Signal
 
 if TYPE_CHECKING:
     from smallhours.training.audio.model import AudioPredictor
-    from smallhours.training.audio.train import AudioTrainingResult, Unchanged
+    from smallhours.training.audio.train import AudioTrainingResult
 
 LOG = logging.getLogger(__name__)
 
@@ -65,18 +66,16 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
     has seen; both stay in the registry. With too few measured tracks nothing is trained and
     `skipped` says why: a playlist does not need audio features.
     """
-    from smallhours.training.audio.train import train_and_register
-
     rows = measured_rows(lake, settings.training.sources, without=unlearned_sources(settings))
     if why := _too_few(rows, settings):
         LOG.warning("no audio regressors: %s", why)
         return {"skipped": why, "tracks": len(rows), "artists": rows.artists}
     summary: Summary = {"tracks": len(rows), "artists": rows.artists}
-    summary |= _summary_of(train_and_register(SHARED, rows, lake, settings=settings, night=night))
+    summary |= _summary_of(_train(SHARED, rows, lake, settings=settings, night=night))
     own = rows.subset(_listened_tracks(lake, listener))
     min_artists = settings.training.own_audio_artists
     if own.artists >= max(min_artists, MIN_ARTISTS) and len(own) < MAX_OWN_SHARE * len(rows):
-        result = train_and_register(listener, own, lake, settings=settings, night=night)
+        result = _train(listener, own, lake, settings=settings, night=night)
         summary |= {f"own_{name}": value for name, value in _summary_of(result).items()}
     else:
         Registry.of(lake).retire(listener, MODEL)
@@ -85,6 +84,18 @@ def train_audio_features(listener: str, lake: Lake, *, settings: Settings, night
         if version := registry.version_in_use(owner, MODEL):
             summary |= {"in_use": version, "learned_from": owner}
     return summary
+
+
+def _train(
+    owner: str, rows: AudioRows, lake: Lake, *, settings: Settings, night: Night
+) -> "AudioTrainingResult | Unchanged":
+    """Train a model, unless an earlier training had nearly the same rows."""
+    before = earlier_training(owner, rows, Registry.of(lake), settings=settings, night=night)
+    if before is not None:
+        return before
+    from smallhours.training.audio.train import train_and_register
+
+    return train_and_register(owner, rows, lake, settings=settings, night=night)
 
 
 def predict_audio_features(
@@ -255,8 +266,6 @@ def _too_few(rows: AudioRows, settings: Settings) -> str:
 
 def _summary_of(result: "AudioTrainingResult | Unchanged") -> Summary:
     """Return the summary of a training for people."""
-    from smallhours.training.audio.train import Unchanged
-
     if isinstance(result, Unchanged):
         return {"promoted": f"no: {result.why}", "model": result.version}
     known = result.mean_known_r2()

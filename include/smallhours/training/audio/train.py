@@ -1,9 +1,7 @@
 """Training of an audio model: fit, compare, save, and put in use if it passes the gate."""
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -26,15 +24,12 @@ from smallhours.training.audio.model import (
     files_of,
     fit_audio_model,
     kind_for,
-    version_of,
 )
-from smallhours.training.model_card import Metric, ModelCard, Value, package_versions, store_metrics
-from smallhours.training.new_evidence import MAX_AGE, NEW_SHARE
-from smallhours.training.registry import SHARED, Registry, SavedModel
+from smallhours.training.audio.saved import LENGTHS, against, enough_new, models_in_use
+from smallhours.training.model_card import Metric, ModelCard, Value, store_metrics
+from smallhours.training.new_evidence import MAX_AGE
+from smallhours.training.registry import SHARED, Registry
 
-T = TypeVar("T")
-
-LENGTHS = "tracks_of_known_length"
 NOT_PREDICTABLE = "not predictable from tags"
 BASELINE = "bayesian_ridge"
 # Versions that are kept beside the one in use, to inspect or to go back to.
@@ -114,7 +109,7 @@ def audio_card(result: AudioTrainingResult, settings: Settings, night: Night) ->
             "promoted": "yes" if result.verdict.promoted else "no",
             "why": result.verdict.why,
             "judged_against": result.against,
-            "learned_again": f"when {_enough_new(len(rows)):,} more tracks are measured, or on "
+            "learned_again": f"when {enough_new(len(rows)):,} more tracks are measured, or on "
             f"{night.date + MAX_AGE}",
         },
         seeds={"folds": "by hash of the artist", "models": 0},
@@ -183,22 +178,9 @@ def _of(figures: Mapping[str, FeatureFigures], name: str) -> FeatureFigures | No
     return max(both, key=lambda found: found.r2) if both else None
 
 
-@dataclass(frozen=True)
-class Unchanged:
-    """A skipped training: an earlier one had the same settings and libraries, and nearly its rows.
-
-    Attributes:
-        version: The version that the earlier training saved.
-        why: The reason, for people.
-    """
-
-    version: str
-    why: str
-
-
 def train_and_register(
     owner: str, rows: AudioRows, lake: Lake, *, settings: Settings, night: Night
-) -> AudioTrainingResult | Unchanged:
+) -> AudioTrainingResult:
     """Train on measured tracks, and put the model in use if it passes the gate.
 
     A listener's own model must do better on their tracks than the shared model, which has learned
@@ -213,13 +195,7 @@ def train_and_register(
     """
     registry = Registry.of(lake)
     versions = registry.versions(owner, NAME)
-    # The models themselves, which are large, are read only to compare a new one with them.
-    in_use = _in_use(owner, registry, version_of)
-    against = ", ".join(in_use.values())
-    before = _earlier_training(rows, registry, settings, against, owner, in_use.get(owner), night)
-    if before is not None:
-        return before
-    in_use_models = _in_use(owner, registry, AudioPredictor.of)
+    in_use_models = models_in_use(owner, registry, AudioPredictor.of)
     training = settings.training
     kind = kind_for(training.audio_model, rows)
     model, figures = fit_audio_model(
@@ -233,7 +209,7 @@ def train_and_register(
         figures,
         bayesian_ridge_r2(rows, fold, training.top_tags),
         _verdict(owner, model, in_use_models, rows, trained_before=bool(versions)),
-        against,
+        against(owner, registry),
     )
     saved = registry.save(
         audio_card(result, settings, night),
@@ -246,59 +222,6 @@ def train_and_register(
     whose = "" if owner == SHARED else owner
     store_metrics(lake, audio_metrics(result), listener=whose, night=night)
     return replace(result, version=saved.version)
-
-
-def _in_use(owner: str, registry: Registry, read: Callable[[SavedModel], T]) -> dict[str, T]:
-    """Return the models in use to compare a new one with: the shared and the listener's own."""
-    found = {name: registry.load(name, NAME, read) for name in (SHARED, owner)}
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def _earlier_training(
-    rows: AudioRows,
-    registry: Registry,
-    settings: Settings,
-    against: str,
-    owner: str,
-    in_use: str | None,
-    night: Night,
-) -> Unchanged | None:
-    """Return the newest version or the one in use, if there is nothing to learn beyond it."""
-    current = [] if in_use is None else [in_use]
-    for version in (*registry.versions(owner, NAME)[-1:], *current):
-        card = registry.load(owner, NAME, lambda saved: saved.card, version=version)
-        if card is None or LENGTHS not in card.data:
-            continue
-        same = (
-            card.settings.get("audio_model") == settings.training.audio_model
-            and card.settings.get("top_tags") == settings.training.top_tags
-            and card.settings.get("sources") == ", ".join(settings.training.sources)
-            and dict(card.packages) == package_versions()
-        )
-        refused = card.settings.get("promoted") == "no"
-        judged = refused and card.settings.get("judged_against") == against
-        why = _why_not_again(rows, card, night)
-        if same and why and (version in current or judged):
-            return Unchanged(version, why)
-    return None
-
-
-def _why_not_again(rows: AudioRows, card: ModelCard, night: Night) -> str:
-    """Return why a model is not learned again tonight; empty where there is something to learn."""
-    if card.data.get("digest") == rows.digest:
-        return "nothing has changed since it was learned and judged"
-    learned, tracks = dt.date.fromisoformat(card.night), int(card.data["tracks"])
-    new, enough, until = abs(len(rows) - tracks), _enough_new(tracks), learned + MAX_AGE
-    if new >= enough or not learned <= night.date < until:
-        return ""
-    return (
-        f"{new:,} tracks were measured since it was learned from {tracks:,} on {learned}; it is "
-        f"learned again with {enough:,}, or on {until}"
-    )
-
-
-def _enough_new(tracks: int) -> int:
-    return max(1, round(NEW_SHARE * tracks))
 
 
 def _verdict(
