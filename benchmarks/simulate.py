@@ -1,6 +1,7 @@
 """Simulation of many nights: the playlist's improvement, and comparison with simpler rankings.
 
     python -m benchmarks.simulate [--nights 60] [--listeners 3] [--quick] [--write] [--keep FOLDER]
+                                  [--rankers NAME ...]
     python -m benchmarks.simulate --promises 10 [--keep FOLDER]
     python -m benchmarks.simulate --stand-in [--nights 365]
     python -m benchmarks.simulate --edits [--listeners 3]
@@ -8,12 +9,12 @@
 
 Simulated listeners with different hidden tastes, new to the service, live through the nights in the
 sandbox: every night the whole product runs, every day they go through the playlist and react. The
-same world, from the same seed, is simulated with each baseline. `--quick` simulates ten nights of
-one listener, with ours and similar tracks alone. `--write` draws docs/images/simulate.svg. After
-that, ten further listeners live through the nights in small worlds, whose taste changes after a
-month: how many promises were kept, and when an alarm came. `--promises N` simulates only these, N
-of them. `--keep FOLDER` keeps each finished simulation there, so that a second run goes on: all of
-them together take two hours.
+same world, from the same seed, is simulated with each baseline; `--rankers` chooses some of them.
+`--quick` simulates ten nights of one listener, with ours and similar tracks alone. `--write` draws
+docs/images/simulate.svg. After that, ten further listeners live through the nights in small worlds,
+whose taste changes after a month: how many promises were kept, and when an alarm came. `--promises
+N` simulates only these, N of them. `--keep FOLDER` keeps each finished simulation there, so that a
+second run goes on: all of them together take two hours.
 `--stand-in` draws their lists in place of the product, which makes a year affordable: each listener
 lives once with a taste that stays, and once with one that changes.
 `--edits` instead compares first lists of listeners whose account a child uses at set hours, with
@@ -53,6 +54,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1983)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="ten nights of one listener")
+    parser.add_argument(
+        "--rankers", nargs="+", choices=RANKERS, metavar="NAME", help="ours and NAME"
+    )
     parser.add_argument("--write", action="store_true", help="draw docs/images/simulate.svg")
     parser.add_argument("--promises", type=int, choices=range(1, len(PROMISED) + 1), metavar="N")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
@@ -77,7 +81,7 @@ def main() -> None:
             {**_stand_in_figures(options), "wall_s": round(time.monotonic() - started, 1)}
         )
         return
-    rankers = list(RANKERS)
+    rankers = [each for each in RANKERS if each in {OURS, *(options.rankers or RANKERS)}]
     promised = PROMISED[: options.promises]
     if options.quick:
         options.nights, options.listeners, rankers = 10, 1, QUICK
