@@ -45,7 +45,9 @@ def receptions(
 ) -> list[Reception]:
     """Return how each list that the listener went through was received, oldest first.
 
-    A pick that stood in several lists belongs to the first, as in `feedback`.
+    Only what was seen before the next list took its place counts: later, a pick is heard from
+    another list that it stands in, or without any. So a list is not better received the longer it
+    is looked back at.
 
     Args:
         playlists: Rows of `playlists` of one listener.
@@ -53,18 +55,26 @@ def receptions(
         intent: Which of their playlists.
     """
     shown = playlists[(playlists["intent"] == intent) & playlists["outcome"].isin(SHOWN)]
-    rows = one_per_night(shown)[["night", "track_keys"]].explode("track_keys").dropna()
-    rows = rows.sort_values("night", kind="stable").drop_duplicates("track_keys")
-    sizes = Counter(rows["night"])
-    told = feedback[feedback["intent"] == intent]
+    shown = one_per_night(shown)
+    begins = pd.to_datetime(shown["night"]).dt.tz_localize("UTC")
+    shown = shown.assign(since=shown["as_of"].fillna(begins)).sort_values("since")
+    shown["until"] = shown["since"].shift(-1)  # the last one stands there still
+    picks = shown[["night", "since", "until", "track_keys"]].explode("track_keys")
+    picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset="track_key")
+    picks = picks.drop_duplicates(["night", "track_key"])
+    sizes = Counter(picks["night"])
+    told = feedback.loc[feedback["intent"] == intent, ["track_key", "reaction", "at"]]
+    told = told.merge(picks, on="track_key")
+    in_time = told["until"].isna() | (told["at"] <= told["until"])
+    told = told[(told["since"] < told["at"]) & in_time]
 
     def counts(reactions: Iterable[Reaction]) -> Counter[dt.date]:
-        picks = told[told["reaction"].isin(list(reactions))]
-        return Counter(picks.drop_duplicates(["night", "track_key"])["night"])
+        rows = told[told["reaction"].isin(list(reactions))]
+        return Counter(rows.drop_duplicates(["night", "track_key"])["night"])
 
     reached, heard, rejected = counts(_REACHED), counts([Reaction.PLAYED]), counts(REJECTED)
     return [
-        Reception(night, size, min(heard[night], size), rejected[night])
+        Reception(night, size, heard[night], rejected[night])
         for night, size in sorted(sizes.items())
         if reached[night]
     ]
@@ -82,15 +92,13 @@ def read_receptions(
         intent: Which of their playlists.
     """
     since = before - dt.timedelta(days=DAYS)
-    columns = ["night", "intent", "place", "outcome", "track_keys"]
+    columns = ["night", "intent", "place", "outcome", "track_keys", "as_of"]
     playlists = lake.frame(PLAYLISTS, columns=columns, where={"listener": listener})
     playlists = playlists[(playlists["night"] >= since) & (playlists["night"] < before)]
     if playlists.empty:
         return []
     where = {"listener": listener, "month": months_of(since, before)}
-    feedback = lake.frame(
-        FEEDBACK, columns=["night", "intent", "track_key", "reaction"], where=where
-    )
+    feedback = lake.frame(FEEDBACK, columns=["intent", "track_key", "reaction", "at"], where=where)
     return receptions(playlists, feedback, intent=intent)
 
 
