@@ -25,7 +25,6 @@ from smallhours.playlist.select.exclusion import (
     preference_reasons,
     recently_missed,
 )
-from smallhours.playlist.select.leanings import leanings
 from smallhours.playlist.select.ordering import (
     OPENING_PLACES,
     defer_explored,
@@ -37,6 +36,7 @@ from smallhours.playlist.select.picking import (
     GreedyPicker,
     RerankWeights,
     apply_dials,
+    leanings,
     mean_distance,
     relevance,
 )

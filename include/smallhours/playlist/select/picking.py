@@ -1,10 +1,10 @@
 """The greedy choice of a list's tracks, one after the other, and the relevance that it goes by.
 
 Relevance is taken from the rank, not from the score: so it means the same for every ranker, and
-the listener's dials, which move it, have the same effect for everyone. Each time the track with the
-highest marginal value is taken: relevance, less similarity to the tracks taken before, less what
-the track costs in calibration; tracks that a cap rules out are skipped. The method that computes
-the value has an example.
+what moves it, the listener's dials and their wishes for more or less of something, has the same
+effect for everyone. Each time the track with the highest marginal value is taken: relevance, less
+similarity to the tracks taken before, less what the track costs in calibration; tracks that a cap
+rules out are skipped. The method that computes the value has an example.
 
 Only draws are random: of explored tracks, and of those that the setting `randomness` asks for. The
 probability (propensity) of each draw is stored. Later, each drawn track counts 1 / propensity, as
@@ -12,15 +12,19 @@ if all had had the same chance: one that was drawn with probability 0.2 counts f
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
+from smallhours.identity import artist_key_in
+from smallhours.listening.edits import Edits
 from smallhours.playlist.select.shortlist import Shortlist, divergence
 from smallhours.training.evaluation.metrics import intra_list_diversity
+from smallhours.vocabulary import EditKind, EditSubject
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,6 +77,42 @@ def apply_dials(
         + REACH * familiarity * (known_artist - 0.5)
         + REACH * popular * (popularity - 0.5)
     )
+    return moved
+
+
+def leanings(
+    tracks: pd.Index,
+    edits: Edits,
+    *,
+    released: "pd.Series[str]",
+    tagged: Callable[[str], Set[str]],
+    name_of: Callable[[str], str],
+) -> Floats:
+    """Return how far the listener's wishes for more and less move each track's relevance, (n,).
+
+    Each artist, tag or era of which there is to be more lifts its tracks by half of what a dial at
+    its end does, and each of which there is to be less lowers them as much. What several concern is
+    moved by each.
+
+    Args:
+        tracks: Track keys.
+        edits: What the listener corrected.
+        released: When each track came out, `YYYY` or more, by track key; null where unknown.
+        tagged: The names of a track's tags.
+        name_of: What a tag is called.
+    """
+    moved = np.zeros(len(tracks))
+    for kind, step in ((EditKind.MORE, REACH / 2), (EditKind.LESS, -REACH / 2)):
+        artists = edits.values(kind, EditSubject.ARTIST)
+        tags = {name_of(tag) or tag for tag in edits.values(kind, EditSubject.TAG)}
+        eras = edits.values(kind, EditSubject.ERA)
+        if artists:
+            moved += step * np.array([artist_key_in(key) in artists for key in tracks], float)
+        if tags:
+            moved += step * np.array([bool(tags & tagged(key)) for key in tracks], float)
+        if eras:
+            decades = released.reindex(tracks).str.slice(0, 3) + "0s"
+            moved += step * decades.isin(eras).to_numpy(float)
     return moved
 
 
