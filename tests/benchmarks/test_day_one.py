@@ -7,7 +7,7 @@ import pytest
 from benchmarks.support.day_one import LIBRARY, NAMED, RIPE, open_first_night
 from smallhours.lake.list_tables import RECOMMENDATIONS
 from smallhours.lake.tables import LIBRARY as LIBRARY_TABLE
-from smallhours.playlist.explain.basis import describe_basis
+from smallhours.playlist.explain.description import describe_basis
 from smallhours.playlist_settings import PlaylistSettings
 from smallhours_sandbox.simulation.ground_truth import simulated_world
 from tests.simulation.small_simulations import ADA, SPEC

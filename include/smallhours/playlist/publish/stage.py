@@ -22,9 +22,9 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.places.place import Place, PlaylistDetails
 from smallhours.places.spotify import SpotifyPlace
-from smallhours.playlist.explain.basis import describe_basis
 from smallhours.playlist.explain.description import (
     common_tags,
+    describe_basis,
     describe_list,
     marker,
     nearby_artists,

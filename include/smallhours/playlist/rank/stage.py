@@ -19,7 +19,7 @@ from smallhours.lake.store import Lake
 from smallhours.listener_settings import ListenerSettings
 from smallhours.nights import Night
 from smallhours.playlist.alarms import alarms_of, raise_alarms
-from smallhours.playlist.explain.basis import describe_basis
+from smallhours.playlist.explain.description import describe_basis
 from smallhours.playlist.explain.listening_times import ListeningTimes
 from smallhours.playlist.explain.reasons import Reason, ReasonWriter
 from smallhours.playlist.explain.track_evidence import collect_evidence, strongest_seeds
