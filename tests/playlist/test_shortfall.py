@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from smallhours.playlist.explain.shortfall import explain_shortfall
+from smallhours.playlist.select.exclusion import explain_shortfall
 from smallhours.playlist_settings import PlaylistSettings
 
 NIGHT = dt.date(2026, 11, 5)

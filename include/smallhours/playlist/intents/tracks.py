@@ -16,7 +16,6 @@ from scipy.special import ndtr
 from smallhours.catalog.features import most_reliable
 from smallhours.playlist.explain.names_in_words import listed, name_day, name_month
 from smallhours.playlist.explain.reasons import NEW, SOUND, TAGS
-from smallhours.playlist.explain.shortfall import RELEASE_UNKNOWN
 from smallhours.playlist.explain.track_evidence import (
     FeatureValue,
     IntentEvidence,
@@ -25,6 +24,7 @@ from smallhours.playlist.explain.track_evidence import (
     word_for,
 )
 from smallhours.playlist.rank.scores import IntentScores, ListenerContext, percentile
+from smallhours.playlist.select.exclusion import RELEASE_UNKNOWN
 from smallhours.playlist_settings import MoodIntent, NewReleasesIntent, TagsIntent
 from smallhours.vocabulary import Provenance
 

@@ -1,7 +1,7 @@
-"""Exclusion of tracks that may not be chosen tonight, with the reason.
+"""Exclusion of tracks that may not be chosen tonight, with the reason; why a list is short.
 
-These are tracks that the listener knows, rejected, blocked or was recommended recently. Any version
-of a song stands for all. Whether a track is explicit is only known of tracks that were looked up on
+Excluded is what the listener knows, rejected, blocked or was recommended recently. Any version of a
+song stands for all. Whether a track is explicit is only known of tracks that were looked up on
 Spotify; no service tells a track's language, so only blocked tags can exclude one.
 """
 
@@ -32,6 +32,11 @@ EXPLICIT = "explicit"
 NEW_ARTIST = "an artist that you do not know"
 KNOWN_ARTIST = "an artist that you know"
 NOT_FOUND = "not found on Spotify"
+RELEASE_UNKNOWN = "when it came out is not known"
+# Of the reasons why a list is short, the most frequent are told.
+MAX_REASONS = 3
+
+_RESTING = re.compile(r"recommended ([\d,]+) nights? ago")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,33 @@ def count_reasons(why: "pd.Series[str]") -> "pd.Series[int]":
         dated = rf"^{verb} (?:[\d,]+ \w+ ago|today)$"
         why = why.str.replace(dated, f"{verb} recently", regex=True)
     return why.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+
+
+def explain_shortfall(
+    rows: pd.DataFrame, playlist_settings: PlaylistSettings, night: dt.date
+) -> str:
+    """Return why a list is short, and when it will be longer; empty when it is full.
+
+    Args:
+        rows: `recommendations` of the night and the playlist: `position` and `why_not`.
+        playlist_settings: For the playlist.
+        night: The night.
+    """
+    if int(rows["position"].notna().sum()) >= playlist_settings.size:
+        return ""
+    out = rows.loc[rows["position"].isna() & (rows["why_not"] != ""), "why_not"]
+    if out.empty:
+        return "Nothing more that could be chosen is known yet; each night looks further."
+    counts = count_reasons(out)[:MAX_REASONS]
+    told = "; ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    clauses = [f"Of the {len(out):,} tracks that came closest: {told}."]
+    resting = [int(found[1].replace(",", "")) for found in map(_RESTING.fullmatch, out) if found]
+    if resting:
+        left = playlist_settings.not_again_nights - max(resting) + 1
+        clauses.append(f"The first may come again on {night + dt.timedelta(days=left)}.")
+    if RELEASE_UNKNOWN in counts:
+        clauses.append("Each night asks when more of them came out, so that the list fills.")
+    return " ".join(clauses)
 
 
 def _latest(dates: Mapping[str, dt.date | None]) -> dict[str, dt.date | None]:
