@@ -175,5 +175,7 @@ NEUTRAL = tuple(reaction for reaction in Reaction if reaction.neutral)
 REJECTED = tuple(reaction for reaction in Reaction if reaction.rejected)
 # The listener saw such a list.
 SHOWN = (Outcome.WRITTEN, Outcome.VERIFIED)
+# What the listener has seen, or may have.
+EVER_SHOWN = (*SHOWN, Outcome.PLANNED, Outcome.WITHDRAWING, Outcome.WITHDRAWN)
 # Given by an act of the listener; `top` is what Spotify counts.
 POSITIVE_SIGNALS = (Signal.SAVED, Signal.LOVED)

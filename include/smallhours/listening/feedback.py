@@ -18,7 +18,14 @@ from smallhours.identity import identify, is_named
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import FEEDBACK
 from smallhours.places.place import Place
-from smallhours.vocabulary import NEUTRAL, POSITIVE_SIGNALS, SHOWN, Outcome, Reaction
+from smallhours.vocabulary import (
+    EVER_SHOWN,
+    NEUTRAL,
+    POSITIVE_SIGNALS,
+    SHOWN,
+    Outcome,
+    Reaction,
+)
 
 COLUMNS = [column.name for column in FEEDBACK.columns]
 # A play long after the list was replaced is no reaction to it.
@@ -78,6 +85,16 @@ def recent_lists(ledger: pd.DataFrame, *, before: dt.date, zone: ZoneInfo) -> pd
     moments = zip(recent["night"], known, strict=True)
     since = [_shown_since(night, as_of, zone) for night, as_of in moments]
     return recent.assign(since=pd.Series(since, index=recent.index, dtype="datetime64[us, UTC]"))
+
+
+def last_shown(ledger: pd.DataFrame, *, before: dt.date) -> dict[str, dt.date]:
+    """Return the night on which each track was last in any of the listener's playlists."""
+    shown: dict[str, dt.date] = {}
+    earlier = ledger[(ledger["night"] < before) & ledger["outcome"].isin(EVER_SHOWN)]
+    for night, keys in zip(earlier["night"], earlier["track_keys"], strict=True):
+        for key in keys:
+            shown[key] = max(night, shown.get(key, night))
+    return shown
 
 
 def one_per_night(ledger: pd.DataFrame) -> pd.DataFrame:

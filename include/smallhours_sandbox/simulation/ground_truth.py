@@ -17,8 +17,8 @@ from smallhours.identity import artist_key_in, identify
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import CANDIDATES, FEEDBACK, LIBRARY, PLAYS
+from smallhours.listening.feedback import last_shown
 from smallhours.nights import Night
-from smallhours.playlist.publish.ledger import last_shown
 from smallhours.playlist_settings import PlaylistSettings
 from smallhours.training.evaluation.metrics import intra_list_diversity
 from smallhours.vocabulary import REJECTED, Route

@@ -35,8 +35,6 @@ from smallhours.vocabulary import SHOWN, UNWRITTEN, Outcome, PlaceName
 MAYBE_SHOWN = (Outcome.PLANNED, Outcome.WRITTEN, Outcome.VERIFIED)
 # Some of these rows' tracks may stand there; below the newest verified row nothing does.
 MAYBE_STANDING = (*MAYBE_SHOWN, Outcome.WITHDRAWING)
-# What the listener has seen, or may have.
-EVER_SHOWN = (*MAYBE_STANDING, Outcome.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +161,6 @@ def ledger_state(rows: pd.DataFrame, *, intent: str, night: dt.date) -> LedgerSt
         unseen=frozenset() if here.empty else frozenset(_texts(here["leftovers"].iloc[0])),
         names=tuple(sorted(names.items())),
     )
-
-
-def last_shown(rows: pd.DataFrame, *, before: dt.date) -> dict[str, dt.date]:
-    """Return the night on which each track was last in any of the listener's playlists."""
-    shown: dict[str, dt.date] = {}
-    earlier = rows[(rows["night"] < before) & rows["outcome"].isin(EVER_SHOWN)]
-    for night, keys in zip(earlier["night"], earlier["track_keys"], strict=True):
-        for key in keys:
-            shown[key] = max(night, shown.get(key, night))
-    return shown
 
 
 def list_of(rows: pd.DataFrame, *, intent: str, night: dt.date) -> pd.DataFrame:

@@ -20,12 +20,12 @@ from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake
 from smallhours.lake.tables import TRACKS
-from smallhours.playlist.publish.ledger import EVER_SHOWN
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.select.nightly_list import NightlyList
 from smallhours.playlist.select.shortlist import PRIOR_PLAYS
 from smallhours.training.evaluation.metrics import gini, novelty, overlap, popularity_lift
 from smallhours.training.model_card import Metric
+from smallhours.vocabulary import EVER_SHOWN
 
 SUBJECT = "playlist"
 # The numbers of previous lists that a list is compared with.
