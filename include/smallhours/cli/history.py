@@ -116,7 +116,7 @@ def export(
     """Write a night's list for other players."""
     from smallhours.places.export_formats import FORMATS
     from smallhours.playlist.explain.explanation import newest_night
-    from smallhours.playlist.publish.export import exported_tracks
+    from smallhours.playlist.publish.target_list import exported_tracks
 
     if kind not in FORMATS:
         raise SettingsError(f"There is no format {kind!r}.", remedy=f"Known: {', '.join(FORMATS)}.")

@@ -101,7 +101,7 @@ def night(
 
 def _print_list(console: Console, run: RunContext) -> None:
     """Print the list that a night made, with the reasons."""
-    from smallhours.playlist.publish.export import exported_tracks
+    from smallhours.playlist.publish.target_list import exported_tracks
 
     for track in exported_tracks(run.lake, run.listener, run.night.date, intent=MAIN):
         console.print(

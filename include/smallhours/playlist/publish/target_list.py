@@ -1,4 +1,4 @@
-"""Tonight's list as it should stand in a playlist, and the check that it is fit to be written."""
+"""A night's list as it should stand in a playlist, and the check that it is fit to be written."""
 
 import datetime as dt
 import math
@@ -117,6 +117,26 @@ def read_target_list(
         holds_all=place.holds_all,
         shortfall=explain_shortfall(rows, playlist_settings, night.date),
     )
+
+
+def exported_tracks(lake: Lake, listener: str, night: dt.date, *, intent: str) -> list[ListedTrack]:
+    """Return a night's list in its order.
+
+    Raises:
+        NotEnoughData: there is none.
+    """
+    rows = lake.frame(
+        RECOMMENDATIONS,
+        columns=["intent", "track_key", "artist", "title", "position", "reason"],
+        where={"listener": listener, "night": night.isoformat()},
+    )
+    rows = rows[(rows["intent"] == intent) & rows["position"].notna()].sort_values("position")
+    if rows.empty:
+        raise NotEnoughData(
+            f"There is no list for the night of {night}.",
+            remedy="`smallhours history` shows the nights that have one.",
+        )
+    return listed_tracks(lake, rows)
 
 
 def listed_tracks(lake: Lake, chosen: pd.DataFrame) -> list[ListedTrack]:
