@@ -87,18 +87,12 @@ def _show(
 ) -> None:
     """Print one playlist's changes at one place as a table."""
     from smallhours.playlist.publish.plan import change_lines, summarise
-    from smallhours.playlist.publish.preview import plan_playlist
+    from smallhours.playlist.publish.stage import Publication
 
     name = f"{run.settings.listener(run.listener).playlists[intent].name} ({place})"
     try:
-        planned = plan_playlist(
-            run.listener,
-            run.lake,
-            open_place(),
-            settings=run.settings,
-            night=run.night,
-            intent=intent,
-        )
+        about = run.listener, run.lake, open_place(), run.settings, run.night, intent
+        planned = Publication(*about).preview()
     except SmallhoursError as error:
         console.print(f"{name}: {error}", markup=False)
         return

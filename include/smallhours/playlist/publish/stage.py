@@ -168,11 +168,20 @@ class Publication:
         """Return the summary of a night on which there is nothing to do."""
         return {"outcome": self._state.tonight or "none", "tracks": 0, "note": self.nothing_to_do}
 
+    def preview(self) -> Plan:
+        """Return what publishing would change now; nothing is written anywhere.
+
+        Raises:
+            SmallhoursError: as `publish_playlist`.
+        """
+        planned = self._plan_on(self._find_playlist())
+        return replace(planned, obstacle=self._problem() or planned.obstacle)
+
     def plan_only(self) -> Summary:
         """Plan and tell, but write nothing to the place."""
         self._check_fit()
-        home = self.find_playlist()
-        planned = self.plan_on(home)
+        home = self._find_playlist()
+        planned = self._plan_on(home)
         for line in as_text(planned):
             LOG.info("%s", line)
         note = planned.obstacle or summarise(planned) + self._tonight.missing_note
@@ -187,7 +196,7 @@ class Publication:
             DegeneratePlaylist: the list may not take the place of yesterday's; that is recorded.
         """
         self._check_fit()
-        home = self.find_playlist()
+        home = self._find_playlist()
         known = self._state.playlist_ids
         if home is not None and home.id in known[:1]:
             return home
@@ -239,7 +248,7 @@ class Publication:
         LOG.info("%s: %s", home.name, note)
         return _summary(Outcome.VERIFIED, self._place.name, written.plan, home, note)
 
-    def problem(self) -> str:
+    def _problem(self) -> str:
         """Return why the list may not take the place of yesterday's; empty when it may."""
         return degenerate_reason(
             self._tonight,
@@ -248,21 +257,20 @@ class Publication:
             recall=candidate_recall(self._lake, self._listener, self._night.date),
         )
 
-    def find_playlist(self) -> PlaylistDetails | None:
+    def _find_playlist(self) -> PlaylistDetails | None:
         """Return our playlist, or None when one is to be made."""
         wish = self._me.publishing.when_deleted
         return find_managed_playlist(self._place, self._state, self._mark, when_deleted=wish)
 
-    def plan_on(self, home: PlaylistDetails | None) -> Plan:
+    def _plan_on(self, home: PlaylistDetails | None) -> Plan:
         """Return the plan, made on what stands there now."""
-        writing = self.reconciler()
         if home is None:
-            writing = replace(writing, ledger_state=self._state.for_new_playlist())
-            return writing.plan_on(EMPTY)
-        return writing.plan_on(take_snapshot(self._place, home.id, self._mark))
+            as_new = self._state.for_new_playlist()
+            return replace(self.reconciler(), ledger_state=as_new).plan_on(EMPTY)
+        return self.reconciler().plan_on(take_snapshot(self._place, home.id, self._mark))
 
     def _check_fit(self) -> None:
-        if problem := self.problem():
+        if problem := self._problem():
             raise self._ledger.keep_yesterday(self._state, problem)
 
     def _check_private(self, made: PlaylistDetails) -> None:
@@ -345,9 +353,8 @@ class Publication:
             description = None
         renamed = now.name == self._state.name and now.name != self._name
         if description is not None or renamed:
-            self._place.change_details(
-                home.id, name=self._name if renamed else None, description=description
-            )
+            name = self._name if renamed else None
+            self._place.change_details(home.id, name=name, description=description)
 
     def _upload_cover(self, place: SpotifyPlace, home: PlaylistDetails) -> str:
         """Upload the night's cover; return a note if that failed, which is not fatal."""
