@@ -8,12 +8,12 @@ that was put back alone. The next night's takes its place as usual.
 import datetime as dt
 import html
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 
-from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError, SmallhoursError
+from smallhours.errors import NotEnoughData, PlaylistNotOwned, SettingsError
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS
 from smallhours.lake.store import Lake, prefix_of
@@ -47,45 +47,6 @@ from smallhours.training.tags import load_tags
 from smallhours.vocabulary import SHOWN, Outcome
 
 LOG = logging.getLogger(__name__)
-
-
-def rollback_everywhere(
-    listener: str,
-    lake: Lake,
-    places: Mapping[str, Callable[[], Place]],
-    *,
-    settings: Settings,
-    night: Night,
-    intent: str = MAIN,
-) -> Summary:
-    """Put the list of an earlier night back at every place that had it.
-
-    Args:
-        listener: Whose.
-        lake: The lake.
-        places: What opens each place, by name, the main one first.
-        settings: For the listener's playlists.
-        night: The night whose list it is.
-        intent: Which of the listener's playlists.
-
-    Raises:
-        SmallhoursError: as `rollback`, once the other places were written.
-    """
-    summary: Summary = {}
-    failures: list[SmallhoursError] = []
-    for name, open_place in places.items():
-        try:
-            done = rollback(
-                listener, lake, open_place(), settings=settings, night=night, intent=intent
-            )
-        except SmallhoursError as error:
-            failures.append(error)
-            continue
-        summary |= {name: str(done["note"])} if summary else done
-    told = [error for error in failures if not (summary and isinstance(error, NotEnoughData))]
-    if told:
-        raise told[0]
-    return summary
 
 
 def rollback(
