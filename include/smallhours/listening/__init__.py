@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smallhours.summary import NO_LASTFM, NO_LISTENBRAINZ, NO_SPOTIFY, Summary, join_summaries
+from smallhours.summary import NO_LASTFM, NO_LISTENBRAINZ, NO_SPOTIFY, Summary
 
 if TYPE_CHECKING:
     from smallhours.run_context import RunContext
@@ -53,7 +53,23 @@ def verify_history(run: "RunContext") -> Summary:
         told.append(
             listens.verify_listens(run.listener, lake, listenbrainz, settings=settings, night=night)
         )
-    return join_summaries(told) if told else {"skipped": f"{NO_LASTFM}, {NO_LISTENBRAINZ}"}
+    return _joined(told) if told else {"skipped": f"{NO_LASTFM}, {NO_LISTENBRAINZ}"}
+
+
+def _joined(summaries: Sequence[Summary]) -> Summary:
+    """Return the summaries of several sources as one; numbers of one name add up.
+
+    What was skipped is told only where all were.
+    """
+    done = [each for each in summaries if "skipped" not in each] or list(summaries)
+    whole: Summary = {}
+    for name, value in (pair for each in done for pair in each.items()):
+        before = whole.get(name)
+        if isinstance(value, int) and isinstance(before, int):
+            whole[name] = before + value
+        else:
+            whole[name] = value if before in (None, value) else f"{before}; {value}"
+    return whole
 
 
 def sync_recent_plays(run: "RunContext") -> Summary:
