@@ -16,8 +16,7 @@ from smallhours.errors import CorruptFile, LakeError, LakeUnwritable, SettingsEr
 from smallhours.lake.migrations import prepare
 from smallhours.lake.store import Lake
 from smallhours.orchestration import tasks
-from smallhours.orchestration.machine_faults import load_settings_here
-from smallhours.orchestration.tasks import StageStopped, one_line_errors
+from smallhours.orchestration.tasks import StageStopped, load_settings_here, one_line_errors
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("ignore::Warning")]
 

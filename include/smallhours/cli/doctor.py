@@ -99,7 +99,7 @@ def _look_at_lake(listener: str, settings: Settings, *, now: dt.datetime) -> lis
     from smallhours.lake.migrations import refuse_missing, refuse_newer
     from smallhours.lake.store import Lake
     from smallhours.local.forget import unnamed_listeners
-    from smallhours.orchestration.machine_faults import has_several_machines
+    from smallhours.orchestration.tasks import has_several_machines
 
     today = settings.listener(listener).night_at(now).date
     zone = ZoneInfo(settings.listener(listener).timezone)

@@ -18,8 +18,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 
 from smallhours.errors import SmallhoursError
-from smallhours.orchestration.machine_faults import load_settings_here
-from smallhours.orchestration.tasks import one_line_errors
+from smallhours.orchestration.tasks import load_settings_here, one_line_errors
 from smallhours.runs import summary_lines
 from smallhours.summary import Summary
 

@@ -15,10 +15,9 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from smallhours.orchestration.connections import AirflowSecrets
-from smallhours.orchestration.machine_faults import load_settings_here
 from smallhours.orchestration.notices import APPROVE, SHOW_PLAN, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, night_of_task
-from smallhours.orchestration.tasks import one_line_errors
+from smallhours.orchestration.tasks import load_settings_here, one_line_errors
 from smallhours.run_context import RunContext
 from smallhours.settings import ReviewSettings, Settings
 

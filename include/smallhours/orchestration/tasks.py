@@ -17,23 +17,27 @@ from platform import node
 from types import MappingProxyType
 from typing import Any
 
+from airflow.configuration import conf
 from airflow.sdk import Asset, RetryDecision, RetryPolicy, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from smallhours import catalog, listening, training
-from smallhours.errors import BrokenReply, RetryLater, SmallhoursError
-from smallhours.orchestration.connections import NEED_LOGIN, AirflowSecrets, Service, missing_logins
-from smallhours.orchestration.machine_faults import (
-    RETRY_ELSEWHERE,
-    load_settings_here,
-    may_work_elsewhere,
+from smallhours.errors import (
+    BrokenReply,
+    CorruptFile,
+    LakeError,
+    RetryLater,
+    SchemaMismatch,
+    SettingsUnreadable,
+    SmallhoursError,
 )
+from smallhours.orchestration.connections import NEED_LOGIN, AirflowSecrets, Service, missing_logins
 from smallhours.orchestration.notices import StageFailedNotifier, StageSucceededNotifier
 from smallhours.orchestration.scheduling import PartitionKey, date_of_run, night_of_task
 from smallhours.run_context import RunContext
 from smallhours.runs import Stage, stage_doc, summary_lines
 from smallhours.schedule import ScheduleSettings
-from smallhours.settings import Settings
+from smallhours.settings import Settings, load_settings
 from smallhours.summary import Summary
 
 LOG = logging.getLogger(__name__)
@@ -48,6 +52,12 @@ MAX_RUN_TIME = dt.timedelta(days=1)
 # A service that is out of reach is tried again so long after a run's start; then the night goes on
 # without it, from what the lake holds.
 MAX_OUTAGE = dt.timedelta(hours=1)
+
+# A fault of one machine among several - its settings file, its mount of the lake, its disk - is not
+# the task's end. The task gives its slot back and is tried again, without losing a try: a sound
+# machine takes it sooner or later. After an hour it fails as it does on a single machine. So long
+# is enough for a sound machine to finish something and be free.
+RETRY_ELSEWHERE = dt.timedelta(seconds=30)
 
 # Maximum time of one try of a task, several times what a large catalog on a slow machine takes: it
 # ends what hangs. A long wait for a rate limit is not counted: the task is rescheduled for it.
@@ -304,9 +314,38 @@ def _next_try(error: SmallhoursError) -> dt.datetime | None:
     now = dt.datetime.now(dt.UTC)
     if isinstance(error, RetryLater) and error.after > MAX_RETRY_WAIT.total_seconds():
         return now + dt.timedelta(seconds=error.after)
-    if may_work_elsewhere(error):
+    if _may_work_elsewhere(error):
         LOG.info("It may be this machine alone: run `smallhours doctor` on %s.", node())
         begun = get_current_context()["dag_run"].start_date
         if begun is None or now - begun < MAX_OUTAGE:
             return now + RETRY_ELSEWHERE
     return None
+
+
+def _may_work_elsewhere(error: Exception) -> bool:
+    """Return whether an error may be the fault of this machine alone."""
+    if isinstance(error, CorruptFile | SchemaMismatch):
+        return False  # all machines read the same file
+    return isinstance(error, SettingsUnreadable | LakeError) and has_several_machines()
+
+
+def has_several_machines() -> bool:
+    """Return whether Airflow's tasks run on machines of which one may be at fault alone."""
+    return "LocalExecutor" not in conf.get("core", "executor")
+
+
+def load_settings_here() -> Settings:
+    """Return the settings; where machines are several, see that this one has the lake, too.
+
+    Raises:
+        SettingsError: when the settings are missing or wrong.
+        LakeError: when there is no lake where the settings say: a new one would be made in its
+            place, on this machine alone.
+    """
+    from smallhours.lake.migrations import refuse_missing
+    from smallhours.lake.store import Lake
+
+    settings = load_settings()
+    if has_several_machines():
+        refuse_missing(Lake(settings.lake.url))
+    return settings
