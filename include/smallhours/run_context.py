@@ -1,20 +1,24 @@
-"""The context of a run: the listener, the night, the settings, the lake and the clients.
+"""The context of a run: the listener, the night, the settings, the lake, the clients and places.
 
-Clients are built when a stage first needs them. The modules behind them are imported then, never
-before: Airflow reads this file each time it parses a DAG.
+Clients are built, and places opened, when a stage first needs them. The modules behind them are
+imported then, never before: Airflow reads this file each time it parses a DAG.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from smallhours.errors import SettingsError
 from smallhours.service_settings import AcousticbrainzSettings, ReccobeatsSettings
 from smallhours.settings import Settings
+from smallhours.vocabulary import PlaceName
 
 if TYPE_CHECKING:
     from smallhours.lake.store import Lake
     from smallhours.nights import Night
+    from smallhours.places.place import Place
     from smallhours.services.audio_features import (
         AcousticbrainzClient,
         FeatureClient,
@@ -188,6 +192,49 @@ class RunContext:
     def legacy_spotify(self) -> "SpotifyClient | None":
         """The Spotify client if the settings say that its app may ask for audio features."""
         return self.spotify if self.settings.services.spotify.legacy_features else None
+
+    @property
+    def places(self) -> "Mapping[str, Callable[[], Place]]":
+        """What opens each place of the listener's lists, by name, in the order of the settings."""
+        names = self.settings.listener(self.listener).places
+        return {name: partial(self._open_place, name) for name in names}
+
+    def _open_place(self, name: PlaceName) -> "Place":
+        """Return a place of the listener's lists.
+
+        Raises:
+            SettingsError: when what it needs is not in the settings, or no login is kept.
+        """
+        from smallhours.places.files import FilesPlace
+        from smallhours.places.listenbrainz import ListenBrainzPlace
+        from smallhours.places.spotify import SpotifyPlace
+        from smallhours.places.subsonic import SubsonicPlace
+
+        mine = self.settings.listener(self.listener)
+        match name:
+            case PlaceName.SPOTIFY:
+                if self.spotify is None:
+                    raise SettingsError(
+                        f"{self.listener} has no Spotify account in the settings.",
+                        remedy="Set `spotify = true` for them.",
+                    )
+                return SpotifyPlace(self.spotify)
+            case PlaceName.LISTENBRAINZ:
+                if self.listenbrainz is None or not mine.listenbrainz:
+                    raise SettingsError(
+                        f"{self.listener} has no ListenBrainz account in the settings.",
+                        remedy="Name it as `listenbrainz` of this listener, and see that "
+                        "[services.listenbrainz] is enabled.",
+                    )
+                covers_url = self.settings.services.listenbrainz.covers_url
+                return ListenBrainzPlace(
+                    self.listenbrainz, mine.listenbrainz, covers_url=covers_url
+                )
+            case PlaceName.SUBSONIC:
+                return SubsonicPlace(self.subsonic)
+            case PlaceName.FILES:
+                folder = self.settings.folder_of_lists(self.listener)
+                return FilesPlace(folder, mine.publishing.file_formats)
 
     def __enter__(self) -> Self:
         """Return the run; no client is built yet."""

@@ -239,6 +239,12 @@ class Settings(SettingsSection):
         page = f"https://listenbrainz.org/user/{quote(user, safe='')}/" if user else ""
         return self.services.listenbrainz.contact or self.services.musicbrainz.contact or page
 
+    def folder_of_lists(self, listener: str) -> Path:
+        """Return the folder of a listener's files: `playlists` beside the lake by default."""
+        folder, lake = self.listener(listener).publishing.folder, self.lake.url
+        beside = Path() if "://" in lake else Path(lake).resolve().parent
+        return Path(folder) if folder else beside / "playlists"
+
     def night(self, listener: str, date: str) -> Night:
         """Return the night of an ISO date, in a listener's time zone."""
         return self.listener(listener).night_on(date)

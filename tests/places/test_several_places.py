@@ -7,7 +7,6 @@ import pytest
 
 from smallhours.errors import Refused, RetryLater, SettingsError
 from smallhours.lake.list_tables import PLAYLISTS
-from smallhours.places.choice import places_of
 from smallhours.places.spotify import SpotifyPlace
 from smallhours.places.subsonic import SubsonicPlace
 from smallhours.playlist import publish_playlist, rollback
@@ -139,7 +138,7 @@ def test_a_listener_without_spotify_has_a_folder_beside_the_lake(
     settings = sandbox_settings({"spotify": False}, lake={"url": found.lake.url})
     run = RunContext("default", settings.night("default", NIGHT), settings, SandboxCredentials())
     write_choice(found, found.candidates[:12])
-    (place,) = places_of(run)
+    (place,) = run.places
     assert place == "files"
     publish_playlist(run)
     folder = Path(found.lake.url).parent / "playlists"

@@ -4,7 +4,6 @@ import os
 
 from smallhours.checkup import Finding, bad, good
 from smallhours.errors import SmallhoursError
-from smallhours.places.choice import folder_of_lists
 from smallhours.run_context import CredentialStore, subsonic_client
 from smallhours.settings import Settings
 from smallhours.vocabulary import PlaceName
@@ -68,7 +67,7 @@ def check_subsonic(
 def _files(listener: str, settings: Settings) -> Finding:
     """Check the folder, or the one in which it will be made."""
     subject = f"lists to {PlaceName.FILES}"
-    folder = folder_of_lists(listener, settings)
+    folder = settings.folder_of_lists(listener)
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         return bad(

@@ -42,8 +42,6 @@ def playlist(
 
     If no tracks were chosen for the night yet, they are chosen first.
     """
-    from smallhours.places.choice import places_of
-
     console = Console()
     with open_run(listener, night) as run:
         intents = list(run.settings.listener(run.listener).playlists)
@@ -51,7 +49,7 @@ def playlist(
             raise SettingsError(f"There is no playlist {intent!r}.", remedy=f"Known: {intents}.")
         _choose(run, console)
         for each in [intent] if intent else intents:
-            for place, open_place in places_of(run).items():
+            for place, open_place in run.places.items():
                 _show(run, each, place, open_place, console)
         if not dry_run:
             summary = publish_playlist(run)

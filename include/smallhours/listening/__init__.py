@@ -110,12 +110,11 @@ def _metabrainz(run: "RunContext") -> "tuple[ListenBrainzClient, MusicBrainzClie
 def collect_feedback(run: "RunContext") -> Summary:
     """Note how our picks were received in `feedback`, before the next list replaces them."""
     from smallhours.listening import stages
-    from smallhours.places.choice import places_of
 
     return stages.collect_feedback(
         run.listener,
         run.lake,
-        places_of(run),
+        run.places,
         settings=run.settings,
         night=run.night,
     )

@@ -96,14 +96,13 @@ def approval(settings: Settings | None) -> Any:
 
 def _shown(run: RunContext) -> str:
     """Return every playlist's changes in Markdown."""
-    from smallhours.places.choice import places_of
     from smallhours.playlist.publish.plan import as_markdown
     from smallhours.playlist.publish.stage import Publication
 
     parts = []
     listener = run.settings.listener(run.listener)
     for intent, playlist_settings in listener.playlists.items():
-        for name, open_place in places_of(run).items():
+        for name, open_place in run.places.items():
             about = run.listener, run.lake, open_place(), run.settings, run.night, intent
             planned = Publication(*about).preview()
             stays = f"{planned.obstacle} It stays as it is.\n"

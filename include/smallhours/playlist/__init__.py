@@ -76,7 +76,6 @@ def publish_playlist(run: "RunContext", *, dry_run: bool = False) -> Summary:
     Raises:
         SmallhoursError: as `publish.stage.publish_playlist`, once all other places were written.
     """
-    from smallhours.places.choice import places_of
     from smallhours.playlist.publish import stage
     from smallhours.playlist.publish.ledger import record_failure
 
@@ -84,7 +83,7 @@ def publish_playlist(run: "RunContext", *, dry_run: bool = False) -> Summary:
     done: Summary | None = None
     notes: Summary = {}
     failures: dict[str, SmallhoursError] = {}
-    for name, open_place in places_of(run).items():
+    for name, open_place in run.places.items():
         try:
             written = stage.publish_playlist(
                 listener, lake, open_place(), settings=settings, night=night, dry_run=dry_run
@@ -113,13 +112,12 @@ def rollback(run: "RunContext", *, intent: str = MAIN) -> Summary:
     Raises:
         SmallhoursError: as `publish.rollback.rollback`, once the other places were written.
     """
-    from smallhours.places.choice import places_of
     from smallhours.playlist.publish.rollback import rollback as put_back
 
     listener, lake, settings, night = run.listener, run.lake, run.settings, run.night
     summary: Summary = {}
     failures: list[SmallhoursError] = []
-    for name, open_place in places_of(run).items():
+    for name, open_place in run.places.items():
         try:
             done = put_back(
                 listener, lake, open_place(), settings=settings, night=night, intent=intent
