@@ -286,77 +286,45 @@ class LedgerWriter:
         home: PlaylistDetails | None,
         note: str,
         *,
-        leftovers: Sequence[str] | None = None,
-        snapshot_id: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
         previous: Sequence[str] | None = None,
+        leftovers: Sequence[str] | None = None,
+        covers: Mapping[str | None, str] | None = None,
         last_id: str | None = None,
     ) -> None:
-        """Write down how far tonight's list has come.
+        """Write down how far tonight's list has come; the playlist has its new name once it stands.
 
         Args:
             outcome: One of the ledger's.
             home: The playlist; None while there is none.
             note: For a person to read.
-            leftovers: Earlier picks that may stand there besides.
-            snapshot_id: The version of the playlist on which the plan was made.
+            before: Snapshot id before the first request, or on which the plan was made.
+            after: Snapshot id after the last request.
             previous: What stood there before the first write.
+            leftovers: Tracks of ours that may stand there besides.
+            covers: The address of each track's cover, by URI.
             last_id: Of the playlist before this one, while there is none.
         """
+        stands = outcome == Outcome.VERIFIED
         row = entry(
             night=self.night,
             intent=self.intent,
             place=self.place,
-            name=self.last_name or self.name,
+            name=self.name if stands else self.last_name or self.name,
             playlist_id=home.id if home else last_id,
             outcome=outcome,
             note=note,
             track_keys=[pick.track_key for pick in self.wanted],
             uris=[pick.uri for pick in self.wanted],
-            snapshot_before=snapshot_id,
+            snapshot_before=before,
+            snapshot_after=after,
             previous=previous if previous is not None else self._previous(),
             leftovers=leftovers,
             as_of=self.as_of,
+            covers=None if covers is None else [covers.get(pick.uri, "") for pick in self.wanted],
         )
-        self._write(row)
-
-    def record_verified(
-        self,
-        home: PlaylistDetails,
-        note: str,
-        *,
-        before: str,
-        after: str,
-        leftovers: Sequence[str],
-        covers: Mapping[str | None, str],
-    ) -> None:
-        """Write down that the list stands there.
-
-        Args:
-            home: The playlist.
-            note: For a person to read.
-            before: Snapshot id before the first request.
-            after: Snapshot id now.
-            leftovers: Tracks of ours that may stand there, but that the place does not show.
-            covers: The address of each track's cover, by URI.
-        """
-        row = entry(
-            night=self.night,
-            intent=self.intent,
-            place=self.place,
-            name=self.name,
-            playlist_id=home.id,
-            outcome=Outcome.VERIFIED,
-            note=note,
-            track_keys=[pick.track_key for pick in self.wanted],
-            uris=[pick.uri for pick in self.wanted],
-            snapshot_before=before,
-            snapshot_after=after,
-            previous=self._previous(),
-            leftovers=leftovers,
-            as_of=self.as_of,
-            covers=[covers.get(pick.uri, "") for pick in self.wanted],
-        )
-        self._write(row)
+        self.lake.merge(PLAYLISTS, row, partition={"listener": self.listener})
 
     def keep_yesterday(
         self, ledger_state: LedgerState, problem: str, home: PlaylistDetails | None = None
@@ -378,6 +346,3 @@ class LedgerWriter:
         here = rows[(rows["intent"] == self.intent) & (rows["night"] == self.night)]
         known = here["previous"].dropna()
         return None if known.empty else list(known.iloc[0])
-
-    def _write(self, row: pd.DataFrame) -> None:
-        self.lake.merge(PLAYLISTS, row, partition={"listener": self.listener})

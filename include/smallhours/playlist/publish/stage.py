@@ -55,6 +55,7 @@ from smallhours.vocabulary import SHOWN, Outcome
 LOG = logging.getLogger(__name__)
 
 RECREATED_NOTE = "The listener had deleted the playlist; it was made again, this once. "
+EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
 def publish_playlist(
@@ -235,7 +236,8 @@ class Publication:
         note = f"{note} {self._basis}".rstrip()
         self._update_details(home)
         if self._state.tonight != Outcome.VERIFIED or written.steps:
-            self._ledger.record_verified(
+            self._ledger.record(
+                Outcome.VERIFIED,
                 home,
                 note,
                 before=written.before,
@@ -310,7 +312,7 @@ class Publication:
             Outcome.PLANNED,
             snapshot.home,
             self._note + summarise(planned),
-            snapshot_id=snapshot.home.snapshot_id,
+            before=snapshot.home.snapshot_id,
             previous=previous,
             leftovers=sorted(state.ours - self._uris),
         )
@@ -321,7 +323,7 @@ class Publication:
             Outcome.WRITTEN,
             snapshot.home,
             self._note + summarise(planned),
-            snapshot_id=snapshot.home.snapshot_id,
+            before=snapshot.home.snapshot_id,
             leftovers=[*sorted(self._state.ours - self._uris), *sorted(unseen)],
         )
 
@@ -379,9 +381,6 @@ class Publication:
             nearby_artists=nearby_artists(self._lake, self._tonight),
             basis=self._basis,
         )
-
-
-EMPTY = Snapshot(PlaylistDetails("", "", "", "", False, "", 0), (), {})
 
 
 def _summary(
