@@ -13,6 +13,7 @@ from smallhours.lake.tables import TRACKS
 from smallhours.listening.feedback import store_feedback
 from smallhours.playlist.publish import ledger
 from smallhours.playlist.rank.stage import rank_candidates
+from smallhours.playlist_settings import MAIN
 from smallhours.summary import Summary
 from smallhours.training.evaluation.metrics import gini
 from smallhours.training.evaluation.promises import MIN_LISTS
@@ -47,9 +48,7 @@ def make_known(ranked_lake: RankedLake, listeners: dict[str, int]) -> None:
     ranked_lake.lake.merge(TRACKS, rows)
 
 
-def show(
-    ranked_lake: RankedLake, night: dt.date, tracks: list[str], intent: str = ledger.MAIN
-) -> None:
+def show(ranked_lake: RankedLake, night: dt.date, tracks: list[str], intent: str = MAIN) -> None:
     """Write to the ledger that a list stood in the playlist since a night."""
     row = ledger.entry(
         night=night,
@@ -127,7 +126,7 @@ def test_a_list_comes_with_a_promise_once_enough_lists_were_heard(ranked_lake: R
         day = night.date - dt.timedelta(days=age)
         keys = [f"artist · title {age} {at}" for at in range(SIZE)]
         show(ranked_lake, day, keys)
-        picks = {"night": day, "intent": ledger.MAIN, "track_key": keys[:6]}
+        picks = {"night": day, "intent": MAIN, "track_key": keys[:6]}
         told = pd.DataFrame({**picks, "reaction": Reaction.PLAYED, "at": night.as_of})
         store_feedback(ranked_lake.lake, "default", told)
 

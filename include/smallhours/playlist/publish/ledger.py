@@ -28,7 +28,7 @@ from smallhours.lake.store import Lake
 from smallhours.nights import Night
 from smallhours.places.place import PlaylistDetails
 from smallhours.playlist.publish.plan import PlannedTrack
-from smallhours.playlist_settings import MAIN as MAIN
+from smallhours.playlist_settings import MAIN
 from smallhours.vocabulary import SHOWN, UNWRITTEN, Outcome, PlaceName
 
 # A planned list may have been written by a run that died before it could say so.

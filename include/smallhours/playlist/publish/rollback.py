@@ -24,7 +24,6 @@ from smallhours.nights import Night
 from smallhours.places.place import Place
 from smallhours.playlist.explain.description import describe_list, marker
 from smallhours.playlist.publish import ledger
-from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.ownership import (
     check_marker,
     find_managed_playlist,
@@ -40,7 +39,7 @@ from smallhours.playlist.select.exclusion import (
     exclusion_reasons,
 )
 from smallhours.playlist.select.nightly_list import MIN_TAG_SHARE
-from smallhours.playlist_settings import PlaylistSettings
+from smallhours.playlist_settings import MAIN, PlaylistSettings
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.training.tags import load_tags

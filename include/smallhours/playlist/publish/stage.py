@@ -31,7 +31,7 @@ from smallhours.playlist.explain.description import (
     playlist_name,
     track_sounds,
 )
-from smallhours.playlist.publish.ledger import MAIN, LedgerWriter
+from smallhours.playlist.publish.ledger import LedgerWriter
 from smallhours.playlist.publish.ownership import (
     check_marker,
     find_managed_playlist,
@@ -48,6 +48,7 @@ from smallhours.playlist.publish.target_list import (
     known_tracks,
     read_target_list,
 )
+from smallhours.playlist_settings import MAIN
 from smallhours.settings import Settings
 from smallhours.summary import Summary
 from smallhours.vocabulary import SHOWN, Outcome

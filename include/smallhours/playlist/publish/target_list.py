@@ -16,10 +16,9 @@ from smallhours.lake.tables import TRACKS
 from smallhours.listening.edits import own_plays
 from smallhours.nights import Night
 from smallhours.places.place import ListedTrack, Place
-from smallhours.playlist.publish.ledger import MAIN
 from smallhours.playlist.publish.plan import PlannedTrack
 from smallhours.playlist.select.exclusion import explain_shortfall
-from smallhours.playlist_settings import PlaylistSettings
+from smallhours.playlist_settings import MAIN, PlaylistSettings
 
 # The metric: the share of newly liked tracks that were among the candidates.
 RECALL = "candidate_recall"
