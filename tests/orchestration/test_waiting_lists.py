@@ -10,9 +10,9 @@ from fastapi import HTTPException
 from starlette.requests import Request
 
 from smallhours.lake.list_tables import PLAYLISTS
+from smallhours.orchestration.pages import answer_review, waiting_lists
 from smallhours.orchestration.review import note_rejection
 from smallhours.orchestration.scheduling import PartitionKey
-from smallhours.orchestration.waiting_lists import answer_review, waiting_lists
 from smallhours.settings import load_settings
 from smallhours.vocabulary import SHOWN
 from tests.airflow_home import NIGHT, AirflowInstall

@@ -1,9 +1,10 @@
-"""Airflow's side of the pages: permissions, runs and warnings.
+"""Airflow's side of the pages: permissions, runs, lists that wait for approval, and warnings.
 
 Users who may see `write_playlist` may see the pages; those who may start it may press their
 buttons. The roles are Airflow's, whatever its auth manager.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,10 @@ from fastapi import HTTPException, Request
 
 from smallhours.orchestration.database import parse_again, paused_dags, resume
 from smallhours.orchestration.night_progress import night_progress
-from smallhours.orchestration.waiting_lists import answer_review, waiting_lists
-from smallhours.web.page_context import AccountStore, AirflowBridge
+from smallhours.orchestration.notices import APPROVE
+from smallhours.orchestration.scheduling import PartitionKey
+from smallhours.settings import Settings, load_settings
+from smallhours.web.page_context import AccountStore, AirflowBridge, WaitingList
 
 _DAG = "write_playlist"
 _MAY_CONNECT = requires_access_connection("POST")
@@ -59,8 +62,6 @@ def may_write(request: Request, user: GetUserDep) -> bool:
 
 def login_days(listener: str) -> int | None:
     """Return the days until the listener's Spotify login ends; None if unknown."""
-    import datetime as dt
-
     from smallhours.errors import SmallhoursError
     from smallhours.orchestration.connections import AirflowSecrets
     from smallhours.services.credentials import days_left
@@ -89,13 +90,10 @@ def accounts() -> AccountStore:
 
 def login_warning(listener: str) -> str:
     """Return a warning that the listener's Spotify login ends soon, or has ended; or ""."""
-    import datetime as dt
-
     from smallhours.checkup import Health
     from smallhours.checkup.logins import check_login_age
     from smallhours.errors import SmallhoursError
     from smallhours.orchestration.connections import AirflowSecrets
-    from smallhours.settings import load_settings
 
     try:
         if not load_settings().listener(listener).spotify:
@@ -109,6 +107,71 @@ def login_warning(listener: str) -> str:
     if found.health is Health.GOOD:
         return ""
     return f"{found.subject}: {found.what}. {found.remedy}"
+
+
+def waiting_lists() -> list[WaitingList]:
+    """Return the lists that wait for somebody to approve them, the oldest first."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    waits = (
+        select(HITLDetail, DagRun)
+        .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
+        .join(DagRun, (DagRun.run_id == TaskInstance.run_id) & (DagRun.dag_id == _DAG))
+        .where(
+            TaskInstance.dag_id == _DAG,
+            TaskInstance.task_id == APPROVE,
+            TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
+            HITLDetail.responded_at.is_(None),
+        )
+        .order_by(HITLDetail.created_at)
+    )
+    settings = load_settings()
+    found = []
+    with create_session() as session:
+        for detail, run in session.execute(waits):
+            key = _night_of(run, settings)
+            found.append(
+                WaitingList(
+                    run=run.run_id,
+                    listener=key.listener,
+                    night=dt.date.fromisoformat(key.date),
+                    since=detail.created_at,
+                    until=detail.created_at + dt.timedelta(hours=settings.review.hours),
+                    unanswered=next(iter(detail.defaults or ()), ""),
+                    plan=detail.body or "",
+                )
+            )
+    return found
+
+
+def _night_of(run: Any, settings: Settings) -> PartitionKey:
+    """Return the listener and night of a run, as `night_of_task` does within a task."""
+    if run.partition_key:
+        return PartitionKey.parse(run.partition_key)
+    asked = run.conf or {}
+    listener = asked.get("listener") or next(iter(settings.listeners))
+    tonight = settings.listener(listener).night_at(run.run_after).date
+    return PartitionKey(listener, str(asked.get("night") or tonight))
+
+
+def answer_review(request: Request, run: str, approve: bool) -> None:
+    """Approve or reject a waiting list, as Airflow's own form does, by the visitor.
+
+    Raises:
+        HTTPException: Airflow does not let the visitor, or somebody has answered already.
+    """
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+    from airflow.utils.session import create_session
+
+    answer = UpdateHITLDetailPayload(chosen_options=["Approve" if approve else "Reject"])
+    with create_session() as session:
+        update_hitl_detail(_DAG, run, APPROVE, answer, request.state.visitor, session)
 
 
 def trigger(dag_id: str, configuration: Mapping[str, Any]) -> str:
