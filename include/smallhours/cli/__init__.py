@@ -20,7 +20,6 @@ from smallhours.cli import (
     forget,
     history,
     init,
-    letter,
     login,
     night,
     playlist,
@@ -54,7 +53,6 @@ login.register(app)
 doctor.register(app)
 explore.register(app)
 history.register(app)
-letter.register(app)
 rescue.register(app)
 up.register(app)
 backup.register(app)

@@ -1,6 +1,8 @@
-"""Commands about the past: why a track was chosen, how lists fared, and exports of both."""
+"""Commands about the past: why a track was chosen, how lists fared, exports, and the letter."""
 
+import datetime as dt
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
@@ -12,6 +14,7 @@ from rich.table import Table
 from smallhours.cli.night import ListenerOption, NightOption
 from smallhours.cli.playlist import IntentOption
 from smallhours.errors import NotEnoughData, SettingsError
+from smallhours.playlist_settings import MAIN
 from smallhours.settings import load_settings
 from smallhours.vocabulary import Reaction
 
@@ -21,15 +24,16 @@ if TYPE_CHECKING:
     from smallhours.lake.store import Lake
     from smallhours.listener_settings import ListenerSettings
 
-MAIN = "main"
+_LETTER_WIDTH = 80
 
 
 def register(app: typer.Typer) -> None:
-    """Add `explain_track`, `history`, `export` and `export_history`."""
+    """Add `explain_track`, `history`, `export`, `export_history` and `letter`."""
     app.command("why")(explain_track)
     app.command("history")(history)
     app.command("export")(export)
     app.command("export-history")(export_history)
+    app.command("letter")(letter)
 
 
 def explain_track(
@@ -136,6 +140,38 @@ def export(
     write_or_print(text, out)
     if out is not None:
         typer.echo(f"{len(items)} tracks of {date} are in {out}.")
+
+
+def letter(
+    listener: ListenerOption = None,
+    night: NightOption = None,
+    year: Annotated[
+        int | None,
+        typer.Option("--year", min=1900, max=9998, help="A whole year in place of the last week."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; default: standard output.")
+    ] = None,
+) -> None:
+    """Tell what you heard and saved in the last week, who is new, and what the model learned."""
+    from smallhours.playlist.explain.letter import (
+        heading,
+        letter_facts,
+        sentences,
+        week_before,
+        year_of,
+    )
+
+    name, mine, lake = open_listener(listener)
+    tonight = load_settings().tonight(name, dt.datetime.now(dt.UTC))
+    date = mine.night_on(night).date if night else tonight.date
+    days = year_of(year) if year else week_before(date)
+    facts = letter_facts(lake, name, ZoneInfo(mine.timezone), *days)
+    paragraphs = [heading(facts), *sentences(facts)]
+    text = "\n\n".join(textwrap.fill(each, _LETTER_WIDTH) for each in paragraphs) + "\n"
+    write_or_print(text, out)
+    if out is not None:
+        typer.echo(f"{heading(facts)}: in {out}.")
 
 
 def write_or_print(text: str, out: Path | None) -> None:
