@@ -9,7 +9,7 @@ from typing import Any
 
 # Functions that take the command line's `typer.Typer` and add a command to it.
 COMMANDS = "smallhours.commands"
-# Objects that the page Models lists reports from; see `web.reports.Reports`.
+# Objects that the page Models lists reports from; see `web.models_page.Reports`.
 REPORTS = "smallhours.reports"
 
 

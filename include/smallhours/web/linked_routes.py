@@ -37,7 +37,7 @@ def add_linked_routes(app: FastAPI) -> None:
     @app.get("/study", response_class=HTMLResponse)
     def show_study(name: NameQuery, listener: ListenerQuery = None) -> Response:
         """Show the report of a study, as it was written."""
-        from smallhours.web.reports import study_reports
+        from smallhours.web.models_page import study_reports
 
         page_context = open_page_context(listener)
         if (reports := study_reports()) is None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from smallhours.extensions import REPORTS, load_extensions
+from smallhours.lake.files import Files
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import SHARED, Registry
 from smallhours.training.taste.model import FIRST_SEED
 from smallhours.training.taste.model import NAME as TASTE
 from smallhours.web.model_metrics import ModelMetrics, model_metrics
 from smallhours.web.page_context import PageContext
-from smallhours.web.reports import Report, study_reports
 
 # Number of newest versions of each model whose promotion decisions are read.
 DECISIONS_READ = 14
@@ -44,6 +46,48 @@ class PromotionDecision:
     promoted: bool
     why: str
     in_use: bool
+
+
+class Report(Protocol):
+    """One report, finished or under way."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def reported(self) -> bool:
+        """Whether there is a page to show."""
+
+    @property
+    def progress(self) -> str:
+        """How far it is, in a sentence."""
+
+    @property
+    def request(self) -> str:
+        """What was asked of it, in a sentence."""
+
+
+class Reports(Protocol):
+    """The reports that another package writes into the lake."""
+
+    @property
+    def folder(self) -> str:
+        """The folder in the lake that holds them."""
+
+    @property
+    def policy(self) -> str:
+        """The Content-Security-Policy of their pages."""
+
+    def listed(self, files: Files) -> Sequence[Report]:
+        """Return the reports of a lake, newest first."""
+
+    def page(self, context: PageContext, name: str, *, back: str) -> str:
+        """Return a report as HTML.
+
+        Raises:
+            SettingsError: when there is no such report.
+        """
 
 
 @dataclass(frozen=True)
@@ -97,6 +141,12 @@ def models(page_context: PageContext) -> ModelsPage:
         studies=reports.listed(files) if reports else [],
         studies_at=files.address(reports.folder) if reports else "",
     )
+
+
+def study_reports() -> Reports | None:
+    """Return the study's reports; None when the package is not installed."""
+    found: list[Reports] = load_extensions(REPORTS)
+    return found[0] if found else None
 
 
 def _stored_models(page_context: PageContext) -> list[tuple[str, str]]:
