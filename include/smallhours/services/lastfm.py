@@ -210,16 +210,14 @@ class LastfmClient(Client):
         params = {"artist": artist, **_corrected(limit)}
         return self._ask("artist.getSimilar", params, parse_similar_artists)
 
-    def tag_top_tracks(self, tag: str, limit: int = 50, page: int = 1) -> tuple[TopTrack, ...]:
+    def tag_top_tracks(self, tag: str, limit: int = 50) -> tuple[TopTrack, ...]:
         """Return the tracks that carry a tag most; none for an unused tag."""
-        params = _paging(page, limit) | {"tag": tag}
+        params = _paging(1, limit) | {"tag": tag}
         return self._ask("tag.getTopTracks", params, parse_top_tracks)
 
-    def artist_top_tracks(
-        self, artist: str, limit: int = 50, page: int = 1
-    ) -> tuple[TopTrack, ...]:
+    def artist_top_tracks(self, artist: str, limit: int = 50) -> tuple[TopTrack, ...]:
         """Return an artist's most played tracks."""
-        params = _paging(page, limit) | {"artist": artist, "autocorrect": 1}
+        params = _paging(1, limit) | {"artist": artist, "autocorrect": 1}
         return self._ask("artist.getTopTracks", params, parse_top_tracks)
 
     def top_tags(self, limit: int = MAX_ROWS) -> tuple[ChartTag, ...]:

@@ -200,10 +200,10 @@ class ListenBrainzClient(PlaylistCalls):
             for each in alike
         }
 
-    def lookup_one(self, artist: str, title: str, album: str | None = None) -> Match | None:
+    def lookup_one(self, artist: str, title: str) -> Match | None:
         """Return the recording that names mean, spelled like these; None when none is found."""
         self._check_token("metadata/lookup/")
-        names = TrackNames(artist, title, album)
+        names = TrackNames(artist, title)
         if not _can_be_looked_up(names):
             return None
         return self._get("metadata/lookup/", "metadata/lookup/", parse_match, **_names(names))

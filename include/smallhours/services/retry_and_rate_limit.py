@@ -226,7 +226,6 @@ _shared_lock = threading.Lock()
 def shared_rate_limit(
     service: str,
     calls_per_second: float,
-    burst: int = 1,
     *,
     calls_per_day: int | None = None,
     state: SharedBudget | None = None,
@@ -237,12 +236,11 @@ def shared_rate_limit(
 
     Two clients of one service never add up to twice its budget.
     """
-    key = (service, calls_per_second, burst, calls_per_day, state, listener, listeners)
+    key = (service, calls_per_second, calls_per_day, state, listener, listeners)
     with _shared_lock:
         if key not in _shared:
             _shared[key] = TokenBucket(
                 calls_per_second,
-                burst,
                 service=service,
                 calls_per_day=calls_per_day,
                 state=state,

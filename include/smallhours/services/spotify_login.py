@@ -111,7 +111,6 @@ def exchange_code(
     verifier: str,
     listener: str,
     settings: SpotifySettings,
-    retry_policy: RetryPolicy | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SpotifyCredentials:
     """Exchange the code from the redirect for credentials to store.
@@ -131,7 +130,7 @@ def exchange_code(
         settings,
         asking,
         rate_limit=shared_rate_limit(SERVICE, settings.calls_per_second),
-        retry_policy=retry_policy or RetryPolicy(),
+        retry_policy=RetryPolicy(),
     )
     try:
         reply = http.call(*token_request(form, asking, settings, http))

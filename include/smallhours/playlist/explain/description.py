@@ -179,7 +179,7 @@ class TrackSound:
     acousticness: float
 
 
-def common_tags(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
+def common_tags(lake: Lake, tonight: TargetList) -> list[str]:
     """Return the tags that the list's tracks have in common, the heaviest first."""
     keys = [pick.track_key for pick in tonight.wanted]
     tagged = weighted_tags(load_tags(lake, keys), keys)
@@ -187,14 +187,14 @@ def common_tags(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
     nameable = NameableTags.read(lake)
     telling = np.array([nameable.describes(tag, key) for tag, key in pairs], dtype=bool)
     weights = tagged[telling].groupby("tag")["weight"].sum()
-    return sorted(weights.index, key=lambda tag: (-weights[tag], tag))[:most]
+    return sorted(weights.index, key=lambda tag: (-weights[tag], tag))[:MOODS_NAMED]
 
 
-def nearby_artists(lake: Lake, tonight: TargetList, most: int = 3) -> list[str]:
+def nearby_artists(lake: Lake, tonight: TargetList) -> list[str]:
     """Return the listener's own artists that are near most of the list's tracks, the most first."""
     seeds = [seeds[0] for seeds in tonight.seeds if seeds]
     counts = Counter(artist_key_in(seed) for seed in seeds)
-    leading = sorted(counts, key=lambda artist: (-counts[artist], artist))[:most]
+    leading = sorted(counts, key=lambda artist: (-counts[artist], artist))[:REASONS_NAMED]
     return [name for artist in leading if (name := _shown_name(lake, artist))]
 
 
