@@ -13,8 +13,7 @@ from smallhours.catalog.seeds import EVIDENCE
 from smallhours.lake.list_tables import METRICS, PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import FEEDBACK
 from smallhours.listening.feedback import one_per_night
-from smallhours.places.place import ListedTrack as CataloguedTrack
-from smallhours.places.place import page_of
+from smallhours.places.place import ListedTrack, page_of
 from smallhours.playlist.alarms import alarms_in
 from smallhours.playlist.explain.track_evidence import FeatureValue, track_features
 from smallhours.playlist.publish.target_list import listed_tracks
@@ -45,7 +44,7 @@ ZERO_TO_ONE = ("danceability", "acousticness", "energy", "valence", "instrumenta
 
 
 @dataclass(frozen=True)
-class ListedTrack:
+class ShownTrack:
     """One track of the list, as the page shows it.
 
     Attributes:
@@ -155,7 +154,7 @@ class TonightPage:
     note: str
     link: str
     places: Sequence[ListAtPlace]
-    picks: Sequence[ListedTrack]
+    picks: Sequence[ShownTrack]
     length: str
     shortfall: str
     promised: Promise | None
@@ -327,17 +326,17 @@ def _at_place(row: Mapping[Hashable, Any], chosen: pd.DataFrame) -> ListAtPlace:
 def _picks(
     page_context: PageContext,
     chosen: pd.DataFrame,
-    tracks: Sequence[CataloguedTrack],
+    tracks: Sequence[ListedTrack],
     entry: ListAtPlace,
     feedback: pd.DataFrame,
-) -> list[ListedTrack]:
+) -> list[ShownTrack]:
     sounds = track_features(read_features(page_context.lake, chosen["track_key"]))
     reactions = {key: frozenset(rows) for key, rows in feedback.groupby("track_key")["reaction"]}
     wanted = page_context.playlist_settings.pages
     services, mine = page_context.settings.services, page_context.playlist_settings
     hosts = tuple(f"{host}/" for host in image_hosts(services, mine))
     return [
-        ListedTrack(
+        ShownTrack(
             position=track.position,
             track_key=track.track_key,
             artist=track.artist,
@@ -379,7 +378,7 @@ def _difference(
     intent: str,
     playlists: pd.DataFrame,
     night: dt.date | None,
-    picks: Sequence[ListedTrack],
+    picks: Sequence[ShownTrack],
 ) -> tuple[list[str], list[str]]:
     """Return the tracks added and removed since the last shown list."""
     shown = playlists[playlists["outcome"].isin(SHOWN)]
