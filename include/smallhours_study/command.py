@@ -142,7 +142,7 @@ def _fit_all(
 
         def tell_of_training(now: "TrainingProgress") -> None:
             """Show the progress of a training that takes hours."""
-            at = f"{now.stage}, epoch {now.epoch} of at most {now.epochs}, loss {now.loss:.3f}"
+            at = f"{now.stage}, epoch {now.epoch} of {now.epochs}, loss {now.loss:.3f}"
             bars.update(training, completed=now.step, total=now.steps, description=at, visible=True)
 
         training = bars.add_task("", visible=False)

@@ -123,9 +123,7 @@ def write_study(folder: str) -> Summary:
 def _log_epoch(now: "TrainingProgress") -> None:
     """Log a line for each epoch of a training that takes hours."""
     if now.step == now.steps:
-        LOG.info(
-            "%s: epoch %d of at most %d, loss %.4f", now.stage, now.epoch, now.epochs, now.loss
-        )
+        LOG.info("%s: epoch %d of %d, loss %.4f", now.stage, now.epoch, now.epochs, now.loss)
 
 
 def _grid(params: Any) -> Grid:

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 SMALL = "small"
 _SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 64}
 _SMALL_TOKENS = 128
-_PRETRAINING_EPOCHS, _FINE_TUNING_EPOCHS = 2, 6  # epochs
+_PRETRAINING_EPOCHS, _FINE_TUNING_EPOCHS = 2, 2
 # A network this small learns nothing in a few epochs at GPT-2's own rate.
 _SMALL_RATE = 1e-3
 
@@ -28,7 +28,7 @@ class SplitTexts:
 
     Attributes:
         train: Training texts.
-        validation: Texts for early stopping.
+        validation: Texts to choose the epoch by.
         test: Texts to predict.
         train_targets: (train, features) targets.
         validation_targets: (held, features) targets.
@@ -92,7 +92,7 @@ def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress
         folder,
         block_size=_SMALL_TOKENS,
         learning_rate=_SMALL_RATE,
-        max_epochs=_FINE_TUNING_EPOCHS,
+        epochs=_FINE_TUNING_EPOCHS,
         seed=seed,
     )
     every = list(range(strings.train_targets.shape[1]))

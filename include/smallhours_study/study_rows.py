@@ -150,7 +150,7 @@ class StudySplit:
 
     Attributes:
         train: Training rows.
-        validation: Rows for early stopping.
+        validation: Rows to choose the epoch by.
         test: Test rows.
     """
 

@@ -34,7 +34,6 @@ class Position:
         loss_sum: Summed loss of the running epoch's steps.
         history: A row per finished epoch: its mean training loss, and its validation loss or None.
         best_epoch: From 1; 0 before the first.
-        waited: Number of epochs since the best one.
         done: True when the training is finished.
     """
 
@@ -42,7 +41,6 @@ class Position:
     loss_sum: float = 0.0
     history: list[tuple[float, float | None]] = field(default_factory=list)
     best_epoch: int = 0
-    waited: int = 0
     done: bool = False
 
 

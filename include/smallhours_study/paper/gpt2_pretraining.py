@@ -46,9 +46,9 @@ def pretrain_gpt2(
         config: Fields of transformers' `GPT2Config`.
         block_size: Maximum number of tokens of a text.
         batch_size: Texts per step.
-        epochs: Maximum number of passes; two without a better validation loss end it.
+        epochs: Passes over the texts; the weights of the one with the lowest loss are kept.
         learning_rate: Maximum learning rate.
-        validation_share: Share of the texts held back for early stopping.
+        validation_share: Share of the texts held back to choose that one.
         device: `cpu`, `cuda`, …; None uses a GPU if there is one.
         seed: Seed of everything random.
         checkpoints: A folder from which an interrupted training continues.
@@ -73,13 +73,12 @@ def pretrain_gpt2(
     vocabulary = TokenVocabulary.of(learn.texts)
     where = gpt2_network.pick_device(device)
     hyperparameters = gpt2_training.Hyperparameters(
-        max_epochs=epochs,
+        epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
         schedule=gpt2_training.COSINE,
         warmup_share=0.05,
         weight_decay=0.01,
-        patience=2,
         seed=seed,
     )
     with torch.random.fork_rng():
@@ -99,6 +98,7 @@ def pretrain_gpt2(
             raise ValueError("no text has two tokens: there is nothing to guess")
         judged = [] if stop is None else read(stop.texts)
         settings = {
+            "format": 2,
             "course": hyperparameters,
             "config": dict(config or {}),
             "block_size": block_size,

@@ -14,7 +14,7 @@ class TrainingProgress:
     Attributes:
         stage: `pretraining` or `fine-tuning`.
         epoch: From 1.
-        epochs: Maximum number of epochs.
+        epochs: Number of epochs.
         step: Steps taken in this epoch.
         steps: Steps per epoch.
         loss: Mean loss of this epoch so far: mean squared error in standard deviations of the

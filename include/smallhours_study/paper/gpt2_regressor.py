@@ -44,15 +44,14 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             its training texts.
         block_size: Maximum number of tokens of a text.
         batch_size: Texts per step.
-        max_epochs: Maximum number of passes over the training texts.
+        epochs: Passes over the training texts; the learning rate has fallen to 0 after the last.
         learning_rate: Maximum learning rate. The default suits GPT-2's own weights; a small
             network needs 20 times as much.
         schedule: Decay of the learning rate: `linear` or `cosine`.
         warmup_share: Share of all steps in which the learning rate rises.
         weight_decay: Weight decay of AdamW.
-        patience: Epochs without a better validation score before training ends.
-        validation_share: Share of the rows, by whole groups if given, held back for early
-            stopping; 0 trains for all epochs.
+        validation_share: Share of the rows, by whole groups if given, held back to choose the
+            epoch whose weights are kept; 0 keeps the last one's.
         device: `cpu`, `cuda`, …; None uses a GPU if there is one.
         seed: Seed of everything random. On a CPU the same seed gives the same model; a GPU sums
             in no fixed order.
@@ -61,12 +60,11 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         history_: (training, validation) mean squared error per epoch, in standard deviations of
             the target.
         best_epoch_: The epoch whose weights were kept, from 1.
-        stopped_early_: True if training ended before `max_epochs`.
         device_: The device that it was trained on.
         network_: The torch module.
 
     >>> tiny = {"n_layer": 1, "n_head": 2, "n_embd": 32}
-    >>> model = GPT2Regressor(weights=None, config=tiny, learning_rate=0.01, max_epochs=8)
+    >>> model = GPT2Regressor(weights=None, config=tiny, learning_rate=0.01, epochs=8)
     >>> fitted = model.fit(["calm, piano", "loud, metal"] * 50, [0.1, 0.9] * 50)
     >>> fitted.predict(["calm, piano", "loud, metal"]).round(1).tolist()
     [0.1, 0.9]
@@ -78,12 +76,11 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         config: Mapping[str, Any] | None = None,
         block_size: int = 256,
         batch_size: int = 20,
-        max_epochs: int = 10,
+        epochs: int = 3,
         learning_rate: float = 5e-5,
         schedule: str = "linear",
         warmup_share: float = 0.1,
         weight_decay: float = 0.01,
-        patience: int = 2,
         validation_share: float = 0.2,
         device: str | None = None,
         seed: int = 0,
@@ -92,12 +89,11 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.config = config
         self.block_size = block_size
         self.batch_size = batch_size
-        self.max_epochs = max_epochs
+        self.epochs = epochs
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.warmup_share = warmup_share
         self.weight_decay = weight_decay
-        self.patience = patience
         self.validation_share = validation_share
         self.device = device
         self.seed = seed
@@ -118,7 +114,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             X: (n,) texts.
             y: (n,) or (n, targets).
             groups: (n,) such as the artists; none is in both training and validation rows.
-            validation: Texts and targets for early stopping, instead of a share of the rows.
+            validation: Texts and targets to choose the epoch by, instead of a share of the rows.
             checkpoints: A folder; an interrupted fit continues from there when it is called
                 with the same data and settings.
             progress: Called after each step.
@@ -164,13 +160,12 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.scale_ = np.where(spread > 0, spread, 1.0)
         self.device_ = pick_device(self.device)
         hyperparameters = Hyperparameters(
-            max_epochs=self.max_epochs,
+            epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             schedule=self.schedule,
             warmup_share=self.warmup_share,
             weight_decay=self.weight_decay,
-            patience=self.patience,
             seed=self.seed,
         )
         with torch.random.fork_rng():
@@ -182,7 +177,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
                 self._loss_over(learn),
                 None if stop is None else self._score_over(stop),
             )
-            settings = {"format": 1, **self.get_params()}
+            settings = {"format": 2, **self.get_params()}
             end = TrainingLoop(
                 self.network_,
                 task,
@@ -192,7 +187,6 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             ).run()
         self.history_ = end.history
         self.best_epoch_ = end.best_epoch
-        self.stopped_early_ = len(end.history) < self.max_epochs
 
     def _build(self, learn: TextRows) -> None:
         """Build the network and its vocabulary."""

@@ -1,9 +1,9 @@
-"""The training loop: batches, learning rate schedule, early stopping and checkpoints.
+"""The training loop: batches, learning rate schedule, choice of an epoch, and checkpoints.
 
 AdamW with a learning rate that rises during the warm-up and then falls to 0, linearly (as in the
-authors' code) or along a cosine; gradients are clipped to length 1. After each epoch the
-validation loss decides: the best epoch's weights are kept, and training ends when `patience` epochs
-brought no improvement.
+authors' code) or along a cosine; gradients are clipped to length 1. After the last epoch the weights
+of the one with the lowest validation loss are kept. No epoch is left out: most is learned while the
+rate falls, and a training that stops before it has fallen never gets there.
 
 The order of an epoch and the dropout of a step depend on the seed and their number alone. So a
 training that was interrupted continues exactly as it would have.
@@ -42,21 +42,20 @@ class TrainingDiverged(SmallhoursError):
 class Hyperparameters:
     """The hyperparameters of a training; see `GPT2Regressor` for their meaning."""
 
-    max_epochs: int
+    epochs: int
     batch_size: int
     learning_rate: float
     schedule: str
     warmup_share: float
     weight_decay: float
-    patience: int
     seed: int
 
     def check(self) -> None:
         """Raise ValueError for invalid values."""
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be linear or cosine, not {self.schedule!r}")
-        if min(self.max_epochs, self.batch_size, self.patience) < 1:
-            raise ValueError("max_epochs, batch_size and patience must be at least 1")
+        if min(self.epochs, self.batch_size) < 1:
+            raise ValueError("epochs and batch_size must be at least 1")
         if not 0 <= self.warmup_share < 1:
             raise ValueError(f"warmup_share must be in [0, 1), not {self.warmup_share}")
 
@@ -157,7 +156,7 @@ class TrainingLoop:
     def _step(self, batch: Sequence[int], step: int) -> float:
         rng = np.random.default_rng([self._course.seed, _DROPOUT, step])
         torch.manual_seed(int(rng.integers(2**62)))
-        rate = self._course.rate(step, self._steps * self._course.max_epochs)
+        rate = self._course.rate(step, self._steps * self._course.epochs)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._network.train()
@@ -175,11 +174,11 @@ class TrainingLoop:
         return value
 
     def _judge(self, position: Position, epoch: int) -> None:
-        """End an epoch: validate, keep the best weights, and decide about early stopping."""
+        """End an epoch: validate, and keep the best weights."""
         validation = self._validate()
         position.history.append((position.loss_sum / self._steps, validation))
         if self._is_best(position.history):
-            position.best_epoch, position.waited = epoch + 1, 0
+            position.best_epoch = epoch + 1
             # Copied to the CPU: the GPU's memory may hold a single network only.
             self._best = {
                 name: copy.deepcopy(value.detach().cpu())
@@ -187,11 +186,7 @@ class TrainingLoop:
             }
             if self._checkpoints:
                 self._checkpoints.save_best(self._network)
-        else:
-            position.waited += 1
-        position.done = (
-            epoch + 1 >= self._course.max_epochs or position.waited >= self._course.patience
-        )
+        position.done = epoch + 1 >= self._course.epochs
         position.loss_sum = 0.0
         if self._checkpoints:
             self._checkpoints.save(self._network, self._optimiser, position)
@@ -219,7 +214,7 @@ class TrainingLoop:
             TrainingProgress(
                 stage=self._task.stage,
                 epoch=epoch + 1,
-                epochs=self._course.max_epochs,
+                epochs=self._course.epochs,
                 step=step,
                 steps=self._steps,
                 loss=loss,
