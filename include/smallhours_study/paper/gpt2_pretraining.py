@@ -96,7 +96,8 @@ def pretrain_gpt2(
         guessed = read(learn.texts)
         if not guessed:
             raise ValueError("no text has two tokens: there is nothing to guess")
-        judged = [] if stop is None else read(stop.texts)
+        held = [] if stop is None else sorted(read(stop.texts), key=len)
+        judged = gpt2_training.in_batches(held, batch_size)
         settings = {
             "format": 2,
             "course": hyperparameters,
@@ -107,9 +108,9 @@ def pretrain_gpt2(
             network,
             gpt2_training.TrainingTask(
                 PRETRAINING,
-                len(guessed),
+                [len(text) for text in guessed],
                 lambda rows: loss([guessed[at] for at in rows]),
-                (lambda: _mean_loss(loss, judged, batch_size)) if judged else None,
+                (lambda: _mean_loss(loss, judged)) if judged else None,
             ),
             hyperparameters,
             checkpoints=gpt2_training.checkpoints_for(
@@ -121,12 +122,7 @@ def pretrain_gpt2(
     return folder
 
 
-def _mean_loss(loss: Any, texts: Sequence[Ids], batch_size: int) -> float:
+def _mean_loss(loss: Any, batches: Sequence[Sequence[Ids]]) -> float:
     """Return the mean over batches, each weighted by its number of predicted tokens."""
-    total, tokens = 0.0, 0
-    for start in range(0, len(texts), batch_size):
-        batch = texts[start : start + batch_size]
-        guesses = sum(len(text) - 1 for text in batch)
-        total += float(loss(batch)) * guesses
-        tokens += guesses
-    return total / tokens
+    guesses = [sum(len(text) - 1 for text in batch) for batch in batches]
+    return float(np.average([float(loss(batch)) for batch in batches], weights=guesses))

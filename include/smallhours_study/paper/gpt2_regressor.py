@@ -171,10 +171,11 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self._build(learn)
+            texts = self._read(learn.texts)
             task = TrainingTask(
                 FINE_TUNING,
-                len(learn),
-                self._loss_over(learn),
+                [len(text) for text in texts],
+                self._loss_over(texts, learn.y),
                 None if stop is None else self._score_over(stop),
             )
             settings = {"format": 2, **self.get_params()}
@@ -210,15 +211,14 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             )
         self.network_ = GPT2WithHead(backbone, learn.y.shape[1]).to(self.device_)
 
-    def _loss_over(self, learn: TextRows) -> Any:
+    def _loss_over(self, texts: Sequence[Ids], targets: Floats) -> Any:
         """Return a function for the mean squared error of some training rows, as a tensor."""
         import torch
         from torch.nn import functional
 
         from smallhours_study.paper.gpt2_network import batch_of
 
-        texts = self._read(learn.texts)
-        y = torch.tensor((learn.y - self.mean_) / self.scale_, dtype=torch.float32)
+        y = torch.tensor((targets - self.mean_) / self.scale_, dtype=torch.float32)
 
         def loss(batch: Sequence[int]) -> Any:
             ids, lengths = batch_of([texts[at] for at in batch], self.device_)
@@ -240,12 +240,12 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         import torch
 
         from smallhours_study.paper.gpt2_network import batch_of
+        from smallhours_study.paper.gpt2_training import in_batches
 
         found = np.empty((len(texts), len(self.mean_)))
         by_length = np.argsort([len(text) for text in texts], kind="stable")
         with torch.no_grad():
-            for start in range(0, len(texts), _PREDICT_BATCH_SIZE):
-                rows = by_length[start : start + _PREDICT_BATCH_SIZE]
+            for rows in in_batches(by_length.tolist(), _PREDICT_BATCH_SIZE):
                 ids, lengths = batch_of([texts[at] for at in rows], self.device_)
                 found[rows] = self.network_(ids, lengths).cpu().numpy()
         return found

@@ -1,9 +1,9 @@
 """The training loop: batches, learning rate schedule, choice of an epoch, and checkpoints.
 
 AdamW with a learning rate that rises during the warm-up and then falls to 0, linearly (as in the
-authors' code) or along a cosine; gradients are clipped to length 1. After the last epoch the weights
-of the one with the lowest validation loss are kept. No epoch is left out: most is learned while the
-rate falls, and a training that stops before it has fallen never gets there.
+authors' code) or along a cosine; gradients are clipped to length 1. After the last epoch the
+weights of the one with the lowest validation loss are kept. No epoch is left out: most is learned
+while the rate falls, and a training that stops before it has fallen never gets there.
 
 The order of an epoch and the dropout of a step depend on the seed and their number alone. So a
 training that was interrupted continues exactly as it would have.
@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,11 +27,15 @@ from smallhours.errors import SmallhoursError
 from smallhours_study.paper.gpt2_checkpoints import Checkpoints, Position
 from smallhours_study.paper.gpt2_progress import OnProgress, TrainingProgress
 
+T = TypeVar("T")
+
 LINEAR = "linear"
 COSINE = "cosine"
 SCHEDULES = (LINEAR, COSINE)
 _MAX_GRADIENT_NORM = 1.0
 _ORDER, _DROPOUT = 0, 1
+# Texts are sorted by length within so many batches: all at once would give every epoch the same.
+_SORTED_BATCHES = 50
 
 
 class TrainingDiverged(SmallhoursError):
@@ -68,11 +72,24 @@ class Hyperparameters:
         left = 1 - gone if self.schedule == LINEAR else (1 + math.cos(math.pi * gone)) / 2
         return self.learning_rate * left
 
-    def batches_of(self, epoch: int, rows: int) -> list[list[int]]:
-        """Return the row numbers of each batch of an epoch."""
+    def batches_of(self, epoch: int, lengths: Sequence[int]) -> list[list[int]]:
+        """Return the row numbers of each batch of an epoch, rows of like length together.
+
+        A batch is padded to its longest text: of batches drawn at random, most would be padding.
+        """
         rng = np.random.default_rng([self.seed, _ORDER, epoch])
-        shuffled = rng.permutation(rows).tolist()
-        return [shuffled[at : at + self.batch_size] for at in range(0, rows, self.batch_size)]
+        shuffled = rng.permutation(len(lengths)).tolist()
+        pool = _SORTED_BATCHES * self.batch_size
+        batches = []
+        for start in range(0, len(shuffled), pool):
+            ordered = sorted(shuffled[start : start + pool], key=lambda row: lengths[row])
+            batches += in_batches(ordered, self.batch_size)
+        return [batches[at] for at in rng.permutation(len(batches))]
+
+
+def in_batches(rows: Sequence[T], size: int) -> list[list[T]]:
+    """Return the rows in batches, in their order; the last one may be smaller."""
+    return [list(rows[at : at + size]) for at in range(0, len(rows), size)]
 
 
 @dataclass(frozen=True)
@@ -81,13 +98,13 @@ class TrainingTask:
 
     Attributes:
         stage: Name of the training, for the progress.
-        rows: Number of training rows.
+        lengths: (rows,) the number of tokens of each training row.
         loss: Returns the mean loss of some rows, as a tensor to minimise.
         validation: Returns the mean loss of the validation rows; None without any.
     """
 
     stage: str
-    rows: int
+    lengths: Sequence[int]
     loss: Callable[[Sequence[int]], Any]
     validation: Callable[[], float] | None
 
@@ -110,7 +127,7 @@ class TrainingLoop:
         self._course = hyperparameters
         self._checkpoints = checkpoints
         self._progress = progress
-        self._steps = math.ceil(task.rows / hyperparameters.batch_size)
+        self._steps = math.ceil(len(task.lengths) / hyperparameters.batch_size)
         self._optimiser = torch.optim.AdamW(
             network.parameters(),
             lr=hyperparameters.learning_rate,
@@ -143,7 +160,7 @@ class TrainingLoop:
 
     def _epoch(self, position: Position) -> None:
         epoch, done = divmod(position.step, self._steps)
-        batches = self._course.batches_of(epoch, self._task.rows)
+        batches = self._course.batches_of(epoch, self._task.lengths)
         for batch in batches[done:]:
             position.loss_sum += self._step(batch, position.step)
             position.step += 1

@@ -292,6 +292,19 @@ def test_the_learning_rate_rises_and_then_falls_to_nothing() -> None:
         assert rates[20:] == sorted(rates[20:], reverse=True)
 
 
+def test_texts_of_like_length_go_together_in_another_order_each_epoch() -> None:
+    from smallhours_study.paper.gpt2_training import Hyperparameters
+
+    lengths = np.random.default_rng(0).integers(1, 200, 995).tolist()
+    hyperparameters = Hyperparameters(2, 20, 1.0, "linear", 0.1, 0.0, 0)
+    first, second = (hyperparameters.batches_of(epoch, lengths) for epoch in (0, 1))
+    assert sorted(row for batch in first for row in batch) == list(range(995))
+    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in first)
+    assert padded < 1.1 * sum(lengths)
+    assert [min(batch) for batch in first] != sorted(min(batch) for batch in first)
+    assert first != second
+
+
 def test_it_can_not_predict_before_it_was_fitted() -> None:
     with pytest.raises(NotFittedError):
         tiny().predict(["rock"])
