@@ -212,6 +212,12 @@ def _gpt2(
     setting: Setting, rows: StudyRows, parts: StudySplit, y: Floats, resources: FitResources
 ) -> FitResult:
     """Fit GPT-2 to the strings, from the given weights."""
+    from smallhours_study.paper.gpt2_network import (
+        describe_device,
+        pick_device,
+        reset_device_memory,
+    )
+
     strings = SplitTexts(
         train=_strings(setting, rows, parts.train),
         validation=_strings(setting, rows, parts.validation),
@@ -220,13 +226,20 @@ def _gpt2(
         validation_targets=y[parts.validation],
     )
     unfinished = resources.checkpoints and resources.checkpoints / setting.name
-    options: Any = {"seed": resources.seed, "progress": resources.progress}
+    options: Any = {
+        "seed": resources.seed,
+        "threads": resources.threads,
+        "progress": resources.progress,
+    }
+    device = pick_device(None)
+    reset_device_memory(device)
     if resources.gpt2_weights == SMALL:
         with TemporaryDirectory() as folder:
             predicted = small_network(strings, checkpoints=unfinished or Path(folder), **options)
     else:
         predicted = fine_tuned(strings, resources.gpt2_weights, checkpoints=unfinished, **options)
-    return FitResult(predicted, 0, (note(resources.gpt2_weights),))
+    where = f"trained {describe_device(device, resources.threads)}"
+    return FitResult(predicted, 0, (note(resources.gpt2_weights), where))
 
 
 def _strings(setting: Setting, rows: StudyRows, which: Any) -> Any:

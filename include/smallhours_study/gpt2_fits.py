@@ -42,7 +42,13 @@ class SplitTexts:
 
 
 def fine_tuned(
-    strings: SplitTexts, weights: str, *, seed: int, checkpoints: Path | None, progress: Any
+    strings: SplitTexts,
+    weights: str,
+    *,
+    seed: int,
+    threads: int,
+    checkpoints: Path | None,
+    progress: Any,
 ) -> Floats:
     """Predict (test, features) by a GPT-2 with a regression head for each feature, as in the paper.
 
@@ -50,6 +56,7 @@ def fine_tuned(
         strings: The texts.
         weights: A folder, or a name of the hub.
         seed: Seed of everything random.
+        threads: Threads on the CPU.
         checkpoints: Folder for unfinished training, with a folder for each feature.
         progress: Called after each step.
     """
@@ -57,13 +64,15 @@ def fine_tuned(
 
     def one(at: int) -> Floats:
         folder = checkpoints and checkpoints / str(at)
-        model = GPT2Regressor(weights, seed=seed)
+        model = GPT2Regressor(weights, threads=threads, seed=seed)
         return _fit(model, strings, [at], folder, progress).predict(strings.test)
 
     return np.stack([one(at) for at in range(strings.train_targets.shape[1])], axis=1)
 
 
-def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress: Any) -> Floats:
+def small_network(
+    strings: SplitTexts, *, seed: int, threads: int, checkpoints: Path, progress: Any
+) -> Floats:
     """Predict (test, features) by a small network of GPT-2's shape, pretrained on training texts.
 
     It first learns to predict each next token of them; then all features at once, which on a
@@ -72,6 +81,7 @@ def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress
     Args:
         strings: The texts.
         seed: Seed of everything random.
+        threads: Threads on the CPU.
         checkpoints: Folder for unfinished training and for the pretrained network.
         progress: Called after each step.
     """
@@ -84,6 +94,7 @@ def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress
         config=_SMALL,
         block_size=_SMALL_TOKENS,
         epochs=_PRETRAINING_EPOCHS,
+        threads=threads,
         seed=seed,
         checkpoints=checkpoints / "reading",
         progress=progress,
@@ -93,6 +104,7 @@ def small_network(strings: SplitTexts, *, seed: int, checkpoints: Path, progress
         block_size=_SMALL_TOKENS,
         learning_rate=_SMALL_RATE,
         epochs=_FINE_TUNING_EPOCHS,
+        threads=threads,
         seed=seed,
     )
     every = list(range(strings.train_targets.shape[1]))

@@ -177,13 +177,17 @@ def test_unfinished_training_is_thrown_away_when_a_setting_is_done(tmp_path: Pat
     assert not begun.parent.exists()
 
 
-def test_a_small_network_reads_the_strings_where_no_weights_can_be_had(tmp_path: Path) -> None:
+def test_a_small_network_reads_the_strings_where_no_weights_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch", reason="the extra gpt2 is not installed")
     setting, steps = Setting("gpt2", "ordered", None, "by_artist"), []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     resources = FitResources(gpt2_weights="small", progress=lambda now: steps.append(now.stage))
 
     fitted = fit_setting(a_folder(tmp_path), some_rows(artists=60), setting, SMALL, resources)
 
     assert fitted.mean("r2", SMALL.features) > 0.3
     assert any("not GPT-2" in note for note in fitted.notes)
+    assert "trained on the CPU, 1 thread" in fitted.notes
     assert set(steps) == {"pretraining", "fine-tuning"}

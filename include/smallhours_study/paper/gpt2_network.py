@@ -61,6 +61,44 @@ def pick_device(device: str | None) -> str:
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@contextmanager
+def computing_on(device: str, threads: int | None) -> Iterator[None]:
+    """Compute with so many threads, and on a GPU with TF32; torch's own settings come back.
+
+    TF32 rounds the factors of a product of matrices to 10 bits and sums in float32; a training
+    does not notice, and a step of GPT-2's size takes half the time.
+
+    Args:
+        device: `cpu`, `cuda`, …
+        threads: Threads on the CPU; None leaves them to torch.
+    """
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    if threads:
+        torch.set_num_threads(threads)
+    if torch.device(device).type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.set_float32_matmul_precision(before[1])
+
+
+def reset_device_memory(device: str) -> None:
+    """Let `describe_device` count a GPU's memory from now on."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def describe_device(device: str, threads: int | None) -> str:
+    """Return the device in words, with the threads used or the largest memory of a GPU."""
+    if torch.device(device).type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 2**20
+        return f"on {torch.cuda.get_device_name(device)}, {peak:,.0f} MB of its memory at most"
+    count = threads or torch.get_num_threads()
+    return f"on the CPU, {count} thread{'s' if count > 1 else ''}"
+
+
 def new_backbone(config: Mapping[str, Any] | None, vocabulary: int, block_size: int) -> Any:
     """Return a GPT-2 with random weights, drawn from torch's current seed.
 

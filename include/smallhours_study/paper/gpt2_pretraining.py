@@ -33,6 +33,7 @@ def pretrain_gpt2(
     learning_rate: float = 1e-3,
     validation_share: float = 0.05,
     device: str | None = None,
+    threads: int | None = None,
     seed: int = 0,
     checkpoints: Path | str | None = None,
     progress: OnProgress | None = None,
@@ -50,6 +51,7 @@ def pretrain_gpt2(
         learning_rate: Maximum learning rate.
         validation_share: Share of the texts held back to choose that one.
         device: `cpu`, `cuda`, …; None uses a GPU if there is one.
+        threads: Threads on the CPU; None leaves them to torch.
         seed: Seed of everything random.
         checkpoints: A folder from which an interrupted training continues.
         progress: Called after each step.
@@ -81,7 +83,7 @@ def pretrain_gpt2(
         weight_decay=0.01,
         seed=seed,
     )
-    with torch.random.fork_rng():
+    with gpt2_network.computing_on(where, threads), torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone = gpt2_network.new_backbone(config, len(vocabulary), block_size)
         network = gpt2_network.GPT2WithHead(backbone, 1).to(where)

@@ -53,6 +53,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         validation_share: Share of the rows, by whole groups if given, held back to choose the
             epoch whose weights are kept; 0 keeps the last one's.
         device: `cpu`, `cuda`, …; None uses a GPU if there is one.
+        threads: Threads on the CPU; None leaves them to torch.
         seed: Seed of everything random. On a CPU the same seed gives the same model; a GPU sums
             in no fixed order.
 
@@ -83,6 +84,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         weight_decay: float = 0.01,
         validation_share: float = 0.2,
         device: str | None = None,
+        threads: int | None = None,
         seed: int = 0,
     ) -> None:
         self.weights = weights
@@ -96,6 +98,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         self.weight_decay = weight_decay
         self.validation_share = validation_share
         self.device = device
+        self.threads = threads
         self.seed = seed
 
     def fit(
@@ -147,7 +150,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
         # torch takes seconds to import, so it is imported for training only.
         import torch
 
-        from smallhours_study.paper.gpt2_network import pick_device
+        from smallhours_study.paper.gpt2_network import computing_on, pick_device
         from smallhours_study.paper.gpt2_training import (
             Hyperparameters,
             TrainingLoop,
@@ -168,7 +171,7 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             weight_decay=self.weight_decay,
             seed=self.seed,
         )
-        with torch.random.fork_rng():
+        with computing_on(self.device_, self.threads), torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self._build(learn)
             texts = self._read(learn.texts)
@@ -178,7 +181,8 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
                 self._loss_over(texts, learn.y),
                 None if stop is None else self._score_over(stop),
             )
-            settings = {"format": 2, **self.get_params()}
+            # With other threads it is the same training.
+            settings = {"format": 2, **self.get_params(), "threads": None}
             end = TrainingLoop(
                 self.network_,
                 task,
@@ -257,8 +261,11 @@ class GPT2Regressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: i
             TypeError: when a row is not a text.
         """
         check_is_fitted(self)
+        from smallhours_study.paper.gpt2_network import computing_on
+
         self.network_.eval()
-        found = self._outputs(self._read(text_rows(X))) * self.scale_ + self.mean_
+        with computing_on(self.device_, self.threads):
+            found = self._outputs(self._read(text_rows(X))) * self.scale_ + self.mean_
         return np.asarray(found[:, 0] if self._one else found)
 
     def __sklearn_tags__(self) -> Any:

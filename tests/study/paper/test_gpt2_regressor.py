@@ -292,6 +292,29 @@ def test_the_learning_rate_rises_and_then_falls_to_nothing() -> None:
         assert rates[20:] == sorted(rates[20:], reverse=True)
 
 
+def test_it_computes_with_as_many_threads_as_it_is_given_and_leaves_torchs_own_alone() -> None:
+    import torch
+
+    texts, y = tag_texts(40)
+    own, used = torch.get_num_threads(), set()
+    tiny(threads=own + 1).fit(texts, y, progress=lambda _: used.add(torch.get_num_threads()))
+    assert used == {own + 1}
+    assert torch.get_num_threads() == own
+
+
+def test_a_gpu_multiplies_with_tf32_and_a_cpu_does_not() -> None:
+    import torch
+
+    from smallhours_study.paper.gpt2_network import computing_on
+
+    found = {}
+    for device in ("cpu", "cuda"):
+        with computing_on(device, None):
+            found[device] = torch.get_float32_matmul_precision()
+    assert found == {"cpu": "highest", "cuda": "high"}
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_texts_of_like_length_go_together_in_another_order_each_epoch() -> None:
     from smallhours_study.paper.gpt2_training import Hyperparameters
 
