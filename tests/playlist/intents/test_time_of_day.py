@@ -32,10 +32,32 @@ def days(evenings: int) -> list[Play]:
     ]
 
 
-def test_what_is_near_to_the_plays_at_these_hours_fits_best() -> None:
+def test_what_the_plays_at_these_hours_lead_to_fits_best() -> None:
     purpose = time_of_day(EVENING, context(TRACKS, plays=days(25), votes=VOTES, tags=TAGS))
     assert purpose.fits[LIKE_DRONE] > purpose.fits[LIKE_TECHNO]
     assert (purpose.why_not == "").all()
+
+
+def test_tags_alone_make_no_track_fit() -> None:
+    votes = [
+        (LIKE_DRONE, "similar_track", TECHNO, 0.8),
+        (LIKE_TECHNO, "similar_track", DRONE, 0.8),
+    ]
+    purpose = time_of_day(EVENING, context(TRACKS, plays=days(25), votes=votes, tags=TAGS))
+    assert purpose.fits[LIKE_TECHNO] > purpose.fits[LIKE_DRONE]
+
+
+def test_a_known_track_fits_by_its_own_plays_at_these_hours_and_recent_ones_count_more() -> None:
+    old, rare = "ash · old", "elm · rare"
+    plays = [
+        *days(25),
+        *[(old, at(f"2025-06-{day:02}", 21)) for day in range(1, 26)],
+        (rare, at("2026-10-20", 21)),
+    ]
+    known = [DRONE, TECHNO, old, rare]
+    fits = time_of_day(EVENING, context(known, plays=plays, votes=VOTES, tags=TAGS)).fits
+    assert fits[DRONE] == 1.0
+    assert fits[DRONE] > fits[old] > fits[rare] > fits[TECHNO] == 0.0
 
 
 def test_the_lists_mix_follows_the_plays_at_these_hours() -> None:

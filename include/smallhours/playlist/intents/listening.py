@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtrc
 
+from smallhours.catalog.candidates import track_weights
 from smallhours.identity import artist_key_in
 from smallhours.playlist.explain.listening_times import SIGNIFICANCE, within
 from smallhours.playlist.explain.names_in_words import (
@@ -94,10 +95,17 @@ def _memory(row: "pd.Series", zone: ZoneInfo) -> str:
 MIN_PLAYS = 20
 # The weight of the prior in a seed's share of plays at these hours, in plays.
 PLAYS_OF_PRIOR = 5
+# What was saved, was saved at no hour.
+_NO_LIBRARY = pd.DataFrame(columns=["track_key", "signal"])
 
 
 def time_of_day(intent: TimeOfDayIntent, context: ListenerContext) -> IntentScores:
-    """Score tracks by how much nearer they are to the plays at these hours than to all plays."""
+    """Score tracks by the plays at these hours: their own, or those of the seeds that lead to them.
+
+    A known track fits by its plays then, weighted by age as everywhere. A new one fits by the share
+    of its seeds' plays that fall into these hours; likeness of tags to what is played then was
+    tried beside it and found less of what was played later.
+    """
     evidence, tracks = context.evidence, context.tracks
     inside = within(evidence.plays["played_at"], context.zone, intent.hours, intent.days)
     then = evidence.plays[inside]
@@ -107,11 +115,9 @@ def time_of_day(intent: TimeOfDayIntent, context: ListenerContext) -> IntentScor
         missing_data = f"plays at these hours: {len(then)} so far, {MIN_PLAYS} are needed"
         return IntentScores(why, pd.Series(0.0, index=tracks), 0.0, at, lambda _: {}, missing_data)
     plays = evidence.history.tracks["plays"]
-    nearer = context.space.affinity(context.space.profile(at.map(np.log1p)), tracks)
-    usual = context.space.affinity(context.space.profile(plays.map(np.log1p)), tracks)
-    fits = (
-        percentile(nearer - usual) + percentile(_share_at(at, plays, evidence.votes, tracks))
-    ) / 2
+    fits = percentile(_share_at(at, plays, evidence.votes, tracks))
+    weight = track_weights(then, _NO_LIBRARY, night=context.night.date).reindex(tracks).fillna(0.0)
+    fits = fits.mask(tracks.isin(plays.index[plays > 0]), weight)
     when = window_in_words(intent)
     habits = _habits(evidence.plays, inside, context.zone)
 

@@ -154,14 +154,6 @@ class TagVectors:
         weights = weights[weights > 0].sort_values(ascending=False, kind="stable")
         return [str(tag) for tag in weights.index]
 
-    def affinity(self, profile: pd.Series, tracks: pd.Index) -> pd.Series:
-        """Return the cosine of each track to a profile, 0-1; 0 for a track without tags."""
-        direction = profile.reindex(self.tags).fillna(0.0).to_numpy(dtype=float)
-        length = float(np.linalg.norm(direction))
-        cosine = self.vectors @ direction / length if length > 0 else np.zeros(len(self.tracks))
-        found = pd.Series(np.asarray(cosine).ravel(), index=self.tracks).reindex(tracks)
-        return found.fillna(0.0).clip(0.0, 1.0)
-
 
 def _above_zero(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 0}
