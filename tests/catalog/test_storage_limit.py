@@ -72,8 +72,18 @@ def test_a_bucket_is_measured_like_a_folder(tmp_path: Path) -> None:
 
 def test_within_the_limit_nothing_is_dropped(lake: Lake) -> None:
     before = owners(lake)
-    assert keep(lake, 100.0) == {"lastfm_megabytes": round(stored(lake), 2)}
+    (told,) = keep(lake, 100.0).items()
+    assert told[0] == "lastfm_megabytes_at_most"
+    assert 0 < stored(lake) <= float(told[1]) + 0.005
     assert owners(lake) == before
+
+
+def test_what_others_told_does_not_count(lake: Lake) -> None:
+    rows = lake.frame(TRACK_TAGS)
+    lake.merge(TRACK_TAGS, rows.assign(source="musicbrainz"))
+    between = stored(lake) * 1.01
+
+    assert keep(lake, between) == {"lastfm_megabytes": round(stored(lake), 2)}
 
 
 def test_over_the_limit_what_nothing_needs_goes_until_it_fits(lake: Lake) -> None:

@@ -10,7 +10,6 @@ are the listener's own history.
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -35,6 +34,8 @@ from smallhours.vocabulary import CatalogSource, Signal
 LOG = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
+# The tables that hold something of Last.fm's.
+_TABLES = (TRACKS, TAG_NAMES, TRACK_TAGS, ARTIST_TAGS, SIMILAR, AUDIO_FEATURES, PLAYS, LIBRARY)
 # Drop down to this share of what is allowed, so that not every night has to drop something.
 TARGET_SHARE = 0.9
 # Files shrink by less than their rows' share, so it may take another round.
@@ -66,9 +67,14 @@ def enforce_limit(lake: Lake, megabytes: float, *, night: dt.date, fresh_days: i
         fresh_days: Neighbours that were not asked for again for so long are nobody's any more.
 
     Returns:
-        `lastfm_megabytes` as stored now; where something had to go also `lastfm_rows_dropped`,
-        and `lastfm_over` when nothing is left that may go.
+        `lastfm_megabytes` as stored now, or `lastfm_megabytes_at_most` where all that is stored
+        of the same tables is no more than may be; where something had to go also
+        `lastfm_rows_dropped`, and `lastfm_over` when nothing is left that may go.
     """
+    # Which rows are Last.fm's is read only where the tables hold more than they may.
+    at_most = sum(_bytes_of(lake, table) for table in _TABLES)
+    if at_most <= megabytes * MEGABYTE:
+        return {"lastfm_megabytes_at_most": _rounded(at_most)}
     total = sum(footprint(lake).values())
     if total <= megabytes * MEGABYTE:
         return {"lastfm_megabytes": _rounded(total)}
@@ -160,15 +166,7 @@ def _share_of_scrobbles(lake: Lake) -> float:
 
 
 def _bytes_of(lake: Lake, table: Table) -> int:
-    total = 0
-    for partition in lake.partitions(table):
-        address = lake.path(table, partition)
-        if "://" in address:
-            relative = address.removeprefix(lake.files.address("")).lstrip("/")
-            total += len(lake.files.read(relative))
-        else:
-            total += Path(address).stat().st_size
-    return total
+    return sum(lake.files.sizes(table.name).values())
 
 
 def _rounded(size: int) -> float:
