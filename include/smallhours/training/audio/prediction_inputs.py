@@ -84,9 +84,7 @@ class PredictionInputs:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             known, seen = {}, None
         prefixes = sorted(each for each, files in self.stamps.items() if known.get(each) != files)
-        # It may be the day before where another listener lives.
-        since = None if seen is None or seen > night else seen - dt.timedelta(days=1)
-        return prefixes, since
+        return prefixes, None if seen is None or seen > night else seen
 
     def note_predicted(self, version: str, night: dt.date, *, besides: Collection[str]) -> None:
         """Store that all is predicted.
