@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 UV := UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=$(VENV) $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header -p 3.11
 
+# An option of jsonschema's, which cyclonedx-bom asks for. Every process that imports Airflow would
+# build its grammar first, for more than a second; no listener has it.
+LEFT_OUT := --no-emit-package rfc3987-syntax --no-emit-package lark
+
 # PyPI lists a version's vulnerabilities at such an address; mirrors of PyPI seldom do.
 VULNERABILITIES := https://pypi.org/pypi/pip/26.0/json
 LICENCES := $(BIN)/pip-licenses --no-version --ignore-packages smallhours
@@ -59,7 +63,8 @@ docs: setup  ## Write the generated pages in docs/ again
 lock: setup  ## Choose new versions of what is needed, and write the lock files and the SBOM
 	$(COMPILE) --upgrade --extra postgres pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group build -o requirements-build.txt
-	$(COMPILE) --upgrade --group dev -c requirements.txt -c requirements-build.txt -o requirements-dev.txt
+	$(COMPILE) --upgrade --group dev $(LEFT_OUT) -c requirements.txt -c requirements-build.txt \
+		-o requirements-dev.txt
 	$(COMPILE) --upgrade --extra gpt2 -c requirements.txt pyproject.toml -o requirements-gpt2.txt
 	$(COMPILE) --upgrade --extra workers -c requirements.txt pyproject.toml -o requirements-workers.txt
 	$(COMPILE) --upgrade --group bench -c requirements.txt -o requirements-bench.txt
