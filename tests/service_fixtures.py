@@ -1,6 +1,7 @@
 """One listener's settings, lake and clients of the sandbox, for tests of stages."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,34 +44,44 @@ class ServiceFixture:
         return self.settings.night("default", date)
 
 
-@pytest.fixture
-def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[ServiceFixture]:
-    """Yield everything that a stage needs for the listener `default`, with an empty lake."""
+@contextmanager
+def open_household(sandbox: SandboxServer, lake: Path) -> Iterator[ServiceFixture]:
+    """Yield everything that a stage needs for the listener `default`, with a lake in a folder."""
     settings = settings_for(sandbox.url)
     retry_policy = RetryPolicy(initial_wait_s=0.01)
     services = settings.services
-    lastfm = LastfmClient(
-        LASTFM_KEY,
-        api_url=services.lastfm.api_url,
-        calls_per_second=FAST,
-        timeout_s=10,
-        rate_limit=TokenBucket(FAST, burst=100),
-        retry_policy=retry_policy,
-    )
-    spotify = SpotifyClient(
-        SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada"),
-        settings=services.spotify,
-        rate_limit=TokenBucket(FAST, burst=100),
-        retry_policy=retry_policy,
-    )
-    reccobeats = ReccobeatsClient(
-        settings=services.reccobeats,
-        rate_limit=TokenBucket(FAST, burst=100),
-        retry_policy=retry_policy,
-    )
-    yield ServiceFixture(
-        sandbox, settings, Lake(str(tmp_path / "lake")), lastfm, spotify, reccobeats
-    )
-    lastfm.close()
-    spotify.close()
-    reccobeats.close()
+    with (
+        closing(
+            LastfmClient(
+                LASTFM_KEY,
+                api_url=services.lastfm.api_url,
+                calls_per_second=FAST,
+                timeout_s=10,
+                rate_limit=TokenBucket(FAST, burst=100),
+                retry_policy=retry_policy,
+            )
+        ) as lastfm,
+        closing(
+            SpotifyClient(
+                SpotifyCredentials("sandbox-client", "sandbox-secret", "refresh-ada"),
+                settings=services.spotify,
+                rate_limit=TokenBucket(FAST, burst=100),
+                retry_policy=retry_policy,
+            )
+        ) as spotify,
+        closing(
+            ReccobeatsClient(
+                settings=services.reccobeats,
+                rate_limit=TokenBucket(FAST, burst=100),
+                retry_policy=retry_policy,
+            )
+        ) as reccobeats,
+    ):
+        yield ServiceFixture(sandbox, settings, Lake(str(lake)), lastfm, spotify, reccobeats)
+
+
+@pytest.fixture
+def household(sandbox: SandboxServer, tmp_path: Path) -> Iterator[ServiceFixture]:
+    """Yield everything that a stage needs for the listener `default`, with an empty lake."""
+    with open_household(sandbox, tmp_path / "lake") as made:
+        yield made

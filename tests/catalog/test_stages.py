@@ -2,6 +2,9 @@
 
 import logging
 import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,6 +22,7 @@ from smallhours.catalog.stored_answers import Seed
 from smallhours.catalog.tracks import add_tracks
 from smallhours.errors import RetryLater
 from smallhours.identity import artist_key_in, artist_key_of, identify
+from smallhours.lake.store import Lake
 from smallhours.lake.tables import (
     ARTIST_TAGS,
     AUDIO_FEATURES,
@@ -32,7 +36,10 @@ from smallhours.lake.tables import (
 from smallhours.listening.stages import sync_library, sync_scrobbles
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
-from tests.service_fixtures import ServiceFixture
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
+from tests.service_fixtures import ServiceFixture, open_household
 
 
 def listen(household: ServiceFixture) -> None:
@@ -53,25 +60,59 @@ def refresh(household: ServiceFixture) -> dict[str, Summary]:
     }
 
 
+@dataclass
+class FirstNight:
+    """A first night without trouble.
+
+    Attributes:
+        listened: A lake after the stages of listening; do not change it.
+        lake: The lake after those of the catalog; do not change it.
+        told: What the catalog's stages returned.
+    """
+
+    listened: Path
+    lake: Lake
+    told: dict[str, Summary]
+
+
+@pytest.fixture(scope="module")
+def first_night(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> FirstNight:
+    folder = tmp_path_factory.mktemp("first_night")
+    with (
+        SandboxServer(SandboxState(small_world)) as server,
+        open_household(server, folder / "lake") as made,
+    ):
+        listen(made)
+        listened = Path(shutil.copytree(made.lake.url, folder / "listened"))
+        return FirstNight(listened, made.lake, refresh(made))
+
+
 @pytest.fixture
-def home(household: ServiceFixture) -> ServiceFixture:
-    listen(household)
+def home(household: ServiceFixture, first_night: FirstNight) -> ServiceFixture:
+    """A household whose catalog is empty."""
+    shutil.copytree(first_night.listened, household.lake.url)
     return household
 
 
-def test_every_heard_track_is_in_the_catalog_once(home: ServiceFixture) -> None:
-    refresh(home)
-    tracks = home.lake.frame(TRACKS)
-    played = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
+@pytest.fixture
+def refreshed(household: ServiceFixture, first_night: FirstNight) -> ServiceFixture:
+    """A household whose catalog knows what a first night asks."""
+    shutil.copytree(first_night.lake.url, household.lake.url)
+    return household
+
+
+def test_every_heard_track_is_in_the_catalog_once(first_night: FirstNight) -> None:
+    tracks = first_night.lake.frame(TRACKS)
+    played = set(first_night.lake.frame(PLAYS, columns=["track_key"])["track_key"])
     assert played <= set(tracks["track_key"])
     assert tracks["track_key"].is_unique
 
 
-def test_nothing_is_asked_about_various_artists(home: ServiceFixture) -> None:
+def test_nothing_is_asked_about_various_artists(refreshed: ServiceFixture) -> None:
     names = ["Various Artists", "VA", "<unknown>", "Разные исполнители"]
     heard = pd.DataFrame({"artist": names, "title": "Song"})
-    night = home.night()
-    add_tracks(home.lake, heard, night=night.date)
+    night = refreshed.night()
+    add_tracks(refreshed.lake, heard, night=night.date)
     saved = heard.assign(
         signal="saved",
         source="spotify",
@@ -84,79 +125,77 @@ def test_nothing_is_asked_about_various_artists(home: ServiceFixture) -> None:
         first_seen=night.date,
         last_seen=night.date,
     )
-    home.lake.merge(LIBRARY, saved, partition={"listener": "default"})
-    refresh(home)
+    refreshed.lake.merge(LIBRARY, saved, partition={"listener": "default"})
+    refresh(refreshed)
     nobody = {artist_key_of(name) for name in names}
-    assert not nobody & set(home.lake.frame(ARTIST_TAGS)["artist_key"])
+    assert not nobody & set(refreshed.lake.frame(ARTIST_TAGS)["artist_key"])
     for table, column in ((TRACK_TAGS, "track_key"), (SIMILAR, "seed_key")):
-        assert not nobody & set(home.lake.frame(table)[column].map(artist_key_in))
+        assert not nobody & set(refreshed.lake.frame(table)[column].map(artist_key_in))
 
 
 def test_candidates_are_unheard_tracks_with_every_seed_that_brought_them(
-    home: ServiceFixture,
+    first_night: FirstNight,
 ) -> None:
-    summary = refresh(home)["candidates"]
-    rows = home.lake.frame(CANDIDATES)
+    summary = first_night.told["candidates"]
+    rows = first_night.lake.frame(CANDIDATES)
     assert summary["candidates"] > 300
     assert {"similar_track", "similar_artist", "known_artist", "tag"} <= set(rows["route"])
     assert rows["strength"].between(0, 1).all()
     assert rows.groupby("track_key")["seed_key"].nunique().max() > 5
-    assert set(rows["track_key"]) <= set(home.lake.frame(TRACKS)["track_key"])
+    assert set(rows["track_key"]) <= set(first_night.lake.frame(TRACKS)["track_key"])
 
 
-def test_lengths_that_last_fm_tells_are_kept_with_their_source(home: ServiceFixture) -> None:
-    refresh(home)
-    rows = home.lake.frame(AUDIO_FEATURES)
+def test_lengths_that_last_fm_tells_are_kept_with_their_source(first_night: FirstNight) -> None:
+    rows = first_night.lake.frame(AUDIO_FEATURES)
     lengths = rows[rows["source"] == "lastfm"]
     assert set(lengths["feature"]) == {"duration_ms"}
     assert lengths["value"].between(30_000, 3_600_000).all()
-    similar = home.lake.frame(SIMILAR)
+    similar = first_night.lake.frame(SIMILAR)
     near = similar.loc[(similar["kind"] == "track") & (similar["rank"] > 0), "neighbour_key"]
     assert set(near) <= set(lengths["track_key"])
 
 
-def test_lengths_that_are_known_are_not_written_again(home: ServiceFixture) -> None:
-    refresh(home)
-    before = home.lake.files.stamps(AUDIO_FEATURES.name)
-    similar = home.lake.frame(SIMILAR)
+def test_lengths_that_are_known_are_not_written_again(refreshed: ServiceFixture) -> None:
+    before = refreshed.lake.files.stamps(AUDIO_FEATURES.name)
+    similar = refreshed.lake.frame(SIMILAR)
     row = similar[(similar["kind"] == "track") & (similar["rank"] > 0)].iloc[0]
-    tracks = home.lake.frame(TRACKS).set_index("track_key")
+    tracks = refreshed.lake.frame(TRACKS).set_index("track_key")
     artist, title = tracks.loc[row["seed_key"], ["artist", "title"]]
     seed = Seed("track", row["seed_key"], artist, title)
 
-    with neighbours_of(home.lake, home.lastfm, night=home.night("2026-11-09").date) as asking:
+    with neighbours_of(
+        refreshed.lake, refreshed.lastfm, night=refreshed.night("2026-11-09").date
+    ) as asking:
         found = asking.call(seed)()
         asking.store([(seed, found)])
 
     assert found
-    assert home.lake.files.stamps(AUDIO_FEATURES.name) == before
+    assert refreshed.lake.files.stamps(AUDIO_FEATURES.name) == before
 
 
 def test_background_tracks_come_from_tags_that_the_history_does_not_have(
-    home: ServiceFixture,
+    first_night: FirstNight,
 ) -> None:
-    refresh(home)
-    rows = home.lake.frame(CANDIDATES)
+    rows = first_night.lake.frame(CANDIDATES)
     foreign = set(rows.loc[rows["route"] == "background", "seed_key"])
-    heard = set(home.lake.frame(PLAYS, columns=["track_key"])["track_key"])
-    tags = home.lake.frame(TRACK_TAGS)
+    heard = set(first_night.lake.frame(PLAYS, columns=["track_key"])["track_key"])
+    tags = first_night.lake.frame(TRACK_TAGS)
     heard_tags = set(tags.loc[tags["track_key"].isin(heard), "tag"].str.lower())
     assert foreign
     assert not foreign & heard_tags
 
 
-def test_the_same_night_again_asks_nothing(home: ServiceFixture) -> None:
-    refresh(home)
-    home.lastfm.calls.clear()
-    home.reccobeats.calls.clear()
-    refresh(home)
-    assert home.lastfm.calls.total() == 0
-    assert home.reccobeats.calls.total() == 0
+def test_the_same_night_again_asks_nothing(
+    refreshed: ServiceFixture, first_night: FirstNight
+) -> None:
+    assert first_night.told["tags"]["tracks_asked"] > 0
+    refresh(refreshed)
+    assert refreshed.lastfm.calls.total() == 0
+    assert refreshed.reccobeats.calls.total() == 0
 
 
-def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(home: ServiceFixture) -> None:
-    refresh(home)
-    tags = home.lake.frame(TRACK_TAGS)
+def test_an_empty_answer_is_kept_so_that_it_is_not_asked_again(first_night: FirstNight) -> None:
+    tags = first_night.lake.frame(TRACK_TAGS)
     assert (tags["tag"] == "").any()
     asked = set(tags["track_key"])
     assert len(asked) > 500
@@ -199,9 +238,9 @@ def test_a_rate_limit_loses_no_answer(home: ServiceFixture) -> None:
     assert len(home.lake.frame(SIMILAR)) > 0
 
 
-def test_features_are_kept_with_their_source_and_misses_too(home: ServiceFixture) -> None:
-    summary = refresh(home)["features"]
-    rows = home.lake.frame(AUDIO_FEATURES)
+def test_features_are_kept_with_their_source_and_misses_too(first_night: FirstNight) -> None:
+    summary = first_night.told["features"]
+    rows = first_night.lake.frame(AUDIO_FEATURES)
     rows = rows[rows["source"] != "lastfm"]  # which tells lengths
     assert set(rows["source"]) == {"reccobeats"}
     assert 0 < summary["tracks_found"] < summary["tracks_asked"]
