@@ -1,6 +1,8 @@
 """Tests of the listening stages against the sandbox."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,31 @@ from smallhours.listening.stages import (
 from smallhours.listening.verification import unread_plays, verify_history
 from smallhours.summary import Summary
 from smallhours_sandbox.faults import Fault, fault_rules_of
-from tests.service_fixtures import ServiceFixture
+from smallhours_sandbox.server import SandboxServer
+from smallhours_sandbox.state import SandboxState
+from smallhours_sandbox.world import World
+from tests.service_fixtures import ServiceFixture, open_household
 
 LATER = "2026-11-03"
+
+
+@pytest.fixture(scope="module")
+def first_sync(small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with every scrobble; do not change it."""
+    folder = tmp_path_factory.mktemp("first_sync") / "lake"
+    with (
+        SandboxServer(SandboxState(small_world)) as server,
+        open_household(server, folder) as made,
+    ):
+        scrobbles(made)
+    return folder
+
+
+@pytest.fixture
+def synced(household: ServiceFixture, first_sync: Path) -> ServiceFixture:
+    """A household whose lake holds every scrobble."""
+    shutil.copytree(first_sync, household.lake.url)
+    return household
 
 
 def scrobbles(household: ServiceFixture, date: str = "2026-11-02") -> Summary:
@@ -52,22 +76,20 @@ def test_the_first_sync_holds_every_scrobble_once(household: ServiceFixture) -> 
     assert summary["plays_added"] == len(at_lastfm(household)) > 2500
 
 
-def test_the_same_night_again_changes_nothing(household: ServiceFixture) -> None:
-    scrobbles(household)
-    before = in_lake(household)
-    summary = scrobbles(household)
-    assert in_lake(household) == before
+def test_the_same_night_again_changes_nothing(synced: ServiceFixture) -> None:
+    before = in_lake(synced)
+    summary = scrobbles(synced)
+    assert in_lake(synced) == before
     assert (summary["plays_added"], summary["plays_removed"]) == (0, 0)
 
 
-def test_the_next_night_asks_once_and_adds_the_new_plays(household: ServiceFixture) -> None:
-    scrobbles(household)
-    household.sandbox.state.advance(household.night(LATER).as_of.timestamp())
-    household.lastfm.calls.clear()
-    summary = scrobbles(household, LATER)
-    assert household.lastfm.calls.total() == 1
+def test_the_next_night_asks_once_and_adds_the_new_plays(synced: ServiceFixture) -> None:
+    synced.sandbox.state.advance(synced.night(LATER).as_of.timestamp())
+    synced.lastfm.calls.clear()
+    summary = scrobbles(synced, LATER)
+    assert synced.lastfm.calls.total() == 1
     assert summary["plays_added"] > 0
-    assert in_lake(household) == at_lastfm(household)
+    assert in_lake(synced) == at_lastfm(synced)
 
 
 def test_an_interrupted_crawl_goes_on_where_it_stopped(household: ServiceFixture) -> None:
@@ -90,17 +112,16 @@ def test_an_unknown_user_is_named_in_the_error(household: ServiceFixture) -> Non
         scrobbles(household)
 
 
-def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(household: ServiceFixture) -> None:
-    scrobbles(household)
-    before = len(household.lake.frame(PLAYS))
+def test_a_play_that_spotify_saw_too_is_one_row_with_its_id(synced: ServiceFixture) -> None:
+    before = len(synced.lake.frame(PLAYS))
     summary = sync_recent_plays(
         "default",
-        household.lake,
-        household.spotify,
-        settings=household.settings,
-        night=household.night(),
+        synced.lake,
+        synced.spotify,
+        settings=synced.settings,
+        night=synced.night(),
     )
-    plays = household.lake.frame(PLAYS)
+    plays = synced.lake.frame(PLAYS)
     both = plays[[list(names) == ["lastfm", "spotify"] for names in plays["sources"]]]
     assert summary["recent_plays"] == 50
     assert len(plays) == before + summary["plays_added"]
@@ -150,17 +171,16 @@ def verified(household: ServiceFixture, date: str) -> Summary:
     )
 
 
-def test_once_a_month_the_whole_history_is_compared_and_mended(household: ServiceFixture) -> None:
-    scrobbles(household)
-    assert verified(household, "2026-11-02")["months_differing"] == 0
-    assert "verified on 2026-11-02" in verified(household, LATER)["skipped"]
-    faults = fault_rules_of(household.sandbox.state)
+def test_once_a_month_the_whole_history_is_compared_and_mended(synced: ServiceFixture) -> None:
+    assert verified(synced, "2026-11-02")["months_differing"] == 0
+    assert "verified on 2026-11-02" in verified(synced, LATER)["skipped"]
+    faults = fault_rules_of(synced.sandbox.state)
     faults.add(Fault("deleted_scrobbles", user="ada", count=3, days=900))
     faults.add(Fault("late_scrobbles", user="ada", count=2, days=2000))
-    summary = verified(household, "2026-12-02")
+    summary = verified(synced, "2026-12-02")
     assert summary["months_differing"] >= 2
     assert (summary["plays_added"], summary["plays_removed"]) == (2, 3)
-    assert in_lake(household).total() == at_lastfm(household).total() + 2 - 3
+    assert in_lake(synced).total() == at_lastfm(synced).total() + 2 - 3
 
 
 def test_a_long_history_is_read_over_some_nights_the_newest_plays_first(
@@ -294,13 +314,12 @@ def test_a_dislike_whose_row_cannot_be_read_was_not_withdrawn(household: Service
 
 @pytest.mark.parametrize("change", [{"name": ""}, {"artist": None}, {"date.uts": "0"}], ids=str)
 def test_a_scrobble_whose_row_cannot_be_read_any_more_was_not_deleted(
-    change: dict[str, Any], household: ServiceFixture
+    change: dict[str, Any], synced: ServiceFixture
 ) -> None:
-    scrobbles(household)
-    before = in_lake(household)
-    faults = fault_rules_of(household.sandbox.state)
+    before = in_lake(synced)
+    faults = fault_rules_of(synced.sandbox.state)
     faults.add(emptied("odd_rows", "user.getRecentTracks", change=change))
-    summary = scrobbles(household)
+    summary = scrobbles(synced)
     assert summary["unusable_rows"] == 1
     assert summary["plays_removed"] == 0
-    assert in_lake(household) == before
+    assert in_lake(synced) == before
