@@ -4,6 +4,7 @@ Clients are built, and places opened, when a stage first needs them. The modules
 imported then, never before: Airflow reads this file each time it parses a DAG.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -81,12 +82,14 @@ class RunContext:
         night: The night.
         settings: The validated settings.
         secrets: Where the listener's credentials are kept.
+        sleep: Waits for a number of seconds before a request that failed is made again.
     """
 
     listener: str
     night: "Night"
     settings: Settings
     secrets: CredentialStore
+    sleep: Callable[[float], None] = time.sleep
 
     @cached_property
     def lake(self) -> "Lake":
@@ -109,14 +112,14 @@ class RunContext:
         """A Last.fm client with the listener's key; None if they have no account there."""
         if not self.settings.listener(self.listener).lastfm:
             return None
-        return lastfm_client(self.listener, self.settings, self.secrets)
+        return lastfm_client(self.listener, self.settings, self.secrets, sleep=self.sleep)
 
     @cached_property
     def spotify(self) -> "SpotifyClient | None":
         """A Spotify client with the listener's login; None if the settings say they have none."""
         if not self.settings.listener(self.listener).spotify:
             return None
-        return spotify_client(self.listener, self.settings, self.secrets)
+        return spotify_client(self.listener, self.settings, self.secrets, sleep=self.sleep)
 
     @cached_property
     def listenbrainz(self) -> "ListenBrainzClient | None":
@@ -124,7 +127,7 @@ class RunContext:
         where = self.settings.services.listenbrainz
         if not (where.enabled and self.settings.contact(self.listener)):
             return None
-        return listenbrainz_client(self.listener, self.settings, self.secrets)
+        return listenbrainz_client(self.listener, self.settings, self.secrets, sleep=self.sleep)
 
     @cached_property
     def musicbrainz(self) -> "MusicBrainzClient | None":
@@ -145,7 +148,7 @@ class RunContext:
                 where.calls_per_second,
                 state=budget_of(self.settings.lake.url, "musicbrainz"),
             ),
-            retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+            retry_policy=RetryPolicy(tries=5, rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=self.sleep),
         )
 
     @cached_property
@@ -155,7 +158,7 @@ class RunContext:
         Raises:
             SettingsError: when its connection is missing or incomplete.
         """
-        return subsonic_client(self.listener, self.settings, self.secrets)
+        return subsonic_client(self.listener, self.settings, self.secrets, sleep=self.sleep)
 
     @cached_property
     def reccobeats(self) -> "ReccobeatsClient":
@@ -184,7 +187,7 @@ class RunContext:
                 where.calls_per_second,
                 state=budget_of(self.settings.lake.url, client.section),
             ),
-            retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+            retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=self.sleep),
             contact=self.settings.contact(self.listener),
         )
 
@@ -257,7 +260,13 @@ class RunContext:
             give_back_unused()
 
 
-def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -> "LastfmClient":
+def lastfm_client(
+    listener: str,
+    settings: Settings,
+    secrets: CredentialStore,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> "LastfmClient":
     """Return a Last.fm client with a listener's key; the caller closes it.
 
     All processes that work on the lake keep to Last.fm's rate together.
@@ -279,13 +288,17 @@ def lastfm_client(listener: str, settings: Settings, secrets: CredentialStore) -
         rate_limit=shared_rate_limit(
             SERVICE, where.calls_per_second, state=budget_of(settings.lake.url, "lastfm")
         ),
-        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=sleep),
         listener=listener,
     )
 
 
 def listenbrainz_client(
-    listener: str, settings: Settings, secrets: CredentialStore
+    listener: str,
+    settings: Settings,
+    secrets: CredentialStore,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> "ListenBrainzClient":
     """Return a ListenBrainz client with a listener's token, if they have one; the caller closes it.
 
@@ -308,12 +321,18 @@ def listenbrainz_client(
         labs_rate_limit=shared_rate_limit(
             LABS, where.labs_calls_per_second, state=budget_of(settings.lake.url, "labs")
         ),
-        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=sleep),
         listener=listener,
     )
 
 
-def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) -> "SpotifyClient":
+def spotify_client(
+    listener: str,
+    settings: Settings,
+    secrets: CredentialStore,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> "SpotifyClient":
     """Return a Spotify client with a listener's login; the caller closes it.
 
     All processes that work on the lake count their calls of the day together; each listener has an
@@ -341,12 +360,16 @@ def spotify_client(listener: str, settings: Settings, secrets: CredentialStore) 
             state=budget_of(settings.lake.url, "spotify"),
         ),
         on_new_refresh_token=lambda token: secrets.store_refresh_token(listener, token),
-        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=sleep),
     )
 
 
 def subsonic_client(
-    listener: str, settings: Settings, secrets: CredentialStore
+    listener: str,
+    settings: Settings,
+    secrets: CredentialStore,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> "SubsonicClient":
     """Return a client of a listener's music server; the caller closes it.
 
@@ -359,5 +382,5 @@ def subsonic_client(
     return SubsonicClient(
         secrets.subsonic(listener),
         settings=settings.services.subsonic,
-        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S),
+        retry_policy=RetryPolicy(rate_limit_s=MAX_RATE_LIMIT_WAIT_S, sleep=sleep),
     )

@@ -143,14 +143,14 @@ class Nights:
         return told
 
     def run(self, stage: Stage) -> Summary:
-        """Run one stage of the night.
+        """Run one stage of the night; a request that failed is made again at once.
 
         Raises:
             SmallhoursError: what it ends with.
         """
         settings = self.settings
         night = replace(settings.night(LISTENER, str(self.date)), waits=self.waits)
-        with RunContext(LISTENER, night, settings, self.keys) as run:
+        with RunContext(LISTENER, night, settings, self.keys, sleep=lambda _s: None) as run:
             return stage(run)
 
 

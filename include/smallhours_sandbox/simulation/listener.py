@@ -186,7 +186,11 @@ class ListenerSimulation:
 
     def _run(self, dags: Sequence[str]) -> None:
         with RunContext(
-            self._spec.listener, self.tonight, self.settings, SandboxCredentials()
+            self._spec.listener,
+            self.tonight,
+            self.settings,
+            SandboxCredentials(),
+            sleep=lambda _s: None,  # the sandbox's clock is not the machine's
         ) as run:
             vars(run)["lake"] = self.lake
             for dag in dags:
