@@ -1,23 +1,30 @@
 """Tests that removed picks count: two equal simulations, in one of which picks are removed."""
 
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pytest
 
-from smallhours.catalog import first_night
 from smallhours.identity import artist_key_in
 from smallhours.lake.list_tables import PLAYLISTS, RECOMMENDATIONS
 from smallhours.lake.tables import ARTIST_TAGS, FEEDBACK
 from smallhours.training.model_card import ModelCard
 from smallhours.training.registry import Registry
 from smallhours.training.taste.model import NAME
-from smallhours_sandbox.simulation.listener import ListenerSimulation, open_simulation
-from tests.simulation.small_simulations import ADA, SPEC
+from smallhours_sandbox.simulation.listener import (
+    ListenerSimulation,
+    open_simulation,
+    prepare_first_evening,
+)
+from tests.simulation import small_simulations
+from tests.simulation.small_simulations import ADA
 
 pytestmark = pytest.mark.slow(seconds=10)
 
+# What the services are asked on the first evening is enough for all nights.
+SPEC = replace(small_simulations.SPEC, catalog_every=10)
 REMOVED = 4
 NIGHTS_AFTER = 2
 
@@ -48,14 +55,12 @@ class RemovalResults:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemovalResults]:
     folder = tmp_path_factory.mktemp("lives")
+    prepare_first_evening(SPEC, folder / "removing")
+    shutil.copytree(folder / "removing", folder / "content")
     with (
-        # The second night would learn from what the first one did not ask, too.
-        pytest.MonkeyPatch.context() as patch,
         open_simulation(SPEC, folder / "removing") as one,
         open_simulation(SPEC, folder / "content") as other,
     ):
-        patch.setattr(first_night, "FIRST_NIGHT", {})
-        patch.setattr(first_night, "LASTFM_ALONE", {})
         for simulation in (one, other):
             simulation.run_night()
             simulation.run_day()
