@@ -37,7 +37,7 @@ _CLIENTS = {"spotipy", "pylast"}
         ("verify_history collect_feedback", _LEARNING),
         ("update_tracks gather_candidates", _LEARNING | _CLIENTS),
         ("train_audio_features predict_audio_features", _LEARNING | _CLIENTS),
-        ("resolve_tracks publish_playlist", _LEARNING),
+        ("resolve_tracks publish_playlist", _LEARNING | {"pylast"}),
     ],
 )
 def test_a_stage_imports_only_what_it_uses(tmp_path: Path, stages: str, unused: set[str]) -> None:

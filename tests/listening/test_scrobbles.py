@@ -13,8 +13,7 @@ from smallhours.listening.scrobbles import (
     missed_spans,
     oldest_scrobble,
 )
-from smallhours.services.lastfm import NoSuchPage
-from smallhours.services.lastfm_replies import Scrobble, ScrobblePage
+from smallhours.services.lastfm_replies import NoSuchPage, Scrobble, ScrobblePage
 from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.set_aside import Tally
 

@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from smallhours.errors import BrokenReply, NotFound, Refused, RetryLater, SourceRefused
-from smallhours.services.lastfm import LastfmClient, NoSuchPage
+from smallhours.services.lastfm import LastfmClient
+from smallhours.services.lastfm_replies import NoSuchPage
 from smallhours_sandbox.lastfm_api import LASTFM_API_KEY
 from smallhours_sandbox.server import SandboxServer
 from tests.services.scripted import FakeSleep, unlimited_rate

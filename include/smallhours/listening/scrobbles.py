@@ -36,8 +36,7 @@ from smallhours.listening.plays import (
     typed,
     with_ordinals,
 )
-from smallhours.services.lastfm import NoSuchPage
-from smallhours.services.lastfm_replies import FIRST_SCROBBLE, Scrobble, ScrobblePage
+from smallhours.services.lastfm_replies import FIRST_SCROBBLE, NoSuchPage, Scrobble, ScrobblePage
 from smallhours.services.retry_and_rate_limit import TransientError
 from smallhours.services.set_aside import Tally
 

@@ -27,6 +27,7 @@ from smallhours.services.lastfm_replies import (
     ChartTag,
     LastfmTags,
     LovedTrack,
+    NoSuchPage,
     ScrobblePage,
     SimilarArtist,
     SimilarTrack,
@@ -73,10 +74,6 @@ _NOT_XML = re.compile(
     "0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));",
     re.IGNORECASE,
 )
-
-
-class NoSuchPage(NotFound):
-    """The page lies beyond the last one: the list has become shorter, or is empty."""
 
 
 class LastfmClient(Client):

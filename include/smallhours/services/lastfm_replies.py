@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from smallhours.errors import BrokenReply
+from smallhours.errors import BrokenReply, NotFound
 from smallhours.identity import is_named
 from smallhours.services.json_cursor import REMEDY
 
@@ -19,6 +19,10 @@ SERVICE: Final = "Last.fm"
 # Last.fm (Audioscrobbler) began in 2002: an older date is a player's clock that was never set.
 FIRST_SCROBBLE = datetime(2002, 1, 1, tzinfo=UTC)
 _LAST_UTS = 2**33  # the year 2242
+
+
+class NoSuchPage(NotFound):
+    """The page lies beyond the last one: the list has become shorter, or is empty."""
 
 
 @dataclass(frozen=True, slots=True)
