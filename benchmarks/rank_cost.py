@@ -48,8 +48,9 @@ from smallhours.playlist.rank.evidence import Evidence, read_evidence, read_feat
 from smallhours.playlist.rank.scores import ListenerContext
 from smallhours.playlist.rank.stage import choose_lists, rows_of
 from smallhours.training.ranking.fusion import DEFAULT
-from smallhours.training.taste.classifier import TagColumns, TasteClassifier
+from smallhours.training.taste.classifier import TasteClassifier
 from smallhours.training.taste.model import TasteModel
+from smallhours.training.taste.tag_weights import TagColumns
 from smallhours.vocabulary import CatalogSource
 from smallhours_sandbox.simulation.installation import LISTENER, sandbox_settings
 
@@ -292,7 +293,8 @@ def _taste(evidence: Evidence) -> TasteModel:
     ]
     columns = TagColumns.of(tags, rows)
     classifier = TasteClassifier(track_columns=len(columns.own))
-    return TasteModel(columns, classifier.fit(columns.counts(tags, rows), [1] * half + [0] * half))
+    classifier.fit(columns.counts(tags, rows), [1] * half + [0] * half)
+    return TasteModel(columns, classifier.tag_weights())
 
 
 def forget_peak() -> float:

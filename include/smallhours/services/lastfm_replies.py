@@ -16,8 +16,7 @@ from smallhours.identity import is_named
 from smallhours.services.json_cursor import REMEDY
 
 SERVICE: Final = "Last.fm"
-# Last.fm (Audioscrobbler) began in 2002: an older date is a player's clock that was never set.
-FIRST_SCROBBLE = datetime(2002, 1, 1, tzinfo=UTC)
+FIRST_SCROBBLE = datetime(2002, 1, 1, tzinfo=UTC)  # an older date is of a clock never set
 _LAST_UTS = 2**33  # the year 2242
 
 

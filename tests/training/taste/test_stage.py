@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 import math
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,11 +10,23 @@ import pytest
 from smallhours.lake.list_tables import METRICS
 from smallhours.lake.store import Lake
 from smallhours.nights import Night
+from smallhours.settings import EvidenceWeights
 from smallhours.training.evaluation.uncertainty import MIN_UNITS
-from smallhours.training.registry import Registry
+from smallhours.training.model_card import ModelCard
+from smallhours.training.registry import Registry, dump_model
 from smallhours.training.tags import Tags, load_tags
-from smallhours.training.taste.model import FIRST_SEED, NAME, FirstSeedTaste, TasteModel, load_taste
+from smallhours.training.taste.classifier import TasteClassifier
+from smallhours.training.taste.model import (
+    FIRST_SEED,
+    NAME,
+    FirstSeedTaste,
+    TasteModel,
+    fit_taste_model,
+    load_taste,
+)
+from smallhours.training.taste.tag_weights import Calibration
 from smallhours.training.taste.train import RELIABILITY, train_taste
+from smallhours.training.taste.training_rows import read_history, training_rows_at
 from tests.training.lakes import (
     ADA,
     NEXT_NIGHT,
@@ -164,7 +177,7 @@ def test_the_same_lake_and_night_give_the_same_files(tmp_path: Path) -> None:
         trained(lake)
         models = tmp_path / name / "models"
         trees.append({p.relative_to(models): p.read_bytes() for p in models.rglob("*.*")})
-    assert len(trees[0]) == 9
+    assert len(trees[0]) == 8
     assert trees[0] == trees[1]
 
 
@@ -219,6 +232,31 @@ def test_a_damaged_model_is_none_and_the_same_training_replaces_it(
             assert lake.files.read(path) == whole[path]
 
 
+def test_a_model_from_before_there_were_weights_alone_is_read(lake: Lake) -> None:
+    past = read_history(lake, ADA, night=NIGHT)
+    rng = np.random.default_rng(0)
+    rows = training_rows_at(past, NIGHT.as_of, weights=EvidenceWeights(), rng=rng)
+    model = fit_taste_model(past, rows)
+    counts = model.columns.counts(past.tags, rows.tracks)
+    classifier = TasteClassifier(track_columns=len(model.columns.own))
+    classifier.fit(counts, rows.y, sample_weight=rows.weight, groups=rows.artist_numbers)
+    columns = {"own": model.columns.own, "artist": model.columns.artist, "slope": 2, "offset": 1}
+    files = {
+        "classifier.skops": dump_model(classifier),
+        "columns.json": json.dumps(columns).encode(),
+    }
+    card = ModelCard(NAME, ADA, NIGHT.date.isoformat(), "", "", [], {}, {}, {}, {})
+    Registry.of(lake).save(card, files)
+
+    older = load_taste(lake, ADA)
+
+    assert isinstance(older, TasteModel)
+    assert older.calibration == Calibration(2.0, 1.0)
+    found = older.log_odds(past.tags, rows.tracks)
+    assert np.array_equal(found, model.log_odds(past.tags, rows.tracks))
+    assert np.array_equal(found, classifier.decision_function(counts))
+
+
 def test_a_damaged_first_seed_is_none_too(lake: Lake) -> None:
     train(lake)
     for name in (NAME, FIRST_SEED):
@@ -228,7 +266,7 @@ def test_a_damaged_first_seed_is_none_too(lake: Lake) -> None:
 
 def test_a_damaged_model_of_last_week_is_left_out_of_the_baselines(lake: Lake) -> None:
     version = trained(lake).version
-    lake.files.remove(f"models/{ADA}/{NAME}/{version}/held_back_columns.json")
+    lake.files.remove(f"models/{ADA}/{NAME}/{version}/held_back_taste.json")
     assert "auc_last_week" not in train(lake, IN_TWO_WEEKS)
 
 

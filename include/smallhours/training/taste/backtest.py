@@ -40,7 +40,6 @@ from smallhours.training.evaluation.uncertainty import (
 from smallhours.training.registry import Registry, SavedModel
 from smallhours.training.taste.baselines import Baselines
 from smallhours.training.taste.model import (
-    COLUMNS_FILE,
     NAME,
     TasteModel,
     fit_taste_model,
@@ -256,7 +255,7 @@ def compare_holdout_models(
 
 def holdout_model_of(saved: SavedModel) -> TasteModel | None:
     """Return a saved model's held-back twin, where it has one."""
-    has = HOLDOUT_PREFIX + COLUMNS_FILE in saved.card.files
+    has = any(name.startswith(HOLDOUT_PREFIX) for name in saved.card.files)
     return TasteModel.of(saved, HOLDOUT_PREFIX) if has else None
 
 

@@ -7,7 +7,7 @@ Both have the same methods, which take tags as Last.fm has them.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,27 +15,29 @@ import numpy.typing as npt
 from smallhours.errors import NotEnoughData
 from smallhours.lake.store import Lake
 from smallhours.training import TASTE
-from smallhours.training.first_seed import FirstSeedClassifier
 from smallhours.training.registry import (
     Registry,
     SavedModel,
-    dump_model,
     load_model,
     raise_unreadable,
 )
 from smallhours.training.tags import Tags
-from smallhours.training.taste.classifier import (
+from smallhours.training.taste.tag_weights import (
     UNCALIBRATED,
     Calibration,
     TagColumns,
-    TasteClassifier,
+    TagWeights,
 )
 from smallhours.training.taste.training_rows import ListeningHistory, TrainingRows
+
+if TYPE_CHECKING:
+    from smallhours.training.first_seed import FirstSeedClassifier
 
 NAME = TASTE
 FIRST_SEED = "first_seed"
 FILE = "classifier.skops"
-COLUMNS_FILE = "columns.json"
+WEIGHTS_FILE = "taste.json"
+OLDER_COLUMNS_FILE = "columns.json"
 
 MIN_LIKES = 10
 MIN_NEGATIVES = 20
@@ -49,13 +51,13 @@ class TasteModel:
 
     Attributes:
         columns: The tags that it knows.
-        classifier: Fitted on them.
+        weights: What it says of each.
         calibration: Maps its log-odds to the share that is adopted later.
         version: Version of the saved model; empty when it was not saved.
     """
 
     columns: TagColumns
-    classifier: TasteClassifier
+    weights: TagWeights
     calibration: Calibration = UNCALIBRATED
     version: str = ""
 
@@ -68,7 +70,7 @@ class TasteModel:
         """Return the log-odds of a like, before calibration, (n,)."""
         if not len(tracks):
             return np.zeros(0)
-        return self.classifier.decision_function(self.columns.counts(tags, tracks))
+        return self.weights.log_odds(self.columns.counts(tags, tracks))
 
     def p_like(self, tags: Tags, tracks: Sequence[str]) -> Floats:
         """Return P(like) of each track, (n,), 0-1, in a mixture where one track in four is liked.
@@ -85,7 +87,7 @@ class TasteModel:
         A tag of both the track and its artist is one; a tag that says nothing about the music keeps
         its raw name. Together with the intercept they sum to `log_odds`.
         """
-        row = self.classifier.contributions(self.columns.counts(tags, [track_key])).tocoo()
+        row = self.weights.contributions(self.columns.counts(tags, [track_key])).tocoo()
         column_tags = self.columns.column_tags
         found: dict[str, float] = {}
         for at, share in zip(row.col.tolist(), row.data.tolist(), strict=True):
@@ -105,31 +107,36 @@ class TasteModel:
         noted = {
             "own": self.columns.own,
             "artist": self.columns.artist,
+            "weights": self.weights.weights.tolist(),
+            "intercept": self.weights.intercept,
             "slope": self.calibration.slope,
             "offset": self.calibration.offset,
         }
-        return {
-            prefix + FILE: dump_model(self.classifier),
-            prefix + COLUMNS_FILE: (json.dumps(noted, ensure_ascii=False) + "\n").encode(),
-        }
+        return {prefix + WEIGHTS_FILE: (json.dumps(noted, ensure_ascii=False) + "\n").encode()}
 
     @classmethod
     def of(cls, saved: SavedModel, prefix: str = "") -> Self:
-        """Read back the result of `files`.
+        """Read back the result of `files`, or a model of before there were weights alone.
 
         Raises:
             UnreadableModel: when a file is damaged, missing, or holds an untrusted type.
         """
-        classifier = load_model(saved.read(prefix + FILE), where=saved.address(prefix + FILE))
+        older = prefix + WEIGHTS_FILE not in saved.card.files
+        name = prefix + (OLDER_COLUMNS_FILE if older else WEIGHTS_FILE)
         try:
-            noted = json.loads(saved.read(prefix + COLUMNS_FILE))
+            noted = json.loads(saved.read(name))
             columns = TagColumns(tuple(noted["own"]), tuple(noted["artist"]))
             calibration = Calibration(float(noted["slope"]), float(noted["offset"]))
+            if older:
+                file = prefix + FILE
+                weights = load_model(saved.read(file), where=saved.address(file)).tag_weights()
+            else:
+                weights = TagWeights(np.array(noted["weights"]), float(noted["intercept"]))
+            if weights.weights.shape != (len(columns.column_tags),):
+                raise ValueError("a weight for each tag")
         except (ValueError, KeyError, TypeError) as error:
-            raise_unreadable(
-                saved.address(prefix + COLUMNS_FILE), f"it is damaged ({type(error).__name__})"
-            )
-        return cls(columns, classifier, calibration, saved.version)
+            raise_unreadable(saved.address(name), f"it is damaged ({type(error).__name__})")
+        return cls(columns, weights, calibration, saved.version)
 
 
 def fit_taste_model(past: ListeningHistory, rows: TrainingRows) -> TasteModel:
@@ -151,11 +158,13 @@ def fit_taste_model(past: ListeningHistory, rows: TrainingRows) -> TasteModel:
             "the least to tell likes from.",
             remedy="Run refresh_catalog: it brings tracks that were not heard yet.",
         )
+    from smallhours.training.taste.classifier import TasteClassifier
+
     columns = TagColumns.of(past.tags, rows.tracks)
     classifier = TasteClassifier(track_columns=len(columns.own))
     counts = columns.counts(past.tags, rows.tracks)
     classifier.fit(counts, rows.y, sample_weight=rows.weight, groups=rows.artist_numbers)
-    return TasteModel(columns, classifier)
+    return TasteModel(columns, classifier.tag_weights())
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ class FirstSeedTaste:
         version: Version of the saved model; empty when it was not saved.
     """
 
-    classifier: FirstSeedClassifier
+    classifier: "FirstSeedClassifier"
     version: str = ""
 
     @classmethod

@@ -38,8 +38,9 @@ from smallhours.training.taste.backtest import (
     run_backtests,
     score_folds,
 )
-from smallhours.training.taste.classifier import UNCALIBRATED, Calibration
+from smallhours.training.taste.classifier import TasteClassifier
 from smallhours.training.taste.model import FIRST_SEED, NAME, TasteModel, fit_taste_model
+from smallhours.training.taste.tag_weights import UNCALIBRATED, Calibration
 from smallhours.training.taste.training_rows import (
     BACKGROUND_PER_LIKE,
     ListeningHistory,
@@ -53,8 +54,7 @@ Floats = npt.NDArray[np.float64]
 ON_TRAINING_ROWS = "training rows of artists held out in turn"
 ON_FUTURE = "what was adopted in the last four weeks, by a model that had not seen them"
 NOT_EVALUATED = "there is too little of a past to judge by: the default goes into use unjudged"
-# Platt's two parameters can be learned from this many adoptions; with fewer, from training rows.
-MIN_TO_CALIBRATE = 30
+MIN_TO_CALIBRATE = 30  # adoptions for Platt's two parameters; with fewer, from training rows
 CROSS_FOLDS = 5
 
 
@@ -303,7 +303,7 @@ def taste_card(
             "others_in_a_fold": MAX_OTHERS,
         },
         settings={
-            "C": trained.model.classifier.C,
+            "C": TasteClassifier().C,
             "background_per_like": BACKGROUND_PER_LIKE,
             "calibrated_on": trained.calibrated_on,
             "promoted": "yes" if trained.verdict.promote else "no",
