@@ -35,7 +35,7 @@ OWN, CATALOG = (PLAYS, LIBRARY, FEEDBACK), (TRACK_TAGS, ARTIST_TAGS, SIMILAR)
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TrainingFiles:
     """The files that a listener's model is learned from, as they are.
 
     Attributes:
@@ -51,7 +51,7 @@ class Evidence:
     catalog: int
 
     @classmethod
-    def of(cls, lake: Lake, listener: str, settings: Settings) -> "Evidence":
+    def of(cls, lake: Lake, listener: str, settings: Settings) -> "TrainingFiles":
         """Look at the files; do so before they are read."""
         files = lake.files
         own = [folder_of(table, (listener,)) for table in OWN]
@@ -114,7 +114,7 @@ def learn_if_new(run: RunContext, name: str, learn: Callable[[], Summary]) -> Su
         learn: Learns it, and returns the summary.
     """
     lake, path = run.lake, f"models/{run.listener}/{name}/learned_from.json"
-    now = Evidence.of(lake, run.listener, run.settings)
+    now = TrainingFiles.of(lake, run.listener, run.settings)
     in_use = _readable_version(lake, run.listener, name)
     try:
         why = now.why_not_again(json.loads(lake.files.read(path)), in_use, run.night)
