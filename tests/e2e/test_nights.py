@@ -74,12 +74,14 @@ def run_all(sandbox: SandboxServer, lake: Path, date: str = SUNDAY, *, times: in
 def content(lake: Path) -> dict[str, bytes]:
     """Return every file of the lake by its path, except locks and the day's call counts.
 
+    What a model and predictions were made from is left out, too: it names files by their inodes.
     Of the lists their rows, with the sandbox's port left out: covers name it.
     """
     return {
         str(path.relative_to(lake)): _rows(path) if "playlists" in path.parts else path.read_bytes()
         for path in sorted(lake.rglob("*"))
         if path.is_file() and not path.relative_to(lake).parts[0].startswith(".")
+        if path.name not in {"learned_from.json", "predicted.json"}
     }
 
 
