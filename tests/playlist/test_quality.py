@@ -127,7 +127,8 @@ def test_a_list_comes_with_a_promise_once_enough_lists_were_heard(ranked_lake: R
         keys = [f"artist · title {age} {at}" for at in range(SIZE)]
         show(ranked_lake, day, keys)
         picks = {"night": day, "intent": MAIN, "track_key": keys[:6]}
-        told = pd.DataFrame({**picks, "reaction": Reaction.PLAYED, "at": night.as_of})
+        seen = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(3), dt.UTC)
+        told = pd.DataFrame({**picks, "reaction": Reaction.PLAYED, "at": seen})
         store_feedback(ranked_lake.lake, "default", told)
 
     rank(ranked_lake)

@@ -59,10 +59,12 @@ def test_what_is_heard_when_another_list_is_there_counts_for_none_without_it() -
     assert (third.night, third.heard_out) == ((FIRST + 2 * DAY).date(), 1)
 
 
-def test_a_list_of_unknown_hour_stands_from_the_beginning_of_its_day() -> None:
-    (found,) = receptions(shown("abc", as_of=False), told((0, "played", "a")))
+def test_lists_of_unknown_hours_stand_until_the_next_nights_run() -> None:
+    feedback = told((1, "played", "ab"), (2, "played", "d"))
 
-    assert found.heard_out == 1
+    first, second = receptions(shown("abc", "def", as_of=False), feedback)
+
+    assert (first.heard_out, second.heard_out) == (2, 1)
 
 
 def test_no_list_is_received_without_lists() -> None:

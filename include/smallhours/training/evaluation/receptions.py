@@ -56,8 +56,9 @@ def receptions(
     """
     shown = playlists[(playlists["intent"] == intent) & playlists["outcome"].isin(SHOWN)]
     shown = one_per_night(shown)
-    begins = pd.to_datetime(shown["night"]).dt.tz_localize("UTC")
-    shown = shown.assign(since=shown["as_of"].fillna(begins)).sort_values("since")
+    # Of a list whose hour is not known: noon lies between its night's run and the next, anywhere.
+    noon = pd.to_datetime(shown["night"]).dt.tz_localize("UTC") + dt.timedelta(hours=12)
+    shown = shown.assign(since=shown["as_of"].fillna(noon)).sort_values("since")
     shown["until"] = shown["since"].shift(-1)  # the last one stands there still
     picks = shown[["night", "since", "until", "track_keys"]].explode("track_keys")
     picks = picks.rename(columns={"track_keys": "track_key"}).dropna(subset="track_key")
