@@ -39,8 +39,8 @@ _REMEDIES = {
 }
 
 
-# What a file is to hold, of what it holds; None stands for no file.
 T = TypeVar("T")
+# What a file is to hold, of what it holds; None stands for no file.
 Change = Callable[[bytes | None], bytes | None]
 
 

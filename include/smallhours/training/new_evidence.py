@@ -25,8 +25,7 @@ from smallhours.summary import Summary
 from smallhours.training.model_card import package_versions
 from smallhours.training.registry import Registry, SavedModel
 
-# A model is learned again when so large a share of what it learned from is new, or when it is so
-# old.
+# A model is learned again when so large a share of what it learned from is new, or at this age.
 NEW_SHARE = 0.05
 MAX_AGE = dt.timedelta(days=7)
 # Bytes of a listener's own files, some 25,000 plays: less is learned from in a second or two.
@@ -56,6 +55,10 @@ class TrainingFiles:
         files = lake.files
         own = [folder_of(table, (listener,)) for table in OWN]
         catalog = [table.name for table in CATALOG]
+
+        def size(folders: list[str]) -> int:
+            return sum(sum(files.sizes(folder).values()) for folder in folders)
+
         rules = {
             "settings": settings.model_dump(mode="json", include={"training", "catalog"}),
             "learn_from_tags": settings.services.listenbrainz.learn_from_tags,
@@ -65,8 +68,8 @@ class TrainingFiles:
         return cls(
             hashlib.blake2b(json.dumps(rules, sort_keys=True).encode(), digest_size=16).hexdigest(),
             {path: each for folder in own + catalog for path, each in files.stamps(folder).items()},
-            sum(sum(files.sizes(folder).values()) for folder in own),
-            sum(sum(files.sizes(folder).values()) for folder in catalog),
+            size(own),
+            size(catalog),
         )
 
     def why_not_again(self, last: Mapping[str, Any], in_use: str | None, night: Night) -> str:
